@@ -1,0 +1,1 @@
+"""The networks, their programs, weights, data and training: JAX, and nothing else."""

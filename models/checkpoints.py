@@ -1,0 +1,119 @@
+"""Weights and other named tensors on disk: one safetensors file, whole or not there at all."""
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_tensors
+from safetensors.numpy import save as serialise_tensors
+
+Tensors = dict[str, np.ndarray]
+
+_METADATA_KEY = "lightwell"
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be read, or is not what it says it is."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Named tensors and what is known about them.
+
+    Attributes:
+        tensors: By name; parameters bear their module path (`conv1.kernel`).
+        metadata: JSON values: configuration, seed, data, metrics, versions.
+        digest: SHA-256 of names, types, shapes and values, in hexadecimal. It does not depend on
+            the metadata.
+    """
+
+    tensors: Tensors
+    metadata: dict[str, Any]
+    digest: str
+
+
+def digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 of named tensors, the same whatever their order."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        value = np.ascontiguousarray(tensors[name])
+        sha.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
+        sha.update(value.tobytes())
+    return sha.hexdigest()
+
+
+def save(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+    """Write a checkpoint so that a crash at any moment leaves the old file or the new one.
+
+    Raises:
+        OSError: The file system refused (full, read-only); the old file is untouched.
+    """
+    whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    stamped = {**metadata, "digest": digest(whole)}
+    content = serialise_tensors(whole, {_METADATA_KEY: json.dumps(stamped, sort_keys=True)})
+    write_atomically(path, content)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under another name, flush it to the disk, then rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{path.name}.*.partial"):
+        stale.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(0o644)  # mkstemp makes files that only their owner reads
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name itself must reach the disk
+    finally:
+        os.close(folder)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint and check that its values are those that were written.
+
+    A safetensors file without our metadata is read too; its digest is then computed, not checked.
+
+    Raises:
+        CheckpointError: The file is missing, truncated, altered, or not a safetensors file.
+    """
+    try:
+        content = path.read_bytes()
+        tensors = parse_tensors(content)
+    except OSError as error:
+        msg = f"{path.name}: {error.strerror}"
+        raise CheckpointError(msg) from error
+    except (SafetensorError, KeyError, ValueError) as error:
+        msg = f"{path.name} is not a whole safetensors file"
+        raise CheckpointError(msg) from error
+    metadata = _metadata(content)
+    found = digest(tensors)
+    if metadata.get("digest", found) != found:
+        msg = f"{path.name} was altered: its values do not have the digest that it states"
+        raise CheckpointError(msg)
+    return Checkpoint(tensors, metadata, found)
+
+
+def _metadata(content: bytes) -> dict[str, Any]:
+    """Read our own metadata from the header; empty where there is none."""
+    (size,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + size])
+    metadata = json.loads(header.get("__metadata__", {}).get(_METADATA_KEY, "{}"))
+    return metadata if isinstance(metadata, dict) else {}

@@ -1,0 +1,102 @@
+"""SimpleCNN: a small convolutional network for 28x28 digits, with every intermediate value."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+HEIGHT = WIDTH = 28
+CLASSES = 10
+
+
+class CNNTrace(NamedTuple):
+    """Every value that one forward pass makes, in the order in which it makes them."""
+
+    conv1: Float[Array, "*batch 28 28 32"]
+    relu1: Float[Array, "*batch 28 28 32"]
+    pool1: Float[Array, "*batch 14 14 32"]
+    conv2: Float[Array, "*batch 14 14 64"]
+    relu2: Float[Array, "*batch 14 14 64"]
+    pool2: Float[Array, "*batch 7 7 64"]
+    conv3: Float[Array, "*batch 7 7 64"]
+    relu3: Float[Array, "*batch 7 7 64"]
+    dense1: Float[Array, "*batch 128"]
+    relu4: Float[Array, "*batch 128"]
+    logits: Float[Array, "*batch 10"]
+
+
+def max_pool(maps: Float[Array, "*batch height width channels"]) -> Float[Array, "*batch rows columns channels"]:
+    """Keep the largest value of every 2x2 window; windows do not overlap."""
+    *batch, height, width, channels = maps.shape
+    windows = maps.reshape(*batch, height // 2, 2, width // 2, 2, channels)
+    return windows.max(axis=(-4, -2))
+
+
+def convolve_by_matmul(
+    maps: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "3 3 channels features"],
+    *_args: Any,
+    **_options: Any,
+) -> Float[Array, "batch height width features"]:
+    """Convolve 3x3 with SAME padding as one matrix product over nine shifted copies.
+
+    The same numbers as `lax.conv_general_dilated`, up to rounding. Inside a loop XLA's CPU backend
+    runs this many times faster, which is why training uses it there; outside one it is slower.
+    """
+    _, height, width, _ = maps.shape
+    padded = jnp.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    shifts = [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    patches = jnp.concatenate(shifts, axis=-1)
+    return patches @ kernel.reshape(-1, kernel.shape[-1])
+
+
+class SimpleCNN(nnx.Module):
+    """Three 3x3 convolutions, two 2x2 max-pools, two dense layers: 458,570 parameters.
+
+    Args:
+        rngs: Where the initial parameters are drawn from.
+        convolve: The convolution to use, with the signature of `jax.lax.conv_general_dilated`.
+    """
+
+    def __init__(
+        self, rngs: nnx.Rngs, convolve: Callable[..., Any] = jax.lax.conv_general_dilated
+    ) -> None:
+        def conv(inputs: int, outputs: int) -> nnx.Conv:
+            return nnx.Conv(inputs, outputs, (3, 3), conv_general_dilated=convolve, rngs=rngs)
+
+        self.conv1 = conv(1, 32)
+        self.conv2 = conv(32, 64)
+        self.conv3 = conv(64, 64)
+        self.dense1 = nnx.Linear(7 * 7 * 64, 128, rngs=rngs)
+        self.output = nnx.Linear(128, CLASSES, rngs=rngs)
+
+    def trace(self, image: Float[Array, "batch 28 28 1"]) -> CNNTrace:
+        """Classify images and keep every intermediate value.
+
+        Args:
+            image: Intensities in [0, 1]: 0 is ground, 1 is full ink.
+
+        Returns:
+            Values before and after every nonlinearity; maps are channel last.
+        """
+        conv1 = self.conv1(image)
+        relu1 = nnx.relu(conv1)
+        pool1 = max_pool(relu1)
+        conv2 = self.conv2(pool1)
+        relu2 = nnx.relu(conv2)
+        pool2 = max_pool(relu2)
+        conv3 = self.conv3(pool2)
+        relu3 = nnx.relu(conv3)
+        dense1 = self.dense1(relu3.reshape(len(image), -1))
+        relu4 = nnx.relu(dense1)
+        logits = self.output(relu4)
+        return CNNTrace(
+            conv1, relu1, pool1, conv2, relu2, pool2, conv3, relu3, dense1, relu4, logits
+        )
+
+    def __call__(self, image: Float[Array, "batch 28 28 1"]) -> Float[Array, "batch 10"]:
+        """Return the logits of the ten digits."""
+        return self.trace(image).logits

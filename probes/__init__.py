@@ -1,0 +1,1 @@
+"""What to look at inside a network, and how it is drawn."""

@@ -1,0 +1,1 @@
+"""Training, and the tools of this project."""
