@@ -7,7 +7,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-CLASSES = 2
+ANSWERS = ("no", "yes")
+"""The labels 0 and 1. A tie is a no."""
+
 MAX_HIDDEN = 64
 MAX_STEPS = 4096
 
@@ -52,7 +54,7 @@ class CountingLSTM(nnx.Module):
             raise ValueError(msg)
         self.hidden = hidden
         self.cell = nnx.OptimizedLSTMCell(1, hidden, rngs=rngs)
-        self.readout = nnx.Linear(hidden, CLASSES, rngs=rngs)
+        self.readout = nnx.Linear(hidden, len(ANSWERS), rngs=rngs)
 
     def initial_state(self, batch: int) -> LSTMState:
         """Return the state before the first step: all zeros."""

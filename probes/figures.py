@@ -36,6 +36,7 @@ Kind = Literal[
     "statistic",
 ]
 Scope = Literal["channel", "layer", "fixed"]
+Coordinates = Mapping[str, Sequence[int | str]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Tensor:
     kind: Kind
     axes: tuple[str, ...]
     values: np.ndarray
-    coordinates: Mapping[str, Sequence[int | str]] = field(default_factory=dict)
+    coordinates: Coordinates = field(default_factory=dict)
     colour: Colour | None = None
 
     def __post_init__(self) -> None:

@@ -1,0 +1,67 @@
+"""The application: create_app(settings) wires everything, and nothing happens at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+
+import api.routes.health
+import api.routes.models
+import api.routes.probes
+import api.routes.samples
+from api import openapi, refusals
+from api.edge import Edge
+from api.engine import Engine
+from api.metrics import Metrics
+from api.settings import Settings
+
+VERSION = "0.1.0"
+SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
+LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+EXPOSED = ["ETag", "Retry-After", "Server-Timing", "X-Request-ID"]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build an application of its own, with its own models.
+
+    Raises:
+        CheckpointError: The weights cannot be served.
+    """
+    engine = Engine(settings.weights, settings.queue_rows, settings.max_requests)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        engine.start()
+        yield
+        await engine.stop()
+
+    app: FastAPI = FastAPIOffline(
+        title="Lightwell",
+        version=VERSION,
+        summary=SUMMARY,
+        lifespan=lifespan,
+        generate_unique_id_function=openapi.unique_id,
+        separate_input_output_schemas=False,
+    )
+    app.state.engine, app.state.settings, app.state.metrics = engine, settings, Metrics(engine)
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    for routes in (
+        api.routes.models,
+        api.routes.probes,
+        api.routes.samples,
+        api.routes.health,
+    ):
+        app.include_router(routes.router())
+    refusals.install(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_origin_regex=LOCAL_ORIGIN,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+    )
+    app.add_middleware(Edge, metrics=app.state.metrics)
+    return app

@@ -1,0 +1,74 @@
+"""Edge: what every request passes, whatever it asks for."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import Problem, problem_response
+from api.metrics import Metrics
+
+logger = logging.getLogger("lightwell.access")
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class Edge:
+    """Names each request, times it, counts it, logs it, and turns a bug into a 500 problem.
+
+    Inputs are never logged: neither a body nor a query, which may hold a sequence.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", []).extend(
+                    [
+                        (b"x-request-id", request_id.encode()),
+                        (b"x-content-type-options", b"nosniff"),
+                    ]
+                )
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_named)
+        except Exception:
+            logger.exception("request %s failed", request_id)
+            if not status:
+                problem = Problem("internal", "This is a bug; the log has it by request_id.")
+                await problem_response(problem, request_id)(scope, receive, send_named)
+        finally:
+            self._note(scope, request_id, status, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        """Count and log one request, by the template of its route and never by its path."""
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.observe(route, scope["method"], status, seconds)
+        logger.info(
+            "%s %s %d %.1f ms %s", scope["method"][:16], route, status, 1000 * seconds, request_id
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    """Return the client's own name for its request where it is a sane one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return str(uuid.uuid4())

@@ -1,0 +1,118 @@
+"""What OpenAPI says of bodies and answers, in the words that client generators understand."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import schemas
+from api.errors import MEDIA_TYPE as PROBLEM
+from api.responses import MEDIA_TYPES
+
+BINARY = {"type": "string", "format": "binary"}
+
+# A digit's worth of pixels would fill the page: a 4x4 picture shows the form as well.
+TINY_PIXELS = [[0, 0, 0, 0], [0, 255, 255, 0], [0, 0, 255, 0], [0, 0, 255, 0]]
+TINY_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAAAAACMmsGiAAAAEklEQVR4nGNgYGD4/58BSIIgABbrA/14m52hAAAA"
+    "AElFTkSuQmCC"
+)
+
+IMAGE_BODY = {
+    "required": True,
+    "description": "PNG or JPEG, at most 4 MiB and 4 megapixels: raw, as form field `file`, or in "
+    "JSON as `image` (base64 or data URL) or `pixels` (rows of integers 0 to 255).",
+    "content": {
+        "image/png": {"schema": BINARY},
+        "image/jpeg": {"schema": BINARY},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {**BINARY, "contentMediaType": "application/octet-stream"}},
+            }
+        },
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/ImageBody"},
+            "examples": {
+                "pixels": {"value": {"pixels": TINY_PIXELS}},
+                "image": {"value": {"image": f"data:image/png;base64,{TINY_PNG}"}},
+            },
+        },
+    },
+}
+SEQUENCE_BODY = {
+    "required": True,
+    "description": "1 to 4,096 bits, oldest first, and perhaps the state to start from.",
+    "content": {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/SequenceBody"},
+            "examples": {
+                "text": {"value": {"sequence": "10110"}},
+                "list": {"value": {"sequence": [1, 0, 1, 1, 0]}},
+            },
+        }
+    },
+}
+BODIES = {"image": IMAGE_BODY, "sequence": SEQUENCE_BODY}
+ANSWERS = {
+    "image": schemas.ImageAnswer,
+    "sequence": schemas.SequenceAnswer,
+    "query": schemas.SequenceAnswer,
+    "weights": schemas.WeightsAnswer,
+}
+
+
+def request_body(source: str) -> dict[str, Any]:
+    """Describe what a route reads."""
+    return {"requestBody": BODIES[source]} if source in BODIES else {}
+
+
+def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
+    """Describe what a route answers."""
+    forms = ("png",) if picture else tuple(MEDIA_TYPES)
+    content: dict[str, Any] = {MEDIA_TYPES[form]: {"schema": BINARY} for form in forms}
+    described: dict[str, Any] = {"description": "The answer.", "content": content}
+    if not picture:
+        content["application/json"] = {"example": schemas.EXAMPLES[source]}
+        described["model"] = ANSWERS[source]
+    return {200: described, **problems()}
+
+
+def problems() -> dict[int | str, dict[str, Any]]:
+    """Describe the answers that say no."""
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+    return {
+        "4XX": {"description": "The request is at fault; `detail` says how.", "content": content},
+        "5XX": {"description": "The server is at fault, or busy.", "content": content},
+    }
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI text of the app, mended where generators would stumble."""
+    if app.openapi_schema is None:
+        text = FastAPI.openapi(app)
+        for operation in (each for path in text["paths"].values() for each in path.values()):
+            operation["responses"].pop("422", None)  # ours is among 4XX
+            for parameter in operation.get("parameters", ()):
+                if _is_list(parameter["schema"]):
+                    parameter |= {"style": "form", "explode": False}
+        components = text["components"]["schemas"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            components.pop(name, None)
+        for model in (schemas.ImageBody, schemas.SequenceBody, schemas.ProblemAnswer):
+            written = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            components |= written.pop("$defs", {})
+            components[model.__name__] = written
+        app.openapi_schema = text
+    return app.openapi_schema
+
+
+def _is_list(schema: dict[str, Any]) -> bool:
+    """Tell whether a parameter may be a list."""
+    return any(one.get("type") == "array" for one in (schema, *schema.get("anyOf", ())))
+
+
+def unique_id(route: APIRoute) -> str:
+    """Name an operation as its function is named."""
+    return route.name

@@ -1,0 +1,40 @@
+"""Is it alive, is it ready, and how is it doing."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api import openapi, schemas
+from api.engine import Engine
+from api.metrics import CONTENT_TYPE
+
+
+def router() -> APIRouter:
+    """Make the routes that a load balancer, a container and Prometheus ask."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/livez", operation_id="livez")
+    async def livez() -> schemas.Status:
+        """Whether the process answers at all."""
+        return schemas.Status(status="alive")
+
+    @routes.get("/readyz", operation_id="readyz", responses=openapi.problems())
+    async def readyz(request: Request) -> schemas.Status:
+        """Whether every program is compiled and warm, and the server is not stopping.
+
+        503 with `Retry-After` while it is not.
+        """
+        engine: Engine = request.app.state.engine
+        engine.check_ready()
+        return schemas.Status(status="ready")
+
+    @routes.get(
+        "/metrics",
+        operation_id="metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def metrics(request: Request) -> Response:
+        """What has been counted and timed, for Prometheus."""
+        return Response(request.app.state.metrics.exposition(), media_type=CONTENT_TYPE)
+
+    return routes

@@ -1,0 +1,136 @@
+"""What is resident: the models, their layers, their probes, how they were trained."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+from fastapi import APIRouter, Path, Request
+
+from api import openapi, schemas
+from api.engine import Engine
+from api.refusals import unknown_model
+from api.routes.probes import query_model, sources
+from models.cnn import LAYERS
+from models.programs import MATMUL_PRECISION, ROW_BUCKETS
+from models.zoo import ResidentModel, hidden_size
+from probes import PROBES
+from probes.lstm import ALL
+from probes.probe import Probe
+
+
+def router() -> APIRouter:
+    """Make the routes that describe the models."""
+    routes = APIRouter(tags=["models"], responses=openapi.problems())
+
+    @routes.get("/models", operation_id="models")
+    async def models(request: Request) -> schemas.ModelList:
+        """Every resident model."""
+        engine: Engine = request.app.state.engine
+        return schemas.ModelList(models=[describe(model) for model in engine.models.values()])
+
+    @routes.get("/models/{model}", operation_id="model")
+    async def model(
+        request: Request, model: Annotated[str, Path(examples=["cnn"])]
+    ) -> schemas.ModelEntry:
+        """One model: task, input, layers, probes with their parameters, weights, training."""
+        engine: Engine = request.app.state.engine
+        if model not in engine.models:
+            raise unknown_model(model)
+        return describe(engine.models[model])
+
+    return routes
+
+
+def describe(model: ResidentModel) -> schemas.ModelEntry:
+    """Say what one model is."""
+    card = model.card
+    device = jax.devices()[0]
+    return schemas.ModelEntry(
+        name=card.name,
+        title=card.title,
+        task=card.task,
+        input=card.input,
+        classes=list(card.classes),
+        parameters=sum(value.size for value in model.weights.values()),
+        weights=model.checkpoint.digest,
+        device=f"{device.platform} ({device.device_kind})",
+        matmul_precision=MATMUL_PRECISION,
+        dtype="float32",
+        row_buckets=list(ROW_BUCKETS),
+        layers=_layers(model),
+        probes=[_probe(probe) for probe in PROBES if probe.model == card.name],
+        training=_training(model),
+    )
+
+
+def _training(model: ResidentModel) -> dict[str, Any]:
+    """Return what the weights' file states of their training."""
+    stated = ("metrics", "seed", "data", "versions", "tested_length")
+    return {
+        key: model.checkpoint.metadata[key] for key in stated if key in model.checkpoint.metadata
+    }
+
+
+def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
+    """List the values of a trace."""
+    if model.card.input == "image":
+        return [_cnn_layer(name, model.weights) for name in LAYERS]
+    units, sizes = hidden_size(model.weights), _sizes(model.weights)
+    recurrent = [
+        schemas.LayerEntry(
+            name=name,
+            kind={"cell": "cell", "hidden": "hidden", "candidate": "candidate"}.get(name, "gate"),
+            axes=["step", "unit"],
+            shape=[None, units],
+            # The four products are one layer; a state has none of its own.
+            parameters=sizes["cell"] // 4 if name not in {"cell", "hidden"} else 0,
+            receptive_field=None,
+        )
+        for name in ALL
+    ]
+    readout = schemas.LayerEntry(
+        name="logits",
+        kind="logits",
+        axes=["step", "label"],
+        shape=[None, len(model.card.classes)],
+        parameters=sizes["readout"],
+        receptive_field=None,
+    )
+    return [*recurrent, readout]
+
+
+def _cnn_layer(name: str, weights: Mapping[str, np.ndarray]) -> schemas.LayerEntry:
+    layer = LAYERS[name]
+    *sides, channels = layer.shape
+    own = layer.kind in {"pre_activation", "logits"}
+    return schemas.LayerEntry(
+        name=name,
+        kind=layer.kind,
+        axes=["channel", "y", "x"][: len(layer.shape)],
+        shape=[channels, *sides],
+        parameters=_sizes(weights)[layer.parameters] if own else 0,
+        receptive_field=layer.field.size if layer.field else None,
+    )
+
+
+def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Count the parameters of every module."""
+    sizes: dict[str, int] = {}
+    for name, value in weights.items():
+        module = name.partition(".")[0]
+        sizes[module] = sizes.get(module, 0) + value.size
+    return sizes
+
+
+def _probe(probe: Probe) -> schemas.ProbeEntry:
+    """Say how one probe is asked."""
+    ways = sources(probe)
+    query = query_model(probe, ways[0], picture=False)
+    return schemas.ProbeEntry(
+        name=probe.name,
+        path=f"/{probe.model}/{probe.name}",
+        methods=["POST" if way in {"image", "sequence"} else "GET" for way in ways],
+        title=probe.title,
+        parameters=query.model_json_schema(),
+    )

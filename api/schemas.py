@@ -1,0 +1,286 @@
+"""The shapes of bodies and answers, as pydantic models: for the OpenAPI text and for tests."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Json = dict[str, Any]
+
+
+class Schema(BaseModel):
+    """An object on the wire."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Stats(Schema):
+    """Statistics of a tensor's finite values; null where it has none."""
+
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    zero_fraction: float | None = Field(description="Share of the values that are exactly zero.")
+
+
+class ColourRange(Schema):
+    """How the picture colours a tensor, so that a page can do the same."""
+
+    map: Literal["viridis", "cividis", "gray", "RdBu"]
+    vmin: float | list[float] = Field(description="The low end; one for each channel by itself.")
+    vmax: float | list[float] = Field(description="The high end, likewise.")
+    scope: Literal["channel", "layer", "fixed"]
+
+
+class TensorEntry(Schema):
+    """Named values."""
+
+    name: str
+    kind: str = Field(description="What the values are: `pre_activation`, `gate`, `cell`, …")
+    axes: list[str] = Field(description="The name of every axis, in order.")
+    coordinates: dict[str, list[int | str]] = Field(
+        description="For an axis, what each row along it is: where not all rows came back, or "
+        "where rows have names. An axis that is not here counts from 0."
+    )
+    shape: list[int]
+    dtype: str
+    stats: Stats
+    colour: ColourRange | None
+    encoding: Literal["nested", "base64"]
+    data: list[Any] | str = Field(
+        description="Nested lists; with `encoding=base64` the little-endian bytes, row-major."
+    )
+
+
+class MeasureEntry(Schema):
+    """A scalar or a word."""
+
+    name: str
+    value: float | str | bool | None
+    unit: str
+
+
+class WarningEntry(Schema):
+    """Something that the reader of an answer should know."""
+
+    code: str
+    message: str
+
+
+class Prediction(Schema):
+    """What the network answers."""
+
+    label: int
+    name: str
+    probabilities: list[float] = Field(description="Softmax of the logits; they sum to 1.")
+    logits: list[float]
+
+
+class ImageEcho(Schema):
+    """The picture as the network really saw it."""
+
+    pixels: list[list[int]] = Field(
+        description="28 rows of 28 integers, 0 ground to 255 full ink; post them again as `pixels`."
+    )
+    preparation: Json = Field(description="What was done to get there.")
+
+
+class SequenceEcho(Schema):
+    """The sequence as the network read it."""
+
+    sequence: str
+    length: int
+    ones: int
+    initial_state: Literal["zero", "given"]
+
+
+class WeightsAnswer(Schema):
+    """An answer about the weights alone."""
+
+    model: str
+    weights: str = Field(description="SHA-256 of the weights that answered.")
+    tensors: list[TensorEntry]
+    measures: list[MeasureEntry]
+    warnings: list[WarningEntry]
+
+
+class ImageAnswer(WeightsAnswer):
+    """An answer about an image."""
+
+    input: ImageEcho
+    prediction: Prediction
+
+
+class SequenceAnswer(WeightsAnswer):
+    """An answer about a sequence."""
+
+    input: SequenceEcho
+    prediction: Prediction
+
+
+class ProblemReason(Schema):
+    """One thing that is wrong, and where."""
+
+    location: list[str | int]
+    reason: str
+
+
+class ProblemAnswer(Schema):
+    """An answer that says no (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[ProblemReason]
+
+
+class ImageBody(Schema):
+    """An image in JSON: exactly one of the two."""
+
+    image: str | None = Field(None, description="PNG or JPEG in base64, or as a data URL.")
+    pixels: list[list[int]] | None = Field(
+        None, description="Rows of integers: 0 is ground, 255 is full ink."
+    )
+
+
+class InitialState(Schema):
+    """The state to start from: `final_cell` and `final_hidden` of another answer."""
+
+    cell: list[float]
+    hidden: list[float]
+
+
+class SequenceBody(Schema):
+    """A sequence in JSON."""
+
+    sequence: str | list[Literal[0, 1]] = Field(
+        description="1 to 4,096 bits, oldest first: a string of 0 and 1, or a list."
+    )
+    initial_state: InitialState | None = Field(None, description="Zeros where it is left out.")
+
+
+class LayerEntry(Schema):
+    """A value of the trace that can be asked for."""
+
+    name: str
+    kind: str
+    axes: list[str]
+    shape: list[int | None] = Field(description="null is the length of the sequence.")
+    parameters: int = Field(description="How many parameters this layer has of its own.")
+    receptive_field: int | None = Field(
+        description="Side of the square of the picture that one value sees, in pixels; null "
+        "where it sees everything."
+    )
+
+
+class ProbeEntry(Schema):
+    """A question that can be asked of a model."""
+
+    name: str
+    path: str
+    methods: list[str]
+    title: str
+    parameters: Json = Field(description="JSON schema of the query.")
+
+
+class ModelEntry(Schema):
+    """What is resident."""
+
+    name: str
+    title: str
+    task: str
+    input: Literal["image", "sequence"]
+    classes: list[str]
+    parameters: int
+    weights: str
+    device: str
+    matmul_precision: str
+    dtype: str
+    row_buckets: list[int]
+    layers: list[LayerEntry]
+    probes: list[ProbeEntry]
+    training: Json = Field(description="What is recorded of the training of these weights.")
+
+
+class ModelList(Schema):
+    """Every resident model."""
+
+    models: list[ModelEntry]
+
+
+class Sample(Schema):
+    """An image of the MNIST test set."""
+
+    index: int = Field(description="Its place in the test set.")
+    label: int
+    pixels: list[list[int]]
+
+
+class SampleList(Schema):
+    """Images to try."""
+
+    samples: list[Sample]
+
+
+class Status(Schema):
+    """Whether the server is alive, or ready."""
+
+    status: str
+
+
+_PREDICTION = {
+    "label": 1,
+    "name": "yes",
+    "probabilities": [0.002, 0.998],
+    "logits": [-3.1, 3.1],
+}
+_TENSOR = {
+    "name": "forget_gate",
+    "kind": "gate",
+    "axes": ["step", "unit"],
+    "coordinates": {"step": [1, 2], "unit": [0]},
+    "shape": [2, 1],
+    "dtype": "float32",
+    "stats": {"min": 0.25, "max": 0.75, "mean": 0.5, "std": 0.25, "zero_fraction": 0.0},
+    "colour": {"map": "viridis", "vmin": 0.0, "vmax": 1.0, "scope": "fixed"},
+    "encoding": "nested",
+    "data": [[0.25], [0.75]],
+}
+_ABOUT = {"weights": "9f86d081…", "tensors": [_TENSOR], "measures": [], "warnings": []}
+_SEQUENCE = {
+    "model": "lstm",
+    **_ABOUT,
+    "input": {"sequence": "11", "length": 2, "ones": 2, "initial_state": "zero"},
+    "prediction": _PREDICTION,
+}
+EXAMPLES: dict[str, Json] = {
+    "sequence": _SEQUENCE,
+    "query": _SEQUENCE,
+    "weights": {"model": "lstm", **_ABOUT},
+    "image": {
+        "model": "cnn",
+        **_ABOUT,
+        "tensors": [
+            {
+                **_TENSOR,
+                "name": "relu1",
+                "kind": "post_activation",
+                "axes": ["channel", "y", "x"],
+                "coordinates": {"channel": [7]},
+                "shape": [1, 1, 2],
+                "data": [[[0.25, 0.75]]],
+            }
+        ],
+        "input": {"pixels": [[0, 255], [255, 0]], "preparation": {"preprocess": "mnist"}},
+        "prediction": {
+            "label": 7,
+            "name": "7",
+            "probabilities": [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+            "logits": [-9, -8, -7, -6, -9, -9, -9, 12, -8, -5],
+        },
+    },
+}
+"""An answer of each kind, cut short."""

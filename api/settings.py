@@ -1,0 +1,56 @@
+"""What can be set: by flag, by environment variable, or left as it is."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one server: `LIGHTWELL_PORT=9000`, or `--port 9000`, which goes first."""
+
+    model_config = SettingsConfigDict(env_prefix="LIGHTWELL_", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every one.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    weights: Path | None = Field(
+        None, description="Folder with weights of one's own: cnn.safetensors, lstm.safetensors."
+    )
+    queue_rows: int = Field(
+        128, ge=1, le=65536, description="Rows that may wait for each program; more are refused."
+    )
+    max_requests: int = Field(
+        256, ge=1, le=65536, description="Requests that may be worked on at once."
+    )
+    deadline_s: float = Field(
+        10.0, gt=0, le=600, description="Seconds after which an answer would come too late."
+    )
+    drain_s: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="Seconds between saying not ready and closing the door, for a load balancer.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose pages may call this server besides those of this machine, "
+        "comma-separated; * is every one.",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _is_a_folder(cls, weights: Path | None) -> Path | None:
+        """Refuse a folder that is not there."""
+        if weights is not None and not weights.is_dir():
+            msg = "is not a folder"
+            raise ValueError(msg)
+        return weights
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, origins: object) -> object:
+        """Read a comma-separated list."""
+        if isinstance(origins, str):
+            return tuple(part.strip() for part in origins.split(",") if part.strip())
+        return origins

@@ -1,0 +1,175 @@
+"""Programs: pure functions of (parameters, rows), and the runs that call them.
+
+A program is compiled once for every bucket of rows. A run is one input's way through them: a
+generator that yields calls and is sent what each call gave, so that whoever drives it decides where
+and with whose rows a call is executed.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from models.cnn import HEIGHT, WIDTH, SimpleCNN
+from models.lstm import CountingLSTM, LSTMState
+from models.parameters import Parameters, Skeleton
+
+MATMUL_PRECISION = "highest"
+"""Of every product in every program: full float32, on GPU (not TF32) and TPU (not bfloat16) too."""
+
+ROW_BUCKETS = (1, 8, 32)
+"""A call with n rows runs in the smallest bucket that holds n; the rest of it is padding."""
+
+CHUNKS = (32, 256)
+"""How many steps one call of an LSTM program takes."""
+
+Row = Mapping[str, np.ndarray]
+"""One row of a program's input by name, without the batch axis."""
+
+Outputs = dict[str, np.ndarray]
+"""What a program or a run gave for one row, by name, without the batch axis."""
+
+
+class Call(NamedTuple):
+    """One row for one program, and the outputs that shall leave the device."""
+
+    program: str
+    row: Row
+    outputs: frozenset[str]
+
+
+Run = Generator[Call, Outputs, Outputs]
+
+RowsFunction = Callable[[Parameters, Mapping[str, Array]], dict[str, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A pure function that is compiled ahead of time.
+
+    Attributes:
+        name: Unique in the server, such as `cnn.trace`.
+        function: From parameters and rows, all with a leading batch axis, to named outputs.
+        row: Shape and type of each input of one row, without the batch axis.
+    """
+
+    name: str
+    function: RowsFunction
+    row: Mapping[str, jax.ShapeDtypeStruct]
+
+    def rows(self, bucket: int) -> dict[str, jax.ShapeDtypeStruct]:
+        """Describe the input of a whole bucket."""
+        return {
+            name: jax.ShapeDtypeStruct((bucket, *one.shape), one.dtype)
+            for name, one in self.row.items()
+        }
+
+    def __call__(self, parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute the outputs at the declared precision."""
+        with jax.default_matmul_precision(MATMUL_PRECISION):
+            return self.function(parameters, rows)
+
+
+def intensities(
+    image: UInt8[Array, "batch 28 28"],
+) -> Float[Array, "batch 28 28 1"]:
+    """Scale integers 0 to 255 to the network's input in [0, 1]."""
+    return image[..., None].astype(jnp.float32) / 255.0
+
+
+def cnn_programs(skeleton: Skeleton[SimpleCNN]) -> list[Program]:
+    """Declare predict and trace of the CNN: images in as integers 0 to 255."""
+
+    def trace(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
+        return skeleton.fill(parameters).trace(intensities(rows["image"]))._asdict()
+
+    def predict(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
+        return {"logits": skeleton.fill(parameters)(intensities(rows["image"]))}
+
+    row = {"image": jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)}
+    return [Program("cnn.predict", predict, row), Program("cnn.trace", trace, row)]
+
+
+def run_cnn(program: str, row: Row, outputs: frozenset[str]) -> Run:
+    """Send one image through one program."""
+    return (yield Call(f"cnn.{program}", row, outputs))
+
+
+STATE = frozenset({"final_cell", "final_hidden"})
+"""The outputs of an LSTM program that the next chunk starts from."""
+
+
+def lstm_programs(skeleton: Skeleton[CountingLSTM], hidden: int) -> list[Program]:
+    """Declare predict and trace of the LSTM, each for every length of chunk."""
+
+    def inputs(rows: Mapping[str, Array]) -> tuple[Array, Array, LSTMState]:
+        sequence = rows["sequence"][..., None].astype(jnp.float32)
+        return sequence, rows["length"], LSTMState(rows["cell"], rows["hidden"])
+
+    def trace(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
+        values, final = skeleton.fill(parameters).trace(*inputs(rows))
+        return values._asdict() | {"final_cell": final.cell, "final_hidden": final.hidden}
+
+    def predict(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
+        logits, final = skeleton.fill(parameters)(*inputs(rows))
+        return {"logits": logits, "final_cell": final.cell, "final_hidden": final.hidden}
+
+    def row(chunk: int) -> dict[str, jax.ShapeDtypeStruct]:
+        state = jax.ShapeDtypeStruct((hidden,), jnp.float32)
+        return {
+            "sequence": jax.ShapeDtypeStruct((chunk,), jnp.uint8),
+            "length": jax.ShapeDtypeStruct((), jnp.int32),
+            "cell": state,
+            "hidden": state,
+        }
+
+    return [
+        Program(f"lstm.{name}.{chunk}", function, row(chunk))
+        for name, function in (("predict", predict), ("trace", trace))
+        for chunk in CHUNKS
+    ]
+
+
+def chunks(length: int) -> Iterator[tuple[int, int, int]]:
+    """Cut a length into (start, stop, chunk): whole long chunks first, then short ones."""
+    start = 0
+    while start < length:
+        left = length - start
+        chunk = max((c for c in CHUNKS if c <= left), default=CHUNKS[0])
+        stop = min(start + chunk, length)
+        yield start, stop, chunk
+        start = stop
+
+
+def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
+    """Send one sequence through one program, chunk by chunk with the state carried.
+
+    Args:
+        program: `predict` or `trace`.
+        row: `sequence`, the bits, oldest first; `cell` and `hidden`, the state before the first.
+        outputs: What shall be returned beside the final state.
+
+    Returns:
+        Of a trace, gates and logits of steps 1 to T and states of steps 0 to T, step 0 being the
+        state before the first; of predict, the logits after step T.
+    """
+    sequence, state = row["sequence"], {"cell": row["cell"], "hidden": row["hidden"]}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs - STATE}
+    for name in parts.keys() & state.keys():
+        parts[name].append(state[name][None])
+    for start, stop, chunk in chunks(len(sequence)):
+        padded = np.zeros(chunk, np.uint8)
+        padded[: stop - start] = sequence[start:stop]
+        sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}
+        got = yield Call(f"lstm.{program}.{chunk}", sent, outputs | STATE)
+        state = {"cell": got["final_cell"], "hidden": got["final_hidden"]}
+        for name, part in parts.items():
+            part.append(got[name][: stop - start] if program == "trace" else got[name])
+    final = {"final_cell": state["cell"], "final_hidden": state["hidden"]}
+    if program == "trace":
+        return {name: np.concatenate(part) for name, part in parts.items()} | final
+    return {name: part[-1] for name, part in parts.items()} | final

@@ -1,0 +1,36 @@
+"""A few images of the MNIST test set, to try the network on without a data set at hand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Int, UInt8
+from numpy import ndarray
+
+from models import checkpoints
+
+RECORD = Path(__file__).parent / "records" / "samples.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Images with what they show.
+
+    Attributes:
+        images: 0 is ground, 255 is full ink.
+        labels: The digit that each shows.
+        indices: The place of each in the MNIST test set.
+    """
+
+    images: UInt8[ndarray, "samples 28 28"]
+    labels: Int[ndarray, " samples"]
+    indices: Int[ndarray, " samples"]
+
+
+def load(path: Path = RECORD) -> Samples:
+    """Read the samples.
+
+    Raises:
+        CheckpointError: The file is missing or altered.
+    """
+    tensors = checkpoints.load(path).tensors
+    return Samples(tensors["images"], tensors["labels"], tensors["indices"])

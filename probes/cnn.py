@@ -1,0 +1,251 @@
+"""What can be asked of the CNN about a picture: prediction, feature maps, single channels."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BeforeValidator, Field
+
+from models.cnn import CLASSES, HEIGHT, LAYERS, WIDTH
+from models.programs import Row
+from probes import colours
+from probes.figures import (
+    Bars,
+    Box,
+    Colour,
+    Figure,
+    Heatmap,
+    Measure,
+    Overlay,
+    Panels,
+    Scope,
+    Tensor,
+    Tiles,
+)
+from probes.probe import (
+    Indices,
+    ParameterError,
+    Parameters,
+    Probe,
+    Ranged,
+    Seen,
+    Subject,
+    split_commas,
+)
+
+MapName = Literal["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3"]
+LayerName = MapName | Literal["dense1", "relu4", "logits"]
+DEFAULT_LAYERS: tuple[LayerName, ...] = ("relu1", "pool1", "relu2", "pool2", "relu3", "relu4")
+
+ACTIVATION_LIMIT = 4.0
+"""End of the `fixed` range of feature maps: few values of the shipped weights lie beyond it."""
+
+
+def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*batch classes"]:
+    """Turn logits into probabilities, without overflow."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def picture(seen: Seen) -> Tensor:
+    """Return the integers 0 to 255 that the network saw, divided by 255."""
+    return Tensor("image", "input", ("y", "x"), seen.row["image"], colour=colours.ink())
+
+
+def class_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:
+    """Draw one bar for each class on a fixed axis from 0 to 1, the largest pointed out."""
+    tensor = Tensor(
+        "probabilities",
+        "probability",
+        ("label",),
+        probabilities,
+        {"label": classes},
+        colours.unit_interval("viridis"),
+    )
+    return Bars("Probabilities", tensor, (0.0, 1.0), int(probabilities.argmax()))
+
+
+def predict(seen: Seen, _: Parameters) -> Figure:
+    """Which digit the network sees, and how sure it is.
+
+    Probabilities are the softmax of the logits. A network is also sure of pictures that show no
+    digit at all: read the warnings.
+    """
+    digits = tuple(str(digit) for digit in range(CLASSES))
+    bars = class_bars(softmax(seen.outputs["logits"]), digits)
+    return Panels("Prediction", (Heatmap("What the network sees", picture(seen), "x"), bars), 2)
+
+
+class ActivationsParameters(Ranged):
+    """Which layers and channels to show."""
+
+    layers: Annotated[
+        list[LayerName | Literal["all"]],
+        BeforeValidator(split_commas),
+        Field(min_length=1, max_length=len(LAYERS)),
+    ] = Field(
+        list(DEFAULT_LAYERS),
+        description="Layers to show, in this order; `all` is every layer. `conv` and `dense` are "
+        "values before the ReLU, `relu` after it, `pool` after pooling.",
+    )
+    channels: Indices | None = Field(
+        None, description="Channels (of a dense layer: units) to show; all where left out."
+    )
+
+    def names(self) -> list[str]:
+        """Return the layers, each once."""
+        return list(LAYERS) if "all" in self.layers else list(dict.fromkeys(self.layers))
+
+
+def check_channels(_: Subject, __: Row, parameters: ActivationsParameters) -> None:
+    """Refuse a channel that a selected layer does not have."""
+    for layer in parameters.names():
+        _check_channel("channels", layer, max(parameters.channels or [0]))
+
+
+def _check_channel(parameter: str, layer: str, channel: int) -> None:
+    count = LAYERS[layer].shape[-1]
+    if channel >= count:
+        reason = f"channel {channel} of {layer} is not one of its {count} (0 to {count - 1})"
+        raise ParameterError(parameter, reason)
+
+
+def activations(seen: Seen, parameters: ActivationsParameters) -> Figure:
+    """What every layer makes of the picture: feature maps, channel by channel.
+
+    Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
+    `channel` for dense layers. `range` says which values share a colour scale.
+    """
+    layers = [_layer(seen, name, parameters) for name in parameters.names()]
+    return Panels("Activations", (Heatmap("What the network sees", picture(seen), "x"), *layers))
+
+
+def _layer(seen: Seen, name: str, parameters: ActivationsParameters) -> Figure:
+    """Show one layer: tiles where it has maps, bars where it is a vector."""
+    layer = LAYERS[name]
+    values = np.moveaxis(seen.outputs[name], -1, 0)
+    chosen = {} if parameters.channels is None else {"channel": parameters.channels}
+    values = np.ascontiguousarray(values[parameters.channels] if chosen else values)
+    axes = ("channel", "y", "x")[: values.ndim]
+    scope = parameters.range if values.ndim > 1 else _whole(parameters.range)
+    colour = _colour(name, values, parameters.cmap, scope)
+    tensor = Tensor(name, layer.kind, axes, values, chosen, colour)
+    title = f"{name} · {' × '.join(map(str, values.shape))}"
+    return Tiles(title, tensor) if values.ndim > 1 else Bars(title, tensor)
+
+
+def _colour(name: str, values: np.ndarray, cmap: str, scope: Scope) -> Colour:
+    """Colour a layer: about zero where it can be negative."""
+    if LAYERS[name].kind in {"pre_activation", "logits"}:
+        return colours.signed(values, scope, ACTIVATION_LIMIT)
+    return colours.non_negative(values, cmap, scope, ACTIVATION_LIMIT)
+
+
+def _whole(scope: Scope) -> Scope:
+    """Return the scope for what is shown as one: a vector, or a channel by itself."""
+    return "fixed" if scope == "fixed" else "layer"
+
+
+class ChannelParameters(Ranged):
+    """Which channel to show."""
+
+    layer: MapName = Field(description="A layer that has maps.")
+    channel: int = Field(ge=0, description="A channel of it, counted from 0.")
+
+
+def check_channel(_: Subject, __: Row, parameters: ChannelParameters) -> None:
+    """Refuse a channel that the layer does not have."""
+    _check_channel("channel", parameters.layer, parameters.channel)
+
+
+def channel(seen: Seen, parameters: ChannelParameters) -> Figure:
+    """One channel: its map large over the picture, the kernel that made it, what its peak sees.
+
+    The box is the receptive field of the map's largest value: the part of the picture that this
+    value depends on. The kernel of a ReLU or a pool is that of the convolution before it.
+    """
+    name, index = parameters.layer, parameters.channel
+    layer = LAYERS[name]
+    values = np.ascontiguousarray(seen.outputs[name][..., index])
+    colour = _colour(name, values, parameters.cmap, _whole(parameters.range))
+    shown = Tensor(f"{name}.{index}", layer.kind, ("y", "x"), values, colour=colour)
+    y, x = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
+    box = receptive_field(name, y, x)
+    overlay = Overlay(
+        f"{name}, channel {index}, over the picture",
+        picture(seen),
+        shown,
+        (box,),
+        (*_statistics(values), Measure("peak_y", y), Measure("peak_x", x), *_sides(box)),
+    )
+    plain = Heatmap(f"{name}, channel {index}", shown, "x")
+    return Panels(
+        f"{name}, channel {index}", (overlay, plain, _kernel(seen, layer.parameters, index)), 3
+    )
+
+
+def receptive_field(layer: str, y: int, x: int) -> Box:
+    """Return what of the picture one value of a map depends on."""
+    field = LAYERS[layer].field
+    if field is None:
+        return Box(0, 0, HEIGHT - 1, WIDTH - 1)
+    (top, bottom), (left, right) = field.span(y), field.span(x)
+    return Box(top, left, bottom, right)
+
+
+def _sides(box: Box) -> tuple[Measure, ...]:
+    return tuple(
+        Measure(f"receptive_field_{side}", getattr(box, side), "pixels")
+        for side in ("top", "left", "bottom", "right")
+    )
+
+
+def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...]:
+    """Say how strong a map is and how much of it is silent."""
+    return (
+        Measure("max", float(values.max())),
+        Measure("mean", float(values.mean())),
+        Measure("active_fraction", float((values > 0).mean())),
+    )
+
+
+def _kernel(seen: Seen, module: str, index: int) -> Tiles:
+    """Show the kernel that makes one channel, one tile for each channel that it reads."""
+    kernel = seen.subject.weights[f"{module}.kernel"][..., index]  # y, x, input channel
+    values = np.ascontiguousarray(np.moveaxis(kernel, -1, 0))
+    tensor = Tensor(
+        f"{module}.kernel.{index}",
+        "filter",
+        ("input_channel", "y", "x"),
+        values,
+        colour=colours.signed(values),
+    )
+    bias = float(seen.subject.weights[f"{module}.bias"][index])
+    return Tiles(
+        f"Its kernel, by input channel ({module})", tensor, measures=(Measure("bias", bias),)
+    )
+
+
+PROBES = (
+    Probe(model="cnn", name="predict", figure=predict, program="predict", outputs=lambda _: ()),
+    Probe(
+        model="cnn",
+        name="activations",
+        figure=activations,
+        parameters=ActivationsParameters,
+        program="trace",
+        outputs=ActivationsParameters.names,
+        check=check_channels,
+        example={"layers": "relu1,pool1", "channels": "0,7,31"},
+    ),
+    Probe(
+        model="cnn",
+        name="channel",
+        figure=channel,
+        parameters=ChannelParameters,
+        program="trace",
+        outputs=lambda parameters: (parameters.layer,),
+        check=check_channel,
+        example={"layer": "relu2", "channel": "7"},
+    ),
+)

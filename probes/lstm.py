@@ -1,0 +1,266 @@
+"""What can be asked of the LSTM about a sequence: prediction, gates, states, the whole run."""
+
+from collections.abc import Callable
+
+import numpy as np
+from pydantic import Field
+
+from models.lstm import ANSWERS
+from models.programs import Row
+from probes import colours
+from probes.cnn import class_bars, softmax
+from probes.figures import (
+    Bars,
+    Colour,
+    Coordinates,
+    Figure,
+    Heatmap,
+    Kind,
+    Lines,
+    Measure,
+    Panels,
+    Tensor,
+)
+from probes.probe import Coloured, Indices, ParameterError, Parameters, Probe, Seen, Subject
+from probes.units import GATES, QUANTITIES, STATES, UnitStatistics
+
+ALL = (*GATES, "candidate", *STATES)
+TITLES = {
+    "input_gate": "Input gate: how much of the candidate is written",
+    "forget_gate": "Forget gate: how much of the cell state is kept",
+    "candidate": "Candidate: what could be written",
+    "output_gate": "Output gate: how much of the cell state is shown",
+    "cell": "Cell state: the long-term memory",
+    "hidden": "Hidden state: what the readout sees",
+}
+
+
+class Selection(Coloured):
+    """Which steps and units to show."""
+
+    steps: Indices | None = Field(
+        None,
+        description="Steps to show, counted from 1; step 0 is the initial state, which has no "
+        "gates. All where left out.",
+    )
+    units: Indices | None = Field(
+        None, description="Units to show, counted from 0; all where left out."
+    )
+
+
+def check_selection(_: Subject, row: Row, parameters: Selection) -> None:
+    """Refuse a step after the end of the sequence, and a unit that the model does not have."""
+    last, units = len(row["sequence"]), len(row["cell"])
+    if (step := max(parameters.steps or [0])) > last:
+        raise ParameterError("steps", f"step {step} is not one of the sequence's, 0 to {last}")
+    if (unit := max(parameters.units or [0])) >= units:
+        reason = f"unit {unit} is not one of the model's {units} (0 to {units - 1})"
+        raise ParameterError("units", reason)
+
+
+def check_gates(subject: Subject, row: Row, parameters: Selection) -> None:
+    """Refuse also a selection of nothing but the initial state, which has no gates."""
+    check_selection(subject, row, parameters)
+    if parameters.steps is not None and not any(parameters.steps):
+        raise ParameterError("steps", "step 0 is the initial state, which has no gates")
+
+
+def traced(seen: Seen, name: str, chosen: Selection) -> Tensor:
+    """Return one value of every step and unit: gates have steps 1 to T, states 0 to T."""
+    values = seen.outputs[name]
+    first = 0 if name in STATES else 1
+    steps = np.arange(first, first + len(values))
+    if chosen.steps is not None:
+        steps = np.array([step for step in chosen.steps if step >= first], int)
+        values = values[steps - first]
+    coordinates: dict[str, list[int]] = {"step": steps.tolist()}
+    if chosen.units is not None:
+        values = values[:, chosen.units]
+        coordinates["unit"] = chosen.units
+    kind, colour = _looks(name, values, chosen.cmap)
+    return Tensor(name, kind, ("step", "unit"), np.ascontiguousarray(values), coordinates, colour)
+
+
+def _looks(name: str, values: np.ndarray, cmap: str) -> tuple[Kind, Colour]:
+    """Return what a traced value is, and its colours."""
+    match name:
+        case "candidate":
+            return "candidate", colours.tanh_interval()
+        case "hidden":
+            return "hidden", colours.tanh_interval()
+        case "cell":
+            return "cell", colours.signed(values)
+        case _:
+            return "gate", colours.unit_interval(cmap)
+
+
+def heatmap(seen: Seen, name: str, chosen: Selection) -> Heatmap:
+    """Draw one value over steps and units."""
+    return Heatmap(TITLES[name], traced(seen, name, chosen), "step")
+
+
+def sequence_strip(seen: Seen) -> Heatmap:
+    """Draw the bits that were read, oldest first."""
+    bits = seen.row["sequence"][:, None]
+    steps = {"step": range(1, len(bits) + 1)}
+    colour = Colour("gray", 0.0, 1.0, "fixed")
+    return Heatmap(
+        "Sequence", Tensor("sequence", "input", ("step", "bit"), bits, steps, colour), "step"
+    )
+
+
+def running_count(seen: Seen) -> Lines:
+    """Draw ones minus zeros after every step: the answer is yes above zero."""
+    bits = seen.row["sequence"].astype(np.int32)
+    count = np.cumsum(2 * bits - 1, dtype=np.int32)
+    steps = {"step": range(1, len(count) + 1)}
+    tensor = Tensor("running_count", "count", ("step",), count, steps)
+    return Lines("Ones minus zeros so far", (tensor,), "step", reference=0.0)
+
+
+def running_probability(seen: Seen) -> Lines:
+    """Draw the probability of "yes" that the network would state after every step."""
+    yes = softmax(seen.outputs["logits"])[:, 1]
+    steps = {"step": range(1, len(yes) + 1)}
+    colour = colours.unit_interval("viridis")
+    tensor = Tensor("running_probability", "probability", ("step",), yes, steps, colour)
+    return Lines("Probability of “more ones” so far", (tensor,), "step", (0.0, 1.0), 0.5)
+
+
+def predict(seen: Seen, _: Parameters) -> Figure:
+    """Whether the sequence has more 1s than 0s, and how sure the network is.
+
+    `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
+    with the next bits to go on where this sequence ended.
+    """
+    bars = class_bars(softmax(seen.outputs["logits"]), ANSWERS)
+    return Panels("Prediction", (sequence_strip(seen), bars, *final_state(seen)))
+
+
+def final_state(seen: Seen) -> tuple[Bars, Bars]:
+    """Draw the state after the last step."""
+    cell, hidden = seen.outputs["final_cell"], seen.outputs["final_hidden"]
+    return (
+        Bars("Cell state at the end", _vector("final_cell", "cell", cell)),
+        Bars("Hidden state at the end", _vector("final_hidden", "hidden", hidden), (-1.0, 1.0)),
+    )
+
+
+def _vector(name: str, kind: Kind, values: np.ndarray) -> Tensor:
+    colour = colours.tanh_interval() if kind == "hidden" else colours.signed(values)
+    return Tensor(name, kind, ("unit",), values, colour=colour)
+
+
+def gates(seen: Seen, chosen: Selection) -> Figure:
+    """Forget, input and output gate and the candidate, at every step.
+
+    A gate near 1 lets through, near 0 it blocks. `step` counts from 1: the gates of step t were
+    computed from bit t and the hidden state of step t - 1.
+    """
+    shown = ("forget_gate", "input_gate", "output_gate", "candidate")
+    return Panels("Gates", (sequence_strip(seen), *(heatmap(seen, name, chosen) for name in shown)))
+
+
+def hidden(seen: Seen, chosen: Selection) -> Figure:
+    """How the hidden state evolves, from the initial state at step 0 to the last step."""
+    return _state(seen, "hidden", chosen, (-1.0, 1.0))
+
+
+def cell(seen: Seen, chosen: Selection) -> Figure:
+    """How the cell state, the long-term memory, moves from step 0 to the last step.
+
+    The cell state has no bound: a unit that counts drifts a little with every bit.
+    """
+    return _state(seen, "cell", chosen, None)
+
+
+def _state(seen: Seen, name: str, chosen: Selection, limits: tuple[float, float] | None) -> Figure:
+    """Draw a state as cells and as one line for each unit."""
+    cells = heatmap(seen, name, chosen)
+    lines = Lines("The same, one line for each unit", (cells.tensor,), "step", limits, 0.0)
+    return Panels(name.capitalize() + " state", (sequence_strip(seen), cells, lines))
+
+
+def trace(seen: Seen, chosen: Selection) -> Figure:
+    """Everything of one run: gates, candidate, states and running logits, for notebooks."""
+    logits = seen.outputs["logits"]
+    coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": ANSWERS}
+    running = Tensor("logits", "logits", ("step", "label"), logits, coordinates)
+    lines = Lines("Logits so far", (running,), "step", reference=0.0)
+    cells = [heatmap(seen, name, chosen) for name in ALL]
+    return Panels("Trace", (sequence_strip(seen), *cells, lines))
+
+
+def summary(seen: Seen, chosen: Selection) -> Figure:
+    """The run in one figure, and in numbers what each unit does.
+
+    Roles, R², saturation and time constants describe the network, not this sequence: they come from
+    held-out sequences that are always the same.
+    """
+    units: UnitStatistics = seen.subject.units
+    measured = (Measure(f"role.{unit}", role) for unit, role in enumerate(units.roles))
+    run: tuple[Figure, ...] = (
+        sequence_strip(seen),
+        running_count(seen),
+        running_probability(seen),
+        *(heatmap(seen, name, chosen) for name in ALL),
+    )
+    return Panels("Summary", (*run, *_unit_figures(units, chosen.cmap)), measures=tuple(measured))
+
+
+def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
+    """Draw what is known of every unit."""
+    unit = colours.unit_interval(cmap)
+    follows = [f"{state} · {quantity}" for state in STATES for quantity in QUANTITIES]
+    stands = [f"{gate} {end}" for gate in GATES for end in ("< 0.1", "> 0.9")]
+    r2 = units.r2.reshape(len(follows), -1)
+    saturation = units.saturation.reshape(len(stands), -1)
+    return (
+        Heatmap(
+            "R² of each unit with what it may count (held-out sequences)",
+            Tensor("r2", "statistic", ("follows", "unit"), r2, {"follows": follows}, unit),
+            "unit",
+        ),
+        Heatmap(
+            "Share of steps at which a gate is saturated",
+            Tensor("saturation", "statistic", ("gate", "unit"), saturation, {"gate": stands}, unit),
+            "unit",
+        ),
+        Bars(
+            "Time constant of each unit’s memory, in steps",
+            Tensor("time_constant", "statistic", ("unit",), units.time_constant),
+        ),
+        Bars(
+            "Change of the cell state for one more 1",
+            Tensor("slope", "statistic", ("unit",), units.slope[0, 0]),
+        ),
+    )
+
+
+def _of_trace(
+    name: str,
+    figure: Callable[[Seen, Selection], Figure],
+    outputs: tuple[str, ...],
+    check: Callable[[Subject, Row, Selection], None] = check_selection,
+) -> Probe:
+    """Declare a probe that reads these outputs of a trace."""
+    return Probe(
+        model="lstm",
+        name=name,
+        figure=figure,
+        parameters=Selection,
+        program="trace",
+        outputs=lambda _: outputs,
+        check=check,
+        example={"units": "0,3"},
+    )
+
+
+PROBES = (
+    Probe(model="lstm", name="predict", figure=predict, program="predict", outputs=lambda _: ()),
+    _of_trace("gates", gates, (*GATES, "candidate"), check_gates),
+    _of_trace("hidden", hidden, ("hidden",)),
+    _of_trace("cell", cell, ("cell",)),
+    _of_trace("summary", summary, ALL),
+    _of_trace("trace", trace, ALL),
+)

@@ -1,0 +1,30 @@
+"""From a resident model to what its probes may know of it."""
+
+import numpy as np
+
+from models.resident import drive
+from models.zoo import ResidentModel, hidden_size
+from probes.probe import Subject
+from probes.units import GATES, STATES, UnitStatistics, held_out_sequences, measure_units
+
+
+def subject_of(model: ResidentModel) -> Subject:
+    """Describe a model whose programs are compiled; an LSTM's units are measured here, once."""
+    if model.card.input == "sequence":
+        return Subject(model.weights, _units(model))
+    return Subject(model.weights)
+
+
+def _units(model: ResidentModel) -> UnitStatistics:
+    """Run the held-out sequences through the resident trace, and measure every unit."""
+    sequences = held_out_sequences()
+    zeros = np.zeros(hidden_size(model.weights), np.float32)
+    outputs = frozenset((*GATES, *STATES))
+    runs = [
+        model.card.run("trace", {"sequence": bits, "cell": zeros, "hidden": zeros}, outputs)
+        for bits in sequences
+    ]
+    traces = drive(runs, model.programs)
+    after = {name: 1 if name in STATES else 0 for name in outputs}  # skip the initial state
+    values = {name: np.stack([one[name][skip:] for one in traces]) for name, skip in after.items()}
+    return measure_units(sequences, values)

@@ -1,0 +1,177 @@
+"""What the networks have learned: their weights, whatever the input."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BeforeValidator, Field
+
+from models.cnn import LAYERS
+from models.lstm import ANSWERS
+from models.programs import Row
+from probes import colours
+from probes.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor, Tiles
+from probes.probe import (
+    Indices,
+    ParameterError,
+    Parameters,
+    Probe,
+    Ranged,
+    Seen,
+    Subject,
+    split_commas,
+)
+
+KernelName = Literal["conv1", "conv2", "conv3", "dense1", "output"]
+
+WEIGHT_LIMIT = 0.5
+"""End of the `fixed` range of kernels: few values of the shipped weights lie beyond it."""
+
+PACKED = ("input_gate", "forget_gate", "candidate", "output_gate")
+"""The order in which the kernels of the LSTM hold their four quarters."""
+
+MATRIX = 2
+"""Dimensions of a kernel without y and x: that of the output layer."""
+
+
+class FiltersParameters(Ranged):
+    """Which kernels to show, and in which order."""
+
+    layers: Annotated[list[KernelName], BeforeValidator(split_commas), Field(min_length=1)] = Field(
+        ["conv1", "conv2", "conv3"], description="Layers whose kernels to show."
+    )
+    channels: Indices | None = Field(
+        None, description="Output channels (of a dense layer: units) to show; all where left out."
+    )
+    order: Literal["norm", "index"] = Field(
+        "norm",
+        description="By norm, the largest first, or by number. `coordinates` says which is where.",
+    )
+
+
+def check_filters(subject: Subject, _: Row, parameters: FiltersParameters) -> None:
+    """Refuse an output channel that a selected layer does not have."""
+    for layer in parameters.layers:
+        count = subject.weights[f"{layer}.bias"].size
+        largest = max(parameters.channels or [0])
+        if largest >= count:
+            reason = f"channel {largest} of {layer} is not one of its {count} (0 to {count - 1})"
+            raise ParameterError("channels", reason)
+
+
+def filters(seen: Seen, parameters: FiltersParameters) -> Figure:
+    """The learned filters of every layer: what each channel looks for in the layer before it.
+
+    A kernel is `output_channel, input_channel, y, x`: one row of tiles for each output channel, one
+    tile for each channel that it reads. The norm is the square root of the sum of a channel's
+    squared weights.
+    """
+    layers = dict.fromkeys(parameters.layers)
+    shown = [figure for name in layers for figure in _filters(seen, name, parameters)]
+    return Panels("Learned filters", tuple(shown))
+
+
+def _filters(seen: Seen, name: str, parameters: FiltersParameters) -> tuple[Figure, Figure]:
+    """Show the kernels of one layer and how large each is."""
+    kernels = _output_first(seen.subject.weights[f"{name}.kernel"], name)
+    outputs = np.arange(len(kernels)) if parameters.channels is None else parameters.channels
+    kernels = kernels[outputs]
+    norms = np.sqrt((kernels**2).sum(axis=tuple(range(1, kernels.ndim))))
+    rows = _order(norms, parameters.order)
+    inputs = _order(np.sqrt((kernels**2).sum(axis=(0, *range(2, kernels.ndim)))), parameters.order)
+    labels = {
+        "output_channel": np.asarray(outputs)[rows].tolist(),
+        "input_channel": inputs.tolist(),
+    }
+    values = np.ascontiguousarray(kernels[rows][:, inputs])
+    axes = ("output_channel", "input_channel", "y", "x")[: values.ndim]
+    colour = colours.signed(values, parameters.range, WEIGHT_LIMIT)
+    tensor = Tensor(f"{name}.kernel", "filter", axes, values, labels, colour)
+    title = f"{name} · {len(rows)} filters over {len(inputs)} channels"
+    grid = Tiles(title, tensor) if values.ndim > MATRIX else Heatmap(title, tensor, "input_channel")
+    norm = Tensor(
+        f"{name}.norm",
+        "statistic",
+        ("output_channel",),
+        norms[rows],
+        {"output_channel": labels["output_channel"]},
+        colours.non_negative(norms, parameters.cmap),
+    )
+    return grid, Bars(f"{name} · norm of each filter", norm)
+
+
+def _output_first(kernel: np.ndarray, name: str) -> np.ndarray:
+    """Bring a kernel to output channel, input channel, y, x (the last two where it has them)."""
+    if name == "dense1":  # it reads the flattened maps of relu3: y, x, channel
+        kernel = kernel.reshape(*LAYERS["relu3"].shape, -1)
+    if kernel.ndim == MATRIX:
+        return kernel.T
+    return kernel.transpose(3, 2, 0, 1)
+
+
+def _order(norms: Float[np.ndarray, " channels"], order: str) -> np.ndarray:
+    """Return positions in the order asked for; equal norms keep their order."""
+    return np.argsort(-norms, kind="stable") if order == "norm" else np.arange(len(norms))
+
+
+def gate_weights(seen: Seen, _: Parameters) -> Figure:
+    """The kernels of each gate, and the readout.
+
+    Rows are what a kernel reads (the bit, or a unit's hidden state), columns the unit that it
+    writes.
+    """
+    held = seen.subject.weights
+    recurrent = np.split(held["cell.dense_h.kernel"], len(PACKED), axis=1)
+    named = {
+        "cell.dense_i.kernel": held["cell.dense_i.kernel"].reshape(len(PACKED), -1),
+        "cell.dense_h.bias": held["cell.dense_h.bias"].reshape(len(PACKED), -1),
+    }
+    rows = [
+        _matrix(f"{name}, by gate", name, ("gate", "unit"), values, {"gate": PACKED})
+        for name, values in named.items()
+    ]
+    kernels = [
+        _matrix(
+            f"cell.dense_h.kernel, {gate}",
+            f"cell.dense_h.kernel.{gate}",
+            ("hidden_unit", "unit"),
+            values,
+            {},
+        )
+        for gate, values in zip(PACKED, recurrent, strict=True)
+    ]
+    readout = _matrix(
+        "readout.kernel",
+        "readout.kernel",
+        ("label", "unit"),
+        held["readout.kernel"].T,
+        {"label": ANSWERS},
+    )
+    bias = Tensor("readout.bias", "bias", ("label",), held["readout.bias"], {"label": ANSWERS})
+    return Panels("Weights", (*rows, *kernels, readout, Bars("readout.bias", bias)), 2)
+
+
+def _matrix(
+    title: str,
+    name: str,
+    axes: tuple[str, str],
+    values: np.ndarray,
+    coordinates: Coordinates,
+) -> Heatmap:
+    kind: Kind = "bias" if name.endswith("bias") else "weight"
+    values = np.ascontiguousarray(values)
+    tensor = Tensor(name, kind, axes, values, coordinates, colours.signed(values))
+    return Heatmap(title, tensor, "unit")
+
+
+PROBES = (
+    Probe(
+        model="cnn",
+        name="filters",
+        figure=filters,
+        parameters=FiltersParameters,
+        check=check_filters,
+        example={"layers": "conv1"},
+    ),
+    Probe(model="lstm", name="weights", figure=gate_weights),
+)
