@@ -62,6 +62,7 @@ UPRIGHT = {
 }
 ORIENTATION = 0x0112  # EXIF
 
+TOO_MANY = f"The image has more than {MAX_PIXELS} pixels."
 UNDECODABLE = "The image cannot be decoded: it is cut short, corrupt or of a kind never seen."
 
 
@@ -116,7 +117,7 @@ def check_size(width: int, height: int) -> None:
     if max(width, height) > MAX_SIDE:
         _refuse(f"{size}; a side may have at most {MAX_SIDE}.")
     if width * height > MAX_PIXELS:
-        _refuse(f"{size}, {width * height} in all; it may have at most {MAX_PIXELS}.")
+        _refuse(TOO_MANY)
     if max(width, height) > MAX_ASPECT * min(width, height):
         _refuse(f"{size}; the longer side may be at most {MAX_ASPECT} times the shorter.")
 
@@ -136,7 +137,7 @@ def _decoded(encoded: bytes, image_format: str) -> Planes:
     except Problem:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        _refuse(f"The image has more than {MAX_PIXELS} pixels.")
+        _refuse(TOO_MANY)
     except Exception as error:
         # Whatever Pillow says names files, addresses or content: none of it leaves this function.
         raise Problem("invalid-image", UNDECODABLE, [Reason(("body",), UNDECODABLE)]) from error

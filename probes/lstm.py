@@ -205,7 +205,10 @@ def summary(seen: Seen, chosen: Selection) -> Figure:
         running_probability(seen),
         *(heatmap(seen, name, chosen) for name in ALL),
     )
-    return Panels("Summary", (*run, *_unit_figures(units, chosen.cmap)), measures=tuple(measured))
+    known = Panels(
+        "What each unit does, over held-out sequences", _unit_figures(units, chosen.cmap), 2
+    )
+    return Panels("Summary", (*run, known), measures=tuple(measured))
 
 
 def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
@@ -217,7 +220,7 @@ def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
     saturation = units.saturation.reshape(len(stands), -1)
     return (
         Heatmap(
-            "R² of each unit with what it may count (held-out sequences)",
+            "R² with what a state may follow",
             Tensor("r2", "statistic", ("follows", "unit"), r2, {"follows": follows}, unit),
             "unit",
         ),
@@ -227,7 +230,7 @@ def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
             "unit",
         ),
         Bars(
-            "Time constant of each unit’s memory, in steps",
+            "Time constant of the memory, in steps",
             Tensor("time_constant", "statistic", ("unit",), units.time_constant),
         ),
         Bars(

@@ -1,6 +1,6 @@
 """Images to try: some of the MNIST test set, with their labels."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request
@@ -33,7 +33,7 @@ class SamplesPictureQuery(SamplesQuery):
     scale: int = Field(1, ge=1, le=4, description="Size of the picture; 2 suits a slide.")
 
 
-PNG = {200: {"content": {"image/png": {"schema": openapi.BINARY}}}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {"schema": openapi.BINARY}}}}
 
 
 def router() -> APIRouter:

@@ -1,0 +1,57 @@
+# make serve and make test do all set-up themselves; they need Python 3.11 or newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format docs pins clean
+
+help:  ## List what can be made.
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+serve: $(VENV)/serve.done  ## Start the server (flags: make serve ARGS="--port 9000").
+	@$(BIN)/python -m api $(ARGS)
+
+test: $(VENV)/dev.done  ## Run the tests.
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.done  ## Check format, style, types, direction of imports, Dockerfile, generated files.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python -m scripts.docs --check
+
+format: $(VENV)/dev.done  ## Put every file into the project's format.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/dev.done  ## Write the generated files: docs/probes.md and openapi.json.
+	$(BIN)/python -m scripts.docs
+
+pins: pyproject.toml  ## Choose versions anew and pin them by hash (needs uv).
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+		--extra train --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+		-c requirements/dev.txt pyproject.toml -o requirements/serve.txt
+
+clean:  ## Remove the virtual environment and every cache.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Lightwell needs Python 3.11 or newer: apt-get install python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/serve.done: requirements/serve.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/serve.txt
+	@touch $@
+
+$(VENV)/dev.done: requirements/dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@ $(VENV)/serve.done
