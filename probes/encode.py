@@ -111,8 +111,8 @@ def _stats(values: np.ndarray) -> dict[str, float | None]:
     if not finite.size:
         return dict.fromkeys(("min", "max", "mean", "std", "zero_fraction"))
     return {
-        "min": finite.min().item(),
-        "max": finite.max().item(),
+        "min": float(finite.min()),
+        "max": float(finite.max()),
         "mean": float(finite.mean(dtype=np.float64)),
         "std": float(finite.std(dtype=np.float64)),
         "zero_fraction": float((finite == 0).mean()),

@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 
 from probes.drawing import canvas
 from probes.drawing.layout import page
-from probes.drawing.marks import Area, Block, pixel, walk
+from probes.drawing.marks import Area, Block, Length, pixel, walk
 from probes.figures import Figure
 
 MOST_PIXELS = 16_000_000
@@ -44,14 +44,14 @@ def place(figure: Figure, scale: int = DEFAULT_SCALE) -> list[Area]:
     return [_scaled(area, x, y, factor) for x, y, part in walk(block) for area in part.areas]
 
 
-def _scaled(area: Area, x: float, y: float, factor: float) -> Area:
+def _scaled(area: Area, x: Length, y: Length, factor: Length) -> Area:
     left, top = pixel((x + area.x) * factor), pixel((y + area.y) * factor)
     right = pixel((x + area.x + area.width) * factor)
     bottom = pixel((y + area.y + area.height) * factor)
     return Area(area.tensor, area.index, left, top, right - left, bottom - top)
 
 
-def _fitting(block: Block, scale: float) -> float:
+def _fitting(block: Block, scale: Length) -> Length:
     """Return the scale, or the greatest smaller one at which the picture is not too large."""
     most = math.sqrt(MOST_PIXELS / (block.width * block.height))
     if scale <= most:

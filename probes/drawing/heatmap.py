@@ -1,0 +1,43 @@
+"""Heatmap: a matrix as coloured cells between its two axes."""
+
+import numpy as np
+
+from probes.drawing.axes import Labels, Track, frame, in_a_row, step_cell
+from probes.drawing.colour_bar import colour_bar
+from probes.drawing.marks import Area, Block, Picture, outline
+from probes.drawing.shading import shade
+from probes.figures import Heatmap, Tensor
+
+_ROWS_HEIGHT = 260
+"""All rows together are about so tall."""
+
+
+def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
+    """Draw a matrix; its columns stand at their labels where panels share an axis."""
+    tensor = figure.tensor
+    own = tensor.labels(figure.x)
+    labels = shared or in_a_row(own) or own
+    track = Track(figure.x, labels, step_cell(len(labels)))
+    down = _rows(tensor, figure.x)
+    side = tensor.axes.index(figure.x)
+    shaded = shade(tensor)
+    pixels = np.moveaxis(shaded.pixels, side, -2).reshape(-1, len(own), 3)
+    missing = np.moveaxis(shaded.missing, side, -1).reshape(-1, len(own))
+    left, height = float(track.middles(own[:1])[0]) - track.cell / 2, down.length
+    picture = Picture(left, 0, track.cell * len(own), height, pixels, missing)
+    area = Area(tensor.name, (), left, 0, picture.width, height)
+    marks = (outline(left, 0, picture.width, height), picture)
+    data = Block(track.length, height, marks, (area,))
+    upright = down.axis(upright=True) if down.name else None
+    return frame(data, upright, track.axis(), colour_bar(shaded, height))
+
+
+def _rows(tensor: Tensor, x: str) -> Track:
+    """Return the vertical track: of the one other axis, or of all others as plain positions."""
+    others = [axis for axis in tensor.axes if axis != x]
+    count = tensor.values.size // tensor.values.shape[tensor.axes.index(x)]
+    height = max(_ROWS_HEIGHT // count, 1 if count > _ROWS_HEIGHT else 2)
+    if len(others) == 1:
+        own = tensor.labels(others[0])
+        return Track(others[0], in_a_row(own) or own, min(height, 24))
+    return Track(" x ".join(others), range(count), min(height, 24))
