@@ -4,7 +4,7 @@ planes -> opaque grey -> less its ground, ink made light -> the box around the i
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
@@ -49,7 +49,7 @@ class Box(NamedTuple):
         """The longer of width and height, in pixels."""
         return max(self.right - self.left, self.bottom - self.top)
 
-    def moved(self, x: int, y: int) -> Self:
+    def moved(self, x: int, y: int) -> "Box":
         """Return the same box elsewhere."""
         return self._replace(
             left=self.left + x, top=self.top + y, right=self.right + x, bottom=self.bottom + y

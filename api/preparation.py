@@ -141,8 +141,9 @@ def _fitted(
     ink: Float32[np.ndarray, "height width"], box: Box
 ) -> tuple[UInt8[np.ndarray, "28 28"], Box, float, tuple[int, int]]:
     """Scale the ink in a box and put it in its place; return the box, scale and shift used."""
-    for _ in range(8):
-        scale = BOX / box.long_side
+    for _ in range(16):
+        sized = ink.shape == (FIELD, FIELD) and SHORTEST <= box.long_side <= BOX
+        scale = 1.0 if sized else BOX / box.long_side
         pixels = _scaled(ink[box.top : box.bottom, box.left : box.right], scale)
         found = bounds(pixels > 0)
         assert found is not None  # noqa: S101 - `_scaled` raises the ink to `STROKE`
@@ -164,7 +165,9 @@ def _scaled(ink: Float32[np.ndarray, "height width"], scale: float) -> UInt8[np.
     rows, columns = _weights(ink.shape[0], scale), _weights(ink.shape[1], scale)
     field = rows @ ink @ columns.T
     stroke = np.percentile(field[field > field.max() / 16], 90)
-    pixels: UInt8[np.ndarray, "28 28"] = np.rint(
+    # What grows keeps its faintest edge, so that its box stays as long as it was made.
+    whole = np.ceil if scale > 1 else np.rint
+    pixels: UInt8[np.ndarray, "28 28"] = whole(
         np.minimum(field * max(1, STROKE / stroke), 255)
     ).astype(np.uint8)
     return pixels
@@ -179,4 +182,7 @@ def _weights(pixels: int, scale: float) -> Float32[np.ndarray, "28 width"]:
     shrink = min(scale, 1)
     centres = (np.arange(FIELD) + 0.5) / scale
     distance = np.abs(centres[:, None] - (np.arange(pixels) + 0.5)[None, :])
-    return (np.clip(0.5 / shrink + 0.5 - distance, 0, 1) * shrink).astype(np.float32)
+    weights = np.clip(0.5 / shrink + 0.5 - distance, 0, 1) * shrink
+    # Interpolation reaches past the box, where the field stays empty.
+    weights[(np.arange(FIELD) + 1e-6) / scale >= pixels] = 0
+    return weights.astype(np.float32)

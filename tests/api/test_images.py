@@ -1,0 +1,427 @@
+"""Bytes to planes: every colour mode, and every limit, with pictures made by hand."""
+
+import struct
+import warnings
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFile
+
+from api.errors import Problem
+from api.images import MAX_CHUNKS, MAX_SEGMENTS, MAX_TEXT, PNG, UNDECODABLE, decode
+
+SQUARE = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Write one PNG chunk."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def header(width: int, height: int, depth: int = 8, colour: int = 0) -> bytes:
+    """Write a PNG's first chunk."""
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+
+
+def png(grey: np.ndarray, *chunks: bytes) -> bytes:
+    """Write a grey PNG, with more chunks before its pixels."""
+    rows = b"".join(b"\0" + row.tobytes() for row in grey)
+    head = PNG + header(grey.shape[1], grey.shape[0])
+    return head + b"".join(chunks) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def blank(width: int, height: int) -> bytes:
+    """Write a black 1-bit PNG: few bytes, any size."""
+    rows = zlib.compress(bytes((width + 7) // 8 + 1) * height, 9)
+    return PNG + header(width, height, 1) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def encoded(image: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
+    """Let Pillow write a picture."""
+    buffer = BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def jpeg(**options: object) -> bytes:
+    """Write a grey JPEG of 32x32 pixels."""
+    return encoded(Image.fromarray(np.kron(SQUARE, np.ones((4, 4), np.uint8))), "JPEG", **options)
+
+
+def refusal(content: bytes) -> str:
+    """Return the text with which an image is refused as such."""
+    with pytest.raises(Problem) as caught:
+        decode(content)
+    assert caught.value.kind == "invalid-image"
+    assert caught.value.reasons[0].location == ("body",)
+    assert caught.value.reasons[0].reason == caught.value.detail
+    return caught.value.detail
+
+
+def pixel(mode: str, colour: object) -> tuple[int, int]:
+    """Return grey and alpha of a PNG of one colour."""
+    planes = decode(encoded(Image.new(mode, (3, 2), colour)))
+    assert planes.size == [3, 2]
+    return int(planes.grey[0, 0]), 255 if planes.alpha is None else int(planes.alpha[0, 0])
+
+
+def test_a_png_comes_out_to_the_bit() -> None:
+    """Grey pixels are returned as they were written."""
+    planes = decode(png(SQUARE))
+
+    np.testing.assert_array_equal(planes.grey, SQUARE)
+    assert planes.alpha is None
+    assert not planes.lossy
+
+
+def test_a_jpeg_comes_out_nearly() -> None:
+    """A JPEG is decoded, and known to have lost something."""
+    planes = decode(jpeg(quality=95))
+
+    assert planes.lossy
+    assert np.abs(planes.grey[::4, ::4].astype(int) - SQUARE).max() < 40
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("1", 1, (255, 255)),
+        ("1", 0, (0, 255)),
+        ("L", 77, (77, 255)),
+        ("LA", (77, 128), (77, 128)),
+        ("LA", (77, 255), (77, 255)),
+        ("RGB", (255, 0, 0), (76, 255)),
+        ("RGB", (0, 255, 0), (150, 255)),
+        ("RGB", (0, 0, 255), (29, 255)),
+        ("RGBA", (255, 255, 255, 0), (255, 0)),
+        ("RGBA", (0, 0, 255, 200), (29, 200)),
+        ("I;16", 0, (0, 255)),
+        ("I;16", 65_535, (255, 255)),
+        ("I;16", 77 * 257, (77, 255)),
+        ("I;16", 77 * 257 + 128, (77, 255)),
+        ("I;16", 77 * 257 + 129, (78, 255)),
+    ],
+)
+def test_every_mode_has_a_defined_grey(
+    mode: str, colour: object, expected: tuple[int, int]
+) -> None:
+    """Luma by ITU-R 601, 16 bits rounded to 8, alpha apart."""
+    assert pixel(mode, colour) == expected
+
+
+def test_a_palette_becomes_its_colours() -> None:
+    """An index stands for its colour, and a transparent entry is transparent."""
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.putpixel((1, 0), 1)
+
+    assert decode(encoded(image)).grey.tolist() == [[76, 150]]
+    planes = decode(encoded(image, transparency=bytes([255, 40])))
+    assert planes.grey.tolist() == [[76, 150]]
+    assert planes.alpha is not None
+    assert planes.alpha.tolist() == [[255, 40]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "transparency"),
+    [("L", 9, 9), ("RGB", (1, 2, 3), (1, 2, 3)), ("I;16", 5000, 5000)],
+)
+def test_a_transparent_colour_is_transparent(
+    mode: str, colour: object, transparency: object
+) -> None:
+    """A tRNS chunk makes one level or colour clear."""
+    planes = decode(encoded(Image.new(mode, (2, 2), colour), transparency=transparency))
+
+    assert planes.alpha is not None
+    assert not planes.alpha.any()
+
+
+def test_cmyk_jpegs_are_read() -> None:
+    """Ink of a press is dark, no ink is light."""
+    dark = decode(encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 255)), "JPEG")).grey
+    light = decode(encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 0)), "JPEG")).grey
+
+    assert dark.max() < 5
+    assert light.min() > 250
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
+def test_exif_orientation_is_applied(orientation: int, image_format: str) -> None:
+    """Whatever way round a camera stored it, the picture comes out upright."""
+    upright = np.zeros((16, 32), np.uint8)
+    upright[:8, :8] = 255
+    # What a camera held in that orientation would store: the inverse of what undoes it.
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(np.ascontiguousarray(stored)), image_format, exif=exif)
+
+    np.testing.assert_array_equal(decode(content).grey > 128, upright > 128)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"\0" * 9, b"II"])
+@pytest.mark.filterwarnings("ignore")
+def test_broken_exif_is_ignored(exif: bytes) -> None:
+    """A picture with metadata that cannot be read is still a picture."""
+    assert decode(jpeg(exif=exif)).size == [32, 32]
+    np.testing.assert_array_equal(decode(png(SQUARE, chunk(b"eXIf", exif))).grey, SQUARE)
+
+
+def test_colour_profiles_are_ignored() -> None:
+    """A profile of any size changes no pixel, and is not even inflated."""
+    profile = chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(30_000_000)))
+
+    np.testing.assert_array_equal(decode(png(SQUARE, profile)).grey, SQUARE)
+    assert decode(jpeg(icc_profile=bytes(100_000))).size == [32, 32]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (encoded(Image.new("L", (2, 2)), "GIF"), "a GIF"),
+        (encoded(Image.new("RGB", (2, 2)), "WEBP"), "a WebP"),
+        (encoded(Image.new("L", (2, 2)), "BMP"), "a BMP"),
+        (encoded(Image.new("L", (2, 2)), "TIFF"), "a TIFF"),
+        (b"MM\0*", "a TIFF"),
+        (b"\0\0\0\x18ftypheic", "a HEIC, an AVIF or a video"),
+        (b"8BPS", "a Photoshop file"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"<svg/>", "an SVG"),
+        (encoded(Image.new("L", (16, 16)), "ICO"), "an icon"),
+        (b"\x93NUMPY\x01\x00", "a NumPy array"),
+    ],
+)
+def test_other_formats_are_named(content: bytes, name: str) -> None:
+    """Someone who sends a phone's HEIC is told what it is and what to send."""
+    with pytest.raises(Problem) as caught:
+        decode(content)
+
+    assert caught.value.status == 415
+    assert caught.value.detail == f"The image is {name}; only PNG and JPEG are read here."
+
+
+@pytest.mark.parametrize("content", [b"x", b"hello", PNG[:-1], b"\x89png", b"\xff\xd8", b"PK\3\4"])
+def test_what_is_no_image_is_refused(content: bytes) -> None:
+    """Anything else is called neither."""
+    assert refusal(content) == "The image is neither PNG nor JPEG."
+
+
+def test_an_empty_image_is_refused() -> None:
+    """No bytes are named as such."""
+    assert refusal(b"") == "The image is empty: 0 bytes."
+
+
+@pytest.mark.parametrize("content", [png(SQUARE), jpeg(), jpeg(progressive=True)])
+def test_truncated_images_are_refused(content: bytes) -> None:
+    """Cut anywhere before its last bytes, an image is refused with one fixed text."""
+    for end in {*range(8, 40), *range(40, len(content) - 20, 29)}:
+        assert refusal(content[:end]) == UNDECODABLE
+
+
+def test_a_corrupt_image_is_refused() -> None:
+    """Pixels that do not inflate, a wrong checksum or a second start are fixed text too."""
+    broken = PNG + header(8, 8) + chunk(b"IDAT", b"not deflated") + chunk(b"IEND", b"")
+    checksum = bytearray(png(SQUARE))
+    checksum[29] ^= 1
+
+    assert refusal(broken) == UNDECODABLE
+    assert refusal(bytes(checksum)) == UNDECODABLE
+    assert refusal(b"\xff\xd8" + jpeg()) == UNDECODABLE
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (8192, 82), (82, 8192), (2048, 2048)])
+def test_sizes_at_the_limit_are_read(width: int, height: int) -> None:
+    """The largest side, ratio and number of pixels are allowed."""
+    assert decode(blank(width, height)).size == [width, height]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "text"),
+    [
+        (8193, 82, "The image is 8193 x 82 pixels; a side may have at most 8192."),
+        (
+            2048,
+            2049,
+            "The image has more than 4194304 pixels.",
+        ),
+        (
+            101,
+            1,
+            "The image is 101 x 1 pixels; the longer side may be at most 100 times the shorter.",
+        ),
+        (
+            81,
+            8192,
+            "The image is 81 x 8192 pixels; the longer side may be at most 100 times the shorter.",
+        ),
+        (9000, 9000, "The image has more than 4194304 pixels."),
+    ],
+)
+def test_sizes_past_the_limit_are_refused_unread(
+    width: int, height: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header is enough to say no: 81 million pixels in 10 kB are never decoded."""
+    loaded: list[object] = []
+    monkeypatch.setattr(ImageFile.ImageFile, "load", loaded.append)
+
+    assert refusal(blank(width, height)) == text
+    assert not loaded
+
+
+def test_a_picture_a_little_too_large_is_refused_without_our_warning_filter() -> None:
+    """Should someone reset the warnings, the limit on pixels still holds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert refusal(blank(2048, 2049)) == "The image has more than 4194304 pixels."
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_no_pixels_are_refused(size: tuple[int, int]) -> None:
+    """A header that promises nothing is refused."""
+    assert refusal(blank(*size)) in {
+        "The image has no pixels: its width or height is 0.",
+        UNDECODABLE,
+    }
+
+
+def with_scans(scans: int) -> bytes:
+    """Write a JPEG that repeats its last scan."""
+    content = jpeg(progressive=True)
+    start = content.rindex(b"\xff\xda")
+    return (
+        content[:start] + content[start:-2] * (scans - content.count(b"\xff\xda") + 1) + b"\xff\xd9"
+    )
+
+
+def test_scans_are_counted_before_decoding() -> None:
+    """64 scans are decoded, 65 are refused, and so are thousands."""
+    assert decode(with_scans(64)).size == [32, 32]
+    for scans in (65, 5000):
+        assert refusal(with_scans(scans)) == "The JPEG has more than 64 scans."
+
+
+def test_scans_of_thumbnails_and_of_what_follows_do_not_count() -> None:
+    """A phone's photo has a thumbnail inside and sometimes a film behind it."""
+    content = jpeg(exif=b"Exif\0\0" + b"\xff\xda" * 100)
+
+    assert decode(content + b"\xff\xda\0\2" * 100).size == [32, 32]
+
+
+def test_segments_are_counted() -> None:
+    """A JPEG of a thousand comments is refused before anyone walks through them again."""
+    content = jpeg()
+    comments = b"\xff\xfe\0\2" * (MAX_SEGMENTS + 1)
+
+    assert refusal(content[:2] + comments + content[2:]) == "The JPEG has more than 1024 segments."
+
+
+def test_chunks_are_counted() -> None:
+    """So is a PNG of thousands of chunks."""
+    content = png(SQUARE, chunk(b"tEXt", b"") * (MAX_CHUNKS + 1))
+
+    assert refusal(content) == "The PNG has more than 16384 chunks."
+
+
+def compressed_text(kind: bytes, size: int) -> bytes:
+    """Write a chunk of compressed text that inflates to so many bytes."""
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(bytes(MAX_TEXT)) for _ in range(size // MAX_TEXT))
+    packed += packer.compress(bytes(size % MAX_TEXT)) + packer.flush()
+    return chunk(kind, {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0en\0a\0"}[kind] + packed)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_compressed_text_is_bounded(kind: bytes) -> None:
+    """Text may inflate to 1 MiB; 60 MB in 60 kB, or a byte more in two chunks, may not."""
+    text = "The PNG's compressed text holds more than 1048576 bytes."
+
+    for size in (0, MAX_TEXT - 1, MAX_TEXT):
+        assert decode(png(SQUARE, compressed_text(kind, size))).size == [8, 8]
+    for size in (MAX_TEXT + 1, 60_000_000):
+        assert refusal(png(SQUARE, compressed_text(kind, size))) == text
+    two = compressed_text(kind, MAX_TEXT // 2) + compressed_text(kind, MAX_TEXT // 2 + 1)
+    assert refusal(png(SQUARE, two)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        chunk(b"tEXt", b"prompt\0" + b"a digit, " * 100_000),
+        chunk(b"iTXt", b"XML\0\0\0\0\0" + b"<x/>" * 100_000),
+        chunk(b"zTXt", b"no text"),
+        chunk(b"zTXt", b"a\0\0not deflated"),
+        chunk(b"iTXt", b"a\0\1\0en"),
+        chunk(b"iTXt", b""),
+    ],
+)
+def test_other_text_is_ignored(text: bytes) -> None:
+    """Plain text of any length and broken text are dropped unread."""
+    np.testing.assert_array_equal(decode(png(SQUARE, text)).grey, SQUARE)
+
+
+def test_animated_pngs_are_refused() -> None:
+    """Which frame was meant is not guessed; an animation of one frame is a picture."""
+    frames = [Image.new("L", (4, 4), level) for level in (0, 255)]
+    moving = encoded(frames[0], save_all=True, append_images=frames[1:])
+
+    assert refusal(moving) == "The PNG is animated; only a picture of one frame is read."
+    still = png(SQUARE, chunk(b"acTL", struct.pack(">II", 1, 0)))
+    np.testing.assert_array_equal(decode(still).grey, SQUARE)
+
+
+def status(content: bytes) -> int:
+    """Return the status that an image leads to; any other exception passes through."""
+    try:
+        decode(content)
+    except Problem as problem:
+        return problem.status
+    return 200
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([b"", PNG, b"\xff\xd8\xff", PNG + header(8, 8)]), st.binary(max_size=200))
+def test_random_bytes_break_nothing(start: bytes, content: bytes) -> None:
+    """Whatever follows a known beginning is read or refused."""
+    assert status(start + content) in {200, 415, 422}
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_mutated_images_break_nothing(data: st.DataObject) -> None:
+    """Good pictures with bytes changed, cut out or put in are read or refused."""
+    seeds = [
+        png(SQUARE, chunk(b"gAMA", b"\0\0\0\1"), compressed_text(b"iTXt", 9)),
+        encoded(Image.new("P", (4, 4)), transparency=bytes([9])),
+        jpeg(exif=b"Exif\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0\0\0\0\0"),
+        jpeg(progressive=True),
+        encoded(Image.new("CMYK", (8, 8)), "JPEG"),
+    ]
+    content = bytearray(data.draw(st.sampled_from(seeds)))
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(content)))
+        end = data.draw(st.integers(start, min(start + 6, len(content))))
+        content[start:end] = data.draw(st.binary(max_size=6))
+    assert status(bytes(content)) in {200, 415, 422}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(min_size=13, max_size=13), st.binary(max_size=40), st.binary(max_size=60))
+def test_pngs_with_good_checksums_break_nothing(head: bytes, palette: bytes, data: bytes) -> None:
+    """Any header, palette and pixels that pass the checksums are read or refused."""
+    chunks = chunk(b"IHDR", head), chunk(b"PLTE", palette), chunk(b"IDAT", zlib.compress(data))
+    assert status(PNG + b"".join(chunks) + chunk(b"IEND", b"")) in {200, 415, 422}
