@@ -1,0 +1,166 @@
+"""Marks that are no digits, for `scripts.familiarity` to learn against, and digits drawn anew.
+
+`scripts.calibration` measures with pictures made in other ways: letters drawn by a pen or in other
+fonts than the one here, filled shapes with corners, stripes, rings, noise of other spectra.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from api.ink import Planes
+from api.preparation import as_mnist
+
+CANVAS = 56  # pixels: what is drawn here is scaled to 20
+FONT = ImageFont.load_default(size=32)  # Pillow's own: the same on every machine
+# y and x of every pixel of the canvas, from -0.5 to 0.5.
+GRID = ((np.mgrid[0:CANVAS, 0:CANVAS] + 0.5) / CANVAS - 0.5).reshape(2, -1).astype(np.float32)
+# None, a thicker one, a much thicker one, a thinner one.
+PENS = (None, ImageFilter.MaxFilter(3), ImageFilter.MaxFilter(5), ImageFilter.MinFilter(3))
+Images = UInt8[np.ndarray, "images 28 28"]
+Picture = UInt8[np.ndarray, "height width"]
+Random = np.random.Generator
+
+
+def prepared(picture: np.ndarray) -> Picture:
+    """Prepare a picture, light ink on a dark ground, as the server prepares what is posted."""
+    return np.asarray(as_mnist(Planes(picture.clip(0, 255).round().astype(np.uint8))).pixels)
+
+
+def warped(picture: Picture, random: Random, turn: float, bend: float) -> np.ndarray:
+    """Turn, stretch, slant and bend a picture of the canvas at random.
+
+    Args:
+        turn: Largest turn, in degrees.
+        bend: How far lines bend, as a share of the side.
+    """
+    angle = np.radians(random.uniform(-turn, turn))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    slant = np.array([[1, 0], [random.uniform(-0.25, 0.25), 1]])
+    stretch = np.exp(random.uniform(-0.25, 0.25, 2))
+    affine = np.array([[cosine, -sine], [sine, cosine]]) @ slant * stretch
+    waves, phases = random.normal(0, 8, (2, 2)), random.uniform(0, 2 * np.pi, (2, 1))
+    bends = random.normal(0, bend, (2, 1)).astype(np.float32)
+    points = affine.astype(np.float32) @ GRID
+    points += bends * np.sin(waves.astype(np.float32) @ GRID + phases.astype(np.float32))
+    return _sampled(picture, (points + 0.5) * CANVAS - 0.5)
+
+
+def _sampled(
+    picture: Picture, points: Float32[np.ndarray, "2 pixels"]
+) -> Float32[np.ndarray, "height width"]:
+    """Read a picture between its pixels, linearly."""
+    whole = points.clip(0, CANVAS - 1.01)
+    corner = whole.astype(np.intp)
+    down, right = whole - corner
+    first = corner[0] * CANVAS + corner[1]
+    values = picture.ravel().astype(np.float32)
+    upper = values[first] * (1 - right) + values[first + 1] * right
+    lower = values[first + CANVAS] * (1 - right) + values[first + CANVAS + 1] * right
+    return np.asarray(upper * (1 - down) + lower * down).reshape(CANVAS, CANVAS)
+
+
+def glyph(character: str, random: Random) -> Picture:
+    """Draw a character in Pillow's own font, thick or thin, and bend it."""
+    picture = Image.new("L", (CANVAS, CANVAS))
+    middle, weight = (CANVAS / 2, CANVAS / 2), random.uniform(0, 3)
+    ImageDraw.Draw(picture).text(
+        middle, character, 255, FONT, anchor="mm", stroke_width=weight if weight > 1 else 0
+    )
+    if random.binomial(1, 0.25):
+        picture = picture.filter(ImageFilter.MinFilter(3))
+    return prepared(warped(np.asarray(picture), random, 20, 0.04))
+
+
+def scribble(random: Random) -> Picture:
+    """Draw one to four random strokes, straight or curved."""
+    picture = Image.new("L", (CANVAS, CANVAS))
+    pen, width = ImageDraw.Draw(picture), random.uniform(2, 8)
+    for _ in range(random.integers(1, 5)):
+        points = random.uniform(8, CANVAS - 8, (random.integers(2, 5), 2))
+        stroke = _bezier(points) if random.binomial(1, 0.6) else points
+        for start, end in pairwise(stroke):
+            pen.line([*start, *end], 255, round(width))
+        for x, y in stroke:
+            pen.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], 255)
+    return prepared(np.asarray(picture))
+
+
+def _bezier(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "steps 2"]:
+    """Run a Bézier curve through its control points by de Casteljau's construction."""
+    time = np.linspace(0, 1, 16)[:, None, None]
+    curve = np.broadcast_to(points, (16, *points.shape))
+    while curve.shape[1] > 1:
+        curve = curve[:, :-1] * (1 - time) + curve[:, 1:] * time
+    return curve[:, 0]
+
+
+def blot(random: Random) -> Picture:
+    """Fill a closed curve whose distance from its middle varies smoothly."""
+    angle = np.linspace(0, 2 * np.pi, 60)
+    waves = np.arange(1, 6)[:, None]
+    height = (
+        random.normal(0, 0.25, (5, 1)) / waves * np.sin(waves * angle + random.random((5, 1)) * 6)
+    )
+    radius = 18 * np.maximum(1 + height.sum(axis=0), 0.2)
+    x, y = radius * np.cos(angle), radius * np.sin(angle) * random.uniform(0.35, 1)
+    picture = Image.new("L", (CANVAS, CANVAS))
+    ImageDraw.Draw(picture).polygon([*np.stack([x, y], 1).ravel() + CANVAS / 2], 255)
+    return prepared(warped(np.asarray(picture), random, 90, 0.02))
+
+
+def field(random: Random) -> Picture:
+    """Fill the picture with random greys, from one slope over all to a grain of single pixels."""
+    cells = int(random.integers(2, 29))
+    greys = random.normal(random.uniform(-100, 200), random.uniform(40, 200), (cells, cells))
+    posted = random.binomial(1, 0.5)
+    size = (CANVAS, CANVAS) if posted else (28, 28)
+    smooth = Image.Resampling.BICUBIC if random.binomial(1, 0.7) else Image.Resampling.NEAREST
+    picture = np.asarray(Image.fromarray(greys.astype(np.float32)).resize(size, smooth))
+    return prepared(picture) if posted else picture.clip(0, 255).astype(np.uint8)
+
+
+def chimera(random: Random, images: Images) -> Picture:
+    """Cut two pictures and join the halves, or lay one over the other."""
+    first, second = images[random.integers(len(images), size=2)]
+    cut, way = random.integers(11, 18), random.integers(3)
+    if way == 0:
+        return prepared(np.concatenate([first[:cut], second[cut:]]))
+    if way == 1:
+        return prepared(np.concatenate([first[:, :cut], second[:, cut:]], axis=1))
+    return prepared(np.maximum(first, second))
+
+
+def turned(random: Random, digits: Images) -> Picture:
+    """Turn a digit on its side, or show it in a mirror."""
+    digit = digits[random.integers(len(digits))]
+    return prepared(
+        np.rot90(digit, random.choice([1, 3])) if random.binomial(1, 0.5) else digit[:, ::-1]
+    )
+
+
+def spoilt(random: Random, digits: Images) -> Picture:
+    """Swap light and dark in a digit, bury it in noise, or shuffle its tiles."""
+    digit = digits[random.integers(len(digits))].astype(np.float64)
+    way, side = random.integers(3), random.choice([1, 2, 4, 7, 14])
+    if way == 0:
+        return np.asarray(255 - digit, np.uint8)
+    if way == 1:
+        noise = random.normal(0, random.uniform(40, 150), digit.shape)
+        return np.asarray((digit + noise).clip(0, 255), np.uint8)
+    tiles = digit.reshape(28 // side, side, -1, side).swapaxes(1, 2).reshape(-1, side, side)
+    shuffled = random.permutation(tiles).reshape(28 // side, -1, side, side)
+    return shuffled.swapaxes(1, 2).reshape(28, 28).astype(np.uint8)
+
+
+def redrawn(digit: Picture, random: Random) -> Picture:
+    """Draw a digit again: with another pen, turned, slanted and bent a little."""
+    picture = Image.fromarray(digit).resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
+    pen = PENS[random.choice(len(PENS), p=(0.25, 0.4, 0.2, 0.15))]
+    if pen:
+        picture = picture.filter(pen)
+    if random.binomial(1, 0.5):
+        picture = picture.point(np.repeat([0, 255], 128).tolist())
+    return prepared(warped(np.asarray(picture), random, 15, 0.015))
