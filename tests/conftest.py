@@ -1,0 +1,57 @@
+"""What every test shares: JAX at its strictest, the resident models, a server to ask."""
+
+import time
+from collections.abc import Iterator
+
+import jax
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+from api.app import create_app  # noqa: E402 - JAX is set before anything is traced
+from api.settings import Settings  # noqa: E402
+from models import samples  # noqa: E402
+from models.samples import Samples  # noqa: E402
+from models.zoo import ResidentModel  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    """The application with the shipped weights."""
+    return create_app(Settings())
+
+
+@pytest.fixture(scope="session")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client of a server that is ready."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.05)
+        yield client
+
+
+@pytest.fixture(scope="session")
+def cnn(client: TestClient, app: FastAPI) -> ResidentModel:
+    """The resident CNN."""
+    return app.state.engine.models["cnn"]
+
+
+@pytest.fixture(scope="session")
+def lstm(client: TestClient, app: FastAPI) -> ResidentModel:
+    """The resident LSTM."""
+    return app.state.engine.models["lstm"]
+
+
+@pytest.fixture(scope="session")
+def digits() -> Samples:
+    """Test images of MNIST with their labels."""
+    return samples.load()
+
+
+@pytest.fixture(scope="session")
+def digit_png(client: TestClient) -> bytes:
+    """A digit as somebody would post it."""
+    return client.get("/samples/0.png").content

@@ -1,0 +1,200 @@
+"""What every declared probe must pass, whatever it shows."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+from safetensors.numpy import load as load_safetensors
+from starlette.testclient import TestClient
+
+from api import schemas
+from api.routes.probes import Source, sources
+from probes import PROBES
+from probes.encode import describe
+from probes.figures import Tensor
+from probes.probe import Probe
+
+WAYS = [(probe, source) for probe in PROBES for source in sources(probe)]
+SCHEMAS = {
+    "image": schemas.ImageAnswer,
+    "sequence": schemas.SequenceAnswer,
+    "query": schemas.SequenceAnswer,
+    "weights": schemas.WeightsAnswer,
+}
+BITS = "1011001110"
+
+every_way = pytest.mark.parametrize(
+    ("probe", "source"), WAYS, ids=[f"{probe.model}-{probe.name}-{way}" for probe, way in WAYS]
+)
+
+
+class Asker:
+    """Asks probes through HTTP, as a client would."""
+
+    def __init__(self, client: TestClient, png: bytes) -> None:
+        self.client = client
+        self.png = png
+
+    def __call__(self, probe: Probe, source: Source, suffix: str = "", **query: str) -> Any:
+        """Ask a probe with the parameters of its example."""
+        query = {**probe.example, **query}
+        if source == "query":
+            query["sequence"] = BITS
+        path = f"/{probe.model}/{probe.name}{suffix}?{urlencode(query)}"
+        match source:
+            case "image":
+                headers = {"Content-Type": "image/png"}
+                return self.client.post(path, content=self.png, headers=headers)
+            case "sequence":
+                return self.client.post(path, json={"sequence": BITS})
+            case _:
+                return self.client.get(path)
+
+
+@pytest.fixture(scope="module")
+def ask(client: TestClient, digit_png: bytes) -> Asker:
+    """The server, with a digit at hand."""
+    return Asker(client, digit_png)
+
+
+def values_of(tensor: Mapping[str, Any]) -> np.ndarray:
+    """Read a tensor's values out of JSON."""
+    return np.array(tensor["data"], tensor["dtype"])
+
+
+def png_width(content: bytes) -> int:
+    """Read the width out of a PNG's header."""
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    return int.from_bytes(content[16:20], "big")
+
+
+@every_way
+def test_json_is_what_the_schema_says(probe: Probe, source: Source, ask: Asker) -> None:
+    """Every field is there with its type, and every tensor is what its header says."""
+    response = ask(probe, source)
+
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    TypeAdapter(SCHEMAS[source]).validate_json(response.content)
+    answer = response.json()
+    names = [tensor["name"] for tensor in answer["tensors"]]
+    assert names
+    assert len(set(names)) == len(names)
+    for tensor in answer["tensors"]:
+        values = values_of(tensor)
+        assert list(values.shape) == tensor["shape"]
+        assert len(tensor["axes"]) == values.ndim
+        for axis, rows in tensor["coordinates"].items():
+            assert len(rows) == values.shape[tensor["axes"].index(axis)]
+        again = Tensor(tensor["name"], tensor["kind"], tuple(tensor["axes"]), values)
+        assert describe(again)["stats"] == pytest.approx(tensor["stats"], rel=1e-6)
+
+
+@every_way
+def test_binary_forms_hold_the_same_tensors(probe: Probe, source: Source, ask: Asker) -> None:
+    """NPZ and safetensors have each tensor of the JSON, to the bit, and the rest as metadata."""
+    answer = ask(probe, source).json()
+    npz = np.load(io.BytesIO(ask(probe, source, format="npz").content))
+    safetensors = load_safetensors(ask(probe, source, format="safetensors").content)
+
+    names = [tensor["name"] for tensor in answer["tensors"]]
+    assert set(npz.files) == {*names, "metadata"}
+    assert set(safetensors) == set(names)
+    for tensor in answer["tensors"]:
+        np.testing.assert_array_equal(npz[tensor["name"]], values_of(tensor))
+        np.testing.assert_array_equal(safetensors[tensor["name"]], values_of(tensor))
+    metadata = json.loads(str(npz["metadata"]))
+    assert metadata["weights"] == answer["weights"]
+    assert metadata.get("prediction") == answer.get("prediction")
+
+
+@every_way
+def test_base64_and_precision_hold_the_same_values(
+    probe: Probe, source: Source, ask: Asker
+) -> None:
+    """Base64 decodes to the very values; `precision` rounds them and nothing else."""
+    import base64  # noqa: PLC0415 - only here
+
+    plain = ask(probe, source).json()["tensors"]
+    coded = ask(probe, source, encoding="base64").json()["tensors"]
+    rounded = ask(probe, source, precision="2").json()["tensors"]
+
+    for one, two, three in zip(plain, coded, rounded, strict=True):
+        little = np.dtype(two["dtype"]).newbyteorder("<")
+        decoded = np.frombuffer(base64.b64decode(two["data"]), little).reshape(two["shape"])
+        np.testing.assert_array_equal(decoded, values_of(one))
+        np.testing.assert_allclose(values_of(three), values_of(one), atol=0.005 + 1e-6)
+        assert one["stats"] == three["stats"]
+
+
+@every_way
+def test_the_picture_is_a_png_with_a_path_of_its_own(
+    probe: Probe, source: Source, ask: Asker
+) -> None:
+    """`.png` and `format=png` give the same bytes, every time; `scale` enlarges."""
+    own = ask(probe, source, ".png")
+
+    assert own.status_code == 200, own.text
+    assert own.headers["content-type"] == "image/png"
+    assert own.content == ask(probe, source, ".png").content
+    assert own.content == ask(probe, source, format="png").content
+    width = png_width(own.content)
+    assert png_width(ask(probe, source, ".png", scale="2").content) > width >= 200
+
+
+@every_way
+def test_what_a_probe_does_not_know_is_refused(probe: Probe, source: Source, ask: Asker) -> None:
+    """A parameter that does not exist is a 422 that names it, and the picture takes no `format`."""
+    response = ask(probe, source, nonsense="1")
+
+    assert response.status_code == 422
+    assert response.json()["detail"] == "parameter 'nonsense' is not known here"
+    assert ask(probe, source, ".png", format="json").status_code == 422
+
+
+@every_way
+def test_an_answer_may_be_kept_only_where_it_stays_true(
+    probe: Probe, source: Source, ask: Asker
+) -> None:
+    """What depends on a posted input is not stored; the rest has a strong ETag and a 304."""
+    response = ask(probe, source)
+
+    assert response.headers["vary"].lower().startswith("accept")
+    if source in {"image", "sequence"}:
+        assert response.headers["cache-control"] == "no-store"
+        assert "etag" not in response.headers
+        return
+    tag = response.headers["etag"]
+    assert tag.startswith('"')
+    assert ask(probe, source, precision="3").headers["etag"] != tag
+    path = response.request.url
+    again = ask.client.get(str(path), headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@every_way
+def test_an_answer_is_the_same_when_it_is_asked_again(
+    probe: Probe, source: Source, ask: Asker
+) -> None:
+    """Nothing in an answer depends on when it is asked, but its headers."""
+    assert ask(probe, source).content == ask(probe, source).content
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: f"{probe.model}-{probe.name}")
+def test_every_probe_says_what_it_shows(probe: Probe) -> None:
+    """Title and parameters are described, for the docs, the page and the OpenAPI text."""
+    assert probe.title.endswith(".")
+    for name, field in probe.parameters.model_fields.items():
+        assert field.description, name
+
+
+def test_names_are_unique() -> None:
+    """No two probes share a path."""
+    paths = [(probe.model, probe.name) for probe in PROBES]
+
+    assert len(set(paths)) == len(paths)
