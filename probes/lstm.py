@@ -99,14 +99,12 @@ def heatmap(seen: Seen, name: str, chosen: Selection) -> Heatmap:
     return Heatmap(TITLES[name], traced(seen, name, chosen), "step")
 
 
-def sequence_strip(seen: Seen) -> Heatmap:
+def sequence_strip(seen: Seen, cmap: str = "viridis") -> Heatmap:
     """Draw the bits that were read, oldest first."""
-    bits = seen.row["sequence"][:, None]
+    bits = seen.row["sequence"]
     steps = {"step": range(1, len(bits) + 1)}
-    colour = Colour("gray", 0.0, 1.0, "fixed")
-    return Heatmap(
-        "Sequence", Tensor("sequence", "input", ("step", "bit"), bits, steps, colour), "step"
-    )
+    colour = colours.unit_interval(cmap)
+    return Heatmap("Sequence", Tensor("sequence", "input", ("step",), bits, steps, colour), "step")
 
 
 def running_count(seen: Seen) -> Lines:
@@ -158,7 +156,10 @@ def gates(seen: Seen, chosen: Selection) -> Figure:
     computed from bit t and the hidden state of step t - 1.
     """
     shown = ("forget_gate", "input_gate", "output_gate", "candidate")
-    return Panels("Gates", (sequence_strip(seen), *(heatmap(seen, name, chosen) for name in shown)))
+    return Panels(
+        "Gates",
+        (sequence_strip(seen, chosen.cmap), *(heatmap(seen, name, chosen) for name in shown)),
+    )
 
 
 def hidden(seen: Seen, chosen: Selection) -> Figure:
@@ -178,7 +179,7 @@ def _state(seen: Seen, name: str, chosen: Selection, limits: tuple[float, float]
     """Draw a state as cells and as one line for each unit."""
     cells = heatmap(seen, name, chosen)
     lines = Lines("The same, one line for each unit", (cells.tensor,), "step", limits, 0.0)
-    return Panels(name.capitalize() + " state", (sequence_strip(seen), cells, lines))
+    return Panels(name.capitalize() + " state", (sequence_strip(seen, chosen.cmap), cells, lines))
 
 
 def trace(seen: Seen, chosen: Selection) -> Figure:
@@ -188,7 +189,7 @@ def trace(seen: Seen, chosen: Selection) -> Figure:
     running = Tensor("logits", "logits", ("step", "label"), logits, coordinates)
     lines = Lines("Logits so far", (running,), "step", reference=0.0)
     cells = [heatmap(seen, name, chosen) for name in ALL]
-    return Panels("Trace", (sequence_strip(seen), *cells, lines))
+    return Panels("Trace", (sequence_strip(seen, chosen.cmap), *cells, lines))
 
 
 def summary(seen: Seen, chosen: Selection) -> Figure:
@@ -200,7 +201,7 @@ def summary(seen: Seen, chosen: Selection) -> Figure:
     units: UnitStatistics = seen.subject.units
     measured = (Measure(f"role.{unit}", role) for unit, role in enumerate(units.roles))
     run: tuple[Figure, ...] = (
-        sequence_strip(seen),
+        sequence_strip(seen, chosen.cmap),
         running_count(seen),
         running_probability(seen),
         *(heatmap(seen, name, chosen) for name in ALL),

@@ -7,8 +7,9 @@ from jaxtyping import Float, Int, UInt8
 
 GATES = ("input_gate", "forget_gate", "output_gate")
 STATES = ("cell", "hidden")
-QUANTITIES = ("difference", "ones", "zeros", "steps", "bit")
-"""What a state may follow: ones minus zeros so far, either count, the steps taken, the last bit."""
+QUANTITIES = ("difference", "ones", "zeros", "steps", "bit", "answer")
+"""What a state may follow: ones minus zeros so far, either count, the steps taken, the last bit, and
+whether there are more ones than zeros."""
 
 SEQUENCES = 64
 STEPS = 64
@@ -29,6 +30,7 @@ ROLES = {
     "zeros": "counts zeros",
     "steps": "clock",
     "bit": "last bit",
+    "answer": "answer",
 }
 
 
@@ -71,7 +73,11 @@ def quantities(
     """Count what there is to count after every step."""
     ones = np.cumsum(sequences, axis=1, dtype=np.int64)
     steps = np.broadcast_to(np.arange(1, sequences.shape[1] + 1), sequences.shape)
-    return np.stack([2 * ones - steps, ones, steps - ones, steps, sequences.astype(np.int64)])
+    difference = 2 * ones - steps
+    bits = sequences.astype(np.int64)
+    return np.stack(
+        [difference, ones, steps - ones, steps, bits, (difference > 0).astype(np.int64)]
+    )
 
 
 def measure_units(

@@ -11,14 +11,19 @@ from probes.figures import Heatmap, Tensor
 _ROWS_HEIGHT = 260
 """All rows together are about so tall."""
 
+_ROW_HEIGHT = 24
+"""Few rows are not taller than so."""
+
 
 def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
     """Draw a matrix; its columns stand at their labels where panels share an axis."""
     tensor = figure.tensor
     own = tensor.labels(figure.x)
     labels = shared or in_a_row(own) or own
-    track = Track(figure.x, labels, step_cell(len(labels)))
-    down = _rows(tensor, figure.x)
+    is_map = set(tensor.axes) == {"y", "x"}  # a picture: its cells are square
+    cell = max(_ROWS_HEIGHT // len(labels), 1) if is_map else step_cell(len(labels))
+    track = Track(figure.x, labels, cell)
+    down = _rows(tensor, figure.x, cell if is_map else _ROW_HEIGHT)
     side = tensor.axes.index(figure.x)
     shaded = shade(tensor)
     pixels = np.moveaxis(shaded.pixels, side, -2).reshape(-1, len(own), 3)
@@ -32,12 +37,12 @@ def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
     return frame(data, upright, track.axis(), colour_bar(shaded, height))
 
 
-def _rows(tensor: Tensor, x: str) -> Track:
+def _rows(tensor: Tensor, x: str, most: float) -> Track:
     """Return the vertical track: of the one other axis, or of all others as plain positions."""
     others = [axis for axis in tensor.axes if axis != x]
     count = tensor.values.size // tensor.values.shape[tensor.axes.index(x)]
     height = max(_ROWS_HEIGHT // count, 1 if count > _ROWS_HEIGHT else 2)
     if len(others) == 1:
         own = tensor.labels(others[0])
-        return Track(others[0], in_a_row(own) or own, min(height, 24))
-    return Track(" x ".join(others), range(count), min(height, 24))
+        return Track(others[0], in_a_row(own) or own, min(height, most))
+    return Track(" x ".join(others), range(count), min(height, most))

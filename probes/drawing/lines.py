@@ -171,8 +171,8 @@ def _legend(series: list[_Series], figure: Lines) -> Block | None:
     if len(series) > _MOST_NAMED:
         words = f"{len(series)} lines{_each(figure)}"
         return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour=SOFT_INK),))
-    if len(series) == 1 and spaced(series[0].name) == figure.title:
-        return None
+    if len(series) == 1:
+        return None  # the title has named it
     marks: list[Mark] = []
     for place, each in enumerate(series):
         y = 8 + 18 * place

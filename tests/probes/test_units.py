@@ -17,7 +17,7 @@ from probes.units import (
 
 @pytest.fixture(scope="module")
 def units() -> UnitStatistics:
-    """Six units made by hand: one of each role, and one that is noise."""
+    """Units made by hand: one of each role, and one that is noise."""
     sequences = held_out_sequences()
     followed = quantities(sequences).astype(np.float32)
     noise = np.random.default_rng(1).normal(size=sequences.shape).astype(np.float32)
@@ -32,7 +32,7 @@ def units() -> UnitStatistics:
 def test_each_unit_gets_its_role(units: UnitStatistics) -> None:
     """A unit is named after what its cell state follows."""
     assert units.roles == (
-        "counter", "counts ones", "counts zeros", "clock", "last bit", "constant", "mixed",
+        "counter", "counts ones", "counts zeros", "clock", "last bit", "answer", "constant", "mixed",
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_a_fit_equals_numpys(units: UnitStatistics) -> None:
 
     expected = np.corrcoef(noise.ravel(), ones.ravel())[0, 1] ** 2
 
-    assert units.r2[0, 1, 6] == pytest.approx(expected, abs=1e-6)
+    assert units.r2[0, 1, 7] == pytest.approx(expected, abs=1e-6)
 
 
 def test_time_constant_is_that_of_the_mean_forget_gate(units: UnitStatistics) -> None:
