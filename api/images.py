@@ -180,7 +180,7 @@ def _needed_chunks(encoded: bytes) -> bytes:
     """Return a PNG without the chunks that its pixels do not need.
 
     Text and profiles are dropped unread, but for compressed text, which is refused where it
-    would inflate past `MAX_TEXT`. What follows the last whole chunk is kept: Pillow judges it.
+    would inflate past `MAX_TEXT`.
     """
     kept, text = [PNG], 0
     for kind, start, end in _chunks(encoded):
@@ -189,23 +189,26 @@ def _needed_chunks(encoded: bytes) -> bytes:
         if kind in {b"zTXt", b"iTXt"}:
             text += _inflated(kind, encoded[start : end - 4], MAX_TEXT - text)
         # An upper-case first letter marks what no decoder may skip.
-        if kind[:1].isupper() or kind in {b"tRNS", b"eXIf", b""}:
+        if kind[:1].isupper() or kind in {b"tRNS", b"eXIf"}:
             kept.append(encoded[start - 8 : end])
     return b"".join(kept)
 
 
 def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk's kind and where its data starts and its checksum ends."""
+    """Yield each chunk's kind and where its data starts and its checksum ends.
+
+    Raises:
+        Problem: The file ends before its last chunk, or has too many.
+    """
     position = len(PNG)
     for _ in range(MAX_CHUNKS):
-        if position >= len(encoded):
-            return
         if position + 12 > len(encoded):
-            yield b"", position + 8, len(encoded)
-            return
+            _refuse(UNDECODABLE)
         size, kind = struct.unpack_from(">I4s", encoded, position)
         end = position + 12 + size
-        yield kind, position + 8, min(end, len(encoded))
+        if end > len(encoded):
+            _refuse(UNDECODABLE)
+        yield kind, position + 8, end
         if kind == b"IEND":
             return
         position = end

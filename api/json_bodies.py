@@ -153,7 +153,7 @@ def refuse_step(number: int) -> NoReturn:
     Raises:
         Problem: Always.
     """
-    detail = f"Step {number} of the sequence, counted from 0, is not 0 or 1."
+    detail = f"Step {number + 1} of the sequence, counted from 1, is not 0 or 1."
     raise Problem("invalid-sequence", detail, [Reason(("sequence", number), detail)])
 
 

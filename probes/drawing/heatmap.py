@@ -4,7 +4,7 @@ import numpy as np
 
 from probes.drawing.axes import Labels, Track, frame, in_a_row, step_cell
 from probes.drawing.colour_bar import colour_bar
-from probes.drawing.marks import Area, Block, Picture, outline
+from probes.drawing.marks import Area, Block, Length, Picture, outline
 from probes.drawing.shading import shade
 from probes.figures import Heatmap, Tensor
 
@@ -37,7 +37,7 @@ def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
     return frame(data, upright, track.axis(), colour_bar(shaded, height))
 
 
-def _rows(tensor: Tensor, x: str, most: float) -> Track:
+def _rows(tensor: Tensor, x: str, most: Length) -> Track:
     """Return the vertical track: of the one other axis, or of all others as plain positions."""
     others = [axis for axis in tensor.axes if axis != x]
     count = tensor.values.size // tensor.values.shape[tensor.axes.index(x)]

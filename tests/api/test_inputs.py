@@ -393,7 +393,7 @@ def test_a_shorter_limit_may_be_set() -> None:
 @pytest.mark.parametrize("step", [2, -1, 1.0, 0.0, True, False, "1", None, [1], 1e300])
 def test_steps_are_the_integers_0_and_1(step: object) -> None:
     """Anything else is refused by its place."""
-    text = "Step 2 of the sequence, counted from 0, is not 0 or 1."
+    text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
 
     refused = sequence_refusal({"sequence": [0, 1, step, step]})
     assert refused == ("invalid-sequence", text, ("sequence", 2))
@@ -407,7 +407,7 @@ def test_characters_are_0_and_1(character: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_sequence("01" + character + character)
 
-    text = "Step 2 of the sequence, counted from 0, is not 0 or 1."
+    text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
     assert told(caught.value) == ("invalid-sequence", text, ("sequence", 2))
 
 
