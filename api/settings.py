@@ -10,7 +10,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """The settings of one server: `LIGHTWELL_PORT=9000`, or `--port 9000`, which goes first."""
 
-    model_config = SettingsConfigDict(env_prefix="LIGHTWELL_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LIGHTWELL_",
+        frozen=True,
+        cli_prog_name="python -m api",
+        cli_kebab_case=True,
+        cli_avoid_json=True,
+        cli_hide_none_type=True,
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every one.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")

@@ -104,7 +104,11 @@ SEQUENCES: dict[str, tuple[bytes, int, str]] = {
     "fractions": (b'{"sequence": [1.0]}', 422, ""),
     "missing": (b"{}", 422, "sequence"),
     "unknown key": (b'{"sequence": "1", "speed": 3}', 422, "speed"),
-    "half a state": (b'{"sequence": "1", "initial_state": {"cell": [0]}}', 422, "'cell' must be a list of 8"),
+    "half a state": (
+        b'{"sequence": "1", "initial_state": {"cell": [0]}}',
+        422,
+        "'cell' must be a list of 8",
+    ),
     "short state": (b'{"sequence": "1", "initial_state": {"cell": [0], "hidden": [0]}}', 422, ""),
     "oversized": (b'{"sequence": "%s"}' % (b"1" * 300_000), 413, ""),
     "NaN state": (b'{"sequence": "1", "initial_state": {"cell": [NaN], "hidden": []}}', 400, ""),

@@ -1,0 +1,90 @@
+"""`python -m scripts.docs`: write docs/probes.md and openapi.json; `--check` only compares."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from api.app import create_app
+from api.openapi import describe
+from api.routes.probes import sources
+from api.settings import Settings
+from probes import PROBES
+from probes.probe import Probe
+
+ROOT = Path(__file__).parents[1]
+METHODS = {"image": "POST", "sequence": "POST", "query": "GET", "weights": "GET"}
+BODIES = {
+    "image": "an image",
+    "sequence": "a sequence",
+    "query": "`?sequence=`",
+    "weights": "nothing: it is about the weights",
+}
+HEAD = """# Probes
+
+Every question that can be asked of a model, written from the declarations in `probes/` by
+`make docs`. Each answers JSON, PNG, NPZ and safetensors; the picture also has a path of its own,
+the same with `.png` at its end.
+
+"""
+
+
+def written() -> dict[Path, str]:
+    """Return what each generated file has to hold."""
+    text = json.dumps(describe(create_app(Settings())), indent=1, ensure_ascii=False)
+    return {ROOT / "docs" / "probes.md": probes_page(), ROOT / "openapi.json": text + "\n"}
+
+
+def probes_page() -> str:
+    """Write the page that lists the probes."""
+    return HEAD + "\n".join(_section(probe) for probe in PROBES)
+
+
+def _section(probe: Probe) -> str:
+    """Describe one probe."""
+    ways = sources(probe)
+    methods = " and ".join(dict.fromkeys(METHODS[way] for way in ways))
+    takes = " or ".join(BODIES[way] for way in ways)
+    lines = [f"## {methods} /{probe.model}/{probe.name}", "", probe.title, ""]
+    if probe.description:
+        lines += [probe.description, ""]
+    lines += [f"Takes {takes}.", ""]
+    if probe.parameters.model_fields:
+        lines += ["| parameter | default | meaning |", "|---|---|---|"]
+        lines += [_row(name, each) for name, each in probe.parameters.model_fields.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(name: str, declared: FieldInfo) -> str:
+    """Describe one parameter."""
+    default = declared.default
+    if declared.is_required():
+        shown = "required"
+    elif isinstance(default, list):
+        shown = f"`{','.join(default)}`"
+    else:
+        shown = "all" if default is None else f"`{default}`"
+    return f"| `{name}` | {shown} | {declared.description} |"
+
+
+def main() -> int:
+    """Write the generated files, or say which are stale; return the exit code."""
+    parser = argparse.ArgumentParser(description="Write docs/probes.md and openapi.json.")
+    parser.add_argument("--check", action="store_true", help="only say whether they are fresh")
+    only_check = parser.parse_args().check
+    stale = []
+    for path, text in written().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.relative_to(ROOT))
+            if not only_check:
+                path.write_text(text, encoding="utf-8")
+    for path in stale:
+        print(f"{path} {'is stale: run make docs' if only_check else 'was written'}")
+    return 1 if only_check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
