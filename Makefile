@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 ARGS ?=
+MODEL ?= lstm
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format docs pins clean
+.PHONY: help serve test train check format docs pins clean
 
 help:  ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -17,6 +18,9 @@ serve: $(VENV)/serve.done  ## Start the server (flags: make serve ARGS="--port 9
 
 test: $(VENV)/dev.done  ## Run the tests.
 	$(BIN)/python -m pytest $(ARGS)
+
+train: $(VENV)/dev.done  ## Train a network (make train MODEL=lstm ARGS="--hidden 16").
+	$(BIN)/python -m scripts.train $(MODEL) $(ARGS)
 
 check: $(VENV)/dev.done  ## Check format, style, types, direction of imports, Dockerfile, generated files.
 	$(BIN)/ruff format --check .
@@ -30,8 +34,9 @@ format: $(VENV)/dev.done  ## Put every file into the project's format.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/dev.done  ## Write the generated files: docs/probes.md and openapi.json.
+docs: $(VENV)/dev.done  ## Write the generated files: docs/probes.md, openapi.json, the pictures.
 	$(BIN)/python -m scripts.docs
+	$(BIN)/python -m scripts.pictures
 
 pins: pyproject.toml  ## Choose versions anew and pin them by hash (needs uv).
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \

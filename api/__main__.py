@@ -33,6 +33,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._engine = engine
         self._drain_s = drain_s
+        self.failed = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -63,10 +64,13 @@ class Server(uvicorn.Server):
         """Print what somebody who has just started the server wants to know."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
-        print(f"Lightwell on {url} (what there is: {url}/docs)")
-        for line in _about(self._engine):
-            print(line)
-        await self._engine.warmed()
+        said = [f"Lightwell on {url} (what there is: {url}/docs)", *_about(self._engine)]
+        print("\n".join(said), flush=True)
+        try:
+            await self._engine.warmed()
+        except Exception:
+            logger.exception("the models could not be compiled")
+            self.should_exit = self.failed = True
         if self._engine.warm_s is not None:
             print(f"Ready after {self._engine.warm_s:.1f} s of compiling. Try:")
             print(f"  curl '{url}/lstm/gates?sequence=10110'")
@@ -109,7 +113,7 @@ def main() -> int:
     )
     server = Server(config, app.state.engine, settings.drain_s)
     server.run()
-    return 0 if server.started else 1
+    return 0 if server.started and not server.failed else 1
 
 
 def _told(error: Exception) -> str:

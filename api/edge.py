@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,6 +12,9 @@ from api.errors import Problem, problem_response
 from api.metrics import Metrics
 
 logger = logging.getLogger("lightwell.access")
+
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+"""Routes that machines ask every few seconds: counted, but logged only when they fail."""
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -61,6 +65,8 @@ class Edge:
         """Count and log one request, by the template of its route and never by its path."""
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.observe(route, scope["method"], status, seconds)
+        if route in QUIET and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return
         logger.info(
             "%s %s %d %.1f ms %s", scope["method"][:16], route, status, 1000 * seconds, request_id
         )

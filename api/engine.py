@@ -68,9 +68,11 @@ class Engine:
         self._warming = asyncio.get_running_loop().create_task(self.warm_up())
 
     async def warmed(self) -> None:
-        """Wait until the warm-up has ended, well or not."""
+        """Wait until the warm-up has ended; what it raised is raised here."""
         if self._warming is not None:
             await asyncio.wait([self._warming])
+            if not self._warming.cancelled():
+                self._warming.result()
 
     async def warm_up(self) -> None:
         """Compile and run every program once; from then on runs are answered."""
@@ -148,6 +150,6 @@ class Engine:
         self.draining = True
         if self._warming is not None:
             self._warming.cancel()
-            await self.warmed()
+            await asyncio.gather(self._warming, return_exceptions=True)
         for pool in (self._device, self._workers):
             await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)

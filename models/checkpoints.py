@@ -44,7 +44,7 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
     """Return the SHA-256 of named tensors, the same whatever their order."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
-        value = np.ascontiguousarray(tensors[name])
+        value = np.asarray(tensors[name], order="C")
         sha.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
         sha.update(value.tobytes())
     return sha.hexdigest()
@@ -56,7 +56,7 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, A
     Raises:
         OSError: The file system refused (full, read-only); the old file is untouched.
     """
-    whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    whole = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     stamped = {**metadata, "digest": digest(whole)}
     content = serialise_tensors(whole, {_METADATA_KEY: json.dumps(stamped, sort_keys=True)})
     write_atomically(path, content)

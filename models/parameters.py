@@ -29,7 +29,9 @@ class Skeleton(Generic[Module]):
 
     def __init__(self, build: Callable[[], Module]) -> None:
         self._graph, state = nnx.split(nnx.eval_shape(build))
-        self._variables = {".".join(map(str, path)): (path, v) for path, v in nnx.to_flat_state(state)}
+        self._variables = {
+            ".".join(map(str, path)): (path, v) for path, v in nnx.to_flat_state(state)
+        }
         self.shapes = {name: v.shape for name, (_, v) in self._variables.items()}
 
     def fill(self, parameters: Parameters) -> Module:

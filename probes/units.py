@@ -8,8 +8,8 @@ from jaxtyping import Float, Int, UInt8
 GATES = ("input_gate", "forget_gate", "output_gate")
 STATES = ("cell", "hidden")
 QUANTITIES = ("difference", "ones", "zeros", "steps", "bit", "answer")
-"""What a state may follow: ones minus zeros so far, either count, the steps taken, the last bit, and
-whether there are more ones than zeros."""
+"""What a state may follow: ones minus zeros so far, either count, the steps taken, the last bit,
+and whether there are more ones than zeros."""
 
 SEQUENCES = 64
 STEPS = 64

@@ -1,12 +1,9 @@
 """The server as a process of its own: starts, says where it is, drains, and refuses nonsense."""
 
-import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,52 +14,7 @@ import pytest
 
 from models import checkpoints
 from tests.oracles.parameters import draw, lstm_shapes
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120
-
-
-class Server:
-    """A server that was started for one test, and ends with it."""
-
-    def __init__(self, *flags: str) -> None:
-        self.process = subprocess.Popen(  # noqa: S603 - our own server
-            [sys.executable, "-m", "api", "--port", "0", *flags],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.url = self.wait_for(r"Lightwell on (http://\S+)")
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(iter(self.process.stdout.readline, ""))
-
-    def wait_for(self, pattern: str) -> str:
-        """Wait until a line of the output has a pattern; return its group."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            for line in list(self.lines):
-                if found := re.search(pattern, line):
-                    return found[1] if found.groups() else found[0]
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError("".join(self.lines))
-
-    def stop(self) -> None:
-        """End it, whatever state it is in."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+from tests.servers import PATIENCE_S, ROOT, Server
 
 
 @pytest.fixture

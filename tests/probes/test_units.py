@@ -32,7 +32,8 @@ def units() -> UnitStatistics:
 def test_each_unit_gets_its_role(units: UnitStatistics) -> None:
     """A unit is named after what its cell state follows."""
     assert units.roles == (
-        "counter", "counts ones", "counts zeros", "clock", "last bit", "answer", "constant", "mixed",
+        "counter", "counts ones", "counts zeros", "clock",
+        "last bit", "answer", "constant", "mixed",
     )  # fmt: skip
 
 

@@ -1,0 +1,38 @@
+"""Choose the sample images that the server offers: `python -m scripts.samples`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from models import checkpoints
+from models.checkpoints import Tensors
+from models.datasets import Digits, mnist
+
+EACH = 20
+TEST_COPY = Path("tests/tensorflow_datasets")
+SAMPLES = Path("models/records/samples.safetensors")
+
+
+def choose(digits: Digits) -> Tensors:
+    """Take the first 20 images of each digit, in the order of the data set.
+
+    Returns:
+        `images`, their `labels`, and `indices`, their places in the data set.
+    """
+    firsts = [np.flatnonzero(digits.labels == label)[:EACH] for label in range(10)]
+    indices = np.sort(np.concatenate(firsts))
+    return {
+        "images": digits.images[indices],
+        "labels": digits.labels[indices].astype(np.int32),
+        "indices": indices.astype(np.int32),
+    }
+
+
+def main() -> None:
+    """Write the samples from the repository's copy of the test split."""
+    data = "MNIST test split; Yann LeCun, Corinna Cortes, Christopher J.C. Burges; CC BY-SA 3.0"
+    checkpoints.save(SAMPLES, choose(mnist("test", TEST_COPY)), {"data": data})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Train a network: `python -m scripts.train cnn` or `python -m scripts.train lstm`."""
+
+import argparse
+import json
+import logging
+import platform
+import re
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from models import checkpoints
+from models.checkpoints import CheckpointError
+from models.cnn_training import CNNCourse, CNNRecipe
+from models.datasets import DatasetError, Digits, mnist
+from models.lstm import MAX_STEPS
+from models.lstm_training import BRIEF, STAGES, LSTMCourse, LSTMRecipe, Measurement
+from models.training import Course
+from scripts.run_directory import Progress, RunDirectory, RunError, claim
+
+Report = Callable[[str], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as the command line says; return the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    options = _parser().parse_args(given)
+    command = shlex.join(["python", "-m", "scripts.train", *given])
+    try:
+        with claim(options.output, _lasting(options), resume=options.resume) as directory:
+            train(options, directory, command)
+    except OSError as error:
+        return _fail(f"cannot write to {options.output}: {error.strerror or error}")
+    except (RunError, CheckpointError, DatasetError, ValueError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("stopped; --resume goes on after the last checkpoint", 130)
+    return 0
+
+
+def train(options: argparse.Namespace, directory: RunDirectory, command: str) -> None:
+    """Do the rounds that are left, then write the weights and the report."""
+    course = _course(options)
+    with _reporting(course.rounds) as report:
+        progress = directory.latest(course.start())
+        if progress.rounds:
+            report(f"going on after round {progress.rounds} of {course.rounds}")
+        while progress.rounds < course.rounds:
+            progress, line = _advance(course, progress)
+            directory.record(line)
+            report(_sentence(line, course.rounds))
+            if progress.rounds % options.every == 0 or progress.rounds == course.rounds:
+                directory.save(progress)
+        report("measuring")
+        _write_results(course, progress, directory, options.model, command)
+
+
+def _advance(course: Course, progress: Progress) -> tuple[Progress, dict[str, Any]]:
+    """Do one round and return what to write down about it."""
+    started = time.monotonic()
+    state, metrics = course.run(progress.state, progress.rounds)
+    seconds = progress.seconds + time.monotonic() - started
+    done = Progress(state, progress.rounds + 1, seconds)
+    return done, {"round": done.rounds, **metrics, "seconds": round(seconds, 2)}
+
+
+def _write_results(
+    course: Course, progress: Progress, directory: RunDirectory, model: str, command: str
+) -> None:
+    """Write the weights as the server reads them, and the report of how they were made."""
+    tensors, described, report = course.finish(progress.state)
+    versions = {name: version(name) for name in ("jax", "flax", "optax")}
+    versions["python"] = platform.python_version()
+    weights = directory.path / f"{model}.safetensors"
+    checkpoints.save(weights, tensors, {**described, "versions": versions})
+    whole = {
+        "model": model,
+        "weights": checkpoints.digest(tensors),
+        "command": command,
+        **described,
+        **report,
+        "rounds": directory.metrics(),
+        "seconds": round(progress.seconds, 1),
+        "device": jax.devices()[0].device_kind,
+        "versions": versions,
+    }
+    content = json.dumps(whole, indent=1) + "\n"
+    checkpoints.write_atomically(directory.path / f"{model}.report.json", content.encode())
+    print(f"{weights}: {json.dumps(described['metrics'])}")
+
+
+def _course(options: argparse.Namespace) -> Course:
+    """Build the run that the options describe."""
+    return _cnn_course(options) if options.model == "cnn" else _lstm_course(options)
+
+
+def _cnn_course(options: argparse.Namespace) -> Course:
+    recipe = CNNRecipe(epochs=options.epochs, validation=options.validation, seed=options.seed)
+    digits = mnist("train")
+    shown = Digits(digits.images[: options.images], digits.labels[: options.images])
+    return CNNCourse(recipe, shown, mnist("test"))
+
+
+def _lstm_course(options: argparse.Namespace) -> Course:
+    stages = tuple(
+        stage._replace(rounds=min(stage.rounds, options.rounds))
+        for stage in STAGES
+        if stage.length <= options.longest
+    )
+    if not stages:
+        msg = f"--longest must be at least {STAGES[0].length}, where training begins"
+        raise ValueError(msg)
+    recipe = LSTMRecipe(hidden=options.hidden, stages=stages, seed=options.seed)
+    return LSTMCourse(recipe, BRIEF if options.brief else Measurement())
+
+
+def _lasting(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that a run depends on from beginning to end."""
+    passing = {"output", "resume", "every", "brief"}
+    return {name: value for name, value in vars(options).items() if name not in passing}
+
+
+def _sentence(line: dict[str, Any], rounds: int) -> str:
+    """Say what a round came to, on one line."""
+    numbers = (f"{name} {value:.6g}" for name, value in line.items() if name != "round")
+    return f"round {line['round']}/{rounds}: {', '.join(numbers)}"
+
+
+@contextmanager
+def _reporting(rounds: int) -> Iterator[Report]:
+    """Show a bar on a terminal, and lines elsewhere.
+
+    Yields:
+        A function to call with what is new; a sentence that begins with "round" moves the bar.
+    """
+    if not sys.stdout.isatty():
+        yield lambda sentence: print(sentence, flush=True)
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns) as bar:
+        task = bar.add_task("compiling", total=rounds)
+
+        def show(sentence: str) -> None:
+            done = re.match(r"(?:going on after )?round (\d+)", sentence)
+            completed = int(done[1]) if done else None
+            bar.update(task, completed=completed, description=sentence)
+
+        yield show
+
+
+def _fail(sentence: str, status: int = 1) -> int:
+    """Say why a run ended."""
+    print(f"scripts.train: {sentence}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Describe the command line; its defaults made the weights that come with Lightwell."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
+    models = parser.add_subparsers(dest="model", required=True)
+    cnn = models.add_parser("cnn", help="the digits network, on MNIST")
+    recipe = CNNRecipe()
+    cnn.add_argument("--epochs", type=_positive, default=recipe.epochs)
+    cnn.add_argument("--validation", type=int, default=recipe.validation, help="images held back")
+    cnn.add_argument("--images", type=_positive, help="use only the first so many")
+    lstm = models.add_parser("lstm", help="the counting network, on sequences drawn as it learns")
+    lstm.add_argument("--hidden", type=_positive, default=LSTMRecipe().hidden, help="units, to 64")
+    lstm.add_argument("--longest", type=int, default=MAX_STEPS, help="longest training sequence")
+    most = max(stage.rounds for stage in STAGES)
+    lstm.add_argument("--rounds", type=_positive, default=most, help="at most, at each length")
+    lstm.add_argument("--brief", action="store_true", help="test it on fewer sequences at the end")
+    for name, model in models.choices.items():
+        model.add_argument("--seed", type=int, default=0)
+        model.add_argument("--output", type=Path, default=Path("runs", name), metavar="DIR")
+        model.add_argument("--resume", action="store_true", help="go on with the run in --output")
+        model.add_argument("--every", type=_positive, default=1, help="rounds between checkpoints")
+    return parser
+
+
+def _positive(text: str) -> int:
+    """Read a whole number from 1 up."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

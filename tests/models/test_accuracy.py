@@ -1,0 +1,102 @@
+"""The shipped weights are as accurate as their reports say: measured again, on everything."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from models import checkpoints, counting, zoo
+from models.cnn import SimpleCNN
+from models.cnn_training import CNNRecipe, classify
+from models.datasets import mnist
+from models.lstm import CountingLSTM
+from models.lstm_training import LSTMRecipe
+from models.parameters import Skeleton
+
+TEST_COPY = Path(__file__).parents[1] / "tensorflow_datasets"
+
+
+def shipped(name):
+    """Read shipped weights and the report of how they were made."""
+    checkpoint = checkpoints.load(zoo.WEIGHTS / f"{name}.safetensors")
+    report = json.loads((zoo.RECORDS / f"{name}.report.json").read_text())
+    return checkpoint, report
+
+
+@pytest.fixture(scope="module")
+def counter():
+    checkpoint, _ = shipped("lstm")
+    hidden = checkpoint.metadata["architecture"]["hidden"]
+    skeleton = Skeleton(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
+    skeleton.check(checkpoint.tensors)
+    return skeleton.fill(jax.device_put(checkpoint.tensors))
+
+
+def test_the_cnn_is_right_on_99_6_percent_of_all_test_images():
+    """Of the 10,000 MNIST test images the shipped CNN gets those wrong that its report lists."""
+    checkpoint, report = shipped("cnn")
+    skeleton = Skeleton(lambda: SimpleCNN(nnx.Rngs(0)))
+    skeleton.check(checkpoint.tensors)
+    _, parameters = nnx.split(skeleton.fill(jax.device_put(checkpoint.tensors)))
+    digits = mnist("test", TEST_COPY)
+    guesses = classify(parameters, digits.images)
+    wrong = np.flatnonzero(guesses != digits.labels)
+    assert len(guesses) == 10_000
+    assert len(wrong) <= 40
+    # Another processor rounds otherwise; an image on the very edge may fall to the other side.
+    assert len(set(wrong) ^ set(report["misclassified_test_images"])) <= 2
+
+
+def test_the_lstm_is_right_on_every_sequence_up_to_length_16(counter):
+    """No sequence of 1 to 16 bits, of which there are 131,070, is an error."""
+    assert counting.exhaustive_errors(counter, 16) == [0] * 16
+
+
+@pytest.mark.parametrize("runs", [False, True])
+@pytest.mark.parametrize("length", [50, 100, 200])
+def test_the_lstm_is_right_on_hard_sequences(counter, length, runs):
+    """No long sequence that one bit decides is an error, shuffled or in long runs."""
+    bits = counting.hard_sequences(np.random.default_rng(length), 2_000, length, runs=runs)
+    assert counting.errors(counter, bits) == 0
+
+
+def test_the_lstm_is_right_on_999_of_1000_random_sequences_of_1024_bits(counter):
+    """Sequences of coin tosses are answered far beyond the lengths that can all be tried."""
+    bits = counting.random_sequences(np.random.default_rng(1), 1_000, 1_024)
+    assert counting.errors(counter, bits) <= 1
+
+
+@pytest.mark.parametrize("name", ["cnn", "lstm"])
+def test_a_report_belongs_to_the_shipped_weights(name):
+    """Weights and report name each other, and agree on the metrics and on how they were made."""
+    checkpoint, report = shipped(name)
+    assert report["weights"] == checkpoint.digest
+    assert report["metrics"] == checkpoint.metadata["metrics"]
+    assert report["seed"] == checkpoint.metadata["seed"]
+    assert report["command"] == f"python -m scripts.train {name}"
+    assert report["rounds"][-1]["round"] == len(report["rounds"])
+
+
+@pytest.mark.parametrize(("name", "recipe"), [("cnn", CNNRecipe()), ("lstm", LSTMRecipe())])
+def test_the_default_recipe_made_the_shipped_weights(name, recipe):
+    """Training with default options follows the recipe that the report records."""
+    _, report = shipped(name)
+    assert report["recipe"] == json.loads(json.dumps(asdict(recipe)))
+
+
+def test_the_reports_say_what_the_targets_are_measured_by():
+    """The reports cover all 10,000 images, and all sequences to 20 bits."""
+    _, cnn = shipped("cnn")
+    assert cnn["metrics"]["test_accuracy"] >= 0.996
+    assert np.sum(cnn["confusion"]["counts"]) == 10_000
+    checkpoint, lstm = shipped("lstm")
+    assert lstm["exhaustive"]["errors_by_length"] == [0] * 20
+    assert [hard["shuffled"] + hard["runs"] for hard in lstm["hard"]] == [0, 0, 0]
+    assert min(hard["sequences_each"] for hard in lstm["hard"]) >= 20_000
+    assert lstm["metrics"]["test_length"] == 1_024
+    assert lstm["metrics"]["test_accuracy"] >= 0.999
+    assert checkpoint.metadata["tested_length"] >= 200

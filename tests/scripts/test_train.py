@@ -1,0 +1,240 @@
+"""Training from the command line: cut off and resumed, refused, and out of disk."""
+
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import pytest
+
+from models import checkpoints, lstm_training
+from models.lstm_training import Measurement, Stage
+from scripts import run_directory, train
+from scripts.run_directory import RunError, claim
+
+ROOT = Path(__file__).parents[2]
+TINY = ["lstm", "--hidden", "2", "--longest", "32", "--rounds", "4", "--brief", "--output"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once(tmp_path_factory):
+    """Keep what is compiled for the next of these runs, in this process or another."""
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name.upper(), str(value))
+            jax.config.update(name, value)
+        yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Make rounds of a few steps on short sequences."""
+    monkeypatch.setattr(lstm_training, "ROUND", 3)
+    monkeypatch.setattr(train, "STAGES", (Stage(8, 8, 4, 0.01),))
+    brief = Measurement(longest=3, hard_lengths=(5,), hard=4, curve=(8,), points=4)
+    monkeypatch.setattr(train, "BRIEF", brief)
+
+
+def lines(output: Path) -> list[dict]:
+    """Read the metrics without the times, which are never the same twice."""
+    text = (output / "metrics.jsonl").read_text()
+    assert text.endswith("\n")
+    read = [json.loads(line) for line in text.splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in read]
+
+
+def start(output: Path, *more: str) -> subprocess.Popen:
+    """Start a training run as somebody would from a shell."""
+    command = [sys.executable, "-m", "scripts.train", *TINY, str(output), *more]
+    return subprocess.Popen(  # noqa: S603 - our own command
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+
+
+def test_a_killed_run_goes_on_to_the_same_parameters(tmp_path):
+    """After `kill -9` and `--resume` the weights are those of a run that was never cut off."""
+    with start(tmp_path / "whole") as whole:
+        whole.communicate()
+    with start(tmp_path / "killed") as killed:
+        second = tmp_path / "killed" / "checkpoints" / "round-00002.safetensors"
+        while not second.exists():
+            assert killed.poll() is None
+            time.sleep(0.01)
+        killed.send_signal(signal.SIGKILL)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "lstm.safetensors").exists()
+    with start(tmp_path / "killed", "--resume") as resumed:
+        said = resumed.communicate()[0].decode()
+    assert (whole.returncode, resumed.returncode) == (0, 0)
+    assert re.search(r"going on after round [234] of 4", said)
+    one = checkpoints.load(tmp_path / "whole" / "lstm.safetensors")
+    other = checkpoints.load(tmp_path / "killed" / "lstm.safetensors")
+    assert one.digest == other.digest
+    assert lines(tmp_path / "whole") == lines(tmp_path / "killed")
+
+
+def test_a_run_leaves_weights_metrics_and_a_report(tmp_path, tiny, capsys):
+    """The weights say what they are, the report how they were made, and three checkpoints stay."""
+    output = tmp_path / "run"
+    assert train.main([*TINY, str(output), "--seed", "5"]) == 0
+    weights = checkpoints.load(output / "lstm.safetensors")
+    report = json.loads((output / "lstm.report.json").read_text())
+    assert weights.metadata["model"] == "lstm"
+    assert weights.metadata["architecture"] == {"hidden": 2}
+    assert weights.metadata["seed"] == 5
+    assert weights.metadata["versions"].keys() == {"jax", "flax", "optax", "python"}
+    assert report["weights"] == weights.digest
+    assert report["command"].startswith("python -m scripts.train lstm --hidden 2")
+    assert [line["round"] for line in lines(output)] == [1, 2, 3, 4]
+    assert len(list((output / "checkpoints").iterdir())) == 3
+    assert "round 4/4: length 8, loss" in capsys.readouterr().out
+
+
+def test_a_seed_changes_the_weights(tmp_path, tiny):
+    """Another seed gives other weights."""
+    digests = set()
+    for seed in ("0", "1"):
+        assert train.main([*TINY, str(tmp_path / seed), "--seed", seed]) == 0
+        digests.add(checkpoints.load(tmp_path / seed / "lstm.safetensors").digest)
+    assert len(digests) == 2
+
+
+def test_a_terminal_shows_a_bar(tmp_path, tiny, capsys, monkeypatch):
+    """On a terminal the rounds move a bar."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert train.main([*TINY, str(tmp_path / "run")]) == 0
+    assert "━" in capsys.readouterr().out
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, tiny, caplog):
+    """A corrupted newest checkpoint costs one round, not the run, and the end is the same."""
+    output = tmp_path / "run"
+    assert train.main([*TINY, str(output)]) == 0
+    before = checkpoints.load(output / "lstm.safetensors").digest
+    (output / "lstm.safetensors").unlink()
+    newest = output / "checkpoints" / "round-00004.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-7])
+    with (output / "metrics.jsonl").open("a") as metrics:
+        metrics.write('{"round": 5, "lo')
+    assert train.main([*TINY, str(output), "--resume"]) == 0
+    assert "round-00004.safetensors is not a whole safetensors file; going back" in caplog.text
+    assert checkpoints.load(output / "lstm.safetensors").digest == before
+    assert [line["round"] for line in lines(output)] == [1, 2, 3, 4]
+
+
+def test_a_run_is_not_written_over(tmp_path, tiny, capsys):
+    """Without `--resume` a directory that holds a run is left alone."""
+    output = tmp_path / "run"
+    assert train.main([*TINY, str(output)]) == 0
+    assert train.main([*TINY, str(output)]) == 1
+    assert "holds a run: give --resume, or another --output" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_its_own_options(tmp_path, tiny, capsys):
+    """A run cannot go on with another seed."""
+    output = tmp_path / "run"
+    assert train.main([*TINY, str(output)]) == 0
+    assert train.main([*TINY, str(output), "--resume", "--seed", "9"]) == 1
+    assert "holds a run with other options" in capsys.readouterr().err
+
+
+def test_a_second_trainer_is_refused(tmp_path, tiny, capsys):
+    """Two runs do not write to one directory; the lock is free again after the first."""
+    output = tmp_path / "run"
+    with claim(output, {}, resume=False):
+        assert train.main([*TINY, str(output)]) == 1
+        assert f"another training run is writing to {output}" in capsys.readouterr().err
+        with pytest.raises(RunError), claim(output, {}, resume=True):
+            pytest.fail("claimed twice")
+    assert train.main([*TINY, str(output)]) == 0
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path, capsys):
+    """Where there is no place for the run, one sentence says so."""
+    (tmp_path / "file").write_text("in the way")
+    assert train.main([*TINY, str(tmp_path / "file" / "run")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("scripts.train: cannot write to")
+    assert said.endswith("Not a directory\n")
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, tiny, capsys, monkeypatch):
+    """When the disk is full the run ends with a sentence, and goes on from the last checkpoint."""
+    output = tmp_path / "run"
+    written = checkpoints.write_atomically
+
+    def full(path, content):
+        if path.name == "round-00003.safetensors":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written(path, content)
+
+    monkeypatch.setattr(checkpoints, "write_atomically", full)
+    assert train.main([*TINY, str(output)]) == 1
+    assert f"cannot write to {output}: No space left on device" in capsys.readouterr().err
+    assert len(list((output / "checkpoints").iterdir())) == 2
+    monkeypatch.setattr(checkpoints, "write_atomically", written)
+    assert train.main([*TINY, str(output), "--resume"]) == 0
+    assert "going on after round 2 of 4" in capsys.readouterr().out
+    assert [line["round"] for line in lines(output)] == [1, 2, 3, 4]
+
+
+def test_stopping_by_hand_says_how_to_go_on(tmp_path, tiny, capsys, monkeypatch):
+    """Ctrl-C ends the run with the sentence that names `--resume`."""
+
+    def interrupt(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_directory.RunDirectory, "record", interrupt)
+    assert train.main([*TINY, str(tmp_path / "run")]) == 130
+    assert "stopped; --resume goes on" in capsys.readouterr().err
+
+
+def test_missing_mnist_is_a_sentence(tmp_path, capsys, monkeypatch):
+    """Without MNIST and without a network, training the CNN says what to do."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("models.datasets._answers", lambda _address: False)
+    assert train.main(["cnn", "--output", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err
+    assert "set TFDS_DATA_DIR to a directory" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--hidden", "65", "hidden must be between 1 and 64, got 65"),
+        ("--longest", "7", "--longest must be at least 8, where training begins"),
+    ],
+)
+def test_impossible_options_are_refused(tmp_path, tiny, capsys, option, value, sentence):
+    """An option out of range ends the run with its limit."""
+    assert train.main(["lstm", option, value, "--output", str(tmp_path / "run")]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_counts_are_at_least_one(capsys):
+    """Options that count things refuse zero."""
+    with pytest.raises(SystemExit):
+        train.main(["cnn", "--epochs", "0"])
+    assert "0 is not at least 1" in capsys.readouterr().err
+
+
+def test_the_defaults_are_the_shipped_recipe():
+    """Without options the command trains as the shipped weights were trained."""
+    options = train._parser().parse_args(["lstm"])
+    assert train._lstm_course(options).recipe == lstm_training.LSTMRecipe()
+    assert options.output == Path("runs/lstm")

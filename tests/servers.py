@@ -1,0 +1,55 @@
+"""A server in a process of its own, for tests: it listens on loopback and ends with its test."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 120
+
+
+class Server:
+    """A server that was started for one test, and ends with it."""
+
+    def __init__(self, *flags: str) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own server
+            [sys.executable, "-m", "api", "--port", "0", *flags],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = self.wait_for(r"Lightwell on (http://\S+)")
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(iter(self.process.stdout.readline, ""))
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until a line of the output has a pattern; return its group."""
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            for line in list(self.lines):
+                if found := re.search(pattern, line):
+                    return found[1] if found.groups() else found[0]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError("".join(self.lines))
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
