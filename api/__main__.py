@@ -15,6 +15,7 @@ from pydantic_settings import CliApp, SettingsError
 
 from api.app import create_app
 from api.engine import Engine
+from api.protocol import Protocol
 from api.settings import Settings
 from models.checkpoints import CheckpointError
 
@@ -104,6 +105,7 @@ def main() -> int:
         app,
         host=settings.host,
         port=settings.port,
+        http=Protocol,
         ws="none",
         log_level="warning",
         access_log=False,

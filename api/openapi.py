@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 
 from api import schemas
 from api.errors import MEDIA_TYPE as PROBLEM
+from api.examples import EXAMPLES
 from api.responses import MEDIA_TYPES
 
 BINARY = {"type": "string", "format": "binary"}
@@ -74,14 +75,21 @@ def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
     content: dict[str, Any] = {MEDIA_TYPES[form]: {"schema": BINARY} for form in forms}
     described: dict[str, Any] = {"description": "The answer.", "content": content}
     if not picture:
-        content["application/json"] = {"example": schemas.EXAMPLES[source]}
+        content["application/json"] = {"example": EXAMPLES[source]}
         described["model"] = ANSWERS[source]
     return {200: described, **problems()}
 
 
+def answers(operation: str) -> dict[int | str, dict[str, Any]]:
+    """Describe what an operation that is no probe answers, by an example."""
+    content = {"application/json": {"example": EXAMPLES[operation]}}
+    return {200: {"content": content}, **problems()}
+
+
 def problems() -> dict[int | str, dict[str, Any]]:
     """Describe the answers that say no."""
-    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+    schema = {"$ref": "#/components/schemas/ProblemAnswer"}
+    content = {PROBLEM: {"schema": schema, "example": EXAMPLES["problem"]}}
     return {
         "4XX": {"description": "The request is at fault; `detail` says how.", "content": content},
         "5XX": {"description": "The server is at fault, or busy.", "content": content},

@@ -12,12 +12,12 @@ def router() -> APIRouter:
     """Make the routes that a load balancer, a container and Prometheus ask."""
     routes = APIRouter(tags=["health"])
 
-    @routes.get("/livez", operation_id="livez")
+    @routes.get("/livez", operation_id="livez", responses=openapi.answers("livez"))
     async def livez() -> schemas.Status:
         """Whether the process answers at all."""
         return schemas.Status(status="alive")
 
-    @routes.get("/readyz", operation_id="readyz", responses=openapi.problems())
+    @routes.get("/readyz", operation_id="readyz", responses=openapi.answers("readyz"))
     async def readyz(request: Request) -> schemas.Status:
         """Whether every program is compiled and warm, and the server is not stopping.
 

@@ -21,15 +21,15 @@ from probes.probe import Probe
 
 def router() -> APIRouter:
     """Make the routes that describe the models."""
-    routes = APIRouter(tags=["models"], responses=openapi.problems())
+    routes = APIRouter(tags=["models"])
 
-    @routes.get("/models", operation_id="models")
+    @routes.get("/models", operation_id="models", responses=openapi.answers("models"))
     async def models(request: Request) -> schemas.ModelList:
         """Every resident model."""
         engine: Engine = request.app.state.engine
         return schemas.ModelList(models=[describe(model) for model in engine.models.values()])
 
-    @routes.get("/models/{model}", operation_id="model")
+    @routes.get("/models/{model}", operation_id="model", responses=openapi.answers("model"))
     async def model(
         request: Request, model: Annotated[str, Path(examples=["cnn"])]
     ) -> schemas.ModelEntry:

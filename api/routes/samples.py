@@ -33,15 +33,18 @@ class SamplesPictureQuery(SamplesQuery):
     scale: int = Field(1, ge=1, le=4, description="Size of the picture; 2 suits a slide.")
 
 
-PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {"schema": openapi.BINARY}}}}
+PNG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": openapi.BINARY}}},
+    **openapi.problems(),
+}
 
 
 def router() -> APIRouter:
     """Make the routes of the samples."""
-    routes = APIRouter(tags=["samples"], responses=openapi.problems())
+    routes = APIRouter(tags=["samples"])
     held = samples.load()
 
-    @routes.get("/samples", operation_id="samples")
+    @routes.get("/samples", operation_id="samples", responses=openapi.answers("samples"))
     async def listed(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
         """MNIST test images to try, with their labels; post `pixels` as they are."""
         return schemas.SampleList(

@@ -32,6 +32,17 @@ def server(own_weights: Path) -> Iterator[Server]:
     server.stop()
 
 
+def said_to(server: Server, request: bytes) -> bytes:
+    """Send bytes to a server; return what it says until it closes the connection."""
+    host, port = server.url.removeprefix("http://").split(":")
+    received = b""
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(request)
+        while part := connection.recv(65536):
+            received += part
+    return received
+
+
 def test_a_server_starts_answers_and_drains(server: Server) -> None:
     """It says where it is, what it serves and how to ask; SIGTERM ends it with exit code 0.
 
@@ -39,6 +50,7 @@ def test_a_server_starts_answers_and_drains(server: Server) -> None:
     """
     server.wait_for("Ready after")
     assert any("lstm: weights" in line for line in server.lines)
+    assert b"application/problem+json" in said_to(server, b"nonsense\r\n\r\n")
     with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
         answer = client.get("/lstm/trace?sequence=101").json()
         assert [t["shape"] for t in answer["tensors"] if t["name"] == "cell"] == [[4, 3]]

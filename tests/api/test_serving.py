@@ -13,9 +13,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from api import schemas
 from api.app import create_app
 from api.batching import DeadlineError, QueueFullError
 from api.engine import Engine
+from api.examples import EXAMPLES
 from api.settings import Settings
 from models.samples import Samples
 
@@ -193,6 +195,7 @@ def test_openapi_is_what_generators_like(client: TestClient) -> None:
         for media, described in one["responses"]["200"]["content"].items():
             binary = described.get("schema", {}).get("format") == "binary"
             assert binary == (media not in {"application/json", "text/plain"}), one["operationId"]
+            assert "example" in described or media != "application/json", one["operationId"]
         for parameter in one.get("parameters", []):
             if "array" in json.dumps(parameter["schema"]):
                 assert parameter["explode"] is False
@@ -200,6 +203,26 @@ def test_openapi_is_what_generators_like(client: TestClient) -> None:
         assert body is None or body["examples"]
     wanted = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(text)))
     assert wanted <= set(text["components"]["schemas"])
+
+
+def test_examples_are_what_their_schemas_say() -> None:
+    """Every example in the OpenAPI text would pass for a real answer."""
+    kinds = {
+        "image": schemas.ImageAnswer,
+        "sequence": schemas.SequenceAnswer,
+        "query": schemas.SequenceAnswer,
+        "weights": schemas.WeightsAnswer,
+        "model": schemas.ModelEntry,
+        "models": schemas.ModelList,
+        "samples": schemas.SampleList,
+        "livez": schemas.Status,
+        "readyz": schemas.Status,
+        "problem": schemas.ProblemAnswer,
+    }
+
+    assert set(kinds) == set(EXAMPLES)
+    for name, kind in kinds.items():
+        kind.model_validate(EXAMPLES[name])
 
 
 def test_the_committed_openapi_text_is_the_servers(client: TestClient) -> None:

@@ -1,0 +1,112 @@
+"""An answer of each kind, cut short, for the OpenAPI text."""
+
+from typing import Any
+
+_PREDICTION = {
+    "label": 1,
+    "name": "yes",
+    "probabilities": [0.002, 0.998],
+    "logits": [-3.1, 3.1],
+}
+_TENSOR = {
+    "name": "forget_gate",
+    "kind": "gate",
+    "axes": ["step", "unit"],
+    "coordinates": {"step": [1, 2], "unit": [0]},
+    "shape": [2, 1],
+    "dtype": "float32",
+    "stats": {"min": 0.25, "max": 0.75, "mean": 0.5, "std": 0.25, "zero_fraction": 0.0},
+    "colour": {"map": "viridis", "vmin": 0.0, "vmax": 1.0, "scope": "fixed"},
+    "encoding": "nested",
+    "data": [[0.25], [0.75]],
+}
+_ABOUT = {"weights": "9f86d081…", "tensors": [_TENSOR], "measures": [], "warnings": []}
+_SEQUENCE = {
+    "model": "lstm",
+    **_ABOUT,
+    "input": {"sequence": "11", "length": 2, "ones": 2, "initial_state": "zero"},
+    "prediction": _PREDICTION,
+}
+_MODEL = {
+    "name": "lstm",
+    "title": "CountingLSTM",
+    "task": "Does a sequence of bits have more 1s than 0s? A tie is a no.",
+    "input": "sequence",
+    "classes": ["no", "yes"],
+    "parameters": 338,
+    "weights": "9f86d081…",
+    "device": "cpu (cpu)",
+    "matmul_precision": "highest",
+    "dtype": "float32",
+    "row_buckets": [1, 8, 32],
+    "layers": [
+        {
+            "name": "forget_gate",
+            "kind": "gate",
+            "axes": ["step", "unit"],
+            "shape": [None, 8],
+            "parameters": 80,
+            "receptive_field": None,
+        }
+    ],
+    "probes": [
+        {
+            "name": "gates",
+            "path": "/lstm/gates",
+            "methods": ["POST", "GET"],
+            "title": "Forget, input and output gate and the candidate, at every step.",
+            "parameters": {"type": "object"},
+        }
+    ],
+    "training": {"seed": 0, "metrics": {"test_accuracy": 1.0}},
+}
+_SAMPLE = {"index": 3, "label": 8, "pixels": [[0, 255], [255, 0]]}
+_PROBLEM = {
+    "type": "urn:lightwell:problem:invalid-parameter",
+    "title": "A parameter is wrong",
+    "status": 422,
+    "detail": "layer 'conv9' is not one of conv1, conv2, conv3, dense1, output",
+    "instance": "urn:uuid:0e6ffa2c-9bd3-4d1c-8fd1-3c1f3f8d2f5b",
+    "request_id": "0e6ffa2c-9bd3-4d1c-8fd1-3c1f3f8d2f5b",
+    "errors": [
+        {
+            "location": ["query", "layers"],
+            "reason": "layer 'conv9' is not one of conv1, conv2, conv3, dense1, output",
+        }
+    ],
+}
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "model": _MODEL,
+    "models": {"models": [_MODEL]},
+    "samples": {"samples": [_SAMPLE]},
+    "livez": {"status": "alive"},
+    "readyz": {"status": "ready"},
+    "problem": _PROBLEM,
+    "sequence": _SEQUENCE,
+    "query": _SEQUENCE,
+    "weights": {"model": "lstm", **_ABOUT},
+    "image": {
+        "model": "cnn",
+        **_ABOUT,
+        "tensors": [
+            {
+                **_TENSOR,
+                "name": "relu1",
+                "kind": "post_activation",
+                "axes": ["channel", "y", "x"],
+                "coordinates": {"channel": [7]},
+                "shape": [1, 1, 2],
+                "data": [[[0.25, 0.75]]],
+            }
+        ],
+        "input": {"pixels": [[0, 255], [255, 0]], "preparation": {"preprocess": "mnist"}},
+        "prediction": {
+            "label": 7,
+            "name": "7",
+            "probabilities": [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+            "logits": [-9, -8, -7, -6, -9, -9, -9, 12, -8, -5],
+        },
+    },
+}
+"""By what is asked: a source of probes' input, an operation, or `problem`."""
