@@ -1,5 +1,6 @@
 """Every answer that says no: one table of problems, one shape (RFC 9457)."""
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from starlette.responses import Response
 MEDIA_TYPE = "application/problem+json"
 MAX_BYTES = 4096
 MAX_REASONS = 16
+
+SHOWABLE = re.compile(r"[\w.,-]{1,32}", re.ASCII)
+"""What of a path, a query or a body's keys may be repeated in an answer."""
 
 # The name of a problem -> its status and title. Every `type` on the wire is one of these.
 PROBLEMS: Mapping[str, tuple[int, str]] = {

@@ -1,7 +1,6 @@
 """A JSON body -> an object of known keys -> the bytes, pixels, bits and states that it spells."""
 
 import binascii
-import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeAlias
 
@@ -9,7 +8,7 @@ import numpy as np
 import orjson
 from jaxtyping import Float32, UInt8
 
-from api.errors import Problem, Reason
+from api.errors import SHOWABLE, Problem, Reason
 from api.images import check_size
 
 MAX_VALUES = 1_048_576  # of one JSON body: parsing as many small integers takes 0.1 s
@@ -19,7 +18,6 @@ MAX_DEPTH = 1024  # orjson's own
 STATE_BOUNDS: Mapping[str, float] = {"cell": 1e6, "hidden": 1.0}
 
 DATA_URLS = ("data:image/png;base64,", "data:image/jpeg;base64,")
-SHOWABLE = re.compile(r"[\w.,-]{1,32}", re.ASCII)
 NO_JSON = (
     "The body is not JSON: it must be UTF-8 text without NaN, Infinity or lone surrogates, its "
     f"numbers within a double's range, nested at most {MAX_DEPTH} deep."

@@ -1,6 +1,5 @@
 """From whatever was raised to the problem that says so: the one table of exceptions."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,14 +11,11 @@ from starlette.responses import Response
 
 from api.batching import DeadlineError, QueueFullError
 from api.engine import RETRY_AFTER
-from api.errors import Problem, Reason, problem_response
+from api.errors import SHOWABLE, Problem, Reason, problem_response
 from models.zoo import MODELS
 from probes import PROBES
 from probes.encode import AnswerTooLargeError
 from probes.probe import ParameterError
-
-SHOWABLE = re.compile(r"[\w.,-]{1,32}", re.ASCII)
-"""What of a query or a path may be repeated in an answer."""
 
 
 def install(app: FastAPI) -> None:

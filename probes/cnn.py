@@ -100,11 +100,16 @@ class ActivationsParameters(Ranged):
 def check_channels(_: Subject, __: Row, parameters: ActivationsParameters) -> None:
     """Refuse a channel that a selected layer does not have."""
     for layer in parameters.names():
-        _check_channel("channels", layer, max(parameters.channels or [0]))
+        largest = max(parameters.channels or [0])
+        refuse_channel("channels", layer, largest, LAYERS[layer].shape[-1])
 
 
-def _check_channel(parameter: str, layer: str, channel: int) -> None:
-    count = LAYERS[layer].shape[-1]
+def refuse_channel(parameter: str, layer: str, channel: int, count: int) -> None:
+    """Refuse a channel that is not one of so many.
+
+    Raises:
+        ParameterError: Naming layer, channel and limit.
+    """
     if channel >= count:
         reason = f"channel {channel} of {layer} is not one of its {count} (0 to {count - 1})"
         raise ParameterError(parameter, reason)
@@ -155,7 +160,8 @@ class ChannelParameters(Ranged):
 
 def check_channel(_: Subject, __: Row, parameters: ChannelParameters) -> None:
     """Refuse a channel that the layer does not have."""
-    _check_channel("channel", parameters.layer, parameters.channel)
+    count = LAYERS[parameters.layer].shape[-1]
+    refuse_channel("channel", parameters.layer, parameters.channel, count)
 
 
 def channel(seen: Seen, parameters: ChannelParameters) -> Figure:

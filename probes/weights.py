@@ -10,10 +10,10 @@ from models.cnn import LAYERS
 from models.lstm import ANSWERS
 from models.programs import Row
 from probes import colours
+from probes.cnn import refuse_channel
 from probes.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor, Tiles
 from probes.probe import (
     Indices,
-    ParameterError,
     Parameters,
     Probe,
     Ranged,
@@ -52,11 +52,8 @@ class FiltersParameters(Ranged):
 def check_filters(subject: Subject, _: Row, parameters: FiltersParameters) -> None:
     """Refuse an output channel that a selected layer does not have."""
     for layer in parameters.layers:
-        count = subject.weights[f"{layer}.bias"].size
         largest = max(parameters.channels or [0])
-        if largest >= count:
-            reason = f"channel {largest} of {layer} is not one of its {count} (0 to {count - 1})"
-            raise ParameterError("channels", reason)
+        refuse_channel("channels", layer, largest, subject.weights[f"{layer}.bias"].size)
 
 
 def filters(seen: Seen, parameters: FiltersParameters) -> Figure:
