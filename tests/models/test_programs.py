@@ -1,6 +1,7 @@
 """Programs: what is compiled, for which platforms, and how a run goes through them."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -61,7 +62,18 @@ def test_every_program_lowers_for_cpu_gpu_and_tpu(program: Program) -> None:
     )
 
     assert set(exported.platforms) == {"cpu", "cuda", "tpu"}
-    assert "HIGHEST" in exported.mlir_module()
+
+
+@pytest.mark.parametrize("program", DECLARED, ids=lambda program: program.name)
+def test_every_product_states_the_highest_precision(program: Program) -> None:
+    """No product or convolution is left to a platform's own default."""
+    held = PARAMETERS[program.name.partition(".")[0]]
+
+    text = jax.jit(program).lower(held, program.rows(1)).as_text()
+
+    products = [line for line in text.splitlines() if re.search("dot_general|convolution", line)]
+    assert products
+    assert all("HIGHEST" in line for line in products)
 
 
 @pytest.mark.parametrize("program", DECLARED, ids=lambda program: program.name)
