@@ -158,6 +158,7 @@ async def _unless_gone(request: Request, work: Callable[[], Awaitable[bytes]]) -
     finally:
         task.cancel()
         gone.cancel()
+        await asyncio.wait({task, gone})
 
 
 async def _client_gone(request: Request) -> None:
