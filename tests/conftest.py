@@ -6,10 +6,15 @@ from collections.abc import Iterator
 import jax
 import pytest
 from fastapi import FastAPI
+from hypothesis import settings as hypothesis_settings
 from starlette.testclient import TestClient
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Machines are shared, so the time an example takes says nothing; and no run depends on luck.
+hypothesis_settings.register_profile("lightwell", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("lightwell")
 
 from api.app import create_app  # noqa: E402 - JAX is set before anything is traced
 from api.settings import Settings  # noqa: E402

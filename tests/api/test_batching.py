@@ -142,7 +142,7 @@ def test_batchers_of_one_lane_take_turns() -> None:
     asyncio.run(scene())
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.integers(0, 3)), max_size=30))
 def test_whoever_leaves_nobody_gets_anothers_result(
     callers: list[tuple[int, bool, int]],

@@ -392,7 +392,7 @@ def status(content: bytes) -> int:
     return 200
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([b"", PNG, b"\xff\xd8\xff", PNG + header(8, 8)]), st.binary(max_size=200))
 def test_random_bytes_break_nothing(start: bytes, content: bytes) -> None:
     """Whatever follows a known beginning is read or refused."""
@@ -400,7 +400,7 @@ def test_random_bytes_break_nothing(start: bytes, content: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_mutated_images_break_nothing(data: st.DataObject) -> None:
     """Good pictures with bytes changed, cut out or put in are read or refused."""
@@ -419,7 +419,7 @@ def test_mutated_images_break_nothing(data: st.DataObject) -> None:
     assert status(bytes(content)) in {200, 415, 422}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(min_size=13, max_size=13), st.binary(max_size=40), st.binary(max_size=60))
 def test_pngs_with_good_checksums_break_nothing(head: bytes, palette: bytes, data: bytes) -> None:
     """Any header, palette and pixels that pass the checksums are read or refused."""

@@ -627,7 +627,7 @@ def status(body: Body) -> int:
     return 200
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(["", "image/png;", "multipart/form-data;"]), st.binary(max_size=40))
 def test_random_content_types_break_nothing(start: str, more: bytes) -> None:
     """Any Content-Type is read or refused."""
@@ -655,14 +655,14 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(IMAGE_BODIES)), st.binary(max_size=300))
 def test_random_bodies_break_nothing(media_type: str, content: bytes) -> None:
     """Any bytes under any type are read or refused."""
     assert status(Body(content, media_type, {"boundary": "x"})) in CLIENT
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(JSON)
 def test_random_json_breaks_nothing(value: Any) -> None:
     """Any JSON value in any place is read or refused."""
@@ -679,7 +679,7 @@ def test_random_json_breaks_nothing(value: Any) -> None:
         assert caught in CLIENT
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_mutated_json_breaks_nothing(data: st.DataObject) -> None:
     """Good bodies with bytes changed, cut out or put in are read or refused."""

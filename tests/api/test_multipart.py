@@ -183,7 +183,7 @@ def status(content: bytes) -> int:
     return 200
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_form_breaks_the_reader(data: st.DataObject) -> None:
     """A form with bytes changed, cut out or put in is read or refused, and nothing else."""

@@ -278,7 +278,7 @@ def pictures(draw: st.DrawFn) -> Planes:
     )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(pictures())
 def test_preparing_twice_is_preparing_once(planes: Planes) -> None:
     """The echoed pixels can be posted again, and nothing changes, to the bit."""

@@ -89,7 +89,7 @@ def test_swapped_gates_are_noticed() -> None:
     assert np.abs(swapped["cell"][1:] - made["cell"][0]).max() > 1e-2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, STEPS), min_size=4, max_size=4), st.integers(0, 1000))
 def test_padding_changes_nothing(lengths: list[int], seed: int) -> None:
     """Whatever stands after a sequence's own length, its values and final state are the same."""

@@ -147,7 +147,7 @@ def test_a_run_in_chunks_equals_a_run_in_one(
     np.testing.assert_allclose(answer["final_hidden"], made["hidden"][-1], atol=TOLERANCE)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 199))
 def test_going_on_from_a_final_state_is_going_on(cut: int) -> None:
     """A sequence in two posts, the state handed over, ends where it ends in one."""

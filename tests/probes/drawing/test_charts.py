@@ -18,7 +18,7 @@ from probes.figures import (
 from probes.render import place
 from tests.probes.pictures import RANDOM, cells, holding, pixels, tensor
 
-FEW_EXAMPLES = settings(max_examples=25, derandomize=True, database=None, deadline=None)
+FEW_EXAMPLES = settings(max_examples=25, derandomize=True, database=None)
 
 
 def test_panels_put_one_step_at_one_place() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from probes.drawing.numbers import number, padded, span, ticks
 
-EVERY_TIME_THE_SAME = settings(max_examples=200, derandomize=True, database=None, deadline=None)
+EVERY_TIME_THE_SAME = settings(max_examples=200, derandomize=True, database=None)
 SENSIBLE = st.floats(-1e9, 1e9, allow_nan=False)
 
 

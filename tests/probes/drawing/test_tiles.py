@@ -11,7 +11,7 @@ from probes.figures import (
 from probes.render import place, render
 from tests.probes.pictures import RANDOM, SIGNED, cells, expected, holding, pixels, tensor
 
-FEW_EXAMPLES = settings(max_examples=25, derandomize=True, database=None, deadline=None)
+FEW_EXAMPLES = settings(max_examples=25, derandomize=True, database=None)
 
 
 @pytest.mark.parametrize("side", [3, 7, 14, 28])
