@@ -34,7 +34,7 @@ format: $(VENV)/dev.done  ## Put every file into the project's format.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/dev.done  ## Write the generated files: docs/probes.md, openapi.json, the pictures.
+docs: $(VENV)/dev.done  ## Write the generated files: docs, openapi.json, pictures.
 	$(BIN)/python -m scripts.docs
 	$(BIN)/python -m scripts.pictures
 

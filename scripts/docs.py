@@ -1,4 +1,4 @@
-"""`python -m scripts.docs`: write docs/probes.md and openapi.json; `--check` only compares."""
+"""`python -m scripts.docs`: write the generated docs and openapi.json; `--check` only compares."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from api.app import create_app
+from api.errors import PROBLEMS
 from api.openapi import describe
 from api.routes.probes import sources
 from api.settings import Settings
@@ -31,15 +32,37 @@ the same with `.png` at its end.
 """
 
 
+PROBLEMS_HEAD = """# Problems
+
+An answer that says no is `application/problem+json` (RFC 9457) of at most 4 KiB: `type`, `title`,
+`status`, `detail` (what is wrong, and the limit), `instance`, `request_id` and `errors`, a list of
+`location` and `reason`. `type` is `urn:lightwell:problem:` and one of these; the list is written
+from `api/errors.py` by `make docs`.
+
+| problem | status | meaning |
+|---|--:|---|
+"""
+
+
 def written() -> dict[Path, str]:
     """Return what each generated file has to hold."""
     text = json.dumps(describe(create_app(Settings())), indent=1, ensure_ascii=False)
-    return {ROOT / "docs" / "probes.md": probes_page(), ROOT / "openapi.json": text + "\n"}
+    return {
+        ROOT / "docs" / "probes.md": probes_page(),
+        ROOT / "docs" / "problems.md": problems_page(),
+        ROOT / "openapi.json": text + "\n",
+    }
 
 
 def probes_page() -> str:
     """Write the page that lists the probes."""
     return HEAD + "\n".join(_section(probe) for probe in PROBES)
+
+
+def problems_page() -> str:
+    """Write the page that lists the answers that say no."""
+    rows = [f"| `{kind}` | {status} | {title}. |" for kind, (status, title) in PROBLEMS.items()]
+    return PROBLEMS_HEAD + "\n".join(rows) + "\n"
 
 
 def _section(probe: Probe) -> str:
@@ -72,7 +95,9 @@ def _row(name: str, declared: FieldInfo) -> str:
 
 def main() -> int:
     """Write the generated files, or say which are stale; return the exit code."""
-    parser = argparse.ArgumentParser(description="Write docs/probes.md and openapi.json.")
+    parser = argparse.ArgumentParser(
+        description="Write docs/probes.md, docs/problems.md and openapi.json."
+    )
     parser.add_argument("--check", action="store_true", help="only say whether they are fresh")
     only_check = parser.parse_args().check
     stale = []
