@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from api.app import VERSION
 from probes import PROBES
 from tests.servers import PATIENCE_S, ROOT, Server
 
@@ -104,3 +106,11 @@ def test_the_accuracies_are_those_of_the_reports() -> None:
     for point in lstm["curve"]:
         row = f"| {point['length']:,} | {point['random']} | {point['shuffled']} | {point['runs']} |"
         assert row in README
+
+
+def test_there_is_one_version() -> None:
+    """The package, the OpenAPI text and the citation name the same version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert project == VERSION
+    assert f"version: {project}\n" in (ROOT / "CITATION.cff").read_text()
