@@ -41,7 +41,7 @@ class CNNRecipe:
         seed: Of the initial parameters, the order of the images and their variations.
     """
 
-    epochs: int = 14
+    epochs: int = 36
     batch: int = 128
     validation: int = 5_000
     learning_rate: float = 2e-3
