@@ -103,7 +103,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for operation in (each for path in text["paths"].values() for each in path.values()):
             operation["responses"].pop("422", None)  # ours is among 4XX
             for parameter in operation.get("parameters", ()):
-                if _is_list(parameter["schema"]):
+                parameter["schema"] = _without_null(parameter["schema"])
+                if parameter["schema"].get("type") == "array":
                     parameter |= {"style": "form", "explode": False}
         components = text["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
@@ -116,9 +117,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _is_list(schema: dict[str, Any]) -> bool:
-    """Tell whether a parameter may be a list."""
-    return any(one.get("type") == "array" for one in (schema, *schema.get("anyOf", ())))
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe an optional parameter by what it is when it is there: a query has no null."""
+    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return {**rest, **kinds[0]}
 
 
 def unique_id(route: APIRoute) -> str:

@@ -34,7 +34,7 @@ from probes.probe import (
 )
 
 MapName = Literal["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3"]
-LayerName = MapName | Literal["dense1", "relu4", "logits"]
+LayerName = Literal[MapName, "dense1", "relu4", "logits"]
 DEFAULT_LAYERS: tuple[LayerName, ...] = ("relu1", "pool1", "relu2", "pool2", "relu3", "relu4")
 
 ACTIVATION_LIMIT = 4.0
@@ -80,7 +80,7 @@ class ActivationsParameters(Ranged):
     """Which layers and channels to show."""
 
     layers: Annotated[
-        list[LayerName | Literal["all"]],
+        list[Literal[LayerName, "all"]],
         BeforeValidator(split_commas),
         Field(min_length=1, max_length=len(LAYERS)),
     ] = Field(
