@@ -105,7 +105,7 @@ def _no_check(subject: Subject, row: Row, parameters: Any) -> None:
     """Find nothing wrong."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probe:
     """The declaration of a probe.
 

@@ -1,6 +1,7 @@
 """What is resident: the models, their layers, their probes, how they were trained."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import jax
@@ -123,6 +124,7 @@ def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
     return sizes
 
 
+@cache
 def _probe(probe: Probe) -> schemas.ProbeEntry:
     """Say how one probe is asked."""
     ways = sources(probe)
