@@ -20,6 +20,13 @@ from api.settings import Settings
 VERSION = "0.1.0"
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+TAGS = [
+    {"name": "models", "description": "What is resident."},
+    {"name": "cnn", "description": "SimpleCNN: which digit does a picture show, and why."},
+    {"name": "lstm", "description": "CountingLSTM: does a sequence have more 1s than 0s, and why."},
+    {"name": "samples", "description": "MNIST test images to try."},
+    {"name": "health", "description": "Alive, ready, counted."},
+]
 EXPOSED = ["ETag", "Retry-After", "Server-Timing", "X-Request-ID"]
 
 
@@ -41,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Lightwell",
         version=VERSION,
         summary=SUMMARY,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         generate_unique_id_function=openapi.unique_id,
         separate_input_output_schemas=False,

@@ -22,6 +22,7 @@ from api.images import decode
 from api.ink import FIELD, Planes
 from api.json_bodies import (
     State,
+    Where,
     base64_bytes,
     bits_of,
     check_length,
@@ -160,15 +161,17 @@ def sequence_from(body: Body, hidden: int, limit: int = MAX_STEPS) -> SequenceIn
     return SequenceInput(bits, state_of(value.get("initial_state"), hidden))
 
 
-def parse_sequence(text: str, limit: int = MAX_STEPS) -> UInt8[np.ndarray, " time"]:
+def parse_sequence(
+    text: str, limit: int = MAX_STEPS, where: Where = "body"
+) -> UInt8[np.ndarray, " time"]:
     """Turn a text such as "10110" into its bits, oldest first.
 
     Raises:
         Problem: It is empty, longer than `limit` or has another character.
     """
-    check_length(len(text), limit)
+    check_length(len(text), limit, where)
     if (other := re.search("[^01]", text)) is not None:
-        refuse_step(other.start())
+        refuse_step(other.start(), where)
     return np.frombuffer(text.encode("ascii"), np.uint8) - np.uint8(ord("0"))
 
 

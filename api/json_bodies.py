@@ -2,7 +2,7 @@
 
 import binascii
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 import orjson
@@ -26,6 +26,9 @@ NO_BASE64 = (
     "'image' must be base64 (A-Z, a-z, 0-9, + and /, padded with =, no white space), "
     f"alone or after {' or '.join(DATA_URLS)}"
 )
+
+Where = Literal["body", "query"]
+"""Where a sequence came in."""
 
 State: TypeAlias = tuple[Float32[np.ndarray, " hidden"], Float32[np.ndarray, " hidden"]]
 
@@ -134,7 +137,7 @@ def bits_of(steps: list[Any], limit: int) -> UInt8[np.ndarray, " time"]:
     return np.array(steps, np.uint8)
 
 
-def check_length(steps: int, limit: int) -> None:
+def check_length(steps: int, limit: int, where: Where = "body") -> None:
     """Refuse a sequence of no steps or too many.
 
     Raises:
@@ -142,17 +145,17 @@ def check_length(steps: int, limit: int) -> None:
     """
     if not 1 <= steps <= limit:
         detail = f"The sequence has {steps} steps; it must have 1 to {limit}."
-        raise Problem("invalid-sequence", detail, [Reason(("sequence",), detail)])
+        raise Problem("invalid-sequence", detail, [Reason((where, "sequence"), detail)])
 
 
-def refuse_step(number: int) -> NoReturn:
+def refuse_step(number: int, where: Where = "body") -> NoReturn:
     """Say that a step is not a bit.
 
     Raises:
         Problem: Always.
     """
     detail = f"Step {number + 1} of the sequence, counted from 1, is not 0 or 1."
-    raise Problem("invalid-sequence", detail, [Reason(("sequence", number), detail)])
+    raise Problem("invalid-sequence", detail, [Reason((where, "sequence", number), detail)])
 
 
 def state_of(value: object, hidden: int) -> State | None:

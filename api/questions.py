@@ -81,7 +81,7 @@ async def posted_sequence(request: Request, engine: Engine, model: ResidentModel
 
 def queried_sequence(query: SequenceQuery, model: ResidentModel) -> Question:
     """Read a sequence out of the query."""
-    bits = parse_sequence(query.sequence, MAX_QUERY_STEPS)
+    bits = parse_sequence(query.sequence, MAX_QUERY_STEPS, "query")
     return _sequence_question(SequenceInput(bits, None), model)
 
 

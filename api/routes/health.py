@@ -12,12 +12,22 @@ def router() -> APIRouter:
     """Make the routes that a load balancer, a container and Prometheus ask."""
     routes = APIRouter(tags=["health"])
 
-    @routes.get("/livez", operation_id="livez", responses=openapi.answers("livez"))
+    @routes.get(
+        "/livez",
+        operation_id="livez",
+        summary="Whether the process answers.",
+        responses=openapi.answers("livez"),
+    )
     async def livez() -> schemas.Status:
         """Whether the process answers at all."""
         return schemas.Status(status="alive")
 
-    @routes.get("/readyz", operation_id="readyz", responses=openapi.answers("readyz"))
+    @routes.get(
+        "/readyz",
+        operation_id="readyz",
+        summary="Whether requests are answered.",
+        responses=openapi.answers("readyz"),
+    )
     async def readyz(request: Request) -> schemas.Status:
         """Whether every program is compiled and warm, and the server is not stopping.
 
@@ -30,6 +40,7 @@ def router() -> APIRouter:
     @routes.get(
         "/metrics",
         operation_id="metrics",
+        summary="Counts and times, for Prometheus.",
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )

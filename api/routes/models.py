@@ -24,13 +24,23 @@ def router() -> APIRouter:
     """Make the routes that describe the models."""
     routes = APIRouter(tags=["models"])
 
-    @routes.get("/models", operation_id="models", responses=openapi.answers("models"))
+    @routes.get(
+        "/models",
+        operation_id="models",
+        summary="Every resident model.",
+        responses=openapi.answers("models"),
+    )
     async def models(request: Request) -> schemas.ModelList:
         """Every resident model."""
         engine: Engine = request.app.state.engine
         return schemas.ModelList(models=[describe(model) for model in engine.models.values()])
 
-    @routes.get("/models/{model}", operation_id="model", responses=openapi.answers("model"))
+    @routes.get(
+        "/models/{model}",
+        operation_id="model",
+        summary="One resident model.",
+        responses=openapi.answers("model"),
+    )
     async def model(
         request: Request, model: Annotated[str, Path(examples=["cnn"])]
     ) -> schemas.ModelEntry:

@@ -44,7 +44,12 @@ def router() -> APIRouter:
     routes = APIRouter(tags=["samples"])
     held = samples.load()
 
-    @routes.get("/samples", operation_id="samples", responses=openapi.answers("samples"))
+    @routes.get(
+        "/samples",
+        operation_id="samples",
+        summary="Test images with their labels.",
+        responses=openapi.answers("samples"),
+    )
     async def listed(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
         """MNIST test images to try, with their labels; post `pixels` as they are."""
         return schemas.SampleList(
@@ -58,7 +63,13 @@ def router() -> APIRouter:
             ]
         )
 
-    @routes.get("/samples.png", operation_id="samples_png", response_class=Response, responses=PNG)
+    @routes.get(
+        "/samples.png",
+        operation_id="samples_png",
+        summary="Test images on one sheet.",
+        response_class=Response,
+        responses=PNG,
+    )
     async def drawn(request: Request, query: Annotated[SamplesPictureQuery, Query()]) -> Response:
         """The same images on one sheet."""
         engine: Engine = request.app.state.engine
@@ -66,7 +77,11 @@ def router() -> APIRouter:
         return Response(content, media_type="image/png")
 
     @routes.get(
-        "/samples/{index}.png", operation_id="sample_png", response_class=Response, responses=PNG
+        "/samples/{index}.png",
+        operation_id="sample_png",
+        summary="One test image as a plain PNG.",
+        response_class=Response,
+        responses=PNG,
     )
     async def one(
         request: Request, index: Annotated[int, Path(ge=0, description="Place in the test set.")]

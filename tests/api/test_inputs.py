@@ -380,7 +380,7 @@ def test_a_sequence_has_1_to_4096_steps() -> None:
         text = f"The sequence has {steps} steps; it must have 1 to 4096."
         for sequence in ("1" * steps, [1] * steps):
             refused = sequence_refusal({"sequence": sequence})
-            assert refused == ("invalid-sequence", text, ("sequence",))
+            assert refused == ("invalid-sequence", text, ("body", "sequence"))
 
 
 def test_a_shorter_limit_may_be_set() -> None:
@@ -396,7 +396,7 @@ def test_steps_are_the_integers_0_and_1(step: object) -> None:
     text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
 
     refused = sequence_refusal({"sequence": [0, 1, step, step]})
-    assert refused == ("invalid-sequence", text, ("sequence", 2))
+    assert refused == ("invalid-sequence", text, ("body", "sequence", 2))
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_characters_are_0_and_1(character: str) -> None:
         parse_sequence("01" + character + character)
 
     text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
-    assert told(caught.value) == ("invalid-sequence", text, ("sequence", 2))
+    assert told(caught.value) == ("invalid-sequence", text, ("body", "sequence", 2))
 
 
 @pytest.mark.parametrize("value", [{}, {"sequence": None}, {"sequence": 10110}, {"sequence": {}}])

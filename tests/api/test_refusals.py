@@ -239,6 +239,15 @@ def test_an_answer_over_8_mib_is_refused_with_a_way_out(client: TestClient) -> N
     assert client.post(f"{path}&format=npz", json=body).status_code == 200
 
 
+def test_a_refusal_says_where_the_sequence_came_in(client: TestClient) -> None:
+    """The same mistake is in the body of a POST and in the query of a GET."""
+    posted = client.post("/lstm/gates", json={"sequence": "12"})
+    queried = client.get("/lstm/gates?sequence=12")
+
+    assert check_problem(posted, 422)["errors"][0]["location"] == ["body", "sequence", 1]
+    assert check_problem(queried, 422)["errors"][0]["location"] == ["query", "sequence", 1]
+
+
 def test_a_value_from_the_body_is_never_shown(client: TestClient) -> None:
     """A secret in a body does not come back."""
     for content in (b'{"image": "hunter2!"}', b'{"sequence": "hunter2"}'):
