@@ -1,0 +1,99 @@
+"""Bodies of requests, made by hand, and what is said of them."""
+
+import asyncio
+import base64
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+from starlette.requests import Request
+
+from api.errors import Problem
+from api.inputs import (
+    IMAGE_BODIES,
+    Body,
+    image_from,
+    read_body,
+)
+
+DIGIT = np.zeros((28, 28), np.uint8)
+DIGIT[5:24, 12:17] = 255
+DIGIT[12:17, 10:19] = 200
+
+
+def encoded(grey: np.ndarray, image_format: str = "PNG") -> bytes:
+    """Write a picture."""
+    buffer = BytesIO()
+    Image.fromarray(grey).save(buffer, image_format, quality=100)
+    return buffer.getvalue()
+
+
+PICTURE = encoded(DIGIT)
+
+
+def json_body(value: object) -> Body:
+    """Make a body of a JSON value, or of bytes that should be one."""
+    content = value if isinstance(value, bytes) else orjson.dumps(value)
+    return Body(content, "application/json", {})
+
+
+def form_body(data: bytes) -> Body:
+    """Make a form with one file."""
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="d"\r\n\r\n'
+    return Body(head + data + b"\r\n--x--\r\n", "multipart/form-data", {"boundary": "x"})
+
+
+def base64_of(data: bytes) -> str:
+    """Write base64 as browsers do."""
+    return base64.b64encode(data).decode()
+
+
+def refusal(body: Body) -> tuple[str, str, tuple[str | int, ...]]:
+    """Return the kind, text and place with which an image body is refused."""
+    with pytest.raises(Problem) as caught:
+        image_from(body, "mnist")
+    return told(caught.value)
+
+
+def told(problem: Problem) -> tuple[str, str, tuple[str | int, ...]]:
+    """Return a problem's kind, text and place, which say the same."""
+    [reason] = problem.reasons
+    assert reason.reason == problem.detail
+    assert problem.detail.endswith((".", "base64,"))
+    return problem.kind, problem.detail, reason.location
+
+
+class Wire:
+    """A connection that delivers chunks, and counts how many were asked for."""
+
+    def __init__(self, chunks: Iterable[bytes | None], **headers: str | list[str]) -> None:
+        self.chunks = iter(chunks)
+        self.taken = 0
+        self.headers = [
+            (name.replace("_", "-").encode(), value.encode("latin-1"))
+            for name, values in headers.items()
+            for value in ([values] if isinstance(values, str) else values)
+        ]
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next chunk, the end, or that the client is gone."""
+        chunk = next(self.chunks, b"")
+        self.taken += 1
+        if chunk is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
+
+    def read(self, limits: Any = IMAGE_BODIES) -> Body:
+        """Read this connection's request."""
+        request = Request({"type": "http", "headers": self.headers}, self.receive)
+        return asyncio.run(read_body(request, limits))
+
+    def refusal(self, limits: Any = IMAGE_BODIES) -> Problem:
+        """Return the problem that reading ends with."""
+        with pytest.raises(Problem) as caught:
+            self.read(limits)
+        return caught.value
