@@ -50,7 +50,6 @@ def create_app(settings: Settings) -> FastAPI:
         summary=SUMMARY,
         openapi_tags=TAGS,
         lifespan=lifespan,
-        generate_unique_id_function=openapi.unique_id,
         separate_input_output_schemas=False,
     )
     app.state.engine, app.state.settings, app.state.metrics = engine, settings, Metrics(engine)

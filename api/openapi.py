@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from api import schemas
 from api.errors import MEDIA_TYPE as PROBLEM
@@ -124,8 +123,3 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     return {**rest, **kinds[0]}
-
-
-def unique_id(route: APIRoute) -> str:
-    """Name an operation as its function is named."""
-    return route.name

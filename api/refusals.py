@@ -55,17 +55,13 @@ def _nothing_here(path: str) -> Problem:
         known = ", ".join(one.name for one in PROBES if one.model == model)
         return Problem("unknown-path", f"{named('probe', probe)} is not one of {known}.")
     if probe:
-        return Problem("unknown-model", f"{named('model', model)} is not one of {_models()}.")
+        return unknown_model(model)
     return Problem("unknown-path", "There is nothing at this path; /docs lists what there is.")
 
 
 def unknown_model(name: str) -> Problem:
     """Refuse a model that is not resident."""
-    return Problem("unknown-model", f"{named('model', name)} is not one of {_models()}.")
-
-
-def _models() -> str:
-    return ", ".join(MODELS)
+    return Problem("unknown-model", f"{named('model', name)} is not one of {', '.join(MODELS)}.")
 
 
 def named(kind: str, value: object) -> str:

@@ -9,7 +9,10 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 HEIGHT = WIDTH = 28
-CLASSES = 10
+DIGITS = tuple("0123456789")
+"""The labels 0 to 9."""
+
+CLASSES = len(DIGITS)
 
 
 class CNNTrace(NamedTuple):

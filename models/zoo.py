@@ -12,7 +12,7 @@ from flax import nnx
 
 from models import checkpoints
 from models.checkpoints import Checkpoint, CheckpointError
-from models.cnn import SimpleCNN
+from models.cnn import DIGITS, SimpleCNN
 from models.lstm import ANSWERS, CountingLSTM
 from models.parameters import Skeleton
 from models.programs import (
@@ -81,7 +81,7 @@ MODELS: Mapping[str, ModelCard] = {
         title="SimpleCNN",
         task="Which digit does a 28x28 picture show?",
         input="image",
-        classes=tuple(str(digit) for digit in range(10)),
+        classes=DIGITS,
         programs=_cnn_programs,
         run=run_cnn,
     ),
@@ -142,9 +142,9 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
     own = folder is not None and (folder / f"{name}.safetensors").exists()
     weights, records = (folder, folder) if own and folder else (WEIGHTS, RECORDS)
     checkpoint = checkpoints.load(weights / f"{name}.safetensors")
-    card.programs(checkpoint.tensors)  # refuses weights that are not this model's
+    declared = card.programs(checkpoint.tensors)  # refuses weights that are not this model's
     report = _report(records / f"{name}.report.json", checkpoint)
-    return ResidentModel(card, checkpoint, report, card.programs(checkpoint.tensors))
+    return ResidentModel(card, checkpoint, report, declared)
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:

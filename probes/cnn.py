@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
-from models.cnn import CLASSES, HEIGHT, LAYERS, WIDTH
+from models.cnn import DIGITS, HEIGHT, LAYERS, WIDTH
 from models.programs import Row
 from probes import colours
 from probes.figures import (
@@ -71,8 +71,7 @@ def predict(seen: Seen, _: Parameters) -> Figure:
     Probabilities are the softmax of the logits. A network is also sure of pictures that show no
     digit at all: read the warnings.
     """
-    digits = tuple(str(digit) for digit in range(CLASSES))
-    bars = class_bars(softmax(seen.outputs["logits"]), digits)
+    bars = class_bars(softmax(seen.outputs["logits"]), DIGITS)
     return Panels("Prediction", (Heatmap("What the network sees", picture(seen), "x"), bars), 2)
 
 

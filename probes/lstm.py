@@ -1,6 +1,6 @@
 """What can be asked of the LSTM about a sequence: prediction, gates, states, the whole run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from pydantic import Field
@@ -22,9 +22,24 @@ from probes.figures import (
     Tensor,
 )
 from probes.probe import Coloured, Indices, ParameterError, Parameters, Probe, Seen, Subject
-from probes.units import GATES, QUANTITIES, STATES, UnitStatistics
+from probes.units import (
+    GATES,
+    QUANTITIES,
+    SATURATED_HIGH,
+    SATURATED_LOW,
+    STATES,
+    UnitStatistics,
+)
 
-ALL = (*GATES, "candidate", *STATES)
+KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(GATES, "gate"),
+    "candidate": "candidate",
+    "cell": "cell",
+    "hidden": "hidden",
+}
+"""What each traced value is, in the order in which they are shown."""
+
+ALL = tuple(KINDS)
 TITLES = {
     "input_gate": "Input gate: how much of the candidate is written",
     "forget_gate": "Forget gate: how much of the cell state is kept",
@@ -77,21 +92,20 @@ def traced(seen: Seen, name: str, chosen: Selection) -> Tensor:
     if chosen.units is not None:
         values = values[:, chosen.units]
         coordinates["unit"] = chosen.units
-    kind, colour = _looks(name, values, chosen.cmap)
-    return Tensor(name, kind, ("step", "unit"), np.ascontiguousarray(values), coordinates, colour)
+    kind, values = KINDS[name], np.ascontiguousarray(values)
+    colour = _colour(kind, values, chosen.cmap)
+    return Tensor(name, kind, ("step", "unit"), values, coordinates, colour)
 
 
-def _looks(name: str, values: np.ndarray, cmap: str) -> tuple[Kind, Colour]:
-    """Return what a traced value is, and its colours."""
-    match name:
-        case "candidate":
-            return "candidate", colours.tanh_interval()
-        case "hidden":
-            return "hidden", colours.tanh_interval()
+def _colour(kind: Kind, values: np.ndarray, cmap: str) -> Colour:
+    """Colour a traced value: gates and what a tanh has bounded keep their limits."""
+    match kind:
+        case "gate":
+            return colours.unit_interval(cmap)
         case "cell":
-            return "cell", colours.signed(values)
+            return colours.signed(values)
         case _:
-            return "gate", colours.unit_interval(cmap)
+            return colours.tanh_interval()
 
 
 def heatmap(seen: Seen, name: str, chosen: Selection) -> Heatmap:
@@ -145,8 +159,7 @@ def final_state(seen: Seen) -> tuple[Bars, Bars]:
 
 
 def _vector(name: str, kind: Kind, values: np.ndarray) -> Tensor:
-    colour = colours.tanh_interval() if kind == "hidden" else colours.signed(values)
-    return Tensor(name, kind, ("unit",), values, colour=colour)
+    return Tensor(name, kind, ("unit",), values, colour=_colour(kind, values, "viridis"))
 
 
 def gates(seen: Seen, chosen: Selection) -> Figure:
@@ -216,7 +229,8 @@ def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
     """Draw what is known of every unit."""
     unit = colours.unit_interval(cmap)
     follows = [f"{state} · {quantity}" for state in STATES for quantity in QUANTITIES]
-    stands = [f"{gate} {end}" for gate in GATES for end in ("< 0.1", "> 0.9")]
+    ends = (f"< {SATURATED_LOW}", f"> {SATURATED_HIGH}")
+    stands = [f"{gate} {end}" for gate in GATES for end in ends]
     r2 = units.r2.reshape(len(follows), -1)
     saturation = units.saturation.reshape(len(stands), -1)
     return (

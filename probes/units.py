@@ -53,7 +53,6 @@ class UnitStatistics:
         r2: Share of a state's variance that a straight line in a quantity explains.
         slope: Change of a state for one more of the quantity.
         saturation: Share of the steps at which a gate is below 0.1, and above 0.9.
-        forget_mean: Mean of the forget gate.
         time_constant: After how many steps the cell state fades to 1/e, by the mean forget gate;
             infinite where it is 1.
         roles: In one word or two, what each unit does.
@@ -62,7 +61,6 @@ class UnitStatistics:
     r2: Float[np.ndarray, "states quantities units"]
     slope: Float[np.ndarray, "states quantities units"]
     saturation: Float[np.ndarray, "gates ends units"]
-    forget_mean: Float[np.ndarray, " units"]
     time_constant: Float[np.ndarray, " units"]
     roles: tuple[str, ...]
 
@@ -108,7 +106,7 @@ def measure_units(
         time_constant = -1.0 / np.log(forget)
     still = trace["cell"].std(axis=(0, 1)) < STILL
     roles = tuple(_role(r2[0, :, unit], bool(still[unit])) for unit in range(len(forget)))
-    return UnitStatistics(r2, slope, np.array(ends), forget, time_constant, roles)
+    return UnitStatistics(r2, slope, np.array(ends), time_constant, roles)
 
 
 def _fit(
@@ -120,10 +118,9 @@ def _fit(
     x = quantity.reshape(-1).astype(np.float64)
     x = x - x.mean()
     covariance, variance = x @ y, (y**2).sum(axis=0)
-    explained = covariance**2 / (x @ x)
-    return np.where(variance > 0, explained / np.maximum(variance, 1e-30), 0.0), covariance / (
-        x @ x
-    )
+    slope = covariance / (x @ x)
+    explained = slope * covariance
+    return np.where(variance > 0, explained / np.maximum(variance, 1e-30), 0.0), slope
 
 
 def _role(r2: Float[np.ndarray, " quantities"], still: bool) -> str:

@@ -10,13 +10,12 @@ from pydantic.fields import FieldInfo
 from api.app import create_app
 from api.errors import PROBLEMS
 from api.openapi import describe
-from api.routes.probes import sources
+from api.routes.probes import METHODS, sources
 from api.settings import Settings
 from probes import PROBES
 from probes.probe import Probe
 
 ROOT = Path(__file__).parents[1]
-METHODS = {"image": "POST", "sequence": "POST", "query": "GET", "weights": "GET"}
 BODIES = {
     "image": "an image",
     "sequence": "a sequence",

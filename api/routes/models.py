@@ -11,13 +11,14 @@ from fastapi import APIRouter, Path, Request
 from api import openapi, schemas
 from api.engine import Engine
 from api.refusals import unknown_model
-from api.routes.probes import query_model, sources
+from api.routes.probes import METHODS, query_model, sources
 from models.cnn import LAYERS
 from models.programs import MATMUL_PRECISION, ROW_BUCKETS
 from models.zoo import ResidentModel, hidden_size
 from probes import PROBES
-from probes.lstm import ALL
+from probes.lstm import KINDS
 from probes.probe import Probe
+from probes.units import STATES
 
 
 def router() -> APIRouter:
@@ -91,14 +92,14 @@ def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
     recurrent = [
         schemas.LayerEntry(
             name=name,
-            kind={"cell": "cell", "hidden": "hidden", "candidate": "candidate"}.get(name, "gate"),
+            kind=kind,
             axes=["step", "unit"],
             shape=[None, units],
             # The four products are one layer; a state has none of its own.
-            parameters=sizes["cell"] // 4 if name not in {"cell", "hidden"} else 0,
+            parameters=sizes["cell"] // 4 if name not in STATES else 0,
             receptive_field=None,
         )
-        for name in ALL
+        for name, kind in KINDS.items()
     ]
     readout = schemas.LayerEntry(
         name="logits",
@@ -142,7 +143,7 @@ def _probe(probe: Probe) -> schemas.ProbeEntry:
     return schemas.ProbeEntry(
         name=probe.name,
         path=f"/{probe.model}/{probe.name}",
-        methods=["POST" if way in {"image", "sequence"} else "GET" for way in ways],
+        methods=[METHODS[way] for way in ways],
         title=probe.title,
         parameters=query.model_json_schema(),
     )

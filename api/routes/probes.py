@@ -1,7 +1,7 @@
 """One family of routes for every probe: its answer, and its picture at a path of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -35,6 +35,13 @@ from probes.probe import Probe
 
 Source = Literal["image", "sequence", "query", "weights"]
 """Where the input comes from: a posted image or sequence, the query; or there is none."""
+
+METHODS: Mapping[Source, str] = {
+    "image": "POST",
+    "sequence": "POST",
+    "query": "GET",
+    "weights": "GET",
+}
 
 
 def router() -> APIRouter:
@@ -84,7 +91,7 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
     routes.add_api_route(
         f"/{probe.model}/{probe.name}{'.png' if picture else ''}",
         endpoint,
-        methods=["POST" if source in {"image", "sequence"} else "GET"],
+        methods=[METHODS[source]],
         name=name,
         operation_id=name,
         summary=probe.title,
@@ -104,7 +111,7 @@ async def _respond(
     with engine.admit():
         form: Format = "png" if picture else negotiate(query.format, request.headers.get("accept"))
         headers = {}
-        if cacheable := source in {"query", "weights"}:
+        if cacheable := METHODS[source] == "GET":
             digest = engine.models[probe.model].checkpoint.digest
             headers["ETag"] = etag(digest, request.url.path, form, query)
             if fresh(headers["ETag"], request.headers.get("if-none-match")):

@@ -10,27 +10,25 @@ from starlette.responses import Response
 from api import openapi, schemas
 from api.engine import Engine
 from api.errors import Problem
+from api.responses import PictureOptions
 from models import samples
+from models.cnn import CLASSES
 from models.samples import Samples
 from probes import colours
 from probes.figures import Tensor, Tiles
 from probes.probe import Parameters
 from probes.render import picture, render
 
-LABELS = 10
-
 
 class SamplesQuery(Parameters):
     """Which samples to list."""
 
-    label: int | None = Field(None, ge=0, le=LABELS - 1, description="Only this digit.")
+    label: int | None = Field(None, ge=0, le=CLASSES - 1, description="Only this digit.")
     count: int = Field(20, ge=1, le=200, description="At most so many.")
 
 
-class SamplesPictureQuery(SamplesQuery):
+class SamplesPictureQuery(SamplesQuery, PictureOptions):
     """Which samples to draw, and how large."""
-
-    scale: int = Field(1, ge=1, le=4, description="Size of the picture; 2 suits a slide.")
 
 
 PNG: dict[int | str, dict[str, Any]] = {
@@ -101,7 +99,7 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
     """Return the positions of the samples that a query asks for, the digits taking turns."""
     if query.label is not None:
         return np.flatnonzero(held.labels == query.label)[: query.count]
-    turns = np.argsort(held.labels, kind="stable").reshape(LABELS, -1).T.ravel()
+    turns = np.argsort(held.labels, kind="stable").reshape(CLASSES, -1).T.ravel()
     return np.asarray(turns[: query.count])
 
 
