@@ -85,9 +85,9 @@ def parameter_tensors(module: nnx.Module) -> Tensors:
 
 
 def state_tensors(state: TrainingState) -> Tensors:
-    """Name every array of a state by its place in it."""
+    """Name every array of a state by its place in it; a scalar becomes an array of one."""
     leaves, _ = jax.tree.flatten_with_path(state)
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+    return {jax.tree_util.keystr(path): np.atleast_1d(np.asarray(leaf)) for path, leaf in leaves}
 
 
 def restore(tensors: Mapping[str, np.ndarray], like: TrainingState) -> TrainingState:
@@ -107,6 +107,10 @@ def restore(tensors: Mapping[str, np.ndarray], like: TrainingState) -> TrainingS
                 f"{name} is {found.dtype}{found.shape}, this run needs {wanted.dtype}{wanted.shape}"
             )
             raise CheckpointError(msg)
-    whole = [jnp.asarray(tensors[name]) for name in expected]
-    state: TrainingState = jax.tree.unflatten(jax.tree.structure(like), whole)
+    leaves, structure = jax.tree.flatten(like)
+    whole = [
+        jnp.asarray(tensors[name]).reshape(leaf.shape)
+        for name, leaf in zip(expected, leaves, strict=True)
+    ]
+    state: TrainingState = jax.tree.unflatten(structure, whole)
     return state
