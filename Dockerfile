@@ -39,6 +39,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    LIGHTWELL_CACHE=none \
     LIGHTWELL_HOST=0.0.0.0 \
     LIGHTWELL_PORT=8000
 COPY --from=build /opt/venv /opt/venv

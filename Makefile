@@ -8,7 +8,7 @@ ARGS ?=
 MODEL ?= lstm
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train check format docs pins clean
+.PHONY: help serve test train bench check format docs pins clean
 
 help:  ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(VENV)/dev.done  ## Run the tests.
 
 train: $(VENV)/dev.done  ## Train a network (make train MODEL=lstm ARGS="--hidden 16").
 	$(BIN)/python -m scripts.train $(MODEL) $(ARGS)
+
+bench: $(VENV)/dev.done  ## Measure beside other servers (make bench ARGS=--quick).
+	@$(BIN)/python -m scripts.bench $(ARGS)
 
 check: $(VENV)/dev.done  ## Check format, style, types, direction of imports, Dockerfile, generated files.
 	$(BIN)/ruff format --check .

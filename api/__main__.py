@@ -1,25 +1,38 @@
 """`python -m api`: the server."""
 
+import os
+
+# XLA takes the processor's tuning preferences in a cached executable for missing instructions, and
+# says so at length (jax#38445). It must be told before JAX is imported; what fails raises anyway.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import asyncio
 import contextlib
 import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from api import STARTED
 from api.app import create_app
 from api.engine import Engine
 from api.protocol import Protocol
 from api.settings import Settings
+from models.cache import Cache, CacheError
 from models.checkpoints import CheckpointError
 
 logger = logging.getLogger("lightwell")
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long a batch that is done may wait for a busy event loop; Python's own is ten times it."""
 
 
 class Server(uvicorn.Server):
@@ -73,7 +86,8 @@ class Server(uvicorn.Server):
             logger.exception("the models could not be compiled")
             self.should_exit = self.failed = True
         if self._engine.warm_s is not None:
-            print(f"Ready after {self._engine.warm_s:.1f} s of compiling. Try:")
+            print(f"Ready after {time.monotonic() - STARTED:.1f} s ({_executables(self._engine)}).")
+            print("Try:")
             print(f"  curl '{url}/lstm/gates?sequence=10110'")
             print(
                 f"  curl -s {url}/samples/0.png | "
@@ -91,13 +105,36 @@ def _about(engine: Engine) -> Iterator[str]:
         yield f"  {name}: weights {model.checkpoint.digest[:12]}, test accuracy {stated}"
 
 
+def _executables(engine: Engine) -> str:
+    """Say how many executables there are, and where they came from."""
+    models = engine.models.values()
+    count = sum(len(program.buckets) for model in models for program in model.programs.values())
+    cached = all(model.cached for model in models)
+    return f"{count} executables {'from the cache' if cached else 'compiled'}"
+
+
+def _use_cache(engine: Engine, folder: Path | None) -> None:
+    """Let the models keep their executables in a folder, if it can be used."""
+    if folder is None:
+        return
+    try:
+        cache = Cache(folder)
+    except CacheError as error:
+        logger.warning("the cache %s is not used: %s", folder, error)
+        return
+    for model in engine.models.values():
+        model.cache = cache
+
+
 def main() -> int:
     """Run the server until a signal stops it; return the exit code."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("jax").setLevel(logging.WARNING)
     try:
         settings = CliApp.run(Settings, cli_args=sys.argv[1:])
         app = create_app(settings)
+        _use_cache(app.state.engine, settings.cache)
     except (ValidationError, SettingsError, CheckpointError) as error:
         print(f"lightwell: {_told(error)}", file=sys.stderr)
         return 2

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 import api.routes.health
 import api.routes.models
 import api.routes.probes
 import api.routes.samples
 from api import openapi, refusals
+from api.dispatch import Dispatch
 from api.edge import Edge
 from api.engine import Engine
 from api.metrics import Metrics
@@ -36,7 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         CheckpointError: The weights cannot be served.
     """
-    engine = Engine(settings.weights, settings.queue_rows, settings.max_requests)
+    engine = Engine(
+        settings.weights, settings.queue_rows, settings.queue_bytes, settings.max_requests
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,6 +66,14 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(routes.router())
     refusals.install(app)
+    behind = app.build_middleware_stack
+
+    def stack() -> ASGIApp:
+        # Before everything else: what needs no routing does not pay for it.
+        app.state.dispatch = Dispatch(behind(), refusals.refuse)
+        return Edge(app.state.dispatch, app.state.metrics)
+
+    app.build_middleware_stack = stack  # type: ignore[method-assign]
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -70,5 +82,4 @@ def create_app(settings: Settings) -> FastAPI:
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )
-    app.add_middleware(Edge, metrics=app.state.metrics)
     return app

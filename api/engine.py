@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from api.batching import Batcher
+import jax
+
+from api.batching import Batch, Lane, Queue
 from api.errors import Problem
-from models import familiarity
 from models.programs import Call, Outputs, Run
 from models.resident import ResidentProgram
 from models.zoo import MODELS, ResidentModel, load
@@ -19,8 +21,17 @@ from probes.probe import Subject
 from probes.subjects import subject_of
 
 Result = TypeVar("Result")
+Observer = Callable[[ResidentProgram, Batch[Call, Outputs]], None]
 
 RETRY_AFTER = MappingProxyType({"Retry-After": "1"})
+
+
+@dataclass
+class Spent:
+    """Where one request's time on the device went, in seconds."""
+
+    queued_s: float = 0.0
+    ran_s: float = 0.0
 
 
 class Engine:
@@ -32,25 +43,32 @@ class Engine:
     Args:
         weights: Folder with weights of one's own; None serves the shipped ones.
         queue_rows: Rows that may wait for each program.
+        queue_bytes: Bytes that these rows and their outputs may take.
         max_requests: Requests that may be worked on at once; more are refused.
 
     Raises:
         CheckpointError: Weights cannot be served.
     """
 
-    def __init__(self, weights: Path | None, queue_rows: int, max_requests: int) -> None:
+    def __init__(
+        self, weights: Path | None, queue_rows: int, queue_bytes: int, max_requests: int
+    ) -> None:
+        # A call waits for its result anyway: to hand it to another thread only takes time. This has
+        # to be said before JAX is first used.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
         self.models: Mapping[str, ResidentModel] = {name: load(name, weights) for name in MODELS}
-        self.familiarity = familiarity.load()
         self.subjects: dict[str, Subject] = {}
+        self.queues: dict[str, Queue[Call, Outputs]] = {}
+        self.observers: list[Observer] = []
         self.draining = False
         self.warm_s: float | None = None
         self._queue_rows = queue_rows
+        self._queue_bytes = queue_bytes
         self._max_requests = max_requests
         self._in_flight = 0
-        self._batchers: dict[str, Batcher[Call, Outputs]] = {}
-        # One thread: JAX is never traced or called from two at once.
-        self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
-        self._workers = ThreadPoolExecutor(2, thread_name_prefix="encode")
+        self._programs: dict[str, ResidentProgram] = {}
+        self._lane = Lane("device")
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="worker")
         self._warming: asyncio.Task[None] | None = None
 
     @property
@@ -59,9 +77,9 @@ class Engine:
         return self.warm_s is not None and not self.draining
 
     @property
-    def batchers(self) -> Mapping[str, Batcher[Call, Outputs]]:
-        """The queue of each program, by name."""
-        return self._batchers
+    def programs(self) -> Mapping[str, ResidentProgram]:
+        """The compiled programs of all models, by name."""
+        return self._programs
 
     def start(self) -> None:
         """Begin to warm up."""
@@ -76,24 +94,31 @@ class Engine:
 
     async def warm_up(self) -> None:
         """Compile and run every program once; from then on runs are answered."""
-        loop, began = asyncio.get_running_loop(), time.perf_counter()
-        lane = asyncio.Lock()
+        began = time.perf_counter()
         for name, model in self.models.items():
-            await loop.run_in_executor(self._device, model.compile)
-            subject = await loop.run_in_executor(self._device, subject_of, model)
-            self.subjects[name] = subject
+            await self.compute(model.compile)
+            self.subjects[name] = await self.compute(subject_of, model)
             for program in model.programs.values():
-                self._batchers[program.program.name] = self._batcher(program, lane)
+                self._programs[program.program.name] = program
+                self.queues[program.program.name] = self._queue(program)
+        self._lane.start()
         self.warm_s = time.perf_counter() - began
 
-    def _batcher(self, program: ResidentProgram, lane: asyncio.Lock) -> Batcher[Call, Outputs]:
+    def _queue(self, program: ResidentProgram) -> Queue[Call, Outputs]:
         """Put a queue before a program."""
 
-        async def work(calls: list[Call]) -> Sequence[Outputs]:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._device, program, calls)
+        def observe(batch: Batch[Call, Outputs]) -> None:
+            for observer in self.observers:
+                observer(program, batch)
 
-        return Batcher(work, max_batch=program.max_rows, max_waiting=self._queue_rows, lane=lane)
+        return Queue(
+            self._lane,
+            program,
+            max_batch=program.max_rows,
+            max_waiting=self._queue_rows,
+            max_bytes=self._queue_bytes,
+            observe=observe,
+        )
 
     def check_ready(self) -> None:
         """Refuse while there is nothing to answer with.
@@ -127,29 +152,34 @@ class Engine:
         """Do work for the CPU, such as decoding or drawing, away from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
-    async def run(self, run: Run, deadline: float) -> Outputs:
+    async def run(self, run: Run, deadline: float, spent: Spent) -> Outputs:
         """Drive a run to its end: each of its calls waits its turn, with other people's.
 
         Args:
-            deadline: By the event loop's clock, in seconds, for every call.
+            deadline: By `time.monotonic`, in seconds, for every call.
+            spent: Where the time goes is added here.
 
         Raises:
-            QueueFullError: Too many rows wait.
+            QueueFullError: Too many rows, or bytes, wait.
             DeadlineError: The deadline passed before the device was reached.
         """
         try:
             call = next(run)
             while True:
-                call = run.send(await self._batchers[call.program].submit(call, deadline))
+                size = self._programs[call.program].size(call)
+                served = await self.queues[call.program].submit(call, deadline, size)
+                spent.queued_s += served.queued_s
+                spent.ran_s += served.ran_s
+                call = run.send(served.result)
         except StopIteration as end:
             outputs: Outputs = end.value
             return outputs
 
     async def stop(self) -> None:
-        """Let the device finish what it does, and let go of its thread."""
+        """Let the device finish what it does, and let go of its threads."""
         self.draining = True
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
-        for pool in (self._device, self._workers):
-            await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
+        for stop in (self._lane.stop, self._workers.shutdown):
+            await asyncio.get_running_loop().run_in_executor(None, stop)

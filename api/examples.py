@@ -38,7 +38,7 @@ _MODEL = {
     "device": "cpu (cpu)",
     "matmul_precision": "highest",
     "dtype": "float32",
-    "row_buckets": [1, 8, 32],
+    "row_buckets": [1, 4, 16],
     "layers": [
         {
             "name": "forget_gate",

@@ -105,6 +105,13 @@ def decode(encoded: bytes) -> Planes:
     return _refuse("The image is neither PNG nor JPEG.")
 
 
+def png_size(encoded: bytes) -> tuple[int, int] | None:
+    """Return the width and height that the header of a PNG states; None where there is none."""
+    if not encoded.startswith(PNG) or encoded[12:16] != b"IHDR" or len(encoded) < 24:  # noqa: PLR2004
+        return None
+    return struct.unpack_from(">II", encoded, 16)
+
+
 def check_size(width: int, height: int) -> None:
     """Refuse a picture of no pixels, of too many, too long or too narrow.
 
@@ -160,7 +167,7 @@ def _planes(
     if image.mode.startswith("I"):
         return _deep_planes(image)
     if not image.has_transparency_data:
-        return np.asarray(image.convert("L")), None
+        return np.asarray(image if image.mode == "L" else image.convert("L")), None
     colours = image.convert("RGBA")
     alpha = np.asarray(colours.getchannel("A"))
     return np.asarray(colours.convert("L")), None if alpha.min() == 255 else alpha  # noqa: PLR2004

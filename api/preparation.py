@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, UInt8
 
-from api.ink import FIELD, LOSS, Box, Planes, bounds, ink_box, ink_of, opaque
+from api.ink import FIELD, LOSS, Box, Planes, ink_box, ink_of, opaque
 
 BOX = 20  # pixels: the longer side of the ink in MNIST
 CENTRE = 14  # in all 10,000 MNIST test images the centre of mass rounds to this pixel
 SHORTEST = 18  # pixels: ink this long in a 28x28 picture already has MNIST's size (the data: 19)
+_ONES = np.ones(FIELD, np.float32)
 STROKE = 240  # level of a stroke: 99 % of MNIST images have a tenth of their ink above it
 
 
@@ -57,14 +58,23 @@ def as_mnist(planes: Planes) -> PreparedImage:
         LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document
         recognition, section III-A.
     """
+    if _clean(planes) and (box := _box_in_form(planes.grey)) is not None:
+        return _unchanged(planes.grey, box, inverted=False)
     ink, inverted = ink_of(opaque(planes), LOSS if planes.lossy else 0)
+    if (box := _box_in_form(ink)) is not None:
+        return _unchanged(ink.astype(np.uint8), box, inverted=inverted)
     if (box := ink_box(ink)) is None:
         return _blank(planes.size)
-    if _in_form(ink):
-        pixels, scale, shift = ink.astype(np.uint8), 1.0, (box.left, box.top)
-    else:
-        pixels, box, scale, shift = _fitted(ink, box)
+    pixels, box, scale, shift = _fitted(ink, box)
     return PreparedImage(pixels, _preparation("mnist", planes.size, box, scale, shift, inverted))
+
+
+def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) -> PreparedImage:
+    """Take ink that is already in form as it is."""
+    shift = (box.left, box.top)
+    return PreparedImage(
+        pixels, _preparation("mnist", [FIELD, FIELD], box, 1.0, shift, inverted=inverted)
+    )
 
 
 def as_it_is(planes: Planes) -> PreparedImage:
@@ -106,35 +116,49 @@ def _blank(size: list[int]) -> PreparedImage:
     return PreparedImage(pixels, _preparation("mnist", size, None, scale, shift, inverted=False))
 
 
-def _in_form(ink: np.ndarray) -> bool:
-    """Tell whether a picture, ink on a ground of 0, is just as MNIST's are."""
-    return (
-        ink.shape == (FIELD, FIELD)
-        and (box := bounds(ink > 0)) is not None
-        and SHORTEST <= box.long_side <= BOX
-        and bool(ink.max() >= STROKE)
-        and np.array_equal(ink, np.rint(ink))
-        and _centring(ink.astype(np.uint8)) == (0, 0)
-    )
+def _clean(planes: Planes) -> bool:
+    """Tell whether a picture is its own ink: on a ground of exactly 0, nothing has to come off."""
+    grey = planes.grey
+    if grey.shape != (FIELD, FIELD) or planes.alpha is not None or planes.lossy:
+        return False
+    inked = sum(map(np.count_nonzero, (grey[0], grey[-1], grey[:, 0], grey[:, -1])))
+    return inked < 2 * FIELD - 1  # of the border; its median and its grain are 0
 
 
-def _centring(pixels: UInt8[np.ndarray, "28 28"]) -> tuple[int, int]:
-    """Return how far right and down the ink must go, without leaving the field."""
-    box = bounds(pixels > 0)
-    assert box is not None  # noqa: S101 - only ink is centred
-    mass = pixels.astype(np.int64)
-    right = _pixels_to_centre(mass.sum(axis=0))
-    down = _pixels_to_centre(mass.sum(axis=1))
-    return (
-        min(max(right, -box.left), FIELD - box.right),
-        min(max(down, -box.top), FIELD - box.bottom),
-    )
+def _box_in_form(ink: np.ndarray) -> Box | None:
+    """Return the box of a picture, ink on a ground of 0, that is just as MNIST's are, or None."""
+    if ink.shape != (FIELD, FIELD) or ink.flat[ink.argmax()] < STROKE:
+        return None
+    if ink.dtype != np.uint8 and not np.array_equal(ink, np.rint(ink)):
+        return None
+    box, centring = _placed(ink)
+    return box if SHORTEST <= box.long_side <= BOX and centring == (0, 0) else None
 
 
-def _pixels_to_centre(mass: Int64[np.ndarray, " width"]) -> int:
-    """Return the distance from the centre of mass to `CENTRE`: in integers, so exact anywhere."""
-    total = int(mass.sum())
-    return CENTRE - (2 * int(mass @ np.arange(FIELD)) + total) // (2 * total)
+def _placed(ink: np.ndarray) -> tuple[Box, tuple[int, int]]:
+    """Return the box of ink in the field, and how far right and down it must go within the field.
+
+    Args:
+        ink: 28x28 whole numbers, not all of them 0.
+    """
+    # The sums along both axes say all that is asked; products take a third of the time of `sum`.
+    mass = ink.astype(np.float32)
+    left, right, across = _side((_ONES @ mass).tolist())
+    top, bottom, down = _side((mass @ _ONES).tolist())
+    return Box(left, top, right, bottom), (across, down)
+
+
+def _side(mass: list[float]) -> tuple[int, int, int]:
+    """Return where the ink begins and ends along one axis, and how far it has to move.
+
+    The centre of mass is found in whole numbers, so that it is exact on any machine.
+    """
+    inked = [at for at, amount in enumerate(mass) if amount]
+    first, end = inked[0], inked[-1] + 1
+    total = int(sum(mass))
+    moment = int(sum(at * mass[at] for at in inked))
+    to_centre = CENTRE - (2 * moment + total) // (2 * total)
+    return first, end, min(max(to_centre, -first), FIELD - end)
 
 
 def _fitted(
@@ -145,8 +169,7 @@ def _fitted(
         sized = ink.shape == (FIELD, FIELD) and SHORTEST <= box.long_side <= BOX
         scale = 1.0 if sized else BOX / box.long_side
         pixels = _scaled(ink[box.top : box.bottom, box.left : box.right], scale)
-        found = bounds(pixels > 0)
-        assert found is not None  # noqa: S101 - `_scaled` raises the ink to `STROKE`
+        found, (right, down) = _placed(pixels)
         if found.long_side >= SHORTEST:
             break
         # The outermost ink was too faint to be seen at this size: the box was drawn too wide.
@@ -156,7 +179,6 @@ def _fitted(
             min(box.right, box.left + int(np.ceil(found.right / scale))),
             min(box.bottom, box.top + int(np.ceil(found.bottom / scale))),
         )
-    right, down = _centring(pixels)
     return np.roll(pixels, (down, right), axis=(0, 1)), box, scale, (right, down)
 
 

@@ -15,14 +15,13 @@ from api.inputs import (
     Body,
     SequenceInput,
     image_from,
+    is_light,
     parse_sequence,
     read_body,
     sequence_from,
 )
-from models.familiarity import Familiarity
 from models.programs import Row
 from models.zoo import ResidentModel, hidden_size
-from probes.warnings import Notice, image_warnings, sequence_warnings
 
 MAX_QUERY_STEPS = 1024
 """Longest sequence in a query: a URL of more is refused by some proxies."""
@@ -35,12 +34,10 @@ class Question:
     Attributes:
         row: What the program reads; empty where there is no input.
         echo: What the answer says under `input`; None where there is no input.
-        notices: What makes the answer doubtful.
     """
 
     row: Row = field(default_factory=dict)
     echo: Mapping[str, Any] | None = None
-    notices: tuple[Notice, ...] = ()
 
 
 class ImageOptions(BaseModel):
@@ -62,21 +59,25 @@ class SequenceQuery(BaseModel):
 async def posted_image(request: Request, engine: Engine, options: ImageOptions) -> Question:
     """Read an image in whichever form it comes."""
     body = await read_body(request, IMAGE_BODIES)
-    return await engine.compute(_image_question, body, options, engine.familiarity)
+    if is_light(body):
+        return image_question(body, options)
+    return await engine.compute(image_question, body, options)
 
 
-def _image_question(body: Body, options: ImageOptions, familiarity: Familiarity) -> Question:
+def image_question(body: Body, options: ImageOptions) -> Question:
+    """Decode and prepare an image. CPU work, of a large image not for the event loop."""
     image = image_from(body, options.preprocess)
     echo = {"pixels": image.pixels, "preparation": image.preparation}
-    notices = image_warnings(image.pixels, familiarity)
-    return Question({"image": image.pixels}, echo, tuple(notices))
+    return Question({"image": image.pixels}, echo)
 
 
 async def posted_sequence(request: Request, engine: Engine, model: ResidentModel) -> Question:
     """Read a sequence, and perhaps the state to start from, out of a JSON body."""
     body = await read_body(request, SEQUENCE_BODIES)
-    given = await engine.compute(sequence_from, body, hidden_size(model.weights))
-    return _sequence_question(given, model)
+    hidden = hidden_size(model.weights)
+    if is_light(body):
+        return _sequence_question(sequence_from(body, hidden), model)
+    return _sequence_question(await engine.compute(sequence_from, body, hidden), model)
 
 
 def queried_sequence(query: SequenceQuery, model: ResidentModel) -> Question:
@@ -89,12 +90,10 @@ def _sequence_question(given: SequenceInput, model: ResidentModel) -> Question:
     zeros = np.zeros(hidden_size(model.weights), np.float32)
     cell, hidden = given.initial_state or (zeros, zeros)
     echo = {
-        "sequence": "".join(map(str, given.bits)),
+        "sequence": (given.bits + np.uint8(ord("0"))).tobytes().decode(),
         "length": len(given.bits),
         "ones": int(given.bits.sum()),
         "initial_state": "zero" if given.initial_state is None else "given",
     }
     row = {"sequence": given.bits, "cell": cell, "hidden": hidden}
-    tested = model.checkpoint.metadata.get("tested_length")
-    notices = sequence_warnings(len(given.bits), tested) if isinstance(tested, int) else []
-    return Question(row, echo, tuple(notices))
+    return Question(row, echo)

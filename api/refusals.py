@@ -20,17 +20,27 @@ from probes.probe import ParameterError
 
 def install(app: FastAPI) -> None:
     """Answer every exception of this table with its problem."""
-    for raised, to_problem in REFUSALS.items():
-        app.add_exception_handler(raised, _handler(to_problem))
+    for raised in REFUSALS:
+        app.add_exception_handler(raised, refuse)
+    app.add_exception_handler(Exception, _bug)
 
 
-def _handler(
-    to_problem: Callable[[Request, Any], Problem],
-) -> Callable[[Request, Exception], Response]:
-    def handle(request: Request, error: Exception) -> Response:
-        return problem_response(to_problem(request, error), request.state.request_id)
+def refuse(request: Request, error: Exception) -> Response:
+    """Answer an exception with its problem.
 
-    return handle
+    Raises:
+        Exception: The same, where it is none of the table: a bug.
+    """
+    to_problem = next((REFUSALS[one] for one in type(error).__mro__ if one in REFUSALS), None)
+    if to_problem is None:
+        raise error
+    return problem_response(to_problem(request, error), request.state.request_id)
+
+
+def _bug(request: Request, _: Exception) -> Response:
+    """Answer a bug, of which nothing is told but where to look for it."""
+    problem = Problem("internal", "This is a bug; the log has it by request_id.")
+    return problem_response(problem, request.state.request_id)
 
 
 def _http(request: Request, error: HTTPException) -> Problem:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -23,7 +24,7 @@ MEDIA_TYPES: Mapping[Format, str] = {
 
 MAX_JSON_BYTES = 8 * 2**20
 
-RENDERING = 1
+RENDERING = 2
 """Raised whenever the same question would be answered in other bytes: part of every ETag."""
 
 
@@ -47,6 +48,7 @@ class AnswerOptions(PictureOptions):
     )
 
 
+@lru_cache(256)
 def negotiate(chosen: Format | None, accept: str | None) -> Format:
     """Pick the representation: `format`, else the best of the `Accept` header, else JSON.
 

@@ -1,10 +1,14 @@
 """What can be set: by flag, by environment variable, or left as it is."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_CACHES = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+# Not Path.expanduser, which raises where there is no home.
 
 
 class Settings(BaseSettings):
@@ -24,8 +28,17 @@ class Settings(BaseSettings):
     weights: Path | None = Field(
         None, description="Folder with weights of one's own: cnn.safetensors, lstm.safetensors."
     )
+    cache: Path | None = Field(
+        Path(_CACHES) / "lightwell",
+        description="Private folder that keeps compiled programs for the next start; none is off.",
+    )
     queue_rows: int = Field(
         128, ge=1, le=65536, description="Rows that may wait for each program; more are refused."
+    )
+    queue_bytes: int = Field(
+        256 * 2**20,
+        ge=2**20,
+        description="Bytes that the waiting rows of each program and their outputs may take.",
     )
     max_requests: int = Field(
         256, ge=1, le=65536, description="Requests that may be worked on at once."
@@ -53,6 +66,12 @@ class Settings(BaseSettings):
             msg = "is not a folder"
             raise ValueError(msg)
         return weights
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _off(cls, cache: object) -> object:
+        """Read the empty text and `none` as no folder."""
+        return None if cache in ("", "none") else cache
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.cnn import HEIGHT, WIDTH
+from models.anatomy import HEIGHT, WIDTH
 
 Images = Float[Array, "batch 28 28"]
 Coordinates = Float[Array, "batch 2 28 28"]

@@ -1,18 +1,14 @@
 """SimpleCNN: a small convolutional network for 28x28 digits, with every intermediate value."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-HEIGHT = WIDTH = 28
-DIGITS = tuple("0123456789")
-"""The labels 0 to 9."""
-
-CLASSES = len(DIGITS)
+from models.anatomy import CLASSES
 
 
 class CNNTrace(NamedTuple):
@@ -31,62 +27,29 @@ class CNNTrace(NamedTuple):
     logits: Float[Array, "*batch 10"]
 
 
-class ReceptiveField(NamedTuple):
-    """Which input rows (and columns) an output row i sees: from jump·i - before, `size` of them.
-
-    References:
-        Araujo, Norris & Sim (2019), Computing receptive fields of convolutional neural networks.
-    """
-
-    size: int
-    jump: int
-    before: int
-
-    def span(self, index: int) -> tuple[int, int]:
-        """Return the first and last input row that output row `index` sees, within the picture."""
-        first = self.jump * index - self.before
-        return max(first, 0), min(first + self.size - 1, HEIGHT - 1)
-
-
-class Layer(NamedTuple):
-    """One entry of the trace: what it is and which parameters made it.
-
-    Attributes:
-        shape: Of its values for one image, channel last.
-        field: What one of its values sees; None where each sees the whole picture.
-        parameters: The module whose kernel and bias made it; for a ReLU or a pool, those of the
-            layer before.
-    """
-
-    kind: Literal["pre_activation", "post_activation", "pooled", "logits"]
-    shape: tuple[int, ...]
-    field: ReceptiveField | None
-    parameters: str
-
-
-LAYERS = {
-    "conv1": Layer("pre_activation", (28, 28, 32), ReceptiveField(3, 1, 1), "conv1"),
-    "relu1": Layer("post_activation", (28, 28, 32), ReceptiveField(3, 1, 1), "conv1"),
-    "pool1": Layer("pooled", (14, 14, 32), ReceptiveField(4, 2, 1), "conv1"),
-    "conv2": Layer("pre_activation", (14, 14, 64), ReceptiveField(8, 2, 3), "conv2"),
-    "relu2": Layer("post_activation", (14, 14, 64), ReceptiveField(8, 2, 3), "conv2"),
-    "pool2": Layer("pooled", (7, 7, 64), ReceptiveField(10, 4, 3), "conv2"),
-    "conv3": Layer("pre_activation", (7, 7, 64), ReceptiveField(18, 4, 7), "conv3"),
-    "relu3": Layer("post_activation", (7, 7, 64), ReceptiveField(18, 4, 7), "conv3"),
-    "dense1": Layer("pre_activation", (128,), None, "dense1"),
-    "relu4": Layer("post_activation", (128,), None, "dense1"),
-    "logits": Layer("logits", (10,), None, "output"),
-}
-"""The layers of the trace in order."""
-
-
+@jax.custom_jvp
 def max_pool(
     maps: Float[Array, "*batch height width channels"],
 ) -> Float[Array, "*batch rows columns channels"]:
     """Keep the largest value of every 2x2 window; windows do not overlap."""
+    # Not `windows.max`: XLA's CPU backend compares faster than it reduces over two inner axes.
+    windows = _windows(maps)
+    rows = jnp.maximum(windows[..., 0, :, :, :], windows[..., 1, :, :, :])
+    return jnp.maximum(rows[..., 0, :], rows[..., 1, :])
+
+
+@max_pool.defjvp
+def _max_pool_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """Differentiate as a reduction, whose gradient costs a third less than that of comparisons."""
+    return jax.jvp(lambda maps: _windows(maps).max(axis=(-4, -2)), primals, tangents)
+
+
+def _windows(
+    maps: Float[Array, "*batch height width channels"],
+) -> Float[Array, "*batch rows 2 columns 2 channels"]:
+    """Cut maps into 2x2 windows."""
     *batch, height, width, channels = maps.shape
-    windows = maps.reshape(*batch, height // 2, 2, width // 2, 2, channels)
-    return windows.max(axis=(-4, -2))
+    return maps.reshape(*batch, height // 2, 2, width // 2, 2, channels)
 
 
 def convolve_by_matmul(

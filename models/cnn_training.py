@@ -11,9 +11,10 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, UInt8
 
+from models.anatomy import CLASSES
 from models.augmentation import augment
 from models.checkpoints import Tensors
-from models.cnn import CLASSES, SimpleCNN, convolve_by_matmul
+from models.cnn import SimpleCNN, convolve_by_matmul
 from models.datasets import Digits
 from models.training import (
     Metrics,

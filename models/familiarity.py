@@ -11,14 +11,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Array, Float, UInt8
 
 from models import checkpoints
 from models.checkpoints import CheckpointError, Tensors
 
 RECORD = Path(__file__).parent / "records" / "familiarity.safetensors"
 NEITHER = 10  # the class after the ten digits
+PREFIX = "familiarity."
 
 SHAPES = {
     "conv1.kernel": (25, 24),
@@ -61,11 +64,43 @@ class Familiarity:
         References:
             Hendrycks, Mazeika & Dietterich (2019), Deep anomaly detection with outlier exposure.
         """
-        logits = forward(self.parameters, images.astype(np.float32) / 255)
-        digits = logits[:, :NEITHER]
-        highest = digits.max(axis=1)
-        together = highest + np.log(np.exp(digits - highest[:, None]).sum(axis=1))
-        return np.asarray(logits[:, NEITHER] - together)
+        return np.asarray(_odds(forward(self.parameters, images.astype(np.float32) / 255), np))
+
+    @property
+    def resident(self) -> Tensors:
+        """The weights under the names by which a program of the digit network finds them."""
+        return {PREFIX + name: value for name, value in self.parameters.items()}
+
+
+def unfamiliarity(
+    parameters: Mapping[str, Any], images: Float[Array, "batch 28 28 1"]
+) -> Float[Array, "batch 1"]:
+    """Return the same score as `Familiarity.scores`, as part of a program.
+
+    Args:
+        parameters: Those of the program, with `Familiarity.resident` among them.
+        images: Intensities in [0, 1].
+    """
+    own = {name: parameters[PREFIX + name] for name in SHAPES}
+    maps = jnp.maximum(_convolve(own, "conv1", images, 5), 0)
+    maps = jnp.maximum(_convolve(own, "conv2", maps, 3), 0)
+    return jnp.asarray(_odds(_dense(own, maps.reshape(len(maps), -1), jnp), jnp))[:, None]
+
+
+def _convolve(parameters: Mapping[str, Any], name: str, maps: Any, side: int) -> Any:
+    """Apply one convolution: what `_patches` and `_affine` do, which takes XLA long to compile."""
+    kernel = parameters[f"{name}.kernel"].reshape(side, side, maps.shape[-1], -1)
+    layout = ("NHWC", "HWIO", "NHWC")
+    made = jax.lax.conv_general_dilated(maps, kernel, (2, 2), "VALID", dimension_numbers=layout)
+    return made + parameters[f"{name}.bias"][None, None, None]
+
+
+def _odds(logits: Any, xp: ModuleType) -> Any:
+    """Return the log-odds of the last class against all others together."""
+    digits = logits[:, :NEITHER]
+    highest = digits.max(axis=1)
+    together = highest + xp.log(xp.exp(digits - highest[:, None]).sum(axis=1))
+    return logits[:, NEITHER] - together
 
 
 def forward(parameters: Mapping[str, Any], images: Any, xp: ModuleType = np) -> Any:
@@ -78,13 +113,18 @@ def forward(parameters: Mapping[str, Any], images: Any, xp: ModuleType = np) -> 
     """
     maps = xp.maximum(_affine(parameters, "conv1", _patches(images[..., None], 5, xp)), 0)
     maps = xp.maximum(_affine(parameters, "conv2", _patches(maps, 3, xp)), 0)
-    features = xp.maximum(_affine(parameters, "dense1", maps.reshape(len(maps), -1)), 0)
-    return _affine(parameters, "output", features)
+    return _dense(parameters, maps.reshape(len(maps), -1), xp)
+
+
+def _dense(parameters: Mapping[str, Any], features: Any, xp: ModuleType) -> Any:
+    """Apply the two dense layers."""
+    return _affine(parameters, "output", xp.maximum(_affine(parameters, "dense1", features), 0))
 
 
 def _affine(parameters: Mapping[str, Any], name: str, values: Any) -> Any:
     """Apply one layer's weights."""
-    return values @ parameters[f"{name}.kernel"] + parameters[f"{name}.bias"]
+    product = values @ parameters[f"{name}.kernel"]
+    return product + parameters[f"{name}.bias"].reshape((1,) * (product.ndim - 1) + (-1,))
 
 
 def _patches(maps: Any, side: int, xp: ModuleType) -> Any:

@@ -1,4 +1,4 @@
-"""Grey PNG images in bulk: thousands of equal size are decoded at once, with zlib and NumPy."""
+"""PNG images with zlib and NumPy: written as they are, and grey ones read by the thousand."""
 
 import struct
 import zlib
@@ -9,21 +9,31 @@ from jaxtyping import Int16, UInt8
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY_8_BIT = (8, 0, 0, 0, 0)  # depth, colour type, compression, filter method, interlacing
+_RGB_8_BIT = (8, 2, 0, 0, 0)
 
 
 class PNGError(ValueError):
     """Bytes are not the kind of PNG that is read here."""
 
 
-def encode(image: UInt8[np.ndarray, "height width"]) -> bytes:
-    """Write one grey image, unfiltered."""
-    height, width = image.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), image], axis=1)
+def encode(
+    image: UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width 3"], level: int = 9
+) -> bytes:
+    """Write one grey or coloured image, unfiltered: drawn pictures gain nothing by filters.
+
+    Args:
+        image: 0 to 255.
+        level: Of compression: 1 is fast, 9 small.
+    """
+    height, width = image.shape[:2]
+    rows = np.zeros((height, 1 + image[0].size), np.uint8)
+    rows[:, 1:] = image.reshape(height, -1)
+    kind = _GREY_8_BIT if image.ndim == 2 else _RGB_8_BIT  # noqa: PLR2004 - without colours
     return b"".join(
         [
             _SIGNATURE,
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, *_GREY_8_BIT)),
-            _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, *kind)),
+            _chunk(b"IDAT", zlib.compress(rows.data, level)),
             _chunk(b"IEND", b""),
         ]
     )

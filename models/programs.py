@@ -7,25 +7,43 @@ and with whose rows a call is executed.
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from models.cnn import HEIGHT, WIDTH, SimpleCNN
-from models.lstm import CountingLSTM, LSTMState
+from models import familiarity
+from models.anatomy import HEIGHT, WIDTH, LSTMState
 from models.parameters import Parameters, Skeleton
+
+if TYPE_CHECKING:  # importing them imports Flax, which only compiling needs
+    from models.cnn import SimpleCNN
+    from models.lstm import CountingLSTM
+else:
+    SimpleCNN = CountingLSTM = Any
 
 MATMUL_PRECISION = "highest"
 """Of every product in every program: full float32, on GPU (not TF32) and TPU (not bfloat16) too."""
 
-ROW_BUCKETS = (1, 8, 32)
-"""A call with n rows runs in the smallest bucket that holds n; the rest of it is padding."""
+ROW_BUCKETS: Mapping[str, tuple[int, ...]] = {"cnn": (1, 2, 4, 8), "lstm": (1, 4, 16)}
+"""By model, on a CPU: a call with n rows runs in the smallest bucket that holds n; the rest of it
+is padding. A call with more rows than the last does not make a row much cheaper, and whoever comes
+next would wait longer; where the next bucket costs hardly more, as 4 steps of an LSTM do beside 2,
+the smaller one is left out.
+"""
 
-CHUNKS = (32, 256)
-"""How many steps one call of an LSTM program takes."""
+ACCELERATOR_BUCKETS = (1, 8, 32)
+"""The same on a GPU or TPU, for every model: there padding is cheap and a call is not."""
+
+CHUNKS = (128, 512)
+"""How many steps one call of an LSTM program takes.
+
+A call costs as much as more than 100 steps before it takes the first, so padding is cheaper than
+more calls. The longest chunk takes no longer than a full batch of images: whoever comes next waits
+for one or the other.
+"""
 
 Row = Mapping[str, np.ndarray]
 """One row of a program's input by name, without the batch axis."""
@@ -74,6 +92,11 @@ class Program:
             return self.function(parameters, rows)
 
 
+def row_buckets(model: str) -> tuple[int, ...]:
+    """Return for how many rows the programs of a model are compiled on this machine, ascending."""
+    return ROW_BUCKETS[model] if jax.default_backend() == "cpu" else ACCELERATOR_BUCKETS
+
+
 def intensities(
     image: UInt8[Array, "batch 28 28"],
 ) -> Float[Array, "batch 28 28 1"]:
@@ -82,13 +105,20 @@ def intensities(
 
 
 def cnn_programs(skeleton: Skeleton[SimpleCNN]) -> list[Program]:
-    """Declare predict and trace of the CNN: images in as integers 0 to 255."""
+    """Declare predict and trace of the CNN: images in as integers 0 to 255.
+
+    Both also say how unfamiliar an image is, which every answer to one depends on.
+    """
 
     def trace(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        return skeleton.fill(parameters).trace(intensities(rows["image"]))._asdict()
+        image = intensities(rows["image"])
+        values = skeleton.fill(parameters).trace(image)._asdict()
+        return values | {"unfamiliarity": familiarity.unfamiliarity(parameters, image)}
 
     def predict(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        return {"logits": skeleton.fill(parameters)(intensities(rows["image"]))}
+        image = intensities(rows["image"])
+        logits = skeleton.fill(parameters)(image)
+        return {"logits": logits, "unfamiliarity": familiarity.unfamiliarity(parameters, image)}
 
     row = {"image": jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)}
     return [Program("cnn.predict", predict, row), Program("cnn.trace", trace, row)]
@@ -135,14 +165,10 @@ def lstm_programs(skeleton: Skeleton[CountingLSTM], hidden: int) -> list[Program
 
 
 def chunks(length: int) -> Iterator[tuple[int, int, int]]:
-    """Cut a length into (start, stop, chunk): whole long chunks first, then short ones."""
-    start = 0
-    while start < length:
-        left = length - start
-        chunk = max((c for c in CHUNKS if c <= left), default=CHUNKS[0])
-        stop = min(start + chunk, length)
-        yield start, stop, chunk
-        start = stop
+    """Cut a length into (start, stop, chunk): longest chunks, then the one that holds the rest."""
+    for start in range(0, length, CHUNKS[-1]):
+        stop = min(start + CHUNKS[-1], length)
+        yield start, stop, next(chunk for chunk in CHUNKS if chunk >= stop - start)
 
 
 def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:

@@ -1,12 +1,36 @@
 """Resident programs: compiled for every bucket, with their parameters on the device."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import jax
 import numpy as np
 
+from models.compilation import Executables, Part, compile_programs
 from models.parameters import Parameters
-from models.programs import ROW_BUCKETS, Call, Outputs, Program, Run
+from models.programs import Call, Outputs, Program, Run
+
+
+@dataclass
+class Spent:
+    """What the calls of a program have taken so far; times in seconds."""
+
+    calls: int = 0
+    rows: int = 0
+    padding_rows: int = 0
+    input_s: float = 0.0
+    infer_s: float = 0.0
+    output_s: float = 0.0
+
+    def add(self, rows: int, bucket: int, input_s: float, infer_s: float, output_s: float) -> None:
+        """Take note of one call."""
+        self.calls += 1
+        self.rows += rows
+        self.padding_rows += bucket - rows
+        self.input_s += input_s
+        self.infer_s += infer_s
+        self.output_s += output_s
 
 
 class ResidentProgram:
@@ -16,18 +40,24 @@ class ResidentProgram:
         program: What to compile.
         parameters: Already on the device; shared by all programs of one model.
         buckets: The numbers of rows to compile for, ascending.
+        executables: Of these and maybe other programs; compiled here where they are not given.
     """
 
     def __init__(
-        self, program: Program, parameters: Parameters, buckets: Sequence[int] = ROW_BUCKETS
+        self,
+        program: Program,
+        parameters: Parameters,
+        buckets: Sequence[int],
+        executables: Executables | None = None,
     ) -> None:
         self.program = program
         self.buckets = tuple(buckets)
+        self.spent = Spent()
         self._parameters = parameters
-        jitted = jax.jit(program)
-        self._executables = {
-            bucket: jitted.lower(parameters, program.rows(bucket)).compile() for bucket in buckets
-        }
+        self._output_bytes: dict[str, int] = {}
+        self._sizes: dict[frozenset[str], int] = {}
+        executables = executables or compile_programs([program], parameters, buckets)
+        self._executables = {bucket: executables[Part(program.name, bucket)] for bucket in buckets}
 
     @property
     def max_rows(self) -> int:
@@ -40,32 +70,52 @@ class ResidentProgram:
 
     def warm_up(self) -> None:
         """Run every bucket once on zeros, so that the first request finds everything in place."""
-        row = {name: np.zeros(one.shape, one.dtype) for name, one in self.program.row.items()}
-        call = Call(self.program.name, row, frozenset())
         for bucket in self.buckets:
-            self([call] * bucket)
+            shapes = self.program.rows(bucket).items()
+            rows = {name: np.zeros(one.shape, one.dtype) for name, one in shapes}
+            results = jax.block_until_ready(self._executables[bucket](self._parameters, rows))
+            sizes = {name: value.nbytes // bucket for name, value in results.items()}
+            self._output_bytes = sizes
 
     def __call__(self, calls: Sequence[Call]) -> list[Outputs]:
         """Execute calls as one batch; of each row only what its call asked for is returned."""
+        began = time.perf_counter()
         bucket = self.bucket(len(calls))
         rows = {name: self._stack(name, calls, bucket) for name in self.program.row}
-        results = self._executables[bucket](self._parameters, jax.device_put(rows))
+        stacked = time.perf_counter()
+        results = self._executables[bucket](self._parameters, rows)
         wanted = frozenset[str]().union(*(call.outputs for call in calls))
+        for name in wanted:
+            results[name].copy_to_host_async()
         jax.block_until_ready(results)
-        fetched = jax.device_get({name: results[name] for name in wanted})
-        return [
+        computed = time.perf_counter()
+        fetched = {name: np.asarray(results[name]) for name in wanted}
+        answers = [
             {name: fetched[name][index] for name in call.outputs}
             for index, call in enumerate(calls)
         ]
+        ended = time.perf_counter()
+        self.spent.add(len(calls), bucket, stacked - began, computed - stacked, ended - computed)
+        return answers
 
     def _stack(self, name: str, calls: Sequence[Call], bucket: int) -> np.ndarray:
-        """Put one input of all rows into a new array; rows of padding are zeros."""
+        """Put one input of all rows into an array; rows of padding are zeros."""
+        if bucket == 1:
+            return np.asarray(calls[0].row[name])[None]
         one = self.program.row[name]
         # A new array each time: on CPU the device may read this memory until the call is done.
         stacked = np.zeros((bucket, *one.shape), one.dtype)
         for index, call in enumerate(calls):
             stacked[index] = call.row[name]
         return stacked
+
+    def size(self, call: Call) -> int:
+        """Return how many bytes a call's row and outputs take."""
+        if (known := self._sizes.get(call.outputs)) is None:
+            known = sum(value.nbytes for value in call.row.values())
+            known += sum(self._output_bytes[name] for name in call.outputs)
+            self._sizes[call.outputs] = known
+        return known
 
 
 def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[Outputs]:

@@ -8,19 +8,21 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-from flax import nnx
 
-from models import checkpoints
+from models import checkpoints, familiarity
+from models.anatomy import ANSWERS, CNN_PARAMETERS, DIGITS, lstm_parameters
+from models.cache import Cache
 from models.checkpoints import Checkpoint, CheckpointError
-from models.cnn import DIGITS, SimpleCNN
-from models.lstm import ANSWERS, CountingLSTM
-from models.parameters import Skeleton
+from models.compilation import compile_programs
+from models.familiarity import Familiarity
+from models.parameters import Skeleton, check
 from models.programs import (
     Program,
     Row,
     Run,
     cnn_programs,
     lstm_programs,
+    row_buckets,
     run_cnn,
     run_lstm,
 )
@@ -51,9 +53,16 @@ class ModelCard:
 
 
 def _cnn_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
-    skeleton = Skeleton(lambda: SimpleCNN(nnx.Rngs(0)))
-    skeleton.check(tensors)
-    return cnn_programs(skeleton)
+    check(tensors, CNN_PARAMETERS)
+
+    def build() -> Any:
+        from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
+
+        from models.cnn import SimpleCNN  # noqa: PLC0415
+
+        return SimpleCNN(nnx.Rngs(0))
+
+    return cnn_programs(Skeleton(build))
 
 
 def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
@@ -68,11 +77,18 @@ def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
 def _lstm_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
     hidden = hidden_size(tensors)
     try:
-        skeleton = Skeleton(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
+        check(tensors, lstm_parameters(hidden))
     except ValueError as error:
         raise CheckpointError(str(error)) from error
-    skeleton.check(tensors)
-    return lstm_programs(skeleton, hidden)
+
+    def build() -> Any:
+        from flax import nnx  # noqa: PLC0415
+
+        from models.lstm import CountingLSTM  # noqa: PLC0415
+
+        return CountingLSTM(hidden, nnx.Rngs(0))
+
+    return lstm_programs(Skeleton(build), hidden)
 
 
 MODELS: Mapping[str, ModelCard] = {
@@ -104,14 +120,20 @@ class ResidentModel:
     Attributes:
         report: How the weights were made; empty where nothing is recorded.
         declared: The programs that run with these weights.
+        familiarity: Of a model of images, what it was trained on.
         programs: The same, compiled, by name; empty until `compile`.
+        cache: Where executables are kept from one start to the next, if anywhere.
+        cached: Whether the programs came from there.
     """
 
     card: ModelCard
     checkpoint: Checkpoint
     report: Mapping[str, Any]
     declared: list[Program]
+    familiarity: Familiarity | None = None
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
+    cache: Cache | None = None
+    cached: bool = False
 
     @property
     def weights(self) -> checkpoints.Tensors:
@@ -119,10 +141,17 @@ class ResidentModel:
         return self.checkpoint.tensors
 
     def compile(self) -> None:
-        """Put the parameters on the device, then compile and run every program once."""
-        parameters = jax.device_put(self.weights)
+        """Put the parameters on the device, then compile or load every program and run it once."""
+        extra = self.familiarity.resident if self.familiarity else {}
+        parameters = jax.device_put({**self.weights, **extra})
+        buckets = row_buckets(self.card.name)
+        wanted = (self.declared, parameters, buckets)
+        if self.cache:
+            executables, self.cached = self.cache.executables(self.card.name, *wanted)
+        else:
+            executables = compile_programs(*wanted)
         for program in self.declared:
-            resident = ResidentProgram(program, parameters)
+            resident = ResidentProgram(program, parameters, buckets, executables)
             resident.warm_up()
             self.programs[program.name] = resident
 
@@ -144,7 +173,8 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
     checkpoint = checkpoints.load(weights / f"{name}.safetensors")
     declared = card.programs(checkpoint.tensors)  # refuses weights that are not this model's
     report = _report(records / f"{name}.report.json", checkpoint)
-    return ResidentModel(card, checkpoint, report, declared)
+    known = familiarity.load() if card.input == "image" else None
+    return ResidentModel(card, checkpoint, report, declared, known)
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:

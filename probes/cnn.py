@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
-from models.cnn import DIGITS, HEIGHT, LAYERS, WIDTH
+from models.anatomy import DIGITS, HEIGHT, LAYERS, WIDTH
 from models.programs import Row
 from probes import colours
 from probes.figures import (

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from pydantic import Field
 
-from models.lstm import ANSWERS
+from models.anatomy import ANSWERS
 from models.programs import Row
 from probes import colours
 from probes.cnn import class_bars, softmax

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from models.familiarity import Familiarity
-
 BLANK = 10 * 255  # grey levels in all: ten pixels of full ink; the least in MNIST is 4,000
 INK = 40  # grey level above which a pixel belongs to a blob: the soft edge of a stroke does not
 SHARE = 0.1  # of all ink; a dot or a speck has less
@@ -26,20 +24,23 @@ class Notice:
     message: str
 
 
-def image_warnings(pixels: UInt8[np.ndarray, "28 28"], familiarity: Familiarity) -> list[Notice]:
+def image_warnings(
+    pixels: UInt8[np.ndarray, "28 28"], unfamiliarity: float, limit: float
+) -> list[Notice]:
     """Say what makes the answer to an image doubtful; a blank image has nothing else to say.
 
     Args:
         pixels: What the network sees, times 255: 0 is ground, 255 is full ink.
-        familiarity: What the network was trained on.
+        unfamiliarity: The image's score (`models.familiarity`).
+        limit: The score beyond which an image counts as unfamiliar.
     """
     if int(pixels.sum()) < BLANK:
         return [_blank(pixels)]
     notices = []
     if (count := digit_sized_blobs(pixels)) > 1:
         notices.append(_several_blobs(count))
-    if (score := familiarity.score(pixels)) > familiarity.limit:
-        notices.append(_unfamiliar(score, familiarity.limit))
+    if unfamiliarity > limit:
+        notices.append(_unfamiliar(unfamiliarity, limit))
     return notices
 
 
@@ -89,29 +90,44 @@ def _unfamiliar(score: float, limit: float) -> Notice:
 
 def digit_sized_blobs(pixels: UInt8[np.ndarray, "28 28"]) -> int:
     """Count the blobs of ink that are large and tall enough to be digits of their own."""
-    labels = blobs(pixels > INK)
-    inks = np.bincount(labels.ravel(), weights=pixels.ravel())
-    inks[0] = 0
-    rows = [np.flatnonzero((labels == label).any(axis=1)) for label in np.flatnonzero(inks)]
+    found = blobs(pixels > INK)
+    if len(found) < 2:  # noqa: PLR2004 - one blob is nearly always all there is
+        return len(found)
+    inks = np.array([int(pixels[blob].sum()) for blob in found])
+    rows = [np.flatnonzero(blob.any(axis=1)) for blob in found]
     spans = np.array([np.ptp(row) + 1 for row in rows])
-    whole = np.ptp(np.concatenate(rows)) + 1 if rows else 0
-    return int(((spans >= HEIGHT * whole) & (inks[inks > 0] >= SHARE * inks.sum())).sum())
+    whole = np.ptp(np.concatenate(rows)) + 1
+    return int(((spans >= HEIGHT * whole) & (inks >= SHARE * inks.sum())).sum())
 
 
-def blobs(ink: Bool[np.ndarray, "height width"]) -> np.ndarray:
-    """Give the pixels of each blob a number of their own; ground is 0.
+def blobs(ink: Bool[np.ndarray, "height width"]) -> list[Bool[np.ndarray, "height width"]]:
+    """Take the ink apart into blobs.
 
     Pixels belong together when at most one other lies between them: a thin stroke that was
     scaled down can lose a pixel, two digits lie further apart.
     """
     height, width = ink.shape
-    labels = np.where(ink, np.arange(1, ink.size + 1).reshape(ink.shape), 0)
-    while True:
-        padded = np.pad(labels, 2)
-        tall = np.max([padded[y : y + height] for y in range(5)], axis=0)
-        spread = np.where(ink, np.max([tall[:, x : x + width] for x in range(5)], axis=0), 0)
-        # Jump on to the label of the pixel that the label names: blobs fill in a few rounds.
-        spread = np.where(ink, np.append(0, spread)[spread], 0)
-        if np.array_equal(spread, labels):
-            return labels
-        labels = spread
+    stride = width + 2  # two columns of ground, so that no row reaches into the next
+    # A picture as one integer with a bit for each pixel: a shift moves all of it at once.
+    board = np.zeros((height, stride), np.bool_)
+    board[:, :width] = ink
+    packed = np.packbits(board, bitorder="little")
+    left, found = int.from_bytes(packed.tobytes(), "little"), []
+    while left:
+        blob = _grown(left & -left, left, stride)
+        left ^= blob
+        bits = np.frombuffer(blob.to_bytes(len(packed), "little"), np.uint8)
+        flat = np.unpackbits(bits, bitorder="little", count=height * stride)
+        found.append(flat.reshape(height, stride)[:, :width].astype(np.bool_))
+    return found
+
+
+def _grown(blob: int, ink: int, stride: int) -> int:
+    """Let a blob grow by two pixels to every side, within the ink, until nothing is added."""
+    before = 0
+    while blob != before:
+        before = blob
+        blob |= blob << 1 | blob << 2 | blob >> 1 | blob >> 2
+        blob |= blob << stride | blob << 2 * stride | blob >> stride | blob >> 2 * stride
+        blob &= ink
+    return blob

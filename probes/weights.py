@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
-from models.cnn import LAYERS
-from models.lstm import ANSWERS
+from models.anatomy import ANSWERS, LAYERS
 from models.programs import Row
 from probes import colours
 from probes.cnn import refuse_channel

@@ -241,7 +241,14 @@ def fonts_in(folder: Path) -> list[ImageFont.FreeTypeFont]:
 
 def share_warned(images: UInt8[np.ndarray, "images 28 28"], familiarity: Familiarity) -> float:
     """Return the share of images that get any warning."""
-    return float(np.mean([bool(image_warnings(image, familiarity)) for image in images]))
+    return float(
+        np.mean(
+            [
+                bool(image_warnings(image, familiarity.score(image), familiarity.limit))
+                for image in images
+            ]
+        )
+    )
 
 
 def draw_many(draw: Draw, count: int, seed: int) -> UInt8[np.ndarray, "images 28 28"]:

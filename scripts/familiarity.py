@@ -115,7 +115,7 @@ def draw_the_line(
 ) -> Familiarity:
     """Choose the lowest limit at which no more than `budget` of these images get any warning."""
     endless = Familiarity(parameters, np.inf)
-    others = np.array([bool(image_warnings(image, endless)) for image in images])
+    others = np.array([bool(image_warnings(image, 0.0, np.inf)) for image in images])
     scores = np.where(others, np.inf, endless.scores(images))
     return Familiarity(parameters, float(np.quantile(scores, 1 - budget, method="higher")))
 

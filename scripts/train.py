@@ -17,10 +17,10 @@ from typing import Any
 import jax
 
 from models import checkpoints
+from models.anatomy import MAX_STEPS
 from models.checkpoints import CheckpointError
 from models.cnn_training import CNNCourse, CNNRecipe
 from models.datasets import DatasetError, Digits, mnist
-from models.lstm import MAX_STEPS
 from models.lstm_training import BRIEF, STAGES, LSTMCourse, LSTMRecipe, Measurement
 from models.training import Course
 from scripts.run_directory import Progress, RunDirectory, RunError, claim

@@ -1,7 +1,8 @@
 """What every test shares: JAX at its strictest, the resident models, a server to ask."""
 
-import time
+import os
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
 import jax
 import pytest
@@ -15,6 +16,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # Machines are shared, so the time an example takes says nothing; and no run depends on luck.
 hypothesis_settings.register_profile("lightwell", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("lightwell")
+
+# Servers that tests start share what they compile, and leave the user's own cache alone.
+_cache = TemporaryDirectory(prefix="lightwell-")
+os.environ["LIGHTWELL_CACHE"] = _cache.name
 
 from api.app import create_app  # noqa: E402 - JAX is set before anything is traced
 from api.settings import Settings  # noqa: E402
@@ -33,8 +38,8 @@ def app() -> FastAPI:
 def client(app: FastAPI) -> Iterator[TestClient]:
     """A client of a server that is ready."""
     with TestClient(app, raise_server_exceptions=False) as client:
-        while client.get("/readyz").status_code != 200:
-            time.sleep(0.05)
+        assert client.portal is not None
+        client.portal.call(app.state.engine.warmed)  # raises what kept it from getting ready
         yield client
 
 

@@ -12,8 +12,8 @@ from api import openapi, schemas
 from api.engine import Engine
 from api.refusals import unknown_model
 from api.routes.probes import METHODS, query_model, sources
-from models.cnn import LAYERS
-from models.programs import MATMUL_PRECISION, ROW_BUCKETS
+from models.anatomy import LAYERS
+from models.programs import MATMUL_PRECISION, row_buckets
 from models.zoo import ResidentModel, hidden_size
 from probes import PROBES
 from probes.lstm import KINDS
@@ -69,7 +69,7 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
         device=f"{device.platform} ({device.device_kind})",
         matmul_precision=MATMUL_PRECISION,
         dtype="float32",
-        row_buckets=list(ROW_BUCKETS),
+        row_buckets=list(row_buckets(card.name)),
         layers=_layers(model),
         probes=[_probe(probe) for probe in PROBES if probe.model == card.name],
         training=_training(model),

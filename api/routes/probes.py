@@ -1,7 +1,7 @@
 """One family of routes for every probe: its answer, and its picture at a path of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -9,7 +9,8 @@ from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
 from api import openapi
-from api.answers import Stopwatch, answer, deadline_in, write
+from api.answers import Asked, answer
+from api.dispatch import Dispatch
 from api.engine import Engine
 from api.errors import Problem
 from api.questions import (
@@ -29,12 +30,16 @@ from api.responses import (
     negotiate,
     respond,
 )
+from api.timing import stopwatch
 from models.zoo import MODELS
 from probes import PROBES
 from probes.probe import Probe
 
 Source = Literal["image", "sequence", "query", "weights"]
 """Where the input comes from: a posted image or sequence, the query; or there is none."""
+
+PATIENCE_S = 0.02
+"""How long an answer may take before it is looked whether anybody still waits for it."""
 
 METHODS: Mapping[Source, str] = {
     "image": "POST",
@@ -85,7 +90,14 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
     model = query_model(probe, source, picture=picture)
 
     async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        return await _respond(request, probe, source, query, picture=picture)
+        def again(request: Request) -> Coroutine[Any, Any, Response]:
+            return _respond(request, probe, source, query, picture=picture)
+
+        response = await again(request)
+        if source != "query":  # a sequence is seldom asked about twice
+            dispatch: Dispatch = request.app.state.dispatch
+            dispatch.remember(request, again)
+        return response
 
     name = operation_id(probe, source, picture=picture)
     routes.add_api_route(
@@ -108,6 +120,7 @@ async def _respond(
 ) -> Response:
     """Answer one request; stop as soon as its client has gone."""
     engine: Engine = request.app.state.engine
+    watch = stopwatch(request.scope)
     with engine.admit():
         form: Format = "png" if picture else negotiate(query.format, request.headers.get("accept"))
         headers = {}
@@ -116,28 +129,23 @@ async def _respond(
             headers["ETag"] = etag(digest, request.url.path, form, query)
             if fresh(headers["ETag"], request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={**headers, "Vary": "Accept"})
-        watch = Stopwatch()
-        deadline = deadline_in(request.app.state.settings.deadline_s)
-        question = await _question(request, probe, source, query, deadline)
+        seconds = request.app.state.settings.deadline_s
+        question = await _question(request, probe, source, query, seconds)
         watch.lap("prepare")
-
-        async def work() -> bytes:
-            given = await answer(engine, probe, query, question, deadline, watch)
-            return await write(engine, given, form, query, watch)
-
+        deadline = watch.began + seconds
+        work = answer(engine, Asked(probe, question, query, form), deadline, watch)
         content = await _unless_gone(request, work)
-        headers["Server-Timing"] = watch.header
         return respond(content, form, headers, cacheable=cacheable)
 
 
 async def _question(
-    request: Request, probe: Probe, source: Source, query: Any, deadline: float
+    request: Request, probe: Probe, source: Source, query: Any, seconds: float
 ) -> Question:
-    """Read the input, within the deadline."""
+    """Read the input, within so many seconds."""
     engine: Engine = request.app.state.engine
     model = engine.models[probe.model]
     try:
-        async with asyncio.timeout_at(deadline):
+        async with asyncio.timeout(seconds):
             match source:
                 case "image":
                     return await posted_image(request, engine, query)
@@ -148,27 +156,34 @@ async def _question(
                 case "weights":
                     return Question()
     except TimeoutError:
-        seconds = request.app.state.settings.deadline_s
         detail = f"The body did not arrive within {seconds:g} s."
         raise Problem("request-timeout", detail, headers={"Connection": "close"}) from None
 
 
-async def _unless_gone(request: Request, work: Callable[[], Awaitable[bytes]]) -> bytes:
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
     """Do the work, or drop it when the client closes the connection before it is done."""
-    task = asyncio.ensure_future(work())
-    gone = asyncio.ensure_future(_client_gone(request))
+    working = asyncio.current_task()
+    assert working is not None  # noqa: S101 - a coroutine of the event loop runs in a task
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        working.cancel()
+
+    watching: list[asyncio.Task[None]] = []
+    timer = asyncio.get_running_loop().call_later(
+        PATIENCE_S, lambda: watching.append(asyncio.ensure_future(watch()))
+    )
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            return b""  # nobody reads it
-        return task.result()
+        return await work
+    except asyncio.CancelledError:
+        if not gone or working.uncancel():
+            raise
+        return b""  # nobody reads it
     finally:
-        task.cancel()
-        gone.cancel()
-        await asyncio.wait({task, gone})
-
-
-async def _client_gone(request: Request) -> None:
-    """Wait until the client has closed the connection."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        timer.cancel()
+        for task in watching:
+            task.cancel()

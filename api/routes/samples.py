@@ -12,7 +12,7 @@ from api.engine import Engine
 from api.errors import Problem
 from api.responses import PictureOptions
 from models import samples
-from models.cnn import CLASSES
+from models.anatomy import CLASSES
 from models.samples import Samples
 from probes import colours
 from probes.figures import Tensor, Tiles

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from models.cnn import LAYERS
+from models.anatomy import LAYERS
 from models.samples import Samples
 from models.zoo import ResidentModel
 from probes.colormaps import lookup_table

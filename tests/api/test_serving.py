@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ from typing import Any
 import jax
 import pytest
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from api import schemas
 from api.app import create_app
 from api.batching import DeadlineError, QueueFullError
-from api.engine import Engine
+from api.engine import Engine, Spent
 from api.examples import EXAMPLES
+from api.metrics import TRITON
 from api.settings import Settings
+from models.programs import CHUNKS
 from models.samples import Samples
+from models.zoo import ResidentModel
 
 COMPILE = "/jax/core/compile/backend_compile_duration"
 
@@ -79,7 +84,7 @@ def test_requests_side_by_side_get_their_own_answers(app: FastAPI, client: TestC
 
     async def one(row: dict[str, Any]) -> Any:
         run = model.card.run("trace", row, frozenset({"cell", "logits"}))
-        return await engine.run(run, asyncio.get_running_loop().time() + 60)
+        return await engine.run(run, time.monotonic() + 60, Spent())
 
     async def all_at_once() -> list[Any]:
         return await asyncio.gather(*(one(row) for row in rows))
@@ -290,16 +295,75 @@ def test_local_pages_may_call_and_others_not(client: TestClient) -> None:
 
 def test_metrics_count_by_template_and_outcome(client: TestClient) -> None:
     """Prometheus sees routes, never paths, and every program's rows."""
+    before = prometheus(client.get("/metrics").text)
     client.get("/lstm/gates?sequence=101")
     client.get("/no/such/path")
 
     text = client.get("/metrics").text
+    after = prometheus(text)
 
     assert 'lightwell_requests_total{method="GET",route="/lstm/gates",status="200"}' in text
     assert 'route="unmatched"' in text
     assert "/no/such/path" not in text
-    assert 'lightwell_rows_total{outcome="completed",program="lstm.trace.32"}' in text
     assert "lightwell_ready 1.0" in text
+
+    def grew(name: str, **labels: str) -> float:
+        key = (name, frozenset(labels.items()))
+        return after[key] - before.get(key, 0)
+
+    program = f"lstm.trace.{CHUNKS[0]}"
+    assert grew("lightwell_rows_total", outcome="completed", program=program) == 1
+    assert grew("lightwell_batch_rows_count", program=program) == 1
+    assert grew("lightwell_batch_rows_sum", program=program) == 1
+    for stage in ("queue", "program", "encode"):
+        assert grew("lightwell_stage_seconds_count", stage=stage) == 1
+        assert 0 < grew("lightwell_stage_seconds_sum", stage=stage) < 1
+
+
+def test_metrics_have_tritons_names(client: TestClient, lstm: ResidentModel) -> None:
+    """A dashboard made for Triton reads the counters of a model: names, labels, microseconds."""
+    before = prometheus(client.get("/metrics").text)
+    client.get("/lstm/gates?sequence=1011")
+    text = client.get("/metrics").text
+    after = prometheus(text)
+    labels = {"model": "lstm", "version": lstm.checkpoint.digest[:12]}
+
+    for name, (kind, _) in TRITON.items():
+        # The parser calls a counter what Prometheus' own libraries would have called it.
+        key = (name + "_total" * (kind == "counter"), frozenset(labels.items()))
+        assert f"# TYPE {name} {kind}\n{name}{{" in text
+        if name.endswith("_us"):
+            assert 0 < after[key] - before[key] < 1e6
+        elif name != "nv_inference_request_failure":
+            expected = 0 if "pending" in name else 1
+            assert after[key] - before[key] == expected, name
+    for reason in ("REJECTED", "CANCELED", "BACKEND", "OTHER"):
+        key = (
+            "nv_inference_request_failure_total",
+            frozenset({**labels, "reason": reason}.items()),
+        )
+        assert key in after
+
+
+def prometheus(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Read Prometheus' text format with its own parser."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_every_answer_says_where_its_time_went(client: TestClient) -> None:
+    """`Server-Timing` has the stages of a probe, and the total of whatever else was asked."""
+    stages = client.get("/lstm/gates?sequence=1011").headers["server-timing"]
+    assert [part.partition(";dur=")[0] for part in stages.split(", ")] == [
+        *("prepare", "queue", "program", "encode", "total"),
+    ]
+    times = [float(part.partition(";dur=")[2]) for part in stages.split(", ")]
+    assert sum(times[:-1]) <= times[-1] + 0.05
+    for path in ("/livez", "/models", "/no/such/path", "/lstm/gates"):
+        assert client.get(path).headers["server-timing"].startswith("total;dur=")
 
 
 def test_models_say_what_is_resident(client: TestClient) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models.cnn import LAYERS, SimpleCNN, convolve_by_matmul
+from models import familiarity
+from models.anatomy import LAYERS
+from models.cnn import SimpleCNN, convolve_by_matmul
 from models.parameters import Skeleton, named
 from models.programs import cnn_programs
 from tests.oracles.numpy64 import cnn_trace
@@ -23,8 +25,9 @@ PROGRAM = jax.jit(cnn_programs(SKELETON)[1])
 
 def trace(image: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Run the trace program on one image with drawn parameters."""
-    made = PROGRAM(jax.device_put(draw(CNN_SHAPES, seed)), {"image": jnp.asarray(image[None])})
-    return {name: np.asarray(value[0]) for name, value in made.items()}
+    parameters = jax.device_put(draw(CNN_SHAPES, seed) | familiarity.load().resident)
+    made = PROGRAM(parameters, {"image": jnp.asarray(image[None])})
+    return {name: np.asarray(made[name][0]) for name in made.keys() & LAYERS}
 
 
 def test_the_architecture_has_458570_parameters() -> None:

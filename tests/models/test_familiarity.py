@@ -52,6 +52,14 @@ def test_a_score_is_the_log_odds_of_no_digit(random_parameters):
     np.testing.assert_allclose(1 / (1 + np.exp(-known.scores(images))), neither, rtol=1e-5)
 
 
+def test_a_program_scores_as_numpy_does(random_parameters):
+    """What the digit network's programs compute is the score of `Familiarity.scores`."""
+    known, images = Familiarity(random_parameters, 0.0), samples.load().images
+    intensities = images[..., None].astype(np.float32) / 255
+    scores = familiarity.unfamiliarity(known.resident, jnp.asarray(intensities))
+    np.testing.assert_allclose(scores[:, 0], known.scores(images), atol=2e-4)
+
+
 def test_a_score_stays_finite_for_huge_logits(random_parameters):
     """Logits whose exponentials overflow have a score all the same."""
     huge = {name: value * 1e3 for name, value in random_parameters.items()}

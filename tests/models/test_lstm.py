@@ -10,7 +10,8 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.lstm import MAX_HIDDEN, CountingLSTM, LSTMState, LSTMTrace
+from models.anatomy import MAX_HIDDEN, LSTMState
+from models.lstm import CountingLSTM, LSTMTrace
 from models.parameters import Skeleton
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import jax
 import jax.export
@@ -12,7 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.programs import CHUNKS, ROW_BUCKETS, Call, Program, chunks, run_cnn, run_lstm
+from models import familiarity
+from models.compilation import Part, compile_programs
+from models.parameters import Parameters
+from models.programs import (
+    CHUNKS,
+    STATE,
+    Call,
+    Program,
+    chunks,
+    row_buckets,
+    run_cnn,
+    run_lstm,
+)
 from models.resident import ResidentProgram, drive
 from models.zoo import MODELS, ResidentModel
 from tests.oracles.numpy64 import lstm_trace
@@ -26,7 +39,10 @@ DECLARED = [
     *MODELS["cnn"].programs(draw(CNN_SHAPES, 1)),
     *MODELS["lstm"].programs(draw(lstm_shapes(HIDDEN), 1)),
 ]
-PARAMETERS = {"cnn": draw(CNN_SHAPES, 1), "lstm": draw(lstm_shapes(HIDDEN), 1)}
+PARAMETERS = {
+    "cnn": draw(CNN_SHAPES, 1) | familiarity.load().resident,
+    "lstm": draw(lstm_shapes(HIDDEN), 1),
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +65,8 @@ def row(bits: np.ndarray, cell: float = 0.0, hidden: float = 0.0) -> dict[str, n
 
 def test_there_are_at_most_24_executables() -> None:
     """What is compiled before the server is ready stays within its budget."""
-    assert len(DECLARED) * len(ROW_BUCKETS) <= 24
+    held = [row_buckets(program.name.partition(".")[0]) for program in DECLARED]
+    assert sum(map(len, held)) <= 24
 
 
 @pytest.mark.parametrize("program", DECLARED, ids=lambda program: program.name)
@@ -58,7 +75,7 @@ def test_every_program_lowers_for_cpu_gpu_and_tpu(program: Program) -> None:
     held = PARAMETERS[program.name.partition(".")[0]]
 
     exported = jax.export.export(jax.jit(program), platforms=("cpu", "cuda", "tpu"))(
-        held, program.rows(ROW_BUCKETS[1])
+        held, program.rows(4)
     )
 
     assert set(exported.platforms) == {"cpu", "cuda", "tpu"}
@@ -74,6 +91,53 @@ def test_every_product_states_the_highest_precision(program: Program) -> None:
     products = [line for line in text.splitlines() if re.search("dot_general|convolution", line)]
     assert products
     assert all("HIGHEST" in line for line in products)
+
+
+def hlo(executable: jax.stages.Compiled) -> list[str]:
+    """List the instructions of an executable, without names and places in the source."""
+    body = executable.as_text().partition("\n%")[2]
+    return [
+        re.sub(r"%[\w.\-]+", "%", re.sub(r", metadata={[^}]*}", "", line))
+        for line in body.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("name", ["cnn.predict", f"lstm.predict.{CHUNKS[0]}"])
+def test_predict_is_compiled_to_the_same_whether_or_not_there_are_probes(name: str) -> None:
+    """Beside the trace predict becomes what it becomes alone: nothing of a probe is in it."""
+    predict, trace = (
+        next(one for one in DECLARED if one.name == wanted)
+        for wanted in (name, name.replace("predict", "trace"))
+    )
+    parameters = jax.device_put(PARAMETERS[name.partition(".")[0]])
+
+    beside = compile_programs([trace, predict], parameters, (2,))[Part(name, 2)]
+    alone = compile_programs([predict], parameters, (2,))[Part(name, 2)]
+
+    assert hlo(beside) == hlo(alone)
+
+
+@pytest.mark.parametrize("model", ["cnn", "lstm"])
+def test_what_a_program_does_not_return_is_not_computed(model: str) -> None:
+    """A trace of which only the answer is kept is compiled to no more than predict is."""
+    predict, trace = (
+        next(one for one in DECLARED if one.name.startswith(f"{model}.{kind}"))
+        for kind in ("predict", "trace")
+    )
+    answer = {"logits", "unfamiliarity"} if model == "cnn" else STATE
+
+    def kept(program: Program) -> Program:
+        def function(parameters: Parameters, rows: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+            return {name: program.function(parameters, rows)[name] for name in sorted(answer)}
+
+        return Program("kept", function, program.row)
+
+    parameters = jax.device_put(PARAMETERS[model])
+    made = [
+        compile_programs([kept(one)], parameters, (2,))[Part("kept", 2)] for one in (predict, trace)
+    ]
+
+    assert hlo(made[0]) == hlo(made[1])
 
 
 @pytest.mark.parametrize("program", DECLARED, ids=lambda program: program.name)
@@ -127,7 +191,7 @@ def test_chunks_cover_a_length_without_gap_or_overlap(length: int) -> None:
     assert all(chunk in CHUNKS for _, _, chunk in cut)
 
 
-@pytest.mark.parametrize("length", [1, 31, 32, 33, 255, 256, 257, 300])
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 511, 512, 513, 700])
 def test_a_run_in_chunks_equals_a_run_in_one(
     length: int, programs: dict[str, ResidentProgram]
 ) -> None:
@@ -203,8 +267,9 @@ def test_a_row_of_another_shape_never_compiles(programs: dict[str, ResidentProgr
     """A shape without a bucket is an error at once."""
     wrong = Call("cnn.trace", {"image": np.zeros((29, 29), np.uint8)}, frozenset())
 
-    with pytest.raises(ValueError, match="shape"):
-        programs["cnn.trace"]([wrong])
+    for calls in ([wrong], [wrong, wrong]):
+        with pytest.raises((TypeError, ValueError), match=r"29,\s?29"):
+            programs["cnn.trace"](calls)
 
 
 def test_an_input_may_change_after_its_call(programs: dict[str, ResidentProgram]) -> None:
@@ -236,4 +301,4 @@ def test_resident_programs_are_those_declared(cnn: ResidentModel, lstm: Resident
     """What the server holds is what the models declare, each for every bucket."""
     for model in (cnn, lstm):
         assert set(model.programs) == {program.name for program in model.declared}
-        assert all(one.buckets == ROW_BUCKETS for one in model.programs.values())
+        assert all(one.buckets == row_buckets(model.card.name) for one in model.programs.values())

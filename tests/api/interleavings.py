@@ -1,0 +1,133 @@
+"""Random interleavings of callers, cancellations, deadlines and batches, played one after another.
+
+`python -m tests.api.interleavings 100000` plays as many as it is told.
+"""
+
+import asyncio
+import random
+import sys
+import time
+
+from api.batching import Batch, DeadlineError, Lane, Queue, QueueFullError, Served
+
+FAR = 1e9
+MAX_BATCH, MAX_WAITING, MAX_BYTES = 4, 12, 60
+
+
+class LaneByHand(Lane):
+    """A lane without a thread: the test says when a batch is formed, when it runs, when it ends."""
+
+    def __init__(self) -> None:
+        super().__init__("by hand")
+        self.ran: list[list[int]] = []
+
+    def wake(self) -> None:
+        """Sleep on: batches are formed by hand."""
+
+    def double(self, items: list[int]) -> list[int]:
+        """Double numbers, and remember whose turn it was; -1 cannot be doubled."""
+        self.ran.append(items)
+        if -1 in items:
+            raise RuntimeError
+        return [2 * item for item in items]
+
+    def queue(self, **limits: int) -> Queue[int, int]:
+        """Put a queue before the doubling."""
+        held = {"max_batch": MAX_BATCH, "max_waiting": MAX_WAITING, "max_bytes": MAX_BYTES}
+        return Queue(self, self.double, **{**held, **limits})
+
+
+class Play:
+    """One interleaving of callers of two queues: even numbers to the first, odd to the second."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)  # noqa: S311 - a game
+        self.lane = LaneByHand()
+        self.queues = [self.lane.queue(), self.lane.queue()]
+        self.callers: list[tuple[float, asyncio.Task[Served[int]]]] = []
+        self.formed: list[tuple[Queue[int, int], Batch[int, int]]] = []
+        self.left_waiting = set[int]()
+
+    def arrive(self) -> None:
+        """Let somebody come; some come too late."""
+        number = len(self.callers)
+        deadline = FAR if self.dice.random() < 0.9 else time.monotonic() - 1
+        submitted = self.queues[number % 2].submit(number, deadline, number % 20)
+        self.callers.append((deadline, asyncio.ensure_future(submitted)))
+
+    def leave(self) -> None:
+        """Let somebody go, who may wait, be in a batch, or have an answer."""
+        number = self.dice.randrange(max(1, len(self.callers)))
+        if self.callers and self.callers[number][1].cancel():
+            in_a_batch = {one.item for _, batch in self.formed for one in batch.live}
+            self.left_waiting |= {number} - in_a_batch
+
+    def form(self) -> None:
+        """Form the batch that the thread would form."""
+        if formed := self.lane.next_batch():
+            self.formed.append(formed)
+
+    def finish(self) -> None:
+        """Run the oldest batch, and give out its results."""
+        if self.formed:
+            finish(*self.formed.pop(0))
+
+    async def play(self) -> None:
+        """Make 4 to 60 moves, end what is open and account for everybody."""
+        moves = (self.arrive, self.arrive, self.arrive, self.leave, self.form, self.finish)
+        for _ in range(self.dice.randrange(4, 60)):
+            self.dice.choice(moves)()
+            await asyncio.sleep(0)
+        self.form()
+        while self.formed:
+            self.finish()
+            self.form()
+        await asyncio.gather(*(task for _, task in self.callers), return_exceptions=True)
+        self.check_device()
+        self.check_callers()
+
+    def check_device(self) -> None:
+        """Look at what was run."""
+        ran = [number for batch in self.lane.ran for number in batch]
+        assert len(ran) == len(set(ran)), "a row ran twice"
+        assert all(len(batch) <= MAX_BATCH for batch in self.lane.ran)
+        assert all(len({number % 2 for number in batch}) == 1 for batch in self.lane.ran), "mixed"
+        assert not self.left_waiting & set(ran), "the device saw what nobody waited for"
+        assert all(queue.waiting == queue.waiting_bytes == 0 for queue in self.queues)
+
+    def check_callers(self) -> None:
+        """Look at what everybody got."""
+        errors: list[BaseException | None] = []
+        for number, (deadline, task) in enumerate(self.callers):
+            if task.cancelled():
+                continue
+            errors.append(task.exception())
+            if errors[-1] is None:
+                assert deadline == FAR, "it came too late"
+                assert task.result().result == 2 * number, "another's result"
+        counts = [queue.counts for queue in self.queues]
+        assert sum(one.completed for one in counts) == errors.count(None)
+        assert sum(one.refused for one in counts) == total(errors, QueueFullError)
+        assert sum(one.expired for one in counts) == total(errors, DeadlineError)
+        assert sum(one.failed for one in counts) == 0
+
+
+def total(errors: list[BaseException | None], kind: type[Exception]) -> int:
+    """Count the errors of a kind."""
+    return sum(isinstance(error, kind) for error in errors)
+
+
+def finish(queue: Queue[int, int], batch: Batch[int, int]) -> None:
+    """Run a batch and give out its results."""
+    queue.run(batch)
+    queue.settle(batch)
+
+
+async def play_all(seeds: range) -> None:
+    """Play many interleavings in one event loop."""
+    for seed in seeds:
+        await Play(seed).play()
+
+
+if __name__ == "__main__":
+    asyncio.run(play_all(range(int(sys.argv[1]))))
