@@ -2,12 +2,15 @@
 
 import os
 
+# The products that NumPy makes here are small; its threads would only be in the way of XLA's.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # XLA takes the processor's tuning preferences in a cached executable for missing instructions, and
 # says so at length (jax#38445). It must be told before JAX is imported; what fails raises anyway.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -30,6 +33,9 @@ from models.cache import Cache, CacheError
 from models.checkpoints import CheckpointError
 
 logger = logging.getLogger("lightwell")
+
+GC_THRESHOLD = 20_000
+"""Objects made, less those gone again, between two collections; Python's own 700 is one request."""
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a batch that is done may wait for a busy event loop; Python's own is ten times it."""
@@ -86,6 +92,7 @@ class Server(uvicorn.Server):
             logger.exception("the models could not be compiled")
             self.should_exit = self.failed = True
         if self._engine.warm_s is not None:
+            _spare_the_collector()
             print(f"Ready after {time.monotonic() - STARTED:.1f} s ({_executables(self._engine)}).")
             print("Try:")
             print(f"  curl '{url}/lstm/gates?sequence=10110'")
@@ -94,6 +101,17 @@ class Server(uvicorn.Server):
                 f"curl -s -H 'Content-Type: image/png' --data-binary @- {url}/cnn/predict",
                 flush=True,
             )
+
+
+def _spare_the_collector() -> None:
+    """Let Python's collector of cycles look at what requests make, and not at all the rest.
+
+    What is there when the server is ready stays there; without this every collection would go
+    through hundreds of thousands of objects of the libraries.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def _about(engine: Engine) -> Iterator[str]:

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from models.anatomy import CLASSES
-from models.augmentation import augment
+from models.augmentation import Images, augment
 from models.checkpoints import Tensors
 from models.cnn import SimpleCNN, convolve_by_matmul
 from models.datasets import Digits
@@ -90,6 +90,10 @@ class CNNCourse:
         self._network, parameters = nnx.split(SimpleCNN(nnx.Rngs(self.recipe.seed), convolve))
         return begin(parameters, self.optimiser)
 
+    def vary(self, key: PRNGKeyArray, images: Images) -> Images:
+        """Vary the images of a step, all with intensities in [0, 1]."""
+        return augment(key, images)
+
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
         """Do one epoch, then measure the averaged parameters on the images held back."""
         epoch = jnp.asarray(number, jnp.int32)
@@ -117,7 +121,7 @@ class CNNCourse:
             before: TrainingState, chosen: Int[Array, " batch"]
         ) -> tuple[TrainingState, tuple[Float[Array, ""], Float[Array, ""]]]:
             key = jax.random.fold_in(jax.random.key(self.recipe.seed + 1), before.step)
-            batch = augment(key, images[chosen].astype(jnp.float32) / 255.0)
+            batch = self.vary(key, images[chosen].astype(jnp.float32) / 255.0)
             after, loss, right = descend(
                 before,
                 lambda parameters: self._loss(parameters, batch, labels[chosen]),

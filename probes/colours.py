@@ -9,7 +9,7 @@
 import numpy as np
 
 from probes.colormaps import DIVERGING
-from probes.figures import Colour, Scope
+from probes.figures import Colour, Scope, extremes, is_finite
 
 
 def unit_interval(cmap: str) -> Colour:
@@ -38,7 +38,7 @@ def non_negative(
 
 def signed(values: np.ndarray, scope: Scope = "layer", limit: float = 1.0) -> Colour:
     """Colours about zero, to the largest magnitude of each channel, of all, or a fixed limit."""
-    end = _end(np.abs(values), scope, limit)
+    end = _end(values, scope, limit)
     start = tuple(-value for value in end) if isinstance(end, tuple) else -end
     return Colour(DIVERGING, start, end, scope)
 
@@ -55,7 +55,9 @@ def _end(values: np.ndarray, scope: Scope, limit: float) -> float | tuple[float,
 
 
 def _largest(values: np.ndarray) -> float:
-    """Return the largest finite value; 1 where that would leave no range at all."""
-    finite = values[np.isfinite(values)]
-    largest = float(finite.max(initial=0.0))
-    return largest if largest > 0 else 1.0
+    """Return the largest magnitude of finite values; 1 where that would leave no range at all."""
+    flat = values.reshape(-1)
+    if flat.size and not is_finite(flat):
+        flat = flat[np.isfinite(flat)]
+    low, high = extremes(flat) if flat.size else (0.0, 0.0)
+    return max(-low, high) or 1.0

@@ -12,6 +12,7 @@ The JSON answer lists what a figure holds and the PNG draws it, so the two canno
     └── Panels     figures under one another or side by side
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -90,6 +91,21 @@ class Tensor:
     def labels(self, axis: str) -> Sequence[int | str]:
         """Return what each row along an axis is called: its coordinate, else its position."""
         return self.coordinates.get(axis, range(self.values.shape[self.axes.index(axis)]))
+
+
+def extremes(flat: np.ndarray) -> tuple[float, float]:
+    """Return the least and the largest of some values; NaN where one is among them.
+
+    Args:
+        flat: At least one value, in one dimension.
+    """
+    # To look for the place is several times as fast as to ask for the value.
+    return float(flat[flat.argmin()]), float(flat[flat.argmax()])
+
+
+def is_finite(flat: np.ndarray) -> bool:
+    """Tell whether all values are finite: what is not shows at one of the two ends."""
+    return flat.dtype.kind != "f" or all(map(math.isfinite, extremes(flat)))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,275 @@
+"""The benchmark's own arithmetic, and its load generator against small servers."""
+
+import math
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.bench import answers, contestants, floors, ratios
+from scripts.bench.load import (
+    CLOSED,
+    OK,
+    UNANSWERED,
+    Answered,
+    Load,
+    Run,
+    Window,
+    poisson,
+    quantile,
+)
+from scripts.bench.measure import Cell
+from scripts.bench.processes import NotStartedError, Server, free_port
+from scripts.bench.works import WrongAnswerError, check, mixed_lengths, post, sequences, works
+
+REQUEST = post("/", "text/plain", b"hello")
+
+
+@contextmanager
+def serving(answer):
+    """Serve raw answers on loopback: from a request and its number to bytes, or None to hang up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    served = iter(range(10**9))
+
+    def talk(connection):
+        with connection, suppress(ConnectionError):  # the load may leave at any moment
+            while request := connection.recv(65536):
+                said = answer(next(served), request)
+                if said is None:
+                    return
+                connection.sendall(said)
+
+    def accept():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def http(body=b"hi", status=200):
+    return b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
+
+
+def test_closed_loop_counts_every_answer_and_its_bytes():
+    """Every connection is kept busy, and each answer is counted with head and body."""
+    with serving(lambda _, __: http(b"x" * 300_000)) as port, Load(port, [REQUEST], 4) as load:
+        run = load.closed(0.2, 20, 5)
+    assert len(run.answers) >= 20
+    assert {one.status for one in run.answers} == {OK}
+    assert {one.received for one in run.answers} == {len(http(b"x" * 300_000))}
+    assert all(0 < one.latency_s < 5 for one in run.answers)
+
+
+def test_refusals_and_lost_connections_are_errors():
+    """What is not 200 is no answer; after a server hangs up, a new connection goes on."""
+
+    def answer(number, _):
+        return {0: http(), 1: http(status=503), 2: None}[number % 3]
+
+    with serving(answer) as port, Load(port, [REQUEST], 1) as load:
+        run = load.closed(0, 9, 5)
+    [window] = run.windows(1)
+    assert window.answers == 3
+    assert window.errors == {"503": 3, "closed": 3}
+
+
+def test_open_loop_counts_latency_from_the_intended_moment():
+    """While a server stands still, requests that could not be sent grow old all the same."""
+
+    def answer(number, _):
+        time.sleep(0.3 if number == 0 else 0)
+        return http()
+
+    moments = [0.0, 0.05, 0.1, 0.15]
+    with serving(answer) as port, Load(port, [REQUEST], 1) as load:
+        run = load.open(moments, 0.5, 1)
+    latencies = [one.latency_s for one in run.answers]
+    assert len(latencies) == 4
+    for moment, latency in zip(moments, latencies, strict=True):
+        assert latency == pytest.approx(0.3 - moment, abs=0.05)
+
+
+def test_open_loop_counts_what_was_never_answered():
+    """Requests under way and requests that still waited are both unanswered."""
+
+    def answer(_, __):
+        time.sleep(2)
+        return http()
+
+    with serving(answer) as port, Load(port, [REQUEST], 1) as load:
+        run = load.open([0.0, 0.01, 0.02], 0.1, 0.1)
+    assert [one.status for one in run.answers] == [UNANSWERED] * 3
+    assert all(0.1 < one.latency_s < 1 for one in run.answers)
+
+
+def test_collected_answers_come_in_the_order_of_the_requests():
+    """Each body stands at its request's place, whichever connection brought it."""
+    asked = [post("/", "text/plain", b"%d" % number) for number in range(7)]
+
+    def answer(_, request):
+        return http(request.rpartition(b"\r\n")[2])
+
+    with serving(answer) as port, Load(port, asked, 3, keep=True) as load:
+        assert load.collect(7, 5) == [(OK, b"%d" % number) for number in range(7)]
+
+
+def test_quantiles_are_values_that_occurred():
+    """A quantile is the smallest value that so large a share does not exceed."""
+    values = [float(number) for number in range(1, 101)]
+    assert [quantile(values, share) for share in (0.5, 0.95, 0.99)] == [50, 95, 99]
+    assert quantile([7.0], 0.99) == 7
+    assert math.isnan(quantile([], 0.5))
+
+
+def test_windows_take_answers_by_when_they_came():
+    """Throughput belongs to the answer's window; a late answer has a latency and no throughput."""
+    run = Run(0, 2, [Answered(0, 0.5, OK, 10), Answered(0.5, 1.0, OK, 30), Answered(1, 3, OK, 50)])
+    first, second = run.windows(2)
+    assert (first.answers, first.per_second, first.answer_bytes) == (1, 1, 10)
+    assert (second.answers, second.per_second, second.p99_s) == (2, 1, 3)
+
+
+def test_strangers_come_as_often_as_they_should():
+    """The moments are the same each time, ascending, and about as many as the rate says."""
+    moments = poisson(500, 4, seed=1)
+    assert moments == poisson(500, 4, seed=1) == sorted(moments)
+    assert len(moments) == pytest.approx(2000, rel=0.1)
+    assert 0 < moments[0] < moments[-1] < 4
+
+
+def test_wrong_answers_are_told_apart_from_rounding():
+    """A wrong value, a missing array or another shape is refused; the last bits are not."""
+    right = {"label": np.array(3), "probabilities": np.full(10, 0.1)}
+    check({"label": np.array(3), "probabilities": np.full(10, 0.1) + 1e-6}, right)
+    with pytest.raises(WrongAnswerError, match="probabilities is off by"):
+        check({"label": np.array(3), "probabilities": np.full(10, 0.2)}, right)
+    with pytest.raises(WrongAnswerError, match="without probabilities"):
+        check({"label": np.array(3)}, right)
+    with pytest.raises(WrongAnswerError, match="shape"):
+        check({"label": np.array([3]), "probabilities": np.full(10, 0.1)}, right)
+
+
+def test_everybody_is_sent_the_same_bytes():
+    """Who reads PNG as it is gets one body; every image is in every request for predict."""
+    asked = works()["predict"]
+    bodies = {
+        one.name: [request.partition(b"\r\n\r\n")[2] for request in one.requests(asked)]
+        for one in contestants.CONTESTANTS
+    }
+    assert bodies["lightwell"] == bodies["naive"] == bodies["careful"] == list(asked.inputs)
+    assert all(len(each) == len(asked.inputs) for each in bodies.values())
+    assert works()["gates-mixed"].inputs == sequences(mixed_lengths())
+
+
+def test_triton_binary_answers_are_read():
+    """The tensors lie behind the JSON, one after the other."""
+    label, probabilities = np.array([[3]], np.int64), np.full((1, 10), 0.1, np.float32)
+    head = (
+        b'{"outputs":[{"name":"label","datatype":"INT64","shape":[1,1],'
+        b'"parameters":{"binary_data_size":8}},{"name":"probabilities","datatype":"FP32",'
+        b'"shape":[1,10],"parameters":{"binary_data_size":40}}]}'
+    )
+    found = answers.of_triton(head + label.tobytes() + probabilities.tobytes())
+    assert int(found["label"]) == 3
+    assert found["probabilities"].shape == (10,)
+
+
+def cell(name, work, concurrency, per_second):
+    window = Window(1, per_second, 0.1, 0.1, 0.1, {}, 100.0)
+    return Cell(name, work, concurrency, None, window, 0.0, 0.001, 0)
+
+
+def test_the_bound_is_one_stage_after_the_other():
+    """The best bucket that the concurrency can fill gives the program's share."""
+    stage = {"decode_s": 0.001, "encode_s": 0.002, "program_s": {"1": 0.003, "8": 0.008, "64": 0.1}}
+    [one, many] = floors.floors({"w": stage}, {("w", 1): 1000.0, ("w", 32): 2000.0})
+    assert (one.bucket, many.bucket) == (1, 8)
+    assert one.bound == pytest.approx(1 / 0.007)
+    assert many.bound == pytest.approx(1 / (0.0005 + 0.001 + 0.001 + 0.002))
+
+
+def test_ratios_are_against_the_fastest_of_those_named():
+    """What is missing is not beaten: it is not measured."""
+    cells = [
+        cell("lightwell", "predict", 32, 3000.0),
+        cell("litserve", "predict", 32, 500.0),
+        cell("mlserver", "predict", 32, 1500.0),
+    ]
+    found = {
+        (one.what, one.against): one
+        for one in ratios.verdicts(cells, {("activations-json", 32): 10.0}, {})
+    }
+    best = found["predict, concurrency 32", "mlserver"]
+    assert (best.found, best.met) == ("2.00×", False)
+    assert found["predict, concurrency 32", "triton"].met is None
+    assert found["activations-json, concurrency 32", "bound"].met is None
+
+
+def test_processor_time_and_memory_are_those_of_the_whole_tree(tmp_path):
+    """A child's work and memory count; stopping ends the child too."""
+    script = tmp_path / "server.py"
+    script.write_text(
+        "import http.server, subprocess, sys\n"
+        "busy = 'x = bytearray(50_000_000)\\nwhile 1: pass'\n"
+        "child = subprocess.Popen([sys.executable, '-c', busy])\n"
+        "class Handler(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_POST(self):\n"
+        "        self.send_response(200)\n"
+        "        self.send_header('Content-Length', '0')\n"
+        "        self.end_headers()\n"
+        "    def log_message(self, *_): pass\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+    )
+    port = free_port()
+    command = [sys.executable, str(script), str(port)]
+    with Server(command, port, REQUEST, tmp_path / "log", {}) as server:
+        [parent, child] = server.tree()
+        assert parent == server.process.pid
+        before = server.cpu_s()
+        time.sleep(0.3)
+        assert 0.05 < server.cpu_s() - before < 1
+        assert server.memory_bytes() > 50_000_000
+    until = time.monotonic() + 5
+    while not _has_ended(child) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert _has_ended(child)
+
+
+def _has_ended(pid):
+    """Tell whether a process is gone, or only waits to be buried."""
+    path = Path(f"/proc/{pid}/stat")
+    return not path.exists() or path.read_text().rpartition(") ")[2].startswith("Z")
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path):
+    """The reason is the last that it said."""
+    command = [sys.executable, "-c", "print('first'); raise SystemExit('no such weights')"]
+    with pytest.raises(NotStartedError, match="no such weights"):
+        Server(command, free_port(), REQUEST, tmp_path / "log", {})
+
+
+def test_a_lost_connection_has_a_status_of_its_own():
+    """No HTTP status is mistaken for it."""
+    assert {CLOSED, UNANSWERED}.isdisjoint(range(100, 600))
+
+
+def test_the_measuring_process_stays_without_jax():
+    """It would bring threads into the process whose loop is to be undisturbed."""
+    script = "import sys, scripts.bench.__main__; sys.exit('jax' in sys.modules)"
+    command = [sys.executable, "-c", script]
+    assert subprocess.run(command, check=False).returncode == 0  # noqa: S603 - our own line
