@@ -17,9 +17,9 @@ from probes.probe import Probe, Seen
 from probes.warnings import Notice, image_warnings, sequence_warnings
 
 LIGHT = 131_072
-"""Numbers up to which an answer is written on the event loop, in some 2 ms: all that a picture makes,
-or 4,000 steps of a gate. JSON is written under the interpreter's lock wherever that is done; on
-another thread it takes longer, and its memory is given back and asked for again each time."""
+"""Numbers up to which an answer is written on the event loop, in some 2 ms: all that a picture
+makes, or 3,000 steps of the gates. JSON is written under the interpreter's lock wherever that is
+done; on another thread it takes longer, and its memory is given back and asked for each time."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,218 @@
+"""`make bench`: start every contestant, ask all of them the same, print and save one table."""
+
+import argparse
+import gc
+import pickle
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from scripts.bench.beside import waits
+from scripts.bench.contestants import CONTESTANTS, Contestant
+from scripts.bench.environments import BUILD, NotInstalledError
+from scripts.bench.floors import echo, floors, measured_apart
+from scripts.bench.measure import Cell, check_answers, closed_loop, open_loop
+from scripts.bench.memory import growth
+from scripts.bench.processes import ROOT, NotStartedError, Server, free_port
+from scripts.bench.ratios import throughputs, verdicts
+from scripts.bench.report import Results, cell_row, machine
+from scripts.bench.works import Arrays, Work, WrongAnswerError, works
+
+CONCURRENCIES = (1, 8, 32, 64)
+RATE_SHARES = (0.25, 0.5, 0.75)
+"""The rates of the open loops, as shares of what Lightwell reached at concurrency 32."""
+
+REACHABLE = 1.5
+"""Nobody is sent more than so many times what it reached: the queue would grow to the end."""
+
+SECTIONS = ("floors", "checks", "beside", "memory")
+QUICK_CONTESTANTS = tuple(one.name for one in CONTESTANTS if one.name != "naive-typed")
+QUICK_WORKS = ("predict", "activations-json", "activations-safetensors", "gates-100")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured, and how long."""
+
+    contestants: list[Contestant]
+    sections: list[str]
+    works: list[Work]
+    concurrencies: Sequence[int]
+    rate_shares: Sequence[float]
+    window_s: float
+    requests: int
+    cases: int
+
+
+def plan_from(arguments: Sequence[str]) -> Plan:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
+    names = [one.name for one in CONTESTANTS]
+    known = works()
+    parser.add_argument("--quick", action="store_true", help="a few works, short windows")
+    parser.add_argument("--only", nargs="+", choices=[*names, *SECTIONS], help="who, or what else")
+    parser.add_argument("--work", nargs="+", choices=list(known))
+    parser.add_argument("--concurrency", nargs="+", type=int)
+    parser.add_argument("--window", type=float, help="seconds; each figure is of three windows")
+    parser.add_argument("--no-open", action="store_true", help="closed loops only")
+    flags = parser.parse_args(arguments)
+    chosen = flags.only or [*(QUICK_CONTESTANTS if flags.quick else names), *SECTIONS]
+    asked = flags.work or (QUICK_WORKS if flags.quick else list(known))
+    return Plan(
+        contestants=[one for one in CONTESTANTS if one.name in chosen],
+        sections=[name for name in SECTIONS if name in chosen],
+        works=[known[name] for name in asked],
+        concurrencies=flags.concurrency or ((1, 32) if flags.quick else CONCURRENCIES),
+        rate_shares=() if flags.no_open else (0.5,) if flags.quick else RATE_SHARES,
+        window_s=flags.window or (0.5 if flags.quick else 0.8),
+        requests=10_000 if flags.quick else 100_000,
+        cases=10_000 if flags.quick else 100_000,
+    )
+
+
+class Benchmark:
+    """One run."""
+
+    def __init__(self, plan: Plan, results: Results, console: Console) -> None:
+        self._plan, self._results, self._console = plan, results, console
+        self._right: dict[str, list[Arrays]] = {}
+
+    def run(self) -> None:
+        """Measure everything, work by work, so that those who are compared are close in time."""
+        if self._plan.contestants:
+            self._right = right_answers()
+        for work in self._plan.works:
+            for contestant in self._plan.contestants:
+                self._guarded(contestant, work)
+            if "floors" in self._plan.sections:
+                self._echo(work)
+        parts = {
+            "floors": self._floors,
+            "checks": self._checks,
+            "beside": self._beside,
+            "memory": self._memory,
+        }
+        for name in self._plan.sections:
+            try:
+                parts[name]()
+            except (RuntimeError, NotStartedError, OSError) as error:
+                self._results.missing[name] = str(error)
+        results = self._results
+        results.verdicts = verdicts(results.cells, results.bounds, results.found)
+
+    def _guarded(self, contestant: Contestant, work: Work) -> None:
+        """Measure one contestant in one work; who cannot take part is missing, for a reason."""
+        if not contestant.requests(work):
+            return
+        try:
+            with self._started(contestant, contestant.requests(work)[0]) as server:
+                self._measure(server, contestant, work)
+        except (NotInstalledError, NotStartedError, WrongAnswerError, OSError) as error:
+            self._results.missing[f"{contestant.name}, {work.name}"] = str(error) or repr(error)
+            self._console.print(f"[red]{contestant.name}, {work.name}: {error}")
+
+    def _measure(self, server: Server, contestant: Contestant, work: Work) -> None:
+        right = self._right[work.name]
+        for concurrency in self._plan.concurrencies:
+            check_answers(server, contestant, work, right, concurrency)
+            self._note(closed_loop(server, contestant, work, concurrency, self._plan.window_s))
+        for rate in self._rates(contestant, work):
+            check_answers(server, contestant, work, right, 1)
+            self._note(open_loop(server, contestant, work, rate, self._plan.window_s))
+
+    def _rates(self, contestant: Contestant, work: Work) -> list[float]:
+        """Return the rates of the open loops: the same for all, as far as they can follow."""
+        reached = throughputs(self._results.cells)
+        ours = reached.get(("lightwell", work.name, 32), 0.0)
+        own = reached.get((contestant.name, work.name, 32), 0.0)
+        return [
+            rate for share in self._plan.rate_shares if 0 < (rate := share * ours) < REACHABLE * own
+        ]
+
+    def _echo(self, work: Work) -> None:
+        """Measure the bare server at the size of our answer."""
+        ours = [one for one in self._results.cells if one.contestant == "lightwell"]
+        sizes = [one.window.answer_bytes for one in ours if one.work == work.name]
+        if not sizes:
+            return
+        bare = echo(round(sizes[0]))
+        with self._started(bare, bare.requests(work)[0]) as server:
+            for concurrency in self._plan.concurrencies:
+                self._note(closed_loop(server, bare, work, concurrency, self._plan.window_s))
+
+    def _floors(self) -> None:
+        measured = measured_apart("stages", *(work.name for work in self._plan.works))
+        self._results.stages = measured["works"]
+        self._results.machine["devices"] = ", ".join(measured["devices"])
+        reached = throughputs(self._results.cells)
+        echoes = {key[1:]: rate for key, rate in reached.items() if key[0] == "echo"}
+        self._results.floors = floors(measured["works"], echoes)
+
+    def _checks(self) -> None:
+        self._results.found |= measured_apart("checks", "--cases", str(self._plan.cases))
+
+    def _beside(self) -> None:
+        ours = CONTESTANTS[0]
+        with self._started(ours, ours.requests(works()["predict"])[0]) as server:
+            self._results.found |= waits(server, ours)._asdict()
+
+    def _memory(self) -> None:
+        ours = CONTESTANTS[0]
+        with self._started(ours, ours.requests(works()["predict"])[0]) as server:
+            grown = growth(server, ours, self._plan.requests)
+        self._results.found |= {
+            "memory_requests": grown.requests,
+            "memory_errors": grown.errors,
+            "memory_first_bytes": grown.first,
+            "memory_grown_bytes": grown.last - grown.first,
+        }
+
+    def _started(self, contestant: Contestant, request: bytes) -> Server:
+        port = free_port()
+        return Server(
+            contestant.command(contestant.python(), port),
+            port,
+            request,
+            BUILD / "logs" / f"{contestant.name}.log",
+            contestant.environment,
+        )
+
+    def _note(self, cell: Cell) -> None:
+        self._results.cells.append(cell)
+        self._console.print("  ".join(cell_row(cell, {})), highlight=False)
+
+
+def right_answers() -> dict[str, list[Arrays]]:
+    """Have our own programs compute every answer, in a process of their own."""
+    path = BUILD / "right.pickle"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "scripts.bench.reference", str(path)]
+    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 - our own module
+    right: dict[str, list[Arrays]] = pickle.loads(path.read_bytes())  # noqa: S301 - our own file
+    return right
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the benchmark, show what it found and keep it."""
+    plan, console = plan_from(arguments), Console(width=180)
+    command = shlex.join(["python", "-m", "scripts.bench", *arguments])
+    results = Results(machine(), command, plan.contestants)
+    for contestant in plan.contestants:
+        console.print(f"{contestant.title}: {contestant.settings}", highlight=False)
+    gc.disable()  # a pause of ours would be taken for one of theirs; a run makes little garbage
+    try:
+        Benchmark(plan, results, console).run()
+    finally:
+        results.save(BUILD)
+    results.show(console)
+    console.print(f"Saved as {(BUILD / 'results.md').relative_to(Path.cwd())} and results.json.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

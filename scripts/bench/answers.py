@@ -1,0 +1,91 @@
+"""Every contestant's answers, read into the same named arrays so that they can be compared."""
+
+import base64
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+from PIL import Image
+from safetensors.numpy import load as parse_tensors
+
+from scripts.bench.works import Arrays
+
+PNG = b"\x89PNG"
+
+
+def of_lightwell(body: bytes) -> Arrays:
+    """Read JSON, nested or base64, safetensors or PNG."""
+    if body.startswith(PNG):
+        return {"picture": reduced(body)}
+    if not body.startswith(b"{"):
+        return parse_tensors(body)
+    document = orjson.loads(body)
+    named = {one["name"]: _values(one["data"], one["shape"]) for one in document["tensors"]}
+    return {**named, **_prediction(document["prediction"])}
+
+
+def reduced(png: bytes) -> np.ndarray:
+    """Return a large picture at an eighth of its size: enough to tell whether it is the right one.
+
+    A value that rounding moves over the edge of a colour step hardly shows here.
+    """
+    picture = Image.open(io.BytesIO(png)).convert("RGB").reduce(8)
+    return np.asarray(picture, np.float32) / np.float32(255)
+
+
+def of_pytorch(body: bytes) -> Arrays:
+    """Read what naive and careful write: JSON, nested or base64, or safetensors."""
+    if not body.startswith(b"{"):
+        return parse_tensors(body)
+    document = orjson.loads(body)
+    named = document.get("activations", document.get("gates", {})).items()
+    arrays = {
+        name: _values(one["data"], one["shape"]) if isinstance(one, dict) else np.asarray(one)
+        for name, one in named
+    }
+    return {**arrays, **_prediction(document)}
+
+
+def of_json(body: bytes) -> Arrays:
+    """Read a prediction, itself or as the only one of a list."""
+    document = orjson.loads(body)
+    return _prediction(document[0] if isinstance(document, list) else document)
+
+
+def of_inference_protocol(body: bytes) -> Arrays:
+    """Read the outputs of the Open Inference Protocol, as JSON."""
+    return _outputs(orjson.loads(body)["outputs"])
+
+
+def of_triton(body: bytes) -> Arrays:
+    """Read the outputs of the Open Inference Protocol with binary tensors behind the JSON."""
+    end = body.index(b"}]}") + 3
+    described, packed = orjson.loads(body[:end])["outputs"], body[end:]
+    found, at = {}, 0
+    for one in described:
+        size = one["parameters"]["binary_data_size"]
+        kind = {"INT64": np.int64, "FP32": np.float32}[one["datatype"]]
+        found[one["name"]] = (
+            np.frombuffer(packed[at : at + size], kind).reshape(one["shape"]).squeeze()
+        )
+        at += size
+    return found
+
+
+def _outputs(described: Iterable[Mapping[str, Any]]) -> Arrays:
+    return {
+        one["name"]: np.asarray(one["data"]).reshape(one["shape"]).squeeze() for one in described
+    }
+
+
+def _values(data: Any, shape: Any) -> np.ndarray:
+    if isinstance(data, str):
+        return np.frombuffer(base64.b64decode(data), np.float32).reshape(shape)
+    return np.asarray(data)
+
+
+def _prediction(stated: Mapping[str, Any]) -> Arrays:
+    names = ("label", "probabilities", "logits")
+    return {name: np.asarray(stated[name]) for name in names if name in stated}

@@ -1,0 +1,115 @@
+"""What is promised beside throughput, in this process: `python -m scripts.bench.checks`."""
+
+import argparse
+import asyncio
+import importlib
+import json
+import re
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jaxtyping import Array
+
+from api.app import create_app
+from api.engine import Engine, Spent
+from api.settings import Settings
+from models import familiarity, samples
+from models.cnn import SimpleCNN, max_pool
+from models.compilation import Part, compile_programs
+from models.parameters import Parameters, Skeleton
+from models.programs import Call, Program, intensities, run_cnn
+from models.zoo import load
+
+CALLS = 2000
+
+
+def predict_hlo_is_bare() -> bool:
+    """Tell whether the predict program holds nothing for the probes.
+
+    It is compared with a forward pass that is written down here without a trace, compiled in the
+    same way: the optimised HLO must be the same but for the names of source lines.
+    """
+    model = load("cnn")
+    [served] = [one for one in model.declared if one.name == "cnn.predict"]
+    skeleton = Skeleton(lambda: SimpleCNN(nnx.Rngs(0)))
+
+    def forward(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
+        network, image = skeleton.fill(parameters), intensities(rows["image"])
+        maps = max_pool(nnx.relu(network.conv1(image)))
+        maps = max_pool(nnx.relu(network.conv2(maps)))
+        maps = nnx.relu(network.conv3(maps))
+        hidden = nnx.relu(network.dense1(maps.reshape(len(image), -1)))
+        score = familiarity.unfamiliarity(parameters, image)
+        return {"logits": network.output(hidden), "unfamiliarity": score}
+
+    bare = Program("cnn.predict", forward, served.row)
+    held = model.familiarity
+    assert held is not None  # noqa: S101 - the CNN's answers all say how unfamiliar an image is
+    parameters = jax.device_put({**model.weights, **held.resident})
+    texts = []
+    for program in (served, bare):
+        executables = compile_programs([program], parameters, (1,))
+        texts.append(_hlo(executables[Part("cnn.predict", 1)]))
+    return texts[0] == texts[1]
+
+
+def _hlo(compiled: jax.stages.Compiled) -> str:
+    """Return optimised HLO without what names source lines, and with its names in one form."""
+    text = re.sub(r", metadata=\{[^}]*\}", "", compiled.as_text() or "")
+    text = text.partition("\n\nFileNames")[0]
+    names: dict[str, str] = {}
+    return re.sub(r"%[\w.-]+", lambda name: names.setdefault(name[0], f"%{len(names)}"), text)
+
+
+async def batching_added_s() -> float:
+    """Return what the engine adds to one lonely call of the compiled program, in seconds."""
+    engine: Engine = create_app(Settings()).state.engine
+    engine.start()
+    await engine.warmed()
+    row = {"image": samples.load().images[0]}
+    wanted = frozenset({"logits"})
+    program, call = engine.models["cnn"].programs["cnn.predict"], Call("cnn.predict", row, wanted)
+    batched, direct = [], []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        await engine.run(run_cnn("predict", row, wanted), time.monotonic() + 10, Spent())
+        between = time.perf_counter()
+        program([call])
+        direct.append(time.perf_counter() - between)
+        batched.append(between - began)
+    await engine.stop()
+    return statistics.median(batched) - statistics.median(direct)
+
+
+def interleavings(cases: int) -> dict[str, Any]:
+    """Let random interleavings of callers, cancellations and batches try to mix up rows."""
+    played = importlib.import_module("tests.api.interleavings")
+    began = time.perf_counter()
+    try:
+        asyncio.run(played.play_all(range(cases)))
+    except AssertionError as error:
+        return {"cases": cases, "held": False, "error": str(error)}
+    return {"cases": cases, "held": True, "seconds": time.perf_counter() - began}
+
+
+def main() -> None:
+    """Print what was found, as JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", type=int, default=100_000)
+    flags = parser.parse_args()
+    found = {
+        "predict_hlo_is_bare": predict_hlo_is_bare(),
+        "batching_added_s": asyncio.run(batching_added_s()),
+        "interleavings": interleavings(flags.cases),
+        "numpy": np.__version__,
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""What Lightwell is to reach, and whether one run reached it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.bench.measure import Cell
+
+PEERS = ("litserve", "mlserver", "bentoml")
+"""The Python servers that are given our program; what counts is the best of them."""
+
+HEAVY = (
+    *("activations-json", "activations-base64", "activations-safetensors", "activations-png"),
+    *("gates-100", "gates-1000", "gates-mixed"),
+)
+BOUND_SHARE = 0.6
+BATCHING_LIMIT_S = 150e-6
+BESIDE_LIMIT = 2.0
+MEMORY_LIMIT = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Lightwell's throughput in a work, as a multiple of somebody's.
+
+    Attributes:
+        against: Names of contestants, of whom the fastest counts.
+        other: The work that these are measured in, where it is another.
+    """
+
+    work: str
+    concurrency: int
+    against: tuple[str, ...]
+    least: float
+    other: str | None = None
+
+
+REQUIREMENTS = (
+    Requirement("predict", 32, ("careful",), 3.5),
+    Requirement("predict", 32, ("naive",), 5),
+    Requirement("predict", 32, PEERS, 3),
+    Requirement("predict", 32, ("triton",), 1),
+    Requirement("predict", 1, ("careful",), 1.5),
+    Requirement("activations-json", 1, ("naive",), 50),
+    Requirement("activations-json", 32, ("naive",), 50),
+    Requirement("activations-json", 1, ("careful",), 1.2),
+    Requirement("activations-json", 32, ("careful",), 2),
+    Requirement("activations-safetensors", 32, ("lightwell",), 3, other="activations-json"),
+    Requirement("gates-100", 1, ("naive",), 20),
+    Requirement("gates-100", 32, ("naive",), 20),
+    Requirement("gates-100", 1, ("careful",), 3),
+    Requirement("gates-100", 32, ("careful",), 3),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the table of what is to be reached.
+
+    Attributes:
+        found: None where it was not measured.
+        met: None there too: what is missing is not beaten.
+    """
+
+    what: str
+    against: str
+    required: str
+    found: str | None
+    met: bool | None
+
+
+def throughputs(cells: Sequence[Cell]) -> dict[tuple[str, str, int], float]:
+    """Return requests per second by contestant, work and concurrency, of the closed loops."""
+    return {
+        (cell.contestant, cell.work, cell.concurrency): cell.window.per_second
+        for cell in cells
+        if cell.concurrency is not None
+    }
+
+
+def verdicts(
+    cells: Sequence[Cell],
+    bounds: Mapping[tuple[str, int], float],
+    found: Mapping[str, Any],
+) -> list[Verdict]:
+    """Hold one run against everything that is to be reached.
+
+    Args:
+        bounds: Requests per second at most, by work and concurrency.
+        found: What `checks` and the memory test found; may be without some.
+    """
+    reached = throughputs(cells)
+    ratios = [_ratio(one, reached) for one in REQUIREMENTS]
+    shares = [
+        _share(work, concurrency, reached, bounds)
+        for work, concurrency in bounds
+        if work in HEAVY and concurrency in {1, 32}
+    ]
+    return [*ratios, *shares, *_promises(found)]
+
+
+def _ratio(one: Requirement, reached: Mapping[tuple[str, str, int], float]) -> Verdict:
+    ours = reached.get(("lightwell", one.work, one.concurrency))
+    theirs = {
+        name: reached[key]
+        for name in one.against
+        if (key := (name, one.other or one.work, one.concurrency)) in reached
+    }
+    what, required = f"{one.work}, concurrency {one.concurrency}", f"{one.least:g}×"
+    if ours is None or not any(theirs.values()):
+        return Verdict(what, " / ".join(one.against), required, None, None)
+    best = max(theirs, key=lambda name: theirs[name])
+    against = best if one.other is None else f"{best}, {one.other}"
+    ratio = ours / theirs[best]
+    return Verdict(what, against, required, f"{ratio:.2f}×", ratio >= one.least)
+
+
+def _share(
+    work: str,
+    concurrency: int,
+    reached: Mapping[tuple[str, str, int], float],
+    bounds: Mapping[tuple[str, int], float],
+) -> Verdict:
+    what, required = f"{work}, concurrency {concurrency}", f"{BOUND_SHARE:g}"
+    ours = reached.get(("lightwell", work, concurrency))
+    if ours is None:
+        return Verdict(what, "bound", required, None, None)
+    share = ours / bounds[work, concurrency]
+    return Verdict(what, "bound", required, f"{share:.2f}", share >= BOUND_SHARE)
+
+
+def _promises(found: Mapping[str, Any]) -> list[Verdict]:
+    """State what is not a throughput."""
+    same = found.get("predict_hlo_is_bare")
+    added = found.get("batching_added_s")
+    grown = found.get("memory_grown_bytes")
+    mixed = found.get("interleavings") or {}
+    held = mixed.get("held")
+    return [
+        Verdict(
+            "predict's HLO",
+            "a forward pass without probes",
+            "the same",
+            None if same is None else "the same" if same else "another",
+            same,
+        ),
+        Verdict(
+            "what batching adds, concurrency 1",
+            "the program called directly",
+            f"{1e6 * BATCHING_LIMIT_S:.0f} µs",
+            None if added is None else f"{1e6 * added:.0f} µs",
+            None if added is None else added <= BATCHING_LIMIT_S,
+        ),
+        _beside(found),
+        Verdict(
+            f"memory after {found.get('memory_requests', 100_000):,} requests",
+            "after 1,000",
+            f"+{MEMORY_LIMIT // 2**20} MiB",
+            None if grown is None else f"{grown / 2**20:+.1f} MiB",
+            None if grown is None else grown <= MEMORY_LIMIT,
+        ),
+        Verdict(
+            f"rows mixed up in {mixed.get('cases', 0):,} interleavings",
+            "",
+            "none",
+            None if held is None else "none" if held else "some",
+            held,
+        ),
+    ]
+
+
+def _beside(found: Mapping[str, Any]) -> Verdict:
+    """State how much longer predictions take beside long sequences."""
+    what, required = "predict's p99 beside sequences of 1,000 steps", f"{BESIDE_LIMIT:g}×"
+    if "beside_s" not in found:
+        return Verdict(what, "idle", required, None, None)
+    ratio = found["beside_s"] / found["idle_s"]
+    return Verdict(what, "idle", required, f"{ratio:.2f}×", ratio <= BESIDE_LIMIT)

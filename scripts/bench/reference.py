@@ -1,0 +1,80 @@
+"""The right answers, by our own programs in a process of their own: what every answer must be."""
+
+import io
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from models.anatomy import LAYERS
+from models.programs import Row, run_cnn, run_lstm
+from models.resident import drive
+from models.zoo import ResidentModel, hidden_size, load
+from probes.cnn import ActivationsParameters, activations, softmax
+from probes.probe import Seen, Subject
+from probes.render import render
+from scripts.bench.answers import reduced
+from scripts.bench.works import CHANNEL, LAYER, Arrays, Work, works
+
+GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
+
+
+def right_answers(model: ResidentModel, work: Work) -> list[Arrays]:
+    """Compute what a work's answers hold, one for each of its inputs."""
+    return [(_image if work.is_image else _sequence)(model, work, one) for one in work.inputs]
+
+
+def _image(model: ResidentModel, work: Work, png: bytes) -> Arrays:
+    row = {"image": np.asarray(Image.open(io.BytesIO(png)))}
+    run = run_cnn("trace", row, frozenset(LAYERS))
+    [outputs] = drive([run], model.programs)
+    if work.name == "activations-png":
+        seen = Seen(Subject(model.weights), row, outputs)
+        figure = activations(seen, ActivationsParameters(layers=["all"]))
+        return {"picture": reduced(render(figure, 1))}
+    maps = {name: np.moveaxis(value, -1, 0) for name, value in outputs.items()}
+    match work.kind:
+        case "activations":
+            return maps
+        case "channel":
+            return {f"{LAYER}.{CHANNEL}": maps[LAYER][CHANNEL], **_prediction(outputs["logits"])}
+        case _:
+            return _prediction(outputs["logits"])
+
+
+def _sequence(model: ResidentModel, _: Work, bits: bytes) -> Arrays:
+    zeros = np.zeros(hidden_size(model.weights), np.float32)
+    row: Row = {"sequence": bits_of(bits), "cell": zeros, "hidden": zeros}
+    [outputs] = drive([run_lstm("trace", row, frozenset((*GATES, "logits")))], model.programs)
+    return {**{name: outputs[name] for name in GATES}, **_prediction(outputs["logits"][-1])}
+
+
+def bits_of(text: bytes) -> np.ndarray:
+    """Turn the characters 0 and 1 into numbers."""
+    return np.frombuffer(text, np.uint8) - np.uint8(ord("0"))
+
+
+def _prediction(logits: np.ndarray) -> Arrays:
+    return {
+        "label": np.asarray(logits.argmax()),
+        "probabilities": softmax(logits),
+        "logits": logits,
+    }
+
+
+def main() -> None:
+    """Write the right answers to the file named on the command line."""
+    models = {name: load(name) for name in ("cnn", "lstm")}
+    for model in models.values():
+        model.compile()
+    right = {
+        name: right_answers(models["cnn" if work.is_image else "lstm"], work)
+        for name, work in works().items()
+    }
+    Path(sys.argv[1]).write_bytes(pickle.dumps(right))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""What a careful user would write: PyTorch, one pass, orjson straight from NumPy."""
+
+import argparse
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+import torch  # type: ignore[import-not-found]
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from PIL import Image
+from safetensors.numpy import save
+
+from scripts.bench.servers.network import GATES, cnn, lstm
+
+app = FastAPI()
+network = cnn()
+cell, readout = lstm()
+
+
+def read_image(png: bytes) -> torch.Tensor:
+    """Turn a PNG into a batch of one."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"), np.float32)
+    return torch.from_numpy(pixels / np.float32(255))[None, None]
+
+
+def answer(logits: torch.Tensor) -> dict[str, Any]:
+    """State the answer."""
+    return {
+        "label": int(logits.argmax()),
+        "probabilities": logits.softmax(-1).numpy(),
+        "logits": logits.numpy(),
+    }
+
+
+def trace(png: bytes) -> dict[str, torch.Tensor]:
+    """Run the network once, layer by layer, and keep what each gives."""
+    seen, value = {}, read_image(png)
+    for name, layer in network.named_children():
+        value = layer(value)
+        if name != "flatten":
+            seen[name] = value[0]
+    return seen
+
+
+def to_json(document: Mapping[str, Any]) -> Response:
+    """Write numbers straight from their arrays."""
+    content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(content, media_type="application/json")
+
+
+@app.post("/predict")
+async def predict(request: Request) -> Response:
+    """Which digit."""
+    png = await request.body()
+    with torch.inference_mode():
+        return to_json(answer(network(read_image(png))[0]))
+
+
+@app.post("/activations")
+async def activations(request: Request, form: str = "json") -> Response:
+    """Every layer's output."""
+    png = await request.body()
+    with torch.inference_mode():
+        seen = {name: value.numpy() for name, value in trace(png).items()}
+        head = answer(torch.from_numpy(seen["logits"]))
+    if form == "safetensors":
+        return Response(save(seen), media_type="application/octet-stream")
+    if form == "base64":
+        packed = {
+            name: {"shape": value.shape, "data": base64.b64encode(value.tobytes()).decode()}
+            for name, value in seen.items()
+        }
+        return to_json({**head, "activations": packed})
+    return to_json({**head, "activations": seen})
+
+
+@app.post("/channel")
+async def channel(request: Request, layer: str, channel: int) -> Response:
+    """One map of one layer."""
+    png = await request.body()
+    with torch.inference_mode():
+        seen = trace(png)
+        chosen = {f"{layer}.{channel}": seen[layer][channel].numpy()}
+        return to_json({**answer(seen["logits"]), "activations": chosen})
+
+
+@app.post("/gates")
+async def gates(request: Request) -> Response:
+    """Every gate at every step."""
+    sequence = orjson.loads(await request.body())["sequence"]
+    return to_json(run_lstm(sequence))
+
+
+def run_lstm(sequence: str) -> dict[str, Any]:
+    """Step the cell, then compute every step's gates from the hidden states in one product."""
+    bits = np.frombuffer(sequence.encode(), np.uint8) - np.uint8(ord("0"))
+    with torch.inference_mode():
+        inputs = torch.from_numpy(bits.astype(np.float32))[:, None, None]
+        hidden = state = torch.zeros(1, cell.hidden_size)
+        before = []
+        for step in inputs:
+            before.append(hidden)
+            hidden, state = cell(step, (hidden, state))
+        total = (
+            torch.addmm(cell.bias_hh, torch.cat(before), cell.weight_hh.T)
+            + inputs[:, 0] @ cell.weight_ih.T
+        )
+        i, f, g, o = total.chunk(4, dim=1)
+        values = (i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid())
+        kept = {name: value.numpy() for name, value in zip(GATES, values, strict=True)}
+        return {**answer(readout(hidden)[0]), "gates": kept}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    flags = parser.parse_args()
+    torch.set_num_threads(flags.threads)
+    uvicorn.run(
+        app,
+        port=flags.port,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+    )

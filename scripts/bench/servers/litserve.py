@@ -1,0 +1,46 @@
+"""LitServe around our compiled program, with its batching on."""
+
+import base64
+import sys
+from typing import Any
+
+import litserve  # type: ignore[import-not-found]
+
+from scripts.bench.servers.engine import MAX_BATCH, Engine, Prediction
+
+
+class Classifier(litserve.LitAPI):  # type: ignore[misc]
+    """JSON with a PNG in base64 in, a prediction out."""
+
+    def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
+        """Compile, in the worker."""
+        self._engine = Engine()
+
+    def decode_request(self, request: dict[str, str]) -> bytes:
+        """Unpack the PNG."""
+        return base64.b64decode(request["image"])
+
+    def batch(self, inputs: list[bytes]) -> list[bytes]:
+        """Keep a list a list."""
+        return inputs
+
+    def predict(self, x: list[bytes]) -> list[Prediction]:
+        """Classify a batch."""
+        return self._engine(x)
+
+    def unbatch(self, output: list[Prediction]) -> list[Prediction]:
+        """Keep a list a list."""
+        return output
+
+    def encode_response(self, output: Prediction) -> Any:
+        """Return what JSON can hold."""
+        return output
+
+
+if __name__ == "__main__":
+    port, timeout_s, workers = sys.argv[1:]
+    classifier = Classifier(max_batch_size=MAX_BATCH, batch_timeout=float(timeout_s))
+    server = litserve.LitServer(
+        classifier, accelerator="cpu", workers_per_device=int(workers), timeout=60
+    )
+    server.run(port=int(port), generate_client_file=False, log_level="warning")

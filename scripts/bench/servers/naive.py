@@ -1,0 +1,111 @@
+"""What a user would write: FastAPI, PyTorch with forward hooks, lists, a dict.
+
+Its routes are `async def`: hooks on one shared network, registered by routes that run side by side
+in threads, give one caller another's activations. They declare no type of answer, as those of the
+first page of FastAPI's tutorial; `--typed` declares one, which lets Pydantic write the JSON.
+"""
+
+import io
+import sys
+from typing import Annotated, Any
+
+import numpy as np
+import torch  # type: ignore[import-not-found]
+import uvicorn
+from fastapi import Body, FastAPI
+from PIL import Image
+from pydantic import BaseModel
+
+from scripts.bench.servers.network import GATES, cnn, lstm
+
+app = FastAPI()
+TYPE = dict[str, Any] if "--typed" in sys.argv else None
+network = cnn()
+cell, readout = lstm()
+
+Png = Annotated[bytes, Body(media_type="image/png")]
+
+
+class Sequence(BaseModel):
+    """What the LSTM is asked about."""
+
+    sequence: str
+
+
+def read_image(png: bytes) -> torch.Tensor:
+    """Turn a PNG into a batch of one."""
+    image = Image.open(io.BytesIO(png)).convert("L")
+    return torch.tensor(np.array(image) / 255, dtype=torch.float32)[None, None]
+
+
+def answer(logits: torch.Tensor) -> dict[str, Any]:
+    """State the answer."""
+    return {
+        "label": int(logits.argmax()),
+        "probabilities": logits.softmax(-1).tolist(),
+        "logits": logits.tolist(),
+    }
+
+
+@app.post("/predict", response_model=TYPE)
+async def predict(png: Png) -> dict[str, Any]:
+    """Which digit."""
+    with torch.no_grad():
+        return answer(network(read_image(png))[0])
+
+
+@app.post("/activations", response_model=TYPE)
+async def activations(png: Png) -> dict[str, Any]:
+    """Every layer's output, by a hook on each."""
+    seen: dict[str, Any] = {}
+    hooks = [
+        layer.register_forward_hook(
+            lambda _, __, output, name=name: seen.update({name: output[0].tolist()})
+        )
+        for name, layer in network.named_children()
+    ]
+    try:
+        with torch.no_grad():
+            logits = network(read_image(png))[0]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {**answer(logits), "activations": seen}
+
+
+@app.post("/channel", response_model=TYPE)
+async def channel(png: Png, layer: str, channel: int) -> dict[str, Any]:
+    """One map of one layer."""
+    seen: dict[str, Any] = {}
+    hook = getattr(network, layer).register_forward_hook(
+        lambda _, __, output: seen.update({f"{layer}.{channel}": output[0, channel].tolist()})
+    )
+    try:
+        with torch.no_grad():
+            logits = network(read_image(png))[0]
+    finally:
+        hook.remove()
+    return {**answer(logits), "activations": seen}
+
+
+@app.post("/gates", response_model=TYPE)
+async def gates(asked: Sequence) -> dict[str, Any]:
+    """Every gate at every step."""
+    kept: dict[str, list[list[float]]] = {name: [] for name in GATES}
+    with torch.no_grad():
+        hidden = torch.zeros(cell.hidden_size)
+        state = torch.zeros(cell.hidden_size)
+        for bit in asked.sequence:
+            x = torch.tensor([float(bit)])
+            total = cell.weight_ih @ x + cell.bias_ih + cell.weight_hh @ hidden + cell.bias_hh
+            i, f, g, o = total.chunk(4)
+            i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+            state = f * state + i * g
+            hidden = o * state.tanh()
+            for name, gate in zip(GATES, (i, f, g, o), strict=True):
+                kept[name].append(gate.tolist())
+        return {**answer(readout(hidden)), "gates": kept}
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")

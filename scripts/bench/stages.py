@@ -1,0 +1,138 @@
+"""Each stage of our own server alone, in this process: what no arrangement of them can go below.
+
+`python -m scripts.bench.stages WORK...` prints them as JSON, in seconds for one request.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from api.answers import prediction
+from api.inputs import Body, sequence_from
+from api.questions import ImageOptions, image_question
+from api.responses import AnswerOptions, Format, encode
+from models.programs import Outputs, Row
+from models.resident import drive
+from models.zoo import ResidentModel, hidden_size, load
+from probes import PROBES
+from probes.encode import Answer
+from probes.probe import Seen
+from probes.subjects import subject_of
+from scripts.bench.works import CHANNEL, LAYER, Work, works
+
+SHORTEST_S, ROUNDS = 0.05, 5
+
+PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "activations": {"layers": ["all"]},
+    "channel": {"layer": LAYER, "channel": CHANNEL},
+}
+FORMS: Mapping[str, Format] = {"activations-png": "png", "activations-safetensors": "safetensors"}
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Return how long a call takes: the median of some rounds of many calls each."""
+    function()
+    rounds = []
+    for _ in range(ROUNDS):
+        began, calls = time.perf_counter(), 0
+        while (spent := time.perf_counter() - began) < SHORTEST_S or not calls:
+            function()
+            calls += 1
+        rounds.append(spent / calls)
+    return statistics.median(rounds)
+
+
+class Stages:
+    """One work's way through our server, stage by stage."""
+
+    def __init__(self, model: ResidentModel, work: Work) -> None:
+        self._model, self._work = model, work
+        [self._probe] = [
+            one for one in PROBES if (one.model, one.name) == (_model(work), work.kind)
+        ]
+        self._parameters = self._probe.parameters(**PARAMETERS.get(work.kind, {}))
+        self._subject = subject_of(model)
+
+    def decode(self, body: bytes) -> tuple[Row, object]:
+        """Turn a request's body into a row."""
+        if self._work.is_image:
+            question = image_question(Body(body, "image/png", {}), ImageOptions(preprocess="mnist"))
+            return question.row, question.echo
+        asked = b'{"sequence":"%s"}' % body
+        given = sequence_from(Body(asked, "application/json", {}), hidden_size(self._model.weights))
+        zeros = np.zeros(hidden_size(self._model.weights), np.float32)
+        return {"sequence": given.bits, "cell": zeros, "hidden": zeros}, {"length": len(given.bits)}
+
+    def program(self, row: Row, rows: int) -> list[Outputs]:
+        """Run a full bucket of equal rows; of a sequence, every chunk."""
+        assert self._probe.program is not None  # noqa: S101 - no work is about weights alone
+        wanted = frozenset((*self._probe.outputs(self._parameters), "logits"))
+        runs = [self._model.card.run(self._probe.program, row, wanted) for _ in range(rows)]
+        return drive(runs, self._model.programs)
+
+    def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
+        """Draw the figure and write the answer."""
+        head = {
+            "model": self._probe.model,
+            "weights": self._model.checkpoint.digest,
+            "input": echo,
+            "prediction": prediction(self._model, outputs["logits"]),
+        }
+        figure = self._probe.figure(Seen(self._subject, row, outputs), self._parameters)
+        base64 = self._work.name == "activations-base64"
+        options = AnswerOptions(
+            scale=1, format=None, encoding="base64" if base64 else "nested", precision=None
+        )
+        return encode(Answer(head, figure), FORMS.get(self._work.name, "json"), options)
+
+    def measure(self) -> dict[str, Any]:
+        """Return the mean over a work's inputs of each stage's time."""
+        inputs = self._work.inputs if self._work.name == "gates-mixed" else self._work.inputs[:1]
+        measured = [self._measure_one(body) for body in inputs]
+        return {
+            "decode_s": statistics.mean(one["decode_s"] for one in measured),
+            "encode_s": statistics.mean(one["encode_s"] for one in measured),
+            "program_s": {
+                bucket: statistics.mean(one["program_s"][bucket] for one in measured)
+                for bucket in measured[0]["program_s"]
+            },
+        }
+
+    def _measure_one(self, body: bytes) -> dict[str, Any]:
+        row, echo = self.decode(body)
+        [outputs] = self.program(row, 1)
+        buckets = next(iter(self._model.programs.values())).buckets
+        return {
+            "decode_s": seconds(lambda: self.decode(body)),
+            "encode_s": seconds(lambda: self.encode(row, echo, outputs)),
+            "program_s": {rows: seconds(partial(self.program, row, rows)) for rows in buckets},
+        }
+
+
+def _model(work: Work) -> str:
+    return "cnn" if work.is_image else "lstm"
+
+
+def main() -> None:
+    """Measure the works named on the command line."""
+    models = {name: load(name) for name in ("cnn", "lstm")}
+    for model in models.values():
+        model.compile()
+    measured = {
+        name: Stages(models[_model(work)], work).measure()
+        for name, work in works().items()
+        if name in sys.argv[1:]
+    }
+    devices = [f"{one.platform} ({one.device_kind})" for one in jax.devices()]
+    print(json.dumps({"devices": devices, "works": measured}))
+
+
+if __name__ == "__main__":
+    main()

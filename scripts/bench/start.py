@@ -1,0 +1,173 @@
+"""How long a start takes, from the process to ready: `python -m scripts.bench.start`.
+
+Cold has an empty cache, warm has the one that cold left. Bare is a process that imports what the
+server is built on and does nothing: no start can be faster. They take turns, so that whatever else
+the machine does meets all three.
+"""
+
+import argparse
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[2]
+BARE = "import jax, numpy, fastapi, uvicorn, pydantic, orjson, PIL.Image; print(flush=True)"
+READY = r"Ready after .* executables {}"
+PATIENCE_S = 120
+COLD_LIMIT_S = 5.0
+WARM_LIMIT_S = 0.7
+"""What the start is held to: cold in all, and warm beyond the bare imports."""
+
+
+class Start(NamedTuple):
+    """One start: seconds until the first line, until ready, and of the processor in all."""
+
+    alive_s: float
+    ready_s: float
+    cpu_s: float
+
+
+def measure(runs: int = 5) -> dict[str, Any]:
+    """Start the server so many times in each way.
+
+    Returns:
+        Every start under `bare`, `cold` and `warm`; `stages`, seconds by stage of one cold and one
+        warm start; and how many `executables` there are.
+    """
+    made: dict[str, Any] = {"bare": [], "cold": [], "warm": []}
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            server = ("-m", "api", "--port", "0", "--cache", folder)
+            made["bare"].append(_start("", "-c", BARE))
+            made["cold"].append(_start(READY.format("compiled"), *server))
+            made["warm"].append(_start(READY.format("from the cache"), *server))
+    with tempfile.TemporaryDirectory() as folder:
+        stages = {"cold": _stages_of(folder), "warm": _stages_of(folder)}
+    executables = [stage.pop("executables") for stage in stages.values()]
+    return {**made, "stages": stages, "executables": executables[0]}
+
+
+def _start(ready: str, *arguments: str) -> Start:
+    """Start Python, wait for a line with a pattern, and end it.
+
+    Raises:
+        RuntimeError: It ended without such a line.
+    """
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [sys.executable, *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    laps, found = [], False
+    for line in iter(process.stdout.readline, ""):
+        laps.append(time.perf_counter() - began)
+        found = re.match(ready, line) is not None
+        if found or line.startswith("Ready"):
+            break
+    process.terminate()
+    process.communicate(timeout=PATIENCE_S)
+    if not found:
+        msg = f"no line of {' '.join(arguments[:2])} was like {ready!r}"
+        raise RuntimeError(msg)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Start(laps[0], laps[-1], spent)
+
+
+def _stages_of(folder: str) -> dict[str, float]:
+    """Measure the stages in a process of their own."""
+    command = [sys.executable, "-m", "scripts.bench.start", "--stages", folder]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    stages: dict[str, float] = json.loads(done.stdout)
+    return stages
+
+
+def stages(folder: Path) -> dict[str, float]:
+    """Start everything but the server's loop, here, and measure each stage in seconds.
+
+    Returns:
+        `import`; `load`, reading weights and declaring routes; `compile`, or reading executables;
+        `warm-up`, running each once and measuring the LSTM's units; and how many `executables`.
+    """
+    laps = [time.perf_counter()]
+    from api.app import create_app  # noqa: PLC0415 - imports are what is measured
+    from api.settings import Settings  # noqa: PLC0415
+    from models.cache import Cache  # noqa: PLC0415
+    from models.resident import ResidentProgram  # noqa: PLC0415
+    from probes.subjects import subject_of  # noqa: PLC0415
+
+    laps.append(time.perf_counter())
+    resident = create_app(Settings()).state.engine.models.values()
+    laps.append(time.perf_counter())
+    spent = 0.0
+    warm_up = ResidentProgram.warm_up
+
+    def timed(program: ResidentProgram) -> None:
+        nonlocal spent
+        began = time.perf_counter()
+        warm_up(program)
+        spent += time.perf_counter() - began
+
+    with patch.object(ResidentProgram, "warm_up", timed):
+        for model in resident:
+            model.cache = Cache(folder)
+            model.compile()
+    laps.append(time.perf_counter())
+    for model in resident:
+        subject_of(model)
+    laps.append(time.perf_counter())
+    imported, loaded, compiled, measured = (end - begin for begin, end in pairwise(laps))
+    return {
+        "import": imported,
+        "load": loaded,
+        "compile": compiled - spent,
+        "warm-up": measured + spent,
+        "executables": sum(
+            len(one.buckets) for model in resident for one in model.programs.values()
+        ),
+    }
+
+
+def show(made: dict[str, Any]) -> None:
+    """Print the tables."""
+    ways = ("bare", "cold", "warm")
+    table = Table("start", "median s", "fastest s", "slowest s", "processor s", title="Until ready")
+    for way in ways:
+        seconds = [start.ready_s for start in made[way]]
+        spent = median(start.cpu_s for start in made[way])
+        table.add_row(way, *(f"{of(seconds):.2f}" for of in (median, min, max)), f"{spent:.2f}")
+    split = Table("stage, s", *made["stages"], title=f"{made['executables']} executables")
+    for stage in made["stages"]["warm"]:
+        split.add_row(stage, *(f"{made['stages'][way][stage]:.2f}" for way in made["stages"]))
+    console = Console()
+    console.print(table, split)
+    bare, cold, warm = (median(start.ready_s for start in made[way]) for way in ways)
+    console.print(f"cold {cold:.2f} s, to be at most {COLD_LIMIT_S}")
+    console.print(f"warm {warm - bare:.2f} s beyond the bare imports, to be at most {WARM_LIMIT_S}")
+
+
+def main() -> None:
+    """Read the flags and measure."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.start", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="starts of each kind")
+    parser.add_argument("--stages", type=Path, help=argparse.SUPPRESS)
+    flags = parser.parse_args()
+    if flags.stages:
+        print(json.dumps(stages(flags.stages)))
+    else:
+        show(measure(flags.runs))
+
+
+if __name__ == "__main__":
+    main()
