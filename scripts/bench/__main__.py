@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 
+from scripts.bench import start
 from scripts.bench.beside import waits
 from scripts.bench.contestants import CONTESTANTS, Contestant
 from scripts.bench.environments import BUILD, NotInstalledError
@@ -30,7 +32,7 @@ RATE_SHARES = (0.25, 0.5, 0.75)
 REACHABLE = 1.5
 """Nobody is sent more than so many times what it reached: the queue would grow to the end."""
 
-SECTIONS = ("floors", "checks", "beside", "memory")
+SECTIONS = ("floors", "checks", "start", "beside", "memory")
 QUICK_CONTESTANTS = tuple(one.name for one in CONTESTANTS if one.name != "naive-typed")
 QUICK_WORKS = ("predict", "activations-json", "activations-safetensors", "gates-100")
 
@@ -47,6 +49,7 @@ class Plan:
     window_s: float
     requests: int
     cases: int
+    starts: int
 
 
 def plan_from(arguments: Sequence[str]) -> Plan:
@@ -72,6 +75,7 @@ def plan_from(arguments: Sequence[str]) -> Plan:
         window_s=flags.window or (0.5 if flags.quick else 0.8),
         requests=10_000 if flags.quick else 100_000,
         cases=10_000 if flags.quick else 100_000,
+        starts=1 if flags.quick else 3,
     )
 
 
@@ -94,6 +98,7 @@ class Benchmark:
         parts = {
             "floors": self._floors,
             "checks": self._checks,
+            "start": self._start,
             "beside": self._beside,
             "memory": self._memory,
         }
@@ -155,6 +160,14 @@ class Benchmark:
 
     def _checks(self) -> None:
         self._results.found |= measured_apart("checks", "--cases", str(self._plan.cases))
+
+    def _start(self) -> None:
+        made = start.measure(self._plan.starts)
+        self._results.found |= {
+            f"start_{way}_s": median(one.ready_s for one in made[way])
+            for way in ("bare", "cold", "warm")
+        }
+        self._results.found |= {"start_stages": made["stages"], "executables": made["executables"]}
 
     def _beside(self) -> None:
         ours = CONTESTANTS[0]

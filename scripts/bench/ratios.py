@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.bench.measure import Cell
+from scripts.bench.start import COLD_LIMIT_S, WARM_LIMIT_S
 
 PEERS = ("litserve", "mlserver", "bentoml")
 """The Python servers that are given our program; what counts is the best of them."""
@@ -151,6 +152,7 @@ def _promises(found: Mapping[str, Any]) -> list[Verdict]:
             None if added is None else f"{1e6 * added:.0f} µs",
             None if added is None else added <= BATCHING_LIMIT_S,
         ),
+        *_starts(found),
         _beside(found),
         Verdict(
             f"memory after {found.get('memory_requests', 100_000):,} requests",
@@ -176,3 +178,23 @@ def _beside(found: Mapping[str, Any]) -> Verdict:
         return Verdict(what, "idle", required, None, None)
     ratio = found["beside_s"] / found["idle_s"]
     return Verdict(what, "idle", required, f"{ratio:.2f}×", ratio <= BESIDE_LIMIT)
+
+
+def _starts(found: Mapping[str, Any]) -> list[Verdict]:
+    """State how long the server takes to get ready."""
+    what = ("ready with nothing compiled", "ready with everything compiled")
+    against = ("process start", "the bare imports")
+    limits = (COLD_LIMIT_S, WARM_LIMIT_S)
+    spent = [None, None]
+    if "start_cold_s" in found:
+        spent = [found["start_cold_s"], found["start_warm_s"] - found["start_bare_s"]]
+    return [
+        Verdict(
+            name,
+            other,
+            f"{limit:g} s",
+            None if seconds is None else f"{seconds:.2f} s",
+            None if seconds is None else seconds <= limit,
+        )
+        for name, other, limit, seconds in zip(what, against, limits, spent, strict=True)
+    ]
