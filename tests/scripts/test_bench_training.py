@@ -1,0 +1,64 @@
+"""How the benchmark reads a training run."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from models.datasets import Digits
+from scripts.bench import training
+from scripts.bench.training import NAMES, PlainCourse, Training, measure, table
+
+
+def test_the_goal_is_reached_at_the_end_of_an_epoch():
+    """The time to 99 % is that of all epochs up to the first that reaches it."""
+    run = Training([5.0, 2.0, 3.0, 2.0], [0.95, 0.98, 0.99, 0.985])
+    assert run.goal_s == 10.0
+    assert run.first_s == 5.0
+    assert run.epoch_s == 2.0
+
+
+def test_a_run_may_not_reach_the_goal():
+    """Without an epoch at 99 % there is no time; one epoch alone stands for all."""
+    run = Training([5.0], [0.98])
+    assert run.goal_s is None
+    assert run.epoch_s == 5.0
+
+
+def test_a_plain_course_shows_images_as_they_are():
+    """The comparison of equal work varies no image."""
+    images = np.zeros((2, 28, 28), np.float32)
+    assert PlainCourse.vary(None, None, images) is images
+
+
+@pytest.fixture
+def stand_ins(monkeypatch):
+    """Replace MNIST by a few images, and everybody who trains by a ready-made answer."""
+    few = Digits(np.zeros((8, 28, 28), np.uint8), np.zeros(8, np.uint8))
+    monkeypatch.setattr(training, "mnist", lambda _split: few)
+    said = json.dumps({"seconds": [4.0, 2.0], "accuracies": [0.5, 0.995]})
+    command = [sys.executable, "-c", f"print('a line before'); print('{said}')"]
+    monkeypatch.setattr(training, "_commands", lambda: dict.fromkeys(NAMES, (command, [])))
+
+
+def test_what_everybody_printed_is_put_together(stand_ins):
+    """The last line that a process prints is what it found."""
+    found = measure(epochs=2, images=6)
+    assert tuple(found) == NAMES
+    assert found["pytorch"]["images_per_s"] == 3.0
+    assert found["pytorch"]["goal_s"] == 6.0
+    assert table(found).row_count == len(NAMES)
+
+
+def test_only_some_may_train(stand_ins):
+    """Who is not asked for does not train."""
+    assert tuple(measure(epochs=2, only=["pytorch"])) == ("pytorch",)
+
+
+def test_a_process_that_fails_is_an_error(stand_ins, monkeypatch):
+    """What it said last is the message."""
+    command = [sys.executable, "-c", "raise SystemExit('no torch here')"]
+    monkeypatch.setattr(training, "_commands", lambda: {"pytorch": (command, [])})
+    with pytest.raises(RuntimeError, match="no torch here"):
+        measure(epochs=2)
