@@ -219,9 +219,16 @@ class Lane:
 
     The queue whose first item has waited longest goes next, so that long work that comes in slices
     and short work take turns. It runs from `start` to `stop`.
+
+    Args:
+        name: Of the thread.
+        lone_on_loop: Whether an item that finds nothing else to be done is run on the event loop
+            itself. Where the device is this very processor, to wake a thread, and to be woken by
+            it, can take as long as the work.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, lone_on_loop: bool = False) -> None:
+        self._lone_on_loop = lone_on_loop
         self.queues: list[Queue[Any, Any]] = []
         self._wake: SimpleQueue[bool] = SimpleQueue()
         self._idle = False  # whether the thread sleeps, or is about to
@@ -247,9 +254,20 @@ class Lane:
 
     def _wake_now(self) -> None:
         self._waking = False
-        if self._idle:
-            self._idle = False
-            self._wake.put(True)
+        if not self._idle:
+            return
+        if self._lone_on_loop and sum(queue.waiting for queue in self.queues) == 1:
+            self._run_here()
+            return
+        self._idle = False
+        self._wake.put(True)
+
+    def _run_here(self) -> None:
+        """Run what waits on the event loop, while the thread sleeps: nobody else has to wait."""
+        if formed := self.next_batch():
+            queue, batch = formed
+            queue.run(batch)
+            queue.settle(batch)
 
     def stop(self) -> None:
         """End after the batch that runs; blocks until then."""

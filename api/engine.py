@@ -67,7 +67,7 @@ class Engine:
         self._max_requests = max_requests
         self._in_flight = 0
         self._programs: dict[str, ResidentProgram] = {}
-        self._lane = Lane("device")
+        self._lane = Lane("device", lone_on_loop=jax.default_backend() == "cpu")
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="worker")
         self._warming: asyncio.Task[None] | None = None
 

@@ -22,7 +22,9 @@ def of_lightwell(body: bytes) -> Arrays:
     if not body.startswith(b"{"):
         return parse_tensors(body)
     document = orjson.loads(body)
-    named = {one["name"]: _values(one["data"], one["shape"]) for one in document["tensors"]}
+    named = {
+        one["name"]: _values(one["data"], one["shape"], one["dtype"]) for one in document["tensors"]
+    }
     return {**named, **_prediction(document["prediction"])}
 
 
@@ -80,9 +82,9 @@ def _outputs(described: Iterable[Mapping[str, Any]]) -> Arrays:
     }
 
 
-def _values(data: Any, shape: Any) -> np.ndarray:
+def _values(data: Any, shape: Any, dtype: str = "float32") -> np.ndarray:
     if isinstance(data, str):
-        return np.frombuffer(base64.b64decode(data), np.float32).reshape(shape)
+        return np.frombuffer(base64.b64decode(data), dtype).reshape(shape)
     return np.asarray(data)
 
 

@@ -207,11 +207,11 @@ def started(lane: Lane) -> Iterator[Lane]:
         lane.stop()
 
 
-def on_a_thread(scene: Callable[[Lane], Awaitable[None]]) -> None:
+def on_a_thread(scene: Callable[[Lane], Awaitable[None]], *, lone_on_loop: bool = False) -> None:
     """Play a scene with a real lane; its thread has ended afterwards."""
 
     async def play() -> None:
-        with started(Lane("lane")) as lane:
+        with started(Lane("lane", lone_on_loop=lone_on_loop)) as lane:
             await scene(lane)
 
     before = threading.active_count()
@@ -260,7 +260,30 @@ def test_what_arrives_together_goes_together() -> None:
     on_a_thread(scene)
 
 
-def test_a_thread_under_random_load_mixes_nothing_up() -> None:
+def test_a_lone_item_can_run_on_the_event_loop() -> None:
+    """What finds nothing else to be done needs no other thread; two together do."""
+
+    async def scene() -> None:
+        with started(Lane("lane", lone_on_loop=True)) as lane:
+            ran_on = []
+
+            def work(items: list[int]) -> list[int]:
+                ran_on.append(threading.current_thread().name)
+                return items
+
+            queue = Queue(lane, work, max_batch=8, max_waiting=9, max_bytes=9)
+            await asyncio.sleep(0.01)  # the thread has found nothing and sleeps
+            assert await results(await submitted(queue, 1)) == [1]
+            assert await results(await submitted(queue, 2, 3)) == [2, 3]
+            await asyncio.sleep(0.01)
+            assert await results(await submitted(queue, 4)) == [4]
+            assert ran_on == ["MainThread", "lane", "MainThread"]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("lone_on_loop", [False, True])
+def test_a_thread_under_random_load_mixes_nothing_up(lone_on_loop: bool) -> None:
     """Hundreds of callers of two queues, some of whom leave: results are always one's own."""
 
     async def scene(lane: Lane) -> None:
@@ -284,4 +307,4 @@ def test_a_thread_under_random_load_mixes_nothing_up() -> None:
         assert all(task.result().result == 2 * item for item, task in kept)
         assert all(queue.waiting == 0 for queue in queues)
 
-    on_a_thread(scene)
+    on_a_thread(scene, lone_on_loop=lone_on_loop)
