@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
@@ -84,8 +84,8 @@ def _observe_nothing(batch: Batch[Any, Any]) -> None:
 class Queue(Generic[Item, Result]):
     """The items that wait for one kind of work. It lives as long as the event loop that uses it.
 
-    Items come and results leave on the event loop; batches are formed and run on the lane's thread.
-    Each field is written by one of the two alone, so that nothing has to be locked.
+    Items come and results leave on the event loop; batches are formed and run in the lane's turn.
+    Each field is written either on the event loop or in that turn, so that no other lock is needed.
 
     Args:
         lane: Whose thread does the work.
@@ -114,7 +114,7 @@ class Queue(Generic[Item, Result]):
         self._observe = observe
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._bytes_in = 0  # written by the event loop
-        self._bytes_out = 0  # written by the lane
+        self._bytes_out = 0  # written in the lane's turn
         self.counts = Counts()
         lane.queues.append(self)
 
@@ -233,6 +233,7 @@ class Lane:
         self._wake: SimpleQueue[bool] = SimpleQueue()
         self._idle = False  # whether the thread sleeps, or is about to
         self._waking = False  # whether the event loop is about to wake it
+        self._turn = Lock()  # held while a batch is formed and run, by the thread or the event loop
         self._thread = Thread(target=self._serve, name=name, daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -264,9 +265,15 @@ class Lane:
 
     def _run_here(self) -> None:
         """Run what waits on the event loop, while the thread sleeps: nobody else has to wait."""
-        if formed := self.next_batch():
-            queue, batch = formed
-            queue.run(batch)
+        if not self._turn.acquire(blocking=False):
+            return  # the thread was about to sleep and is not: it looks again when it is done
+        try:
+            if formed := self.next_batch():
+                queue, batch = formed
+                queue.run(batch)
+        finally:
+            self._turn.release()
+        if formed:
             queue.settle(batch)
 
     def stop(self) -> None:
@@ -284,9 +291,11 @@ class Lane:
         """Run batches while there are any, sleep where there are none."""
         assert self._loop is not None  # noqa: S101 - set before the thread starts
         while self._go_on():
-            if formed := self.next_batch():
-                queue, batch = formed
-                queue.run(batch)
+            with self._turn:
+                if formed := self.next_batch():
+                    queue, batch = formed
+                    queue.run(batch)
+            if formed:
                 self._loop.call_soon_threadsafe(queue.settle, batch)
 
     def _go_on(self) -> bool:

@@ -282,6 +282,34 @@ def test_a_lone_item_can_run_on_the_event_loop() -> None:
     asyncio.run(scene())
 
 
+def test_the_event_loop_never_runs_a_batch_beside_the_thread() -> None:
+    """Even where the thread seems to sleep, a lone item waits for the thread's turn to end."""
+
+    async def scene() -> None:
+        with started(Lane("lane", lone_on_loop=True)) as lane:
+            running, may_run, ran_on = threading.Event(), threading.Event(), []
+
+            def work(items: list[int]) -> list[int]:
+                ran_on.append(threading.current_thread().name)
+                running.set()
+                may_run.wait(5)
+                return items
+
+            queue = Queue(lane, work, max_batch=2, max_waiting=9, max_bytes=9)
+            tasks = await submitted(queue, 1, 2)
+            await asyncio.get_running_loop().run_in_executor(None, running.wait)
+            lane._idle = True  # as it is for a moment before the thread looks a last time
+            tasks += await submitted(queue, 3)
+            await asyncio.sleep(0.01)
+            assert ran_on == ["lane"]
+            may_run.set()
+            async with asyncio.timeout(5):
+                assert await results(tasks) == [1, 2, 3]
+            assert ran_on == ["lane", "lane"]
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("lone_on_loop", [False, True])
 def test_a_thread_under_random_load_mixes_nothing_up(lone_on_loop: bool) -> None:
     """Hundreds of callers of two queues, some of whom leave: results are always one's own."""
