@@ -31,11 +31,12 @@ class Dispatch:
 
     def remember(self, request: Request, respond: Respond) -> None:
         """Answer requests of the same line by this from now on."""
-        scope = request.scope
-        if len(scope["query_string"]) <= MAX_QUERY:
-            if len(self._known) >= MAX_KNOWN:
-                del self._known[next(iter(self._known))]
-            self._known[_line(scope)] = (scope["route"], respond)
+        scope, line = request.scope, _line(request.scope)
+        if line in self._known or len(scope["query_string"]) > MAX_QUERY:
+            return
+        if len(self._known) >= MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[line] = (scope["route"], respond)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a known request line; pass on every other."""

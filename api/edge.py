@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Problem, problem_response
+from api.errors import bug_response
 from api.metrics import Metrics
 from api.timing import Stopwatch
 
@@ -59,8 +59,7 @@ class Edge:
         except Exception:
             logger.exception("request %s failed", request_id)
             if not status:
-                problem = Problem("internal", "This is a bug; the log has it by request_id.")
-                await problem_response(problem, request_id)(scope, receive, send_named)
+                await bug_response(request_id)(scope, receive, send_named)
         finally:
             self._note(scope, request_id, status, watch)
 

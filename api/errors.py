@@ -105,6 +105,12 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     return Response(content, status, problem.headers, MEDIA_TYPE)
 
 
+def bug_response(request_id: str) -> Response:
+    """Answer a bug, of which nothing is told but where to look for it."""
+    problem = Problem("internal", "This is a bug; the log has it by request_id.")
+    return problem_response(problem, request_id)
+
+
 def _uuid_of(request_id: str) -> uuid.UUID:
     """Return the request id itself where it is a UUID, else one that stands for it."""
     try:

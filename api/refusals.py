@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.batching import DeadlineError, QueueFullError
 from api.engine import RETRY_AFTER
-from api.errors import SHOWABLE, Problem, Reason, problem_response
+from api.errors import SHOWABLE, Problem, Reason, bug_response, problem_response
 from models.zoo import MODELS
 from probes import PROBES
 from probes.encode import AnswerTooLargeError
@@ -38,9 +38,8 @@ def refuse(request: Request, error: Exception) -> Response:
 
 
 def _bug(request: Request, _: Exception) -> Response:
-    """Answer a bug, of which nothing is told but where to look for it."""
-    problem = Problem("internal", "This is a bug; the log has it by request_id.")
-    return problem_response(problem, request.state.request_id)
+    """Answer what is not in the table."""
+    return bug_response(request.state.request_id)
 
 
 def _http(request: Request, error: HTTPException) -> Problem:
@@ -123,7 +122,7 @@ REFUSALS: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
         "for less with layers, channels, steps, units or precision.",
     ),
     QueueFullError: lambda *_: Problem(
-        "busy", "As many rows wait for this program as may wait.", headers=RETRY_AFTER
+        "busy", "As many rows, or bytes, wait for this program as may.", headers=RETRY_AFTER
     ),
     DeadlineError: lambda request, _: Problem(
         "deadline",

@@ -6,8 +6,8 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import accumulate
+from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -125,10 +125,10 @@ class Statistics(dict[str, float | None]):
             super().__init__(dict.fromkeys(("min", "max", "mean", "std", "zero_fraction")))
             return
         low, high = extremes(flat)
-        # Two products in float64 take a fraction of the time of `mean` and `std`, and what their
-        # difference loses is far below what float32 has.
+        # A sum and a product in float64 take a fraction of the time of `mean` and `std`, and what
+        # their difference loses is far below what float32 has.
         exact = flat.astype(np.float64)
-        mean = float(exact @ _ones(exact.size)) / exact.size
+        mean = float(np.add.reduce(exact)) / exact.size
         variance = float(exact @ exact) / exact.size - mean * mean
         super().__init__(
             min=low,
@@ -137,11 +137,6 @@ class Statistics(dict[str, float | None]):
             std=math.sqrt(variance) if low < high and variance > 0 else 0.0,
             zero_fraction=np.count_nonzero(flat == 0) / flat.size,
         )
-
-
-@lru_cache(64)
-def _ones(size: int) -> np.ndarray:
-    return np.ones(size)
 
 
 @cache
@@ -180,9 +175,9 @@ def to_safetensors(answer: Answer) -> bytes:
     arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
     ends = list(accumulate((values.nbytes for values in arrays.values()), initial=0))
     header: dict[str, Any] = {"__metadata__": {"lightwell": _metadata(answer).decode()}}
-    for (name, values), start, end in zip(arrays.items(), ends, ends[1:], strict=False):
+    for (name, values), offsets in zip(arrays.items(), pairwise(ends), strict=True):
         dtype = SAFETENSORS_TYPES[values.dtype.str.lstrip("<|")]
-        header[name] = {"dtype": dtype, "shape": values.shape, "data_offsets": [start, end]}
+        header[name] = {"dtype": dtype, "shape": values.shape, "data_offsets": offsets}
     text = orjson.dumps(header)
     text += b" " * (-len(text) % 8)
     return b"".join([struct.pack("<Q", len(text)), text, *(one.data for one in arrays.values())])

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.numpy import load_file
 
+from api import preparation
 from api.ink import Planes
 from api.preparation import PreparedImage, as_it_is, as_mnist
+from models import samples
 
 SAMPLES = Path("models/records/samples.safetensors")
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
@@ -298,3 +300,14 @@ def test_preparing_odd_pictures_twice_is_preparing_once(seed: int) -> None:
     once, again = twice(planes)
 
     np.testing.assert_array_equal(again.pixels, once.pixels)
+
+
+def test_what_is_its_own_ink_is_prepared_as_everything_else_is(monkeypatch):
+    """The short way for pictures in MNIST's form gives what the long way gives."""
+    pictures = [Planes(image) for image in samples.load().images]
+    short = [as_mnist(picture) for picture in pictures]
+    monkeypatch.setattr(preparation, "_clean", lambda _: False)
+    for picture, made in zip(pictures, short, strict=True):
+        long = as_mnist(picture)
+        np.testing.assert_array_equal(made.pixels, long.pixels)
+        assert made.preparation == long.preparation

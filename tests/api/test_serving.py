@@ -390,3 +390,24 @@ def test_samples_are_mnists(client: TestClient, digits: Samples) -> None:
     echoed = client.post("/cnn/predict", content=png, headers={"Content-Type": "image/png"})
     assert echoed.json()["input"]["pixels"] == chosen[0]["pixels"]
     assert client.get("/samples.png").headers["content-type"] == "image/png"
+
+
+def test_a_known_request_line_is_answered_as_a_new_one(
+    client: TestClient, app: FastAPI, digit_png: bytes
+) -> None:
+    """Answers, refusals and headers do not depend on who asked before, nor do other origins."""
+    png, ignored = {"Content-Type": "image/png"}, {"instance", "request_id"}
+    app.state.dispatch._known.clear()
+
+    def asked(content: bytes) -> tuple[int, dict[str, Any], str]:
+        response = client.post("/cnn/predict?precision=4", content=content, headers=png)
+        said = {key: value for key, value in response.json().items() if key not in ignored}
+        return response.status_code, said, response.headers["vary"]
+
+    refused, answered = asked(b"no picture"), asked(digit_png)
+    assert (refused[0], answered[0]) == (422, 200)
+    assert len(app.state.dispatch._known) == 1
+    assert (asked(b"no picture"), asked(digit_png)) == (refused, answered)
+    foreign = {**png, "Origin": "https://example.com"}
+    response = client.post("/cnn/predict?precision=4", content=digit_png, headers=foreign)
+    assert "access-control-allow-origin" not in response.headers
