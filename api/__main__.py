@@ -131,7 +131,7 @@ def _executables(engine: Engine) -> str:
     return f"{count} executables {'from the cache' if cached else 'compiled'}"
 
 
-def _use_cache(engine: Engine, folder: Path | None) -> None:
+def use_cache(engine: Engine, folder: Path | None) -> None:
     """Let the models keep their executables in a folder, if it can be used."""
     if folder is None:
         return
@@ -152,7 +152,7 @@ def main() -> int:
     try:
         settings = CliApp.run(Settings, cli_args=sys.argv[1:])
         app = create_app(settings)
-        _use_cache(app.state.engine, settings.cache)
+        use_cache(app.state.engine, settings.cache)
     except (ValidationError, SettingsError, CheckpointError) as error:
         print(f"lightwell: {_told(error)}", file=sys.stderr)
         return 2

@@ -1,19 +1,21 @@
 """From a question to an answer: run the program, draw the figure, write it down."""
 
+import asyncio
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from api.engine import Engine, Spent
-from api.questions import Question
+from api.errors import Problem
+from api.questions import Question, Questions
 from api.responses import Format, encode
 from api.timing import Stopwatch
-from models.programs import Outputs
 from models.zoo import ResidentModel
 from probes.cnn import softmax
-from probes.encode import Answer
-from probes.probe import Probe, Seen
+from probes.encode import Answer, Answers
+from probes.probe import ParameterError, Probe, Seen
 from probes.warnings import Notice, image_warnings, sequence_warnings
 
 LIGHT = 131_072
@@ -21,23 +23,30 @@ LIGHT = 131_072
 makes, or 3,000 steps of the gates. JSON is written under the interpreter's lock wherever that is
 done; on another thread it takes longer, and its memory is given back and asked for each time."""
 
+MAX_SEVERAL_BYTES = 67_108_864
+"""Bytes of values that the sequences of one request may make, whatever form they are sent in: all
+values of 64 sequences of 4,096 steps, of 8 units."""
+
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class Asked:
     """What one request wants to know.
 
     Attributes:
+        question: About one input, or several.
         query: The probe's parameters, and how the answer is to be written.
     """
 
     probe: Probe
-    question: Question
+    question: Questions
     query: Any
     form: Format
 
 
 async def answer(engine: Engine, asked: Asked, deadline: float, watch: Stopwatch) -> bytes:
-    """Answer one question with one probe, in the form asked for.
+    """Answer a question, or several in one answer, with one probe, in the form asked for.
 
     Args:
         deadline: By `time.monotonic`, in seconds.
@@ -46,23 +55,86 @@ async def answer(engine: Engine, asked: Asked, deadline: float, watch: Stopwatch
         ParameterError: The parameters ask for what this model or input does not have.
         QueueFullError, DeadlineError: The device could not be reached in time.
         AnswerTooLargeError: The JSON would be larger than an answer may be.
+        Problem: The picture, or the values of several inputs, would be larger than they may be.
     """
-    probe, row = asked.probe, asked.question.row
-    model, subject = engine.models[probe.model], engine.subjects[probe.model]
-    probe.check(subject, row, asked.query)
-    outputs: Outputs = {}
-    if probe.program is not None:
-        spent = Spent()
-        run = model.card.run(probe.program, row, _wanted(asked))
-        outputs = await engine.run(run, deadline, spent)
-        watch.split(queue=spent.queued_s, program=spent.ran_s)
-    seen = Seen(subject, row, outputs)
-    light = asked.form != "png" and 0 < sum(value.size for value in outputs.values()) <= LIGHT
-    content = (
-        _write(model, asked, seen) if light else await engine.compute(_write, model, asked, seen)
-    )
+    model = engine.models[asked.probe.model]
+    if isinstance(asked.question, list):
+        content = await _answer_several(engine, asked, asked.question, deadline, watch)
+    else:
+        _check(engine, asked, asked.question)
+        seen, spent = await _see(engine, asked, asked.question, deadline)
+        if spent is not None:
+            watch.split(queue=spent.queued_s, program=spent.ran_s)
+        numbers = sum(value.size for value in seen.outputs.values())
+        if asked.form != "png" and 0 < numbers <= LIGHT:
+            content = _write(model, asked, asked.question, seen)
+        else:
+            content = await engine.compute(_write, model, asked, asked.question, seen)
     watch.lap("encode")
     return content
+
+
+async def _answer_several(
+    engine: Engine, asked: Asked, questions: list[Question], deadline: float, watch: Stopwatch
+) -> bytes:
+    """Answer several questions: their rows wait side by side, and batches mix them."""
+    for index, question in enumerate(questions):
+        try:
+            _check(engine, asked, question)
+        except ParameterError as error:
+            raise ParameterError(error.parameter, f"inputs[{index}]: {error.reason}") from error
+    _check_bytes(asked, questions)
+    found = await together(_see(engine, asked, question, deadline) for question in questions)
+    # They ran at the same time: what the slowest took is what all of them took.
+    slowest = max((one for _, one in found if one), key=lambda one: one.queued_s + one.ran_s)
+    watch.split(queue=slowest.queued_s, program=slowest.ran_s)
+    model, seen = engine.models[asked.probe.model], [one for one, _ in found]
+    return await engine.compute(_write_several, model, asked, questions, seen)
+
+
+def _check(engine: Engine, asked: Asked, question: Question) -> None:
+    """Refuse parameters that this model or input cannot answer."""
+    asked.probe.check(engine.subjects[asked.probe.model], question.row, asked.query)
+
+
+def _check_bytes(asked: Asked, questions: list[Question]) -> None:
+    """Refuse several sequences whose values would take too much memory."""
+    steps = sum(len(one.row["sequence"]) for one in questions if "sequence" in one.row)
+    values = len(_wanted(asked)) * questions[0].row["cell"].nbytes if steps else 0
+    if steps * values > MAX_SEVERAL_BYTES:
+        raise Problem(
+            "answer-too-large",
+            f"The values of all inputs would take more than {MAX_SEVERAL_BYTES} bytes: ask about "
+            "fewer inputs at once.",
+        )
+
+
+async def together(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Do several things at once, each to its end; when one fails, drop the others.
+
+    Raises:
+        Exception: What the first of them raised that failed.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in works]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _see(
+    engine: Engine, asked: Asked, question: Question, deadline: float
+) -> tuple[Seen, Spent | None]:
+    """Run the program on one input, if the probe has one, and say where the time went."""
+    probe, row = asked.probe, question.row
+    subject = engine.subjects[probe.model]
+    if probe.program is None:
+        return Seen(subject, row, {}), None
+    spent = Spent()
+    run = engine.models[probe.model].card.run(probe.program, row, _wanted(asked))
+    outputs = await engine.run(run, deadline, spent)
+    return Seen(subject, row, outputs), spent
 
 
 def _wanted(asked: Asked) -> frozenset[str]:
@@ -71,17 +143,38 @@ def _wanted(asked: Asked) -> frozenset[str]:
     return frozenset((*asked.probe.outputs(asked.query), *said))
 
 
-def _write(model: ResidentModel, asked: Asked, seen: Seen) -> bytes:
+def _write(model: ResidentModel, asked: Asked, question: Question, seen: Seen) -> bytes:
     """Draw the figure and write the answer around it. CPU work."""
-    head: dict[str, Any] = {"model": asked.probe.model, "weights": model.checkpoint.digest}
+    given = _answer_of(model, asked, question, seen, _head(model, asked))
+    return encode(given, asked.form, asked.query)
+
+
+def _write_several(
+    model: ResidentModel, asked: Asked, questions: list[Question], seen: list[Seen]
+) -> bytes:
+    """Draw several figures and write one answer around them. CPU work."""
+    answers = [
+        _answer_of(model, asked, question, one, {})
+        for question, one in zip(questions, seen, strict=True)
+    ]
+    return encode(Answers(_head(model, asked), tuple(answers)), asked.form, asked.query)
+
+
+def _head(model: ResidentModel, asked: Asked) -> dict[str, Any]:
+    return {"model": asked.probe.model, "weights": model.checkpoint.digest}
+
+
+def _answer_of(
+    model: ResidentModel, asked: Asked, question: Question, seen: Seen, head: dict[str, Any]
+) -> Answer:
+    """Draw the figure about one input, and say what the network makes of it."""
     notices: list[Notice] = []
     if seen.outputs:
         said = prediction(model, seen.outputs["logits"])
-        head |= {"input": asked.question.echo, "prediction": said}
+        head |= {"input": question.echo, "prediction": said}
         notices = _notices(model, seen)
     warnings = tuple({"code": one.code, "message": one.message} for one in notices)
-    given = Answer(head, asked.probe.figure(seen, asked.query), warnings)
-    return encode(given, asked.form, asked.query)
+    return Answer(head, asked.probe.figure(seen, asked.query), warnings)
 
 
 def prediction(model: ResidentModel, logits: np.ndarray) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import api.routes.health
 import api.routes.models
 import api.routes.probes
 import api.routes.samples
+import api.routes.streams
 from api import openapi, refusals
 from api.dispatch import Dispatch
 from api.edge import Edge
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (
         api.routes.models,
         api.routes.probes,
+        api.routes.streams,
         api.routes.samples,
         api.routes.health,
     ):

@@ -76,6 +76,10 @@ _PROBLEM = {
     ],
 }
 
+_GATES = '"input_gate":[0.5],"forget_gate":[0.75],"candidate":[-0.25],"output_gate":[0.5]'
+LINES = f'{{"input":0,"step":1,"bit":1,{_GATES}}}\n{{"input":0,"step":2,"bit":0,{_GATES}}}\n'
+"""Two steps of a stream of gates."""
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
     "models": {"models": [_MODEL]},

@@ -1,17 +1,18 @@
 """Every form in which an image or a sequence may come -> one decoder -> one array.
 
-    request -> read_body -> Body -> image_from    -> PreparedImage
-                                 -> sequence_from -> SequenceInput
+    request -> read_body -> Body -> opened -> Entry, or several -> image_of    -> PreparedImage
+                                                                -> sequence_of -> SequenceInput
 
 Reading waits for the client and belongs on the event loop; parsing is pure, may take a tenth of a
 second of CPU, and belongs on a thread.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,7 +20,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from api.errors import Problem, Reason
-from api.images import decode, png_size
+from api.images import MAX_PIXELS, decode, png_size
 from api.ink import FIELD, Planes
 from api.json_bodies import (
     State,
@@ -28,19 +29,23 @@ from api.json_bodies import (
     bits_of,
     check_length,
     json_object,
+    known_keys,
     pixels_of,
     refuse,
     refuse_step,
     state_of,
 )
-from api.multipart import file_in
+from api.multipart import FIELD as FILE
+from api.multipart import MAX_PARTS, files_in
 from api.preparation import PreparedImage, as_it_is, as_mnist
 
 MIB = 1_048_576
 MAX_IMAGE = 4 * MIB  # bytes of an encoded image, however it came: a phone's photo
-MAX_FORM = MAX_IMAGE + 16_384  # the image, its part's headers and two boundaries
+MAX_INPUTS = MAX_PARTS  # of one request, in JSON as in a form
+MAX_PIXELS_TOGETHER = 4 * MAX_PIXELS  # of all images of one request: 64 of 512 x 512
+MAX_FORM = 6 * MIB  # of one image or several, with their parts' headers
 MAX_IMAGE_JSON = 6 * MIB  # 4 MiB in base64 are 5.4 MiB
-MAX_SEQUENCE_JSON = 262_144  # bytes: 4,096 steps and two states of 64 units take 11,000
+MAX_SEQUENCE_JSON = MIB  # 64 lists of 4,096 steps, each with two states of 64 units, take 700,000
 MAX_STEPS = 4096
 LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 LIGHT_PIXELS = 4096  # decoded in 0.1 ms
@@ -53,6 +58,13 @@ IMAGE_BODIES: Mapping[str, int] = {
     "application/json": MAX_IMAGE_JSON,
 }
 SEQUENCE_BODIES: Mapping[str, int] = {"application/json": MAX_SEQUENCE_JSON}
+
+INPUTS = "inputs"
+IMAGE_KEYS = ("image", "pixels")
+SEQUENCE_KEYS = ("sequence", "initial_state")
+
+Entry: TypeAlias = dict[str, Any] | bytes
+"""What one input was sent as: a JSON object of known keys, or the bytes of an encoded image."""
 
 
 @dataclass(frozen=True)
@@ -120,27 +132,112 @@ async def read_body(request: Request, limits: Mapping[str, int]) -> Body:
 def is_light(body: Body) -> bool:
     """Tell whether a body is parsed in less time than it takes to ask another thread to do it."""
     if body.media_type == "application/json":
-        # A few bytes of base64, or of a key in disguise, can hold a large picture.
-        disguised = b"image" in body.content or b"\\" in body.content
-        return len(body.content) <= LIGHT_JSON and not disguised
+        # A few bytes of base64, or of a key in disguise, can hold a large picture; of several
+        # pictures, each costs as much however small it is.
+        heavy = any(each in body.content for each in (b"image", b"inputs", b"\\"))
+        return len(body.content) <= LIGHT_JSON and not heavy
     size = png_size(body.content) if body.media_type == "image/png" else None
     return size is not None and size[0] * size[1] <= LIGHT_PIXELS
 
 
-def image_from(body: Body, preprocess: Literal["mnist", "none"]) -> PreparedImage:
-    """Turn a body into what the network will see. Takes CPU time: not for the event loop.
-
-    PNG and JPEG are told by their content; that a JPEG is called `image/png` hurts nobody.
+def opened(body: Body, keys: tuple[str, ...]) -> Entry | list[Entry]:
+    """Take a body apart, without looking into images and sequences. CPU work where it is large.
 
     Args:
-        body: An encoded image, a form with one in its field `file`, or JSON with either `image`
-            (base64 or a data URL) or `pixels` (rows of integers 0 to 255).
-        preprocess: "mnist" to prepare it as MNIST was, "none" to take 28x28 pixels as they are.
+        body: JSON of these keys, or of `inputs`, a list of objects of these keys; a form with one
+            file or several in its field `file`; or the bytes of an image.
+        keys: What one input may have.
+
+    Returns:
+        One entry; a list where several inputs were sent, or where JSON says `inputs` of one.
 
     Raises:
         Problem: The body is not one of these, or over a limit.
     """
-    planes = _planes_from(body)
+    match body.media_type:
+        case "application/json":
+            return _opened_json(body.content, keys)
+        case "multipart/form-data":
+            files = files_in(body.content, body.parameters)
+            return files[0] if len(files) == 1 else list(files)
+        case _:
+            return body.content
+
+
+def _opened_json(content: bytes, keys: tuple[str, ...]) -> Entry | list[Entry]:
+    """Take a JSON body apart."""
+    value = json_object(content, (*keys, INPUTS))
+    if INPUTS not in value:
+        return value
+    if len(value) > 1:
+        refuse("invalid-body", f"'{INPUTS}' must stand alone: each entry has its own keys.", INPUTS)
+    entries = value[INPUTS]
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_INPUTS:
+        refuse("invalid-body", f"'{INPUTS}' must be a list of 1 to {MAX_INPUTS} objects.", INPUTS)
+    known: list[Entry] = []
+    for index, entry in enumerate(entries):
+        with inside(INPUTS, index):
+            known.append(known_keys(entry, keys, "It"))
+    return known
+
+
+@contextmanager
+def inside(name: str, index: int) -> Iterator[None]:
+    """Say of whatever is refused here in which entry of several it is.
+
+    Args:
+        name: What holds the entries: `inputs`, or `file` of a form.
+        index: The entry's place, counted from 0.
+
+    Raises:
+        Problem: The one that was raised, with the place.
+    """
+    try:
+        yield
+    except Problem as problem:
+        reasons = [
+            Reason(("body", name, index, *each.location[1:]), f"{name}[{index}]: {each.reason}")
+            for each in problem.reasons
+        ]
+        detail = f"{name}[{index}]: {problem.detail}"
+        raise Problem(problem.kind, detail, reasons, problem.headers) from problem
+
+
+def entries_name(body: Body) -> str:
+    """Return what holds the entries of a body of several."""
+    return INPUTS if body.media_type == "application/json" else FILE
+
+
+def _one(entry: Entry | list[Entry]) -> Entry:
+    """Refuse several inputs where one is meant."""
+    if isinstance(entry, list):
+        refuse("invalid-body", "Only one input is taken here.")
+    return entry
+
+
+def image_from(body: Body, preprocess: Literal["mnist", "none"]) -> PreparedImage:
+    """Turn a body of one image into what the network will see, as `image_of` does.
+
+    Raises:
+        Problem: The body is no image, or more than one, or over a limit.
+    """
+    return image_of(_one(opened(body, IMAGE_KEYS)), preprocess)
+
+
+def image_of(entry: Entry, preprocess: Literal["mnist", "none"]) -> PreparedImage:
+    """Turn an entry into what the network will see. Takes CPU time: not for the event loop.
+
+    PNG and JPEG are told by their content; that a JPEG is called `image/png` hurts nobody.
+
+    Args:
+        entry: An encoded image, or an object with either `image` (base64 or a data URL) or `pixels`
+            (rows of integers 0 to 255).
+        preprocess: "mnist" to prepare it as MNIST was, "none" to take 28x28 pixels as they are.
+
+    Raises:
+        Problem: The entry is not one of these, or over a limit.
+    """
+    planes = _planes_of(entry)
     if preprocess == "mnist":
         return as_mnist(planes)
     if planes.size != [FIELD, FIELD]:
@@ -153,18 +250,27 @@ def image_from(body: Body, preprocess: Literal["mnist", "none"]) -> PreparedImag
 
 
 def sequence_from(body: Body, hidden: int, limit: int = MAX_STEPS) -> SequenceInput:
-    """Turn a JSON body into a sequence, with the state to start from where it names one.
+    """Turn a body of one sequence into it, as `sequence_of` does.
+
+    Raises:
+        Problem: The body is no sequence, or more than one, or over a limit.
+    """
+    return sequence_of(_one(opened(body, SEQUENCE_KEYS)), hidden, limit)
+
+
+def sequence_of(entry: Entry, hidden: int, limit: int = MAX_STEPS) -> SequenceInput:
+    """Turn an entry into a sequence, with the state to start from where it names one.
 
     Args:
-        body: JSON: `sequence`, a text or list of 0 and 1, and perhaps `initial_state`, an object
-            of two lists, `cell` and `hidden`.
+        entry: An object: `sequence`, a text or list of 0 and 1, and perhaps `initial_state`, an
+            object of two lists, `cell` and `hidden`.
         hidden: How many units the model has, and so each state.
         limit: The most steps.
 
     Raises:
-        Problem: The body is not that, or over a limit.
+        Problem: The entry is not that, or over a limit.
     """
-    value = json_object(body.content, ("sequence", "initial_state"))
+    value = entry if isinstance(entry, dict) else {}
     match value.get("sequence"):
         case str(text):
             bits = parse_sequence(text, limit)
@@ -229,21 +335,15 @@ def _content_type(
     raise Problem("unsupported-media-type", detail, headers={"Accept": names})
 
 
-def _planes_from(body: Body) -> Planes:
+def _planes_of(entry: Entry) -> Planes:
     """Decode whichever form the image came in."""
-    match body.media_type:
-        case "application/json":
-            value = json_object(body.content, ("image", "pixels"))
-            if len(value) != 1:
-                refuse("invalid-body", "The body needs exactly one of 'image' and 'pixels'.")
-            if "pixels" in value:
-                return Planes(pixels_of(value["pixels"]))
-            encoded = base64_bytes(value["image"])
-        case "multipart/form-data":
-            encoded = file_in(body.content, body.parameters)
-        case _:
-            encoded = body.content
-    if len(encoded) > MAX_IMAGE:
+    if isinstance(entry, dict):
+        if len(entry) != 1:
+            refuse("invalid-body", "There must be exactly one of 'image' and 'pixels'.")
+        if "pixels" in entry:
+            return Planes(pixels_of(entry["pixels"]))
+        entry = base64_bytes(entry["image"])
+    if len(entry) > MAX_IMAGE:
         detail = f"The image is larger than {MAX_IMAGE} bytes."
         raise Problem("body-too-large", detail, [Reason(("body",), detail)])
-    return decode(encoded)
+    return decode(entry)

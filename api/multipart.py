@@ -1,4 +1,4 @@
-"""A form with one file -> that file's bytes: strict, as browsers and curl are when they write one.
+"""A form with files -> their bytes: strict, as browsers and curl are when they write one.
 
 The whole form is in memory by then, so that it is cut at its boundaries (RFC 2046) and nothing
 is spooled to disk; file names are ignored.
@@ -12,22 +12,22 @@ from python_multipart.multipart import parse_options_header
 from api.errors import Problem, Reason
 
 FIELD = "file"
-MAX_PARTS = 32
+MAX_PARTS = 64  # each a file, all of them the inputs of one request
 MAX_TEXT = 4096  # bytes of a part that is no file
 MAX_HEADERS = 4096  # bytes of one part's header lines
 MAX_BOUNDARY = 70  # characters, by RFC 2046
 TRANSFER_ENCODINGS = {b"", b"7bit", b"8bit", b"binary"}  # which leave the bytes as they are
 
 
-def file_in(content: bytes, parameters: Mapping[str, str]) -> bytes:
-    """Return what the field `file` holds.
+def files_in(content: bytes, parameters: Mapping[str, str]) -> list[bytes]:
+    """Return what each field `file` holds, in the order of the form; there is at least one.
 
     Args:
         content: The body of a `multipart/form-data` request.
         parameters: Those of its Content-Type: `boundary`, perhaps `charset`.
 
     Raises:
-        Problem: The form is not whole, or is not one file in the field `file`.
+        Problem: The form is not whole, or has something other than files in fields `file`.
     """
     if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         detail = "The form's charset must be utf-8."
@@ -38,12 +38,9 @@ def file_in(content: bytes, parameters: Mapping[str, str]) -> bytes:
             _refuse(f"A text field of the form holds more than {MAX_TEXT} bytes.")
         if name != FIELD:
             _mistake(f"The form has a field other than '{FIELD}'; it is the only one taken.")
-    if len(parts) > 1:
-        _refuse(f"The form has {len(parts)} parts named '{FIELD}'; exactly 1 is taken.")
-    _, is_file, data = parts[0]
-    if not is_file:
+    if not all(is_file for _, is_file, _ in parts):
         _mistake(f"The field '{FIELD}' must be a file: it has no file name.")
-    return data
+    return [data for _, _, data in parts]
 
 
 def _refuse(detail: str) -> NoReturn:
@@ -67,7 +64,7 @@ def _parts(content: bytes, boundary: str) -> list[bytes]:
     if parts[-1].rstrip(b"\r\n") != b"--":
         _refuse("The form is cut short: it does not end with its closing boundary.")
     if len(parts) == 1:
-        _refuse(f"The form has no parts; it needs one file in the field '{FIELD}'.")
+        _refuse(f"The form has no parts; it needs a file in the field '{FIELD}'.")
     return parts[:-1]
 
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from api import schemas
 from api.errors import MEDIA_TYPE as PROBLEM
-from api.examples import EXAMPLES
+from api.examples import EXAMPLES, LINES
 from api.responses import MEDIA_TYPES
 
 BINARY = {"type": "string", "format": "binary"}
@@ -21,7 +21,8 @@ TINY_PNG = (
 IMAGE_BODY = {
     "required": True,
     "description": "PNG or JPEG, at most 4 MiB and 4 megapixels: raw, as form field `file`, or in "
-    "JSON as `image` (base64 or data URL) or `pixels` (rows of integers 0 to 255).",
+    "JSON as `image` (base64 or data URL) or `pixels` (rows of integers 0 to 255). Several, at "
+    "most 64, 6 MiB and 16 megapixels: as `inputs` in JSON, or as several fields `file`.",
     "content": {
         "image/png": {"schema": BINARY},
         "image/jpeg": {"schema": BINARY},
@@ -37,19 +38,22 @@ IMAGE_BODY = {
             "examples": {
                 "pixels": {"value": {"pixels": TINY_PIXELS}},
                 "image": {"value": {"image": f"data:image/png;base64,{TINY_PNG}"}},
+                "several": {"value": {"inputs": [{"pixels": TINY_PIXELS}, {"image": TINY_PNG}]}},
             },
         },
     },
 }
 SEQUENCE_BODY = {
     "required": True,
-    "description": "1 to 4,096 bits, oldest first, and perhaps the state to start from.",
+    "description": "1 to 4,096 bits, oldest first, and perhaps the state to start from; or 1 to 64 "
+    "of these as `inputs`.",
     "content": {
         "application/json": {
             "schema": {"$ref": "#/components/schemas/SequenceBody"},
             "examples": {
                 "text": {"value": {"sequence": "10110"}},
                 "list": {"value": {"sequence": [1, 0, 1, 1, 0]}},
+                "several": {"value": {"inputs": [{"sequence": "10110"}, {"sequence": [0, 1]}]}},
             },
         }
     },
@@ -77,6 +81,12 @@ def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
         content["application/json"] = {"example": EXAMPLES[source]}
         described["model"] = ANSWERS[source]
     return {200: described, **problems()}
+
+
+def lines(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """Describe what a route answers that sends JSON lines."""
+    content = {media_type: {"schema": {"type": "string"}, "example": LINES}}
+    return {200: {"description": "One line for each step.", "content": content}, **problems()}
 
 
 def answers(operation: str) -> dict[int | str, dict[str, Any]]:
@@ -112,14 +122,25 @@ def describe(app: FastAPI) -> dict[str, Any]:
             written = model.model_json_schema(ref_template="#/components/schemas/{model}")
             components |= written.pop("$defs", {})
             components[model.__name__] = written
+        for component in components.values():
+            _without_absent(component)
         app.openapi_schema = text
     return app.openapi_schema
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Describe an optional parameter by what it is when it is there: a query has no null."""
-    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
-    if len(kinds) != 1:
+    if "anyOf" not in schema:
         return schema
+    kinds = [one for one in schema["anyOf"] if one != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
-    return {**rest, **kinds[0]}
+    return {**rest, **kinds[0]} if len(kinds) == 1 else {**rest, "anyOf": kinds}
+
+
+def _without_absent(component: dict[str, Any]) -> None:
+    """Describe optional properties likewise: a field that an answer does not have is left out."""
+    for name in component.get("properties", {}).keys() - set(component.get("required", ())):
+        schema = _without_null(component["properties"][name])
+        if schema.get("default", ...) is None:
+            schema = {key: value for key, value in schema.items() if key != "default"}
+        component["properties"][name] = schema

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -11,15 +11,25 @@ from starlette.requests import Request
 from api.engine import Engine
 from api.inputs import (
     IMAGE_BODIES,
+    IMAGE_KEYS,
+    INPUTS,
+    MAX_PIXELS_TOGETHER,
     SEQUENCE_BODIES,
+    SEQUENCE_KEYS,
     Body,
+    Entry,
     SequenceInput,
-    image_from,
+    entries_name,
+    image_of,
+    inside,
     is_light,
+    opened,
     parse_sequence,
     read_body,
-    sequence_from,
+    sequence_of,
 )
+from api.json_bodies import refuse
+from api.preparation import PreparedImage
 from models.programs import Row
 from models.zoo import ResidentModel, hidden_size
 
@@ -40,6 +50,10 @@ class Question:
     echo: Mapping[str, Any] | None = None
 
 
+Questions: TypeAlias = Question | list[Question]
+"""What one request asks about: one input, or a list where it sent several."""
+
+
 class ImageOptions(BaseModel):
     """How a posted image is prepared."""
 
@@ -56,28 +70,77 @@ class SequenceQuery(BaseModel):
     sequence: str = Field(description="1 to 1,024 bits, oldest first.", examples=["10110"])
 
 
-async def posted_image(request: Request, engine: Engine, options: ImageOptions) -> Question:
-    """Read an image in whichever form it comes."""
+async def posted_images(request: Request, engine: Engine, options: ImageOptions) -> Questions:
+    """Read an image, or several, in whichever form they come."""
     body = await read_body(request, IMAGE_BODIES)
     if is_light(body):
         return image_question(body, options)
-    return await engine.compute(image_question, body, options)
+    found = await engine.compute(_image_or_entries, body, options)
+    if isinstance(found, Question):
+        return found
+    return await _image_questions(engine, found, entries_name(body), options)
 
 
 def image_question(body: Body, options: ImageOptions) -> Question:
-    """Decode and prepare an image. CPU work, of a large image not for the event loop."""
-    image = image_from(body, options.preprocess)
+    """Decode and prepare the image of a body of one. CPU work.
+
+    Raises:
+        Problem: The body is no image, or more than one, or over a limit.
+    """
+    found = _image_or_entries(body, options)
+    if not isinstance(found, Question):
+        refuse("invalid-body", "Only one input is taken here.")
+    return found
+
+
+def _image_or_entries(body: Body, options: ImageOptions) -> Question | list[Entry]:
+    """Decode and prepare one image; leave several as they came. CPU work."""
+    entry = opened(body, IMAGE_KEYS)
+    if isinstance(entry, list):
+        return entry
+    return _about_image(image_of(entry, options.preprocess))
+
+
+async def _image_questions(
+    engine: Engine, entries: list[Entry], name: str, options: ImageOptions
+) -> list[Question]:
+    """Decode and prepare several images: one by one, so that others get their turn in between."""
+    questions, pixels = [], 0
+    for index, entry in enumerate(entries):
+        with inside(name, index):
+            image = await engine.compute(image_of, entry, options.preprocess)
+        width, height = image.preparation["source_size"]
+        pixels += width * height
+        if pixels > MAX_PIXELS_TOGETHER:
+            detail = f"The images have more than {MAX_PIXELS_TOGETHER} pixels together."
+            refuse("invalid-image", detail, name)
+        questions.append(_about_image(image))
+    return questions
+
+
+def _about_image(image: PreparedImage) -> Question:
     echo = {"pixels": image.pixels, "preparation": image.preparation}
     return Question({"image": image.pixels}, echo)
 
 
-async def posted_sequence(request: Request, engine: Engine, model: ResidentModel) -> Question:
-    """Read a sequence, and perhaps the state to start from, out of a JSON body."""
+async def posted_sequences(request: Request, engine: Engine, model: ResidentModel) -> Questions:
+    """Read a sequence, or several, each perhaps with the state to start from, out of JSON."""
     body = await read_body(request, SEQUENCE_BODIES)
-    hidden = hidden_size(model.weights)
     if is_light(body):
-        return _sequence_question(sequence_from(body, hidden), model)
-    return _sequence_question(await engine.compute(sequence_from, body, hidden), model)
+        return _sequence_questions(body, model)
+    return await engine.compute(_sequence_questions, body, model)
+
+
+def _sequence_questions(body: Body, model: ResidentModel) -> Questions:
+    """Read the sequences of a body. CPU work where it is large."""
+    entry, hidden = opened(body, SEQUENCE_KEYS), hidden_size(model.weights)
+    if not isinstance(entry, list):
+        return _sequence_question(sequence_of(entry, hidden), model)
+    questions = []
+    for index, one in enumerate(entry):
+        with inside(INPUTS, index):
+            questions.append(_sequence_question(sequence_of(one, hidden), model))
+    return questions
 
 
 def queried_sequence(query: SequenceQuery, model: ResidentModel) -> Question:

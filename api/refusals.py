@@ -119,7 +119,7 @@ REFUSALS: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
     AnswerTooLargeError: lambda *_: Problem(
         "answer-too-large",
         "The JSON would be over 8 MiB. Ask for format=npz or safetensors, for encoding=base64, or "
-        "for less with layers, channels, steps, units or precision.",
+        "for less with layers, channels, steps, units, precision or fewer inputs.",
     ),
     QueueFullError: lambda *_: Problem(
         "busy", "As many rows, or bytes, wait for this program as may.", headers=RETRY_AFTER

@@ -9,8 +9,17 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from api.errors import Problem
-from probes.encode import Answer, Encoding, to_json, to_npz, to_safetensors
-from probes.render import render
+from probes.encode import (
+    Answer,
+    Answers,
+    Encoding,
+    PictureTooLargeError,
+    to_json,
+    to_npz,
+    to_png,
+    to_safetensors,
+)
+from probes.render import MOST_PIXELS
 
 Format = Literal["json", "png", "npz", "safetensors"]
 
@@ -87,21 +96,33 @@ def _quality(media: str, ranges: Mapping[str, float]) -> float:
     return 0.0
 
 
-def encode(answer: Answer, form: Format, options: AnswerOptions) -> bytes:
+def encode(answer: Answer | Answers, form: Format, options: AnswerOptions) -> bytes:
     """Write an answer in one representation. CPU work: not for the event loop.
 
     Raises:
         AnswerTooLargeError: The JSON would be larger than 8 MiB.
+        Problem: The picture of several inputs would be larger than a picture may be.
     """
     match form:
         case "json":
             return to_json(answer, MAX_JSON_BYTES, options.encoding, options.precision)
         case "png":
-            return render(answer.figure, options.scale)
+            return _picture(answer, options.scale)
         case "npz":
             return to_npz(answer)
         case "safetensors":
             return to_safetensors(answer)
+
+
+def _picture(answer: Answer | Answers, scale: int) -> bytes:
+    try:
+        return to_png(answer, scale)
+    except PictureTooLargeError:
+        detail = (
+            f"The picture of all inputs would have more than {MOST_PIXELS} pixels. Ask about fewer "
+            "inputs at once, for less with layers, channels, steps or units, or for another format."
+        )
+        raise Problem("answer-too-large", detail) from None
 
 
 def etag(weights: str, path: str, form: Format, query: BaseModel) -> str:

@@ -1,6 +1,6 @@
 """The shapes of bodies and answers, as pydantic models: for the OpenAPI text and for tests."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -104,18 +104,56 @@ class WeightsAnswer(Schema):
     warnings: list[WarningEntry]
 
 
-class ImageAnswer(WeightsAnswer):
-    """An answer about an image."""
+class ImageResult(Schema):
+    """What is said of one of several images."""
 
     input: ImageEcho
     prediction: Prediction
+    tensors: list[TensorEntry]
+    measures: list[MeasureEntry]
+    warnings: list[WarningEntry]
 
 
-class SequenceAnswer(WeightsAnswer):
-    """An answer about a sequence."""
+class SequenceResult(Schema):
+    """What is said of one of several sequences."""
 
     input: SequenceEcho
     prediction: Prediction
+    tensors: list[TensorEntry]
+    measures: list[MeasureEntry]
+    warnings: list[WarningEntry]
+
+
+SEVERAL = "One for each of several inputs, in order; with it come only `model` and `weights`."
+
+# Not a union of an answer about one input and one about several: users of a typed client would have
+# to tell them apart before they could read the first field of either.
+
+
+class ImageAnswer(Schema):
+    """An answer about one image, or in `answers` about several."""
+
+    model: str
+    weights: str = Field(description="SHA-256 of the weights that answered.")
+    input: ImageEcho | None = None
+    prediction: Prediction | None = None
+    tensors: list[TensorEntry] | None = None
+    measures: list[MeasureEntry] | None = None
+    warnings: list[WarningEntry] | None = None
+    answers: list[ImageResult] | None = Field(None, description=SEVERAL)
+
+
+class SequenceAnswer(Schema):
+    """An answer about one sequence, or in `answers` about several."""
+
+    model: str
+    weights: str = Field(description="SHA-256 of the weights that answered.")
+    input: SequenceEcho | None = None
+    prediction: Prediction | None = None
+    tensors: list[TensorEntry] | None = None
+    measures: list[MeasureEntry] | None = None
+    warnings: list[WarningEntry] | None = None
+    answers: list[SequenceResult] | None = Field(None, description=SEVERAL)
 
 
 class ProblemReason(Schema):
@@ -137,12 +175,20 @@ class ProblemAnswer(Schema):
     errors: list[ProblemReason]
 
 
-class ImageBody(Schema):
+class ImageItem(Schema):
     """An image in JSON: exactly one of the two."""
 
     image: str | None = Field(None, description="PNG or JPEG in base64, or as a data URL.")
     pixels: list[list[int]] | None = Field(
         None, description="Rows of integers: 0 is ground, 255 is full ink."
+    )
+
+
+class ImageBody(ImageItem):
+    """An image in JSON, or several: exactly one of the three."""
+
+    inputs: list[ImageItem] | None = Field(
+        None, description="1 to 64 images; the answer has `answers`, in the same order."
     )
 
 
@@ -153,13 +199,25 @@ class InitialState(Schema):
     hidden: list[float]
 
 
-class SequenceBody(Schema):
+class SequenceItem(Schema):
     """A sequence in JSON."""
 
-    sequence: str | list[Literal[0, 1]] = Field(
+    sequence: str | list[Annotated[int, Field(ge=0, le=1)]] = Field(
         description="1 to 4,096 bits, oldest first: a string of 0 and 1, or a list."
     )
     initial_state: InitialState | None = Field(None, description="Zeros where it is left out.")
+
+
+class SequenceBody(Schema):
+    """A sequence in JSON, or several: `sequence` or `inputs`."""
+
+    sequence: str | list[Annotated[int, Field(ge=0, le=1)]] | None = Field(
+        None, description="1 to 4,096 bits, oldest first: a string of 0 and 1, or a list."
+    )
+    initial_state: InitialState | None = Field(None, description="Zeros where it is left out.")
+    inputs: list[SequenceItem] | None = Field(
+        None, description="1 to 64 sequences; the answer has `answers`, in the same order."
+    )
 
 
 class LayerEntry(Schema):

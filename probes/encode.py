@@ -4,16 +4,27 @@ import binascii
 import io
 import math
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
 import orjson
 
-from probes.figures import Colour, Figure, Tensor, extremes, is_finite, measures, tensors
+from probes.drawing.layout import page
+from probes.figures import (
+    Colour,
+    Figure,
+    Panels,
+    Tensor,
+    extremes,
+    is_finite,
+    measures,
+    tensors,
+)
+from probes.render import MOST_PIXELS, render
 
 Encoding = Literal["nested", "base64"]
 
@@ -23,6 +34,10 @@ MIN_BYTES_PER_NUMBER = 2
 
 class AnswerTooLargeError(ValueError):
     """An answer has more JSON than an answer may have; the binary forms hold it."""
+
+
+class PictureTooLargeError(ValueError):
+    """The pictures of several inputs, one under another, are more than one picture may be."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +55,57 @@ class Answer:
     figure: Figure
     warnings: tuple[Mapping[str, str], ...] = ()
 
-    def document(self, encoded: list[dict[str, Any]]) -> dict[str, Any]:
-        """Put the whole answer together around its tensors, each as `describe` begins it."""
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """What the figure holds, by the names that the binary forms use."""
+        return {tensor.name: tensor for tensor in tensors(self.figure)}
+
+    def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+        """Put the whole answer together around its tensors.
+
+        Args:
+            describe: Writes one tensor, with its `name` and `stats`.
+        """
+        encoded = [describe(tensor) for tensor in self.tensors.values()]
         listed = [
             {"name": one.name, "value": one.value, "unit": one.unit}
             for one in measures(self.figure)
         ]
         warnings = [*self.warnings, *_non_finite(encoded)]
         return {**self.head, "tensors": encoded, "measures": listed, "warnings": warnings}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is sent back for several inputs of one request.
+
+    Attributes:
+        head: What is true of all of them: model and weights.
+        answers: What is said of each, in order, without that head.
+    """
+
+    head: Mapping[str, Any]
+    answers: tuple[Answer, ...]
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """What all figures hold, by the place of each answer: `answers.0.relu1`."""
+        return {
+            f"answers.{index}.{name}": tensor
+            for index, answer in enumerate(self.answers)
+            for name, tensor in answer.tensors.items()
+        }
+
+    @property
+    def figure(self) -> Figure:
+        """The figures one under another, each with the place of its input in its title."""
+        figures = (one.figure for one in self.answers)
+        named = (replace(one, title=f"Input {at}: {one.title}") for at, one in enumerate(figures))
+        return Panels("", tuple(named))
+
+    def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+        """Put the whole answer together, as `Answer.document` does."""
+        return {**self.head, "answers": [one.document(describe) for one in self.answers]}
 
 
 def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -60,7 +118,29 @@ def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def to_json(answer: Answer, max_bytes: int, encoding: Encoding, precision: int | None) -> bytes:
+def to_png(answer: Answer | Answers, scale: int) -> bytes:
+    """Draw an answer.
+
+    Args:
+        scale: As `probes.render.render` takes it.
+
+    Raises:
+        PictureTooLargeError: The pictures of several inputs would have to be drawn so small that
+            values are left out.
+    """
+    if isinstance(answer, Answers):
+        pixels = 0.0
+        for one in answer.answers:  # one by one: the whole is laid out only where it is in bounds
+            block = page(one.figure)
+            pixels += block.width * block.height
+            if pixels > MOST_PIXELS:
+                raise PictureTooLargeError
+    return render(answer.figure, scale)
+
+
+def to_json(
+    answer: Answer | Answers, max_bytes: int, encoding: Encoding, precision: int | None
+) -> bytes:
     """Write an answer as JSON, numbers straight from their arrays.
 
     Args:
@@ -71,12 +151,11 @@ def to_json(answer: Answer, max_bytes: int, encoding: Encoding, precision: int |
     Raises:
         AnswerTooLargeError: The answer would be larger than `max_bytes`.
     """
-    found = tensors(answer.figure)
-    numbers = sum(tensor.values.size for tensor in found)
+    numbers = sum(tensor.values.size for tensor in answer.tensors.values())
     if numbers * MIN_BYTES_PER_NUMBER > max_bytes:
         raise AnswerTooLargeError
-    encoded = [_entry(tensor, encoding, precision) for tensor in found]
-    content = orjson.dumps(answer.document(encoded), option=orjson.OPT_SERIALIZE_NUMPY)
+    document = answer.document(lambda tensor: _entry(tensor, encoding, precision))
+    content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     if len(content) > max_bytes:
         raise AnswerTooLargeError
     return content
@@ -151,26 +230,25 @@ def _colour(colour: Colour | None) -> dict[str, Any] | None:
     return {"map": colour.map, "vmin": colour.vmin, "vmax": colour.vmax, "scope": colour.scope}
 
 
-def _metadata(answer: Answer) -> bytes:
+def _metadata(answer: Answer | Answers) -> bytes:
     """Write all but the values, for the binary forms."""
-    described = [describe(tensor) for tensor in tensors(answer.figure)]
-    return orjson.dumps(answer.document(described), option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(answer.document(describe), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def to_npz(answer: Answer) -> bytes:
+def to_npz(answer: Answer | Answers) -> bytes:
     """Write the tensors as an uncompressed NPZ, the rest as JSON text under `metadata`."""
-    arrays = {tensor.name: tensor.values for tensor in tensors(answer.figure)}
+    arrays = {name: tensor.values for name, tensor in answer.tensors.items()}
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, metadata=np.array(_metadata(answer).decode()), **arrays)
     return file.getvalue()
 
 
-def to_safetensors(answer: Answer) -> bytes:
+def to_safetensors(answer: Answer | Answers) -> bytes:
     """Write the tensors as safetensors, the rest as JSON text under `lightwell` of its metadata.
 
     The library's own writer copies every value three times; this one does it once.
     """
-    arrays = {tensor.name: _little_endian(tensor.values) for tensor in tensors(answer.figure)}
+    arrays = {name: _little_endian(tensor.values) for name, tensor in answer.tensors.items()}
     # Wide types first, as the library does it, so that every tensor is aligned.
     arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
     ends = list(accumulate((values.nbytes for values in arrays.values()), initial=0))

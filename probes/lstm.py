@@ -1,9 +1,10 @@
 """What can be asked of the LSTM about a sequence: prediction, gates, states, the whole run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from models.anatomy import ANSWERS
 from models.programs import Row
@@ -21,7 +22,16 @@ from probes.figures import (
     Panels,
     Tensor,
 )
-from probes.probe import Coloured, Indices, ParameterError, Parameters, Probe, Seen, Subject
+from probes.probe import (
+    Coloured,
+    Indices,
+    ParameterError,
+    Parameters,
+    Probe,
+    Seen,
+    Subject,
+    split_commas,
+)
 from probes.units import (
     GATES,
     QUANTITIES,
@@ -40,6 +50,13 @@ KINDS: Mapping[str, Kind] = {
 """What each traced value is, in the order in which they are shown."""
 
 ALL = tuple(KINDS)
+
+Value = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden", "logits"]
+Values = Annotated[
+    list[Value], BeforeValidator(split_commas), Field(min_length=1, max_length=len(ALL) + 1)
+]
+"""What of a run shall be shown, in this order."""
+
 TITLES = {
     "input_gate": "Input gate: how much of the candidate is written",
     "forget_gate": "Forget gate: how much of the cell state is kept",
@@ -63,12 +80,36 @@ class Selection(Coloured):
     )
 
 
+class TraceSelection(Selection):
+    """Which values to show, and of which steps and units."""
+
+    values: Values | None = Field(
+        None,
+        description="Values to show, in this order; all where left out. `logits` are of every "
+        "step.",
+    )
+
+    def names(self) -> list[str]:
+        """Return the values, each once."""
+        return [*ALL, "logits"] if self.values is None else list(dict.fromkeys(self.values))
+
+
 def check_selection(_: Subject, row: Row, parameters: Selection) -> None:
     """Refuse a step after the end of the sequence, and a unit that the model does not have."""
-    last, units = len(row["sequence"]), len(row["cell"])
+    last = len(row["sequence"])
     if (step := max(parameters.steps or [0])) > last:
         raise ParameterError("steps", f"step {step} is not one of the sequence's, 0 to {last}")
-    if (unit := max(parameters.units or [0])) >= units:
+    check_units(row, parameters.units)
+
+
+def check_units(row: Row, chosen: Iterable[int] | None) -> None:
+    """Refuse a unit that the model does not have.
+
+    Raises:
+        ParameterError: Naming the unit and how many there are.
+    """
+    units = len(row["cell"])
+    if (unit := max(chosen or [0])) >= units:
         reason = f"unit {unit} is not one of the model's {units} (0 to {units - 1})"
         raise ParameterError("units", reason)
 
@@ -78,6 +119,12 @@ def check_gates(subject: Subject, row: Row, parameters: Selection) -> None:
     check_selection(subject, row, parameters)
     if parameters.steps is not None and not any(parameters.steps):
         raise ParameterError("steps", "step 0 is the initial state, which has no gates")
+
+
+def check_trace(subject: Subject, row: Row, parameters: TraceSelection) -> None:
+    """Refuse step 0 alone also where none of the values has it."""
+    stepped = not {*STATES, "logits"}.isdisjoint(parameters.names())
+    (check_selection if stepped else check_gates)(subject, row, parameters)
 
 
 def traced(seen: Seen, name: str, chosen: Selection) -> Tensor:
@@ -195,14 +242,24 @@ def _state(seen: Seen, name: str, chosen: Selection, limits: tuple[float, float]
     return Panels(name.capitalize() + " state", (sequence_strip(seen, chosen.cmap), cells, lines))
 
 
-def trace(seen: Seen, chosen: Selection) -> Figure:
-    """Everything of one run: gates, candidate, states and running logits, for notebooks."""
+def trace(seen: Seen, chosen: TraceSelection) -> Figure:
+    """Everything of one run: gates, candidate, states and running logits, for notebooks.
+
+    `values` picks some of them, or one.
+    """
+    parts = (
+        running_logits(seen) if name == "logits" else heatmap(seen, name, chosen)
+        for name in chosen.names()
+    )
+    return Panels("Trace", (sequence_strip(seen, chosen.cmap), *parts))
+
+
+def running_logits(seen: Seen) -> Lines:
+    """Draw the logits that the network would state after every step."""
     logits = seen.outputs["logits"]
     coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": ANSWERS}
     running = Tensor("logits", "logits", ("step", "label"), logits, coordinates)
-    lines = Lines("Logits so far", (running,), "step", reference=0.0)
-    cells = [heatmap(seen, name, chosen) for name in ALL]
-    return Panels("Trace", (sequence_strip(seen, chosen.cmap), *cells, lines))
+    return Lines("Logits so far", (running,), "step", reference=0.0)
 
 
 def summary(seen: Seen, chosen: Selection) -> Figure:
@@ -280,5 +337,14 @@ PROBES = (
     _of_trace("hidden", hidden, ("hidden",)),
     _of_trace("cell", cell, ("cell",)),
     _of_trace("summary", summary, ALL),
-    _of_trace("trace", trace, ALL),
+    Probe(
+        model="lstm",
+        name="trace",
+        figure=trace,
+        parameters=TraceSelection,
+        program="trace",
+        outputs=TraceSelection.names,
+        check=check_trace,
+        example={"units": "0,3"},
+    ),
 )

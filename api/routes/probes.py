@@ -16,9 +16,10 @@ from api.errors import Problem
 from api.questions import (
     ImageOptions,
     Question,
+    Questions,
     SequenceQuery,
-    posted_image,
-    posted_sequence,
+    posted_images,
+    posted_sequences,
     queried_sequence,
 )
 from api.responses import (
@@ -130,27 +131,29 @@ async def _respond(
             if fresh(headers["ETag"], request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={**headers, "Vary": "Accept"})
         seconds = request.app.state.settings.deadline_s
-        question = await _question(request, probe, source, query, seconds)
+        question = await questions(request, probe.model, source, query)
         watch.lap("prepare")
         deadline = watch.began + seconds
         work = answer(engine, Asked(probe, question, query, form), deadline, watch)
-        content = await _unless_gone(request, work)
+        content = await unless_gone(request, work)
         return respond(content, form, headers, cacheable=cacheable)
 
 
-async def _question(
-    request: Request, probe: Probe, source: Source, query: Any, seconds: float
-) -> Question:
-    """Read the input, within so many seconds."""
+async def questions(request: Request, name: str, source: Source, query: Any) -> Questions:
+    """Read the input of a model, or several, before the deadline.
+
+    Raises:
+        Problem: It does not arrive in time, or cannot be read.
+    """
     engine: Engine = request.app.state.engine
-    model = engine.models[probe.model]
+    model, seconds = engine.models[name], request.app.state.settings.deadline_s
     try:
         async with asyncio.timeout(seconds):
             match source:
                 case "image":
-                    return await posted_image(request, engine, query)
+                    return await posted_images(request, engine, query)
                 case "sequence":
-                    return await posted_sequence(request, engine, model)
+                    return await posted_sequences(request, engine, model)
                 case "query":
                     return queried_sequence(query, model)
                 case "weights":
@@ -160,8 +163,12 @@ async def _question(
         raise Problem("request-timeout", detail, headers={"Connection": "close"}) from None
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
-    """Do the work, or drop it when the client closes the connection before it is done."""
+async def unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """Do the work, or drop it when the client closes the connection before it is done.
+
+    Returns:
+        What came of the work; nothing where it was dropped.
+    """
     working = asyncio.current_task()
     assert working is not None  # noqa: S101 - a coroutine of the event loop runs in a task
     gone = False

@@ -129,7 +129,7 @@ def test_what_is_no_json_is_refused(content: bytes) -> None:
 @pytest.mark.parametrize("value", [1, "a", [], [1], None, True, 1.5])
 def test_a_body_must_be_an_object(value: object) -> None:
     """Any other JSON value is refused."""
-    text = "The body must be an object of image, pixels."
+    text = "The body must be an object of image, pixels, inputs."
 
     assert refusal(json_body(value)) == ("invalid-body", text, ("body",))
 
@@ -149,7 +149,7 @@ def test_a_body_must_be_an_object(value: object) -> None:
 )
 def test_unknown_keys_are_refused(key: str, shown: str) -> None:
     """A key is repeated only where it is a harmless word."""
-    text = f"The body has {shown} is not one of image, pixels."
+    text = f"The body has {shown} is not one of image, pixels, inputs."
 
     assert refusal(json_body({"pixels": [[1]], key: 1})) == ("invalid-body", text, ("body",))
 
@@ -159,7 +159,7 @@ def test_unknown_keys_are_refused(key: str, shown: str) -> None:
 )
 def test_one_image_is_needed(value: object) -> None:
     """Neither form or both is refused."""
-    text = "The body needs exactly one of 'image' and 'pixels'."
+    text = "There must be exactly one of 'image' and 'pixels'."
 
     assert refusal(json_body(value)) == ("invalid-body", text, ("body",))
 
@@ -284,6 +284,6 @@ def test_values_are_counted_before_parsing() -> None:
     text = "The body holds more than 1048576 values."
 
     most = b"[" + b"0," * (MAX_VALUES - 1) + b"0]"
-    assert refusal(json_body(most))[1] == "The body must be an object of image, pixels."
+    assert refusal(json_body(most))[1] == "The body must be an object of image, pixels, inputs."
     for content in (b"[" + b"0," * MAX_VALUES + b"0]", b"[" * (MAX_VALUES + 1)):
         assert refusal(json_body(content)) == ("invalid-body", text, ("body",))

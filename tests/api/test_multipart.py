@@ -1,11 +1,11 @@
-"""A form with one file, and every way of getting it wrong."""
+"""A form with files, and every way of getting it wrong."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.errors import Problem
-from api.multipart import MAX_HEADERS, MAX_PARTS, MAX_TEXT, file_in
+from api.multipart import MAX_HEADERS, MAX_PARTS, MAX_TEXT, files_in
 
 BOUNDARY = {"boundary": "cut-here"}
 
@@ -25,7 +25,7 @@ def form(*parts: bytes) -> bytes:
 def refusal(content: bytes, parameters: dict[str, str] | None = None) -> tuple[int, str]:
     """Return the status and text with which a form is refused."""
     with pytest.raises(Problem) as caught:
-        file_in(content, BOUNDARY if parameters is None else parameters)
+        files_in(content, BOUNDARY if parameters is None else parameters)
     assert caught.value.reasons[0].reason == caught.value.detail
     return caught.value.status, caught.value.detail
 
@@ -33,7 +33,7 @@ def refusal(content: bytes, parameters: dict[str, str] | None = None) -> tuple[i
 @pytest.mark.parametrize("data", [b"", b"x", b"\r\n", b"\r\n--cut-her", bytes(range(256)) * 300])
 def test_a_file_comes_out_as_it_went_in(data: bytes) -> None:
     """The bytes of the field `file` are returned unchanged, whatever they are."""
-    assert file_in(form(part(data)), BOUNDARY) == data
+    assert files_in(form(part(data)), BOUNDARY) == [data]
 
 
 @pytest.mark.parametrize(
@@ -41,19 +41,19 @@ def test_a_file_comes_out_as_it_went_in(data: bytes) -> None:
 )
 def test_file_names_are_ignored(filename: str) -> None:
     """A hostile or odd file name changes nothing."""
-    assert file_in(form(part(b"data", filename=filename)), BOUNDARY) == b"data"
+    assert files_in(form(part(b"data", filename=filename)), BOUNDARY) == [b"data"]
 
 
 def test_headers_that_do_not_matter_are_ignored() -> None:
     """A part's own media type is not looked at, and a plain transfer encoding is fine."""
     more = "Content-Type: text/plain\r\ncontent-transfer-encoding: Binary\r\n"
 
-    assert file_in(form(part(b"data", more=more)), BOUNDARY) == b"data"
+    assert files_in(form(part(b"data", more=more)), BOUNDARY) == [b"data"]
 
 
 def test_utf_8_may_be_said() -> None:
     """A charset of utf-8 is no reason to refuse."""
-    assert file_in(form(part(b"data")), BOUNDARY | {"charset": "UTF-8"}) == b"data"
+    assert files_in(form(part(b"data")), BOUNDARY | {"charset": "UTF-8"}) == [b"data"]
 
 
 def test_another_charset_is_refused() -> None:
@@ -95,16 +95,21 @@ def test_a_form_begins_with_its_boundary(content: bytes) -> None:
 
 def test_an_empty_form_is_refused() -> None:
     """A form without parts has no image."""
-    text = "The form has no parts; it needs one file in the field 'file'."
+    text = "The form has no parts; it needs a file in the field 'file'."
 
     assert refusal(form()) == (400, text)
 
 
-def test_two_files_are_refused() -> None:
-    """Which of two files was meant is not guessed."""
-    text = "The form has 2 parts named 'file'; exactly 1 is taken."
+def test_several_files_come_out_in_order() -> None:
+    """Every field `file` is a file, in the order of the form."""
+    assert files_in(form(part(b"2"), part(b"1"), part(b"")), BOUNDARY) == [b"2", b"1", b""]
 
-    assert refusal(form(part(b"1"), part(b"2"))) == (400, text)
+
+def test_files_among_texts_are_refused() -> None:
+    """One field that is no file is one too many."""
+    text = "The field 'file' must be a file: it has no file name."
+
+    assert refusal(form(part(b"1"), part(b"2", filename=None))) == (422, text)
 
 
 @pytest.mark.parametrize("name", ["image", "FILE", "", "file "])
@@ -131,12 +136,12 @@ def test_long_text_is_refused() -> None:
 
 
 def test_too_many_parts_are_refused() -> None:
-    """Up to 32 parts are counted, and one more is over the limit."""
+    """64 files are taken, and one more is over the limit."""
     one = part(b"")
 
-    assert refusal(form(*[one] * MAX_PARTS))[1].startswith("The form has 32 parts named")
-    assert refusal(form(*[one] * (MAX_PARTS + 1))) == (400, "The form has more than 32 parts.")
-    assert refusal(form(*[one] * 1200)) == (400, "The form has more than 32 parts.")
+    assert len(files_in(form(*[one] * MAX_PARTS), BOUNDARY)) == MAX_PARTS
+    assert refusal(form(*[one] * (MAX_PARTS + 1))) == (400, "The form has more than 64 parts.")
+    assert refusal(form(*[one] * 1200)) == (400, "The form has more than 64 parts.")
 
 
 def test_long_headers_are_refused() -> None:
@@ -177,7 +182,7 @@ def test_base64_parts_are_refused() -> None:
 def status(content: bytes) -> int:
     """Return the status that a form leads to; any other exception passes through."""
     try:
-        file_in(content, BOUNDARY)
+        files_in(content, BOUNDARY)
     except Problem as problem:
         return problem.status
     return 200

@@ -85,7 +85,7 @@ IMAGES: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "not UTF-8": (b'{"image": "\xff"}', JSON, 400, ""),
     "not an object": (b"[1]", JSON, 422, ""),
     "cut form": (*form(("file", PICTURE), end=False), 400, ""),
-    "two files": (*form(("file", PICTURE), ("file", PICTURE)), 400, ""),
+    "too many files": (*form(*[("file", PICTURE)] * 65), 400, "64"),
     "wrong field": (*form(("image", PICTURE)), 422, "file"),
     "other charset": (
         form(("file", PICTURE))[0],
@@ -110,7 +110,7 @@ SEQUENCES: dict[str, tuple[bytes, int, str]] = {
         "'cell' must be a list of 8",
     ),
     "short state": (b'{"sequence": "1", "initial_state": {"cell": [0], "hidden": [0]}}', 422, ""),
-    "oversized": (b'{"sequence": "%s"}' % (b"1" * 300_000), 413, ""),
+    "oversized": (b'{"sequence": "%s"}' % (b"1" * 1_100_000), 413, ""),
     "NaN state": (b'{"sequence": "1", "initial_state": {"cell": [NaN], "hidden": []}}', 400, ""),
 }
 

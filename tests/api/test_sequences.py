@@ -87,7 +87,7 @@ def test_a_sequence_is_a_text_or_a_list(value: object) -> None:
 
 def test_unknown_keys_beside_a_sequence_are_refused() -> None:
     """A body has no other keys, nor has the state."""
-    text = "The body has key 'image', which is not one of sequence, initial_state."
+    text = "The body has key 'image', which is not one of sequence, initial_state, inputs."
     assert sequence_refusal({"sequence": "1", "image": 1}) == ("invalid-body", text, ("body",))
     text = "'initial_state' has key 'c', which is not one of cell, hidden."
     refused = sequence_refusal({"sequence": "1", "initial_state": {"c": [0, 0]}})

@@ -60,7 +60,7 @@ def test_the_models_are_given_the_cache(tmp_path: Path) -> None:
     """A folder that can be used is."""
     held = engine()
 
-    command._use_cache(held, tmp_path / "cache")
+    command.use_cache(held, tmp_path / "cache")
 
     assert isinstance(held.models["lstm"].cache, Cache)
 
@@ -72,7 +72,7 @@ def test_a_folder_that_cannot_be_used_is_said(
     tmp_path.chmod(0o777)
     held = engine()
 
-    command._use_cache(held, tmp_path)
+    command.use_cache(held, tmp_path)
 
     assert held.models["lstm"].cache is None
     assert [record.message for record in caplog.records] == [
@@ -86,7 +86,7 @@ def test_the_cache_can_be_switched_off(off: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LIGHTWELL_CACHE", off)
     held = engine()
 
-    command._use_cache(held, Settings().cache)
+    command.use_cache(held, Settings().cache)
 
     assert held.models["lstm"].cache is None
 

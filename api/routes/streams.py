@@ -1,0 +1,256 @@
+"""The gates of sequences as a stream: one JSON line for each step, while the device goes on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from api import openapi
+from api.answers import together
+from api.dispatch import Dispatch
+from api.engine import Engine, Spent
+from api.errors import bug_response
+from api.questions import Question
+from api.refusals import refuse
+from api.routes.probes import questions, unless_gone
+from api.timing import Stopwatch, stopwatch
+from models.programs import CHUNKS, STATE, Outputs, Row
+from probes.lstm import Values, check_units
+from probes.probe import Indices, Parameters
+from probes.units import STATES
+
+logger = logging.getLogger("lightwell.access")
+
+MEDIA_TYPE = "application/jsonl"
+STEPS = CHUNKS[-1]
+"""Steps of each sequence that are asked of the device at a time: one call, of the longest chunk."""
+
+DESCRIPTION = """\
+Lines come as the device gives them, some hundred steps at a time; nothing is kept of a line once it
+is sent. The lines of several sequences may come mixed, those of each come in order: `input` is its
+place in `inputs`, 0 for the only one; `step` counts from 1. `cell`, `hidden` and `logits` are those
+after the step.
+
+What goes wrong before the first line is answered with a problem. Afterwards it ends the stream with
+one last line, `{"problem": {…}}`; a stream without it is whole."""
+
+
+class LineOptions(Parameters):
+    """What every line says."""
+
+    values: Values = Field(
+        ["input_gate", "forget_gate", "candidate", "output_gate"],
+        description="Values of every line, in this order.",
+    )
+    units: Indices | None = Field(
+        None, description="Units to show, counted from 0; all where left out."
+    )
+    precision: int | None = Field(
+        None, ge=0, le=9, description="Decimals of floats; all that matter where left out."
+    )
+
+
+def router() -> APIRouter:
+    """Make the route."""
+    routes = APIRouter()
+    routes.add_api_route(
+        "/lstm/gates.jsonl",
+        _endpoint,
+        methods=["POST"],
+        name="lstm_gates_jsonl",
+        operation_id="lstm_gates_jsonl",
+        summary="The gates of every step as JSON lines, sent while the device goes on.",
+        description=DESCRIPTION,
+        tags=["lstm"],
+        response_class=Response,
+        responses=openapi.lines(MEDIA_TYPE),
+        openapi_extra=openapi.request_body("sequence"),
+    )
+    return routes
+
+
+async def _endpoint(request: Request, query: Annotated[LineOptions, Query()]) -> Response:
+    def again(request: Request) -> Coroutine[Any, Any, Response]:
+        return _respond(request, query)
+
+    response = await again(request)
+    dispatch: Dispatch = request.app.state.dispatch
+    dispatch.remember(request, again)
+    return response
+
+
+async def _respond(request: Request, query: LineOptions) -> Response:
+    """Begin to answer: the first lines are made before anything is sent."""
+    engine: Engine = request.app.state.engine
+    seconds = request.app.state.settings.deadline_s
+    watch = stopwatch(request.scope)
+    with ExitStack() as held:
+        held.enter_context(engine.admit())
+        asked = await questions(request, "lstm", "sequence", query)
+        watch.lap("prepare")
+        every = asked if isinstance(asked, list) else [asked]
+        _check(every, query)
+        blocks = _blocks(engine, every, query, seconds, watch)
+        first = await unless_gone(request, _next(blocks))
+        headers = {
+            "Cache-Control": "no-store",
+            "Lightwell-Weights": engine.models["lstm"].checkpoint.digest,
+        }
+        return Lines(_until_a_fault(request, first, blocks), headers, seconds, held.pop_all())
+
+
+class Lines(StreamingResponse):
+    """A stream of lines that holds its place among the requests in flight until it ends.
+
+    Args:
+        blocks: Lines, some at a time; closed when the stream ends, however it does.
+        headers: To send along.
+        seconds: How long a client may let one block wait before it is taken for gone.
+        held: Let go of when the stream ends.
+    """
+
+    def __init__(
+        self,
+        blocks: AsyncGenerator[bytes, None],
+        headers: Mapping[str, str],
+        seconds: float,
+        held: ExitStack,
+    ) -> None:
+        super().__init__(blocks, headers=headers, media_type=MEDIA_TYPE)
+        self._blocks = blocks
+        self._seconds = seconds
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream; stop the work as soon as the client has gone."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._seconds):
+                await send(message)
+
+        with self._held:
+            try:
+                await super().__call__(scope, receive, send_in_time)
+            except TimeoutError:
+                logger.warning("a client took no line for %g s; its stream was cut", self._seconds)
+            finally:
+                await self._blocks.aclose()
+
+
+def _check(asked: list[Question], query: LineOptions) -> None:
+    """Refuse units that the model does not have."""
+    check_units(asked[0].row, query.units)
+
+
+async def _next(blocks: AsyncGenerator[bytes, None]) -> bytes:
+    return await anext(blocks)
+
+
+async def _until_a_fault(
+    request: Request, first: bytes, blocks: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    """Pass on blocks of lines; say in a last line what went wrong, if anything does."""
+    try:
+        yield first
+        async for block in blocks:
+            yield block
+    except Exception as error:
+        yield orjson.dumps({"problem": _problem(request, error)}, option=orjson.OPT_APPEND_NEWLINE)
+    finally:
+        await blocks.aclose()
+
+
+def _problem(request: Request, error: Exception) -> orjson.Fragment:
+    """Write the problem that stands for an exception."""
+    try:
+        response = refuse(request, error)
+    except Exception:
+        logger.exception("request %s failed", request.state.request_id)
+        response = bug_response(request.state.request_id)
+    return orjson.Fragment(bytes(response.body))
+
+
+async def _blocks(
+    engine: Engine, asked: list[Question], query: LineOptions, seconds: float, watch: Stopwatch
+) -> AsyncGenerator[bytes, None]:
+    """Run sequences side by side, so many steps at a time, and write what comes of each.
+
+    What waits to be sent is at most so many steps of each: the device goes on when they are.
+
+    Raises:
+        QueueFullError, DeadlineError: The device could not be reached in time.
+        Problem: The server is stopping.
+    """
+    model = engine.models["lstm"]
+    wanted = frozenset((*query.values, *STATE))
+    rows = dict(enumerate(question.row for question in asked))
+    start = 0
+    while rows:
+        if start:
+            engine.check_ready()
+        deadline, spents = time.monotonic() + seconds, [Spent() for _ in rows]
+        given = await together(
+            engine.run(model.card.run("trace", _head(row), wanted), deadline, spent)
+            for row, spent in zip(rows.values(), spents, strict=True)
+        )
+        if not start:
+            slowest = max(spents, key=lambda one: one.queued_s + one.ran_s)
+            watch.split(queue=slowest.queued_s, program=slowest.ran_s)
+        for (index, row), outputs in zip(rows.items(), given, strict=True):
+            yield await engine.compute(_written, index, start, _head(row), outputs, query)
+        rows = {
+            index: _rest(row, outputs)
+            for (index, row), outputs in zip(rows.items(), given, strict=True)
+            if len(row["sequence"]) > STEPS
+        }
+        start += STEPS
+
+
+def _head(row: Row) -> Row:
+    """Return the row of the steps that go to the device next."""
+    return {**row, "sequence": row["sequence"][:STEPS]}
+
+
+def _rest(row: Row, outputs: Outputs) -> Row:
+    """Return the row of the steps after these, which starts where they ended."""
+    state = {"cell": outputs["final_cell"], "hidden": outputs["final_hidden"]}
+    return {"sequence": row["sequence"][STEPS:], **state}
+
+
+def _written(index: int, start: int, row: Row, outputs: Outputs, query: LineOptions) -> bytes:
+    """Write one line for each step of a row."""
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    return b"".join(
+        orjson.dumps(line, option=option) for line in _lines(index, start, row, outputs, query)
+    )
+
+
+def _lines(
+    index: int, start: int, row: Row, outputs: Outputs, query: LineOptions
+) -> Iterator[dict[str, Any]]:
+    values: dict[str, np.ndarray] = {}
+    for name in query.values:
+        values[name] = _shown(name, outputs[name], query)
+    for at, bit in enumerate(row["sequence"].tolist()):
+        said = {name: value[at] for name, value in values.items()}
+        yield {"input": index, "step": start + at + 1, "bit": bit, **said}
+
+
+def _shown(name: str, values: np.ndarray, query: LineOptions) -> np.ndarray:
+    """Return what the lines say of one value, one row for each step."""
+    if name in STATES:
+        values = values[1:]  # the first is the state before the first step
+    if query.units is not None and name != "logits":
+        values = values[:, query.units]
+    if query.precision is not None:
+        values = values.round(query.precision)
+    return np.ascontiguousarray(values)
