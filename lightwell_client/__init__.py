@@ -1,0 +1,34 @@
+"""Ask Lightwell from Python: a picture or a sequence in, named NumPy arrays out.
+
+    from lightwell_client import Lightwell
+
+    lightwell = Lightwell("http://127.0.0.1:8000")  # or Lightwell.local(), without a server
+    answer = lightwell.activations("digit.png", layers=["relu1", "conv2"])
+    print(answer.prediction.name, answer["relu1"].take(channel=7).values)
+
+It needs httpx2 and NumPy. In a notebook, an answer shows its picture.
+"""
+
+from lightwell_client.answers import (
+    Answer,
+    Measure,
+    Notice,
+    Prediction,
+    Sample,
+    Step,
+    Tensor,
+)
+from lightwell_client.client import Lightwell
+from lightwell_client.errors import LightwellError
+
+__all__ = [
+    "Answer",
+    "Lightwell",
+    "LightwellError",
+    "Measure",
+    "Notice",
+    "Prediction",
+    "Sample",
+    "Step",
+    "Tensor",
+]

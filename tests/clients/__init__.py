@@ -1,0 +1,1 @@
+"""What asks a server: the Python client, generated clients, the notebook."""

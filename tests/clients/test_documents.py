@@ -1,0 +1,55 @@
+"""The page about the clients and the notebook run, as they stand, against a running server."""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.clients.documents import blocks, run
+from tests.servers import PATIENCE_S, ROOT
+
+NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
+
+
+def test_the_page_prints_what_it_says(url: str, tmp_path: Path) -> None:
+    """Every print of the Python code prints what stands beside it."""
+    code = "\n".join(blocks("python", url))
+    promised = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
+    assert len(promised) == code.count("print(")
+
+    assert run(sys.executable, "-c", code, cwd=tmp_path).splitlines() == promised
+
+
+def test_the_notebook_runs(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell runs, and each that ends in something to see shows it."""
+    monkeypatch.setenv("LIGHTWELL_URL", url)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+
+    client = NotebookClient(
+        notebook,
+        timeout=PATIENCE_S,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+    )
+    client.execute()
+
+    shown = [one.get("data", {}) for cell in notebook.cells for one in cell.get("outputs", ())]
+    assert len(shown) == sum(cell.cell_type == "code" for cell in notebook.cells)
+    assert sum("data:image/png;base64," in one.get("text/html", "") for one in shown) == 4
+    identity, same = (one["text/plain"] for one in shown[-2:])
+    assert float(identity) < 1e-5
+    assert "True" in same
+    assert "False" not in same
+
+
+def test_the_notebook_is_committed_without_outputs() -> None:
+    """What a run leaves behind, such as its machine's paths, is not in the repository."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)

@@ -1,0 +1,111 @@
+"""Clients that others' generators make of openapi.json compile, and their calls work."""
+
+import base64
+import importlib
+import io
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import httpx2
+import pytest
+
+from tests.clients.documents import NODE, blocks, module, run
+from tests.servers import ROOT
+
+COMPILER_OPTIONS = {
+    "strict": True,
+    "noEmit": True,
+    "target": "ES2022",
+    "module": "ES2022",
+    "moduleResolution": "bundler",
+    "lib": ["ES2023", "DOM", "DOM.Iterable"],
+    "types": [],
+}
+STREAMED = """
+import { lstmGatesJsonl } from "./lightwell";
+
+const lines = await lstmGatesJsonl({
+  body: { inputs: [{ sequence: "10" }, { sequence: [0, 1, 1] }] },
+  parseAs: "text",
+  throwOnError: true,
+});
+console.log(lines.data.trim().split("\\n").length);
+"""
+
+
+@pytest.fixture(scope="module")
+def typescript(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the generated TypeScript client, and a program that calls it."""
+    folder = tmp_path_factory.mktemp("typescript")
+    generator = module("@hey-api/openapi-ts/bin/run.js")
+    (code,) = blocks("typescript", url)
+    (folder / "calls.ts").write_text(code + STREAMED, encoding="utf-8")
+    settings = {"compilerOptions": COMPILER_OPTIONS, "include": ["calls.ts", "lightwell"]}
+    (folder / "tsconfig.json").write_text(json.dumps(settings))
+    run(NODE, generator, "-i", ROOT / "openapi.json", "-o", folder / "lightwell", cwd=folder)
+    return folder
+
+
+def test_typescript_compiles(typescript: Path) -> None:
+    """The generated client, and the page's code that calls it, are right to the letter."""
+    assert run(NODE, module("typescript/bin/tsc"), "-p", ".", cwd=typescript) == ""
+
+
+def test_typescript_calls(typescript: Path) -> None:
+    """A picture and a sequence get their answers, a wrong one its problem, a stream its lines."""
+    bundle = [module("esbuild/bin/esbuild"), "calls.ts", "--bundle", "--format=esm"]
+    run(*bundle, "--platform=node", "--outfile=calls.mjs", "--log-level=error", cwd=typescript)
+
+    digit, gates, refused, lines = run(NODE, "calls.mjs", cwd=typescript).splitlines()
+
+    assert digit == "2 [ 'image', 'relu1', 'conv2' ]"
+    assert gates == "yes 10110"
+    assert refused == "422 The sequence cannot be used"
+    assert lines == "5"
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """The generated Python client, imported."""
+    folder = tmp_path_factory.mktemp("python")
+    (overrides,) = blocks("yaml")
+    (folder / "generate.yml").write_text(overrides + "post_hooks: []\n")
+    generate = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
+    said = run(
+        *generate, "--path", ROOT / "openapi.json", "--config", "generate.yml",
+        "--output-path", "generated_lightwell", cwd=folder,
+    )  # fmt: skip
+    assert "WARNING" not in said  # of what a generator leaves out
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module("generated_lightwell")
+    finally:
+        sys.path.remove(str(folder))
+
+
+def test_python_calls(url: str, python: ModuleType) -> None:
+    """A picture, in two forms, and a sequence, in two forms, get their answers."""
+    models, types = (
+        importlib.import_module(f"{python.__name__}.{name}") for name in ("models", "types")
+    )
+    activations = importlib.import_module(f"{python.__name__}.api.cnn.cnn_activations")
+    gates = importlib.import_module(f"{python.__name__}.api.lstm.lstm_gates")
+    picture = httpx2.get(f"{url}/samples/0.png").content
+    encoded = base64.b64encode(picture).decode()
+
+    with python.Client(url, raise_on_unexpected_status=True) as client:
+        seen = activations.sync(
+            client=client, body=models.ImageBody(image=encoded), channels=[0, 7]
+        )
+        raw = activations.sync(client=client, body=types.File(io.BytesIO(picture)))
+        text = gates.sync(client=client, body=models.SequenceBody(sequence="10110"), units=[1, 2])
+        bits = gates.sync(client=client, body=models.SequenceBody(sequence=[1, 0, 1, 1, 0]))
+        wrong = gates.sync(client=client, body=models.SequenceBody(sequence="10210"))
+
+    assert seen.prediction.name == raw.prediction.name == "2"
+    assert {tensor.name: tensor.shape for tensor in seen.tensors}["relu1"] == [2, 28, 28]
+    assert text.prediction.name == bits.prediction.name == "yes"
+    assert {tensor.name: tensor.shape for tensor in text.tensors}["forget_gate"] == [5, 2]
+    assert (wrong.status, wrong.errors[0].location) == (422, ["body", "sequence", 2])
