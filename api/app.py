@@ -8,8 +8,10 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+import api.routes.colours
 import api.routes.health
 import api.routes.models
+import api.routes.page
 import api.routes.probes
 import api.routes.samples
 import api.routes.streams
@@ -64,7 +66,9 @@ def create_app(settings: Settings) -> FastAPI:
         api.routes.probes,
         api.routes.streams,
         api.routes.samples,
+        api.routes.colours,
         api.routes.health,
+        api.routes.page,
     ):
         app.include_router(routes.router())
     refusals.install(app)

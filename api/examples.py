@@ -60,6 +60,11 @@ _MODEL = {
     ],
     "training": {"seed": 0, "metrics": {"test_accuracy": 1.0}},
 }
+_COLOUR_MAP = {
+    "name": "viridis",
+    "kind": "sequential",
+    "colours": ["#440154", "#440256", "#450457"],
+}
 _SAMPLE = {"index": 3, "label": 8, "pixels": [[0, 255], [255, 0]]}
 _PROBLEM = {
     "type": "urn:lightwell:problem:invalid-parameter",
@@ -84,6 +89,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
     "models": {"models": [_MODEL]},
     "samples": {"samples": [_SAMPLE]},
+    "colormaps": {"colormaps": [_COLOUR_MAP]},
     "livez": {"status": "alive"},
     "readyz": {"status": "ready"},
     "problem": _PROBLEM,

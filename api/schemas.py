@@ -220,6 +220,18 @@ class SequenceBody(Schema):
     )
 
 
+class ReceptiveFieldEntry(Schema):
+    """Which part of the picture one value sees.
+
+    The value in row i sees the `size` rows of the picture from stride · i - offset on, as far as
+    the picture goes; columns likewise.
+    """
+
+    size: int
+    stride: int
+    offset: int
+
+
 class LayerEntry(Schema):
     """A value of the trace that can be asked for."""
 
@@ -228,9 +240,9 @@ class LayerEntry(Schema):
     axes: list[str]
     shape: list[int | None] = Field(description="null is the length of the sequence.")
     parameters: int = Field(description="How many parameters this layer has of its own.")
-    receptive_field: int | None = Field(
-        description="Side of the square of the picture that one value sees, in pixels; null "
-        "where it sees everything."
+    receptive_field: ReceptiveFieldEntry | None = Field(
+        description="The square of the picture that one value sees, in pixels; null where it sees "
+        "everything."
     )
 
 
@@ -267,6 +279,20 @@ class ModelList(Schema):
     """Every resident model."""
 
     models: list[ModelEntry]
+
+
+class ColourMap(Schema):
+    """The colours of a map, low values first."""
+
+    name: str
+    kind: Literal["sequential", "diverging"]
+    colours: list[str] = Field(description="256 colours such as `#440154`.")
+
+
+class ColourMapList(Schema):
+    """Every colour map."""
+
+    colormaps: list[ColourMap]
 
 
 class Sample(Schema):

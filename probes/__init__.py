@@ -1,6 +1,6 @@
 """What to look at inside a network, and how it is drawn."""
 
-from probes import cnn, lstm, weights
+from probes import cnn, lstm, pixel, weights
 
-PROBES = (*cnn.PROBES, *lstm.PROBES, *weights.PROBES)
+PROBES = (*cnn.PROBES, *pixel.PROBES, *lstm.PROBES, *weights.PROBES)
 """Every probe that the server answers: one list for each file."""

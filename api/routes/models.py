@@ -12,7 +12,7 @@ from api import openapi, schemas
 from api.engine import Engine
 from api.refusals import unknown_model
 from api.routes.probes import METHODS, query_model, sources
-from models.anatomy import LAYERS
+from models.anatomy import LAYERS, ReceptiveField
 from models.programs import MATMUL_PRECISION, row_buckets
 from models.zoo import ResidentModel, hidden_size
 from probes import PROBES
@@ -122,8 +122,12 @@ def _cnn_layer(name: str, weights: Mapping[str, np.ndarray]) -> schemas.LayerEnt
         axes=["channel", "y", "x"][: len(layer.shape)],
         shape=[channels, *sides],
         parameters=_sizes(weights)[layer.parameters] if own else 0,
-        receptive_field=layer.field.size if layer.field else None,
+        receptive_field=_field(layer.field) if layer.field else None,
     )
+
+
+def _field(field: ReceptiveField) -> schemas.ReceptiveFieldEntry:
+    return schemas.ReceptiveFieldEntry(size=field.size, stride=field.jump, offset=field.before)
 
 
 def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:

@@ -115,7 +115,10 @@ SEQUENCES: dict[str, tuple[bytes, int, str]] = {
 }
 
 QUERIES = {
-    "/cnn/nothing": (404, "probe 'nothing' is not one of predict, activations, channel, filters."),
+    "/cnn/nothing": (
+        404,
+        "probe 'nothing' is not one of predict, activations, channel, pixel, filters.",
+    ),
     "/gru/gates": (404, "model 'gru' is not one of cnn, lstm."),
     "/models/gru": (404, "model 'gru' is not one of cnn, lstm."),
     "/nothing": (404, "There is nothing at this path; /docs lists what there is."),

@@ -22,6 +22,7 @@ from api.engine import Engine, Spent
 from api.examples import EXAMPLES
 from api.metrics import TRITON
 from api.settings import Settings
+from models.anatomy import LAYERS
 from models.programs import CHUNKS
 from models.samples import Samples
 from models.zoo import ResidentModel
@@ -259,6 +260,7 @@ def test_examples_are_what_their_schemas_say() -> None:
         "model": schemas.ModelEntry,
         "models": schemas.ModelList,
         "samples": schemas.SampleList,
+        "colormaps": schemas.ColourMapList,
         "livez": schemas.Status,
         "readyz": schemas.Status,
         "problem": schemas.ProblemAnswer,
@@ -412,3 +414,16 @@ def test_a_known_request_line_is_answered_as_a_new_one(
     foreign = {**png, "Origin": "https://example.com"}
     response = client.post("/cnn/predict?precision=4", content=digit_png, headers=foreign)
     assert "access-control-allow-origin" not in response.headers
+
+
+def test_a_page_can_place_receptive_fields(client: TestClient) -> None:
+    """Stride and offset say which rows a value sees; what sees everything has no field."""
+    layers = {one["name"]: one for one in client.get("/models/cnn").json()["layers"]}
+
+    for name, layer in LAYERS.items():
+        told = layers[name]["receptive_field"]
+        assert (told is None) == (layer.field is None)
+        for row in range(layer.shape[0] if layer.field else 0):
+            first = told["stride"] * row - told["offset"]
+            span = max(first, 0), min(first + told["size"] - 1, 27)
+            assert span == layer.field.span(row)

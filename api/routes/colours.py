@@ -1,0 +1,52 @@
+"""The colour maps of every picture, so that a page can colour as the pictures do."""
+
+import hashlib
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api import openapi, schemas
+from api.responses import fresh
+from probes.colormaps import DIVERGING, NAMES, lookup_table
+
+
+def router() -> APIRouter:
+    """Make the route."""
+    routes = APIRouter(tags=["models"])
+    content = _all().model_dump_json().encode()
+    headers: Mapping[str, str] = {
+        "Cache-Control": "no-cache",
+        "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
+    }
+
+    @routes.get(
+        "/colormaps",
+        operation_id="colormaps",
+        summary="The colour maps of every picture.",
+        response_model=schemas.ColourMapList,
+        responses=openapi.answers("colormaps"),
+    )
+    async def colormaps(request: Request) -> Response:
+        """Every colour map that answers name under `colour`, as 256 colours, low values first.
+
+        A value v has the colour at round(255 (v - vmin) / (vmax - vmin)).
+        """
+        if fresh(headers["ETag"], request.headers.get("if-none-match")):
+            return Response(status_code=304, headers=headers)
+        return Response(content, headers=headers, media_type="application/json")
+
+    return routes
+
+
+def _all() -> schemas.ColourMapList:
+    return schemas.ColourMapList(colormaps=[_map(name) for name in NAMES])
+
+
+def _map(name: str) -> schemas.ColourMap:
+    """Write one map down."""
+    return schemas.ColourMap(
+        name=name,
+        kind="diverging" if name == DIVERGING else "sequential",
+        colours=[f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in lookup_table(name)],
+    )
