@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import api.routes.colours
@@ -20,11 +19,11 @@ from api.dispatch import Dispatch
 from api.edge import Edge
 from api.engine import Engine
 from api.metrics import Metrics
+from api.origins import Origins
 from api.settings import Settings
 
 VERSION = "0.1.0"
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
-LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 TAGS = [
     {"name": "models", "description": "What is resident."},
     {"name": "cnn", "description": "SimpleCNN: which digit does a picture show, and why."},
@@ -32,7 +31,6 @@ TAGS = [
     {"name": "samples", "description": "MNIST test images to try."},
     {"name": "health", "description": "Alive, ready, counted."},
 ]
-EXPOSED = ["ETag", "Retry-After", "Server-Timing", "X-Request-ID"]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -80,12 +78,5 @@ def create_app(settings: Settings) -> FastAPI:
         return Edge(app.state.dispatch, app.state.metrics)
 
     app.build_middleware_stack = stack  # type: ignore[method-assign]
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_origin_regex=LOCAL_ORIGIN,
-        allow_methods=["GET", "POST"],
-        allow_headers=["*"],
-        expose_headers=EXPOSED,
-    )
+    app.add_middleware(Origins, allowed=settings.cors_origins)
     return app

@@ -6,6 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.origins import foreign_origin
+
 Respond = Callable[[Request], Awaitable[Response]]
 
 MAX_KNOWN = 1024
@@ -41,7 +43,7 @@ class Dispatch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a known request line; pass on every other."""
         known = self._known.get(_line(scope)) if scope["type"] == "http" else None
-        if known is None or any(name == b"origin" for name, _ in scope["headers"]):
+        if known is None or foreign_origin(scope) is not None:
             await self._app(scope, receive, send)
             return
         scope["route"], respond = known

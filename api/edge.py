@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import bug_response
 from api.metrics import Metrics
+from api.origins import PUBLIC, is_public
 from api.timing import Stopwatch
 
 logger = logging.getLogger("lightwell.access")
@@ -45,13 +46,15 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message.setdefault("headers", []).extend(
-                    [
-                        (b"x-request-id", request_id.encode()),
-                        (b"x-content-type-options", b"nosniff"),
-                        (b"server-timing", watch.header.encode()),
-                    ]
-                )
+                headers = message.setdefault("headers", [])
+                headers += [
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"server-timing", watch.header.encode()),
+                ]
+                if is_public(scope):
+                    kept = [each for each in headers if each[0] != PUBLIC[0][0]]
+                    message["headers"] = [*kept, *PUBLIC]
             await send(message)
 
         try:

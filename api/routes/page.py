@@ -2,15 +2,18 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.errors import Problem
 from api.responses import fresh
+
+Respond = Callable[..., Any]
 
 STATIC = Path(__file__).parents[1] / "static"
 PAGE = "index.html"
@@ -69,19 +72,22 @@ def router(folder: Path = STATIC) -> APIRouter:
             raise Problem("unknown-path", "There is no file of this name.")
         return _respond(request, assets[name])
 
-    @routes.get("/")
+    def serves(path: str) -> Callable[[Respond], Respond]:
+        return routes.api_route(path, methods=["GET", "HEAD"])
+
+    @serves("/")
     async def page(request: Request) -> Response:
         return send(request, PAGE)
 
-    @routes.get("/favicon.ico")
+    @serves("/favicon.ico")
     async def icon(request: Request) -> Response:
         return send(request, ICON)
 
-    @routes.get("/explorer/{name:path}")
+    @serves("/explorer/{name:path}")
     async def explorer(request: Request, name: str) -> Response:
         return send(request, f"explorer/{name}")
 
-    @routes.get("/sdk/{name:path}")
+    @serves("/sdk/{name:path}")
     async def sdk(request: Request, name: str) -> Response:
         return send(request, f"sdk/{name}")
 

@@ -1,0 +1,108 @@
+"""Pages of other origins: who may read answers, and what the log says of those who may not."""
+
+import logging
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.settings import Settings
+
+LOCAL = ("http://localhost:5173", "https://127.0.0.1", "http://[::1]:8080")
+FOREIGN = "https://example.org"
+
+
+@pytest.fixture(scope="module")
+def named() -> TestClient:
+    """A server, still cold, that lets one origin in by a setting."""
+    # Not entered: nothing is compiled for what is answered without a model.
+    return TestClient(create_app(Settings(cors_origins=("https://mine.example",))))
+
+
+def preflight(client: TestClient, origin: str, **more: str) -> tuple[int, str | None]:
+    """Ask as a browser asks before it posts a picture; return the status and who is let in."""
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST", **more}
+    headers["Access-Control-Request-Headers"] = "content-type"
+    answer = client.options("/cnn/activations", headers=headers)
+    return answer.status_code, answer.headers.get("access-control-allow-origin")
+
+
+@pytest.mark.parametrize("origin", LOCAL)
+def test_pages_of_this_machine_may_ask(origin: str, named: TestClient) -> None:
+    """Any port, either scheme; the headers that a front-end needs can be read."""
+    assert preflight(named, origin) == (200, origin)
+    answer = named.get("/livez", headers={"Origin": origin})
+
+    assert answer.headers["access-control-allow-origin"] == origin
+    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    assert {"ETag", "X-Request-ID", "Server-Timing", "Retry-After", "Lightwell-Weights"} == {
+        *exposed
+    }
+
+
+@pytest.mark.parametrize("origin", [FOREIGN, "http://localhost.example.org", "null"])
+def test_other_pages_may_not(origin: str, named: TestClient) -> None:
+    """The browser is told nothing that would let such a page read an answer."""
+    assert preflight(named, origin) == (400, None)
+    assert (
+        "access-control-allow-origin" not in named.get("/livez", headers={"Origin": origin}).headers
+    )
+
+
+def test_a_setting_lets_a_page_in(named: TestClient) -> None:
+    """Also one of the internet, to a server of a private network."""
+    asked = {"Access-Control-Request-Private-Network": "true"}
+
+    assert preflight(named, "https://mine.example", **asked) == (200, "https://mine.example")
+    assert preflight(named, FOREIGN, **asked) == (400, None)
+
+
+def test_the_log_says_how_to_let_a_page_in(caplog: pytest.LogCaptureFixture) -> None:
+    """Once for each origin, with the whole setting; what is no origin is not repeated."""
+    client = TestClient(create_app(Settings(cors_origins=("https://mine.example",))))
+    with caplog.at_level(logging.WARNING, "lightwell"):
+        for origin in (FOREIGN, FOREIGN, "null", "https://evil.example/\tfaked", *LOCAL):
+            client.get("/livez", headers={"Origin": origin})
+        client.get("/livez", headers={"Origin": "http://testserver"})  # its own pages
+    said = [record.getMessage() for record in caplog.records if record.name == "lightwell"]
+
+    both = f"https://mine.example,{FOREIGN}"
+    assert said[0] == (
+        f"a page of {FOREIGN} was refused; to let it in: --cors-origins {both} "
+        f"(or LIGHTWELL_CORS_ORIGINS={both})"
+    )
+    assert said[1].startswith("a page of null was refused")
+    assert said[2:] == ["a page was refused whose origin is not one"]
+
+
+def test_the_log_does_not_grow_without_end(caplog: pytest.LogCaptureFixture) -> None:
+    """After 64 origins no more are named."""
+    client = TestClient(create_app(Settings()))
+    with caplog.at_level(logging.WARNING, "lightwell"):
+        for number in range(80):
+            client.get("/livez", headers={"Origin": f"https://{number}.example"})
+
+    assert sum(record.name == "lightwell" for record in caplog.records) == 64
+
+
+def test_pictures_are_readable_from_anywhere(client: TestClient) -> None:
+    """Whether a page asks or an image element, and however often; what is posted is not public."""
+    path = "/lstm/gates.png?sequence=101"
+    for headers in ({}, {}, {"Origin": FOREIGN}, {"Origin": LOCAL[0]}):
+        answer = client.get(path, headers=headers)
+        assert answer.headers.get_list("access-control-allow-origin") == ["*"]
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    posted = client.post("/lstm/gates.png", json={"sequence": "101"}, headers={"Origin": FOREIGN})
+    assert "access-control-allow-origin" not in posted.headers
+    assert "cross-origin-resource-policy" not in client.get("/lstm/gates?sequence=101").headers
+
+
+def test_a_page_of_the_server_itself_is_no_stranger(client: TestClient) -> None:
+    """Browsers send an origin with every POST: such requests take the short way, as all others."""
+    asked = {"json": {"sequence": "11"}}
+    for origin in ("http://testserver", FOREIGN):
+        answers = [
+            client.post("/lstm/predict", headers={"Origin": origin}, **asked).json()["prediction"]
+            for _ in range(2)
+        ]
+        assert answers[0] == answers[1]
