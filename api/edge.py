@@ -40,6 +40,9 @@ class Edge:
         watch = Stopwatch()
         request_id = _request_id(scope)
         scope.setdefault("state", {}).update(request_id=request_id, stopwatch=watch)
+        # HEAD is GET without the body: what lies behind knows only the one.
+        head = scope["method"] == "HEAD"
+        asked = {**scope, "method": "GET"} if head else scope
         status = 0
 
         async def send_named(message: Message) -> None:
@@ -55,29 +58,31 @@ class Edge:
                 if is_public(scope):
                     kept = [each for each in headers if each[0] != PUBLIC[0][0]]
                     message["headers"] = [*kept, *PUBLIC]
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
-            await self._app(scope, receive, send_named)
+            await self._app(asked, receive, send_named)
         except Exception:
             logger.exception("request %s failed", request_id)
             if not status:
                 await bug_response(request_id)(scope, receive, send_named)
         finally:
-            self._note(scope, request_id, status, watch)
+            route = getattr(asked.get("route"), "path", "unmatched")
+            self._note(scope["method"], route, request_id, status, watch)
 
-    def _note(self, scope: Scope, request_id: str, status: int, watch: Stopwatch) -> None:
+    def _note(
+        self, method: str, route: str, request_id: str, status: int, watch: Stopwatch
+    ) -> None:
         """Count and log one request, by the template of its route and never by its path."""
-        route = getattr(scope.get("route"), "path", "unmatched")
         seconds = watch.total
-        self._metrics.observe(route, scope["method"], status, seconds)
+        self._metrics.observe(route, method, status, seconds)
         if (encode_s := watch.stages.get("encode")) is not None:
             self._metrics.observe_encoding(encode_s)
         if route in QUIET and status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return
-        logger.info(
-            "%s %s %d %.1f ms %s", scope["method"][:16], route, status, 1000 * seconds, request_id
-        )
+        logger.info("%s %s %d %.1f ms %s", method[:16], route, status, 1000 * seconds, request_id)
 
 
 def _request_id(scope: Scope) -> str:

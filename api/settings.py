@@ -76,7 +76,8 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, origins: object) -> object:
-        """Read a comma-separated list."""
+        """Read a comma-separated list; addresses are often copied with a slash at the end."""
         if isinstance(origins, str):
-            return tuple(part.strip() for part in origins.split(",") if part.strip())
+            parts = (part.strip().removesuffix("/") for part in origins.split(","))
+            return tuple(part for part in parts if part)
         return origins

@@ -2,18 +2,15 @@
 
 import gzip
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.errors import Problem
 from api.responses import fresh
-
-Respond = Callable[..., Any]
 
 STATIC = Path(__file__).parents[1] / "static"
 PAGE = "index.html"
@@ -72,22 +69,19 @@ def router(folder: Path = STATIC) -> APIRouter:
             raise Problem("unknown-path", "There is no file of this name.")
         return _respond(request, assets[name])
 
-    def serves(path: str) -> Callable[[Respond], Respond]:
-        return routes.api_route(path, methods=["GET", "HEAD"])
-
-    @serves("/")
+    @routes.get("/")
     async def page(request: Request) -> Response:
         return send(request, PAGE)
 
-    @serves("/favicon.ico")
+    @routes.get("/favicon.ico")
     async def icon(request: Request) -> Response:
         return send(request, ICON)
 
-    @serves("/explorer/{name:path}")
+    @routes.get("/explorer/{name:path}")
     async def explorer(request: Request, name: str) -> Response:
         return send(request, f"explorer/{name}")
 
-    @serves("/sdk/{name:path}")
+    @routes.get("/sdk/{name:path}")
     async def sdk(request: Request, name: str) -> Response:
         return send(request, f"sdk/{name}")
 

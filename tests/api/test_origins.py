@@ -1,9 +1,12 @@
 """Pages of other origins: who may read answers, and what the log says of those who may not."""
 
 import logging
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from api.app import create_app
 from api.settings import Settings
@@ -97,12 +100,45 @@ def test_pictures_are_readable_from_anywhere(client: TestClient) -> None:
     assert "cross-origin-resource-policy" not in client.get("/lstm/gates?sequence=101").headers
 
 
-def test_a_page_of_the_server_itself_is_no_stranger(client: TestClient) -> None:
-    """Browsers send an origin with every POST: such requests take the short way, as all others."""
-    asked = {"json": {"sequence": "11"}}
-    for origin in ("http://testserver", FOREIGN):
-        answers = [
-            client.post("/lstm/predict", headers={"Origin": origin}, **asked).json()["prediction"]
-            for _ in range(2)
-        ]
-        assert answers[0] == answers[1]
+def test_head_is_get_without_its_body(client: TestClient) -> None:
+    """Of every route that has a GET, with the headers of that; a POST alone has no HEAD."""
+    for path in ("/lstm/gates.png?sequence=101", "/samples/0.png", "/colormaps", "/models"):
+        head, get = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-length", "content-type", "access-control-allow-origin", "etag"):
+            assert head.headers.get(name) == get.headers.get(name)
+    assert client.head("/cnn/predict").status_code == 405
+
+
+@pytest.mark.parametrize(("origin", "short"), [("http://testserver", True), (FOREIGN, False)])
+def test_a_page_of_the_server_itself_is_no_stranger(
+    origin: str,
+    short: bool,
+    client: TestClient,
+    app: FastAPI,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Browsers send an origin with every POST: its own pages' take the short way all the same."""
+    passed = []
+    behind = app.state.dispatch._app
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        passed.append(scope["path"])
+        await behind(scope, receive, send)
+
+    def ask() -> Any:
+        answer = client.post("/lstm/predict", json={"sequence": "11"}, headers={"Origin": origin})
+        return answer.json()["prediction"]
+
+    first = ask()
+    monkeypatch.setattr(app.state.dispatch, "_app", counted)
+
+    assert ask() == first
+    assert passed == ([] if short else ["/lstm/predict"])
+
+
+def test_a_list_of_origins_is_read_as_people_write_it() -> None:
+    """With spaces, and with the slash that a browser's address bar adds."""
+    settings = Settings.model_validate({"cors_origins": "https://a.example/, http://b.example:80,"})
+
+    assert settings.cors_origins == ("https://a.example", "http://b.example:80")
