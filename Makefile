@@ -33,6 +33,7 @@ check: $(VENV)/dev.done node_modules/done  ## Check format, style, types, direct
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
+	$(NODE)/bin/node node_modules/typescript/bin/tsc
 	$(BIN)/python -m scripts.docs --check
 
 format: $(VENV)/dev.done  ## Put every file into the project's format.

@@ -1,0 +1,196 @@
+/** Cell arithmetic: how one unit makes its new cell and hidden state, with this step's numbers. */
+
+import { make } from "/sdk/elements.js";
+import { percent } from "/sdk/numbers.js";
+import { probabilityBars } from "./bars.js";
+import { exact } from "./exact.js";
+import { addingUp } from "./sums.js";
+
+/** @typedef {import("/sdk/client.js").Answer} Answer */
+
+const DECIMALS = 4;
+
+/** @type {{ name: string, symbol: string, title: string, says: (share: number) => string }[]} */
+const GATES = [
+  { name: "forget_gate", symbol: "f", title: "forget", says: (share) => `keeps ${percent(share)} of the memory` },
+  { name: "input_gate", symbol: "i", title: "input", says: (share) => `lets in ${percent(share)} of the candidate` },
+  { name: "candidate", symbol: "g", title: "candidate", says: (value) => (value < 0 ? "would pull the memory down" : "would push the memory up") },
+  { name: "output_gate", symbol: "o", title: "output", says: (share) => `shows ${percent(share)} of the memory` },
+];
+
+/**
+ * Fill the panel `cell-arithmetic`.
+ * @param {string[]} classes What the readout tells apart.
+ */
+export function cellArithmetic(classes) {
+  const body = /** @type {HTMLElement} */ (document.getElementById("cell-arithmetic-body"));
+  const numbers = make("div", { class: "cell-numbers" });
+  const barsPlace = make("div", { class: "step-bars" });
+  const bars = probabilityBars(barsPlace, classes);
+  const soFar = make("section", {}, make("h3", {}, "If the sequence ended here"), barsPlace);
+  body.replaceChildren(numbers, soFar);
+
+  /**
+   * @param {Answer} answer
+   * @param {number} step
+   * @param {number} unit
+   */
+  function update(answer, step, unit) {
+    soFar.hidden = step === 0;
+    if (step === 0) {
+      numbers.replaceChildren(make("p", {}, "Before the first bit the cell state and the hidden state are zero. Step on to see the first bit come in."));
+      return;
+    }
+    const values = valuesOf(answer, step, unit);
+    const bit = answer.input.sequence[step - 1];
+    numbers.replaceChildren(
+      make("p", { class: "cell-place" }, "Step ", number(step), " reads bit ", number(bit), " in unit ", number(unit)),
+      make("ul", { class: "gates" }, ...GATES.map((gate) => gateRow(gate, values.gates[gate.name]))),
+      ...cellEquation(values),
+      ...hiddenEquation(values),
+    );
+    bars.update(predictionAt(answer, step));
+  }
+  return { update };
+}
+
+/**
+ * @typedef {object} StepValues
+ * @property {Record<string, number>} gates By tensor.
+ * @property {number} before Cell state before the step.
+ * @property {number} cell
+ * @property {number} hidden
+ */
+
+/**
+ * @param {Answer} answer
+ * @param {number} step From 1 on.
+ * @param {number} unit
+ * @returns {StepValues}
+ */
+function valuesOf({ tensors }, step, unit) {
+  const at = (/** @type {string} */ name, /** @type {number} */ row) => tensors.get(name)?.at(row, unit) ?? NaN;
+  // States begin with step 0, gates with step 1.
+  const gates = Object.fromEntries(GATES.map(({ name }) => [name, at(name, step - 1)]));
+  return { gates, before: at("cell", step - 1), cell: at("cell", step), hidden: at("hidden", step) };
+}
+
+/** @param {typeof GATES[number]} gate @param {number} value */
+function gateRow({ symbol, title, says }, value) {
+  const fill = make("span", { class: "gate-fill" });
+  const isSigned = title === "candidate";
+  // A gate fills from the left; what can be negative leans to either side of the middle.
+  fill.style.left = isSigned ? `${50 + 50 * Math.min(0, value)}%` : "0";
+  fill.style.width = `${(isSigned ? 50 : 100) * Math.abs(value)}%`;
+  fill.classList.toggle("fewer", isSigned && value < 0);
+  fill.classList.toggle("more", isSigned && value >= 0);
+  return make(
+    "li",
+    {},
+    make("span", { class: "gate-name" }, make("i", {}, symbol), ` ${title}`),
+    make("span", { class: isSigned ? "gate-track signed" : "gate-track", "aria-hidden": "true" }, fill),
+    exact(value, "float32", fixed(value)),
+    make("span", { class: "quiet gate-says" }, says(value)),
+  );
+}
+
+/** @param {StepValues} values */
+function cellEquation({ gates, before, cell }) {
+  const kept = gates.forget_gate * before;
+  const written = gates.input_gate * gates.candidate;
+  const { terms, total } = addingUp([kept, written], cell, DECIMALS);
+  const rounding = cell - (kept + written);
+  return [
+    make("h3", {}, "New cell state"),
+    equation(
+      "c",
+      [symbols("f · c₋₁ + i · g")],
+      [together(product(gates.forget_gate, before)), " + ", together(product(gates.input_gate, gates.candidate))],
+      [named(exact(kept, "float64", terms[0]), "kept"), " + ", named(exact(written, "float64", bracketed(terms[1])), "written")],
+      [make("strong", {}, exact(cell, "float32", total))],
+    ),
+    make("p", { class: "quiet rounding" }, "rounding of float32 arithmetic: ", exact(rounding, "float64")),
+  ];
+}
+
+/** @param {StepValues} values */
+function hiddenEquation({ gates, cell, hidden }) {
+  return [
+    make("h3", {}, "New hidden state"),
+    equation(
+      "h",
+      [symbols("o · tanh(c)")],
+      product(gates.output_gate, Math.tanh(cell), "float64"),
+      [make("strong", {}, exact(hidden, "float32", fixed(hidden)))],
+    ),
+  ];
+}
+
+/**
+ * Write an equation, one line below the other.
+ * @param {string} name What stands before the first equals sign.
+ * @param {...(Node | string)[]} lines
+ */
+function equation(name, ...lines) {
+  const rows = lines.flatMap((line, at) => [
+    make("span", { class: "left" }, ...(at ? [] : [symbols(name)])),
+    make("span", {}, "="),
+    make("span", { class: "right" }, ...line),
+  ]);
+  return make("div", { class: "equation number" }, ...rows);
+}
+
+/**
+ * @param {number} left
+ * @param {number} right
+ * @param {string} [dtype] Of the right one.
+ */
+function product(left, right, dtype = "float32") {
+  return [exact(left, "float32", fixed(left)), " · ", exact(right, dtype, bracketed(fixed(right)))];
+}
+
+/** Keep what belongs together on one line. @param {(Node | string)[]} parts */
+function together(parts) {
+  return make("span", { class: "together" }, ...parts);
+}
+
+/** Negative numbers after a sign stand in brackets. @param {string} text */
+function bracketed(text) {
+  return text.startsWith("−") ? `(${text})` : text;
+}
+
+/** @param {string} text */
+function symbols(text) {
+  return make("i", {}, text);
+}
+
+/** @param {Node} value @param {string} name */
+function named(value, name) {
+  return make("span", { class: "named" }, value, make("small", {}, name));
+}
+
+/** @param {number} value */
+function fixed(value) {
+  return addingUp([value], value, DECIMALS).total;
+}
+
+/** @param {number | string} value */
+function number(value) {
+  return make("b", { class: "number" }, String(value));
+}
+
+/**
+ * What the readout makes of a step.
+ * @param {Answer} answer
+ * @param {number} step From 1 on.
+ * @returns {import("/sdk/client.js").Prediction}
+ */
+export function predictionAt({ tensors }, step) {
+  const tensor = tensors.get("logits");
+  const logits = Array.from(tensor?.slice(step - 1) ?? []);
+  const most = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - most));
+  const sum = powers.reduce((total, one) => total + one, 0);
+  const label = logits.indexOf(most);
+  return { label, name: String(tensor?.labels("label")[label]), probabilities: powers.map((one) => one / sum), logits };
+}

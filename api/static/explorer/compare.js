@@ -1,0 +1,159 @@
+/** Compare: the same channel for two digits, and what differs. */
+
+import { colourMaps } from "/sdk/colours.js";
+import { make } from "/sdk/elements.js";
+import { ComparedMaps } from "./compared-maps.js";
+import { differingChannels } from "./differing-channels.js";
+import { probabilityBars } from "./bars.js";
+import { chosen } from "./channel-picker.js";
+import { latest } from "./latest.js";
+import { PixelMap } from "./pixel-map.js";
+import { hasSecond, heldText, secondInput, swapped } from "./second-digit.js";
+
+/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {{ index: number, label: number }} Sample */
+
+/**
+ * Fill the panel `compare`.
+ * @param {import("./context.js").Context} context
+ * @param {import("./digit.js").Digit} digit
+ */
+export async function mountCompare(context, digit) {
+  const { lightwell, store, cnn, announce } = context;
+  const body = /** @type {HTMLElement} */ (document.getElementById("compare-body"));
+  const tables = await colourMaps(lightwell);
+  const gray = /** @type {import("/sdk/colours.js").Table} */ (tables.get("gray"));
+
+  const toggle = make("input", { type: "checkbox" });
+  const samples = make("div", { class: "compare-samples", role: "group", "aria-label": "Second digit: a test sample" });
+  const hold = make("button", { type: "button" }, "Hold the current digit as B");
+  const swap = make("button", { type: "button" }, "Swap A and B");
+  const trouble = make("p", { class: "warning", hidden: true });
+  const sides = ["A", "B"].map((name) => side(name, cnn.classes));
+  const maps = new ComparedMaps(context, tables);
+  const strip = differingChannels(context, tables);
+  const controls = make("div", { class: "compare-controls" }, samples, make("div", { class: "row" }, hold, swap));
+  const pair = make("div", { class: "compare-pair" }, ...sides.map(({ element }) => element));
+  const shown = make("div", { class: "compare-shown" }, pair, maps.element, strip.element);
+  const open = make("div", {}, controls, trouble, shown);
+  body.replaceChildren(make("label", { class: "row" }, toggle, "Compare with a second digit"), open);
+  body.closest(".panel")?.querySelector("header")?.append(maps.downloads);
+
+  /** @type {Answer | null} */
+  let second = null;
+  /** @type {Sample[]} */
+  let held = [];
+  let asked = "";
+
+  const layers = () => Array.from(digit.answer?.tensors.keys() ?? []).filter((name) => name !== "image");
+
+  const ask = latest(
+    async (/** @type {string[]} */ names, signal) => {
+      const { input, preprocess } = await secondInput(lightwell, store.state, signal);
+      return lightwell.activations(input, { ...digit.parameters, preprocess, layers: names }, { signal });
+    },
+    (answer) => {
+      second = answer;
+      trouble.hidden = true;
+      render();
+      announce(`Second digit: the network says ${answer.prediction.name}.`);
+    },
+    (error) => {
+      asked = "";
+      second = null;
+      trouble.textContent = error.message;
+      trouble.hidden = false;
+      render();
+    },
+  );
+
+  /** Ask for the second digit again, where it or what is shown of it has changed. */
+  function request() {
+    const { state } = store;
+    if (!state.compare || !digit.answer || !hasSecond(state)) return;
+    const question = JSON.stringify([state.otherSample, state.otherPixels, digit.parameters, layers()]);
+    if (question === asked) return;
+    asked = question;
+    void ask(layers());
+  }
+
+  function render() {
+    const first = digit.answer;
+    shown.hidden = !first || !second;
+    if (!first || !second) return;
+    [first, second].forEach((answer, at) => sides[at].show(answer, gray));
+    maps.show(first, second, chosen(cnn, store.state));
+    strip.show(first, second);
+  }
+
+  async function start() {
+    if (held.length) return;
+    held = (await lightwell.get("/samples", { count: 10 })).samples;
+    samples.replaceChildren(...held.map(({ index, label }) => {
+      const picture = make("img", { src: `/samples/${index}.png`, alt: "", width: 28, height: 28 });
+      const button = make("button", { type: "button", "aria-label": `Compare with a ${label}, test image ${index}` }, picture);
+      button.addEventListener("click", () => store.set({ otherSample: index, otherPixels: "" }));
+      return button;
+    }));
+  }
+
+  async function update() {
+    const { state } = store;
+    toggle.checked = state.compare;
+    open.hidden = !state.compare;
+    if (!state.compare) return;
+    try {
+      await start();
+    } catch (error) {
+      trouble.textContent = /** @type {Error} */ (error).message;
+      trouble.hidden = false;
+    }
+    if (!hasSecond(store.state)) {
+      // Something else than the first, so that there is something to see.
+      const other = held.find(({ label }) => label !== digit.answer?.prediction.label);
+      if (other) store.set({ otherSample: other.index });
+      return;
+    }
+    held.forEach(({ index }, at) => {
+      const isChosen = !store.state.otherPixels && index === store.state.otherSample;
+      samples.children[at].setAttribute("aria-pressed", String(isChosen));
+    });
+    request();
+  }
+
+  toggle.addEventListener("change", () => store.set({ compare: toggle.checked }));
+  hold.addEventListener("click", () => {
+    if (!digit.answer) return;
+    store.set({ otherSample: -1, otherPixels: heldText(digit.answer.input.pixels) });
+    announce("Held as the second digit. Now draw or choose another.");
+  });
+  swap.addEventListener("click", () => {
+    if (digit.answer && hasSecond(store.state)) store.set(swapped(store.state, digit.answer.input.pixels));
+  });
+  store.on(["compare", "otherSample", "otherPixels"], () => void update());
+  store.on(["layer", "channel", "y", "x"], render);
+  digit.onAnswer(() => {
+    void update();
+    render();
+  });
+}
+
+/**
+ * Make one side: what the network saw, and its answer.
+ * @param {string} name
+ * @param {string[]} classes
+ */
+function side(name, classes) {
+  const picture = new PixelMap(`Digit ${name} as the network sees it`);
+  const place = make("div");
+  const bars = probabilityBars(place, classes);
+  const said = make("h3");
+  const element = make("section", { class: "compare-side" }, said, make("div", {}, picture.element, place));
+  /** @param {Answer} answer @param {import("/sdk/colours.js").Table} table */
+  function show({ input, prediction }, table) {
+    said.textContent = `${name}: ${prediction.name}`;
+    picture.show({ values: input.pixels.flat(), width: 28, low: 0, high: 255, table });
+    bars.update(prediction);
+  }
+  return { element, show };
+}

@@ -1,0 +1,58 @@
+/** Differing channels: in every layer, those whose maps differ most between two digits. */
+
+import { paint } from "/sdk/colours.js";
+import { make } from "/sdk/elements.js";
+import { readable } from "/sdk/numbers.js";
+import { byChannel, largest } from "./differences.js";
+import { exact } from "./exact.js";
+
+/** @typedef {import("/sdk/client.js").Answer} Answer */
+
+const SHOWN = 8;
+
+/**
+ * Make the strips.
+ * @param {import("./context.js").Context} context
+ * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ */
+export function differingChannels({ store, cnn }, tables) {
+  const list = make("ul");
+  const title = make("h3", {}, "Where they differ most");
+  const said = make("p", { class: "quiet" }, "Mean absolute difference of a channel, the largest of each layer first.");
+  const element = make("div", { class: "differing" }, title, said, list);
+
+  /** @param {Answer} first @param {Answer} second */
+  function show(first, second) {
+    const table = tables.get("RdBu");
+    if (!table) return;
+    const rows = cnn.layers.flatMap(({ name }) => {
+      const [one, other] = [first.tensors.get(name), second.tensors.get(name)];
+      if (!one || !other || name === "logits") return [];
+      const channels = byChannel(one, other).slice(0, SHOWN);
+      const most = largest(channels.flatMap(({ values }) => Array.from(values)));
+      const buttons = channels.map(({ channel, mean, values }) => {
+        const canvas = make("canvas", { width: one.shape[2] ?? 1, height: one.shape[1] ?? 1, "aria-hidden": "true" });
+        canvas.getContext("2d")?.putImageData(paint(values, canvas.width, -most, most, table), 0, 0);
+        const number = make("span", { class: "number" }, String(channel));
+        const button = make("button", { type: "button" }, canvas, number, exact(mean, "float64", readable(mean, 2)));
+        button.setAttribute("aria-label", `${name}, channel ${channel}, mean absolute difference ${readable(mean)}`);
+        button.addEventListener("click", () => store.set({ layer: name, channel }));
+        button.dataset.at = `${name}.${channel}`;
+        return button;
+      });
+      return [make("li", {}, make("span", { class: "number" }, name), make("div", {}, ...buttons))];
+    });
+    list.replaceChildren(...rows);
+    mark();
+  }
+
+  function mark() {
+    const { layer, channel } = store.state;
+    for (const button of list.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.at === `${layer}.${channel}`));
+    }
+  }
+
+  store.on(["layer", "channel"], mark);
+  return { element, show };
+}

@@ -1,0 +1,176 @@
+/** Inspector: one channel of one layer, large; the value under the pointer and what of the digit it sees. */
+
+import { ColourBar } from "/sdk/colour-bar.js";
+import { colourMaps, rangeOf } from "/sdk/colours.js";
+import { make } from "/sdk/elements.js";
+import { percent, readable } from "/sdk/numbers.js";
+import { shortest } from "/sdk/tensor.js";
+import { mountArithmetic } from "./arithmetic.js";
+import { channelPicker, chosen } from "./channel-picker.js";
+import { denseView } from "./dense-view.js";
+import { downloads } from "./downloads.js";
+import { exact } from "./exact.js";
+import { kernelView } from "./kernel-view.js";
+import { oneChannel } from "./one-channel.js";
+import { PixelMap } from "./pixel-map.js";
+import { receptiveField, said } from "./receptive-field.js";
+
+/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("./pixel-map.js").Place} Place */
+
+/**
+ * Fill the panels `inspector` and `arithmetic`.
+ * @param {import("./context.js").Context} context
+ * @param {import("./digit.js").Digit} digit
+ */
+export async function mountInspector(context, digit) {
+  const { lightwell, store, cnn, announce } = context;
+  const body = /** @type {HTMLElement} */ (document.getElementById("inspector-body"));
+  const tables = await colourMaps(lightwell);
+  const table = (/** @type {string} */ name) => /** @type {import("/sdk/colours.js").Table} */ (tables.get(name));
+  const arithmetic = mountArithmetic(context, digit, tables);
+  const kernel = kernelView(context, tables);
+  const dense = denseView(context, tables);
+
+  const map = new PixelMap("", { point, choose, leave: () => store.set({ y: -1, x: -1 }) });
+  const input = new PixelMap("What the network sees; the box is the receptive field");
+  const value = make("p", { class: "inspector-value" });
+  const sees = make("p", { class: "quiet" });
+  const stats = make("p", { class: "quiet inspector-stats" });
+  const bar = new ColourBar();
+  const opacity = make("input", { type: "range", min: "0", max: "100", value: "100" });
+  const slider = make("label", { class: "row quiet" }, "digit", opacity, "map");
+  opacity.setAttribute("aria-label", "How much of the map lies over the digit, in percent");
+  opacity.addEventListener("input", render);
+  const mapFigure = make("figure", { class: "inspector-map" }, map.element, bar, slider);
+  const inputFigure = make("figure", { class: "inspector-input" }, make("h3", {}, "What it sees"), input.element, sees);
+  const side = make("div", { class: "inspector-side" }, value, stats, inputFigure, kernel.element);
+  const views = make("div", { class: "inspector-views" }, mapFigure, side);
+  body.replaceChildren(channelPicker(context), views, dense.element);
+  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+
+  /** @type {Place | null} */
+  let pointed = null;
+
+  /** What is looked at: nothing before the first answer that has the layer. */
+  function current() {
+    const { layer, channel } = chosen(cnn, store.state);
+    const tensor = digit.answer?.tensors.get(layer.name);
+    return digit.answer && tensor ? { layer, channel, tensor, answer: digit.answer } : null;
+  }
+
+  /** The pinned value, where this map has it. @param {Tensor} tensor @returns {Place | null} */
+  function pinned({ shape }) {
+    const { y, x } = store.state;
+    return y >= 0 && x >= 0 && y < shape[1] && x < shape[2] ? { y, x } : null;
+  }
+
+  /** @param {Place | null} place @param {boolean} byKey */
+  function point(place, byKey) {
+    const now = current();
+    if (!now) return;
+    // What was pointed at last stays, so that the eye can go to its numbers; a pinned value comes back.
+    if (place || pinned(now.tensor)) pointed = place;
+    render();
+    if (place && byKey) announce(`row ${place.y}, column ${place.x}: ${readable(at(now.tensor, now.channel, place), 4)}`);
+  }
+
+  /** @param {Place} place */
+  function choose(place) {
+    const { y, x } = store.state;
+    const again = y === place.y && x === place.x;
+    store.set(again ? { y: -1, x: -1 } : place);
+    announce(again ? "Let go." : `Held: row ${place.y}, column ${place.x}.`);
+  }
+
+  function render() {
+    const now = current();
+    if (!now) return;
+    const { layer, channel, tensor, answer } = now;
+    const hasPlaces = tensor.shape.length === 3;
+    views.hidden = !hasPlaces;
+    dense.element.hidden = hasPlaces;
+    if (!hasPlaces) {
+      arithmetic.show(null);
+      dense.update(layer, channel, answer);
+      return;
+    }
+    const values = tensor.slice(channel);
+    const range = rangeOf(tensor, channel);
+    const seen = { values: answer.input.pixels.flat(), width: 28, low: 0, high: 255, table: table("gray") };
+    map.show({ ...range, values, width: tensor.shape[2], table: table(range.map) });
+    map.lay(seen, Number(opacity.value) / 100);
+    map.label = `Map of ${layer.name}, channel ${channel}: arrow keys choose a value, Enter holds it`;
+    bar.range = range;
+    input.show(seen);
+    kernel.update(layer, channel, store.state.range);
+    sayStats(values, tensor.kind);
+
+    const held = pinned(tensor);
+    const place = pointed ?? held ?? peak(values, tensor.shape[2]);
+    const field = receptiveField(layer, place.y, place.x);
+    map.at = place;
+    map.mark([
+      ...(held ? [{ box: boxOf(held), kind: /** @type {const} */ ("pinned") }] : []),
+      { box: boxOf(place), kind: "pointed" },
+    ]);
+    input.mark([{ box: field, kind: "field" }]);
+    const words = pointed || held ? "" : "its largest, ";
+    value.replaceChildren(
+      make("span", { class: "quiet" }, `${words}row ${place.y}, column ${place.x}`),
+      exact(at(tensor, channel, place), tensor.dtype, full(at(tensor, channel, place), tensor.dtype)),
+    );
+    const size = layer.receptive_field?.size ?? 28;
+    sees.textContent = `${size} × ${size} of the digit: ${said(field)}`;
+    const about = held ?? place;
+    arithmetic.show({ layer: layer.name, channel, ...about });
+  }
+
+  /** @param {ArrayLike<number>} values @param {string} kind */
+  function sayStats(values, kind) {
+    const all = Array.from(values);
+    const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
+    const above = all.filter((one) => one > 0).length / all.length;
+    const lowest = kind === "pre_activation" ? `lowest ${readable(Math.min(...all))} · ` : "";
+    stats.textContent = `${lowest}highest ${readable(Math.max(...all))} · mean ${readable(mean)} · ${percent(above)} above zero`;
+  }
+
+  /** @returns {import("./context.js").View | null} */
+  function describe() {
+    const now = current();
+    if (!now) return null;
+    const { layer, channel, tensor } = now;
+    const name = `${layer.name}-${channel}`;
+    if (tensor.shape.length !== 3) return { ...digit.describe("activations", { layers: layer.name }, tensor), name: layer.name };
+    return { ...digit.describe("channel", { layer: layer.name, channel }, oneChannel(tensor, channel)), name };
+  }
+
+  store.on(["layer", "channel"], () => {
+    pointed = null;
+    render();
+  });
+  store.on(["y", "x"], render);
+  digit.onAnswer(render);
+}
+
+/** @param {Tensor} tensor @param {number} channel @param {Place} place */
+function at(tensor, channel, { y, x }) {
+  return tensor.at(channel, y, x);
+}
+
+/** @param {number} value @param {string} dtype */
+function full(value, dtype) {
+  return shortest(value, dtype).replace("-", "−");
+}
+
+/** Where a map is largest. @param {ArrayLike<number>} values @param {number} width @returns {Place} */
+function peak(values, width) {
+  let best = 0;
+  for (let at = 1; at < values.length; at += 1) if (values[at] > values[best]) best = at;
+  return { y: Math.floor(best / width), x: best % width };
+}
+
+/** @param {Place} place */
+function boxOf({ y, x }) {
+  return { top: y, bottom: y, left: x, right: x };
+}

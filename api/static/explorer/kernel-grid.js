@@ -1,0 +1,36 @@
+/** Kernel grid: a 3×3 matrix large, with its numbers in it, like a textbook draws it. */
+
+import { colourIndex } from "/sdk/colours.js";
+import { draw } from "/sdk/elements.js";
+import { readable } from "/sdk/numbers.js";
+import { shortest } from "/sdk/tensor.js";
+
+const CELL = 40;
+const DARK_BELOW = 0.45; // share of full brightness at which black ink stops being readable
+
+/** @typedef {import("./kernel-tiles.js").Colours} Colours */
+
+/**
+ * Draw a square matrix with numbers.
+ * @param {string} label What it is.
+ * @param {ArrayLike<number>} values Row by row.
+ * @param {Colours} colours
+ * @param {{ dtype?: string, outside?: (at: number) => boolean }} [options] `outside` says which are
+ *   not part of the map but the zeros around it.
+ */
+export function kernelGrid(label, values, { low, high, table }, { dtype = "float32", outside } = {}) {
+  const side = Math.sqrt(values.length);
+  const cells = Array.from(values, (value, at) => {
+    const index = Math.max(colourIndex(value, low, high), 0);
+    const [red, green, blue] = table.subarray(3 * index, 3 * index + 3);
+    const bright = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
+    const [x, y] = [(at % side) * CELL, Math.floor(at / side) * CELL];
+    const title = draw("title", {}, outside?.(at) ? "0: outside the map" : shortest(value, dtype));
+    const square = draw("rect", { x, y, width: CELL, height: CELL, fill: `rgb(${red} ${green} ${blue})` });
+    const ink = bright < DARK_BELOW ? "#fff" : "#111";
+    const place = { x: x + CELL / 2, y: y + CELL / 2, fill: ink };
+    return draw("g", { class: outside?.(at) ? "outside" : "" }, title, square, draw("text", place, readable(value, 2)));
+  });
+  const size = side * CELL;
+  return draw("svg", { class: "kernel-grid", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label }, ...cells);
+}

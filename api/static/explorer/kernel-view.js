@@ -1,0 +1,80 @@
+/** Kernel view: what made one channel, a kernel for each channel that it reads. */
+
+import { ColourBar } from "/sdk/colour-bar.js";
+import { rangeOf } from "/sdk/colours.js";
+import { make } from "/sdk/elements.js";
+import { shortest } from "/sdk/tensor.js";
+import { kernelOf } from "./channel-picker.js";
+import { kernelGrid } from "./kernel-grid.js";
+import { drawKernels, weightAt } from "./kernel-tiles.js";
+import { latest } from "./latest.js";
+
+const COLUMNS = 8;
+
+/** What the input channels of a convolution are channels of. */
+export const READS = /** @type {Record<string, string>} */ ({ conv2: "pool1", conv3: "pool2" });
+
+/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+
+/**
+ * Make the view.
+ * @param {import("./context.js").Context} context
+ * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ */
+export function kernelView({ lightwell, store }, tables) {
+  const title = make("h3");
+  const place = make("div", { class: "kernel-place" });
+  const line = make("p", { class: "number quiet" });
+  const bar = new ColourBar();
+  const element = make("figure", { class: "inspector-kernel" }, title, place, line, bar);
+
+  const show = (/** @type {Tensor} */ tensor, /** @type {string} */ name) => {
+    const range = rangeOf(tensor);
+    const table = /** @type {import("/sdk/colours.js").Table} */ (tables.get(range.map));
+    const colours = { ...range, table };
+    const count = tensor.shape[1];
+    bar.range = range;
+    title.textContent = `Its kernel${count > 1 ? "s" : ""}`;
+    line.textContent = count > 1 ? `one 3 × 3 for each of the ${count} channels of ${READS[name]}` : "3 × 3 weights";
+    if (count === 1) {
+      place.replaceChildren(kernelGrid("The kernel's nine weights", tensor.slice(0, 0), colours));
+      return;
+    }
+    const canvas = make("canvas", { role: "img", "aria-label": `${count} kernels, one for each channel of ${READS[name]}` });
+    drawKernels(canvas, Array.from({ length: count }, (_, at) => tensor.slice(0, at)), COLUMNS, colours);
+    const said = line.textContent;
+    canvas.addEventListener("pointermove", (event) => {
+      const at = weightAt(canvas, event, COLUMNS);
+      const known = at && at.tile < count;
+      line.textContent = known ? `from ${READS[name]} ${at.tile}, (${at.y}, ${at.x}): ${weight(tensor, at)}` : said;
+    });
+    canvas.addEventListener("pointerleave", () => (line.textContent = said));
+    canvas.addEventListener("click", (event) => {
+      const at = weightAt(canvas, event, COLUMNS);
+      if (at && at.tile < count) store.set({ layer: READS[name], channel: at.tile });
+    });
+    place.replaceChildren(canvas);
+  };
+
+  const ask = latest(
+    (/** @type {{ name: string, channel: number, range: string }} */ { name, channel, range }, signal) =>
+      lightwell.filters({ layers: name, channels: channel, order: "index", range }, { signal }),
+    (answer, { name }) => show(/** @type {Tensor} */ (answer.tensors.get(`${name}.kernel`)), name),
+    (error) => (line.textContent = error.message),
+  );
+
+  let asked = "";
+  /** @param {import("./context.js").Layer} layer @param {number} channel @param {string} range */
+  function update(layer, channel, range) {
+    const question = { name: kernelOf(layer), channel, range };
+    if (JSON.stringify(question) === asked) return;
+    asked = JSON.stringify(question);
+    void ask(question);
+  }
+  return { element, update };
+}
+
+/** @param {Tensor} tensor @param {{ tile: number, y: number, x: number }} at */
+function weight(tensor, { tile, y, x }) {
+  return shortest(tensor.at(0, tile, y, x), tensor.dtype);
+}

@@ -1,0 +1,129 @@
+/**
+ * Pixel map: a matrix as a picture, one square a value, with marks on it. Where somebody listens, a
+ * value is chosen with the pointer or the arrow keys.
+ */
+
+import { paint } from "/sdk/colours.js";
+import { draw, make } from "/sdk/elements.js";
+
+/** @typedef {{ y: number, x: number }} Place */
+/** @typedef {{ values: ArrayLike<number>, width: number, low: number, high: number, table: import("/sdk/colours.js").Table }} Picture */
+
+/**
+ * @typedef {object} Reactions
+ * @property {(place: Place | null, byKey: boolean) => void} point A value is pointed at; null: none any more.
+ * @property {(place: Place) => void} [choose] A value is clicked, or Enter pressed on it.
+ * @property {() => void} [leave] Escape.
+ */
+
+/** How far each key moves, down and to the right. */
+const MOVES = /** @type {Record<string, [number, number]>} */ ({
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+});
+
+export class PixelMap {
+  #under = make("canvas", { class: "pixel-map-under", hidden: true });
+  /** The picture itself, one pixel for each value. */
+  canvas = make("canvas");
+  #marks = draw("svg", { "aria-hidden": "true" });
+  #width = 1;
+  #height = 1;
+  /** @type {Place} */
+  #at = { y: 0, x: 0 };
+
+  /** @param {string} label What it is a picture of. @param {Reactions} [reactions] Where values can be chosen. */
+  constructor(label, reactions) {
+    this.element = make("div", { class: "pixel-map", role: "img" }, this.#under, this.canvas, this.#marks);
+    this.label = label;
+    if (reactions) this.#listen(reactions);
+  }
+
+  /** @param {string} label */
+  set label(label) {
+    this.element.setAttribute("aria-label", label);
+  }
+
+  /** @param {Picture} picture */
+  show(picture) {
+    this.#width = picture.width;
+    this.#height = picture.values.length / picture.width;
+    fill(this.canvas, picture);
+    this.#marks.setAttribute("viewBox", `0 0 ${this.#width} ${this.#height}`);
+    this.#at = this.#within(this.#at);
+  }
+
+  /**
+   * Lay the picture over another one.
+   * @param {Picture} picture
+   * @param {number} opacity Of the one on top, 0 to 1.
+   */
+  lay(picture, opacity) {
+    fill(this.#under, picture);
+    this.#under.hidden = opacity >= 1;
+    this.canvas.style.opacity = String(opacity);
+  }
+
+  /**
+   * Mark boxes of whole squares; what was marked before is not any more.
+   * @param {{ box: import("./receptive-field.js").Box, kind: "pointed" | "pinned" | "field" }[]} boxes
+   */
+  mark(boxes) {
+    const rects = boxes.flatMap(({ box: { top, left, bottom, right }, kind }) => {
+      const place = { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+      // Dark under bright: seen on every colour.
+      return [draw("rect", { ...place, class: "under" }), draw("rect", { ...place, class: kind })];
+    });
+    this.#marks.replaceChildren(...rects);
+  }
+
+  /** Where the arrow keys go on from. @param {Place} place */
+  set at(place) {
+    this.#at = this.#within(place);
+  }
+
+  /** @param {Place} place */
+  #within({ y, x }) {
+    const clamp = (/** @type {number} */ at, /** @type {number} */ size) => Math.min(Math.max(at, 0), size - 1);
+    return { y: clamp(y, this.#height), x: clamp(x, this.#width) };
+  }
+
+  /** @param {Reactions} reactions */
+  #listen({ point, choose, leave }) {
+    const { element } = this;
+    element.tabIndex = 0;
+    element.classList.add("choosable");
+    // Arrow keys are for this picture while it has the focus, so a screen reader has to pass them on.
+    element.setAttribute("role", "application");
+    element.setAttribute("aria-roledescription", "map of values");
+    const placeOf = (/** @type {PointerEvent | MouseEvent} */ { clientX, clientY }) => {
+      const { left, top, width, height } = this.canvas.getBoundingClientRect();
+      const y = Math.floor(((clientY - top) / height) * this.#height);
+      const x = Math.floor(((clientX - left) / width) * this.#width);
+      return this.#within({ y, x });
+    };
+    const follow = (/** @type {PointerEvent} */ event) => point((this.#at = placeOf(event)), false);
+    element.addEventListener("pointerdown", follow);
+    element.addEventListener("pointermove", follow);
+    element.addEventListener("pointerleave", () => point(null, false));
+    element.addEventListener("blur", () => point(null, false));
+    element.addEventListener("click", (event) => choose?.(placeOf(event)));
+    element.addEventListener("keydown", (event) => {
+      const move = MOVES[event.key];
+      if (move) point((this.#at = this.#within({ y: this.#at.y + move[0], x: this.#at.x + move[1] })), true);
+      else if (event.key === "Enter" || event.key === " ") choose?.(this.#at);
+      else if (event.key === "Escape") leave?.();
+      else return;
+      event.preventDefault();
+    });
+  }
+}
+
+/** @param {HTMLCanvasElement} canvas @param {Picture} picture */
+function fill(canvas, { values, width, low, high, table }) {
+  canvas.width = width;
+  canvas.height = values.length / width;
+  canvas.getContext("2d")?.putImageData(paint(values, width, low, high, table), 0, 0);
+}

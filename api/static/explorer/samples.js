@@ -1,0 +1,80 @@
+/** Samples: test images to choose from, ten at a time, one of each digit. */
+
+import { make } from "/sdk/elements.js";
+
+/** @typedef {{ index: number, label: number, pixels: number[][] }} Sample */
+
+const SHOWN = 10;
+const ALL = 200;
+
+/**
+ * Load the samples: ten at once, the others when somebody wants them.
+ * @param {import("/sdk/client.js").Lightwell} lightwell
+ */
+export async function loadSamples(lightwell) {
+  /** @param {number} count @returns {Promise<Sample[]>} */
+  const load = async (count) => (await lightwell.get("/samples", { count })).samples;
+  const first = await load(SHOWN);
+  /** @type {Promise<Sample[]> | null} */
+  let loading = null;
+  const all = () => (loading ??= load(ALL));
+  return {
+    first,
+    all,
+    /** @param {number} index Place in the test set. @returns {Promise<Sample | undefined>} */
+    async find(index) {
+      return first.find((one) => one.index === index) ?? (await all()).find((one) => one.index === index);
+    },
+  };
+}
+
+/**
+ * Fill a container with samples to choose from.
+ * @param {Element} container
+ * @param {Awaited<ReturnType<typeof loadSamples>>} samples
+ * @param {(sample: Sample) => void} choose
+ * @returns {{ mark: (index: number) => void }} Points one out; -1 for none.
+ */
+export function sampleRow(container, { first, all }, choose) {
+  let page = 0;
+  let marked = -1;
+  const row = make("div", { class: "sample-row" });
+  const more = make("button", { type: "button", class: "more" }, "More");
+  more.setAttribute("aria-label", "Ten other samples");
+  more.addEventListener("click", async () => {
+    const held = await all();
+    page = (page + 1) % Math.floor(held.length / SHOWN);
+    show(held.slice(SHOWN * page, SHOWN * (page + 1)));
+  });
+
+  /** @param {Sample[]} shown */
+  function show(shown) {
+    row.replaceChildren(...shown.map((sample) => thumbnail(sample, choose)));
+    mark(marked);
+  }
+
+  /** @param {number} index */
+  function mark(index) {
+    marked = index;
+    for (const button of row.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.index === String(index)));
+    }
+  }
+
+  show(first);
+  container.replaceChildren(row, more);
+  return { mark };
+}
+
+/** @param {Sample} sample @param {(sample: Sample) => void} choose */
+function thumbnail(sample, choose) {
+  const { index, label, pixels } = sample;
+  const canvas = make("canvas", { width: 28, height: 28, "aria-hidden": "true" });
+  const grey = Uint8ClampedArray.from(pixels.flat().flatMap((ink) => [ink, ink, ink, 255]));
+  canvas.getContext("2d")?.putImageData(new ImageData(grey, 28), 0, 0);
+  const button = make("button", { type: "button", class: "sample", title: `Test image ${index}, a ${label}` }, canvas);
+  button.setAttribute("aria-label", `A ${label}, test image ${index}`);
+  button.dataset.index = String(index);
+  button.addEventListener("click", () => choose(sample));
+  return button;
+}

@@ -1,0 +1,59 @@
+/** Second digit: the one to compare with, a test sample or pixels that were held, and how it is posted. */
+
+import { fromText, toText } from "/sdk/bytes.js";
+
+/** @typedef {import("/sdk/client.js").Image} Image */
+/** @typedef {import("./state.js").State} State */
+
+const SIDE = 28;
+
+/**
+ * Return what to post for the second digit: a sample is prepared like the first digit; held pixels
+ * are what a network saw and go as they are.
+ * @param {import("/sdk/client.js").Lightwell} lightwell
+ * @param {State} state
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ input: Image, preprocess: string }>}
+ */
+export async function secondInput(lightwell, state, signal) {
+  if (state.otherPixels) return { input: rowsOf(state.otherPixels), preprocess: "none" };
+  const response = await lightwell.request(`/samples/${state.otherSample}.png`, { signal });
+  return { input: await response.blob(), preprocess: state.preprocess };
+}
+
+/**
+ * Write what a network saw for the address.
+ * @param {number[][]} rows
+ */
+export function heldText(rows) {
+  return toText(Uint8Array.from(rows.flat()));
+}
+
+/** Is there a second digit? @param {State} state */
+export function hasSecond({ otherPixels, otherSample }) {
+  return otherPixels !== "" || otherSample >= 0;
+}
+
+/**
+ * Make the second digit the first and the first the second.
+ * @param {State} state
+ * @param {number[][]} seen What the network saw of the first.
+ * @returns {Partial<State>}
+ */
+export function swapped(state, seen) {
+  const isSample = !state.pixels && !state.strokes && state.sample >= 0;
+  return {
+    sample: state.otherSample,
+    pixels: state.otherPixels,
+    strokes: "",
+    otherSample: isSample ? state.sample : -1,
+    otherPixels: isSample ? "" : heldText(seen),
+  };
+}
+
+/** @param {string} text */
+function rowsOf(text) {
+  const bytes = fromText(text);
+  if (bytes?.length !== SIDE * SIDE) throw new Error("The link holds no second digit that can be read.");
+  return Array.from({ length: SIDE }, (_, y) => Array.from(bytes.subarray(y * SIDE, (y + 1) * SIDE)));
+}

@@ -1,0 +1,84 @@
+/** Seen: the 28×28 that reach the network, and in words how they came about. */
+
+import { make } from "/sdk/elements.js";
+import { readable } from "/sdk/numbers.js";
+import { Tensor } from "/sdk/tensor.js";
+import { downloads } from "./downloads.js";
+
+/** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
+
+/**
+ * @typedef {object} Preparation What the server says it did.
+ * @property {string} preprocess
+ * @property {[number, number]} source_size Width and height.
+ * @property {boolean} inverted
+ * @property {[number, number, number, number] | null} box Left, top, right and bottom of the ink.
+ * @property {number} scale
+ * @property {[number, number]} shift
+ */
+
+/**
+ * Fill the panel `sees`.
+ * @param {import("./context.js").Context} context
+ * @param {import("./digit.js").Digit} digit
+ */
+export function mountSeen({ store }, digit) {
+  const container = /** @type {Element} */ (document.getElementById("seen"));
+  const map = /** @type {TensorHeatmap} */ (document.createElement("lw-tensor-heatmap"));
+  map.setAttribute("label", "What the network sees");
+  const steps = make("ol", { class: "preparation" });
+  const box = make("input", { type: "checkbox" });
+  const toggle = make("label", { class: "row" }, box, "Prepare pictures as MNIST was");
+  box.addEventListener("change", () => store.set({ preprocess: box.checked ? "mnist" : "none" }));
+  store.on(["preprocess"], ({ preprocess }) => (box.checked = preprocess !== "none"));
+  container.replaceChildren(map, make("div", { class: "seen-words" }, steps, toggle));
+  const menu = downloads(() => digit.describe("predict", { cmap: null, range: null }, map.tensor ?? undefined));
+  container.closest(".panel")?.querySelector("header")?.append(menu);
+
+  digit.onAnswer(({ input }) => {
+    map.tensor = pictureOf(input.pixels);
+    steps.replaceChildren(...wordsOf(input.preparation).map((text) => make("li", {}, text)));
+  });
+}
+
+/**
+ * Make the picture that goes in a tensor like all others.
+ * @param {number[][]} pixels
+ */
+export function pictureOf(pixels) {
+  const values = Uint8Array.from(pixels.flat());
+  const ink = values.filter((value) => value > 0).length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  return new Tensor(
+    {
+      name: "image",
+      kind: "input",
+      axes: ["y", "x"],
+      coordinates: {},
+      shape: [pixels.length, pixels[0].length],
+      dtype: "uint8",
+      stats: { min: Math.min(...values), max: Math.max(...values), mean, std, zero_fraction: 1 - ink / values.length },
+      colour: { map: "gray", vmin: 0, vmax: 255, scope: "fixed" },
+    },
+    values,
+  );
+}
+
+/**
+ * Say what was done to a picture.
+ * @param {Preparation} preparation
+ * @returns {string[]}
+ */
+function wordsOf({ preprocess, source_size: [width, height], inverted, box, scale, shift }) {
+  if (preprocess === "none") return ["Taken as it is, all 28 × 28 of it."];
+  if (!box) return [`${width} × ${height} pixels came in.`, "Nothing stands out from the ground: there is no ink to prepare."];
+  const [left, top, right, bottom] = box;
+  const isSame = scale === 1 && !inverted && shift[0] === left && shift[1] === top;
+  if (isSame && width === 28 && height === 28) return ["Already in MNIST's form: taken as it is."];
+  const steps = [`${width} × ${height} pixels came in.`];
+  if (inverted) steps.push("The ink was darker than its ground, so dark and light were swapped.");
+  steps.push(`The ink is ${right - left} × ${bottom - top} pixels; scaled by ${readable(scale)}, its longer side is ${Math.round(scale * Math.max(right - left, bottom - top))}.`);
+  steps.push("Moved until its centre of mass lies in the middle.");
+  return steps;
+}

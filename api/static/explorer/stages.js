@@ -1,0 +1,102 @@
+/** Stages: what the network does to a picture, one step after another, in words. */
+
+/** @typedef {import("./context.js").Model} Model */
+
+/** What goes in; no layer of the trace. */
+export const INPUT = "image";
+export const OUTPUT = "logits";
+
+/**
+ * @typedef {object} Stage
+ * @property {string} layer What comes out of it.
+ * @property {string} title In the words of the architecture.
+ * @property {string} module Its kernel's name; layers of one module have their channels in common.
+ * @property {string} shape
+ * @property {string[]} facts
+ * @property {string} says What it does.
+ * @property {number} channels
+ * @property {number} columns Tiles in a row.
+ * @property {"all" | "same"} reads Which channels of the stage before each channel is made of.
+ */
+
+/** @type {{ layer: string, title: string, module: string, says: string, columns: number, reads: Stage["reads"] }[]} */
+const LAYERS = [
+  { layer: "conv1", title: "Conv 3×3", module: "conv1", columns: 4, reads: "all", says: "Sums under a sliding kernel: blue above zero, red below." },
+  { layer: "relu1", title: "ReLU", module: "conv1", columns: 4, reads: "same", says: "Each kernel lights up where it meets its stroke or edge." },
+  { layer: "pool1", title: "Max pool 2×2", module: "conv1", columns: 4, reads: "same", says: "Keeps the largest of every 2×2: a small shift no longer matters." },
+  { layer: "conv2", title: "Conv 3×3", module: "conv2", columns: 4, reads: "all", says: "Each kernel reads all 32 maps at once." },
+  { layer: "relu2", title: "ReLU", module: "conv2", columns: 4, reads: "same", says: "Mixes of edges: ends, bends and corners." },
+  { layer: "pool2", title: "Max pool 2×2", module: "conv2", columns: 4, reads: "same", says: "Halved again: 7×7 places are left." },
+  { layer: "conv3", title: "Conv 3×3", module: "conv3", columns: 4, reads: "all", says: "Each kernel reads all 64 maps at once." },
+  { layer: "relu3", title: "ReLU", module: "conv3", columns: 4, reads: "same", says: "Larger shapes, roughly where they are." },
+  { layer: "dense1", title: "Flatten, dense", module: "dense1", columns: 8, reads: "all", says: "3,136 values in a row, weighed by every unit." },
+  { layer: "relu4", title: "ReLU", module: "dense1", columns: 8, reads: "same", says: "Each unit weighs all 3,136 values; where they stood is gone." },
+];
+
+const JOINED = /** @type {Record<string, { before: string, title: string }>} */ ({
+  relu1: { before: "conv1", title: "Conv 3×3 + ReLU" },
+  relu2: { before: "conv2", title: "Conv 3×3 + ReLU" },
+  relu3: { before: "conv3", title: "Conv 3×3 + ReLU" },
+  relu4: { before: "dense1", title: "Dense + ReLU" },
+});
+
+/**
+ * List the stages from input to output.
+ * @param {Model} cnn
+ * @param {boolean} before Whether what goes into a ReLU is a stage of its own.
+ * @returns {Stage[]}
+ */
+export function stagesOf(cnn, before) {
+  const entries = new Map(cnn.layers.map((entry) => [entry.name, entry]));
+  const shown = LAYERS.filter(({ layer }) => before || !Object.values(JOINED).some((joined) => joined.before === layer));
+  const middle = shown.map((one) => {
+    const joined = before ? undefined : JOINED[one.layer];
+    const { shape, receptive_field: field } = entryOf(entries, one.layer);
+    const { parameters } = entryOf(entries, joined?.before ?? one.layer);
+    return {
+      ...one,
+      title: joined?.title ?? one.title,
+      reads: joined ? /** @type {const} */ ("all") : one.reads,
+      shape: shape.join("×"),
+      channels: shape[0] ?? 0,
+      facts: [weights(parameters), field ? `sees ${field.size}×${field.size} of the digit` : "sees all of the digit"],
+    };
+  });
+  return [inputStage(), ...middle, outputStage(cnn, entryOf(entries, OUTPUT).parameters)];
+}
+
+/** The kernel behind a layer. @param {string} layer */
+export function moduleOf(layer) {
+  return LAYERS.find((one) => one.layer === layer)?.module;
+}
+
+/** @param {Map<string, import("./context.js").Layer>} entries @param {string} name */
+function entryOf(entries, name) {
+  return /** @type {import("./context.js").Layer} */ (entries.get(name));
+}
+
+/** @returns {Stage} */
+function inputStage() {
+  const says = "What the network sees, divided by 255.";
+  return { layer: INPUT, title: "Input", module: "", shape: "1×28×28", facts: ["784 pixels"], says, channels: 1, columns: 1, reads: "all" };
+}
+
+/** @param {Model} cnn @param {number} parameters @returns {Stage} */
+function outputStage({ classes }, parameters) {
+  return {
+    layer: OUTPUT,
+    title: "Dense + softmax",
+    module: "output",
+    shape: String(classes.length),
+    facts: [weights(parameters), "sees all of the digit"],
+    says: "One sum for each digit; softmax makes shares of them.",
+    channels: classes.length,
+    columns: 1,
+    reads: "all",
+  };
+}
+
+/** @param {number} parameters */
+function weights(parameters) {
+  return parameters ? `${parameters.toLocaleString("en")} parameters` : "nothing to learn";
+}

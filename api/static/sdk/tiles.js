@@ -1,0 +1,157 @@
+/**
+ * Tiles: where the values of a tensor stand in a picture.
+ *
+ * `[y, x]` is one tile; `[channel, y, x]` a grid of them; `[channel]` a grid of single cells;
+ * `[step, unit]` one tile in which time runs from left to right.
+ */
+
+import { colourIndex, MISSING, rangeOf } from "./colours.js";
+
+/** @typedef {import("./tensor.js").Tensor} Tensor */
+
+/**
+ * @typedef {object} Tiles
+ * @property {Tensor} tensor
+ * @property {number[]} shown Position of each tile along the first axis (all leading axes as one).
+ * @property {number} columns Tiles in a row.
+ * @property {number} rows
+ * @property {number} width Of a tile, in values.
+ * @property {number} height
+ * @property {boolean} turned Whether the tensor's first axis runs across instead of down.
+ */
+
+/**
+ * Lay out a tensor.
+ * @param {Tensor} tensor
+ * @param {{ channel?: number | null, columns?: number }} [options] One channel only, by its label;
+ *   how many tiles in a row.
+ * @returns {Tiles}
+ * @throws {RangeError} There is no such channel.
+ */
+export function tilesOf(tensor, { channel = null, columns } = {}) {
+  const { shape, axes } = tensor;
+  const turned = axes[0] === "step" && shape.length === 2;
+  const isVector = shape.length === 1;
+  const [height, width] = isVector ? [1, 1] : shape.slice(-2);
+  const count = isVector ? shape[0] : shape.slice(0, -2).reduce((product, side) => product * side, 1);
+  const shown = channel === null || count === 1 ? Array.from({ length: count }, (_, tile) => tile) : [positionOf(tensor, channel)];
+  const inRow = Math.max(1, Math.min(shown.length, columns || preferred(shown.length, isVector)));
+  const rows = Math.ceil(shown.length / inRow);
+  return { tensor, shown, columns: inRow, rows, width: turned ? height : width, height: turned ? width : height, turned };
+}
+
+/** @param {number} count @param {boolean} isVector */
+function preferred(count, isVector) {
+  if (isVector) return count <= 16 ? count : 16;
+  return Math.min(8, Math.ceil(Math.sqrt(count)));
+}
+
+/** @param {Tensor} tensor @param {number} channel */
+function positionOf(tensor, channel) {
+  const position = tensor.labels(tensor.axes[0]).indexOf(channel);
+  if (position < 0) throw new RangeError(`${tensor.axes[0]} ${channel} is not one of ${tensor.name}'s ${tensor.shape[0]}.`);
+  return position;
+}
+
+/**
+ * Return where a value of a picture stands in the tensor's values.
+ * @param {Tiles} tiles
+ * @param {number} tile Which of those shown.
+ * @param {number} y Within the tile.
+ * @param {number} x
+ */
+export function flatOf({ shown, width, height, turned }, tile, y, x) {
+  return shown[tile] * width * height + (turned ? x * height + y : y * width + x);
+}
+
+/**
+ * Return what a value is and where it stands, by the names of the axes: `{ channel, y, x, value }`.
+ * @param {Tiles} tiles
+ * @param {number} tile
+ * @param {number} y
+ * @param {number} x
+ * @returns {Record<string, number | string>}
+ */
+export function placeOf(tiles, tile, y, x) {
+  const { tensor } = tiles;
+  const flat = flatOf(tiles, tile, y, x);
+  /** @type {Record<string, number | string>} */
+  const place = {};
+  let rest = flat;
+  for (let axis = tensor.shape.length - 1; axis >= 0; axis -= 1) {
+    place[tensor.axes[axis]] = tensor.labels(tensor.axes[axis])[rest % tensor.shape[axis]];
+    rest = Math.floor(rest / tensor.shape[axis]);
+  }
+  return { ...Object.fromEntries(Object.entries(place).reverse()), value: tensor.values[flat] };
+}
+
+/**
+ * Return how a tile is coloured.
+ * @param {Tiles} tiles
+ * @param {number} tile
+ */
+export function tileRange({ tensor, shown }, tile) {
+  const leading = tensor.shape.length > 1 ? tensor.shape.slice(1, -2) : [];
+  const inside = leading.reduce((product, side) => product * side, 1);
+  return rangeOf(tensor, Math.floor(shown[tile] / inside));
+}
+
+/**
+ * Colour all tiles, one pixel for each value, one tile beneath the other.
+ * @param {Tiles} tiles
+ * @param {Map<string, import("./colours.js").Table>} tables
+ * @returns {ImageData}
+ */
+export function paintTiles(tiles, tables) {
+  const { tensor, shown, width, height } = tiles;
+  const picture = new ImageData(width, height * shown.length);
+  let to = 0;
+  shown.forEach((_, tile) => {
+    const { map, low, high } = tileRange(tiles, tile);
+    const table = tables.get(map);
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1, to += 4) {
+        const index = colourIndex(tensor.values[flatOf(tiles, tile, y, x)], low, high);
+        const from = 3 * index;
+        picture.data[to] = table && index >= 0 ? table[from] : MISSING[0];
+        picture.data[to + 1] = table && index >= 0 ? table[from + 1] : MISSING[1];
+        picture.data[to + 2] = table && index >= 0 ? table[from + 2] : MISSING[2];
+        picture.data[to + 3] = 255;
+      }
+    }
+  });
+  return picture;
+}
+
+/**
+ * @typedef {object} Grid How large tiles are on a screen, in its own pixels.
+ * @property {number} tileWidth
+ * @property {number} tileHeight
+ * @property {number} gap
+ * @property {number} width Of all.
+ * @property {number} height
+ */
+
+/**
+ * Fit tiles into a width. Values get whole pixels, so that all are equally large, unless that would
+ * leave a good part of the width empty, as on screens with one and a half pixels to a page's.
+ * @param {Tiles} tiles
+ * @param {number} room Pixels across.
+ * @param {number} gap Between two tiles.
+ * @param {number} largest Most pixels for one cell of a vector.
+ * @returns {Grid}
+ */
+export function fit({ columns, rows, width, height }, room, gap, largest) {
+  const most = Math.max(1, (room - gap * (columns - 1)) / columns);
+  const whole = Math.floor(most / width);
+  const scale = whole * width >= 0.8 * most ? whole : most / width;
+  const side = width * height === 1 ? Math.min(scale, largest) : scale;
+  const [tileWidth, tileHeight] = [Math.max(1, Math.round(width * side)), Math.max(1, Math.round(height * side))];
+  return {
+    tileWidth,
+    tileHeight,
+    gap,
+    width: columns * tileWidth + gap * (columns - 1),
+    height: rows * tileHeight + gap * (rows - 1),
+  };
+}

@@ -1,0 +1,231 @@
+/** One lane of a gate trace: what it is, its cells as colours, and one unit as a line. */
+
+import { paint } from "./colours.js";
+import { draw, make } from "./elements.js";
+import { readable } from "./numbers.js";
+import { LANES, valueAt } from "./trace-values.js";
+
+/** @typedef {import("./trace-values.js").Lane} Lane */
+/** @typedef {import("./step-columns.js").StepColumns} StepColumns */
+
+const LINE_HEIGHT = 38;
+const ALONE_HEIGHT = 58;
+const MARGIN = 5;
+/** Columns at least so wide have a dot for every step and a gap between cells. */
+const ROOMY = 10;
+
+/** A lane; `head` and `plot` are its two cells in the grid of the trace. */
+export class TraceLane {
+  /** @type {Lane | null} */
+  #lane = null;
+  /** @type {number[]} */
+  #order = [];
+  #row = 0;
+  #canvas = make("canvas");
+  #units = make("div", { class: "units" });
+  #line = draw("svg", { class: "line" });
+  #ends = make("div", { class: "ends number" });
+  #value = make("output", { class: "number" });
+  #bar = /** @type {import("./colour-bar.js").ColourBar} */ (document.createElement("lw-colour-bar"));
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+    const { title, symbol, meaning } = LANES[name];
+    const titled = make("strong", {}, title, ...(symbol ? [" ", make("i", {}, symbol)] : []));
+    this.head = make("div", { class: "head" }, titled, this.#value, make("span", { class: "meaning" }, meaning));
+    this.plot = make("div", { class: "plot" });
+  }
+
+  /**
+   * Show other numbers.
+   * @param {Lane} lane
+   * @param {number[]} order Which unit stands in which row, from the top.
+   */
+  show(lane, order) {
+    this.#lane = lane;
+    this.#order = lane.units ? order.filter((unit) => lane.units?.includes(unit)) : [];
+    this.#row = rowHeight(this.#order.length);
+    const cells = this.#order.length > 0;
+    this.plot.replaceChildren(...(cells ? [this.#units, this.#canvas] : []), this.#ends, this.#line);
+    this.#line.style.height = `${cells ? LINE_HEIGHT : ALONE_HEIGHT}px`;
+    this.#ends.style.height = this.#line.style.height;
+    this.#ends.replaceChildren(...[lane.range.high, lane.range.low].map((end) => make("span", {}, readable(end, 2))));
+    if (cells) {
+      this.#bar.range = lane.range;
+      this.head.append(this.#bar);
+    }
+  }
+
+  /**
+   * Draw what is in sight.
+   * @param {StepColumns} columns
+   * @param {{ step: number, unit: number }} followed
+   * @param {Map<string, import("./colours.js").Table>} tables Colour maps by name.
+   */
+  paint(columns, followed, tables) {
+    const lane = this.#lane;
+    if (!lane) return;
+    const value = valueAt(lane, followed.step, followed.unit);
+    this.#value.textContent = value === undefined ? "" : steady(value, lane.dtype);
+    const table = tables.get(lane.range.map);
+    if (this.#order.length && table) {
+      this.#labelUnits(followed.unit);
+      this.#paintCells(lane, columns, table);
+    }
+    this.#drawLine(lane, columns, followed);
+  }
+
+  /**
+   * The unit whose row is there; null below the cells.
+   * @param {number} clientY
+   * @returns {number | null}
+   */
+  unitAt(clientY) {
+    if (!this.#order.length) return null;
+    const row = Math.floor((clientY - this.#canvas.getBoundingClientRect().top) / this.#row);
+    return this.#order[row] ?? null;
+  }
+
+  /** Whether the lane is there. @param {number} clientY */
+  covers(clientY) {
+    const { top, bottom } = this.plot.getBoundingClientRect();
+    return clientY >= top && clientY < bottom;
+  }
+
+  /** @param {number} step @param {number} unit */
+  value(step, unit) {
+    return this.#lane ? valueAt(this.#lane, step, unit) : undefined;
+  }
+
+  get dtype() {
+    return this.#lane?.dtype ?? "float32";
+  }
+
+  /** Whether each unit has its own number. */
+  get hasUnits() {
+    return this.#order.length > 0;
+  }
+
+  /**
+   * The middle of a cell in client pixels; null where there is none in sight.
+   * @param {StepColumns} columns
+   * @param {number} step
+   * @param {number} unit
+   */
+  centre(columns, step, unit) {
+    const row = this.#order.indexOf(unit);
+    const x = columns.middle(step);
+    if (row < 0 || this.value(step, unit) === undefined || x < 0 || x >= columns.view) return null;
+    const { left, top } = this.#canvas.getBoundingClientRect();
+    return { x: left + x, y: top + (row + 0.5) * this.#row };
+  }
+
+  /** @param {number} followed */
+  #labelUnits(followed) {
+    const labels = this.#order.map((unit) => make("span", { class: unit === followed ? "followed" : "" }, String(unit)));
+    for (const label of labels) label.style.height = `${this.#row}px`;
+    // Rows too low for a number have none, but the one that is followed.
+    if (this.#row < ROOMY) labels.forEach((label) => !label.className && (label.textContent = ""));
+    this.#units.replaceChildren(...labels);
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {StepColumns} columns
+   * @param {import("./colours.js").Table} table
+   */
+  #paintCells(lane, columns, table) {
+    const ratio = devicePixelRatio || 1;
+    const height = this.#row * this.#order.length;
+    this.#canvas.width = Math.round(columns.view * ratio);
+    this.#canvas.height = Math.round(height * ratio);
+    this.#canvas.style.height = `${height}px`;
+    const steps = columns.inSight(lane.first);
+    const context = this.#canvas.getContext("2d");
+    if (!context || !steps.length) return;
+    const values = this.#order.flatMap((unit) => steps.map((step) => valueAt(lane, step, unit) ?? NaN));
+    const { low, high } = lane.range;
+    // One pixel for each cell, made larger without a colour in between.
+    const small = new OffscreenCanvas(steps.length, this.#order.length);
+    small.getContext("2d")?.putImageData(paint(values, steps.length, low, high, table), 0, 0);
+    context.imageSmoothingEnabled = false;
+    const edges = [...steps, steps[steps.length - 1] + 1].map((step) => Math.round(columns.left(step) * ratio));
+    const [left, right] = [edges[0], edges[edges.length - 1]];
+    context.drawImage(small, left, 0, right - left, this.#canvas.height);
+    if (columns.width < ROOMY || this.#row < ROOMY) return;
+    const gap = Math.max(1, Math.round(ratio));
+    for (const edge of edges) context.clearRect(edge - gap, 0, gap, this.#canvas.height);
+    for (let row = 1; row <= this.#order.length; row += 1) {
+      context.clearRect(0, Math.round(row * this.#row * ratio) - gap, this.#canvas.width, gap);
+    }
+  }
+
+  /**
+   * @param {Lane} lane
+   * @param {StepColumns} columns
+   * @param {{ step: number, unit: number }} followed
+   */
+  #drawLine(lane, columns, { step: now, unit }) {
+    const height = (this.#order.length ? LINE_HEIGHT : ALONE_HEIGHT) - 2 * MARGIN;
+    const { low, high } = lane.range;
+    const level = (/** @type {number} */ value) => MARGIN + height * (1 - (value - low) / (high - low || 1));
+    const middle = level(low < 0 ? 0 : (low + high) / 2);
+    const reference = draw("line", { x1: 0, x2: columns.view, y1: middle, y2: middle, class: low < 0 ? "zero" : "half" });
+    // One step more on both sides, so that the line goes on to the edge.
+    const inSight = columns.inSight(lane.first);
+    const steps = [inSight[0] - 1, ...inSight, inSight[inSight.length - 1] + 1];
+    const points = steps.flatMap((step) => {
+      const value = valueAt(lane, step, unit);
+      return value === undefined ? [] : [{ step, value, x: columns.middle(step), y: level(value) }];
+    });
+    const marks = lane.name === "count" ? bars(points, columns, middle) : line(points, columns);
+    const here = points.find(({ step }) => step === now);
+    if (here && lane.name !== "count") marks.push(draw("circle", { cx: here.x, cy: here.y, r: 3.5, class: "now" }));
+    this.#line.replaceChildren(reference, ...marks);
+  }
+}
+
+/** Height of a row, so that few units can be told apart and many fit. @param {number} units */
+function rowHeight(units) {
+  return Math.min(12, Math.max(4, Math.floor(256 / Math.max(1, units))));
+}
+
+/**
+ * Write a number so that its digits stand still while steps go by.
+ * @param {number} value
+ * @param {string} dtype
+ */
+function steady(value, dtype) {
+  return (dtype === "int32" ? String(value) : value.toFixed(3)).replace("-", "−");
+}
+
+/** @typedef {{ step: number, value: number, x: number, y: number }} Point */
+
+/**
+ * @param {Point[]} points
+ * @param {StepColumns} columns
+ */
+function line(points, columns) {
+  const path = draw("polyline", { points: points.map(({ x, y }) => `${x},${y}`).join(" ") });
+  if (columns.width < ROOMY) return [path];
+  return [path, ...points.map(({ x, y }) => draw("circle", { cx: x, cy: y, r: 1.75 }))];
+}
+
+/**
+ * @param {Point[]} points
+ * @param {StepColumns} columns
+ * @param {number} zero Where no bar is.
+ */
+function bars(points, { width }, zero) {
+  const gap = width >= ROOMY ? 2 : 0;
+  return points.map(({ x, y, value }) =>
+    draw("rect", {
+      x: x - width / 2 + gap / 2,
+      y: Math.min(y, zero),
+      width: width - gap,
+      height: Math.abs(y - zero),
+      class: value > 0 ? "more" : "fewer",
+    }),
+  );
+}
