@@ -1,14 +1,21 @@
-"""`python -m scripts.pictures`: draw the README's pictures anew, through the app itself."""
+"""`python -m scripts.pictures`: draw the README's pictures anew, through the app itself.
+
+That of the page is cut out of what its tests have last seen, where they have run.
+"""
 
 import time
 from pathlib import Path
 
+from PIL import Image
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
 
-FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "pictures"
+PAGE = ROOT / "build" / "screenshots" / "open-light-1440.png"
+PAGE_HEIGHT = 1620  # as far as the end of the network's layers
 PICTURES = {
     "activations.png": "/cnn/activations.png?layers=relu1,pool1,relu2,relu3,relu4",
     "channel.png": "/cnn/channel.png?layer=relu2&channel=7",
@@ -31,6 +38,11 @@ def main() -> None:
                 client.post(path, content=digit, headers=headers) if posted else client.get(path)
             )
             (FOLDER / name).write_bytes(response.raise_for_status().content)
+    if PAGE.exists():
+        Image.MAX_IMAGE_PIXELS = None  # our own file, larger than what strangers may send
+        with Image.open(PAGE) as page:
+            shown = page.crop((0, 0, page.width, PAGE_HEIGHT))
+        shown.save(FOLDER / "explorer.png", optimize=True)
 
 
 if __name__ == "__main__":

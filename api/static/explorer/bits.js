@@ -16,7 +16,13 @@ export function mountBits({ store, announce }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("bits-body"));
   const grid = make("div", { class: "bit-grid", role: "group", "aria-label": "Bits, oldest first" });
   const place = make("p", { class: "quiet" });
-  const text = make("input", { type: "text", class: "number", inputMode: "numeric", spellcheck: false, autocomplete: "off" });
+  const text = make("input", {
+    type: "text",
+    class: "number",
+    inputMode: "numeric",
+    spellcheck: false,
+    autocomplete: "off",
+  });
   const complaint = make("p", { class: "quiet complaint", role: "status" });
   const length = make("input", { type: "range", min: "1", max: String(LONGEST_RANDOM), value: "24" });
   const lengthSaid = make("output", { class: "number" }, length.value);
@@ -88,7 +94,12 @@ export function mountBits({ store, announce }) {
     make("div", { class: "row" }, ...longer, shorter),
     make("label", { class: "typed" }, "Type or paste ", text),
     complaint,
-    make("div", { class: "row" }, random, make("label", { class: "length" }, "of length ", length, lengthSaid)),
+    make(
+      "div",
+      { class: "row" },
+      random,
+      make("label", { class: "length" }, "of length ", length, lengthSaid),
+    ),
     make("div", { class: "chips", role: "group", "aria-label": "Sequences worth looking at" }, ...presets),
     why,
     count,
@@ -136,7 +147,8 @@ function windowOf(length, step) {
 function showBits(grid, sequence, step) {
   const [from, to] = windowOf(sequence.length, step);
   while (grid.children.length > to - from) grid.lastElementChild?.remove();
-  while (grid.children.length < to - from) grid.append(make("button", { type: "button", class: "bit number" }));
+  while (grid.children.length < to - from)
+    grid.append(make("button", { type: "button", class: "bit number" }));
   Array.from(grid.children, (one, index) => {
     const at = from + index;
     const bit = sequence[at];

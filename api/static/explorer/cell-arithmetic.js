@@ -12,10 +12,30 @@ const DECIMALS = 4;
 
 /** @type {{ name: string, symbol: string, title: string, says: (share: number) => string }[]} */
 const GATES = [
-  { name: "forget_gate", symbol: "f", title: "forget", says: (share) => `keeps ${percent(share)} of the memory` },
-  { name: "input_gate", symbol: "i", title: "input", says: (share) => `lets in ${percent(share)} of the candidate` },
-  { name: "candidate", symbol: "g", title: "candidate", says: (value) => (value < 0 ? "would pull the memory down" : "would push the memory up") },
-  { name: "output_gate", symbol: "o", title: "output", says: (share) => `shows ${percent(share)} of the memory` },
+  {
+    name: "forget_gate",
+    symbol: "f",
+    title: "forget",
+    says: (share) => `keeps ${percent(share)} of the memory`,
+  },
+  {
+    name: "input_gate",
+    symbol: "i",
+    title: "input",
+    says: (share) => `lets in ${percent(share)} of the candidate`,
+  },
+  {
+    name: "candidate",
+    symbol: "g",
+    title: "candidate",
+    says: (value) => (value < 0 ? "would pull the memory down" : "would push the memory up"),
+  },
+  {
+    name: "output_gate",
+    symbol: "o",
+    title: "output",
+    says: (share) => `shows ${percent(share)} of the memory`,
+  },
 ];
 
 /**
@@ -38,13 +58,28 @@ export function cellArithmetic(classes) {
   function update(answer, step, unit) {
     soFar.hidden = step === 0;
     if (step === 0) {
-      numbers.replaceChildren(make("p", {}, "Before the first bit the cell state and the hidden state are zero. Step on to see the first bit come in."));
+      numbers.replaceChildren(
+        make(
+          "p",
+          {},
+          "Before the first bit the cell state and the hidden state are zero. Step on to see the first bit come in.",
+        ),
+      );
       return;
     }
     const values = valuesOf(answer, step, unit);
     const bit = answer.input.sequence[step - 1];
     numbers.replaceChildren(
-      make("p", { class: "cell-place" }, "Step ", number(step), " reads bit ", number(bit), " in unit ", number(unit)),
+      make(
+        "p",
+        { class: "cell-place" },
+        "Step ",
+        number(step),
+        " reads bit ",
+        number(bit),
+        " in unit ",
+        number(unit),
+      ),
       make("ul", { class: "gates" }, ...GATES.map((gate) => gateRow(gate, values.gates[gate.name]))),
       ...cellEquation(values),
       ...hiddenEquation(values),
@@ -69,7 +104,8 @@ export function cellArithmetic(classes) {
  * @returns {StepValues}
  */
 function valuesOf({ tensors }, step, unit) {
-  const at = (/** @type {string} */ name, /** @type {number} */ row) => tensors.get(name)?.at(row, unit) ?? NaN;
+  const at = (/** @type {string} */ name, /** @type {number} */ row) =>
+    tensors.get(name)?.at(row, unit) ?? NaN;
   // States begin with step 0, gates with step 1.
   const gates = Object.fromEntries(GATES.map(({ name }) => [name, at(name, step - 1)]));
   return { gates, before: at("cell", step - 1), cell: at("cell", step), hidden: at("hidden", step) };
@@ -105,8 +141,16 @@ function cellEquation({ gates, before, cell }) {
     equation(
       "c",
       [symbols("f · c₋₁ + i · g")],
-      [together(product(gates.forget_gate, before)), " + ", together(product(gates.input_gate, gates.candidate))],
-      [named(exact(kept, "float64", terms[0]), "kept"), " + ", named(exact(written, "float64", bracketed(terms[1])), "written")],
+      [
+        together(product(gates.forget_gate, before)),
+        " + ",
+        together(product(gates.input_gate, gates.candidate)),
+      ],
+      [
+        named(exact(kept, "float64", terms[0]), "kept"),
+        " + ",
+        named(exact(written, "float64", bracketed(terms[1])), "written"),
+      ],
       [make("strong", {}, exact(cell, "float32", total))],
     ),
     make("p", { class: "quiet rounding" }, "rounding of float32 arithmetic: ", exact(rounding, "float64")),
@@ -117,12 +161,9 @@ function cellEquation({ gates, before, cell }) {
 function hiddenEquation({ gates, cell, hidden }) {
   return [
     make("h3", {}, "New hidden state"),
-    equation(
-      "h",
-      [symbols("o · tanh(c)")],
-      product(gates.output_gate, Math.tanh(cell), "float64"),
-      [make("strong", {}, exact(hidden, "float32", fixed(hidden)))],
-    ),
+    equation("h", [symbols("o · tanh(c)")], product(gates.output_gate, Math.tanh(cell), "float64"), [
+      make("strong", {}, exact(hidden, "float32", fixed(hidden))),
+    ]),
   ];
 }
 
@@ -192,5 +233,10 @@ export function predictionAt({ tensors }, step) {
   const powers = logits.map((logit) => Math.exp(logit - most));
   const sum = powers.reduce((total, one) => total + one, 0);
   const label = logits.indexOf(most);
-  return { label, name: String(tensor?.labels("label")[label]), probabilities: powers.map((one) => one / sum), logits };
+  return {
+    label,
+    name: String(tensor?.labels("label")[label]),
+    probabilities: powers.map((one) => one / sum),
+    logits,
+  };
 }

@@ -34,7 +34,7 @@ export function codePanel(container, describe) {
     if (!done) getSelection()?.selectAllChildren(code);
     setTimeout(() => (copy.textContent = "Copy"), 1500);
   });
-  const pre = make("pre", { tabIndex: 0, role: "region", "aria-label": "Code for this view" }, code);
+  const pre = make("pre", { tabIndex: 0, role: "group", "aria-label": "Code for this view" }, code);
   const chips = make("div", { class: "chips", role: "group", "aria-label": "Language" }, ...tabs);
   container.replaceChildren(make("div", { class: "row" }, chips, copy), pre);
 

@@ -35,7 +35,7 @@ export function differingChannels({ store, cnn }, tables) {
         canvas.getContext("2d")?.putImageData(paint(values, canvas.width, -most, most, table), 0, 0);
         const number = make("span", { class: "number" }, String(channel));
         const button = make("button", { type: "button" }, canvas, number, exact(mean, "float64", readable(mean, 2)));
-        button.setAttribute("aria-label", `${name}, channel ${channel}, mean absolute difference ${readable(mean)}`);
+        button.title = `${name}, channel ${channel}: mean absolute difference ${readable(mean)}`;
         button.addEventListener("click", () => store.set({ layer: name, channel }));
         button.dataset.at = `${name}.${channel}`;
         return button;

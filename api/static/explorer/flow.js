@@ -9,6 +9,7 @@ import { draw } from "/sdk/elements.js";
 export class Flow {
   element = draw("svg", { class: "flow", "aria-hidden": "true" });
   #strip;
+  #frame = 0;
 
   /** @param {HTMLElement} strip */
   constructor(strip) {
@@ -16,12 +17,18 @@ export class Flow {
   }
 
   /**
-   * Draw it for columns that are on the page.
+   * Draw it for columns that are on the page, in the next frame: where they are is known by then.
    * @param {Column[]} columns
    * @param {string} layer The one that is looked at.
    * @param {number} channel
    */
   draw(columns, layer, channel) {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#draw(columns, layer, channel));
+  }
+
+  /** @param {Column[]} columns @param {string} layer @param {number} channel */
+  #draw(columns, layer, channel) {
     const areas = columns.map((column) => this.#area(column));
     const bands = [];
     const lines = [];

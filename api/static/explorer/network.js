@@ -62,7 +62,6 @@ export function mountNetwork(context, digit) {
 
   digit.onAnswer((answer) => {
     for (const column of columns) column.update(answer);
-    flow.draw(columns, store.state.layer, store.state.channel);
   });
   strip.addEventListener("lw-layout", mark);
   new ResizeObserver(mark).observe(strip);

@@ -9,6 +9,7 @@ import { loadSamples, sampleRow } from "./samples.js";
 /** @typedef {import("./state.js").State} State */
 
 const SIDE = 28;
+const READ = ["image/png", "image/jpeg"];
 
 /** A file that was brought along, until something else is drawn; `pixels` is what became of it. */
 /** @typedef {{ blob: Blob, pixels: string | null }} Brought */
@@ -38,7 +39,7 @@ export async function mountPicture({ lightwell, store }) {
   pad.addEventListener("lw-draw", () => tell.drawing());
   pad.addEventListener("lw-change", () => {
     if (brought?.pixels === null) brought = null; // whoever draws no longer waits for the file
-    store.set({ ...baseState(pad.base, store.state), strokes: pad.strokes });
+    store.set({ ...baseState(), strokes: pad.strokes });
   });
   acceptFiles(panel.closest(".chapter") ?? panel, panel, bring);
   store.on(["sample", "pixels", "strokes"], (state) => {
@@ -62,16 +63,31 @@ export async function mountPicture({ lightwell, store }) {
     return sample < 0 ? null : ((await samples.find(sample))?.pixels ?? null);
   }
 
+  /** What the state has to say of what lies beneath the strokes, after somebody drew. */
+  function baseState() {
+    const { base } = pad;
+    const { sample, pixels } = store.state;
+    if (!base) return { sample: -1, pixels: "" };
+    if (sample >= 0 || pixels) return { sample, pixels };
+    // A clearing was undone: what came back is a sample again, or pixels.
+    const index = samples.first.find((one) => sameRows(one.pixels, base))?.index ?? -1;
+    return { sample: index, pixels: index < 0 ? toText(Uint8Array.from(base.flat())) : "" };
+  }
+
   /** Take a file along. @param {Blob} blob */
   function bring(blob) {
+    if (!READ.includes(blob.type)) {
+      return refused(new Error(`Only PNG and JPEG pictures can be read; this is ${blob.type || "another kind of file"}.`));
+    }
     brought = { blob, pixels: null };
     tell.changed();
   }
 
-  /** Whether what is shown is the file as it came. */
+  /** Whether what is asked about is the file as it came: when it is new, and while it is prepared anew. */
   function isBrought() {
-    const { pixels, strokes } = store.state;
-    return brought !== null && (brought.pixels === null || (brought.pixels === pixels && !strokes));
+    const { pixels, strokes, preprocess } = store.state;
+    if (!brought) return false;
+    return brought.pixels === null || (brought.pixels === pixels && !strokes && preprocess === "mnist");
   }
 
   /** What is to be looked at now. @returns {Promise<Drawn>} */
@@ -91,11 +107,9 @@ export async function mountPicture({ lightwell, store }) {
     store.set({ sample: -1, pixels: brought.pixels, strokes: "" });
   }
 
-  /** Say why there is no answer; a file that was refused is let go. @param {Error} error */
+  /** Say why there is no answer; a file that was never shown is let go. @param {Error} error */
   function refused(error) {
-    const wasShown = brought?.pixels;
-    brought = null;
-    if (wasShown) return tell.changed(); // its 28×28 can still be looked at
+    if (brought?.pixels === null) brought = null;
     refusal.textContent = error.message;
     refusal.hidden = false;
   }
@@ -170,18 +184,6 @@ function acceptFiles(chapter, panel, bring) {
     event.preventDefault();
     bring(file);
   });
-}
-
-/**
- * What the state has to say of what lies beneath the strokes, after somebody drew.
- * @param {number[][] | null} base
- * @param {State} state
- */
-function baseState(base, { sample, pixels }) {
-  if (!base) return { sample: -1, pixels: "" };
-  // Undoing a clearing brings back what is no longer in the state.
-  if (sample < 0 && !pixels) return { sample, pixels: toText(Uint8Array.from(base.flat())) };
-  return { sample, pixels };
 }
 
 /** @param {string} text */

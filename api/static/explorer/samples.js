@@ -40,7 +40,7 @@ export function sampleRow(container, { first, all }, choose) {
   let marked = -1;
   const row = make("div", { class: "sample-row" });
   const more = make("button", { type: "button", class: "more" }, "More");
-  more.setAttribute("aria-label", "Ten other samples");
+  more.setAttribute("aria-label", "More: ten other samples");
   more.addEventListener("click", async () => {
     const held = await all();
     page = (page + 1) % Math.floor(held.length / SHOWN);

@@ -12,8 +12,10 @@ export function readBits(text) {
   const all = text.replace(/[^01]/g, "");
   const bits = all.slice(0, LONGEST);
   if (!bits) return { bits, complaint: "A sequence needs at least one 0 or 1." };
-  if (all.length > LONGEST) return { bits, complaint: `Only the first ${LONGEST.toLocaleString("en")} bits were taken.` };
-  if (/[^01\s,;[\]]/.test(text)) return { bits, complaint: "Only 0 and 1 count here; the rest was left out." };
+  if (all.length > LONGEST)
+    return { bits, complaint: `Only the first ${LONGEST.toLocaleString("en")} bits were taken.` };
+  if (/[^01\s,;[\]]/.test(text))
+    return { bits, complaint: "Only 0 and 1 count here; the rest was left out." };
   return { bits, complaint: "" };
 }
 

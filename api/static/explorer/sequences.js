@@ -41,7 +41,16 @@ export async function mountSequences(context) {
     trouble,
     trace,
   );
-  place("lanes").querySelector("header")?.append(make("div", { class: "row" }, saved, downloads(() => view(saved.value))));
+  place("lanes")
+    .querySelector("header")
+    ?.append(
+      make(
+        "div",
+        { class: "row" },
+        saved,
+        downloads(() => view(saved.value)),
+      ),
+    );
   const bars = probabilityBars(place("sequence-bars"), lstm.classes);
   const verdict = make("p", { class: "verdict" });
   const warnings = make("div");
@@ -69,14 +78,17 @@ export async function mountSequences(context) {
   }
 
   const ask = latest(
-    (/** @type {{ sequence: string, cmap: string }} */ { sequence, cmap }, signal) => lightwell.trace(sequence, { cmap }, { signal }),
+    (/** @type {{ sequence: string, cmap: string }} */ { sequence, cmap }, signal) =>
+      lightwell.trace(sequence, { cmap }, { signal }),
     (given, { sequence }) => {
       const isNews = answer !== null && answer.input.sequence !== sequence;
       answer = trace.answer = given;
       trouble.hidden = true;
       bars.update(given.prediction);
       verdict.replaceChildren(...judged(given));
-      warnings.replaceChildren(...given.warnings.map(({ message }) => make("p", { class: "warning" }, message)));
+      warnings.replaceChildren(
+        ...given.warnings.map(({ message }) => make("p", { class: "warning" }, message)),
+      );
       showStep();
       if (isNews) announce(verdict.textContent ?? "");
     },
@@ -92,8 +104,12 @@ export async function mountSequences(context) {
     if (answer && answer.input.sequence === sequence) arithmetic.update(answer, step, unit);
   }
 
-  trace.addEventListener("lw-step", (event) => store.set({ step: /** @type {CustomEvent} */ (event).detail.step }));
-  trace.addEventListener("lw-unit", (event) => store.set({ unit: /** @type {CustomEvent} */ (event).detail.unit }));
+  trace.addEventListener("lw-step", (event) =>
+    store.set({ step: /** @type {CustomEvent} */ (event).detail.step }),
+  );
+  trace.addEventListener("lw-unit", (event) =>
+    store.set({ unit: /** @type {CustomEvent} */ (event).detail.unit }),
+  );
   store.on(["step", "unit", "sequence"], ({ step, unit }) => {
     trace.step = step;
     trace.unit = unit;
@@ -138,7 +154,10 @@ async function rolesOf(lightwell, units) {
   try {
     const { measures, tensors } = await lightwell.summary("1");
     const slopes = tensors.get("slope")?.values ?? [];
-    return numbers.map((unit) => ({ name: String(measures.get(`role.${unit}`) ?? ""), slope: slopes[unit] ?? NaN }));
+    return numbers.map((unit) => ({
+      name: String(measures.get(`role.${unit}`) ?? ""),
+      slope: slopes[unit] ?? NaN,
+    }));
   } catch {
     return numbers.map(() => ({ name: "", slope: NaN }));
   }
@@ -147,7 +166,12 @@ async function rolesOf(lightwell, units) {
 /** Make the choice of what is saved. */
 function laneSelect() {
   const lanes = USUAL.map((name) => make("option", { value: name }, LANES[name].title));
-  const select = make("select", { "aria-label": "Lane to save" }, make("option", { value: "" }, "All lanes"), ...lanes);
+  const select = make(
+    "select",
+    { "aria-label": "Lane to save" },
+    make("option", { value: "" }, "All lanes"),
+    ...lanes,
+  );
   return select;
 }
 

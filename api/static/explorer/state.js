@@ -28,9 +28,9 @@ export const DEFAULTS = {
   palette: "viridis", // cividis, gray
   range: "layer", // channel, fixed
   // The sequence.
-  sequence: "1101001110110010",
+  sequence: "1001001101101110",
   step: 16,
-  unit: 0,
+  unit: 1,
   order: "role", // or "index"
   // The page itself.
   theme: "", // light, dark; as the system has it where empty

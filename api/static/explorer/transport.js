@@ -42,12 +42,15 @@ export function transport({ store, announce }, describe) {
   function start() {
     if (store.state.step >= end()) store.set({ step: 0 });
     clearInterval(timer);
-    timer = setInterval(() => {
-      store.set({ step: store.state.step + 1 });
-      if (store.state.step < end()) return;
-      pause();
-      announce(describe(store.state.step));
-    }, MS / Number(speed.value));
+    timer = setInterval(
+      () => {
+        store.set({ step: store.state.step + 1 });
+        if (store.state.step < end()) return;
+        pause();
+        announce(describe(store.state.step));
+      },
+      MS / Number(speed.value),
+    );
     show();
   }
 
@@ -58,10 +61,13 @@ export function transport({ store, announce }, describe) {
   const last = control("last", "Last step", () => go(end()));
   const slider = make("input", { type: "range", min: "0", class: "step-slider", "aria-label": "Step" });
   slider.addEventListener("input", () => {
-    pause();
-    store.set({ step: Number(slider.value) });
+    const step = Number(slider.value);
+    pause(); // which puts the slider back to where the step still is
+    store.set({ step });
   });
-  const options = SPEEDS.map((each) => make("option", { value: String(each), selected: each === USUAL_SPEED }, `${each} a second`));
+  const options = SPEEDS.map((each) =>
+    make("option", { value: String(each), selected: each === USUAL_SPEED }, `${each} a second`),
+  );
   const speed = make("select", {}, ...options);
   speed.addEventListener("change", () => timer && start());
   const said = make("output", { class: "number step-said" });
@@ -104,5 +110,9 @@ function control(name, said, act) {
 
 /** @param {keyof typeof ICONS} name */
 function icon(name) {
-  return draw("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, draw("path", { d: ICONS[name] }));
+  return draw(
+    "svg",
+    { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    draw("path", { d: ICONS[name] }),
+  );
 }

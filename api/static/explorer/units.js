@@ -30,7 +30,9 @@ export function orderOf(roles, order) {
   const units = roles.map((_, unit) => unit);
   if (order === "index") return units;
   const names = Object.keys(ROLES);
-  return units.sort((one, other) => names.indexOf(roles[one].name) - names.indexOf(roles[other].name) || one - other);
+  return units.sort(
+    (one, other) => names.indexOf(roles[one].name) - names.indexOf(roles[other].name) || one - other,
+  );
 }
 
 /**
@@ -41,12 +43,21 @@ export function orderOf(roles, order) {
  */
 export function unitChips({ store }, roles) {
   const chips = roles.map(({ name }, unit) => {
-    const chip = make("button", { type: "button", class: "chip", title: ROLES[name] ?? "" }, `${unit} ${name}`.trim());
+    const chip = make(
+      "button",
+      { type: "button", class: "chip", title: ROLES[name] ?? "" },
+      `${unit} ${name}`.trim(),
+    );
     chip.addEventListener("click", () => store.set({ unit }));
     return chip;
   });
   const group = make("div", { class: "chips", role: "group", "aria-label": "Follow a unit" });
-  const order = make("select", {}, make("option", { value: "role" }, "role"), make("option", { value: "index" }, "number"));
+  const order = make(
+    "select",
+    {},
+    make("option", { value: "role" }, "role"),
+    make("option", { value: "index" }, "number"),
+  );
   order.addEventListener("change", () => store.set({ order: order.value }));
   const meaning = make("p", { class: "quiet" });
   store.on(["unit", "order"], ({ unit, order: by }) => {

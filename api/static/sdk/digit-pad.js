@@ -332,11 +332,17 @@ function render(context, { base, strokes }, side) {
   drawStrokes(context, strokes, side);
 }
 
+/** @type {WeakMap<Rows, HTMLCanvasElement>} A base is drawn in every frame, and never changes. */
+const pictures = new WeakMap();
+
 /** @param {Rows} rows */
 function pictureOf(rows) {
+  const held = pictures.get(rows);
+  if (held) return held;
   const canvas = make("canvas", { width: FIELD, height: FIELD });
   const grey = new ImageData(Uint8ClampedArray.from(rows.flat().flatMap((ink) => [ink, ink, ink, 255])), FIELD);
   canvas.getContext("2d")?.putImageData(grey, 0, 0);
+  pictures.set(rows, canvas);
   return canvas;
 }
 

@@ -14,6 +14,7 @@ import { colourMaps } from "./colours.js";
 import "./colour-bar.js";
 import { clientOf, draw, make, sheet } from "./elements.js";
 import { readable } from "./numbers.js";
+import { AXIS_HEIGHT, axisMarks } from "./step-axis.js";
 import { StepColumns } from "./step-columns.js";
 import { STYLE } from "./trace-style.js";
 import { TraceLane } from "./trace-lane.js";
@@ -23,10 +24,6 @@ import { shortest } from "./tensor.js";
 /** @typedef {import("./client.js").Answer} Answer */
 
 const SHEET = sheet(STYLE);
-const AXIS_HEIGHT = 40;
-/** A digit on the step axis, and the space between two numbers. */
-const DIGIT_WIDTH = 7;
-const NUMBER_GAP = 14;
 const LEAP = 10;
 /** What asks the server again when it changes. */
 const ASKED = ["sequence", "values", "units", "cmap", "server"];
@@ -55,7 +52,12 @@ export class GateTrace extends HTMLElement {
   #marker = make("div", { class: "marker" });
   #pointed = make("div", { class: "pointed", hidden: true });
   #grid = make("div", { class: "grid" });
-  #cursor = make("div", { class: "cursor", role: "slider", tabIndex: 0, "aria-label": "Step" }, this.#pointed, this.#marker);
+  #cursor = make(
+    "div",
+    { class: "cursor", role: "slider", tabIndex: 0, "aria-label": "Step" },
+    this.#pointed,
+    this.#marker,
+  );
   #stage = make("div", { class: "stage" }, this.#grid, this.#cursor);
   #track = make("div", { class: "track" }, this.#stage);
   #scroller = make("div", { class: "scroller" }, this.#track);
@@ -218,7 +220,11 @@ export class GateTrace extends HTMLElement {
     const { signal } = (this.#question = new AbortController());
     this.setAttribute("aria-busy", "true");
     try {
-      const parameters = { values: this.#tensors() || null, units: this.units || null, cmap: this.cmap || null };
+      const parameters = {
+        values: this.#tensors() || null,
+        units: this.units || null,
+        cmap: this.cmap || null,
+      };
       const answer = await clientOf(this).trace(this.sequence, parameters, { signal });
       if (signal.aborted) return;
       this.answer = answer;
@@ -233,7 +239,9 @@ export class GateTrace extends HTMLElement {
   /** What to ask for, so that every lane can be made; the server refuses what it does not know. */
   #tensors() {
     if (!this.values) return "";
-    const asked = this.#names.map((name) => (name in LANES ? LANES[name].tensor : name)).filter((name) => name !== null);
+    const asked = this.#names
+      .map((name) => (name in LANES ? LANES[name].tensor : name))
+      .filter((name) => name !== null);
     // At least one, since nothing asked for means everything.
     return [...new Set(asked.length ? asked : ["logits"])].join(",");
   }
@@ -257,7 +265,10 @@ export class GateTrace extends HTMLElement {
   // Showing
 
   get #names() {
-    const names = this.values.split(",").map((name) => name.trim()).filter(Boolean);
+    const names = this.values
+      .split(",")
+      .map((name) => name.trim())
+      .filter(Boolean);
     return names.length ? names : USUAL;
   }
 
@@ -272,8 +283,15 @@ export class GateTrace extends HTMLElement {
   /** Units from the top row down. @returns {number[]} */
   #rows() {
     const tensors = [...(this.#answer?.tensors.values() ?? [])];
-    const units = /** @type {number[]} */ (tensors.find(({ axes }) => axes.includes("unit"))?.labels("unit") ?? []);
-    return this.#order ? [...this.#order.filter((unit) => units.includes(unit)), ...units.filter((unit) => !this.#order?.includes(unit))] : units;
+    const units = /** @type {number[]} */ (
+      tensors.find(({ axes }) => axes.includes("unit"))?.labels("unit") ?? []
+    );
+    return this.#order
+      ? [
+          ...this.#order.filter((unit) => units.includes(unit)),
+          ...units.filter((unit) => !this.#order?.includes(unit)),
+        ]
+      : units;
   }
 
   #show() {
@@ -283,7 +301,11 @@ export class GateTrace extends HTMLElement {
     if (names.join() !== this.#lanes.map(({ name }) => name).join()) {
       this.#lanes = names.map((name) => new TraceLane(name));
       const corner = make("div", { class: "head corner" }, make("span", { class: "meaning" }, "bit, step"));
-      this.#grid.replaceChildren(corner, make("div", { class: "plot" }, this.#axis), ...this.#lanes.flatMap(({ head, plot }) => [head, plot]));
+      this.#grid.replaceChildren(
+        corner,
+        make("div", { class: "plot" }, this.#axis),
+        ...this.#lanes.flatMap(({ head, plot }) => [head, plot]),
+      );
     }
     for (const lane of this.#lanes) {
       const numbers = laneOf(lane.name, answer);
@@ -328,25 +350,9 @@ export class GateTrace extends HTMLElement {
     this.#columns.scroll = this.#scroller.scrollLeft;
     const followed = this.#followed;
     for (const lane of this.#lanes) lane.paint(this.#columns, followed, this.#tables);
-    this.#drawAxis(followed.step);
+    this.#axis.replaceChildren(...axisMarks(this.#columns, this.#answer.input.sequence, followed.step));
     this.#place(this.#marker, followed.step);
     this.#describe(followed);
-  }
-
-  /** Draw the bits as the heads of their columns, and numbers where there is room. @param {number} now */
-  #drawAxis(now) {
-    const columns = this.#columns;
-    const bits = this.#answer?.input.sequence ?? "";
-    const room = NUMBER_GAP + DIGIT_WIDTH * String(columns.steps).length;
-    const spacing = [1, 2, 5, 10, 20, 50, 100].find((every) => every * columns.width >= room) ?? 100;
-    const marks = columns.inSight().flatMap((step) => {
-      const x = columns.middle(step);
-      const number = draw("text", { x, y: 36, class: step === now ? "now" : "" }, String(step));
-      const close = Math.abs(step - now) * columns.width < room;
-      const numbered = step === now || (step % spacing === 0 && !close);
-      return [...(step ? bitMark(bits[step - 1], x, columns.width) : []), ...(numbered ? [number] : [])];
-    });
-    this.#axis.replaceChildren(...marks);
   }
 
   /**
@@ -402,8 +408,12 @@ export class GateTrace extends HTMLElement {
     this.#hint.hidden = !lane;
     if (!lane) return;
     const place = `step ${step}${lane.hasUnits ? `, unit ${shown}` : ""}`;
-    const number = value === undefined ? "no value before the first bit" : shortest(value, lane.dtype).replace("-", "−");
-    this.#hint.replaceChildren(make("b", {}, number), make("span", {}, `${LANES[lane.name].title}, ${place}`));
+    const number =
+      value === undefined ? "no value before the first bit" : shortest(value, lane.dtype).replace("-", "−");
+    this.#hint.replaceChildren(
+      make("b", {}, number),
+      make("span", {}, `${LANES[lane.name].title}, ${place}`),
+    );
     const box = this.getBoundingClientRect();
     const right = event.clientX - box.left > box.width / 2;
     this.#hint.style.left = right ? "" : `${event.clientX - box.left + 14}px`;
@@ -464,19 +474,6 @@ export class GateTrace extends HTMLElement {
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
-}
-
-/**
- * Draw a bit: a digit in a box, or where columns are narrow a bar for a 1.
- * @param {string} bit
- * @param {number} x Middle of its column.
- * @param {number} column Width of its column.
- */
-function bitMark(bit, x, column) {
-  const side = Math.min(20, column - 2);
-  const box = draw("rect", { x: x - side / 2, y: 2, width: side, height: 20, rx: Math.min(4, side / 4), class: bit === "1" ? "one" : "zero" });
-  if (column < 10) return [box];
-  return [box, draw("text", { x, y: 16.5, class: bit === "1" ? "bit one" : "bit" }, bit)];
 }
 
 customElements.define("lw-gate-trace", GateTrace);

@@ -7,44 +7,21 @@
  * A script can also set `tensor` to one that it has, or `input` to an image to be asked about.
  */
 
-import { Lightwell } from "./client.js";
+import { askedTensor } from "./asked-tensor.js";
 import { ColourBar } from "./colour-bar.js";
 import { colourMaps } from "./colours.js";
-import { clientOf, make, sheet, TOKENS } from "./elements.js";
+import { clientOf, make } from "./elements.js";
+import { STYLE } from "./heatmap-style.js";
 import { readable } from "./numbers.js";
 import { shortest } from "./tensor.js";
-import { fit, paintTiles, placeOf, tileRange, tilesOf } from "./tiles.js";
+import { cornerOf, fit, paintTiles, placeOf, spotIn, tileRange, tilesOf } from "./tiles.js";
 
 /** @typedef {import("./tensor.js").Tensor} Tensor */
-/** @typedef {{ tile: number, y: number, x: number }} Spot A value in the picture. */
+/** @typedef {import("./tiles.js").Spot} Spot */
 /** @typedef {{ y: number, x: number, height?: number, width?: number }} Box In values. */
 
 const GAP = 2; // pixels of a page between two tiles
 const LARGEST_CELL = 24; // of a vector
-
-const STYLE = sheet(`${TOKENS}
-  :host { display: block; position: relative; font-size: .75rem; }
-  .frame { position: relative; outline: none; }
-  .frame:focus-visible { outline: 2px solid var(--focus, var(--_accent)); outline-offset: 3px; border-radius: 2px; }
-  canvas { display: block; image-rendering: pixelated; cursor: crosshair; }
-  [role="option"], .mark { position: absolute; pointer-events: none; border-radius: 1px; }
-  [role="option"][aria-selected="true"] { outline: 3px solid var(--_accent); box-shadow: 0 0 0 4.5px var(--_panel); z-index: 1; }
-  :host([faint]) [role="option"][aria-selected="true"] { outline: 1.5px solid var(--_accent); box-shadow: none; }
-  .hovered { outline: 1px solid var(--_ink); }
-  .frame:focus-visible .active { outline: 2px solid var(--focus, var(--_accent)); z-index: 2; }
-  .mark { outline: 1.5px solid var(--_accent); box-shadow: 0 0 0 2.5px rgb(0 0 0 / .45); }
-  .cursor { outline: 1.5px solid #fff; box-shadow: 0 0 0 2.5px rgb(0 0 0 / .6); }
-  .bar { margin-block-start: .5rem; }
-  lw-colour-bar { display: block; min-width: 0; }
-  .note { margin: .4rem 0 0; color: var(--_muted); }
-  .error { margin: 0; padding: .5rem .7rem; border-inline-start: 3px solid var(--_accent); }
-  .tip {
-    position: fixed; z-index: 30; pointer-events: none; padding: .2rem .45rem; border-radius: 5px; white-space: nowrap;
-    background: light-dark(#1e1c18, #f2eee6); color: light-dark(#f7f4ee, #1b1813); font-family: var(--_mono);
-    transform: translate(-50%, calc(-100% - 12px)); box-shadow: 0 2px 10px rgb(0 0 0 / .25);
-  }
-  .for-listeners { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-`);
 
 /**
  * Tells `lw-hover` what is under the pointer or the cursor, as `{ channel, y, x, value }` by the names
@@ -187,38 +164,11 @@ export class TensorHeatmap extends HTMLElement {
     this.#asking.abort();
     const { signal } = (this.#asking = new AbortController());
     try {
-      const tensor = await (this.hasAttribute("probe") ? this.#askProbe(signal) : this.#askLayer(signal));
+      const tensor = await askedTensor(this, this.#input, signal);
       if (!signal.aborted) this.tensor = tensor;
     } catch (error) {
       if (!signal.aborted) this.#fail(/** @type {Error} */ (error).message);
     }
-  }
-
-  /** @param {AbortSignal} signal @returns {Promise<Tensor>} */
-  async #askProbe(signal) {
-    const address = this.getAttribute("probe") ?? "";
-    const [, model, probe, query = ""] = /^\/?(\w+)\/(\w+)(?:\?(.*))?$/.exec(address) ?? [];
-    if (!probe) throw new Error(`“${address}” is not the path of a probe, such as /lstm/gates?sequence=10110.`);
-    const parameters = Object.fromEntries(new URLSearchParams(query));
-    const { tensors } = await clientOf(this).ask(model, probe, { parameters, signal });
-    return chosen(tensors, this.getAttribute("tensor") ?? "");
-  }
-
-  /** @param {AbortSignal} signal @returns {Promise<Tensor>} */
-  async #askLayer(signal) {
-    const layer = this.getAttribute("layer") ?? "relu1";
-    const input = this.#input ?? (await this.#image(signal));
-    const parameters = { layers: layer, channels: this.getAttribute("channel") };
-    const { tensors } = await clientOf(this).activations(input, parameters, { signal });
-    return chosen(tensors, layer);
-  }
-
-  /** The picture at the `image` address: a path is of the server, another address as it is. @param {AbortSignal} signal */
-  async #image(signal) {
-    const address = this.getAttribute("image") ?? "";
-    const url = new URL(address, `${clientOf(this).server}/`);
-    const outside = new Lightwell(url.origin);
-    return (await outside.request(url.pathname + url.search, { signal })).blob();
   }
 
   /** Say what went wrong, in place; nothing where it has not. @param {string} text */
@@ -263,6 +213,7 @@ export class TensorHeatmap extends HTMLElement {
       ? shown.map((tile) => make("div", { role: "option", id: `tile-${tile}`, "aria-label": `${tensor.axes[0]} ${labels[tile] ?? tile}` }))
       : [];
     this.#frame.append(...this.#options);
+    this.#showSelected();
     this.#spot = { tile: 0, y: 0, x: 0 };
     this.#frame.removeAttribute("aria-activedescendant");
   }
@@ -308,21 +259,21 @@ export class TensorHeatmap extends HTMLElement {
     this.#atlas.getContext("2d", { willReadFrequently: true })?.putImageData(picture, 0, 0);
     this.#copy(tiles, grid);
     if (isMoved || this.#options.some((option) => !option.style.width)) this.#place(grid);
-    this.#showSelected();
-    this.#showMarks();
     if (isMoved) this.dispatchEvent(new CustomEvent("lw-layout", { bubbles: true, composed: true }));
   }
 
   /** @param {import("./tiles.js").Tiles} tiles @param {import("./tiles.js").Grid} grid */
-  #copy({ shown, columns, width, height }, { tileWidth, tileHeight, gap, ...all }) {
-    Object.assign(this.#canvas, all); // also wipes it
+  #copy(tiles, grid) {
+    const { shown, width, height } = tiles;
+    const { tileWidth, tileHeight } = grid;
+    Object.assign(this.#canvas, { width: grid.width, height: grid.height }); // also wipes it
     const context = this.#canvas.getContext("2d");
     if (!context) return;
     // A value is a sharp square, unless there is hardly a pixel for it: then neighbours blend.
     context.imageSmoothingEnabled = tileWidth < 2 * width && tileWidth !== width;
     context.imageSmoothingQuality = "high";
     shown.forEach((_, tile) => {
-      const [left, top] = [(tile % columns) * (tileWidth + gap), Math.floor(tile / columns) * (tileHeight + gap)];
+      const { left, top } = cornerOf(tiles, grid, tile);
       context.drawImage(this.#atlas, 0, tile * height, width, height, left, top, tileWidth, tileHeight);
     });
   }
@@ -341,14 +292,14 @@ export class TensorHeatmap extends HTMLElement {
         height: `${tileHeight / devicePixelRatio}px`,
       });
     });
+    this.#showMarks();
   }
 
   /** Where a tile begins, in pixels of the page. @param {number} tile */
   #corner(tile) {
-    const { tileWidth, tileHeight, gap } = /** @type {import("./tiles.js").Grid} */ (this.#grid);
-    const { columns } = /** @type {import("./tiles.js").Tiles} */ (this.#tiles);
-    const left = ((tile % columns) * (tileWidth + gap)) / devicePixelRatio;
-    return { left, top: (Math.floor(tile / columns) * (tileHeight + gap)) / devicePixelRatio };
+    if (!this.#tiles || !this.#grid) return { left: 0, top: 0 };
+    const { left, top } = cornerOf(this.#tiles, this.#grid, tile);
+    return { left: left / devicePixelRatio, top: top / devicePixelRatio };
   }
 
   // ---- what is pointed out
@@ -406,20 +357,9 @@ export class TensorHeatmap extends HTMLElement {
 
   /** @param {MouseEvent} event @returns {Spot | null} */
   #spotAt({ clientX, clientY }) {
-    const [tiles, grid] = [this.#tiles, this.#grid];
-    if (!tiles || !grid) return null;
+    if (!this.#tiles || !this.#grid) return null;
     const { left, top } = this.#canvas.getBoundingClientRect();
-    const [across, down] = [(clientX - left) * devicePixelRatio, (clientY - top) * devicePixelRatio];
-    const [column, row] = [Math.floor(across / (grid.tileWidth + grid.gap)), Math.floor(down / (grid.tileHeight + grid.gap))];
-    const [inX, inY] = [across - column * (grid.tileWidth + grid.gap), down - row * (grid.tileHeight + grid.gap)];
-    const tile = row * tiles.columns + column;
-    const isOutside = across < 0 || down < 0 || column >= tiles.columns || inX >= grid.tileWidth || inY >= grid.tileHeight;
-    if (isOutside || tile >= tiles.shown.length) return null;
-    return {
-      tile,
-      y: Math.min(tiles.height - 1, Math.floor((inY * tiles.height) / grid.tileHeight)),
-      x: Math.min(tiles.width - 1, Math.floor((inX * tiles.width) / grid.tileWidth)),
-    };
+    return spotIn(this.#tiles, this.#grid, (clientX - left) * devicePixelRatio, (clientY - top) * devicePixelRatio);
   }
 
   /** @param {Spot | null} spot @param {MouseEvent} [at] The pointer; left out for the keyboard. */
@@ -509,17 +449,6 @@ export class TensorHeatmap extends HTMLElement {
     if (values.length === 1) return `${name}: ${readable(values[0])}`;
     return `${name}, from ${readable(Math.min(...values))} to ${readable(Math.max(...values))}`;
   }
-}
-
-/**
- * Return one of an answer's tensors.
- * @param {Map<string, Tensor>} tensors
- * @param {string} name The first where empty.
- */
-function chosen(tensors, name) {
-  const tensor = name ? tensors.get(name) : tensors.values().next().value;
-  if (!tensor) throw new Error(`The answer has no “${name}”; it has ${Array.from(tensors.keys()).join(", ")}.`);
-  return tensor;
 }
 
 customElements.define("lw-tensor-heatmap", TensorHeatmap);

@@ -43,7 +43,10 @@ export function tilesOf(tensor, { channel = null, columns } = {}) {
 /** @param {number} count @param {boolean} isVector */
 function preferred(count, isVector) {
   if (isVector) return count <= 16 ? count : 16;
-  return Math.min(8, Math.ceil(Math.sqrt(count)));
+  const root = Math.ceil(Math.sqrt(count));
+  // Rather a full rectangle than a square with a ragged end.
+  const even = [0, 1, 2, 3].map((more) => root + more).find((columns) => columns <= 8 && count % columns === 0);
+  return even ?? Math.min(8, root);
 }
 
 /** @param {Tensor} tensor @param {number} channel */
@@ -123,6 +126,8 @@ export function paintTiles(tiles, tables) {
   return picture;
 }
 
+/** @typedef {{ tile: number, y: number, x: number }} Spot A value in the picture, by its tile and place in it. */
+
 /**
  * @typedef {object} Grid How large tiles are on a screen, in its own pixels.
  * @property {number} tileWidth
@@ -154,4 +159,32 @@ export function fit({ columns, rows, width, height }, room, gap, largest) {
     width: columns * tileWidth + gap * (columns - 1),
     height: rows * tileHeight + gap * (rows - 1),
   };
+}
+
+/**
+ * Return where a tile begins, in pixels of the screen.
+ * @param {Tiles} tiles
+ * @param {Grid} grid
+ * @param {number} tile
+ */
+export function cornerOf({ columns }, { tileWidth, tileHeight, gap }, tile) {
+  return { left: (tile % columns) * (tileWidth + gap), top: Math.floor(tile / columns) * (tileHeight + gap) };
+}
+
+/**
+ * Return which value lies at a place of the picture; null between tiles and outside.
+ * @param {Tiles} tiles
+ * @param {Grid} grid
+ * @param {number} across Pixels of the screen, from the left.
+ * @param {number} down
+ * @returns {Spot | null}
+ */
+export function spotIn(tiles, grid, across, down) {
+  const column = Math.floor(across / (grid.tileWidth + grid.gap));
+  const tile = Math.floor(down / (grid.tileHeight + grid.gap)) * tiles.columns + column;
+  if (across < 0 || down < 0 || column >= tiles.columns || tile >= tiles.shown.length) return null;
+  const { left, top } = cornerOf(tiles, grid, tile);
+  const y = Math.floor(((down - top) * tiles.height) / grid.tileHeight);
+  const x = Math.floor(((across - left) * tiles.width) / grid.tileWidth);
+  return y < tiles.height && x < tiles.width ? { tile, y, x } : null;
 }

@@ -33,7 +33,13 @@ export class TraceLane {
     this.name = name;
     const { title, symbol, meaning } = LANES[name];
     const titled = make("strong", {}, title, ...(symbol ? [" ", make("i", {}, symbol)] : []));
-    this.head = make("div", { class: "head" }, titled, this.#value, make("span", { class: "meaning" }, meaning));
+    this.head = make(
+      "div",
+      { class: "head" },
+      titled,
+      this.#value,
+      make("span", { class: "meaning" }, meaning),
+    );
     this.plot = make("div", { class: "plot" });
   }
 
@@ -50,7 +56,9 @@ export class TraceLane {
     this.plot.replaceChildren(...(cells ? [this.#units, this.#canvas] : []), this.#ends, this.#line);
     this.#line.style.height = `${cells ? LINE_HEIGHT : ALONE_HEIGHT}px`;
     this.#ends.style.height = this.#line.style.height;
-    this.#ends.replaceChildren(...[lane.range.high, lane.range.low].map((end) => make("span", {}, readable(end, 2))));
+    this.#ends.replaceChildren(
+      ...[lane.range.high, lane.range.low].map((end) => make("span", {}, readable(end, 2))),
+    );
     if (cells) {
       this.#bar.range = lane.range;
       this.head.append(this.#bar);
@@ -123,7 +131,9 @@ export class TraceLane {
 
   /** @param {number} followed */
   #labelUnits(followed) {
-    const labels = this.#order.map((unit) => make("span", { class: unit === followed ? "followed" : "" }, String(unit)));
+    const labels = this.#order.map((unit) =>
+      make("span", { class: unit === followed ? "followed" : "" }, String(unit)),
+    );
     for (const label of labels) label.style.height = `${this.#row}px`;
     // Rows too low for a number have none, but the one that is followed.
     if (this.#row < ROOMY) labels.forEach((label) => !label.className && (label.textContent = ""));
@@ -150,7 +160,9 @@ export class TraceLane {
     const small = new OffscreenCanvas(steps.length, this.#order.length);
     small.getContext("2d")?.putImageData(paint(values, steps.length, low, high, table), 0, 0);
     context.imageSmoothingEnabled = false;
-    const edges = [...steps, steps[steps.length - 1] + 1].map((step) => Math.round(columns.left(step) * ratio));
+    const edges = [...steps, steps[steps.length - 1] + 1].map((step) =>
+      Math.round(columns.left(step) * ratio),
+    );
     const [left, right] = [edges[0], edges[edges.length - 1]];
     context.drawImage(small, left, 0, right - left, this.#canvas.height);
     if (columns.width < ROOMY || this.#row < ROOMY) return;
@@ -171,7 +183,14 @@ export class TraceLane {
     const { low, high } = lane.range;
     const level = (/** @type {number} */ value) => MARGIN + height * (1 - (value - low) / (high - low || 1));
     const middle = level(low < 0 ? 0 : (low + high) / 2);
-    const reference = draw("line", { x1: 0, x2: columns.view, y1: middle, y2: middle, class: low < 0 ? "zero" : "half" });
+    const end = Math.min(columns.view, columns.total - columns.scroll);
+    const reference = draw("line", {
+      x1: 0,
+      x2: end,
+      y1: middle,
+      y2: middle,
+      class: low < 0 ? "zero" : "half",
+    });
     // One step more on both sides, so that the line goes on to the edge.
     const inSight = columns.inSight(lane.first);
     const steps = [inSight[0] - 1, ...inSight, inSight[inSight.length - 1] + 1];
@@ -181,7 +200,8 @@ export class TraceLane {
     });
     const marks = lane.name === "count" ? bars(points, columns, middle) : line(points, columns);
     const here = points.find(({ step }) => step === now);
-    if (here && lane.name !== "count") marks.push(draw("circle", { cx: here.x, cy: here.y, r: 3.5, class: "now" }));
+    if (here && lane.name !== "count")
+      marks.push(draw("circle", { cx: here.x, cy: here.y, r: 3.5, class: "now" }));
     this.#line.replaceChildren(reference, ...marks);
   }
 }

@@ -64,7 +64,14 @@ function countLane(bits) {
     values[step] = values[step - 1] + (bits[step - 1] === "1" ? 1 : -1);
   }
   const most = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
-  return { name: "count", first: 0, units: null, values, dtype: "int32", range: { map: "RdBu", low: -most, high: most } };
+  return {
+    name: "count",
+    first: 0,
+    units: null,
+    values,
+    dtype: "int32",
+    range: { map: "RdBu", low: -most, high: most },
+  };
 }
 
 /**

@@ -1,0 +1,45 @@
+/** The step axis: bits as the heads of their columns, and the numbers of steps where there is room. */
+
+import { draw } from "./elements.js";
+
+export const AXIS_HEIGHT = 40;
+const BOX = { top: 2, side: 20 };
+const BIT_LINE = 16.5;
+const NUMBER_LINE = 36;
+const DIGIT_WIDTH = 7;
+const NUMBER_GAP = 14;
+/** Columns as narrow as this have no room for a digit. */
+const NARROW = 10;
+
+/**
+ * Draw what is in sight of the axis.
+ * @param {import("./step-columns.js").StepColumns} columns
+ * @param {string} bits
+ * @param {number} now The step that is looked at; it always has its number.
+ * @returns {SVGElement[]}
+ */
+export function axisMarks(columns, bits, now) {
+  const room = NUMBER_GAP + DIGIT_WIDTH * String(columns.steps).length;
+  const every = [1, 2, 5, 10, 20, 50].find((one) => one * columns.width >= room) ?? 100;
+  return columns.inSight().flatMap((step) => {
+    const x = columns.middle(step);
+    const isClose = Math.abs(step - now) * columns.width < room;
+    const isNumbered = step === now || (step % every === 0 && !isClose);
+    const number = draw("text", { x, y: NUMBER_LINE, class: step === now ? "now" : "" }, String(step));
+    return [...(step ? bitMarks(bits[step - 1], x, columns.width) : []), ...(isNumbered ? [number] : [])];
+  });
+}
+
+/**
+ * Draw a bit: a digit in a box, or where columns are narrow the box alone.
+ * @param {string} bit
+ * @param {number} x Middle of its column.
+ * @param {number} column Width of its column.
+ */
+function bitMarks(bit, x, column) {
+  const width = Math.min(BOX.side, column - 2);
+  const place = { x: x - width / 2, y: BOX.top, width, height: BOX.side, rx: Math.min(4, width / 4) };
+  const box = draw("rect", { ...place, class: bit === "1" ? "one" : "zero" });
+  if (column < NARROW) return [box];
+  return [box, draw("text", { x, y: BIT_LINE, class: bit === "1" ? "bit one" : "bit" }, bit)];
+}
