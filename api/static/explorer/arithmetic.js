@@ -45,7 +45,10 @@ export function mountArithmetic(context, digit, tables) {
   let timer = 0;
   let isNear = false;
 
-  const parametersOf = (/** @type {Place} */ place) => ({ preprocess: digit.parameters.preprocess, ...place });
+  const parametersOf = (/** @type {Place} */ place) => ({
+    preprocess: digit.parameters.preprocess,
+    ...place,
+  });
 
   const ask = latest(
     (/** @type {Place} */ place, signal) => {
@@ -130,9 +133,21 @@ function line(terms, bias, total, inFull) {
     const value = exact(isBias ? bias : parts[at], isBias ? "float32" : "float64", text.replace("−", ""));
     const sign = text.startsWith("−") ? "−" : at ? "+" : "";
     const what = isBias ? "bias" : inFull ? "" : `${all.length} contributions`;
-    return make("span", { class: `term${isBias ? " bias" : ""}` }, `${sign} `, value, what ? make("small", {}, what) : "");
+    return make(
+      "span",
+      { class: `term${isBias ? " bias" : ""}` },
+      `${sign} `,
+      value,
+      what ? make("small", {}, what) : "",
+    );
   });
-  const result = make("span", { class: "term total" }, "= ", exact(total, "float64", written.total), make("small", {}, "sum"));
+  const result = make(
+    "span",
+    { class: "term total" },
+    "= ",
+    exact(total, "float64", written.total),
+    make("small", {}, "sum"),
+  );
   return [...texts, result];
 }
 
@@ -147,7 +162,12 @@ function steps(layer, number, window, tables) {
   const [before, after] = [number("value"), number("relu")];
   const lost = number("rounding");
   const digits = readable(Math.abs(lost), 2);
-  const rounding = make("li", {}, "float32 arithmetic ", lost === 0 ? "loses nothing" : lost < 0 ? "loses " : "adds ");
+  const rounding = make(
+    "li",
+    {},
+    "float32 arithmetic ",
+    lost === 0 ? "loses nothing" : lost < 0 ? "loses " : "adds ",
+  );
   if (lost !== 0) rounding.append(exact(lost, "float64", digits));
   rounding.append(": ", exact(before, "float32", written(before)), " before the ReLU");
   if (layer.startsWith("conv")) return [rounding];
@@ -160,7 +180,12 @@ function steps(layer, number, window, tables) {
   const [y, x] = [number("winner_y"), number("winner_x")];
   const grid = kernelGrid("The four values that are pooled", window.values, { ...range, table });
   const pool = make("li", { class: "pooling" }, grid);
-  const said = make("span", {}, "Pooling keeps the largest of these four, the one at ", `row ${y}, column ${x}, whose sum this is: `);
+  const said = make(
+    "span",
+    {},
+    "Pooling keeps the largest of these four, the one at ",
+    `row ${y}, column ${x}, whose sum this is: `,
+  );
   said.append(exact(number("output"), "float32", written(number("output"))));
   pool.append(said);
   return [rounding, relu, pool];

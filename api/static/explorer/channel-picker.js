@@ -40,7 +40,13 @@ export function channelPicker({ store, cnn }) {
     });
     return chip;
   });
-  const number = make("input", { type: "number", min: "0", step: "1", class: "number", "aria-label": "Channel" });
+  const number = make("input", {
+    type: "number",
+    min: "0",
+    step: "1",
+    class: "number",
+    "aria-label": "Channel",
+  });
   const of = make("span", { class: "quiet" });
   const [back, on] = [make("button", { type: "button" }, "‹"), make("button", { type: "button" }, "›")];
   back.setAttribute("aria-label", "Previous channel");
@@ -67,6 +73,14 @@ export function channelPicker({ store, cnn }) {
   });
   const layers = make("div", { class: "chips", role: "group", "aria-label": "Layer" }, ...chips);
   const word = make("span", { class: "quiet", "aria-hidden": "true" }, "channel");
-  const stepper = make("div", { class: "stepper", role: "group", "aria-label": "Channel" }, word, back, number, on, of);
+  const stepper = make(
+    "div",
+    { class: "stepper", role: "group", "aria-label": "Channel" },
+    word,
+    back,
+    number,
+    on,
+    of,
+  );
   return make("div", { class: "channel-picker" }, layers, stepper);
 }

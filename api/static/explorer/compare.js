@@ -25,19 +25,29 @@ export async function mountCompare(context, digit) {
   const gray = /** @type {import("/sdk/colours.js").Table} */ (tables.get("gray"));
 
   const toggle = make("input", { type: "checkbox" });
-  const samples = make("div", { class: "compare-samples", role: "group", "aria-label": "Second digit: a test sample" });
+  const samples = make("div", {
+    class: "compare-samples",
+    role: "group",
+    "aria-label": "Second digit: a test sample",
+  });
   const hold = make("button", { type: "button" }, "Hold the current digit as B");
   const swap = make("button", { type: "button" }, "Swap A and B");
   const trouble = make("p", { class: "warning", hidden: true });
   const sides = ["A", "B"].map((name) => side(name, cnn.classes));
   const maps = new ComparedMaps(context, tables);
   const strip = differingChannels(context, tables);
-  const controls = make("div", { class: "compare-controls" }, samples, make("div", { class: "row" }, hold, swap));
+  const controls = make(
+    "div",
+    { class: "compare-controls" },
+    samples,
+    make("div", { class: "row" }, hold, swap),
+  );
   const pair = make("div", { class: "compare-pair" }, ...sides.map(({ element }) => element));
-  const shown = make("div", { class: "compare-shown" }, pair, maps.element, strip.element);
+  const results = make("div", { class: "compare-results" }, maps.element, strip.element);
+  const shown = make("div", { class: "compare-shown" }, pair, results);
   const open = make("div", {}, controls, trouble, shown);
   body.replaceChildren(make("label", { class: "row" }, toggle, "Compare with a second digit"), open);
-  body.closest(".panel")?.querySelector("header")?.append(maps.downloads);
+  body.closest(".panel")?.querySelector("header")?.append(maps.files);
 
   /** @type {Answer | null} */
   let second = null;
@@ -80,6 +90,7 @@ export async function mountCompare(context, digit) {
   function render() {
     const first = digit.answer;
     shown.hidden = !first || !second;
+    maps.files.hidden = shown.hidden || !store.state.compare;
     if (!first || !second) return;
     [first, second].forEach((answer, at) => sides[at].show(answer, gray));
     maps.show(first, second, chosen(cnn, store.state));
@@ -89,18 +100,25 @@ export async function mountCompare(context, digit) {
   async function start() {
     if (held.length) return;
     held = (await lightwell.get("/samples", { count: 10 })).samples;
-    samples.replaceChildren(...held.map(({ index, label }) => {
-      const picture = make("img", { src: `/samples/${index}.png`, alt: "", width: 28, height: 28 });
-      const button = make("button", { type: "button", "aria-label": `Compare with a ${label}, test image ${index}` }, picture);
-      button.addEventListener("click", () => store.set({ otherSample: index, otherPixels: "" }));
-      return button;
-    }));
+    samples.replaceChildren(
+      ...held.map(({ index, label }) => {
+        const picture = make("img", { src: `/samples/${index}.png`, alt: "", width: 28, height: 28 });
+        const button = make(
+          "button",
+          { type: "button", "aria-label": `Compare with a ${label}, test image ${index}` },
+          picture,
+        );
+        button.addEventListener("click", () => store.set({ otherSample: index, otherPixels: "" }));
+        return button;
+      }),
+    );
   }
 
   async function update() {
     const { state } = store;
     toggle.checked = state.compare;
     open.hidden = !state.compare;
+    render();
     if (!state.compare) return;
     try {
       await start();

@@ -4,21 +4,27 @@ import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
-import { difference, largest } from "./differences.js";
-import { save } from "./downloads.js";
+import { comparisonFiles } from "./comparison-files.js";
+import { difference, differenceTensor, largest } from "./differences.js";
 import { exact } from "./exact.js";
 import { oneChannel } from "./one-channel.js";
 import { PixelMap } from "./pixel-map.js";
-import { VectorBars } from "./vector-bars.js";
+import { VectorBars, endsOf } from "./vector-bars.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/colours.js").Table} Table */
 /** @typedef {import("./pixel-map.js").Place} Place */
-/** @typedef {{ values: import("/sdk/tensor.js").Values, dtype: string, map: string, low: number, high: number }} Shown */
+/**
+ * @typedef {object} Shown
+ * @property {import("/sdk/tensor.js").Values} values
+ * @property {string} dtype
+ * @property {string} map Name of its colours.
+ * @property {number} low
+ * @property {number} high
+ */
 
 const NAMES = ["A", "B", "B − A"];
-const ENLARGED = 240;
 
 export class ComparedMaps {
   #tables;
@@ -56,7 +62,7 @@ export class ComparedMaps {
       return bars;
     });
     this.element = make("div", {}, this.#title, this.#maps, this.#vectors);
-    this.downloads = this.#menu();
+    this.files = comparisonFiles(() => ({ tensor: this.#difference, parts: this.#parts() }));
   }
 
   /**
@@ -86,14 +92,13 @@ export class ComparedMaps {
     const high = Math.max(...ranges.map((range) => range.high));
     const [values, others] = [one.slice(channel), other.slice(channel)];
     const apart = difference(values, others);
+    this.#difference = differenceTensor(oneChannel(one, channel), apart);
     const most = largest(apart);
     this.#shown = [
       { values, dtype: one.dtype, map: ranges[0].map, low, high },
       { values: others, dtype: one.dtype, map: ranges[0].map, low, high },
       { values: apart, dtype: "float64", map: "RdBu", low: -most, high: most },
     ];
-    this.#difference = oneChannel(one, channel, apart, { name: `${one.name}.${channel}.difference`, kind: "difference" });
-    this.#difference.colour = { map: "RdBu", vmin: -most, vmax: most, scope: "layer" };
     this.#figures.forEach(({ map, bar }, at) => {
       const shown = this.#shown[at];
       map.show({ ...shown, width: one.shape[2], table: /** @type {Table} */ (this.#tables.get(shown.map)) });
@@ -106,12 +111,18 @@ export class ComparedMaps {
   /** @param {Tensor} one @param {Tensor} other @param {number} channel */
   #showVectors(one, other, channel) {
     const isOutput = one.name === "logits";
-    const how = { selected: channel, unit: isOutput ? "digit" : "unit", names: isOutput ? this.cnn.classes : undefined };
+    const how = {
+      selected: channel,
+      unit: isOutput ? "digit" : "unit",
+      names: isOutput ? this.cnn.classes : undefined,
+    };
     const apart = difference(one.values, other.values);
-    this.#difference = null;
+    // One axis for all three: a bar of the same length is the same number.
+    const ends = endsOf([one.values, other.values, apart].flatMap((values) => Array.from(values)));
+    this.#difference = differenceTensor(one, apart);
     this.#shown = [];
     [one.values, other.values, apart].forEach((values, at) => {
-      this.#bars[at].show(values, { ...how, dtype: at < 2 ? one.dtype : "float64" });
+      this.#bars[at].show(values, { ...how, ends, dtype: at < 2 ? one.dtype : "float64" });
     });
   }
 
@@ -119,11 +130,30 @@ export class ComparedMaps {
   #point(place) {
     this.#figures.forEach(({ map, value }, at) => {
       const { values, dtype, low, high } = this.#shown[at];
-      map.mark(place ? [{ box: { top: place.y, bottom: place.y, left: place.x, right: place.x }, kind: "pointed" }] : []);
+      map.mark(
+        place
+          ? [{ box: { top: place.y, bottom: place.y, left: place.x, right: place.x }, kind: "pointed" }]
+          : [],
+      );
       if (place) {
         map.at = place;
-        value.replaceChildren(`(${place.y}, ${place.x}) `, exact(this.#at(values, place), dtype, readable(this.#at(values, place), 7)));
+        value.replaceChildren(
+          `(${place.y}, ${place.x}) `,
+          exact(this.#at(values, place), dtype, readable(this.#at(values, place), 7)),
+        );
       } else value.textContent = `${readable(low)} to ${readable(high)}`;
+    });
+  }
+
+  /** The maps as they are shown; none where the layer has no places. */
+  #parts() {
+    return this.#shown.map(({ map, low, high }, at) => {
+      const title = `${NAMES[at]} · ${this.#title.textContent}`;
+      return {
+        title,
+        canvas: this.#figures[at].map.canvas,
+        range: `${readable(low)} to ${readable(high)}, ${map}`,
+      };
     });
   }
 
@@ -135,47 +165,8 @@ export class ComparedMaps {
 
   /** @param {Place} place */
   #said(place) {
-    return this.#shown.map(({ values }, at) => `${NAMES[at]} ${readable(this.#at(values, place))}`).join(", ");
-  }
-
-  /** The three maps side by side, as they are on the page. */
-  async #picture() {
-    const canvas = make("canvas", { width: 3 * ENLARGED + 40, height: ENLARGED + 60 });
-    const context = canvas.getContext("2d");
-    if (!context) return null;
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.imageSmoothingEnabled = false;
-    context.font = "14px sans-serif";
-    context.fillStyle = "#111";
-    this.#figures.forEach(({ map }, at) => {
-      const left = 10 + at * (ENLARGED + 10);
-      const { low, high, map: colours } = this.#shown[at];
-      context.fillText(`${NAMES[at]} · ${this.#title.textContent}`, left, 22, ENLARGED);
-      context.drawImage(map.canvas, left, 32, ENLARGED, ENLARGED);
-      context.fillText(`${readable(low)} to ${readable(high)}, ${colours}`, left, ENLARGED + 50, ENLARGED);
-    });
-    return new Promise((/** @type {(made: Blob | null) => void} */ done) => canvas.toBlob(done));
-  }
-
-  /** The server knows no differences, so the page writes these files itself. */
-  #menu() {
-    const menu = make("details", { class: "downloads" }, make("summary", {}, "Save"));
-    const forms = /** @type {Record<string, (tensor: Tensor) => Promise<Blob | null> | Blob>} */ ({
-      PNG: () => this.#picture(),
-      JSON: (tensor) => new Blob([JSON.stringify({ ...tensor.description, encoding: "nested", data: tensor.toNested() })], { type: "application/json" }),
-      CSV: (tensor) => new Blob([tensor.toCSV()], { type: "text/csv" }),
-    });
-    const buttons = Object.entries(forms).map(([name, write]) => {
-      const button = make("button", { type: "button" }, name);
-      button.addEventListener("click", async () => {
-        const content = this.#difference && (await write(this.#difference));
-        if (content && this.#difference) save(content, `${this.#difference.name}.${name.toLowerCase()}`);
-        menu.open = false;
-      });
-      return button;
-    });
-    menu.append(make("div", { class: "menu" }, ...buttons));
-    return menu;
+    return this.#shown
+      .map(({ values }, at) => `${NAMES[at]} ${readable(this.#at(values, place))}`)
+      .join(", ");
   }
 }

@@ -1,15 +1,16 @@
 /** Contributions: what each input channel adds to one value, patch times kernel. */
 
+import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
 import { exact } from "./exact.js";
 import { kernelGrid } from "./kernel-grid.js";
-import { drawKernels } from "./kernel-tiles.js";
+import { drawKernels, inRows } from "./kernel-tiles.js";
 import { READS } from "./kernel-view.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 
+const FACTORS = ["patch", "kernel", "products"];
 const SHOWN = 6;
 const OTHER = /** @type {Record<string, string>} */ ({ size: "index", index: "size" });
 const NAMES = /** @type {Record<string, string>} */ ({ size: "largest first", index: "by number" });
@@ -21,31 +22,49 @@ export class Contributions {
   #isFolded = true;
   #rows = make("ol", { class: "contributions" });
   #controls = make("div", { class: "row" });
+  #bars = FACTORS.map(() => new ColourBar());
+  #legend = make(
+    "div",
+    { class: "legend" },
+    ...FACTORS.map((name, at) => make("div", {}, name, this.#bars[at])),
+  );
   /** @type {[Map<string, Tensor>, string] | null} */
   #shown = null;
 
-  /** @param {import("./state.js").Store} store @param {Map<string, import("/sdk/colours.js").Table>} tables */
+  /**
+   * @param {import("./state.js").Store} store
+   * @param {Map<string, import("/sdk/colours.js").Table>} tables
+   */
   constructor(store, tables) {
     this.#store = store;
     this.#tables = tables;
     this.element = make("div");
   }
 
-  /** Show the one patch, kernel and products of the first convolution. @param {Map<string, Tensor>} tensors */
+  /**
+   * Show the one patch, kernel and products of the first convolution.
+   * @param {Map<string, Tensor>} tensors
+   */
   showOne(tensors) {
     this.#shown = null;
     const inside = tensors.get("inside");
     const outside = (/** @type {number} */ at) => inside?.values[at] === 0;
-    const [patch, kernel, products] = ["patch", "kernel", "products"].map((name) => {
+    const [patch, kernel, products] = FACTORS.map((name) => {
       const tensor = /** @type {Tensor} */ (tensors.get(name));
       const isPatch = name === "patch";
-      const label = { patch: "The patch of the digit", kernel: "The kernel", products: "Their products" }[name] ?? "";
+      const label =
+        { patch: "The patch of the digit", kernel: "The kernel", products: "Their products" }[name] ?? "";
       const colours = this.#coloursOf(tensor, isPatch ? "gray" : undefined);
-      const grid = kernelGrid(label, tensor.slice(0), colours, { dtype: tensor.dtype, outside: isPatch ? outside : undefined });
+      const grid = kernelGrid(label, tensor.slice(0), colours, {
+        dtype: tensor.dtype,
+        outside: isPatch ? outside : undefined,
+      });
       return make("figure", {}, grid, make("figcaption", { class: "quiet" }, name));
     });
     const sign = (/** @type {string} */ text) => make("span", { class: "sign", "aria-hidden": "true" }, text);
-    this.element.replaceChildren(make("div", { class: "textbook" }, patch, sign("×"), kernel, sign("="), products));
+    this.element.replaceChildren(
+      make("div", { class: "textbook" }, patch, sign("×"), kernel, sign("="), products),
+    );
   }
 
   /** Show one row for each input channel. @param {Map<string, Tensor>} tensors @param {string} layer */
@@ -58,22 +77,35 @@ export class Contributions {
     const shown = this.#isFolded ? order.slice(0, SHOWN) : order;
     const most = Math.max(...values.map(Math.abs)) || 1;
     const rows = shown.map((at) => this.#row(tensors, `conv${layer.at(-1)}`, at, most));
-    if (this.#isFolded) rows.push(this.#rest(order.slice(SHOWN).map((at) => values[at]), most));
+    if (this.#isFolded)
+      rows.push(
+        this.#rest(
+          order.slice(SHOWN).map((at) => values[at]),
+          most,
+        ),
+      );
     this.#rows.replaceChildren(...rows);
     this.#controls.replaceChildren(...this.#buttons(values.length));
-    this.element.replaceChildren(this.#controls, this.#rows);
+    FACTORS.forEach(
+      (name, at) => (this.#bars[at].range = rangeOf(/** @type {Tensor} */ (tensors.get(name)))),
+    );
+    this.element.replaceChildren(this.#controls, this.#rows, this.#legend);
   }
 
   /** @param {Map<string, Tensor>} tensors @param {string} conv @param {number} at @param {number} most */
   #row(tensors, conv, at, most) {
     const source = READS[conv];
-    const pick = make("button", { type: "button", class: "number", title: `Look at ${source}, channel ${at}` }, String(at));
+    const pick = make(
+      "button",
+      { type: "button", class: "number", title: `Look at ${source}, channel ${at}` },
+      String(at),
+    );
     pick.setAttribute("aria-label", `${source}, channel ${at}`);
     pick.addEventListener("click", () => this.#store.set({ layer: source, channel: at }));
-    const tiles = ["patch", "kernel", "products"].map((name) => {
+    const tiles = FACTORS.map((name) => {
       const tensor = /** @type {Tensor} */ (tensors.get(name));
       const canvas = make("canvas", { role: "img", "aria-label": `${name} of channel ${at}` });
-      canvas.title = describe(name, tensor.slice(at));
+      canvas.title = `${name}\n${inRows(tensor.slice(at))}`;
       drawKernels(canvas, [tensor.slice(at)], 1, this.#coloursOf(tensor));
       return canvas;
     });
@@ -94,7 +126,11 @@ export class Contributions {
   #buttons(count) {
     const order = make("button", { type: "button", class: "chip" }, NAMES[this.#order]);
     order.setAttribute("aria-label", `Order: ${NAMES[this.#order]}; change to ${NAMES[OTHER[this.#order]]}`);
-    const fold = make("button", { type: "button", class: "chip" }, this.#isFolded ? `show all ${count}` : `show ${SHOWN}`);
+    const fold = make(
+      "button",
+      { type: "button", class: "chip" },
+      this.#isFolded ? `show all ${count}` : `show ${SHOWN}`,
+    );
     order.addEventListener("click", () => this.#again(() => (this.#order = OTHER[this.#order]), 0));
     fold.addEventListener("click", () => this.#again(() => (this.#isFolded = !this.#isFolded), 1));
     return [order, fold];
@@ -110,7 +146,10 @@ export class Contributions {
   /** @param {Tensor} tensor @param {string} [other] A map of another name. */
   #coloursOf(tensor, other) {
     const range = rangeOf(tensor);
-    return { ...range, table: /** @type {import("/sdk/colours.js").Table} */ (this.#tables.get(other ?? range.map)) };
+    return {
+      ...range,
+      table: /** @type {import("/sdk/colours.js").Table} */ (this.#tables.get(other ?? range.map)),
+    };
   }
 }
 
@@ -125,10 +164,4 @@ function bar(value, most) {
   fill.style.width = `${length}%`;
   fill.style.left = `${value < 0 ? 50 - length : 50}%`;
   return make("span", { class: "balance", "aria-hidden": "true" }, fill);
-}
-
-/** @param {string} name @param {ArrayLike<number>} values */
-function describe(name, values) {
-  const rows = [0, 3, 6].map((start) => Array.from(values).slice(start, start + 3).map((value) => readable(value, 4)).join("  "));
-  return `${name}\n${rows.join("\n")}`;
 }

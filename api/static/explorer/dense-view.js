@@ -20,7 +20,9 @@ export function denseView({ lightwell, store, cnn }, tables) {
   const title = make("h3");
   const values = new VectorBars("Values of the layer", (channel) => store.set({ channel }));
   const story = make("p", { class: "explain" });
-  const units = new VectorBars("What each unit of relu4 adds", (channel) => store.set({ layer: "relu4", channel }));
+  const units = new VectorBars("What each unit of relu4 adds", (channel) =>
+    store.set({ layer: "relu4", channel }),
+  );
   /** @type {Float64Array} */
   let shares = new Float64Array();
   const pointed = make("p", { class: "number quiet" });

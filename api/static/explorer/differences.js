@@ -1,6 +1,7 @@
 /** Differences: how far two answers are apart, value by value and channel by channel. */
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+import { Tensor } from "/sdk/tensor.js";
+import { statsOf } from "./one-channel.js";
 
 /**
  * Return the second minus the first, exactly: the difference of two float32 fits in float64.
@@ -9,6 +10,21 @@
  */
 export function difference(first, second) {
   return Float64Array.from(second, (value, at) => value - first[at]);
+}
+
+/**
+ * Make a tensor of differences, coloured about zero.
+ * @param {Tensor} like What the values are differences of.
+ * @param {Float64Array} values
+ */
+export function differenceTensor(like, values) {
+  const most = largest(values);
+  const name = `${like.name}.difference`;
+  const colour = /** @type {const} */ ({ map: "RdBu", vmin: -most, vmax: most, scope: "layer" });
+  return new Tensor(
+    { ...like.description, name, kind: "difference", dtype: "float64", stats: statsOf(values), colour },
+    values,
+  );
 }
 
 /**
@@ -26,7 +42,10 @@ export function byChannel(first, second) {
   return channels.sort((one, other) => other.mean - one.mean);
 }
 
-/** The largest magnitude; 1 where all are zero, so that there is a range at all. @param {ArrayLike<number>} values */
+/**
+ * Return the largest magnitude; 1 where all are zero, so that there is a range at all.
+ * @param {ArrayLike<number>} values
+ */
 export function largest(values) {
   let most = 0;
   for (let at = 0; at < values.length; at += 1) most = Math.max(most, Math.abs(values[at]));

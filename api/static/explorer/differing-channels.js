@@ -18,7 +18,11 @@ const SHOWN = 8;
 export function differingChannels({ store, cnn }, tables) {
   const list = make("ul");
   const title = make("h3", {}, "Where they differ most");
-  const said = make("p", { class: "quiet" }, "Mean absolute difference of a channel, the largest of each layer first.");
+  const said = make(
+    "p",
+    { class: "quiet" },
+    "Mean absolute difference of a channel, the largest of each layer first.",
+  );
   const element = make("div", { class: "differing" }, title, said, list);
 
   /** @param {Answer} first @param {Answer} second */
@@ -31,10 +35,20 @@ export function differingChannels({ store, cnn }, tables) {
       const channels = byChannel(one, other).slice(0, SHOWN);
       const most = largest(channels.flatMap(({ values }) => Array.from(values)));
       const buttons = channels.map(({ channel, mean, values }) => {
-        const canvas = make("canvas", { width: one.shape[2] ?? 1, height: one.shape[1] ?? 1, "aria-hidden": "true" });
+        const canvas = make("canvas", {
+          width: one.shape[2] ?? 1,
+          height: one.shape[1] ?? 1,
+          "aria-hidden": "true",
+        });
         canvas.getContext("2d")?.putImageData(paint(values, canvas.width, -most, most, table), 0, 0);
         const number = make("span", { class: "number" }, String(channel));
-        const button = make("button", { type: "button" }, canvas, number, exact(mean, "float64", readable(mean, 2)));
+        const button = make(
+          "button",
+          { type: "button" },
+          canvas,
+          number,
+          exact(mean, "float64", readable(mean, 2)),
+        );
         button.title = `${name}, channel ${channel}: mean absolute difference ${readable(mean)}`;
         button.addEventListener("click", () => store.set({ layer: name, channel }));
         button.dataset.at = `${name}.${channel}`;

@@ -82,7 +82,7 @@ export function save(content, name) {
  * Close a menu on Escape, and when the focus or a click goes elsewhere.
  * @param {HTMLDetailsElement} menu
  */
-function closeWhenLeft(menu) {
+export function closeWhenLeft(menu) {
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     menu.open = false;

@@ -7,7 +7,7 @@ import { readable } from "/sdk/numbers.js";
 import { shortest } from "/sdk/tensor.js";
 import { chosen, kernelOf } from "./channel-picker.js";
 import { downloads } from "./downloads.js";
-import { drawKernels, norm, weightAt } from "./kernel-tiles.js";
+import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
 import { READS } from "./kernel-view.js";
 import { latest } from "./latest.js";
 import { whenNear } from "./near.js";
@@ -21,7 +21,6 @@ const ORDERS = /** @type {const} */ ([
   ["index", "by number"],
 ]);
 const STRONGEST = 8;
-const COLUMNS = 16;
 
 /**
  * Fill the panel `filters`.
@@ -98,15 +97,29 @@ export async function mountFilters(context) {
     const cards = tensor.labels("output_channel").map((channel, row) => {
       const canvas = make("canvas", { "aria-hidden": "true" });
       const strongest = isFirst ? [0] : strongestOf(tensor, row).slice(0, STRONGEST);
-      drawKernels(canvas, strongest.map((at) => tensor.slice(row, at)), isFirst ? 1 : 4, coloursOf(tensor, row));
+      drawKernels(
+        canvas,
+        strongest.map((at) => tensor.slice(row, at)),
+        isFirst ? 1 : 4,
+        coloursOf(tensor, row),
+      );
       const line = make("span", { class: "norm" });
       line.style.width = `${(100 * norms.values[row]) / longest}%`;
       const number = make("span", { class: "number" }, String(channel));
-      const card = make("button", { type: "button", class: "filter" }, canvas, number, make("span", { class: "norm-track" }, line));
+      const card = make(
+        "button",
+        { type: "button", class: "filter" },
+        canvas,
+        number,
+        make("span", { class: "norm-track" }, line),
+      );
       card.dataset.channel = String(channel);
       card.setAttribute("aria-label", `Channel ${channel}, norm ${readable(norms.values[row])}`);
       card.title = `channel ${channel}, norm ${shortest(norms.values[row], norms.dtype)}`;
-      card.addEventListener("click", () => store.set({ layer: `relu${name.at(-1)}`, channel: Number(channel) }));
+      if (isFirst) card.title += `\n${inRows(tensor.slice(row, 0))}`;
+      card.addEventListener("click", () =>
+        store.set({ layer: `relu${name.at(-1)}`, channel: Number(channel) }),
+      );
       return card;
     });
     grid.dataset.layer = name;
@@ -130,16 +143,25 @@ export async function mountFilters(context) {
 
   /** @param {Tensor} tensor @param {number} row @param {string} name */
   function showAll(tensor, row, name) {
-    const order = store.state.filtersOrder === "index" ? tensor.labels("input_channel").map((_, at) => at) : strongestOf(tensor, row);
+    const order =
+      store.state.filtersOrder === "index"
+        ? tensor.labels("input_channel").map((_, at) => at)
+        : strongestOf(tensor, row);
     const inputs = tensor.labels("input_channel");
     const channel = tensor.labels("output_channel")[row];
     const canvas = make("canvas", { role: "img" });
+    const columns = columnsIn(grid.clientWidth);
     const heading = `${name}, channel ${channel}: all ${order.length} kernels`;
     const line = make("figcaption", { class: "number quiet" }, heading);
     canvas.setAttribute("aria-label", heading);
-    drawKernels(canvas, order.map((at) => tensor.slice(row, at)), COLUMNS, coloursOf(tensor, row));
+    drawKernels(
+      canvas,
+      order.map((at) => tensor.slice(row, at)),
+      columns,
+      coloursOf(tensor, row),
+    );
     canvas.addEventListener("pointermove", (event) => {
-      const at = weightAt(canvas, event, COLUMNS);
+      const at = weightAt(canvas, event, columns);
       const input = at && order[at.tile];
       line.textContent =
         at && input != null
@@ -160,7 +182,13 @@ export async function mountFilters(context) {
   function describe() {
     if (!kernels) return null;
     const wanted = parameters();
-    return { name: `${wanted.layers}-filters`, model: "cnn", probe: "filters", parameters: wanted, tensor: kernels };
+    return {
+      name: `${wanted.layers}-filters`,
+      model: "cnn",
+      probe: "filters",
+      parameters: wanted,
+      tensor: kernels,
+    };
   }
 
   store.on(["filters", "filtersOrder", "range", "palette"], request);
@@ -169,6 +197,12 @@ export async function mountFilters(context) {
     isNear = now;
     request();
   });
+}
+
+/** How many tiles stand side by side, so that one can be seen. @param {number} width In CSS pixels. */
+function columnsIn(width) {
+  if (width > 900) return 32;
+  return width > 480 ? 16 : 8;
 }
 
 /** The positions of a channel's kernels, the largest first. @param {Tensor} tensor @param {number} row */

@@ -27,7 +27,8 @@ export async function mountInspector(context, digit) {
   const { lightwell, store, cnn, announce } = context;
   const body = /** @type {HTMLElement} */ (document.getElementById("inspector-body"));
   const tables = await colourMaps(lightwell);
-  const table = (/** @type {string} */ name) => /** @type {import("/sdk/colours.js").Table} */ (tables.get(name));
+  const table = (/** @type {string} */ name) =>
+    /** @type {import("/sdk/colours.js").Table} */ (tables.get(name));
   const arithmetic = mountArithmetic(context, digit, tables);
   const kernel = kernelView(context, tables);
   const dense = denseView(context, tables);
@@ -43,7 +44,13 @@ export async function mountInspector(context, digit) {
   opacity.setAttribute("aria-label", "How much of the map lies over the digit, in percent");
   opacity.addEventListener("input", render);
   const mapFigure = make("figure", { class: "inspector-map" }, map.element, bar, slider);
-  const inputFigure = make("figure", { class: "inspector-input" }, make("h3", {}, "What it sees"), input.element, sees);
+  const inputFigure = make(
+    "figure",
+    { class: "inspector-input" },
+    make("h3", {}, "What it sees"),
+    input.element,
+    sees,
+  );
   const side = make("div", { class: "inspector-side" }, value, stats, inputFigure, kernel.element);
   const views = make("div", { class: "inspector-views" }, mapFigure, side);
   body.replaceChildren(channelPicker(context), views, dense.element);
@@ -72,7 +79,8 @@ export async function mountInspector(context, digit) {
     // What was pointed at last stays, so that the eye can go to its numbers; a pinned value comes back.
     if (place || pinned(now.tensor)) pointed = place;
     render();
-    if (place && byKey) announce(`row ${place.y}, column ${place.x}: ${readable(at(now.tensor, now.channel, place), 4)}`);
+    if (place && byKey)
+      announce(`row ${place.y}, column ${place.x}: ${readable(at(now.tensor, now.channel, place), 4)}`);
   }
 
   /** @param {Place} place */
@@ -132,7 +140,8 @@ export async function mountInspector(context, digit) {
     const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
     const above = all.filter((one) => one > 0).length / all.length;
     const lowest = kind === "pre_activation" ? `lowest ${readable(Math.min(...all))} · ` : "";
-    stats.textContent = `${lowest}highest ${readable(Math.max(...all))} · mean ${readable(mean)} · ${percent(above)} above zero`;
+    const highest = readable(Math.max(...all));
+    stats.textContent = `${lowest}highest ${highest} · mean ${readable(mean)} · ${percent(above)} above zero`;
   }
 
   /** @returns {import("./context.js").View | null} */
@@ -141,8 +150,12 @@ export async function mountInspector(context, digit) {
     if (!now) return null;
     const { layer, channel, tensor } = now;
     const name = `${layer.name}-${channel}`;
-    if (tensor.shape.length !== 3) return { ...digit.describe("activations", { layers: layer.name }, tensor), name: layer.name };
-    return { ...digit.describe("channel", { layer: layer.name, channel }, oneChannel(tensor, channel)), name };
+    if (tensor.shape.length !== 3)
+      return { ...digit.describe("activations", { layers: layer.name }, tensor), name: layer.name };
+    return {
+      ...digit.describe("channel", { layer: layer.name, channel }, oneChannel(tensor, channel)),
+      name,
+    };
   }
 
   store.on(["layer", "channel"], () => {

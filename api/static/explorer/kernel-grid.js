@@ -29,8 +29,18 @@ export function kernelGrid(label, values, { low, high, table }, { dtype = "float
     const square = draw("rect", { x, y, width: CELL, height: CELL, fill: `rgb(${red} ${green} ${blue})` });
     const ink = bright < DARK_BELOW ? "#fff" : "#111";
     const place = { x: x + CELL / 2, y: y + CELL / 2, fill: ink };
-    return draw("g", { class: outside?.(at) ? "outside" : "" }, title, square, draw("text", place, readable(value, 2)));
+    return draw(
+      "g",
+      { class: outside?.(at) ? "outside" : "" },
+      title,
+      square,
+      draw("text", place, readable(value, 2)),
+    );
   });
   const size = side * CELL;
-  return draw("svg", { class: "kernel-grid", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label }, ...cells);
+  return draw(
+    "svg",
+    { class: "kernel-grid", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label },
+    ...cells,
+  );
 }

@@ -2,6 +2,7 @@
 
 import { paint } from "/sdk/colours.js";
 import { make } from "/sdk/elements.js";
+import { readable } from "/sdk/numbers.js";
 
 const SIDE = 3;
 const WEIGHT = 4; // canvas pixels for a weight
@@ -53,4 +54,10 @@ export function weightAt(canvas, { clientX, clientY }, columns) {
 /** The length of a kernel: the root of the sum of its squared weights. @param {ArrayLike<number>} weights */
 export function norm(weights) {
   return Math.sqrt(Array.from(weights).reduce((sum, weight) => sum + weight * weight, 0));
+}
+
+/** The nine weights in three lines of text. @param {ArrayLike<number>} weights */
+export function inRows(weights) {
+  const texts = Array.from(weights, (weight) => readable(weight, 4));
+  return [0, SIDE, 2 * SIDE].map((start) => texts.slice(start, start + SIDE).join("  ")).join("\n");
 }

@@ -24,7 +24,7 @@ export const READS = /** @type {Record<string, string>} */ ({ conv2: "pool1", co
 export function kernelView({ lightwell, store }, tables) {
   const title = make("h3");
   const place = make("div", { class: "kernel-place" });
-  const line = make("p", { class: "number quiet" });
+  const line = make("p", { class: "quiet" });
   const bar = new ColourBar();
   const element = make("figure", { class: "inspector-kernel" }, title, place, line, bar);
 
@@ -35,18 +35,29 @@ export function kernelView({ lightwell, store }, tables) {
     const count = tensor.shape[1];
     bar.range = range;
     title.textContent = `Its kernel${count > 1 ? "s" : ""}`;
-    line.textContent = count > 1 ? `one 3 × 3 for each of the ${count} channels of ${READS[name]}` : "3 × 3 weights";
+    line.textContent =
+      count > 1 ? `one 3 × 3 for each of the ${count} channels of ${READS[name]}` : "3 × 3 weights";
     if (count === 1) {
       place.replaceChildren(kernelGrid("The kernel's nine weights", tensor.slice(0, 0), colours));
       return;
     }
-    const canvas = make("canvas", { role: "img", "aria-label": `${count} kernels, one for each channel of ${READS[name]}` });
-    drawKernels(canvas, Array.from({ length: count }, (_, at) => tensor.slice(0, at)), COLUMNS, colours);
+    const canvas = make("canvas", {
+      role: "img",
+      "aria-label": `${count} kernels, one for each channel of ${READS[name]}`,
+    });
+    drawKernels(
+      canvas,
+      Array.from({ length: count }, (_, at) => tensor.slice(0, at)),
+      COLUMNS,
+      colours,
+    );
     const said = line.textContent;
     canvas.addEventListener("pointermove", (event) => {
       const at = weightAt(canvas, event, COLUMNS);
       const known = at && at.tile < count;
-      line.textContent = known ? `from ${READS[name]} ${at.tile}, (${at.y}, ${at.x}): ${weight(tensor, at)}` : said;
+      line.textContent = known
+        ? `from ${READS[name]} ${at.tile}, (${at.y}, ${at.x}): ${weight(tensor, at)}`
+        : said;
     });
     canvas.addEventListener("pointerleave", () => (line.textContent = said));
     canvas.addEventListener("click", (event) => {

@@ -7,7 +7,14 @@ import { paint } from "/sdk/colours.js";
 import { draw, make } from "/sdk/elements.js";
 
 /** @typedef {{ y: number, x: number }} Place */
-/** @typedef {{ values: ArrayLike<number>, width: number, low: number, high: number, table: import("/sdk/colours.js").Table }} Picture */
+/**
+ * @typedef {object} Picture
+ * @property {ArrayLike<number>} values Row by row.
+ * @property {number} width
+ * @property {number} low Value of the first colour.
+ * @property {number} high Value of the last.
+ * @property {import("/sdk/colours.js").Table} table
+ */
 
 /**
  * @typedef {object} Reactions
@@ -34,7 +41,10 @@ export class PixelMap {
   /** @type {Place} */
   #at = { y: 0, x: 0 };
 
-  /** @param {string} label What it is a picture of. @param {Reactions} [reactions] Where values can be chosen. */
+  /**
+   * @param {string} label What it is a picture of.
+   * @param {Reactions} [reactions] Where values can be chosen.
+   */
   constructor(label, reactions) {
     this.element = make("div", { class: "pixel-map", role: "img" }, this.#under, this.canvas, this.#marks);
     this.label = label;
@@ -86,7 +96,8 @@ export class PixelMap {
 
   /** @param {Place} place */
   #within({ y, x }) {
-    const clamp = (/** @type {number} */ at, /** @type {number} */ size) => Math.min(Math.max(at, 0), size - 1);
+    const clamp = (/** @type {number} */ at, /** @type {number} */ size) =>
+      Math.min(Math.max(at, 0), size - 1);
     return { y: clamp(y, this.#height), x: clamp(x, this.#width) };
   }
 
@@ -98,7 +109,7 @@ export class PixelMap {
     // Arrow keys are for this picture while it has the focus, so a screen reader has to pass them on.
     element.setAttribute("role", "application");
     element.setAttribute("aria-roledescription", "map of values");
-    const placeOf = (/** @type {PointerEvent | MouseEvent} */ { clientX, clientY }) => {
+    const placeOf = (/** @type {PointerEvent} */ { clientX, clientY }) => {
       const { left, top, width, height } = this.canvas.getBoundingClientRect();
       const y = Math.floor(((clientY - top) / height) * this.#height);
       const x = Math.floor(((clientX - left) / width) * this.#width);
@@ -109,7 +120,8 @@ export class PixelMap {
     element.addEventListener("pointermove", follow);
     element.addEventListener("pointerleave", () => point(null, false));
     element.addEventListener("blur", () => point(null, false));
-    element.addEventListener("click", (event) => choose?.(placeOf(event)));
+    // A click says whole pixels only; the pointer has said more precisely where it is.
+    element.addEventListener("click", () => choose?.(this.#at));
     element.addEventListener("keydown", (event) => {
       const move = MOVES[event.key];
       if (move) point((this.#at = this.#within({ y: this.#at.y + move[0], x: this.#at.x + move[1] })), true);

@@ -2,7 +2,7 @@
 
 const SIDE = 28;
 
-/** @typedef {{ top: number, left: number, bottom: number, right: number }} Box First and last row and column. */
+/** First and last row and column. @typedef {{ top: number, left: number, bottom: number, right: number }} Box */
 
 /**
  * Return what the value (y, x) of a layer sees, cut to the picture; all of it for a dense layer.

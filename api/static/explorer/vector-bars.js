@@ -5,7 +5,14 @@ import { shortest } from "/sdk/tensor.js";
 
 const HEIGHT = 60;
 
-/** @typedef {{ selected: number, dtype: string, unit: string, names?: string[] }} How `unit` is what one value is called. */
+/**
+ * @typedef {object} How
+ * @property {number} selected Which value is chosen.
+ * @property {string} dtype
+ * @property {string} unit What one value is called.
+ * @property {string[]} [names] What each is called; its number where left out.
+ * @property {[number, number]} [ends] Of the axis; as far as the values go where left out.
+ */
 
 export class VectorBars {
   #svg = draw("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -52,14 +59,19 @@ export class VectorBars {
     this.#values = values;
     this.#how = how;
     const all = Array.from(values);
-    const low = Math.min(0, ...all);
-    const high = Math.max(0, ...all);
+    const [low, high] = how.ends ?? endsOf(all);
     const scale = HEIGHT / (high - low || 1);
     const zero = high * scale;
     const bars = all.map((value, at) => {
       const [y, height] = [zero - Math.max(value, 0) * scale, Math.abs(value) * scale];
       const kind = `${value < 0 ? "negative" : "positive"}${at === how.selected ? " selected" : ""}`;
-      return draw("rect", { x: at + 0.1, y, width: 0.8, height: Math.max(height, 0.4), class: kind });
+      return draw("rect", {
+        x: at + 0.1,
+        y,
+        width: 0.8,
+        height: value && Math.max(height, 0.4),
+        class: kind,
+      });
     });
     const column = draw("rect", { x: how.selected, y: 0, width: 1, height: HEIGHT, class: "column" });
     const axis = draw("line", { x1: 0, x2: all.length, y1: zero, y2: zero });
@@ -80,11 +92,21 @@ export class VectorBars {
   /** @param {number} at */
   #textOf(at) {
     const { unit, names, dtype } = this.#how;
-    return `${unit} ${names?.[at] ?? at}: ${shortest(this.#values[at], dtype)}`;
+    return `${unit} ${names?.[at] ?? at}: ${shortest(this.#values[at], dtype).replace("-", "−")}`;
   }
 
   /** @param {number} at */
   #within(at) {
     return Math.min(Math.max(at, 0), this.#values.length - 1);
   }
+}
+
+/**
+ * How far an axis goes on which these values and zero have their place.
+ * @param {ArrayLike<number>} values
+ * @returns {[number, number]}
+ */
+export function endsOf(values) {
+  const all = Array.from(values);
+  return [Math.min(0, ...all), Math.max(0, ...all)];
 }
