@@ -70,7 +70,8 @@ export function digitOf({ lightwell, store, cnn }, source, fail) {
       /** @type {View["written"]} */
       const written = sample === undefined ? { pixels: answer?.input.pixels } : { sample };
       const name = `digit-${probe}`;
-      return { name, model: "cnn", probe, input: input ?? undefined, written, parameters: { ...digit.parameters, ...parameters }, tensor };
+      const all = { ...digit.parameters, ...parameters };
+      return { name, model: "cnn", probe, input: input ?? undefined, written, parameters: all, tensor };
     },
   };
 

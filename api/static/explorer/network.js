@@ -86,7 +86,8 @@ function columnOf(stage, context) {
     ...facts.map((fact) => make("p", { class: "quiet" }, fact)),
   );
   const name = stage.layer === INPUT ? "the input" : stage.layer;
-  const element = make("section", { class: "stage", "aria-label": `${title}: ${name}` }, head, part.element, make("p", { class: "says" }, says));
+  const label = { class: "stage", "aria-label": `${title}: ${name}` };
+  const element = make("section", label, head, part.element, make("p", { class: "says" }, says));
   element.dataset.layer = stage.layer;
   const mark = (/** @type {string} */ layer, /** @type {number} */ channel) => {
     element.classList.toggle("chosen", layer === stage.layer);

@@ -95,7 +95,8 @@ export async function mountPicture({ lightwell, store }) {
     if (brought && isBrought()) return { input: brought.blob };
     await ready;
     const { sample, pixels, strokes, preprocess } = store.state;
-    if (!pad.strokes) return { input: pad.pixels(), ...(sample >= 0 && !pixels && !strokes && pad.base ? { sample } : {}) };
+    const isSample = sample >= 0 && !pixels && !strokes && pad.base !== null;
+    if (!pad.strokes) return { input: pad.pixels(), ...(isSample ? { sample } : {}) };
     return { input: preprocess === "none" ? pad.pixels() : await pad.toBlob() };
   }
 
@@ -140,7 +141,8 @@ export async function mountPicture({ lightwell, store }) {
 function toolsOf(pad, bring) {
   const undo = make("button", { type: "button" }, "Undo");
   const clear = make("button", { type: "button" }, "Clear");
-  const file = make("input", { type: "file", accept: "image/png,image/jpeg", hidden: true, "aria-label": "Upload a picture" });
+  const accept = READ.join(",");
+  const file = make("input", { type: "file", accept, hidden: true, "aria-label": "Upload a picture" });
   const upload = make("button", { type: "button" }, "Upload");
   undo.addEventListener("click", () => pad.undo());
   clear.addEventListener("click", () => pad.clear());

@@ -58,7 +58,13 @@ export function pictureOf(pixels) {
       coordinates: {},
       shape: [pixels.length, pixels[0].length],
       dtype: "uint8",
-      stats: { min: Math.min(...values), max: Math.max(...values), mean, std, zero_fraction: 1 - ink / values.length },
+      stats: {
+        min: Math.min(...values),
+        max: Math.max(...values),
+        mean,
+        std,
+        zero_fraction: 1 - ink / values.length,
+      },
       colour: { map: "gray", vmin: 0, vmax: 255, scope: "fixed" },
     },
     values,
@@ -72,13 +78,16 @@ export function pictureOf(pixels) {
  */
 function wordsOf({ preprocess, source_size: [width, height], inverted, box, scale, shift }) {
   if (preprocess === "none") return ["Taken as it is, all 28 × 28 of it."];
-  if (!box) return [`${width} × ${height} pixels came in.`, "Nothing stands out from the ground: there is no ink to prepare."];
+  const came = `${width} × ${height} pixels came in.`;
+  if (!box) return [came, "Nothing stands out from the ground: there is no ink to prepare."];
   const [left, top, right, bottom] = box;
   const isSame = scale === 1 && !inverted && shift[0] === left && shift[1] === top;
   if (isSame && width === 28 && height === 28) return ["Already in MNIST's form: taken as it is."];
-  const steps = [`${width} × ${height} pixels came in.`];
+  const steps = [came];
   if (inverted) steps.push("The ink was darker than its ground, so dark and light were swapped.");
-  steps.push(`The ink is ${right - left} × ${bottom - top} pixels; scaled by ${readable(scale)}, its longer side is ${Math.round(scale * Math.max(right - left, bottom - top))}.`);
+  const [across, down] = [right - left, bottom - top];
+  const longer = Math.round(scale * Math.max(across, down));
+  steps.push(`The ink is ${across} × ${down} pixels; scaled by ${readable(scale)}, its longer side is ${longer}.`);
   steps.push("Moved until its centre of mass lies in the middle.");
   return steps;
 }

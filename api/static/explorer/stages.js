@@ -19,18 +19,48 @@ export const OUTPUT = "logits";
  * @property {"all" | "same"} reads Which channels of the stage before each channel is made of.
  */
 
-/** @type {{ layer: string, title: string, module: string, says: string, columns: number, reads: Stage["reads"] }[]} */
+/** @type {Pick<Stage, "layer" | "title" | "module" | "columns" | "reads" | "says">[]} */
 const LAYERS = [
-  { layer: "conv1", title: "Conv 3×3", module: "conv1", columns: 4, reads: "all", says: "Sums under a sliding kernel: blue above zero, red below." },
-  { layer: "relu1", title: "ReLU", module: "conv1", columns: 4, reads: "same", says: "Each kernel lights up where it meets its stroke or edge." },
-  { layer: "pool1", title: "Max pool 2×2", module: "conv1", columns: 4, reads: "same", says: "Keeps the largest of every 2×2: a small shift no longer matters." },
-  { layer: "conv2", title: "Conv 3×3", module: "conv2", columns: 4, reads: "all", says: "Each kernel reads all 32 maps at once." },
-  { layer: "relu2", title: "ReLU", module: "conv2", columns: 4, reads: "same", says: "Mixes of edges: ends, bends and corners." },
-  { layer: "pool2", title: "Max pool 2×2", module: "conv2", columns: 4, reads: "same", says: "Halved again: 7×7 places are left." },
-  { layer: "conv3", title: "Conv 3×3", module: "conv3", columns: 4, reads: "all", says: "Each kernel reads all 64 maps at once." },
-  { layer: "relu3", title: "ReLU", module: "conv3", columns: 4, reads: "same", says: "Larger shapes, roughly where they are." },
-  { layer: "dense1", title: "Flatten, dense", module: "dense1", columns: 8, reads: "all", says: "3,136 values in a row, weighed by every unit." },
-  { layer: "relu4", title: "ReLU", module: "dense1", columns: 8, reads: "same", says: "Each unit weighs all 3,136 values; where they stood is gone." },
+  {
+    layer: "conv1", title: "Conv 3×3", module: "conv1", columns: 4, reads: "all",
+    says: "Sums under a sliding kernel: blue above zero, red below.",
+  },
+  {
+    layer: "relu1", title: "ReLU", module: "conv1", columns: 4, reads: "same",
+    says: "Each kernel lights up where it meets its stroke or edge.",
+  },
+  {
+    layer: "pool1", title: "Max pool 2×2", module: "conv1", columns: 4, reads: "same",
+    says: "Keeps the largest of every 2×2: a small shift no longer matters.",
+  },
+  {
+    layer: "conv2", title: "Conv 3×3", module: "conv2", columns: 4, reads: "all",
+    says: "Each kernel reads all 32 maps at once.",
+  },
+  {
+    layer: "relu2", title: "ReLU", module: "conv2", columns: 4, reads: "same",
+    says: "Mixes of edges: ends, bends and corners.",
+  },
+  {
+    layer: "pool2", title: "Max pool 2×2", module: "conv2", columns: 4, reads: "same",
+    says: "Halved again: 7×7 places are left.",
+  },
+  {
+    layer: "conv3", title: "Conv 3×3", module: "conv3", columns: 4, reads: "all",
+    says: "Each kernel reads all 64 maps at once.",
+  },
+  {
+    layer: "relu3", title: "ReLU", module: "conv3", columns: 4, reads: "same",
+    says: "Larger shapes, roughly where they are.",
+  },
+  {
+    layer: "dense1", title: "Flatten, dense", module: "dense1", columns: 8, reads: "all",
+    says: "3,136 values in a row, weighed by every unit.",
+  },
+  {
+    layer: "relu4", title: "ReLU", module: "dense1", columns: 8, reads: "same",
+    says: "Each unit weighs all 3,136 values; where they stood is gone.",
+  },
 ];
 
 const JOINED = /** @type {Record<string, { before: string, title: string }>} */ ({
@@ -48,7 +78,8 @@ const JOINED = /** @type {Record<string, { before: string, title: string }>} */ 
  */
 export function stagesOf(cnn, before) {
   const entries = new Map(cnn.layers.map((entry) => [entry.name, entry]));
-  const shown = LAYERS.filter(({ layer }) => before || !Object.values(JOINED).some((joined) => joined.before === layer));
+  const inner = Object.values(JOINED).map((joined) => joined.before);
+  const shown = LAYERS.filter(({ layer }) => before || !inner.includes(layer));
   const middle = shown.map((one) => {
     const joined = before ? undefined : JOINED[one.layer];
     const { shape, receptive_field: field } = entryOf(entries, one.layer);
@@ -78,7 +109,8 @@ function entryOf(entries, name) {
 /** @returns {Stage} */
 function inputStage() {
   const says = "What the network sees, divided by 255.";
-  return { layer: INPUT, title: "Input", module: "", shape: "1×28×28", facts: ["784 pixels"], says, channels: 1, columns: 1, reads: "all" };
+  const size = { shape: "1×28×28", facts: ["784 pixels"], channels: 1, columns: 1 };
+  return { layer: INPUT, title: "Input", module: "", says, reads: "all", ...size };
 }
 
 /** @param {Model} cnn @param {number} parameters @returns {Stage} */

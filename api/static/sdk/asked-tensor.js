@@ -36,7 +36,11 @@ async function askLayer(element, input, signal) {
   return chosen(tensors, layer);
 }
 
-/** The picture at the `image` address: a path is the server's, a whole address any other's. @param {Element} element @param {AbortSignal} signal */
+/**
+ * Fetch the picture at the `image` address: a path is the server's, a whole address any other's.
+ * @param {Element} element
+ * @param {AbortSignal} signal
+ */
 async function fetched(element, signal) {
   const url = new URL(element.getAttribute("image") ?? "", `${clientOf(element).server}/`);
   return (await new Lightwell(url.origin).request(url.pathname + url.search, { signal })).blob();

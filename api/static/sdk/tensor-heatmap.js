@@ -205,12 +205,16 @@ export class TensorHeatmap extends HTMLElement {
     const isList = count > 1;
     const label = this.getAttribute("label") ?? tensor.name;
     this.#frame.setAttribute("role", isList ? "listbox" : "img");
-    this.#frame.setAttribute("aria-label", isList ? label : `${label}, ${tiles.height} by ${tiles.width} values; arrow keys read them`);
+    const size = `${tiles.height} by ${tiles.width} values; arrow keys read them`;
+    this.#frame.setAttribute("aria-label", isList ? label : `${label}, ${size}`);
     if (this.#options.length === (isList ? count : 0)) return;
     this.#options.forEach((option) => option.remove());
     const labels = tensor.labels(tensor.axes[0]);
     this.#options = isList
-      ? shown.map((tile) => make("div", { role: "option", id: `tile-${tile}`, "aria-label": `${tensor.axes[0]} ${labels[tile] ?? tile}` }))
+      ? shown.map((tile) => {
+          const name = `${tensor.axes[0]} ${labels[tile] ?? tile}`;
+          return make("div", { role: "option", id: `tile-${tile}`, "aria-label": name });
+        })
       : [];
     this.#frame.append(...this.#options);
     this.#showSelected();
@@ -392,8 +396,13 @@ export class TensorHeatmap extends HTMLElement {
     const [grid, tiles] = [this.#grid, this.#tiles];
     if (!grid || !tiles) return { clientX: left, clientY: top };
     const corner = this.#corner(tile);
-    const [across, down] = this.#options.length ? [grid.tileWidth / 2, 0] : [((x + 0.5) * grid.tileWidth) / tiles.width, (y * grid.tileHeight) / tiles.height];
-    return { clientX: left + corner.left + across / devicePixelRatio, clientY: top + corner.top + down / devicePixelRatio };
+    const isList = this.#options.length > 0;
+    const across = isList ? grid.tileWidth / 2 : ((x + 0.5) * grid.tileWidth) / tiles.width;
+    const down = isList ? 0 : (y * grid.tileHeight) / tiles.height;
+    return {
+      clientX: left + corner.left + across / devicePixelRatio,
+      clientY: top + corner.top + down / devicePixelRatio,
+    };
   }
 
   /** @param {Spot | null} spot */
@@ -418,7 +427,8 @@ export class TensorHeatmap extends HTMLElement {
     const isList = this.#options.length > 0;
     const [across, count] = isList ? [columns, shown.length] : [width, width * height];
     const at = isList ? this.#spot.tile : this.#spot.y * width + this.#spot.x;
-    const goals = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - across, ArrowDown: at + across, Home: 0, End: count - 1 };
+    const [up, down] = [at - across, at + across];
+    const goals = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: up, ArrowDown: down, Home: 0, End: count - 1 };
     const goal = goals[/** @type {keyof typeof goals} */ (key)];
     if (goal === undefined) return false;
     const next = goal >= 0 && goal < count ? goal : at;

@@ -34,10 +34,12 @@ export function tilesOf(tensor, { channel = null, columns } = {}) {
   const isVector = shape.length === 1;
   const [height, width] = isVector ? [1, 1] : shape.slice(-2);
   const count = isVector ? shape[0] : shape.slice(0, -2).reduce((product, side) => product * side, 1);
-  const shown = channel === null || count === 1 ? Array.from({ length: count }, (_, tile) => tile) : [positionOf(tensor, channel)];
+  const every = Array.from({ length: count }, (_, tile) => tile);
+  const shown = channel === null || count === 1 ? every : [positionOf(tensor, channel)];
   const inRow = Math.max(1, Math.min(shown.length, columns || preferred(shown.length, isVector)));
   const rows = Math.ceil(shown.length / inRow);
-  return { tensor, shown, columns: inRow, rows, width: turned ? height : width, height: turned ? width : height, turned };
+  const [across, down] = turned ? [height, width] : [width, height];
+  return { tensor, shown, columns: inRow, rows, width: across, height: down, turned };
 }
 
 /** @param {number} count @param {boolean} isVector */
