@@ -3,8 +3,8 @@
 import "/sdk/lightwell.js";
 import { Lightwell } from "/sdk/client.js";
 import { make } from "/sdk/elements.js";
-import { mountDigits } from "./digits.js";
-import { mountSequences } from "./sequences.js";
+import { mountDigits } from "./digits/digits.js";
+import { mountSequences } from "./sequences/sequences.js";
 import { mountSettings } from "./settings.js";
 import { Store } from "./state.js";
 

@@ -8,8 +8,8 @@ import { shortest } from "/sdk/tensor.js";
 import { mountArithmetic } from "./arithmetic.js";
 import { channelPicker, chosen } from "./channel-picker.js";
 import { denseView } from "./dense-view.js";
-import { downloads } from "./downloads.js";
-import { exact } from "./exact.js";
+import { downloads } from "../downloads.js";
+import { exact } from "../exact.js";
 import { kernelView } from "./kernel-view.js";
 import { oneChannel } from "./one-channel.js";
 import { PixelMap } from "./pixel-map.js";
@@ -20,7 +20,7 @@ import { receptiveField, said } from "./receptive-field.js";
 
 /**
  * Fill the panels `inspector` and `arithmetic`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {import("./digit.js").Digit} digit
  */
 export async function mountInspector(context, digit) {
@@ -144,7 +144,7 @@ export async function mountInspector(context, digit) {
     stats.textContent = `${lowest}highest ${highest} · mean ${readable(mean)} · ${percent(above)} above zero`;
   }
 
-  /** @returns {import("./context.js").View | null} */
+  /** @returns {import("../context.js").View | null} */
   function describe() {
     const now = current();
     if (!now) return null;

@@ -5,13 +5,13 @@
  * inspector and the comparison all read the same answer.
  */
 
-import { latest } from "./latest.js";
+import { latest } from "../latest.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/client.js").Image} Image */
 /** @typedef {import("/sdk/client.js").Parameters} Parameters */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
-/** @typedef {import("./context.js").View} View */
+/** @typedef {import("../context.js").View} View */
 
 /**
  * @typedef {object} Digit
@@ -41,7 +41,7 @@ const PAUSE_MS = 60; // between an answer and the next question, while somebody 
 
 /**
  * Make the digit of a page.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {() => Promise<Drawn>} source Says what is to be looked at now.
  * @param {(error: Error) => void} fail Told why there is no answer.
  * @returns {{ digit: Digit, ask: () => Promise<void>, askSoon: () => void }} The digit; `ask` asks
@@ -109,8 +109,8 @@ export function digitOf({ lightwell, store, cnn }, source, fail) {
 
 /**
  * Which layers the page shows, in the network's order.
- * @param {import("./state.js").State} state
- * @param {import("./context.js").Model} cnn
+ * @param {import("../state.js").State} state
+ * @param {import("../context.js").Model} cnn
  */
 export function layersOf({ layer, before }, cnn) {
   const wanted = [...AFTER, ...(before ? BEFORE : []), layer];

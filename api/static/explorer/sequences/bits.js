@@ -1,7 +1,7 @@
 /** Bits: the editor of the sequence. */
 
 import { make } from "/sdk/elements.js";
-import { roving } from "./roving.js";
+import { roving } from "../roving.js";
 import { countBits, LONGEST, many, PRESETS, randomBits, readBits } from "./sequence-text.js";
 
 /** More bits than this are edited through a window around the step. */
@@ -10,7 +10,7 @@ const LONGEST_RANDOM = 128;
 
 /**
  * Fill the panel `bits`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  */
 export function mountBits({ store, announce }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("bits-body"));

@@ -7,7 +7,7 @@ import { shortest } from "/sdk/tensor.js";
 import { kernelOf } from "./channel-picker.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { drawKernels, weightAt } from "./kernel-tiles.js";
-import { latest } from "./latest.js";
+import { latest } from "../latest.js";
 
 const COLUMNS = 8;
 
@@ -18,7 +18,7 @@ export const READS = /** @type {Record<string, string>} */ ({ conv2: "pool1", co
 
 /**
  * Make the view.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {Map<string, import("/sdk/colours.js").Table>} tables
  */
 export function kernelView({ lightwell, store }, tables) {
@@ -75,7 +75,7 @@ export function kernelView({ lightwell, store }, tables) {
   );
 
   let asked = "";
-  /** @param {import("./context.js").Layer} layer @param {number} channel @param {string} range */
+  /** @param {import("../context.js").Layer} layer @param {number} channel @param {string} range */
   function update(layer, channel, range) {
     const question = { name: kernelOf(layer), channel, range };
     if (JSON.stringify(question) === asked) return;

@@ -2,9 +2,9 @@
 
 import { make } from "/sdk/elements.js";
 import { percent } from "/sdk/numbers.js";
-import { probabilityBars } from "./bars.js";
-import { exact } from "./exact.js";
-import { addingUp } from "./sums.js";
+import { probabilityBars } from "../bars.js";
+import { exact } from "../exact.js";
+import { addingUp } from "../sums.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 

@@ -4,9 +4,9 @@ import { colourMaps } from "/sdk/colours.js";
 import { make } from "/sdk/elements.js";
 import { ComparedMaps } from "./compared-maps.js";
 import { differingChannels } from "./differing-channels.js";
-import { probabilityBars } from "./bars.js";
+import { probabilityBars } from "../bars.js";
 import { chosen } from "./channel-picker.js";
-import { latest } from "./latest.js";
+import { latest } from "../latest.js";
 import { PixelMap } from "./pixel-map.js";
 import { hasSecond, heldText, secondInput, swapped } from "./second-digit.js";
 
@@ -15,7 +15,7 @@ import { hasSecond, heldText, secondInput, swapped } from "./second-digit.js";
 
 /**
  * Fill the panel `compare`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {import("./digit.js").Digit} digit
  */
 export async function mountCompare(context, digit) {

@@ -6,12 +6,12 @@ import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
 import { shortest } from "/sdk/tensor.js";
 import { chosen, kernelOf } from "./channel-picker.js";
-import { downloads } from "./downloads.js";
+import { downloads } from "../downloads.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
 import { READS } from "./kernel-view.js";
-import { latest } from "./latest.js";
-import { whenNear } from "./near.js";
-import { roving } from "./roving.js";
+import { latest } from "../latest.js";
+import { whenNear } from "../near.js";
+import { roving } from "../roving.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 
@@ -24,7 +24,7 @@ const STRONGEST = 8;
 
 /**
  * Fill the panel `filters`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  */
 export async function mountFilters(context) {
   const { lightwell, store, cnn } = context;
@@ -178,7 +178,7 @@ export async function mountFilters(context) {
     return { ...range, table: /** @type {import("/sdk/colours.js").Table} */ (tables.get(range.map)) };
   }
 
-  /** @returns {import("./context.js").View | null} */
+  /** @returns {import("../context.js").View | null} */
   function describe() {
     if (!kernels) return null;
     const wanted = parameters();

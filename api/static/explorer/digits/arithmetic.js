@@ -4,12 +4,12 @@ import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
 import { Contributions } from "./contributions.js";
-import { downloads } from "./downloads.js";
-import { exact } from "./exact.js";
+import { downloads } from "../downloads.js";
+import { exact } from "../exact.js";
 import { kernelGrid } from "./kernel-grid.js";
-import { latest } from "./latest.js";
-import { whenNear } from "./near.js";
-import { addingUp } from "./sums.js";
+import { latest } from "../latest.js";
+import { whenNear } from "../near.js";
+import { addingUp } from "../sums.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
@@ -20,7 +20,7 @@ const WAIT_MS = 60; // the pointer crosses many values on its way to the one tha
 
 /**
  * Fill the panel `arithmetic`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {import("./digit.js").Digit} digit
  * @param {Map<string, import("/sdk/colours.js").Table>} tables
  * @returns {{ show: (place: Place | null) => void }} Null where there is nothing to show.
@@ -105,7 +105,7 @@ export function mountArithmetic(context, digit, tables) {
     after.replaceChildren(...steps(layer, number, tensors.get("window"), tables));
   }
 
-  /** @returns {import("./context.js").View | null} */
+  /** @returns {import("../context.js").View | null} */
   function describe() {
     if (!wanted) return null;
     const { layer, channel, y, x } = wanted;

@@ -3,7 +3,7 @@
 import { fromText, toText } from "/sdk/bytes.js";
 
 /** @typedef {import("/sdk/client.js").Image} Image */
-/** @typedef {import("./state.js").State} State */
+/** @typedef {import("../state.js").State} State */
 
 const SIDE = 28;
 

@@ -2,11 +2,11 @@
 
 import { make } from "/sdk/elements.js";
 import { percent } from "/sdk/numbers.js";
-import { probabilityBars } from "./bars.js";
-import { codePanel } from "./code.js";
+import { probabilityBars } from "../bars.js";
+import { codePanel } from "../code.js";
 import { mountCompare } from "./compare.js";
 import { digitOf, layersOf } from "./digit.js";
-import { downloads } from "./downloads.js";
+import { downloads } from "../downloads.js";
 import { mountFilters } from "./filters.js";
 import { mountInspector } from "./inspector.js";
 import { mountNetwork } from "./network.js";
@@ -17,7 +17,7 @@ import { mountSeen } from "./seen.js";
 
 /**
  * Fill the chapter.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  */
 export async function mountDigits(context) {
   const { store, cnn } = context;
@@ -51,7 +51,7 @@ export async function mountDigits(context) {
 
 /**
  * Fill the panel `answer`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {Digit} digit
  */
 function mountAnswer({ cnn, announce }, digit) {
@@ -75,7 +75,7 @@ function mountAnswer({ cnn, announce }, digit) {
 
 /**
  * Fill the panel `digit-code`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {Digit} digit
  */
 function mountCode({ store, cnn }, digit) {

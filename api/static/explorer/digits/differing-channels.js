@@ -4,7 +4,7 @@ import { paint } from "/sdk/colours.js";
 import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
 import { byChannel, largest } from "./differences.js";
-import { exact } from "./exact.js";
+import { exact } from "../exact.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 
@@ -12,7 +12,7 @@ const SHOWN = 8;
 
 /**
  * Make the strips.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {Map<string, import("/sdk/colours.js").Table>} tables
  */
 export function differingChannels({ store, cnn }, tables) {

@@ -3,8 +3,8 @@
 import { ColourBar } from "/sdk/colour-bar.js";
 import { make } from "/sdk/elements.js";
 import { kernelOf } from "./channel-picker.js";
-import { exact } from "./exact.js";
-import { latest } from "./latest.js";
+import { exact } from "../exact.js";
+import { latest } from "../latest.js";
 import { PixelMap } from "./pixel-map.js";
 import { VectorBars } from "./vector-bars.js";
 
@@ -13,7 +13,7 @@ import { VectorBars } from "./vector-bars.js";
 
 /**
  * Make the view.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {Map<string, import("/sdk/colours.js").Table>} tables
  */
 export function denseView({ lightwell, store, cnn }, tables) {
@@ -75,7 +75,7 @@ export function denseView({ lightwell, store, cnn }, tables) {
     (error) => (story.textContent = error.message),
   );
 
-  /** @param {import("./context.js").Layer} layer @param {number} channel @param {Answer} answer */
+  /** @param {import("../context.js").Layer} layer @param {number} channel @param {Answer} answer */
   function update(layer, channel, answer) {
     const tensor = answer.tensors.get(layer.name);
     if (!tensor) return;

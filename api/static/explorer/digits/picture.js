@@ -6,7 +6,7 @@ import { loadSamples, sampleRow } from "./samples.js";
 
 /** @typedef {import("/sdk/digit-pad.js").DigitPad} DigitPad */
 /** @typedef {import("./digit.js").Drawn} Drawn */
-/** @typedef {import("./state.js").State} State */
+/** @typedef {import("../state.js").State} State */
 
 const SIDE = 28;
 const READ = ["image/png", "image/jpeg"];
@@ -16,7 +16,7 @@ const READ = ["image/png", "image/jpeg"];
 
 /**
  * Fill the panel in which digits are drawn and chosen.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  */
 export async function mountPicture({ lightwell, store }) {
   const panel = /** @type {HTMLElement} */ (document.getElementById("draw"));

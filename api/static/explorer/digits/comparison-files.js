@@ -1,7 +1,7 @@
 /** Comparison files: a difference to be saved. The server knows none, so the page writes them itself. */
 
 import { make } from "/sdk/elements.js";
-import { closeWhenLeft, save } from "./downloads.js";
+import { closeWhenLeft, save } from "../downloads.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 /**

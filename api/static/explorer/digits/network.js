@@ -2,12 +2,12 @@
 
 import { make } from "/sdk/elements.js";
 import { percent } from "/sdk/numbers.js";
-import { downloads } from "./downloads.js";
+import { downloads } from "../downloads.js";
 import { Flow } from "./flow.js";
 import { pictureOf } from "./seen.js";
 import { INPUT, moduleOf, OUTPUT, stagesOf } from "./stages.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @typedef {import("../context.js").Context} Context */
 /** @typedef {import("./digit.js").Digit} Digit */
 /** @typedef {import("./stages.js").Stage} Stage */
 /** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
@@ -52,7 +52,7 @@ export function mountNetwork(context, digit) {
     flow.draw(columns, layer, channel);
   }
 
-  /** @returns {import("./context.js").View | null} */
+  /** @returns {import("../context.js").View | null} */
   function describe() {
     if (!digit.answer) return null;
     const shown = digit.answer.tensors;
@@ -168,7 +168,7 @@ function choose({ store, announce }, layer, channel) {
   announce(`${layer}, channel ${channel}`);
 }
 
-/** @param {import("./state.js").Store} store */
+/** @param {import("../state.js").Store} store */
 function switchOf(store) {
   const box = make("input", { type: "checkbox" });
   box.addEventListener("change", () => store.set({ before: box.checked }));

@@ -2,11 +2,11 @@
 
 import { make } from "/sdk/elements.js";
 
-/** @typedef {import("./context.js").Layer} Layer */
+/** @typedef {import("../context.js").Layer} Layer */
 
 /**
  * Return the layer and the channel that the state names; a link may name what there is not.
- * @param {import("./context.js").Model} cnn
+ * @param {import("../context.js").Model} cnn
  * @param {{ layer: string, channel: number }} state
  * @returns {{ layer: Layer, channel: number, count: number }}
  */
@@ -24,7 +24,7 @@ export function kernelOf({ name }) {
 
 /**
  * Make the controls.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @returns {HTMLElement}
  */
 export function channelPicker({ store, cnn }) {

@@ -6,7 +6,7 @@ const SIDE = 28;
 
 /**
  * Return what the value (y, x) of a layer sees, cut to the picture; all of it for a dense layer.
- * @param {import("./context.js").Layer} layer
+ * @param {import("../context.js").Layer} layer
  * @param {number} y
  * @param {number} x
  * @returns {Box}

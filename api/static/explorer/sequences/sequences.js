@@ -4,23 +4,23 @@ import { GateTrace } from "/sdk/gate-trace.js";
 import { make } from "/sdk/elements.js";
 import { percent } from "/sdk/numbers.js";
 import { LANES, USUAL } from "/sdk/trace-values.js";
-import { probabilityBars } from "./bars.js";
+import { probabilityBars } from "../bars.js";
 import { mountBits } from "./bits.js";
 import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
-import { codePanel } from "./code.js";
-import { downloads } from "./downloads.js";
-import { latest } from "./latest.js";
+import { codePanel } from "../code.js";
+import { downloads } from "../downloads.js";
+import { latest } from "../latest.js";
 import { countBits, many, readBits } from "./sequence-text.js";
-import { DEFAULTS } from "./state.js";
+import { DEFAULTS } from "../state.js";
 import { transport } from "./transport.js";
 import { orderOf, unitChips } from "./units.js";
 
-/** @typedef {import("./context.js").View} View */
+/** @typedef {import("../context.js").View} View */
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 
 /**
  * Fill the chapter.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  */
 export async function mountSequences(context) {
   const { lightwell, store, announce, lstm } = context;
@@ -129,7 +129,7 @@ function place(id) {
 
 /**
  * A link may say anything: keep what can be read of it.
- * @param {import("./state.js").Store} store
+ * @param {import("../state.js").Store} store
  * @param {number} units
  */
 function keepLegible(store, units) {

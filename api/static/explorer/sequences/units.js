@@ -37,7 +37,7 @@ export function orderOf(roles, order) {
 
 /**
  * Make a chip for every unit, and a switch for their order.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {Role[]} roles One for each unit.
  * @returns {HTMLElement}
  */

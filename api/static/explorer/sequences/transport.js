@@ -18,7 +18,7 @@ const ICONS = {
 
 /**
  * Make the controls of the step.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {(step: number) => string} describe What is said of a step to those who listen.
  * @returns {HTMLElement}
  */

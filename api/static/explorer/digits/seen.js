@@ -3,7 +3,7 @@
 import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
 import { Tensor } from "/sdk/tensor.js";
-import { downloads } from "./downloads.js";
+import { downloads } from "../downloads.js";
 
 /** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
 
@@ -19,7 +19,7 @@ import { downloads } from "./downloads.js";
 
 /**
  * Fill the panel `sees`.
- * @param {import("./context.js").Context} context
+ * @param {import("../context.js").Context} context
  * @param {import("./digit.js").Digit} digit
  */
 export function mountSeen({ store }, digit) {

@@ -6,7 +6,7 @@ import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
 import { comparisonFiles } from "./comparison-files.js";
 import { difference, differenceTensor, largest } from "./differences.js";
-import { exact } from "./exact.js";
+import { exact } from "../exact.js";
 import { oneChannel } from "./one-channel.js";
 import { PixelMap } from "./pixel-map.js";
 import { VectorBars, endsOf } from "./vector-bars.js";
@@ -39,7 +39,7 @@ export class ComparedMaps {
   #difference = null;
 
   /**
-   * @param {import("./context.js").Context} context
+   * @param {import("../context.js").Context} context
    * @param {Map<string, Table>} tables
    */
   constructor({ store, announce, cnn }, tables) {
@@ -69,7 +69,7 @@ export class ComparedMaps {
    * Show a channel of two answers.
    * @param {Answer} first
    * @param {Answer} second
-   * @param {{ layer: import("./context.js").Layer, channel: number }} chosen
+   * @param {{ layer: import("../context.js").Layer, channel: number }} chosen
    */
   show(first, second, { layer, channel }) {
     const tensors = [first, second].map((answer) => answer.tensors.get(layer.name));

@@ -3,7 +3,7 @@
 import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/elements.js";
-import { exact } from "./exact.js";
+import { exact } from "../exact.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { drawKernels, inRows } from "./kernel-tiles.js";
 import { READS } from "./kernel-view.js";
@@ -32,7 +32,7 @@ export class Contributions {
   #shown = null;
 
   /**
-   * @param {import("./state.js").Store} store
+   * @param {import("../state.js").Store} store
    * @param {Map<string, import("/sdk/colours.js").Table>} tables
    */
   constructor(store, tables) {

@@ -1,6 +1,6 @@
 /** Stages: what the network does to a picture, one step after another, in words. */
 
-/** @typedef {import("./context.js").Model} Model */
+/** @typedef {import("../context.js").Model} Model */
 
 /** What goes in; no layer of the trace. */
 export const INPUT = "image";
@@ -101,9 +101,9 @@ export function moduleOf(layer) {
   return LAYERS.find((one) => one.layer === layer)?.module;
 }
 
-/** @param {Map<string, import("./context.js").Layer>} entries @param {string} name */
+/** @param {Map<string, import("../context.js").Layer>} entries @param {string} name */
 function entryOf(entries, name) {
-  return /** @type {import("./context.js").Layer} */ (entries.get(name));
+  return /** @type {import("../context.js").Layer} */ (entries.get(name));
 }
 
 /** @returns {Stage} */
