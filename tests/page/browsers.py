@@ -1,0 +1,130 @@
+"""A browser to try pages in, and somebody who watches what it says and whom it asks."""
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+)
+
+from tests.servers import ROOT
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Whatever a page may try, no other machine has a name here.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+WIDE, NARROW, PHONE = (
+    {"width": 1440, "height": 900},
+    {"width": 900, "height": 1100},
+    {"width": 390, "height": 844},
+)
+PATIENCE_MS = 20_000
+SCREENSHOTS = ROOT / "build" / "screenshots"
+
+REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
+  console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`));"""
+
+
+def require(tool: Path | str, found: bool) -> None:
+    """Skip where a tool is missing; fail where all tools were said to be there."""
+    if not found and os.environ.get("LIGHTWELL_REQUIRE_TOOLS"):
+        pytest.fail(f"{tool} is missing")
+    if not found:
+        pytest.skip(f"{tool} is not installed, so nothing was tried with it")
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the browser without a window; every context of it has an empty profile."""
+    require(CHROMIUM, CHROMIUM.exists())
+    # The wrapper that Debian starts it with writes to the standard error what nobody asked for.
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+
+
+class Watcher:
+    """Collects what must not happen in a page: complaints, failures, requests to strangers."""
+
+    def __init__(self, context: BrowserContext, *hosts: str) -> None:
+        """Watch all pages of a context, which may ask these hosts (`127.0.0.1:8000`) only."""
+        self.hosts = set(hosts)
+        self.faults: list[str] = []
+        self.asked: list[str] = []
+        self._expected: list[str] = []
+        context.add_init_script(REPORT_VIOLATIONS)
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self._note(f"uncaught: {error.error}"))
+        context.on("request", self._request)
+        context.on("requestfailed", self._failed)
+
+    def expect(self, pattern: str) -> None:
+        """Say that a fault is meant to happen: the test provokes it."""
+        self._expected.append(pattern)
+
+    def check(self) -> None:
+        """Fail if anything happened that nobody expected, or did not happen that was expected."""
+        surprises = [
+            fault
+            for fault in self.faults
+            if not any(re.search(one, fault) for one in self._expected)
+        ]
+        assert not surprises, surprises
+        missing = [
+            one for one in self._expected if not any(re.search(one, fault) for fault in self.faults)
+        ]
+        assert not missing, missing
+
+    def _note(self, fault: str) -> None:
+        self.faults.append(fault)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning", "assert"}:
+            place = message.location.get("url", "")
+            self._note(f"console {message.type}: {message.text} {place}")
+
+    def _request(self, request: Request) -> None:
+        self.asked.append(request.url)
+        address = urlsplit(request.url)
+        if address.scheme not in {"blob", "data"} and address.netloc not in self.hosts:
+            self._note(f"asks a stranger: {request.url[:200]}")
+
+    def _failed(self, request: Request) -> None:
+        # A page drops a question when it asks a newer one; that is no failure.
+        if request.failure != "net::ERR_ABORTED":
+            self._note(f"failed: {request.method} {request.url[:200]} {request.failure}")
+
+
+def keep(page: Page, state: str, *, full: bool = True) -> Path:
+    """Keep a picture of a page under its state, theme and width."""
+    theme = (
+        "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    )
+    assert page.viewport_size
+    path = SCREENSHOTS / f"{state}-{theme}-{page.viewport_size['width']}.png"
+    page.screenshot(path=path, full_page=full, animations="disabled")
+    return path
+
+
+def pixels(of: Page | Locator, **options: Any) -> np.ndarray:
+    """Return what is seen, as RGB: (height, width, 3), integers 0 to 255."""
+    seen = of.screenshot(animations="disabled", **options)
+    return np.asarray(Image.open(io.BytesIO(seen)).convert("RGB")).astype(int)

@@ -1,0 +1,137 @@
+"""Two digits side by side: both are what the API says, and so is their difference."""
+
+import json
+
+import httpx2
+import numpy as np
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page.answers import Arrays, ask, colour_tables, coloured
+from tests.page.browsers import keep, pixels
+from tests.page.conftest import Opener
+
+LAYER, CHANNEL, SIDE = "relu2", 7, 14
+FRAGMENT = f"#compare=true&otherSample=3&layer={LAYER}&channel={CHANNEL}"
+
+
+def sample(api: httpx2.Client, index: int) -> bytes:
+    """Return a test sample as a picture."""
+    return api.get(f"/samples/{index}.png").content
+
+
+def truths(api: httpx2.Client) -> Arrays:
+    """Return the maps that are compared, by the name of their side."""
+    maps = [ask(api, f"/cnn/activations?layers={LAYER}", sample(api, at))[LAYER] for at in (0, 3)]
+    first, second = (one[CHANNEL].astype(np.float64) for one in maps)
+    return {"A": first, "B": second, "B − A": second - first}
+
+
+def shown(page: Page, y: int, x: int) -> dict[str, float]:
+    """Point at a value of the difference; return what all three maps say there."""
+    figures = page.locator(".compare-maps figure")
+    expect(figures).to_have_count(3)
+    figures.nth(2).scroll_into_view_if_needed()
+    box = figures.nth(2).locator(".pixel-map").bounding_box()
+    assert box
+    page.mouse.move(
+        box["x"] + (x + 0.5) * box["width"] / SIDE, box["y"] + (y + 0.5) * box["height"] / SIDE
+    )
+    expect(figures.nth(0).locator(".compare-value")).to_contain_text(f"({y}, {x})")
+    return {name: exact(figures.nth(at)) for at, name in enumerate(("A", "B", "B − A"))}
+
+
+def exact(figure: Locator) -> float:
+    """Return the value that a figure tells, with every digit."""
+    return float(figure.locator("data").get_attribute("value") or "")
+
+
+def test_the_difference_is_the_api_s(opened: Opener, api: httpx2.Client) -> None:
+    """A, B and B − A are the API's numbers to the last bit, and painted in their colours."""
+    page = opened(FRAGMENT)
+    panel = page.locator("#compare")
+    panel.scroll_into_view_if_needed()
+    expect(panel.locator(".compare-side h3")).to_have_count(2)
+    truth = truths(api)
+    # Where both are lit, so that neither could be left out unnoticed.
+    y, x = (
+        int(at)
+        for at in np.unravel_index(np.minimum(truth["A"], truth["B"]).argmax(), (SIDE, SIDE))
+    )
+    assert truth["A"][y, x] > 0
+
+    told = shown(page, y, x)
+
+    assert [np.float32(told[name]) for name in "AB"] == [
+        np.float32(truth[name][y, x]) for name in "AB"
+    ]
+    assert told["B − A"] == truth["B − A"][y, x]
+    page.mouse.move(0, 0)
+    most = np.abs(truth["B − A"]).max()
+    seen = pixels(panel.locator(".compare-maps figure").nth(2).locator(".pixel-map canvas").last)
+    for row, column in [(y, x), (2, 2), (11, 6), (7, 9)]:
+        wanted = coloured(colour_tables(api)["RdBu"], truth["B − A"][row, column], -most, most)
+        down, across = (int((at + 0.5) * len(seen) / SIDE) for at in (row, column))
+        assert np.abs(seen[down, across] - wanted).max() <= 1, (row, column)
+    keep(page, "compare")
+
+
+def test_the_channels_that_differ_most(opened: Opener, api: httpx2.Client) -> None:
+    """A layer's strip begins with the channel whose mean absolute difference is largest."""
+    first, second = (
+        ask(api, f"/cnn/activations?layers={LAYER}", sample(api, at))[LAYER] for at in (0, 3)
+    )
+    apart = np.abs(second.astype(np.float64) - first).mean((1, 2))
+    page = opened(FRAGMENT)
+    page.locator("#compare").scroll_into_view_if_needed()
+
+    button = page.locator(f'.differing button[data-at^="{LAYER}."]').first
+
+    expect(button).to_have_attribute("data-at", f"{LAYER}.{apart.argmax()}")
+    assert np.isclose(exact(button), apart.max(), rtol=1e-12)
+    button.click()
+    expect(page.locator(".compare-shown h3", has_text=f"channel {apart.argmax()}")).to_be_visible()
+
+
+def test_swapped_and_held(opened: Opener, api: httpx2.Client) -> None:
+    """Swapping turns the signs round; a digit beside itself differs nowhere."""
+    page = opened(FRAGMENT)
+    panel = page.locator("#compare")
+    panel.scroll_into_view_if_needed()
+    names = [
+        api.get(f"/samples/{at}.png") and panel.locator(".compare-side h3").nth(at) for at in (0, 1)
+    ]
+    before, told = [one.inner_text() for one in names], shown(page, 7, 9)
+
+    panel.get_by_role("button", name="Swap").click()
+    expect(names[0]).to_have_text(before[1].replace("B:", "A:"))
+    swapped = shown(page, 7, 9)
+    panel.get_by_role("button", name="Hold").click()
+    expect(names[1]).to_have_text(before[1])
+    page.wait_for_function(
+        "document.querySelectorAll('.compare-value')[2].textContent === '−1 to 1'"
+    )
+
+    assert swapped == {"A": told["B"], "B": told["A"], "B − A": -told["B − A"]}
+    assert shown(page, 7, 9)["B − A"] == 0
+
+
+def test_the_difference_is_saved(opened: Opener, api: httpx2.Client) -> None:
+    """Its CSV and its JSON hold what is shown."""
+    page = opened(FRAGMENT)
+    panel = page.locator("#compare")
+    panel.scroll_into_view_if_needed()
+    expect(panel.locator(".compare-maps figure")).to_have_count(3)
+    saved = {}
+    for form in ("CSV", "JSON"):
+        panel.locator("summary", has_text="Save").click()
+        with page.expect_download() as download:
+            panel.get_by_role("button", name=form, exact=True).click()
+        saved[form] = download.value.path().read_text(encoding="utf-8")
+
+    truth = truths(api)["B − A"]
+    rows = [line.split(",") for line in saved["CSV"].splitlines()]
+    assert rows[0] == ["y", "x", "value"]
+    assert [float(value) for *_, value in rows[1:]] == truth.ravel().tolist()
+    document = json.loads(saved["JSON"])
+    assert document["data"] == truth.tolist()
+    assert document["colour"]["vmax"] == np.abs(truth).max()

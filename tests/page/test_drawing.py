@@ -1,0 +1,282 @@
+"""Drawing, choosing and uploading digits, and looking into the layers that they light."""
+
+import re
+
+import httpx2
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.page.answers import ask
+from tests.page.browsers import PHONE, Watcher, keep
+from tests.page.conftest import Opener
+
+WINNER = "#digit-bars li.winner .bar-name"
+SEVEN = [(0.27, 0.24), (0.50, 0.235), (0.74, 0.24), (0.62, 0.48), (0.44, 0.82)]
+
+
+def pad(page: Page) -> Locator:
+    """Return what is drawn on."""
+    return page.locator("#pad lw-digit-pad canvas").first
+
+
+def draw_a_seven(page: Page, canvas: Locator, *, lift: bool = True) -> None:
+    """Draw a seven with the mouse on an empty pad; `lift=False` leaves the pen down."""
+    draw(page, canvas, SEVEN, lift=lift)
+
+
+def draw(
+    page: Page, canvas: Locator, through: list[tuple[float, float]], *, lift: bool = True
+) -> None:
+    """Draw a stroke with the mouse through places of a canvas, shares of its width and height."""
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in through]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    if lift:
+        page.mouse.up()
+
+
+def winner_of(api: httpx2.Client, png: bytes, preprocess: str = "mnist") -> str:
+    """Return what the API says that a picture shows."""
+    answer = api.post(
+        f"/cnn/predict?preprocess={preprocess}", content=png, headers={"Content-Type": "image/png"}
+    )
+    return str(answer.json()["prediction"]["name"])
+
+
+def test_a_seven_is_drawn(page: Page) -> None:
+    """A seven drawn with the mouse is a 7; an answer came while the pen was still down."""
+    before = page.locator("#digit-bars .bar-value").all_inner_texts()
+    page.get_by_role("button", name="Clear").first.click()
+    with page.expect_response(lambda answer: "/cnn/activations" in answer.url) as live:
+        draw_a_seven(page, pad(page), lift=False)
+    assert live.value.ok
+    expect(page.locator("#digit-bars .bar-value")).not_to_have_text(before)
+    page.mouse.up()
+
+    expect(page.locator(WINNER)).to_have_text("7")
+    expect(page.locator("#live")).to_contain_text("7")
+    keep(page, "drawn")
+
+
+def test_undo_and_clear(page: Page) -> None:
+    """Undo takes back the last stroke or a clearing; clear leaves an empty pad and a warning."""
+    values = page.locator("#digit-bars .bar-value")
+    undo = page.get_by_role("button", name="Undo")
+    first = values.all_inner_texts()
+    expect(undo).to_be_disabled()
+    draw(page, pad(page), [(0.1, 0.1), (0.9, 0.1)])
+    expect(values).not_to_have_text(first)
+    page.wait_for_load_state("networkidle")
+    second = values.all_inner_texts()
+    draw(page, pad(page), [(0.1, 0.9), (0.9, 0.5)])
+    expect(values).not_to_have_text(second)
+
+    undo.click()
+    expect(values).to_have_text(second)
+    undo.click()
+    expect(values).to_have_text(first)
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#digits .warning:visible").first).to_be_visible()
+    assert page.locator("lw-digit-pad").evaluate("(one) => one.empty")
+    undo.click()
+
+    expect(values).to_have_text(first)
+    expect(page.locator("#digits .warning:visible")).to_have_count(0)
+
+
+def test_the_keyboard_draws(page: Page) -> None:
+    """Arrows move the pen, space sets it down; a stroke downwards is a 1. Tab gets out again."""
+    page.get_by_role("button", name="Clear").click()
+    pad(page).focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")
+    for _ in range(18):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+
+    expect(page.locator(WINNER)).to_have_text("1")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#digits .warning:visible").first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(pad(page)).not_to_be_focused()
+
+
+def give(page: Page, event: str, content: bytes, media: str) -> None:
+    """Paste a file into the page, or drop it there."""
+    page.locator("#draw").evaluate(
+        """(place, [event, bytes, type]) => {
+          const data = new DataTransfer();
+          data.items.add(new File([Uint8Array.from(bytes)], "file", { type }));
+          const options = { bubbles: true, cancelable: true };
+          place.dispatchEvent(event === "paste"
+            ? new ClipboardEvent("paste", { ...options, clipboardData: data })
+            : new DragEvent("drop", { ...options, dataTransfer: data }));
+        }""",
+        [event, list(content), media],
+    )
+
+
+def test_a_picture_is_brought_along(page: Page, api: httpx2.Client) -> None:
+    """Uploaded, pasted or dropped, a picture is classified as the API classifies it."""
+    samples = {one["label"]: one["index"] for one in api.get("/samples?count=10").json()["samples"]}
+    for way, label in (("upload", 4), ("paste", 6), ("drop", 9)):
+        png = api.get(f"/samples/{samples[label]}.png").content
+        if way == "upload":
+            file = {"name": "four.png", "mimeType": "image/png", "buffer": png}
+            page.locator("#draw input[type=file]").set_input_files(file)
+        else:
+            give(page, way, png, "image/png")
+
+        expect(page.locator(WINNER)).to_have_text(winner_of(api, png))
+    expect(page).to_have_url(re.compile("pixels="))
+
+
+def test_a_file_that_is_no_picture_is_refused(page: Page, watcher: Watcher) -> None:
+    """The page says why in plain words, and keeps what was there until something else is chosen."""
+    watcher.expect("status of 422")
+    before = page.locator("#digit-bars .bar-value").all_inner_texts()
+    refusal = page.locator("#draw [role=alert]")
+    for content, media, said in (
+        (b"no picture", "text/plain", "Only PNG and JPEG pictures can be read"),
+        (b"\x89PNG\r\n\x1a\nbroken", "image/png", "cannot be decoded"),
+        (b"", "image/png", "empty"),
+    ):
+        give(page, "drop", content, media)
+        expect(refusal).to_contain_text(said)
+        assert page.locator("#digit-bars .bar-value").all_inner_texts() == before
+
+    page.locator("#samples button.sample[aria-pressed=false]").first.click()
+    expect(refusal).to_be_hidden()
+
+
+def test_preparation_on_a_switch(page: Page) -> None:
+    """Without preparation the network sees the drawing where it was drawn."""
+    page.get_by_role("button", name="Clear").click()
+    with page.expect_response(lambda answer: "/cnn/activations" in answer.url):
+        draw(page, pad(page), [(0.1, 0.1), (0.1, 0.4)])
+    page.wait_for_load_state("networkidle")
+    prepared = seen_by_the_network(page)
+    with page.expect_response(lambda answer: "preprocess=none" in answer.url):
+        page.locator("#sees").get_by_role("checkbox").click()
+    page.wait_for_load_state("networkidle")
+
+    raw = seen_by_the_network(page)
+
+    assert centre_of(prepared) == pytest.approx((14, 14), abs=1.5)
+    assert centre_of(raw) == pytest.approx((0.25 * 28, 0.1 * 28), abs=1.5)
+
+
+def seen_by_the_network(page: Page) -> np.ndarray:
+    """Return what the picture of the 28×28 shows: its brightness, (28, 28)."""
+    values = page.locator("#seen canvas").first.evaluate(
+        """(canvas) => {
+          const copy = new OffscreenCanvas(28, 28).getContext("2d", { willReadFrequently: true });
+          copy.drawImage(canvas, 0, 0, 28, 28);
+          return Array.from(copy.getImageData(0, 0, 28, 28).data.filter((_, at) => at % 4 === 0));
+        }"""
+    )
+    return np.array(values, float).reshape(28, 28)
+
+
+def centre_of(picture: np.ndarray) -> tuple[float, float]:
+    """Return the centre of mass of a picture: its row and its column."""
+    rows, columns = np.indices(picture.shape)
+    total = picture.sum()
+    return float((rows * picture).sum() / total), float((columns * picture).sum() / total)
+
+
+def tiles(page: Page, layer: str) -> Locator:
+    """Return the column of a layer."""
+    return page.locator(f'#network section[aria-label$=": {layer}"] lw-tensor-heatmap')
+
+
+def test_a_square_is_chosen(page: Page, api: httpx2.Client) -> None:
+    """A click on a channel looks at it closely; so does Enter, after the arrow keys."""
+    picker = page.locator("#inspector .channel-picker input")
+    heatmap = tiles(page, "relu2")
+    heatmap.scroll_into_view_if_needed()
+    box = heatmap.evaluate("(one) => one.boxOf(9).toJSON()")
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(picker).to_have_value("9")
+    expect(page.locator("#inspector .chip[aria-pressed=true]")).to_have_text("relu2")
+
+    heatmap.get_by_role("listbox").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(picker).to_have_value("11")
+    expect(heatmap.get_by_role("option", selected=True)).to_have_count(1)
+    truth = ask(api, "/cnn/activations?layers=relu2", api.get("/samples/0.png").content)["relu2"]
+    shown = page.locator(".inspector-value data").get_attribute("value")
+    assert np.float32(shown) == truth[11].max()
+
+
+def test_every_layer_is_painted_in_its_numbers(opened: Opener, api: httpx2.Client) -> None:
+    """The value that a tile tells under the pointer is the API's."""
+    page = opened("#range=layer")
+    truth = ask(api, "/cnn/activations", api.get("/samples/0.png").content)
+    for layer, channel in [("relu1", 5), ("pool1", 31), ("relu2", 40), ("pool2", 7), ("relu3", 63)]:
+        heatmap = tiles(page, layer)
+        heatmap.scroll_into_view_if_needed()
+        box = heatmap.evaluate("(one, channel) => one.boxOf(channel).toJSON()", channel)
+        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+        tip = heatmap.locator(".tip")
+        expect(tip).to_contain_text(f"channel {channel} ")
+        said = re.fullmatch(r"channel (\d+) · y (\d+) · x (\d+): (\S+)", tip.inner_text())
+        assert said, tip.inner_text()
+        at, y, x = (int(said[place]) for place in (1, 2, 3))
+        assert np.float32(said[4].replace("−", "-")) == truth[layer][at, y, x], layer
+
+
+def test_a_stale_answer_never_comes_through(page: Page, api: httpx2.Client) -> None:
+    """An answer that is late does not take the place of one that was asked for after it."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/cnn/activations*", hold, times=1)
+    samples = page.locator("#samples button.sample")
+    samples.nth(3).click()
+    expect(samples.nth(3)).to_have_attribute("aria-pressed", "true")
+    with page.expect_response(lambda answer: "/cnn/activations" in answer.url):
+        samples.nth(6).click()
+    wanted = winner_of(
+        api, api.get(f"/samples/{samples.nth(6).get_attribute('data-index')}.png").content
+    )
+    expect(page.locator(WINNER)).to_have_text(wanted)
+
+    assert len(held) == 1
+    held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+    expect(page.locator(WINNER)).to_have_text(wanted)
+
+
+def test_a_finger_draws(opened: Opener) -> None:
+    """On a phone a finger draws, and the page stays where it is."""
+    page = opened(viewport=PHONE, has_touch=True, is_mobile=True)
+    page.get_by_role("button", name="Clear").click()
+    pad(page).scroll_into_view_if_needed()
+    box = pad(page).bounding_box()
+    assert box
+    places = [
+        {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in SEVEN
+    ]
+    scrolled = page.evaluate("scrollY")
+    finger = page.context.new_cdp_session(page)
+    for at, place in enumerate(places):
+        kind = "touchMove" if at else "touchStart"
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    expect(page.locator(WINNER)).to_have_text("7")
+    assert page.evaluate("scrollY") == scrolled

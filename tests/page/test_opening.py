@@ -1,0 +1,186 @@
+"""The page as it opens: alive at once, small, and open to everybody."""
+
+import re
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.clients.documents import module
+from tests.page.browsers import NARROW, PHONE, WIDE, Watcher, keep
+from tests.page.conftest import Opener
+
+BUDGET = 500_000
+GRAVE = {"serious", "critical"}
+
+TABBABLE = """() => {
+  const found = [], radios = new Set();
+  const visit = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.shadowRoot) visit(element.shadowRoot);
+      if (element.tabIndex < 0 || element.disabled || element.closest("[inert]")) continue;
+      if (!element.matches("a[href], button, input, select, summary, [tabindex]")) continue;
+      if (!element.checkVisibility({ visibilityProperty: true })) continue;
+      if (element.type === "radio" && radios.has(element.name)) continue;
+      if (element.type === "radio") radios.add(element.name);
+      found.push(element);
+    }
+  };
+  visit(document);
+  const reached = new Set();
+  addEventListener("focusin", (event) => reached.add(event.composedPath()[0]), { capture: true });
+  window.left = () => found.filter((one) => !reached.has(one) && one.isConnected
+    && one.checkVisibility()).map((one) => one.outerHTML.slice(0, 160));
+  return found.length;
+}"""
+
+
+def test_it_opens_alive(opened: Opener, api: httpx2.Client) -> None:
+    """A digit is classified and a sequence answered, after a few requests and 500 kB at most."""
+    page = opened(visit=False)
+    received: dict[str, float] = {}
+    network = page.context.new_cdp_session(page)
+    network.on("Network.responseReceived", lambda event: received.setdefault(event["requestId"], 0))
+    network.on(
+        "Network.loadingFinished",
+        lambda event: received.update({event["requestId"]: event["encodedDataLength"]}),
+    )
+    network.send("Network.enable")
+
+    page.goto(opened.url)
+    opened.wait_until_alive(page)
+    page.wait_for_load_state("networkidle")
+    asked = opened.watchers[-1].asked
+
+    digit = api.get("/samples/0.png").content
+    truth = api.post("/cnn/predict", content=digit, headers={"Content-Type": "image/png"}).json()
+    expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text(
+        truth["prediction"]["name"]
+    )
+    assert page.locator("#network canvas").count() >= 6
+    assert page.locator("#lanes lw-gate-trace canvas").count() >= 6
+    questions = [one for one in asked if not re.search(r"/(sdk|explorer)/|/$", one)]
+    assert len(questions) <= 12, questions
+    assert len(asked) == len(received)
+    assert 100_000 < sum(received.values()) <= BUDGET
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW, PHONE], ids=["wide", "narrow", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_and_axe_finds_nothing_grave(
+    opened: Opener, viewport: dict[str, int], theme: str
+) -> None:
+    """No page is wider than its window, and none has a serious finding of axe-core."""
+    page = opened("#compare=true", viewport=viewport, color_scheme=theme)
+    visit_every_panel(page)
+    keep(page, "open")
+
+    width = page.evaluate("document.documentElement.scrollWidth")
+    found = violations(page) if viewport != NARROW else []
+
+    assert width <= viewport["width"], widest(page)
+    assert not [one for one in found if one["impact"] in GRAVE], found
+
+
+def visit_every_panel(page: Page) -> None:
+    """Go past every panel, so that those which ask late are filled too."""
+    for panel in page.locator("main .panel:visible").all():
+        panel.scroll_into_view_if_needed()
+    expect(page.locator("#filters .filter").first).to_be_attached()
+    expect(page.locator("#arithmetic .arithmetic-sum .total")).to_be_attached()
+    expect(page.locator("#compare .compare-maps figure")).to_have_count(3)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("scrollTo(0, 0)")
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    """Return what axe-core objects to: rule, impact, and where."""
+    page.evaluate(module("axe-core/axe.min.js").read_text(encoding="utf-8"))
+    return list(
+        page.evaluate(
+            """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+              .map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.slice(0, 4)
+                .map((node) => [node.target.join(" "), node.failureSummary.slice(0, 300)]) }))"""
+        )
+    )
+
+
+def widest(page: Page) -> list[str]:
+    """Name elements that stick out to the right, for who has to mend it."""
+    return list(
+        page.evaluate(
+            """() => Array.from(document.querySelectorAll("main *"))
+              .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+              .map((one) => `${one.tagName} ${one.id} ${one.className}`).slice(0, 12)"""
+        )
+    )
+
+
+def test_the_keyboard_reaches_everything_and_gets_out_again(page: Page) -> None:
+    """Tab visits every control of the page, back to its beginning."""
+    stops = page.evaluate(TABBABLE)
+    assert stops > 40
+
+    for _ in range(stops + 40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+
+    assert page.evaluate("window.left()") == []
+
+
+def test_a_skip_link_leads_past_the_head(page: Page) -> None:
+    """The first stop of the keyboard jumps to the networks."""
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_nothing_moves_for_who_asks_for_that(opened: Opener) -> None:
+    """With reduced motion no animation runs, whatever is chosen."""
+    page = opened(reduced_motion="reduce")
+    page.evaluate(
+        """() => {
+          window.moved = [];
+          for (const kind of ["transitionrun", "animationstart"])
+            addEventListener(kind, (event) => window.moved.push(event.target.className));
+        }"""
+    )
+    before = page.locator("#digit-bars .bar-value").all_inner_texts()
+    page.locator("#samples button.sample[aria-pressed=false]").first.click()
+    expect(page.locator("#digit-bars .bar-value")).not_to_have_text(before)
+    page.locator("#lanes [role=slider]").first.press("ArrowLeft")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+    assert page.evaluate("window.moved") == []
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_without_the_server_it_says_so(page: Page, watcher: Watcher) -> None:
+    """When the server goes away, an open page says it in words, and goes on when it is back."""
+    watcher.expect("ERR_INTERNET_DISCONNECTED")
+    page.context.set_offline(True)
+    page.locator("#samples button").nth(4).click()
+    said = page.locator("#digits .warning, #digits [role=alert]").filter(
+        has_text="could not be reached", visible=True
+    )
+    expect(said.first).to_be_visible()
+    page.context.set_offline(False)
+    page.locator("#samples button").nth(1).click()
+
+    expect(said).to_have_count(0)
+    expect(page.locator("#digit-bars li.winner")).to_be_visible()
+
+
+def test_a_server_that_cannot_be_reached_from_the_first(
+    opened: Opener, watchers: list[Watcher]
+) -> None:
+    """A page whose questions all fail says that it cannot go on."""
+    page = opened(visit=False)
+    watchers[0].expect("ERR_CONNECTION_REFUSED")
+    page.route("**/readyz", lambda route: route.abort("connectionrefused"))
+    page.goto(opened.url)
+
+    expect(page.locator("main > .warning")).to_contain_text("The server could not be reached.")

@@ -1,0 +1,41 @@
+"""The React example: it compiles, and in a page of another origin it shows gates that answer."""
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.clients.documents import NODE, module, run
+from tests.page.conftest import Opener
+from tests.page.test_embedding import LOCAL, served
+from tests.servers import ROOT
+
+EXAMPLE = ROOT / "examples" / "react"
+SCRIPT = '<script type="module" src="main.js"></script>'
+
+
+def test_it_compiles() -> None:
+    """Strictly, the custom element and its events included."""
+    assert run(NODE, module("typescript/bin/tsc"), "-p", ".", cwd=EXAMPLE) == ""
+
+
+def test_typing_and_stepping(opened: Opener, tmp_path: Path) -> None:
+    """React gives bits to the element, the element gives answers and steps back."""
+    run(
+        module("esbuild/bin/esbuild"), "main.tsx", "--bundle", "--minify", "--jsx=automatic",
+        '--define:process.env.NODE_ENV="production"', f"--outfile={tmp_path / 'main.js'}",
+        "--log-level=error", cwd=EXAMPLE,
+    )  # fmt: skip
+    html = (EXAMPLE / "index.html").read_text(encoding="utf-8").replace(LOCAL, opened.url)
+    assert SCRIPT in html
+    bundle = (tmp_path / "main.js").read_text(encoding="utf-8")
+    with served(html.replace(SCRIPT, f'<script type="module">{bundle}</script>')) as address:
+        page = opened(at=address)
+        said = page.locator("#gates p[role=status]")
+        expect(said).to_contain_text("in 1011001110? The network says yes. You look at step 10.")
+
+        page.get_by_label("Bits").fill("00x01")
+        expect(said).to_contain_text("in 0001? The network says no. You look at step 4.")
+        page.locator("lw-gate-trace [role=slider]").press("ArrowLeft")
+
+        expect(said).to_contain_text("You look at step 3.")
+        expect(page.locator("lw-gate-trace canvas").first).to_be_visible()

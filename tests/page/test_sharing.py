@@ -1,0 +1,178 @@
+"""What leaves the page: links, files and code, each of which says exactly what is shown."""
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.clients.documents import run
+from tests.page.answers import ask
+from tests.page.browsers import require
+from tests.page.conftest import Opener
+from tests.page.test_drawing import draw_a_seven, pad
+
+PNG = {"Content-Type": "image/png"}
+
+
+def shown(page: Page) -> dict[str, object]:
+    """Return what a page says and has chosen: the same in two pages that show the same."""
+    return {
+        "digits": page.locator("#digit-bars .bar-value").all_inner_texts(),
+        "answers": page.locator("#sequence-bars .bar-value").all_inner_texts(),
+        "channel": page.locator("#inspector .channel-picker input").input_value(),
+        "layer": page.locator("#inspector .chip[aria-pressed=true]").all_inner_texts(),
+        "value": page.locator("#inspector .inspector-value").inner_text(),
+        "sequence": page.locator("lw-gate-trace").evaluate("(one) => one.answer.input.sequence"),
+        "place": page.locator("lw-gate-trace").evaluate("(one) => [one.step, one.unit]"),
+        "settings": [
+            page.locator(f"#{one}").input_value() for one in ("palette", "range", "theme")
+        ],
+        "seen": page.locator("#seen canvas").first.evaluate("(one) => one.toDataURL()"),
+    }
+
+
+def test_a_link_brings_everything_back(opened: Opener) -> None:
+    """The drawing, what is looked at and how, and the sequence are back in a fresh profile."""
+    page = opened("#layer=pool2&channel=9&y=3&x=2&sequence=1100101&step=4&unit=6")
+    page.get_by_role("button", name="Clear").click()
+    draw_a_seven(page, pad(page))
+    page.locator("#palette").select_option("cividis")
+    page.locator("#range").select_option("channel")
+    page.locator("#theme").select_option("dark")
+    expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("7")
+    page.wait_for_load_state("networkidle")
+    page.locator("#share").click()
+    expect(page.locator("#share")).not_to_have_text("Share link")
+    first = shown(page)
+    link = page.url
+    assert "strokes=" in link
+    assert len(link) < 8192
+
+    other = opened(link.removeprefix(opened.url + "/"))
+    other.wait_for_load_state("networkidle")
+
+    assert shown(other) == first
+    assert first["place"] == [4, 6]
+    assert first["sequence"] == "1100101"
+    assert first["layer"] == ["pool2"]
+
+
+def test_a_link_is_copied(opened: Opener) -> None:
+    """Where the browser lets it, the button puts the link on the clipboard."""
+    page = opened("#channel=4", permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#share").click()
+    expect(page.locator("#share")).to_have_text("Link copied")
+
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert "channel=4" in page.url
+
+
+NONSENSE = (
+    "#layer=conv9&channel=99999&y=77&x=-5&sample=5000&palette=jet&range=none&filters=dense9",
+    "#sequence=10a&step=99999&unit=-4&order=none&theme=pink",
+    "#sequence=&strokes=!!!&pixels=AAAA&otherPixels=A&compare=true",
+    "#%00=&=&layer=%FF%FE",
+)
+
+
+def test_a_link_may_say_anything(opened: Opener) -> None:
+    """A link that makes no sense opens the page all the same, without a complaint."""
+    page = opened(visit=False)
+    for fragment in NONSENSE:
+        page.goto("about:blank")
+        page.goto(f"{opened.url}/{fragment}")
+        opened.wait_until_alive(page)
+        expect(page.locator("#inspector .inspector-value data")).to_be_visible()
+
+
+def save(page: Page, panel: Locator, form: str) -> bytes:
+    """Save what a panel shows in a form."""
+    panel.locator("summary", has_text="Save").first.click()
+    with page.expect_download() as download:
+        panel.locator(".menu button", has_text=form).first.click()
+    assert download.value.suggested_filename.endswith(f".{form.lower()}")
+    return Path(download.value.path()).read_bytes()
+
+
+def test_one_channel_is_saved(opened: Opener, api: httpx2.Client) -> None:
+    """PNG and NPZ are the API's own bytes; JSON and CSV hold its numbers."""
+    page = opened("#layer=relu2&channel=11&palette=cividis&range=channel")
+    panel = page.locator("#inspector")
+    digit = api.get("/samples/0.png").content
+    query = "layer=relu2&channel=11&preprocess=mnist&cmap=cividis&range=channel"
+    truth = ask(api, "/cnn/activations?layers=relu2", digit)["relu2"][11]
+
+    png, npz, document, table = (save(page, panel, form) for form in ("PNG", "NPZ", "JSON", "CSV"))
+
+    assert png == api.post(f"/cnn/channel?{query}&format=png", content=digit, headers=PNG).content
+    assert npz == api.post(f"/cnn/channel?{query}&format=npz", content=digit, headers=PNG).content
+    data = np.array(json.loads(document)["data"], np.float32)
+    assert (data == truth).all()
+    values = [line.split(",")[-1] for line in table.decode().splitlines()[1:]]
+    assert (np.array(values, np.float32).reshape(truth.shape) == truth).all()
+
+
+def test_the_lanes_are_saved(opened: Opener, api: httpx2.Client) -> None:
+    """The trace of a sequence as a picture and as arrays, as the API gives it."""
+    page = opened("#sequence=110100")
+    panel = page.locator("#lanes")
+
+    png, npz = (save(page, panel, form) for form in ("PNG", "NPZ"))
+
+    assert png.startswith(b"\x89PNG")
+    truth = ask(api, "/lstm/trace?sequence=110100")
+    with np.load(io.BytesIO(npz)) as arrays:
+        tensors = [name for name in arrays.files if name != "metadata"]
+        assert "forget_gate" in tensors
+        assert all((arrays[name] == truth[name]).all() for name in tensors)
+
+
+def code_of(page: Page, panel: str, language: str) -> str:
+    """Return the code that a panel shows in a language."""
+    body = page.locator(f"#{panel}-code-body")
+    body.get_by_role("button", name=language, exact=True).click()
+    expect(body.locator("code")).not_to_be_empty()
+    return body.locator("code").inner_text()
+
+
+@pytest.mark.parametrize("drawn", [False, True], ids=["sample", "drawing"])
+def test_code_of_a_digit_runs(opened: Opener, tmp_path: Path, drawn: bool) -> None:
+    """Curl, fetch and Python, as they stand, give the prediction and the layers of the page."""
+    require("curl", shutil.which("curl") is not None)
+    page = opened("#layer=relu2")
+    if drawn:
+        page.get_by_role("button", name="Clear").click()
+        draw_a_seven(page, pad(page))
+        expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("7")
+        page.wait_for_load_state("networkidle")
+    name = page.locator("#digit-bars li.winner .bar-name").inner_text()
+
+    answer = json.loads(run("sh", "-ec", code_of(page, "digit", "curl"), cwd=tmp_path))
+    assert answer["prediction"]["name"] == name
+    said = run(sys.executable, "-c", code_of(page, "digit", "Python"), cwd=tmp_path)
+    assert "relu" in said
+    with page.expect_console_message() as told:
+        page.evaluate(f"(async () => {{ {code_of(page, 'digit', 'fetch')} }})()")
+    assert told.value.args[0].json_value()["name"] == name
+
+
+def test_code_of_a_sequence_runs(opened: Opener, tmp_path: Path) -> None:
+    """So do those of a sequence."""
+    require("curl", shutil.which("curl") is not None)
+    page = opened("#sequence=1101100")
+    name = page.locator("#sequence-bars li.winner .bar-name").inner_text()
+
+    answer = json.loads(run("sh", "-ec", code_of(page, "sequence", "curl"), cwd=tmp_path))
+    assert answer["prediction"]["name"] == name
+    assert answer["input"]["sequence"] == "1101100"
+    said = run(sys.executable, "-c", code_of(page, "sequence", "Python"), cwd=tmp_path)
+    assert "(7, " in said
+    with page.expect_console_message() as told:
+        page.evaluate(f"(async () => {{ {code_of(page, 'sequence', 'fetch')} }})()")
+    assert told.value.args[0].json_value()["name"] == name
