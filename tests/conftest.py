@@ -26,6 +26,7 @@ from api.settings import Settings  # noqa: E402
 from models import samples  # noqa: E402
 from models.samples import Samples  # noqa: E402
 from models.zoo import ResidentModel  # noqa: E402
+from tests.servers import Server  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,17 @@ def client(app: FastAPI) -> Iterator[TestClient]:
         assert client.portal is not None
         client.portal.call(app.state.engine.warmed)  # raises what kept it from getting ready
         yield client
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """Where a ready server of its own process listens."""
+    server = Server()
+    try:
+        server.wait_for("Ready after")
+        yield server.url
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,9 @@ import pytest
 
 from api.app import VERSION
 from probes import PROBES
-from tests.servers import PATIENCE_S, ROOT, Server
+from tests.servers import PATIENCE_S, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """Where a ready server listens."""
-    server = Server()
-    server.wait_for("Ready after")
-    yield server.url
-    server.stop()
 
 
 def block(language: str, url: str) -> str:

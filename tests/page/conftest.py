@@ -9,23 +9,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch
-from tests.servers import PATIENCE_S, Server
+from tests.servers import PATIENCE_S
 
 expect.set_options(timeout=PATIENCE_MS)
 
 # The browser's own loop runs in this thread while the fixture lives, and no other loop can: so it
 # ends with this folder, not with the session.
-
-
-@pytest.fixture(scope="package")
-def url() -> Iterator[str]:
-    """Where a ready server listens."""
-    server = Server()
-    try:
-        server.wait_for("Ready after")
-        yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="package")

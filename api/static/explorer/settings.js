@@ -23,7 +23,7 @@ export function mountSettings({ store, announce }) {
   });
   const share = /** @type {HTMLButtonElement} */ (document.getElementById("share"));
   share.addEventListener("click", async () => {
-    history.replaceState(null, "", store.link);
+    store.keep();
     const done = await copied(store.link);
     const said = done ? "Link copied" : "The link is in the address bar";
     share.textContent = said;

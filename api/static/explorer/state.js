@@ -36,6 +36,8 @@ export const DEFAULTS = {
   theme: "", // light, dark; as the system has it where empty
 };
 
+const WRITE_MS = 200;
+
 /** @typedef {typeof DEFAULTS} State */
 /** @typedef {keyof State} Key */
 
@@ -46,10 +48,13 @@ export class Store {
   /** @type {{ keys: Key[], react: (state: State) => void }[]} */
   #listeners = [];
   #timer = 0;
+  /** The fragment as it was last read or written. */
+  #fragment = location.hash;
 
   constructor() {
     this.#state = read(location.hash);
     addEventListener("hashchange", () => {
+      this.#fragment = location.hash;
       // A link to a place of the page, such as #digits, says nothing about the state.
       if (!location.hash || location.hash.includes("=")) this.set(read(location.hash));
       else this.#writeSoon();
@@ -91,10 +96,19 @@ export class Store {
     return new URL(`#${write(this.#state)}`, location.href).href;
   }
 
+  /** Put this state into the address now. */
+  keep() {
+    history.replaceState(null, "", this.link);
+    this.#fragment = location.hash;
+  }
+
   /** Browsers refuse an address that changes a hundred times a second, as it would while drawing. */
   #writeSoon() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => history.replaceState(null, "", this.link), 200);
+    this.#timer = setTimeout(() => {
+      // A fragment that somebody has just set is about to be read: it must not be overwritten.
+      if (location.hash === this.#fragment) this.keep();
+    }, WRITE_MS);
   }
 }
 
