@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
         """Print what somebody who has just started the server wants to know."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
-        said = [f"Lightwell on {url} (what there is: {url}/docs)", *_about(self._engine)]
+        said = [f"Lightwell on {url} (every route: {url}/docs)", *_about(self._engine)]
         print("\n".join(said), flush=True)
         try:
             await self._engine.warmed()
@@ -94,7 +94,7 @@ class Server(uvicorn.Server):
         if self._engine.warm_s is not None:
             _spare_the_collector()
             print(f"Ready after {time.monotonic() - STARTED:.1f} s ({_executables(self._engine)}).")
-            print("Try:")
+            print(f"Open {url} in a browser, or try:")
             print(f"  curl '{url}/lstm/gates?sequence=10110'")
             print(
                 f"  curl -s {url}/samples/0.png | "

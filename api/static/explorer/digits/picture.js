@@ -27,6 +27,7 @@ export async function mountPicture({ lightwell, store }) {
   document.getElementById("pad")?.replaceChildren(pad, tools.element, refusal);
   const row = sampleRow(/** @type {Element} */ (document.getElementById("samples")), samples, ({ index }) => {
     brought = null;
+    refusal.hidden = true;
     store.set({ sample: index, pixels: "", strokes: "" });
   });
 
