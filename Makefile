@@ -67,6 +67,7 @@ $(VENV)/dev.done: requirements/dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/serve.done
 
+# Without it some tests are skipped, and fail where LIGHTWELL_REQUIRE_TOOLS is set.
 node_modules/done: package-lock.json | $(VENV)/dev.done
-	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --silent
-	@touch $@
+	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --silent && touch $@ || \
+		{ echo "npm could not install what package-lock.json names."; test -z "$$LIGHTWELL_REQUIRE_TOOLS"; }
