@@ -27,13 +27,11 @@ export function downloads(describe) {
     const button = make("button", { type: "button" }, name);
     button.addEventListener("click", async () => {
       const view = describe();
-      if (!view || (of === "tensor" && !view.tensor)) {
-        said.textContent = "There is nothing to save here yet.";
-        return;
-      }
       try {
-        save(of === "tensor" ? written(view, format) : await fetched(view, format), `${view.name}.${format}`);
-        said.textContent = "";
+        const content = view && (await (of === "server" ? fetched(view, format) : written(view, format)));
+        said.textContent = content ? "" : "There is nothing to save here yet.";
+        if (!content) return;
+        save(content, `${view.name}.${format}`);
         menu.open = false;
       } catch (error) {
         said.textContent = /** @type {Error} */ (error).message;
@@ -47,12 +45,20 @@ export function downloads(describe) {
 }
 
 /**
- * Write the tensor of a view here.
+ * Write the tensor of a view; null where it shows none.
  * @param {View} view
  * @param {string} format
  */
 function written({ tensor }, format) {
-  if (!tensor) throw new TypeError("There is no tensor.");
+  return tensor ? tensorFile(tensor, format) : null;
+}
+
+/**
+ * Write a tensor as a file.
+ * @param {import("/sdk/tensor.js").Tensor} tensor
+ * @param {string} format `json` or `csv`.
+ */
+export function tensorFile(tensor, format) {
   if (format === "csv") return new Blob([tensor.toCSV()], { type: "text/csv" });
   const entry = { ...tensor.description, encoding: "nested", data: tensor.toNested() };
   return new Blob([JSON.stringify(entry)], { type: "application/json" });

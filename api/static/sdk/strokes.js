@@ -14,7 +14,7 @@ import { fromText, toText } from "./bytes.js";
 export const SPAN = 254;
 
 /** Width of a stroke as a share of the side: as thick as MNIST's are, once they are scaled. */
-export const WIDTH = 0.09;
+const WIDTH = 0.09;
 
 const BETWEEN = 255;
 const LONGEST = 6000; // bytes; 8,000 characters of an address

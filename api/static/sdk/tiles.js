@@ -65,7 +65,7 @@ function positionOf(tensor, channel) {
  * @param {number} y Within the tile.
  * @param {number} x
  */
-export function flatOf({ shown, width, height, turned }, tile, y, x) {
+function flatOf({ shown, width, height, turned }, tile, y, x) {
   return shown[tile] * width * height + (turned ? x * height + y : y * width + x);
 }
 

@@ -8,7 +8,9 @@ import { probabilityBars } from "../bars.js";
 import { chosen } from "./channel-picker.js";
 import { latest } from "../latest.js";
 import { PixelMap } from "./pixel-map.js";
-import { hasSecond, heldText, secondInput, swapped } from "./second-digit.js";
+import { pixelsToText } from "./pixels.js";
+import { INPUT } from "./stages.js";
+import { hasSecond, secondInput, swapped } from "./second-digit.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {{ index: number, label: number }} Sample */
@@ -55,7 +57,7 @@ export async function mountCompare(context, digit) {
   let held = [];
   let asked = "";
 
-  const layers = () => Array.from(digit.answer?.tensors.keys() ?? []).filter((name) => name !== "image");
+  const layers = () => Array.from(digit.answer?.tensors.keys() ?? []).filter((name) => name !== INPUT);
 
   const ask = latest(
     async (/** @type {string[]} */ names, signal) => {
@@ -142,7 +144,7 @@ export async function mountCompare(context, digit) {
   toggle.addEventListener("change", () => store.set({ compare: toggle.checked }));
   hold.addEventListener("click", () => {
     if (!digit.answer) return;
-    store.set({ otherSample: -1, otherPixels: heldText(digit.answer.input.pixels) });
+    store.set({ otherSample: -1, otherPixels: pixelsToText(digit.answer.input.pixels) });
     announce("Held as the second digit. Now draw or choose another.");
   });
   swap.addEventListener("click", () => {

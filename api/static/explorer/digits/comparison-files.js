@@ -1,7 +1,7 @@
 /** Comparison files: a difference to be saved. The server knows none, so the page writes them itself. */
 
 import { make } from "/sdk/elements.js";
-import { closeWhenLeft, save } from "../downloads.js";
+import { closeWhenLeft, save, tensorFile } from "../downloads.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 /**
@@ -24,8 +24,8 @@ export function comparisonFiles(describe) {
   const [png, json, csv] = ["PNG", "JSON", "CSV"].map((name) => make("button", { type: "button" }, name));
   const writers = /** @type {[HTMLElement, string, (tensor: Tensor) => Blob | Promise<Blob | null>][]} */ ([
     [png, "png", () => picture(describe().parts)],
-    [json, "json", (tensor) => new Blob([jsonOf(tensor)], { type: "application/json" })],
-    [csv, "csv", (tensor) => new Blob([tensor.toCSV()], { type: "text/csv" })],
+    [json, "json", (tensor) => tensorFile(tensor, "json")],
+    [csv, "csv", (tensor) => tensorFile(tensor, "csv")],
   ]);
   for (const [button, ending, write] of writers) {
     button.addEventListener("click", async () => {
@@ -39,11 +39,6 @@ export function comparisonFiles(describe) {
   menu.append(make("div", { class: "menu" }, png, json, csv));
   closeWhenLeft(menu);
   return menu;
-}
-
-/** @param {Tensor} tensor */
-function jsonOf(tensor) {
-  return JSON.stringify({ ...tensor.description, encoding: "nested", data: tensor.toNested() });
 }
 
 /**

@@ -4,7 +4,6 @@ import { make } from "/sdk/elements.js";
 import { percent } from "/sdk/numbers.js";
 import { downloads } from "../downloads.js";
 import { Flow } from "./flow.js";
-import { pictureOf } from "./seen.js";
 import { INPUT, moduleOf, OUTPUT, stagesOf } from "./stages.js";
 
 /** @typedef {import("../context.js").Context} Context */
@@ -114,8 +113,8 @@ function tiles({ layer, title, columns, module }, context) {
     element: make("div", { class: "stage-tiles" }, map),
     boxOf: (/** @type {number} */ channel) => map.boxOf(channel),
     /** @param {import("/sdk/client.js").Answer} answer */
-    update({ tensors, input }) {
-      map.tensor = layer === INPUT ? pictureOf(input.pixels) : (tensors.get(layer) ?? null);
+    update({ tensors }) {
+      map.tensor = tensors.get(layer) ?? null;
     },
     /** Layers of one convolution have their channels in common. @param {string} chosen @param {number} channel */
     mark(chosen, channel) {

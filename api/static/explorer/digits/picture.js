@@ -1,14 +1,13 @@
 /** Picture: what somebody drew, chose or brought along, and how it goes to the network. */
 
-import { fromText, toText } from "/sdk/bytes.js";
 import { make } from "/sdk/elements.js";
+import { pixelsFromText, pixelsToText } from "./pixels.js";
 import { loadSamples, sampleRow } from "./samples.js";
 
 /** @typedef {import("/sdk/digit-pad.js").DigitPad} DigitPad */
 /** @typedef {import("./digit.js").Drawn} Drawn */
 /** @typedef {import("../state.js").State} State */
 
-const SIDE = 28;
 const READ = ["image/png", "image/jpeg"];
 
 /** A file that was brought along, until something else is drawn; `pixels` is what became of it. */
@@ -60,7 +59,7 @@ export async function mountPicture({ lightwell, store }) {
 
   /** @param {State} state */
   async function baseOf({ sample, pixels }) {
-    if (pixels) return rowsOf(pixels);
+    if (pixels) return pixelsFromText(pixels);
     return sample < 0 ? null : ((await samples.find(sample))?.pixels ?? null);
   }
 
@@ -72,7 +71,7 @@ export async function mountPicture({ lightwell, store }) {
     if (sample >= 0 || pixels) return { sample, pixels };
     // A clearing was undone: what came back is a sample again, or pixels.
     const index = samples.first.find((one) => sameRows(one.pixels, base))?.index ?? -1;
-    return { sample: index, pixels: index < 0 ? toText(Uint8Array.from(base.flat())) : "" };
+    return { sample: index, pixels: index < 0 ? pixelsToText(base) : "" };
   }
 
   /** Take a file along. @param {Blob} blob */
@@ -105,7 +104,7 @@ export async function mountPicture({ lightwell, store }) {
   function answered(seen) {
     refusal.hidden = true;
     if (!brought || brought.pixels !== null) return;
-    brought.pixels = toText(Uint8Array.from(seen.flat()));
+    brought.pixels = pixelsToText(seen);
     store.set({ sample: -1, pixels: brought.pixels, strokes: "" });
   }
 
@@ -187,13 +186,6 @@ function acceptFiles(chapter, panel, bring) {
     event.preventDefault();
     bring(file);
   });
-}
-
-/** @param {string} text */
-function rowsOf(text) {
-  const bytes = fromText(text);
-  if (bytes?.length !== SIDE * SIDE) return null;
-  return Array.from({ length: SIDE }, (_, y) => Array.from(bytes.subarray(y * SIDE, (y + 1) * SIDE)));
 }
 
 /** @param {number[][] | null} one @param {number[][] | null} other */

@@ -1,11 +1,9 @@
 /** Second digit: the one to compare with, a test sample or pixels that were held, and how it is posted. */
 
-import { fromText, toText } from "/sdk/bytes.js";
+import { pixelsFromText, pixelsToText } from "./pixels.js";
 
 /** @typedef {import("/sdk/client.js").Image} Image */
 /** @typedef {import("../state.js").State} State */
-
-const SIDE = 28;
 
 /**
  * Return what to post for the second digit: a sample is prepared like the first digit; held pixels
@@ -16,17 +14,13 @@ const SIDE = 28;
  * @returns {Promise<{ input: Image, preprocess: string }>}
  */
 export async function secondInput(lightwell, state, signal) {
-  if (state.otherPixels) return { input: rowsOf(state.otherPixels), preprocess: "none" };
+  if (state.otherPixels) {
+    const input = pixelsFromText(state.otherPixels);
+    if (!input) throw new Error("The link holds no second digit that can be read.");
+    return { input, preprocess: "none" };
+  }
   const response = await lightwell.request(`/samples/${state.otherSample}.png`, { signal });
   return { input: await response.blob(), preprocess: state.preprocess };
-}
-
-/**
- * Write what a network saw for the address.
- * @param {number[][]} rows
- */
-export function heldText(rows) {
-  return toText(Uint8Array.from(rows.flat()));
 }
 
 /** Is there a second digit? @param {State} state */
@@ -47,13 +41,6 @@ export function swapped(state, seen) {
     pixels: state.otherPixels,
     strokes: "",
     otherSample: isSample ? state.sample : -1,
-    otherPixels: isSample ? "" : heldText(seen),
+    otherPixels: isSample ? "" : pixelsToText(seen),
   };
-}
-
-/** @param {string} text */
-function rowsOf(text) {
-  const bytes = fromText(text);
-  if (bytes?.length !== SIDE * SIDE) throw new Error("The link holds no second digit that can be read.");
-  return Array.from({ length: SIDE }, (_, y) => Array.from(bytes.subarray(y * SIDE, (y + 1) * SIDE)));
 }

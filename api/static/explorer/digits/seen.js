@@ -2,8 +2,8 @@
 
 import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
-import { Tensor } from "/sdk/tensor.js";
 import { downloads } from "../downloads.js";
+import { INPUT } from "./stages.js";
 
 /** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
 
@@ -35,40 +35,10 @@ export function mountSeen({ store }, digit) {
   const menu = downloads(() => digit.describe("predict", { cmap: null, range: null }, map.tensor ?? undefined));
   container.closest(".panel")?.querySelector("header")?.append(menu);
 
-  digit.onAnswer(({ input }) => {
-    map.tensor = pictureOf(input.pixels);
+  digit.onAnswer(({ input, tensors }) => {
+    map.tensor = tensors.get(INPUT) ?? null;
     steps.replaceChildren(...wordsOf(input.preparation).map((text) => make("li", {}, text)));
   });
-}
-
-/**
- * Make the picture that goes in a tensor like all others.
- * @param {number[][]} pixels
- */
-export function pictureOf(pixels) {
-  const values = Uint8Array.from(pixels.flat());
-  const ink = values.filter((value) => value > 0).length;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-  return new Tensor(
-    {
-      name: "image",
-      kind: "input",
-      axes: ["y", "x"],
-      coordinates: {},
-      shape: [pixels.length, pixels[0].length],
-      dtype: "uint8",
-      stats: {
-        min: Math.min(...values),
-        max: Math.max(...values),
-        mean,
-        std,
-        zero_fraction: 1 - ink / values.length,
-      },
-      colour: { map: "gray", vmin: 0, vmax: 255, scope: "fixed" },
-    },
-    values,
-  );
 }
 
 /**
