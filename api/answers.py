@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from api.timing import Stopwatch
 from models.zoo import ResidentModel
 from probes.cnn import softmax
 from probes.encode import Answer, Answers
-from probes.probe import ParameterError, Probe, Seen
+from probes.probe import ParameterError, Probe, Seen, Subject
 from probes.warnings import Notice, image_warnings, sequence_warnings
 
 LIGHT = 131_072
@@ -43,6 +43,18 @@ class Asked:
     question: Questions
     query: Any
     form: Format
+
+    @property
+    def checkpoint(self) -> str:
+        """The name of the network that is asked; empty for the trained one."""
+        return getattr(self.query, "checkpoint", None) or ""
+
+    @property
+    def key(self) -> str:
+        """What the outputs of a probe without an input depend on."""
+        names = set(self.probe.parameters.model_fields)
+        told = self.query.model_dump_json(include=names)
+        return f"{self.probe.model} {self.probe.name} {self.checkpoint} {told}"
 
 
 async def answer(engine: Engine, asked: Asked, deadline: float, watch: Stopwatch) -> bytes:
@@ -82,7 +94,7 @@ async def _answer_several(
         try:
             _check(engine, asked, question)
         except ParameterError as error:
-            raise ParameterError(error.parameter, f"inputs[{index}]: {error.reason}") from error
+            raise error.of_input(index) from error
     _check_bytes(asked, questions)
     found = await together(_see(engine, asked, question, deadline) for question in questions)
     # They ran at the same time: what the slowest took is what all of them took.
@@ -94,7 +106,11 @@ async def _answer_several(
 
 def _check(engine: Engine, asked: Asked, question: Question) -> None:
     """Refuse parameters that this model or input cannot answer."""
-    asked.probe.check(engine.subjects[asked.probe.model], question.row, asked.query)
+    known = engine.subjects[asked.probe.model].milestones
+    if asked.checkpoint and asked.checkpoint not in known:
+        listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
+        raise ParameterError("checkpoint", f"checkpoint '{asked.checkpoint}' is not {listed}")
+    asked.probe.check(_subject(engine, asked), question.row, asked.query)
 
 
 def _check_bytes(asked: Asked, questions: list[Question]) -> None:
@@ -128,13 +144,28 @@ async def _see(
 ) -> tuple[Seen, Spent | None]:
     """Run the program on one input, if the probe has one, and say where the time went."""
     probe, row = asked.probe, question.row
-    subject = engine.subjects[probe.model]
-    if probe.program is None:
+    subject = _subject(engine, asked)
+    if probe.run is None and probe.program is None:
         return Seen(subject, row, {}), None
-    spent = Spent()
-    run = engine.models[probe.model].card.run(probe.program, row, _wanted(asked))
-    outputs = await engine.run(run, deadline, spent)
+    spent, name = Spent(), asked.checkpoint
+    if probe.run is None:
+        run = engine.models[probe.model].card.run(probe.program or "", row, _wanted(asked))
+        return Seen(subject, row, await engine.run(run, deadline, spent, name)), spent
+    if not probe.input and (known := engine.remembered(asked.key)) is not None:
+        return Seen(subject, row, known), spent
+    with engine.claim(probe.rows(row, asked.query)):
+        outputs = await engine.run(probe.run(subject, row, asked.query), deadline, spent, name)
+    if not probe.input:
+        engine.remember(asked.key, outputs)
     return Seen(subject, row, outputs), spent
+
+
+def _subject(engine: Engine, asked: Asked) -> Subject:
+    """Return what the probe may know of the network that is asked."""
+    subject = engine.subjects[asked.probe.model]
+    if not asked.checkpoint:
+        return subject
+    return replace(subject, weights=subject.milestones[asked.checkpoint])
 
 
 def _wanted(asked: Asked) -> frozenset[str]:
@@ -161,7 +192,7 @@ def _write_several(
 
 
 def _head(model: ResidentModel, asked: Asked) -> dict[str, Any]:
-    return {"model": asked.probe.model, "weights": model.checkpoint.digest}
+    return {"model": asked.probe.model, "weights": model.digest(asked.checkpoint)}
 
 
 def _answer_of(
@@ -169,7 +200,7 @@ def _answer_of(
 ) -> Answer:
     """Draw the figure about one input, and say what the network makes of it."""
     notices: list[Notice] = []
-    if seen.outputs:
+    if question.echo is not None:
         said = prediction(model, seen.outputs["logits"])
         head |= {"input": question.echo, "prediction": said}
         notices = _notices(model, seen)

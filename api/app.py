@@ -40,7 +40,11 @@ def create_app(settings: Settings) -> FastAPI:
         CheckpointError: The weights cannot be served.
     """
     engine = Engine(
-        settings.weights, settings.queue_rows, settings.queue_bytes, settings.max_requests
+        settings.weights,
+        settings.queue_rows,
+        settings.queue_bytes,
+        settings.max_requests,
+        settings.analysis_rows,
     )
 
     @asynccontextmanager

@@ -148,6 +148,16 @@ class Queue(Generic[Item, Result]):
             QueueFullError: Too many items, or bytes, wait.
             DeadlineError: The deadline passed while the item waited.
         """
+        return await self.enqueue(item, deadline, size)
+
+    def enqueue(
+        self, item: Item, deadline: float, size: int = 0
+    ) -> "asyncio.Future[Served[Result]]":
+        """Let an item wait, and return what it will become; see `submit`.
+
+        Raises:
+            QueueFullError: Too many items, or bytes, wait.
+        """
         waiting = len(self._waiting)
         over = waiting and self.waiting_bytes + size > self._max_bytes
         if over or waiting >= self._max_waiting:
@@ -157,7 +167,7 @@ class Queue(Generic[Item, Result]):
         self._bytes_in += size
         self._waiting.append(_Waiting(item, size, time.monotonic(), deadline, future))
         self._lane.wake()
-        return await future
+        return future
 
     def take(self) -> Batch[Item, Result]:
         """Take the oldest items that somebody still waits for, as many as a batch may have."""

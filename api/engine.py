@@ -1,8 +1,9 @@
 """Engine: the resident models, the one thread that talks to the device, and who waits for it."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 import jax
 
-from api.batching import Batch, Lane, Queue
+from api.batching import Batch, Lane, Queue, QueueFullError, Served
 from api.errors import Problem
 from models.programs import Call, Outputs, Run
 from models.resident import ResidentProgram
@@ -24,6 +25,12 @@ Result = TypeVar("Result")
 Observer = Callable[[ResidentProgram, Batch[Call, Outputs]], None]
 
 RETRY_AFTER = MappingProxyType({"Retry-After": "1"})
+
+
+REMEMBERED = 64
+"""How many answers' outputs are kept that depend on the weights alone."""
+
+logger = logging.getLogger("lightwell")
 
 
 @dataclass
@@ -45,13 +52,19 @@ class Engine:
         queue_rows: Rows that may wait for each program.
         queue_bytes: Bytes that these rows and their outputs may take.
         max_requests: Requests that may be worked on at once; more are refused.
+        analysis_rows: Rows that requests which make many may make together.
 
     Raises:
         CheckpointError: Weights cannot be served.
     """
 
     def __init__(
-        self, weights: Path | None, queue_rows: int, queue_bytes: int, max_requests: int
+        self,
+        weights: Path | None,
+        queue_rows: int,
+        queue_bytes: int,
+        max_requests: int,
+        analysis_rows: int,
     ) -> None:
         # A call waits for its result anyway: to hand it to another thread only takes time. This has
         # to be said before JAX is first used.
@@ -66,6 +79,10 @@ class Engine:
         self._queue_bytes = queue_bytes
         self._max_requests = max_requests
         self._in_flight = 0
+        self._analysis_rows = analysis_rows
+        self._claimed_rows = 0
+        self._remembered: dict[str, Outputs] = {}
+        self._analysing: asyncio.Task[None] | None = None
         self._programs: dict[str, ResidentProgram] = {}
         self._lane = Lane("device", lone_on_loop=jax.default_backend() == "cpu")
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="worker")
@@ -87,10 +104,12 @@ class Engine:
 
     async def warmed(self) -> None:
         """Wait until the warm-up has ended; what it raised is raised here."""
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
-            if not self._warming.cancelled():
-                self._warming.result()
+        await _ended(self._warming)
+
+    async def analyses_warmed(self) -> None:
+        """Wait until also every program that the server is ready without can be asked."""
+        await self.warmed()
+        await _ended(self._analysing)
 
     async def warm_up(self) -> None:
         """Compile and run every program once; from then on runs are answered."""
@@ -99,10 +118,24 @@ class Engine:
             await self.compute(model.compile)
             self.subjects[name] = await self.compute(subject_of, model)
             for program in model.programs.values():
-                self._programs[program.program.name] = program
-                self.queues[program.program.name] = self._queue(program)
+                self._serve(program)
         self._lane.start()
         self.warm_s = time.perf_counter() - began
+        self._analysing = asyncio.get_running_loop().create_task(self._warm_analyses())
+        self._analysing.add_done_callback(_log_failure)
+
+    async def _warm_analyses(self) -> None:
+        """Compile one by one what can wait, while requests are answered."""
+        for model in self.models.values():
+            for program in tuple(model.programs.values()):
+                await self.compute(model.hold_alternatives, program)
+            for declared in model.analyses:
+                self._serve(await self.compute(model.compile_analysis, declared))
+
+    def _serve(self, program: ResidentProgram) -> None:
+        """Answer the calls of a program from now on."""
+        self._programs[program.program.name] = program
+        self.queues[program.program.name] = self._queue(program)
 
     def _queue(self, program: ResidentProgram) -> Queue[Call, Outputs]:
         """Put a queue before a program."""
@@ -148,38 +181,106 @@ class Engine:
         finally:
             self._in_flight -= 1
 
+    @contextmanager
+    def claim(self, rows: int) -> Iterator[None]:
+        """Let a request make many rows, or refuse it; one alone may always.
+
+        Raises:
+            Problem: `busy`, with `Retry-After`.
+        """
+        if self._claimed_rows and self._claimed_rows + rows > self._analysis_rows:
+            detail = f"Analyses of {self._claimed_rows} rows are being worked on; this one has "
+            detail += f"{rows}, and {self._analysis_rows} may be worked on together."
+            raise Problem("busy", detail, headers=RETRY_AFTER)
+        self._claimed_rows += rows
+        try:
+            yield
+        finally:
+            self._claimed_rows -= rows
+
+    def remembered(self, key: str) -> Outputs | None:
+        """Return what a run about the weights alone came to, where it was done lately."""
+        return self._remembered.get(key)
+
+    def remember(self, key: str, outputs: Outputs) -> None:
+        """Keep what a run about the weights alone came to; the oldest is forgotten."""
+        self._remembered[key] = outputs
+        while len(self._remembered) > REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+
     async def compute(self, function: Callable[..., Result], *args: Any) -> Result:
         """Do work for the CPU, such as decoding or drawing, away from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
-    async def run(self, run: Run, deadline: float, spent: Spent) -> Outputs:
+    async def run(self, run: Run, deadline: float, spent: Spent, checkpoint: str = "") -> Outputs:
         """Drive a run to its end: each of its calls waits its turn, with other people's.
 
         Args:
             deadline: By `time.monotonic`, in seconds, for every call.
             spent: Where the time goes is added here.
+            checkpoint: With which parameters; those that are served where it is empty.
 
         Raises:
             QueueFullError: Too many rows, or bytes, wait.
             DeadlineError: The deadline passed before the device was reached.
+            Problem: `warming`: a program is still being compiled.
         """
         try:
-            call = next(run)
+            calls = next(run)
             while True:
-                size = self._programs[call.program].size(call)
-                served = await self.queues[call.program].submit(call, deadline, size)
-                spent.queued_s += served.queued_s
-                spent.ran_s += served.ran_s
-                call = run.send(served.result)
+                if checkpoint:
+                    calls = [call._replace(checkpoint=checkpoint) for call in calls]
+                waiting = self._enqueue(calls, deadline)
+                try:
+                    served = [await one for one in waiting]
+                finally:
+                    for one in waiting:
+                        one.cancel()
+                spent.queued_s += served[0].queued_s
+                spent.ran_s += sum({one.ran_s for one in served})
+                calls = run.send([one.result for one in served])
         except StopIteration as end:
             outputs: Outputs = end.value
             return outputs
 
+    def _enqueue(
+        self, calls: Sequence[Call], deadline: float
+    ) -> list["asyncio.Future[Served[Outputs]]"]:
+        """Let calls of one program wait side by side."""
+        name = calls[0].program
+        if (program := self._programs.get(name)) is None:
+            detail = "The programs of this analysis are still being compiled."
+            raise Problem("warming", detail, headers=RETRY_AFTER)
+        queue = self.queues[name]
+        waiting: list[asyncio.Future[Served[Outputs]]] = []
+        try:
+            waiting.extend(queue.enqueue(one, deadline, program.size(one)) for one in calls)
+        except QueueFullError:
+            for one in waiting:
+                one.cancel()
+            raise
+        return waiting
+
     async def stop(self) -> None:
         """Let the device finish what it does, and let go of its threads."""
         self.draining = True
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        for task in (self._warming, self._analysing):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         for stop in (self._lane.stop, self._workers.shutdown):
             await asyncio.get_running_loop().run_in_executor(None, stop)
+
+
+async def _ended(task: "asyncio.Task[None] | None") -> None:
+    """Wait until a task has ended; what it raised is raised here."""
+    if task is not None:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    """Say in the log why the programs of analyses cannot be asked."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("the programs of analyses cannot be compiled", exc_info=error)

@@ -58,6 +58,7 @@ _MODEL = {
             "parameters": {"type": "object"},
         }
     ],
+    "checkpoints": ["round-0", "round-1", "round-5"],
     "training": {"seed": 0, "metrics": {"test_accuracy": 1.0}},
 }
 _COLOUR_MAP = {

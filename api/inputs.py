@@ -182,12 +182,12 @@ def _opened_json(content: bytes, keys: tuple[str, ...]) -> Entry | list[Entry]:
 
 
 @contextmanager
-def inside(name: str, index: int) -> Iterator[None]:
-    """Say of whatever is refused here in which entry of several it is.
+def inside(name: str, *index: int) -> Iterator[None]:
+    """Say of whatever is refused here in which part of the body it is.
 
     Args:
-        name: What holds the entries: `inputs`, or `file` of a form.
-        index: The entry's place, counted from 0.
+        name: What holds it: `inputs`, `source`, or `file` of a form.
+        index: Of one entry of several, its place, counted from 0.
 
     Raises:
         Problem: The one that was raised, with the place.
@@ -195,11 +195,12 @@ def inside(name: str, index: int) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
+        called = name + "".join(f"[{place}]" for place in index)
         reasons = [
-            Reason(("body", name, index, *each.location[1:]), f"{name}[{index}]: {each.reason}")
+            Reason(("body", name, *index, *each.location[1:]), f"{called}: {each.reason}")
             for each in problem.reasons
         ]
-        detail = f"{name}[{index}]: {problem.detail}"
+        detail = f"{called}: {problem.detail}"
         raise Problem(problem.kind, detail, reasons, problem.headers) from problem
 
 

@@ -1,13 +1,18 @@
 """What OpenAPI says of bodies and answers, in the words that client generators understand."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel, Field, create_model
 
 from api import schemas
 from api.errors import MEDIA_TYPE as PROBLEM
 from api.examples import EXAMPLES, LINES
 from api.responses import MEDIA_TYPES
+from models.zoo import MODELS
+from probes import PROBES
+from probes.probe import Probe
 
 BINARY = {"type": "string", "format": "binary"}
 
@@ -18,7 +23,7 @@ TINY_PNG = (
     "AElFTkSuQmCC"
 )
 
-IMAGE_BODY = {
+IMAGE_BODY: dict[str, Any] = {
     "required": True,
     "description": "PNG or JPEG, at most 4 MiB and 4 megapixels: raw, as form field `file`, or in "
     "JSON as `image` (base64 or data URL) or `pixels` (rows of integers 0 to 255). Several, at "
@@ -43,7 +48,7 @@ IMAGE_BODY = {
         },
     },
 }
-SEQUENCE_BODY = {
+SEQUENCE_BODY: dict[str, Any] = {
     "required": True,
     "description": "1 to 4,096 bits, oldest first, and perhaps the state to start from; or 1 to 64 "
     "of these as `inputs`.",
@@ -59,6 +64,24 @@ SEQUENCE_BODY = {
     },
 }
 BODIES = {"image": IMAGE_BODY, "sequence": SEQUENCE_BODY}
+ITEMS: Mapping[str, tuple[type[BaseModel], type[BaseModel], str]] = {
+    "image": (
+        schemas.ImageBody,
+        schemas.ImageItem,
+        "1 to 64 images, each with what belongs to it.",
+    ),
+    "sequence": (
+        schemas.SequenceBody,
+        schemas.SequenceItem,
+        "1 to 64 sequences, each with what belongs to it.",
+    ),
+}
+"""By what a model reads: the schema of a body, that of one input, and what several are."""
+
+EXAMPLE_INPUTS: Mapping[str, dict[str, Any]] = {
+    "image": {"pixels": TINY_PIXELS},
+    "sequence": {"sequence": "10110"},
+}
 ANSWERS = {
     "image": schemas.ImageAnswer,
     "sequence": schemas.SequenceAnswer,
@@ -67,9 +90,46 @@ ANSWERS = {
 }
 
 
-def request_body(source: str) -> dict[str, Any]:
-    """Describe what a route reads."""
-    return {"requestBody": BODIES[source]} if source in BODIES else {}
+def request_body(source: str, probe: Probe | None = None) -> dict[str, Any]:
+    """Describe what a route reads: an input, and what its probe reads beside it."""
+    if source not in BODIES:
+        return {}
+    if probe is None or probe.body is None:
+        return {"requestBody": BODIES[source]}
+    name = body_name(probe)
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    example = {**EXAMPLE_INPUTS[source], **probe.posted}
+    json_body = {"schema": schema, "examples": {"one": {"value": example}}}
+    described = BODIES[source]
+    content = {**described["content"], "application/json": json_body}
+    return {"requestBody": {**described, "content": content}}
+
+
+def body_name(probe: Probe) -> str:
+    """Name the schema of what a probe reads."""
+    words = f"{probe.model}_{probe.name}_body".split("_")
+    return "".join(word.capitalize() for word in words)
+
+
+def bodies() -> Iterator[type[BaseModel]]:
+    """Compose the schemas of what probes read that read more than an input."""
+    for probe in PROBES:
+        if probe.body is not None:
+            yield _body(probe, probe.body)
+
+
+def _body(probe: Probe, beside: type[BaseModel]) -> type[BaseModel]:
+    """Compose the schema of an input, or several, each with what stands beside it."""
+    base, item, several = ITEMS[MODELS[probe.model].input]
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in beside.model_fields.items()
+    }
+    if "source" in fields:
+        described = beside.model_fields["source"].description
+        fields["source"] = (item | None, Field(None, description=described))
+    one: Any = create_model(f"{body_name(probe)}Item", __base__=item, **fields)
+    fields["inputs"] = (list[one] | None, Field(None, description=several))
+    return create_model(body_name(probe), __base__=base, **fields)
 
 
 def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
@@ -118,7 +178,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components = text["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
-        for model in (schemas.ImageBody, schemas.SequenceBody, schemas.ProblemAnswer):
+        named: tuple[type[BaseModel], ...] = (
+            schemas.ImageBody,
+            schemas.SequenceBody,
+            schemas.ProblemAnswer,
+        )
+        for model in (*named, *bodies()):
             written = model.model_json_schema(ref_template="#/components/schemas/{model}")
             components |= written.pop("$defs", {})
             components[model.__name__] = written

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from api.engine import Engine
+from api.errors import Problem, Reason
 from api.inputs import (
     IMAGE_BODIES,
     IMAGE_KEYS,
@@ -28,9 +29,7 @@ from api.inputs import (
     read_body,
     sequence_of,
 )
-from api.json_bodies import refuse
-from api.preparation import PreparedImage
-from models.programs import Row
+from api.json_bodies import known_keys, refuse
 from models.zoo import ResidentModel, hidden_size
 
 MAX_QUERY_STEPS = 1024
@@ -42,12 +41,17 @@ class Question:
     """One input, ready to be run.
 
     Attributes:
-        row: What the program reads; empty where there is no input.
+        row: What the program reads, and what was posted beside it; empty where there is no input.
         echo: What the answer says under `input`; None where there is no input.
     """
 
-    row: Row = field(default_factory=dict)
+    row: Mapping[str, Any] = field(default_factory=dict)
     echo: Mapping[str, Any] | None = None
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What the answer says of the input; empty where there is none."""
+        return self.echo or {}
 
 
 Questions: TypeAlias = Question | list[Question]
@@ -70,77 +74,156 @@ class SequenceQuery(BaseModel):
     sequence: str = Field(description="1 to 1,024 bits, oldest first.", examples=["10110"])
 
 
-async def posted_images(request: Request, engine: Engine, options: ImageOptions) -> Questions:
+class CheckpointOptions(BaseModel):
+    """Which network is asked: as it is, or as it was during training."""
+
+    checkpoint: str | None = Field(
+        None,
+        pattern=r"^[\w.-]{1,32}$",
+        description="The network as it was during training, such as `round-4`: `/models` lists "
+        "them. The trained one where left out.",
+    )
+
+
+Beside: TypeAlias = type[BaseModel] | None
+"""What may be posted beside an input; None for nothing."""
+
+
+async def posted_images(
+    request: Request, engine: Engine, options: ImageOptions, beside: Beside = None
+) -> Questions:
     """Read an image, or several, in whichever form they come."""
     body = await read_body(request, IMAGE_BODIES)
     if is_light(body):
-        return image_question(body, options)
-    found = await engine.compute(_image_or_entries, body, options)
+        return image_question(body, options, beside)
+    found = await engine.compute(_image_or_entries, body, options, beside)
     if isinstance(found, Question):
         return found
-    return await _image_questions(engine, found, entries_name(body), options)
+    return await _image_questions(engine, found, entries_name(body), options, beside)
 
 
-def image_question(body: Body, options: ImageOptions) -> Question:
+def image_question(body: Body, options: ImageOptions, beside: Beside = None) -> Question:
     """Decode and prepare the image of a body of one. CPU work.
 
     Raises:
         Problem: The body is no image, or more than one, or over a limit.
     """
-    found = _image_or_entries(body, options)
+    found = _image_or_entries(body, options, beside)
     if not isinstance(found, Question):
         refuse("invalid-body", "Only one input is taken here.")
     return found
 
 
-def _image_or_entries(body: Body, options: ImageOptions) -> Question | list[Entry]:
+def _image_or_entries(
+    body: Body, options: ImageOptions, beside: Beside = None
+) -> Question | list[Entry]:
     """Decode and prepare one image; leave several as they came. CPU work."""
-    entry = opened(body, IMAGE_KEYS)
+    entry = opened(body, (*IMAGE_KEYS, *_names(beside)))
     if isinstance(entry, list):
         return entry
-    return _about_image(image_of(entry, options.preprocess))
+    return _about_image(entry, options, beside)
 
 
 async def _image_questions(
-    engine: Engine, entries: list[Entry], name: str, options: ImageOptions
+    engine: Engine, entries: list[Entry], name: str, options: ImageOptions, beside: Beside
 ) -> list[Question]:
     """Decode and prepare several images: one by one, so that others get their turn in between."""
     questions, pixels = [], 0
     for index, entry in enumerate(entries):
         with inside(name, index):
-            image = await engine.compute(image_of, entry, options.preprocess)
-        width, height = image.preparation["source_size"]
+            question = await engine.compute(_about_image, entry, options, beside)
+        width, height = question.said["preparation"]["source_size"]
         pixels += width * height
         if pixels > MAX_PIXELS_TOGETHER:
             detail = f"The images have more than {MAX_PIXELS_TOGETHER} pixels together."
             refuse("invalid-image", detail, name)
-        questions.append(_about_image(image))
+        questions.append(question)
     return questions
 
 
-def _about_image(image: PreparedImage) -> Question:
+def _about_image(entry: Entry, options: ImageOptions, beside: Beside) -> Question:
+    """Decode and prepare one image, and read what came beside it."""
+    given = _taken(entry, beside)
+    image = image_of(entry, options.preprocess)
     echo = {"pixels": image.pixels, "preparation": image.preparation}
-    return Question({"image": image.pixels}, echo)
+    row: dict[str, Any] = {"image": image.pixels}
+    if beside:
+        row |= _read(beside, given)
+        if row.get("source") is not None:
+            with inside("source"):
+                source = known_keys(row["source"], IMAGE_KEYS, "It")
+                row["source"] = image_of(source, options.preprocess).pixels
+    return Question(row, echo)
 
 
-async def posted_sequences(request: Request, engine: Engine, model: ResidentModel) -> Questions:
+def _names(beside: Beside) -> tuple[str, ...]:
+    return tuple(beside.model_fields) if beside else ()
+
+
+def _taken(entry: Entry, beside: Beside) -> dict[str, Any]:
+    """Take out of an entry what stands beside its input."""
+    if not isinstance(entry, dict):
+        return {}
+    return {name: entry.pop(name) for name in _names(beside) if name in entry}
+
+
+def _read(beside: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
+    """Read what was posted beside an input.
+
+    Raises:
+        Problem: It is not what the probe reads; no value of it is repeated.
+    """
+    try:
+        read = beside.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        reasons = [
+            Reason(("body", *one["loc"]), f"{_path(one['loc'])}: {one['msg']}") for one in found
+        ]
+        raise Problem("invalid-body", f"{reasons[0].reason}.", reasons) from None
+    return {name: getattr(read, name) for name in _names(beside)}
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Write a place in the body as one would in a program: `edits[0].layer`."""
+    first, *rest = location
+    return str(first) + "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in rest)
+
+
+async def posted_sequences(
+    request: Request, engine: Engine, model: ResidentModel, beside: Beside = None
+) -> Questions:
     """Read a sequence, or several, each perhaps with the state to start from, out of JSON."""
     body = await read_body(request, SEQUENCE_BODIES)
     if is_light(body):
-        return _sequence_questions(body, model)
-    return await engine.compute(_sequence_questions, body, model)
+        return _sequence_questions(body, model, beside)
+    return await engine.compute(_sequence_questions, body, model, beside)
 
 
-def _sequence_questions(body: Body, model: ResidentModel) -> Questions:
+def _sequence_questions(body: Body, model: ResidentModel, beside: Beside) -> Questions:
     """Read the sequences of a body. CPU work where it is large."""
-    entry, hidden = opened(body, SEQUENCE_KEYS), hidden_size(model.weights)
+    entry = opened(body, (*SEQUENCE_KEYS, *_names(beside)))
     if not isinstance(entry, list):
-        return _sequence_question(sequence_of(entry, hidden), model)
+        return _about_sequence(entry, model, beside)
     questions = []
     for index, one in enumerate(entry):
         with inside(INPUTS, index):
-            questions.append(_sequence_question(sequence_of(one, hidden), model))
+            questions.append(_about_sequence(one, model, beside))
     return questions
+
+
+def _about_sequence(entry: Entry, model: ResidentModel, beside: Beside) -> Question:
+    """Read one sequence, and what came beside it."""
+    given, hidden = _taken(entry, beside), hidden_size(model.weights)
+    question = _sequence_question(sequence_of(entry, hidden), model)
+    if not beside:
+        return question
+    row = {**question.row, **_read(beside, given)}
+    if row.get("source") is not None:
+        with inside("source"):
+            source = known_keys(row["source"], SEQUENCE_KEYS, "It")
+            row["source"] = _sequence_question(sequence_of(source, hidden), model).row
+    return Question(row, question.echo)
 
 
 def queried_sequence(query: SequenceQuery, model: ResidentModel) -> Question:

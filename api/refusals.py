@@ -114,7 +114,7 @@ REFUSALS: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
     ParameterError: lambda _, error: Problem(
         "invalid-parameter",
         f"{error.reason}.",
-        [Reason(("query", error.parameter), error.reason)],
+        [Reason(error.location, error.reason)],
     ),
     AnswerTooLargeError: lambda *_: Problem(
         "answer-too-large",

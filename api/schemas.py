@@ -272,6 +272,10 @@ class ModelEntry(Schema):
     row_buckets: list[int]
     layers: list[LayerEntry]
     probes: list[ProbeEntry]
+    checkpoints: list[str] = Field(
+        description="The network as it was during training, the earliest first: what `checkpoint` "
+        "may name."
+    )
     training: Json = Field(description="What is recorded of the training of these weights.")
 
 

@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         256, ge=1, le=65536, description="Requests that may be worked on at once."
     )
+    analysis_rows: int = Field(
+        131_072,
+        ge=1,
+        description="Rows that requests which make many, such as sweeps, may make together.",
+    )
     deadline_s: float = Field(
         10.0, gt=0, le=600, description="Seconds after which an answer would come too late."
     )

@@ -70,6 +70,47 @@ def convolve_by_matmul(
     return patches @ kernel.reshape(-1, kernel.shape[-1])
 
 
+@jax.custom_vjp
+def _convolve(
+    maps: Float[Array, "batch height width channels"], kernel: Float[Array, "3 3 channels features"]
+) -> Float[Array, "batch height width features"]:
+    """Convolve 3x3 with SAME padding."""
+    return jax.lax.conv_general_dilated(
+        maps, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def _convolve_forward(maps: Array, kernel: Array) -> tuple[Array, Array]:
+    return _convolve(maps, kernel), kernel
+
+
+def _convolve_backward(kernel: Array, gradient: Array) -> tuple[Array, Array]:
+    """Convolve with the kernel turned by half a turn and transposed; weights get no gradient."""
+    turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    return _convolve(gradient, turned), jnp.zeros_like(kernel)
+
+
+_convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
+def convolve_for_inputs(
+    maps: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "3 3 channels features"],
+    *_args: Any,
+    **_options: Any,
+) -> Float[Array, "batch height width features"]:
+    """Convolve so that only inputs are differentiated, by a convolution like the one forward.
+
+    What JAX derives itself is a dilated convolution in another layout, for which XLA's CPU backend
+    is slower.
+    """
+    return _convolve(maps, kernel)
+
+
+Through = Callable[[str, Array], Array]
+"""What each value of a trace goes through on its way: its name, itself, and what goes on."""
+
+
 class SimpleCNN(nnx.Module):
     """Three 3x3 convolutions, two 2x2 max-pools, two dense layers: 458,570 parameters.
 
@@ -90,26 +131,32 @@ class SimpleCNN(nnx.Module):
         self.dense1 = nnx.Linear(7 * 7 * 64, 128, rngs=rngs)
         self.output = nnx.Linear(128, CLASSES, rngs=rngs)
 
-    def trace(self, image: Float[Array, "batch 28 28 1"]) -> CNNTrace:
+    def trace(
+        self,
+        image: Float[Array, "batch 28 28 1"],
+        through: Through = lambda _, value: value,
+    ) -> CNNTrace:
         """Classify images and keep every intermediate value.
 
         Args:
             image: Intensities in [0, 1]: 0 is ground, 1 is full ink.
+            through: Called with the name of each value and the value; what it returns goes on, and
+                is kept. An intervention, or a place to differentiate at.
 
         Returns:
             Values before and after every nonlinearity; maps are channel last.
         """
-        conv1 = self.conv1(image)
-        relu1 = nnx.relu(conv1)
-        pool1 = max_pool(relu1)
-        conv2 = self.conv2(pool1)
-        relu2 = nnx.relu(conv2)
-        pool2 = max_pool(relu2)
-        conv3 = self.conv3(pool2)
-        relu3 = nnx.relu(conv3)
-        dense1 = self.dense1(relu3.reshape(len(image), -1))
-        relu4 = nnx.relu(dense1)
-        logits = self.output(relu4)
+        conv1 = through("conv1", self.conv1(image))
+        relu1 = through("relu1", nnx.relu(conv1))
+        pool1 = through("pool1", max_pool(relu1))
+        conv2 = through("conv2", self.conv2(pool1))
+        relu2 = through("relu2", nnx.relu(conv2))
+        pool2 = through("pool2", max_pool(relu2))
+        conv3 = through("conv3", self.conv3(pool2))
+        relu3 = through("relu3", nnx.relu(conv3))
+        dense1 = through("dense1", self.dense1(relu3.reshape(len(image), -1)))
+        relu4 = through("relu4", nnx.relu(dense1))
+        logits = through("logits", self.output(relu4))
         return CNNTrace(
             conv1, relu1, pool1, conv2, relu2, pool2, conv3, relu3, dense1, relu4, logits
         )

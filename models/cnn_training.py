@@ -25,6 +25,9 @@ from models.training import (
     parameter_tensors,
 )
 
+MILESTONES = (0, 1, 4, 12)
+"""After how many epochs the network is kept: most of what it learns, it learns early."""
+
 
 @dataclass(frozen=True)
 class CNNRecipe:
@@ -64,6 +67,7 @@ class CNNCourse:
     def __init__(self, recipe: CNNRecipe, train: Digits, test: Digits) -> None:
         self.recipe = recipe
         self.rounds = recipe.epochs
+        self.milestones = tuple(epoch for epoch in MILESTONES if epoch < recipe.epochs)
         self.test = test
         held_back = len(train.labels) - recipe.validation
         self.validation = Digits(train.images[held_back:], train.labels[held_back:])
@@ -145,6 +149,10 @@ class CNNCourse:
         right = logits.argmax(axis=-1) == labels.astype(jnp.int32)
         return optax.softmax_cross_entropy(logits, targets).mean(), right.mean()
 
+    def network(self, state: TrainingState) -> Tensors:
+        """Return the averaged parameters."""
+        return parameter_tensors(nnx.merge(self._network, state.average))
+
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
         """Measure the averaged parameters on the test images, for the first time."""
         guesses = classify(state.average, self.test.images)
@@ -170,7 +178,7 @@ class CNNCourse:
             "misclassified_test_images": wrong.tolist(),
             "confusion": {"rows": "label", "columns": "prediction", "counts": confusion.tolist()},
         }
-        return parameter_tensors(nnx.merge(self._network, state.average)), described, report
+        return self.network(state), described, report
 
 
 def classify(

@@ -26,6 +26,7 @@ from models.training import (
 
 TEST_LENGTH = 1024  # where accuracy on random sequences is stated
 ROUND = 100  # steps between two lines of metrics
+MILESTONES = (0, 1, 5, 15, 60)  # rounds after which the network is kept, to be looked at later
 
 
 class Stage(NamedTuple):
@@ -111,6 +112,7 @@ class LSTMCourse:
         self.measurement = measurement
         self._plan = [stage for stage in recipe.stages for _ in range(stage.rounds)]
         self.rounds = len(self._plan)
+        self.milestones = tuple(number for number in MILESTONES if number < self.rounds)
         self._network, self._initial = nnx.split(_initial(recipe))
 
     @cached_property
@@ -175,6 +177,10 @@ class LSTMCourse:
         weights = 1.0 / length + close
         wrong = logits.argmax(axis=-1) != answers
         return (weights * losses).sum() / weights.sum(), wrong.mean()
+
+    def network(self, state: TrainingState) -> Tensors:
+        """Return the parameters."""
+        return parameter_tensors(nnx.merge(self._network, state.parameters))
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
         """Measure the network on sequences that training did not draw."""

@@ -1,12 +1,13 @@
 """Programs: pure functions of (parameters, rows), and the runs that call them.
 
 A program is compiled once for every bucket of rows. A run is one input's way through them: a
-generator that yields calls and is sent what each call gave, so that whoever drives it decides where
-and with whose rows a call is executed.
+generator that yields calls, one or several at a time, and is sent what each of them gave, so that
+whoever drives it decides where and with whose rows a call is executed.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -53,14 +54,27 @@ Outputs = dict[str, np.ndarray]
 
 
 class Call(NamedTuple):
-    """One row for one program, and the outputs that shall leave the device."""
+    """One row for one program, and the outputs that shall leave the device.
+
+    Attributes:
+        checkpoint: With which parameters; "" is those that are served.
+    """
 
     program: str
     row: Row
     outputs: frozenset[str]
+    checkpoint: str = ""
 
 
-Run = Generator[Call, Outputs, Outputs]
+Run = Generator[Sequence[Call], list[Outputs], Outputs]
+"""Yields calls of one program, is sent their outputs in the same order, returns what came of it."""
+
+ANALYSIS_BUCKETS = (1, 16)
+"""Of programs that answer one question with many rows: one, or as many as go in one slice."""
+
+SLICE = 2 * ANALYSIS_BUCKETS[-1]
+"""How many rows a run of many asks for at a time: two calls, so that the device need not wait for
+the next rows, and others need not wait for long."""
 
 RowsFunction = Callable[[Parameters, Mapping[str, Array]], dict[str, Array]]
 
@@ -73,11 +87,13 @@ class Program:
         name: Unique in the server, such as `cnn.trace`.
         function: From parameters and rows, all with a leading batch axis, to named outputs.
         row: Shape and type of each input of one row, without the batch axis.
+        buckets: For how many rows it is compiled, ascending; None for those of its model.
     """
 
     name: str
     function: RowsFunction
     row: Mapping[str, jax.ShapeDtypeStruct]
+    buckets: tuple[int, ...] | None = None
 
     def rows(self, bucket: int) -> dict[str, jax.ShapeDtypeStruct]:
         """Describe the input of a whole bucket."""
@@ -95,6 +111,20 @@ class Program:
 def row_buckets(model: str) -> tuple[int, ...]:
     """Return for how many rows the programs of a model are compiled on this machine, ascending."""
     return ROW_BUCKETS[model] if jax.default_backend() == "cpu" else ACCELERATOR_BUCKETS
+
+
+def in_slices(
+    calls: Iterable[Call],
+) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
+    """Run many calls of one program, a slice at a time: others get their turn in between.
+
+    Args:
+        calls: Made as they are needed, so that never more than a slice of rows is held.
+    """
+    coming, results = iter(calls), []
+    while taken := tuple(islice(coming, SLICE)):
+        results += yield taken
+    return results
 
 
 def intensities(
@@ -126,7 +156,8 @@ def cnn_programs(skeleton: Skeleton[SimpleCNN]) -> list[Program]:
 
 def run_cnn(program: str, row: Row, outputs: frozenset[str]) -> Run:
     """Send one image through one program."""
-    return (yield Call(f"cnn.{program}", row, outputs))
+    (got,) = yield (Call(f"cnn.{program}", row, outputs),)
+    return got
 
 
 STATE = frozenset({"final_cell", "final_hidden"})
@@ -191,7 +222,7 @@ def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
         padded = np.zeros(chunk, np.uint8)
         padded[: stop - start] = sequence[start:stop]
         sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}
-        got = yield Call(f"lstm.{program}.{chunk}", sent, outputs | STATE)
+        (got,) = yield (Call(f"lstm.{program}.{chunk}", sent, outputs | STATE),)
         state = {"cell": got["final_cell"], "hidden": got["final_hidden"]}
         for name, part in parts.items():
             part.append(got[name][: stop - start] if program == "trace" else got[name])

@@ -1,7 +1,7 @@
 """Resident programs: compiled for every bucket, with their parameters on the device."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -53,11 +53,15 @@ class ResidentProgram:
         self.program = program
         self.buckets = tuple(buckets)
         self.spent = Spent()
-        self._parameters = parameters
+        self._parameters = {"": parameters}
         self._output_bytes: dict[str, int] = {}
         self._sizes: dict[frozenset[str], int] = {}
         executables = executables or compile_programs([program], parameters, buckets)
         self._executables = {bucket: executables[Part(program.name, bucket)] for bucket in buckets}
+
+    def hold(self, checkpoint: str, parameters: Parameters) -> None:
+        """Keep other parameters too, by name: calls that name them are run with them."""
+        self._parameters[checkpoint] = parameters
 
     @property
     def max_rows(self) -> int:
@@ -73,17 +77,34 @@ class ResidentProgram:
         for bucket in self.buckets:
             shapes = self.program.rows(bucket).items()
             rows = {name: np.zeros(one.shape, one.dtype) for name, one in shapes}
-            results = jax.block_until_ready(self._executables[bucket](self._parameters, rows))
+            results = jax.block_until_ready(self._executables[bucket](self._parameters[""], rows))
             sizes = {name: value.nbytes // bucket for name, value in results.items()}
             self._output_bytes = sizes
 
     def __call__(self, calls: Sequence[Call]) -> list[Outputs]:
-        """Execute calls as one batch; of each row only what its call asked for is returned."""
+        """Execute calls as one batch; of each row only what its call asked for is returned.
+
+        Calls with different parameters make a batch for each.
+        """
+        checkpoint = calls[0].checkpoint
+        if all(call.checkpoint == checkpoint for call in calls):
+            return self._execute(calls, self._parameters[checkpoint])
+        of_each: dict[str, list[int]] = {}
+        for index, call in enumerate(calls):
+            of_each.setdefault(call.checkpoint, []).append(index)
+        answers: dict[int, Outputs] = {}
+        for name, indices in of_each.items():
+            results = self._execute([calls[index] for index in indices], self._parameters[name])
+            answers |= dict(zip(indices, results, strict=True))
+        return [answers[index] for index in range(len(calls))]
+
+    def _execute(self, calls: Sequence[Call], parameters: Parameters) -> list[Outputs]:
+        """Execute calls with the same parameters as one batch."""
         began = time.perf_counter()
         bucket = self.bucket(len(calls))
         rows = {name: self._stack(name, calls, bucket) for name in self.program.row}
         stacked = time.perf_counter()
-        results = self._executables[bucket](self._parameters, rows)
+        results = self._executables[bucket](parameters, rows)
         wanted = frozenset[str]().union(*(call.outputs for call in calls))
         for name in wanted:
             results[name].copy_to_host_async()
@@ -123,15 +144,20 @@ def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[
     waiting = {index: (run, next(run)) for index, run in enumerate(runs)}
     done: dict[int, Outputs] = {}
     while waiting:
-        program = programs[next(iter(waiting.values()))[1].program]
-        batch = [
-            index for index, (_, call) in waiting.items() if call.program == program.program.name
-        ][: program.max_rows]
-        results = program([waiting[index][1] for index in batch])
-        for index, result in zip(batch, results, strict=True):
+        name = next(iter(waiting.values()))[1][0].program
+        together = {i: calls for i, (_, calls) in waiting.items() if calls[0].program == name}
+        results = iter(_in_batches([c for calls in together.values() for c in calls], programs))
+        for index, calls in together.items():
             run, _ = waiting.pop(index)
             try:
-                waiting[index] = (run, run.send(result))
+                waiting[index] = (run, run.send([next(results) for _ in calls]))
             except StopIteration as end:
                 done[index] = end.value
     return [done[index] for index in sorted(done)]
+
+
+def _in_batches(calls: list[Call], programs: Mapping[str, ResidentProgram]) -> Iterator[Outputs]:
+    """Execute calls of one program, as many at a time as it takes."""
+    program = programs[calls[0].program]
+    for start in range(0, len(calls), program.max_rows):
+        yield from program(calls[start : start + program.max_rows])

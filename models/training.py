@@ -31,15 +31,25 @@ class TrainingState(NamedTuple):
 
 
 class Course(Protocol):
-    """A training run in rounds, each of which runs on the device from beginning to end."""
+    """A training run in rounds, each of which runs on the device from beginning to end.
+
+    Attributes:
+        rounds: How many there are.
+        milestones: After how many of them the network is kept, to be looked at later; 0 is before
+            the first.
+    """
 
     rounds: int
+    milestones: tuple[int, ...]
 
     def start(self) -> TrainingState:
         """Return the state before the first round."""
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
         """Do one round; the same state and number give the same result."""
+
+    def network(self, state: TrainingState) -> Tensors:
+        """Return the parameters that would be kept if the run ended here."""
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
         """Return the parameters to keep, what the file says of them, and the report."""

@@ -3,19 +3,22 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from models import checkpoints, familiarity
+from models import checkpoints, familiarity, records, resets
+from models.analyses import cnn_analyses
 from models.anatomy import ANSWERS, CNN_PARAMETERS, DIGITS, lstm_parameters
 from models.cache import Cache
-from models.checkpoints import Checkpoint, CheckpointError
+from models.checkpoints import Checkpoint, CheckpointError, Tensors
 from models.compilation import compile_programs
 from models.familiarity import Familiarity
-from models.parameters import Skeleton, check
+from models.lstm_analyses import lstm_analyses
+from models.parameters import Parameters, Skeleton, check
 from models.programs import (
     Program,
     Row,
@@ -31,6 +34,9 @@ from models.resident import ResidentProgram
 WEIGHTS = Path(__file__).parent / "weights"
 RECORDS = Path(__file__).parent / "records"
 
+RECORD_KINDS = ("milestones", "units", "layers")
+"""What training writes beside the weights, each as `{model}.{kind}.safetensors`; all may lack."""
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -40,6 +46,7 @@ class ModelCard:
         input: What is posted to it.
         classes: The name of each label, in order.
         programs: From the weights' tensors to the programs that run with them.
+        analyses: The same, to programs that are compiled once the server is ready.
         run: One input's way through a program.
     """
 
@@ -49,20 +56,32 @@ class ModelCard:
     input: Literal["image", "sequence"]
     classes: tuple[str, ...]
     programs: Callable[[Mapping[str, np.ndarray]], list[Program]]
+    analyses: Callable[[Mapping[str, np.ndarray]], list[Program]]
     run: Callable[[str, Row, frozenset[str]], Run]
 
 
-def _cnn_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
-    check(tensors, CNN_PARAMETERS)
+def _cnn_skeleton(*, differentiable: bool = False) -> Skeleton[Any]:
+    """Return the CNN without values, perhaps with a convolution made for gradients by its input."""
 
     def build() -> Any:
         from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
 
-        from models.cnn import SimpleCNN  # noqa: PLC0415
+        from models.cnn import SimpleCNN, convolve_for_inputs  # noqa: PLC0415
 
+        if differentiable:
+            return SimpleCNN(nnx.Rngs(0), convolve_for_inputs)
         return SimpleCNN(nnx.Rngs(0))
 
-    return cnn_programs(Skeleton(build))
+    return Skeleton(build)
+
+
+def _cnn_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
+    check(tensors, CNN_PARAMETERS)
+    return cnn_programs(_cnn_skeleton())
+
+
+def _cnn_analyses(_: Mapping[str, np.ndarray]) -> list[Program]:
+    return cnn_analyses(_cnn_skeleton(), _cnn_skeleton(differentiable=True))
 
 
 def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
@@ -74,12 +93,8 @@ def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
     return int(kernel.shape[0])
 
 
-def _lstm_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
-    hidden = hidden_size(tensors)
-    try:
-        check(tensors, lstm_parameters(hidden))
-    except ValueError as error:
-        raise CheckpointError(str(error)) from error
+def _lstm_skeleton(hidden: int) -> Skeleton[Any]:
+    """Return an LSTM without values."""
 
     def build() -> Any:
         from flax import nnx  # noqa: PLC0415
@@ -88,7 +103,21 @@ def _lstm_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
 
         return CountingLSTM(hidden, nnx.Rngs(0))
 
-    return lstm_programs(Skeleton(build), hidden)
+    return Skeleton(build)
+
+
+def _lstm_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
+    hidden = hidden_size(tensors)
+    try:
+        check(tensors, lstm_parameters(hidden))
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    return lstm_programs(_lstm_skeleton(hidden), hidden)
+
+
+def _lstm_analyses(tensors: Mapping[str, np.ndarray]) -> list[Program]:
+    hidden = hidden_size(tensors)
+    return lstm_analyses(_lstm_skeleton(hidden), hidden)
 
 
 MODELS: Mapping[str, ModelCard] = {
@@ -99,6 +128,7 @@ MODELS: Mapping[str, ModelCard] = {
         input="image",
         classes=DIGITS,
         programs=_cnn_programs,
+        analyses=_cnn_analyses,
         run=run_cnn,
     ),
     "lstm": ModelCard(
@@ -108,6 +138,7 @@ MODELS: Mapping[str, ModelCard] = {
         input="sequence",
         classes=ANSWERS,
         programs=_lstm_programs,
+        analyses=_lstm_analyses,
         run=run_lstm,
     ),
 }
@@ -121,6 +152,9 @@ class ResidentModel:
         report: How the weights were made; empty where nothing is recorded.
         declared: The programs that run with these weights.
         familiarity: Of a model of images, what it was trained on.
+        analyses: More programs, which are compiled when the server is ready.
+        milestones: The parameters as they were during training, by name, the earliest first.
+        records: What else training wrote beside the weights, by name.
         programs: The same, compiled, by name; empty until `compile`.
         cache: Where executables are kept from one start to the next, if anywhere.
         cached: Whether the programs came from there.
@@ -131,29 +165,77 @@ class ResidentModel:
     report: Mapping[str, Any]
     declared: list[Program]
     familiarity: Familiarity | None = None
+    analyses: list[Program] = field(default_factory=list)
+    milestones: Mapping[str, Tensors] = field(default_factory=dict)
+    records: Mapping[str, Checkpoint] = field(default_factory=dict)
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
     cache: Cache | None = None
     cached: bool = False
+    _digests: dict[str, str] = field(default_factory=dict)
+    _resident: dict[str, Parameters] = field(default_factory=dict)
 
     @property
-    def weights(self) -> checkpoints.Tensors:
+    def weights(self) -> Tensors:
         """The parameters on the host, by module path."""
         return self.checkpoint.tensors
 
+    def digest(self, checkpoint: str = "") -> str:
+        """Return the digest of the weights: those that are served, or those of a milestone."""
+        if not checkpoint:
+            return self.checkpoint.digest
+        if checkpoint not in self._digests:
+            self._digests[checkpoint] = checkpoints.digest(self.milestones[checkpoint])
+        return self._digests[checkpoint]
+
     def compile(self) -> None:
         """Put the parameters on the device, then compile or load every program and run it once."""
-        extra = self.familiarity.resident if self.familiarity else {}
-        parameters = jax.device_put({**self.weights, **extra})
         buckets = row_buckets(self.card.name)
-        wanted = (self.declared, parameters, buckets)
+        wanted = (self.declared, self._put("", self.weights), buckets)
         if self.cache:
             executables, self.cached = self.cache.executables(self.card.name, *wanted)
         else:
             executables = compile_programs(*wanted)
         for program in self.declared:
-            resident = ResidentProgram(program, parameters, buckets, executables)
-            resident.warm_up()
-            self.programs[program.name] = resident
+            self._keep(ResidentProgram(program, wanted[1], buckets, executables))
+
+    def compile_analysis(self, program: Program) -> ResidentProgram:
+        """Compile or load a program that the server can be ready without, and run it once."""
+        buckets = program.buckets or row_buckets(self.card.name)
+        wanted = ([program], self._put("", self.weights), buckets)
+        if self.cache:
+            executables, _ = self.cache.executables(program.name, *wanted)
+        else:
+            executables = compile_programs(*wanted)
+        resident = self._keep(ResidentProgram(program, wanted[1], buckets, executables))
+        self.hold_alternatives(resident)
+        return resident
+
+    def hold_alternatives(self, program: ResidentProgram) -> None:
+        """Let a program run also with the parameters of training's milestones, and with reset ones.
+
+        They are put on the device when the first program asks for them.
+        """
+        for name, tensors in self.alternatives.items():
+            program.hold(name, self._put(name, tensors))
+
+    @cached_property
+    def alternatives(self) -> Mapping[str, Tensors]:
+        """Other parameters that a program may be run with, by name."""
+        reset = resets.cascade(self.weights) if self.card.input == "image" else {}
+        return {**self.milestones, **reset}
+
+    def _put(self, name: str, weights: Mapping[str, np.ndarray]) -> Parameters:
+        """Put parameters on the device, once."""
+        if name not in self._resident:
+            extra = self.familiarity.resident if self.familiarity else {}
+            self._resident[name] = jax.device_put({**weights, **extra})
+        return self._resident[name]
+
+    def _keep(self, program: ResidentProgram) -> ResidentProgram:
+        """Run a program once and keep it."""
+        program.warm_up()
+        self.programs[program.program.name] = program
+        return program
 
 
 def load(name: str, folder: Path | None = None) -> ResidentModel:
@@ -169,12 +251,23 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
     """
     card = MODELS[name]
     own = folder is not None and (folder / f"{name}.safetensors").exists()
-    weights, records = (folder, folder) if own and folder else (WEIGHTS, RECORDS)
+    weights, beside = (folder, folder) if own and folder else (WEIGHTS, RECORDS)
     checkpoint = checkpoints.load(weights / f"{name}.safetensors")
     declared = card.programs(checkpoint.tensors)  # refuses weights that are not this model's
-    report = _report(records / f"{name}.report.json", checkpoint)
-    known = familiarity.load() if card.input == "image" else None
-    return ResidentModel(card, checkpoint, report, declared, known)
+    found = {
+        kind: records.load(beside / f"{name}.{kind}.safetensors", checkpoint.digest)
+        for kind in RECORD_KINDS
+    }
+    return ResidentModel(
+        card,
+        checkpoint,
+        _report(beside / f"{name}.report.json", checkpoint),
+        declared,
+        familiarity.load() if card.input == "image" else None,
+        card.analyses(checkpoint.tensors),
+        records.milestones(found.pop("milestones")),
+        {kind: record for kind, record in found.items() if record},
+    )
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -232,11 +232,12 @@ def _kernel(seen: Seen, module: str, index: int) -> Tiles:
 
 
 PROBES = (
-    Probe(model="cnn", name="predict", figure=predict, program="predict", outputs=lambda _: ()),
+    Probe(model="cnn", name="predict", figure=predict, program="predict", checkpoints=True),
     Probe(
         model="cnn",
         name="activations",
         figure=activations,
+        checkpoints=True,
         parameters=ActivationsParameters,
         program="trace",
         outputs=ActivationsParameters.names,
@@ -247,6 +248,7 @@ PROBES = (
         model="cnn",
         name="channel",
         figure=channel,
+        checkpoints=True,
         parameters=ChannelParameters,
         program="trace",
         outputs=lambda parameters: (parameters.layer,),

@@ -35,6 +35,9 @@ Kind = Literal[
     "hidden",
     "count",
     "statistic",
+    "attribution",
+    "effect",
+    "difference",
 ]
 Scope = Literal["channel", "layer", "fixed"]
 Coordinates = Mapping[str, Sequence[int | str]]

@@ -326,13 +326,14 @@ def _of_trace(
         parameters=Selection,
         program="trace",
         outputs=lambda _: outputs,
+        checkpoints=name != "summary",  # whose statistics are those of the trained network
         check=check,
         example={"units": "0,3"},
     )
 
 
 PROBES = (
-    Probe(model="lstm", name="predict", figure=predict, program="predict", outputs=lambda _: ()),
+    Probe(model="lstm", name="predict", figure=predict, program="predict", checkpoints=True),
     _of_trace("gates", gates, (*GATES, "candidate"), check_gates),
     _of_trace("hidden", hidden, ("hidden",)),
     _of_trace("cell", cell, ("cell",)),
@@ -341,6 +342,7 @@ PROBES = (
         model="lstm",
         name="trace",
         figure=trace,
+        checkpoints=True,
         parameters=TraceSelection,
         program="trace",
         outputs=TraceSelection.names,

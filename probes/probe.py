@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from models.programs import Outputs, Row
+from models.checkpoints import Checkpoint
+from models.programs import Outputs, Run
 from probes.colormaps import Sequential
 from probes.figures import Figure
 
@@ -22,12 +23,24 @@ class ParameterError(ValueError):
     Args:
         parameter: Its name.
         reason: What is wrong, naming the thing and the limit.
+        place: Where in the body it is, for what is posted; empty for what is in the query.
     """
 
-    def __init__(self, parameter: str, reason: str) -> None:
+    def __init__(self, parameter: str, reason: str, *place: str | int) -> None:
         super().__init__(reason)
         self.parameter = parameter
         self.reason = reason
+        self.place = place
+
+    @property
+    def location(self) -> tuple[str | int, ...]:
+        """Where it is, outermost first."""
+        return ("body", *self.place) if self.place else ("query", self.parameter)
+
+    def of_input(self, index: int) -> "ParameterError":
+        """Return the same, said of one of several inputs."""
+        place = ("inputs", index, *self.place) if self.place else ()
+        return ParameterError(self.parameter, f"inputs[{index}]: {self.reason}", *place)
 
 
 def split_commas(value: Any) -> Any:
@@ -80,10 +93,14 @@ class Subject:
     Attributes:
         weights: The parameters by module path.
         units: Of an LSTM, what its units do over held-out sequences (`probes.units`).
+        records: What training wrote beside the weights, by name (`models.records`).
+        milestones: The parameters as they were during training, by name, the earliest first.
     """
 
     weights: Mapping[str, np.ndarray]
     units: Any = None
+    records: Mapping[str, Checkpoint] = field(default_factory=dict)
+    milestones: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,16 +109,17 @@ class Seen:
 
     Attributes:
         subject: The model.
-        row: The input of the program; empty for a probe of the weights alone.
+        row: The input of the program, and what was posted beside it; empty for a probe of the
+            weights alone.
         outputs: What the program gave, by name.
     """
 
     subject: Subject
-    row: Row
+    row: Mapping[str, Any]
     outputs: Outputs
 
 
-def _no_check(subject: Subject, row: Row, parameters: Any) -> None:
+def _no_check(subject: Subject, row: Mapping[str, Any], parameters: Any) -> None:
     """Find nothing wrong."""
 
 
@@ -115,11 +133,19 @@ class Probe:
         figure: From what was seen, and the parameters, to a figure. The first line of its docstring
             is the probe's title everywhere, the rest its description.
         parameters: What may be asked.
-        program: The program whose outputs it reads; None for a probe of the weights alone.
+        program: The program whose outputs it reads; None where it has a run, or no need of either.
         outputs: Which outputs it needs, given the parameters.
+        run: Its own way through programs, with as many rows as it likes; what it returns is what
+            was seen. Of an input it returns what the predict program gives, too.
+        rows: How many rows that run makes, which counts against what the server admits.
+        input: Whether it is asked about an input; else about the weights alone.
+        body: What may be posted beside the input, as fields of a pydantic model. A field `source`
+            is a second input, in whichever form the first may come.
+        checkpoints: Whether it can also be asked about the network as it was during training.
         check: Raises `ParameterError` for parameters that this model or input cannot answer;
             called before the program runs.
         example: Parameters for the docs and the tests.
+        posted: What is posted beside the input, likewise.
     """
 
     model: str
@@ -128,8 +154,14 @@ class Probe:
     parameters: type[Parameters] = Parameters
     program: Literal["predict", "trace"] | None = None
     outputs: Callable[[Any], Iterable[str]] = lambda _: ()
-    check: Callable[[Subject, Row, Any], None] = _no_check
+    run: Callable[[Subject, Mapping[str, Any], Any], Run] | None = None
+    rows: Callable[[Mapping[str, Any], Any], int] = lambda _, __: 1
+    input: bool = True
+    body: type[BaseModel] | None = None
+    checkpoints: bool = False
+    check: Callable[[Subject, Mapping[str, Any], Any], None] = _no_check
     example: Mapping[str, str] = field(default_factory=dict)
+    posted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

@@ -10,9 +10,8 @@ from probes.units import GATES, STATES, UnitStatistics, held_out_sequences, meas
 
 def subject_of(model: ResidentModel) -> Subject:
     """Describe a model whose programs are compiled; an LSTM's units are measured here, once."""
-    if model.card.input == "sequence":
-        return Subject(model.weights, _units(model))
-    return Subject(model.weights)
+    units = _units(model) if model.card.input == "sequence" else None
+    return Subject(model.weights, units, model.records, model.milestones)
 
 
 def _units(model: ResidentModel) -> UnitStatistics:

@@ -165,9 +165,11 @@ PROBES = (
         model="cnn",
         name="filters",
         figure=filters,
+        input=False,
+        checkpoints=True,
         parameters=FiltersParameters,
         check=check_filters,
         example={"layers": "conv1"},
     ),
-    Probe(model="lstm", name="weights", figure=gate_weights),
+    Probe(model="lstm", name="weights", figure=gate_weights, input=False, checkpoints=True),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models import checkpoints
-from models.checkpoints import CheckpointError
+from models.checkpoints import CheckpointError, Tensors
 from models.training import TrainingState, restore, state_tensors
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class RunDirectory:
       lstm.report.json            how they were made
       metrics.jsonl               a line for each round
       checkpoints/round-00012.safetensors …
+      milestones/round-00004.safetensors …      parameters only, from along the way
     ```
     """
 
@@ -69,6 +70,17 @@ class RunDirectory:
         checkpoints.save(self.path / "checkpoints" / name, state_tensors(progress.state), described)
         for old in self._checkpoints()[:-_KEPT]:
             old.unlink()
+
+    def keep(self, rounds: int, parameters: Tensors) -> None:
+        """Write the network as it is after so many rounds, to stay."""
+        path = self.path / "milestones" / f"round-{rounds:05d}.safetensors"
+        checkpoints.save(path, parameters, {"rounds": rounds})
+
+    def milestones(self) -> dict[int, Tensors]:
+        """Return the networks that were kept, by how many rounds they had."""
+        files = sorted((self.path / "milestones").glob("round-*.safetensors"))
+        kept = (checkpoints.load(file) for file in files)
+        return {one.metadata["rounds"]: one.tensors for one in kept}
 
     def latest(self, start: TrainingState) -> Progress:
         """Return where to go on: after the newest checkpoint that is whole, else at the start.

@@ -53,10 +53,14 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
         progress = directory.latest(course.start())
         if progress.rounds:
             report(f"going on after round {progress.rounds} of {course.rounds}")
+        if progress.rounds == 0 and 0 in course.milestones:
+            directory.keep(0, course.network(progress.state))
         while progress.rounds < course.rounds:
             progress, line = _advance(course, progress)
             directory.record(line)
             report(_sentence(line, course.rounds))
+            if progress.rounds in course.milestones:
+                directory.keep(progress.rounds, course.network(progress.state))
             if progress.rounds % options.every == 0 or progress.rounds == course.rounds:
                 directory.save(progress)
         report("measuring")

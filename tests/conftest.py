@@ -40,7 +40,9 @@ def client(app: FastAPI) -> Iterator[TestClient]:
     """A client of a server that is ready."""
     with TestClient(app, raise_server_exceptions=False) as client:
         assert client.portal is not None
-        client.portal.call(app.state.engine.warmed)  # raises what kept it from getting ready
+        client.portal.call(
+            app.state.engine.analyses_warmed
+        )  # raises what kept it from getting ready
         yield client
 
 

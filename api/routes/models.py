@@ -72,6 +72,7 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
         row_buckets=list(row_buckets(card.name)),
         layers=_layers(model),
         probes=[_probe(probe) for probe in PROBES if probe.model == card.name],
+        checkpoints=list(model.milestones),
         training=_training(model),
     )
 

@@ -14,6 +14,8 @@ from api.dispatch import Dispatch
 from api.engine import Engine
 from api.errors import Problem
 from api.questions import (
+    Beside,
+    CheckpointOptions,
     ImageOptions,
     Question,
     Questions,
@@ -62,14 +64,18 @@ def router() -> APIRouter:
 
 def sources(probe: Probe) -> tuple[Source, ...]:
     """Return the ways in which a probe can be asked."""
-    if probe.program is None:
+    if not probe.input:
         return ("weights",)
-    return ("image",) if MODELS[probe.model].input == "image" else ("sequence", "query")
+    if MODELS[probe.model].input == "image":
+        return ("image",)
+    return ("sequence",) if probe.body else ("sequence", "query")
 
 
 def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseModel]:
     """Compose what the query of one route may hold; it refuses everything else."""
     options: tuple[type[BaseModel], ...] = (PictureOptions if picture else AnswerOptions,)
+    if probe.checkpoints:
+        options = (CheckpointOptions, *options)
     if source == "image":
         options = (ImageOptions, *options)
     if source == "query":
@@ -112,7 +118,7 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
         tags=[probe.model],
         response_class=Response,
         responses=openapi.responses(source, picture=picture),
-        openapi_extra=openapi.request_body(source),
+        openapi_extra=openapi.request_body(source, probe),
     )
 
 
@@ -131,7 +137,7 @@ async def _respond(
             if fresh(headers["ETag"], request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={**headers, "Vary": "Accept"})
         seconds = request.app.state.settings.deadline_s
-        question = await questions(request, probe.model, source, query)
+        question = await questions(request, probe.model, source, query, probe.body)
         watch.lap("prepare")
         deadline = watch.began + seconds
         work = answer(engine, Asked(probe, question, query, form), deadline, watch)
@@ -139,7 +145,9 @@ async def _respond(
         return respond(content, form, headers, cacheable=cacheable)
 
 
-async def questions(request: Request, name: str, source: Source, query: Any) -> Questions:
+async def questions(
+    request: Request, name: str, source: Source, query: Any, beside: Beside = None
+) -> Questions:
     """Read the input of a model, or several, before the deadline.
 
     Raises:
@@ -151,9 +159,9 @@ async def questions(request: Request, name: str, source: Source, query: Any) -> 
         async with asyncio.timeout(seconds):
             match source:
                 case "image":
-                    return await posted_images(request, engine, query)
+                    return await posted_images(request, engine, query, beside)
                 case "sequence":
-                    return await posted_sequences(request, engine, model)
+                    return await posted_sequences(request, engine, model, beside)
                 case "query":
                     return queried_sequence(query, model)
                 case "weights":

@@ -289,16 +289,18 @@ def test_a_cnn_run_is_one_call() -> None:
     """An image goes through its program once."""
     run = run_cnn("trace", {"image": draw_images(1, 2)[0]}, frozenset({"relu1"}))
 
-    call = next(run)
+    (call,) = next(run)
 
     assert call.program == "cnn.trace"
     with pytest.raises(StopIteration) as end:
-        run.send({"relu1": np.ones(1)})
+        run.send([{"relu1": np.ones(1)}])
     assert end.value.value["relu1"].item() == 1
 
 
 def test_resident_programs_are_those_declared(cnn: ResidentModel, lstm: ResidentModel) -> None:
     """What the server holds is what the models declare, each for every bucket."""
     for model in (cnn, lstm):
-        assert set(model.programs) == {program.name for program in model.declared}
-        assert all(one.buckets == row_buckets(model.card.name) for one in model.programs.values())
+        declared = {program.name: program for program in (*model.declared, *model.analyses)}
+        assert set(model.programs) == set(declared)
+        for name, one in model.programs.items():
+            assert one.buckets == (declared[name].buckets or row_buckets(model.card.name))
