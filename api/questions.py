@@ -178,10 +178,16 @@ def _read(beside: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         reasons = [
-            Reason(("body", *one["loc"]), f"{_path(one['loc'])}: {one['msg']}") for one in found
+            Reason(("body", *one["loc"]), f"{_path(one['loc'])}: {_plainly(one['msg'])}")
+            for one in found
         ]
         raise Problem("invalid-body", f"{reasons[0].reason}.", reasons) from None
     return {name: getattr(read, name) for name in _names(beside)}
+
+
+def _plainly(message: str) -> str:
+    """Say what pydantic says in the words of JSON."""
+    return message.removeprefix("Value error, ").replace("tuple", "list")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -45,6 +45,10 @@ PUSHED: Mapping[str, slice] = {
 }
 """The same as `PLACES`, for the layers before a nonlinearity alone."""
 
+INTERVENTION_BUCKETS = (8,)
+"""One only: results are equal to the bit within a bucket, whoever else's rows are in it, so a run
+without an edit is the baseline to the bit."""
+
 _FLOAT_IMAGE = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.float32)
 _TARGET = jax.ShapeDtypeStruct((CLASSES,), jnp.float32)
 
@@ -123,14 +127,11 @@ def cnn_analyses(
     pushed = {"image": _FLOAT_IMAGE, "weights": _flat(_PUSHED_ENDS[-1])}
     aimed = {"image": _FLOAT_IMAGE, "target": _TARGET}
     return [
-        Program(f"cnn.{name}", function, row, ANALYSIS_BUCKETS)
-        for name, function, row in (
-            ("score", score, {"image": _FLOAT_IMAGE}),
-            ("gradient", gradient, aimed),
-            ("layer_gradient", layer_gradient, aimed),
-            ("push", push, pushed),
-            ("intervene", intervene, edited),
-        )
+        Program("cnn.score", score, {"image": _FLOAT_IMAGE}, ANALYSIS_BUCKETS),
+        Program("cnn.gradient", gradient, aimed, ANALYSIS_BUCKETS),
+        Program("cnn.layer_gradient", layer_gradient, aimed, ANALYSIS_BUCKETS),
+        Program("cnn.push", push, pushed, ANALYSIS_BUCKETS),
+        Program("cnn.intervene", intervene, edited, INTERVENTION_BUCKETS),
     ]
 
 

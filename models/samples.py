@@ -1,9 +1,10 @@
 """A few images of the MNIST test set, to try the network on without a data set at hand."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from jaxtyping import Int, UInt8
+from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
 from models import checkpoints
@@ -19,13 +20,16 @@ class Samples:
         images: 0 is ground, 255 is full ink.
         labels: The digit that each shows.
         indices: The place of each in the MNIST test set.
+        mean: The mean of all training images, in [0, 1].
     """
 
     images: UInt8[ndarray, "samples 28 28"]
     labels: Int[ndarray, " samples"]
     indices: Int[ndarray, " samples"]
+    mean: Float32[ndarray, "28 28"]
 
 
+@cache
 def load(path: Path = RECORD) -> Samples:
     """Read the samples.
 
@@ -33,4 +37,4 @@ def load(path: Path = RECORD) -> Samples:
         CheckpointError: The file is missing or altered.
     """
     tensors = checkpoints.load(path).tensors
-    return Samples(tensors["images"], tensors["labels"], tensors["indices"])
+    return Samples(**{name: tensors[name] for name in ("images", "labels", "indices", "mean")})

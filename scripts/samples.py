@@ -13,11 +13,12 @@ TEST_COPY = Path("tests/tensorflow_datasets")
 SAMPLES = Path("models/records/samples.safetensors")
 
 
-def choose(digits: Digits) -> Tensors:
-    """Take the first 20 images of each digit, in the order of the data set.
+def choose(digits: Digits, train: Digits) -> Tensors:
+    """Take the first 20 test images of each digit, in the order of the data set.
 
     Returns:
-        `images`, their `labels`, and `indices`, their places in the data set.
+        `images`, their `labels`, `indices`, their places in the data set, and `mean`, the mean of
+        the training images.
     """
     firsts = [np.flatnonzero(digits.labels == label)[:EACH] for label in range(10)]
     indices = np.sort(np.concatenate(firsts))
@@ -25,13 +26,14 @@ def choose(digits: Digits) -> Tensors:
         "images": digits.images[indices],
         "labels": digits.labels[indices].astype(np.int32),
         "indices": indices.astype(np.int32),
+        "mean": (train.images.mean(axis=0) / 255.0).astype(np.float32),
     }
 
 
 def main() -> None:
     """Write the samples from the repository's copy of the test split."""
     data = "MNIST test split; Yann LeCun, Corinna Cortes, Christopher J.C. Burges; CC BY-SA 3.0"
-    checkpoints.save(SAMPLES, choose(mnist("test", TEST_COPY)), {"data": data})
+    checkpoints.save(SAMPLES, choose(mnist("test", TEST_COPY), mnist("train")), {"data": data})
 
 
 if __name__ == "__main__":

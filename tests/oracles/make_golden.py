@@ -1,6 +1,6 @@
-"""Make tests/golden/*.npz with PyTorch and ONNX, neither of which the tests need.
+"""Make tests/golden/*.npz with PyTorch, Captum and ONNX, none of which the tests need.
 
-pip install torch onnx numpy
+pip install torch captum onnx numpy
 python -m tests.oracles.make_golden
 """
 
@@ -13,6 +13,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 from torch.nn import functional
 
+from tests.oracles import captum_maps
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_bits, draw_images, lstm_shapes
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -37,6 +38,11 @@ def cnn_by_torch() -> dict[str, np.ndarray]:
     made["logits"] = functional.linear(made["relu4"], held["output.kernel"].T, held["output.bias"])
     last = {name: v.permute(0, 2, 3, 1) if v.ndim == 4 else v for name, v in made.items()}
     return {name: value[0].numpy() for name, value in last.items()}
+
+
+def attribution_by_captum() -> dict[str, np.ndarray]:
+    """Attribute the difference of two logits of one image with Captum."""
+    return captum_maps.maps(draw(CNN_SHAPES, SEED), draw_images(1, SEED)[0], 3, 5)
 
 
 def lstm_by_torch() -> dict[str, np.ndarray]:
@@ -88,6 +94,7 @@ def main() -> None:
     """Write the golden files."""
     GOLDEN.mkdir(exist_ok=True)
     np.savez_compressed(GOLDEN / "cnn.npz", **cnn_by_torch())
+    np.savez_compressed(GOLDEN / "attribution.npz", **attribution_by_captum())
     np.savez_compressed(GOLDEN / "lstm.npz", **lstm_by_torch(), **lstm_by_onnx())
 
 

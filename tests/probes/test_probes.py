@@ -1,5 +1,6 @@
 """What every declared probe must pass, whatever it shows."""
 
+import base64
 import io
 import json
 from collections.abc import Mapping
@@ -47,11 +48,14 @@ class Asker:
             query["sequence"] = BITS
         path = f"/{probe.model}/{probe.name}{suffix}?{urlencode(query)}"
         match source:
+            case "image" if probe.body:
+                image = base64.b64encode(self.png).decode()
+                return self.client.post(path, json={"image": image, **probe.posted})
             case "image":
                 headers = {"Content-Type": "image/png"}
                 return self.client.post(path, content=self.png, headers=headers)
             case "sequence":
-                return self.client.post(path, json={"sequence": BITS})
+                return self.client.post(path, json={"sequence": BITS, **probe.posted})
             case _:
                 return self.client.get(path)
 
@@ -118,8 +122,6 @@ def test_base64_and_precision_hold_the_same_values(
     probe: Probe, source: Source, ask: Asker
 ) -> None:
     """Base64 decodes to the very values; `precision` rounds them and nothing else."""
-    import base64  # noqa: PLC0415 - only here
-
     plain = ask(probe, source).json()["tensors"]
     coded = ask(probe, source, encoding="base64").json()["tensors"]
     rounded = ask(probe, source, precision="2").json()["tensors"]

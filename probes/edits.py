@@ -1,0 +1,193 @@
+"""What can be done to the values of the CNN: declared edits, and the scale and shift they come to.
+
+Every value v of every layer goes on as v · scale + shift, so that one compiled program serves all
+edits; scale 1 and shift 0 leave a value as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.analyses import PLACES, no_edit
+from models.anatomy import LAYERS
+from probes.cnn import LayerName
+from probes.probe import ParameterError, Subject
+
+Operation = Literal["zero", "scale", "add", "set", "mean", "patch"]
+
+LARGEST = 1e6
+"""No amount and no value that is set may be larger: far beyond what any layer makes."""
+
+_WITH_AMOUNT = ("scale", "add")
+
+
+class Posted(BaseModel):
+    """Part of a body. Keys that it does not know are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Region(Posted):
+    """Rows and columns of a map, both ends included, counted from 0."""
+
+    top: int = Field(ge=0)
+    left: int = Field(ge=0)
+    bottom: int = Field(ge=0)
+    right: int = Field(ge=0)
+
+
+class Edit(Posted):
+    """What is done to some values of one layer."""
+
+    layer: LayerName
+    channels: tuple[int, ...] | None = Field(
+        None, description="Channels (of a dense layer: units), counted from 0; all if left out."
+    )
+    region: Region | None = Field(None, description="Part of the maps; the whole if left out.")
+    operation: Operation = Field(
+        description="`zero`; `scale` or `add` by `amount`; `set` to `amount`, or to `values`; "
+        "`mean`, the mean over the training images at each place; `patch`, the value that `source` "
+        "has there."
+    )
+    amount: float | None = Field(None, ge=-LARGEST, le=LARGEST)
+    values: list[Any] | None = Field(
+        None,
+        description="Of `set`: one number for each value that is edited, channel first, as "
+        "`/cnn/activations` sends a layer: the rest of the network runs from there.",
+    )
+
+    @model_validator(mode="after")
+    def _amount_where_needed(self) -> "Edit":
+        """Ask for just what the operation needs."""
+        given = (self.amount is not None) + (self.values is not None)
+        needed = 1 if self.operation in {*_WITH_AMOUNT, "set"} else 0
+        wrong = self.operation in _WITH_AMOUNT and self.values is not None
+        if given != needed or wrong:
+            needs = {"set": "an amount or values", "scale": "an amount", "add": "an amount"}
+            msg = f"{self.operation} takes {needs.get(self.operation, 'neither amount nor values')}"
+            raise ValueError(msg)
+        return self
+
+
+class Edits(Posted):
+    """What is edited, and from where values may come."""
+
+    edits: tuple[Edit, ...] = Field(
+        (), max_length=64, description="Done in this order, the later ones to what came of others."
+    )
+    source: dict[str, Any] | None = Field(
+        None, description="A second image, in `image` or `pixels`, whose values `patch` takes."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The values that one edit is about: which of the flat row, and in which shape.
+
+    Attributes:
+        places: Where they stand among the values of all layers; channel first, then rows, columns.
+    """
+
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, edit: Edit) -> "Selection":
+        """Select what an edit names."""
+        layer = LAYERS[edit.layer]
+        places = np.arange(PLACES[edit.layer].start, PLACES[edit.layer].stop)
+        places = np.moveaxis(places.reshape(layer.shape), -1, 0)
+        if edit.channels is not None:
+            places = places[list(edit.channels)]
+        if (part := edit.region) is not None:
+            places = places[:, part.top : part.bottom + 1, part.left : part.right + 1]
+        return cls(places)
+
+
+def check_edits(subject: Subject, row: Mapping[str, Any]) -> None:
+    """Refuse edits of what the network does not have, and of what nothing is known.
+
+    Raises:
+        ParameterError: With the place in the body.
+    """
+    for index, edit in enumerate(row["edits"]):
+        if reason := _fault(subject, row, edit):
+            raise ParameterError("edits", f"edits[{index}]: {reason}", "edits", index)
+
+
+def _fault(subject: Subject, row: Mapping[str, Any], edit: Edit) -> str | None:
+    """Say what is wrong with an edit; None where nothing is."""
+    *sides, channels = LAYERS[edit.layer].shape
+    for channel in edit.channels or ():
+        if not 0 <= channel < channels:
+            last = channels - 1
+            return f"channel {channel} of {edit.layer} is not one of its {channels} (0 to {last})"
+    if (part := edit.region) is not None:
+        if not sides:
+            return f"{edit.layer} has no maps, so no region"
+        if not (part.top <= part.bottom < sides[0] and part.left <= part.right < sides[1]):
+            return f"the region must lie within the {sides[0]} x {sides[1]} of {edit.layer}"
+    if edit.operation == "patch" and row["source"] is None:
+        return "patch needs a source"
+    if edit.operation == "mean" and "units" not in subject.records:
+        return "these weights have no record of units, which holds the means"
+    return _values_fault(edit) if edit.values is not None else None
+
+
+def _values_fault(edit: Edit) -> str | None:
+    """Say what is wrong with the values that an edit sets."""
+    shape = Selection.of(edit).places.shape
+    try:
+        values = np.array(edit.values, np.float64)
+    except (TypeError, ValueError):
+        return f"values must be numbers in lists of the shape {list(shape)}"
+    if values.shape != shape:
+        return f"values have the shape {list(values.shape)}; what is edited has {list(shape)}"
+    if not (np.abs(values) <= LARGEST).all():
+        return f"values must lie from {-LARGEST:g} to {LARGEST:g}"
+    return None
+
+
+def scale_and_shift(
+    edits: Sequence[Edit], means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
+) -> tuple[Float32[np.ndarray, " values"], Float32[np.ndarray, " values"]]:
+    """Bring edits to a scale and a shift of every value.
+
+    Args:
+        edits: One after the other.
+        means: By layer, the mean of each value over the training images, channel last.
+        source: By layer, the values that patches take, channel last.
+    """
+    scale, shift = no_edit()
+    for edit in edits:
+        at = Selection.of(edit).places
+        match edit.operation:
+            case "scale":
+                scale[at] *= edit.amount
+                shift[at] *= edit.amount
+            case "add":
+                shift[at] += edit.amount
+            case _:
+                scale[at] = 0.0
+                shift[at] = _replacement(edit, at, means, source)
+    return scale, shift
+
+
+def _replacement(
+    edit: Edit, at: np.ndarray, means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
+) -> np.ndarray | float:
+    """Return what stands in the place of the values that an edit is about."""
+    match edit.operation:
+        case "zero":
+            return 0.0
+        case "set":
+            return np.array(edit.values if edit.amount is None else edit.amount, np.float32)
+        case "mean":
+            held = means[edit.layer]
+        case _:
+            held = source[edit.layer]
+    replacement: np.ndarray = held.astype(np.float32).ravel()[at - PLACES[edit.layer].start]
+    return replacement
