@@ -47,7 +47,6 @@ def by(programs: Mapping[str, ResidentProgram], image: np.ndarray = IMAGE, **tol
 
 def done(way: Any, programs: Mapping[str, ResidentProgram]) -> Any:
     """Drive a part of a run to its end, whatever it returns."""
-
     returned = []
 
     def run() -> Run:
