@@ -69,8 +69,9 @@ class Call(NamedTuple):
 Run = Generator[Sequence[Call], list[Outputs], Outputs]
 """Yields calls of one program, is sent their outputs in the same order, returns what came of it."""
 
-ANALYSIS_BUCKETS = (1, 16)
-"""Of programs that answer one question with many rows: one, or as many as go in one slice."""
+ANALYSIS_BUCKETS = (1, 4, 16)
+"""Of programs that answer one question with many rows. The largest is one that others can wait for:
+16 gradients take some 5 ms on two processors."""
 
 SLICE = 2 * ANALYSIS_BUCKETS[-1]
 """How many rows a run of many asks for at a time: two calls, so that the device need not wait for
@@ -114,15 +115,16 @@ def row_buckets(model: str) -> tuple[int, ...]:
 
 
 def in_slices(
-    calls: Iterable[Call],
+    calls: Iterable[Call], size: int = SLICE
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
     """Run many calls of one program, a slice at a time: others get their turn in between.
 
     Args:
         calls: Made as they are needed, so that never more than a slice of rows is held.
+        size: How many rows a slice has.
     """
     coming, results = iter(calls), []
-    while taken := tuple(islice(coming, SLICE)):
+    while taken := tuple(islice(coming, size)):
         results += yield taken
     return results
 

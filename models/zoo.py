@@ -66,10 +66,10 @@ def _cnn_skeleton(*, differentiable: bool = False) -> Skeleton[Any]:
     def build() -> Any:
         from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
 
-        from models.cnn import SimpleCNN, convolve_for_inputs  # noqa: PLC0415
+        from models.cnn import SimpleCNN, convolve_for_inputs, pool_for_inputs  # noqa: PLC0415
 
         if differentiable:
-            return SimpleCNN(nnx.Rngs(0), convolve_for_inputs)
+            return SimpleCNN(nnx.Rngs(0), convolve_for_inputs, pool_for_inputs)
         return SimpleCNN(nnx.Rngs(0))
 
     return Skeleton(build)

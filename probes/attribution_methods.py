@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from pydantic import Field
 
+from models.analyses import GRADIENT_BUCKETS, SCORE_BUCKETS
 from models.anatomy import HEIGHT, WIDTH
 from models.programs import Call, Outputs, in_slices
 from probes.baselines import BaselineName, baseline
@@ -54,7 +55,7 @@ class MethodParameters(Targeted):
     nodes: int = Field(
         50, ge=2, le=256, description="Of `integrated_gradients`: Gauss-Legendre nodes on the way."
     )
-    samples: int = Field(32, ge=1, le=256, description="Of `smoothgrad`: noisy copies.")
+    samples: int = Field(50, ge=1, le=256, description="Of `smoothgrad`: noisy copies.")
     noise: float = Field(
         0.15, ge=0.0, le=1.0, description="Of `smoothgrad`: standard deviation; full ink is 1."
     )
@@ -105,11 +106,12 @@ def _call(program: str, image: Image, target: np.ndarray, name: str, *outputs: s
     return Call(f"cnn.{program}", {"image": image, "target": target}, frozenset(outputs), name)
 
 
-def _gradients(images: Iterator[Image], target: np.ndarray, name: str) -> Way:
-    """Return the gradients at several images, added up with the weights that they come with."""
-    calls = (_call("gradient", image, target, name, "gradient") for image in images)
-    found = yield from in_slices(calls)
-    return {"gradients": np.stack([one["gradient"] for one in found])}
+def _gradients(
+    images: Iterator[Image], target: np.ndarray, name: str
+) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
+    """Return gradient and logits at several images."""
+    calls = (_call("gradient", one, target, name, "gradient", "logits") for one in images)
+    return (yield from in_slices(calls, 2 * GRADIENT_BUCKETS[-1]))
 
 
 def _gradient(image: Image, target: np.ndarray, _: MethodParameters, name: str) -> Way:
@@ -132,7 +134,8 @@ def _smoothgrad(image: Image, target: np.ndarray, parameters: MethodParameters, 
         for _ in range(parameters.samples)
     )
     found = yield from _gradients(noisy, target, name)
-    return {"map": found["gradients"].mean(axis=0, dtype=np.float64).astype(np.float32)}
+    gradients = np.stack([one["gradient"] for one in found])
+    return {"map": gradients.mean(axis=0, dtype=np.float64).astype(np.float32)}
 
 
 @cache
@@ -153,10 +156,13 @@ def _integrated_gradients(
     start = baseline(parameters.baseline, image)
     way = image.astype(np.float64) - start
     places, weights = nodes(parameters.nodes)
-    between = ((start + place * way).astype(np.float32) for place in places)
+    between = ((start + place * way).astype(np.float32) for place in (0.0, *places, 1.0))
     found = yield from _gradients(between, target, name)
-    attribution = way * np.tensordot(weights, found["gradients"].astype(np.float64), 1)
-    of_input, of_baseline = yield from scores([image, start], target, name)
+    gradients = np.stack([one["gradient"] for one in found[1:-1]]).astype(np.float64)
+    attribution = way * np.tensordot(weights, gradients, 1)
+    of_baseline, of_input = (
+        float(found[end]["logits"].astype(np.float64) @ target) for end in (0, -1)
+    )
     delta = attribution.sum() - (of_input - of_baseline)
     said = {"f_input": of_input, "f_baseline": of_baseline, "delta": delta}
     return {
@@ -170,9 +176,8 @@ def scores(
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, " images"]]:
     """Return the target of each image: a weighted sum of its logits."""
     wanted = frozenset({"logits"})
-    found = yield from in_slices(
-        Call("cnn.score", {"image": image}, wanted, name) for image in images
-    )
+    calls = (Call("cnn.score", {"image": image}, wanted, name) for image in images)
+    found = yield from in_slices(calls, 2 * SCORE_BUCKETS[-1])
     logits = np.stack([one["logits"] for one in found]).astype(np.float64)
     return logits @ target.astype(np.float64)
 

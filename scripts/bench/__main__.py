@@ -13,7 +13,7 @@ from statistics import median
 
 from rich.console import Console
 
-from scripts.bench import start
+from scripts.bench import analyses, start
 from scripts.bench.beside import waits
 from scripts.bench.contestants import CONTESTANTS, Contestant
 from scripts.bench.environments import BUILD, NotInstalledError
@@ -32,7 +32,7 @@ RATE_SHARES = (0.25, 0.5, 0.75)
 REACHABLE = 1.5
 """Nobody is sent more than so many times what it reached: the queue would grow to the end."""
 
-SECTIONS = ("floors", "checks", "start", "beside", "memory")
+SECTIONS = ("floors", "checks", "analyses", "start", "beside", "memory")
 QUICK_CONTESTANTS = tuple(one.name for one in CONTESTANTS if one.name != "naive-typed")
 QUICK_WORKS = ("predict", "activations-json", "activations-safetensors", "gates-100")
 
@@ -98,6 +98,7 @@ class Benchmark:
         parts = {
             "floors": self._floors,
             "checks": self._checks,
+            "analyses": self._analyses,
             "start": self._start,
             "beside": self._beside,
             "memory": self._memory,
@@ -105,7 +106,7 @@ class Benchmark:
         for name in self._plan.sections:
             try:
                 parts[name]()
-            except (RuntimeError, NotStartedError, OSError) as error:
+            except (RuntimeError, NotInstalledError, NotStartedError, OSError) as error:
                 self._results.missing[name] = str(error)
         results = self._results
         results.verdicts = verdicts(results.cells, results.bounds, results.found)
@@ -160,6 +161,9 @@ class Benchmark:
 
     def _checks(self) -> None:
         self._results.found |= measured_apart("checks", "--cases", str(self._plan.cases))
+
+    def _analyses(self) -> None:
+        self._results.found["analyses"] = analyses.measure()
 
     def _start(self) -> None:
         made = start.measure(self._plan.starts)

@@ -17,6 +17,9 @@ HEAVY = (
 BOUND_SHARE = 0.6
 BATCHING_LIMIT_S = 150e-6
 BESIDE_LIMIT = 2.0
+GRADIENT_LIMIT = 4.0
+CAPTUM_LEAST = 5.0
+FASTER_THAN_CAPTUM = ("integrated_gradients", "occlusion")
 MEMORY_LIMIT = 16 * 2**20
 
 
@@ -154,6 +157,7 @@ def _promises(found: Mapping[str, Any]) -> list[Verdict]:
         ),
         *_starts(found),
         _beside(found),
+        *_analyses(found.get("analyses")),
         Verdict(
             f"memory after {found.get('memory_requests', 100_000):,} requests",
             "after 1,000",
@@ -167,6 +171,25 @@ def _promises(found: Mapping[str, Any]) -> list[Verdict]:
             "none",
             None if held is None else "none" if held else "some",
             held,
+        ),
+    ]
+
+
+def _analyses(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdict]:
+    """State what attributions cost beside the forward pass, and beside Captum's."""
+    what = "gradients by the input, 16 rows"
+    if found is None:
+        return [Verdict(what, "the fastest forward pass", f"{GRADIENT_LIMIT:g}×", None, None)]
+    ours, theirs = found["lightwell"], found["captum"]
+    cost = ours["gradient"] / ours["forward"]
+    cheap = cost <= GRADIENT_LIMIT
+    against, limit = "the fastest forward pass", f"{GRADIENT_LIMIT:g}×"
+    ratios = {name: theirs[name] / ours[name] for name in FASTER_THAN_CAPTUM}
+    return [
+        Verdict(what, against, limit, f"{cost:.2f}×", cheap),
+        *(
+            Verdict(name, "Captum on PyTorch", f"{CAPTUM_LEAST:g}×", f"{x:.2f}×", x >= CAPTUM_LEAST)
+            for name, x in ratios.items()
         ),
     ]
 

@@ -15,6 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from scripts.bench.analyses import HEAD as ANALYSES_HEAD
+from scripts.bench.analyses import rows as analyses_rows
 from scripts.bench.contestants import Contestant
 from scripts.bench.floors import Floor
 from scripts.bench.measure import STEADY, Cell
@@ -87,6 +89,7 @@ class Results:
         missing = [[name, reason] for name, reason in self.missing.items()]
         made = [
             ("Measured", HEAD, [cell_row(cell, self.bounds) for cell in self.cells]),
+            ("Attributions", ANALYSES_HEAD, analyses_rows(self.found.get("analyses", {}))),
             ("Floors, in µs a request", FLOOR_HEAD, [_floor_row(one) for one in self.floors]),
             ("Missing: not beaten", ["who", "why"], missing),
             ("What is to be reached", VERDICT_HEAD, [_verdict_row(one) for one in self.verdicts]),

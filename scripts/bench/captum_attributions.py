@@ -1,0 +1,69 @@
+"""The same attributions by Captum on PyTorch, in an environment of their own.
+
+`python -m scripts.bench.captum_attributions` prints seconds by name, as JSON.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch  # type: ignore[import-not-found]
+from captum import attr  # type: ignore[import-not-found]
+from safetensors.numpy import load_file
+
+from scripts.bench.servers.network import cnn
+
+ROOT = Path(__file__).parents[2]
+ROWS, REPEATS, LABEL = 16, 15, 7
+
+
+def best(work: Callable[[], object]) -> float:
+    """Return the shortest time of several, in seconds."""
+    work()
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def main() -> None:
+    """Measure each as its documentation shows it; occlusion also with all windows in one batch."""
+    model = cnn().requires_grad_(requires_grad=False)
+    pixels = load_file(ROOT / "models" / "records" / "samples.safetensors")["images"][0]
+    image = torch.from_numpy(pixels.astype(np.float32) / 255)[None, None]
+    batch = torch.rand(ROWS, 1, 28, 28)
+    integrated, occlusion = attr.IntegratedGradients(model), attr.Occlusion(model)
+    saliency = attr.Saliency(model)
+    smooth = attr.NoiseTunnel(saliency)
+    grad_cam = attr.LayerGradCam(model, model.relu3)
+    shape, strides = (1, 3, 3), (1, 2, 2)
+
+    def occlude(at_once: int) -> None:
+        occlusion.attribute(image, shape, strides, 0.0, LABEL, perturbations_per_eval=at_once)
+
+    def forward() -> None:
+        with torch.no_grad():
+            model(batch)
+
+    found = {
+        "integrated_gradients": best(
+            lambda: integrated.attribute(image, target=LABEL, n_steps=50, method="gausslegendre")
+        ),
+        "occlusion": best(lambda: occlude(1)),
+        "occlusion, 196 at once": best(lambda: occlude(196)),
+        "grad_cam": best(lambda: grad_cam.attribute(image, target=LABEL)),
+        "smoothgrad": best(
+            lambda: smooth.attribute(image, nt_samples=50, stdevs=0.15, target=LABEL, abs=False)
+        ),
+        "gradient": best(lambda: saliency.attribute(batch, target=LABEL, abs=False)),
+        "forward": best(forward),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

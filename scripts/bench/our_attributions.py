@@ -1,0 +1,96 @@
+"""Our attributions, measured in this process: `python -m scripts.bench.our_attributions`.
+
+Prints seconds by name, as JSON.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from models import samples
+from models.programs import ANALYSIS_BUCKETS, Call, Run
+from models.resident import ResidentProgram, drive
+from models.zoo import load
+from probes.attribution_methods import MethodParameters, attribute
+
+ROWS = ANALYSIS_BUCKETS[-1]
+REPEATS = 15
+
+WORKS = {
+    "integrated_gradients": MethodParameters(method="integrated_gradients", nodes=50),
+    "occlusion": MethodParameters(method="occlusion", window=3, stride=2),
+    "grad_cam": MethodParameters(method="grad_cam"),
+    "smoothgrad": MethodParameters(method="smoothgrad", samples=50),
+}
+"""50 nodes; 196 windows; one layer; 50 noisy copies."""
+
+PROGRAMS = ("cnn.score", "cnn.gradient", "cnn.layer_gradient")
+
+
+def best(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the shortest time of several, in seconds."""
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def measured() -> dict[str, float]:
+    """Measure our programs in this process, by name in seconds."""
+    model = load("cnn")
+    model.compile()
+    for program in model.analyses:
+        if program.name in PROGRAMS:
+            model.compile_analysis(program)
+    held, image = model.programs, samples.load().images[0].astype(np.float32) / 255
+    target = np.eye(10, dtype=np.float32)[7]
+    found = {
+        name: best(partial(_attributed, image, target, told, held)) for name, told in WORKS.items()
+    }
+    return found | {"forward": _forward(held), "gradient": _batch(held["cnn.gradient"], "gradient")}
+
+
+def _attributed(
+    image: np.ndarray,
+    target: np.ndarray,
+    told: MethodParameters,
+    programs: dict[str, ResidentProgram],
+) -> None:
+    """Attribute one picture, from the picture to the map on the host."""
+
+    def run() -> Run:
+        found = yield from attribute(image, target, told, "")
+        return dict(found)
+
+    drive([run()], programs)
+
+
+def _batch(program: ResidentProgram, output: str, rows: int = ROWS) -> float:
+    """Return how long a batch takes."""
+    random = np.random.default_rng(0)
+    row = {
+        name: random.uniform(0, 1, one.shape).astype(one.dtype)
+        for name, one in program.program.row.items()
+    }
+    calls = [Call(program.program.name, row, frozenset({output}))] * rows
+    return best(lambda: program(calls), 3 * REPEATS)
+
+
+def _forward(programs: dict[str, ResidentProgram]) -> float:
+    """Return the shortest time for as many forward passes as a gradient batch has rows."""
+    predict = programs["cnn.predict"]
+    batches = ROWS / predict.max_rows
+    return min(
+        _batch(programs["cnn.score"], "logits"),
+        batches * _batch(predict, "logits", predict.max_rows),
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured()))
