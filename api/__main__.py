@@ -101,6 +101,16 @@ class Server(uvicorn.Server):
                 f"curl -s -H 'Content-Type: image/png' --data-binary @- {url}/cnn/predict",
                 flush=True,
             )
+            await self._announce_analyses()
+
+    async def _announce_analyses(self) -> None:
+        """Say when also those programs can be asked that the server was ready without."""
+        try:
+            await self._engine.analyses_warmed()
+        except Exception:  # the engine has said why
+            return
+        _spare_the_collector()
+        print(f"Analyses ready after {time.monotonic() - STARTED:.1f} s.", flush=True)
 
 
 def _spare_the_collector() -> None:

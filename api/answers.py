@@ -74,11 +74,13 @@ async def answer(engine: Engine, asked: Asked, deadline: float, watch: Stopwatch
         content = await _answer_several(engine, asked, asked.question, deadline, watch)
     else:
         _check(engine, asked, asked.question)
-        seen, spent = await _see(engine, asked, asked.question, deadline)
+        seen, spent = await see(engine, asked, asked.question, deadline)
         if spent is not None:
             watch.split(queue=spent.queued_s, program=spent.ran_s)
         numbers = sum(value.size for value in seen.outputs.values())
-        if asked.form != "png" and 0 < numbers <= LIGHT:
+        # What is said of the weights alone takes longer to work out than an input's values.
+        light = asked.probe.input and 0 < numbers <= LIGHT
+        if asked.form != "png" and light:
             content = _write(model, asked, asked.question, seen)
         else:
             content = await engine.compute(_write, model, asked, asked.question, seen)
@@ -96,7 +98,7 @@ async def _answer_several(
         except ParameterError as error:
             raise error.of_input(index) from error
     _check_bytes(asked, questions)
-    found = await together(_see(engine, asked, question, deadline) for question in questions)
+    found = await together(see(engine, asked, question, deadline) for question in questions)
     # They ran at the same time: what the slowest took is what all of them took.
     slowest = max((one for _, one in found if one), key=lambda one: one.queued_s + one.ran_s)
     watch.split(queue=slowest.queued_s, program=slowest.ran_s)
@@ -139,7 +141,7 @@ async def together(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]
     return [task.result() for task in tasks]
 
 
-async def _see(
+async def see(
     engine: Engine, asked: Asked, question: Question, deadline: float
 ) -> tuple[Seen, Spent | None]:
     """Run the program on one input, if the probe has one, and say where the time went."""

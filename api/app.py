@@ -8,6 +8,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 import api.routes.colours
+import api.routes.findings
 import api.routes.health
 import api.routes.models
 import api.routes.page
@@ -28,6 +29,7 @@ TAGS = [
     {"name": "models", "description": "What is resident."},
     {"name": "cnn", "description": "SimpleCNN: which digit does a picture show, and why."},
     {"name": "lstm", "description": "CountingLSTM: does a sequence have more 1s than 0s, and why."},
+    {"name": "findings", "description": "What is said of the networks, measured."},
     {"name": "samples", "description": "MNIST test images to try."},
     {"name": "health", "description": "Alive, ready, counted."},
 ]
@@ -67,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         api.routes.models,
         api.routes.probes,
         api.routes.streams,
+        api.routes.findings,
         api.routes.samples,
         api.routes.colours,
         api.routes.health,

@@ -66,6 +66,20 @@ _COLOUR_MAP = {
     "kind": "sequential",
     "colours": ["#440154", "#440256", "#450457"],
 }
+_FINDING = {
+    "key": "filters_specialise",
+    "statement": "Filters specialise.",
+    "model": "cnn",
+    "weights": "9f86d081…",
+    "supported": True,
+    "value": 3.5,
+    "least": 2.0,
+    "reference": 1.0,
+    "unit": "times",
+    "measured": "Class selectivity of the channels of relu3, as a multiple of what …",
+    "request": "/cnn/findings?finding=filters_specialise",
+    "picture": "/cnn/findings.png?finding=filters_specialise",
+}
 _SAMPLE = {"index": 3, "label": 8, "pixels": [[0, 255], [255, 0]]}
 _PROBLEM = {
     "type": "urn:lightwell:problem:invalid-parameter",
@@ -89,6 +103,7 @@ LINES = f'{{"input":0,"step":1,"bit":1,{_GATES}}}\n{{"input":0,"step":2,"bit":0,
 EXAMPLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
     "models": {"models": [_MODEL]},
+    "findings": {"findings": [_FINDING]},
     "samples": {"samples": [_SAMPLE]},
     "colormaps": {"colormaps": [_COLOUR_MAP]},
     "livez": {"status": "alive"},

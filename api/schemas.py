@@ -26,7 +26,7 @@ class Stats(Schema):
 class ColourRange(Schema):
     """How the picture colours a tensor, so that a page can do the same."""
 
-    map: Literal["viridis", "cividis", "gray", "RdBu"]
+    map: Literal["viridis", "cividis", "gray", "RdBu", "petroff10"]
     vmin: float | list[float] = Field(description="The low end; one for each channel by itself.")
     vmax: float | list[float] = Field(description="The high end, likewise.")
     scope: Literal["channel", "layer", "fixed"]
@@ -285,11 +285,34 @@ class ModelList(Schema):
     models: list[ModelEntry]
 
 
+class FindingEntry(Schema):
+    """A statement about a network, and what was measured."""
+
+    key: str
+    statement: str
+    model: str
+    weights: str = Field(description="SHA-256 of the weights that it was measured on.")
+    supported: bool = Field(description="Whether the numbers bear the statement out.")
+    value: float
+    least: float = Field(description="The value from which on the statement is supported.")
+    reference: float = Field(description="The same by chance, or with weights drawn anew.")
+    unit: str
+    measured: str = Field(description="What is measured.")
+    request: str = Field(description="The path that measures it again.")
+    picture: str = Field(description="The path of its picture.")
+
+
+class FindingList(Schema):
+    """What is said of the two networks."""
+
+    findings: list[FindingEntry]
+
+
 class ColourMap(Schema):
     """The colours of a map, low values first."""
 
     name: str
-    kind: Literal["sequential", "diverging"]
+    kind: Literal["sequential", "diverging", "categorical"]
     colours: list[str] = Field(description="256 colours such as `#440154`.")
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack, overload
@@ -15,6 +15,7 @@ from lightwell_client.answers import Answer, Sample, Step
 from lightwell_client.errors import LightwellError
 from lightwell_client.inputs import (
     READS,
+    Beside,
     Bits,
     Body,
     Image,
@@ -135,7 +136,7 @@ class Lightwell:
 
         A text of 0s and 1s is a sequence here, not a path.
         """
-        return self.ask("lstm" if reads_as_bits(given) else "cnn", "predict", given, **more)
+        return self._about("predict", given, more)
 
     @overload
     def activations(self, image: Image, **parameters: Unpack[MapParameters]) -> Answer: ...
@@ -225,6 +226,34 @@ class Lightwell:
         """Return everything of one run: gates, states and running logits."""
         return self.ask("lstm", "trace", sequence, **parameters)
 
+    def attribution(self, given: Any, **parameters: Any) -> Any:
+        """Say which pixels, or bits, count for the answer; see `ask` and the server's methods."""
+        return self._about("attribution", given, parameters)
+
+    def intervene(
+        self, given: Any, edits: Sequence[Mapping[str, Any]], source: Any = None, **parameters: Any
+    ) -> Any:
+        """Run an input with some of the network's values edited, beside the run without.
+
+        Args:
+            given: An image or a sequence, or a list of them.
+            edits: Such as `{"layer": "relu2", "channels": [3], "operation": "zero"}` or
+                `{"value": "forget_gate", "steps": [1, 4], "operation": "set", "amount": 1}`.
+            source: Another image or sequence, whose values `patch` takes.
+            parameters: As the server's documentation names them.
+        """
+        return self._about("intervene", given, {**parameters, "edits": edits, "source": source})
+
+    def findings(self) -> list[dict[str, Any]]:
+        """Say what is said of the two networks, and what the numbers say."""
+        content = self._get("/findings", {}).json()
+        found: list[dict[str, Any]] = content["findings"]
+        return found
+
+    def _about(self, probe: str, given: Any, told: Mapping[str, Any]) -> Any:
+        """Ask the model that reads such an input."""
+        return self.ask("lstm" if reads_as_bits(given) else "cnn", probe, given, **told)
+
     def weights(self) -> Answer:
         """Show the kernels of each gate, and the readout."""
         answer: Answer = self.ask("lstm", "weights")
@@ -245,7 +274,7 @@ class Lightwell:
             LightwellError: The server says no, perhaps in the middle.
         """
         several = is_several(sequence, "lstm")
-        body = (together if several else alone)(sequence, "lstm", initial_state)  # type: ignore[arg-type]
+        body = (together if several else alone)(sequence, "lstm", Beside(initial_state))  # type: ignore[arg-type]
         request = self._post("/lstm/gates.jsonl", _query(parameters), body)
         with contextlib.closing(self._send(request, stream=True)) as response:
             for line in response.iter_lines():
@@ -258,6 +287,8 @@ class Lightwell:
         given: Any = None,
         *,
         initial_state: State | None = None,
+        edits: Sequence[Mapping[str, Any]] | None = None,
+        source: Any = None,
         **parameters: Any,
     ) -> Any:
         """Ask any probe of the server, by its name.
@@ -265,6 +296,8 @@ class Lightwell:
         Args:
             given: An image or a sequence, or a list of them; None for what is about the weights.
             initial_state: For the LSTM, of every sequence.
+            edits: For `intervene`: what is done to values on their way.
+            source: For `intervene`, `sweep` and `patching`: a second input, whose values are taken.
             parameters: As the server's documentation names them; lists may be lists.
 
         Returns:
@@ -274,17 +307,18 @@ class Lightwell:
             KeyError: No such model takes an input.
         """
         path, query = f"/{model}/{probe}", _query(parameters)
+        beside = Beside(initial_state, edits, source)
         if given is None:
             return answers.read(*self._answer(path, query, None))
         if model not in READS:
             raise KeyError(f"{model} is not one of {', '.join(READS)}")
         if not is_several(given, model):
-            return answers.read(*self._answer(path, query, alone(given, model, initial_state)))
+            return answers.read(*self._answer(path, query, alone(given, model, beside)))
         found: list[Answer] = []
         for first in range(0, len(given), AT_ONCE):
             some = given[first : first + AT_ONCE]
-            content, _ = self._answer(path, query, together(some, model, initial_state))
-            bodies = [alone(one, model, initial_state) for one in some]
+            content, _ = self._answer(path, query, together(some, model, beside))
+            bodies = [alone(one, model, beside) for one in some]
             draws = [partial(self._picture, path, query, body) for body in bodies]
             found += answers.read_several(content, draws)
         return found

@@ -5,7 +5,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -67,21 +67,45 @@ def reads_as_bits(given: Any) -> bool:
     return all(_is_integer(one) or reads_as_bits(one) for one in given)
 
 
-def alone(given: Any, model: str, state: State | None) -> Body:
+class Beside(NamedTuple):
+    """What is sent beside an input, where something is.
+
+    Attributes:
+        state: A state to start from.
+        edits: What is done to values on their way, as the server's documentation says.
+        source: A second input, whose values edits may take.
+    """
+
+    state: State | None = None
+    edits: Sequence[Mapping[str, Any]] | None = None
+    source: Any = None
+
+
+def alone(given: Any, model: str, beside: Beside) -> Body:
     """Make the body for one input."""
-    if READS[model] == "image":
+    if READS[model] == "image" and beside == Beside():
         encoded = _encoded(given)
         return Body(encoded, "image/jpeg" if encoded.startswith(JPEG) else "image/png")
-    return Body(json.dumps(_sequence(given, state)).encode(), "application/json")
+    return Body(json.dumps(_entry(given, model, beside)).encode(), "application/json")
 
 
-def together(several: Sequence[Any], model: str, state: State | None) -> Body:
-    """Make the body for several inputs; sequences all start from the same state."""
-    if READS[model] == "image":
-        entries = [{"image": base64.b64encode(_encoded(one)).decode()} for one in several]
-    else:
-        entries = [_sequence(one, state) for one in several]
+def together(several: Sequence[Any], model: str, beside: Beside) -> Body:
+    """Make the body for several inputs, all with the same beside them."""
+    entries = [_entry(one, model, beside) for one in several]
     return Body(json.dumps({"inputs": entries}).encode(), "application/json")
+
+
+def _entry(given: Any, model: str, beside: Beside) -> dict[str, Any]:
+    """Make the JSON object of one input."""
+    if READS[model] == "image":
+        entry: dict[str, Any] = {"image": base64.b64encode(_encoded(given)).decode()}
+    else:
+        entry = _sequence(given, beside.state)
+    if beside.edits is not None:
+        entry["edits"] = [dict(edit) for edit in beside.edits]
+    if beside.source is not None:
+        entry["source"] = _entry(beside.source, model, Beside())
+    return entry
 
 
 def grey_png(pixels: np.ndarray) -> bytes:

@@ -115,3 +115,50 @@ class CountingLSTM(nnx.Module):
         """Return the logits of "no" and "yes" after each sequence's last step, and the state."""
         _, final = self.trace(sequence, lengths, state)
         return self.readout(final.hidden), final
+
+    def edited(
+        self,
+        sequence: Float[Array, "batch time 1"],
+        lengths: Int[Array, " batch"],
+        state: LSTMState,
+        scale: Float[Array, "batch time 6 hidden"],
+        shift: Float[Array, "batch time 6 hidden"],
+    ) -> tuple[LSTMTrace, LSTMState]:
+        """Trace, with every value v going on as v · scale + shift.
+
+        Per step: the gates and the candidate, each edited; the cell state from these, edited; the
+        hidden state from that and the edited output gate, edited. The next step and the readout go
+        on with what was edited.
+
+        Args:
+            sequence: One bit per step, 0.0 or 1.0, oldest first.
+            lengths: How many steps of each sequence count, at least 1.
+            state: The state before the first step, as it is.
+            scale: Of the six values of a unit, in the order of the trace; 1 leaves a value alone.
+            shift: Likewise; 0 leaves a value alone.
+
+        Returns:
+            The edited trace, and the state after each sequence's last step.
+        """
+        from_hidden = self.cell.dense_h
+
+        def step(
+            before: LSTMState, given: tuple[Array, ...]
+        ) -> tuple[LSTMState, tuple[Array, ...]]:
+            projected, scales, shifts = given
+
+            def edit(place: int, value: Array) -> Array:
+                return value * scales[:, place] + shifts[:, place]
+
+            made = gates(projected + from_hidden(before.hidden))
+            i, f, g, o = (edit(place, value) for place, value in enumerate(made))
+            cell = edit(4, f * before.cell + i * g)
+            hidden = edit(5, o * jnp.tanh(cell))
+            return LSTMState(cell, hidden), (i, f, g, o, cell, hidden)
+
+        by_step = tuple(jnp.moveaxis(v, 1, 0) for v in (self.cell.dense_i(sequence), scale, shift))
+        _, values = jax.lax.scan(step, state, by_step)
+        i, f, g, o, cell, hidden = (jnp.moveaxis(value, 0, 1) for value in values)
+        last = (lengths - 1)[:, None, None]
+        final = LSTMState(*(jnp.take_along_axis(v, last, axis=1)[:, 0] for v in (cell, hidden)))
+        return LSTMTrace(i, f, g, o, cell, hidden, self.readout(hidden)), final

@@ -17,6 +17,7 @@ from models.cache import Cache
 from models.checkpoints import Checkpoint, CheckpointError, Tensors
 from models.compilation import compile_programs
 from models.familiarity import Familiarity
+from models.lstm_ablations import lstm_ablations
 from models.lstm_analyses import lstm_analyses
 from models.parameters import Parameters, Skeleton, check
 from models.programs import (
@@ -117,7 +118,8 @@ def _lstm_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
 
 def _lstm_analyses(tensors: Mapping[str, np.ndarray]) -> list[Program]:
     hidden = hidden_size(tensors)
-    return lstm_analyses(_lstm_skeleton(hidden), hidden)
+    skeleton = _lstm_skeleton(hidden)
+    return [*lstm_analyses(skeleton, hidden), *lstm_ablations(skeleton, hidden)]
 
 
 MODELS: Mapping[str, ModelCard] = {

@@ -1,13 +1,48 @@
 """What to look at inside a network, and how it is drawn."""
 
-from probes import attribution, cnn, interventions, lstm, pixel, weights
+from probes import (
+    attribution,
+    bits,
+    cnn,
+    cnn_findings,
+    counter,
+    decomposition,
+    descriptors,
+    dynamics,
+    embedding,
+    field,
+    generalisation,
+    interventions,
+    layers,
+    lstm,
+    lstm_findings,
+    lstm_interventions,
+    patching,
+    pixel,
+    unit,
+    weights,
+)
 
 PROBES = (
     *cnn.PROBES,
     *pixel.PROBES,
     *attribution.PROBES,
     *interventions.PROBES,
+    *cnn_findings.PROBES,
+    *unit.PROBES,
+    *descriptors.PROBES,
+    *field.PROBES,
+    *layers.PROBES,
+    *embedding.PROBES,
     *lstm.PROBES,
+    *lstm_findings.PROBES,
+    *decomposition.PROBES,
+    *bits.PROBES,
+    *lstm_interventions.PROBES,
+    *patching.PROBES,
+    *counter.PROBES,
+    *dynamics.PROBES,
+    *generalisation.PROBES,
     *weights.PROBES,
 )
 """Every probe that the server answers: one list for each file."""

@@ -14,11 +14,16 @@ looks the same with and without red-green colour blindness."""
 DIVERGING = "RdBu"
 """For signed values about zero: negative red, zero white, positive blue."""
 
+CATEGORICAL = "petroff10"
+"""For the numbers 0 to 9 as names, of digits say: ten colours that can be told apart, also with
+red-green colour blindness (Petroff, 2021, Accessible color sequences for data visualization)."""
+
 _SOURCES = {
     "viridis": "bids:viridis",
     "cividis": "cividis:cividis",
     "gray": "matlab:gray",
     DIVERGING: "colorbrewer:RdBu",
+    CATEGORICAL: "petroff:petroff10",
 }
 NAMES = tuple(_SOURCES)
 

@@ -8,7 +8,7 @@
 
 import numpy as np
 
-from probes.colormaps import DIVERGING
+from probes.colormaps import CATEGORICAL, DIVERGING
 from probes.figures import Colour, Scope, extremes, is_finite
 
 
@@ -20,6 +20,11 @@ def unit_interval(cmap: str) -> Colour:
 def tanh_interval() -> Colour:
     """Colours of what lies in [-1, 1]: candidate and hidden state."""
     return Colour(DIVERGING, -1.0, 1.0, "fixed")
+
+
+def digits() -> Colour:
+    """Colours of labels 0 to 9."""
+    return Colour(CATEGORICAL, 0.0, 9.0, "fixed")
 
 
 def ink(cmap: str = "gray") -> Colour:

@@ -185,13 +185,22 @@ class Bars:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points whose positions are the entries of two vectors of one length."""
+    """Points whose positions are the entries of two tensors of one size.
+
+    Attributes:
+        colour: As many values, by which the points are coloured.
+        path: The x and y of points that a line joins, drawn over the others and cut off with them.
+        marked: The x and y of points to point out, by number.
+    """
 
     title: str
     x: Tensor
     y: Tensor
     labels: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
+    colour: Tensor | None = None
+    path: tuple[Tensor, Tensor] | None = None
+    marked: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -237,6 +246,8 @@ def _walk(figure: Figure) -> Iterator[Tensor]:
             yield from figure.tensors
         case Scatter():
             yield from (figure.x, figure.y)
+            yield from () if figure.colour is None else (figure.colour,)
+            yield from (*(figure.path or ()), *(figure.marked or ()))
         case Overlay():
             yield from (figure.picture, figure.tensor)
         case _:

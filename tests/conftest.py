@@ -51,7 +51,7 @@ def url() -> Iterator[str]:
     """Where a ready server of its own process listens."""
     server = Server()
     try:
-        server.wait_for("Ready after")
+        server.wait_for("Analyses ready after")
         yield server.url
     finally:
         server.stop()

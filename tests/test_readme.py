@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def block(language: str, url: str) -> str:
     """Return the README's code in one language, for the server of this test."""
-    (code,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    code = "".join(re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL))
     assert "http://127.0.0.1:8000" in code
     return str(code.replace("http://127.0.0.1:8000", url))
 
@@ -43,12 +43,13 @@ def test_python_runs(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_runs(url: str, tmp_path: Path) -> None:
-    """The curl example leaves two answers and three pictures."""
-    run("sh", "-ec", block("bash", url), cwd=tmp_path)
+    """The curl examples leave three answers and four pictures, and print what was found."""
+    said = run("sh", "-ec", block("bash", url), cwd=tmp_path)
 
-    for name in ("digit.png", "activations.png", "gates.png"):
+    assert said.startswith('{"findings":')
+    for name in ("digit.png", "activations.png", "gates.png", "why.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    for name in ("activations.json", "gates.json"):
+    for name in ("activations.json", "gates.json", "shut.json"):
         assert (tmp_path / name).read_text().startswith('{"model":')
 
 

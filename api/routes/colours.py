@@ -2,13 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api import openapi, schemas
 from api.responses import fresh
-from probes.colormaps import DIVERGING, NAMES, lookup_table
+from probes.colormaps import CATEGORICAL, DIVERGING, NAMES, lookup_table
+
+_KINDS: Mapping[str, Literal["diverging", "categorical"]] = {
+    DIVERGING: "diverging",
+    CATEGORICAL: "categorical",
+}
 
 
 def router() -> APIRouter:
@@ -47,6 +53,6 @@ def _map(name: str) -> schemas.ColourMap:
     """Write one map down."""
     return schemas.ColourMap(
         name=name,
-        kind="diverging" if name == DIVERGING else "sequential",
+        kind=_KINDS.get(name, "sequential"),
         colours=[f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in lookup_table(name)],
     )

@@ -259,6 +259,7 @@ def test_examples_are_what_their_schemas_say() -> None:
         "weights": schemas.WeightsAnswer,
         "model": schemas.ModelEntry,
         "models": schemas.ModelList,
+        "findings": schemas.FindingList,
         "samples": schemas.SampleList,
         "colormaps": schemas.ColourMapList,
         "livez": schemas.Status,

@@ -15,7 +15,7 @@ from PIL import Image
 from lightwell_client import Lightwell, LightwellError, Sample, Tensor
 from lightwell_client.client import AT_ONCE
 from lightwell_client.inputs import grey_png
-from probes import PROBES
+from probes import cnn, lstm, pixel, weights
 from tests.servers import PATIENCE_S
 
 BITS = "1011010010"
@@ -369,10 +369,35 @@ def test_what_is_shown_is_text() -> None:
     assert "<b>" not in shown
 
 
-def test_every_probe_has_its_method() -> None:
-    """No probe can only be had by its name."""
-    for probe in PROBES:
+def test_what_a_model_shows_has_a_method() -> None:
+    """What reads a trace or the weights can be had without its name; all else by `ask`."""
+    for probe in (*cnn.PROBES, *lstm.PROBES, *pixel.PROBES, *weights.PROBES):
         assert callable(getattr(Lightwell, probe.name)), probe.name
+
+
+def test_edits_and_a_second_input_go_along(lightwell: Lightwell, digit: Sample) -> None:
+    """Of one input and of several, of images and of sequences."""
+    patch = [{"layer": "relu4", "operation": "patch"}]
+    other = lightwell.samples(label=3, count=1)[0]
+    alone = lightwell.intervene(digit, patch, source=other)
+    both = lightwell.intervene([digit, digit], patch, source=other)
+    shut = [{"value": "input_gate", "operation": "set", "amount": 0}]
+    read = lightwell.intervene("1101", shut)
+
+    assert alone.measures["recovery"].value == 1.0
+    assert [one.measures["label_edited"].value for one in both] == ["3", "3"]
+    assert read.measures["answer_changed"].value is True
+    swept = lightwell.ask("cnn", "sweep", digit, layer="relu4", operation="patch", source=other)
+    assert swept["recovery"].values.shape == (128,)
+
+
+def test_why_is_asked_of_the_model_that_reads_the_input(
+    lightwell: Lightwell, digit: Sample
+) -> None:
+    """Pixels of images, bits of sequences; and what is said of both networks."""
+    assert lightwell.attribution(digit, method="gradient")["attribution"].axes == ("y", "x")
+    assert lightwell.attribution("1101", method="flip")["attribution"].axes == ("step",)
+    assert len(lightwell.findings()) == 6
 
 
 def test_weights_need_no_input(lightwell: Lightwell) -> None:

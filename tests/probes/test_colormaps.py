@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-from probes.colormaps import DIVERGING, NAMES, lookup_table
+from probes.colormaps import CATEGORICAL, DIVERGING, NAMES, lookup_table
 
-SEQUENTIAL = [name for name in NAMES if name != DIVERGING]
+SEQUENTIAL = [name for name in NAMES if name not in {DIVERGING, CATEGORICAL}]
 
 
 def lightness(name: str) -> Float[np.ndarray, "256"]:
@@ -54,3 +54,13 @@ def test_an_unknown_map_is_refused() -> None:
     """A name that is not one of ours has no table."""
     with pytest.raises(KeyError, match="jet"):
         lookup_table("jet")
+
+
+def test_categories_are_ten_colours_that_differ() -> None:
+    """Of the whole numbers 0 to 9 each has a colour of its own, none near another."""
+    table = lookup_table(CATEGORICAL).astype(int)
+    ten = table[np.round(np.arange(10) / 9 * 255).astype(int)]
+    distances = np.abs(ten[:, None] - ten[None]).sum(axis=-1)
+
+    assert len(np.unique(table, axis=0)) == 10
+    assert distances[~np.eye(10, dtype=bool)].min() > 60

@@ -44,6 +44,14 @@ def test_tensors_come_in_drawing_order() -> None:
     assert list("abcdefghi") == [tensor.name for tensor in tensors(figure)]
 
 
+def test_what_a_scatter_adds_is_listed_too() -> None:
+    """Colour, path and marked points are values like others."""
+    path, marked = (vector("d"), vector("e")), (vector("f"), vector("g"))
+    figure = Scatter("s", vector("a"), vector("b"), (), (), vector("c"), path, marked)
+
+    assert list("abcdefg") == [tensor.name for tensor in tensors(figure)]
+
+
 def test_a_tensor_drawn_twice_is_listed_once() -> None:
     """One tensor in two panels is one tensor of the answer."""
     shared = vector("hidden")

@@ -44,6 +44,14 @@ def every_figure() -> dict[str, Figure]:
         "bars": Bars("Bars", tensor((10,), "class"), (0.0, 1.0), 3),
         "many bars": Bars("Many", tensor((40,), "unit")),
         "scatter": Scatter("Scatter", tensor((6,), "u"), tensor((6,), "u", name="y"), tuple("abc")),
+        "coloured points": Scatter(
+            "Points",
+            tensor((6, 2), "u v"),
+            tensor((6, 2), "u v", name="y"),
+            colour=tensor((6, 2), "u v", name="colour"),
+            path=(tensor((2,), "end", name="path_x"), tensor((2,), "end", name="path_y")),
+            marked=(tensor((3,), "at", name="marked_x"), tensor((3,), "at", name="marked_y")),
+        ),
         "overlay": Overlay(
             "Overlay", tensor((8, 8), "y x"), tensor((2, 2), "y x", name="map"), (Box(-1, 0, 3, 9),)
         ),

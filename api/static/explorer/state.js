@@ -24,6 +24,14 @@ export const DEFAULTS = {
   before: false, // show values before the ReLU too
   filters: "conv1",
   filtersOrder: "norm", // or "index"
+  // Why: the attribution that is shown.
+  method: "integrated_gradients",
+  target: -1, // -1 is what the network sees
+  against: -1, // -1 is nothing
+  camLayer: "relu3",
+  baseline: "black", // white, mean, blur
+  // What if: `relu2.3.zero,relu2.7.scale.2`.
+  edits: "",
   // How values are coloured.
   palette: "viridis", // cividis, gray
   range: "layer", // channel, fixed
@@ -32,6 +40,11 @@ export const DEFAULTS = {
   step: 16,
   unit: 1,
   order: "role", // or "index"
+  bitMethod: "decomposition",
+  gateEdit: "", // `forget_gate.0` sets it to 0
+  gateUnits: "all", // or "unit"
+  gateSteps: "step", // until, all
+  counterView: "/lstm/counter",
   // The page itself.
   theme: "", // light, dark; as the system has it where empty
 };

@@ -43,7 +43,14 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
 
 /** @typedef {Record<string, string | number | readonly (string | number)[] | null | undefined>} Parameters */
 /** @typedef {{ signal?: AbortSignal }} Options */
-/** @typedef {{ input?: Image | Sequence, parameters?: Parameters } & Options} Question */
+/**
+ * @typedef {object} Asked
+ * @property {Image | Sequence} [input]
+ * @property {Parameters} [parameters]
+ * @property {Record<string, any>} [beside] What is posted beside the input, such as `edits`; the
+ *   input is then rows of integers or bits.
+ */
+/** @typedef {Asked & Options} Question */
 
 /** An answer that says no, in the server's words. */
 export class LightwellError extends Error {
@@ -111,9 +118,9 @@ export class Lightwell {
    * @param {Question} [question]
    * @returns {Promise<Answer>}
    */
-  async ask(model, probe, { input, parameters = {}, signal } = {}) {
+  async ask(model, probe, { input, parameters = {}, beside, signal } = {}) {
     const query = { ...parameters, format: "safetensors" };
-    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, signal });
+    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, beside, signal });
     const { document, tensor } = readSafetensors(await response.arrayBuffer());
     return {
       ...document,
@@ -130,9 +137,9 @@ export class Lightwell {
    * @param {Question} [question]
    * @returns {Promise<Blob>}
    */
-  async download(model, probe, format, { input, parameters = {}, signal } = {}) {
+  async download(model, probe, format, { input, parameters = {}, beside, signal } = {}) {
     const query = { ...parameters, format };
-    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, signal });
+    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, beside, signal });
     return response.blob();
   }
 
@@ -155,9 +162,9 @@ export class Lightwell {
    * @throws {LightwellError} The server says no, or cannot be reached.
    * @throws {DOMException} `AbortError`: the signal was raised.
    */
-  async request(path, { input, parameters = {}, signal } = {}) {
+  async request(path, { input, parameters = {}, beside, signal } = {}) {
     /** @type {RequestInit} */
-    const init = { signal, ...(input === undefined ? {} : { method: "POST", ...bodyOf(input) }) };
+    const init = { signal, ...(input === undefined ? {} : { method: "POST", ...bodyOf(input, beside) }) };
     let response;
     try {
       response = await fetch(`${this.server}${path}${queryOf(parameters)}`, init);
@@ -184,9 +191,10 @@ export function queryOf(parameters) {
 /**
  * Write an input as a body.
  * @param {Image | Sequence} input
+ * @param {Record<string, any>} [beside]
  * @returns {RequestInit}
  */
-function bodyOf(input) {
+function bodyOf(input, beside) {
   if (input instanceof Blob) {
     return { body: input, headers: { "Content-Type": input.type || "image/png" } };
   }
@@ -194,7 +202,7 @@ function bodyOf(input) {
   const value = isImage
     ? { pixels: /** @type {Uint8Array[]} */ (input).map((row) => Array.from(row)) }
     : { sequence: input };
-  return { body: JSON.stringify(value), headers: { "Content-Type": "application/json" } };
+  return { body: JSON.stringify({ ...value, ...beside }), headers: { "Content-Type": "application/json" } };
 }
 
 /**

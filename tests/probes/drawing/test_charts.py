@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probes.drawing.marks import INK, Area
 from probes.figures import (
     Bars,
     Box,
@@ -16,7 +17,7 @@ from probes.figures import (
     Scatter,
 )
 from probes.render import place
-from tests.probes.pictures import RANDOM, cells, holding, pixels, tensor
+from tests.probes.pictures import RANDOM, SIGNED, cells, expected, holding, pixels, tensor
 
 FEW_EXAMPLES = settings(max_examples=25, derandomize=True, database=None)
 
@@ -108,6 +109,46 @@ def test_a_line_stands_at_its_value() -> None:
     darkest = column.astype(int).sum(-1).argmin() / area.height
 
     assert darkest == pytest.approx(0.75, abs=0.02)
+
+
+def at(area: Area, share: tuple[float, float]) -> tuple[int, int]:
+    """Return the row and column of a place in an area, from its bottom left corner."""
+    across, upward = share
+    return int(area.y + area.height * (1 - upward)), int(area.x + area.width * across)
+
+
+def test_points_have_the_colour_of_their_value() -> None:
+    """Every point of a scatter has the entry of the colour map that its value calls for."""
+    ends = holding(np.array([0.0, 1.0]), "end", None)
+    colour = replace(ends, name="colour", values=np.array([-1.0, 0.5]), colour=SIGNED)
+    figure = Scatter("s", ends, replace(ends, name="y"), colour=colour)
+    area, picture = place(figure)[0], pixels(figure)
+
+    # The limits leave 8 % of the range free on either side.
+    low, high = 0.08 / 1.16, 1.08 / 1.16
+    for share, value in ((low, -1.0), (high, 0.5)):
+        wanted = expected(np.array([[value]]), SIGNED.map, -1.0, 1.0)[0, 0]
+        assert np.array_equal(picture[at(area, (share, share))], wanted)
+
+
+def test_a_path_is_drawn_and_cut_off_and_marked_points_are_shown_whole() -> None:
+    """A path does not change the limits, but marked points do."""
+    ends = holding(np.array([0.0, 1.0]), "end", None)
+    plain = Scatter("s", ends, replace(ends, name="y"))
+    level = replace(ends, values=np.array([0.5, 0.5]))
+    far = replace(ends, values=np.array([-50.0, 50.0]))
+    crossed = replace(plain, path=(replace(far, name="a"), replace(level, name="b")))
+    corner = replace(ends, values=np.array([3.0]))
+    marked = replace(plain, marked=(replace(corner, name="c"), replace(corner, name="d")))
+    area = place(plain)[0]
+
+    changed = (pixels(plain) != pixels(crossed)).any(-1)
+    row = at(area, (0.5, 0.5))[0]
+    assert changed[row, int(area.x) + 2 : int(area.x + area.width) - 2].all()
+    assert not changed[: row - 3].any()
+    assert not changed[row + 3 :].any()
+    middle = at(place(marked)[0], (3.24 / 3.48, 3.24 / 3.48))
+    assert tuple(pixels(marked)[middle]) == INK
 
 
 def test_the_overlay_shows_picture_and_map() -> None:

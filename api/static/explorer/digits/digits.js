@@ -11,6 +11,7 @@ import { mountFilters } from "./filters.js";
 import { mountInspector } from "./inspector.js";
 import { mountNetwork } from "./network.js";
 import { mountPicture } from "./picture.js";
+import { lazily } from "../patient.js";
 import { mountSeen } from "./seen.js";
 
 /** @typedef {import("./digit.js").Digit} Digit */
@@ -44,6 +45,9 @@ export async function mountDigits(context) {
   void mountInspector(context, digit);
   void mountFilters(context);
   void mountCompare(context, digit);
+  lazily("why", async () => (await import("./why.js")).mountWhy(context, digit));
+  lazily("what-if", async () => (await import("./what-if.js")).mountWhatIf(context, digit));
+  lazily("unit", async () => (await import("./unit.js")).mountUnit(context));
   mountCode(context, digit);
   picture.listen({ changed: askOnce, drawing: askSoon });
   store.on(["preprocess", "palette", "range", "before", "layer"], askOnce);

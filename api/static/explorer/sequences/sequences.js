@@ -10,6 +10,7 @@ import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
 import { codePanel } from "../code.js";
 import { downloads } from "../downloads.js";
 import { latest } from "../latest.js";
+import { lazily } from "../patient.js";
 import { countBits, many, readBits } from "./sequence-text.js";
 import { DEFAULTS } from "../state.js";
 import { transport } from "./transport.js";
@@ -115,6 +116,9 @@ export async function mountSequences(context) {
     trace.unit = unit;
     showStep();
   });
+  lazily("bit-reasons", async () => (await import("./bit-reasons.js")).mountBitReasons(context));
+  lazily("gates-if", async () => (await import("./gates-if.js")).mountGatesIf(context));
+  lazily("counter", async () => (await import("./counter.js")).mountCounter(context));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette"], ({ sequence, palette }) => {
     code.update();

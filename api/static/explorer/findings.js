@@ -1,0 +1,49 @@
+/** Findings: what is said of the two networks, with the numbers that bear it out or not. */
+
+import { make } from "/sdk/elements.js";
+import { readable } from "/sdk/numbers.js";
+import { COMPILING, patient } from "./patient.js";
+
+/**
+ * @typedef {object} Finding
+ * @property {string} key
+ * @property {string} statement
+ * @property {string} model
+ * @property {boolean} supported
+ * @property {number} value
+ * @property {number} least
+ * @property {number} reference
+ * @property {string} unit
+ * @property {string} measured
+ * @property {string} request
+ * @property {string} picture
+ */
+
+/**
+ * Fill the chapter `findings`.
+ * @param {import("./context.js").Context} context
+ */
+export async function mountFindings({ lightwell }) {
+  const body = /** @type {HTMLElement} */ (document.getElementById("findings-body"));
+  const { signal } = new AbortController();
+  const wait = () => (body.textContent = COMPILING);
+  const { findings } = await patient(() => lightwell.get("/findings"), signal, wait);
+  body.replaceChildren(...findings.map(card));
+}
+
+/** @param {Finding} finding */
+function card({ statement, supported, value, least, reference, unit, measured, request, picture }) {
+  const verdict = supported ? "The numbers support it" : "The numbers do not support it";
+  const [found, needed, chance] = [value, least, reference].map((number) => readable(number, 3));
+  const image = make("img", { src: picture, alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
+  return make(
+    "article",
+    { class: "panel finding" },
+    make("h3", {}, statement),
+    make("p", { class: `verdict ${supported ? "yes" : "no"}` }, verdict),
+    make("p", { class: "number" }, `${found} (${unit}); supported from ${needed}, without learning ${chance}`),
+    make("p", { class: "explain" }, measured),
+    make("p", { class: "quiet" }, "Measure it again: ", make("a", { href: request }, `GET ${request}`)),
+    make("a", { href: picture }, image),
+  );
+}

@@ -1,0 +1,80 @@
+/** Line chart: a few curves over a common axis, with the values under the pointer in words. */
+
+import { draw, make } from "/sdk/elements.js";
+import { readable } from "/sdk/numbers.js";
+
+const WIDTH = 320;
+const HEIGHT = 130;
+const LEFT = 34;
+const BOTTOM = 18;
+
+/**
+ * @typedef {object} Curve
+ * @property {string} name
+ * @property {ArrayLike<number>} values
+ */
+/**
+ * @typedef {object} Axis
+ * @property {string} unit What a step of the axis is called.
+ * @property {(number | string)[]} names Of each value.
+ * @property {[number, number]} [ends] Of the vertical axis; as far as the values go where left out.
+ */
+
+export class LineChart {
+  #svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  #said = make("p", { class: "number quiet" });
+  /** @type {Curve[]} */
+  #curves = [];
+  /** @type {Axis} */
+  #axis = { unit: "step", names: [] };
+
+  /** @param {string} label What is drawn. */
+  constructor(label) {
+    this.label = label;
+    this.element = make("figure", { class: "line-chart" }, this.#svg, this.#said);
+    this.#svg.addEventListener("pointermove", (event) => {
+      const { left, width } = this.#svg.getBoundingClientRect();
+      const along = (((event.clientX - left) / width) * WIDTH - LEFT) / (WIDTH - LEFT - 4);
+      this.#say(Math.round(along * (this.#axis.names.length - 1)));
+    });
+    this.#svg.addEventListener("pointerleave", () => this.#say(this.#axis.names.length - 1));
+  }
+
+  /** @param {Curve[]} curves @param {Axis} axis */
+  show(curves, axis) {
+    this.#curves = curves;
+    this.#axis = axis;
+    const all = curves.flatMap(({ values }) => Array.from(values));
+    const [low, high] = axis.ends ?? [Math.min(0, ...all), Math.max(0, ...all)];
+    const x = (/** @type {number} */ at) => LEFT + (at / Math.max(1, axis.names.length - 1)) * (WIDTH - LEFT - 4);
+    const y = (/** @type {number} */ value) => 4 + ((high - value) / (high - low || 1)) * (HEIGHT - BOTTOM - 8);
+    const marks = [low, 0, high].filter((mark, at, marks) => marks.indexOf(mark) === at && mark >= low);
+    const levels = marks.flatMap((mark) => [
+      draw("line", { x1: LEFT, x2: WIDTH, y1: y(mark), y2: y(mark), class: mark === 0 ? "zero" : "level" }),
+      draw("text", { x: LEFT - 5, y: y(mark) + 3, class: "end" }, readable(mark, 2)),
+    ]);
+    const ends = [0, axis.names.length - 1].map((at) =>
+      draw("text", { x: x(at), y: HEIGHT - 4, class: at ? "end" : "start" }, String(axis.names[at])),
+    );
+    const lines = curves.map(({ values }, index) =>
+      draw("polyline", {
+        points: Array.from(values, (value, at) => `${x(at)},${y(value)}`).join(" "),
+        class: `curve curve-${index}`,
+      }),
+    );
+    this.#svg.replaceChildren(...levels, ...ends, ...lines);
+    this.#svg.setAttribute("aria-label", `${this.label}: ${curves.map(({ name }) => name).join(", ")}`);
+    this.#say(axis.names.length - 1);
+  }
+
+  /** @param {number} at */
+  #say(at) {
+    const { names, unit } = this.#axis;
+    if (!names.length) return;
+    const place = Math.min(Math.max(at, 0), names.length - 1);
+    const said = this.#curves.map(({ name, values }, index) =>
+      make("span", { class: `key key-${index}` }, `${name} ${readable(values[place], 3)}`),
+    );
+    this.#said.replaceChildren(`${unit} ${names[place]}: `, ...said);
+  }
+}

@@ -1,0 +1,46 @@
+/** Patience: a panel is filled when somebody comes near it, and asks again while programs compile. */
+
+import { whenNear } from "./near.js";
+
+const RETRY_MS = 1000;
+
+/**
+ * Load what fills a panel when somebody comes near it for the first time.
+ * @param {string} id
+ * @param {() => Promise<unknown>} load
+ */
+export function lazily(id, load) {
+  const panel = /** @type {HTMLElement} */ (document.getElementById(id));
+  let begun = false;
+  whenNear(panel, (isNear) => {
+    if (!isNear || begun) return;
+    begun = true;
+    load().catch((/** @type {Error} */ error) => {
+      const body = panel.querySelector(".body") ?? panel;
+      body.textContent = error.message;
+    });
+  });
+}
+
+/**
+ * Ask again while the server says that it still compiles what answers this.
+ * @template Given
+ * @param {() => Promise<Given>} ask
+ * @param {AbortSignal} signal
+ * @param {() => void} waiting Called whenever it says so.
+ * @returns {Promise<Given>}
+ */
+export async function patient(ask, signal, waiting) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { kind } = /** @type {import("/sdk/client.js").LightwellError} */ (error);
+      if (kind !== "warming" || signal.aborted) throw error;
+      waiting();
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+export const COMPILING = "The programs of this analysis are being compiled; it goes on when they are.";

@@ -1,0 +1,245 @@
+"""Why, and what if: every panel says what the API says."""
+
+import base64
+import re
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page.answers import ask, number
+from tests.page.conftest import Opener
+
+DIGIT = "/samples/0.png"
+
+
+def panel(page: Page, name: str) -> Locator:
+    """Go to a panel, which is loaded when somebody comes near."""
+    found = page.locator(f"#{name}")
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def measures(api: httpx2.Client, path: str, sent: Any = None) -> dict[str, Any]:
+    """Ask for what an answer states."""
+    if isinstance(sent, bytes):
+        answer = api.post(path, content=sent, headers={"Content-Type": "image/png"})
+    else:
+        answer = api.post(path, json=sent) if sent else api.get(path)
+    assert answer.status_code == 200, answer.text
+    return {one["name"]: one["value"] for one in answer.json()["measures"]}
+
+
+def digit(api: httpx2.Client) -> bytes:
+    """Return the digit that the page opens with."""
+    return api.get(DIGIT).content
+
+
+def heatmap_values(of: Locator) -> np.ndarray:
+    """Return the values that a heatmap element shows."""
+    values = of.evaluate("(element) => Array.from(element.tensor?.values ?? [])")
+    return np.array(values, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "query"),
+    [
+        ("", "method=integrated_gradients"),
+        ("#method=hirescam&camLayer=pool2", "method=hirescam&layer=pool2"),
+        ("#method=occlusion&target=7&against=1&baseline=white",
+         "method=occlusion&target=7&against=1&baseline=white"),
+    ],
+)  # fmt: skip
+def test_the_map_is_the_api_s(
+    fragment: str, query: str, opened: Opener, api: httpx2.Client
+) -> None:
+    """Value for value, with the target and the faithfulness that the answer states."""
+    page = opened(fragment)
+    why = panel(page, "why")
+    truth = ask(api, f"/cnn/attribution?{query}", digit(api))["attribution"]
+    said = measures(api, f"/cnn/attribution?{query}", digit(api))
+
+    expect(why).to_contain_text(f"target {said['target']}")
+    found = heatmap_values(why.locator("lw-tensor-heatmap"))
+
+    np.testing.assert_array_equal(found, truth.ravel())
+    falls = said["faithfulness"] > 0
+    expect(why).to_contain_text("these pixels do count" if falls else "do not trust this map")
+    expect(why.locator("polyline")).to_have_count(2)
+
+
+def test_choosing_a_method_asks_again_and_is_kept_in_the_link(
+    page: Page, api: httpx2.Client
+) -> None:
+    """The list of layers is there for those that have one, the baselines likewise."""
+    why = panel(page, "why")
+    expect(why).to_contain_text("missing from the sum")
+    expect(why.locator("label.choice:has(#choose-baseline)")).to_be_visible()
+
+    why.locator("#choose-method").select_option("grad_cam")
+
+    expect(why.locator("label.choice:has(#choose-baseline)")).to_be_hidden()
+    expect(why.locator("label.choice:has(#choose-camLayer)")).to_be_visible()
+    expect(why).not_to_contain_text("missing from the sum")
+    truth = ask(api, "/cnn/attribution?method=grad_cam", digit(api))["attribution"]
+    np.testing.assert_array_equal(heatmap_values(why.locator("lw-tensor-heatmap")), truth.ravel())
+    page.wait_for_function("location.hash.includes('method=grad_cam')")
+
+
+def test_the_check_with_reset_weights_says_what_it_found(page: Page, api: httpx2.Client) -> None:
+    """The rank correlation of the answer, in words."""
+    why = panel(page, "why")
+    expect(why).to_contain_text("target")
+    why.get_by_role("button", name="Check with reset weights").click()
+    query = "/cnn/attribution?method=integrated_gradients&sanity=true&deletion=false"
+    last = ask(api, query, digit(api))["sanity"][1, -1]
+
+    expect(why).to_contain_text("With every layer drawn anew")
+    said = why.locator("p", has_text="With every layer drawn anew").inner_text()
+    assert number(said.split("correlate ")[1]) == pytest.approx(float(last), abs=0.01)
+
+
+def test_a_channel_that_is_switched_off_changes_the_answer_as_the_api_says(
+    opened: Opener, api: httpx2.Client
+) -> None:
+    """Both answers, the change in words, and a chip that takes it back."""
+    page = opened("#layer=relu3&channel=35")
+    what_if = panel(page, "what-if")
+    expect(what_if).to_contain_text("relu3 35")
+    what_if.get_by_role("button", name="Switch it off").click()
+    edits = [{"layer": "relu3", "channels": [35], "operation": "zero"}]
+    body = {"image": base64.b64encode(digit(api)).decode(), "edits": edits}
+    truth = ask(api, "/cnn/intervene", body)
+    before, after = truth["logits"]
+    label = int(before.argmax())
+
+    chip = what_if.get_by_role("button", name="Undo: relu3 35 off")
+    expect(chip).to_be_visible()
+    expect(what_if).to_contain_text(f"The logit of {label} changes by")
+    said = what_if.locator("p", has_text="The logit of").inner_text()
+    assert number(said.split("by ")[1]) == pytest.approx(
+        float(after[label] - before[label]), rel=0.01
+    )
+    titles = what_if.locator("section").nth(1).locator("li").all()
+    shown = [number((one.get_attribute("aria-label") or "").split("logit ")[1]) for one in titles]
+    assert shown == pytest.approx(after.tolist(), rel=1e-3)
+    page.wait_for_function("location.hash.includes('relu3.35.zero')")
+
+    chip.click()
+
+    expect(what_if).to_contain_text("Choose a channel above")
+
+
+def test_the_sweep_is_the_api_s_and_chooses_channels(opened: Opener, api: httpx2.Client) -> None:
+    """One bar for each channel; a click goes to the channel."""
+    page = opened("#layer=relu2&channel=7")
+    what_if = panel(page, "what-if")
+    body = {"image": base64.b64encode(digit(api)).decode()}
+    effect = ask(api, "/cnn/sweep?layer=relu2", body)["effect"]
+
+    expect(what_if).to_contain_text("loses without each channel of relu2")
+    bars = what_if.locator(".vector-bars").last
+    expect(bars).to_contain_text("channel 7")
+    assert number(bars.inner_text().split(": ")[1]) == pytest.approx(float(effect[7]), rel=1e-5)
+    bars.locator(".vector-track").press("ArrowRight")
+
+    expect(bars).to_contain_text("channel 8")
+    page.wait_for_function("location.hash.includes('channel=8')")
+
+
+def test_what_a_channel_likes_is_the_api_s(opened: Opener, api: httpx2.Client) -> None:
+    """Its strongest test images, their crops, and what a search came to."""
+    page = opened("#layer=relu3&channel=5")
+    unit = panel(page, "unit")
+    truth = ask(api, "/cnn/unit?layer=relu3&channel=5")
+    said = measures(api, "/cnn/unit?layer=relu3&channel=5")
+
+    expect(unit).to_contain_text(f"answers the digit {said['favourite']} most")
+    for name in ("strongest", "crops", "optimum"):
+        found = heatmap_values(unit.locator(f".unit-{name} lw-tensor-heatmap"))
+        np.testing.assert_array_equal(found, truth[name].ravel())
+
+
+def test_bits_add_up_in_the_page(opened: Opener, api: httpx2.Client) -> None:
+    """The steps of the decomposition, and the sentence with their sum."""
+    page = opened("#sequence=1101001")
+    reasons = panel(page, "bit-reasons")
+    truth = ask(api, "/lstm/decomposition?sequence=1101001")["by_step"]
+    said = measures(api, "/lstm/decomposition?sequence=1101001")
+
+    expect(reasons).to_contain_text("initial state")
+    line = reasons.locator("p", has_text="initial state").last.inner_text()
+    assert number(line.split("steps = ")[1]) == pytest.approx(said["logit"], rel=1e-3)
+    track = reasons.locator(".vector-track")
+    track.press("Home")
+    expect(reasons).to_contain_text("step 1 (bit 1)")
+    shown = number(reasons.locator(".vector-bars p").inner_text().split("): ")[1])
+    assert shown == pytest.approx(float(truth[len(truth) - 7]), rel=1e-5)
+
+
+def test_long_sequences_say_which_bits_are_free(opened: Opener, api: httpx2.Client) -> None:
+    """Shapley values try every subset of the last sixteen bits."""
+    bits = "1001011" * 3
+    page = opened(f"#sequence={bits}&bitMethod=shapley")
+    reasons = panel(page, "bit-reasons")
+    free = ",".join(map(str, range(6, 22)))
+    truth = ask(api, f"/lstm/attribution?sequence={bits}&method=shapley&free={free}")
+
+    expect(reasons).to_contain_text("only the last 16 bits are free")
+    reasons.locator(".vector-track").press("End")
+    expect(reasons).to_contain_text("step 21 (bit 1)")
+    shown = number(reasons.locator(".vector-bars p").inner_text().split("): ")[1])
+    assert shown == pytest.approx(float(truth["attribution"][-1]), rel=1e-5)
+
+
+def test_a_shut_gate_moves_the_answer_as_the_api_says(opened: Opener, api: httpx2.Client) -> None:
+    """The running probability of both runs, and the sentence."""
+    page = opened("#sequence=110100111&step=9&gateEdit=input_gate.0&gateSteps=all")
+    panel_if = panel(page, "gates-if")
+    edits = [{"value": "input_gate", "operation": "set", "amount": 0}]
+    sent = {"sequence": "110100111", "edits": edits}
+    said = measures(api, "/lstm/intervene", sent)
+
+    expect(panel_if).to_contain_text("The answer changes" if said["answer_changed"] else "stays")
+    text = panel_if.locator("p", has_text="the difference of the logits").inner_text()
+    moved = said["logit_difference_edited"] - said["logit_difference_baseline"]
+    assert number(text.split("moves by ")[1]) == pytest.approx(moved, rel=0.01)
+    expect(panel_if.locator("polyline")).to_have_count(2)
+
+
+@pytest.mark.parametrize("name", ["Who counts", "State space", "How far it counts"])
+def test_how_it_counts_is_drawn_by_the_server(name: str, page: Page) -> None:
+    """The picture of the view is there, and the request in numbers beside it."""
+    counter = panel(page, "counter")
+    counter.get_by_role("button", name=name).click()
+
+    picture = counter.locator("img")
+    expect(picture).to_have_attribute("alt", re.compile(name))
+    page.wait_for_function(
+        "() => { const one = document.querySelector('#counter img');"
+        " return one.complete && one.naturalWidth > 300; }"
+    )
+    path = counter.get_by_role("link", name=re.compile("^GET .lstm")).get_attribute("href")
+    assert (picture.get_attribute("src") or "").endswith(f"{path}.png")
+
+
+def test_findings_tell_what_was_measured(page: Page, api: httpx2.Client) -> None:
+    """Six statements, each with its verdict, its number, its request and its picture."""
+    truth = api.get("/findings").json()["findings"]
+    panel(page, "findings")
+    cards = page.locator(".finding")
+
+    expect(cards).to_have_count(6)
+    for at, one in enumerate(truth):
+        card = cards.nth(at)
+        expect(card.locator("h3")).to_have_text(one["statement"])
+        verdict = "The numbers support it" if one["supported"] else "do not support"
+        expect(card.locator(".verdict")).to_contain_text(verdict)
+        assert number(card.locator(".number").inner_text()) == pytest.approx(
+            one["value"], rel=0.005
+        )
+        expect(card.get_by_role("link", name=re.compile("GET"))).to_have_attribute(
+            "href", one["request"]
+        )

@@ -1,0 +1,89 @@
+"""LSTMs whose weights are made by hand, so that it is known what they do, and a way to run them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from models.programs import Call, Outputs, Run
+from models.resident import drive
+from models.zoo import ResidentModel
+from tests.oracles.numpy64 import sigmoid
+from tests.oracles.parameters import lstm_shapes
+
+Tensors = dict[str, np.ndarray]
+
+STEP = 0.01
+"""By so much a bit moves the cell state of the counter."""
+
+
+def nothing(units: int) -> Tensors:
+    """Return a network of zeros."""
+    return {name: np.zeros(shape, np.float32) for name, shape in lstm_shapes(units).items()}
+
+
+def one_counter(units: int, unit: int) -> Tensors:
+    """Return a network in which one unit counts exactly, and the others do something else."""
+    made = nothing(units)
+    random = np.random.default_rng(units)
+    sums = made["cell.dense_i.kernel"].reshape(4, units)
+    sums[:] = random.normal(0, 1, sums.shape)
+    bias = made["cell.dense_h.bias"].reshape(4, units)
+    sums[:, unit], bias[:, unit] = 0, (30, 30, -np.arctanh(STEP), 30)
+    sums[2, unit] = 2 * np.arctanh(STEP)
+    made["readout.kernel"][unit] = (-500, 500)
+    made["readout.bias"][:] = (500 * STEP / 2, -500 * STEP / 2)
+    return made
+
+
+def always_yes(units: int) -> Tensors:
+    """Return a network that says yes, whatever it reads."""
+    made = nothing(units)
+    made["readout.bias"][:] = (0, 1)
+    return made
+
+
+def run_with(lstm: ResidentModel, weights: Mapping[str, np.ndarray], run: Run) -> Outputs:
+    """Drive a run through the resident programs, with other weights than theirs."""
+    for program in lstm.programs.values():
+        program.hold("handmade", jax.device_put(dict(weights)))
+    (outputs,) = drive([_with_checkpoint(run, "handmade")], lstm.programs)
+    return outputs
+
+
+def _with_checkpoint(run: Run, name: str) -> Run:
+    calls = next(run)
+    while True:
+        got = yield [call._replace(checkpoint=name) for call in calls]
+        try:
+            calls = run.send(got)
+        except StopIteration as end:
+            return end.value
+
+
+def answered(run: Run, answer: Callable[[Call], Outputs]) -> Outputs:
+    """Drive a run whose calls are answered by a function."""
+    calls = next(run)
+    while True:
+        try:
+            calls = run.send([answer(call) for call in calls])
+        except StopIteration as end:
+            return end.value
+
+
+def ablated(
+    sequences: np.ndarray, tensors: Mapping[str, np.ndarray], keep: np.ndarray, instead: np.ndarray
+) -> dict[str, Any]:
+    """Run many sequences in float64, some units' hidden state held at a value at every step."""
+    wide = {name: value.astype(np.float64) for name, value in tensors.items()}
+    cell = hidden = np.zeros((len(sequences), len(keep)))
+    seen = []
+    for bits in sequences.T:
+        sums = bits[:, None] * wide["cell.dense_i.kernel"] + hidden @ wide["cell.dense_h.kernel"]
+        i, f, g, o = np.split(sums + wide["cell.dense_h.bias"], 4, axis=1)
+        cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+        hidden = np.where(keep > 0, sigmoid(o) * np.tanh(cell), instead)
+        seen.append(hidden)
+    logits = hidden @ wide["readout.kernel"] + wide["readout.bias"]
+    return {"logits": logits, "mean_hidden": np.mean(seen, axis=(0, 1))}

@@ -1,0 +1,150 @@
+"""What is said of the networks: the numbers, and that they are not foregone conclusions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.settings import Settings
+from models import checkpoints, samples
+from models.zoo import ResidentModel
+from probes.cnn_findings import selectivity
+from probes.findings import STATEMENTS
+from probes.lstm_findings import HALF_WAY, SEQUENCES, STEPS, hard_sequences
+from probes.units import held_out_sequences
+from tests.oracles.numpy64 import lstm_trace, sigmoid
+from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
+
+
+def stated(client: TestClient) -> dict[str, dict[str, Any]]:
+    """Ask for all findings."""
+    answer = client.get("/findings")
+    assert answer.status_code == 200, answer.text
+    return {one["key"]: one for one in answer.json()["findings"]}
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A server of weights that have learned nothing."""
+    folder: Path = tmp_path_factory.mktemp("untrained")
+    checkpoints.save(folder / "cnn.safetensors", draw(CNN_SHAPES, 21), {})
+    checkpoints.save(folder / "lstm.safetensors", draw(lstm_shapes(8), 21), {})
+    app = create_app(Settings(weights=folder))
+    with TestClient(app) as client:
+        assert client.portal is not None
+        client.portal.call(app.state.engine.analyses_warmed)
+        yield client
+
+
+def test_the_trained_networks_bear_the_statements_out(client: TestClient) -> None:
+    """All six, each with the request that measures it again and its picture."""
+    found = stated(client)
+
+    assert list(found) == list(STATEMENTS)
+    for key, one in found.items():
+        assert one["supported"], one
+        assert one["value"] >= one["least"]
+        again = client.get(one["request"]).json()
+        measures = {each["name"]: each["value"] for each in again["measures"]}
+        assert measures[f"{key}.value"] == one["value"]
+        assert again["weights"] == one["weights"]
+        assert client.get(one["picture"]).content.startswith(b"\x89PNG")
+
+
+def test_networks_that_learned_nothing_do_not(client: TestClient, untrained: TestClient) -> None:
+    """The numbers are others, and but for what the architecture sees to, the statements fail."""
+    trained, found = stated(client), stated(untrained)
+
+    for key, one in found.items():
+        assert one["value"] != trained[key]["value"]
+        assert one["weights"] != trained[key]["weights"]
+    assert [key for key, one in found.items() if one["supported"]] == ["space_is_kept"]
+
+
+def test_selectivity_is_by_its_definition() -> None:
+    """0 for a channel that does the same for all digits, or nothing; 1 for one that knows one."""
+    labels = np.repeat(np.arange(10), 3)
+    one_digit = (labels == 4).astype(float)
+    twice = 1.0 + (labels == 2)
+    values = np.stack([np.ones(30), np.zeros(30), one_digit, twice], axis=1)
+
+    assert selectivity(values, labels) == pytest.approx([0, 0, 1, (2 - 1) / (2 + 1)])
+
+
+def test_images_are_counted_next_to_the_nearest_mean(client: TestClient) -> None:
+    """Of the pictures themselves, by distances written out."""
+    held = samples.load()
+    images = held.images.reshape(len(held.labels), -1) / 255.0
+    right = 0
+    for index, image in enumerate(images):
+        others = np.arange(len(images)) % 2 != index % 2
+        apart = [
+            np.linalg.norm(image - images[others & (held.labels == digit)].mean(axis=0))
+            for digit in range(10)
+        ]
+        right += int(np.argmin(apart) == held.labels[index])
+
+    answer = client.get("/cnn/findings?finding=edges_to_patterns").json()
+    curve = next(one for one in answer["tensors"] if one["name"] == "trained")
+
+    assert curve["data"][0] == pytest.approx(right / len(images))
+
+
+def edited_answers(weights: Any, name: str) -> np.ndarray:
+    """Run the hard sequences in float64 with one of the findings' edits."""
+    wide = {key: value.astype(np.float64) for key, value in weights.items()}
+    held_out = [lstm_trace(bits, weights) for bits in held_out_sequences()]
+    means = {
+        gate: np.mean([one[gate] for one in held_out], axis=(0, 1))
+        for gate in ("input_gate", "forget_gate", "output_gate")
+    }
+    bits = hard_sequences()
+    cell = hidden = np.zeros((SEQUENCES, len(wide["readout.kernel"])))
+    for step in range(STEPS):
+        sums = bits[:, step, None] * wide["cell.dense_i.kernel"][0]
+        sums = sums + hidden @ wide["cell.dense_h.kernel"] + wide["cell.dense_h.bias"]
+        i, f, g, o = np.split(sums, 4, axis=1)
+        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        if name == "all gates":
+            i, f, o = (means[gate] for gate in ("input_gate", "forget_gate", "output_gate"))
+        cell = f * cell + i * g
+        if name == "cell" and step == HALF_WAY - 1:
+            cell = cell * 0
+        hidden = o * np.tanh(cell)
+        if name == "hidden" and step == HALF_WAY - 1:
+            hidden = hidden * 0
+    logits = hidden @ wide["readout.kernel"] + wide["readout.bias"]
+    return np.asarray(logits.argmax(axis=1) == 1)
+
+
+def test_accuracies_are_those_of_the_float64_network(
+    client: TestClient, lstm: ResidentModel
+) -> None:
+    """With gates that stand still, and with either state wiped half way."""
+    truth = 2 * hard_sequences().sum(axis=1, dtype=int) > STEPS
+    answer = client.get("/lstm/findings").json()
+    still, wiped = (
+        np.array(next(one for one in answer["tensors"] if one["name"] == name)["data"])
+        for name in ("gates_still", "state_wiped")
+    )
+    expected = {
+        name: (edited_answers(lstm.weights, name) == truth).mean()
+        for name in ("untouched", "all gates", "cell", "hidden")
+    }
+
+    found = [still[0], still[1], wiped[1], wiped[2]]
+    # An answer at the very edge may fall to either side in float32.
+    assert found == pytest.approx(list(expected.values()), abs=2 / SEQUENCES)
+
+
+def test_hard_sequences_are_decided_by_one_bit() -> None:
+    """Half of them ties, half two ones more, in an order that is always the same."""
+    margins = 2 * hard_sequences().sum(axis=1, dtype=int) - STEPS
+
+    assert sorted(set(margins.tolist())) == [0, 2]
+    assert (margins == 2).sum() == SEQUENCES // 2
+    assert np.array_equal(hard_sequences(), hard_sequences())

@@ -1,0 +1,84 @@
+"""Records are made from weights, named for them, and read by the server."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import checkpoints, comparison, zoo
+from models.anatomy import CNN_PARAMETERS, LAYERS, lstm_parameters
+from models.datasets import Digits
+from models.samples import Samples
+from scripts import records
+from scripts.run_directory import RunDirectory
+from tests.oracles.parameters import draw
+
+FEW = 150
+
+
+def kept_run(folder: Path, shapes, rounds: tuple[int, ...]) -> dict[int, dict[str, np.ndarray]]:
+    """Make a run that kept milestones."""
+    kept = {number: draw(shapes, number) for number in rounds}
+    for number, tensors in kept.items():
+        RunDirectory(folder, {}).keep(number, tensors)
+    return kept
+
+
+def test_milestones_of_a_run_are_joined(tmp_path):
+    """In the order of training; those of an LSTM to the bit, those of a CNN to half as many."""
+    for model, shapes, close in (("lstm", lstm_parameters(3), 0), ("cnn", CNN_PARAMETERS, 1e-3)):
+        folder = tmp_path / model
+        kept = kept_run(folder, shapes, (0, 12, 4))
+        checkpoints.save(folder / f"{model}.safetensors", draw(shapes, 99), {})
+        trained = checkpoints.load(folder / f"{model}.safetensors")
+        records.join_milestones(model, trained, RunDirectory(folder, {}), folder)
+
+        read = zoo.load(model, folder).milestones
+        assert list(read) == ["round-0", "round-4", "round-12"]
+        for number, tensors in kept.items():
+            for name, values in tensors.items():
+                np.testing.assert_allclose(read[f"round-{number}"][name], values, rtol=close)
+
+
+def test_a_cnn_gets_all_its_records(tmp_path, monkeypatch, digits: Samples, capsys):
+    """They are made for its weights, and hold what was measured over the images given."""
+    for name in ("LEARNED_FROM", "COMPARED", "MAPPED"):
+        monkeypatch.setattr(comparison, name, FEW)
+    shown = Digits(digits.images[:FEW], digits.labels[:FEW].astype(np.uint8))
+    monkeypatch.setattr(records, "mnist", lambda split: shown)
+    kept_run(tmp_path, CNN_PARAMETERS, (0,))
+    checkpoints.save(tmp_path / "cnn.safetensors", draw(CNN_PARAMETERS, 1), {})
+
+    folder = str(tmp_path)
+    assert records.main(["cnn", "--run", folder, "--folder", folder]) == 0
+
+    model = zoo.load("cnn", tmp_path)
+    units, layers = model.records["units"].tensors, model.records["layers"]
+    assert units["relu3.mean"].shape == LAYERS["relu3"].shape
+    assert layers.metadata["milestones"] == ["round-0"]
+    assert layers.tensors["cka.training"].shape == (1, 12)
+    np.testing.assert_array_equal(layers.tensors["images.index"], np.arange(FEW))
+    np.testing.assert_array_equal(layers.tensors["images.label"], shown.labels)
+    assert layers.tensors["accuracy"][0] == layers.tensors["fitted"][0]  # the same images, here
+    assert capsys.readouterr().out.count("tensors") == 3
+
+
+def test_what_cannot_be_recorded_is_said(tmp_path, capsys):
+    """No weights there, or milestones of other weights."""
+    folder = str(tmp_path)
+    assert records.main(["cnn", "--folder", folder]) == 1
+    assert "scripts.records: cnn.safetensors" in capsys.readouterr().err
+    trained = checkpoints.Checkpoint({}, {}, "0" * 64)
+    kept_run(tmp_path, lstm_parameters(2), (1,))
+    records.join_milestones("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
+    checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_parameters(2), 3), {})
+    with pytest.raises(checkpoints.CheckpointError, match="made for other weights"):
+        zoo.load("lstm", tmp_path)
+
+
+def test_a_run_without_milestones_makes_no_record(tmp_path):
+    """Nothing is written."""
+    trained = checkpoints.Checkpoint({}, {}, "0" * 64)
+    records.join_milestones("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
+
+    assert not list(tmp_path.glob("*.safetensors"))
