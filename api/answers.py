@@ -156,7 +156,8 @@ async def see(
     if not probe.input and (known := engine.remembered(asked.key)) is not None:
         return Seen(subject, row, known), spent
     with engine.claim(probe.rows(row, asked.query)):
-        outputs = await engine.run(probe.run(subject, row, asked.query), deadline, spent, name)
+        run = probe.run(subject, row, asked.query)
+        outputs = await engine.run(run, deadline, spent, name, claimed=True)
     if not probe.input:
         engine.remember(asked.key, outputs)
     return Seen(subject, row, outputs), spent

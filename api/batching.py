@@ -41,6 +41,7 @@ class _Waiting(Generic[Item, Result]):
     size: int
     since: float
     deadline: float
+    admitted: bool
     future: "asyncio.Future[Served[Result]]"
 
 
@@ -113,8 +114,8 @@ class Queue(Generic[Item, Result]):
         self._max_bytes = max_bytes
         self._observe = observe
         self._waiting: deque[_Waiting[Item, Result]] = deque()
-        self._bytes_in = 0  # written by the event loop
-        self._bytes_out = 0  # written in the lane's turn
+        self._bytes_in = self._admitted_in = 0  # written by the event loop
+        self._bytes_out = self._admitted_out = 0  # written in the lane's turn
         self.counts = Counts()
         lane.queues.append(self)
 
@@ -151,21 +152,28 @@ class Queue(Generic[Item, Result]):
         return await self.enqueue(item, deadline, size)
 
     def enqueue(
-        self, item: Item, deadline: float, size: int = 0
+        self, item: Item, deadline: float, size: int = 0, *, admitted: bool = False
     ) -> "asyncio.Future[Served[Result]]":
         """Let an item wait, and return what it will become; see `submit`.
+
+        Args:
+            item: As for `submit`, and so are its deadline and its size.
+            admitted: Whether it was let in elsewhere, as part of something larger: then it is not
+                refused here, and takes nobody else's place.
 
         Raises:
             QueueFullError: Too many items, or bytes, wait.
         """
-        waiting = len(self._waiting)
+        size = 0 if admitted else size
+        waiting = len(self._waiting) - (self._admitted_in - self._admitted_out)
         over = waiting and self.waiting_bytes + size > self._max_bytes
-        if over or waiting >= self._max_waiting:
+        if not admitted and (over or waiting >= self._max_waiting):
             self.counts.refused += 1
             raise QueueFullError
         future: asyncio.Future[Served[Result]] = asyncio.get_running_loop().create_future()
         self._bytes_in += size
-        self._waiting.append(_Waiting(item, size, time.monotonic(), deadline, future))
+        self._admitted_in += admitted
+        self._waiting.append(_Waiting(item, size, time.monotonic(), deadline, admitted, future))
         self._lane.wake()
         return future
 
@@ -175,6 +183,7 @@ class Queue(Generic[Item, Result]):
         while self._waiting and len(batch.live) < self._max_batch:
             waiting = self._waiting.popleft()
             self._bytes_out += waiting.size
+            self._admitted_out += waiting.admitted
             if waiting.future.done():
                 batch.cancelled += 1
             elif waiting.deadline <= batch.began:

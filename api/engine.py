@@ -212,13 +212,22 @@ class Engine:
         """Do work for the CPU, such as decoding or drawing, away from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
-    async def run(self, run: Run, deadline: float, spent: Spent, checkpoint: str = "") -> Outputs:
+    async def run(
+        self,
+        run: Run,
+        deadline: float,
+        spent: Spent,
+        checkpoint: str = "",
+        *,
+        claimed: bool = False,
+    ) -> Outputs:
         """Drive a run to its end: each of its calls waits its turn, with other people's.
 
         Args:
             deadline: By `time.monotonic`, in seconds, for every call.
             spent: Where the time goes is added here.
             checkpoint: With which parameters; those that are served where it is empty.
+            claimed: Whether its rows were let in by `claim`, so that no queue refuses them.
 
         Raises:
             QueueFullError: Too many rows, or bytes, wait.
@@ -230,7 +239,7 @@ class Engine:
             while True:
                 if checkpoint:
                     calls = [call._replace(checkpoint=checkpoint) for call in calls]
-                waiting = self._enqueue(calls, deadline)
+                waiting = self._enqueue(calls, deadline, claimed=claimed)
                 try:
                     served = [await one for one in waiting]
                 finally:
@@ -244,7 +253,7 @@ class Engine:
             return outputs
 
     def _enqueue(
-        self, calls: Sequence[Call], deadline: float
+        self, calls: Sequence[Call], deadline: float, *, claimed: bool
     ) -> list["asyncio.Future[Served[Outputs]]"]:
         """Let calls of one program wait side by side."""
         name = calls[0].program
@@ -254,7 +263,9 @@ class Engine:
         queue = self.queues[name]
         waiting: list[asyncio.Future[Served[Outputs]]] = []
         try:
-            waiting.extend(queue.enqueue(one, deadline, program.size(one)) for one in calls)
+            waiting.extend(
+                queue.enqueue(one, deadline, program.size(one), admitted=claimed) for one in calls
+            )
         except QueueFullError:
             for one in waiting:
                 one.cancel()

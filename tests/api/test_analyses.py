@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.batching import Lane, Queue, QueueFullError
 from api.engine import Engine, Spent
 from api.settings import Settings
-from models.programs import ANALYSIS_BUCKETS, SLICE, Call, Run, in_slices
+from models.analyses import SCORE_BUCKETS
+from models.programs import SLICE, Call, Run, in_slices
 from tests.oracles.parameters import draw_images
 
 PIXELS = {"pixels": draw_images(1, 4)[0].tolist()}
@@ -78,7 +80,7 @@ def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> N
     assert waits
     assert found["logits"].shape == (40 * SLICE, 10)
     assert (found["logits"] == found["logits"][0]).all()
-    assert engine.programs["cnn.score"].max_rows == ANALYSIS_BUCKETS[-1]
+    assert engine.programs["cnn.score"].max_rows == SCORE_BUCKETS[-1]
 
 
 def test_what_nobody_waits_for_is_dropped(app: FastAPI, client: TestClient) -> None:
@@ -162,3 +164,29 @@ def test_what_is_asked_about_the_weights_alone_is_worked_out_once(
     finally:
         engine._remembered.clear()
         engine._remembered.update(kept)
+
+
+def test_rows_that_are_let_in_together_fill_nobody_elses_queue() -> None:
+    """What was admitted elsewhere is neither refused nor counted; what was not, is."""
+
+    async def scene() -> None:
+        queue: Queue[int, int] = Queue(
+            Lane("still"), lambda items: items, max_batch=4, max_waiting=2, max_bytes=100
+        )
+        queue._lane.wake = lambda: None  # type: ignore[method-assign]
+        later = time.monotonic() + 60
+        for number in range(10):
+            queue.enqueue(number, later, 90, admitted=True)
+        assert queue.waiting == 10
+        queue.enqueue(10, later, 60)
+        queue.enqueue(11, later, 40)
+        with pytest.raises(QueueFullError):
+            queue.enqueue(12, later)
+        for number in range(13, 20):
+            queue.enqueue(number, later, admitted=True)
+        batches = [[one.item for one in queue.take().live] for _ in range(3)]
+        assert [*batches[0], *batches[1], *batches[2]] == list(range(12))
+        queue.enqueue(20, later, 100)
+        assert queue.waiting_bytes == 100
+
+    asyncio.run(scene())

@@ -12,6 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from api.errors import MAX_BYTES, PROBLEMS
+from probes import PROBES
 
 JSON = {"Content-Type": "application/json"}
 PNG = {"Content-Type": "image/png"}
@@ -117,7 +118,7 @@ SEQUENCES: dict[str, tuple[bytes, int, str]] = {
 QUERIES = {
     "/cnn/nothing": (
         404,
-        "probe 'nothing' is not one of predict, activations, channel, pixel, filters.",
+        f"probe 'nothing' is not one of {', '.join(p.name for p in PROBES if p.model == 'cnn')}.",
     ),
     "/gru/gates": (404, "model 'gru' is not one of cnn, lstm."),
     "/models/gru": (404, "model 'gru' is not one of cnn, lstm."),

@@ -340,7 +340,7 @@ def test_when_one_row_fails_the_others_are_dropped(
     ended: list[str] = []
 
     async def run(run: Any, *_: Any) -> Any:
-        sequence = next(run).row["sequence"]
+        sequence = next(run)[0].row["sequence"]
         if sequence[0] == 0:
             raise DeadlineError
         try:

@@ -234,7 +234,7 @@ def test_findings_tell_what_was_measured(page: Page, api: httpx2.Client) -> None
     expect(cards).to_have_count(6)
     for at, one in enumerate(truth):
         card = cards.nth(at)
-        expect(card.locator("h3")).to_have_text(one["statement"])
+        expect(card.locator("h2")).to_have_text(one["statement"])
         verdict = "The numbers support it" if one["supported"] else "do not support"
         expect(card.locator(".verdict")).to_contain_text(verdict)
         assert number(card.locator(".number").inner_text()) == pytest.approx(

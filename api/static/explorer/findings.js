@@ -39,7 +39,7 @@ function card({ statement, supported, value, least, reference, unit, measured, r
   return make(
     "article",
     { class: "panel finding" },
-    make("h3", {}, statement),
+    make("h2", {}, statement),
     make("p", { class: `verdict ${supported ? "yes" : "no"}` }, verdict),
     make("p", { class: "number" }, `${found} (${unit}); supported from ${needed}, without learning ${chance}`),
     make("p", { class: "explain" }, measured),

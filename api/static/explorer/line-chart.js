@@ -31,6 +31,7 @@ export class LineChart {
   /** @param {string} label What is drawn. */
   constructor(label) {
     this.label = label;
+    this.#svg.setAttribute("aria-label", label);
     this.element = make("figure", { class: "line-chart" }, this.#svg, this.#said);
     this.#svg.addEventListener("pointermove", (event) => {
       const { left, width } = this.#svg.getBoundingClientRect();
