@@ -34,16 +34,16 @@ class Posted(BaseModel):
 class Region(Posted):
     """Rows and columns of a map, both ends included, counted from 0."""
 
-    top: int = Field(ge=0)
-    left: int = Field(ge=0)
-    bottom: int = Field(ge=0)
-    right: int = Field(ge=0)
+    top: int = Field(ge=0, description="First row.")
+    left: int = Field(ge=0, description="First column.")
+    bottom: int = Field(ge=0, description="Last row.")
+    right: int = Field(ge=0, description="Last column.")
 
 
 class Edit(Posted):
     """What is done to some values of one layer."""
 
-    layer: LayerName
+    layer: LayerName = Field(description="Whose values are edited.")
     channels: tuple[int, ...] | None = Field(
         None, description="Channels (of a dense layer: units), counted from 0; all if left out."
     )
@@ -53,7 +53,9 @@ class Edit(Posted):
         "`mean`, the mean over the training images at each place; `patch`, the value that `source` "
         "has there."
     )
-    amount: float | None = Field(None, ge=-LARGEST, le=LARGEST)
+    amount: float | None = Field(
+        None, ge=-LARGEST, le=LARGEST, description="Of `scale`, `add` and `set`: by how much."
+    )
     values: list[Any] | None = Field(
         None,
         description="Of `set`: one number for each value that is edited, channel first, as "

@@ -28,7 +28,7 @@ _WITH_AMOUNT = ("scale", "add", "set")
 class LSTMEdit(Posted):
     """What is done to one value of some units at some steps."""
 
-    value: ValueName
+    value: ValueName = Field(description="Which gate, candidate or state is edited.")
     units: tuple[int, ...] | None = Field(
         None, min_length=1, description="Units, counted from 0; all if left out."
     )
@@ -42,7 +42,9 @@ class LSTMEdit(Posted):
         description="`zero`; `scale` or `add` by `amount`; `set` to `amount`; `patch`, the value "
         "that the run on `source` has there."
     )
-    amount: float | None = Field(None, ge=-LARGEST, le=LARGEST)
+    amount: float | None = Field(
+        None, ge=-LARGEST, le=LARGEST, description="Of `scale`, `add` and `set`: by how much."
+    )
 
     @model_validator(mode="after")
     def _amount_where_needed(self) -> "LSTMEdit":

@@ -3,13 +3,17 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from api.app import create_app
 from api.errors import PROBLEMS
 from api.openapi import describe
+from api.questions import CheckpointOptions
 from api.routes.probes import METHODS, sources
 from api.settings import Settings
 from probes import PROBES
@@ -72,12 +76,34 @@ def _section(probe: Probe) -> str:
     lines = [f"## {methods} /{probe.model}/{probe.name}", "", probe.title, ""]
     if probe.description:
         lines += [probe.description, ""]
-    lines += [f"Takes {takes}.", ""]
-    if probe.parameters.model_fields:
+    lines += [f"Takes {takes}{', and more in the same JSON' if probe.body else ''}.", ""]
+    told = dict(probe.parameters.model_fields)
+    if probe.checkpoints:
+        told |= CheckpointOptions.model_fields
+    if told:
         lines += ["| parameter | default | meaning |", "|---|---|---|"]
-        lines += [_row(name, each) for name, each in probe.parameters.model_fields.items()]
+        lines += [_row(name, each) for name, each in told.items()]
         lines.append("")
+    if probe.body:
+        lines += [
+            "| in the body | default | meaning |",
+            "|---|---|---|",
+            *_body_rows(probe.body),
+            "",
+        ]
+        if probe.posted:
+            lines += [f"Such as `{json.dumps(probe.posted)}` beside the input.", ""]
     return "\n".join(lines)
+
+
+def _body_rows(body: type[BaseModel], before: str = "") -> Iterator[str]:
+    """Describe what is posted beside an input; of a list of objects, each field."""
+    for name, declared in body.model_fields.items():
+        yield _row(f"{before}{name}", declared)
+        parts = (one for one in get_args(declared.annotation) if isinstance(one, type))
+        for part in parts:
+            if issubclass(part, BaseModel):
+                yield from _body_rows(part, f"{before}{name}{'[]' if name == 'edits' else ''}.")
 
 
 def _row(name: str, declared: FieldInfo) -> str:
@@ -88,7 +114,7 @@ def _row(name: str, declared: FieldInfo) -> str:
     elif isinstance(default, list):
         shown = f"`{','.join(default)}`"
     else:
-        shown = "all" if default is None else f"`{default}`"
+        shown = "–" if default in (None, ()) else f"`{default}`"
     return f"| `{name}` | {shown} | {declared.description} |"
 
 
