@@ -115,7 +115,7 @@ def cnn_analyses(
 
         value, back = jax.vjp(objective, rows["image"])
         (by_image,) = back(jnp.ones_like(value))
-        return {"value": value, "gradient": by_image}
+        return {"value": value[:, None], "gradient": by_image}
 
     def intervene(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
         def through(name: str, value: Array) -> Array:

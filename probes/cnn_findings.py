@@ -14,6 +14,7 @@ from probes import colours
 from probes.figures import Bars, Figure, Heatmap, Lines, Tensor
 from probes.findings import Found, panels
 from probes.probe import Parameters, Probe, Seen, split_commas
+from probes.unit_record import selectivity
 
 Name = Literal["edges_to_patterns", "filters_specialise", "space_is_kept"]
 
@@ -126,7 +127,7 @@ def _filters_specialise(seen: Seen) -> Found:
     """Compare the selectivity of relu3's channels with that of a network that learned nothing."""
     trained, reset = (
         np.sort(
-            selectivity(seen.outputs[f"{prefix}relu3"].mean(axis=(1, 2)), samples.load().labels)
+            selectivities(seen.outputs[f"{prefix}relu3"].mean(axis=(1, 2)), samples.load().labels)
         )
         for prefix in ("", "reset.")
     )
@@ -161,21 +162,11 @@ def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
     )
 
 
-def selectivity(
+def selectivities(
     values: Float[np.ndarray, "samples channels"], labels: Int[np.ndarray, " samples"]
 ) -> Float[np.ndarray, " channels"]:
-    """Return (most - rest) / (most + rest) of each channel's mean activation by digit.
-
-    0 where a channel does the same for every digit or nothing at all, 1 where it answers one only.
-
-    References:
-        Morcos et al. (2018), On the importance of single directions for generalization, section 2.
-    """
-    means = _means(values, labels)
-    most = means.max(axis=0)
-    rest = (means.sum(axis=0) - most) / (CLASSES - 1)
-    whole = most + rest
-    return np.asarray(np.where(whole > 0, (most - rest) / np.where(whole > 0, whole, 1.0), 0.0))
+    """Return the selectivity of each channel for a digit; 0 for one that does nothing at all."""
+    return np.array([selectivity(means) or 0.0 for means in _means(values, labels).T])
 
 
 def _means(

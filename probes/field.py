@@ -34,7 +34,8 @@ class FieldParameters(Parameters):
 def check_field(_: Subject, __: Row, parameters: FieldParameters) -> None:
     """Refuse a place that the layer does not have."""
     layer = LAYERS[parameters.layer]
-    for name, at, count in zip("yx", (parameters.y, parameters.x), layer.shape, strict=False):
+    counts = layer.shape[:2] if layer.field else (0, 0)
+    for name, at, count in zip("yx", (parameters.y, parameters.x), counts, strict=True):
         if at is None:
             continue
         if layer.field is None:

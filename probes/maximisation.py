@@ -106,16 +106,20 @@ def ascend(search: Search) -> Generator[Sequence[Call], list[Outputs], Found]:
         pictures = _pictures(parameters, spectrum)
         down, right = random.integers(-search.jitter, search.jitter + 1, 2).tolist()
         got = yield _calls(np.roll(pictures, (down, right), (1, 2)), search.weights)
-        course.append(np.array([one["value"] for one in got], np.float32))
+        course.append(_values(got))
         raw = np.stack([one["gradient"] for one in got])
         uphill = np.roll(raw, (-down, -right), (1, 2)) / np.float32(search.scale)
         uphill = (uphill - _cost_gradient(pictures)) * pictures * (1 - pictures)
         parameters = parameters + climber.step(filtered(uphill, spectrum))
     pictures = _pictures(parameters, spectrum)
     got = yield _calls(pictures, search.weights)
-    values = np.array([one["value"] for one in got], np.float32)
+    values = _values(got)
     steps = np.stack(course, axis=1) if course else np.zeros((search.images, 0), np.float32)
     return Found(pictures, values, steps)
+
+
+def _values(got: Sequence[Outputs]) -> Float32[np.ndarray, " images"]:
+    return np.concatenate([one["value"] for one in got])
 
 
 def _calls(pictures: Pictures, weights: np.ndarray) -> list[Call]:

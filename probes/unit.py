@@ -71,7 +71,7 @@ def check_unit(subject: Subject, _: Row, parameters: UnitParameters) -> None:
         raise ParameterError(given[0], f"{layer} has no maps, so a unit of it has no {given[0]}")
     if len(given) == 1:
         raise ParameterError(given[0], "y and x go together: give both, or neither")
-    for (name, at), count in zip(place.items(), shape, strict=False):
+    for (name, at), count in zip(place.items(), shape[:2], strict=False):
         if at is not None and at >= count:
             reason = f"{name} {at} of {layer} is not one of its {count} (0 to {count - 1})"
             raise ParameterError(name, reason)

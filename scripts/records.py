@@ -28,15 +28,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     weights, beside = (options.folder, options.folder) if options.folder else (WEIGHTS, RECORDS)
     try:
         trained = checkpoints.load(weights / f"{options.model}.safetensors")
-        if options.run:
-            join_milestones(options.model, trained, RunDirectory(options.run, {}), beside)
-        if options.model == "cnn":
-            write_records(trained, beside)
+        run = RunDirectory(options.run, {}) if options.run else None
+        record(options.model, trained, run, beside)
     except OSError as error:
         return _fail(f"cannot write to {beside}: {error.strerror or error}")
     except (CheckpointError, DatasetError) as error:
         return _fail(str(error))
     return 0
+
+
+def record(model: str, trained: Checkpoint, run: RunDirectory | None, beside: Path) -> None:
+    """Write every record of trained weights.
+
+    Args:
+        run: The run that they come from, if it is at hand.
+        beside: Where to.
+    """
+    if run:
+        join_milestones(model, trained, run, beside)
+    if model == "cnn":
+        write_records(trained, beside)
 
 
 def join_milestones(model: str, trained: Checkpoint, run: RunDirectory, beside: Path) -> None:

@@ -23,6 +23,7 @@ from models.cnn_training import CNNCourse, CNNRecipe
 from models.datasets import DatasetError, Digits, mnist
 from models.lstm_training import BRIEF, STAGES, LSTMCourse, LSTMRecipe, Measurement
 from models.training import Course
+from scripts import records
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
 
 Report = Callable[[str], None]
@@ -79,7 +80,7 @@ def _advance(course: Course, progress: Progress) -> tuple[Progress, dict[str, An
 def _write_results(
     course: Course, progress: Progress, directory: RunDirectory, model: str, command: str
 ) -> None:
-    """Write the weights as the server reads them, and the report of how they were made."""
+    """Write the weights as the server reads them, how they were made, and what is known of them."""
     tensors, described, report = course.finish(progress.state)
     versions = {name: version(name) for name in ("jax", "flax", "optax")}
     versions["python"] = platform.python_version()
@@ -99,6 +100,7 @@ def _write_results(
     content = json.dumps(whole, indent=1) + "\n"
     checkpoints.write_atomically(directory.path / f"{model}.report.json", content.encode())
     print(f"{weights}: {json.dumps(described['metrics'])}")
+    records.record(model, checkpoints.load(weights), directory, directory.path)
 
 
 def _course(options: argparse.Namespace) -> Course:

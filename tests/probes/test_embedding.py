@@ -127,4 +127,4 @@ def test_one_axis_twice_is_no_map(client: TestClient, digit_png: bytes) -> None:
     )
 
     assert refused.status_code == 422
-    assert refused.json()["detail"] == "across and upward must be two different axes"
+    assert refused.json()["detail"] == "across and upward must be two different axes."

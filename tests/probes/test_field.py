@@ -57,4 +57,4 @@ def test_dense_units_see_everything(client: TestClient) -> None:
     assert refused.status_code == 422
     assert "relu4 has no maps" in refused.json()["detail"]
     refused = client.get("/cnn/field?layer=conv3&y=7")
-    assert refused.json()["detail"] == "y 7 of conv3 is not one of its 7 (0 to 6)"
+    assert refused.json()["detail"] == "y 7 of conv3 is not one of its 7 (0 to 6)."

@@ -12,7 +12,7 @@ from api.app import create_app
 from api.settings import Settings
 from models import checkpoints, samples
 from models.zoo import ResidentModel
-from probes.cnn_findings import selectivity
+from probes.cnn_findings import selectivities
 from probes.findings import STATEMENTS
 from probes.lstm_findings import HALF_WAY, SEQUENCES, STEPS, hard_sequences
 from probes.units import held_out_sequences
@@ -72,7 +72,7 @@ def test_selectivity_is_by_its_definition() -> None:
     twice = 1.0 + (labels == 2)
     values = np.stack([np.ones(30), np.zeros(30), one_digit, twice], axis=1)
 
-    assert selectivity(values, labels) == pytest.approx([0, 0, 1, (2 - 1) / (2 + 1)])
+    assert selectivities(values, labels) == pytest.approx([0, 0, 1, (2 - 1) / (2 + 1)])
 
 
 def test_images_are_counted_next_to_the_nearest_mean(client: TestClient) -> None:

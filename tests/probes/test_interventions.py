@@ -290,3 +290,15 @@ def test_an_edit_asks_for_just_what_it_needs() -> None:
     assert Edit(layer="logits", operation="set", amount=1).amount == 1
     with pytest.raises(ValidationError):
         Edit(layer="logits", operation="set", amount=1, values=[0] * 10)
+
+
+def test_a_mean_is_that_over_the_training_images(client: Any, cnn: ResidentModel) -> None:
+    """At each place, as training recorded it; in a sweep as in an intervention."""
+    means = cnn.records["units"].tensors["relu3.mean"].astype(np.float32)
+    edits = [{"layer": "relu3", "channels": [4, 9], "operation": "mean"}]
+    found = tensors(post(client, edits=edits))
+    swept = tensors(post(client, "sweep", "&layer=relu3&operation=mean"))["edited"]
+    alone = tensors(post(client, edits=[{**edits[0], "channels": [9]}]))["logits"][1]
+
+    np.testing.assert_array_equal(found["relu3.edited"], np.moveaxis(means[..., [4, 9]], -1, 0))
+    np.testing.assert_array_equal(swept[:, 9], alone)

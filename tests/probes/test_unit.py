@@ -118,7 +118,7 @@ def test_histograms_count_all_test_images(client: TestClient) -> None:
 
 def test_selectivity_is_that_of_the_paper(client: TestClient) -> None:
     """One class alone gives 1, equal classes 0; it is that of the class means that are told."""
-    assert selectivity(np.array([0, 3, 0, 0])) == 1
+    assert selectivity(np.array([0.0, 3, 0, 0])) == 1
     assert selectivity(np.array([2.0, 2, 2])) == 0
     assert selectivity(np.array([3.0, 1, 2])) == pytest.approx((3 - 1.5) / (3 + 1.5))
     assert selectivity(np.zeros(3)) is None
@@ -156,7 +156,7 @@ def test_a_unit_that_is_not_there_is_refused(query: str, said: str, client: Test
     """With the limit named."""
     refused = client.get(f"/cnn/unit?{query}")
 
-    assert (refused.status_code, refused.json()["detail"]) == (422, said)
+    assert (refused.status_code, refused.json()["detail"]) == (422, f"{said}.")
 
 
 def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
