@@ -4,8 +4,9 @@ Every value v of every layer goes on as v · scale + shift, so that one compiled
 edits; scale 1 and shift 0 leave a value as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -166,6 +167,23 @@ def scale_and_shift(
     scale, shift = no_edit()
     for edit in edits:
         at = Selection.of(edit).places
+        apply(edit, at, (scale, shift), partial(_replacement, edit, at, means, source))
+    return scale, shift
+
+
+def apply(
+    edit: Any, at: Any, both: tuple[np.ndarray, np.ndarray], replacement: Callable[[], Any]
+) -> None:
+    """Let an edit follow what a scale and a shift do already.
+
+    Args:
+        edit: Has an `operation` and an `amount`.
+        at: The index of the values that it is about.
+        both: Scale and shift, changed in place.
+        replacement: Returns what stands in the place of the values, for all but `scale` and `add`.
+    """
+    scale, shift = both
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the answer
         match edit.operation:
             case "scale":
                 scale[at] *= edit.amount
@@ -174,8 +192,7 @@ def scale_and_shift(
                 shift[at] += edit.amount
             case _:
                 scale[at] = 0.0
-                shift[at] = _replacement(edit, at, means, source)
-    return scale, shift
+                shift[at] = replacement()
 
 
 def _replacement(

@@ -16,10 +16,8 @@ from probes.cnn import LayerName, picture, refuse_channel, softmax
 from probes.edits import Edit, Edits, Posted, check_edits, scale_and_shift
 from probes.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
 from probes.probe import Indices, ParameterError, Parameters, Probe, Seen, Subject, split_commas
+from probes.recovery import share_of_way
 from probes.targets import Targeted
-
-NEGLIGIBLE = 1e-6
-"""Where two images differ by less logits than this, no share of the difference is stated."""
 
 FEW = 4
 """Up to so many maps of both runs stand side by side in a picture."""
@@ -167,14 +165,10 @@ def recovery(
     """Return how far an edit moves the answer from one image's to another's.
 
     By the logit of the source's label minus that of the baseline's; None where they are the same.
-
-    References:
-        Zhang & Nanda (2023), Towards best practices of activation patching, section 2.
     """
     to, away = int(source.argmax()), int(baseline.argmax())
     at = [float(one[to]) - float(one[away]) for one in (edited, baseline, source)]
-    whole = at[2] - at[1]
-    return (at[0] - at[1]) / whole if abs(whole) > NEGLIGIBLE else None
+    return share_of_way(*at)
 
 
 def _layer(seen: Seen, name: str, channels: list[int]) -> Figure:

@@ -6,6 +6,7 @@ serves all edits; scale 1 and shift 0 leave a value as it is.
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from pydantic import Field, model_validator
 from models.anatomy import MAX_STEPS, LSTMState
 from models.lstm_analyses import CHUNK, VALUES, no_edit
 from models.programs import STATE, Call, Outputs, Row
-from probes.edits import LARGEST, Posted
+from probes.edits import LARGEST, Posted, apply
 from probes.probe import ParameterError, Subject
 
 ValueName = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"]
@@ -148,20 +149,11 @@ class EditedRun:
     ) -> tuple[Float32[np.ndarray, "chunk 6 units"], Float32[np.ndarray, "chunk 6 units"]]:
         """Bring the edits to a scale and a shift of every value of a chunk."""
         scale, shift = no_edit(CHUNK, len(self.row["cell"]))
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the answer
-            for edit in self.edits:
-                steps, value = edit.within(start, stop), VALUES.index(edit.value)
-                units = slice(None) if edit.units is None else list(edit.units)
-                at = (steps, value, units)
-                match edit.operation:
-                    case "scale":
-                        scale[at] *= edit.amount
-                        shift[at] *= edit.amount
-                    case "add":
-                        shift[at] += edit.amount
-                    case _:
-                        scale[at] = 0.0
-                        shift[at] = self._replacement(edit, start, steps, units)
+        for edit in self.edits:
+            steps, value = edit.within(start, stop), VALUES.index(edit.value)
+            units = slice(None) if edit.units is None else list(edit.units)
+            replacement = partial(self._replacement, edit, start, steps, units)
+            apply(edit, (steps, value, units), (scale, shift), replacement)
         return scale, shift
 
     def _replacement(

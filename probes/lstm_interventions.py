@@ -25,10 +25,8 @@ from probes.lstm import (
 from probes.lstm_edits import EditedRun, LSTMEdits, ValueName, check_edits, side_by_side
 from probes.lstm_targets import difference
 from probes.probe import Probe, Seen, Subject, split_commas
+from probes.recovery import share_of_way
 from probes.units import STATES
-
-NEGLIGIBLE = 1e-6
-"""Where two answers differ by less logits than this, no share of the difference is stated."""
 
 RUNS = ("baseline", "edited")
 
@@ -154,23 +152,8 @@ def _answers(seen: Seen) -> tuple[Measure, ...]:
     if "source" in finals:
         at = [difference(finals[name]) for name in ("edited", "baseline", "source")]
         measures.append(Measure("answer_source", answers["source"]))
-        measures.append(Measure("recovery", recovery(*at)))
+        measures.append(Measure("recovery", share_of_way(*at)))
     return tuple(measures)
-
-
-def recovery(edited: float, baseline: float, source: float) -> float | None:
-    """Return how far an edit moves the answer from one sequence's to another's.
-
-    Args:
-        edited: By the logit of "yes" minus that of "no".
-        baseline: Of the one, unedited.
-        source: Of the other.
-
-    References:
-        Zhang & Nanda (2023), Towards best practices of activation patching, section 2.
-    """
-    whole = source - baseline
-    return (edited - baseline) / whole if abs(whole) >= NEGLIGIBLE else None
 
 
 def _value(seen: Seen, name: ValueName, parameters: InterventionParameters) -> Figure:

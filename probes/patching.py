@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float64
 from pydantic import Field
 
 from models.lstm_analyses import CHUNK
@@ -15,9 +14,10 @@ from probes.edits import Posted
 from probes.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor
 from probes.lstm import check_units, sequence_strip
 from probes.lstm_edits import EditedRun, LSTMEdit, ValueName, side_by_side
-from probes.lstm_interventions import NEGLIGIBLE, source_strip
+from probes.lstm_interventions import source_strip
 from probes.lstm_targets import difference
 from probes.probe import Indices, ParameterError, Parameters, Probe, Seen, Subject
+from probes.recovery import NEGLIGIBLE, shares_of_way
 
 MAX_PATCHES = 1024
 """Steps times units: runs with one value patched each."""
@@ -141,9 +141,9 @@ def patching(seen: Seen, parameters: PatchingParameters) -> Figure:
     steps, units = parameters.places(seen.row)
     at = {"step": steps, "unit": units}
     axes = ("step", "unit")
-    shares = recoveries(single, baseline, source).astype(np.float32)
+    shares = shares_of_way(single, baseline, source).astype(np.float32)
     recovery = Tensor("recovery", "effect", axes, shares, at, colours.signed(shares, "fixed"))
-    whole = recoveries(seen.outputs["whole"], baseline, source).astype(np.float32)
+    whole = shares_of_way(seen.outputs["whole"], baseline, source).astype(np.float32)
     moved = single.astype(np.float32)
     differences = Tensor("logit_difference", "effect", axes, moved, at, colours.signed(moved))
     title = f"Patching of the {parameters.value} state"
@@ -162,23 +162,12 @@ def patching(seen: Seen, parameters: PatchingParameters) -> Figure:
     return Panels(title, figures, measures=measures)
 
 
-def recoveries(
-    patched: Float64[np.ndarray, "*runs"], baseline: float, source: float
-) -> Float64[np.ndarray, "*runs"]:
-    """Return how far each run moves the answer to the source's; NaN where there is no way to go."""
-    whole = source - baseline
-    if abs(whole) < NEGLIGIBLE:
-        return np.full_like(patched, np.nan)
-    found: np.ndarray = (patched - baseline) / whole
-    return found
-
-
 def _strongest(seen: Seen, parameters: PatchingParameters) -> tuple[Measure, ...]:
     """State which single patch moves the answer furthest towards the source's, if any can."""
     baseline, source = float(seen.outputs["baseline"]), float(seen.outputs["source"])
     if abs(source - baseline) < NEGLIGIBLE:
         return ()
-    shares = recoveries(seen.outputs["single"], baseline, source)
+    shares = shares_of_way(seen.outputs["single"], baseline, source)
     steps, units = parameters.places(seen.row)
     step, unit = np.unravel_index(shares.argmax(), shares.shape)
     return (Measure("strongest_step", steps[step]), Measure("strongest_unit", units[unit]))
