@@ -209,20 +209,46 @@ def test_a_shut_gate_moves_the_answer_as_the_api_says(opened: Opener, api: httpx
     expect(panel_if.locator("polyline")).to_have_count(2)
 
 
-@pytest.mark.parametrize("name", ["Who counts", "State space", "How far it counts"])
-def test_how_it_counts_is_drawn_by_the_server(name: str, page: Page) -> None:
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("counter", "Who counts"),
+        ("counter", "State space"),
+        ("counter", "How far it counts"),
+        ("layers", "Layers compared"),
+        ("layers", "First filters described"),
+    ],
+)
+def test_what_is_so_of_the_network_is_drawn_by_the_server(
+    where: str, name: str, page: Page
+) -> None:
     """The picture of the view is there, and the request in numbers beside it."""
-    counter = panel(page, "counter")
-    counter.get_by_role("button", name=name).click()
+    views = panel(page, where)
+    views.get_by_role("button", name=name).click()
 
-    picture = counter.locator("img")
+    picture = views.locator("img")
     expect(picture).to_have_attribute("alt", re.compile(name))
+    expect(views.locator(".warning")).to_be_hidden()
     page.wait_for_function(
-        "() => { const one = document.querySelector('#counter img');"
-        " return one.complete && one.naturalWidth > 300; }"
+        "(where) => { const one = document.querySelector(`#${where} img`);"
+        " return one.complete && one.naturalWidth > 300; }",
+        arg=where,
     )
-    path = counter.get_by_role("link", name=re.compile("^GET .lstm")).get_attribute("href")
-    assert (picture.get_attribute("src") or "").endswith(f"{path}.png")
+    path = views.get_by_role("link", name=re.compile("^GET .")).get_attribute("href") or ""
+    probe, _, query = path.partition("?")
+    drawn = f"{probe}.png?{query}" if query else f"{probe}.png"
+    assert (picture.get_attribute("src") or "").endswith(drawn)
+
+
+def test_filters_are_shown_as_they_were(opened: Opener, api: httpx2.Client) -> None:
+    """Before training they are noise: other numbers, under a link of their own."""
+    page = opened("#filters=conv1&filtersOrder=index")
+    filters = panel(page, "filters")
+    with page.expect_response(re.compile(r"/cnn/filters\?.*checkpoint=round-0")) as asked:
+        filters.get_by_label("Training").select_option("round-0")
+
+    assert asked.value.status == 200
+    expect(page).to_have_url(re.compile("checkpoint=round-0"))
 
 
 def test_findings_tell_what_was_measured(page: Page, api: httpx2.Client) -> None:

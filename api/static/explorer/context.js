@@ -19,6 +19,7 @@
  * @property {string} weights
  * @property {string} device
  * @property {Layer[]} layers
+ * @property {string[]} checkpoints The network as it was during training, the earliest first.
  * @property {Record<string, any>} training
  */
 

@@ -24,6 +24,8 @@ export const DEFAULTS = {
   before: false, // show values before the ReLU too
   filters: "conv1",
   filtersOrder: "norm", // or "index"
+  checkpoint: "", // as it was during training, such as `round-1`; as it is where empty
+  layersView: 0,
   // Why: the attribution that is shown.
   method: "integrated_gradients",
   target: -1, // -1 is what the network sees
@@ -44,7 +46,7 @@ export const DEFAULTS = {
   gateEdit: "", // `forget_gate.0` sets it to 0
   gateUnits: "all", // or "unit"
   gateSteps: "step", // until, all
-  counterView: "/lstm/counter",
+  counterView: 0,
   // The page itself.
   theme: "", // light, dark; as the system has it where empty
 };

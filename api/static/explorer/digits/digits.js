@@ -47,6 +47,7 @@ export async function mountDigits(context) {
   void mountCompare(context, digit);
   lazily("why", async () => (await import("./why.js")).mountWhy(context, digit));
   lazily("what-if", async () => (await import("./what-if.js")).mountWhatIf(context, digit));
+  lazily("layers", async () => (await import("../views.js")).mountViews(context, "layers-body", "layersView"));
   lazily("unit", async () => (await import("./unit.js")).mountUnit(context));
   mountCode(context, digit);
   picture.listen({ changed: askOnce, drawing: askSoon });

@@ -6,6 +6,7 @@ import { make } from "/sdk/elements.js";
 import { readable } from "/sdk/numbers.js";
 import { shortest } from "/sdk/tensor.js";
 import { chosen, kernelOf } from "./channel-picker.js";
+import { choice } from "../controls.js";
 import { downloads } from "../downloads.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
 import { READS } from "./kernel-view.js";
@@ -33,12 +34,16 @@ export async function mountFilters(context) {
   const tables = await colourMaps(lightwell);
   const layers = LAYERS.map((name) => chip(name, () => store.set({ filters: name })));
   const orders = ORDERS.map(([order, said]) => chip(said, () => store.set({ filtersOrder: order })));
+  const time = choice(store, "checkpoint", "Training", [
+    ...cnn.checkpoints.map((name) => /** @type {const} */ ([name, name.replace("-", " ")])),
+    ["", "finished"],
+  ]);
   const bar = new ColourBar();
   const said = make("p", { class: "quiet" });
   const detail = make("figure", { class: "filter-detail" });
   const grid = make("div", { class: "filter-grid", role: "group", "aria-label": "Filters" });
   body.replaceChildren(
-    make("div", { class: "row filters-bar" }, group("Layer", layers), group("Order", orders), bar),
+    make("div", { class: "row filters-bar" }, group("Layer", layers), group("Order", orders), time, bar),
     said,
     detail,
     grid,
@@ -52,8 +57,9 @@ export async function mountFilters(context) {
   let isNear = false;
 
   const parameters = () => {
-    const { filters, filtersOrder, range, palette } = store.state;
+    const { filters, filtersOrder, range, palette, checkpoint } = store.state;
     return {
+      checkpoint: cnn.checkpoints.includes(checkpoint) ? checkpoint : null,
       layers: LAYERS.includes(filters) ? filters : LAYERS[0],
       order: filtersOrder === "index" ? "index" : "norm",
       range,
@@ -191,7 +197,7 @@ export async function mountFilters(context) {
     };
   }
 
-  store.on(["filters", "filtersOrder", "range", "palette"], request);
+  store.on(["filters", "filtersOrder", "checkpoint", "range", "palette"], request);
   store.on(["layer", "channel"], select);
   whenNear(panel, (now) => {
     isNear = now;

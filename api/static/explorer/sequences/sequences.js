@@ -118,7 +118,7 @@ export async function mountSequences(context) {
   });
   lazily("bit-reasons", async () => (await import("./bit-reasons.js")).mountBitReasons(context));
   lazily("gates-if", async () => (await import("./gates-if.js")).mountGatesIf(context));
-  lazily("counter", async () => (await import("./counter.js")).mountCounter(context));
+  lazily("counter", async () => (await import("../views.js")).mountViews(context, "counter-body", "counterView"));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette"], ({ sequence, palette }) => {
     code.update();
