@@ -234,30 +234,31 @@ class Engine:
             DeadlineError: The deadline passed before the device was reached.
             Problem: `warming`: a program is still being compiled.
         """
-        try:
-            calls = next(run)
-            while True:
-                if checkpoint:
-                    calls = [call._replace(checkpoint=checkpoint) for call in calls]
-                waiting = self._enqueue(calls, deadline, claimed=claimed)
-                try:
-                    served = [await one for one in waiting]
-                finally:
-                    for one in waiting:
-                        one.cancel()
-                spent.queued_s += served[0].queued_s
-                spent.ran_s += sum({one.ran_s for one in served})
-                calls = run.send([one.result for one in served])
-        except StopIteration as end:
-            outputs: Outputs = end.value
-            return outputs
+        results: list[Outputs] | None = None
+        while True:
+            # What a run of many rows does between its calls may take a while.
+            calls = await self.compute(_go_on, run, results) if claimed else _go_on(run, results)
+            if isinstance(calls, dict):
+                return calls
+            if checkpoint:
+                calls = [call._replace(checkpoint=checkpoint) for call in calls]
+            waiting = self._enqueue(calls, deadline, claimed=claimed)
+            try:
+                served = [await one for one in waiting]
+            finally:
+                for one in waiting:
+                    one.cancel()
+            spent.queued_s += served[0].queued_s
+            spent.ran_s += sum({one.ran_s for one in served})
+            results = [one.result for one in served]
 
     def _enqueue(
         self, calls: Sequence[Call], deadline: float, *, claimed: bool
     ) -> list["asyncio.Future[Served[Outputs]]"]:
         """Let calls of one program wait side by side."""
         name = calls[0].program
-        if (program := self._programs.get(name)) is None:
+        program = self._programs.get(name)
+        if program is None or not program.holds(calls[0].checkpoint):
             detail = "The programs of this analysis are still being compiled."
             raise Problem("warming", detail, headers=RETRY_AFTER)
         queue = self.queues[name]
@@ -281,6 +282,15 @@ class Engine:
                 await asyncio.gather(task, return_exceptions=True)
         for stop in (self._lane.stop, self._workers.shutdown):
             await asyncio.get_running_loop().run_in_executor(None, stop)
+
+
+def _go_on(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Outputs:
+    """Send a run what its calls gave; return what it asks for next, or at its end what it found."""
+    try:
+        return next(run) if results is None else run.send(results)
+    except StopIteration as end:
+        found: Outputs = end.value
+        return found
 
 
 async def _ended(task: "asyncio.Task[None] | None") -> None:

@@ -63,6 +63,10 @@ class ResidentProgram:
         """Keep other parameters too, by name: calls that name them are run with them."""
         self._parameters[checkpoint] = parameters
 
+    def holds(self, checkpoint: str) -> bool:
+        """Tell whether it can be run with these parameters."""
+        return checkpoint in self._parameters
+
     @property
     def max_rows(self) -> int:
         """The most rows that one call takes."""

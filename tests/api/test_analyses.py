@@ -143,7 +143,9 @@ def test_until_its_programs_are_compiled_an_analysis_says_when_to_come_back() ->
         assert client.get("/readyz").status_code == 200
         assert client.post("/cnn/predict", json=PIXELS).status_code == 200
         refused = client.post("/cnn/attribution?method=gradient", json=PIXELS)
+        earlier = client.post("/cnn/predict?checkpoint=round-1", json=PIXELS)
 
+    assert earlier.json()["type"] == "urn:lightwell:problem:warming"
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
     assert refused.json()["type"] == "urn:lightwell:problem:warming"
