@@ -165,20 +165,24 @@ def _fitted(
     ink: Float32[np.ndarray, "height width"], box: Box
 ) -> tuple[UInt8[np.ndarray, "28 28"], Box, float, tuple[int, int]]:
     """Scale the ink in a box and put it in its place; return the box, scale and shift used."""
+    stretch = 1.0
     for _ in range(16):
         sized = ink.shape == (FIELD, FIELD) and SHORTEST <= box.long_side <= BOX
-        scale = 1.0 if sized else BOX / box.long_side
+        scale = 1.0 if sized else stretch * BOX / box.long_side
         pixels = _scaled(ink[box.top : box.bottom, box.left : box.right], scale)
         found, (right, down) = _placed(pixels)
         if found.long_side >= SHORTEST:
             break
         # The outermost ink was too faint to be seen at this size: the box was drawn too wide.
-        box = Box(
+        smaller = Box(
             box.left + int(found.left / scale),
             box.top + int(found.top / scale),
             min(box.right, box.left + int(np.ceil(found.right / scale))),
             min(box.bottom, box.top + int(np.ceil(found.bottom / scale))),
         )
+        # Of a few pixels, whose outermost fade out between their centres, no less can be taken.
+        stretch = stretch * (BOX - 0.5) / found.long_side if smaller == box else 1.0
+        box = smaller
     return np.roll(pixels, (down, right), axis=(0, 1)), box, scale, (right, down)
 
 

@@ -64,7 +64,8 @@ def test_the_map_is_the_api_s(
     expect(why).to_contain_text(f"target {said['target']}")
     found = heatmap_values(why.locator("lw-tensor-heatmap"))
 
-    np.testing.assert_array_equal(found, truth.ravel())
+    # Beside other people's rows, in a larger batch, the last bits may be others.
+    np.testing.assert_allclose(found, truth.ravel(), rtol=1e-4, atol=1e-6)
     falls = said["faithfulness"] > 0
     expect(why).to_contain_text("these pixels do count" if falls else "do not trust this map")
     expect(why.locator("polyline")).to_have_count(2)
@@ -84,7 +85,8 @@ def test_choosing_a_method_asks_again_and_is_kept_in_the_link(
     expect(why.locator("label.choice:has(#choose-camLayer)")).to_be_visible()
     expect(why).not_to_contain_text("missing from the sum")
     truth = ask(api, "/cnn/attribution?method=grad_cam", digit(api))["attribution"]
-    np.testing.assert_array_equal(heatmap_values(why.locator("lw-tensor-heatmap")), truth.ravel())
+    found = heatmap_values(why.locator("lw-tensor-heatmap"))
+    np.testing.assert_allclose(found, truth.ravel(), rtol=1e-4, atol=1e-6)
     expect(page).to_have_url(re.compile("method=grad_cam"))
 
 
@@ -159,7 +161,7 @@ def test_what_a_channel_likes_is_the_api_s(opened: Opener, api: httpx2.Client) -
     expect(unit).to_contain_text(f"answers the digit {said['favourite']} most")
     for name in ("strongest", "crops", "optimum"):
         found = heatmap_values(unit.locator(f".unit-{name} lw-tensor-heatmap"))
-        np.testing.assert_array_equal(found, truth[name].ravel())
+        np.testing.assert_allclose(found, truth[name].ravel(), rtol=1e-2, atol=1e-3)
 
 
 def test_bits_add_up_in_the_page(opened: Opener, api: httpx2.Client) -> None:

@@ -28,6 +28,13 @@ def centre(page: Page, lane: str, step: int, unit: int) -> tuple[float, float]:
     return place["x"], place["y"]
 
 
+def settle(page: Page) -> None:
+    """Go to the lanes and wait until no panel around them fills and moves them any more."""
+    page.locator("#lanes").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    page.locator("#lanes").scroll_into_view_if_needed()
+
+
 def step_of(page: Page) -> int:
     """Return the step that is looked at."""
     return int(page.locator(SLIDER).get_attribute("aria-valuenow") or "")
@@ -39,7 +46,7 @@ def test_every_lane_is_painted_in_its_numbers(opened: Opener, api: httpx2.Client
     page = opened(f"#sequence={SEQUENCE}&palette={palette}", viewport=TALL)
     truth = ask(api, f"/lstm/trace?sequence={SEQUENCE}")
     tables = colour_tables(api)
-    page.locator("#lanes").scroll_into_view_if_needed()
+    settle(page)
     page.mouse.move(0, 0)
     most = np.abs(truth["cell"]).max()
     ranges = {
@@ -73,13 +80,13 @@ def test_another_gate_is_another_picture(opened: Opener) -> None:
         route.fulfill(response=answer, body=altered(answer.body(), "forget_gate", shut))
 
     page = opened(f"#sequence={SEQUENCE}&unit=2", viewport=TALL)
-    page.locator("#lanes").scroll_into_view_if_needed()
+    settle(page)
     cells = [(5, 2), (6, 2), (5, 3)]
     before = colours(page, cells)
     page.route("**/lstm/trace*", alter)
     page.reload()
     opened.wait_until_alive(page)
-    page.locator("#lanes").scroll_into_view_if_needed()
+    settle(page)
 
     after = colours(page, cells)
 
@@ -102,7 +109,7 @@ def test_the_value_under_the_pointer(opened: Opener, api: httpx2.Client) -> None
     """It is the API's to the last bit, in every lane."""
     page = opened(f"#sequence={SEQUENCE}", viewport=TALL)
     truth = ask(api, f"/lstm/trace?sequence={SEQUENCE}")
-    page.locator("#lanes").scroll_into_view_if_needed()
+    settle(page)
     for lane in LANES:
         page.mouse.move(*centre(page, lane, 6, 4))
         expect(page.locator(TRACE).get_by_text("step 6, unit 4")).to_be_visible()
@@ -237,7 +244,7 @@ def test_a_step_in_numbers(opened: Opener, api: httpx2.Client) -> None:
 def test_units_are_followed_and_sorted(opened: Opener) -> None:
     """A click on a row follows its unit; by number unit 0 is the topmost."""
     page = opened(f"#sequence={SEQUENCE}&order=index", viewport=TALL)
-    page.locator("#lanes").scroll_into_view_if_needed()
+    settle(page)
     heights = [centre(page, "cell", 3, unit)[1] for unit in range(8)]
     assert heights == sorted(heights)
     page.mouse.click(*centre(page, "cell", 3, 5))
@@ -261,7 +268,7 @@ def test_a_long_sequence_is_scrolled(opened: Opener, api: httpx2.Client) -> None
     """Of 2,000 steps the one that is looked at is in sight, in the colours of its numbers."""
     sequence = "1101" * 500
     page = opened(f"#sequence={sequence}&step=1500", viewport=TALL)
-    page.locator("#lanes").scroll_into_view_if_needed()
+    settle(page)
     page.mouse.move(0, 0)
     gate = ask(api, "/lstm/trace?values=forget_gate", {"sequence": sequence})["forget_gate"]
     x, y = centre(page, "forget_gate", 1500, 4)

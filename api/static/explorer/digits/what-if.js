@@ -60,6 +60,8 @@ export function mountWhatIf({ lightwell, store, cnn, announce }, digit) {
   /** @type {{ layer: string, values: ArrayLike<number>, target: string } | null} */
   let swept = null;
   let asked = "";
+  /** Whether somebody has just edited something: only then is the answer said aloud. */
+  let isChosen = false;
 
   /** @param {Error} error */
   function fail(error) {
@@ -113,7 +115,8 @@ export function mountWhatIf({ lightwell, store, cnn, announce }, digit) {
       : before.label === after.label
         ? `${seen}; the answer stays ${cnn.classes[after.label]}.`
         : `${seen}, and the answer turns from ${cnn.classes[before.label]} to ${cnn.classes[after.label]}.`;
-    if (count) announce(story.textContent);
+    if (isChosen) announce(story.textContent);
+    isChosen = false;
   }
 
   function render() {
@@ -154,7 +157,11 @@ export function mountWhatIf({ lightwell, store, cnn, announce }, digit) {
     void askSweep({ pixels, layer });
   }
 
-  store.on(["edits"], update);
+  store.on(["edits"], () => {
+    isChosen = true;
+    update();
+  });
+  isChosen = false;
   store.on(["layer", "channel"], sweepAgain);
   digit.onAnswer(() => {
     update();

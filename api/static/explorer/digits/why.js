@@ -90,6 +90,9 @@ export function mountWhy({ lightwell, store, cnn, announce }, digit) {
   const describe = () => digit.describe("attribution", { cmap: null, range: null, ...parameters() });
   body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
 
+  /** Whether somebody has just chosen something here: only then is the answer said aloud. */
+  let isChosen = false;
+
   /** @param {string} text */
   const say = (text) => {
     facts.textContent = text;
@@ -137,7 +140,8 @@ export function mountWhy({ lightwell, store, cnn, announce }, digit) {
         ? `The logit falls faster than in random order (by ${readable(gain, 2)} on the mean): these pixels do count.`
         : `The logit does not fall faster than in random order (${readable(gain, 2)} on the mean): do not trust this map here.`;
     say(factsOf(measures));
-    announce(`Attribution of ${measures.get("target")} is shown.`);
+    if (isChosen) announce(`Attribution of ${measures.get("target")} is shown.`);
+    isChosen = false;
   }
 
   /** @param {Answer["measures"]} measures */
@@ -164,6 +168,10 @@ export function mountWhy({ lightwell, store, cnn, announce }, digit) {
     sanity.textContent = "Asking …";
     void checkAgain();
   });
-  store.on(["method", "target", "against", "camLayer", "baseline"], update);
+  store.on(["method", "target", "against", "camLayer", "baseline"], () => {
+    isChosen = true;
+    update();
+  });
+  isChosen = false;
   digit.onAnswer(update);
 }

@@ -50,6 +50,9 @@ export function mountGatesIf({ lightwell, store, announce }) {
     story,
   );
 
+  /** Whether somebody has just chosen something here: only then is the answer said aloud. */
+  let isChosen = false;
+
   /** What is posted beside the sequence. @param {import("../state.js").State} state */
   function editsOf({ gateEdit, gateUnits, gateSteps, step, unit }) {
     const [value, amount] = gateEdit.split(".");
@@ -89,10 +92,16 @@ export function mountGatesIf({ lightwell, store, announce }) {
       ? "Choose what to set, and see the answer move."
       : `More 1s: ${was} as it is, ${is} edited (the difference of the logits moves by ${readable(moved, 3)}). ` +
         (measures.get("answer_changed") ? "The answer changes." : "The answer stays.");
-    if (gateEdit) announce(story.textContent);
+    if (isChosen) announce(story.textContent);
+    isChosen = false;
   }
 
-  store.on(["sequence", "gateEdit", "gateUnits", "gateSteps"], (state) => void ask(state));
+  store.on(["gateEdit", "gateUnits", "gateSteps"], (state) => {
+    isChosen = true;
+    void ask(state);
+  });
+  isChosen = false;
+  store.on(["sequence"], (state) => void ask(state));
   store.on(["step", "unit"], (state) => {
     if (state.gateEdit && (state.gateSteps !== "all" || state.gateUnits === "unit")) void ask(state);
   });
