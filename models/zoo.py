@@ -15,7 +15,7 @@ from models.analyses import cnn_analyses
 from models.anatomy import ANSWERS, CNN_PARAMETERS, DIGITS, lstm_parameters
 from models.cache import Cache
 from models.checkpoints import Checkpoint, CheckpointError, Tensors
-from models.compilation import compile_programs
+from models.compilation import Executables, compile_programs
 from models.familiarity import Familiarity
 from models.lstm_ablations import lstm_ablations
 from models.lstm_analyses import lstm_analyses
@@ -190,27 +190,28 @@ class ResidentModel:
         return self._digests[checkpoint]
 
     def compile(self) -> None:
-        """Put the parameters on the device, then compile or load every program and run it once."""
-        buckets = row_buckets(self.card.name)
-        wanted = (self.declared, self._put("", self.weights), buckets)
-        if self.cache:
-            executables, self.cached = self.cache.executables(self.card.name, *wanted)
-        else:
-            executables = compile_programs(*wanted)
+        """Compile or load every program that the server needs to be ready, and run it once."""
+        executables, self.cached = self._executables(self.card.name, self.declared)
         for program in self.declared:
-            self._keep(ResidentProgram(program, wanted[1], buckets, executables))
+            self._keep(program, executables)
 
     def compile_analysis(self, program: Program) -> ResidentProgram:
         """Compile or load a program that the server can be ready without, and run it once."""
-        buckets = program.buckets or row_buckets(self.card.name)
-        wanted = ([program], self._put("", self.weights), buckets)
-        if self.cache:
-            executables, _ = self.cache.executables(program.name, *wanted)
-        else:
-            executables = compile_programs(*wanted)
-        resident = self._keep(ResidentProgram(program, wanted[1], buckets, executables))
+        executables, _ = self._executables(program.name, [program])
+        resident = self._keep(program, executables)
         self.hold_alternatives(resident)
         return resident
+
+    def _executables(self, name: str, programs: list[Program]) -> tuple[Executables, bool]:
+        """Compile programs of the same buckets, or load them; tell whether they were kept."""
+        wanted = (programs, self._put("", self.weights), self._buckets(programs[0]))
+        if self.cache:
+            return self.cache.executables(name, *wanted)
+        return compile_programs(*wanted), False
+
+    def _buckets(self, program: Program) -> tuple[int, ...]:
+        """Return for how many rows a program is compiled."""
+        return program.buckets or row_buckets(self.card.name)
 
     def hold_alternatives(self, program: ResidentProgram) -> None:
         """Let a program run also with the parameters of training's milestones, and with reset ones.
@@ -233,11 +234,13 @@ class ResidentModel:
             self._resident[name] = jax.device_put({**weights, **extra})
         return self._resident[name]
 
-    def _keep(self, program: ResidentProgram) -> ResidentProgram:
-        """Run a program once and keep it."""
-        program.warm_up()
-        self.programs[program.program.name] = program
-        return program
+    def _keep(self, program: Program, executables: Executables) -> ResidentProgram:
+        """Run a program once and keep it, with the parameters that are served on the device."""
+        parameters = self._put("", self.weights)
+        resident = ResidentProgram(program, parameters, self._buckets(program), executables)
+        resident.warm_up()
+        self.programs[program.name] = resident
+        return resident
 
 
 def load(name: str, folder: Path | None = None) -> ResidentModel:

@@ -5,12 +5,11 @@ edits; scale 1 and shift 0 leave a value as it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.analyses import PLACES, no_edit
@@ -87,27 +86,19 @@ class Edits(Posted):
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """The values that one edit is about: which of the flat row, and in which shape.
+def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
+    """Return where the values that an edit is about stand among those of all layers.
 
-    Attributes:
-        places: Where they stand among the values of all layers; channel first, then rows, columns.
+    Channel first, then rows and columns.
     """
-
-    places: np.ndarray
-
-    @classmethod
-    def of(cls, edit: Edit) -> "Selection":
-        """Select what an edit names."""
-        layer = LAYERS[edit.layer]
-        places = np.arange(PLACES[edit.layer].start, PLACES[edit.layer].stop)
-        places = np.moveaxis(places.reshape(layer.shape), -1, 0)
-        if edit.channels is not None:
-            places = places[list(edit.channels)]
-        if (part := edit.region) is not None:
-            places = places[:, part.top : part.bottom + 1, part.left : part.right + 1]
-        return cls(places)
+    layer = LAYERS[edit.layer]
+    places = np.arange(PLACES[edit.layer].start, PLACES[edit.layer].stop)
+    places = np.moveaxis(places.reshape(layer.shape), -1, 0)
+    if edit.channels is not None:
+        places = places[list(edit.channels)]
+    if (part := edit.region) is not None:
+        places = places[:, part.top : part.bottom + 1, part.left : part.right + 1]
+    return places
 
 
 def check_edits(subject: Subject, row: Mapping[str, Any]) -> None:
@@ -142,7 +133,7 @@ def _fault(subject: Subject, row: Mapping[str, Any], edit: Edit) -> str | None:
 
 def _values_fault(edit: Edit) -> str | None:
     """Say what is wrong with the values that an edit sets."""
-    shape = Selection.of(edit).places.shape
+    shape = places_of(edit).shape
     try:
         values = np.array(edit.values, np.float64)
     except (TypeError, ValueError):
@@ -166,7 +157,7 @@ def scale_and_shift(
     """
     scale, shift = no_edit()
     for edit in edits:
-        at = Selection.of(edit).places
+        at = places_of(edit)
         apply(edit, at, (scale, shift), partial(_replacement, edit, at, means, source))
     return scale, shift
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from models.analyses import PLACES, VALUES
 from models.anatomy import LAYERS
 from models.zoo import ResidentModel
-from probes.edits import Edit, Region, Selection, scale_and_shift
+from probes.edits import Edit, Region, places_of, scale_and_shift
 from probes.interventions import recovery
 from tests.oracles.numpy64 import correlate, pool
 from tests.oracles.parameters import draw_images
@@ -207,7 +207,7 @@ def test_places_are_every_value_once() -> None:
     )
 
     assert np.array_equal(taken, np.arange(VALUES))
-    place = Selection.of(part).places
+    place = places_of(part)
     assert place.shape == (1, 1, 1)
     assert place.item() - PLACES["pool2"].start == (1 * 7 + 3) * 64 + 2
 
