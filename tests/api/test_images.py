@@ -1,11 +1,16 @@
 """Bytes to planes: every colour mode, with pictures made by hand."""
 
+import io
 import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from api.errors import Problem
 from api.images import decode
 from tests.api.pictures_by_hand import SQUARE, chunk, encoded, jpeg, png
 
@@ -24,6 +29,31 @@ def test_a_png_comes_out_to_the_bit() -> None:
     np.testing.assert_array_equal(planes.grey, SQUARE)
     assert planes.alpha is None
     assert not planes.lossy
+
+
+@settings(max_examples=200)
+@given(
+    grey=arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40)),
+    data=st.data(),
+)
+def test_a_png_is_read_as_pillow_reads_it(grey: np.ndarray, data: st.DataObject) -> None:
+    """A grey PNG, whole or with a byte changed, is what Pillow itself opens, or refused by both."""
+    content = bytearray(encoded(Image.fromarray(grey), optimize=data.draw(st.booleans())))
+    if damaged := data.draw(st.booleans()):
+        content[data.draw(st.integers(8, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+
+    try:
+        opened = np.asarray(Image.open(io.BytesIO(content), formats=["PNG"]).convert("RGBA"))
+    except Exception:
+        with pytest.raises(Problem):
+            decode(bytes(content))
+        return
+    try:
+        found = decode(bytes(content))
+    except Problem:  # of two readers we may be the stricter about what is damaged
+        assert damaged
+        return
+    np.testing.assert_array_equal(found.grey, opened[..., 0])
 
 
 def test_a_jpeg_comes_out_nearly() -> None:
