@@ -19,6 +19,7 @@ from api import openapi, refusals
 from api.dispatch import Dispatch
 from api.edge import Edge
 from api.engine import Engine
+from api.ledger import Ledger
 from api.metrics import Metrics
 from api.origins import Origins
 from api.settings import Settings
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         engine.start()
         yield
         await engine.stop()
+        app.state.ledger.settle()
 
     app: FastAPI = FastAPIOffline(
         title="Lightwell",
@@ -63,7 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         separate_input_output_schemas=False,
     )
-    app.state.engine, app.state.settings, app.state.metrics = engine, settings, Metrics(engine)
+    app.state.engine, app.state.settings = engine, settings
+    app.state.ledger = Ledger(Metrics(engine))
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     for routes in (
         api.routes.models,
@@ -82,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     def stack() -> ASGIApp:
         # Before everything else: what needs no routing does not pay for it.
         app.state.dispatch = Dispatch(behind(), refusals.refuse)
-        return Edge(app.state.dispatch, app.state.metrics)
+        return Edge(app.state.dispatch, app.state.ledger)
 
     app.build_middleware_stack = stack  # type: ignore[method-assign]
     app.add_middleware(Origins, allowed=settings.cors_origins)

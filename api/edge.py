@@ -3,34 +3,28 @@
 import logging
 import random
 import re
+import time
 import uuid
-from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import bug_response
-from api.metrics import Metrics
+from api.ledger import Entry, Ledger
 from api.origins import PUBLIC, is_public
 from api.timing import Stopwatch
 
-logger = logging.getLogger("lightwell.access")
-
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-"""Routes that machines ask every few seconds: counted, but logged only when they fail."""
+logger = logging.getLogger("lightwell")
 
 _RANDOM = random.Random()  # noqa: S311 - a name, not a secret; asking the system takes far longer
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Edge:
-    """Names each request, times it, counts it, logs it, and turns a bug into a 500 problem.
+    """Names each request, times it, has it noted, and turns a bug into a 500 problem."""
 
-    Inputs are never logged: neither a body nor a query, which may hold a sequence.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, ledger: Ledger) -> None:
         self._app = app
-        self._metrics = metrics
+        self._ledger = ledger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -70,19 +64,10 @@ class Edge:
                 await bug_response(request_id)(scope, receive, send_named)
         finally:
             route = getattr(asked.get("route"), "path", "unmatched")
-            self._note(scope["method"], route, request_id, status, watch)
-
-    def _note(
-        self, method: str, route: str, request_id: str, status: int, watch: Stopwatch
-    ) -> None:
-        """Count and log one request, by the template of its route and never by its path."""
-        seconds = watch.total
-        self._metrics.observe(route, method, status, seconds)
-        if (encode_s := watch.stages.get("encode")) is not None:
-            self._metrics.observe_encoding(encode_s)
-        if route in QUIET and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return
-        logger.info("%s %s %d %.1f ms %s", method[:16], route, status, 1000 * seconds, request_id)
+            seconds, encode_s = watch.total, watch.stages.get("encode")
+            self._ledger.note(
+                Entry(time.time(), route, scope["method"], status, seconds, encode_s, request_id)
+            )
 
 
 def _request_id(scope: Scope) -> str:
