@@ -131,11 +131,8 @@ class Queue(Generic[Item, Result]):
 
     @property
     def oldest(self) -> float:
-        """Since when the first item has waited; infinity where none does."""
-        try:
-            return self._waiting[0].since
-        except IndexError:
-            return float("inf")
+        """Since when the first item has waited. Only in the lane's turn, and where one does."""
+        return self._waiting[0].since
 
     async def submit(self, item: Item, deadline: float, size: int = 0) -> Served[Result]:
         """Have one item worked on.
@@ -303,8 +300,11 @@ class Lane:
 
     def next_batch(self) -> tuple[Queue[Any, Any], Batch[Any, Any]] | None:
         """Form the batch whose first item has waited longest; None where nothing waits."""
-        queue = min(self.queues, key=lambda queue: queue.oldest)
-        return (queue, queue.take()) if queue.waiting else None
+        waiting = [queue for queue in self.queues if queue.waiting]
+        if not waiting:
+            return None
+        queue = min(waiting, key=lambda queue: queue.oldest) if len(waiting) > 1 else waiting[0]
+        return queue, queue.take()
 
     def _serve(self) -> None:
         """Run batches while there are any, sleep where there are none."""

@@ -56,6 +56,8 @@ class ResidentProgram:
         self._parameters = {"": parameters}
         self._output_bytes: dict[str, int] = {}
         self._sizes: dict[frozenset[str], int] = {}
+        # There a call returns when it is done, and what it gave need not be copied.
+        self._on_host = jax.default_backend() == "cpu"
         executables = executables or compile_programs([program], parameters, buckets)
         self._executables = {bucket: executables[Part(program.name, bucket)] for bucket in buckets}
 
@@ -110,9 +112,10 @@ class ResidentProgram:
         stacked = time.perf_counter()
         results = self._executables[bucket](parameters, rows)
         wanted = frozenset[str]().union(*(call.outputs for call in calls))
-        for name in wanted:
-            results[name].copy_to_host_async()
-        jax.block_until_ready(results)
+        if not self._on_host:
+            for name in wanted:
+                results[name].copy_to_host_async()
+            jax.block_until_ready(results)
         computed = time.perf_counter()
         fetched = {name: np.asarray(results[name]) for name in wanted}
         answers = [
