@@ -47,6 +47,14 @@ def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
+def channel_first(
+    values: Float[np.ndarray, "*place channels"],
+) -> Float[np.ndarray, "channels *place"]:
+    """Put channels, which the networks have last, where people look for them."""
+    # What `np.moveaxis` does with its arguments takes longer than to copy most layers.
+    return np.ascontiguousarray(values.transpose(-1, *range(values.ndim - 1)))
+
+
 def picture(seen: Seen) -> Tensor:
     """Return the integers 0 to 255 that the network saw, divided by 255."""
     return Tensor("image", "input", ("y", "x"), seen.row["image"], colour=colours.ink())
@@ -127,9 +135,9 @@ def activations(seen: Seen, parameters: ActivationsParameters) -> Figure:
 def _layer(seen: Seen, name: str, parameters: ActivationsParameters) -> Figure:
     """Show one layer: tiles where it has maps, bars where it is a vector."""
     layer = LAYERS[name]
-    values = np.moveaxis(seen.outputs[name], -1, 0)
+    values = channel_first(seen.outputs[name])
     chosen = {} if parameters.channels is None else {"channel": parameters.channels}
-    values = np.ascontiguousarray(values[parameters.channels] if chosen else values)
+    values = values[parameters.channels] if chosen else values
     axes = ("channel", "y", "x")[: values.ndim]
     scope = parameters.range if values.ndim > 1 else _whole(parameters.range)
     colour = _colour(name, values, parameters.cmap, scope)
@@ -217,7 +225,7 @@ def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...
 def _kernel(seen: Seen, module: str, index: int) -> Tiles:
     """Show the kernel that makes one channel, one tile for each channel that it reads."""
     kernel = seen.subject.weights[f"{module}.kernel"][..., index]  # y, x, input channel
-    values = np.ascontiguousarray(np.moveaxis(kernel, -1, 0))
+    values = channel_first(kernel)
     tensor = Tensor(
         f"{module}.kernel.{index}",
         "filter",

@@ -9,7 +9,7 @@
 import numpy as np
 
 from probes.colormaps import CATEGORICAL, DIVERGING
-from probes.figures import Colour, Scope, extremes, is_finite
+from probes.figures import Colour, Scope, finite
 
 
 def unit_interval(cmap: str) -> Colour:
@@ -61,8 +61,5 @@ def _end(values: np.ndarray, scope: Scope, limit: float) -> float | tuple[float,
 
 def _largest(values: np.ndarray) -> float:
     """Return the largest magnitude of finite values; 1 where that would leave no range at all."""
-    flat = values.reshape(-1)
-    if flat.size and not is_finite(flat):
-        flat = flat[np.isfinite(flat)]
-    low, high = extremes(flat) if flat.size else (0.0, 0.0)
+    _, low, high = finite(values.reshape(-1))
     return max(-low, high) or 1.0

@@ -19,8 +19,7 @@ from probes.figures import (
     Figure,
     Panels,
     Tensor,
-    extremes,
-    is_finite,
+    finite,
     measures,
     tensors,
 )
@@ -196,14 +195,11 @@ class Statistics(dict[str, float | None]):
     """
 
     def __init__(self, values: np.ndarray) -> None:
-        flat = values.reshape(-1)
-        self.finite = True
-        if flat.size and not is_finite(flat):
-            self.finite, flat = False, flat[np.isfinite(flat)]
+        flat, low, high = finite(values.reshape(-1))
+        self.finite = flat.size == values.size
         if not flat.size:
             super().__init__(dict.fromkeys(("min", "max", "mean", "std", "zero_fraction")))
             return
-        low, high = extremes(flat)
         # A sum and a product in float64 take a fraction of the time of `mean` and `std`, and what
         # their difference loses is far below what float32 has.
         exact = flat.astype(np.float64)

@@ -106,9 +106,17 @@ def extremes(flat: np.ndarray) -> tuple[float, float]:
     return float(flat[flat.argmin()]), float(flat[flat.argmax()])
 
 
-def is_finite(flat: np.ndarray) -> bool:
-    """Tell whether all values are finite: what is not shows at one of the two ends."""
-    return flat.dtype.kind != "f" or all(map(math.isfinite, extremes(flat)))
+def finite(flat: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Return the finite ones among some values, the least and the largest; 0 where there is none.
+
+    Args:
+        flat: In one dimension.
+    """
+    low, high = extremes(flat) if flat.size else (0.0, 0.0)
+    if math.isfinite(low) and math.isfinite(high):  # what is not shows at one of the two ends
+        return flat, low, high
+    left = flat[np.isfinite(flat)]
+    return left, *(extremes(left) if left.size else (0.0, 0.0))
 
 
 @dataclass(frozen=True)

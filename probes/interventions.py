@@ -12,7 +12,7 @@ from models.anatomy import DIGITS, LAYERS
 from models.programs import Call, Run, in_slices
 from probes import colours, targets
 from probes.attribution import PREDICTED
-from probes.cnn import LayerName, picture, refuse_channel, softmax
+from probes.cnn import LayerName, channel_first, picture, refuse_channel, softmax
 from probes.edits import Edit, Edits, Posted, check_edits, scale_and_shift
 from probes.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
 from probes.probe import Indices, ParameterError, Parameters, Probe, Seen, Subject, split_commas
@@ -174,7 +174,7 @@ def recovery(
 def _layer(seen: Seen, name: str, channels: list[int]) -> Figure:
     """Show the values of both runs and their difference."""
     runs = [seen.outputs[f"{name}.{each}"] for each in RUNS]
-    baseline, edited = (np.ascontiguousarray(np.moveaxis(one, -1, 0)[channels]) for one in runs)
+    baseline, edited = (channel_first(one)[channels] for one in runs)
     together = np.stack([baseline, edited])
     signed = LAYERS[name].kind in {"pre_activation", "logits"} or bool((together < 0).any())
     colour = colours.signed(together) if signed else colours.non_negative(together, "viridis")

@@ -10,7 +10,7 @@ from pydantic import Field
 from models.anatomy import LAYERS
 from models.programs import Row
 from probes import colours
-from probes.cnn import MapName, refuse_channel
+from probes.cnn import MapName, channel_first, refuse_channel
 from probes.figures import Bars, Figure, Heatmap, Kind, Measure, Panels, Tensor, Tiles
 from probes.probe import Coloured, ParameterError, Probe, Seen, Subject
 
@@ -172,9 +172,9 @@ def _arithmetic(seen: Seen, parameters: PixelParameters, row: int, column: int) 
     weights = seen.subject.weights
     kernel = weights[f"{module}.kernel"][..., parameters.channel]
     return Arithmetic(
-        patch=np.ascontiguousarray(np.moveaxis(_around(read, row, column), -1, 0)),
+        patch=channel_first(_around(read, row, column)),
         inside=_around(np.ones((*read.shape[:2], 1), np.float32), row, column)[..., 0],
-        kernel=np.ascontiguousarray(np.moveaxis(kernel, -1, 0)),
+        kernel=channel_first(kernel),
         bias=float(weights[f"{module}.bias"][parameters.channel]),
         value=float(seen.outputs[module][row, column, parameters.channel]),
     )
