@@ -91,7 +91,7 @@ class Queue(Generic[Item, Result]):
     Args:
         lane: Whose thread does the work.
         work: From a batch to its results, one for each item in the same order.
-        max_batch: The most items of one batch.
+        max_batch: The most items of one batch; may be raised while it is used.
         max_waiting: The most items that wait; one more is refused at once.
         max_bytes: The most bytes that wait, as `submit` is told them, but for one item alone.
         observe: Called on the event loop with every batch that was run.
@@ -109,7 +109,7 @@ class Queue(Generic[Item, Result]):
     ) -> None:
         self._lane = lane
         self._work = work
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._max_waiting = max_waiting
         self._max_bytes = max_bytes
         self._observe = observe
@@ -177,7 +177,7 @@ class Queue(Generic[Item, Result]):
     def take(self) -> Batch[Item, Result]:
         """Take the oldest items that somebody still waits for, as many as a batch may have."""
         batch: Batch[Item, Result] = Batch([], [], 0, time.monotonic())
-        while self._waiting and len(batch.live) < self._max_batch:
+        while self._waiting and len(batch.live) < self.max_batch:
             waiting = self._waiting.popleft()
             self._bytes_out += waiting.size
             self._admitted_out += waiting.admitted

@@ -114,18 +114,22 @@ class Engine:
     async def warm_up(self) -> None:
         """Compile and run every program once; from then on runs are answered."""
         began = time.perf_counter()
+        await asyncio.gather(*(self.compute(model.compile) for model in self.models.values()))
         for name, model in self.models.items():
-            await self.compute(model.compile)
             self.subjects[name] = await self.compute(subject_of, model)
             for program in model.programs.values():
                 self._serve(program)
         self._lane.start()
         self.warm_s = time.perf_counter() - began
-        self._analysing = asyncio.get_running_loop().create_task(self._warm_analyses())
+        self._analysing = asyncio.get_running_loop().create_task(self._warm_rest())
         self._analysing.add_done_callback(_log_failure)
 
-    async def _warm_analyses(self) -> None:
-        """Compile one by one what can wait, while requests are answered."""
+    async def _warm_rest(self) -> None:
+        """Compile what can wait while requests are answered: larger batches, analyses."""
+        for model in self.models.values():
+            await self.compute(model.widen)
+            for name, program in model.programs.items():
+                self.queues[name].max_batch = program.max_rows
         for model in self.models.values():
             for program in tuple(model.programs.values()):
                 await self.compute(model.hold_alternatives, program)

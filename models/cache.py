@@ -23,7 +23,7 @@ from models.compilation import Executables, Part, compile_programs, fingerprint
 from models.parameters import Parameters
 from models.programs import Program
 
-KEPT = 16
+KEPT = 64
 """Files beyond this number are removed, those first that were not used for longest."""
 
 SUFFIX = ".executables"

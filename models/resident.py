@@ -39,7 +39,7 @@ class ResidentProgram:
     Args:
         program: What to compile.
         parameters: Already on the device; shared by all programs of one model.
-        buckets: The numbers of rows to compile for, ascending.
+        buckets: The numbers of rows to compile for, ascending; `widen` adds more.
         executables: Of these and maybe other programs; compiled here where they are not given.
     """
 
@@ -81,11 +81,25 @@ class ResidentProgram:
     def warm_up(self) -> None:
         """Run every bucket once on zeros, so that the first request finds everything in place."""
         for bucket in self.buckets:
-            shapes = self.program.rows(bucket).items()
-            rows = {name: np.zeros(one.shape, one.dtype) for name, one in shapes}
-            results = jax.block_until_ready(self._executables[bucket](self._parameters[""], rows))
-            sizes = {name: value.nbytes // bucket for name, value in results.items()}
-            self._output_bytes = sizes
+            self._run_once(bucket)
+
+    def widen(self, buckets: Sequence[int], executables: Executables) -> None:
+        """Take more rows in one call from now on, each of these buckets run once.
+
+        Args:
+            buckets: Larger than those so far, ascending.
+            executables: Of these and maybe other programs.
+        """
+        for bucket in buckets:
+            self._executables[bucket] = executables[Part(self.program.name, bucket)]
+            self._run_once(bucket)
+        self.buckets = (*self.buckets, *buckets)  # last: another thread may be forming a batch
+
+    def _run_once(self, bucket: int) -> None:
+        shapes = self.program.rows(bucket).items()
+        rows = {name: np.zeros(one.shape, one.dtype) for name, one in shapes}
+        results = jax.block_until_ready(self._executables[bucket](self._parameters[""], rows))
+        self._output_bytes = {name: value.nbytes // bucket for name, value in results.items()}
 
     def __call__(self, calls: Sequence[Call]) -> list[Outputs]:
         """Execute calls as one batch; of each row only what its call asked for is returned.

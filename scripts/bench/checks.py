@@ -70,7 +70,7 @@ async def batching_added_s() -> float:
     """Return what the engine adds to one lonely call of the compiled program, in seconds."""
     engine: Engine = create_app(Settings()).state.engine
     engine.start()
-    await engine.warmed()
+    await engine.analyses_warmed()
     row = {"image": samples.load().images[0]}
     wanted = frozenset({"logits"})
     program, call = engine.models["cnn"].programs["cnn.predict"], Call("cnn.predict", row, wanted)

@@ -125,6 +125,7 @@ def main() -> None:
     models = {name: load(name) for name in ("cnn", "lstm")}
     for model in models.values():
         model.compile()
+        model.widen()
     measured = {
         name: Stages(models[_model(work)], work).measure()
         for name, work in works().items()

@@ -27,6 +27,7 @@ class Engine:
     def __init__(self) -> None:
         model = load("cnn")
         model.compile()
+        model.widen()
         self._program = model.programs["cnn.predict"]
 
     def __call__(self, pngs: Sequence[bytes]) -> list[Prediction]:
