@@ -230,5 +230,10 @@ def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
             part.append(got[name][: stop - start] if program == "trace" else got[name])
     final = {"final_cell": state["cell"], "final_hidden": state["hidden"]}
     if program == "trace":
-        return {name: np.concatenate(part) for name, part in parts.items()} | final
+        return {name: _joined(part) for name, part in parts.items()} | final
     return {name: part[-1] for name, part in parts.items()} | final
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Put what the chunks gave one after the other; a single one is taken as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,6 +1,6 @@
 """What can be asked of the LSTM about a sequence: prediction, gates, states, the whole run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -131,11 +131,11 @@ def traced(seen: Seen, name: str, chosen: Selection) -> Tensor:
     """Return one value of every step and unit: gates have steps 1 to T, states 0 to T."""
     values = seen.outputs[name]
     first = 0 if name in STATES else 1
-    steps = np.arange(first, first + len(values))
+    steps: Sequence[int] = range(first, first + len(values))
     if chosen.steps is not None:
-        steps = np.array([step for step in chosen.steps if step >= first], int)
-        values = values[steps - first]
-    coordinates: dict[str, list[int]] = {"step": steps.tolist()}
+        steps = [step for step in chosen.steps if step >= first]
+        values = values[np.array(steps, int) - first]
+    coordinates: dict[str, Sequence[int]] = {"step": steps}
     if chosen.units is not None:
         values = values[:, chosen.units]
         coordinates["unit"] = chosen.units
