@@ -52,24 +52,6 @@ def _windows(
     return maps.reshape(*batch, height // 2, 2, width // 2, 2, channels)
 
 
-def convolve_by_matmul(
-    maps: Float[Array, "batch height width channels"],
-    kernel: Float[Array, "3 3 channels features"],
-    *_args: Any,
-    **_options: Any,
-) -> Float[Array, "batch height width features"]:
-    """Convolve 3x3 with SAME padding as one matrix product over nine shifted copies.
-
-    The same numbers as `lax.conv_general_dilated`, up to rounding. Inside a loop XLA's CPU backend
-    runs this many times faster, which is why training uses it there; outside one it is slower.
-    """
-    _, height, width, _ = maps.shape
-    padded = jnp.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shifts = [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
-    patches = jnp.concatenate(shifts, axis=-1)
-    return patches @ kernel.reshape(-1, kernel.shape[-1])
-
-
 @jax.custom_vjp
 def _convolve(
     maps: Float[Array, "batch height width channels"], kernel: Float[Array, "3 3 channels features"]
@@ -118,6 +100,64 @@ def convolve_for_inputs(
     is slower.
     """
     return _convolve(maps, kernel)
+
+
+@jax.custom_vjp
+def _convolve_to_learn(
+    maps: Float[Array, "batch height width channels"], kernel: Float[Array, "3 3 channels features"]
+) -> Float[Array, "batch height width features"]:
+    """Convolve 3x3 with SAME padding."""
+    return _convolve(maps, kernel)
+
+
+def _learn_forward(maps: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _convolve(maps, kernel), (maps, kernel)
+
+
+def _learn_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    maps, kernel = saved
+    by_maps, _ = _convolve_backward(kernel, gradient)
+    # One such convolution keeps one processor busy; XLA runs two side by side.
+    half = -(-len(maps) // 2)
+    shares = [
+        _by_kernel(maps[start : start + half], gradient[start : start + half])
+        for start in range(0, len(maps), half)
+    ]
+    return by_maps, sum(shares[1:], shares[0])
+
+
+def _by_kernel(
+    maps: Float[Array, "batch height width channels"],
+    gradient: Float[Array, "batch height width features"],
+) -> Float[Array, "3 3 channels features"]:
+    """Convolve maps with a gradient: channels stand for images, and images for channels."""
+    # Transposed by hand: naming the axes in their places, as JAX does, leaves XLA's CPU backend
+    # without a fast way inside a loop.
+    shares = jax.lax.conv_general_dilated(
+        maps.transpose(3, 1, 2, 0),
+        gradient.transpose(1, 2, 0, 3),
+        (1, 1),
+        ((1, 1), (1, 1)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    return shares.transpose(1, 2, 0, 3)
+
+
+_convolve_to_learn.defvjp(_learn_forward, _learn_backward)
+
+
+def convolve_for_training(
+    maps: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "3 3 channels features"],
+    *_args: Any,
+    **_options: Any,
+) -> Float[Array, "batch height width features"]:
+    """Convolve so that both gradients are convolutions like the one forward.
+
+    The same numbers as `lax.conv_general_dilated` and its derivative, up to rounding. Inside a loop
+    XLA's CPU backend runs what JAX derives itself many times slower.
+    """
+    return _convolve_to_learn(maps, kernel)
 
 
 @jax.custom_vjp

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from math import gcd
 from typing import Any
 
 import jax
@@ -14,16 +15,20 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 from models.anatomy import CLASSES
 from models.augmentation import Images, augment
 from models.checkpoints import Tensors
-from models.cnn import SimpleCNN, convolve_by_matmul
+from models.cnn import SimpleCNN, convolve_for_training
 from models.datasets import Digits
 from models.training import (
     Metrics,
     ParameterState,
     TrainingState,
     begin,
-    descend,
+    follow,
+    mean_of_parts,
     parameter_tensors,
 )
+
+PART = 16
+"""How many images of a batch are differentiated at a time on a CPU: their maps fit its cache."""
 
 MILESTONES = (0, 1, 4, 12)
 """After how many epochs the network is kept: most of what it learns, it learns early."""
@@ -88,9 +93,7 @@ class CNNCourse:
 
     def start(self) -> TrainingState:
         """Return the state before the first epoch."""
-        # XLA's CPU backend is slow at convolutions inside a loop; other devices are not.
-        on_cpu = jax.default_backend() == "cpu"
-        convolve = convolve_by_matmul if on_cpu else jax.lax.conv_general_dilated
+        convolve = convolve_for_training if _on_cpu() else jax.lax.conv_general_dilated
         self._network, parameters = nnx.split(SimpleCNN(nnx.Rngs(self.recipe.seed), convolve))
         return begin(parameters, self.optimiser)
 
@@ -126,16 +129,26 @@ class CNNCourse:
         ) -> tuple[TrainingState, tuple[Float[Array, ""], Float[Array, ""]]]:
             key = jax.random.fold_in(jax.random.key(self.recipe.seed + 1), before.step)
             batch = self.vary(key, images[chosen].astype(jnp.float32) / 255.0)
-            after, loss, right = descend(
-                before,
-                lambda parameters: self._loss(parameters, batch, labels[chosen]),
-                self.optimiser,
-                self.recipe.average,
-            )
-            return after, (loss, right)
+            measured, gradients = self._gradients(before.parameters, batch, labels[chosen])
+            after = follow(before, gradients, self.optimiser, self.recipe.average)
+            return after, measured
 
         state, (loss, right) = jax.lax.scan(step, state, order.reshape(self._steps, -1))
         return state, loss.mean(), right.mean()
+
+    def _gradients(
+        self,
+        parameters: ParameterState,
+        images: Float[Array, "batch 28 28"],
+        labels: UInt8[Array, " batch"],
+    ) -> tuple[tuple[Float[Array, ""], Float[Array, ""]], ParameterState]:
+        """Return the loss and the accuracy, and the gradients of the loss."""
+        size = gcd(len(images), PART) if _on_cpu() else len(images)
+        differentiate = jax.value_and_grad(self._loss, has_aux=True)
+        return mean_of_parts(
+            lambda part: differentiate(parameters, *part),
+            (images.reshape(-1, size, *images.shape[1:]), labels.reshape(-1, size)),
+        )
 
     def _loss(
         self,
@@ -179,6 +192,10 @@ class CNNCourse:
             "confusion": {"rows": "label", "columns": "prediction", "counts": confusion.tolist()},
         }
         return self.network(state), described, report
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
 
 
 def classify(

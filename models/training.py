@@ -1,7 +1,7 @@
 """What every training run shares: its state, one step of descent, and its names on disk."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,8 @@ from models.parameters import named
 
 Metrics = dict[str, int | float]
 ParameterState = nnx.State[Any, Any]
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class TrainingState(NamedTuple):
@@ -77,6 +79,16 @@ def descend(
         keep: How much of the moving average stays, in [0, 1). Early in a run less does.
     """
     (value, aside), gradients = jax.value_and_grad(loss, has_aux=True)(state.parameters)
+    return follow(state, gradients, optimiser, keep), value, aside
+
+
+def follow(
+    state: TrainingState,
+    gradients: ParameterState,
+    optimiser: optax.GradientTransformation,
+    keep: float,
+) -> TrainingState:
+    """Take one step against given gradients; the arguments are those of `descend`."""
     # Optax raises floats to integer powers, which strict promotion does not allow.
     with jax.numpy_dtype_promotion("standard"):
         updates, memory = optimiser.update(gradients, state.optimiser, state.parameters)
@@ -86,7 +98,27 @@ def descend(
     average = jax.tree.map(
         lambda old, new: kept * old + (1.0 - kept) * new, state.average, parameters
     )
-    return TrainingState(parameters, average, memory, state.step + 1), value, aside
+    return TrainingState(parameters, average, memory, state.step + 1)
+
+
+def mean_of_parts(measure: Callable[[T], U], parts: T) -> U:
+    """Return the mean of what a function of arrays returns for each part, one after the other.
+
+    The mean over a batch takes less memory so than at once: that of one part.
+
+    Args:
+        measure: Returns floats, in arrays of the same shapes for each part.
+        parts: Arrays with one row for each part.
+    """
+    number = len(jax.tree.leaves(parts)[0])
+
+    def add(total: U, part: T) -> tuple[U, None]:
+        return jax.tree.map(jnp.add, total, measure(part)), None
+
+    one = jax.eval_shape(measure, jax.tree.map(lambda rows: rows[0], parts))
+    total, _ = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, one), parts)
+    mean: U = jax.tree.map(lambda value: value / number, total)
+    return mean
 
 
 def parameter_tensors(module: nnx.Module) -> Tensors:

@@ -10,7 +10,7 @@ from flax import nnx
 
 from models import familiarity
 from models.anatomy import LAYERS
-from models.cnn import SimpleCNN, convolve_by_matmul
+from models.cnn import SimpleCNN, convolve_for_training
 from models.parameters import Skeleton, named
 from models.programs import cnn_programs
 from tests.oracles.numpy64 import cnn_trace
@@ -78,23 +78,25 @@ def test_layer_table_describes_the_trace() -> None:
     }
 
 
-def test_convolution_by_matmul_is_the_same_convolution() -> None:
-    """Training's convolution gives the values and gradients of inference's."""
+@pytest.mark.parametrize("batch", [1, 2, 5])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_training_convolves_as_inference_does(batch: int, channels: int) -> None:
+    """Training's convolution has the values of inference's, and the gradients that JAX derives."""
     random = np.random.default_rng(4)
-    maps = jnp.asarray(random.normal(size=(2, 6, 5, 3)), jnp.float32)
-    kernel = jnp.asarray(random.normal(size=(3, 3, 3, 4)), jnp.float32)
-    weight = jnp.asarray(random.normal(size=(2, 6, 5, 4)), jnp.float32)
+    maps = jnp.asarray(random.normal(size=(batch, 6, 5, channels)), jnp.float32)
+    kernel = jnp.asarray(random.normal(size=(3, 3, channels, 4)), jnp.float32)
+    weight = jnp.asarray(random.normal(size=(batch, 6, 5, 4)), jnp.float32)
 
     def plain(maps: jax.Array, kernel: jax.Array) -> jax.Array:
         layout = ("NHWC", "HWIO", "NHWC")
         made = jax.lax.conv_general_dilated(maps, kernel, (1, 1), "SAME", dimension_numbers=layout)
         return (made * weight).sum()
 
-    def by_matmul(maps: jax.Array, kernel: jax.Array) -> jax.Array:
-        return (convolve_by_matmul(maps, kernel) * weight).sum()
+    def for_training(maps: jax.Array, kernel: jax.Array) -> jax.Array:
+        return (convolve_for_training(maps, kernel) * weight).sum()
 
     expected = jax.value_and_grad(plain, (0, 1))(maps, kernel)
-    made = jax.value_and_grad(by_matmul, (0, 1))(maps, kernel)
+    made = jax.value_and_grad(for_training, (0, 1))(maps, kernel)
     for one, other in zip(jax.tree.leaves(expected), jax.tree.leaves(made), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 

@@ -1,5 +1,6 @@
 """Training: variations of images, counting sequences, steps, states and measurements."""
 
+from functools import partial
 from math import comb
 
 import jax
@@ -11,11 +12,19 @@ from flax import nnx
 
 from models import augmentation, cnn_training, counting, lstm_training
 from models.checkpoints import CheckpointError
+from models.cnn import SimpleCNN
 from models.cnn_training import CNNCourse, CNNRecipe
 from models.datasets import Digits
 from models.lstm import CountingLSTM
 from models.lstm_training import LSTMCourse, LSTMRecipe, Measurement, Stage, reliable_length
-from models.training import begin, descend, parameter_tensors, restore, state_tensors
+from models.training import (
+    begin,
+    descend,
+    mean_of_parts,
+    parameter_tensors,
+    restore,
+    state_tensors,
+)
 
 vary = jax.jit(augmentation.augment)
 
@@ -177,6 +186,19 @@ def test_a_step_goes_downhill_and_is_averaged():
     assert np.allclose(state.average["readout"]["bias"][...], [0.05 * 1.0 + 0.95 * 0.8, 0.0])
 
 
+def test_the_mean_of_parts_is_the_mean_of_all():
+    """A function's mean over equal parts is that of its parts' results, in every place of them."""
+    parts = (jnp.arange(12.0).reshape(3, 4), jnp.asarray([1, 2, 6], jnp.int32))
+
+    def measure(part):
+        row, number = part
+        return {"sum": row.sum(), "scaled": row * number.astype(jnp.float32)}
+
+    mean = mean_of_parts(measure, parts)
+    assert float(mean["sum"]) == pytest.approx(22.0)
+    assert np.allclose(mean["scaled"], (np.arange(12).reshape(3, 4) * [[1], [2], [6]]).mean(axis=0))
+
+
 def small_course() -> LSTMCourse:
     brief = Measurement(longest=4, hard_lengths=(6,), hard=8, curve=(8,), points=8)
     return LSTMCourse(LSTMRecipe(hidden=3, stages=(Stage(8, 16, 3, 0.05),)), brief)
@@ -266,6 +288,45 @@ def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
     counts = np.array(report["confusion"]["counts"])
     assert counts.sum(axis=1).tolist() == [8] * 10
     assert counts.sum() - np.trace(counts) == len(wrong)
+
+
+def test_the_cnn_has_the_gradient_of_the_plain_network():
+    """Divided into parts, with its own convolution, training has the gradient that JAX derives."""
+    draw = np.random.default_rng(0)
+    # Pixels that all differ leave no ties in a pool.
+    images = jnp.asarray(draw.random((48, 28, 28)), jnp.float32)
+    labels = jnp.asarray(draw.integers(0, 10, 48), jnp.uint8)
+    digits = Digits(np.zeros((48, 28, 28), np.uint8), np.asarray(labels))
+    course = CNNCourse(CNNRecipe(epochs=1, batch=48, validation=0), digits, digits)
+    parameters = course.start().parameters
+    (loss, right), gradients = jax.jit(course._gradients)(parameters, images, labels)
+
+    network, _ = nnx.split(SimpleCNN(nnx.Rngs(0), jax.lax.conv_general_dilated))
+
+    @jax.jit
+    @partial(jax.value_and_grad, has_aux=True)
+    def plain(at):
+        logits = nnx.merge(network, at)(images[..., None])
+        targets = 0.95 * jax.nn.one_hot(labels, 10) + 0.005
+        hits = logits.argmax(axis=-1) == labels.astype(jnp.int32)
+        return -(targets * jax.nn.log_softmax(logits)).sum(axis=-1).mean(), hits.mean()
+
+    (expected_loss, expected_right), expected = plain(parameters)
+    assert float(loss) == pytest.approx(float(expected_loss), rel=1e-6)
+    assert float(right) == pytest.approx(float(expected_right))
+    assert jax.tree.structure(gradients) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(gradients), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
+
+
+def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
+    """The same seed, state and epoch give the same parameters, bit by bit."""
+    monkeypatch.setattr(cnn_training, "augment", lambda _key, images: images)
+    course = CNNCourse(CNNRecipe(epochs=1, batch=32, validation=16), small_digits, small_digits)
+    first, _ = course.run(course.start(), 0)
+    again, _ = course.run(course.start(), 0)
+    for one, other in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_stages_follow_each_other():
