@@ -13,7 +13,7 @@ from statistics import median
 
 from rich.console import Console
 
-from scripts.bench import analyses, start
+from scripts.bench import analyses, start, training
 from scripts.bench.beside import waits
 from scripts.bench.contestants import CONTESTANTS, Contestant
 from scripts.bench.environments import BUILD, NotInstalledError
@@ -32,7 +32,7 @@ RATE_SHARES = (0.25, 0.5, 0.75)
 REACHABLE = 1.5
 """Nobody is sent more than so many times what it reached: the queue would grow to the end."""
 
-SECTIONS = ("floors", "checks", "analyses", "start", "beside", "memory")
+SECTIONS = ("floors", "checks", "analyses", "start", "beside", "memory", "training")
 QUICK_CONTESTANTS = tuple(one.name for one in CONTESTANTS if one.name != "naive-typed")
 QUICK_WORKS = ("predict", "activations-json", "activations-safetensors", "gates-100")
 
@@ -102,6 +102,7 @@ class Benchmark:
             "start": self._start,
             "beside": self._beside,
             "memory": self._memory,
+            "training": self._training,
         }
         for name in self._plan.sections:
             try:
@@ -188,6 +189,9 @@ class Benchmark:
             "memory_first_bytes": grown.first,
             "memory_grown_bytes": grown.last - grown.first,
         }
+
+    def _training(self) -> None:
+        self._results.found["training"] = training.speed(1 if self._plan.starts == 1 else 2)
 
     def _started(self, contestant: Contestant, request: bytes) -> Server:
         port = free_port()

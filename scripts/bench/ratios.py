@@ -19,6 +19,7 @@ BATCHING_LIMIT_S = 150e-6
 BESIDE_LIMIT = 2.0
 GRADIENT_LIMIT = 4.0
 CAPTUM_LEAST = 5.0
+TRAINING_LEAST = 1.0
 FASTER_THAN_CAPTUM = ("integrated_gradients", "occlusion")
 MEMORY_LIMIT = 16 * 2**20
 
@@ -157,6 +158,7 @@ def _promises(found: Mapping[str, Any]) -> list[Verdict]:
         ),
         *_starts(found),
         _beside(found),
+        _training(found.get("training")),
         *_analyses(found.get("analyses")),
         Verdict(
             f"memory after {found.get('memory_requests', 100_000):,} requests",
@@ -192,6 +194,15 @@ def _analyses(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdict]:
             for name, x in ratios.items()
         ),
     ]
+
+
+def _training(found: Mapping[str, float] | None) -> Verdict:
+    """State how fast an epoch is beside a plain script's."""
+    what, against, required = "an epoch of training", "pytorch", f"{TRAINING_LEAST:g}×"
+    if found is None:
+        return Verdict(what, against, required, None, None)
+    ratio = found["pytorch"] / found["lightwell"]
+    return Verdict(what, against, required, f"{ratio:.2f}×", ratio >= TRAINING_LEAST)
 
 
 def _beside(found: Mapping[str, Any]) -> Verdict:

@@ -8,7 +8,15 @@ import pytest
 
 from models.datasets import Digits
 from scripts.bench import training
-from scripts.bench.training import NAMES, PlainCourse, Training, measure, table
+from scripts.bench.training import (
+    NAMES,
+    SPEED_NAMES,
+    PlainCourse,
+    Training,
+    measure,
+    speed,
+    table,
+)
 
 
 def test_the_goal_is_reached_at_the_end_of_an_epoch():
@@ -49,6 +57,11 @@ def test_what_everybody_printed_is_put_together(stand_ins):
     assert found["pytorch"]["images_per_s"] == 3.0
     assert found["pytorch"]["goal_s"] == 6.0
     assert table(found).row_count == len(NAMES)
+
+
+def test_the_speed_of_each_is_its_fastest_epoch(stand_ins):
+    """After the first, over all turns; no data set is read for it."""
+    assert speed(turns=2) == dict.fromkeys(SPEED_NAMES, 2.0)
 
 
 def test_only_some_may_train(stand_ins):
