@@ -13,7 +13,7 @@ from statistics import median
 
 from rich.console import Console
 
-from scripts.bench import analyses, start, training
+from scripts.bench import analyses, start
 from scripts.bench.beside import waits
 from scripts.bench.contestants import CONTESTANTS, Contestant
 from scripts.bench.environments import BUILD, NotInstalledError
@@ -31,6 +31,8 @@ RATE_SHARES = (0.25, 0.5, 0.75)
 
 REACHABLE = 1.5
 """Nobody is sent more than so many times what it reached: the queue would grow to the end."""
+
+SETTLING_S = 60.0
 
 SECTIONS = ("floors", "checks", "analyses", "start", "beside", "memory", "training")
 QUICK_CONTESTANTS = tuple(one.name for one in CONTESTANTS if one.name != "naive-typed")
@@ -50,6 +52,7 @@ class Plan:
     requests: int
     cases: int
     starts: int
+    turns: int
 
 
 def plan_from(arguments: Sequence[str]) -> Plan:
@@ -76,6 +79,7 @@ def plan_from(arguments: Sequence[str]) -> Plan:
         requests=10_000 if flags.quick else 100_000,
         cases=10_000 if flags.quick else 100_000,
         starts=1 if flags.quick else 3,
+        turns=1 if flags.quick else 2,
     )
 
 
@@ -191,17 +195,20 @@ class Benchmark:
         }
 
     def _training(self) -> None:
-        self._results.found["training"] = training.speed(1 if self._plan.starts == 1 else 2)
+        measured = measured_apart("training", "--speed", str(self._plan.turns))
+        self._results.found["training"] = measured
 
     def _started(self, contestant: Contestant, request: bytes) -> Server:
         port = free_port()
-        return Server(
+        server = Server(
             contestant.command(contestant.python(), port),
             port,
             request,
             BUILD / "logs" / f"{contestant.name}.log",
             contestant.environment,
         )
+        server.settle(SETTLING_S)  # some compile more once they answer: that is not to be measured
+        return server
 
     def _note(self, cell: Cell) -> None:
         self._results.cells.append(cell)

@@ -63,7 +63,6 @@ class Server:
             self.stop()
             raise
         self.start_s = time.perf_counter() - began
-        self.settle(PATIENCE_S)  # some compile more once they answer: that is not to be measured
 
     def __enter__(self) -> "Server":
         return self

@@ -216,11 +216,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="who trains")
     parser.add_argument("--on", nargs=2, metavar=("NPZ", "EPOCHS"), help=argparse.SUPPRESS)
     parser.add_argument("--recipe", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--speed", type=int, metavar="TURNS", help="an epoch of each, as JSON")
     flags = parser.parse_args(arguments)
     if flags.on:
         path, epochs = flags.on
         training = train_ours(Path(path), int(epochs), whole_recipe=flags.recipe)
         print(json.dumps(training._asdict()))
+    elif flags.speed:
+        print(json.dumps(speed(flags.speed)))
     else:
         Console(width=120).print(table(measure(flags.epochs, flags.images, flags.only)))
     return 0
