@@ -136,7 +136,7 @@ def test_until_its_programs_are_compiled_an_analysis_says_when_to_come_back() ->
     async def never() -> None:
         await asyncio.Event().wait()
 
-    engine._warm_analyses = never  # type: ignore[method-assign]
+    engine._warm_rest = never  # type: ignore[method-assign]
     with TestClient(app) as client:
         assert client.portal is not None
         client.portal.call(engine.warmed)

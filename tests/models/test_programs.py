@@ -249,6 +249,24 @@ def test_rows_do_not_depend_on_their_bucket_or_neighbours(
         np.testing.assert_array_equal(reversed_[3][name], beside[0][name])
 
 
+def test_a_widened_program_takes_more_rows_at_once() -> None:
+    """Before, a few rows are as many calls; afterwards one, which gives the same."""
+    [program] = [one for one in DECLARED if one.name == "cnn.predict"]
+    held = jax.device_put(PARAMETERS["cnn"])
+    resident = ResidentProgram(program, held, (1,))
+    runs = [("predict", {"image": image}, frozenset({"logits"})) for image in draw_images(3, 9)]
+
+    narrow = drive([run_cnn(*run) for run in runs], {program.name: resident})
+    calls = resident.spent.calls
+    resident.widen((2, 4), compile_programs([program], held, (2, 4)))
+    wide = drive([run_cnn(*run) for run in runs], {program.name: resident})
+
+    assert (calls, resident.spent.calls) == (3, 4)
+    assert resident.buckets == (1, 2, 4)
+    for one, other in zip(narrow, wide, strict=True):
+        np.testing.assert_allclose(one["logits"], other["logits"], atol=TOLERANCE)
+
+
 def test_only_what_was_asked_for_comes_back(programs: dict[str, ResidentProgram]) -> None:
     """Calls of one batch each get their own outputs, and no other."""
     image = {"image": draw_images(1, 2)[0]}
