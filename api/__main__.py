@@ -173,7 +173,7 @@ def main() -> int:
         print(f"lightwell: {_told(error)}", file=sys.stderr)
         return 2
     config = uvicorn.Config(
-        app,
+        app.state.edge,
         host=settings.host,
         port=settings.port,
         http=Protocol,

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.types import ASGIApp
 
 import api.routes.colours
 import api.routes.findings
@@ -22,6 +21,7 @@ from api.engine import Engine
 from api.ledger import Ledger
 from api.metrics import Metrics
 from api.origins import Origins
+from api.patience import Patience
 from api.settings import Settings
 
 VERSION = "0.1.0"
@@ -38,6 +38,9 @@ TAGS = [
 
 def create_app(settings: Settings) -> FastAPI:
     """Build an application of its own, with its own models.
+
+    A server that is given `state.edge` of it instead has the same application, without what FastAPI
+    and Starlette do before their first middleware.
 
     Raises:
         CheckpointError: The weights cannot be served.
@@ -66,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine, app.state.settings = engine, settings
-    app.state.ledger = Ledger(Metrics(engine))
+    app.state.ledger, app.state.patience = Ledger(Metrics(engine)), Patience()
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     for routes in (
         api.routes.models,
@@ -80,13 +83,9 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(routes.router())
     refusals.install(app)
-    behind = app.build_middleware_stack
-
-    def stack() -> ASGIApp:
-        # Before everything else: what needs no routing does not pay for it.
-        app.state.dispatch = Dispatch(behind(), refusals.refuse)
-        return Edge(app.state.dispatch, app.state.ledger)
-
-    app.build_middleware_stack = stack  # type: ignore[method-assign]
     app.add_middleware(Origins, allowed=settings.cors_origins)
+    # Before everything else: what needs no routing does not pay for it.
+    app.state.dispatch = Dispatch(app.build_middleware_stack(), refusals.refuse)
+    app.state.edge = Edge(app, app.state.dispatch, app.state.ledger)
+    app.middleware_stack = app.state.edge
     return app

@@ -4,8 +4,8 @@ import logging
 import random
 import re
 import time
-import uuid
 
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import bug_response
@@ -20,20 +20,29 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Edge:
-    """Names each request, times it, has it noted, and turns a bug into a 500 problem."""
+    """Names each request, times it, has it noted, and turns a bug into a 500 problem.
 
-    def __init__(self, app: ASGIApp, ledger: Ledger) -> None:
+    Args:
+        app: The application, as the endpoints know it.
+        behind: Answers its requests.
+        ledger: Takes note of each.
+    """
+
+    def __init__(self, app: Starlette, behind: ASGIApp, ledger: Ledger) -> None:
         self._app = app
+        self._behind = behind
         self._ledger = ledger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
+        scope["app"] = self._app
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._behind(scope, receive, send)
             return
         watch = Stopwatch()
         request_id = _request_id(scope)
-        scope.setdefault("state", {}).update(request_id=request_id, stopwatch=watch)
+        state = scope.setdefault("state", {})
+        state["request_id"], state["stopwatch"] = request_id, watch
         # HEAD is GET without the body: what lies behind knows only the one.
         head = scope["method"] == "HEAD"
         asked = {**scope, "method": "GET"} if head else scope
@@ -57,7 +66,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(asked, receive, send_named)
+            await self._behind(asked, receive, send_named)
         except Exception:
             logger.exception("request %s failed", request_id)
             if not status:
@@ -75,4 +84,11 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    return str(uuid.UUID(int=_RANDOM.getrandbits(128), version=4))
+    return _random_uuid()
+
+
+def _random_uuid() -> str:
+    """Make up a UUID of version 4, as `uuid.uuid4` does, in a fraction of its time."""
+    digits = f"{_RANDOM.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

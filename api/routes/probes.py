@@ -1,6 +1,5 @@
 """One family of routes for every probe: its answer, and its picture at a path of its own."""
 
-import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ from api.answers import Asked, answer
 from api.dispatch import Dispatch
 from api.engine import Engine
 from api.errors import Problem
+from api.patience import Patience
 from api.questions import (
     Beside,
     CheckpointOptions,
@@ -40,9 +40,6 @@ from probes.probe import Probe
 
 Source = Literal["image", "sequence", "query", "weights"]
 """Where the input comes from: a posted image or sequence, the query; or there is none."""
-
-PATIENCE_S = 0.02
-"""How long an answer may take before it is looked whether anybody still waits for it."""
 
 METHODS: Mapping[Source, str] = {
     "image": "POST",
@@ -141,7 +138,7 @@ async def _respond(
         watch.lap("prepare")
         deadline = watch.began + seconds
         work = answer(engine, Asked(probe, question, query, form), deadline, watch)
-        content = await unless_gone(request, work)
+        content = await request.app.state.patience.unless_gone(request.receive, work)
         return respond(content, form, headers, cacheable=cacheable)
 
 
@@ -154,51 +151,20 @@ async def questions(
         Problem: It does not arrive in time, or cannot be read.
     """
     engine: Engine = request.app.state.engine
+    patience: Patience = request.app.state.patience
     model, seconds = engine.models[name], request.app.state.settings.deadline_s
     try:
-        async with asyncio.timeout(seconds):
-            match source:
-                case "image":
-                    return await posted_images(request, engine, query, beside)
-                case "sequence":
-                    return await posted_sequences(request, engine, model, beside)
-                case "query":
-                    return queried_sequence(query, model)
-                case "weights":
-                    return Question()
+        match source:
+            case "image":
+                posted = posted_images(request, engine, query, beside)
+                return await patience.within(seconds, posted)
+            case "sequence":
+                read = posted_sequences(request, engine, model, beside)
+                return await patience.within(seconds, read)
+            case "query":
+                return queried_sequence(query, model)
+            case "weights":
+                return Question()
     except TimeoutError:
         detail = f"The body did not arrive within {seconds:g} s."
         raise Problem("request-timeout", detail, headers={"Connection": "close"}) from None
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
-    """Do the work, or drop it when the client closes the connection before it is done.
-
-    Returns:
-        What came of the work; nothing where it was dropped.
-    """
-    working = asyncio.current_task()
-    assert working is not None  # noqa: S101 - a coroutine of the event loop runs in a task
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        working.cancel()
-
-    watching: list[asyncio.Task[None]] = []
-    timer = asyncio.get_running_loop().call_later(
-        PATIENCE_S, lambda: watching.append(asyncio.ensure_future(watch()))
-    )
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not gone or working.uncancel():
-            raise
-        return b""  # nobody reads it
-    finally:
-        timer.cancel()
-        for task in watching:
-            task.cancel()

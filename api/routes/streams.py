@@ -21,7 +21,7 @@ from api.engine import Engine, Spent
 from api.errors import bug_response
 from api.questions import Question
 from api.refusals import refuse
-from api.routes.probes import questions, unless_gone
+from api.routes.probes import questions
 from api.timing import Stopwatch, stopwatch
 from models.programs import CHUNKS, STATE, Outputs, Row
 from probes.lstm import Values, check_units
@@ -100,7 +100,7 @@ async def _respond(request: Request, query: LineOptions) -> Response:
         every = asked if isinstance(asked, list) else [asked]
         _check(every, query)
         blocks = _blocks(engine, every, query, seconds, watch)
-        first = await unless_gone(request, _next(blocks))
+        first = await request.app.state.patience.unless_gone(request.receive, _next(blocks))
         headers = {
             "Cache-Control": "no-store",
             "Lightwell-Weights": engine.models["lstm"].checkpoint.digest,
