@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,19 +33,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Asked:
-    """What one request wants to know.
+    """What a request wants to know of whatever it is about.
 
     Attributes:
-        question: About one input, or several.
         query: The probe's parameters, and how the answer is to be written.
     """
 
     probe: Probe
-    question: Questions
     query: Any
     form: Format
 
-    @property
+    @cached_property
     def checkpoint(self) -> str:
         """The name of the network that is asked; empty for the trained one."""
         return getattr(self.query, "checkpoint", None) or ""
@@ -56,11 +55,20 @@ class Asked:
         told = self.query.model_dump_json(include=names)
         return f"{self.probe.model} {self.probe.name} {self.checkpoint} {told}"
 
+    @cached_property
+    def wanted(self) -> frozenset[str]:
+        """What has to leave the device: what the probe shows, and what every answer says."""
+        said = ("logits", "unfamiliarity") if self.probe.model == "cnn" else ("logits",)
+        return frozenset((*self.probe.outputs(self.query), *said))
 
-async def answer(engine: Engine, asked: Asked, deadline: float, watch: Stopwatch) -> bytes:
+
+async def answer(
+    engine: Engine, asked: Asked, question: Questions, deadline: float, watch: Stopwatch
+) -> bytes:
     """Answer a question, or several in one answer, with one probe, in the form asked for.
 
     Args:
+        question: About one input, or several.
         deadline: By `time.monotonic`, in seconds.
 
     Raises:
@@ -70,20 +78,20 @@ async def answer(engine: Engine, asked: Asked, deadline: float, watch: Stopwatch
         Problem: The picture, or the values of several inputs, would be larger than they may be.
     """
     model = engine.models[asked.probe.model]
-    if isinstance(asked.question, list):
-        content = await _answer_several(engine, asked, asked.question, deadline, watch)
+    if isinstance(question, list):
+        content = await _answer_several(engine, asked, question, deadline, watch)
     else:
-        _check(engine, asked, asked.question)
-        seen, spent = await see(engine, asked, asked.question, deadline)
+        _check(engine, asked, question)
+        seen, spent = await see(engine, asked, question, deadline)
         if spent is not None:
             watch.split(queue=spent.queued_s, program=spent.ran_s)
-        numbers = sum(value.size for value in seen.outputs.values())
+        numbers = sum([value.size for value in seen.outputs.values()])
         # What is said of the weights alone takes longer to work out than an input's values.
         light = asked.probe.input and 0 < numbers <= LIGHT
         if asked.form != "png" and light:
-            content = _write(model, asked, asked.question, seen)
+            content = _write(model, asked, question, seen)
         else:
-            content = await engine.compute(_write, model, asked, asked.question, seen)
+            content = await engine.compute(_write, model, asked, question, seen)
     watch.lap("encode")
     return content
 
@@ -118,7 +126,7 @@ def _check(engine: Engine, asked: Asked, question: Question) -> None:
 def _check_bytes(asked: Asked, questions: list[Question]) -> None:
     """Refuse several sequences whose values would take too much memory."""
     steps = sum(len(one.row["sequence"]) for one in questions if "sequence" in one.row)
-    values = len(_wanted(asked)) * questions[0].row["cell"].nbytes if steps else 0
+    values = len(asked.wanted) * questions[0].row["cell"].nbytes if steps else 0
     if steps * values > MAX_SEVERAL_BYTES:
         raise Problem(
             "answer-too-large",
@@ -151,7 +159,7 @@ async def see(
         return Seen(subject, row, {}), None
     spent, name = Spent(), asked.checkpoint
     if probe.run is None:
-        run = engine.models[probe.model].card.run(probe.program or "", row, _wanted(asked))
+        run = engine.models[probe.model].card.run(probe.program or "", row, asked.wanted)
         return Seen(subject, row, await engine.run(run, deadline, spent, name)), spent
     if not probe.input and (known := engine.remembered(asked.key)) is not None:
         return Seen(subject, row, known), spent
@@ -169,12 +177,6 @@ def _subject(engine: Engine, asked: Asked) -> Subject:
     if not asked.checkpoint:
         return subject
     return replace(subject, weights=subject.milestones[asked.checkpoint])
-
-
-def _wanted(asked: Asked) -> frozenset[str]:
-    """Name what has to leave the device: what the probe shows, and what every answer says."""
-    said = ("logits", "unfamiliarity") if asked.probe.model == "cnn" else ("logits",)
-    return frozenset((*asked.probe.outputs(asked.query), *said))
 
 
 def _write(model: ResidentModel, asked: Asked, question: Question, seen: Seen) -> bytes:

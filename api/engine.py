@@ -41,6 +41,23 @@ class Spent:
     ran_s: float = 0.0
 
 
+class Place:
+    """What a request holds while it is worked on.
+
+    Attributes:
+        held: How many requests do.
+    """
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    def __enter__(self) -> None:
+        self.held += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.held -= 1
+
+
 class Engine:
     """Holds the models and answers runs. It lives as long as the server.
 
@@ -78,7 +95,7 @@ class Engine:
         self._queue_rows = queue_rows
         self._queue_bytes = queue_bytes
         self._max_requests = max_requests
-        self._in_flight = 0
+        self._place = Place()
         self._analysis_rows = analysis_rows
         self._claimed_rows = 0
         self._remembered: dict[str, Outputs] = {}
@@ -168,22 +185,17 @@ class Engine:
         if not self.ready:
             raise Problem("warming", "The models are being compiled.", headers=RETRY_AFTER)
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
+    def admit(self) -> "Place":
         """Let a request in, or refuse it before anything is done for it.
 
         Raises:
             Problem: `warming`, `draining` or `busy`, with `Retry-After`.
         """
         self.check_ready()
-        if self._in_flight >= self._max_requests:
+        if self._place.held >= self._max_requests:
             detail = f"{self._max_requests} requests are being worked on, as many as may be."
             raise Problem("busy", detail, headers=RETRY_AFTER)
-        self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
+        return self._place
 
     @contextmanager
     def claim(self, rows: int) -> Iterator[None]:

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import UInt8
 from python_multipart.multipart import parse_options_header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from api.errors import Problem, Reason
 from api.images import MAX_PIXELS, decode, png_size
@@ -120,13 +120,18 @@ async def read_body(request: Request, limits: Mapping[str, int]) -> Body:
     digits = declared.lstrip("0") or "0"
     if len(digits) > len(str(limit)) or int(digits) > limit:
         raise _too_large(limit)
-    parts, size = [], 0
-    async for part in request.stream():
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
         size += len(part)
         if size > limit:
             raise _too_large(limit)
         parts.append(part)
-    return Body(b"".join(parts), media_type, parameters)
+        more = message.get("more_body", False)
+    return Body(parts[0] if len(parts) == 1 else b"".join(parts), media_type, parameters)
 
 
 def is_light(body: Body) -> bool:

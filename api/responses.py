@@ -137,13 +137,27 @@ def fresh(etag_now: str, if_none_match: str | None) -> bool:
     return any(one.strip().removeprefix("W/") in {etag_now, "*"} for one in held)
 
 
-def respond(
-    content: bytes, form: Format, headers: Mapping[str, str], *, cacheable: bool
-) -> Response:
-    """Send an answer: what depends on a posted input is not to be stored."""
-    sent = {
-        "Vary": "Accept",
-        "Cache-Control": "no-cache" if cacheable else "no-store",
-        **headers,
-    }
-    return Response(content, headers=sent, media_type=MEDIA_TYPES[form])
+class Answered(Response):
+    """An answer about to be sent; what depends on a posted input is not to be stored.
+
+    Args:
+        content: As it was written.
+        form: What it was written as.
+        tag: The answer's `ETag`; None where it depends on an input.
+    """
+
+    def __init__(self, content: bytes, form: Format, tag: str | None) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = content
+        length = (b"content-length", b"%d" % len(content))
+        self.raw_headers = [length, *_headers(form, tag)]
+
+
+@lru_cache(256)
+def _headers(form: Format, tag: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what stands above an answer beside its length."""
+    always = (b"content-type", MEDIA_TYPES[form].encode()), (b"vary", b"Accept")
+    if tag is None:
+        return *always, (b"cache-control", b"no-store")
+    return *always, (b"cache-control", b"no-cache"), (b"etag", tag.encode())

@@ -1,5 +1,6 @@
 """What can be asked of the CNN about a picture: prediction, feature maps, single channels."""
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -43,6 +44,12 @@ ACTIVATION_LIMIT = 4.0
 
 def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*batch classes"]:
     """Turn logits into probabilities, without overflow."""
+    if logits.ndim == 1:  # of so few, NumPy takes longer to begin than Python to end
+        listed = logits.tolist()
+        largest = max(listed)
+        shares = [math.exp(logit - largest) for logit in listed]
+        total = sum(shares)
+        return np.array([share / total for share in shares], logits.dtype)
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 

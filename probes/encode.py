@@ -27,6 +27,9 @@ from probes.render import MOST_PIXELS, render
 
 Encoding = Literal["nested", "base64"]
 
+FEW = 32
+"""Numbers of which Python is done before NumPy has begun."""
+
 MIN_BYTES_PER_NUMBER = 2
 """A digit and a comma: no JSON of so many numbers can be smaller."""
 
@@ -196,21 +199,29 @@ class Statistics(dict[str, float | None]):
 
     def __init__(self, values: np.ndarray) -> None:
         flat, low, high = finite(values.reshape(-1))
-        self.finite = flat.size == values.size
-        if not flat.size:
+        size = flat.size
+        self.finite = size == values.size
+        if not size:
             super().__init__(dict.fromkeys(("min", "max", "mean", "std", "zero_fraction")))
             return
         # A sum and a product in float64 take a fraction of the time of `mean` and `std`, and what
         # their difference loses is far below what float32 has.
-        exact = flat.astype(np.float64)
-        mean = float(np.add.reduce(exact)) / exact.size
-        variance = float(exact @ exact) / exact.size - mean * mean
+        if size <= FEW:
+            listed = flat.tolist()
+            total, squares = sum(listed), sum([value * value for value in listed])
+            zeros = listed.count(0)
+        else:
+            exact = flat.astype(np.float64)
+            total, squares = float(np.add.reduce(exact)), float(exact @ exact)
+            zeros = int(np.count_nonzero(flat == 0))
+        mean = total / size
+        variance = squares / size - mean * mean
         super().__init__(
             min=low,
             max=high,
             mean=mean,
             std=math.sqrt(variance) if low < high and variance > 0 else 0.0,
-            zero_fraction=np.count_nonzero(flat == 0) / flat.size,
+            zero_fraction=zeros / size,
         )
 
 

@@ -44,7 +44,7 @@ def router() -> APIRouter:
 async def _measured(engine: Engine, probe: Probe, deadline: float) -> dict[str, Any]:
     """Ask a model for all its findings, and return what they state by name."""
     query = probe.parameters()
-    seen, _ = await see(engine, Asked(probe, Question(), query, "json"), Question(), deadline)
+    seen, _ = await see(engine, Asked(probe, query, "json"), Question(), deadline)
     figure = await engine.compute(probe.figure, seen, query)
     return {one.name: one.value for one in measures(figure)}
 

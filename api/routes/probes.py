@@ -25,13 +25,14 @@ from api.questions import (
     queried_sequence,
 )
 from api.responses import (
+    MEDIA_TYPES,
+    Answered,
     AnswerOptions,
     Format,
     PictureOptions,
     etag,
     fresh,
     negotiate,
-    respond,
 )
 from api.timing import stopwatch
 from models.zoo import MODELS
@@ -94,8 +95,10 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
     model = query_model(probe, source, picture=picture)
 
     async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
+        asked = {form: Asked(probe, query, form) for form in MEDIA_TYPES}
+
         def again(request: Request) -> Coroutine[Any, Any, Response]:
-            return _respond(request, probe, source, query, picture=picture)
+            return _respond(request, source, asked, "png" if picture else query.format)
 
         response = await again(request)
         if source != "query":  # a sequence is seldom asked about twice
@@ -120,26 +123,32 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
 
 
 async def _respond(
-    request: Request, probe: Probe, source: Source, query: Any, *, picture: bool
+    request: Request, source: Source, in_form: Mapping[Format, Asked], form: Format | None
 ) -> Response:
-    """Answer one request; stop as soon as its client has gone."""
-    engine: Engine = request.app.state.engine
+    """Answer one request; stop as soon as its client has gone.
+
+    Args:
+        in_form: What is asked, for every form in which it may be answered.
+        form: The one that was chosen; None leaves it to the `Accept` header.
+    """
+    state = request.app.state
+    engine: Engine = state.engine
+    patience: Patience = state.patience
     watch = stopwatch(request.scope)
     with engine.admit():
-        form: Format = "png" if picture else negotiate(query.format, request.headers.get("accept"))
-        headers = {}
-        if cacheable := METHODS[source] == "GET":
-            digest = engine.models[probe.model].checkpoint.digest
-            headers["ETag"] = etag(digest, request.url.path, form, query)
-            if fresh(headers["ETag"], request.headers.get("if-none-match")):
-                return Response(status_code=304, headers={**headers, "Vary": "Accept"})
-        seconds = request.app.state.settings.deadline_s
-        question = await questions(request, probe.model, source, query, probe.body)
+        asked = in_form[negotiate(form, request.headers.get("accept"))]
+        tag = None
+        if METHODS[source] == "GET":
+            digest = engine.models[asked.probe.model].checkpoint.digest
+            tag = etag(digest, request.url.path, asked.form, asked.query)
+            if fresh(tag, request.headers.get("if-none-match")):
+                return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
+        read = questions(request, asked.probe.model, source, asked.query, asked.probe.body)
+        question = await read
         watch.lap("prepare")
-        deadline = watch.began + seconds
-        work = answer(engine, Asked(probe, question, query, form), deadline, watch)
-        content = await request.app.state.patience.unless_gone(request.receive, work)
-        return respond(content, form, headers, cacheable=cacheable)
+        work = answer(engine, asked, question, watch.began + state.settings.deadline_s, watch)
+        content = await patience.unless_gone(request.receive, work)
+        return Answered(content, asked.form, tag)
 
 
 async def questions(

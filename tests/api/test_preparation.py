@@ -306,7 +306,7 @@ def test_what_is_its_own_ink_is_prepared_as_everything_else_is(monkeypatch):
     """The short way for pictures in MNIST's form gives what the long way gives."""
     pictures = [Planes(image) for image in samples.load().images]
     short = [as_mnist(picture) for picture in pictures]
-    monkeypatch.setattr(preparation, "_clean", lambda _: False)
+    monkeypatch.setattr(preparation, "_box_as_it_is", lambda _: None)
     for picture, made in zip(pictures, short, strict=True):
         long = as_mnist(picture)
         np.testing.assert_array_equal(made.pixels, long.pixels)
