@@ -206,7 +206,8 @@ def _plain(chunks: list[bytes]) -> Planes | None:
     check_size(width, height)
     packed = b"".join([one[CHUNK_HEAD:-4] for one in data])
     try:
-        image = Image.frombytes("L", (width, height), packed, "zip", "L", False)
+        image = Image.new("L", (width, height), None)  # left as it is: every pixel is decoded into
+        image.frombytes(packed, "zip", "L", False)
     except ValueError:
         return None
     return Planes(np.frombuffer(image.tobytes(), np.uint8).reshape(height, width))

@@ -18,7 +18,9 @@ from api.ink import FIELD, LOSS, Box, Planes, ink_box, ink_of, opaque
 BOX = 20  # pixels: the longer side of the ink in MNIST
 CENTRE = 14  # in all 10,000 MNIST test images the centre of mass rounds to this pixel
 SHORTEST = 18  # pixels: ink this long in a 28x28 picture already has MNIST's size (the data: 19)
-_ONE_AND_AT = np.stack([np.ones(FIELD), np.arange(FIELD)]).astype(np.float32)
+_MASS_AND_MOMENTS = np.stack(
+    [np.ones((FIELD, FIELD)), *np.mgrid[:FIELD, :FIELD]]  # of every pixel: 1, its y, its x
+).reshape(3, -1)
 STROKE = 240  # level of a stroke: 99 % of MNIST images have a tenth of their ink above it
 
 
@@ -135,34 +137,37 @@ def _box_in_form(ink: np.ndarray) -> Box | None:
     """Return the box of a picture, ink on a ground of 0, that is just as MNIST's are, or None."""
     if ink.shape != (FIELD, FIELD) or ink.flat[ink.argmax()] < STROKE:
         return None
-    if ink.dtype != np.uint8 and not np.array_equal(ink, np.rint(ink)):
+    whole = ink.astype(np.uint8, copy=False)
+    if whole is not ink and not np.array_equal(ink, whole):
         return None
-    box, centring = _placed(ink)
+    box, centring = _placed(whole)
     return box if SHORTEST <= box.long_side <= BOX and centring == (0, 0) else None
 
 
-def _placed(ink: np.ndarray) -> tuple[Box, tuple[int, int]]:
+def _placed(ink: UInt8[np.ndarray, "28 28"]) -> tuple[Box, tuple[int, int]]:
     """Return the box of ink in the field, and how far right and down it must go within the field.
 
     Args:
-        ink: 28x28 whole numbers, not all of them 0.
+        ink: Not all of it 0.
     """
-    # Sums along both axes say all that is asked; products take a third of the time of `sum`.
-    mass = ink.astype(np.float32)
-    across, down = _ONE_AND_AT @ mass, mass @ _ONE_AND_AT[0]
     # Whole numbers, and small enough to be exact: so is the centre of mass, on any machine.
-    (total, by_x), (by_y, _) = (across @ _ONE_AND_AT.T).tolist()
-    left, right, x = _side(across[0], int(by_x), int(total))
-    top, bottom, y = _side(down, int(by_y), int(total))
-    return Box(left, top, right, bottom), (x, y)
+    total, by_y, by_x = map(int, _MASS_AND_MOMENTS @ ink.reshape(-1).astype(np.float64))
+    first, end = _ends(ink.tobytes())
+    left, right = _ends(np.bitwise_or.reduce(ink).tobytes())
+    top, bottom = first // FIELD, -(-end // FIELD)
+    shift = (_to_centre(left, right, by_x, total), _to_centre(top, bottom, by_y, total))
+    return Box(left, top, right, bottom), shift
 
 
-def _side(mass: Float32[np.ndarray, " field"], moment: int, total: int) -> tuple[int, int, int]:
-    """Return where the ink begins and ends along one axis, and how far it has to move."""
-    inked = (mass > 0).tobytes()
-    first, end = inked.find(1), inked.rfind(1) + 1
+def _ends(values: bytes) -> tuple[int, int]:
+    """Return where what is not 0 begins and ends."""
+    return len(values) - len(values.lstrip(b"\0")), len(values.rstrip(b"\0"))
+
+
+def _to_centre(first: int, end: int, moment: int, total: int) -> int:
+    """Return how far ink has to move along one axis, within the field, to be centred."""
     to_centre = CENTRE - (2 * moment + total) // (2 * total)
-    return first, end, min(max(to_centre, -first), FIELD - end)
+    return min(max(to_centre, -first), FIELD - end)
 
 
 def _fitted(

@@ -96,9 +96,10 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
 
     async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
         asked = {form: Asked(probe, query, form) for form in MEDIA_TYPES}
+        chosen: Format | None = "png" if picture else query.format  # type: ignore[attr-defined]
 
         def again(request: Request) -> Coroutine[Any, Any, Response]:
-            return _respond(request, source, asked, "png" if picture else query.format)
+            return _respond(request, source, asked, chosen)
 
         response = await again(request)
         if source != "query":  # a sequence is seldom asked about twice
@@ -136,7 +137,7 @@ async def _respond(
     patience: Patience = state.patience
     watch = stopwatch(request.scope)
     with engine.admit():
-        asked = in_form[negotiate(form, request.headers.get("accept"))]
+        asked = in_form[negotiate(form, _accept(request))]
         tag = None
         if METHODS[source] == "GET":
             digest = engine.models[asked.probe.model].checkpoint.digest
@@ -149,6 +150,14 @@ async def _respond(
         work = answer(engine, asked, question, watch.began + state.settings.deadline_s, watch)
         content = await patience.unless_gone(request.receive, work)
         return Answered(content, asked.form, tag)
+
+
+def _accept(request: Request) -> str | None:
+    """Return the `Accept` header; Starlette would look through all of them twice."""
+    for name, value in request.scope["headers"]:
+        if name == b"accept":
+            return str(value.decode("latin-1"))
+    return None
 
 
 async def questions(
