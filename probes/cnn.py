@@ -57,7 +57,7 @@ def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*
 def channel_first(
     values: Float[np.ndarray, "*place channels"],
 ) -> Float[np.ndarray, "channels *place"]:
-    """Put channels, which the networks have last, where people look for them."""
+    """Put the channels of weights and edited maps, which have them last, where people look."""
     # What `np.moveaxis` does with its arguments takes longer than to copy most layers.
     return np.ascontiguousarray(values.transpose(-1, *range(values.ndim - 1)))
 
@@ -142,7 +142,7 @@ def activations(seen: Seen, parameters: ActivationsParameters) -> Figure:
 def _layer(seen: Seen, name: str, parameters: ActivationsParameters) -> Figure:
     """Show one layer: tiles where it has maps, bars where it is a vector."""
     layer = LAYERS[name]
-    values = channel_first(seen.outputs[name])
+    values = seen.outputs[name]
     chosen = {} if parameters.channels is None else {"channel": parameters.channels}
     values = values[parameters.channels] if chosen else values
     axes = ("channel", "y", "x")[: values.ndim]
@@ -186,7 +186,7 @@ def channel(seen: Seen, parameters: ChannelParameters) -> Figure:
     """
     name, index = parameters.layer, parameters.channel
     layer = LAYERS[name]
-    values = np.ascontiguousarray(seen.outputs[name][..., index])
+    values = seen.outputs[name][index]
     colour = _colour(name, values, parameters.cmap, _whole(parameters.range))
     shown = Tensor(f"{name}.{index}", layer.kind, ("y", "x"), values, colour=colour)
     y, x = (int(at) for at in np.unravel_index(values.argmax(), values.shape))

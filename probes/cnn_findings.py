@@ -127,7 +127,7 @@ def _filters_specialise(seen: Seen) -> Found:
     """Compare the selectivity of relu3's channels with that of a network that learned nothing."""
     trained, reset = (
         np.sort(
-            selectivities(seen.outputs[f"{prefix}relu3"].mean(axis=(1, 2)), samples.load().labels)
+            selectivities(seen.outputs[f"{prefix}relu3"].mean(axis=(2, 3)), samples.load().labels)
         )
         for prefix in ("", "reset.")
     )
@@ -138,7 +138,7 @@ def _filters_specialise(seen: Seen) -> Found:
     )
     ratio = float(trained.mean() / reset.mean()) if reset.mean() else 0.0
     title = "Class selectivity of the channels of relu3, the least first"
-    by_digit = _by_digit(seen.outputs["relu3"].mean(axis=(1, 2)))
+    by_digit = _by_digit(seen.outputs["relu3"].mean(axis=(2, 3)))
     figures = (Lines(title, curves, "rank", (0.0, 1.0)), by_digit)
     return Found(ratio, 1.0, figures)
 
@@ -181,13 +181,13 @@ def _space_is_kept(seen: Seen) -> Found:
         prefix: _moved_back(seen.outputs[f"{prefix}relu3"], seen.outputs[f"{prefix}moved"])
         for prefix in ("", "reset.")
     }
-    strongest = int(seen.outputs["relu3"][0].max(axis=(0, 1)).argmax())
-    maps = [seen.outputs[name][0, :, :, strongest] for name in ("relu3", "moved")]
+    strongest = int(seen.outputs["relu3"][0].max(axis=(1, 2)).argmax())
+    maps = [seen.outputs[name][0, strongest] for name in ("relu3", "moved")]
     colour = colours.non_negative(np.stack(maps), "viridis")
     figures = tuple(
         Heatmap(
             title,
-            Tensor(name, "post_activation", ("y", "x"), np.ascontiguousarray(one), colour=colour),
+            Tensor(name, "post_activation", ("y", "x"), one, colour=colour),
             "x",
         )
         for title, name, one in zip(
@@ -204,14 +204,14 @@ def _space_is_kept(seen: Seen) -> Found:
 
 
 def _moved_back(
-    maps: Float[np.ndarray, "samples 7 7 channels"],
-    moved: Float[np.ndarray, "samples 7 7 channels"],
+    maps: Float[np.ndarray, "samples channels 7 7"],
+    moved: Float[np.ndarray, "samples channels 7 7"],
 ) -> float:
     """Correlate maps with those of moved pictures, place for place; 0 where there is nothing.
 
     The border is left out: what stands there has been moved in from the other side.
     """
-    here, there = maps[:, :, 1:-2].ravel(), moved[:, :, 2:-1].ravel()
+    here, there = maps[..., 1:-2].ravel(), moved[..., 2:-1].ravel()
     if not here.std() or not there.std():
         return 0.0
     return float(np.corrcoef(here.astype(np.float64), there.astype(np.float64))[0, 1])

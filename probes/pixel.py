@@ -155,7 +155,7 @@ def _winner(seen: Seen, parameters: PixelParameters) -> tuple[int, int]:
 def _window(seen: Seen, parameters: PixelParameters) -> Tensor:
     """Return the four values that a pool chooses from."""
     top, left = STRIDE * parameters.y, STRIDE * parameters.x
-    maps = seen.outputs[parameters.relu][..., parameters.channel]
+    maps = seen.outputs[parameters.relu][parameters.channel]
     values = np.ascontiguousarray(maps[top : top + STRIDE, left : left + STRIDE])
     places = {"y": (top, top + 1), "x": (left, left + 1)}
     colour = colours.non_negative(values, parameters.cmap)
@@ -166,26 +166,26 @@ def _arithmetic(seen: Seen, parameters: PixelParameters, row: int, column: int) 
     """Gather what one sum of the convolution is made of."""
     module = parameters.convolution
     if module == "conv1":
-        read = (seen.row["image"].astype(np.float32) / np.float32(255.0))[..., None]
+        read = (seen.row["image"].astype(np.float32) / np.float32(255.0))[None]
     else:
         read = seen.outputs[READ_BY[module]]
     weights = seen.subject.weights
     kernel = weights[f"{module}.kernel"][..., parameters.channel]
     return Arithmetic(
-        patch=channel_first(_around(read, row, column)),
-        inside=_around(np.ones((*read.shape[:2], 1), np.float32), row, column)[..., 0],
+        patch=_around(read, row, column),
+        inside=_around(np.ones((1, *read.shape[1:]), np.float32), row, column)[0],
         kernel=channel_first(kernel),
         bias=float(weights[f"{module}.bias"][parameters.channel]),
-        value=float(seen.outputs[module][row, column, parameters.channel]),
+        value=float(seen.outputs[module][parameters.channel, row, column]),
     )
 
 
 def _around(
-    maps: Float32[np.ndarray, "height width channels"], row: int, column: int
-) -> Float32[np.ndarray, "3 3 channels"]:
+    maps: Float32[np.ndarray, "channels height width"], row: int, column: int
+) -> Float32[np.ndarray, "channels 3 3"]:
     """Cut out what lies within reach of one place; zeros beyond the border."""
-    framed = np.pad(maps, ((REACH, REACH), (REACH, REACH), (0, 0)))
-    return framed[row : row + 2 * REACH + 1, column : column + 2 * REACH + 1]
+    framed = np.pad(maps, ((0, 0), (REACH, REACH), (REACH, REACH)))
+    return framed[:, row : row + 2 * REACH + 1, column : column + 2 * REACH + 1]
 
 
 def _patch(made: Arithmetic, cmap: str) -> Tensor:
@@ -203,8 +203,8 @@ def _measures(
 ) -> tuple[Measure, ...]:
     """Say every number of the sum that is no tensor, in the order in which they follow."""
     row, column = place
-    asked = seen.outputs[parameters.layer][parameters.y, parameters.x, parameters.channel]
-    after = seen.outputs[parameters.relu][row, column, parameters.channel]
+    asked = seen.outputs[parameters.layer][parameters.channel, parameters.y, parameters.x]
+    after = seen.outputs[parameters.relu][parameters.channel, row, column]
     numbers: dict[str, float | int] = {
         "patch_top": row - REACH,
         "patch_left": column - REACH,

@@ -34,12 +34,11 @@ def _image(model: ResidentModel, work: Work, png: bytes) -> Arrays:
         seen = Seen(Subject(model.weights), row, outputs)
         figure = activations(seen, ActivationsParameters(layers=["all"]))
         return {"picture": reduced(render(figure, 1))}
-    maps = {name: np.moveaxis(value, -1, 0) for name, value in outputs.items()}
     match work.kind:
         case "activations":
-            return maps
+            return outputs
         case "channel":
-            return {f"{LAYER}.{CHANNEL}": maps[LAYER][CHANNEL], **_prediction(outputs["logits"])}
+            return {f"{LAYER}.{CHANNEL}": outputs[LAYER][CHANNEL], **_prediction(outputs["logits"])}
         case _:
             return _prediction(outputs["logits"])
 

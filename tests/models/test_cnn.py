@@ -24,10 +24,10 @@ PROGRAM = jax.jit(cnn_programs(SKELETON)[1])
 
 
 def trace(image: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Run the trace program on one image with drawn parameters."""
+    """Run the trace program on one image with drawn parameters; channels last."""
     parameters = jax.device_put(draw(CNN_SHAPES, seed) | familiarity.load().resident)
     made = PROGRAM(parameters, {"image": jnp.asarray(image[None])})
-    return {name: np.asarray(made[name][0]) for name in made.keys() & LAYERS}
+    return {name: np.moveaxis(made[name][0], 0, -1) for name in made.keys() & LAYERS}
 
 
 def test_the_architecture_has_458570_parameters() -> None:

@@ -27,14 +27,14 @@ def test_set() -> Digits:
 
 
 def trace(cnn: ResidentModel, images: np.ndarray, layer: str) -> np.ndarray:
-    """Return one layer's values of some images, by the program that is served."""
+    """Return one layer's values of some images, channel last, by the program that is served."""
     program = cnn.programs["cnn.trace"]
     calls = [Call("cnn.trace", {"image": image}, frozenset({layer})) for image in images]
     parts = [
         program(calls[start : start + program.max_rows])
         for start in range(0, len(calls), program.max_rows)
     ]
-    return np.stack([one[layer] for part in parts for one in part])
+    return np.moveaxis(np.stack([one[layer] for part in parts for one in part]), 1, -1)
 
 
 def ask(client: TestClient, **query: Any) -> dict[str, Any]:
