@@ -111,6 +111,11 @@ class Engine:
         return self.warm_s is not None and not self.draining
 
     @property
+    def in_flight(self) -> int:
+        """How many requests are worked on."""
+        return self._place.held
+
+    @property
     def programs(self) -> Mapping[str, ResidentProgram]:
         """The compiled programs of all models, by name."""
         return self._programs
@@ -192,7 +197,7 @@ class Engine:
             Problem: `warming`, `draining` or `busy`, with `Retry-After`.
         """
         self.check_ready()
-        if self._place.held >= self._max_requests:
+        if self.in_flight >= self._max_requests:
             detail = f"{self._max_requests} requests are being worked on, as many as may be."
             raise Problem("busy", detail, headers=RETRY_AFTER)
         return self._place

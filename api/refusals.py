@@ -128,5 +128,7 @@ REFUSALS: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
         "deadline",
         f"The device was not reached within {request.app.state.settings.deadline_s:g} s.",
     ),
-    ClientDisconnect: lambda *_: Problem("request-timeout", "The body was not sent to its end."),
+    ClientDisconnect: lambda *_: Problem(
+        "request-timeout", "The connection was closed before the request was answered."
+    ),
 }

@@ -11,7 +11,6 @@ from api import openapi
 from api.answers import Asked, answer
 from api.dispatch import Dispatch
 from api.engine import Engine
-from api.errors import Problem
 from api.patience import Patience
 from api.questions import (
     Beside,
@@ -135,8 +134,9 @@ async def _respond(
     state = request.app.state
     engine: Engine = state.engine
     patience: Patience = state.patience
+    seconds: float = state.settings.deadline_s
     watch = stopwatch(request.scope)
-    with engine.admit():
+    with engine.admit(), patience.stay(seconds) as stay:
         asked = in_form[negotiate(form, _accept(request))]
         tag = None
         if METHODS[source] == "GET":
@@ -146,9 +146,9 @@ async def _respond(
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
         read = questions(request, asked.probe.model, source, asked.query, asked.probe.body)
         question = await read
+        stay.arrived(request.receive)
         watch.lap("prepare")
-        work = answer(engine, asked, question, watch.began + state.settings.deadline_s, watch)
-        content = await patience.unless_gone(request.receive, work)
+        content = await answer(engine, asked, question, watch.began + seconds, watch)
         return Answered(content, asked.form, tag)
 
 
@@ -163,26 +163,18 @@ def _accept(request: Request) -> str | None:
 async def questions(
     request: Request, name: str, source: Source, query: Any, beside: Beside = None
 ) -> Questions:
-    """Read the input of a model, or several, before the deadline.
+    """Read the input of a model, or several.
 
     Raises:
-        Problem: It does not arrive in time, or cannot be read.
+        Problem: It cannot be read.
     """
     engine: Engine = request.app.state.engine
-    patience: Patience = request.app.state.patience
-    model, seconds = engine.models[name], request.app.state.settings.deadline_s
-    try:
-        match source:
-            case "image":
-                posted = posted_images(request, engine, query, beside)
-                return await patience.within(seconds, posted)
-            case "sequence":
-                read = posted_sequences(request, engine, model, beside)
-                return await patience.within(seconds, read)
-            case "query":
-                return queried_sequence(query, model)
-            case "weights":
-                return Question()
-    except TimeoutError:
-        detail = f"The body did not arrive within {seconds:g} s."
-        raise Problem("request-timeout", detail, headers={"Connection": "close"}) from None
+    match source:
+        case "image":
+            return await posted_images(request, engine, query, beside)
+        case "sequence":
+            return await posted_sequences(request, engine, engine.models[name], beside)
+        case "query":
+            return queried_sequence(query, engine.models[name])
+        case "weights":
+            return Question()

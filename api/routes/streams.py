@@ -95,12 +95,14 @@ async def _respond(request: Request, query: LineOptions) -> Response:
     watch = stopwatch(request.scope)
     with ExitStack() as held:
         held.enter_context(engine.admit())
-        asked = await questions(request, "lstm", "sequence", query)
-        watch.lap("prepare")
-        every = asked if isinstance(asked, list) else [asked]
-        _check(every, query)
-        blocks = _blocks(engine, every, query, seconds, watch)
-        first = await request.app.state.patience.unless_gone(request.receive, _next(blocks))
+        with request.app.state.patience.stay(seconds) as stay:
+            asked = await questions(request, "lstm", "sequence", query)
+            stay.arrived(request.receive)
+            watch.lap("prepare")
+            every = asked if isinstance(asked, list) else [asked]
+            _check(every, query)
+            blocks = _blocks(engine, every, query, seconds, watch)
+            first = await anext(blocks)
         headers = {
             "Cache-Control": "no-store",
             "Lightwell-Weights": engine.models["lstm"].checkpoint.digest,
@@ -149,10 +151,6 @@ class Lines(StreamingResponse):
 def _check(asked: list[Question], query: LineOptions) -> None:
     """Refuse units that the model does not have."""
     check_units(asked[0].row, query.units)
-
-
-async def _next(blocks: AsyncGenerator[bytes, None]) -> bytes:
-    return await anext(blocks)
 
 
 async def _until_a_fault(
