@@ -6,7 +6,8 @@ import pickle
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,7 +19,15 @@ from scripts.bench.beside import waits
 from scripts.bench.contestants import CONTESTANTS, Contestant
 from scripts.bench.environments import BUILD, NotInstalledError
 from scripts.bench.floors import echo, floors, measured_apart
-from scripts.bench.measure import Cell, check_answers, closed_loop, open_loop
+from scripts.bench.measure import (
+    TURNS,
+    Cell,
+    Turn,
+    cell_of,
+    check_answers,
+    closed_loop,
+    open_loop,
+)
 from scripts.bench.memory import growth
 from scripts.bench.processes import ROOT, NotStartedError, Server, free_port
 from scripts.bench.ratios import throughputs, verdicts
@@ -33,6 +42,9 @@ REACHABLE = 1.5
 """Nobody is sent more than so many times what it reached: the queue would grow to the end."""
 
 SETTLING_S = 60.0
+
+Servers = dict[Contestant, Server]
+"""Who takes part in a work, and its server."""
 
 SECTIONS = ("floors", "checks", "analyses", "start", "beside", "memory", "training")
 QUICK_CONTESTANTS = tuple(one.name for one in CONTESTANTS if one.name != "naive-typed")
@@ -64,7 +76,7 @@ def plan_from(arguments: Sequence[str]) -> Plan:
     parser.add_argument("--only", nargs="+", choices=[*names, *SECTIONS], help="who, or what else")
     parser.add_argument("--work", nargs="+", choices=list(known))
     parser.add_argument("--concurrency", nargs="+", type=int)
-    parser.add_argument("--window", type=float, help="seconds; each figure is of three windows")
+    parser.add_argument("--window", type=float, help="seconds of a turn; each figure is of three")
     parser.add_argument("--no-open", action="store_true", help="closed loops only")
     flags = parser.parse_args(arguments)
     chosen = flags.only or [*(QUICK_CONTESTANTS if flags.quick else names), *SECTIONS]
@@ -95,8 +107,7 @@ class Benchmark:
         if self._plan.contestants:
             self._right = right_answers()
         for work in self._plan.works:
-            for contestant in self._plan.contestants:
-                self._guarded(contestant, work)
+            self._measure(work)
             if "floors" in self._plan.sections:
                 self._echo(work)
         parts = {
@@ -116,34 +127,68 @@ class Benchmark:
         results = self._results
         results.verdicts = verdicts(results.cells, results.bounds, results.found)
 
-    def _guarded(self, contestant: Contestant, work: Work) -> None:
-        """Measure one contestant in one work; who cannot take part is missing, for a reason."""
-        if not contestant.requests(work):
-            return
+    def _measure(self, work: Work) -> None:
+        """Measure all contestants in one work, by turns; those whose turn it is not stand still."""
+        with ExitStack() as running:
+            servers: Servers = {}
+            for contestant in self._plan.contestants:
+                if requests := contestant.requests(work):
+                    with self._excused(servers, contestant, work):
+                        server = running.enter_context(self._started(contestant, requests[0]))
+                        server.sleep()
+                        servers[contestant] = server
+            for concurrency in self._plan.concurrencies:
+                self._check(servers, work, concurrency)
+                self._take_turns(servers, work, concurrency)
+            for share in self._plan.rate_shares:
+                self._take_turns(servers, work, share)
+
+    @contextmanager
+    def _excused(self, servers: Servers, contestant: Contestant, work: Work) -> Iterator[None]:
+        """Leave a contestant out of the rest of a work in which it fails, for a reason."""
         try:
-            with self._started(contestant, contestant.requests(work)[0]) as server:
-                self._measure(server, contestant, work)
+            yield
         except (NotInstalledError, NotStartedError, WrongAnswerError, OSError) as error:
+            servers.pop(contestant, None)
             self._results.missing[f"{contestant.name}, {work.name}"] = str(error) or repr(error)
             self._console.print(f"[red]{contestant.name}, {work.name}: {error}")
 
-    def _measure(self, server: Server, contestant: Contestant, work: Work) -> None:
+    def _check(self, servers: Servers, work: Work, concurrency: int) -> None:
+        """Compare what everybody answers with what our own programs compute."""
         right = self._right[work.name]
-        for concurrency in self._plan.concurrencies:
-            check_answers(server, contestant, work, right, concurrency)
-            self._note(closed_loop(server, contestant, work, concurrency, self._plan.window_s))
-        for rate in self._rates(contestant, work):
-            check_answers(server, contestant, work, right, 1)
-            self._note(open_loop(server, contestant, work, rate, self._plan.window_s))
+        for contestant, server in tuple(servers.items()):
+            with self._excused(servers, contestant, work), server.awake():
+                check_answers(server, contestant, work, right, concurrency)
 
-    def _rates(self, contestant: Contestant, work: Work) -> list[float]:
-        """Return the rates of the open loops: the same for all, as far as they can follow."""
+    def _take_turns(self, servers: Servers, work: Work, load: int | float) -> None:
+        """Measure one load: a number of clients, or a share of what Lightwell answers at 32."""
+        loads = {
+            one: load if isinstance(load, int) else self._rate(one, work, load) for one in servers
+        }
+        taken: dict[Contestant, list[Turn]] = {one: [] for one in servers if loads[one]}
+        memory: dict[Contestant, int] = {}
+        for turn in range(TURNS):
+            for one in [one for one in taken if one in servers]:
+                with self._excused(servers, one, work), servers[one].awake():
+                    taken[one].append(self._turn(servers[one], one, work, loads[one], turn))
+                    memory[one] = servers[one].memory_bytes()
+        for one, turns in taken.items():
+            if one in servers:
+                self._note(cell_of(one.name, work.name, loads[one], turns, memory[one]))
+
+    def _turn(
+        self, server: Server, contestant: Contestant, work: Work, load: int | float, turn: int
+    ) -> Turn:
+        if isinstance(load, int):
+            return closed_loop(server, contestant, work, load, self._plan.window_s)
+        return open_loop(server, contestant, work, load, self._plan.window_s, seed=1 + turn)
+
+    def _rate(self, contestant: Contestant, work: Work, share: float) -> float:
+        """Return the rate of an open loop: the same for all; 0 for who could not follow."""
         reached = throughputs(self._results.cells)
-        ours = reached.get(("lightwell", work.name, 32), 0.0)
+        rate = share * reached.get(("lightwell", work.name, 32), 0.0)
         own = reached.get((contestant.name, work.name, 32), 0.0)
-        return [
-            rate for share in self._plan.rate_shares if 0 < (rate := share * ours) < REACHABLE * own
-        ]
+        return rate if rate < REACHABLE * own else 0.0
 
     def _echo(self, work: Work) -> None:
         """Measure the bare server at the size of our answer."""
@@ -154,7 +199,12 @@ class Benchmark:
         bare = echo(round(sizes[0]))
         with self._started(bare, bare.requests(work)[0]) as server:
             for concurrency in self._plan.concurrencies:
-                self._note(closed_loop(server, bare, work, concurrency, self._plan.window_s))
+                taken = [
+                    closed_loop(server, bare, work, concurrency, self._plan.window_s)
+                    for _ in range(TURNS)
+                ]
+                held = server.memory_bytes()
+                self._note(cell_of(bare.name, work.name, concurrency, taken, held))
 
     def _floors(self) -> None:
         measured = measured_apart("stages", *(work.name for work in self._plan.works))

@@ -14,7 +14,7 @@ from scripts.bench.environments import python_of
 from scripts.bench.works import CHANNEL, LAYER, Arrays, Work, post
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contestant:
     """A server that is measured.
 

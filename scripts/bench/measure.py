@@ -1,23 +1,27 @@
-"""One cell of the table: one contestant, one work, one load; answers checked, then time taken."""
+"""One cell of the table: one contestant, one work, one load; answers checked, then time taken.
+
+A cell is made of turns of one window each. Between two of its turns come those of the others, so
+that whatever else the machine does meets all whose figures are compared.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from scripts.bench.contestants import Contestant
-from scripts.bench.load import OK, Load, Run, Window, poisson
+from scripts.bench.load import OK, Load, Window, poisson
 from scripts.bench.processes import Server
 from scripts.bench.works import Arrays, Work, WrongAnswerError, check
 
-WINDOWS = 3
-WARM_UP_S = 0.5
+TURNS = 3
+WARM_UP_S = 0.3
 STEADY = 0.1
 """Windows whose throughputs lie further apart than this share of their median are marked."""
 
 OPEN_CONNECTIONS = 128
 SLOWEST = 6
-"""A closed run may last so many times its length, until a slow server has answered everybody."""
+"""A closed loop may last so many times its window, until a slow server has answered everybody."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Cell:
         concurrency: Requests under way at once; None in an open loop.
         rate: Requests per second that come, in an open loop.
         spread: How far the windows' throughputs lie apart, as a share of their median.
-        cpu_s: The server's processor time for each good answer, over all windows.
+        cpu_s: The server's processor time for each good answer, over all turns.
         memory_bytes: Resident after the run.
     """
 
@@ -51,33 +55,38 @@ class Cell:
         return asdict(self)
 
 
+class Turn(NamedTuple):
+    """One window, and the processor time that the server took for it, in seconds."""
+
+    window: Window
+    cpu_s: float
+
+
 def closed_loop(
     server: Server, contestant: Contestant, work: Work, concurrency: int, window_s: float
-) -> Cell:
+) -> Turn:
     """Measure with so many clients, each of which asks again as soon as it is answered."""
     with Load(server.port, contestant.requests(work), concurrency) as load:
         load.closed(WARM_UP_S, concurrency, SLOWEST * window_s)
-        seconds, least = WINDOWS * window_s, WINDOWS * concurrency
         before = server.cpu_s()
-        run = load.closed(seconds, least, SLOWEST * seconds)
+        run = load.closed(window_s, concurrency, SLOWEST * window_s)
         cpu_s = server.cpu_s() - before
         load.drain(SLOWEST * window_s)
-    return _cell(server, contestant, work, concurrency, run, cpu_s)
+    return Turn(run.windows(1)[0], cpu_s)
 
 
 def open_loop(
-    server: Server, contestant: Contestant, work: Work, rate: float, window_s: float
-) -> Cell:
+    server: Server, contestant: Contestant, work: Work, rate: float, window_s: float, seed: int
+) -> Turn:
     """Measure with strangers who come when they come, so many a second on average."""
-    seconds = WINDOWS * window_s
     with Load(server.port, contestant.requests(work), OPEN_CONNECTIONS) as load:
         load.open(poisson(rate, WARM_UP_S, seed=0), WARM_UP_S, 0.5)
         load.drain(SLOWEST * window_s)
         before = server.cpu_s()
-        run = load.open(poisson(rate, seconds, seed=1), seconds, 1.0)
+        run = load.open(poisson(rate, window_s, seed), window_s, 1.0)
         cpu_s = server.cpu_s() - before
     server.settle()
-    return _cell(server, contestant, work, rate, run, cpu_s)
+    return Turn(run.windows(1)[0], cpu_s)
 
 
 def check_answers(
@@ -100,26 +109,21 @@ def check_answers(
         check(contestant.read(body), expected)
 
 
-def _cell(
-    server: Server,
-    contestant: Contestant,
-    work: Work,
-    load: int | float,
-    run: Run,
-    cpu_s: float,
+def cell_of(
+    contestant: str, work: str, load: int | float, turns: Sequence[Turn], memory_bytes: int
 ) -> Cell:
-    """Sum up a run; its load is a number of clients, or a rate."""
-    windows = sorted(run.windows(WINDOWS), key=lambda window: window.per_second)
-    middle = windows[WINDOWS // 2]
+    """Sum up the turns of a cell; its load is a number of clients, or a rate."""
+    windows = sorted((turn.window for turn in turns), key=lambda window: window.per_second)
+    middle = windows[len(windows) // 2]
     apart = windows[-1].per_second - windows[0].per_second
     answered = sum(window.answers for window in windows)
     return Cell(
-        contestant=contestant.name,
-        work=work.name,
+        contestant=contestant,
+        work=work,
         concurrency=load if isinstance(load, int) else None,
         rate=None if isinstance(load, int) else load,
         window=middle,
         spread=apart / middle.per_second if middle.per_second else math.nan,
-        cpu_s=cpu_s / answered if answered else math.nan,
-        memory_bytes=server.memory_bytes(),
+        cpu_s=sum(turn.cpu_s for turn in turns) / answered if answered else math.nan,
+        memory_bytes=memory_bytes,
     )

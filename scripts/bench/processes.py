@@ -5,7 +5,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.bench.load import OK, Load
@@ -106,6 +107,23 @@ class Server:
         """Return the memory resident in all its processes, shared pages divided among sharers."""
         return sum(_resident(one) for one in self.tree())
 
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let it run for a while; but for that, once it was first asleep, it stands still."""
+        self._signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.sleep()
+
+    def sleep(self) -> None:
+        """Stop all its processes where they are, so that they take nothing from the others."""
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for one in self.tree():
+            _send(one, number)
+
     def settle(self, patience_s: float = 20) -> None:
         """Wait until it has finished what it was asked for: until it hardly uses the processor."""
         until = time.monotonic() + patience_s
@@ -118,6 +136,7 @@ class Server:
     def stop(self) -> None:
         """End all its processes, whatever state they are in."""
         tree = self.tree()
+        self._signal(signal.SIGCONT)
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -126,7 +145,7 @@ class Server:
             self.process.wait()
         for one in tree[1:]:
             if _stat(one):
-                _kill(one)
+                _send(one, signal.SIGKILL)
 
 
 def free_port() -> int:
@@ -163,8 +182,8 @@ def _resident(pid: int) -> int:
     return 1024 * sum(map(int, kibibytes))
 
 
-def _kill(pid: int) -> None:
+def _send(pid: int, number: signal.Signals) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return

@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from scripts.bench import answers, contestants, floors, ratios
+from scripts.bench import __main__, answers, contestants, floors, ratios
 from scripts.bench.load import (
     CLOSED,
     OK,
@@ -24,7 +26,7 @@ from scripts.bench.load import (
     poisson,
     quantile,
 )
-from scripts.bench.measure import Cell
+from scripts.bench.measure import Cell, Turn, cell_of
 from scripts.bench.processes import NotStartedError, Server, free_port
 from scripts.bench.works import WrongAnswerError, check, mixed_lengths, post, sequences, works
 
@@ -220,8 +222,55 @@ def test_ratios_are_against_the_fastest_of_those_named():
     assert found["activations-json, concurrency 32", "bound"].met is None
 
 
+def test_a_figure_is_the_middle_one_of_its_turns():
+    """Processor time is that of all turns, for each good answer of any."""
+    windows = [Window(10, rate, 0.1, 0.1, 0.1, {}, 100.0) for rate in (30.0, 10.0, 20.0)]
+    turns = [Turn(window, cpu_s) for window, cpu_s in zip(windows, (1.0, 2.0, 3.0), strict=True)]
+
+    closed, opened = (cell_of("us", "predict", load, turns, 7) for load in (32, 250.0))
+
+    assert closed.window is windows[2]
+    assert closed.cpu_s == pytest.approx(6.0 / 30)
+    assert (closed.spread, closed.steady) == (1.0, False)
+    assert (closed.concurrency, closed.rate) == (32, None)
+    assert (opened.concurrency, opened.rate) == (None, 250.0)
+
+
+class Played(__main__.Benchmark):
+    """A benchmark whose turns are only written down; one contestant breaks down."""
+
+    played: list[tuple[str, int | float]]
+
+    def _turn(self, server, contestant, work, load, turn):
+        self.played.append((contestant.name, load))
+        if (contestant.name, turn) == ("broken", 1):
+            raise OSError
+        return Turn(Window(10, 100.0, 0.1, 0.1, 0.1, {}, 100.0), 0.1)
+
+
+def test_contestants_take_turns_and_who_fails_is_missing():
+    """Nobody is measured for long at a time; the others go on without who has failed."""
+
+    @contextmanager
+    def awake():
+        yield
+
+    server = SimpleNamespace(awake=awake, memory_bytes=lambda: 1)
+    named = [replace(contestants.CONTESTANTS[0], name=name) for name in ("us", "broken")]
+    results = SimpleNamespace(cells=[], missing={})
+    bench = Played(None, results, SimpleNamespace(print=lambda *_, **__: None))
+    bench.played = []
+
+    bench._take_turns(dict.fromkeys(named, server), works()["predict"], 8)
+
+    names = [name for name, _ in bench.played]
+    assert names == ["us", "broken", "us", "broken", "us"]
+    assert [one.contestant for one in results.cells] == ["us"]
+    assert list(results.missing) == ["broken, predict"]
+
+
 def test_processor_time_and_memory_are_those_of_the_whole_tree(tmp_path):
-    """A child's work and memory count; stopping ends the child too."""
+    """A child's work and memory count, both stand still together, and both are ended."""
     script = tmp_path / "server.py"
     script.write_text(
         "import http.server, subprocess, sys\n"
@@ -244,6 +293,13 @@ def test_processor_time_and_memory_are_those_of_the_whole_tree(tmp_path):
         time.sleep(0.3)
         assert 0.05 < server.cpu_s() - before < 1
         assert server.memory_bytes() > 50_000_000
+        server.sleep()
+        asleep = server.cpu_s()
+        time.sleep(0.2)
+        assert server.cpu_s() == asleep
+        with server.awake():
+            time.sleep(0.2)
+        assert server.cpu_s() > asleep
     until = time.monotonic() + 5
     while not _has_ended(child) and time.monotonic() < until:
         time.sleep(0.01)
