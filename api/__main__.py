@@ -163,6 +163,8 @@ def use_cache(engine: Engine, folder: Path | None) -> None:
 def main() -> int:
     """Run the server until a signal stops it; return the exit code."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # No line says which thread, process or task wrote it: then it need not be found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("jax").setLevel(logging.WARNING)
     try:

@@ -6,15 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-import numpy as np
-
 from api.engine import Engine, Spent
 from api.errors import Problem
 from api.questions import Question, Questions
 from api.responses import Format, encode
 from api.timing import Stopwatch
 from models.zoo import ResidentModel
-from probes.cnn import softmax
 from probes.encode import Answer, Answers
 from probes.probe import ParameterError, Probe, Seen, Subject
 from probes.warnings import Notice, image_warnings, sequence_warnings
@@ -206,22 +203,21 @@ def _answer_of(
     """Draw the figure about one input, and say what the network makes of it."""
     notices: list[Notice] = []
     if question.echo is not None:
-        said = prediction(model, seen.outputs["logits"])
+        said = prediction(model, seen)
         head |= {"input": question.echo, "prediction": said}
         notices = _notices(model, seen)
     warnings = tuple({"code": one.code, "message": one.message} for one in notices)
     return Answer(head, asked.probe.figure(seen, asked.query), warnings)
 
 
-def prediction(model: ResidentModel, logits: np.ndarray) -> dict[str, Any]:
-    """State the network's answer; of running logits, the last."""
-    last = logits.reshape(-1, logits.shape[-1])[-1]
-    label = int(last.argmax())
+def prediction(model: ResidentModel, seen: Seen) -> dict[str, Any]:
+    """State the network's answer."""
+    label = int(seen.logits.argmax())
     return {
         "label": label,
         "name": model.card.classes[label],
-        "probabilities": softmax(last),
-        "logits": last,
+        "probabilities": seen.probabilities,
+        "logits": seen.logits,
     }
 
 

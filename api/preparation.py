@@ -18,9 +18,11 @@ from api.ink import FIELD, LOSS, Box, Planes, ink_box, ink_of, opaque
 BOX = 20  # pixels: the longer side of the ink in MNIST
 CENTRE = 14  # in all 10,000 MNIST test images the centre of mass rounds to this pixel
 SHORTEST = 18  # pixels: ink this long in a 28x28 picture already has MNIST's size (the data: 19)
-_MASS_AND_MOMENTS = np.stack(
-    [np.ones((FIELD, FIELD)), *np.mgrid[:FIELD, :FIELD]]  # of every pixel: 1, its y, its x
-).reshape(3, -1)
+_MASS_AND_MOMENTS = (
+    np.stack([np.ones((FIELD, FIELD)), *np.mgrid[:FIELD, :FIELD]])  # of every pixel: 1, its y and x
+    .reshape(3, -1)
+    .astype(np.float32)
+)
 STROKE = 240  # level of a stroke: 99 % of MNIST images have a tenth of their ink above it
 
 
@@ -150,8 +152,8 @@ def _placed(ink: UInt8[np.ndarray, "28 28"]) -> tuple[Box, tuple[int, int]]:
     Args:
         ink: Not all of it 0.
     """
-    # Whole numbers, and small enough to be exact: so is the centre of mass, on any machine.
-    total, by_y, by_x = map(int, _MASS_AND_MOMENTS @ ink.reshape(-1).astype(np.float64))
+    # Whole numbers under 2^24, which float32 has all: the centre of mass is exact, on any machine.
+    total, by_y, by_x = map(int, _MASS_AND_MOMENTS @ ink.reshape(-1).astype(np.float32))
     first, end = _ends(ink.tobytes())
     left, right = _ends(np.bitwise_or.reduce(ink).tobytes())
     top, bottom = first // FIELD, -(-end // FIELD)

@@ -1,6 +1,5 @@
 """What can be asked of the CNN about a picture: prediction, feature maps, single channels."""
 
-import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from models.anatomy import DIGITS, HEIGHT, LAYERS, WIDTH
 from models.programs import Row
 from probes import colours
+from probes.classes import class_bars
 from probes.figures import (
     Bars,
     Box,
@@ -42,18 +42,6 @@ ACTIVATION_LIMIT = 4.0
 """End of the `fixed` range of feature maps: few values of the shipped weights lie beyond it."""
 
 
-def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*batch classes"]:
-    """Turn logits into probabilities, without overflow."""
-    if logits.ndim == 1:  # of so few, NumPy takes longer to begin than Python to end
-        listed = logits.tolist()
-        largest = max(listed)
-        shares = [math.exp(logit - largest) for logit in listed]
-        total = sum(shares)
-        return np.array([share / total for share in shares], logits.dtype)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-
-
 def channel_first(
     values: Float[np.ndarray, "*place channels"],
 ) -> Float[np.ndarray, "channels *place"]:
@@ -67,26 +55,13 @@ def picture(seen: Seen) -> Tensor:
     return Tensor("image", "input", ("y", "x"), seen.row["image"], colour=colours.ink())
 
 
-def class_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:
-    """Draw one bar for each class on a fixed axis from 0 to 1, the largest pointed out."""
-    tensor = Tensor(
-        "probabilities",
-        "probability",
-        ("label",),
-        probabilities,
-        {"label": classes},
-        colours.unit_interval("viridis"),
-    )
-    return Bars("Probabilities", tensor, (0.0, 1.0), int(probabilities.argmax()))
-
-
 def predict(seen: Seen, _: Parameters) -> Figure:
     """Which digit the network sees, and how sure it is.
 
     Probabilities are the softmax of the logits. A network is also sure of pictures that show no
     digit at all: read the warnings.
     """
-    bars = class_bars(softmax(seen.outputs["logits"]), DIGITS)
+    bars = class_bars(seen.probabilities, DIGITS)
     return Panels("Prediction", (Heatmap("What the network sees", picture(seen), "x"), bars), 2)
 
 

@@ -12,7 +12,8 @@ from models.anatomy import DIGITS, LAYERS
 from models.programs import Call, Run, in_slices
 from probes import colours, targets
 from probes.attribution import PREDICTED
-from probes.cnn import LayerName, channel_first, picture, refuse_channel, softmax
+from probes.classes import softmax
+from probes.cnn import LayerName, channel_first, picture, refuse_channel
 from probes.edits import Edit, Edits, Posted, check_edits, scale_and_shift
 from probes.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
 from probes.probe import Indices, ParameterError, Parameters, Probe, Seen, Subject, split_commas

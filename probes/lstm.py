@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from models.anatomy import ANSWERS
 from models.programs import Row
 from probes import colours
-from probes.cnn import class_bars, softmax
+from probes.classes import class_bars, softmax
 from probes.figures import (
     Bars,
     Colour,
@@ -192,7 +192,7 @@ def predict(seen: Seen, _: Parameters) -> Figure:
     `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
     with the next bits to go on where this sequence ended.
     """
-    bars = class_bars(softmax(seen.outputs["logits"]), ANSWERS)
+    bars = class_bars(seen.probabilities, ANSWERS)
     return Panels("Prediction", (sequence_strip(seen), bars, *final_state(seen)))
 
 

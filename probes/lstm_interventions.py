@@ -12,7 +12,7 @@ from models.anatomy import ANSWERS
 from models.lstm_analyses import CHUNK, VALUES
 from models.programs import Run, run_lstm
 from probes import colours
-from probes.cnn import softmax
+from probes.classes import softmax
 from probes.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor
 from probes.lstm import (
     TITLES,

@@ -6,13 +6,16 @@ that every probe must pass follow from the declaration.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from jaxtyping import Float
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from models.checkpoints import Checkpoint
 from models.programs import Outputs, Run
+from probes.classes import softmax
 from probes.colormaps import Sequential
 from probes.figures import Figure
 
@@ -117,6 +120,17 @@ class Seen:
     subject: Subject
     row: Mapping[str, Any]
     outputs: Outputs
+
+    @cached_property
+    def logits(self) -> Float[np.ndarray, " classes"]:
+        """What the network answers; of running logits, the last."""
+        logits = self.outputs["logits"]
+        return logits if logits.ndim == 1 else logits[-1]
+
+    @cached_property
+    def probabilities(self) -> Float[np.ndarray, " classes"]:
+        """The softmax of these."""
+        return softmax(self.logits)
 
 
 def _no_check(subject: Subject, row: Mapping[str, Any], parameters: Any) -> None:

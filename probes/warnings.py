@@ -36,7 +36,9 @@ def image_warnings(
         unfamiliarity: The image's score (`models.familiarity`).
         limit: The score beyond which an image counts as unfamiliar.
     """
-    if int(np.add.reduce(pixels, None, np.int64)) < BLANK:
+    # So many pixels over a level have at least so much ink: hardly ever has all to be added up.
+    inked = int(np.count_nonzero(pixels > INK))
+    if inked * INK < BLANK and int(pixels.sum()) < BLANK:
         return [_blank(pixels)]
     notices = []
     if (count := digit_sized_blobs(pixels)) > 1:

@@ -12,7 +12,8 @@ from models.anatomy import LAYERS
 from models.programs import Row, run_cnn, run_lstm
 from models.resident import drive
 from models.zoo import ResidentModel, hidden_size, load
-from probes.cnn import ActivationsParameters, activations, softmax
+from probes.classes import softmax
+from probes.cnn import ActivationsParameters, activations
 from probes.probe import Seen, Subject
 from probes.render import render
 from scripts.bench.answers import reduced

@@ -79,13 +79,14 @@ class Stages:
 
     def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
         """Draw the figure and write the answer."""
+        seen = Seen(self._subject, row, outputs)
         head = {
             "model": self._probe.model,
             "weights": self._model.checkpoint.digest,
             "input": echo,
-            "prediction": prediction(self._model, outputs["logits"]),
+            "prediction": prediction(self._model, seen),
         }
-        figure = self._probe.figure(Seen(self._subject, row, outputs), self._parameters)
+        figure = self._probe.figure(seen, self._parameters)
         base64 = self._work.name == "activations-base64"
         options = AnswerOptions(
             scale=1, format=None, encoding="base64" if base64 else "nested", precision=None
