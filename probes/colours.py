@@ -6,17 +6,21 @@
 - What has natural limits (gates 0 to 1, tanh -1 to 1, intensities 0 to 255) keeps them.
 """
 
+from functools import cache
+
 import numpy as np
 
 from probes.colormaps import CATEGORICAL, DIVERGING
 from probes.figures import Colour, Scope, finite
 
 
+@cache
 def unit_interval(cmap: str) -> Colour:
     """Colours of what lies in [0, 1]: gates and probabilities."""
     return Colour(cmap, 0.0, 1.0, "fixed")
 
 
+@cache
 def tanh_interval() -> Colour:
     """Colours of what lies in [-1, 1]: candidate and hidden state."""
     return Colour(DIVERGING, -1.0, 1.0, "fixed")
@@ -27,6 +31,7 @@ def digits() -> Colour:
     return Colour(CATEGORICAL, 0.0, 9.0, "fixed")
 
 
+@cache
 def ink(cmap: str = "gray") -> Colour:
     """Colours of the integers 0 to 255 that a picture is made of."""
     return Colour(cmap, 0.0, 255.0, "fixed")

@@ -123,6 +123,7 @@ def _model(work: Work) -> str:
 
 def main() -> None:
     """Measure the works named on the command line."""
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # as the engine has it
     models = {name: load(name) for name in ("cnn", "lstm")}
     for model in models.values():
         model.compile()
