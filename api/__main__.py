@@ -31,7 +31,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from api import STARTED
-from api.app import create_app
+from api.app import create_app, front
 from api.engine import Engine
 from api.protocol import Protocol
 from api.settings import Settings
@@ -175,7 +175,7 @@ def main() -> int:
         print(f"lightwell: {_told(error)}", file=sys.stderr)
         return 2
     config = uvicorn.Config(
-        app.state.edge,
+        front(app),
         host=settings.host,
         port=settings.port,
         http=Protocol,
