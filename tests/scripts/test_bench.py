@@ -294,6 +294,7 @@ def test_processor_time_and_memory_are_those_of_the_whole_tree(tmp_path):
         assert 0.05 < server.cpu_s() - before < 1
         assert server.memory_bytes() > 50_000_000
         server.sleep()
+        time.sleep(0.05)
         asleep = server.cpu_s()
         time.sleep(0.2)
         assert server.cpu_s() == asleep
