@@ -190,7 +190,7 @@ class Engine:
         if not self.ready:
             raise Problem("warming", "The models are being compiled.", headers=RETRY_AFTER)
 
-    def admit(self) -> "Place":
+    def admit(self) -> Place:
         """Let a request in, or refuse it before anything is done for it.
 
         Raises:

@@ -32,7 +32,16 @@ class Patience:
         Args:
             seconds: Within which it must have arrived.
         """
-        return Stay(self._stays, self._look_soon, seconds)
+        return Stay(self, seconds)
+
+    def begin(self, stay: "Stay") -> None:
+        """Look after a request from now on."""
+        self._stays.add(stay)
+        self._look_soon()
+
+    def end(self, stay: "Stay") -> None:
+        """Look after it no longer."""
+        self._stays.discard(stay)
 
     def _look_soon(self) -> None:
         if not self._looking:
@@ -57,8 +66,8 @@ class Stay:
         ClientDisconnect: On leaving: its client has gone.
     """
 
-    def __init__(self, stays: "set[Stay]", entered: Any, seconds: float) -> None:
-        self._stays, self._entered, self._seconds = stays, entered, seconds
+    def __init__(self, patience: Patience, seconds: float) -> None:
+        self._patience, self._seconds = patience, seconds
         self._due = time.monotonic() + seconds
         self._receive: Receive | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -68,8 +77,7 @@ class Stay:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of the event loop runs in a task
         self._task: asyncio.Task[Any] = task
-        self._stays.add(self)
-        self._entered()
+        self._patience.begin(self)
         return self
 
     def arrived(self, receive: Receive) -> None:
@@ -97,12 +105,12 @@ class Stay:
         self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._stays.discard(self)
+        self._patience.end(self)
         if self._watching is not None:
             self._watching.cancel()
         if kind is not asyncio.CancelledError or not self._ended or self._task.uncancel():
             return  # nobody ended it, or somebody else did as well
         if self._receive is not None:
-            raise ClientDisconnect
+            raise ClientDisconnect from None
         detail = f"The body did not arrive within {self._seconds:g} s."
         raise Problem("request-timeout", detail, headers={"Connection": "close"}) from None

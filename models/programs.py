@@ -136,12 +136,6 @@ def intensities(
     return image[..., None].astype(jnp.float32) / 255.0
 
 
-def _channel_first(
-    values: Float[Array, "batch *place channels"],
-) -> Float[Array, "batch channels *place"]:
-    return jnp.moveaxis(values, -1, 1)
-
-
 def cnn_programs(skeleton: Skeleton[SimpleCNN]) -> list[Program]:
     """Declare predict and trace of the CNN: images in as integers 0 to 255.
 
@@ -152,7 +146,7 @@ def cnn_programs(skeleton: Skeleton[SimpleCNN]) -> list[Program]:
     def trace(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
         image = intensities(rows["image"])
         values = skeleton.fill(parameters).trace(image)._asdict()
-        shown = {name: _channel_first(value) for name, value in values.items()}
+        shown = {name: jnp.moveaxis(value, -1, 1) for name, value in values.items()}
         return shown | {"unfamiliarity": familiarity.unfamiliarity(parameters, image)}
 
     def predict(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:

@@ -213,7 +213,7 @@ class Statistics(dict[str, float | None]):
         else:
             exact = flat.astype(np.float64)
             total, squares = float(np.add.reduce(exact)), float(exact @ exact)
-            zeros = int(np.count_nonzero(flat == 0))
+            zeros = np.count_nonzero(flat == 0)
         mean = total / size
         variance = squares / size - mean * mean
         super().__init__(

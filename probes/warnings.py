@@ -1,6 +1,5 @@
 """What to tell people about an input before they believe the answer to it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,6 @@ from jaxtyping import Bool, UInt8
 BLANK = 10 * 255  # grey levels in all: ten pixels of full ink; the least in MNIST is 4,000
 INK = 40  # grey level above which a pixel belongs to a blob: the soft edge of a stroke does not
 SHARE = 0.1  # of all ink; a dot or a speck has less
-GROUND = 2  # columns of ground beside a picture, so that no row reaches into the next
 HEIGHT = 0.4  # of the picture's ink; the detached top of a 5 is lower, a second digit is not
 
 
@@ -94,10 +92,9 @@ def _unfamiliar(score: float, limit: float) -> Notice:
 
 def digit_sized_blobs(pixels: UInt8[np.ndarray, "28 28"]) -> int:
     """Count the blobs of ink that are large and tall enough to be digits of their own."""
-    boards = list(_boards(pixels > INK))
-    if len(boards) < 2:  # noqa: PLR2004 - one blob is nearly always all there is
-        return len(boards)
-    found = [_pixels(board, pixels.shape) for board in boards]
+    found = blobs(pixels > INK)
+    if len(found) < 2:  # noqa: PLR2004 - one blob is nearly always all there is
+        return len(found)
     inks = np.array([int(pixels[blob].sum()) for blob in found])
     rows = [np.flatnonzero(blob.any(axis=1)) for blob in found]
     spans = np.array([np.ptp(row) + 1 for row in rows])
@@ -111,32 +108,20 @@ def blobs(ink: Bool[np.ndarray, "height width"]) -> list[Bool[np.ndarray, "heigh
     Pixels belong together when at most one other lies between them: a thin stroke that was
     scaled down can lose a pixel, two digits lie further apart.
     """
-    return [_pixels(board, ink.shape) for board in _boards(ink)]
-
-
-def _boards(ink: Bool[np.ndarray, "height width"]) -> Iterator[int]:
-    """Take the ink apart into blobs, each an integer with a bit for each pixel.
-
-    A shift moves a whole picture of that form at once.
-    """
     height, width = ink.shape
-    stride = width + GROUND
+    stride = width + 2  # two columns of ground, so that no row reaches into the next
+    # A picture as one integer with a bit for each pixel: a shift moves all of it at once.
     board = np.zeros((height, stride), np.bool_)
     board[:, :width] = ink
-    left = int.from_bytes(np.packbits(board, bitorder="little").tobytes(), "little")
+    packed = np.packbits(board, bitorder="little")
+    left, found = int.from_bytes(packed.tobytes(), "little"), []
     while left:
         blob = _grown(left & -left, left, stride)
         left ^= blob
-        yield blob
-
-
-def _pixels(board: int, shape: tuple[int, ...]) -> Bool[np.ndarray, "height width"]:
-    """Turn a blob back into a picture."""
-    height, width = shape
-    stride = width + GROUND
-    bits = np.frombuffer(board.to_bytes(-(-height * stride // 8), "little"), np.uint8)
-    flat = np.unpackbits(bits, bitorder="little", count=height * stride)
-    return flat.reshape(height, stride)[:, :width].astype(np.bool_)
+        bits = np.frombuffer(blob.to_bytes(len(packed), "little"), np.uint8)
+        flat = np.unpackbits(bits, bitorder="little", count=height * stride)
+        found.append(flat.reshape(height, stride)[:, :width].astype(np.bool_))
+    return found
 
 
 def _grown(blob: int, ink: int, stride: int) -> int:

@@ -137,7 +137,7 @@ async def _respond(
     seconds: float = state.settings.deadline_s
     watch = stopwatch(request.scope)
     with engine.admit(), patience.stay(seconds) as stay:
-        asked = in_form[negotiate(form, _accept(request))]
+        asked = in_form[negotiate(form, request.headers.get("accept"))]
         tag = None
         if METHODS[source] == "GET":
             digest = engine.models[asked.probe.model].checkpoint.digest
@@ -150,14 +150,6 @@ async def _respond(
         watch.lap("prepare")
         content = await answer(engine, asked, question, watch.began + seconds, watch)
         return Answered(content, asked.form, tag)
-
-
-def _accept(request: Request) -> str | None:
-    """Return the `Accept` header; Starlette would look through all of them twice."""
-    for name, value in request.scope["headers"]:
-        if name == b"accept":
-            return str(value.decode("latin-1"))
-    return None
 
 
 async def questions(

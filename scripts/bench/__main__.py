@@ -141,6 +141,7 @@ class Benchmark:
                 self._check(servers, work, concurrency)
                 self._take_turns(servers, work, concurrency)
             for share in self._plan.rate_shares:
+                self._check(servers, work, 1)
                 self._take_turns(servers, work, share)
 
     @contextmanager
@@ -166,15 +167,13 @@ class Benchmark:
             one: load if isinstance(load, int) else self._rate(one, work, load) for one in servers
         }
         taken: dict[Contestant, list[Turn]] = {one: [] for one in servers if loads[one]}
-        memory: dict[Contestant, int] = {}
         for turn in range(TURNS):
             for one in [one for one in taken if one in servers]:
                 with self._excused(servers, one, work), servers[one].awake():
                     taken[one].append(self._turn(servers[one], one, work, loads[one], turn))
-                    memory[one] = servers[one].memory_bytes()
         for one, turns in taken.items():
             if one in servers:
-                self._note(cell_of(one.name, work.name, loads[one], turns, memory[one]))
+                self._note(cell_of(one.name, work.name, loads[one], turns))
 
     def _turn(
         self, server: Server, contestant: Contestant, work: Work, load: int | float, turn: int
@@ -199,12 +198,7 @@ class Benchmark:
         bare = echo(round(sizes[0]))
         with self._started(bare, bare.requests(work)[0]) as server:
             for concurrency in self._plan.concurrencies:
-                taken = [
-                    closed_loop(server, bare, work, concurrency, self._plan.window_s)
-                    for _ in range(TURNS)
-                ]
-                held = server.memory_bytes()
-                self._note(cell_of(bare.name, work.name, concurrency, taken, held))
+                self._take_turns({bare: server}, work, concurrency)
 
     def _floors(self) -> None:
         measured = measured_apart("stages", *(work.name for work in self._plan.works))

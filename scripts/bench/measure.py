@@ -33,7 +33,7 @@ class Cell:
         rate: Requests per second that come, in an open loop.
         spread: How far the windows' throughputs lie apart, as a share of their median.
         cpu_s: The server's processor time for each good answer, over all turns.
-        memory_bytes: Resident after the run.
+        memory_bytes: Resident after the last turn.
     """
 
     contestant: str
@@ -56,10 +56,11 @@ class Cell:
 
 
 class Turn(NamedTuple):
-    """One window, and the processor time that the server took for it, in seconds."""
+    """One window, the processor seconds that the server took for it, and what it holds then."""
 
     window: Window
     cpu_s: float
+    memory_bytes: int
 
 
 def closed_loop(
@@ -72,7 +73,7 @@ def closed_loop(
         run = load.closed(window_s, concurrency, SLOWEST * window_s)
         cpu_s = server.cpu_s() - before
         load.drain(SLOWEST * window_s)
-    return Turn(run.windows(1)[0], cpu_s)
+    return Turn(run.windows(1)[0], cpu_s, server.memory_bytes())
 
 
 def open_loop(
@@ -86,7 +87,7 @@ def open_loop(
         run = load.open(poisson(rate, window_s, seed), window_s, 1.0)
         cpu_s = server.cpu_s() - before
     server.settle()
-    return Turn(run.windows(1)[0], cpu_s)
+    return Turn(run.windows(1)[0], cpu_s, server.memory_bytes())
 
 
 def check_answers(
@@ -109,9 +110,7 @@ def check_answers(
         check(contestant.read(body), expected)
 
 
-def cell_of(
-    contestant: str, work: str, load: int | float, turns: Sequence[Turn], memory_bytes: int
-) -> Cell:
+def cell_of(contestant: str, work: str, load: int | float, turns: Sequence[Turn]) -> Cell:
     """Sum up the turns of a cell; its load is a number of clients, or a rate."""
     windows = sorted((turn.window for turn in turns), key=lambda window: window.per_second)
     middle = windows[len(windows) // 2]
@@ -125,5 +124,5 @@ def cell_of(
         window=middle,
         spread=apart / middle.per_second if middle.per_second else math.nan,
         cpu_s=sum(turn.cpu_s for turn in turns) / answered if answered else math.nan,
-        memory_bytes=memory_bytes,
+        memory_bytes=turns[-1].memory_bytes,
     )

@@ -225,9 +225,9 @@ def test_ratios_are_against_the_fastest_of_those_named():
 def test_a_figure_is_the_middle_one_of_its_turns():
     """Processor time is that of all turns, for each good answer of any."""
     windows = [Window(10, rate, 0.1, 0.1, 0.1, {}, 100.0) for rate in (30.0, 10.0, 20.0)]
-    turns = [Turn(window, cpu_s) for window, cpu_s in zip(windows, (1.0, 2.0, 3.0), strict=True)]
+    turns = [Turn(window, cpu_s, 7) for window, cpu_s in zip(windows, (1.0, 2.0, 3.0), strict=True)]
 
-    closed, opened = (cell_of("us", "predict", load, turns, 7) for load in (32, 250.0))
+    closed, opened = (cell_of("us", "predict", load, turns) for load in (32, 250.0))
 
     assert closed.window is windows[2]
     assert closed.cpu_s == pytest.approx(6.0 / 30)
@@ -245,7 +245,7 @@ class Played(__main__.Benchmark):
         self.played.append((contestant.name, load))
         if (contestant.name, turn) == ("broken", 1):
             raise OSError
-        return Turn(Window(10, 100.0, 0.1, 0.1, 0.1, {}, 100.0), 0.1)
+        return Turn(Window(10, 100.0, 0.1, 0.1, 0.1, {}, 100.0), 0.1, 1)
 
 
 def test_contestants_take_turns_and_who_fails_is_missing():
@@ -255,7 +255,7 @@ def test_contestants_take_turns_and_who_fails_is_missing():
     def awake():
         yield
 
-    server = SimpleNamespace(awake=awake, memory_bytes=lambda: 1)
+    server = SimpleNamespace(awake=awake)
     named = [replace(contestants.CONTESTANTS[0], name=name) for name in ("us", "broken")]
     results = SimpleNamespace(cells=[], missing={})
     bench = Played(None, results, SimpleNamespace(print=lambda *_, **__: None))
