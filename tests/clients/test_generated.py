@@ -1,4 +1,4 @@
-"""Clients that others' generators make of openapi.json compile, and their calls work."""
+"""Clients generated from the OpenAPI document compile, and their calls work."""
 
 import base64
 import importlib
@@ -37,7 +37,7 @@ console.log(lines.data.trim().split("\\n").length);
 
 @pytest.fixture(scope="module")
 def typescript(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the generated TypeScript client, and a program that calls it."""
+    """Folder with the generated TypeScript client and a program that calls it."""
     folder = tmp_path_factory.mktemp("typescript")
     generator = module("@hey-api/openapi-ts/bin/run.js")
     (code,) = blocks("typescript", url)
@@ -49,12 +49,12 @@ def typescript(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_typescript_compiles(typescript: Path) -> None:
-    """The generated client, and the page's code that calls it, are right to the letter."""
+    """The generated client and the code of the page that calls it pass the compiler."""
     assert run(NODE, module("typescript/bin/tsc"), "-p", ".", cwd=typescript) == ""
 
 
 def test_typescript_calls(typescript: Path) -> None:
-    """A picture and a sequence get their answers, a wrong one its problem, a stream its lines."""
+    """An image and a sequence get answers, an invalid one a problem, a stream its lines."""
     bundle = [module("esbuild/bin/esbuild"), "calls.ts", "--bundle", "--format=esm"]
     run(*bundle, "--platform=node", "--outfile=calls.mjs", "--log-level=error", cwd=typescript)
 
@@ -77,7 +77,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
         *generate, "--path", ROOT / "openapi.json", "--config", "generate.yml",
         "--output-path", "generated_lightwell", cwd=folder,
     )  # fmt: skip
-    assert "WARNING" not in said  # of what a generator leaves out
+    assert "WARNING" not in said  # a warning is an operation that the generator left out
     sys.path.insert(0, str(folder))
     try:
         return importlib.import_module("generated_lightwell")
@@ -86,7 +86,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 
 def test_python_calls(url: str, python: ModuleType) -> None:
-    """A picture, in two forms, and a sequence, in two forms, get their answers."""
+    """An image and a sequence, each in two forms, get answers."""
     models, types = (
         importlib.import_module(f"{python.__name__}.{name}") for name in ("models", "types")
     )

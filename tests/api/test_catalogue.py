@@ -1,0 +1,45 @@
+"""Descriptions of the resident models, and the MNIST samples."""
+
+from starlette.testclient import TestClient
+
+from models.anatomy import LAYERS
+from models.samples import Samples
+
+
+def test_models_say_what_is_resident(client: TestClient) -> None:
+    """Parameters add up, and every probe is listed with its path."""
+    models = {one["name"]: one for one in client.get("/models").json()["models"]}
+
+    assert models["cnn"] == client.get("/models/cnn").json()
+    assert models["cnn"]["parameters"] == 458_570
+    for model in models.values():
+        assert sum(layer["parameters"] for layer in model["layers"]) == model["parameters"]
+        assert model["training"]["metrics"]
+        for probe in model["probes"]:
+            assert probe["path"] in client.get("/openapi.json").json()["paths"]
+
+
+def test_a_page_can_place_receptive_fields(client: TestClient) -> None:
+    """Stride and offset give the input rows of an output row; dense layers have no field."""
+    layers = {one["name"]: one for one in client.get("/models/cnn").json()["layers"]}
+
+    for name, layer in LAYERS.items():
+        told = layers[name]["receptive_field"]
+        assert (told is None) == (layer.field is None)
+        for row in range(layer.shape[0] if layer.field else 0):
+            first = told["stride"] * row - told["offset"]
+            span = max(first, 0), min(first + told["size"] - 1, 27)
+            assert span == layer.field.span(row)
+
+
+def test_samples_are_mnists(client: TestClient, digits: Samples) -> None:
+    """Samples have labels, in turn from 0 to 9, and each is also a PNG with these pixels."""
+    listed = client.get("/samples?count=10").json()["samples"]
+
+    assert [one["label"] for one in listed] == list(range(10))
+    chosen = client.get("/samples?label=7&count=3").json()["samples"]
+    assert [one["label"] for one in chosen] == [7, 7, 7]
+    png = client.get(f"/samples/{chosen[0]['index']}.png").content
+    echoed = client.post("/cnn/predict", content=png, headers={"Content-Type": "image/png"})
+    assert echoed.json()["input"]["pixels"] == chosen[0]["pixels"]
+    assert client.get("/samples.png").headers["content-type"] == "image/png"

@@ -1,0 +1,89 @@
+"""lightwell_client errors: problems, retries, and a server that does not listen."""
+
+import re
+import socket
+
+import httpx2
+import pytest
+
+from lightwell_client import Lightwell, LightwellError
+from tests.clients.scripted import scripted
+
+BITS = "1011010010"
+
+
+def test_steps_tell_what_ends_them() -> None:
+    """A problem in the last line of a stream is raised as an error."""
+    problem = {"type": "urn:lightwell:problem:deadline", "status": 504, "detail": "Too late."}
+    lines = ['{"input": 0, "step": 1, "bit": 1, "hidden": [0.5]}', '{"problem": %s}']
+    text = "\n".join(lines) % httpx2.Response(200, json=problem).text
+
+    steps = scripted(lambda _: httpx2.Response(200, text=text)).steps("11")
+
+    assert next(steps)["hidden"] == [0.5]
+    with pytest.raises(LightwellError, match="Too late"):
+        next(steps)
+
+
+def test_a_refusal_names_the_place(lightwell: Lightwell) -> None:
+    """A refused request is an error with status, kind, locations and request id."""
+    with pytest.raises(LightwellError, match="unit 99") as caught:
+        lightwell.gates(BITS, units=99)
+    with pytest.raises(LightwellError) as streamed:
+        next(lightwell.steps("12"))
+
+    error = caught.value
+    assert (error.status, error.kind) == (422, "invalid-parameter")
+    assert error.errors[0]["location"] == ["query", "units"]
+    assert re.fullmatch(r"[0-9a-f-]{36}", error.request_id)
+    assert streamed.value.kind == "invalid-sequence"
+
+
+def test_an_error_of_something_else_is_an_error_too() -> None:
+    """A response that is no problem document, such as a proxy's, still has its status."""
+    answer = httpx2.Response(502, text="<html>Bad gateway</html>")
+
+    with pytest.raises(LightwellError) as caught:
+        scripted(lambda _: answer).models()
+
+    assert (caught.value.status, caught.value.kind) == (502, "unknown")
+
+
+def full(request: httpx2.Request) -> httpx2.Response:
+    """Return the 503 of a full queue."""
+    problem = {"type": "urn:lightwell:problem:busy", "status": 503, "detail": "Full."}
+    return httpx2.Response(503, json=problem, headers={"Retry-After": "2"})
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds of each `time.sleep` of the client, which returns at once."""
+    pauses: list[float] = []
+    monkeypatch.setattr("lightwell_client.client.time.sleep", pauses.append)
+    return pauses
+
+
+def test_a_full_server_is_waited_for(pauses: list[float]) -> None:
+    """The client repeats the request after the seconds of `Retry-After`."""
+    ready = httpx2.Response(200, json={"models": []})
+
+    assert scripted(lambda request: full(request) if len(pauses) < 2 else ready).models() == []
+
+    assert pauses == [2, 2]
+
+
+@pytest.mark.parametrize(("patience", "tries"), [(0, 0), (3, 1), (4, 2)])
+def test_patience_ends(pauses: list[float], patience: float, tries: int) -> None:
+    """The pauses of a call add up to at most `patience_s`."""
+    with pytest.raises(LightwellError, match="Full"):
+        scripted(full, patience_s=patience).models()
+
+    assert pauses == [2] * tries
+
+
+def test_no_server_is_said() -> None:
+    """Where no server listens, the error names the command that starts one."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(ConnectionError, match="make serve"):
+            Lightwell(f"http://127.0.0.1:{taken.getsockname()[1]}").models()

@@ -1,0 +1,97 @@
+"""lightwell_client inputs: images and sequences in every accepted type."""
+
+import io
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image
+
+from lightwell_client import Lightwell, Sample
+from lightwell_client.inputs import grey_png
+from tests.clients.scripted import scripted
+
+BITS = "1011010010"
+
+
+def test_an_image_may_be_anything(lightwell: Lightwell, digit: Sample, tmp_path: Path) -> None:
+    """Path, bytes, array, Pillow image and sample give the same pixels."""
+    path = tmp_path / "digit.png"
+    picture = Image.fromarray(digit.pixels)
+    picture.save(path)
+
+    forms = [
+        str(path),
+        path,
+        path.read_bytes(),
+        digit.pixels,
+        digit.pixels.astype(np.int64),
+        picture,
+        digit,
+    ]
+
+    for form in forms:
+        seen = lightwell.predict(form).input
+        assert seen is not None
+        np.testing.assert_array_equal(seen["pixels"], digit.pixels)
+
+
+def test_a_photo_may_come_as_a_jpeg(lightwell: Lightwell, digit: Sample) -> None:
+    """The bytes of a JPEG are sent as they are."""
+    file = io.BytesIO()
+    Image.fromarray(digit.pixels).resize((112, 112)).save(file, "JPEG", quality=95)
+
+    seen = lightwell.predict(file.getvalue()).prediction
+
+    assert seen is not None
+    assert seen.name == "7"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (28, 28), (3, 7)])
+def test_arrays_are_written_as_pillow_reads_them(shape: tuple[int, int]) -> None:
+    """A grey PNG holds each value of the array in its place."""
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+    np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(grey_png(pixels)))), pixels)
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "words"),
+    [
+        (np.zeros((28, 28)), TypeError, "floats"),
+        (np.full((28, 28), 256), ValueError, "256"),
+        (np.full((28, 28), -1), ValueError, "-1"),
+        (np.zeros((28, 28, 3), np.uint8), ValueError, r"\(28, 28, 3\)"),
+        (np.zeros((0, 28), np.uint8), ValueError, r"\(0, 28\)"),
+        (7, TypeError, "int"),
+    ],
+)
+def test_what_is_no_image_is_not_sent(image: object, error: type[Exception], words: str) -> None:
+    """An array of the wrong type, range or shape is an error before a request is sent."""
+
+    def never(request: httpx2.Request) -> httpx2.Response:
+        raise AssertionError(request)
+
+    with pytest.raises(error, match=words):
+        scripted(never).activations(image)  # type: ignore[call-overload]
+
+
+def test_a_sequence_may_be_anything(lightwell: Lightwell, http: httpx2.Client) -> None:
+    """Text, list, tuple and array give the same bits."""
+    gate = http.post("/lstm/gates", json={"sequence": BITS}).json()["tensors"][1]
+    bits = [int(bit) for bit in BITS]
+
+    for form in (BITS, bits, tuple(bits), np.array(bits), np.array(bits, bool)):
+        answer = lightwell.gates(form)
+        assert answer.input is not None
+        assert answer.input["sequence"] == BITS
+        np.testing.assert_allclose(answer[gate["name"]], gate["data"], rtol=1e-6)
+        assert lightwell.predict(form).model == "lstm"
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 0.0], [["1"]], np.array([0.5])])
+def test_what_is_no_sequence_is_not_sent(lightwell: Lightwell, wrong: object) -> None:
+    """Numbers that are not integers are an error before a request is sent."""
+    with pytest.raises(TypeError, match="0 and 1"):
+        lightwell.gates(wrong)  # type: ignore[call-overload]
