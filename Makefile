@@ -10,7 +10,7 @@ ARGS ?=
 MODEL ?= lstm
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train bench check format docs pins clean
+.PHONY: help serve test train bench check format docs openapi pins clean
 
 help:  ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -35,14 +35,19 @@ check: $(VENV)/dev.done node_modules/done  ## Check format, style, types, direct
 	$(BIN)/hadolint Dockerfile
 	$(NODE)/bin/node node_modules/typescript/bin/tsc
 	$(BIN)/python -m scripts.docs --check
+	@$(MAKE) --no-print-directory openapi
 
 format: $(VENV)/dev.done  ## Put every file into the project's format.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/dev.done  ## Write the generated files: docs, openapi.json, pictures.
+docs: $(VENV)/dev.done  ## Write the generated files: pages and lists in docs, pictures.
 	$(BIN)/python -m scripts.docs
 	$(BIN)/python -m scripts.pictures
+
+openapi: $(VENV)/serve.done  ## Write the OpenAPI description to build/openapi.json.
+	@mkdir -p build
+	$(BIN)/python -m api --openapi > build/openapi.json
 
 pins: pyproject.toml  ## Choose versions anew and pin them by hash (needs uv).
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \

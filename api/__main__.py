@@ -26,9 +26,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import uvicorn
-from pydantic import ValidationError
-from pydantic_settings import CliApp, SettingsError
+from pydantic import Field, ValidationError
+from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api import STARTED
 from api.app import create_app, front
@@ -45,6 +46,14 @@ GC_THRESHOLD = 20_000
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a batch that is done may wait for a busy event loop; Python's own is ten times it."""
+
+
+class Command(Settings):
+    """Settings of the server, and flags of the command alone."""
+
+    openapi: CliImplicitFlag[bool] = Field(
+        False, description="Print the OpenAPI description and exit, without starting a server."
+    )
 
 
 class Server(uvicorn.Server):
@@ -168,8 +177,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("jax").setLevel(logging.WARNING)
     try:
-        settings = CliApp.run(Settings, cli_args=sys.argv[1:])
+        settings = CliApp.run(Command, cli_args=sys.argv[1:])
         app = create_app(settings)
+        if settings.openapi:
+            print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2).decode())
+            return 0
         use_cache(app.state.engine, settings.cache)
     except (ValidationError, SettingsError, CheckpointError) as error:
         print(f"lightwell: {_told(error)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`python -m scripts.docs`: write the generated docs and openapi.json; `--check` only compares."""
+"""`python -m scripts.docs`: write the generated pages and lists; `--check` only compares."""
 
 import argparse
 import json
@@ -12,14 +12,16 @@ from pydantic.fields import FieldInfo
 
 from api.app import create_app
 from api.errors import PROBLEMS
-from api.openapi import describe
 from api.questions import CheckpointOptions
 from api.routes.probes import METHODS, sources
 from api.settings import Settings
 from probes import PROBES
 from probes.probe import Probe
+from scripts.public.catalogue import catalogue
+from scripts.public.names import Names, announced_in, read, removed, write
 
 ROOT = Path(__file__).parents[1]
+NAMES = ROOT / "docs" / "public-names.txt"
 BODIES = {
     "image": "an image",
     "sequence": "a sequence",
@@ -47,13 +49,12 @@ from `api/errors.py` by `make docs`.
 """
 
 
-def written() -> dict[Path, str]:
-    """Return what each generated file has to hold."""
-    text = json.dumps(describe(create_app(Settings())), indent=1, ensure_ascii=False)
+def written(names: Names) -> dict[Path, str]:
+    """Return the content of each generated file."""
     return {
         ROOT / "docs" / "probes.md": probes_page(),
         ROOT / "docs" / "problems.md": problems_page(),
-        ROOT / "openapi.json": text + "\n",
+        NAMES: write(names),
     }
 
 
@@ -118,15 +119,26 @@ def _row(name: str, declared: FieldInfo) -> str:
     return f"| `{name}` | {shown} | {declared.description} |"
 
 
+def names_gone(names: Names) -> list[str]:
+    """Return the committed names that are gone and not under `### Removed` in the changelog."""
+    committed = NAMES.read_text(encoding="utf-8") if NAMES.exists() else ""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    return removed(read(committed), names, announced_in(changelog))
+
+
 def main() -> int:
-    """Write the generated files, or say which are stale; return the exit code."""
+    """Write the generated files, or name those that are stale; return the exit code."""
     parser = argparse.ArgumentParser(
-        description="Write docs/probes.md, docs/problems.md and openapi.json."
+        description="Write docs/probes.md, docs/problems.md and docs/public-names.txt."
     )
-    parser.add_argument("--check", action="store_true", help="only say whether they are fresh")
+    parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     only_check = parser.parse_args().check
+    names = catalogue(create_app(Settings()))
+    if gone := names_gone(names):
+        print("\n".join(f"removed, and not in CHANGELOG.md: {name}" for name in gone))
+        return 1
     stale = []
-    for path, text in written().items():
+    for path, text in written(names).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(path.relative_to(ROOT))
             if not only_check:

@@ -1,7 +1,10 @@
 """What every test shares: JAX at its strictest, the resident models, a server to ask."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import jax
@@ -26,7 +29,7 @@ from api.settings import Settings  # noqa: E402
 from models import samples  # noqa: E402
 from models.samples import Samples  # noqa: E402
 from models.zoo import ResidentModel  # noqa: E402
-from tests.servers import Server  # noqa: E402
+from tests.servers import PATIENCE_S, ROOT, Server  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +82,13 @@ def digits() -> Samples:
 def digit_png(client: TestClient) -> bytes:
     """A digit as somebody would post it."""
     return client.get("/samples/0.png").content
+
+
+@pytest.fixture(scope="session")
+def openapi_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The OpenAPI description as `python -m api --openapi` writes it."""
+    path = tmp_path_factory.mktemp("openapi") / "openapi.json"
+    command = [sys.executable, "-m", "api", "--openapi"]
+    with path.open("wb") as file:
+        subprocess.run(command, cwd=ROOT, stdout=file, check=True, timeout=PATIENCE_S)  # noqa: S603
+    return path

@@ -12,7 +12,6 @@ import httpx2
 import pytest
 
 from tests.clients.documents import NODE, blocks, module, run
-from tests.servers import ROOT
 
 COMPILER_OPTIONS = {
     "strict": True,
@@ -36,7 +35,7 @@ console.log(lines.data.trim().split("\\n").length);
 
 
 @pytest.fixture(scope="module")
-def typescript(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def typescript(url: str, openapi_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the generated TypeScript client and a program that calls it."""
     folder = tmp_path_factory.mktemp("typescript")
     generator = module("@hey-api/openapi-ts/bin/run.js")
@@ -44,7 +43,7 @@ def typescript(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "calls.ts").write_text(code + STREAMED, encoding="utf-8")
     settings = {"compilerOptions": COMPILER_OPTIONS, "include": ["calls.ts", "lightwell"]}
     (folder / "tsconfig.json").write_text(json.dumps(settings))
-    run(NODE, generator, "-i", ROOT / "openapi.json", "-o", folder / "lightwell", cwd=folder)
+    run(NODE, generator, "-i", openapi_file, "-o", folder / "lightwell", cwd=folder)
     return folder
 
 
@@ -67,14 +66,14 @@ def test_typescript_calls(typescript: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def python(openapi_file: Path, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The generated Python client, imported."""
     folder = tmp_path_factory.mktemp("python")
     (overrides,) = blocks("yaml")
     (folder / "generate.yml").write_text(overrides + "post_hooks: []\n")
     generate = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
     said = run(
-        *generate, "--path", ROOT / "openapi.json", "--config", "generate.yml",
+        *generate, "--path", openapi_file, "--config", "generate.yml",
         "--output-path", "generated_lightwell", cwd=folder,
     )  # fmt: skip
     assert "WARNING" not in said  # a warning is an operation that the generator left out
