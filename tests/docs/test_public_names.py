@@ -3,8 +3,9 @@
 from collections import Counter
 
 import pytest
-from fastapi import FastAPI
 
+from api.app import create_app
+from api.settings import Settings
 from probes import PROBES
 from scripts.docs import NAMES
 from scripts.public.catalogue import catalogue
@@ -16,9 +17,9 @@ MOST_LINES = 15
 
 
 @pytest.fixture(scope="module")
-def names(app: FastAPI) -> Names:
-    """The public names of the code."""
-    return catalogue(app)
+def names() -> Names:
+    """The public names of the code, of an app that has served nothing."""
+    return catalogue(create_app(Settings()))
 
 
 @pytest.fixture(scope="module")
