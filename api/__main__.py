@@ -33,11 +33,11 @@ from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api import STARTED
 from api.app import create_app, front
-from api.engine import Engine
-from api.protocol import Protocol
+from api.inference.engine import Engine
+from api.server.protocol import Protocol
 from api.settings import Settings
-from models.cache import Cache, CacheError
-from models.checkpoints import CheckpointError
+from models.runtime.checkpoints import CheckpointError
+from models.runtime.executable_cache import Cache, CacheError
 
 logger = logging.getLogger("lightwell")
 

@@ -15,14 +15,15 @@ import api.routes.page
 import api.routes.probes
 import api.routes.samples
 import api.routes.streams
-from api import openapi, refusals
-from api.dispatch import Dispatch
-from api.edge import Edge
-from api.engine import Engine
-from api.ledger import Ledger
-from api.metrics import Metrics
-from api.origins import Origins
-from api.patience import Patience
+from api.errors import handlers
+from api.inference.engine import Engine
+from api.middleware.access_log import AccessLog
+from api.middleware.cors import LoggingCORSMiddleware
+from api.middleware.metrics import Metrics
+from api.middleware.request_context import RequestContextMiddleware
+from api.middleware.timeouts import Patience
+from api.openapi import spec
+from api.routes.route_cache import RouteCache
 from api.settings import Settings
 
 VERSION = "0.1.0"
@@ -67,8 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine, app.state.settings = engine, settings
-    app.state.ledger, app.state.patience = Ledger(Metrics(engine)), Patience()
-    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    app.state.ledger, app.state.patience = AccessLog(Metrics(engine)), Patience()
+    app.openapi = lambda: spec.describe(app)  # type: ignore[method-assign]
     for routes in (
         api.routes.models,
         api.routes.probes,
@@ -80,16 +81,16 @@ def create_app(settings: Settings) -> FastAPI:
         api.routes.page,
     ):
         app.include_router(routes.router())
-    refusals.install(app)
+    handlers.install(app)
     behind = app.build_middleware_stack
 
     def stack() -> ASGIApp:
         # Before everything else: what needs no routing does not pay for it.
-        app.state.dispatch = Dispatch(behind(), refusals.refuse)
-        return Edge(app, app.state.dispatch, app.state.ledger)
+        app.state.dispatch = RouteCache(behind(), handlers.refuse)
+        return RequestContextMiddleware(app, app.state.dispatch, app.state.ledger)
 
     app.build_middleware_stack = stack  # type: ignore[method-assign]
-    app.add_middleware(Origins, allowed=settings.cors_origins)
+    app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
     return app
 
 

@@ -18,7 +18,7 @@ def served(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Client]:
         weights: Folder with weights of one's own; None is what the settings say.
 
     Raises:
-        models.checkpoints.CheckpointError: The weights cannot be served.
+        models.runtime.checkpoints.CheckpointError: The weights cannot be served.
     """
     from starlette.testclient import TestClient  # noqa: PLC0415
 

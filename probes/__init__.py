@@ -1,44 +1,48 @@
-"""What to look at inside a network, and how it is drawn."""
+"""Probes of resident models, and how their figures are drawn."""
 
-from probes import (
+from probes.cnn import (
+    activations,
     attribution,
-    bits,
-    cnn,
-    cnn_findings,
+    embedding,
+    filter_descriptors,
+    filters,
+    layers,
+    pixel,
+    receptive_field,
+    unit,
+)
+from probes.cnn import findings as cnn_findings
+from probes.cnn import interventions as cnn_interventions
+from probes.rnn import (
+    bit_attribution,
     counter,
     decomposition,
-    descriptors,
     dynamics,
-    embedding,
-    field,
+    gates,
     generalisation,
-    interventions,
-    layers,
-    lstm,
-    lstm_findings,
-    lstm_interventions,
     patching,
-    pixel,
-    unit,
     weights,
 )
+from probes.rnn import findings as rnn_findings
+from probes.rnn import interventions as rnn_interventions
 
 PROBES = (
-    *cnn.PROBES,
+    *activations.PROBES,
     *pixel.PROBES,
     *attribution.PROBES,
-    *interventions.PROBES,
+    *cnn_interventions.PROBES,
     *cnn_findings.PROBES,
     *unit.PROBES,
-    *descriptors.PROBES,
-    *field.PROBES,
+    *filter_descriptors.PROBES,
+    *receptive_field.PROBES,
     *layers.PROBES,
     *embedding.PROBES,
-    *lstm.PROBES,
-    *lstm_findings.PROBES,
+    *filters.PROBES,
+    *gates.PROBES,
+    *rnn_findings.PROBES,
     *decomposition.PROBES,
-    *bits.PROBES,
-    *lstm_interventions.PROBES,
+    *bit_attribution.PROBES,
+    *rnn_interventions.PROBES,
     *patching.PROBES,
     *counter.PROBES,
     *dynamics.PROBES,

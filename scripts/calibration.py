@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float, Float64, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from api.ink import Planes
-from api.preparation import as_mnist
-from models.familiarity import Familiarity
-from probes.warnings import image_warnings
+from api.requests.foreground import Planes
+from api.requests.mnist_preprocessing import as_mnist
+from models.cnn.ood_detector import OODDetector
+from probes.shared.input_warnings import image_warnings
 
 # Letters that have the shape of a digit once they are scaled to its size.
 DIGIT_LIKE = frozenset("OoIlSsZzBqgb")
@@ -239,7 +239,7 @@ def fonts_in(folder: Path) -> list[ImageFont.FreeTypeFont]:
     return [ImageFont.truetype(file, 50) for file in sorted(folder.rglob("*.[ot]tf"))]
 
 
-def share_warned(images: UInt8[np.ndarray, "images 28 28"], familiarity: Familiarity) -> float:
+def share_warned(images: UInt8[np.ndarray, "images 28 28"], familiarity: OODDetector) -> float:
     """Return the share of images that get any warning."""
     return float(
         np.mean(

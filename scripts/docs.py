@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from api.app import create_app
-from api.errors import PROBLEMS
-from api.questions import CheckpointOptions
+from api.errors.problem import PROBLEMS
+from api.requests.inputs import CheckpointOptions
 from api.routes.probes import METHODS, sources
 from api.settings import Settings
 from probes import PROBES
-from probes.probe import Probe
+from probes.declaration import Probe
 from scripts.public.catalogue import catalogue
 from scripts.public.names import Names, announced_in, read, removed, write
 

@@ -17,10 +17,11 @@ import numpy as np
 import optax
 from jaxtyping import Float, Int, UInt8
 
-from models import datasets, familiarity
-from models.checkpoints import Tensors
-from models.familiarity import NEITHER, SHAPES, Familiarity
-from probes.warnings import image_warnings
+from models.cnn import ood_detector
+from models.cnn.ood_detector import NEITHER, SHAPES, OODDetector
+from models.data import datasets
+from models.runtime.checkpoints import Tensors
+from probes.shared.input_warnings import image_warnings
 from scripts import calibration, marks
 from scripts.calibration import LETTERS
 
@@ -80,7 +81,7 @@ def fit(lesson: Lesson, random: np.random.Generator, epochs: int = EPOCHS) -> Te
     optimiser = optax.adamw(rate, b2=0.99, weight_decay=DECAY)
 
     def loss(parameters: Any, rows: Any, classes: Any) -> Any:
-        logits = familiarity.forward(parameters, rows / jnp.float32(255), jnp)
+        logits = ood_detector.forward(parameters, rows / jnp.float32(255), jnp)
         return optax.softmax_cross_entropy_with_integer_labels(logits, classes).mean()
 
     @jax.jit
@@ -112,15 +113,15 @@ def _initial(random: np.random.Generator) -> dict[str, Float[np.ndarray, "..."]]
 
 def draw_the_line(
     parameters: Tensors, images: UInt8[np.ndarray, "images 28 28"], budget: float = BUDGET
-) -> Familiarity:
+) -> OODDetector:
     """Choose the lowest limit at which no more than `budget` of these images get any warning."""
-    endless = Familiarity(parameters, np.inf)
+    endless = OODDetector(parameters, np.inf)
     others = np.array([bool(image_warnings(image, 0.0, np.inf)) for image in images])
     scores = np.where(others, np.inf, endless.scores(images))
-    return Familiarity(parameters, float(np.quantile(scores, 1 - budget, method="higher")))
+    return OODDetector(parameters, float(np.quantile(scores, 1 - budget, method="higher")))
 
 
-def refit() -> Familiarity:
+def refit() -> OODDetector:
     """Fit on the training images of MNIST and write the record."""
     random = np.random.default_rng(SEED)
     images, labels = datasets.mnist("train")
@@ -134,11 +135,11 @@ def refit() -> Familiarity:
         "epochs": EPOCHS,
         "versions": {library.__name__: library.__version__ for library in (jax, np, optax)},
     }
-    familiarity.save(familiarity.RECORD, fitted, metadata)
+    ood_detector.save(ood_detector.RECORD, fitted, metadata)
     return fitted
 
 
-def measure(fitted: Familiarity, fonts: Path | None, count: int) -> dict[str, float]:
+def measure(fitted: OODDetector, fonts: Path | None, count: int) -> dict[str, float]:
     """Return the share that warns of the MNIST test images and of each kind of picture."""
     kinds = calibration.kinds(calibration.fonts_in(fonts) if fonts else [])
     shares = {"MNIST test": calibration.share_warned(datasets.mnist("test").images, fitted)}
@@ -155,7 +156,7 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, help="a folder of fonts to print letters in")
     parser.add_argument("--count", type=int, default=500, help="pictures of each kind")
     options = parser.parse_args()
-    fitted = familiarity.load() if options.only_measure else refit()
+    fitted = ood_detector.load() if options.only_measure else refit()
     for kind, share in measure(fitted, options.fonts, options.count).items():
         print(f"{kind:30} {share:7.2%}", flush=True)
 

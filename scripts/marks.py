@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from api.ink import Planes
-from api.preparation import as_mnist
+from api.requests.foreground import Planes
+from api.requests.mnist_preprocessing import as_mnist
 
 CANVAS = 56  # pixels: what is drawn here is scaled to 20
 FONT = ImageFont.load_default(size=32)  # Pillow's own: the same on every machine

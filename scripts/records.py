@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models import checkpoints, records
-from models.checkpoints import Checkpoint, CheckpointError, Tensors
-from models.comparison import layer_record
-from models.datasets import DatasetError, Digits, mnist
-from models.statistics import unit_record
-from models.zoo import RECORDS, WEIGHTS
+from models.cnn.layer_comparison import layer_record
+from models.cnn.unit_statistics import unit_record
+from models.data.datasets import DatasetError, Digits, mnist
+from models.registry import RECORDS, WEIGHTS
+from models.runtime import artifacts, checkpoints
+from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from scripts.run_directory import RunDirectory
 
 MILESTONES = {"cnn": "float16", "lstm": "float32"}
@@ -57,7 +57,7 @@ def join_milestones(model: str, trained: Checkpoint, run: RunDirectory, beside: 
         trained: The weights that the run ended with.
     """
     if kept := run.milestones():
-        joined = records.joined(kept, MILESTONES[model])
+        joined = artifacts.joined(kept, MILESTONES[model])
         _save(beside / f"{model}.milestones.safetensors", joined, trained)
 
 
@@ -71,10 +71,10 @@ def write_records(trained: Checkpoint, beside: Path) -> None:
         DatasetError: MNIST is not to be had.
     """
     test, train = mnist("test"), mnist("train")
-    before = records.load(beside / "cnn.milestones.safetensors", trained.digest)
+    before = artifacts.load(beside / "cnn.milestones.safetensors", trained.digest)
     units = unit_record(trained.tensors, test, train.images)
     _save(beside / "cnn.units.safetensors", units, trained, data=_said(test, train))
-    layers, described = layer_record(trained.tensors, records.milestones(before), test, train)
+    layers, described = layer_record(trained.tensors, artifacts.milestones(before), test, train)
     _save(beside / "cnn.layers.safetensors", layers, trained, **described, data=_said(test, train))
 
 
@@ -83,7 +83,7 @@ def _said(test: Digits, train: Digits) -> str:
 
 
 def _save(path: Path, tensors: Tensors, trained: Checkpoint, **described: object) -> None:
-    records.save(path, tensors, trained.digest, **described)
+    artifacts.save(path, tensors, trained.digest, **described)
     print(f"{path}: {len(tensors)} tensors, {path.stat().st_size:,} bytes", flush=True)
 
 

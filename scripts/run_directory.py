@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import checkpoints
-from models.checkpoints import CheckpointError, Tensors
-from models.training import TrainingState, restore, state_tensors
+from models.runtime import checkpoints
+from models.runtime.checkpoints import CheckpointError, Tensors
+from models.runtime.training_loop import TrainingState, restore, state_tensors
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models import checkpoints
-from models.checkpoints import Tensors
-from models.datasets import Digits, mnist
+from models.data.datasets import Digits, mnist
+from models.runtime import checkpoints
+from models.runtime.checkpoints import Tensors
 
 EACH = 20
 TEST_COPY = Path("tests/tensorflow_datasets")

@@ -16,13 +16,13 @@ from typing import Any
 
 import jax
 
-from models import checkpoints
-from models.anatomy import MAX_STEPS
-from models.checkpoints import CheckpointError
-from models.cnn_training import CNNCourse, CNNRecipe
-from models.datasets import DatasetError, Digits, mnist
-from models.lstm_training import BRIEF, STAGES, LSTMCourse, LSTMRecipe, Measurement
-from models.training import Course
+from models.architecture import MAX_STEPS
+from models.cnn.training import CNNTrainConfig, CNNTrainer
+from models.data.datasets import DatasetError, Digits, mnist
+from models.rnn.training import BRIEF, STAGES, LSTMTrainConfig, LSTMTrainer, Measurement
+from models.runtime import checkpoints
+from models.runtime.checkpoints import CheckpointError
+from models.runtime.training_loop import Trainer
 from scripts import records
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
 
@@ -68,7 +68,7 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
         _write_results(course, progress, directory, options.model, command)
 
 
-def _advance(course: Course, progress: Progress) -> tuple[Progress, dict[str, Any]]:
+def _advance(course: Trainer, progress: Progress) -> tuple[Progress, dict[str, Any]]:
     """Do one round and return what to write down about it."""
     started = time.monotonic()
     state, metrics = course.run(progress.state, progress.rounds)
@@ -78,7 +78,7 @@ def _advance(course: Course, progress: Progress) -> tuple[Progress, dict[str, An
 
 
 def _write_results(
-    course: Course, progress: Progress, directory: RunDirectory, model: str, command: str
+    course: Trainer, progress: Progress, directory: RunDirectory, model: str, command: str
 ) -> None:
     """Write the weights as the server reads them, how they were made, and what is known of them."""
     tensors, described, report = course.finish(progress.state)
@@ -103,19 +103,19 @@ def _write_results(
     records.record(model, checkpoints.load(weights), directory, directory.path)
 
 
-def _course(options: argparse.Namespace) -> Course:
+def _course(options: argparse.Namespace) -> Trainer:
     """Build the run that the options describe."""
     return _cnn_course(options) if options.model == "cnn" else _lstm_course(options)
 
 
-def _cnn_course(options: argparse.Namespace) -> Course:
-    recipe = CNNRecipe(epochs=options.epochs, validation=options.validation, seed=options.seed)
+def _cnn_course(options: argparse.Namespace) -> Trainer:
+    recipe = CNNTrainConfig(epochs=options.epochs, validation=options.validation, seed=options.seed)
     digits = mnist("train")
     shown = Digits(digits.images[: options.images], digits.labels[: options.images])
-    return CNNCourse(recipe, shown, mnist("test"))
+    return CNNTrainer(recipe, shown, mnist("test"))
 
 
-def _lstm_course(options: argparse.Namespace) -> Course:
+def _lstm_course(options: argparse.Namespace) -> Trainer:
     stages = tuple(
         stage._replace(rounds=min(stage.rounds, options.rounds))
         for stage in STAGES
@@ -124,8 +124,8 @@ def _lstm_course(options: argparse.Namespace) -> Course:
     if not stages:
         msg = f"--longest must be at least {STAGES[0].length}, where training begins"
         raise ValueError(msg)
-    recipe = LSTMRecipe(hidden=options.hidden, stages=stages, seed=options.seed)
-    return LSTMCourse(recipe, BRIEF if options.brief else Measurement())
+    recipe = LSTMTrainConfig(hidden=options.hidden, stages=stages, seed=options.seed)
+    return LSTMTrainer(recipe, BRIEF if options.brief else Measurement())
 
 
 def _lasting(options: argparse.Namespace) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
     models = parser.add_subparsers(dest="model", required=True)
     cnn = models.add_parser("cnn", help="the digits network, on MNIST")
-    digits, counting = CNNRecipe(), LSTMRecipe()
+    digits, counting = CNNTrainConfig(), LSTMTrainConfig()
     cnn.add_argument("--epochs", type=_positive, default=digits.epochs)
     cnn.add_argument("--validation", type=int, default=digits.validation, help="images held back")
     cnn.add_argument("--images", type=_positive, help="use only the first so many")

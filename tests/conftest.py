@@ -26,9 +26,9 @@ os.environ["LIGHTWELL_CACHE"] = _cache.name
 
 from api.app import create_app  # noqa: E402 - JAX is set before anything is traced
 from api.settings import Settings  # noqa: E402
-from models import samples  # noqa: E402
-from models.samples import Samples  # noqa: E402
-from models.zoo import ResidentModel  # noqa: E402
+from models.data import samples  # noqa: E402
+from models.data.samples import Samples  # noqa: E402
+from models.registry import ResidentModel  # noqa: E402
 from tests.servers import PATIENCE_S, ROOT, Server  # noqa: E402
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api import openapi, schemas
-from api.responses import fresh
-from probes.colormaps import CATEGORICAL, DIVERGING, NAMES, lookup_table
+from api.openapi import schemas, spec
+from api.responses.negotiation import fresh
+from probes.figures.colormaps import CATEGORICAL, DIVERGING, NAMES, lookup_table
 
 _KINDS: Mapping[str, Literal["diverging", "categorical"]] = {
     DIVERGING: "diverging",
@@ -27,7 +27,7 @@ def router() -> APIRouter:
         operation_id="colormaps",
         summary="The colour maps of every picture.",
         response_model=schemas.ColourMapList,
-        responses=openapi.answers("colormaps"),
+        responses=spec.answers("colormaps"),
     )
     async def colormaps(request: Request) -> Response:
         """Every colour map that answers name under `colour`, as 256 colours, low values first.

@@ -5,14 +5,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api import openapi, schemas
-from api.answers import Asked, see
-from api.engine import Engine
-from api.questions import Question
+from api.inference.engine import Engine
+from api.openapi import schemas, spec
+from api.requests.inputs import ModelInput
+from api.responses.pipeline import ProbeRequest, see
 from probes import PROBES
-from probes.figures import measures
-from probes.findings import STATEMENTS
-from probes.probe import Probe
+from probes.declaration import Probe
+from probes.figures.figures import measures
+from probes.shared.statements import STATEMENTS
 
 MEASURED_BY = {probe.model: probe for probe in PROBES if probe.name == "findings"}
 
@@ -25,7 +25,7 @@ def router() -> APIRouter:
         "/findings",
         operation_id="findings",
         summary="Six statements about the two networks, measured on the resident weights.",
-        responses=openapi.answers("findings"),
+        responses=spec.answers("findings"),
     )
     async def findings(request: Request) -> schemas.FindingList:
         """Every statement, whether the numbers support it, and the request that measures it."""
@@ -44,7 +44,7 @@ def router() -> APIRouter:
 async def _measured(engine: Engine, probe: Probe, deadline: float) -> dict[str, Any]:
     """Ask a model for all its findings, and return what they state by name."""
     query = probe.parameters()
-    seen, _ = await see(engine, Asked(probe, query, "json"), Question(), deadline)
+    seen, _ = await see(engine, ProbeRequest(probe, query, "json"), ModelInput(), deadline)
     figure = await engine.compute(probe.figure, seen, query)
     return {one.name: one.value for one in measures(figure)}
 

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api import openapi, schemas
-from api.engine import Engine
-from api.metrics import CONTENT_TYPE
+from api.inference.engine import Engine
+from api.middleware.metrics import CONTENT_TYPE
+from api.openapi import schemas, spec
 
 
 def router() -> APIRouter:
@@ -16,7 +16,7 @@ def router() -> APIRouter:
         "/livez",
         operation_id="livez",
         summary="Whether the process answers.",
-        responses=openapi.answers("livez"),
+        responses=spec.answers("livez"),
     )
     async def livez() -> schemas.Status:
         """Whether the process answers at all."""
@@ -26,7 +26,7 @@ def router() -> APIRouter:
         "/readyz",
         operation_id="readyz",
         summary="Whether requests are answered.",
-        responses=openapi.answers("readyz"),
+        responses=spec.answers("readyz"),
     )
     async def readyz(request: Request) -> schemas.Status:
         """Whether every program is compiled and warm, and the server is not stopping.

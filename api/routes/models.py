@@ -8,17 +8,17 @@ import jax
 import numpy as np
 from fastapi import APIRouter, Path, Request
 
-from api import openapi, schemas
-from api.engine import Engine
-from api.refusals import unknown_model
+from api.errors.handlers import unknown_model
+from api.inference.engine import Engine
+from api.openapi import schemas, spec
 from api.routes.probes import METHODS, query_model, sources
-from models.anatomy import LAYERS, ReceptiveField
-from models.programs import MATMUL_PRECISION, row_buckets
-from models.zoo import ResidentModel, hidden_size
+from models.architecture import LAYERS, ReceptiveField
+from models.registry import ResidentModel, hidden_size
+from models.runtime.programs import MATMUL_PRECISION, row_buckets
 from probes import PROBES
-from probes.lstm import KINDS
-from probes.probe import Probe
-from probes.units import STATES
+from probes.declaration import Probe
+from probes.rnn.gates import KINDS
+from probes.rnn.unit_statistics import STATES
 
 
 def router() -> APIRouter:
@@ -29,7 +29,7 @@ def router() -> APIRouter:
         "/models",
         operation_id="models",
         summary="Every resident model.",
-        responses=openapi.answers("models"),
+        responses=spec.answers("models"),
     )
     async def models(request: Request) -> schemas.ModelList:
         """Every resident model."""
@@ -40,7 +40,7 @@ def router() -> APIRouter:
         "/models/{model}",
         operation_id="model",
         summary="One resident model.",
-        responses=openapi.answers("model"),
+        responses=spec.answers("model"),
     )
     async def model(
         request: Request, model: Annotated[str, Path(examples=["cnn"])]

@@ -9,8 +9,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.errors import Problem
-from api.responses import fresh
+from api.errors.problem import Problem
+from api.responses.negotiation import fresh
 
 STATIC = Path(__file__).parents[1] / "static"
 PAGE = "index.html"

@@ -7,36 +7,36 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
-from api import openapi
-from api.answers import Asked, answer
-from api.dispatch import Dispatch
-from api.engine import Engine
-from api.patience import Patience
-from api.questions import (
+from api.inference.engine import Engine
+from api.middleware.server_timing import stopwatch
+from api.middleware.timeouts import Patience
+from api.openapi import spec
+from api.requests.inputs import (
     Beside,
     CheckpointOptions,
     ImageOptions,
-    Question,
-    Questions,
+    ModelInput,
+    ModelInputs,
     SequenceQuery,
     posted_images,
     posted_sequences,
     queried_sequence,
 )
-from api.responses import (
+from api.responses.negotiation import (
     MEDIA_TYPES,
-    Answered,
     AnswerOptions,
+    EncodedResponse,
     Format,
     PictureOptions,
     etag,
     fresh,
     negotiate,
 )
-from api.timing import stopwatch
-from models.zoo import MODELS
+from api.responses.pipeline import ProbeRequest, answer
+from api.routes.route_cache import RouteCache
+from models.registry import MODELS
 from probes import PROBES
-from probes.probe import Probe
+from probes.declaration import Probe
 
 Source = Literal["image", "sequence", "query", "weights"]
 """Where the input comes from: a posted image or sequence, the query; or there is none."""
@@ -94,7 +94,7 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
     model = query_model(probe, source, picture=picture)
 
     async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        asked = {form: Asked(probe, query, form) for form in MEDIA_TYPES}
+        asked = {form: ProbeRequest(probe, query, form) for form in MEDIA_TYPES}
         chosen: Format | None = "png" if picture else query.format  # type: ignore[attr-defined]
 
         def again(request: Request) -> Coroutine[Any, Any, Response]:
@@ -102,7 +102,7 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
 
         response = await again(request)
         if source != "query":  # a sequence is seldom asked about twice
-            dispatch: Dispatch = request.app.state.dispatch
+            dispatch: RouteCache = request.app.state.dispatch
             dispatch.remember(request, again)
         return response
 
@@ -117,13 +117,13 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
         description=probe.description,
         tags=[probe.model],
         response_class=Response,
-        responses=openapi.responses(source, picture=picture),
-        openapi_extra=openapi.request_body(source, probe),
+        responses=spec.responses(source, picture=picture),
+        openapi_extra=spec.request_body(source, probe),
     )
 
 
 async def _respond(
-    request: Request, source: Source, in_form: Mapping[Format, Asked], form: Format | None
+    request: Request, source: Source, in_form: Mapping[Format, ProbeRequest], form: Format | None
 ) -> Response:
     """Answer one request; stop as soon as its client has gone.
 
@@ -149,12 +149,12 @@ async def _respond(
         stay.arrived(request.receive)
         watch.lap("prepare")
         content = await answer(engine, asked, question, watch.began + seconds, watch)
-        return Answered(content, asked.form, tag)
+        return EncodedResponse(content, asked.form, tag)
 
 
 async def questions(
     request: Request, name: str, source: Source, query: Any, beside: Beside = None
-) -> Questions:
+) -> ModelInputs:
     """Read the input of a model, or several.
 
     Raises:
@@ -169,4 +169,4 @@ async def questions(
         case "query":
             return queried_sequence(query, engine.models[name])
         case "weights":
-            return Question()
+            return ModelInput()

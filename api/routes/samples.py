@@ -7,17 +7,17 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from api import openapi, schemas
-from api.engine import Engine
-from api.errors import Problem
-from api.responses import PictureOptions
-from models import samples
-from models.anatomy import CLASSES
-from models.samples import Samples
-from probes import colours
-from probes.figures import Tensor, Tiles
-from probes.probe import Parameters
-from probes.render import picture, render
+from api.errors.problem import Problem
+from api.inference.engine import Engine
+from api.openapi import schemas, spec
+from api.responses.negotiation import PictureOptions
+from models.architecture import CLASSES
+from models.data import samples
+from models.data.samples import Samples
+from probes.declaration import Parameters
+from probes.figures import colours
+from probes.figures.figures import Tensor, Tiles
+from probes.output.render import picture, render
 
 
 class SamplesQuery(Parameters):
@@ -32,8 +32,8 @@ class SamplesPictureQuery(SamplesQuery, PictureOptions):
 
 
 PNG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": openapi.BINARY}}},
-    **openapi.problems(),
+    200: {"content": {"image/png": {"schema": spec.BINARY}}},
+    **spec.problems(),
 }
 
 
@@ -46,7 +46,7 @@ def router() -> APIRouter:
         "/samples",
         operation_id="samples",
         summary="Test images with their labels.",
-        responses=openapi.answers("samples"),
+        responses=spec.answers("samples"),
     )
     async def listed(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
         """MNIST test images to try, with their labels; post `pixels` as they are."""

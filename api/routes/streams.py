@@ -14,19 +14,20 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api import openapi
-from api.answers import together
-from api.dispatch import Dispatch
-from api.engine import Engine, Spent
-from api.errors import bug_response
-from api.questions import Question
-from api.refusals import refuse
+from api.errors.handlers import refuse
+from api.errors.problem import bug_response
+from api.inference.engine import DeviceTime, Engine
+from api.middleware.server_timing import Stopwatch, stopwatch
+from api.openapi import spec
+from api.requests.inputs import ModelInput
+from api.responses.pipeline import together
 from api.routes.probes import questions
-from api.timing import Stopwatch, stopwatch
-from models.programs import CHUNKS, STATE, Outputs, Row
-from probes.lstm import Values, check_units
-from probes.probe import Indices, Parameters
-from probes.units import STATES
+from api.routes.route_cache import RouteCache
+from models.rnn.programs import CHUNKS, STATE
+from models.runtime.programs import Outputs, Row
+from probes.declaration import Indices, Parameters
+from probes.rnn.gates import Values, check_units
+from probes.rnn.unit_statistics import STATES
 
 logger = logging.getLogger("lightwell.access")
 
@@ -72,8 +73,8 @@ def router() -> APIRouter:
         description=DESCRIPTION,
         tags=["lstm"],
         response_class=Response,
-        responses=openapi.lines(MEDIA_TYPE),
-        openapi_extra=openapi.request_body("sequence"),
+        responses=spec.lines(MEDIA_TYPE),
+        openapi_extra=spec.request_body("sequence"),
     )
     return routes
 
@@ -83,7 +84,7 @@ async def _endpoint(request: Request, query: Annotated[LineOptions, Query()]) ->
         return _respond(request, query)
 
     response = await again(request)
-    dispatch: Dispatch = request.app.state.dispatch
+    dispatch: RouteCache = request.app.state.dispatch
     dispatch.remember(request, again)
     return response
 
@@ -148,7 +149,7 @@ class Lines(StreamingResponse):
                 await self._blocks.aclose()
 
 
-def _check(asked: list[Question], query: LineOptions) -> None:
+def _check(asked: list[ModelInput], query: LineOptions) -> None:
     """Refuse units that the model does not have."""
     check_units(asked[0].row, query.units)
 
@@ -178,7 +179,7 @@ def _problem(request: Request, error: Exception) -> orjson.Fragment:
 
 
 async def _blocks(
-    engine: Engine, asked: list[Question], query: LineOptions, seconds: float, watch: Stopwatch
+    engine: Engine, asked: list[ModelInput], query: LineOptions, seconds: float, watch: Stopwatch
 ) -> AsyncGenerator[bytes, None]:
     """Run sequences side by side, so many steps at a time, and write what comes of each.
 
@@ -195,7 +196,7 @@ async def _blocks(
     while rows:
         if start:
             engine.check_ready()
-        deadline, spents = time.monotonic() + seconds, [Spent() for _ in rows]
+        deadline, spents = time.monotonic() + seconds, [DeviceTime() for _ in rows]
         given = await together(
             engine.run(model.card.run("trace", _head(row), wanted), deadline, spent)
             for row, spent in zip(rows.values(), spents, strict=True)

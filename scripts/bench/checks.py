@@ -16,14 +16,17 @@ from flax import nnx
 from jaxtyping import Array
 
 from api.app import create_app
-from api.engine import Engine, Spent
+from api.inference.engine import DeviceTime, Engine
 from api.settings import Settings
-from models import familiarity, samples
-from models.cnn import SimpleCNN, max_pool
-from models.compilation import Part, compile_programs
-from models.parameters import Parameters, Skeleton
-from models.programs import Call, Program, intensities, run_cnn
-from models.zoo import load
+from models.cnn import ood_detector
+from models.cnn.gradients import max_pool
+from models.cnn.network import SimpleCNN
+from models.cnn.programs import intensities, run_cnn
+from models.data import samples
+from models.registry import load
+from models.runtime.compilation import Part, compile_programs
+from models.runtime.parameters import GraphDefinition, Parameters
+from models.runtime.programs import Call, Program
 
 CALLS = 2000
 
@@ -36,15 +39,15 @@ def predict_hlo_is_bare() -> bool:
     """
     model = load("cnn")
     [served] = [one for one in model.declared if one.name == "cnn.predict"]
-    skeleton = Skeleton(lambda: SimpleCNN(nnx.Rngs(0)))
+    graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
 
     def forward(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        network, image = skeleton.fill(parameters), intensities(rows["image"])
+        network, image = graphdef.merge(parameters), intensities(rows["image"])
         maps = max_pool(nnx.relu(network.conv1(image)))
         maps = max_pool(nnx.relu(network.conv2(maps)))
         maps = nnx.relu(network.conv3(maps))
         hidden = nnx.relu(network.dense1(maps.reshape(len(image), -1)))
-        score = familiarity.unfamiliarity(parameters, image)
+        score = ood_detector.unfamiliarity(parameters, image)
         return {"logits": network.output(hidden), "unfamiliarity": score}
 
     bare = Program("cnn.predict", forward, served.row)
@@ -77,7 +80,7 @@ async def batching_added_s() -> float:
     batched, direct = [], []
     for _ in range(CALLS):
         began = time.perf_counter()
-        await engine.run(run_cnn("predict", row, wanted), time.monotonic() + 10, Spent())
+        await engine.run(run_cnn("predict", row, wanted), time.monotonic() + 10, DeviceTime())
         between = time.perf_counter()
         program([call])
         direct.append(time.perf_counter() - between)

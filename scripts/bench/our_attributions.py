@@ -10,11 +10,11 @@ from functools import partial
 
 import numpy as np
 
-from models import samples
-from models.programs import ANALYSIS_BUCKETS, Call, Run
-from models.resident import ResidentProgram, drive
-from models.zoo import load
-from probes.attribution_methods import MethodParameters, attribute
+from models.data import samples
+from models.registry import load
+from models.runtime.programs import ANALYSIS_BUCKETS, Call, Run
+from models.runtime.resident import ResidentProgram, drive
+from probes.cnn.attribution_methods import MethodParameters, attribute
 
 ROWS = ANALYSIS_BUCKETS[-1]
 REPEATS = 15

@@ -22,10 +22,11 @@ from unittest import mock
 import jax
 import numpy as np
 
-from models.compilation import OPTIONS
-from models.programs import CHUNKS, Program, row_buckets, run_lstm
-from models.resident import ResidentProgram, drive
-from models.zoo import ResidentModel, load
+from models.registry import ResidentModel, load
+from models.rnn.programs import CHUNKS, run_lstm
+from models.runtime.compilation import OPTIONS
+from models.runtime.programs import Program, row_buckets
+from models.runtime.resident import ResidentProgram, drive
 
 ROUNDS = 15
 ROUND_S = 0.01
@@ -140,7 +141,7 @@ def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]])
 
 def declared(name: str, chunks: Sequence[int]) -> tuple[dict[str, Program], dict[str, jax.Array]]:
     """Declare a model's programs, those of the LSTM for these chunks."""
-    with mock.patch("models.programs.CHUNKS", tuple(chunks)):
+    with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
         model = load(name)
     return {program.name: program for program in model.declared}, parameters_of(model)
 
@@ -293,7 +294,7 @@ def _driven(kind: str, output: str, chunks: Sequence[int], lengths: np.ndarray) 
     ]
 
     def work() -> None:
-        with mock.patch("models.programs.CHUNKS", tuple(chunks)):
+        with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
             drive([run_lstm(kind, row, frozenset({output})) for row in rows], resident)
 
     return work

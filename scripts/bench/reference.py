@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.anatomy import LAYERS
-from models.programs import Row, run_cnn, run_lstm
-from models.resident import drive
-from models.zoo import ResidentModel, hidden_size, load
-from probes.classes import softmax
-from probes.cnn import ActivationsParameters, activations
-from probes.probe import Seen, Subject
-from probes.render import render
+from models.architecture import LAYERS
+from models.cnn.programs import run_cnn
+from models.registry import ResidentModel, hidden_size, load
+from models.rnn.programs import run_lstm
+from models.runtime.programs import Row
+from models.runtime.resident import drive
+from probes.cnn.activations import ActivationsParameters, activations
+from probes.declaration import ModelContext, ProbeContext
+from probes.output.render import render
+from probes.shared.class_probabilities import softmax
 from scripts.bench.answers import reduced
 from scripts.bench.works import CHANNEL, LAYER, Arrays, Work, works
 
@@ -32,7 +34,7 @@ def _image(model: ResidentModel, work: Work, png: bytes) -> Arrays:
     run = run_cnn("trace", row, frozenset(LAYERS))
     [outputs] = drive([run], model.programs)
     if work.name == "activations-png":
-        seen = Seen(Subject(model.weights), row, outputs)
+        seen = ProbeContext(ModelContext(model.weights), row, outputs)
         figure = activations(seen, ActivationsParameters(layers=["all"]))
         return {"picture": reduced(render(figure, 1))}
     match work.kind:

@@ -14,17 +14,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from api.answers import prediction
-from api.inputs import Body, sequence_from
-from api.questions import ImageOptions, image_question
-from api.responses import AnswerOptions, Format, encode
-from models.programs import Outputs, Row
-from models.resident import drive
-from models.zoo import ResidentModel, hidden_size, load
+from api.requests.body import Body, sequence_from
+from api.requests.inputs import ImageOptions, image_question
+from api.responses.negotiation import AnswerOptions, Format, encode
+from api.responses.pipeline import prediction
+from models.registry import ResidentModel, hidden_size, load
+from models.runtime.programs import Outputs, Row
+from models.runtime.resident import drive
 from probes import PROBES
-from probes.encode import Answer
-from probes.probe import Seen
-from probes.subjects import subject_of
+from probes.declaration import ProbeContext
+from probes.model_context import model_context
+from probes.output.encode import ProbeResult
 from scripts.bench.works import CHANNEL, LAYER, Work, works
 
 SHORTEST_S, ROUNDS = 0.05, 5
@@ -58,7 +58,7 @@ class Stages:
             one for one in PROBES if (one.model, one.name) == (_model(work), work.kind)
         ]
         self._parameters = self._probe.parameters(**PARAMETERS.get(work.kind, {}))
-        self._subject = subject_of(model)
+        self._subject = model_context(model)
 
     def decode(self, body: bytes) -> tuple[Row, object]:
         """Turn a request's body into a row."""
@@ -79,7 +79,7 @@ class Stages:
 
     def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
         """Draw the figure and write the answer."""
-        seen = Seen(self._subject, row, outputs)
+        seen = ProbeContext(self._subject, row, outputs)
         head = {
             "model": self._probe.model,
             "weights": self._model.checkpoint.digest,
@@ -91,7 +91,7 @@ class Stages:
         options = AnswerOptions(
             scale=1, format=None, encoding="base64" if base64 else "nested", precision=None
         )
-        return encode(Answer(head, figure), FORMS.get(self._work.name, "json"), options)
+        return encode(ProbeResult(head, figure), FORMS.get(self._work.name, "json"), options)
 
     def measure(self) -> dict[str, Any]:
         """Return the mean over a work's inputs of each stage's time."""

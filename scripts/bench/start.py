@@ -103,9 +103,9 @@ def stages(folder: Path) -> dict[str, float]:
     laps = [time.perf_counter()]
     from api.app import create_app  # noqa: PLC0415 - imports are what is measured
     from api.settings import Settings  # noqa: PLC0415
-    from models.cache import Cache  # noqa: PLC0415
-    from models.resident import ResidentProgram  # noqa: PLC0415
-    from probes.subjects import subject_of  # noqa: PLC0415
+    from models.runtime.executable_cache import Cache  # noqa: PLC0415
+    from models.runtime.resident import ResidentProgram  # noqa: PLC0415
+    from probes.model_context import model_context  # noqa: PLC0415
 
     laps.append(time.perf_counter())
     resident = create_app(Settings()).state.engine.models.values()
@@ -125,7 +125,7 @@ def stages(folder: Path) -> dict[str, float]:
             model.compile()
     laps.append(time.perf_counter())
     for model in resident:
-        subject_of(model)
+        model_context(model)
     laps.append(time.perf_counter())
     imported, loaded, compiled, measured = (end - begin for begin, end in pairwise(laps))
     return {

@@ -27,10 +27,10 @@ from jaxtyping import PRNGKeyArray
 from rich.console import Console
 from rich.table import Table
 
-from models import samples
-from models.augmentation import Images
-from models.cnn_training import CNNCourse, CNNRecipe, classify
-from models.datasets import Digits, mnist
+from models.cnn.augmentation import Images
+from models.cnn.training import CNNTrainConfig, CNNTrainer, classify
+from models.data import samples
+from models.data.datasets import Digits, mnist
 from scripts.bench.environments import python_of
 from scripts.bench.processes import ROOT
 
@@ -71,7 +71,7 @@ SPEED_IMAGES = 10_240
 SPEED_NAMES = ("lightwell", "pytorch", "pytorch-channels-last")
 
 
-class PlainCourse(CNNCourse):
+class PlainCourse(CNNTrainer):
     """Our training without variations of the images."""
 
     def vary(self, _key: PRNGKeyArray, images: Images) -> Images:
@@ -182,8 +182,8 @@ def train_ours(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
     """
     data = np.load(path)
     train, test = (Digits(data[f"{of}images"], data[f"{of}labels"]) for of in ("", "test_"))
-    made = CNNCourse if whole_recipe else PlainCourse
-    course = made(CNNRecipe(epochs=epochs, validation=0), train, test)
+    made = CNNTrainer if whole_recipe else PlainCourse
+    course = made(CNNTrainConfig(epochs=epochs, validation=0), train, test)
     state = course.start()
     training = Training([], [])
     for number in range(epochs):

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from models import samples
+from models.data import samples
 
 Kind = Literal["predict", "activations", "channel", "gates"]
 Arrays = Mapping[str, np.ndarray]

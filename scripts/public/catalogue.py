@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import lightwell_client
-from api.errors import PROBLEMS
-from api.ledger import Entry
+from api.errors.problem import PROBLEMS
+from api.middleware.access_log import AccessRecord
 from api.settings import Settings
 from scripts.public.names import Names
 from scripts.public.operations import operations
@@ -32,7 +32,7 @@ def catalogue(app: FastAPI) -> Names:
         "problems": {"types": _words(f"{kind}:{PROBLEMS[kind][0]}" for kind in PROBLEMS)},
         "metrics": {"names": _metrics(app)},
         "settings": {"variables": _words(f"LIGHTWELL_{name.upper()}" for name in _settings())},
-        "access log": {"fields": _words(Entry._fields)},
+        "access log": {"fields": _words(AccessRecord._fields)},
         **_python_client(),
         **_sdk(),
     }

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from api.errors import Problem
-from api.inputs import (
+from api.errors.problem import Problem
+from api.requests.body import (
     IMAGE_BODIES,
     Body,
     image_from,

@@ -8,13 +8,13 @@ import random
 import sys
 import time
 
-from api.batching import Batch, DeadlineError, Lane, Queue, QueueFullError, Served
+from api.inference.batching import Batch, DeadlineError, DeviceWorker, Queue, QueueFullError, Served
 
 FAR = 1e9
 MAX_BATCH, MAX_WAITING, MAX_BYTES = 4, 12, 60
 
 
-class LaneByHand(Lane):
+class LaneByHand(DeviceWorker):
     """A lane without a thread: the test says when a batch is formed, when it runs, when it ends."""
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from api.errors import Problem
-from api.images import PNG, decode
+from api.errors.problem import Problem
+from api.requests.image_decoding import PNG, decode
 
 SQUARE = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 

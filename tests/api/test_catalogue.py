@@ -2,8 +2,8 @@
 
 from starlette.testclient import TestClient
 
-from models.anatomy import LAYERS
-from models.samples import Samples
+from models.architecture import LAYERS
+from models.data.samples import Samples
 
 
 def test_models_say_what_is_resident(client: TestClient) -> None:

@@ -3,9 +3,9 @@
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from api.metrics import TRITON
-from models.programs import CHUNKS
-from models.zoo import ResidentModel
+from api.middleware.metrics import TRITON
+from models.registry import ResidentModel
+from models.rnn.programs import CHUNKS
 
 
 def test_metrics_count_by_template_and_outcome(client: TestClient) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from api import schemas
-from api.examples import EXAMPLES
+from api.openapi.examples import EXAMPLES
+from api.openapi.spec import schemas
 
 
 def test_openapi_is_what_generators_like(client: TestClient) -> None:

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.batching import DeadlineError, QueueFullError
-from api.engine import Engine, Spent
+from api.inference.batching import DeadlineError, QueueFullError
+from api.inference.engine import DeviceTime, Engine
 
 
 def test_requests_side_by_side_get_their_own_answers(app: FastAPI, client: TestClient) -> None:
@@ -26,7 +26,7 @@ def test_requests_side_by_side_get_their_own_answers(app: FastAPI, client: TestC
 
     async def one(row: dict[str, Any]) -> Any:
         run = model.card.run("trace", row, frozenset({"cell", "logits"}))
-        return await engine.run(run, time.monotonic() + 60, Spent())
+        return await engine.run(run, time.monotonic() + 60, DeviceTime())
 
     async def all_at_once() -> list[Any]:
         return await asyncio.gather(*(one(row) for row in rows))

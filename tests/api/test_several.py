@@ -10,10 +10,10 @@ from PIL import Image
 from safetensors.numpy import load
 from starlette.testclient import TestClient
 
-from api import schemas
-from api.inputs import MAX_INPUTS
-from models.samples import Samples
-from models.zoo import ResidentModel
+from api.openapi.spec import schemas
+from api.requests.body import MAX_INPUTS
+from models.data.samples import Samples
+from models.registry import ResidentModel
 from tests.api.bodies import PICTURE, base64_of, encoded
 from tests.api.several import SEQUENCES, assert_alike, files
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from api.inputs import MAX_FORM, MAX_INPUTS, MAX_SEQUENCE_JSON
+from api.requests.body import MAX_FORM, MAX_INPUTS, MAX_SEQUENCE_JSON
 from tests.api.bodies import PICTURE, base64_of, encoded
 from tests.api.several import JSON, files
 
@@ -142,9 +142,9 @@ def test_values_that_would_fill_the_memory_are_refused(
     steps, values = 5 + 3, 8 * 5 * 4  # of 8 units: four gates and the logits, each float32
     body = {"inputs": [{"sequence": "10110"}, {"sequence": "111"}]}
 
-    monkeypatch.setattr("api.answers.MAX_SEVERAL_BYTES", steps * values)
+    monkeypatch.setattr("api.responses.pipeline.MAX_SEVERAL_BYTES", steps * values)
     assert client.post("/lstm/gates?format=npz", json=body).status_code == 200
-    monkeypatch.setattr("api.answers.MAX_SEVERAL_BYTES", steps * values - 1)
+    monkeypatch.setattr("api.responses.pipeline.MAX_SEVERAL_BYTES", steps * values - 1)
     response = client.post("/lstm/gates?format=npz", json=body)
     assert response.status_code == 422
     assert f"{steps * values - 1} bytes" in response.json()["detail"]

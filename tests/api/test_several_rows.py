@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.answers import together
-from api.batching import DeadlineError
-from api.inputs import is_light
+from api.inference.batching import DeadlineError
+from api.requests.body import is_light
+from api.responses.pipeline import together
 from tests.api.bodies import PICTURE, json_body
 from tests.api.several import SEQUENCES, files
 

@@ -10,9 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.engine import Engine
+from api.inference.engine import Engine
 from api.settings import Settings
-from models.samples import Samples
+from models.data.samples import Samples
 
 COMPILE = "/jax/core/compile/backend_compile_duration"
 

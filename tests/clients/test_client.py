@@ -5,7 +5,8 @@ import pytest
 
 from lightwell_client import Lightwell, Sample
 from lightwell_client.client import AT_ONCE
-from probes import cnn, lstm, pixel, weights
+from probes.cnn.activations import activations, filters, pixel
+from probes.rnn import gates, weights
 
 BITS = "1011010010"
 TOLERANCE = 2e-5  # between buckets: docs/architecture.md
@@ -73,7 +74,13 @@ def test_steps_are_those_of_the_trace(lightwell: Lightwell) -> None:
 
 def test_what_a_model_shows_has_a_method() -> None:
     """Every probe that reads a trace or the weights has a method of its name."""
-    for probe in (*cnn.PROBES, *lstm.PROBES, *pixel.PROBES, *weights.PROBES):
+    for probe in (
+        *activations.PROBES,
+        *gates.PROBES,
+        *pixel.PROBES,
+        *filters.PROBES,
+        *weights.PROBES,
+    ):
         assert callable(getattr(Lightwell, probe.name)), probe.name
 
 

@@ -9,21 +9,23 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models import checkpoints, counting, zoo
-from models.cnn import SimpleCNN
-from models.cnn_training import CNNRecipe, classify
-from models.datasets import mnist
-from models.lstm import CountingLSTM
-from models.lstm_training import LSTMRecipe
-from models.parameters import Skeleton
+from models import registry
+from models.cnn.network import SimpleCNN
+from models.cnn.training import CNNTrainConfig, classify
+from models.data.datasets import mnist
+from models.rnn import sequences
+from models.rnn.network import CountingLSTM
+from models.rnn.training import LSTMTrainConfig
+from models.runtime import checkpoints
+from models.runtime.parameters import GraphDefinition
 
 TEST_COPY = Path(__file__).parents[1] / "tensorflow_datasets"
 
 
 def shipped(name):
     """Read shipped weights and the report of how they were made."""
-    checkpoint = checkpoints.load(zoo.WEIGHTS / f"{name}.safetensors")
-    report = json.loads((zoo.RECORDS / f"{name}.report.json").read_text())
+    checkpoint = checkpoints.load(registry.WEIGHTS / f"{name}.safetensors")
+    report = json.loads((registry.RECORDS / f"{name}.report.json").read_text())
     return checkpoint, report
 
 
@@ -31,17 +33,17 @@ def shipped(name):
 def counter():
     checkpoint, _ = shipped("lstm")
     hidden = checkpoint.metadata["architecture"]["hidden"]
-    skeleton = Skeleton(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
-    skeleton.check(checkpoint.tensors)
-    return skeleton.fill(jax.device_put(checkpoint.tensors))
+    graphdef = GraphDefinition(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
+    graphdef.check(checkpoint.tensors)
+    return graphdef.merge(jax.device_put(checkpoint.tensors))
 
 
 def test_the_cnn_is_right_on_99_6_percent_of_all_test_images():
     """Of the 10,000 MNIST test images the shipped CNN gets those wrong that its report lists."""
     checkpoint, report = shipped("cnn")
-    skeleton = Skeleton(lambda: SimpleCNN(nnx.Rngs(0)))
-    skeleton.check(checkpoint.tensors)
-    _, parameters = nnx.split(skeleton.fill(jax.device_put(checkpoint.tensors)))
+    graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
+    graphdef.check(checkpoint.tensors)
+    _, parameters = nnx.split(graphdef.merge(jax.device_put(checkpoint.tensors)))
     digits = mnist("test", TEST_COPY)
     guesses = classify(parameters, digits.images)
     wrong = np.flatnonzero(guesses != digits.labels)
@@ -53,21 +55,21 @@ def test_the_cnn_is_right_on_99_6_percent_of_all_test_images():
 
 def test_the_lstm_is_right_on_every_sequence_up_to_length_16(counter):
     """No sequence of 1 to 16 bits, of which there are 131,070, is an error."""
-    assert counting.exhaustive_errors(counter, 16) == [0] * 16
+    assert sequences.exhaustive_errors(counter, 16) == [0] * 16
 
 
 @pytest.mark.parametrize("runs", [False, True])
 @pytest.mark.parametrize("length", [50, 100, 200])
 def test_the_lstm_is_right_on_hard_sequences(counter, length, runs):
     """No long sequence that one bit decides is an error, shuffled or in long runs."""
-    bits = counting.hard_sequences(np.random.default_rng(length), 2_000, length, runs=runs)
-    assert counting.errors(counter, bits) == 0
+    bits = sequences.hard_sequences(np.random.default_rng(length), 2_000, length, runs=runs)
+    assert sequences.errors(counter, bits) == 0
 
 
 def test_the_lstm_is_right_on_999_of_1000_random_sequences_of_1024_bits(counter):
     """Sequences of coin tosses are answered far beyond the lengths that can all be tried."""
-    bits = counting.random_sequences(np.random.default_rng(1), 1_000, 1_024)
-    assert counting.errors(counter, bits) <= 1
+    bits = sequences.random_sequences(np.random.default_rng(1), 1_000, 1_024)
+    assert sequences.errors(counter, bits) <= 1
 
 
 @pytest.mark.parametrize("name", ["cnn", "lstm"])
@@ -81,7 +83,9 @@ def test_a_report_belongs_to_the_shipped_weights(name):
     assert report["rounds"][-1]["round"] == len(report["rounds"])
 
 
-@pytest.mark.parametrize(("name", "recipe"), [("cnn", CNNRecipe()), ("lstm", LSTMRecipe())])
+@pytest.mark.parametrize(
+    ("name", "recipe"), [("cnn", CNNTrainConfig()), ("lstm", LSTMTrainConfig())]
+)
 def test_the_default_recipe_made_the_shipped_weights(name, recipe):
     """Training with default options follows the recipe that the report records."""
     _, report = shipped(name)

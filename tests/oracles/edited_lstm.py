@@ -10,12 +10,16 @@ Tensors = Mapping[str, np.ndarray]
 NAMES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
 QUARTERS = {"input_gate": 0, "forget_gate": 1, "candidate": 2, "output_gate": 3}
 
-Through = Callable[[str, int, np.ndarray], np.ndarray]
+ActivationHook = Callable[[str, int, np.ndarray], np.ndarray]
 """From the name of a value, the step counted from 1, and the value of every unit, to what it is."""
 
 
 def edited_trace(
-    bits: np.ndarray, tensors: Tensors, cell: np.ndarray, hidden: np.ndarray, through: Through
+    bits: np.ndarray,
+    tensors: Tensors,
+    cell: np.ndarray,
+    hidden: np.ndarray,
+    through: ActivationHook,
 ) -> dict[str, np.ndarray]:
     """Run one sequence, each value going through an edit; everything of steps 1 to T."""
     wide = {name: value.astype(np.float64) for name, value in tensors.items()}

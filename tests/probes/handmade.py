@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from models.programs import Call, Outputs, Run
-from models.resident import drive
-from models.zoo import ResidentModel
+from models.registry import ResidentModel
+from models.runtime.programs import Call, Outputs, Run
+from models.runtime.resident import drive
 from tests.oracles.numpy64 import sigmoid
 from tests.oracles.parameters import lstm_shapes
 
@@ -78,12 +78,12 @@ def ablated(
     """Run many sequences in float64, some units' hidden state held at a value at every step."""
     wide = {name: value.astype(np.float64) for name, value in tensors.items()}
     cell = hidden = np.zeros((len(sequences), len(keep)))
-    seen = []
+    context = []
     for bits in sequences.T:
         sums = bits[:, None] * wide["cell.dense_i.kernel"] + hidden @ wide["cell.dense_h.kernel"]
         i, f, g, o = np.split(sums + wide["cell.dense_h.bias"], 4, axis=1)
         cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
         hidden = np.where(keep > 0, sigmoid(o) * np.tanh(cell), instead)
-        seen.append(hidden)
+        context.append(hidden)
     logits = hidden @ wide["readout.kernel"] + wide["readout.bias"]
-    return {"logits": logits, "mean_hidden": np.mean(seen, axis=(0, 1))}
+    return {"logits": logits, "mean_hidden": np.mean(context, axis=(0, 1))}

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from probes.colormaps import DIVERGING, lookup_table
-from probes.figures import Colour, Figure, Kind, Tensor
-from probes.render import place, render
+from probes.figures.colormaps import DIVERGING, lookup_table
+from probes.figures.figures import Colour, Figure, Kind, Tensor
+from probes.output.render import place, render
 
 RANDOM = np.random.default_rng(7)
 UNIT = Colour("viridis", 0.0, 1.0, "fixed")

@@ -10,12 +10,13 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from models import checkpoints, samples
-from models.zoo import ResidentModel
-from probes.cnn_findings import selectivities
-from probes.findings import STATEMENTS
-from probes.lstm_findings import HALF_WAY, SEQUENCES, STEPS, hard_sequences
-from probes.units import held_out_sequences
+from models.data import samples
+from models.registry import ResidentModel
+from models.runtime import checkpoints
+from probes.cnn.findings import selectivities
+from probes.rnn.findings import HALF_WAY, SEQUENCES, STEPS, hard_sequences
+from probes.rnn.unit_statistics import held_out_sequences
+from probes.shared.statements import STATEMENTS
 from tests.oracles.numpy64 import lstm_trace, sigmoid
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 

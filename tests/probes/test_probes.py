@@ -13,12 +13,12 @@ from pydantic import TypeAdapter
 from safetensors.numpy import load as load_safetensors
 from starlette.testclient import TestClient
 
-from api import schemas
+from api.openapi import schemas
 from api.routes.probes import Source, sources
 from probes import PROBES
-from probes.encode import describe
-from probes.figures import Tensor
-from probes.probe import Probe
+from probes.declaration import Probe
+from probes.figures.figures import Tensor
+from probes.output.encode import describe
 
 WAYS = [(probe, source) for probe in PROBES for source in sources(probe)]
 SCHEMAS = {

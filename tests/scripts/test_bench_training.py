@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from models.datasets import Digits
+from models.data.datasets import Digits
 from scripts.bench import training
 from scripts.bench.training import (
     NAMES,

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import checkpoints, comparison, zoo
-from models.anatomy import CNN_PARAMETERS, LAYERS, lstm_parameters
-from models.datasets import Digits
-from models.samples import Samples
+from models import registry
+from models.architecture import CNN_PARAMETERS, LAYERS, lstm_parameters
+from models.cnn import layer_comparison
+from models.data.datasets import Digits
+from models.data.samples import Samples
+from models.runtime import checkpoints
 from scripts import records
 from scripts.run_directory import RunDirectory
 from tests.oracles.parameters import draw
@@ -33,7 +35,7 @@ def test_milestones_of_a_run_are_joined(tmp_path):
         trained = checkpoints.load(folder / f"{model}.safetensors")
         records.join_milestones(model, trained, RunDirectory(folder, {}), folder)
 
-        read = zoo.load(model, folder).milestones
+        read = registry.load(model, folder).milestones
         assert list(read) == ["round-0", "round-4", "round-12"]
         for number, tensors in kept.items():
             for name, values in tensors.items():
@@ -45,7 +47,7 @@ def test_milestones_of_a_run_are_joined(tmp_path):
 def test_a_cnn_gets_all_its_records(tmp_path, monkeypatch, digits: Samples, capsys):
     """They are made for its weights, and hold what was measured over the images given."""
     for name in ("LEARNED_FROM", "COMPARED", "MAPPED"):
-        monkeypatch.setattr(comparison, name, FEW)
+        monkeypatch.setattr(layer_comparison, name, FEW)
     shown = Digits(digits.images[:FEW], digits.labels[:FEW].astype(np.uint8))
     monkeypatch.setattr(records, "mnist", lambda split: shown)
     kept_run(tmp_path, CNN_PARAMETERS, (0,))
@@ -54,7 +56,7 @@ def test_a_cnn_gets_all_its_records(tmp_path, monkeypatch, digits: Samples, caps
     folder = str(tmp_path)
     assert records.main(["cnn", "--run", folder, "--folder", folder]) == 0
 
-    model = zoo.load("cnn", tmp_path)
+    model = registry.load("cnn", tmp_path)
     units, layers = model.records["units"].tensors, model.records["layers"]
     assert units["relu3.mean"].shape == LAYERS["relu3"].shape
     assert layers.metadata["milestones"] == ["round-0"]
@@ -75,7 +77,7 @@ def test_what_cannot_be_recorded_is_said(tmp_path, capsys):
     records.join_milestones("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
     checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_parameters(2), 3), {})
     with pytest.raises(checkpoints.CheckpointError, match="made for other weights"):
-        zoo.load("lstm", tmp_path)
+        registry.load("lstm", tmp_path)
 
 
 def test_a_run_without_milestones_makes_no_record(tmp_path):

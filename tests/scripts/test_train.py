@@ -13,8 +13,9 @@ from pathlib import Path
 import jax
 import pytest
 
-from models import checkpoints, lstm_training
-from models.lstm_training import Measurement, Stage
+from models.rnn import training
+from models.rnn.training import Measurement, Stage
+from models.runtime import checkpoints
 from scripts import run_directory, train
 from scripts.run_directory import RunError, claim
 
@@ -42,7 +43,7 @@ def _compiled_once(tmp_path_factory):
 @pytest.fixture
 def tiny(monkeypatch):
     """Make rounds of a few steps on short sequences."""
-    monkeypatch.setattr(lstm_training, "ROUND", 3)
+    monkeypatch.setattr(training, "ROUND", 3)
     monkeypatch.setattr(train, "STAGES", (Stage(8, 8, 4, 0.01),))
     brief = Measurement(longest=3, hard_lengths=(5,), hard=4, curve=(8,), points=4)
     monkeypatch.setattr(train, "BRIEF", brief)
@@ -206,7 +207,7 @@ def test_missing_mnist_is_a_sentence(tmp_path, capsys, monkeypatch):
     """Without MNIST and without a network, training the CNN says what to do."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("models.datasets._answers", lambda _address: False)
+    monkeypatch.setattr("models.data.datasets._answers", lambda _address: False)
     assert train.main(["cnn", "--output", str(tmp_path / "run")]) == 1
     said = capsys.readouterr().err
     assert "set TFDS_DATA_DIR to a directory" in said
@@ -236,5 +237,5 @@ def test_counts_are_at_least_one(capsys):
 def test_the_defaults_are_the_shipped_recipe():
     """Without options the command trains as the shipped weights were trained."""
     options = train._parser().parse_args(["lstm"])
-    assert train._lstm_course(options).recipe == lstm_training.LSTMRecipe()
+    assert train._lstm_course(options).recipe == training.LSTMTrainConfig()
     assert options.output == Path("runs/lstm")

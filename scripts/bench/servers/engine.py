@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from typing_extensions import TypedDict  # Pydantic wants this one where Python is below 3.12
 
-from models.programs import Call
-from models.zoo import load
+from models.registry import load
+from models.runtime.programs import Call
 
 MAX_BATCH = 32
 """Of the servers' own batching."""

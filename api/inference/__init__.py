@@ -1,0 +1,1 @@
+"""The engine that runs compiled programs for requests, and its batching."""

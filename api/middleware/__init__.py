@@ -1,0 +1,1 @@
+"""ASGI middleware: request context, access log, CORS, timeouts, timing, metrics."""

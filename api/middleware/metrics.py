@@ -1,0 +1,184 @@
+"""What is counted and timed: each app has its own, so that two apps in one process do not mix.
+
+Counters of the models have the names that Triton Inference Server gave them, so that dashboards
+made for it work here; what it does not have is a histogram in seconds under `lightwell_`.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.inference.batching import Batch
+from api.inference.engine import Engine
+from models.runtime.programs import Call, Outputs
+from models.runtime.resident import ResidentProgram
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+OUTCOMES = ("completed", "refused", "expired", "cancelled", "failed")
+SECONDS = (
+    0.0001,
+    0.0002,
+    0.0005,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+)
+STAGES = ("queue", "program", "encode")
+
+TRITON: Mapping[str, tuple[str, str]] = {
+    "nv_inference_request_success": ("counter", "Rows answered."),
+    "nv_inference_request_failure": ("counter", "Rows not answered, by reason."),
+    "nv_inference_count": ("counter", "Rows run, without those of padding."),
+    "nv_inference_exec_count": ("counter", "Batches run."),
+    "nv_inference_pending_request_count": ("gauge", "Rows that wait."),
+    "nv_inference_request_duration_us": ("counter", "Time of rows from queue to result."),
+    "nv_inference_queue_duration_us": ("counter", "Time that rows have waited."),
+    "nv_inference_compute_input_duration_us": ("counter", "Time that batches took to stack."),
+    "nv_inference_compute_infer_duration_us": ("counter", "Time that batches took on the device."),
+    "nv_inference_compute_output_duration_us": ("counter", "Time that batches took to fetch."),
+}
+"""Name → type and meaning. Times are in microseconds."""
+
+
+class _Queues(Collector):
+    """Reads the queues and programs of the engine when it is asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """Report what became of every program's rows, and how many wait."""
+        rows = CounterMetricFamily(
+            "lightwell_rows", "Rows by outcome.", labels=["program", "outcome"]
+        )
+        batches = CounterMetricFamily("lightwell_batches", "Batches run.", labels=["program"])
+        padding = CounterMetricFamily(
+            "lightwell_padding_rows", "Rows of padding run.", labels=["program"]
+        )
+        waiting = GaugeMetricFamily("lightwell_rows_waiting", "Rows that wait.", labels=["program"])
+        for name, queue in self._engine.queues.items():
+            for outcome in OUTCOMES:
+                rows.add_metric([name, outcome], getattr(queue.counts, outcome))
+            batches.add_metric([name], queue.counts.batches)
+            padding.add_metric([name], self._engine.programs[name].spent.padding_rows)
+            waiting.add_metric([name], queue.waiting)
+        ready = GaugeMetricFamily(
+            "lightwell_ready", "1 when requests are answered.", value=float(self._engine.ready)
+        )
+        yield from (rows, batches, padding, waiting, ready)
+
+
+class Metrics:
+    """Counts requests and times them, by route template. It lives as long as its app."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._registry = CollectorRegistry()
+        self._registry.register(_Queues(engine))
+        requests = Counter(
+            "lightwell_requests",
+            "Requests by route, method and status.",
+            ["route", "method", "status"],
+            registry=self._registry,
+        )
+        seconds = Histogram(
+            "lightwell_request_seconds",
+            "Seconds from the request's first byte to the answer's last.",
+            ["route"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        stages = Histogram(
+            "lightwell_stage_seconds",
+            "Seconds that a row waited, a batch ran, an answer was written.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        batch_rows = Histogram(
+            "lightwell_batch_rows",
+            "Rows of a batch, without those of padding.",
+            ["program"],
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self._registry,
+        )
+        # To look a child up by its labels costs more than to count: each is looked up once.
+        self._request = cache(requests.labels)
+        self._route = cache(seconds.labels)
+        self._batch_rows = cache(batch_rows.labels)
+        self._queue, self._program, self._encode = map(stages.labels, STAGES)
+        engine.observers.append(self._note_batch)
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request. Unknown methods share one label, as unknown paths do."""
+        method = method if method in METHODS else "other"
+        self._request(route, method, status).inc()
+        self._route(route).observe(seconds)
+
+    def observe_encoding(self, seconds: float) -> None:
+        """Take note of how long an answer took to write."""
+        self._encode.observe(seconds)
+
+    def _note_batch(self, program: ResidentProgram, batch: Batch[Call, Outputs]) -> None:
+        """Take note of a batch that was run."""
+        self._batch_rows(program.program.name).observe(len(batch.live))
+        self._program.observe(batch.ended - batch.began)
+        for waiting in batch.live:
+            self._queue.observe(batch.began - waiting.since)
+
+    def exposition(self) -> bytes:
+        """Write everything down in Prometheus' text format."""
+        return generate_latest(self._registry) + "".join(self._triton()).encode()
+
+    def _triton(self) -> Iterator[str]:
+        """Write the counters of the models; Prometheus' library would not leave Triton's names."""
+        values = {name: self._of_model(name) for name in self._engine.models}
+        for name, (kind, meaning) in TRITON.items():
+            yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
+            for model, metrics in values.items():
+                version = self._engine.models[model].checkpoint.digest[:12]
+                for labels, value in metrics[name].items():
+                    yield f'{name}{{model="{model}",{labels}version="{version}"}} {value}\n'
+
+    def _of_model(self, model: str) -> dict[str, dict[str, int]]:
+        """Add up what the programs of one model have done; times in microseconds."""
+        names = [name for name in self._engine.queues if name.startswith(f"{model}.")]
+        counts = [self._engine.queues[name].counts for name in names]
+        spent = [self._engine.programs[name].spent for name in names]
+
+        def total(seconds: Iterator[float]) -> dict[str, int]:
+            return {"": round(1e6 * sum(seconds))}
+
+        return {
+            "nv_inference_request_success": {"": sum(one.completed for one in counts)},
+            "nv_inference_request_failure": {
+                'reason="REJECTED",': sum(one.refused + one.expired for one in counts),
+                'reason="CANCELED",': sum(one.cancelled for one in counts),
+                'reason="BACKEND",': sum(one.failed for one in counts),
+                'reason="OTHER",': 0,
+            },
+            "nv_inference_count": {"": sum(one.rows for one in spent)},
+            "nv_inference_exec_count": {"": sum(one.calls for one in spent)},
+            "nv_inference_pending_request_count": {
+                "": sum(self._engine.queues[name].waiting for name in names)
+            },
+            "nv_inference_request_duration_us": total(one.queued_s + one.ran_s for one in counts),
+            "nv_inference_queue_duration_us": total(one.queued_s for one in counts),
+            "nv_inference_compute_input_duration_us": total(one.input_s for one in spent),
+            "nv_inference_compute_infer_duration_us": total(one.infer_s for one in spent),
+            "nv_inference_compute_output_duration_us": total(one.output_s for one in spent),
+        }

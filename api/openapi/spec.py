@@ -1,0 +1,211 @@
+"""What OpenAPI says of bodies and answers, in the words that client generators understand."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field, create_model
+
+from api.errors.problem import MEDIA_TYPE as PROBLEM
+from api.openapi import schemas
+from api.openapi.examples import EXAMPLES, LINES
+from api.responses.negotiation import MEDIA_TYPES
+from models.registry import MODELS
+from probes import PROBES
+from probes.declaration import Probe
+
+BINARY = {"type": "string", "format": "binary"}
+
+# A digit's worth of pixels would fill the page: a 4x4 picture shows the form as well.
+TINY_PIXELS = [[0, 0, 0, 0], [0, 255, 255, 0], [0, 0, 255, 0], [0, 0, 255, 0]]
+TINY_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAAAAACMmsGiAAAAEklEQVR4nGNgYGD4/58BSIIgABbrA/14m52hAAAA"
+    "AElFTkSuQmCC"
+)
+
+IMAGE_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "PNG or JPEG, at most 4 MiB and 4 megapixels: raw, as form field `file`, or in "
+    "JSON as `image` (base64 or data URL) or `pixels` (rows of integers 0 to 255). Several, at "
+    "most 64, 6 MiB and 16 megapixels: as `inputs` in JSON, or as several fields `file`.",
+    "content": {
+        "image/png": {"schema": BINARY},
+        "image/jpeg": {"schema": BINARY},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {**BINARY, "contentMediaType": "application/octet-stream"}},
+            }
+        },
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/ImageBody"},
+            "examples": {
+                "pixels": {"value": {"pixels": TINY_PIXELS}},
+                "image": {"value": {"image": f"data:image/png;base64,{TINY_PNG}"}},
+                "several": {"value": {"inputs": [{"pixels": TINY_PIXELS}, {"image": TINY_PNG}]}},
+            },
+        },
+    },
+}
+SEQUENCE_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "1 to 4,096 bits, oldest first, and perhaps the state to start from; or 1 to 64 "
+    "of these as `inputs`.",
+    "content": {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/SequenceBody"},
+            "examples": {
+                "text": {"value": {"sequence": "10110"}},
+                "list": {"value": {"sequence": [1, 0, 1, 1, 0]}},
+                "several": {"value": {"inputs": [{"sequence": "10110"}, {"sequence": [0, 1]}]}},
+            },
+        }
+    },
+}
+BODIES = {"image": IMAGE_BODY, "sequence": SEQUENCE_BODY}
+ITEMS: Mapping[str, tuple[type[BaseModel], type[BaseModel], str]] = {
+    "image": (
+        schemas.ImageBody,
+        schemas.ImageItem,
+        "1 to 64 images, each with what belongs to it.",
+    ),
+    "sequence": (
+        schemas.SequenceBody,
+        schemas.SequenceItem,
+        "1 to 64 sequences, each with what belongs to it.",
+    ),
+}
+"""By what a model reads: the schema of a body, that of one input, and what several are."""
+
+EXAMPLE_INPUTS: Mapping[str, dict[str, Any]] = {
+    "image": {"pixels": TINY_PIXELS},
+    "sequence": {"sequence": "10110"},
+}
+ANSWERS = {
+    "image": schemas.ImageAnswer,
+    "sequence": schemas.SequenceAnswer,
+    "query": schemas.SequenceAnswer,
+    "weights": schemas.WeightsAnswer,
+}
+
+
+def request_body(source: str, probe: Probe | None = None) -> dict[str, Any]:
+    """Describe what a route reads: an input, and what its probe reads beside it."""
+    if source not in BODIES:
+        return {}
+    if probe is None or probe.body is None:
+        return {"requestBody": BODIES[source]}
+    name = body_name(probe)
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    example = {**EXAMPLE_INPUTS[source], **probe.posted}
+    json_body = {"schema": schema, "examples": {"one": {"value": example}}}
+    described = BODIES[source]
+    content = {**described["content"], "application/json": json_body}
+    return {"requestBody": {**described, "content": content}}
+
+
+def body_name(probe: Probe) -> str:
+    """Name the schema of what a probe reads."""
+    words = f"{probe.model}_{probe.name}_body".split("_")
+    return "".join(word.capitalize() for word in words)
+
+
+def bodies() -> Iterator[type[BaseModel]]:
+    """Compose the schemas of what probes read that read more than an input."""
+    for probe in PROBES:
+        if probe.body is not None:
+            yield _body(probe, probe.body)
+
+
+def _body(probe: Probe, beside: type[BaseModel]) -> type[BaseModel]:
+    """Compose the schema of an input, or several, each with what stands beside it."""
+    base, item, several = ITEMS[MODELS[probe.model].input]
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in beside.model_fields.items()
+    }
+    if "source" in fields:
+        described = beside.model_fields["source"].description
+        fields["source"] = (item | None, Field(None, description=described))
+    one: Any = create_model(f"{body_name(probe)}Item", __base__=item, **fields)
+    fields["inputs"] = (list[one] | None, Field(None, description=several))
+    return create_model(body_name(probe), __base__=base, **fields)
+
+
+def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
+    """Describe what a route answers."""
+    forms = ("png",) if picture else tuple(MEDIA_TYPES)
+    content: dict[str, Any] = {MEDIA_TYPES[form]: {"schema": BINARY} for form in forms}
+    described: dict[str, Any] = {"description": "The answer.", "content": content}
+    if not picture:
+        content["application/json"] = {"example": EXAMPLES[source]}
+        described["model"] = ANSWERS[source]
+    return {200: described, **problems()}
+
+
+def lines(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """Describe what a route answers that sends JSON lines."""
+    content = {media_type: {"schema": {"type": "string"}, "example": LINES}}
+    return {200: {"description": "One line for each step.", "content": content}, **problems()}
+
+
+def answers(operation: str) -> dict[int | str, dict[str, Any]]:
+    """Describe what an operation that is no probe answers, by an example."""
+    content = {"application/json": {"example": EXAMPLES[operation]}}
+    return {200: {"content": content}, **problems()}
+
+
+def problems() -> dict[int | str, dict[str, Any]]:
+    """Describe the answers that say no."""
+    schema = {"$ref": "#/components/schemas/ProblemAnswer"}
+    content = {PROBLEM: {"schema": schema, "example": EXAMPLES["problem"]}}
+    return {
+        "4XX": {"description": "The request is at fault; `detail` says how.", "content": content},
+        "5XX": {"description": "The server is at fault, or busy.", "content": content},
+    }
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI text of the app, mended where generators would stumble."""
+    if app.openapi_schema is None:
+        text = FastAPI.openapi(app)
+        for operation in (each for path in text["paths"].values() for each in path.values()):
+            operation["responses"].pop("422", None)  # ours is among 4XX
+            for parameter in operation.get("parameters", ()):
+                parameter["schema"] = _without_null(parameter["schema"])
+                if parameter["schema"].get("type") == "array":
+                    parameter |= {"style": "form", "explode": False}
+        components = text["components"]["schemas"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            components.pop(name, None)
+        named: tuple[type[BaseModel], ...] = (
+            schemas.ImageBody,
+            schemas.SequenceBody,
+            schemas.ProblemAnswer,
+        )
+        for model in (*named, *bodies()):
+            written = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            components |= written.pop("$defs", {})
+            components[model.__name__] = written
+        for component in components.values():
+            _without_absent(component)
+        app.openapi_schema = text
+    return app.openapi_schema
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe an optional parameter by what it is when it is there: a query has no null."""
+    if "anyOf" not in schema:
+        return schema
+    kinds = [one for one in schema["anyOf"] if one != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return {**rest, **kinds[0]} if len(kinds) == 1 else {**rest, "anyOf": kinds}
+
+
+def _without_absent(component: dict[str, Any]) -> None:
+    """Describe optional properties likewise: a field that an answer does not have is left out."""
+    for name in component.get("properties", {}).keys() - set(component.get("required", ())):
+        schema = _without_null(component["properties"][name])
+        if schema.get("default", ...) is None:
+            schema = {key: value for key, value in schema.items() if key != "default"}
+        component["properties"][name] = schema

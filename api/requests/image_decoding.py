@@ -1,0 +1,294 @@
+"""Bytes of a PNG or JPEG -> its grey and alpha planes, the right way up, within limits.
+
+    bytes -> known format? -> chunks and segments in bounds? -> size from the header -> decode
+
+Nothing is decoded before its header is known to be in bounds, and Pillow never sees the parts of a
+file that a picture of a digit does not need (PNG text and colour profiles).
+"""
+
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import NoReturn
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageFile, PngImagePlugin
+
+from api.errors.problem import Problem, Reason
+from api.requests.foreground import Planes
+
+MAX_PIXELS = 4_194_304  # 2048 x 2048: 16 MiB per float plane, about 0.2 s of work
+MAX_SIDE = 8192  # pixels
+MAX_ASPECT = 100  # longer side over shorter; past it nothing is left of a 20-pixel digit
+MAX_SCANS = 64  # each scan of a JPEG costs a pass over all pixels; cameras write about 10
+MAX_SEGMENTS = 1024  # of a JPEG; 4 MiB in the usual 64 KiB pieces make 64
+MAX_CHUNKS = 16_384  # of a PNG; 4 MiB in the usual 8 KiB pieces make 512
+MAX_TEXT = 1_048_576  # bytes of compressed PNG text, inflated; long prompts are a tenth of that
+
+PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8\xff"
+CHUNK_HEAD = 8  # bytes of a PNG's chunk before its data: length and kind
+PLAIN_HEADER = 25  # bytes of the chunk IHDR, whole
+PLAIN_GREY = b"\x08\0\0\0\0"  # of a PNG's header: 8 bits, grey, the usual methods, not interlaced
+
+# First bytes, from an offset -> the formats that people send by mistake, as they know them.
+OTHERS = (
+    (0, b"GIF8", "a GIF"),
+    (8, b"WEBP", "a WebP"),
+    (0, b"BM", "a BMP"),
+    (0, b"II*\x00", "a TIFF"),
+    (0, b"MM\x00*", "a TIFF"),
+    (4, b"ftyp", "a HEIC, an AVIF or a video"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"%PDF", "a PDF"),
+    (0, b"<svg", "an SVG"),
+    (0, b"\x00\x00\x01\x00", "an icon"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+)
+
+# A marker that opens a segment: not a stuffed zero, not a restart, not TEM or fill.
+MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
+START_OF_SCAN, END_OF_IMAGE, SECOND_START = 0xDA, 0xD9, 0xD8
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+ORIENTATION = 0x0112  # EXIF
+
+TOO_MANY = f"The image has more than {MAX_PIXELS} pixels."
+UNDECODABLE = "The image cannot be decoded: it is cut short, corrupt or of a kind never seen."
+
+
+def _bound_pillow() -> None:
+    """Set Pillow's own limits, a second line behind the checks of this file.
+
+    They are the process's: whoever else decodes here is bound by them too, and the renderer,
+    which only encodes, is not touched.
+    """
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    PngImagePlugin.MAX_TEXT_CHUNK = 65_536
+    PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
+
+
+_bound_pillow()
+
+
+def decode(encoded: bytes) -> Planes:
+    """Decode a PNG or JPEG of any colour mode, turned as its EXIF orientation says.
+
+    Colours become luma (ITU-R 601), 16 bits become 8, a palette its colours and CMYK what Pillow
+    makes of it; colour profiles and gamma are ignored. Transparency is kept as alpha.
+
+    Raises:
+        Problem: `encoded` is empty, is not a PNG or JPEG, moves, is broken or over a limit.
+    """
+    if not encoded:
+        _refuse("The image is empty: 0 bytes.")
+    if encoded.startswith(PNG):
+        chunks = _needed_chunks(encoded)
+        return _plain(chunks) or _decoded(PNG + b"".join(chunks), "PNG")
+    if encoded.startswith(JPEG):
+        _check_segments(encoded)
+        return _decoded(encoded, "JPEG")
+    for offset, magic, name in OTHERS:
+        if encoded.startswith(magic, offset):
+            detail = f"The image is {name}; only PNG and JPEG are read here."
+            raise Problem("unsupported-media-type", detail, [Reason(("body",), detail)])
+    return _refuse("The image is neither PNG nor JPEG.")
+
+
+def png_size(encoded: bytes) -> tuple[int, int] | None:
+    """Return the width and height that the header of a PNG states; None where there is none."""
+    if not encoded.startswith(PNG) or encoded[12:16] != b"IHDR" or len(encoded) < 24:  # noqa: PLR2004
+        return None
+    return struct.unpack_from(">II", encoded, 16)
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture of no pixels, of too many, too long or too narrow.
+
+    Raises:
+        Problem: With the limit that was passed.
+    """
+    if min(width, height) < 1:
+        _refuse("The image has no pixels: its width or height is 0.")
+    size = f"The image is {width} x {height} pixels"
+    if max(width, height) > MAX_SIDE:
+        _refuse(f"{size}; a side may have at most {MAX_SIDE}.")
+    if width * height > MAX_PIXELS:
+        _refuse(TOO_MANY)
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        _refuse(f"{size}; the longer side may be at most {MAX_ASPECT} times the shorter.")
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise Problem("invalid-image", detail, [Reason(("body",), detail)])
+
+
+def _decoded(encoded: bytes, image_format: str) -> Planes:
+    """Let Pillow decode what the checks have passed."""
+    try:
+        with Image.open(BytesIO(encoded), formats=[image_format]) as image:
+            check_size(*image.size)
+            image.load()
+            turn = UPRIGHT.get(_orientation(image))
+            grey, alpha = _planes(image if turn is None else image.transpose(turn))
+    except Problem:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        _refuse(TOO_MANY)
+    except Exception as error:
+        # Whatever Pillow says names files, addresses or content: none of it leaves this function.
+        raise Problem("invalid-image", UNDECODABLE, [Reason(("body",), UNDECODABLE)]) from error
+    return Planes(grey, alpha, lossy=image_format == "JPEG")
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 where there is none that can be read."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:
+        # Broken metadata does not make a picture unusable.
+        return 1
+
+
+def _planes(
+    image: Image.Image,
+) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
+    """Return luma and alpha; no alpha where all is opaque."""
+    if image.mode.startswith("I"):
+        return _deep_planes(image)
+    if not image.has_transparency_data:
+        return np.asarray(image if image.mode == "L" else image.convert("L")), None
+    colours = image.convert("RGBA")
+    alpha = np.asarray(colours.getchannel("A"))
+    return np.asarray(colours.convert("L")), None if alpha.min() == 255 else alpha  # noqa: PLR2004
+
+
+def _deep_planes(
+    image: Image.Image,
+) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
+    """Return the planes of a 16-bit grey picture: 65535 becomes 255, one level may be clear."""
+    deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
+    clear = image.info.get("transparency")
+    alpha = None if clear is None else np.where(deep == clear, 0, 255).astype(np.uint8)
+    return ((deep + 128) // 257).astype(np.uint8), alpha
+
+
+def _plain(chunks: list[bytes]) -> Planes | None:
+    """Decode the PNG that MNIST's digits are sent as: 8 bits of grey, and nothing but its pixels.
+
+    Of such a picture Pillow's decoder is given what it needs; to have the same found out by
+    `Image.open` takes longer than the decoding.
+
+    Returns:
+        None where the picture is another, or broken: then `_decoded` says what it is.
+    """
+    header, *data = chunks[:-1] or [b""]
+    plain = header[4:8] == b"IHDR" and len(header) == PLAIN_HEADER and header[16:21] == PLAIN_GREY
+    if not plain or zlib.crc32(header[4:-4]) != int.from_bytes(header[-4:]):
+        return None
+    if any(one[4:8] != b"IDAT" for one in data):
+        return None
+    width, height = struct.unpack_from(">II", header, CHUNK_HEAD)
+    check_size(width, height)
+    packed = b"".join([one[CHUNK_HEAD:-4] for one in data])
+    try:
+        image = Image.new("L", (width, height), None)  # left as it is: every pixel is decoded into
+        image.frombytes(packed, "zip", "L", False)
+    except ValueError:
+        return None
+    return Planes(np.frombuffer(image.tobytes(), np.uint8).reshape(height, width))
+
+
+def _needed_chunks(encoded: bytes) -> list[bytes]:
+    """Return the chunks of a PNG that its pixels need, whole.
+
+    Text and profiles are dropped unread, but for compressed text, which is refused where it
+    would inflate past `MAX_TEXT`.
+    """
+    kept, text = [], 0
+    for kind, start, end in _chunks(encoded):
+        if kind == b"acTL" and encoded[start : start + 4] != b"\0\0\0\1":
+            _refuse("The PNG is animated; only a picture of one frame is read.")
+        if kind in {b"zTXt", b"iTXt"}:
+            text += _inflated(kind, encoded[start : end - 4], MAX_TEXT - text)
+        # An upper-case first letter marks what no decoder may skip.
+        if kind[:1].isupper() or kind in {b"tRNS", b"eXIf"}:
+            kept.append(encoded[start - CHUNK_HEAD : end])
+    return kept
+
+
+def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each chunk's kind and where its data starts and its checksum ends.
+
+    Raises:
+        Problem: The file ends before its last chunk, or has too many.
+    """
+    position = len(PNG)
+    for _ in range(MAX_CHUNKS):
+        if position + 12 > len(encoded):
+            _refuse(UNDECODABLE)
+        size, kind = struct.unpack_from(">I4s", encoded, position)
+        end = position + 12 + size
+        if end > len(encoded):
+            _refuse(UNDECODABLE)
+        yield kind, position + 8, end
+        if kind == b"IEND":
+            return
+        position = end
+    _refuse(f"The PNG has more than {MAX_CHUNKS} chunks.")
+
+
+def _inflated(kind: bytes, data: bytes, limit: int) -> int:
+    """Return how many bytes a text chunk holds once inflated, which it is no further than needed.
+
+    Raises:
+        Problem: They are more than `limit`.
+    """
+    _, _, rest = data.partition(b"\0")
+    if kind == b"iTXt":
+        if rest[:1] != b"\1":
+            return 0
+        packed = b"".join(rest[2:].split(b"\0", 2)[2:])
+    else:
+        packed = rest[1:]
+    try:
+        size = len(zlib.decompressobj().decompress(packed, limit + 1))
+    except zlib.error:
+        return 0
+    if size > limit:
+        _refuse(f"The PNG's compressed text holds more than {MAX_TEXT} bytes.")
+    return size
+
+
+def _check_segments(encoded: bytes) -> None:
+    """Refuse a JPEG of too many scans or segments: each scan is a pass over every pixel.
+
+    Markers are followed as a decoder follows them, so that bytes in a thumbnail, a profile or
+    behind the end of the image do not count.
+    """
+    position, scans, segments = 2, 0, 0
+    while (found := MARKER.search(encoded, position)) is not None:
+        marker = found[1][0]
+        if marker in {END_OF_IMAGE, SECOND_START}:
+            return
+        scans += marker == START_OF_SCAN
+        segments += 1
+        if scans > MAX_SCANS:
+            _refuse(f"The JPEG has more than {MAX_SCANS} scans.")
+        if segments > MAX_SEGMENTS:
+            _refuse(f"The JPEG has more than {MAX_SEGMENTS} segments.")
+        position = found.end() + max(int.from_bytes(encoded[found.end() : found.end() + 2]), 2)

@@ -1,0 +1,1 @@
+"""From a probe's outputs to the bytes of a response."""

@@ -1,0 +1,1 @@
+"""The HTTP protocol on the socket and the server process."""

@@ -1,0 +1,1 @@
+"""Networks of images: layers, programs, analyses, training."""

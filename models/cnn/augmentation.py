@@ -1,0 +1,113 @@
+"""Variations of digit images, drawn on the device: moved, bent, and drawn with another pen."""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.ndimage import map_coordinates
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from models.architecture import HEIGHT, WIDTH
+
+Images = Float[Array, "batch 28 28"]
+Coordinates = Float[Array, "batch 2 28 28"]
+
+ROTATION = 0.22  # radians either way
+SCALE = 0.14  # each side, either way
+SHEAR = 0.16
+SHIFT = 2.5  # pixels either way
+BEND = 1.0  # pixels: the largest standard deviation of the bending field
+BEND_REACH = 4.0  # pixels over which the bending stays alike
+KNOTS = 8  # the bending field is drawn on so many points a side
+REDRAWN = 0.5  # how many of the images have their strokes changed
+
+
+def augment(key: PRNGKeyArray, images: Images) -> Images:
+    """Vary each image in its own way, as handwriting and drawing by mouse or finger vary.
+
+    Args:
+        key: The same key gives the same variations.
+        images: Intensities in [0, 1].
+
+    Returns:
+        Intensities in [0, 1].
+    """
+    moving, bending, drawing = jax.random.split(key, 3)
+    batch = len(images)
+    coordinates = _affine(moving, batch) + _bend(bending, batch)
+    return redraw(drawing, resample(images, coordinates))
+
+
+def resample(images: Images, coordinates: Coordinates) -> Images:
+    """Read each image at the given rows and columns, blending four pixels; zero outside."""
+
+    def one(image: Float[Array, "28 28"], at: Float[Array, "2 28 28"]) -> Float[Array, "28 28"]:
+        read: Array = map_coordinates(image, [at[0], at[1]], order=1, mode="constant", cval=0.0)
+        return read
+
+    return jnp.clip(jax.vmap(one)(images, coordinates), 0.0, 1.0)
+
+
+def _affine(key: PRNGKeyArray, batch: int) -> Coordinates:
+    """Draw where each pixel of a turned, scaled, sheared and shifted image is read from."""
+    spread = jnp.array([ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT])
+    drawn = jax.random.uniform(key, (6, batch), minval=-1.0) * spread[:, None]
+    angle, tall, wide, shear, down, right = drawn
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    rows = jnp.stack([cos * (1 + tall), (shear * cos - sin) * (1 + tall)], axis=-1)
+    columns = jnp.stack([sin * (1 + wide), (shear * sin + cos) * (1 + wide)], axis=-1)
+    matrix = jnp.stack([rows, columns], axis=1)
+    centre = jnp.array([(HEIGHT - 1) / 2, (WIDTH - 1) / 2])
+    grid = jnp.indices((HEIGHT, WIDTH)).astype(jnp.float32) - centre[:, None, None]
+    offset = jnp.stack([down, right], axis=-1) + centre[None]
+    return jnp.einsum("bij,jyx->biyx", matrix, grid) + offset[:, :, None, None]
+
+
+def _bend(key: PRNGKeyArray, batch: int) -> Coordinates:
+    """Draw a smooth field of displacements: noise on a few knots, spread by a bell curve.
+
+    References:
+        Simard, Steinkraus & Platt (2003), Best practices for convolutional neural networks applied
+        to visual document analysis, section 2.
+    """
+    strength, noise = jax.random.split(key)
+    knots = jnp.linspace(0.0, HEIGHT - 1.0, KNOTS)
+    distance = jnp.arange(float(HEIGHT))[:, None] - knots[None]
+    spread = jnp.exp(-0.5 * (distance / BEND_REACH) ** 2)
+    spread = spread / jnp.sqrt((spread**2).sum(axis=1, keepdims=True))  # unit variance everywhere
+    field = jnp.einsum(
+        "yk,bckl,xl->bcyx", spread, jax.random.normal(noise, (batch, 2, KNOTS, KNOTS)), spread
+    )
+    return field * jax.random.uniform(strength, (batch, 1, 1, 1), maxval=BEND)
+
+
+def redraw(key: PRNGKeyArray, images: Images) -> Images:
+    """Change the strokes of half of the images: their width, then how sharp their edges are.
+
+    Returns:
+        Intensities in [0, 1].
+    """
+    chosen, width, edge = jax.random.split(key, 3)
+    shape = (len(images), 1, 1)
+    width_change = jax.random.uniform(width, shape, minval=-0.6)  # beyond -0.6 thin strokes vanish
+    thick = images + jnp.maximum(width_change, 0.0) * (_widest(images) - images)
+    drawn = thick + jnp.maximum(-width_change, 0.0) * (-_widest(-images) - images)
+    sharpness = jax.random.uniform(edge, shape, minval=-1.0)
+    soft = drawn + jnp.maximum(-sharpness, 0.0) * (_blur(drawn) - drawn)
+    hard = jnp.clip((soft - 0.5) * (1.0 + 2.0 * jnp.maximum(sharpness, 0.0)) + 0.5, 0.0, 1.0)
+    return jnp.where(jax.random.bernoulli(chosen, REDRAWN, shape), hard, images)
+
+
+def _neighbours(images: Images) -> Float[Array, "5 batch 28 28"]:
+    """Stack each pixel with the four beside it; the border repeats."""
+    padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    shifts = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    return jnp.stack([padded[:, y : y + HEIGHT, x : x + WIDTH] for y, x in shifts])
+
+
+def _widest(images: Images) -> Images:
+    """Take the largest of each pixel and the four beside it (grey dilation by a cross)."""
+    return _neighbours(images).max(axis=0)
+
+
+def _blur(images: Images) -> Images:
+    """Average each pixel, weighed as three, with the four beside it."""
+    return (_neighbours(images).sum(axis=0) + 2.0 * images) / 7.0

@@ -1,0 +1,121 @@
+"""Linear probes: how well a digit can be read off the values of one layer by a linear rule."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+from models.architecture import CLASSES
+
+PENALTY = 1e-4
+"""Of half the squared weights, where a row of features has a mean square norm of 1."""
+
+CONSTANT = 0.3
+"""The feature that every row has besides, whose weights make the bias. Features have mean 0, so
+little bias is needed; a larger constant would slow the descent."""
+
+STEPS = 300
+"""Of accelerated gradient descent; what is left of the gradient is stated."""
+
+POWER_STEPS = 30
+
+Features = Float32[np.ndarray, "images features"]
+
+
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """How features are standardised: by mean and deviation over the images that are learned from.
+
+    A feature that never changes stays at zero.
+    """
+
+    mean: Float32[np.ndarray, " features"]
+    scale: Float32[np.ndarray, " features"]
+
+    def __call__(self, features: Features) -> Features:
+        """Return features with mean 0, and rows whose mean square norm is 1."""
+        return np.asarray((features - self.mean) * self.scale)
+
+
+def standard(features: Features) -> Standard:
+    """Measure features."""
+    deviation = features.std(axis=0, dtype=np.float64)
+    changes = deviation > 1e-6 * max(float(deviation.max()), 1e-12)
+    inverse = np.where(changes, 1 / np.where(changes, deviation, 1), 0) / np.sqrt(
+        changes.sum() or 1
+    )
+    mean = features.mean(axis=0, dtype=np.float64)
+    return Standard(mean.astype(np.float32), inverse.astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class LinearProbe:
+    """A fitted probe: logits are features @ weights + bias.
+
+    Attributes:
+        gradient: Norm of what is left of the objective's gradient, which is 0 at the optimum.
+    """
+
+    weights: Float32[np.ndarray, "features classes"]
+    bias: Float32[np.ndarray, " classes"]
+    gradient: float
+
+    def guess(self, features: Features) -> Int[np.ndarray, " images"]:
+        """Return the class of each row of standardised features."""
+        return np.asarray((features @ self.weights + self.bias).argmax(axis=1))
+
+
+def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[LinearProbe]:
+    """Fit multinomial logistic regressions to the same features, one for each task.
+
+    The objective, mean cross-entropy + `PENALTY`/2 · squared weights, is strictly
+    convex. Its gradient is a sum over images, so all steps are done in the coefficients of that
+    sum, of which there are as many as images, however many features there are. Steps are those of
+    Nesterov, with constant momentum.
+
+    Args:
+        features: Standardised.
+        tasks: The class of each image, 0 to 9, by task.
+
+    References:
+        Alain & Bengio (2016), Understanding intermediate layers using linear classifier probes.
+    """
+    count, classes = len(features), np.arange(CLASSES)
+    targets = (tasks.T[..., None] == classes).astype(np.float32).reshape(count, -1)
+    inner = features @ features.T + np.float32(CONSTANT**2)
+    # The Hessian of the cross-entropy is at most half of the features' second moment.
+    smooth = np.float32(0.5 * _largest_eigenvalue(inner) / count + PENALTY)
+    root = np.sqrt(PENALTY / smooth)
+    momentum = np.float32((1 - root) / (1 + root))
+    now = ahead = np.zeros_like(targets)
+    for _ in range(STEPS):
+        gradient = (_softmax(inner @ ahead) - targets) / count + np.float32(PENALTY) * ahead
+        before, now = now, ahead - gradient / smooth
+        ahead = now + momentum * (now - before)
+    gradient = (_softmax(inner @ now) - targets) / count + np.float32(PENALTY) * now
+    left = (gradient * (inner @ gradient)).reshape(count, len(tasks), CLASSES).sum(axis=(0, 2))
+    coefficients = now.reshape(count, len(tasks), CLASSES).swapaxes(0, 1)
+    return [
+        LinearProbe(
+            features.T @ each, CONSTANT**2 * each.sum(axis=0), float(np.sqrt(max(squared, 0.0)))
+        )
+        for each, squared in zip(coefficients, left, strict=True)
+    ]
+
+
+def _softmax(
+    logits: Float32[np.ndarray, "images together"],
+) -> Float32[np.ndarray, "images together"]:
+    """Turn the logits of each task, ten beside ten, into probabilities."""
+    apart = logits.reshape(len(logits), -1, CLASSES)
+    powers = np.exp(apart - apart.max(axis=-1, keepdims=True))
+    return np.asarray((powers / powers.sum(axis=-1, keepdims=True)).reshape(logits.shape))
+
+
+def _largest_eigenvalue(matrix: Float32[np.ndarray, "rows rows"]) -> float:
+    """Bound the largest eigenvalue of a positive matrix from above: by power iteration, and 5%."""
+    vector = np.ones(len(matrix), np.float32)
+    for _ in range(POWER_STEPS):
+        vector = matrix @ vector
+        vector /= np.linalg.norm(vector)
+    return 1.05 * float(np.linalg.norm(matrix @ vector))

@@ -1,0 +1,91 @@
+"""SimpleCNN: a small convolutional network for 28x28 digits, with every intermediate value."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from flax import nnx
+from jaxtyping import Array, Float
+
+from models.architecture import CLASSES
+from models.cnn.gradients import max_pool
+
+
+class CNNTrace(NamedTuple):
+    """Every value that one forward pass makes, in the order in which it makes them."""
+
+    conv1: Float[Array, "*batch 28 28 32"]
+    relu1: Float[Array, "*batch 28 28 32"]
+    pool1: Float[Array, "*batch 14 14 32"]
+    conv2: Float[Array, "*batch 14 14 64"]
+    relu2: Float[Array, "*batch 14 14 64"]
+    pool2: Float[Array, "*batch 7 7 64"]
+    conv3: Float[Array, "*batch 7 7 64"]
+    relu3: Float[Array, "*batch 7 7 64"]
+    dense1: Float[Array, "*batch 128"]
+    relu4: Float[Array, "*batch 128"]
+    logits: Float[Array, "*batch 10"]
+
+
+ActivationHook = Callable[[str, Array], Array]
+"""What each value of a trace goes through on its way: its name, itself, and what goes on."""
+
+
+class SimpleCNN(nnx.Module):
+    """Three 3x3 convolutions, two 2x2 max-pools, two dense layers: 458,570 parameters.
+
+    Args:
+        rngs: Where the initial parameters are drawn from.
+        convolve: The convolution to use, with the signature of `jax.lax.conv_general_dilated`.
+        pool: The pooling to use.
+    """
+
+    def __init__(
+        self,
+        rngs: nnx.Rngs,
+        convolve: Callable[..., Any] = jax.lax.conv_general_dilated,
+        pool: Callable[[Array], Array] = max_pool,
+    ) -> None:
+        def conv(inputs: int, outputs: int) -> nnx.Conv:
+            return nnx.Conv(inputs, outputs, (3, 3), conv_general_dilated=convolve, rngs=rngs)
+
+        self.conv1 = conv(1, 32)
+        self.conv2 = conv(32, 64)
+        self.conv3 = conv(64, 64)
+        self.dense1 = nnx.Linear(7 * 7 * 64, 128, rngs=rngs)
+        self.output = nnx.Linear(128, CLASSES, rngs=rngs)
+        self.pool = pool
+
+    def trace(
+        self,
+        image: Float[Array, "batch 28 28 1"],
+        through: ActivationHook = lambda _, value: value,
+    ) -> CNNTrace:
+        """Classify images and keep every intermediate value.
+
+        Args:
+            image: Intensities in [0, 1]: 0 is ground, 1 is full ink.
+            through: Called with the name of each value and the value; what it returns goes on, and
+                is kept. An intervention, or a place to differentiate at.
+
+        Returns:
+            Values before and after every nonlinearity; maps are channel last.
+        """
+        conv1 = through("conv1", self.conv1(image))
+        relu1 = through("relu1", nnx.relu(conv1))
+        pool1 = through("pool1", self.pool(relu1))
+        conv2 = through("conv2", self.conv2(pool1))
+        relu2 = through("relu2", nnx.relu(conv2))
+        pool2 = through("pool2", self.pool(relu2))
+        conv3 = through("conv3", self.conv3(pool2))
+        relu3 = through("relu3", nnx.relu(conv3))
+        dense1 = through("dense1", self.dense1(relu3.reshape(len(image), -1)))
+        relu4 = through("relu4", nnx.relu(dense1))
+        logits = through("logits", self.output(relu4))
+        return CNNTrace(
+            conv1, relu1, pool1, conv2, relu2, pool2, conv3, relu3, dense1, relu4, logits
+        )
+
+    def __call__(self, image: Float[Array, "batch 28 28 1"]) -> Float[Array, "batch 10"]:
+        """Return the logits of the ten digits."""
+        return self.trace(image).logits

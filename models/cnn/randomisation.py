@@ -1,0 +1,35 @@
+"""Weights that have learned nothing, for asking whether an answer depends on what was learned."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.runtime.checkpoints import Tensors
+
+SEED = 0
+
+CASCADE = ("output", "dense1", "conv3", "conv2", "conv1")
+"""The layers of the CNN from the last to the first."""
+
+
+def cascade(weights: Mapping[str, np.ndarray], seed: int = SEED) -> dict[str, Tensors]:
+    """Draw the layers of the CNN anew, one after the other from the last to the first.
+
+    Kernels are drawn from a normal distribution with the variance 1 / inputs, biases are zero: as
+    before training.
+
+    Returns:
+        By name, such as `reset-conv3`: the weights with that layer, and all after it, drawn anew.
+
+    References:
+        Adebayo et al. (2018), Sanity checks for saliency maps, section 3.
+    """
+    random = np.random.default_rng(seed)
+    found, tensors = {}, dict(weights)
+    for layer in CASCADE:
+        kernel = weights[f"{layer}.kernel"]
+        deviation = 1.0 / np.sqrt(kernel[..., 0].size)
+        drawn = random.normal(0.0, deviation, kernel.shape).astype(np.float32)
+        tensors |= {f"{layer}.kernel": drawn, f"{layer}.bias": weights[f"{layer}.bias"] * 0}
+        found[f"reset-{layer}"] = dict(tensors)
+    return found

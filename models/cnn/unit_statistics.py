@@ -1,0 +1,183 @@
+"""What every unit of the CNN does over a data set: the record of units."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float32, Int, UInt8
+
+from models.architecture import CLASSES, LAYERS
+from models.cnn.analyses import LINEAR
+from models.cnn.network import SimpleCNN
+from models.cnn.programs import intensities
+from models.data import test_images
+from models.data.datasets import Digits
+from models.runtime.checkpoints import Tensors
+from models.runtime.parameters import GraphDefinition
+from models.runtime.programs import MATMUL_PRECISION
+
+Images = UInt8[np.ndarray, "images 28 28"]
+Trace = Callable[[UInt8[np.ndarray, "images 28 28"]], Mapping[str, Array]]
+
+STRONGEST = 9
+"""How many images are kept for each channel, those that drive it highest."""
+
+BINS = 32
+ROWS = 250
+"""Images at a time."""
+
+_GRAPHDEF = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
+
+PLACED = tuple(name for name, layer in LAYERS.items() if layer.field)
+"""The layers that have maps."""
+
+
+def tracer(weights: Mapping[str, np.ndarray], names: tuple[str, ...] = tuple(LAYERS)) -> Trace:
+    """Return what computes the values of these layers, and nothing beyond them."""
+    held = {name: jnp.asarray(value) for name, value in weights.items()}
+    return lambda images: _trace(names, held, jnp.asarray(images))
+
+
+@partial(jax.jit, static_argnums=0)
+def _trace(
+    names: tuple[str, ...], parameters: Mapping[str, Array], images: UInt8[Array, "images 28 28"]
+) -> dict[str, Array]:
+    with jax.default_matmul_precision(MATMUL_PRECISION):
+        values = _GRAPHDEF.merge(parameters).trace(intensities(images))._asdict()
+    return {name: values[name] for name in names}
+
+
+def in_parts(images: Images, rows: int = ROWS) -> Iterator[Images]:
+    """Cut images into parts of so many."""
+    return (images[start : start + rows] for start in range(0, len(images), rows))
+
+
+def unit_record(weights: Mapping[str, np.ndarray], test: Digits, train: Images) -> Tensors:
+    """Measure every channel and unit over the test set, and the mean of every value over training.
+
+    Returns:
+        Of each layer before a nonlinearity, by channel: `strongest`, the test images that drive it
+        highest, the highest first, with `strongest.value` and, of maps, `strongest.place`, the row
+        and column of the maximum; `highest_mean`, the largest mean over a map. A ReLU or a pool has
+        its maxima at the same images. Of every layer: `class_means`; `silent_values` and
+        `silent_images`, the share of values and of images whose maximum is at or below zero;
+        `histogram` of values and, of maps, `maxima.histogram` of the maximum over each image, with
+        `range`, the ends of the bins (after a ReLU only values above zero are counted); `mean`, the
+        mean of each value over the training images. Also the test images that are named.
+    """
+    trace = tracer(weights)
+    seen = _summary(trace, test.images)
+    made: Tensors = {}
+    for name in LAYERS:
+        made |= _layer(name, seen[name], test.labels)
+    for name, counts in _histograms(trace, test.images, seen).items():
+        made[f"{name}.histogram"] = counts
+    for name in LINEAR:
+        made |= _strongest(name, seen[name])
+    chosen = np.concatenate([made[f"{name}.strongest"].ravel() for name in LINEAR])
+    return made | means(trace, train) | test_images.packed(test.images, test.labels, chosen)
+
+
+def means(trace: Trace, images: Images) -> Tensors:
+    """Return `{layer}.mean`: the mean of each value over the images, in the layer's own shape."""
+    sums = {name: np.zeros(layer.shape) for name, layer in LAYERS.items()}
+    total = jax.jit(lambda values: {name: each.sum(axis=0) for name, each in values.items()})
+    for part in in_parts(images):
+        for name, each in total(trace(part)).items():
+            sums[name] += np.asarray(each)
+    return {f"{name}.mean": (each / len(images)).astype(np.float16) for name, each in sums.items()}
+
+
+@jax.jit
+def _of_part(values: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """Reduce each image's maps to what is kept of them, channel by channel."""
+    flat = {n: each.reshape(len(each), -1, each.shape[-1]) for n, each in values.items()}
+    return {
+        name: {
+            "maximum": each.max(axis=1),
+            "place": each.argmax(axis=1),
+            "minimum": each.min(axis=1),
+            "mean": each.mean(axis=1),
+            "silent": (each <= 0).mean(axis=1, dtype=jnp.float32),
+        }
+        for name, each in flat.items()
+    }
+
+
+def _summary(trace: Trace, images: Images) -> dict[str, Tensors]:
+    """Return by layer what is kept of each image: arrays of image and channel."""
+    parts = [jax.tree.map(np.asarray, _of_part(trace(part))) for part in in_parts(images)]
+    return {
+        name: {key: np.concatenate([part[name][key] for part in parts]) for key in parts[0][name]}
+        for name in LAYERS
+    }
+
+
+def _layer(name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]) -> Tensors:
+    """Return what is stated of any layer."""
+    by_class = [seen["mean"][labels == digit].mean(axis=0) for digit in range(CLASSES)]
+    made = {
+        "class_means": np.stack(by_class).astype(np.float32),
+        "silent_values": seen["silent"].mean(axis=0, dtype=np.float64).astype(np.float32),
+        "silent_images": (seen["maximum"] <= 0).mean(axis=0).astype(np.float32),
+        "range": _range(name, seen["minimum"], seen["maximum"]),
+    }
+    if name in PLACED:
+        ends = _range(name, seen["maximum"], seen["maximum"])
+        made["maxima.range"] = ends
+        made["maxima.histogram"] = _counts(name, seen["maximum"], ends).astype(np.uint16)
+    return {f"{name}.{key}": value for key, value in made.items()}
+
+
+def _range(name: str, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "channels 2"]:
+    """Return the ends of the bins of each channel; after a ReLU they begin at zero."""
+    lowest = np.zeros(low.shape[-1], np.float32) if _rectified(name) else low.min(axis=0)
+    highest = high.max(axis=0)
+    return np.stack([lowest, np.where(highest > lowest, highest, lowest + 1)], axis=-1)
+
+
+def _rectified(name: str) -> bool:
+    return name not in LINEAR
+
+
+def _counts(
+    name: str, values: np.ndarray, ends: Float32[np.ndarray, "channels 2"]
+) -> Int[np.ndarray, "channels bins"]:
+    """Count values by channel and bin; after a ReLU only those above zero."""
+    flat = values.reshape(-1, values.shape[-1])
+    low, high = ends.T
+    places = ((flat - low) * (BINS / (high - low))).astype(np.int32)
+    np.minimum(places, BINS - 1, out=places)
+    if _rectified(name):
+        places[flat <= 0] = BINS
+    places += (BINS + 1) * np.arange(flat.shape[-1], dtype=np.int32)
+    counts = np.bincount(places.ravel(), minlength=(BINS + 1) * flat.shape[-1])
+    return counts.reshape(-1, BINS + 1)[:, :BINS]
+
+
+def _histograms(trace: Trace, images: Images, seen: Mapping[str, Tensors]) -> Tensors:
+    """Count all values of every layer, which takes a second way through the images."""
+    ends = {name: _range(name, each["minimum"], each["maximum"]) for name, each in seen.items()}
+    made = {name: np.zeros((LAYERS[name].shape[-1], BINS), np.int64) for name in LAYERS}
+    for part in in_parts(images):
+        for name, values in trace(part).items():
+            made[name] += _counts(name, np.asarray(values), ends[name])
+    return {name: counts.astype(np.uint32) for name, counts in made.items()}
+
+
+def _strongest(name: str, seen: Tensors) -> Tensors:
+    """Return the images with the largest maxima; of equal ones the first."""
+    order = np.argsort(-seen["maximum"], axis=0, kind="stable")[:STRONGEST]
+    made = {
+        "strongest": order.T.astype(np.uint16),
+        "strongest.value": np.take_along_axis(seen["maximum"], order, axis=0).T,
+        "highest_mean": seen["mean"].max(axis=0),
+    }
+    if name in PLACED:
+        flat = np.take_along_axis(seen["place"], order, axis=0).T
+        places = np.stack(np.unravel_index(flat, LAYERS[name].shape[:2]), axis=-1)
+        made["strongest.place"] = places.astype(np.uint8)
+    return {f"{name}.{key}": value for key, value in made.items()}

@@ -1,0 +1,1 @@
+"""Data sets, MNIST test images and samples."""

@@ -1,0 +1,124 @@
+"""MNIST through TensorFlow Datasets (TFDS): read in bulk, prepared where it is not there."""
+
+import os
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Literal, NamedTuple
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import numpy as np
+from jaxtyping import UInt8
+
+from models.data import png
+
+VERSION = "3.0.1"
+PATIENCE_S = 10.0
+
+Split = Literal["train", "test"]
+
+
+class DatasetError(Exception):
+    """MNIST is not on this machine and cannot be fetched."""
+
+
+class Digits(NamedTuple):
+    """Images of digits, 0 the ground and 255 full ink, and which digit each one is."""
+
+    images: UInt8[np.ndarray, "images 28 28"]
+    labels: UInt8[np.ndarray, " images"]
+
+
+def mnist(split: Split, folder: Path | None = None) -> Digits:
+    """Read one split, in the order in which TFDS keeps it: shuffled, always in the same way.
+
+    Args:
+        split: "train" has 60,000 images, "test" 10,000.
+        folder: A TFDS directory that holds the split. Without one: `TFDS_DATA_DIR`, else the
+            default TFDS directory, where MNIST is prepared when neither has it.
+
+    Raises:
+        DatasetError: The split is not there and cannot be fetched.
+    """
+    import tensorflow_datasets as tfds  # noqa: PLC0415 - a second or more, and only training has it
+
+    place = find(split) or prepare(_folders()[0]) if folder is None else _version(folder)
+    builder = tfds.builder_from_directory(place)
+    # Left encoded: decoding image by image takes three times as long as all at once below.
+    source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    examples = source.__getitems__(range(len(source)))
+    images = png.decode([example["image"] for example in examples])
+    return Digits(images, np.array([example["label"] for example in examples], np.uint8))
+
+
+def find(split: Split) -> Path | None:
+    """Return where the split is already prepared, or None."""
+    places = (_version(folder) for folder in _folders())
+    return next((place for place in places if any(place.glob(f"mnist-{split}.*"))), None)
+
+
+def prepare(folder: Path) -> Path:
+    """Download MNIST and prepare it in a TFDS directory; TensorFlow is not needed.
+
+    Returns:
+        The directory of the prepared version.
+
+    Raises:
+        DatasetError: The download is unreachable, which takes at most 15 s to find out, or broke
+            off, or the directory cannot be written to.
+    """
+    from models.data.mnist_builder import PlainMNIST  # noqa: PLC0415 - imports tensorflow_datasets
+
+    _check_reachable(PlainMNIST.URL)
+    builder: Any = PlainMNIST(data_dir=folder, file_format="array_record")
+    try:
+        builder.download_and_prepare()
+    except OSError as error:
+        msg = f"MNIST could not be prepared in {folder}: {error}"
+        raise DatasetError(msg) from error
+    return _version(folder)
+
+
+def _folders() -> list[Path]:
+    """List the TFDS directories in which MNIST may be, the first one first."""
+    named = os.environ.get("TFDS_DATA_DIR")
+    default = Path.home() / "tensorflow_datasets"
+    return [Path(named).expanduser(), default] if named else [default]
+
+
+def _version(folder: Path) -> Path:
+    return folder / "mnist" / VERSION
+
+
+def _check_reachable(address: str) -> None:
+    """Try the download's server once; TFDS itself would try for minutes.
+
+    Raises:
+        DatasetError: No answer came in time.
+    """
+    answers: SimpleQueue[bool] = SimpleQueue()
+    # A thread of its own, because looking up a name has no time limit; a daemon, so that the
+    # program can end before it does.
+    Thread(target=lambda: answers.put(_answers(address)), daemon=True).start()
+    try:
+        reachable = answers.get(timeout=PATIENCE_S)
+    except Empty:
+        reachable = False
+    if not reachable:
+        msg = (
+            "MNIST is not on this machine and its download cannot be reached: set TFDS_DATA_DIR to "
+            "a directory in which TensorFlow Datasets has prepared it, or try again with a network"
+        )
+        raise DatasetError(msg)
+
+
+def _answers(address: str) -> bool:
+    """Ask for an address; any answer will do, also that there is nothing."""
+    try:
+        with urlopen(Request(address, method="HEAD"), timeout=PATIENCE_S / 2):  # noqa: S310 - https
+            return True
+    except HTTPError:
+        return True
+    except OSError:
+        return False

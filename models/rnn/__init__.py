@@ -1,0 +1,1 @@
+"""Networks of sequences: cells, programs, analyses, training."""

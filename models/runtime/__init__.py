@@ -1,0 +1,1 @@
+"""Compiled programs and named parameters, independent of the network family."""

@@ -1,0 +1,87 @@
+"""Parameters by name: `conv1.kernel` ↔ the leaf of a Flax module.
+
+Flax is imported where it is first needed: a server that compiles nothing never does it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import jax
+import numpy as np
+
+from models.architecture import Shapes
+from models.runtime.checkpoints import CheckpointError
+
+Module = TypeVar("Module")
+Parameters = Mapping[str, jax.Array]
+"""What a compiled program takes: arrays on the device by their module path."""
+
+
+def named(module: Any) -> dict[str, jax.Array]:
+    """List the parameters of a Flax module by their module path."""
+    from flax import nnx  # noqa: PLC0415
+
+    flat = nnx.to_flat_state(nnx.state(module, nnx.Param))
+    return {".".join(map(str, path)): variable[...] for path, variable in flat}
+
+
+class GraphDefinition(Generic[Module]):
+    """A module without values, into which named parameters are put.
+
+    Args:
+        build: Makes the module, when it is first needed. It is traced only: nothing is drawn or
+            allocated.
+    """
+
+    def __init__(self, build: Callable[[], Module]) -> None:
+        self._build = build
+
+    @cached_property
+    def _split(self) -> tuple[Any, dict[str, tuple[Any, Any]]]:
+        """The module's graph, and its variables with their path by name."""
+        from flax import nnx  # noqa: PLC0415
+
+        graph, state = nnx.split(nnx.eval_shape(self._build))
+        return graph, {".".join(map(str, path)): (path, v) for path, v in nnx.to_flat_state(state)}
+
+    @property
+    def shapes(self) -> Shapes:
+        """The shape of each parameter by its module path."""
+        return {name: v.shape for name, (_, v) in self._split[1].items()}
+
+    def merge(self, parameters: Parameters) -> Module:
+        """Return the module with these parameters."""
+        from flax import nnx  # noqa: PLC0415
+
+        graph, variables = self._split
+        flat = [(path, v.replace(parameters[name])) for name, (path, v) in variables.items()]
+        module: Module = nnx.merge(graph, nnx.from_flat_state(flat))
+        return module
+
+    def check(self, tensors: Mapping[str, np.ndarray]) -> None:
+        """Refuse tensors that are not exactly this module's finite float32 parameters.
+
+        Raises:
+            CheckpointError: A tensor is missing, unknown, of another shape or type, or not finite.
+        """
+        check(tensors, self.shapes)
+
+
+def check(tensors: Mapping[str, np.ndarray], shapes: Shapes) -> None:
+    """Refuse tensors that are not exactly finite float32 parameters of these shapes.
+
+    Raises:
+        CheckpointError: A tensor is missing, unknown, of another shape or type, or not finite.
+    """
+    for name in sorted(set(tensors) ^ set(shapes)):
+        msg = f"tensor {name} is {'not expected' if name in tensors else 'missing'}"
+        raise CheckpointError(msg)
+    for name, shape in shapes.items():
+        value = tensors[name]
+        if value.shape != shape or value.dtype != np.float32:
+            msg = f"tensor {name} must be float32 {shape}, not {value.dtype} {value.shape}"
+            raise CheckpointError(msg)
+        if not np.isfinite(value).all():
+            msg = f"tensor {name} holds values that are not finite"
+            raise CheckpointError(msg)

@@ -1,0 +1,237 @@
+"""What can be asked of the CNN about a picture: prediction, feature maps, single channels."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BeforeValidator, Field
+
+from models.architecture import DIGITS, HEIGHT, LAYERS, WIDTH
+from models.runtime.programs import Row
+from probes.declaration import (
+    Indices,
+    ModelContext,
+    Parameters,
+    Probe,
+    ProbeContext,
+    Ranged,
+    split_commas,
+)
+from probes.figures import colours
+from probes.figures.figures import (
+    Bars,
+    Box,
+    Colour,
+    Figure,
+    Heatmap,
+    Measure,
+    Overlay,
+    Panels,
+    Scope,
+    Tensor,
+    Tiles,
+)
+from probes.shared.checks import refuse_channel
+from probes.shared.class_probabilities import class_bars
+
+MapName = Literal["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3"]
+LayerName = Literal[MapName, "dense1", "relu4", "logits"]
+DEFAULT_LAYERS: tuple[LayerName, ...] = ("relu1", "pool1", "relu2", "pool2", "relu3", "relu4")
+
+ACTIVATION_LIMIT = 4.0
+"""End of the `fixed` range of feature maps: few values of the shipped weights lie beyond it."""
+
+
+def channel_first(
+    values: Float[np.ndarray, "*place channels"],
+) -> Float[np.ndarray, "channels *place"]:
+    """Put the channels of weights and edited maps, which have them last, where people look."""
+    # What `np.moveaxis` does with its arguments takes longer than to copy most layers.
+    return np.ascontiguousarray(values.transpose(-1, *range(values.ndim - 1)))
+
+
+def picture(context: ProbeContext) -> Tensor:
+    """Return the integers 0 to 255 that the network saw, divided by 255."""
+    return Tensor("image", "input", ("y", "x"), context.row["image"], colour=colours.ink())
+
+
+def predict(context: ProbeContext, _: Parameters) -> Figure:
+    """Which digit the network sees, and how sure it is.
+
+    Probabilities are the softmax of the logits. A network is also sure of pictures that show no
+    digit at all: read the warnings.
+    """
+    bars = class_bars(context.probabilities, DIGITS)
+    return Panels("Prediction", (Heatmap("What the network sees", picture(context), "x"), bars), 2)
+
+
+class ActivationsParameters(Ranged):
+    """Which layers and channels to show."""
+
+    layers: Annotated[
+        list[Literal[LayerName, "all"]],
+        BeforeValidator(split_commas),
+        Field(min_length=1, max_length=len(LAYERS)),
+    ] = Field(
+        list(DEFAULT_LAYERS),
+        description="Layers to show, in this order; `all` is every layer. `conv` and `dense` are "
+        "values before the ReLU, `relu` after it, `pool` after pooling.",
+    )
+    channels: Indices | None = Field(
+        None, description="Channels (of a dense layer: units) to show; all where left out."
+    )
+
+    def names(self) -> list[str]:
+        """Return the layers, each once."""
+        return list(LAYERS) if "all" in self.layers else list(dict.fromkeys(self.layers))
+
+
+def check_channels(_: ModelContext, __: Row, parameters: ActivationsParameters) -> None:
+    """Refuse a channel that a selected layer does not have."""
+    for layer in parameters.names():
+        largest = max(parameters.channels or [0])
+        refuse_channel("channels", layer, largest, LAYERS[layer].shape[-1])
+
+
+def activations(context: ProbeContext, parameters: ActivationsParameters) -> Figure:
+    """What every layer makes of the picture: feature maps, channel by channel.
+
+    Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
+    `channel` for dense layers. `range` says which values share a colour scale.
+    """
+    layers = [_layer(context, name, parameters) for name in parameters.names()]
+    return Panels("Activations", (Heatmap("What the network sees", picture(context), "x"), *layers))
+
+
+def _layer(context: ProbeContext, name: str, parameters: ActivationsParameters) -> Figure:
+    """Show one layer: tiles where it has maps, bars where it is a vector."""
+    layer = LAYERS[name]
+    values = context.outputs[name]
+    chosen = {} if parameters.channels is None else {"channel": parameters.channels}
+    values = values[parameters.channels] if chosen else values
+    axes = ("channel", "y", "x")[: values.ndim]
+    scope = parameters.range if values.ndim > 1 else _whole(parameters.range)
+    colour = _colour(name, values, parameters.cmap, scope)
+    tensor = Tensor(name, layer.kind, axes, values, chosen, colour)
+    title = f"{name} · {' × '.join(map(str, values.shape))}"
+    return Tiles(title, tensor) if values.ndim > 1 else Bars(title, tensor)
+
+
+def _colour(name: str, values: np.ndarray, cmap: str, scope: Scope) -> Colour:
+    """Colour a layer: about zero where it can be negative."""
+    if LAYERS[name].kind in {"pre_activation", "logits"}:
+        return colours.signed(values, scope, ACTIVATION_LIMIT)
+    return colours.non_negative(values, cmap, scope, ACTIVATION_LIMIT)
+
+
+def _whole(scope: Scope) -> Scope:
+    """Return the scope for what is shown as one: a vector, or a channel by itself."""
+    return "fixed" if scope == "fixed" else "layer"
+
+
+class ChannelParameters(Ranged):
+    """Which channel to show."""
+
+    layer: MapName = Field(description="A layer that has maps.")
+    channel: int = Field(ge=0, description="A channel of it, counted from 0.")
+
+
+def check_channel(_: ModelContext, __: Row, parameters: ChannelParameters) -> None:
+    """Refuse a channel that the layer does not have."""
+    count = LAYERS[parameters.layer].shape[-1]
+    refuse_channel("channel", parameters.layer, parameters.channel, count)
+
+
+def channel(context: ProbeContext, parameters: ChannelParameters) -> Figure:
+    """One channel: its map large over the picture, the kernel that made it, what its peak sees.
+
+    The box is the receptive field of the map's largest value: the part of the picture that this
+    value depends on. The kernel of a ReLU or a pool is that of the convolution before it.
+    """
+    name, index = parameters.layer, parameters.channel
+    layer = LAYERS[name]
+    values = context.outputs[name][index]
+    colour = _colour(name, values, parameters.cmap, _whole(parameters.range))
+    shown = Tensor(f"{name}.{index}", layer.kind, ("y", "x"), values, colour=colour)
+    y, x = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
+    box = receptive_field(name, y, x)
+    overlay = Overlay(
+        f"{name}, channel {index}, over the picture",
+        picture(context),
+        shown,
+        (box,),
+        (*_statistics(values), Measure("peak_y", y), Measure("peak_x", x), *_sides(box)),
+    )
+    plain = Heatmap(f"{name}, channel {index}", shown, "x")
+    return Panels(
+        f"{name}, channel {index}", (overlay, plain, _kernel(context, layer.parameters, index)), 3
+    )
+
+
+def receptive_field(layer: str, y: int, x: int) -> Box:
+    """Return what of the picture one value of a map depends on."""
+    field = LAYERS[layer].field
+    if field is None:
+        return Box(0, 0, HEIGHT - 1, WIDTH - 1)
+    (top, bottom), (left, right) = field.span(y), field.span(x)
+    return Box(top, left, bottom, right)
+
+
+def _sides(box: Box) -> tuple[Measure, ...]:
+    return tuple(
+        Measure(f"receptive_field_{side}", getattr(box, side), "pixels")
+        for side in ("top", "left", "bottom", "right")
+    )
+
+
+def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...]:
+    """Say how strong a map is and how much of it is silent."""
+    return (
+        Measure("max", float(values.max())),
+        Measure("mean", float(values.mean())),
+        Measure("active_fraction", float((values > 0).mean())),
+    )
+
+
+def _kernel(context: ProbeContext, module: str, index: int) -> Tiles:
+    """Show the kernel that makes one channel, one tile for each channel that it reads."""
+    kernel = context.model_context.weights[f"{module}.kernel"][..., index]  # y, x, input channel
+    values = channel_first(kernel)
+    tensor = Tensor(
+        f"{module}.kernel.{index}",
+        "filter",
+        ("input_channel", "y", "x"),
+        values,
+        colour=colours.signed(values),
+    )
+    bias = float(context.model_context.weights[f"{module}.bias"][index])
+    return Tiles(
+        f"Its kernel, by input channel ({module})", tensor, measures=(Measure("bias", bias),)
+    )
+
+
+PROBES = (
+    Probe(model="cnn", name="predict", figure=predict, program="predict", checkpoints=True),
+    Probe(
+        model="cnn",
+        name="activations",
+        figure=activations,
+        checkpoints=True,
+        parameters=ActivationsParameters,
+        program="trace",
+        outputs=ActivationsParameters.names,
+        check=check_channels,
+        example={"layers": "relu1,pool1", "channels": "0,7,31"},
+    ),
+    Probe(
+        model="cnn",
+        name="channel",
+        figure=channel,
+        checkpoints=True,
+        parameters=ChannelParameters,
+        program="trace",
+        outputs=lambda parameters: (parameters.layer,),
+        check=check_channel,
+        example={"layer": "relu2", "channel": "7"},
+    ),
+)

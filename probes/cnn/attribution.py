@@ -1,0 +1,166 @@
+"""Why the CNN says what it says, pixel by pixel, with what the answer can be checked by."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from models.cnn.randomisation import CASCADE
+from models.runtime.programs import Call, Run
+from probes.cnn import faithfulness, targets
+from probes.cnn.activations import picture
+from probes.cnn.attribution_methods import CAMS, MethodParameters, attribute, enlarged
+from probes.cnn.attribution_methods import rows as rows_of
+from probes.declaration import ModelContext, Probe, ProbeContext
+from probes.figures import colours
+from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor
+
+PREDICTED = frozenset({"logits", "unfamiliarity"})
+"""What every answer about an image states, from the predict program."""
+
+
+class AttributionParameters(MethodParameters):
+    """Which attribution, and how it is checked."""
+
+    deletion: bool = Field(
+        True,
+        description="Also delete pixels in the order of the map, and in random order: the target "
+        "falls faster where the map is right.",
+    )
+    sanity: bool = Field(
+        False,
+        description="Also attribute with weights that are reset layer by layer: a map that stays "
+        "the same does not depend on what was learned.",
+    )
+
+
+def rows(_: Mapping[str, Any], parameters: AttributionParameters) -> int:
+    """Return how many rows an attribution makes with its checks."""
+    times = 1 + len(CASCADE) * parameters.sanity
+    return rows_of(parameters) * times + faithfulness.ROWS * parameters.deletion + 1
+
+
+def run(_: ModelContext, row: Mapping[str, Any], parameters: AttributionParameters) -> Run:
+    """Predict, attribute, check."""
+    (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    image = row["image"].astype(np.float32) / np.float32(255)
+    target = targets.weights(parameters, said["logits"])
+    found = dict((yield from attribute(image, target, parameters, "")))
+    if parameters.deletion:
+        shown = enlarged(found["map"])
+        curves = yield from faithfulness.deletion(image, shown, target, parameters)
+        found["deletion"], found["deletion_random"] = curves
+    if parameters.sanity:
+        found["sanity"] = yield from faithfulness.resets(image, found["map"], target, parameters)
+    return {**said, **found}
+
+
+def attribution(context: ProbeContext, parameters: AttributionParameters) -> Figure:
+    """How much each pixel counts for the network's answer, and whether that can be trusted.
+
+    `attribution` is the raw signed map: blue speaks for the target, red against it. Of `grad_cam`,
+    `hirescam` and `layer_cam` it has the layer's size; beside it stand the map without what speaks
+    against the target (`rectified`), and that divided by its largest value (`normalised`: zeros
+    where nothing speaks for it, which `all_nonpositive` says). `delta` is what integrated
+    gradients lack of `f_input - f_baseline`. The curves follow the target while ink is deleted in
+    the order of the map and in random order: `faithfulness` is the area between them, in logits.
+    `sanity` are rank correlations with the maps of weights that are reset from the last layer to
+    the first.
+    """
+    raw = context.outputs["map"]
+    shown = Tensor("attribution", "attribution", ("y", "x"), raw, colour=colours.signed(raw))
+    said = _said(context, parameters)
+    maps: list[Figure] = [
+        Heatmap("Raw, signed", shown, "x"),
+        Overlay("Over the picture", picture(context), shown, (), said),
+    ]
+    if parameters.method in CAMS:
+        maps += _rectified(raw)
+    title = f"{parameters.method} of {targets.called(parameters, context.outputs['logits'])}"
+    figures: list[Figure] = [Panels(title, tuple(maps), 2)]
+    if parameters.deletion:
+        figures.append(_curves(context))
+    if parameters.sanity:
+        figures.append(_sanity(context))
+    return Panels("Attribution", tuple(figures))
+
+
+def _said(context: ProbeContext, parameters: AttributionParameters) -> tuple[Measure, ...]:
+    """State the target, and what the method found out about itself."""
+    raw = context.outputs["map"]
+    measures = [Measure("target", targets.called(parameters, context.outputs["logits"]))]
+    measures += [
+        Measure(name, float(context.outputs[name]), "logits")
+        for name in ("f_input", "f_baseline", "delta")
+        if name in context.outputs
+    ]
+    measures.append(Measure("sum", float(raw.sum(dtype=np.float64))))
+    if parameters.method in CAMS:
+        measures.append(Measure("all_nonpositive", bool((raw <= 0).all())))
+    return tuple(measures)
+
+
+def _rectified(raw: np.ndarray) -> list[Figure]:
+    """Show what of a map speaks for the target, as it is and from 0 to 1."""
+    rectified = np.maximum(raw, 0)
+    largest = rectified.max()
+    normalised = rectified / largest if largest > 0 else rectified
+    first = Tensor(
+        "rectified",
+        "attribution",
+        ("y", "x"),
+        rectified,
+        colour=colours.non_negative(rectified, "viridis"),
+    )
+    second = Tensor(
+        "normalised", "attribution", ("y", "x"), normalised, colour=colours.unit_interval("viridis")
+    )
+    return [Heatmap("Rectified", first, "x"), Heatmap("Normalised", second, "x")]
+
+
+def _curves(context: ProbeContext) -> Lines:
+    """Draw the target while ink is deleted, in both orders."""
+    both = [context.outputs[name] for name in ("deletion", "deletion_random")]
+    at = {"deleted": faithfulness.SHARES}
+    ordered, random = (
+        Tensor(name, "logits", ("deleted",), curve.astype(np.float32), at)
+        for name, curve in zip(("deletion", "deletion_random"), both, strict=True)
+    )
+    areas = [faithfulness.area(curve) for curve in both]
+    measures = (
+        Measure("deletion_area", areas[0], "logits"),
+        Measure("deletion_random_area", areas[1], "logits"),
+        Measure("faithfulness", areas[1] - areas[0], "logits"),
+    )
+    title = "Target while ink is deleted, in per cent"
+    return Lines(title, (ordered, random), "deleted", None, 0.0, measures)
+
+
+def _sanity(context: ProbeContext) -> Heatmap:
+    """Draw the rank correlations with the maps of reset weights."""
+    values = context.outputs["sanity"].astype(np.float32)
+    coordinates = {"compared": ("values", "magnitudes"), "reset_from": CASCADE}
+    tensor = Tensor(
+        "sanity",
+        "statistic",
+        ("compared", "reset_from"),
+        values.T.copy(),
+        coordinates,
+        colours.tanh_interval(),
+    )
+    return Heatmap("Rank correlation with maps of reset weights", tensor, "reset_from")
+
+
+PROBES = (
+    Probe(
+        model="cnn",
+        name="attribution",
+        figure=attribution,
+        parameters=AttributionParameters,
+        run=run,
+        rows=rows,
+        check=targets.check_target,
+        example={"method": "integrated_gradients", "nodes": "16"},
+    ),
+)

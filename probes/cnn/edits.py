@@ -1,0 +1,172 @@
+"""What can be done to the values of the CNN: declared edits, and the scale and shift they come to.
+
+Every value v of every layer goes on as v · scale + shift, so that one compiled program serves all
+edits; scale 1 and shift 0 leave a value as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32, Int
+from pydantic import Field, model_validator
+
+from models.architecture import LAYERS
+from models.cnn.analyses import PLACES, no_edit
+from probes.cnn.activations import LayerName
+from probes.declaration import ModelContext, ParameterError
+from probes.shared.affine_edits import LARGEST, Posted, apply
+
+Operation = Literal["zero", "scale", "add", "set", "mean", "patch"]
+
+
+_WITH_AMOUNT = ("scale", "add")
+
+
+class Region(Posted):
+    """Rows and columns of a map, both ends included, counted from 0."""
+
+    top: int = Field(ge=0, description="First row.")
+    left: int = Field(ge=0, description="First column.")
+    bottom: int = Field(ge=0, description="Last row.")
+    right: int = Field(ge=0, description="Last column.")
+
+
+class Edit(Posted):
+    """What is done to some values of one layer."""
+
+    layer: LayerName = Field(description="Whose values are edited.")
+    channels: tuple[int, ...] | None = Field(
+        None, description="Channels (of a dense layer: units), counted from 0; all if left out."
+    )
+    region: Region | None = Field(None, description="Part of the maps; the whole if left out.")
+    operation: Operation = Field(
+        description="`zero`; `scale` or `add` by `amount`; `set` to `amount`, or to `values`; "
+        "`mean`, the mean over the training images at each place; `patch`, the value that `source` "
+        "has there."
+    )
+    amount: float | None = Field(
+        None, ge=-LARGEST, le=LARGEST, description="Of `scale`, `add` and `set`: by how much."
+    )
+    values: list[Any] | None = Field(
+        None,
+        description="Of `set`: one number for each value that is edited, channel first, as "
+        "`/cnn/activations` sends a layer: the rest of the network runs from there.",
+    )
+
+    @model_validator(mode="after")
+    def _amount_where_needed(self) -> "Edit":
+        """Ask for just what the operation needs."""
+        given = (self.amount is not None) + (self.values is not None)
+        needed = 1 if self.operation in {*_WITH_AMOUNT, "set"} else 0
+        wrong = self.operation in _WITH_AMOUNT and self.values is not None
+        if given != needed or wrong:
+            needs = {"set": "an amount or values", "scale": "an amount", "add": "an amount"}
+            msg = f"{self.operation} takes {needs.get(self.operation, 'neither amount nor values')}"
+            raise ValueError(msg)
+        return self
+
+
+class Edits(Posted):
+    """What is edited, and from where values may come."""
+
+    edits: tuple[Edit, ...] = Field(
+        (), max_length=64, description="Done in this order, the later ones to what came of others."
+    )
+    source: dict[str, Any] | None = Field(
+        None, description="A second image, in `image` or `pixels`, whose values `patch` takes."
+    )
+
+
+def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
+    """Return where the values that an edit is about stand among those of all layers.
+
+    Channel first, then rows and columns.
+    """
+    layer = LAYERS[edit.layer]
+    places = np.arange(PLACES[edit.layer].start, PLACES[edit.layer].stop)
+    places = np.moveaxis(places.reshape(layer.shape), -1, 0)
+    if edit.channels is not None:
+        places = places[list(edit.channels)]
+    if (part := edit.region) is not None:
+        places = places[:, part.top : part.bottom + 1, part.left : part.right + 1]
+    return places
+
+
+def check_edits(model_context: ModelContext, row: Mapping[str, Any]) -> None:
+    """Refuse edits of what the network does not have, and of what nothing is known.
+
+    Raises:
+        ParameterError: With the place in the body.
+    """
+    for index, edit in enumerate(row["edits"]):
+        if reason := _fault(model_context, row, edit):
+            raise ParameterError("edits", f"edits[{index}]: {reason}", "edits", index)
+
+
+def _fault(model_context: ModelContext, row: Mapping[str, Any], edit: Edit) -> str | None:
+    """Say what is wrong with an edit; None where nothing is."""
+    *sides, channels = LAYERS[edit.layer].shape
+    for channel in edit.channels or ():
+        if not 0 <= channel < channels:
+            last = channels - 1
+            return f"channel {channel} of {edit.layer} is not one of its {channels} (0 to {last})"
+    if (part := edit.region) is not None:
+        if not sides:
+            return f"{edit.layer} has no maps, so no region"
+        if not (part.top <= part.bottom < sides[0] and part.left <= part.right < sides[1]):
+            return f"the region must lie within the {sides[0]} x {sides[1]} of {edit.layer}"
+    if edit.operation == "patch" and row["source"] is None:
+        return "patch needs a source"
+    if edit.operation == "mean" and "units" not in model_context.records:
+        return "these weights have no record of units, which holds the means"
+    return _values_fault(edit) if edit.values is not None else None
+
+
+def _values_fault(edit: Edit) -> str | None:
+    """Say what is wrong with the values that an edit sets."""
+    shape = places_of(edit).shape
+    try:
+        values = np.array(edit.values, np.float64)
+    except (TypeError, ValueError):
+        return f"values must be numbers in lists of the shape {list(shape)}"
+    if values.shape != shape:
+        return f"values have the shape {list(values.shape)}; what is edited has {list(shape)}"
+    if not (np.abs(values) <= LARGEST).all():
+        return f"values must lie from {-LARGEST:g} to {LARGEST:g}"
+    return None
+
+
+def scale_and_shift(
+    edits: Sequence[Edit], means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
+) -> tuple[Float32[np.ndarray, " values"], Float32[np.ndarray, " values"]]:
+    """Bring edits to a scale and a shift of every value.
+
+    Args:
+        edits: One after the other.
+        means: By layer, the mean of each value over the training images, channel last.
+        source: By layer, the values that patches take, channel last.
+    """
+    scale, shift = no_edit()
+    for edit in edits:
+        at = places_of(edit)
+        apply(edit, at, (scale, shift), partial(_replacement, edit, at, means, source))
+    return scale, shift
+
+
+def _replacement(
+    edit: Edit, at: np.ndarray, means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
+) -> np.ndarray | float:
+    """Return what stands in the place of the values that an edit is about."""
+    match edit.operation:
+        case "zero":
+            return 0.0
+        case "set":
+            return np.array(edit.values if edit.amount is None else edit.amount, np.float32)
+        case "mean":
+            held = means[edit.layer]
+        case _:
+            held = source[edit.layer]
+    replacement: np.ndarray = held.astype(np.float32).ravel()[at - PLACES[edit.layer].start]
+    return replacement

@@ -1,0 +1,145 @@
+"""Where a picture stands among the test images, as the last hidden layer sees them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int
+from pydantic import Field
+
+from models.architecture import DIGITS
+from models.cnn.pca import PCA
+from models.data import test_images
+from models.data.test_images import Pictures
+from models.runtime.programs import Row
+from probes.cnn.layers import record_of
+from probes.declaration import ModelContext, ParameterError, Parameters, Probe, ProbeContext
+from probes.figures import colours
+from probes.figures.figures import Bars, Figure, Measure, Panels, Scatter, Tensor, Tiles
+
+COMPONENTS = 16
+"""Principal axes that are recorded."""
+
+
+class EmbeddingParameters(Parameters):
+    """Which axes to draw, and how many neighbours to show."""
+
+    across: int = Field(0, ge=0, lt=COMPONENTS, description="The principal axis drawn across.")
+    upward: int = Field(1, ge=0, lt=COMPONENTS, description="The principal axis drawn upward.")
+    neighbours: int = Field(8, ge=1, le=10, description="How many nearest images to show.")
+
+
+class Map(NamedTuple):
+    """The record of the map.
+
+    Attributes:
+        coordinates: Of each of the pictures along every axis.
+    """
+
+    axes: PCA
+    coordinates: Float32[np.ndarray, "images components"]
+    pictures: Pictures
+
+
+def map_of(model_context: ModelContext) -> Map:
+    """Read the record of the map."""
+    tensors = record_of(model_context, "neighbours").tensors
+    names = ("mean", "components", "shares")
+    axes = PCA(*(tensors[f"embedding.{name}"] for name in names))
+    coordinates = tensors["embedding.coordinates"].astype(np.float32)
+    return Map(axes, coordinates, test_images.unpacked(tensors))
+
+
+def check_embedding(model_context: ModelContext, _: Row, parameters: EmbeddingParameters) -> None:
+    """Refuse weights without a record, and a map along one axis twice."""
+    record_of(model_context, "neighbours")
+    if parameters.across == parameters.upward:
+        raise ParameterError("upward", "across and upward must be two different axes")
+
+
+def embedding(context: ProbeContext, parameters: EmbeddingParameters) -> Figure:
+    """Where the picture stands among 2,000 test images, and which of them are nearest to it.
+
+    The map is a principal component analysis of the 128 values of `relu4` over all 10,000 test
+    images. `across` and `upward` are the places of 2,000 of them, drawn with a seed and coloured by
+    digit, along two of its axes, and of the picture; shares say how much of the whole variance lies
+    along an axis. Neighbours are nearest by Euclidean distance
+    in the space of the first 16 axes, not on the map, on which things that are far apart can look
+    near; each is named by its digit and its number in the test set. `votes` counts their digits.
+    """
+    known = map_of(context.model_context)
+    own = known.axes.place(context.outputs["relu4"])
+    distances = np.linalg.norm(known.coordinates - own, axis=1)
+    nearest = np.argsort(distances, kind="stable")[: parameters.neighbours]
+    shares = known.axes.shares
+    measures = (
+        Measure("across_share", float(shares[parameters.across])),
+        Measure("upward_share", float(shares[parameters.upward])),
+        Measure("all_axes_share", float(shares.sum())),
+    )
+    scatter = _scatter(known, own, parameters)
+    near = (_neighbours(known, nearest), _distances(known, nearest, distances[nearest]))
+    votes = np.bincount(known.pictures.labels[nearest], minlength=len(DIGITS))
+    tensor = Tensor("votes", "count", ("label",), votes, {"label": DIGITS})
+    counted = Bars("Digits of the neighbours", tensor, highlight=int(votes.argmax()))
+    return Panels(
+        "The picture among the test images",
+        (Panels("", (scatter, counted)), Panels("Nearest along all 16 axes", near)),
+        2,
+        measures,
+    )
+
+
+def _scatter(
+    known: Map, own: Float32[np.ndarray, " components"], parameters: EmbeddingParameters
+) -> Scatter:
+    """Draw the map, the picture pointed out."""
+    names = ("across", "upward")
+    at = (parameters.across, parameters.upward)
+    indices = {"image": known.pictures.indices.tolist()}
+    test = [
+        Tensor(
+            name, "statistic", ("image",), np.ascontiguousarray(known.coordinates[:, axis]), indices
+        )
+        for name, axis in zip(names, at, strict=True)
+    ]
+    here = [
+        Tensor(f"{name}.picture", "statistic", ("image",), own[axis : axis + 1])
+        for name, axis in zip(names, at, strict=True)
+    ]
+    labels = known.pictures.labels
+    digit = Tensor("label", "statistic", ("image",), labels, indices, colours.digits())
+    title = f"Axes {at[0]} (across) and {at[1]} (upward) of relu4, coloured by digit"
+    return Scatter(title, test[0], test[1], colour=digit, marked=(here[0], here[1]))
+
+
+def _neighbours(known: Map, nearest: Int[np.ndarray, " neighbours"]) -> Tiles:
+    """Show the nearest images, the nearest first."""
+    held = known.pictures
+    pairs = zip(held.labels[nearest], held.indices[nearest], strict=True)
+    names = {"neighbour": [f"{label} · {index}" for label, index in pairs]}
+    axes = ("neighbour", "y", "x")
+    tensor = Tensor("neighbours", "input", axes, held.images[nearest], names, colours.ink())
+    return Tiles("Digit · number in the test set", tensor, 5)
+
+
+def _distances(
+    known: Map,
+    nearest: Int[np.ndarray, " neighbours"],
+    distances: Float32[np.ndarray, " neighbours"],
+) -> Bars:
+    names = {"neighbour": known.pictures.indices[nearest].tolist()}
+    tensor = Tensor("distance", "statistic", ("neighbour",), distances, names)
+    return Bars("How far away each is", tensor)
+
+
+PROBES = (
+    Probe(
+        model="cnn",
+        name="embedding",
+        figure=embedding,
+        parameters=EmbeddingParameters,
+        program="trace",
+        outputs=lambda _: ("relu4",),
+        check=check_embedding,
+    ),
+)

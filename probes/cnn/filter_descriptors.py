@@ -1,0 +1,289 @@
+"""What the 3x3 kernels of the CNN are like: edges, lines and means, which way, and how fine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Complex, Float, Int
+from pydantic import Field
+
+from probes.declaration import Parameters, Probe, ProbeContext
+from probes.figures import colours
+from probes.figures.colormaps import DIVERGING
+from probes.figures.figures import Bars, Colour, Coordinates, Figure, Heatmap, Panels, Tensor, Tiles
+
+_ROOT = sqrt(2)
+
+FREI_CHEN: Float[np.ndarray, "9 3 3"] = np.array(
+    [
+        np.array([[1, _ROOT, 1], [0, 0, 0], [-1, -_ROOT, -1]]) / (2 * _ROOT),
+        np.array([[1, 0, -1], [_ROOT, 0, -_ROOT], [1, 0, -1]]) / (2 * _ROOT),
+        np.array([[0, -1, _ROOT], [1, 0, -1], [-_ROOT, 1, 0]]) / (2 * _ROOT),
+        np.array([[_ROOT, -1, 0], [-1, 0, 1], [0, 1, -_ROOT]]) / (2 * _ROOT),
+        np.array([[0, 1, 0], [-1, 0, -1], [0, 1, 0]]) / 2,
+        np.array([[-1, 0, 1], [0, 0, 0], [1, 0, -1]]) / 2,
+        np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6,
+        np.array([[-2, 1, -2], [1, 4, 1], [-2, 1, -2]]) / 6,
+        np.ones((3, 3)) / 3,
+    ]
+)
+"""Four edges (the first two the isotropic gradient, up and to the left), four lines, and the mean:
+an orthonormal basis, so the squared coefficients of a kernel sum to its squared norm.
+
+References:
+    Frei & Chen (1977), Fast boundary detection: a generalization and a new algorithm.
+"""
+
+COMPONENTS = tuple(f"edge{n}" for n in range(1, 5)) + tuple(f"line{n}" for n in range(1, 5))
+COMPONENTS += ("mean",)
+GROUPS = {"edge": slice(0, 4), "line": slice(4, 8), "mean": slice(8, 9)}
+
+NO_GRADIENT = 1e-6
+"""Where the gradient has less of the squared norm than this, it has no direction."""
+
+SIDE = 64
+"""Kernels are padded with zeros to so many pixels before their frequency is sought."""
+
+_TINY = 1e-300
+"""Stands in for a norm of zero, so that a filter of zeros has shares of zero."""
+
+Ways = Complex[np.ndarray, "..."]
+Kernels = Float[np.ndarray, "outputs inputs 3 3"]
+Order = Literal["index", "norm", "edge", "line", "mean", "orientation", "frequency"]
+
+
+class DescriptorsParameters(Parameters):
+    """Which layer's kernels, and how they are sorted."""
+
+    layer: Literal["conv1", "conv2", "conv3"] = Field("conv1", description="A convolution.")
+    order: Order = Field(
+        "edge",
+        description="By number (`index`); by the norm, or the share of edges, lines or the mean, "
+        "the largest first; by orientation or frequency, the smallest first.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Descriptors:
+    """What is said of the filters of one layer.
+
+    Attributes:
+        energies: Squared coefficients in the Frei-Chen basis, of each slice over one channel.
+        gradients: Gradient of each slice, as a complex number: real to the right, imaginary up.
+    """
+
+    kernels: Kernels
+    energies: Float[np.ndarray, "outputs inputs 9"]
+    gradients: Complex[np.ndarray, "outputs inputs"]
+
+    @property
+    def squared_norms(self) -> Float[np.ndarray, " outputs"]:
+        """The sum of a filter's squared weights."""
+        return np.asarray((self.kernels**2).sum(axis=(1, 2, 3)))
+
+    @property
+    def shares(self) -> Float[np.ndarray, "outputs 9"]:
+        """Each component's share of a filter's squared norm; none of a filter of zeros."""
+        return np.asarray(self.energies.sum(axis=1) / self._whole[:, None])
+
+    @property
+    def orientation(self) -> Float[np.ndarray, " outputs"]:
+        """Degrees, counted from the right towards the top; NaN without a gradient.
+
+        Of a filter over one channel, the way in which its weights grow, -180 to 180. Of one over
+        several, half the angle of the sum of squared gradients: the axis, 0 to 180, of slices of
+        which some grow one way and some the other.
+        """
+        if self.gradients.shape[1] == 1:
+            return self.slice_orientation[:, 0]
+        doubled = (self.gradients**2).sum(axis=1)
+        return _degrees(doubled, np.abs(doubled) / self._whole) / 2 % 180
+
+    @property
+    def slice_orientation(self) -> Float[np.ndarray, "outputs inputs"]:
+        """The way in which the weights of each slice grow, in degrees, -180 to 180."""
+        whole = np.maximum((self.kernels**2).sum(axis=(2, 3)), _TINY)
+        return _degrees(self.gradients, np.abs(self.gradients) ** 2 / whole)
+
+    @property
+    def coherence(self) -> Float[np.ndarray, " outputs"]:
+        """How far the slices agree on an axis: 0 not at all, 1 wholly."""
+        squared = self.gradients**2
+        together = np.abs(squared.sum(axis=1))
+        return np.asarray(together / np.maximum(np.abs(squared).sum(axis=1), _TINY))
+
+    @property
+    def peaks(self) -> Float[np.ndarray, "outputs 2"]:
+        """Cycles a pixel, across and upward, at which a filter's slices have most power together.
+
+        The mean of each slice is removed before. NaN where nothing is left.
+        """
+        centred = self.kernels - self.kernels.mean(axis=(2, 3), keepdims=True)
+        flat = centred.reshape(*centred.shape[:2], 9)
+        waves, frequencies = _waves()
+        # Summed over slices, the power of a wave is a quadratic form of nine by nine.
+        forms = np.einsum("oik,oil->okl", flat, flat)
+        power = np.einsum("okl,kf,lf->of", forms, waves.conj(), waves, optimize=True).real
+        # A real kernel has equal peaks at opposite frequencies: the first of them is meant.
+        first = (power >= power.max(axis=1, keepdims=True) * (1 - 1e-9)).argmax(axis=1)
+        left = np.einsum("okk->o", forms) / self._whole
+        return np.where(left[:, None] > NO_GRADIENT, frequencies[first], np.nan)
+
+    @property
+    def _whole(self) -> Float[np.ndarray, " outputs"]:
+        return np.asarray(np.maximum(self.squared_norms, _TINY))
+
+
+def describe(kernels: Kernels) -> Descriptors:
+    """Take kernels apart, in float64."""
+    wide = kernels.astype(np.float64)
+    coefficients = np.einsum("oiyx,cyx->oic", wide, FREI_CHEN)
+    up, left = coefficients[..., 0], coefficients[..., 1]
+    return Descriptors(wide, coefficients**2, -left + 1j * up)
+
+
+def _degrees(ways: Ways, share: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """Return angles of complex numbers; NaN where they are too small a share to have one."""
+    return np.where(share > NO_GRADIENT, np.degrees(np.angle(ways)), np.nan)
+
+
+@cache
+def _waves() -> tuple[Ways, Float[np.ndarray, "waves 2"]]:
+    """Return the waves of a Fourier transform of 64x64 at the nine weights, and their frequencies.
+
+    Half of all frequencies are enough: those of a non-negative frequency across.
+    """
+    down, across = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.rfftfreq(SIDE), indexing="ij")
+    y, x = np.divmod(np.arange(9), 3)
+    phase = np.outer(y, down.ravel()) + np.outer(x, across.ravel())
+    return np.exp(-2j * np.pi * phase), np.stack([across.ravel(), -down.ravel()], axis=-1)
+
+
+def descriptors(context: ProbeContext, parameters: DescriptorsParameters) -> Figure:
+    """What the 3×3 kernels are like: edges, lines or a mean, which way they point, and how fine.
+
+    `share` is each component's share of a filter's squared norm in the orthonormal Frei-Chen basis:
+    four edges, four lines, the mean; summed over the channels that the filter reads, so that
+    `share` × `norm`² is the energy, and the nine sum to 1; `group` adds them up. `orientation` is
+    in degrees from the right towards the top: of conv1 the way in which the weights grow, -180 to
+    180; of the others, whose slices may grow opposite ways, the axis of the sum of squared
+    gradients, 0 to 180, with `coherence`, how far the slices agree on it. `frequency` is the peak
+    of the power spectrum (each slice less its mean, padded with zeros to 64×64, powers summed over
+    slices) in cycles a pixel, at most 0.71, and `angle` the way across its stripes, 0 to 180.
+    Orientation is NaN where the gradient has less than a millionth of the squared norm, frequency
+    where the kernel is flat. Nine weights cannot hold more: no Gabor function is fitted to them.
+    """
+    kernels = context.model_context.weights[f"{parameters.layer}.kernel"].transpose(3, 2, 0, 1)
+    found = describe(kernels)
+    by_name = _columns(found)
+    order = _sorted(by_name, parameters.order)
+    names = {"output_channel": order.tolist()}
+    several = [name for name in by_name if name not in GROUPS]
+    parts = tuple(_statistic(name, by_name[name][order], names) for name in several)
+    shares = (
+        _shares("share", "Share of each component", COMPONENTS, found.shares[order], names),
+        _shares("group", "Together", tuple(GROUPS), _grouped(found.shares)[order], names),
+    )
+    title = f"{parameters.layer}, filters by {parameters.order}"
+    if parameters.layer == "conv1":
+        tiles = Tiles("Kernels", _kernel_tensor(kernels[order, 0], names), 16)
+        return Panels(title, (tiles, *shares, *parts))
+    return Panels(title, (*shares, *parts, *_slices(found, order)))
+
+
+def _grouped(components: Float[np.ndarray, "*rows 9"]) -> Float[np.ndarray, "*rows 3"]:
+    """Add up edges, lines and the mean."""
+    return np.stack([components[..., part].sum(axis=-1) for part in GROUPS.values()], axis=-1)
+
+
+def _columns(found: Descriptors) -> dict[str, Float[np.ndarray, " outputs"]]:
+    """Return what is one number for each filter, by name."""
+    across, upward = found.peaks.T
+    columns = dict(zip(GROUPS, _grouped(found.shares).T, strict=True)) | {
+        "norm": np.sqrt(found.squared_norms),
+        "orientation": found.orientation,
+        "frequency": np.hypot(across, upward),
+        "angle": np.degrees(np.arctan2(upward, across)) % 180,
+    }
+    several = found.gradients.shape[1] > 1
+    return columns | ({"coherence": found.coherence} if several else {})
+
+
+def _shares(
+    name: str,
+    title: str,
+    components: tuple[str, ...],
+    values: Float[np.ndarray, "outputs components"],
+    names: Coordinates,
+) -> Heatmap:
+    tensor = Tensor(
+        name,
+        "statistic",
+        ("component", "output_channel"),
+        _narrow(values.T),
+        {"component": components, **names},
+        colours.unit_interval("viridis"),
+    )
+    return Heatmap(title, tensor, "output_channel")
+
+
+def _sorted(columns: Mapping[str, np.ndarray], order: Order) -> Int[np.ndarray, " outputs"]:
+    """Return filters in the order asked for; what is NaN comes last."""
+    if order == "index":
+        return np.arange(len(columns["norm"]))
+    rising = order in {"orientation", "frequency"}
+    return np.argsort(columns[order] if rising else -columns[order], kind="stable")
+
+
+def _statistic(name: str, values: np.ndarray, names: Coordinates) -> Bars:
+    limits = (0.0, 1.0) if name == "coherence" else None
+    tensor = Tensor(name, "statistic", ("output_channel",), values.astype(np.float32), names)
+    unit = {"orientation": "degrees", "angle": "degrees", "frequency": "cycles a pixel"}.get(name)
+    return Bars(f"{name}, {unit}" if unit else name, tensor, limits)
+
+
+def _kernel_tensor(kernels: np.ndarray, names: Coordinates) -> Tensor:
+    values, axes = np.ascontiguousarray(kernels), ("output_channel", "y", "x")
+    return Tensor("kernel", "filter", axes, values, names, colours.signed(values))
+
+
+def _slices(found: Descriptors, order: Int[np.ndarray, " outputs"]) -> list[Heatmap]:
+    """Show energies and orientation of each slice: a filter over one of its channels."""
+    names, axes = {"output_channel": order.tolist()}, ("input_channel", "output_channel")
+    energies = _grouped(found.energies[order])
+    energy = colours.non_negative(energies, "viridis")
+    around = Colour(DIVERGING, -180.0, 180.0, "fixed")
+    maps = [
+        (f"slice.{name}", f"Energy of the {name} in each slice", energies[..., at], energy)
+        for at, name in enumerate(GROUPS)
+    ]
+    turned = found.slice_orientation[order]
+    maps.append(("slice.orientation", "Orientation of each slice, degrees", turned, around))
+    return [
+        Heatmap(
+            title,
+            Tensor(name, "statistic", axes, _narrow(values.T), names, colour),
+            "output_channel",
+        )
+        for name, title, values, colour in maps
+    ]
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values.astype(np.float32))
+
+
+PROBES = (
+    Probe(
+        model="cnn",
+        name="descriptors",
+        figure=descriptors,
+        parameters=DescriptorsParameters,
+        input=False,
+        checkpoints=True,
+        example={"layer": "conv1"},
+    ),
+)

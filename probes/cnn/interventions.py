@@ -1,0 +1,344 @@
+"""What the CNN would say if some of its values were others: one intervention, or a sweep."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
+from pydantic import BeforeValidator, Field
+
+from models.architecture import DIGITS, LAYERS
+from models.cnn.analyses import no_edit
+from models.runtime.programs import Call, Run, in_slices
+from probes.cnn import targets
+from probes.cnn.activations import LayerName, channel_first, picture
+from probes.cnn.attribution import PREDICTED
+from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
+from probes.cnn.targets import Targeted
+from probes.declaration import (
+    Indices,
+    ModelContext,
+    ParameterError,
+    Parameters,
+    Probe,
+    ProbeContext,
+    split_commas,
+)
+from probes.figures import colours
+from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
+from probes.shared.affine_edits import Posted
+from probes.shared.checks import refuse_channel
+from probes.shared.class_probabilities import softmax
+from probes.shared.recovery import share_of_way
+
+FEW = 4
+"""Up to so many maps of both runs stand side by side in a picture."""
+
+RUNS = ("baseline", "edited")
+
+
+class InterventionParameters(Parameters):
+    """Which layers and channels to show of both runs."""
+
+    layers: Annotated[
+        list[LayerName] | None,
+        BeforeValidator(split_commas),
+        Field(min_length=1, max_length=len(LAYERS)),
+    ] = Field(None, description="Layers to show; those that are edited where left out.")
+    channels: Indices | None = Field(
+        None,
+        description="Channels (of a dense layer: units) to show of these; where left out, those "
+        "that are edited, and of a layer that is not, all.",
+    )
+
+    def names(self, edits: tuple[Edit, ...]) -> list[str]:
+        """Return the layers to show, each once, in the order of the network."""
+        named = {edit.layer for edit in edits} if self.layers is None else set(self.layers)
+        return [name for name in LAYERS if name in named]
+
+    def shown(self, layer: str, edits: tuple[Edit, ...]) -> list[int]:
+        """Return the channels to show of a layer."""
+        if self.channels is not None:
+            return self.channels
+        of_layer = [edit.channels for edit in edits if edit.layer == layer]
+        if not of_layer or None in of_layer:
+            return list(range(LAYERS[layer].shape[-1]))
+        return sorted({channel for channels in of_layer for channel in channels or ()})
+
+
+def check_intervention(
+    model_context: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters
+) -> None:
+    """Refuse edits that cannot be done, and channels that a layer does not have."""
+    check_edits(model_context, row)
+    for layer in parameters.names(row["edits"]):
+        largest = max(parameters.channels or [0])
+        refuse_channel("channels", layer, largest, LAYERS[layer].shape[-1])
+
+
+def means_of(model_context: ModelContext) -> Mapping[str, np.ndarray]:
+    """Return the mean of every value over the training images, by layer; empty if not recorded."""
+    record = model_context.records.get("units")
+    return {name: record.tensors[f"{name}.mean"] for name in LAYERS} if record else {}
+
+
+def _call(
+    image: np.ndarray,
+    edit: tuple[np.ndarray, np.ndarray],
+    outputs: frozenset[str],
+) -> Call:
+    return Call("cnn.intervene", {"image": image, "scale": edit[0], "shift": edit[1]}, outputs)
+
+
+def run_intervention(
+    model_context: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters
+) -> Run:
+    """Run both, side by side, and the source before them, by one program."""
+    edits: tuple[Edit, ...] = row["edits"]
+    (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    source: Mapping[str, np.ndarray] = {}
+    found = dict(said)
+    if row["source"] is not None:
+        patched = frozenset({edit.layer for edit in edits if edit.operation == "patch"})
+        (source,) = yield (_call(row["source"], no_edit(), patched | {"logits"}),)
+        found["logits.source"] = source["logits"]
+    wanted = frozenset({*parameters.names(edits), "logits"})
+    edited = scale_and_shift(edits, means_of(model_context), source)
+    both = yield tuple(_call(row["image"], each, wanted) for each in (no_edit(), edited))
+    for name, outputs in zip(RUNS, both, strict=True):
+        found |= {f"{layer}.{name}": value for layer, value in outputs.items()}
+    return found
+
+
+def intervene(context: ProbeContext, parameters: InterventionParameters) -> Figure:
+    """What the network says when some of its values are edited, beside what it says otherwise.
+
+    Both runs go through the same program, in which every value goes on as value · scale + shift;
+    without an edit they are equal to the bit. Of each layer shown there are the values of both runs
+    and the difference, edited minus baseline. With a `source`, `recovery` says how far the edit
+    moves the answer from this image to that one: 0 not at all, 1 all the way, measured by the logit
+    of what the network sees in `source` minus that of what it sees here (null where it sees the
+    same digit in both).
+    """
+    edits: tuple[Edit, ...] = context.row["edits"]
+    logits = np.stack([context.outputs[f"logits.{name}"] for name in RUNS])
+    figures: list[Figure] = [
+        Heatmap("What the network sees", picture(context), "x"),
+        Panels("ProbeResults", (_probabilities(logits), _logits(logits))),
+    ]
+    layers = [name for name in parameters.names(edits) if name != "logits"]
+    maps = [_layer(context, name, parameters.shown(name, edits)) for name in layers]
+    top = Panels("Both runs", tuple(figures), 2, _changes(context, logits))
+    return Panels("Intervention", (top, *maps))
+
+
+def _probabilities(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
+    """Show the probabilities of both runs."""
+    tensor = Tensor(
+        "probabilities",
+        "probability",
+        ("run", "label"),
+        softmax(logits),
+        {"run": RUNS, "label": DIGITS},
+        colours.unit_interval("viridis"),
+    )
+    return Heatmap("Probabilities", tensor, "label")
+
+
+def _logits(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
+    """Show the logits of both runs."""
+    coordinates = {"run": RUNS, "label": DIGITS}
+    tensor = Tensor(
+        "logits", "logits", ("run", "label"), logits, coordinates, colours.signed(logits)
+    )
+    return Heatmap("Logits", tensor, "label")
+
+
+def _changes(
+    context: ProbeContext, logits: Float32[np.ndarray, "runs classes"]
+) -> tuple[Measure, ...]:
+    """State what came of the edits."""
+    before, after = (int(one.argmax()) for one in logits)
+    measures = [
+        Measure("edits", len(context.row["edits"])),
+        Measure("label_baseline", DIGITS[before]),
+        Measure("label_edited", DIGITS[after]),
+        Measure("logit_change", float(logits[1, before] - logits[0, before]), "logits"),
+    ]
+    if (source := context.outputs.get("logits.source")) is not None:
+        measures.append(Measure("label_source", DIGITS[int(source.argmax())]))
+        measures.append(Measure("recovery", recovery(logits[1], logits[0], source)))
+    return tuple(measures)
+
+
+def recovery(
+    edited: Float32[np.ndarray, " classes"],
+    baseline: Float32[np.ndarray, " classes"],
+    source: Float32[np.ndarray, " classes"],
+) -> float | None:
+    """Return how far an edit moves the answer from one image's to another's.
+
+    By the logit of the source's label minus that of the baseline's; None where they are the same.
+    """
+    to, away = int(source.argmax()), int(baseline.argmax())
+    at = [float(one[to]) - float(one[away]) for one in (edited, baseline, source)]
+    return share_of_way(*at)
+
+
+def _layer(context: ProbeContext, name: str, channels: list[int]) -> Figure:
+    """Show the values of both runs and their difference."""
+    runs = [context.outputs[f"{name}.{each}"] for each in RUNS]
+    baseline, edited = (channel_first(one)[channels] for one in runs)
+    together = np.stack([baseline, edited])
+    signed = LAYERS[name].kind in {"pre_activation", "logits"} or bool((together < 0).any())
+    colour = colours.signed(together) if signed else colours.non_negative(together, "viridis")
+    axes = ("channel", "y", "x")[: baseline.ndim]
+    at = {"channel": channels}
+    difference = edited - baseline
+    parts = [
+        Tensor(f"{name}.{each}", LAYERS[name].kind, axes, values, at, colour)
+        for each, values in zip(RUNS, (baseline, edited), strict=True)
+    ]
+    changed = colours.signed(difference)
+    parts.append(Tensor(f"{name}.difference", "difference", axes, difference, at, changed))
+    titles = ("baseline", "edited", "edited minus baseline")
+    figures = (
+        Tiles(title, one) if one.values.ndim > 1 else Bars(title, one)
+        for title, one in zip(titles, parts, strict=True)
+    )
+    return Panels(name, tuple(figures), 3 if len(channels) <= FEW and baseline.ndim > 1 else 1)
+
+
+class SweepParameters(Targeted):
+    """Which layer to go through, and what is done to each of its channels."""
+
+    layer: LayerName = Field("relu3", description="Whose channels (of a dense layer: units).")
+    operation: Literal["zero", "mean", "patch"] = Field(
+        "zero",
+        description="What is done to one channel at a time: `zero`; `mean`, the mean over the "
+        "training images at each place; `patch`, the values that `source` has there.",
+    )
+
+
+class SweepSource(Posted):
+    """Where the values of `patch` come from."""
+
+    source: dict[str, Any] | None = Field(
+        None, description="A second image, in `image` or `pixels`, whose values `patch` takes."
+    )
+
+
+def check_sweep(
+    model_context: ModelContext, row: Mapping[str, Any], parameters: SweepParameters
+) -> None:
+    """Refuse a sweep whose values are not known, or about the difference of nothing."""
+    targets.check_target(model_context, row, parameters)
+    if parameters.operation == "patch" and row["source"] is None:
+        raise ParameterError("operation", "patch needs a source in the body")
+    if parameters.operation == "mean" and "units" not in model_context.records:
+        raise ParameterError("operation", "these weights have no record of units, for the means")
+
+
+def sweep_rows(_: Mapping[str, Any], parameters: SweepParameters) -> int:
+    """Return how many rows a sweep makes."""
+    return LAYERS[parameters.layer].shape[-1] + 3
+
+
+def run_sweep(
+    model_context: ModelContext, row: Mapping[str, Any], parameters: SweepParameters
+) -> Run:
+    """Run the image once for each channel, with that channel edited."""
+    wanted = frozenset({"logits"})
+    (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    source: Mapping[str, np.ndarray] = {}
+    if parameters.operation == "patch":
+        (source,) = yield (_call(row["source"], no_edit(), wanted | {parameters.layer}),)
+    means = means_of(model_context)
+
+    def calls() -> Iterator[Call]:
+        yield _call(row["image"], no_edit(), wanted)
+        for channel in range(LAYERS[parameters.layer].shape[-1]):
+            edit = Edit(layer=parameters.layer, channels=(channel,), operation=parameters.operation)
+            yield _call(row["image"], scale_and_shift([edit], means, source), wanted)
+
+    found = yield from in_slices(calls())
+    logits = np.stack([one["logits"] for one in found])
+    outputs = {**said, "baseline": logits[0], "edited": logits[1:]}
+    return outputs | ({"source": source["logits"]} if source else {})
+
+
+def sweep(context: ProbeContext, parameters: SweepParameters) -> Figure:
+    """The effect of every channel of a layer: what the target loses when that one is edited.
+
+    `effect` is the target's logit of the image as it is minus that with the channel edited: the
+    network needs channels with a large positive effect, and those with a negative one speak
+    against. `edited` has all logits, `label` what the network then says. With `patch`, `recovery`
+    says how far each channel alone moves the answer to that of `source`.
+    """
+    baseline, edited = context.outputs["baseline"], context.outputs["edited"]
+    target = targets.weights(parameters, context.outputs["logits"]).astype(np.float64)
+    effect = ((baseline.astype(np.float64) - edited) @ target).astype(np.float32)
+    labels = edited.argmax(axis=-1)
+    measures = (
+        Measure("target", targets.called(parameters, context.outputs["logits"])),
+        Measure("strongest", int(effect.argmax())),
+        Measure("answers_changed", int((labels != baseline.argmax()).sum())),
+    )
+    axes = ("channel",)
+    figures: list[Figure] = [
+        Bars(
+            f"What the target loses without each channel of {parameters.layer}",
+            Tensor("effect", "effect", axes, effect, colour=colours.signed(effect)),
+            highlight=int(effect.argmax()),
+            measures=measures,
+        ),
+        Heatmap(
+            "Logits with each channel edited",
+            Tensor(
+                "edited",
+                "logits",
+                ("label", "channel"),
+                np.ascontiguousarray(edited.T),
+                {"label": DIGITS},
+                colours.signed(edited),
+            ),
+            "channel",
+        ),
+    ]
+    if "source" in context.outputs:
+        figures.append(_recoveries(context))
+    return Panels(f"Sweep of {parameters.layer}, {parameters.operation}", tuple(figures))
+
+
+def _recoveries(context: ProbeContext) -> Bars:
+    """Show how far each channel alone moves the answer to the source's; NaN where it cannot say."""
+    baseline, source = context.outputs["baseline"], context.outputs["source"]
+    found = [recovery(one, baseline, source) for one in context.outputs["edited"]]
+    values = np.array([np.nan if one is None else one for one in found], np.float32)
+    return Bars("Recovery by each channel", Tensor("recovery", "effect", ("channel",), values))
+
+
+PROBES = (
+    Probe(
+        model="cnn",
+        name="intervene",
+        figure=intervene,
+        parameters=InterventionParameters,
+        run=run_intervention,
+        rows=lambda _, __: 4,
+        body=Edits,
+        check=check_intervention,
+        posted={"edits": [{"layer": "relu2", "channels": [3, 7], "operation": "zero"}]},
+    ),
+    Probe(
+        model="cnn",
+        name="sweep",
+        figure=sweep,
+        parameters=SweepParameters,
+        run=run_sweep,
+        rows=sweep_rows,
+        body=SweepSource,
+        check=check_sweep,
+        example={"layer": "relu2"},
+    ),
+)

@@ -1,0 +1,82 @@
+"""What part of a picture a unit of the CNN depends on."""
+
+import numpy as np
+from pydantic import Field
+
+from models.architecture import HEIGHT, LAYERS, WIDTH
+from models.runtime.programs import Row
+from probes.cnn.activations import LayerName, receptive_field
+from probes.declaration import ModelContext, ParameterError, Parameters, Probe, ProbeContext
+from probes.figures import colours
+from probes.figures.figures import Figure, Heatmap, Measure, Tensor
+
+
+class FieldParameters(Parameters):
+    """Which unit."""
+
+    layer: LayerName = Field(description="A layer.")
+    y: int | None = Field(
+        None, ge=0, description="A row of its maps, from 0; the middle one where left out."
+    )
+    x: int | None = Field(
+        None, ge=0, description="A column of its maps, from 0; the middle one where left out."
+    )
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Row and column; zeros for a layer without maps, whose units see everything."""
+        if LAYERS[self.layer].field is None:
+            return 0, 0
+        rows, columns, _ = LAYERS[self.layer].shape
+        return rows // 2 if self.y is None else self.y, columns // 2 if self.x is None else self.x
+
+
+def check_field(_: ModelContext, __: Row, parameters: FieldParameters) -> None:
+    """Refuse a place that the layer does not have."""
+    layer = LAYERS[parameters.layer]
+    counts = layer.shape[:2] if layer.field else (0, 0)
+    for name, at, count in zip("yx", (parameters.y, parameters.x), counts, strict=True):
+        if at is None:
+            continue
+        if layer.field is None:
+            reason = f"{parameters.layer} has no maps: each of its units sees the whole picture"
+            raise ParameterError(name, reason)
+        if at >= count:
+            reason = f"{name} {at} of {parameters.layer} is not one of its {count} "
+            raise ParameterError(name, f"{reason}(0 to {count - 1})")
+
+
+def field(_: ProbeContext, parameters: FieldParameters) -> Figure:
+    """The receptive field of a unit: the pixels that its value depends on, and no others.
+
+    `mask` is 1 there. `size` is how many rows and columns it has before the border cuts it off,
+    `jump` how many pixels it moves from one unit of the map to the next; `top`, `left`, `bottom`
+    and `right` are the box within the picture, both ends included. Pixels near the middle of the
+    box reach the unit in more ways than those at its rim, so they usually matter more.
+    """
+    y, x = parameters.place
+    box = receptive_field(parameters.layer, y, x)
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[box.top : box.bottom + 1, box.left : box.right + 1] = 1
+    span = LAYERS[parameters.layer].field
+    measures = (
+        Measure("size", span.size if span else HEIGHT, "pixels"),
+        Measure("jump", span.jump if span else 0, "pixels"),
+        *(Measure(side, getattr(box, side)) for side in ("top", "left", "bottom", "right")),
+    )
+    where = f"{parameters.layer} at y {y}, x {x}" if span else f"every unit of {parameters.layer}"
+    tensor = Tensor("mask", "statistic", ("y", "x"), mask, colour=colours.unit_interval("gray"))
+    return Heatmap(f"What {where} sees", tensor, "x", measures)
+
+
+PROBES = (
+    Probe(
+        model="cnn",
+        name="field",
+        figure=field,
+        parameters=FieldParameters,
+        input=False,
+        check=check_field,
+        example={"layer": "conv2", "y": "3", "x": "0"},
+    ),
+)

@@ -1,0 +1,247 @@
+"""What one unit of the CNN likes: over the test set, by digit, and in a picture made for it."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from pydantic import Field
+
+from models.architecture import DIGITS, LAYERS
+from models.runtime.programs import Row, Run
+from probes.cnn import activation_maximisation
+from probes.cnn.activation_maximisation import Basis, Search
+from probes.cnn.activations import LayerName
+from probes.cnn.unit_record import (
+    UnitRecord,
+    before_nonlinearity,
+    corner,
+    crop,
+    selectivity,
+    stride,
+)
+from probes.declaration import ModelContext, ParameterError, Parameters, Probe, ProbeContext
+from probes.figures import colours
+from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tensor, Tiles
+from probes.shared.checks import refuse_channel
+
+LEAST_SCALE = 0.05
+"""Costs of a search are measured in the largest mean over a map, or in this share of the largest
+value where that mean is smaller, or negative."""
+
+
+class UnitParameters(Parameters):
+    """Which unit, and how to search for a picture that drives it high."""
+
+    layer: LayerName = Field(description="A layer.")
+    channel: int = Field(ge=0, description="A channel of it (of a dense layer: a unit), from 0.")
+    y: int | None = Field(
+        None, ge=0, description="Row of one value of the map to search for; goes with `x`."
+    )
+    x: int | None = Field(
+        None,
+        ge=0,
+        description="Its column. Without both, the mean over the channel's map is driven high.",
+    )
+    images: int = Field(2, ge=1, le=4, description="How many pictures to search for.")
+    steps: int = Field(
+        128, ge=0, le=512, description="Steps of the search; none is made where this is 0."
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Where the searches start from.")
+    basis: Basis = Field(
+        "fourier",
+        description="What the search moves: `fourier`, frequencies, the low ones further, which "
+        "makes smooth pictures; `pixel`, each pixel by itself.",
+    )
+    jitter: int = Field(
+        1, ge=0, le=2, description="Pixels by which the picture is moved at random at each step."
+    )
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """Where in the map before the nonlinearity the one value stands; None for all of it."""
+        if self.y is None or self.x is None:
+            return None
+        return stride(self.layer) * self.y, stride(self.layer) * self.x
+
+
+def record_of(model_context: ModelContext, parameters: UnitParameters) -> UnitRecord:
+    """Return what is recorded of the unit."""
+    tensors = model_context.records["units"].tensors
+    return UnitRecord(tensors, parameters.layer, parameters.channel)
+
+
+def check_unit(model_context: ModelContext, _: Row, parameters: UnitParameters) -> None:
+    """Refuse a unit that is not there, and weights without a record."""
+    layer, shape = parameters.layer, LAYERS[parameters.layer].shape
+    refuse_channel("channel", layer, parameters.channel, shape[-1])
+    place = {"y": parameters.y, "x": parameters.x}
+    given = [name for name, at in place.items() if at is not None]
+    if given and LAYERS[layer].field is None:
+        raise ParameterError(given[0], f"{layer} has no maps, so a unit of it has no {given[0]}")
+    if len(given) == 1:
+        raise ParameterError(given[0], "y and x go together: give both, or neither")
+    for (name, at), count in zip(place.items(), shape[:2], strict=False):
+        if at is not None and at >= count:
+            reason = f"{name} {at} of {layer} is not one of its {count} (0 to {count - 1})"
+            raise ParameterError(name, reason)
+    if "units" not in model_context.records:
+        reason = "these weights have no record of units: run python -m scripts.records cnn"
+        raise ParameterError("layer", reason)
+
+
+def unit_rows(_: Any, parameters: UnitParameters) -> int:
+    """Return how many rows a search makes."""
+    return parameters.images * (parameters.steps + 1) if parameters.steps else 0
+
+
+def run_unit(model_context: ModelContext, _: Row, parameters: UnitParameters) -> Run:
+    """Search, if so told."""
+    if not parameters.steps:
+        return {}
+    held = record_of(model_context, parameters)
+    layer = before_nonlinearity(parameters.layer)
+    search = Search(
+        weights=activation_maximisation.weights_of(layer, parameters.channel, parameters.place),
+        scale=max(_reference(held, parameters), LEAST_SCALE * abs(held.maximum)),
+        **parameters.model_dump(include={"basis", "images", "steps", "jitter", "seed"}),
+    )
+    found = yield from activation_maximisation.ascend(search)
+    return {"pictures": found.pictures, "values": found.values, "course": found.course}
+
+
+def _reference(held: UnitRecord, parameters: UnitParameters) -> float:
+    """Return the largest over the test set of what a search drives high."""
+    whole = held.has_map and parameters.place is None
+    return held.highest_mean if whole else held.maximum
+
+
+def unit(context: ProbeContext, parameters: UnitParameters) -> Figure:
+    """What one unit likes: its strongest test images, its statistics, and pictures made for it.
+
+    `strongest` are the nine test images with the largest value of the unit, or of the channel
+    anywhere in its map; each is named by its digit and its number in the test set. `crops` are what
+    that value depends on, black beyond the border, and `strongest.place` says where: `y` and `x` in
+    the map, `top` and `left` in the picture. `histogram` counts the values over all 10,000 test
+    images, and `maxima` the largest of each image; after a ReLU both leave out zeros.
+    `silent_values` and `silent_images` are the shares of them at or below zero. `class_means` are
+    means by digit; selectivity is (μ_max − μ_rest) / (μ_max + μ_rest), the largest of them against
+    the mean of the others (Morcos et al., 2018), null where means can be below zero.
+
+    `optimum` are pictures found by gradient ascent for the value before the ReLU: of the dense
+    unit, of the mean over the channel's map, or of one value at `y`, `x` (of a pool, the upper left
+    of its window). `optimum.value` is what they reach, `test_reference` the largest over the test
+    set of the same. They are where a search ended, not what the unit looks for: another `seed`,
+    `basis` or number of `steps` ends elsewhere.
+    """
+    held = record_of(context.model_context, parameters)
+    called = f"{parameters.layer}, {'channel' if held.has_map else 'unit'} {parameters.channel}"
+    parts = [*_strongest(held), _statistics(held)]
+    if context.outputs:
+        parts.append(_optimum(context, held, parameters))
+    return Panels(called, tuple(parts))
+
+
+def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
+    """Show the test images that drive the unit highest."""
+    known, indices = held.pictures, held.strongest
+    at = known.places(indices)
+    images, labels = known.images[at], known.labels[at]
+    names = [f"{label} · {index}" for label, index in zip(labels, indices, strict=True)]
+    axes = ("image", "y", "x")
+    shown = Tensor("strongest", "input", axes, images, {"image": names}, colours.ink())
+    numbers = {"image": indices.tolist()}
+    value = Tensor("strongest.value", "statistic", ("image",), held.strongest_values, numbers)
+    whole = Tiles("Strongest test images: digit · number", shown, len(images))
+    bars = Bars("Largest value in each", value)
+    if not held.has_map:
+        return whole, bars
+    places = held.places
+    pairs = zip(images, places.tolist(), strict=True)
+    crops = np.stack([crop(image, held.layer, *place) for image, place in pairs])
+    context = Tensor("crops", "input", axes, crops, numbers, colours.ink())
+    sees = Tiles("What that value sees of them", context, len(images))
+    return whole, sees, Panels("", (bars, _where(held.layer, places, indices)), 2)
+
+
+def _where(
+    layer: str, places: Int[np.ndarray, "images 2"], indices: Int[np.ndarray, " images"]
+) -> Heatmap:
+    """Say where in the map, and in the picture, each maximum stands."""
+    corners = [corner(layer, y, x)[:2] for y, x in places.tolist()]
+    values = np.concatenate([places, corners], axis=1).T.astype(np.int32)
+    names = {"place": ("y", "x", "top", "left"), "image": indices.tolist()}
+    colour = colours.signed(values)
+    tensor = Tensor("strongest.place", "statistic", ("place", "image"), values, names, colour)
+    return Heatmap("Where it stands: in the map, and its crop in the picture", tensor, "image")
+
+
+def _statistics(held: UnitRecord) -> Figure:
+    """Show what the unit does over the whole test set."""
+    means = held.class_means
+    silence = [Measure("silent_values", held.silent("values"))]
+    bars = [_bins("histogram", "All values", held, "", silence)]
+    if held.has_map:
+        silence = [Measure("silent_images", held.silent("images"))]
+        bars.append(_bins("maxima", "Largest value of each image", held, "maxima.", silence))
+    favourite = int(means.argmax())
+    by_digit = Bars(
+        "Mean value by digit",
+        Tensor("class_means", "statistic", ("label",), means, {"label": DIGITS}),
+        highlight=favourite,
+        measures=(
+            Measure("favourite", DIGITS[favourite]),
+            Measure("selectivity", selectivity(means) if held.rectified else None),
+        ),
+    )
+    return Panels("Over the test set", (Panels("", tuple(bars)), by_digit), 2)
+
+
+def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measure]) -> Bars:
+    """Show a histogram, each bin named by where it begins."""
+    counts, (low, high) = held.histogram(of)
+    starts = np.linspace(low, high, len(counts), endpoint=False)
+    names = {"value": [f"{start:.3g}" for start in starts.tolist()]}
+    ends = (Measure(f"{name}_low", low), Measure(f"{name}_high", high))
+    tensor = Tensor(name, "count", ("value",), counts, names)
+    return Bars(title, tensor, measures=(*measures, *ends))
+
+
+def _optimum(context: ProbeContext, held: UnitRecord, parameters: UnitParameters) -> Figure:
+    """Show what the search came to, and how it went."""
+    found, values = context.outputs["pictures"], context.outputs["values"]
+    grey = colours.unit_interval("gray")
+    axes = ("image", "y", "x")
+    reference = _reference(held, parameters)
+    pushed = before_nonlinearity(parameters.layer)
+    what = pushed if parameters.place is None else f"{pushed} at {parameters.place}"
+    tiles = Tiles("Found by gradient ascent", Tensor("optimum", "input", axes, found, {}, grey), 2)
+    course = Lines(
+        "What they reach, step by step; the line is the test set's largest",
+        (Tensor("course", "pre_activation", ("image", "step"), context.outputs["course"]),),
+        "step",
+        reference=reference,
+    )
+    reached = Tensor("optimum.value", "pre_activation", ("image",), values)
+    measures = (
+        Measure("driven", what),
+        Measure("reached", float(values.max())),
+        Measure("test_reference", reference),
+        Measure("seed", parameters.seed),
+    )
+    side = Panels("", (course, Bars("What they reach at the end, not moved", reached)))
+    return Panels("The optimum of a search", (tiles, side), 2, measures)
+
+
+PROBES = (
+    Probe(
+        model="cnn",
+        name="unit",
+        figure=unit,
+        parameters=UnitParameters,
+        input=False,
+        run=run_unit,
+        rows=unit_rows,
+        check=check_unit,
+        example={"layer": "relu2", "channel": "7", "steps": "24"},
+    ),
+)

@@ -1,0 +1,1 @@
+"""Figures: named tensors and measures, with their colours."""

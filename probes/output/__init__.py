@@ -1,0 +1,1 @@
+"""Figures as JSON, PNG, NPZ and safetensors."""

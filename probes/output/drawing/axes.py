@@ -1,0 +1,210 @@
+"""Axes: tracks of equal cells, scales of numbers, and the frame that puts them around data."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from probes.output.drawing import numbers
+from probes.output.drawing.canvas import text_width
+from probes.output.drawing.marks import (
+    FRAME,
+    SOFT_INK,
+    TEXT_SIZE,
+    Block,
+    Length,
+    Mark,
+    Rectangle,
+    Text,
+)
+
+Labels = Sequence[int | str]
+
+TICK = 4
+_MOST_TICKS = 24
+LINE_HEIGHT = 17
+"""From one line of small text to the next."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A title, and words at distances from the axis' beginning, with or without strokes."""
+
+    title: str
+    ticks: list[tuple[Length, str]]
+    ticked: bool = True
+
+
+@dataclass(frozen=True)
+class Track:
+    """Cells of one size along an axis, one for each label.
+
+    Attributes:
+        cell: The size of a cell in pixels.
+    """
+
+    name: str
+    labels: Labels
+    cell: Length
+
+    @property
+    def length(self) -> Length:
+        """From the first cell's beginning to the last one's end."""
+        return self.cell * len(self.labels)
+
+    def middles(self, labels: Labels) -> Float[np.ndarray, " labels"]:
+        """Return the middle of the cell of each label."""
+        first = self.labels[0]
+        if isinstance(self.labels, range) and isinstance(first, int):
+            places = np.asarray(labels, dtype=np.float64) - first
+        else:
+            found = {label: place for place, label in enumerate(self.labels)}
+            places = np.asarray([found[label] for label in labels], dtype=np.float64)
+        return (places + 0.5) * self.cell
+
+    def axis(self, *, upright: bool = False) -> Axis:
+        """Choose as many labels as fit, at round numbers where the labels are numbers in a row."""
+        widest = max(text_width(str(label), TEXT_SIZE) for label in _longest(self.labels))
+        apart = (
+            TEXT_SIZE + 2 if upright else max(widest + 12, self.length / _MOST_TICKS)
+        ) / self.cell
+        places = _round_places(self.labels, apart)
+        ticks = [
+            ((place + 0.5) * self.cell, shortened(str(self.labels[place]))) for place in places
+        ]
+        return Axis(spaced(self.name), ticks)
+
+
+def step_cell(count: int) -> int:
+    """Return the width of one of so many cells side by side: from 1 pixel to a fat 48."""
+    return max(1, min(round(800 / count), 48))
+
+
+def spaced(name: str) -> str:
+    """Return a name of tensors or axes as words."""
+    return name.replace("_", " ")
+
+
+def shortened(words: str, most: int = 40) -> str:
+    """Return words cut to a length that a picture has room for."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def in_a_row(labels: Labels) -> range | None:
+    """Return labels as a range where they are integers one after another."""
+    if isinstance(labels, range):
+        return labels
+    first = labels[0]
+    if not isinstance(first, int):
+        return None
+    row = range(first, first + len(labels))
+    return row if list(row) == list(labels) else None
+
+
+def _longest(labels: Labels) -> Labels:
+    return (labels[0], labels[-1]) if isinstance(labels, range) else labels
+
+
+def _round_places(labels: Labels, apart: Length) -> list[int]:
+    """Return positions at least `apart` from one another, the first one among them if it fits."""
+    row = in_a_row(labels)
+    last = len(labels) - 1
+    if row is None:
+        return list(range(0, last + 1, max(1, math.ceil(apart))))
+    step = math.ceil(numbers.nice_step(max(1.0, apart)))
+    places = list(range(-row[0] % step, last + 1, step))
+    if not places or places[0] >= apart:
+        places.insert(0, 0)
+    if last - places[-1] >= apart:
+        places.append(last)
+    return places
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A range of numbers over a length in pixels.
+
+    Attributes:
+        rising: Whether greater values stand nearer to the beginning, as on a vertical axis.
+    """
+
+    low: Length
+    high: Length
+    length: Length
+    rising: bool = False
+
+    def places(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Return the distance of values from the beginning; not cut off at the ends."""
+        share = (values - self.low) / ((self.high - self.low) or 1.0)
+        return (1.0 - share if self.rising else share) * self.length
+
+    def place(self, value: Length) -> Length:
+        """Return the distance of one value."""
+        return float(self.places(np.asarray([value], dtype=np.float64))[0])
+
+    def axis(self, title: str, apart: Length) -> Axis:
+        """Choose round values, at least about `apart` pixels from one another."""
+        most = max(2, int(self.length / apart))
+        chosen = numbers.ticks(self.low, self.high, most)
+        return Axis(title, [(self.place(value), words) for value, words in chosen])
+
+
+def frame(
+    data: Block, left: Axis | None, bottom: Axis | None, beside: Block | None = None
+) -> Block:
+    """Put axes around data, and a colour bar or a legend on their right."""
+    inset = _left_width(left) if left else 0.0
+    beneath = _bottom_height(bottom) if bottom else 0.0
+    marks: list[Mark] = []
+    if left:
+        marks += _left_marks(left, inset, data.height)
+    if bottom:
+        marks += _bottom_marks(bottom, inset, data)
+    parts = [(inset, 0.0, data)]
+    width, height = inset + max([data.width, *_overhang(bottom)]), data.height + beneath
+    if beside:
+        parts.append((inset + data.width + 14, 0.0, beside))
+        width = max(width, inset + data.width + 14 + beside.width)
+        height = max(height, beside.height)
+    return Block(width, height, tuple(marks), parts=tuple(parts), inset=inset)
+
+
+def _left_width(axis: Axis) -> Length:
+    words = max([0.0, *(text_width(words, TEXT_SIZE) for _, words in axis.ticks)])
+    return math.ceil(words + TICK + 4 + (LINE_HEIGHT + 4 if axis.title else 0))
+
+
+def _bottom_height(axis: Axis) -> Length:
+    return TICK + LINE_HEIGHT * (bool(axis.ticks) + bool(axis.title)) + 2
+
+
+def _overhang(axis: Axis | None) -> list[float]:
+    if axis is None or not axis.ticks:
+        return []
+    place, words = axis.ticks[-1]
+    return [place + text_width(words, TEXT_SIZE) / 2]
+
+
+def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Mark]:
+    marks: list[Mark] = []
+    for place, words in axis.ticks:
+        if axis.ticked:
+            marks.append(Rectangle(edge - TICK, place - 0.5, TICK, 1, FRAME))
+        marks.append(Text(edge - TICK - 4, place, words, "rm"))
+    if axis.title:
+        marks.append(Text(8, height / 2, axis.title, "mm", colour=SOFT_INK, upward=True))
+    return marks
+
+
+def _bottom_marks(axis: Axis, left: Length, data: Block) -> list[Mark]:
+    marks: list[Mark] = []
+    under = data.height + TICK + LINE_HEIGHT / 2 + 1
+    for place, words in axis.ticks:
+        marks.append(Rectangle(left + place - 0.5, data.height, 1, TICK, FRAME))
+        marks.append(Text(left + place, under, words, "mm"))
+    if axis.title:
+        lower = under + LINE_HEIGHT * bool(axis.ticks)
+        marks.append(Text(left + data.width / 2, lower, axis.title, "mm", colour=SOFT_INK))
+    return marks

@@ -1,0 +1,125 @@
+"""Bars: one value for each name."""
+
+import numpy as np
+from jaxtyping import Float
+
+from probes.figures.figures import Bars
+from probes.output.drawing import numbers
+from probes.output.drawing.axes import Axis, Scale, Track, frame, in_a_row, shortened, step_cell
+from probes.output.drawing.canvas import NAN_COLOURS, text_width
+from probes.output.drawing.marks import (
+    BACKDROP,
+    FRAME,
+    GRID,
+    RGB,
+    TEXT_SIZE,
+    Area,
+    Block,
+    Length,
+    Mark,
+    Rectangle,
+    Text,
+)
+
+POSITIVE: RGB = (0, 114, 178)
+NEGATIVE: RGB = (213, 94, 0)
+_PALENESS = 0.55
+
+_MOST_PRINTED = 16
+_PITCH = 26
+_LENGTH = 400
+_LEAST_WITH_GAP = 3
+"""Thinner bars touch one another."""
+_HEIGHT = 180
+
+Values = Float[np.ndarray, " bars"]
+
+
+def bars_block(figure: Bars) -> Block:
+    """Draw up to 16 bars from left to right with their values, more of them upright on an axis."""
+    values = np.asarray(figure.tensor.values, dtype=np.float64).ravel()
+    limits = figure.limits or _limits(values)
+    if len(values) <= _MOST_PRINTED:
+        return _printed(figure, values, Scale(*limits, _LENGTH))
+    return _upright(figure, values, Scale(*limits, _HEIGHT, rising=True))
+
+
+def _limits(values: Values) -> tuple[Length, Length]:
+    low, high = numbers.span([values]) or (0.0, 1.0)
+    low, high = min(low, 0.0), max(high, 0.0)
+    return (low, high) if high > low else (0.0, 1.0)
+
+
+def _colour(figure: Bars, place: int, value: Length) -> RGB:
+    """Return blue for positive and red for negative, pale where another bar is pointed out."""
+    colour = POSITIVE if value >= 0 else NEGATIVE
+    if figure.highlight in (None, place):
+        return colour
+    red, green, blue = (round(part + (255 - part) * _PALENESS) for part in colour)
+    return red, green, blue
+
+
+def _ends(values: Values, scale: Scale) -> tuple[list[tuple[Length, Length]], float]:
+    """Return where each bar begins and ends on the scale, and where zero is on it.
+
+    What is not finite is a bar without length.
+    """
+    zero = min(max(scale.place(0.0), 0.0), scale.length)
+    finite = np.where(np.isfinite(values), values, 0.0)
+    tips = np.clip(scale.places(finite), 0, scale.length)
+    return [(min(zero, tip), max(zero, tip)) for tip in tips.tolist()], zero
+
+
+def _printed(figure: Bars, values: Values, scale: Scale) -> Block:
+    words = [numbers.number(value) for value in values.tolist()]
+    room = max(text_width(each, TEXT_SIZE) for each in words) + 8
+    start = room if (values < 0).any() else 0.0
+    ends, zero = _ends(values, scale)
+    height = len(values) * _PITCH
+    marks: list[Mark] = []
+    areas: list[Area] = []
+    for place, (first, last) in enumerate(ends):
+        x, y, thick = start + first, place * _PITCH + 3, _PITCH - 6
+        if figure.limits:
+            marks.append(Rectangle(start, y, scale.length, thick, BACKDROP))
+        if last > first:
+            colour = _colour(figure, place, values[place])
+            marks.append(Rectangle(x, y, last - first, thick, colour))
+        areas.append(Area(figure.tensor.name, (place,), x, y, last - first, thick))
+        middle = y + thick / 2
+        if values[place] < 0:
+            marks.append(Text(x - 6, middle, words[place], "rm"))
+        else:
+            marks.append(Text(start + last + 6, middle, words[place]))
+    marks.append(Rectangle(start + zero - 0.5, 0, 1, height, FRAME))
+    data = Block(start + scale.length + room, height, tuple(marks), tuple(areas))
+    names = [((place + 0.5) * _PITCH, name) for place, name in enumerate(_names(figure))]
+    return frame(data, Axis("", names, ticked=False), None)
+
+
+def _names(figure: Bars) -> list[str]:
+    tensor = figure.tensor
+    if len(tensor.axes) == 1:
+        return [shortened(str(label)) for label in tensor.labels(tensor.axes[0])]
+    return [str(place) for place in range(tensor.values.size)]
+
+
+def _upright(figure: Bars, values: Values, scale: Scale) -> Block:
+    tensor = figure.tensor
+    names = tensor.labels(tensor.axes[0]) if len(tensor.axes) == 1 else range(values.size)
+    track = Track(" x ".join(tensor.axes), in_a_row(names) or names, step_cell(len(values)))
+    left = scale.axis("", apart=36)
+    marks: list[Mark] = [Rectangle(0, at - 0.5, track.length, 1, GRID) for at, _ in left.ticks]
+    ends, zero = _ends(values, scale)
+    areas: list[Area] = []
+    width = track.cell - (track.cell >= _LEAST_WITH_GAP)
+    for place, (top, bottom) in enumerate(ends):
+        x, value = place * track.cell, values[place]
+        if not np.isfinite(value):
+            marks.append(Rectangle(x, 0, width, scale.length, NAN_COLOURS[0]))
+        elif bottom > top:
+            marks.append(Rectangle(x, top, width, bottom - top, _colour(figure, place, value)))
+        areas.append(Area(tensor.name, (place,), x, top, width, bottom - top))
+    marks.append(Rectangle(0, zero - 0.5, track.length, 1, FRAME))
+    data = Block(track.length, scale.length, tuple(marks), tuple(areas))
+    return frame(data, left, track.axis())

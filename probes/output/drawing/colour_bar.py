@@ -1,0 +1,84 @@
+"""The colour bar: which colour is which number."""
+
+import numpy as np
+
+from probes.figures.colormaps import DIVERGING, lookup_table
+from probes.output.drawing import numbers
+from probes.output.drawing.axes import LINE_HEIGHT
+from probes.output.drawing.canvas import text_width
+from probes.output.drawing.marks import (
+    SOFT_INK,
+    TEXT_SIZE,
+    Block,
+    Length,
+    Mark,
+    Picture,
+    Polygon,
+    Sketch,
+    Text,
+    outline,
+)
+from probes.output.drawing.shading import Shaded
+
+_WIDTH = 14
+_ARROW = 9
+
+
+def colour_bar(shaded: Shaded, height: Length) -> Block:
+    """Draw an upright bar with its numbers, as tall as the data within reason.
+
+    A pointed end says that values beyond it were given its colour. Where each channel has its own
+    range, the ends say "min" and "max". Values that are not finite get a hatched sample.
+    """
+    table = lookup_table(shaded.colour.map)
+    length = float(min(max(height, 64), 200) - _ARROW * (shaded.below + shaded.above))
+    top = float(_ARROW if shaded.above else 0)
+    bar = Picture(0, top, _WIDTH, length, table[::-1, None])
+    marks: list[Mark] = [outline(0, top, _WIDTH, length), bar]
+    if shaded.above:
+        marks.append(_arrow(0, -1, table[255]))
+    if shaded.below:
+        marks.append(_arrow(top + length, 1, table[0]))
+    for place, words in _numbers(shaded, length):
+        marks.append(Text(_WIDTH + 6, top + place, words))
+    foot = top + length + _ARROW * shaded.below
+    if shaded.missing.any():
+        marks += _sample_of_nan(foot + 8)
+        foot += 8 + _WIDTH
+    texts = [mark.words for mark in marks if isinstance(mark, Text)]
+    width = _WIDTH + 6 + max(text_width(words, TEXT_SIZE) for words in texts)
+    return Block(width, foot + 4, tuple(marks))
+
+
+def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:
+    """Return the ends of the range and round values between them, with their distance from top."""
+    low, high = shaded.colour.vmin, shaded.colour.vmax
+    if isinstance(low, tuple) or isinstance(high, tuple):
+        return [(6, "max"), (6 + LINE_HEIGHT, "of each"), (length - 6, "min")]
+    if high <= low:
+        share = 0.5 if shaded.colour.map == DIVERGING else 1 - 6 / length
+        return [(share * length, numbers.number(low))]
+    ends = [(6.0, numbers.number(high)), (length - 6, numbers.number(low))]
+    between = [
+        ((high - value) / (high - low) * length, words)
+        for value, words in numbers.ticks(low, high, max(2, int(length / 40)))
+    ]
+    return ends + [
+        (place, words)
+        for place, words in between
+        if 10 + LINE_HEIGHT <= place <= length - 10 - LINE_HEIGHT
+    ]
+
+
+def _arrow(base: Length, direction: int, colour: np.ndarray) -> Sketch:
+    """Draw a triangle that continues the bar, its base on the bar's end."""
+    foot, tip = (_ARROW, 1) if direction < 0 else (0, _ARROW - 1)
+    corners = np.asarray([[0, foot], [_WIDTH, foot], [_WIDTH / 2, tip]], dtype=np.float64)
+    red, green, blue = colour.tolist()
+    return Sketch(0, base, _WIDTH, _ARROW, (Polygon(corners, (red, green, blue)),))
+
+
+def _sample_of_nan(y: Length) -> list[Mark]:
+    blank = np.zeros((1, 1, 3), np.uint8)
+    sample = Picture(0, y, _WIDTH, _WIDTH, blank, np.ones((1, 1), np.bool_))
+    return [sample, Text(_WIDTH + 6, y + _WIDTH / 2, "NaN", colour=SOFT_INK)]

@@ -1,0 +1,153 @@
+"""From a figure to a block of marks: titles, captions, panels and the axes that panels share."""
+
+from collections.abc import Iterator, Mapping
+
+from probes.figures.figures import (
+    Bars,
+    Figure,
+    Heatmap,
+    Lines,
+    Measure,
+    Overlay,
+    Panels,
+    Scatter,
+    Tiles,
+    tensors,
+)
+from probes.output.drawing import numbers
+from probes.output.drawing.axes import Labels, in_a_row, shortened, spaced
+from probes.output.drawing.bars import bars_block
+from probes.output.drawing.canvas import text_width
+from probes.output.drawing.heatmap import heatmap_block
+from probes.output.drawing.lines import lines_block
+from probes.output.drawing.marks import SOFT_INK, TEXT_SIZE, Block, Mark, Text
+from probes.output.drawing.overlay import overlay_block
+from probes.output.drawing.scatter import scatter_block
+from probes.output.drawing.tiles import tiles_block
+
+Shared = Mapping[str, range]
+
+_TITLE_SIZE = 17
+_HEADING_SIZE = 22
+_INNER_HEADING_SIZE = 19
+_MARGIN = 20
+_ACROSS, _DOWN = 36, 26
+_MOST_MEASURES = 4
+"""A caption states so few measures; longer lists are left to the JSON."""
+
+
+def page(figure: Figure) -> Block:
+    """Lay out a whole picture with its margins."""
+    block = lay_out(figure, {}, _HEADING_SIZE)
+    size = (block.width + 2 * _MARGIN, block.height + 2 * _MARGIN)
+    return Block(*size, parts=((_MARGIN, _MARGIN, block),))
+
+
+def lay_out(figure: Figure, shared: Shared, heading: int) -> Block:
+    """Lay out a figure under its title; on an axis in `shared` its steps stand as told there."""
+    size = heading if isinstance(figure, Panels) else _TITLE_SIZE
+    return _titled(figure, _body(figure, shared), size)
+
+
+def _body(figure: Figure, shared: Shared) -> Block:
+    match figure:
+        case Panels():
+            block = _grid(figure, {**_common_axes(figure), **shared})
+        case _ if any(tensor.values.size == 0 for tensor in tensors(figure)):
+            block = Block(80, 20, (Text(0, 10, "no values", colour=SOFT_INK),))
+        case Tiles():
+            block = tiles_block(figure)
+        case Heatmap():
+            block = heatmap_block(figure, shared.get(figure.x))
+        case Lines():
+            block = lines_block(figure, shared.get(figure.x))
+        case Bars():
+            block = bars_block(figure)
+        case Scatter():
+            block = scatter_block(figure)
+        case Overlay():
+            block = overlay_block(figure)
+    return block
+
+
+def _titled(figure: Figure, body: Block, size: int) -> Block:
+    """Put the title above the data, and under it the measures where they are few."""
+    title, caption = shortened(figure.title, 120), _caption(figure.measures)
+    inset = body.inset
+    marks: list[Mark] = [Text(inset, size / 2, title, size=size)] if title else []
+    height = size + 12.0 if title else 0.0
+    if caption:
+        marks.append(Text(inset, height + 2, caption, colour=SOFT_INK))
+        height += TEXT_SIZE + 8
+    words = max(text_width(title, size), text_width(caption, TEXT_SIZE))
+    width = max(body.width, inset + words)
+    return Block(width, height + body.height, tuple(marks), parts=((0, height, body),), inset=inset)
+
+
+def _caption(measures: tuple[Measure, ...]) -> str:
+    if len(measures) > _MOST_MEASURES:
+        return ""
+    return "  ·  ".join(_stated(measure) for measure in measures)
+
+
+def _stated(measure: Measure) -> str:
+    value = measure.value
+    if value is None:
+        written = "none"
+    elif isinstance(value, bool):
+        written = "yes" if value else "no"
+    elif isinstance(value, str):
+        written = shortened(value)
+    else:
+        written = f"{value:,}" if isinstance(value, int) else numbers.number(value)
+    return " ".join(part for part in (spaced(measure.name), written, measure.unit) if part)
+
+
+def _grid(figure: Panels, shared: Shared) -> Block:
+    """Put figures in rows; in each column their data begin at one line, in each row their tops."""
+    blocks = [lay_out(part, shared, _INNER_HEADING_SIZE) for part in figure.figures]
+    columns = max(1, figure.columns)
+    rows = [blocks[start : start + columns] for start in range(0, len(blocks), columns)]
+    lefts, parts, x = [], [], 0.0
+    for column in range(min(columns, len(blocks))):
+        stack = blocks[column::columns]
+        inset = max(block.inset for block in stack)
+        lefts.append(x + inset)
+        x += inset + max(block.width - block.inset for block in stack) + _ACROSS
+    y = 0.0
+    for row in rows:
+        parts += [(left - each.inset, y, each) for left, each in zip(lefts, row, strict=False)]
+        y += max(block.height for block in row) + _DOWN
+    inset = lefts[0] if lefts else 0.0
+    return Block(max(x - _ACROSS, 1), max(y - _DOWN, 1), parts=tuple(parts), inset=inset)
+
+
+def _common_axes(figure: Panels) -> dict[str, range]:
+    """Find axes on which several figures have much the same steps, such as 1 to 20 and 0 to 20.
+
+    These figures then share one axis, so that a step stands at one place in all of them.
+    """
+    found: dict[str, list[range | None]] = {}
+    for axis, labels in _horizontal_axes(figure):
+        found.setdefault(axis, []).append(in_a_row(labels) if len(labels) else None)
+    common = {}
+    for axis, rows in found.items():
+        known = [row for row in rows if row]
+        if not known or len(known) < len(rows):
+            continue
+        whole = range(min(row[0] for row in known), max(row[-1] for row in known) + 1)
+        if min(map(len, known)) * 2 >= len(whole):
+            common[axis] = whole
+    return common
+
+
+def _horizontal_axes(figure: Figure) -> Iterator[tuple[str, Labels]]:
+    match figure:
+        case Panels():
+            for part in figure.figures:
+                yield from _horizontal_axes(part)
+        case Heatmap():
+            yield figure.x, figure.tensor.labels(figure.x)
+        case Lines():
+            for tensor in figure.tensors:
+                yield figure.x, tensor.labels(figure.x)

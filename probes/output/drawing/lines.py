@@ -1,0 +1,182 @@
+"""Lines: series over a common axis."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from probes.figures.figures import Lines, Tensor
+from probes.output.drawing import numbers
+from probes.output.drawing.axes import (
+    Axis,
+    Labels,
+    Scale,
+    Track,
+    frame,
+    in_a_row,
+    shortened,
+    spaced,
+    step_cell,
+)
+from probes.output.drawing.canvas import text_width
+from probes.output.drawing.marks import (
+    FRAME,
+    GRID,
+    INK,
+    RGB,
+    SOFT_INK,
+    TEXT_SIZE,
+    Area,
+    Block,
+    Dot,
+    Length,
+    Mark,
+    Rectangle,
+    Sketch,
+    Stroke,
+    Text,
+)
+
+OKABE_ITO: tuple[RGB, ...] = (
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (86, 180, 233),
+    (60, 60, 60),
+    (200, 185, 40),  # their yellow, darker: (240, 228, 66) does not show on white
+)
+"""Colours that differ for people with any colour vision (Okabe & Ito 2008, Color universal
+design); their black is ours for text."""
+
+_HEIGHT = 180
+_BLEED = 3
+"""So far beyond the plot a line may go: half of one that runs along a limit."""
+_MOST_NAMED = 8
+_MOST_DOTTED = 40
+
+
+@dataclass(frozen=True)
+class _Series:
+    name: str
+    places: Float[np.ndarray, " steps"]
+    values: Float[np.ndarray, " steps"]
+
+
+def lines_block(figure: Lines, shared: Labels | None) -> Block:
+    """Draw each tensor, or each row of a matrix, as a line; what is not finite is a gap in it."""
+    track = _track(figure, shared)
+    series = [each for tensor in figure.tensors for each in _series(figure, tensor, track)]
+    scale = _scale(figure, series)
+    left = scale.axis("", apart=36)
+    marks = [*_grid(left, track.length), *_reference(figure, scale, track.length)]
+    shapes = tuple(
+        shape
+        for place, each in enumerate(series)
+        for shape in _shapes(each, scale, OKABE_ITO[place % len(OKABE_ITO)], len(series))
+    )
+    sketch = Sketch(-_BLEED, -_BLEED, track.length + 2 * _BLEED, _HEIGHT + 2 * _BLEED, shapes)
+    areas = tuple(Area(each.name, (), 0, 0, track.length, _HEIGHT) for each in figure.tensors)
+    data = Block(track.length, _HEIGHT, (*marks, sketch), areas)
+    return frame(data, left, track.axis(), _legend(series, figure))
+
+
+def _track(figure: Lines, shared: Labels | None) -> Track:
+    """Return the axis that all series share: all their labels, in order."""
+    if shared:
+        return Track(figure.x, shared, step_cell(len(shared)))
+    each = [tensor.labels(figure.x) for tensor in figure.tensors]
+    rows = [row for labels in each if (row := in_a_row(labels))]
+    labels: Labels
+    if len(rows) == len(each):
+        labels = range(min(row[0] for row in rows), max(row[-1] for row in rows) + 1)
+    else:
+        labels = list(dict.fromkeys(label for labels in each for label in labels))
+    return Track(figure.x, labels, max(step_cell(len(labels)), math.ceil(240 / len(labels))))
+
+
+def _series(figure: Lines, tensor: Tensor, track: Track) -> Iterator[_Series]:
+    places = track.middles(tensor.labels(figure.x))
+    side = tensor.axes.index(figure.x)
+    rows = np.moveaxis(tensor.values, side, -1).reshape(-1, len(places)).astype(np.float64)
+    others = [axis for axis in tensor.axes if axis != figure.x]
+    prefix = f"{spaced(tensor.name)} " if len(figure.tensors) > 1 else ""
+    for place, row in enumerate(rows):
+        if not others:
+            yield _Series(spaced(tensor.name), places, row)
+        else:
+            yield _Series(prefix + _row_name(tensor, others, place), places, row)
+
+
+def _row_name(tensor: Tensor, others: list[str], place: int) -> str:
+    if len(others) > 1:
+        return str(place)
+    label = tensor.labels(others[0])[place]
+    return label if isinstance(label, str) else f"{spaced(others[0])} {label}"
+
+
+def _scale(figure: Lines, series: list[_Series]) -> Scale:
+    if figure.limits:
+        return Scale(*figure.limits, _HEIGHT, rising=True)
+    reference = [] if figure.reference is None else [np.asarray([figure.reference])]
+    found = numbers.span([*(each.values for each in series), *reference]) or (0.0, 1.0)
+    return Scale(*numbers.padded(*found), _HEIGHT, rising=True)
+
+
+def _grid(axis: Axis, width: Length) -> list[Mark]:
+    lines: list[Mark] = [Rectangle(0, place - 0.5, width, 1, GRID) for place, _ in axis.ticks]
+    return [*lines, Rectangle(0, 0, 1, _HEIGHT, FRAME), Rectangle(0, _HEIGHT - 1, width, 1, FRAME)]
+
+
+def _reference(figure: Lines, scale: Scale, width: Length) -> list[Mark]:
+    if figure.reference is None or not scale.low <= figure.reference <= scale.high:
+        return []
+    y = scale.place(figure.reference) - 0.5
+    return [
+        Rectangle(start, y, min(6, width - start), 1, SOFT_INK)
+        for start in range(0, int(width), 10)
+    ]
+
+
+def _shapes(series: _Series, scale: Scale, colour: RGB, count: int) -> list[Stroke | Dot]:
+    """Return the unbroken stretches of a series; a dot for each value where there are few."""
+    thickness = 2.0 if count <= _MOST_NAMED else 1.0
+    heights = np.clip(scale.places(series.values), -_BLEED, scale.length + _BLEED)
+    points = np.column_stack([series.places, heights]) + _BLEED
+    finite = np.isfinite(series.values)
+    starts = np.flatnonzero(np.diff(finite, prepend=False) & finite)
+    ends = np.flatnonzero(np.diff(finite, append=False) & finite) + 1
+    shapes: list[Stroke | Dot] = []
+    few = count <= _MOST_NAMED and len(points) <= _MOST_DOTTED
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        run = points[start:end]
+        if len(run) > 1:
+            shapes.append(Stroke(run, colour, thickness))
+        if few or len(run) == 1:
+            shapes += [Dot(x, y, thickness + 1, colour) for x, y in run.tolist()]
+    return shapes
+
+
+def _each(figure: Lines) -> str:
+    others = [axis for axis in figure.tensors[0].axes if axis != figure.x]
+    alone = len(figure.tensors) == len(others) == 1
+    return f", one per {spaced(others[0])}" if alone else ""
+
+
+def _legend(series: list[_Series], figure: Lines) -> Block | None:
+    """Name up to eight lines; of more, only say what they are."""
+    if len(series) > _MOST_NAMED:
+        words = f"{len(series)} lines{_each(figure)}"
+        return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour=SOFT_INK),))
+    if len(series) == 1:
+        return None  # the title has named it
+    marks: list[Mark] = []
+    for place, each in enumerate(series):
+        y = 8 + 18 * place
+        marks.append(Rectangle(0, y - 1.5, 18, 3, OKABE_ITO[place]))
+        marks.append(Text(24, y, shortened(each.name, 28), colour=INK))
+    width = 24 + max(text_width(shortened(each.name, 28), TEXT_SIZE) for each in series)
+    return Block(width, 18 * len(series), tuple(marks))

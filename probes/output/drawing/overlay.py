@@ -1,0 +1,74 @@
+"""Overlay: a map laid over the picture that caused it."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import UInt8
+
+from probes.figures.colormaps import DIVERGING
+from probes.figures.figures import Box, Overlay, Tensor
+from probes.output.drawing.axes import frame
+from probes.output.drawing.colour_bar import colour_bar
+from probes.output.drawing.marks import RGB, WHITE, Area, Block, Mark, Picture, Rectangle, outline
+from probes.output.drawing.shading import Shaded, colour_rule, shade
+
+_SIZE = 280
+_DARK: RGB = (20, 20, 20)
+
+
+def overlay_block(figure: Overlay) -> Block:
+    """Draw the picture in grey, the map over all of it, and the boxes around their pixels."""
+    below, above = _flat(figure.picture), _flat(figure.tensor)
+    rows, columns = below.values.shape
+    cell = max(1, _SIZE // max(rows, columns))
+    size = (columns * cell, rows * cell)
+    grey, shaded = (
+        shade(replace(below, colour=replace(colour_rule(below), map="gray"))),
+        shade(above),
+    )
+    marks: list[Mark] = [
+        outline(0, 0, *size),
+        Picture(0, 0, *size, grey.pixels, grey.missing),
+        Picture(0, 0, *size, shaded.pixels, shaded.missing, _opacity(shaded)),
+    ]
+    for box in figure.boxes:
+        marks += _around(box, (rows, columns), cell)
+    areas = tuple(Area(each.name, (), 0, 0, *size) for each in (below, above))
+    data = Block(*size, tuple(marks), areas)
+    return frame(data, None, None, colour_bar(shaded, size[1]))
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """Return the first map of a tensor: its rows and columns are y and x, or the last two axes."""
+    values, axes = tensor.values, list(tensor.axes)
+    if {"y", "x"} <= set(axes):
+        values = np.moveaxis(values, (axes.index("y"), axes.index("x")), (-2, -1))
+    flat = values.reshape(-1, *values.shape[-2:])[0]
+    colour = tensor.colour
+    if colour and isinstance(colour.vmin, tuple) and isinstance(colour.vmax, tuple):
+        colour = replace(colour, vmin=colour.vmin[0], vmax=colour.vmax[0])
+    return Tensor(tensor.name, tensor.kind, ("y", "x"), flat, colour=colour)
+
+
+def _opacity(shaded: Shaded) -> UInt8[np.ndarray, "rows columns"]:
+    """Let the picture show where the map says little: near its low end, or near zero if signed."""
+    positions = shaded.positions
+    strength = np.abs(2 * positions - 1) if shaded.colour.map == DIVERGING else positions
+    covered = np.where(shaded.missing, 1.0, strength)
+    return np.round(255 * (0.15 + 0.65 * covered)).astype(np.uint8)
+
+
+def _around(box: Box, shape: tuple[int, int], cell: int) -> list[Mark]:
+    """Draw a light line inside a dark one, so that it shows on any colour.
+
+    What of the box is outside the picture (a receptive field over the padding) is left out.
+    """
+    top, left = max(box.top, 0), max(box.left, 0)
+    bottom, right = min(box.bottom, shape[0] - 1) + 1, min(box.right, shape[1] - 1) + 1
+    if top >= bottom or left >= right:
+        return []
+    x, y, width, height = left * cell, top * cell, (right - left) * cell, (bottom - top) * cell
+    return [
+        Rectangle(x - 1, y - 1, width + 2, height + 2, _DARK, border=4),
+        Rectangle(x, y, width, height, WHITE, border=2),
+    ]

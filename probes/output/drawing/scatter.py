@@ -1,0 +1,127 @@
+"""Scatter: points of two vectors."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Float
+
+from probes.figures.figures import Scatter, Tensor
+from probes.output.drawing import numbers
+from probes.output.drawing.axes import LINE_HEIGHT, Scale, frame, shortened, spaced
+from probes.output.drawing.canvas import text_width
+from probes.output.drawing.colour_bar import colour_bar
+from probes.output.drawing.lines import OKABE_ITO
+from probes.output.drawing.marks import (
+    FRAME,
+    GRID,
+    INK,
+    RGB,
+    TEXT_SIZE,
+    WHITE,
+    Area,
+    Block,
+    Dot,
+    Length,
+    Mark,
+    Rectangle,
+    Sketch,
+    Stroke,
+    Text,
+)
+from probes.output.drawing.shading import shade
+
+_WIDTH, _HEIGHT = 420, 300
+_CROWD = 300
+"""From so many points on, they are drawn smaller."""
+
+_Rectangle = tuple[Length, Length, Length, Length]
+
+
+def scatter_block(figure: Scatter) -> Block:
+    """Draw a point for each pair of finite values, with its label where there is room for it.
+
+    Marked points are numbered. What of a path lies beyond all points is cut off.
+    """
+    across, upward = zip((figure.x, figure.y), figure.marked or (figure.x, figure.y), strict=True)
+    horizontal = Scale(*_limits(across), _WIDTH)
+    vertical = Scale(*_limits(upward), _HEIGHT, rising=True)
+    points = _places(figure.x, figure.y, horizontal, vertical)
+    known = np.isfinite(points).all(axis=1)
+    bottom = horizontal.axis(spaced(figure.x.name), apart=64)
+    left = vertical.axis(spaced(figure.y.name), apart=44)
+    radius = 4.0 if len(points) < _CROWD else 2.0
+    colours, beside = _colours(figure)
+    shapes: list[Dot | Stroke] = [
+        Dot(x, y, radius, colour)
+        for (x, y), colour, ok in zip(points.tolist(), colours, known, strict=True)
+        if ok
+    ]
+    if figure.path:
+        shapes.append(Stroke(_places(*figure.path, horizontal, vertical), INK))
+    rings = _places(*figure.marked, horizontal, vertical) if figure.marked else points[:0]
+    for x, y in rings.tolist():
+        shapes += [Dot(x, y, 7.0, INK), Dot(x, y, 5.0, WHITE), Dot(x, y, 2.5, INK)]
+    marks: list[Mark] = [
+        *(Rectangle(0, at - 0.5, _WIDTH, 1, GRID) for at, _ in left.ticks),
+        *(Rectangle(at - 0.5, 0, 1, _HEIGHT, GRID) for at, _ in bottom.ticks),
+        Rectangle(0, 0, _WIDTH, _HEIGHT, FRAME, border=1),
+        Sketch(0, 0, _WIDTH, _HEIGHT, tuple(shapes)),
+        *_labels(
+            points[known], [each for each, ok in zip(figure.labels, known, strict=False) if ok]
+        ),
+        *(Text(x, y - 15, str(n), "mm") for n, (x, y) in enumerate(rings.tolist())),
+    ]
+    areas = tuple(Area(each.name, (), 0, 0, _WIDTH, _HEIGHT) for each in (figure.x, figure.y))
+    return frame(Block(_WIDTH, _HEIGHT, tuple(marks), areas), left, bottom, beside)
+
+
+def _limits(tensors: Iterable[Tensor]) -> tuple[Length, Length]:
+    span = numbers.span(tensor.values for tensor in tensors)
+    return numbers.padded(*(span or (0.0, 1.0)), share=0.08)
+
+
+def _places(
+    x: Tensor, y: Tensor, horizontal: Scale, vertical: Scale
+) -> Float[np.ndarray, "points 2"]:
+    """Return where points stand in the plot."""
+    across, upward = (np.asarray(each.values, dtype=np.float64).ravel() for each in (x, y))
+    return np.column_stack([horizontal.places(across), vertical.places(upward)])
+
+
+def _colours(figure: Scatter) -> tuple[list[RGB], Block | None]:
+    """Return the colour of each point, and the bar that says what it means."""
+    if figure.colour is None:
+        return [OKABE_ITO[0]] * figure.x.values.size, None
+    shaded = shade(figure.colour)
+    rows = shaded.pixels.reshape(-1, 3).tolist()
+    return [(red, green, blue) for red, green, blue in rows], colour_bar(shaded, _HEIGHT)
+
+
+def _labels(points: Float[np.ndarray, "points 2"], labels: list[str]) -> list[Mark]:
+    """Put each label right or left of its point, above or below; leave out what fits nowhere."""
+    taken: list[_Rectangle] = [(x - 4, y - 4, x + 4, y + 4) for x, y in points.tolist()]
+    marks: list[Mark] = []
+    for (x, y), label in zip(points.tolist(), labels, strict=False):
+        words = shortened(label, 24)
+        half = text_width(words, TEXT_SIZE) / 2
+        offsets = ((half + 8, 0), (-half - 8, 0), (0, -13), (0, 13))
+        for right, down in offsets:
+            box = _around(x + right, y + down, half)
+            if _inside(box) and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                marks.append(Text(x + right, y + down, words, "mm"))
+                break
+    return marks
+
+
+def _around(x: Length, y: Length, half: Length) -> _Rectangle:
+    return x - half, y - LINE_HEIGHT / 2 + 1, x + half, y + LINE_HEIGHT / 2 - 1
+
+
+def _inside(box: _Rectangle) -> bool:
+    return box[0] >= 0 and box[1] >= 0 and box[2] <= _WIDTH and box[3] <= _HEIGHT
+
+
+def _overlap(one: _Rectangle, other: _Rectangle) -> bool:
+    across = one[0] < other[2] and other[0] < one[2]
+    return across and one[1] < other[3] and other[1] < one[3]

@@ -1,0 +1,83 @@
+"""Values as colours: the one rule by which a number finds its place in a colour map."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from probes.figures.colormaps import DIVERGING, lookup_table
+from probes.figures.figures import Colour, Tensor
+from probes.output.drawing.numbers import span
+
+
+@dataclass(frozen=True, eq=False)
+class Shaded:
+    """A tensor in colours.
+
+    Attributes:
+        positions: Where each value stands between the low end, 0, and the high end, 1.
+        pixels: The colour of each value.
+        missing: Where a value is not finite, so that its colour means nothing.
+        below: Whether some value is under the range, and has the colour of its low end.
+        above: Whether some value is over the range, and has the colour of its high end.
+    """
+
+    colour: Colour
+    positions: Float[np.ndarray, "*shape"]
+    pixels: UInt8[np.ndarray, "*shape 3"]
+    missing: Bool[np.ndarray, "*shape"]
+    below: bool
+    above: bool
+
+
+def colour_rule(tensor: Tensor) -> Colour:
+    """Return how a tensor is coloured; by its own range where it does not say.
+
+    Non-negative values go from their least to their greatest on viridis; signed ones are
+    symmetric about zero on the diverging map.
+    """
+    if tensor.colour is not None:
+        return tensor.colour
+    low, high = span([tensor.values]) or (0.0, 0.0)
+    if low >= 0:
+        return Colour("viridis", low, high, "layer")
+    most = max(-low, high)
+    return Colour(DIVERGING, -most, most, "layer")
+
+
+def shade(tensor: Tensor) -> Shaded:
+    """Colour every value of a tensor: entry round((v - vmin) / (vmax - vmin) * 255) of its map.
+
+    Values outside the range take the colour of its nearer end. Where the range is a single value,
+    that value has the low end of a sequential map and the middle of a diverging one.
+    """
+    colour = colour_rule(tensor)
+    values = np.asarray(tensor.values, dtype=np.float64)
+    finite = np.isfinite(values)
+    known = np.where(finite, values, 0.0)
+    low, high = _bound(colour.vmin, values.ndim), _bound(colour.vmax, values.ndim)
+    position = _position(known, low, high, 0.5 if colour.map == DIVERGING else 0.0)
+    pixels = lookup_table(colour.map)[np.round(position * 255).astype(np.uint8)]
+    below, above = (finite & (values < low)).any(), (finite & (values > high)).any()
+    return Shaded(colour, position, pixels, ~finite, bool(below), bool(above))
+
+
+def _bound(bound: float | tuple[float, ...], dimensions: int) -> Float[np.ndarray, "..."]:
+    """Return an end of the range so that one per channel meets the first axis of the values."""
+    ends = np.asarray(bound, dtype=np.float64)
+    return ends.reshape(ends.shape + (1,) * (dimensions - 1)) if ends.ndim else ends
+
+
+def _position(
+    values: Float[np.ndarray, "..."],
+    low: Float[np.ndarray, "..."],
+    high: Float[np.ndarray, "..."],
+    middle: float,
+) -> Float[np.ndarray, "..."]:
+    """Return where values stand between low (0) and high (1); `middle` if the two are one."""
+    width = high - low
+    open_range = width > 0
+    single = middle + np.sign(values - low)
+    inside = (values - low) / np.where(open_range, width, 1.0)
+    position: Float[np.ndarray, "..."] = np.clip(np.where(open_range, inside, single), 0.0, 1.0)
+    return position

@@ -1,0 +1,171 @@
+"""Tiles: many small maps, captioned one by one or named by the rows and columns of a table."""
+
+import math
+from collections.abc import Iterable
+from itertools import product
+
+import numpy as np
+from jaxtyping import Shaped
+
+from probes.figures.figures import Colour, Tensor, Tiles
+from probes.output.drawing import numbers
+from probes.output.drawing.axes import LINE_HEIGHT, Track, frame, spaced
+from probes.output.drawing.canvas import text_width
+from probes.output.drawing.colour_bar import colour_bar
+from probes.output.drawing.marks import (
+    RGB,
+    SOFT_INK,
+    TEXT_SIZE,
+    Area,
+    Block,
+    Length,
+    Mark,
+    Picture,
+    Text,
+    outline,
+)
+from probes.output.drawing.shading import Shaded, shade
+
+Corner = tuple[Length, Length]
+
+_GAP = 5
+_TABLE_SIZE = 920
+_TABLE_GROUND: RGB = (205, 205, 205)
+_SIZES = ((1, 1, 280), (4, 4, 168), (16, 8, 84), (256, 16, 56), (math.inf, 32, 28))
+"""Up to how many tiles: how many of them in a row at most, and about how large."""
+_MOST_CAPTIONS = 512
+"""Of more tiles than that, nobody reads the names one by one."""
+_SHORT = {"output_channel": "out", "input_channel": "in"}
+
+
+def tiles_block(figure: Tiles) -> Block:
+    """Draw each map of a tensor as a tile.
+
+    Filters of several output and input channels make a table of one row for each output channel;
+    all others stand in rows of `columns`, or of as many as make a wide picture.
+    """
+    tensor, shaded = figure.tensor, shade(figure.tensor)
+    match tensor.values.shape, figure.columns:
+        case (rows, columns, _, _), None if min(rows, columns) > 1:
+            return _table(tensor, shaded)
+        case _:
+            return _captioned(tensor, shaded, figure.columns)
+
+
+def _table(tensor: Tensor, shaded: Shaded) -> Block:
+    rows, columns, height, width = tensor.values.shape
+    side = min(_TABLE_SIZE / max(rows, columns), 56)
+    gap = 2 * max(1, round(side / 16))
+    cell = max(1, int((side - gap) // max(height, width)))
+    across = Track(tensor.axes[1], tensor.labels(tensor.axes[1]), width * cell + gap)
+    down = Track(tensor.axes[0], tensor.labels(tensor.axes[0]), height * cell + gap)
+    corners = [
+        (column * across.cell + gap // 2, row * down.cell + gap // 2)
+        for row, column in np.ndindex(rows, columns)
+    ]
+    pixels = _joined(shaded.pixels, cell, gap, _TABLE_GROUND)
+    missing = _joined(shaded.missing[..., None], cell, gap, False)[..., 0]
+    picture = Picture(0, 0, across.length, down.length, pixels, missing)
+    areas = _areas(tensor, corners, cell)
+    data = Block(across.length, down.length, (picture,), areas)
+    return frame(data, down.axis(upright=True), across.axis(), colour_bar(shaded, data.height))
+
+
+def _joined(
+    maps: Shaped[np.ndarray, "outputs inputs height width parts"],
+    cell: int,
+    gap: int,
+    ground: RGB | bool,
+) -> Shaped[np.ndarray, "rows columns parts"]:
+    """Join all maps into one, in pixels: to paint thousands one by one would take long."""
+    outputs, inputs, height, width, parts = maps.shape
+    start, tall, wide = gap // 2, height * cell, width * cell
+    table = np.full((outputs, tall + gap, inputs, wide + gap, parts), ground, maps.dtype)
+    large = maps.repeat(cell, axis=2).repeat(cell, axis=3)
+    table[:, start : start + tall, :, start : start + wide] = large.swapaxes(1, 2)
+    return table.reshape(outputs * (tall + gap), inputs * (wide + gap), parts)
+
+
+def _captioned(tensor: Tensor, shaded: Shaded, columns: int | None) -> Block:
+    *leading, rows, width = tensor.values.shape
+    count = math.prod(leading)
+    columns = max(1, min(columns or _columns(count), count))
+    cell = _cell(count, max(rows, width))
+    captions = _captions(tensor, shaded.colour) if count <= _MOST_CAPTIONS else [[]]
+    lines = max(len(each) for each in captions)
+    words = max([0.0, *(text_width(line, TEXT_SIZE) for each in captions for line in each)])
+    across = max(width * cell, math.ceil(words)) + _GAP + 2 * bool(lines)
+    down = rows * cell + _GAP + lines * (LINE_HEIGHT - 1) + 3 * bool(lines)
+    indent = (across - _GAP - 2 * bool(lines) - width * cell) / 2
+    corners = [
+        (place % columns * across + indent, place // columns * down) for place in range(count)
+    ]
+    areas = _areas(tensor, corners, cell)
+    tiles = [mark for area in areas for mark in _tile(area, shaded)]
+    texts = [
+        text
+        for (x, y), each in zip(corners, captions, strict=False)
+        for text in _caption(x + width * cell / 2, y + rows * cell, each)
+    ]
+    bottom = math.ceil(count / columns) * down - _GAP
+    data = Block(columns * across - _GAP, bottom, (*tiles, *texts), areas)
+    return frame(data, None, None, colour_bar(shaded, bottom - lines * LINE_HEIGHT))
+
+
+def _areas(tensor: Tensor, corners: Iterable[Corner], cell: int) -> tuple[Area, ...]:
+    """Return where each tile stands whose corners these are, in the order of their indices."""
+    *leading, rows, columns = tensor.values.shape
+    size = (columns * cell, rows * cell)
+    indices = np.ndindex(*leading)
+    return tuple(
+        Area(tensor.name, index, *corner, *size)
+        for index, corner in zip(indices, corners, strict=True)
+    )
+
+
+def _tile(area: Area, shaded: Shaded) -> tuple[Mark, Mark]:
+    size = (area.x, area.y, area.width, area.height)
+    return outline(*size), Picture(*size, shaded.pixels[area.index], shaded.missing[area.index])
+
+
+def _columns(count: int) -> int:
+    """Return a number of columns that fills its rows evenly and makes the picture wide."""
+    widest = next(columns for most, columns, _ in _SIZES if count <= most)
+    return math.ceil(count / math.ceil(count / widest))
+
+
+def _cell(count: int, side: int) -> int:
+    """Return how many pixels a value gets on each side: the fewer the tiles, the more."""
+    size = next(size for most, _, size in _SIZES if count <= most)
+    return max(1, min(size // side, 56))
+
+
+def _captions(tensor: Tensor, colour: Colour) -> list[list[str]]:
+    """Return the lines under each tile: what it is called, and its range where it has its own."""
+    leading = tensor.axes[:-2]
+    several = [axis for axis in leading if tensor.values.shape[tensor.axes.index(axis)] > 1]
+    named = several or [axis for axis in leading if axis in tensor.coordinates]
+    words = [[_named(axis, each, named) for each in tensor.labels(axis)] for axis in named]
+    captions = [[" · ".join(each)] if each else [] for each in product(*words)]
+    if isinstance(colour.vmin, tuple) and isinstance(colour.vmax, tuple):
+        each = len(captions) // len(colour.vmin)
+        for place, lines in enumerate(captions):
+            lines.append(_range(colour.vmin[place // each], colour.vmax[place // each]))
+    return captions
+
+
+def _named(axis: str, label: int | str, named: list[str]) -> str:
+    return str(label) if len(named) == 1 else f"{_SHORT.get(axis, spaced(axis))} {label}"
+
+
+def _range(low: Length, high: Length) -> str:
+    if low == -high and high:
+        return f"±{numbers.number(high)}"
+    return f"{numbers.number(low)} … {numbers.number(high)}"
+
+
+def _caption(x: Length, y: Length, lines: list[str]) -> list[Mark]:
+    return [
+        Text(x, y + LINE_HEIGHT * 0.55 + place * (LINE_HEIGHT - 1), line, "mm", colour=SOFT_INK)
+        for place, line in enumerate(lines)
+    ]

@@ -1,0 +1,277 @@
+"""An answer as JSON, NPZ or safetensors: the same tensors by name, the rest as metadata."""
+
+import binascii
+import io
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from itertools import accumulate, pairwise
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+
+from probes.figures.figures import (
+    Colour,
+    Figure,
+    Panels,
+    Tensor,
+    finite,
+    measures,
+    tensors,
+)
+from probes.output.drawing.layout import page
+from probes.output.render import MOST_PIXELS, render
+
+Encoding = Literal["nested", "base64"]
+
+FEW = 32
+"""Numbers of which Python is done before NumPy has begun."""
+
+MIN_BYTES_PER_NUMBER = 2
+"""A digit and a comma: no JSON of so many numbers can be smaller."""
+
+
+class AnswerTooLargeError(ValueError):
+    """An answer has more JSON than an answer may have; the binary forms hold it."""
+
+
+class PictureTooLargeError(ValueError):
+    """The pictures of several inputs, one under another, are more than one picture may be."""
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What is sent back for one input.
+
+    Attributes:
+        head: What comes before the tensors: model, weights, and where there is an input, `input`
+            and `prediction`.
+        figure: What was asked for.
+        warnings: `{code, message}` each.
+    """
+
+    head: Mapping[str, Any]
+    figure: Figure
+    warnings: tuple[Mapping[str, str], ...] = ()
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """What the figure holds, by the names that the binary forms use."""
+        return {tensor.name: tensor for tensor in tensors(self.figure)}
+
+    def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+        """Put the whole answer together around its tensors.
+
+        Args:
+            describe: Writes one tensor, with its `name` and `stats`.
+        """
+        encoded = [describe(tensor) for tensor in self.tensors.values()]
+        listed = [
+            {"name": one.name, "value": one.value, "unit": one.unit}
+            for one in measures(self.figure)
+        ]
+        warnings = [*self.warnings, *_non_finite(encoded)]
+        return {**self.head, "tensors": encoded, "measures": listed, "warnings": warnings}
+
+
+@dataclass(frozen=True)
+class ProbeResults:
+    """What is sent back for several inputs of one request.
+
+    Attributes:
+        head: What is true of all of them: model and weights.
+        answers: What is said of each, in order, without that head.
+    """
+
+    head: Mapping[str, Any]
+    answers: tuple[ProbeResult, ...]
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """What all figures hold, by the place of each answer: `answers.0.relu1`."""
+        return {
+            f"answers.{index}.{name}": tensor
+            for index, answer in enumerate(self.answers)
+            for name, tensor in answer.tensors.items()
+        }
+
+    @property
+    def figure(self) -> Figure:
+        """The figures one under another, each with the place of its input in its title."""
+        figures = (one.figure for one in self.answers)
+        named = (replace(one, title=f"Input {at}: {one.title}") for at, one in enumerate(figures))
+        return Panels("", tuple(named))
+
+    def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+        """Put the whole answer together, as `Answer.document` does."""
+        return {**self.head, "answers": [one.document(describe) for one in self.answers]}
+
+
+def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Say which tensors hold values that JSON cannot."""
+    text = "{} holds values that are not finite: null in JSON, exact in NPZ and safetensors."
+    return [
+        {"code": "non-finite", "message": text.format(one["name"])}
+        for one in described
+        if not one["stats"].finite
+    ]
+
+
+def to_png(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
+    """Draw an answer.
+
+    Args:
+        scale: As `probes.output.render.render` takes it.
+
+    Raises:
+        PictureTooLargeError: The pictures of several inputs would have to be drawn so small that
+            values are left out.
+    """
+    if isinstance(answer, ProbeResults):
+        pixels = 0.0
+        for one in answer.answers:  # one by one: the whole is laid out only where it is in bounds
+            block = page(one.figure)
+            pixels += block.width * block.height
+            if pixels > MOST_PIXELS:
+                raise PictureTooLargeError
+    return render(answer.figure, scale)
+
+
+def to_json(
+    answer: ProbeResult | ProbeResults, max_bytes: int, encoding: Encoding, precision: int | None
+) -> bytes:
+    """Write an answer as JSON, numbers straight from their arrays.
+
+    Args:
+        max_bytes: The most that may be sent.
+        encoding: `nested` lists, or `base64` of the little-endian bytes in row-major order.
+        precision: Decimals to round floats to; None is every digit that float32 needs.
+
+    Raises:
+        AnswerTooLargeError: The answer would be larger than `max_bytes`.
+    """
+    numbers = sum(tensor.values.size for tensor in answer.tensors.values())
+    if numbers * MIN_BYTES_PER_NUMBER > max_bytes:
+        raise AnswerTooLargeError
+    document = answer.document(lambda tensor: _entry(tensor, encoding, precision))
+    content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    if len(content) > max_bytes:
+        raise AnswerTooLargeError
+    return content
+
+
+def _entry(tensor: Tensor, encoding: Encoding, precision: int | None) -> dict[str, Any]:
+    """Describe one tensor and write its values."""
+    values = np.ascontiguousarray(tensor.values)
+    if encoding == "base64":
+        text = binascii.b2a_base64(_little_endian(values).data, newline=False)
+        # Put in as it is: there is nothing in base64 that JSON would have to escape.
+        data = orjson.Fragment(b'"' + text + b'"')
+        return {**describe(tensor), "encoding": "base64", "data": data}
+    if precision is not None and values.dtype.kind == "f":
+        values = values.round(precision)
+    return {**describe(tensor), "encoding": "nested", "data": values}
+
+
+def describe(tensor: Tensor) -> dict[str, Any]:
+    """Say everything about a tensor but its values."""
+    return {
+        "name": tensor.name,
+        "kind": tensor.kind,
+        "axes": tensor.axes,
+        "coordinates": {axis: list(rows) for axis, rows in tensor.coordinates.items()},
+        "shape": tensor.values.shape,
+        "dtype": _dtype_name(tensor.values.dtype),
+        "stats": Statistics(tensor.values),
+        "colour": _colour(tensor.colour),
+    }
+
+
+class Statistics(dict[str, float | None]):
+    """Statistics of a tensor's finite values; null where there are none.
+
+    Attributes:
+        finite: Whether all values are.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        flat, low, high = finite(values.reshape(-1))
+        size = flat.size
+        self.finite = size == values.size
+        if not size:
+            super().__init__(dict.fromkeys(("min", "max", "mean", "std", "zero_fraction")))
+            return
+        # A sum and a product in float64 take a fraction of the time of `mean` and `std`, and what
+        # their difference loses is far below what float32 has.
+        if size <= FEW:
+            listed = flat.tolist()
+            total, squares = sum(listed), sum([value * value for value in listed])
+            zeros = listed.count(0)
+        else:
+            exact = flat.astype(np.float64)
+            total, squares = float(np.add.reduce(exact)), float(exact @ exact)
+            zeros = np.count_nonzero(flat == 0)
+        mean = total / size
+        variance = squares / size - mean * mean
+        super().__init__(
+            min=low,
+            max=high,
+            mean=mean,
+            std=math.sqrt(variance) if low < high and variance > 0 else 0.0,
+            zero_fraction=zeros / size,
+        )
+
+
+@cache
+def _dtype_name(dtype: np.dtype[Any]) -> str:
+    """Name a type; NumPy puts its names together anew each time."""
+    return dtype.name
+
+
+def _colour(colour: Colour | None) -> dict[str, Any] | None:
+    if colour is None:
+        return None
+    return {"map": colour.map, "vmin": colour.vmin, "vmax": colour.vmax, "scope": colour.scope}
+
+
+def _metadata(answer: ProbeResult | ProbeResults) -> bytes:
+    """Write all but the values, for the binary forms."""
+    return orjson.dumps(answer.document(describe), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def to_npz(answer: ProbeResult | ProbeResults) -> bytes:
+    """Write the tensors as an uncompressed NPZ, the rest as JSON text under `metadata`."""
+    arrays = {name: tensor.values for name, tensor in answer.tensors.items()}
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, metadata=np.array(_metadata(answer).decode()), **arrays)
+    return file.getvalue()
+
+
+def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
+    """Write the tensors as safetensors, the rest as JSON text under `lightwell` of its metadata.
+
+    The library's own writer copies every value three times; this one does it once.
+    """
+    arrays = {name: _little_endian(tensor.values) for name, tensor in answer.tensors.items()}
+    # Wide types first, as the library does it, so that every tensor is aligned.
+    arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
+    ends = list(accumulate((values.nbytes for values in arrays.values()), initial=0))
+    header: dict[str, Any] = {"__metadata__": {"lightwell": _metadata(answer).decode()}}
+    for (name, values), offsets in zip(arrays.items(), pairwise(ends), strict=True):
+        dtype = SAFETENSORS_TYPES[values.dtype.str.lstrip("<|")]
+        header[name] = {"dtype": dtype, "shape": values.shape, "data_offsets": offsets}
+    text = orjson.dumps(header)
+    text += b" " * (-len(text) % 8)
+    return b"".join([struct.pack("<Q", len(text)), text, *(one.data for one in arrays.values())])
+
+
+SAFETENSORS_TYPES = {"f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "u1": "U8", "b1": "BOOL"}
+"""NumPy's names of types → those of safetensors."""
+
+
+def _little_endian(values: np.ndarray) -> np.ndarray:
+    """Return values in row-major order and little-endian bytes; a view where they already are."""
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))

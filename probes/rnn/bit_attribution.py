@@ -1,0 +1,378 @@
+"""Why the LSTM says what it says, bit by bit: four attributions, and what they are checked by."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import comb
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int
+from pydantic import Field
+
+from models.architecture import LSTMState
+from models.rnn.analyses import BLOCK, CHUNK, FREE_CHUNK
+from models.rnn.programs import STATE, run_lstm
+from models.runtime.programs import Call, Outputs, Row, Run, in_slices
+from probes.declaration import Indices, ModelContext, ParameterError, Probe, ProbeContext
+from probes.figures import colours
+from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor
+from probes.rnn.gates import sequence_strip
+from probes.rnn.targets import NAMES, WEIGHTS, LSTMTargeted
+from probes.shared.quadrature import nodes as nodes_of
+
+MAX_FREE = 16
+"""Bits whose every combination is run: 65,536 sequences."""
+
+TOGETHER = 4
+"""So many blocks of sequences wait for the device at a time."""
+
+BASELINES = {"zero": 0.0, "one": 1.0, "half": 0.5}
+
+MethodName = Literal["flip", "shapley", "integrated_gradients", "gradient_x_input"]
+
+TITLES: Mapping[MethodName, str] = {
+    "flip": "What flipping each bit takes away",
+    "shapley": "Shapley value of each bit",
+    "integrated_gradients": "Integrated gradients of each bit",
+    "gradient_x_input": "Gradient times input of each bit",
+}
+
+Way = Generator[Sequence[Call], list[Outputs], dict[str, np.ndarray]]
+
+
+class BitParameters(LSTMTargeted):
+    """Which attribution, of which bits."""
+
+    method: MethodName = Field(
+        "shapley",
+        description="`flip`, what is lost when one bit is flipped; `shapley`, the mean of what a "
+        "bit brings over all orders in which bits can come in, exactly; `integrated_gradients`, "
+        "along the way from a baseline; `gradient_x_input`.",
+    )
+    baseline: Literal["zero", "one", "half"] = Field(
+        "zero",
+        description="What an absent bit is, for `shapley` and `integrated_gradients`: `zero`, "
+        "`one`, or `half`, which favours neither but which the network never saw in training. A "
+        "bit that is the baseline's gets exactly 0.",
+    )
+    free: Indices | None = Field(
+        None,
+        description="Steps whose bits are attributed, counted from 1; the others keep theirs. All "
+        f"where left out. `shapley` takes at most {MAX_FREE}.",
+    )
+    nodes: int = Field(
+        200,
+        ge=2,
+        le=200,
+        description="Of `integrated_gradients`: Gauss-Legendre nodes on the way. The longer the "
+        "sequence, the steeper the network turns somewhere on it: more where `delta` is not small.",
+    )
+
+    def steps(self, row: Row) -> list[int]:
+        """Return the steps whose bits are attributed, each once, in order."""
+        every = range(1, len(row["sequence"]) + 1)
+        return list(every) if self.free is None else sorted(set(self.free))
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What an attribution is about.
+
+    Attributes:
+        row: The sequence, and the state to start from.
+        bits: The sequence as the network reads it.
+        absent: The same with the free bits as the baseline has them.
+        free: Positions of the free bits, counted from 0.
+        target: What each logit counts for.
+        nodes: Of integrated gradients.
+    """
+
+    row: Row
+    bits: Float32[np.ndarray, " steps"]
+    absent: Float32[np.ndarray, " steps"]
+    free: Int[np.ndarray, " free"]
+    target: Float64[np.ndarray, " classes"]
+    nodes: int
+
+    @classmethod
+    def of(cls, row: Row, parameters: BitParameters) -> "Question":
+        """Read the question off what was asked."""
+        bits = row["sequence"].astype(np.float32)
+        free = np.array(parameters.steps(row), np.int64) - 1
+        absent = bits.copy()
+        absent[free] = BASELINES[parameters.baseline]
+        return cls(row, bits, absent, free, WEIGHTS[parameters.target], parameters.nodes)
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """The state before the first step."""
+        return {name: self.row[name] for name in LSTMState._fields}
+
+    def scores(self, found: Sequence[Outputs]) -> Float64[np.ndarray, " rows"]:
+        """Return the target of each row that was run."""
+        scores: np.ndarray = np.stack([one["logits"] for one in found]).astype(float) @ self.target
+        return scores
+
+
+def check_bits(_: ModelContext, row: Row, parameters: BitParameters) -> None:
+    """Refuse a sequence that is too long, a step that it does not have, and too many free bits."""
+    last = len(row["sequence"])
+    if last > CHUNK:
+        reason = f"attributions take sequences of up to {CHUNK} steps; this one has {last}"
+        raise ParameterError("method", reason)
+    for step in parameters.free or ():
+        if not 1 <= step <= last:
+            raise ParameterError("free", f"step {step} is not one of the sequence's, 1 to {last}")
+    free = len(parameters.steps(row))
+    if parameters.method == "shapley" and free > MAX_FREE:
+        reason = f"shapley takes up to {MAX_FREE} free bits, not {free}: name their steps in free"
+        raise ParameterError("free", reason)
+
+
+def rows(row: Row, parameters: BitParameters) -> int:
+    """Return how many rows an attribution makes, its prediction with them."""
+    free = len(parameters.steps(row))
+    match parameters.method:
+        case "flip":
+            return free + 2
+        case "shapley":
+            blocks = -(-(1 << free) // BLOCK)
+            return blocks * -(-len(row["sequence"]) // FREE_CHUNK) + 2
+        case "integrated_gradients":
+            return parameters.nodes + 3
+        case _:
+            return 2
+
+
+def run(_: ModelContext, row: Row, parameters: BitParameters) -> Run:
+    """Predict, then attribute."""
+    said = yield from run_lstm("predict", row, frozenset({"logits"}))
+    found = yield from METHODS[parameters.method](Question.of(row, parameters))
+    return {**said, **found}
+
+
+def _flip(asked: Question) -> Way:
+    """Run the sequence with each bit flipped."""
+    length = np.array(len(asked.bits), np.int32)
+    padded = np.zeros(CHUNK, np.uint8)
+    padded[: len(asked.bits)] = asked.row["sequence"]
+
+    def calls() -> Iterator[Call]:
+        for flipped in (None, *asked.free.tolist()):
+            sequence = padded.copy()
+            if flipped is not None:
+                sequence[flipped] ^= 1
+            sent: Row = {"sequence": sequence, "length": length, **asked.state}
+            yield Call(f"lstm.predict.{CHUNK}", sent, frozenset({"logits"}))
+
+    found = yield from in_slices(calls())
+    scores = asked.scores(found)
+    labels = np.stack([one["logits"] for one in found]).argmax(axis=1)
+    return {
+        "attribution": scores[0] - scores[1:],
+        "f_input": scores[0],
+        "answers_changed": (labels[1:] != labels[0]).sum(),
+    }
+
+
+def _gradients(
+    asked: Question, inputs: Iterator[Float32[np.ndarray, " steps"]]
+) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
+    """Return gradient and logits of sequences of any numbers."""
+    length = np.array(len(asked.bits), np.int32)
+    target = asked.target.astype(np.float32)
+
+    def calls() -> Iterator[Call]:
+        for one in inputs:
+            padded = np.zeros(CHUNK, np.float32)
+            padded[: len(one)] = one
+            sent = {"inputs": padded, "length": length, "target": target, **asked.state}
+            yield Call("lstm.gradient", sent, frozenset({"gradient", "logits"}))
+
+    return (yield from in_slices(calls()))
+
+
+def _gradient_x_input(asked: Question) -> Way:
+    """Multiply the gradient with the bits: what a 1 brings, to first order."""
+    (found,) = yield from _gradients(asked, iter((asked.bits,)))
+    gradient = found["gradient"][asked.free]
+    return {
+        "attribution": gradient.astype(np.float64) * asked.bits[asked.free],
+        "gradient": gradient,
+        "f_input": asked.scores([found])[0],
+    }
+
+
+def _integrated_gradients(asked: Question) -> Way:
+    """Add up the gradient on the straight way from the baseline (Sundararajan et al. 2017).
+
+    By Gauss-Legendre quadrature, in float64; `delta` is what the sum exceeds the difference by that
+    it should be.
+    """
+    start, way = asked.absent.astype(np.float64), asked.bits.astype(np.float64) - asked.absent
+    places, weights = nodes_of(asked.nodes)
+    between = ((start + place * way).astype(np.float32) for place in (0.0, *places, 1.0))
+    found = yield from _gradients(asked, between)
+    gradients = np.stack([one["gradient"][asked.free] for one in found[1:-1]]).astype(np.float64)
+    attribution = way[asked.free] * (weights @ gradients)
+    return {"attribution": attribution, **_ends(attribution, *asked.scores([found[0], found[-1]]))}
+
+
+def _ends(
+    attribution: Float64[np.ndarray, " free"], baseline: float, whole: float
+) -> dict[str, np.ndarray]:
+    """State the target at both ends, and how far the attribution is from adding up to it."""
+    delta = attribution.sum() - (whole - baseline)
+    said = {"f_input": whole, "f_baseline": baseline, "delta": delta}
+    return {name: np.asarray(value) for name, value in said.items()}
+
+
+def _shapley(asked: Question) -> Way:
+    """Run every combination of present and absent bits, and take the Shapley values of them.
+
+    A bit that is the same present and absent is left out of the combinations: its value is 0.
+    """
+    players = asked.free[asked.bits[asked.free] != asked.absent[asked.free]]
+    worth = yield from _worth(asked, players)
+    attribution = np.zeros(len(asked.free))
+    attribution[np.isin(asked.free, players)] = shapley_values(worth)
+    return {"attribution": attribution, **_ends(attribution, worth[0], worth[-1])}
+
+
+def shapley_values(
+    worth: Float64[np.ndarray, " coalitions"],
+) -> Float64[np.ndarray, " players"]:
+    """Return the Shapley value of every player.
+
+    A player's value is the sum over the coalitions S without it of |S|! (k - |S| - 1)! / k! times
+    what S gains when it joins.
+
+    Args:
+        worth: Of all 2^k coalitions; player j is in coalition s where bit j of s is 1.
+
+    References:
+        Shapley (1953), A value for n-person games; Lundberg & Lee (2017), A unified approach to
+        interpreting model predictions.
+    """
+    count = len(worth).bit_length() - 1
+    sizes = np.bitwise_count(np.arange(2 ** max(count - 1, 0)))
+    # |S|! (k - |S| - 1)! / k! for each size of S, written with a binomial
+    by_size = np.array([1.0 / (count * comb(count - 1, size)) for size in range(count)] or [0.0])
+    weights = by_size[sizes]
+    values = np.zeros(count)
+    for player in range(count):
+        sides = worth.reshape(-1, 2, 2**player)
+        values[player] = weights @ (sides[:, 1] - sides[:, 0]).ravel()
+    return values
+
+
+def _worth(
+    asked: Question, players: Int[np.ndarray, " players"]
+) -> Generator[Sequence[Call], list[Outputs], Float64[np.ndarray, " coalitions"]]:
+    """Return the target of every coalition of present bits, in float64 from served logits.
+
+    What comes before the first bit that is not the same in all of them is run once.
+    """
+    first = int(players.min(initial=len(asked.bits) - 1))
+    state = asked.state
+    if first:
+        before = {"sequence": asked.row["sequence"][:first], **state}
+        final = yield from run_lstm("predict", before, frozenset())
+        state = {name: final[f"final_{name}"] for name in LSTMState._fields}
+    count, logits = 2 ** len(players), []
+    for start in range(0, count, TOGETHER * BLOCK):
+        starts = range(start, min(start + TOGETHER * BLOCK, count), BLOCK)
+        blocks = [_block(asked, players, at)[:, first:] for at in starts]
+        logits += yield from _through(blocks, state)
+    found: np.ndarray = np.concatenate(logits)[:count].astype(np.float64) @ asked.target
+    return found
+
+
+def _block(
+    asked: Question, players: Int[np.ndarray, " players"], start: int
+) -> Float32[np.ndarray, "block steps"]:
+    """Return the sequences of a block of coalitions; past the last of them they begin again."""
+    coalitions = np.arange(start, start + BLOCK)
+    present = (coalitions[:, None] >> np.arange(len(players))) & 1
+    block = np.tile(asked.absent, (BLOCK, 1))
+    block[:, players] = np.where(present, asked.bits[players], asked.absent[players])
+    return block
+
+
+def _through(
+    blocks: list[Float32[np.ndarray, "block steps"]], state: Mapping[str, np.ndarray]
+) -> Generator[Sequence[Call], list[Outputs], list[Float32[np.ndarray, "block classes"]]]:
+    """Run blocks side by side from one state, chunk by chunk, and return their logits."""
+    alike = {name: np.tile(value, (BLOCK, 1)) for name, value in state.items()}
+    states, got = [alike] * len(blocks), []
+    for start in range(0, blocks[0].shape[1], FREE_CHUNK):
+        got = yield tuple(map(_enumerate, blocks, states, [start] * len(blocks)))
+        states = [{name: one[f"final_{name}"] for name in LSTMState._fields} for one in got]
+    return [one["logits"] for one in got]
+
+
+def _enumerate(
+    block: Float32[np.ndarray, "block steps"], state: Mapping[str, np.ndarray], start: int
+) -> Call:
+    """Ask for one chunk of a block."""
+    taken = block[:, start : start + FREE_CHUNK]
+    inputs = np.zeros((BLOCK, FREE_CHUNK), np.float32)
+    inputs[:, : taken.shape[1]] = taken
+    sent = {"inputs": inputs, "length": np.array(taken.shape[1], np.int32), **state}
+    return Call("lstm.enumerate", sent, STATE | {"logits"})
+
+
+METHODS: Mapping[MethodName, Callable[[Question], Way]] = {
+    "flip": _flip,
+    "shapley": _shapley,
+    "integrated_gradients": _integrated_gradients,
+    "gradient_x_input": _gradient_x_input,
+}
+
+
+def attribution(context: ProbeContext, parameters: BitParameters) -> Figure:
+    """How much each bit counts for the network's answer.
+
+    Blue speaks for the target, red against it. `flip` is the target minus what it is with that bit
+    flipped. Shapley values add up to `f_input` minus `f_baseline` whatever the network is, and
+    integrated gradients but for the quadrature: `delta` is what the sum exceeds it by. All but
+    `flip` compare a bit with a baseline, so with `zero` a 0 counts for nothing; and a bit early in
+    the sequence may count for little though its flip would change the answer, where gates saturate.
+    """
+    values = context.outputs["attribution"].astype(np.float32)
+    at = {"step": parameters.steps(context.row)}
+    tensor = Tensor("attribution", "attribution", ("step",), values, at, colours.signed(values))
+    figures: list[Figure] = [
+        sequence_strip(context),
+        Heatmap("Blue speaks for it, red against it", tensor, "step"),
+        Bars(TITLES[parameters.method], tensor, measures=_measures(context)),
+    ]
+    if (gradient := context.outputs.get("gradient")) is not None:
+        slope = Tensor("gradient", "attribution", ("step",), gradient, at, colours.signed(gradient))
+        figures.append(Bars("Gradient by each bit", slope))
+    return Panels(f"Attribution of the logit of {NAMES[parameters.target]}", tuple(figures))
+
+
+def _measures(context: ProbeContext) -> tuple[Measure, ...]:
+    """State what the method found out about itself."""
+    names = [name for name in ("f_input", "f_baseline", "delta") if name in context.outputs]
+    measures = [Measure(name, float(context.outputs[name]), "logits") for name in names]
+    measures.append(Measure("sum", float(context.outputs["attribution"].sum()), "logits"))
+    if "answers_changed" in context.outputs:
+        measures.append(Measure("answers_changed", int(context.outputs["answers_changed"])))
+    return tuple(measures)
+
+
+PROBES = (
+    Probe(
+        model="lstm",
+        name="attribution",
+        figure=attribution,
+        parameters=BitParameters,
+        run=run,
+        rows=rows,
+        checkpoints=True,
+        check=check_bits,
+        example={"method": "integrated_gradients", "baseline": "half", "nodes": "16"},
+    ),
+)

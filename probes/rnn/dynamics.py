@@ -1,0 +1,330 @@
+"""The LSTM as a dynamical system: trajectories, slow and fixed points, and what happens there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+
+from probes.declaration import Parameters, Probe, ProbeContext
+from probes.figures import colours
+from probes.figures.figures import (
+    Bars,
+    Coordinates,
+    Figure,
+    Heatmap,
+    Lines,
+    Measure,
+    Panels,
+    Scatter,
+    Tensor,
+)
+from probes.rnn.fixed_points import Cell, Points, search
+from probes.rnn.targets import WEIGHTS
+from probes.rnn.unit_statistics import held_out_sequences
+
+TOLERANCES = (1e-6, 1e-9, 1e-12)
+"""So small q has to be; by the last, a point counts as fixed."""
+
+FIXED = TOLERANCES[-1]
+
+COMPONENTS = 3
+"""Principal axes whose weights are shown."""
+
+SHARES = 8
+"""Principal axes whose share of the variance is shown."""
+
+PLACES = 12
+"""Along the first axis visited states are put into so many groups of one size."""
+
+LONGEST = 256.0
+"""Longer time constants have the colour of this one."""
+
+READ = (0.0, 1.0)
+"""What a network reads; its drift is shown for these beside the chosen input."""
+
+
+class DynamicsParameters(Parameters):
+    """At which input, and from where, points are sought."""
+
+    input: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="The constant input at which fixed and slow points are sought. A counter has "
+        "none at 0 or 1, as every bit moves it; 0.5 favours neither, but no network saw it in "
+        "training.",
+    )
+    sequences: int = Field(
+        32, ge=4, le=64, description="How many held-out sequences of 64 bits are run."
+    )
+    points: int = Field(4, ge=1, le=16, description="How many points to show, the slowest first.")
+    seed: int = Field(
+        0, ge=0, le=4_294_967_295, description="Of the states from which points are sought."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """The principal axes of visited states, the one of most variance first.
+
+    Attributes:
+        directions: Orthonormal; the largest entry of each is positive.
+        shares: Of the whole variance, along each.
+    """
+
+    mean: Float[np.ndarray, " state"]
+    directions: Float[np.ndarray, "components state"]
+    shares: Float[np.ndarray, " components"]
+
+    def place(self, states: Float[np.ndarray, "*rows state"]) -> Float[np.ndarray, "*rows axes"]:
+        """Return where states are along the axes."""
+        return np.asarray((states - self.mean) @ self.directions.T)
+
+
+def axes_of(states: Float[np.ndarray, "rows state"]) -> Axes:
+    """Find the principal axes of states, by their singular value decomposition."""
+    mean = states.mean(axis=0)
+    _, lengths, directions = np.linalg.svd(states - mean, full_matrices=False)
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
+    variances = lengths**2
+    shares = variances / max(float(variances.sum()), np.finfo(np.float64).tiny)
+    return Axes(mean, directions * np.where(largest < 0, -1.0, 1.0), shares)
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """Trajectories of a network, and their axes.
+
+    Attributes:
+        states: After every step, the first all zeros.
+        count: Ones minus zeros, after every step.
+    """
+
+    cell: Cell
+    states: Float[np.ndarray, "sequences steps state"]
+    count: Float[np.ndarray, "sequences steps"]
+    axes: Axes
+
+    @property
+    def visited(self) -> Float[np.ndarray, "states state"]:
+        """All states, of all sequences."""
+        return self.states.reshape(-1, self.states.shape[-1])
+
+    @property
+    def speed(self) -> Float[np.ndarray, " moves"]:
+        """How far each bit moved the state."""
+        return np.asarray(np.linalg.norm(np.diff(self.states, axis=1), axis=-1)).ravel()
+
+
+def dynamics(context: ProbeContext, parameters: DynamicsParameters) -> Figure:
+    """Where the state goes: trajectories, the points at which it is slowest, and what is near them.
+
+    A state is s = [h; c], the hidden states before the cell states. `pc1` and `pc2` are the states
+    of held-out sequences along their two axes of most variance, `count` their ones minus zeros;
+    the line is the direction in which the readout's “yes” minus “no” grows, as far as it lies in
+    that plane. The entries of s are not scaled: cell states, which have no bound, outweigh hidden
+    ones.
+
+    `q` is ½‖F(s; input) − s‖², half the squared way of one step at a constant `input`, sought to be
+    as small as can be by the Levenberg-Marquardt method from visited states, in the region that
+    states are in and a quarter more. At 1e-12 a point counts as fixed; "none found" is an answer,
+    and no proof that there is none. What is merely slow beside `typical_q`, that of a bit that is
+    read, may be part of a line attractor. Points are numbered, slowest first, and ringed.
+
+    Eigenvalues are those of the Jacobian there: all |λ| below 1 is `stable`, |λ| near 1 integrates,
+    and −1 / ln|λ| is the time constant in steps (negative where it grows). They tell of a slow
+    point only what happens for fewer steps than it takes to leave it. `inside.k` is no where the
+    edge of the region stopped the search. `drift` is the mean way of visited states along the first
+    axis, in groups of one size by where they are on it.
+    """
+    run = _trajectories_of(context, parameters)
+    points = search(run.cell, run.visited, parameters.input, parameters.seed, parameters.points)
+    figures = (
+        _trajectories(context, run, points),
+        _eigenvalues(points),
+        _shares(run.axes),
+        _slowness(points),
+        _drift(run, parameters.input),
+        _time_constants(points),
+        _weights(run.axes),
+        _states(points),
+    )
+    return Panels("Dynamics", figures, 2, measures=_measures(run, points))
+
+
+def _trajectories_of(context: ProbeContext, parameters: DynamicsParameters) -> Trajectories:
+    """Run held-out sequences, in float64."""
+    sequences = held_out_sequences()[: parameters.sequences]
+    cell = Cell.of(context.model_context.weights)
+    states = cell.run(sequences)
+    count = np.cumsum(2.0 * sequences - 1.0, axis=1)
+    count = np.concatenate([np.zeros((len(sequences), 1)), count], axis=1)
+    return Trajectories(cell, states, count, axes_of(states.reshape(-1, states.shape[-1])))
+
+
+def _readout(context: ProbeContext, run: Trajectories) -> Float[np.ndarray, " axes"]:
+    """Return the direction in which the answer grows, a unit vector, along the axes."""
+    weights = (
+        context.model_context.weights["readout.kernel"].astype(np.float64) @ WEIGHTS["difference"]
+    )
+    direction = np.concatenate([weights, np.zeros_like(weights)])
+    length = float(np.linalg.norm(direction)) or 1.0
+    return np.asarray(run.axes.directions @ (direction / length))
+
+
+def _trajectories(context: ProbeContext, run: Trajectories, points: Points) -> Scatter:
+    """Draw visited states in the plane of the first two axes."""
+    places = run.axes.place(run.states)
+    readout = _readout(context, run)[:2]
+    length = float(np.linalg.norm(readout))
+    reach = float(np.abs(places[..., :2]).max())
+    ends = np.outer([-reach, reach], readout / (length or 1.0))
+    stops = run.axes.place(points.states)
+    along: list[Tensor] = []
+    for axis in range(2):
+        name = f"pc{axis + 1}"
+        along += [
+            Tensor(name, "statistic", ("sequence", "step"), places[..., axis]),
+            Tensor(f"readout_{name}", "statistic", ("end",), ends[:, axis]),
+            Tensor(f"point_{name}", "statistic", ("point",), stops[:, axis]),
+        ]
+    count = Tensor(
+        "count", "count", ("sequence", "step"), run.count, colour=colours.signed(run.count)
+    )
+    return Scatter(
+        "Visited states, coloured by ones minus zeros",
+        along[0],
+        along[3],
+        measures=(Measure("readout_in_plane", length),),
+        colour=count,
+        path=(along[1], along[4]),
+        marked=(along[2], along[5]),
+    )
+
+
+def _shares(axes: Axes) -> Bars:
+    shares = axes.shares[:SHARES]
+    names: Coordinates = {"component": [f"pc{n + 1}" for n in range(len(shares))]}
+    tensor = Tensor("explained_variance", "statistic", ("component",), shares, names)
+    return Bars("Share of the variance along each axis", tensor, (0.0, 1.0))
+
+
+def entries(units: int) -> list[str]:
+    """Name the entries of a state."""
+    return [f"{state}{unit}" for state in ("h", "c") for unit in range(units)]
+
+
+def _weights(axes: Axes) -> Heatmap:
+    """Draw what the first axes are made of."""
+    directions = axes.directions[:COMPONENTS]
+    names = [f"pc{n + 1}" for n in range(len(directions))]
+    named: Coordinates = {"component": names, "entry": entries(directions.shape[1] // 2)}
+    tensor = Tensor(
+        "components",
+        "statistic",
+        ("component", "entry"),
+        directions,
+        named,
+        colours.signed(directions, "fixed"),
+    )
+    return Heatmap("What the axes are made of", tensor, "component")
+
+
+def _drift(run: Trajectories, chosen: float) -> Lines:
+    """Draw how far a step moves visited states along the first axis, for each input."""
+    place = run.axes.place(run.visited)[:, 0]
+    groups = np.array_split(np.argsort(place, kind="stable"), PLACES)
+    inputs = sorted({*READ, chosen})
+    moved = np.stack(
+        [(run.cell.step(run.visited, x) - run.visited) @ run.axes.directions[0] for x in inputs]
+    )
+    drift = np.stack([moved[:, group].mean(axis=1) for group in groups], axis=1)
+    at: Coordinates = {
+        "input": [f"input {x:g}" for x in inputs],
+        "pc1": [f"{place[group].mean():.3g}" for group in groups],
+    }
+    tensor = Tensor("drift", "statistic", ("input", "pc1"), drift, at)
+    return Lines("Way of one step along pc1", (tensor,), "pc1", reference=0.0)
+
+
+def _slowness(points: Points) -> Bars:
+    tensor = Tensor("q", "statistic", ("point",), points.q)
+    return Bars("q of each point, the slowest first", tensor)
+
+
+def _states(points: Points) -> Heatmap:
+    """Draw the points themselves."""
+    named: Coordinates = {"entry": entries(points.states.shape[1] // 2)}
+    tensor = Tensor(
+        "points",
+        "statistic",
+        ("point", "entry"),
+        points.states,
+        named,
+        colours.signed(points.states),
+    )
+    return Heatmap("Where the points are", tensor, "point")
+
+
+def _eigenvalues(points: Points) -> Scatter:
+    """Draw the eigenvalues of all points, and the circle inside which they are stable."""
+    axes = ("point", "eigenvalue")
+    real, imaginary = points.eigenvalues.real, points.eigenvalues.imag
+    turn = np.linspace(0.0, 2 * np.pi, 73)
+    circle = (
+        Tensor("circle_real", "statistic", ("angle",), np.cos(turn)),
+        Tensor("circle_imaginary", "statistic", ("angle",), np.sin(turn)),
+    )
+    return Scatter(
+        "Eigenvalues at the points, and the circle of magnitude 1",
+        Tensor("eigenvalues_real", "statistic", axes, np.ascontiguousarray(real)),
+        Tensor("eigenvalues_imaginary", "statistic", axes, np.ascontiguousarray(imaginary)),
+        path=circle,
+    )
+
+
+def _time_constants(points: Points) -> Heatmap:
+    values = points.time_constant
+    tensor = Tensor(
+        "time_constants",
+        "statistic",
+        ("point", "eigenvalue"),
+        values,
+        colour=colours.signed(np.clip(values, -LONGEST, LONGEST)),
+    )
+    return Heatmap("Time constants at the points, in steps", tensor, "point")
+
+
+def _measures(run: Trajectories, points: Points) -> tuple[Measure, ...]:
+    """State what was found, beside how fast the network usually is."""
+    typical = float(run.speed.mean())
+    fixed = points.found(FIXED)
+    stated = [
+        Measure("fixed_points", f"{fixed} found" if fixed else "none found"),
+        Measure("slowest_q", float(points.q[0])),
+        Measure("typical_q", 0.5 * typical**2),
+        Measure("typical_speed", typical),
+        *(Measure(f"found_at_{one:.0e}", points.found(one), "points") for one in TOLERANCES),
+    ]
+    for point in range(len(points.q)):
+        stated += [
+            Measure(f"stable.{point}", bool(points.stable[point])),
+            Measure(f"inside.{point}", bool(points.inside[point])),
+            Measure(f"reached.{point}", int(points.reached[point]), "starts"),
+            Measure(f"distance.{point}", float(points.distance[point])),
+        ]
+    return tuple(stated)
+
+
+PROBES = (
+    Probe(
+        model="lstm",
+        name="dynamics",
+        figure=dynamics,
+        parameters=DynamicsParameters,
+        input=False,
+        checkpoints=True,
+        example={"sequences": "8"},
+    ),
+)

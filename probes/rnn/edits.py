@@ -1,0 +1,189 @@
+"""What can be done to the values of the LSTM: declared edits, and the scale and shift they come to.
+
+Every value v of every step and unit goes on as v · scale + shift, so that one compiled program
+serves all edits; scale 1 and shift 0 leave a value as it is.
+"""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
+from pydantic import Field, model_validator
+
+from models.architecture import MAX_STEPS, LSTMState
+from models.rnn.analyses import CHUNK, VALUES, no_edit
+from models.rnn.programs import STATE
+from models.runtime.programs import Call, Outputs, Row
+from probes.declaration import ModelContext, ParameterError
+from probes.shared.affine_edits import LARGEST, Posted, apply
+
+ValueName = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"]
+
+MAX_EDITS = 64
+
+_WITH_AMOUNT = ("scale", "add", "set")
+
+
+class LSTMEdit(Posted):
+    """What is done to one value of some units at some steps."""
+
+    value: ValueName = Field(description="Which gate, candidate or state is edited.")
+    units: tuple[int, ...] | None = Field(
+        None, min_length=1, description="Units, counted from 0; all if left out."
+    )
+    steps: tuple[int, ...] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description=f"First and last step, both included, from 1 to {MAX_STEPS}; all if left out.",
+    )
+    operation: Literal["zero", "scale", "add", "set", "patch"] = Field(
+        description="`zero`; `scale` or `add` by `amount`; `set` to `amount`; `patch`, the value "
+        "that the run on `source` has there."
+    )
+    amount: float | None = Field(
+        None, ge=-LARGEST, le=LARGEST, description="Of `scale`, `add` and `set`: by how much."
+    )
+
+    @model_validator(mode="after")
+    def _amount_where_needed(self) -> "LSTMEdit":
+        """Ask for just what the operation needs."""
+        needed = self.operation in _WITH_AMOUNT
+        if needed is not (self.amount is not None):
+            msg = f"{self.operation} takes {'an' if needed else 'no'} amount"
+            raise ValueError(msg)
+        return self
+
+    def last(self, length: int) -> int:
+        """Return the last step that is edited in a run of so many steps."""
+        return length if self.steps is None else self.steps[1]
+
+    def within(self, start: int, stop: int) -> slice:
+        """Return the steps that are edited among those after `start` up to `stop`, from 0."""
+        first, last = (1, stop) if self.steps is None else self.steps
+        return slice(max(first - 1 - start, 0), max(min(last, stop) - start, 0))
+
+
+class LSTMEdits(Posted):
+    """What is edited, and from where values may come."""
+
+    edits: tuple[LSTMEdit, ...] = Field(
+        (),
+        max_length=MAX_EDITS,
+        description="Done in this order, the later ones to what came of others.",
+    )
+    source: dict[str, Any] | None = Field(
+        None,
+        description="A second sequence, in `sequence` and perhaps `initial_state`, whose values "
+        "`patch` takes; at least as long as the last step that is patched.",
+    )
+
+
+def check_edits(_: ModelContext, row: Mapping[str, Any]) -> None:
+    """Refuse edits of what the network or the sequences do not have.
+
+    Raises:
+        ParameterError: With the place in the body.
+    """
+    for index, edit in enumerate(row["edits"]):
+        if reason := _fault(row, edit):
+            raise ParameterError("edits", f"edits[{index}]: {reason}", "edits", index)
+
+
+def _fault(row: Mapping[str, Any], edit: LSTMEdit) -> str | None:
+    """Say what is wrong with an edit; None where nothing is."""
+    units, length = len(row["cell"]), len(row["sequence"])
+    for unit in edit.units or ():
+        if not 0 <= unit < units:
+            return f"unit {unit} is not one of the model's {units} (0 to {units - 1})"
+    if edit.steps is not None and not 1 <= edit.steps[0] <= edit.steps[1] <= length:
+        return f"steps must be a first and a last step within the sequence's 1 to {length}"
+    if edit.operation != "patch":
+        return None
+    if row["source"] is None:
+        return "patch needs a source"
+    known = len(row["source"]["sequence"])
+    if (last := edit.last(length)) > known:
+        return f"patch needs step {last} of the source, which has {known}"
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class EditedRun:
+    """One run with its edits.
+
+    Attributes:
+        row: The sequence, and the state to start from.
+        edits: One after the other.
+        source: Where patches take their values, by name: of each step from 1 and every unit.
+    """
+
+    row: Mapping[str, Any]
+    edits: Sequence[LSTMEdit] = ()
+    source: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """The state before the first step."""
+        return {name: self.row[name] for name in LSTMState._fields}
+
+    def call(self, start: int, state: Row, outputs: Iterable[str]) -> Call:
+        """Ask for one chunk of the run."""
+        taken = self.row["sequence"][start : start + CHUNK]
+        padded = np.zeros(CHUNK, np.uint8)
+        padded[: len(taken)] = taken
+        scale, shift = self.scale_and_shift(start, start + len(taken))
+        sent: Row = {
+            "sequence": padded,
+            "length": np.array(len(taken), np.int32),
+            "scale": scale,
+            "shift": shift,
+            **state,
+        }
+        return Call("lstm.intervene", sent, STATE | frozenset(outputs))
+
+    def scale_and_shift(
+        self, start: int, stop: int
+    ) -> tuple[Float32[np.ndarray, "chunk 6 units"], Float32[np.ndarray, "chunk 6 units"]]:
+        """Bring the edits to a scale and a shift of every value of a chunk."""
+        scale, shift = no_edit(CHUNK, len(self.row["cell"]))
+        for edit in self.edits:
+            steps, value = edit.within(start, stop), VALUES.index(edit.value)
+            units = slice(None) if edit.units is None else list(edit.units)
+            replacement = partial(self._replacement, edit, start, steps, units)
+            apply(edit, (steps, value, units), (scale, shift), replacement)
+        return scale, shift
+
+    def _replacement(
+        self, edit: LSTMEdit, start: int, steps: slice, units: slice | list[int]
+    ) -> np.ndarray | float:
+        """Return what stands in the place of the values that an edit is about."""
+        if edit.operation != "patch":
+            return edit.amount or 0.0
+        held = self.source[edit.value][start + steps.start : start + steps.stop]
+        return held[:, units]
+
+
+def side_by_side(
+    runs: Sequence[EditedRun], outputs: frozenset[str]
+) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
+    """Run sequences of one length with their edits, chunk by chunk with the state carried.
+
+    Returns:
+        Of each run, the outputs at steps 1 to T.
+    """
+    states: list[Row] = [run.state for run in runs]
+    found: list[dict[str, list[np.ndarray]]] = [{name: [] for name in outputs} for _ in runs]
+    length = len(runs[0].row["sequence"])
+    for start in range(0, length, CHUNK):
+        got = yield tuple(
+            run.call(start, state, outputs) for run, state in zip(runs, states, strict=True)
+        )
+        states = [{name: one[f"final_{name}"] for name in LSTMState._fields} for one in got]
+        for parts, one in zip(found, got, strict=True):
+            for name, part in parts.items():
+                part.append(one[name][: length - start])
+    return [{name: np.concatenate(part) for name, part in parts.items()} for parts in found]

@@ -1,0 +1,356 @@
+"""What can be asked of the LSTM about a sequence: prediction, gates, states, the whole run."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from models.architecture import ANSWERS
+from models.runtime.programs import Row
+from probes.declaration import (
+    Coloured,
+    Indices,
+    ModelContext,
+    ParameterError,
+    Parameters,
+    Probe,
+    ProbeContext,
+    split_commas,
+)
+from probes.figures import colours
+from probes.figures.figures import (
+    Bars,
+    Colour,
+    Coordinates,
+    Figure,
+    Heatmap,
+    Kind,
+    Lines,
+    Measure,
+    Panels,
+    Tensor,
+)
+from probes.rnn.unit_statistics import (
+    GATES,
+    QUANTITIES,
+    SATURATED_HIGH,
+    SATURATED_LOW,
+    STATES,
+    UnitStatistics,
+)
+from probes.shared.class_probabilities import class_bars, softmax
+
+KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(GATES, "gate"),
+    "candidate": "candidate",
+    "cell": "cell",
+    "hidden": "hidden",
+}
+"""What each traced value is, in the order in which they are shown."""
+
+ALL = tuple(KINDS)
+
+Value = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden", "logits"]
+Values = Annotated[
+    list[Value], BeforeValidator(split_commas), Field(min_length=1, max_length=len(ALL) + 1)
+]
+"""What of a run shall be shown, in this order."""
+
+TITLES = {
+    "input_gate": "Input gate: how much of the candidate is written",
+    "forget_gate": "Forget gate: how much of the cell state is kept",
+    "candidate": "Candidate: what could be written",
+    "output_gate": "Output gate: how much of the cell state is shown",
+    "cell": "Cell state: the long-term memory",
+    "hidden": "Hidden state: what the readout sees",
+}
+
+
+class Selection(Coloured):
+    """Which steps and units to show."""
+
+    steps: Indices | None = Field(
+        None,
+        description="Steps to show, counted from 1; step 0 is the initial state, which has no "
+        "gates. All where left out.",
+    )
+    units: Indices | None = Field(
+        None, description="Units to show, counted from 0; all where left out."
+    )
+
+
+class TraceSelection(Selection):
+    """Which values to show, and of which steps and units."""
+
+    values: Values | None = Field(
+        None,
+        description="Values to show, in this order; all where left out. `logits` are of every "
+        "step.",
+    )
+
+    def names(self) -> list[str]:
+        """Return the values, each once."""
+        return [*ALL, "logits"] if self.values is None else list(dict.fromkeys(self.values))
+
+
+def check_selection(_: ModelContext, row: Row, parameters: Selection) -> None:
+    """Refuse a step after the end of the sequence, and a unit that the model does not have."""
+    last = len(row["sequence"])
+    if (step := max(parameters.steps or [0])) > last:
+        raise ParameterError("steps", f"step {step} is not one of the sequence's, 0 to {last}")
+    check_units(row, parameters.units)
+
+
+def check_units(row: Row, chosen: Iterable[int] | None) -> None:
+    """Refuse a unit that the model does not have.
+
+    Raises:
+        ParameterError: Naming the unit and how many there are.
+    """
+    units = len(row["cell"])
+    if (unit := max(chosen or [0])) >= units:
+        reason = f"unit {unit} is not one of the model's {units} (0 to {units - 1})"
+        raise ParameterError("units", reason)
+
+
+def check_gates(model_context: ModelContext, row: Row, parameters: Selection) -> None:
+    """Refuse also a selection of nothing but the initial state, which has no gates."""
+    check_selection(model_context, row, parameters)
+    if parameters.steps is not None and not any(parameters.steps):
+        raise ParameterError("steps", "step 0 is the initial state, which has no gates")
+
+
+def check_trace(model_context: ModelContext, row: Row, parameters: TraceSelection) -> None:
+    """Refuse step 0 alone also where none of the values has it."""
+    stepped = not {*STATES, "logits"}.isdisjoint(parameters.names())
+    (check_selection if stepped else check_gates)(model_context, row, parameters)
+
+
+def traced(context: ProbeContext, name: str, chosen: Selection) -> Tensor:
+    """Return one value of every step and unit: gates have steps 1 to T, states 0 to T."""
+    values = context.outputs[name]
+    first = 0 if name in STATES else 1
+    steps: Sequence[int] = range(first, first + len(values))
+    if chosen.steps is not None:
+        steps = [step for step in chosen.steps if step >= first]
+        values = values[np.array(steps, int) - first]
+    coordinates: dict[str, Sequence[int]] = {"step": steps}
+    if chosen.units is not None:
+        values = values[:, chosen.units]
+        coordinates["unit"] = chosen.units
+    kind, values = KINDS[name], np.ascontiguousarray(values)
+    colour = _colour(kind, values, chosen.cmap)
+    return Tensor(name, kind, ("step", "unit"), values, coordinates, colour)
+
+
+def _colour(kind: Kind, values: np.ndarray, cmap: str) -> Colour:
+    """Colour a traced value: gates and what a tanh has bounded keep their limits."""
+    match kind:
+        case "gate":
+            return colours.unit_interval(cmap)
+        case "cell":
+            return colours.signed(values)
+        case _:
+            return colours.tanh_interval()
+
+
+def heatmap(context: ProbeContext, name: str, chosen: Selection) -> Heatmap:
+    """Draw one value over steps and units."""
+    return Heatmap(TITLES[name], traced(context, name, chosen), "step")
+
+
+def sequence_strip(context: ProbeContext, cmap: str = "viridis") -> Heatmap:
+    """Draw the bits that were read, oldest first."""
+    bits = context.row["sequence"]
+    steps = {"step": range(1, len(bits) + 1)}
+    colour = colours.unit_interval(cmap)
+    return Heatmap("Sequence", Tensor("sequence", "input", ("step",), bits, steps, colour), "step")
+
+
+def running_count(context: ProbeContext) -> Lines:
+    """Draw ones minus zeros after every step: the answer is yes above zero."""
+    bits = context.row["sequence"].astype(np.int32)
+    count = np.cumsum(2 * bits - 1, dtype=np.int32)
+    steps = {"step": range(1, len(count) + 1)}
+    tensor = Tensor("running_count", "count", ("step",), count, steps)
+    return Lines("Ones minus zeros so far", (tensor,), "step", reference=0.0)
+
+
+def running_probability(context: ProbeContext) -> Lines:
+    """Draw the probability of "yes" that the network would state after every step."""
+    yes = softmax(context.outputs["logits"])[:, 1]
+    steps = {"step": range(1, len(yes) + 1)}
+    colour = colours.unit_interval("viridis")
+    tensor = Tensor("running_probability", "probability", ("step",), yes, steps, colour)
+    return Lines("Probability of “more ones” so far", (tensor,), "step", (0.0, 1.0), 0.5)
+
+
+def predict(context: ProbeContext, _: Parameters) -> Figure:
+    """Whether the sequence has more 1s than 0s, and how sure the network is.
+
+    `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
+    with the next bits to go on where this sequence ended.
+    """
+    bars = class_bars(context.probabilities, ANSWERS)
+    return Panels("Prediction", (sequence_strip(context), bars, *final_state(context)))
+
+
+def final_state(context: ProbeContext) -> tuple[Bars, Bars]:
+    """Draw the state after the last step."""
+    cell, hidden = context.outputs["final_cell"], context.outputs["final_hidden"]
+    return (
+        Bars("Cell state at the end", _vector("final_cell", "cell", cell)),
+        Bars("Hidden state at the end", _vector("final_hidden", "hidden", hidden), (-1.0, 1.0)),
+    )
+
+
+def _vector(name: str, kind: Kind, values: np.ndarray) -> Tensor:
+    return Tensor(name, kind, ("unit",), values, colour=_colour(kind, values, "viridis"))
+
+
+def gates(context: ProbeContext, chosen: Selection) -> Figure:
+    """Forget, input and output gate and the candidate, at every step.
+
+    A gate near 1 lets through, near 0 it blocks. `step` counts from 1: the gates of step t were
+    computed from bit t and the hidden state of step t - 1.
+    """
+    shown = ("forget_gate", "input_gate", "output_gate", "candidate")
+    return Panels(
+        "Gates",
+        (sequence_strip(context, chosen.cmap), *(heatmap(context, name, chosen) for name in shown)),
+    )
+
+
+def hidden(context: ProbeContext, chosen: Selection) -> Figure:
+    """How the hidden state evolves, from the initial state at step 0 to the last step."""
+    return _state(context, "hidden", chosen, (-1.0, 1.0))
+
+
+def cell(context: ProbeContext, chosen: Selection) -> Figure:
+    """How the cell state, the long-term memory, moves from step 0 to the last step.
+
+    The cell state has no bound: a unit that counts drifts a little with every bit.
+    """
+    return _state(context, "cell", chosen, None)
+
+
+def _state(
+    context: ProbeContext, name: str, chosen: Selection, limits: tuple[float, float] | None
+) -> Figure:
+    """Draw a state as cells and as one line for each unit."""
+    cells = heatmap(context, name, chosen)
+    lines = Lines("The same, one line for each unit", (cells.tensor,), "step", limits, 0.0)
+    return Panels(
+        name.capitalize() + " state", (sequence_strip(context, chosen.cmap), cells, lines)
+    )
+
+
+def trace(context: ProbeContext, chosen: TraceSelection) -> Figure:
+    """Everything of one run: gates, candidate, states and running logits, for notebooks.
+
+    `values` picks some of them, or one.
+    """
+    parts = (
+        running_logits(context) if name == "logits" else heatmap(context, name, chosen)
+        for name in chosen.names()
+    )
+    return Panels("Trace", (sequence_strip(context, chosen.cmap), *parts))
+
+
+def running_logits(context: ProbeContext) -> Lines:
+    """Draw the logits that the network would state after every step."""
+    logits = context.outputs["logits"]
+    coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": ANSWERS}
+    running = Tensor("logits", "logits", ("step", "label"), logits, coordinates)
+    return Lines("Logits so far", (running,), "step", reference=0.0)
+
+
+def summary(context: ProbeContext, chosen: Selection) -> Figure:
+    """The run in one figure, and in numbers what each unit does.
+
+    Roles, R², saturation and time constants describe the network, not this sequence: they come from
+    held-out sequences that are always the same.
+    """
+    units: UnitStatistics = context.model_context.units
+    measured = (Measure(f"role.{unit}", role) for unit, role in enumerate(units.roles))
+    run: tuple[Figure, ...] = (
+        sequence_strip(context, chosen.cmap),
+        running_count(context),
+        running_probability(context),
+        *(heatmap(context, name, chosen) for name in ALL),
+    )
+    known = Panels(
+        "What each unit does, over held-out sequences", _unit_figures(units, chosen.cmap), 2
+    )
+    return Panels("Summary", (*run, known), measures=tuple(measured))
+
+
+def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
+    """Draw what is known of every unit."""
+    unit = colours.unit_interval(cmap)
+    follows = [f"{state} · {quantity}" for state in STATES for quantity in QUANTITIES]
+    ends = (f"< {SATURATED_LOW}", f"> {SATURATED_HIGH}")
+    stands = [f"{gate} {end}" for gate in GATES for end in ends]
+    r2 = units.r2.reshape(len(follows), -1)
+    saturation = units.saturation.reshape(len(stands), -1)
+    return (
+        Heatmap(
+            "R² with what a state may follow",
+            Tensor("r2", "statistic", ("follows", "unit"), r2, {"follows": follows}, unit),
+            "unit",
+        ),
+        Heatmap(
+            "Share of steps at which a gate is saturated",
+            Tensor("saturation", "statistic", ("gate", "unit"), saturation, {"gate": stands}, unit),
+            "unit",
+        ),
+        Bars(
+            "Time constant of the memory, in steps",
+            Tensor("time_constant", "statistic", ("unit",), units.time_constant),
+        ),
+        Bars(
+            "Change of the cell state for one more 1",
+            Tensor("slope", "statistic", ("unit",), units.slope[0, 0]),
+        ),
+    )
+
+
+def _of_trace(
+    name: str,
+    figure: Callable[[ProbeContext, Selection], Figure],
+    outputs: tuple[str, ...],
+    check: Callable[[ModelContext, Row, Selection], None] = check_selection,
+) -> Probe:
+    """Declare a probe that reads these outputs of a trace."""
+    return Probe(
+        model="lstm",
+        name=name,
+        figure=figure,
+        parameters=Selection,
+        program="trace",
+        outputs=lambda _: outputs,
+        checkpoints=name != "summary",  # whose statistics are those of the trained network
+        check=check,
+        example={"units": "0,3"},
+    )
+
+
+PROBES = (
+    Probe(model="lstm", name="predict", figure=predict, program="predict", checkpoints=True),
+    _of_trace("gates", gates, (*GATES, "candidate"), check_gates),
+    _of_trace("hidden", hidden, ("hidden",)),
+    _of_trace("cell", cell, ("cell",)),
+    _of_trace("summary", summary, ALL),
+    Probe(
+        model="lstm",
+        name="trace",
+        figure=trace,
+        checkpoints=True,
+        parameters=TraceSelection,
+        program="trace",
+        outputs=TraceSelection.names,
+        check=check_trace,
+        example={"units": "0,3"},
+    ),
+)

@@ -1,0 +1,232 @@
+"""How far the LSTM's counting goes beyond what it was trained on: by length, and by margin."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+from pydantic import Field
+
+from models.rnn.programs import CHUNKS, run_lstm
+from models.runtime.programs import Call, Outputs, Row, Run
+from probes.declaration import ModelContext, Parameters, Probe, ProbeContext
+from probes.figures.figures import Coordinates, Figure, Lines, Measure, Panels, Tensor
+
+LONGEST = 1024
+"""So many bits each sequence has: its running answers are those to all its beginnings."""
+
+TOGETHER = 32
+"""So many sequences are run side by side; others get their turn after every chunk."""
+
+SHORTEST = 8
+"""The shortest length at which a sequence is made to be hard."""
+
+MARGINS = 17
+"""Accuracy is stated for margins from 0 to one less than so many."""
+
+Bits = UInt8[np.ndarray, "sequences time"]
+
+
+class GeneralisationParameters(Parameters):
+    """How many sequences, and which."""
+
+    sequences: int = Field(
+        64, ge=16, le=256, description="How many sequences of 1,024 bits are run of each kind."
+    )
+    seed: int = Field(0, ge=0, le=4_294_967_295, description="Of the sequences.")
+
+
+def coins(random: np.random.Generator, number: int) -> Bits:
+    """Toss a fair coin for every bit."""
+    return random.integers(0, 2, (number, LONGEST), np.uint8)
+
+
+def balanced(random: np.random.Generator, number: int) -> Bits:
+    """Draw sequences that one bit decides at every length that is a power of two, from 8 on.
+
+    There, half of them are ties and half have two ones more; in between, bits are shuffled.
+    """
+    return np.concatenate([random.permuted(part, axis=1) for part in _parts(random, number)], 1)
+
+
+def there_and_back(random: np.random.Generator, number: int) -> Bits:
+    """Draw sequences of the same margins in long runs: the count goes far out and comes back."""
+    return np.concatenate([_rolled(random, part) for part in _parts(random, number)], 1)
+
+
+KINDS: Mapping[str, Callable[[np.random.Generator, int], Bits]] = {
+    "coins": coins,
+    "balanced": balanced,
+    "there_and_back": there_and_back,
+}
+
+NAMES = [name.replace("_", " ") for name in KINDS]
+
+
+def _parts(random: np.random.Generator, number: int) -> Iterator[Bits]:
+    """Yield what lies between powers of two, ones first: so many that the margin is 0 or 2 then."""
+    before = np.zeros(number, np.int64)
+    start, stop = 0, SHORTEST
+    while stop <= LONGEST:
+        margin = 2 * random.permutation(np.arange(number) % 2)
+        ones = (stop - start + margin - before) // 2
+        yield (np.arange(stop - start) < ones[:, None]).astype(np.uint8)
+        before, start, stop = margin, stop, 2 * stop
+
+
+def _rolled(random: np.random.Generator, part: Bits) -> Bits:
+    """Let each row begin somewhere else, and go on with its beginning after its end."""
+    shift = random.integers(0, part.shape[1], (len(part), 1))
+    return np.take_along_axis(part, (np.arange(part.shape[1]) + shift) % part.shape[1], axis=1)
+
+
+def margins(sequences: Bits) -> Int[np.ndarray, "sequences time"]:
+    """Count ones minus zeros up to and including each step."""
+    return np.cumsum(2 * sequences.astype(np.int64) - 1, axis=1)
+
+
+def rows(_: Mapping[str, Any], parameters: GeneralisationParameters) -> int:
+    """Return how many rows the sequences make."""
+    return len(KINDS) * parameters.sequences * -(-LONGEST // CHUNKS[-1])
+
+
+def run(
+    model_context: ModelContext, _: Mapping[str, Any], parameters: GeneralisationParameters
+) -> Run:
+    """Run sequences of every kind, and keep whether each says yes after each of its steps."""
+    random = np.random.default_rng(parameters.seed)
+    units = len(model_context.weights["readout.kernel"])
+    found: Outputs = {}
+    for name, draw in KINDS.items():
+        found[name] = draw(random, parameters.sequences)
+        found[f"{name}.yes"] = yield from running_answers(found[name], units)
+    return found
+
+
+def running_answers(
+    sequences: Bits, units: int
+) -> Generator[Sequence[Call], list[Outputs], Bool[np.ndarray, "sequences time"]]:
+    """Return whether the network says yes after every step of every sequence."""
+    zeros = np.zeros(units, np.float32)
+    wanted = frozenset({"logits"})
+    coming: Iterator[Row] = ({"sequence": x, "cell": zeros, "hidden": zeros} for x in sequences)
+    answers: list[Bool[np.ndarray, " time"]] = []
+    while taken := tuple(islice(coming, TOGETHER)):
+        ended = yield from _side_by_side([run_lstm("trace", row, wanted) for row in taken])
+        answers += [one["logits"][:, 1] > one["logits"][:, 0] for one in ended]
+    return np.stack(answers)
+
+
+def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
+    """Drive runs of one length together, so that each of their calls is part of a batch."""
+    calls = [next(run)[0] for run in runs]
+    while True:
+        got = yield calls
+        steps = [_send(run, one) for run, one in zip(runs, got, strict=True)]
+        if isinstance(steps[0], dict):
+            return [step for step in steps if isinstance(step, dict)]
+        calls = [step for step in steps if isinstance(step, Call)]
+
+
+def _send(run: Run, got: Outputs) -> Call | Outputs:
+    """Return a run's next call, or what it came to."""
+    try:
+        return run.send([got])[0]
+    except StopIteration as end:
+        outputs: Outputs = end.value
+        return outputs
+
+
+def generalisation(context: ProbeContext, _: GeneralisationParameters) -> Figure:
+    """How often the answer is right, by the length of a sequence and by its margin.
+
+    Three kinds of sequences of 1,024 bits: `coins`, fair and independent; `balanced`, which one bit
+    decides at every length 8, 16, 32, …, 1,024 (a tie, or two ones more, equally often); and
+    `there_and_back`, of the same margins there but in long runs of equal bits, so that the count
+    goes far out in between. A network that is right about coins alone may only have learnt short
+    counts. The answer after each step is that to the sequence so far, so every beginning of every
+    sequence counts; beginnings of one sequence are alike, and a rare error is easily missed.
+
+    `accuracy` is the share of right answers after so many steps, `always_no` what the constant
+    answer “no” would score on the same; as a tie is a no, it may well be right half of the time.
+    `accuracy_by_margin` is over all steps of all kinds by |ones − zeros|; NaN where no sequence had
+    that margin. `longest_without_error` is the length up to which nothing was wrong.
+    """
+    right = {name: _right(context.outputs, name) for name in KINDS}
+    accuracy = np.stack([one.mean(axis=0) for one in right.values()])
+    no = np.stack([(margins(context.outputs[name]) <= 0).mean(axis=0) for name in KINDS])
+    figures = (
+        _by_length("Share of right answers after so many bits", "accuracy", accuracy),
+        _by_length("What “no” would score, whatever is read", "always_no", no),
+        _by_power(accuracy),
+        _by_margin(context.outputs, right),
+    )
+    return Panels("Generalisation", figures, measures=tuple(_measures(right, accuracy)))
+
+
+def _right(outputs: Outputs, name: str) -> Bool[np.ndarray, "sequences time"]:
+    """Return which running answers are true, by counting."""
+    right: np.ndarray = outputs[f"{name}.yes"] == (margins(outputs[name]) > 0)
+    return right
+
+
+def _by_length(title: str, name: str, values: Float[np.ndarray, "kinds time"]) -> Lines:
+    """Draw one line for each kind, over all lengths."""
+    at: Coordinates = {"kind": NAMES, "step": range(1, values.shape[1] + 1)}
+    tensor = Tensor(name, "statistic", ("kind", "step"), values.astype(np.float32), at)
+    return Lines(title, (tensor,), "step", (0.0, 1.0), 0.5)
+
+
+def _by_power(accuracy: Float[np.ndarray, "kinds time"]) -> Lines:
+    """Draw the same where the hard sequences are decided by one bit."""
+    lengths = [SHORTEST << n for n in range((LONGEST // SHORTEST).bit_length())]
+    values = accuracy[:, np.array(lengths) - 1].astype(np.float32)
+    at: Coordinates = {"kind": NAMES, "length": [str(length) for length in lengths]}
+    tensor = Tensor("accuracy_at_powers", "statistic", ("kind", "length"), values, at)
+    return Lines(
+        "At lengths where one bit decides, but for coins", (tensor,), "length", (0.0, 1.0), 0.5
+    )
+
+
+def _by_margin(outputs: Outputs, right: Mapping[str, Bool[np.ndarray, "sequences time"]]) -> Lines:
+    """Draw accuracy by margin, and what “no” would score."""
+    margin = np.abs(np.stack([margins(outputs[name]) for name in KINDS])).ravel()
+    within = margin < MARGINS
+    number = np.bincount(margin[within], minlength=MARGINS)
+    truth = np.stack([margins(outputs[name]) <= 0 for name in KINDS]).ravel()
+    found = {"accuracy_by_margin": np.stack(list(right.values())).ravel(), "no_by_margin": truth}
+    tensors = []
+    for name, hits in found.items():
+        hit = np.bincount(margin[within], weights=hits[within], minlength=MARGINS)
+        share = np.divide(hit, number, out=np.full(MARGINS, np.nan), where=number > 0)
+        tensors.append(Tensor(name, "statistic", ("margin",), share.astype(np.float32)))
+    return Lines("By |ones − zeros|, over all lengths", tuple(tensors), "margin", (0.0, 1.0), 0.5)
+
+
+def _measures(
+    right: Mapping[str, Bool[np.ndarray, "sequences time"]],
+    accuracy: Float[np.ndarray, "kinds time"],
+) -> Iterator[Measure]:
+    """State for each kind how far it goes without an error, and how it ends."""
+    for place, (name, hits) in enumerate(right.items()):
+        wrong = np.flatnonzero(~hits.all(axis=0))
+        longest = int(wrong[0]) if wrong.size else LONGEST
+        yield Measure(f"longest_without_error.{name}", longest, "bits")
+        yield Measure(f"accuracy_at_{LONGEST}.{name}", float(accuracy[place, -1]))
+        yield Measure(f"errors.{name}", int((~hits).sum()), f"of {hits.size} answers")
+
+
+PROBES = (
+    Probe(
+        model="lstm",
+        name="generalisation",
+        figure=generalisation,
+        parameters=GeneralisationParameters,
+        run=run,
+        rows=rows,
+        input=False,
+        checkpoints=True,
+        example={"sequences": "16"},
+    ),
+)

@@ -1,0 +1,208 @@
+"""What the LSTM would say if some of its values were others."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+from jaxtyping import Float32
+from pydantic import BeforeValidator, Field
+
+from models.architecture import ANSWERS
+from models.rnn.analyses import CHUNK, VALUES
+from models.rnn.programs import run_lstm
+from models.runtime.programs import Run
+from probes.declaration import ModelContext, Probe, ProbeContext, split_commas
+from probes.figures import colours
+from probes.figures.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor
+from probes.rnn.edits import EditedRun, LSTMEdits, ValueName, check_edits, side_by_side
+from probes.rnn.gates import (
+    TITLES,
+    Selection,
+    check_gates,
+    check_selection,
+    sequence_strip,
+    traced,
+)
+from probes.rnn.targets import difference
+from probes.rnn.unit_statistics import STATES
+from probes.shared.class_probabilities import softmax
+from probes.shared.recovery import share_of_way
+
+RUNS = ("baseline", "edited")
+
+SHOWN: tuple[ValueName, ...] = ("forget_gate", "cell", "hidden")
+"""Shown where nothing else is asked for."""
+
+
+class InterventionParameters(Selection):
+    """Which values of both runs to show, and of which steps and units."""
+
+    values: Annotated[
+        list[ValueName], BeforeValidator(split_commas), Field(min_length=1, max_length=len(VALUES))
+    ] = Field(
+        list(SHOWN),
+        description="Values to show of both runs, in this order; " + ", ".join(SHOWN) + " where "
+        "left out.",
+    )
+
+    def names(self) -> list[ValueName]:
+        """Return the values, each once."""
+        return list(dict.fromkeys(self.values))
+
+
+def check_intervention(
+    model_context: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters
+) -> None:
+    """Refuse edits that cannot be done, and steps and units that are not there."""
+    check_edits(model_context, row)
+    stepped = not set(STATES).isdisjoint(parameters.names())
+    (check_selection if stepped else check_gates)(model_context, row, parameters)
+
+
+def rows(row: Mapping[str, Any], _: InterventionParameters) -> int:
+    """Return how many rows an intervention makes, its prediction with them."""
+    runs = [row, row, row, *([row["source"]] if row["source"] else [])]
+    return sum(-(-len(one["sequence"]) // CHUNK) for one in runs)
+
+
+def run(_: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters) -> Run:
+    """Run both, side by side, and the source before them, by one program."""
+    said = yield from run_lstm("predict", row, frozenset({"logits"}))
+    found, source = dict(said), {}
+    if row["source"] is not None:
+        patched = frozenset(edit.value for edit in row["edits"] if edit.operation == "patch")
+        (source,) = yield from side_by_side([EditedRun(row["source"])], patched | {"logits"})
+        found["logits.source"] = source["logits"]
+    runs = [EditedRun(row), EditedRun(row, row["edits"], source)]
+    both = yield from side_by_side(runs, frozenset({*parameters.names(), "logits"}))
+    for name, outputs in zip(RUNS, both, strict=True):
+        for state in outputs.keys() & set(STATES):  # which have a step 0, as those of a trace
+            outputs[state] = np.concatenate([row[state][None], outputs[state]])
+        found |= {f"{value}.{name}": values for value, values in outputs.items()}
+    return found
+
+
+def intervene(context: ProbeContext, parameters: InterventionParameters) -> Figure:
+    """What the network says when some of its values are edited, beside what it says otherwise.
+
+    Both runs go through the same program, in which every value goes on as value · scale + shift;
+    without an edit they are equal to the bit. At each step the gates and the candidate are edited
+    first, then the cell state that they make, then the hidden state that it makes; the next step
+    goes on with what was edited. Of each value shown there are both runs and the difference, edited
+    minus baseline. With a `source`, `recovery` says how far the edits move the answer from this
+    sequence to that one, by the logit of yes minus that of no: 0 not at all, 1 all the way; null
+    where both sequences have the same difference of logits.
+    """
+    top: tuple[Figure, ...] = (
+        sequence_strip(context, parameters.cmap),
+        *([source_strip(context, parameters.cmap)] if context.row["source"] else []),
+        _running(context),
+        Panels("Answers after the last step", (_logits(context),), measures=_answers(context)),
+    )
+    values = (_value(context, name, parameters) for name in parameters.names())
+    return Panels("Intervention", (*top, *values))
+
+
+def source_strip(context: ProbeContext, cmap: str = "viridis") -> Heatmap:
+    """Draw the bits of the source."""
+    strip = sequence_strip(replace(context, row=context.row["source"]), cmap)
+    return replace(strip, title="Source", tensor=replace(strip.tensor, name="source"))
+
+
+def _running(context: ProbeContext) -> Lines:
+    """Draw the probability of "yes" that both runs would state after every step."""
+    tensors = []
+    for name in RUNS:
+        yes = softmax(context.outputs[f"logits.{name}"])[:, 1]
+        at = {"step": range(1, len(yes) + 1)}
+        tensors.append(Tensor(f"running_probability.{name}", "probability", ("step",), yes, at))
+    title = "Probability of “more ones” so far"
+    return Lines(title, tuple(tensors), "step", (0.0, 1.0), 0.5)
+
+
+def _finals(context: ProbeContext) -> dict[str, Float32[np.ndarray, " classes"]]:
+    """Return the logits after the last step of each run."""
+    names = [name for name in (*RUNS, "source") if f"logits.{name}" in context.outputs]
+    return {name: context.outputs[f"logits.{name}"][-1] for name in names}
+
+
+def _logits(context: ProbeContext) -> Heatmap:
+    """Show the logits of each run, and state the difference of both."""
+    finals = _finals(context)
+    logits = np.stack(list(finals.values()))
+    coordinates = {"run": list(finals), "label": ANSWERS}
+    colour = colours.signed(logits)
+    tensor = Tensor("logits", "logits", ("run", "label"), logits, coordinates, colour)
+    measures = tuple(
+        Measure(f"logit_difference_{name}", difference(last), "logits")
+        for name, last in finals.items()
+    )
+    return Heatmap("Logits", tensor, "label", measures)
+
+
+def _answers(context: ProbeContext) -> tuple[Measure, ...]:
+    """State what came of the edits."""
+    finals = _finals(context)
+    answers = {name: ANSWERS[int(last.argmax())] for name, last in finals.items()}
+    measures = [
+        Measure("edits", len(context.row["edits"])),
+        *(Measure(f"answer_{name}", answers[name]) for name in RUNS),
+        Measure("answer_changed", answers["edited"] != answers["baseline"]),
+    ]
+    if "source" in finals:
+        at = [difference(finals[name]) for name in ("edited", "baseline", "source")]
+        measures.append(Measure("answer_source", answers["source"]))
+        measures.append(Measure("recovery", share_of_way(*at)))
+    return tuple(measures)
+
+
+def _value(context: ProbeContext, name: ValueName, parameters: InterventionParameters) -> Figure:
+    """Show one value of both runs, and the difference."""
+    both = [
+        traced(
+            replace(context, outputs={name: context.outputs[f"{name}.{each}"]}), name, parameters
+        )
+        for each in RUNS
+    ]
+    baseline, edited = (one.values for one in both)
+    colour = both[0].colour
+    if name == "cell":  # whose range is that of its values: both shall have the same
+        colour = colours.signed(np.stack([baseline, edited]))
+    figures: list[Figure] = [
+        Heatmap(each, replace(one, name=f"{name}.{each}", colour=colour), "step")
+        for each, one in zip(RUNS, both, strict=True)
+    ]
+    changed = edited - baseline
+    difference_of = replace(
+        both[0],
+        name=f"{name}.difference",
+        kind="difference",
+        values=changed,
+        colour=colours.signed(changed),
+    )
+    figures.append(Heatmap("edited minus baseline", difference_of, "step"))
+    return Panels(TITLES[name], tuple(figures))
+
+
+PROBES = (
+    Probe(
+        model="lstm",
+        name="intervene",
+        figure=intervene,
+        parameters=InterventionParameters,
+        outputs=lambda parameters: [f"{name}.{run}" for name in parameters.names() for run in RUNS],
+        run=run,
+        rows=rows,
+        body=LSTMEdits,
+        checkpoints=True,
+        check=check_intervention,
+        posted={
+            "edits": [
+                {"value": "forget_gate", "units": [3], "steps": [2, 5], "operation": "zero"},
+                {"value": "cell", "steps": [4, 4], "operation": "patch"},
+            ],
+            "source": {"sequence": "0100110001"},
+        },
+    ),
+)

@@ -1,0 +1,37 @@
+"""What a question about the LSTM's answer is about: one logit, or the difference of both."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float64
+from pydantic import Field
+
+from probes.declaration import Parameters
+
+Target = Literal["difference", "yes", "no"]
+
+WEIGHTS: Mapping[Target, Float64[np.ndarray, " classes"]] = {
+    "difference": np.array([-1.0, 1.0]),
+    "yes": np.array([0.0, 1.0]),
+    "no": np.array([1.0, 0.0]),
+}
+"""What the logits of "no" and "yes" count for."""
+
+NAMES: Mapping[Target, str] = {"difference": "yes - no", "yes": "yes", "no": "no"}
+
+
+class LSTMTargeted(Parameters):
+    """Which logit a question is about."""
+
+    target: Target = Field(
+        "difference",
+        description="The logit that is explained: `yes`, `no`, or the `difference` yes minus no, "
+        "whose sign is the answer.",
+    )
+
+
+def difference(logits: np.ndarray) -> float:
+    """Return the logit of "yes" minus that of "no" at the end of a run."""
+    last = logits.reshape(-1, len(NAMES) - 1)[-1].astype(np.float64)
+    return float(last @ WEIGHTS["difference"])

@@ -1,0 +1,68 @@
+"""Probe `weights`: the kernels of every gate of the LSTM, and its readout."""
+
+import numpy as np
+
+from models.architecture import ANSWERS
+from probes.declaration import (
+    Parameters,
+    Probe,
+    ProbeContext,
+)
+from probes.figures import colours
+from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor
+
+PACKED = ("input_gate", "forget_gate", "candidate", "output_gate")
+"""The order in which the kernels of the LSTM hold their four quarters."""
+
+
+def gate_weights(context: ProbeContext, _: Parameters) -> Figure:
+    """The kernels of each gate, and the readout.
+
+    Rows are what a kernel reads (the bit, or a unit's hidden state), columns the unit that it
+    writes.
+    """
+    held = context.model_context.weights
+    recurrent = np.split(held["cell.dense_h.kernel"], len(PACKED), axis=1)
+    named = {
+        "cell.dense_i.kernel": held["cell.dense_i.kernel"].reshape(len(PACKED), -1),
+        "cell.dense_h.bias": held["cell.dense_h.bias"].reshape(len(PACKED), -1),
+    }
+    rows = [
+        _matrix(f"{name}, by gate", name, ("gate", "unit"), values, {"gate": PACKED})
+        for name, values in named.items()
+    ]
+    kernels = [
+        _matrix(
+            f"cell.dense_h.kernel, {gate}",
+            f"cell.dense_h.kernel.{gate}",
+            ("hidden_unit", "unit"),
+            values,
+            {},
+        )
+        for gate, values in zip(PACKED, recurrent, strict=True)
+    ]
+    readout = _matrix(
+        "readout.kernel",
+        "readout.kernel",
+        ("label", "unit"),
+        held["readout.kernel"].T,
+        {"label": ANSWERS},
+    )
+    bias = Tensor("readout.bias", "bias", ("label",), held["readout.bias"], {"label": ANSWERS})
+    return Panels("Weights", (*rows, *kernels, readout, Bars("readout.bias", bias)), 2)
+
+
+def _matrix(
+    title: str,
+    name: str,
+    axes: tuple[str, str],
+    values: np.ndarray,
+    coordinates: Coordinates,
+) -> Heatmap:
+    kind: Kind = "bias" if name.endswith("bias") else "weight"
+    values = np.ascontiguousarray(values)
+    tensor = Tensor(name, kind, axes, values, coordinates, colours.signed(values))
+    return Heatmap(title, tensor, "unit")
+
+
+PROBES = (Probe(model="lstm", name="weights", figure=gate_weights, input=False, checkpoints=True),)

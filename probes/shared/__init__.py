@@ -1,0 +1,1 @@
+"""Functions that probes of both families use."""

@@ -1,0 +1,194 @@
+"""Questions of many rows: bounded, in slices, and dropped when nobody waits for the answer."""
+
+import asyncio
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.inference.batching import DeviceWorker, Queue, QueueFullError
+from api.inference.engine import DeviceTime, Engine
+from api.settings import Settings
+from models.cnn.analyses import SCORE_BUCKETS
+from models.runtime.programs import SLICE, Call, Run, in_slices
+from tests.oracles.parameters import draw_images
+
+PIXELS = {"pixels": draw_images(1, 4)[0].tolist()}
+IMAGE = draw_images(1, 4)[0].astype(np.float32) / 255
+
+
+def many(rows: int) -> Run:
+    """Ask for the logits of one image many times."""
+    calls = (Call("cnn.score", {"image": IMAGE}, frozenset({"logits"})) for _ in range(rows))
+    found = yield from in_slices(calls)
+    return {"logits": np.stack([one["logits"] for one in found])}
+
+
+async def drive(engine: Engine, run: Run) -> Any:
+    """Let the engine drive a run."""
+    return await engine.run(run, time.monotonic() + 60, DeviceTime())
+
+
+def call(client: TestClient, scene: Any, *arguments: Any) -> Any:
+    """Run a scene on the server's own event loop."""
+    assert client.portal is not None
+    return client.portal.call(scene, *arguments)
+
+
+def test_a_slice_is_all_that_is_ever_asked_for() -> None:
+    """Rows are made when their slice comes, and results keep their order."""
+    made = []
+
+    def calls() -> Any:
+        for number in range(2 * SLICE + 5):
+            made.append(number)
+            yield Call("any", {"number": np.array(number)}, frozenset())
+
+    run, sizes, results = in_slices(calls()), [], []
+    taken = next(run)
+    while taken:
+        sizes.append(len(taken))
+        assert len(made) <= sum(sizes)
+        try:
+            taken = run.send([{"number": one.row["number"]} for one in taken])
+        except StopIteration as end:
+            taken, results = (), end.value
+
+    assert sizes == [SLICE, SLICE, 5]
+    assert [int(one["number"]) for one in results] == made
+
+
+def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> None:
+    """A prediction that comes while a long analysis runs does not wait for its end."""
+    engine: Engine = app.state.engine
+    image = draw_images(1, 5)[0]
+
+    async def scene() -> tuple[bool, Any]:
+        long = asyncio.ensure_future(drive(engine, many(40 * SLICE)))
+        await asyncio.sleep(0.02)
+        predict = engine.models["cnn"].card.run("predict", {"image": image}, frozenset({"logits"}))
+        await drive(engine, predict)
+        waits = not long.done()
+        return waits, await long
+
+    waits, found = call(client, scene)
+
+    assert waits
+    assert found["logits"].shape == (40 * SLICE, 10)
+    assert (found["logits"] == found["logits"][0]).all()
+    assert engine.programs["cnn.score"].max_rows == SCORE_BUCKETS[-1]
+
+
+def test_what_nobody_waits_for_is_dropped(app: FastAPI, client: TestClient) -> None:
+    """A run that is cancelled asks for no further slice, and its rows that wait never run."""
+    engine: Engine = app.state.engine
+    spent = engine.programs["cnn.score"].spent
+
+    async def scene() -> int:
+        long = asyncio.ensure_future(drive(engine, many(1000 * SLICE)))
+        await asyncio.sleep(0.02)
+        long.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await long
+        before = spent.rows
+        await asyncio.sleep(0.05)
+        assert spent.rows - before <= SLICE
+        assert engine.queues["cnn.score"].waiting == 0
+        return spent.rows
+
+    rows = call(client, scene)
+    assert rows < 1000 * SLICE
+
+
+def test_analyses_count_by_their_rows(app: FastAPI, client: TestClient) -> None:
+    """One alone may always; a second that would be too many rows together is a 503."""
+    engine: Engine = app.state.engine
+    query = "/cnn/attribution?method=gradient&preprocess=none"
+
+    engine._analysis_rows, limit = 100, engine._analysis_rows
+    try:
+        assert client.post(query, json=PIXELS).status_code == 200
+        alone = client.post("/cnn/attribution?method=smoothgrad&samples=256", json=PIXELS)
+        with engine.claim(95):
+            refused = client.post(query, json=PIXELS)
+            predicted = client.post("/cnn/predict", json=PIXELS)
+        again = client.post(query, json=PIXELS)
+    finally:
+        engine._analysis_rows = limit
+
+    assert (alone.status_code, predicted.status_code, again.status_code) == (200, 200, 200)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["type"] == "urn:lightwell:problem:busy"
+    assert "95 rows" in refused.json()["detail"]
+    assert engine._claimed_rows == 0
+
+
+def test_until_its_programs_are_compiled_an_analysis_says_when_to_come_back() -> None:
+    """The server is ready before: what needs only predict and trace is answered."""
+    app = create_app(Settings())
+    engine: Engine = app.state.engine
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    engine._warm_rest = never  # type: ignore[method-assign]
+    with TestClient(app) as client:
+        assert client.portal is not None
+        client.portal.call(engine.warmed)
+        assert client.get("/readyz").status_code == 200
+        assert client.post("/cnn/predict", json=PIXELS).status_code == 200
+        refused = client.post("/cnn/attribution?method=gradient", json=PIXELS)
+        earlier = client.post("/cnn/predict?checkpoint=round-1", json=PIXELS)
+
+    assert earlier.json()["type"] == "urn:lightwell:problem:warming"
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["type"] == "urn:lightwell:problem:warming"
+
+
+def test_what_is_asked_about_the_weights_alone_is_worked_out_once(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine forgets the oldest of many answers, and no others."""
+    engine: Engine = app.state.engine
+    kept = dict(engine._remembered)
+    monkeypatch.setattr("api.inference.engine.REMEMBERED", 2)
+    try:
+        engine._remembered.clear()
+        for name in ("a", "b", "c"):
+            engine.remember(name, {"value": np.zeros(1)})
+        assert [engine.remembered(name) is not None for name in "abc"] == [False, True, True]
+    finally:
+        engine._remembered.clear()
+        engine._remembered.update(kept)
+
+
+def test_rows_that_are_let_in_together_fill_nobody_elses_queue() -> None:
+    """What was admitted elsewhere is neither refused nor counted; what was not, is."""
+
+    async def scene() -> None:
+        queue: Queue[int, int] = Queue(
+            DeviceWorker("still"), lambda items: items, max_batch=4, max_waiting=2, max_bytes=100
+        )
+        queue._lane.wake = lambda: None  # type: ignore[method-assign]
+        later = time.monotonic() + 60
+        for number in range(10):
+            queue.enqueue(number, later, 90, admitted=True)
+        assert queue.waiting == 10
+        queue.enqueue(10, later, 60)
+        queue.enqueue(11, later, 40)
+        with pytest.raises(QueueFullError):
+            queue.enqueue(12, later)
+        for number in range(13, 20):
+            queue.enqueue(number, later, admitted=True)
+        batches = [[one.item for one in queue.take().live] for _ in range(3)]
+        assert [*batches[0], *batches[1], *batches[2]] == list(range(12))
+        queue.enqueue(20, later, 100)
+        assert queue.waiting_bytes == 100
+
+    asyncio.run(scene())

@@ -1,0 +1,127 @@
+"""Bodies on the wire: read whole, no further than their limit, or refused unread."""
+
+from typing import Any
+
+import pytest
+from starlette.requests import ClientDisconnect
+
+from api.requests.body import (
+    IMAGE_BODIES,
+    MAX_IMAGE_JSON,
+    MAX_SEQUENCE_JSON,
+    SEQUENCE_BODIES,
+)
+from tests.api.bodies import Wire
+
+
+def test_a_body_is_read_whole() -> None:
+    """Chunks are joined; the media type is told from its parameters."""
+    wire = Wire([b"ab", b"c"], content_type='Multipart/Form-Data; Boundary="x;y"; charset=utf-8')
+
+    body = wire.read()
+    assert body.content == b"abc"
+    assert body.media_type == "multipart/form-data"
+    assert body.parameters == {"boundary": "x;y", "charset": "utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "limits", "limit"),
+    [
+        ("image/png", IMAGE_BODIES, 4_194_304),
+        ("image/jpeg", IMAGE_BODIES, 4_194_304),
+        ("multipart/form-data", IMAGE_BODIES, 6_291_456),
+        ("application/json", IMAGE_BODIES, MAX_IMAGE_JSON),
+        ("application/json", SEQUENCE_BODIES, MAX_SEQUENCE_JSON),
+    ],
+)
+def test_bodies_are_bounded_by_their_type(media_type: str, limits: Any, limit: int) -> None:
+    """A byte past the limit is a 413 that ends the connection, declared or not."""
+    for size in (limit - 1, limit):
+        chunks = [bytes(100_000)] * (size // 100_000) + [bytes(size % 100_000)]
+        assert len(Wire(chunks, content_type=media_type).read(limits).content) == size
+    declared = Wire([b"x"], content_type=media_type, content_length=str(limit + 1))
+    counted = Wire([bytes(limit), b"x", b"never read"], content_type=media_type)
+    for wire, taken in ((declared, 0), (counted, 2)):
+        problem = wire.refusal(limits)
+        assert (problem.kind, problem.status) == ("body-too-large", 413)
+        assert problem.headers == {"Connection": "close"}
+        assert str(limit) in problem.detail
+        assert wire.taken == taken
+
+
+def test_a_body_that_declares_less_than_it_sends_is_counted() -> None:
+    """What is declared is not believed, only what arrives."""
+    wire = Wire([bytes(1_100_000)], content_type="application/json", content_length="5")
+
+    assert wire.refusal(SEQUENCE_BODIES).status == 413
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "0" * 5000 + "9" * 20])
+def test_absurd_lengths_are_too_large(length: str) -> None:
+    """A declared length of thousands of digits is a 413 too."""
+    assert Wire([], content_type="image/png", content_length=length).refusal().status == 413
+
+
+def test_leading_zeros_mean_nothing() -> None:
+    """A small length stays small however it is written."""
+    wire = Wire([b"12345"], content_type="image/png ; q=1", content_length="0" * 5000 + "5")
+
+    assert wire.read().content == b"12345"
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "", "\xb2", "0x10", "+1"])
+def test_a_length_is_a_number(length: str) -> None:
+    """What is no number is refused before reading."""
+    problem = Wire([], content_type="image/png", content_length=length).refusal()
+
+    assert (problem.status, problem.detail) == (400, "Content-Length must be a number of bytes.")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "deflate", ""])
+def test_compressed_bodies_are_refused_unread(encoding: str) -> None:
+    """Nothing is ever decompressed."""
+    wire = Wire([b"x"], content_type="image/png", content_encoding=encoding)
+    problem = wire.refusal()
+
+    assert (problem.kind, problem.status) == ("unsupported-encoding", 415)
+    assert problem.detail == "Bodies must come as they are, without a Content-Encoding."
+    assert problem.headers == {"Accept-Encoding": "identity"}
+    assert wire.taken == 0
+
+
+def test_identity_is_no_encoding() -> None:
+    """A client may say that it did nothing."""
+    wire = Wire([b"x"], content_type="image/png", content_encoding="Identity")
+
+    assert wire.read().content == b"x"
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["image/gif", "text/plain", "application/x-www-form-urlencoded", "", "image", "\xff", "*/*"],
+)
+def test_other_media_types_are_refused_unread(media_type: str) -> None:
+    """A 415 names what is read here, for people and, in Accept, for programs."""
+    wire = Wire([b"x"], content_type=media_type)
+    problem = wire.refusal()
+
+    names = "image/png, image/jpeg, multipart/form-data, application/json"
+    assert problem.status == 415
+    assert problem.detail == f"The Content-Type must be one of {names}."
+    assert problem.headers == {"Accept": names}
+    assert wire.taken == 0
+
+
+@pytest.mark.parametrize("media_types", [[], ["image/png", "application/json"]])
+def test_one_media_type_is_needed(media_types: list[str]) -> None:
+    """None and two are refused."""
+    problem = Wire([b"x"], content_type=media_types).refusal(SEQUENCE_BODIES)
+
+    assert problem.status == 415
+    assert problem.detail == "The request needs one Content-Type, of application/json."
+
+
+def test_a_client_that_leaves_is_told_apart() -> None:
+    """A body that never ends is nobody's error."""
+    with pytest.raises(ClientDisconnect):
+        Wire([b"x", None], content_type="image/png").read()

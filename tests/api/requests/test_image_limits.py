@@ -1,0 +1,253 @@
+"""Bytes that are no picture, or too much of one: refused before they cost anything."""
+
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFile
+
+from api.errors.problem import Problem
+from api.requests.image_decoding import MAX_CHUNKS, MAX_SEGMENTS, MAX_TEXT, PNG, UNDECODABLE, decode
+from tests.api.pictures_by_hand import SQUARE, blank, chunk, encoded, header, jpeg, png, refusal
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (encoded(Image.new("L", (2, 2)), "GIF"), "a GIF"),
+        (encoded(Image.new("RGB", (2, 2)), "WEBP"), "a WebP"),
+        (encoded(Image.new("L", (2, 2)), "BMP"), "a BMP"),
+        (encoded(Image.new("L", (2, 2)), "TIFF"), "a TIFF"),
+        (b"MM\0*", "a TIFF"),
+        (b"\0\0\0\x18ftypheic", "a HEIC, an AVIF or a video"),
+        (b"8BPS", "a Photoshop file"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"<svg/>", "an SVG"),
+        (encoded(Image.new("L", (16, 16)), "ICO"), "an icon"),
+        (b"\x93NUMPY\x01\x00", "a NumPy array"),
+    ],
+)
+def test_other_formats_are_named(content: bytes, name: str) -> None:
+    """Someone who sends a phone's HEIC is told what it is and what to send."""
+    with pytest.raises(Problem) as caught:
+        decode(content)
+
+    assert caught.value.status == 415
+    assert caught.value.detail == f"The image is {name}; only PNG and JPEG are read here."
+
+
+@pytest.mark.parametrize("content", [b"x", b"hello", PNG[:-1], b"\x89png", b"\xff\xd8", b"PK\3\4"])
+def test_what_is_no_image_is_refused(content: bytes) -> None:
+    """Anything else is called neither."""
+    assert refusal(content) == "The image is neither PNG nor JPEG."
+
+
+def test_an_empty_image_is_refused() -> None:
+    """No bytes are named as such."""
+    assert refusal(b"") == "The image is empty: 0 bytes."
+
+
+@pytest.mark.parametrize("content", [png(SQUARE), jpeg(), jpeg(progressive=True)])
+def test_truncated_images_are_refused(content: bytes) -> None:
+    """Cut anywhere before its last bytes, an image is refused with one fixed text."""
+    for end in {*range(8, 40), *range(40, len(content) - 2, 29), len(content) - 2}:
+        assert refusal(content[:end]) == UNDECODABLE
+
+
+def test_a_corrupt_image_is_refused() -> None:
+    """Pixels that do not inflate, a wrong checksum or a second start are fixed text too."""
+    broken = PNG + header(8, 8) + chunk(b"IDAT", b"not deflated") + chunk(b"IEND", b"")
+    checksum = bytearray(png(SQUARE))
+    checksum[29] ^= 1
+
+    assert refusal(broken) == UNDECODABLE
+    assert refusal(bytes(checksum)) == UNDECODABLE
+    assert refusal(b"\xff\xd8" + jpeg()) == UNDECODABLE
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (8192, 82), (82, 8192), (2048, 2048)])
+def test_sizes_at_the_limit_are_read(width: int, height: int) -> None:
+    """The largest side, ratio and number of pixels are allowed."""
+    assert decode(blank(width, height)).size == [width, height]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "text"),
+    [
+        (8193, 82, "The image is 8193 x 82 pixels; a side may have at most 8192."),
+        (
+            2048,
+            2049,
+            "The image has more than 4194304 pixels.",
+        ),
+        (
+            101,
+            1,
+            "The image is 101 x 1 pixels; the longer side may be at most 100 times the shorter.",
+        ),
+        (
+            81,
+            8192,
+            "The image is 81 x 8192 pixels; the longer side may be at most 100 times the shorter.",
+        ),
+        (9000, 9000, "The image has more than 4194304 pixels."),
+    ],
+)
+def test_sizes_past_the_limit_are_refused_unread(
+    width: int, height: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header is enough to say no: 81 million pixels in 10 kB are never decoded."""
+    loaded: list[object] = []
+    monkeypatch.setattr(ImageFile.ImageFile, "load", loaded.append)
+
+    assert refusal(blank(width, height)) == text
+    assert not loaded
+
+
+def test_a_picture_a_little_too_large_is_refused_without_our_warning_filter() -> None:
+    """Should someone reset the warnings, the limit on pixels still holds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert refusal(blank(2048, 2049)) == "The image has more than 4194304 pixels."
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_no_pixels_are_refused(size: tuple[int, int]) -> None:
+    """A header that promises nothing is refused."""
+    assert refusal(blank(*size)) in {
+        "The image has no pixels: its width or height is 0.",
+        UNDECODABLE,
+    }
+
+
+def with_scans(scans: int) -> bytes:
+    """Write a JPEG that repeats its last scan."""
+    content = jpeg(progressive=True)
+    start = content.rindex(b"\xff\xda")
+    return (
+        content[:start] + content[start:-2] * (scans - content.count(b"\xff\xda") + 1) + b"\xff\xd9"
+    )
+
+
+def test_scans_are_counted_before_decoding() -> None:
+    """64 scans are decoded, 65 are refused, and so are thousands."""
+    assert decode(with_scans(64)).size == [32, 32]
+    for scans in (65, 5000):
+        assert refusal(with_scans(scans)) == "The JPEG has more than 64 scans."
+
+
+def test_scans_of_thumbnails_and_of_what_follows_do_not_count() -> None:
+    """A phone's photo has a thumbnail inside and sometimes a film behind it."""
+    content = jpeg(exif=b"Exif\0\0" + b"\xff\xda" * 100)
+
+    assert decode(content + b"\xff\xda\0\2" * 100).size == [32, 32]
+
+
+def test_segments_are_counted() -> None:
+    """A JPEG of a thousand comments is refused before anyone walks through them again."""
+    content = jpeg()
+    comments = b"\xff\xfe\0\2" * (MAX_SEGMENTS + 1)
+
+    assert refusal(content[:2] + comments + content[2:]) == "The JPEG has more than 1024 segments."
+
+
+def test_chunks_are_counted() -> None:
+    """So is a PNG of thousands of chunks."""
+    content = png(SQUARE, chunk(b"tEXt", b"") * (MAX_CHUNKS + 1))
+
+    assert refusal(content) == "The PNG has more than 16384 chunks."
+
+
+def compressed_text(kind: bytes, size: int) -> bytes:
+    """Write a chunk of compressed text that inflates to so many bytes."""
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(bytes(MAX_TEXT)) for _ in range(size // MAX_TEXT))
+    packed += packer.compress(bytes(size % MAX_TEXT)) + packer.flush()
+    return chunk(kind, {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0en\0a\0"}[kind] + packed)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_compressed_text_is_bounded(kind: bytes) -> None:
+    """Text may inflate to 1 MiB; 60 MB in 60 kB, or a byte more in two chunks, may not."""
+    text = "The PNG's compressed text holds more than 1048576 bytes."
+
+    for size in (0, MAX_TEXT - 1, MAX_TEXT):
+        assert decode(png(SQUARE, compressed_text(kind, size))).size == [8, 8]
+    for size in (MAX_TEXT + 1, 60_000_000):
+        assert refusal(png(SQUARE, compressed_text(kind, size))) == text
+    two = compressed_text(kind, MAX_TEXT // 2) + compressed_text(kind, MAX_TEXT // 2 + 1)
+    assert refusal(png(SQUARE, two)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        chunk(b"tEXt", b"prompt\0" + b"a digit, " * 100_000),
+        chunk(b"iTXt", b"XML\0\0\0\0\0" + b"<x/>" * 100_000),
+        chunk(b"zTXt", b"no text"),
+        chunk(b"zTXt", b"a\0\0not deflated"),
+        chunk(b"iTXt", b"a\0\1\0en"),
+        chunk(b"iTXt", b""),
+    ],
+)
+def test_other_text_is_ignored(text: bytes) -> None:
+    """Plain text of any length and broken text are dropped unread."""
+    np.testing.assert_array_equal(decode(png(SQUARE, text)).grey, SQUARE)
+
+
+def test_animated_pngs_are_refused() -> None:
+    """Which frame was meant is not guessed; an animation of one frame is a picture."""
+    frames = [Image.new("L", (4, 4), level) for level in (0, 255)]
+    moving = encoded(frames[0], save_all=True, append_images=frames[1:])
+
+    assert refusal(moving) == "The PNG is animated; only a picture of one frame is read."
+    still = png(SQUARE, chunk(b"acTL", struct.pack(">II", 1, 0)))
+    np.testing.assert_array_equal(decode(still).grey, SQUARE)
+
+
+def status(content: bytes) -> int:
+    """Return the status that an image leads to; any other exception passes through."""
+    try:
+        decode(content)
+    except Problem as problem:
+        return problem.status
+    return 200
+
+
+@settings(max_examples=150)
+@given(st.sampled_from([b"", PNG, b"\xff\xd8\xff", PNG + header(8, 8)]), st.binary(max_size=200))
+def test_random_bytes_break_nothing(start: bytes, content: bytes) -> None:
+    """Whatever follows a known beginning is read or refused."""
+    assert status(start + content) in {200, 415, 422}
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=200)
+@given(st.data())
+def test_mutated_images_break_nothing(data: st.DataObject) -> None:
+    """Good pictures with bytes changed, cut out or put in are read or refused."""
+    seeds = [
+        png(SQUARE, chunk(b"gAMA", b"\0\0\0\1"), compressed_text(b"iTXt", 9)),
+        encoded(Image.new("P", (4, 4)), transparency=bytes([9])),
+        jpeg(exif=b"Exif\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0\0\0\0\0"),
+        jpeg(progressive=True),
+        encoded(Image.new("CMYK", (8, 8)), "JPEG"),
+    ]
+    content = bytearray(data.draw(st.sampled_from(seeds)))
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(content)))
+        end = data.draw(st.integers(start, min(start + 6, len(content))))
+        content[start:end] = data.draw(st.binary(max_size=6))
+    assert status(bytes(content)) in {200, 415, 422}
+
+
+@settings(max_examples=150)
+@given(st.binary(min_size=13, max_size=13), st.binary(max_size=40), st.binary(max_size=60))
+def test_pngs_with_good_checksums_break_nothing(head: bytes, palette: bytes, data: bytes) -> None:
+    """Any header, palette and pixels that pass the checksums are read or refused."""
+    chunks = chunk(b"IHDR", head), chunk(b"PLTE", palette), chunk(b"IDAT", zlib.compress(data))
+    assert status(PNG + b"".join(chunks) + chunk(b"IEND", b"")) in {200, 415, 422}

@@ -1,0 +1,289 @@
+"""Every form of an image, through one decoder, and every way to be refused."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from api.errors.problem import Problem
+from api.requests.body import (
+    IMAGE_BODIES,
+    MAX_IMAGE,
+    Body,
+    image_from,
+    sequence_from,
+)
+from api.requests.json_fields import MAX_VALUES
+from tests.api.bodies import DIGIT, PICTURE, base64_of, encoded, form_body, json_body, refusal, told
+
+
+@pytest.mark.parametrize("preprocess", ["mnist", "none"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        Body(PICTURE, "image/png", {}),
+        Body(PICTURE, "image/jpeg", {}),
+        form_body(PICTURE),
+        json_body({"image": base64_of(PICTURE)}),
+        json_body({"image": "data:image/png;base64," + base64_of(PICTURE)}),
+        json_body({"image": "data:image/jpeg;base64," + base64_of(PICTURE)}),
+        json_body({"pixels": DIGIT.tolist()}),
+        json_body({"pixels": DIGIT.tolist(), "image": None}),
+        json_body(b'{"pixels": 1, "pixels": %s}' % orjson.dumps(DIGIT.tolist())),
+    ],
+    ids=["png", "misnamed", "form", "base64", "data", "misnamed data", "pixels", "null", "doubled"],
+)
+def test_every_form_gives_the_same_pixels(body: Body, preprocess: Any) -> None:
+    """However an image comes, the network sees the same."""
+    result = image_from(body, preprocess)
+
+    np.testing.assert_array_equal(result.pixels, DIGIT)
+    assert result.preparation["preprocess"] == preprocess
+    assert result.preparation["source_size"] == [28, 28]
+    assert orjson.loads(orjson.dumps(result.preparation)) == result.preparation
+
+
+@pytest.mark.parametrize("preprocess", ["mnist", "none"])
+def test_jpegs_come_through(preprocess: Any) -> None:
+    """A JPEG gives nearly the same, raw and in base64."""
+    photo = encoded(DIGIT, "JPEG")
+    for body in (Body(photo, "image/jpeg", {}), json_body({"image": base64_of(photo)})):
+        result = image_from(body, preprocess)
+        assert np.abs(result.pixels.astype(int) - DIGIT).mean() < 2
+
+
+def test_larger_pixels_are_prepared_as_a_picture_is() -> None:
+    """JSON pixels of any size go the way of every picture."""
+    large = np.kron(255 - DIGIT, np.ones((5, 7), np.uint8))
+
+    np.testing.assert_array_equal(
+        image_from(json_body({"pixels": large.tolist()}), "mnist").pixels,
+        image_from(Body(encoded(large), "image/png", {}), "mnist").pixels,
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (27, 28), (28, 29), (100, 50)])
+def test_none_takes_28_by_28_only(shape: tuple[int, int]) -> None:
+    """Without preparation a picture must have the network's size; both sizes are named."""
+    with pytest.raises(Problem) as caught:
+        image_from(json_body({"pixels": np.zeros(shape, int).tolist()}), "none")
+
+    text = f"The image is {shape[1]} x {shape[0]} pixels; preprocess=none takes 28 x 28."
+    assert told(caught.value) == ("invalid-image", text, ("body",))
+
+
+def test_an_encoded_image_may_have_4_mib() -> None:
+    """The limit is the same in every form, and counts the image, not what wraps it."""
+    text = "The image is larger than 4194304 bytes."
+    for size, expected in ((MAX_IMAGE, "invalid-image"), (MAX_IMAGE + 1, "body-too-large")):
+        image = PICTURE[:8] + bytes(size - 8)
+        bodies = form_body(image), json_body({"image": base64_of(image)})
+        for body in bodies:
+            assert len(body.content) <= IMAGE_BODIES[body.media_type]
+            kind, detail, _ = refusal(body)
+            assert kind == expected
+            assert (detail == text) == (kind == "body-too-large")
+
+
+NOT_JSON = (
+    "The body is not JSON: it must be UTF-8 text without NaN, Infinity or lone surrogates, its "
+    "numbers within a double's range, nested at most 1024 deep."
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"{} {}",
+        b"{'image': 1}",
+        b'{"pixels": [[NaN]]}',
+        b'{"pixels": [[Infinity]]}',
+        b'{"pixels": [[1e999]]}',
+        b'{"pixels": [[-1e999]]}',
+        b'{"pixels": [[' + b"9" * 5000 + b"]]}",
+        b'{"image": "\\ud800"}',
+        b'{"image": "\\udc00\\ud800"}',
+        b'{"image": "\xff"}',
+        b'{"image": "\xed\xa0\x80"}',
+        b'\xef\xbb\xbf{"image": ""}',
+        '{"image": ""}'.encode("utf-16"),
+        b'{"image": "\n"}',
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"pixels":' * 100_000,
+        b"[" * 1025 + b"]" * 1025,
+        PICTURE,
+    ],
+)
+def test_what_is_no_json_is_refused(content: bytes) -> None:
+    """Text that standard JSON or a double cannot hold ends in one fixed text, for any route."""
+    assert refusal(json_body(content)) == ("invalid-json", NOT_JSON, ("body",))
+    with pytest.raises(Problem) as caught:
+        sequence_from(json_body(content), 4)
+    assert told(caught.value) == ("invalid-json", NOT_JSON, ("body",))
+
+
+@pytest.mark.parametrize("value", [1, "a", [], [1], None, True, 1.5])
+def test_a_body_must_be_an_object(value: object) -> None:
+    """Any other JSON value is refused."""
+    text = "The body must be an object of image, pixels, inputs."
+
+    assert refusal(json_body(value)) == ("invalid-body", text, ("body",))
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("img", "key 'img', which"),
+        ("a.b,c-d_1", "key 'a.b,c-d_1', which"),
+        ("x" * 32, f"key '{'x' * 32}', which"),
+        ("x" * 33, "a key that"),
+        ("<script>", "a key that"),
+        ("", "a key that"),
+        ("é", "a key that"),
+        ("a\n", "a key that"),
+    ],
+)
+def test_unknown_keys_are_refused(key: str, shown: str) -> None:
+    """A key is repeated only where it is a harmless word."""
+    text = f"The body has {shown} is not one of image, pixels, inputs."
+
+    assert refusal(json_body({"pixels": [[1]], key: 1})) == ("invalid-body", text, ("body",))
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"image": None}, {"image": base64_of(PICTURE), "pixels": [[1]]}]
+)
+def test_one_image_is_needed(value: object) -> None:
+    """Neither form or both is refused."""
+    text = "There must be exactly one of 'image' and 'pixels'."
+
+    assert refusal(json_body(value)) == ("invalid-body", text, ("body",))
+
+
+@pytest.mark.parametrize("image", [1, True, [], {}, ["a"], 1.5])
+def test_image_must_be_a_text(image: object) -> None:
+    """Lists of images and other values are refused."""
+    text = "'image' must be a text: base64 or a data URL."
+
+    assert refusal(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "!",
+        "a",
+        "abc",
+        "abcd=",
+        "ab==cd",
+        "abc=\n",
+        " YWJj",
+        "YW Jj",
+        "YW\nJj",
+        "YW-_",
+        "YWJj,YWJj",
+        "é",
+        "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+        "data:image/gif;base64,YWJj",
+        "data:image/png,YWJj",
+        "data:image/png;charset=utf-8;base64,YWJj",
+        "DATA:image/png;base64,YWJj",
+        "data:image/png;base64,data:image/png;base64,YWJj",
+        "====",
+        "YWJj====",
+    ],
+)
+def test_base64_is_strict(image: str) -> None:
+    """White space, other alphabets, wrong padding and other prefixes are refused."""
+    text = (
+        "'image' must be base64 (A-Z, a-z, 0-9, + and /, padded with =, no white space), alone "
+        "or after data:image/png;base64, or data:image/jpeg;base64,"
+    )
+
+    assert refusal(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
+
+
+def test_an_empty_text_is_an_empty_image() -> None:
+    """Base64 of nothing is nothing."""
+    for image in ("", "data:image/png;base64,"):
+        assert refusal(json_body({"image": image}))[1] == "The image is empty: 0 bytes."
+
+
+@pytest.mark.parametrize("pixels", [1, "a", True, {}, []])
+def test_pixels_must_be_rows(pixels: object) -> None:
+    """A picture has at least a row."""
+    text = "'pixels' must be a list of rows, at least 1."
+
+    assert refusal(json_body({"pixels": pixels})) == ("invalid-image", text, ("body", "pixels"))
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (0, "must be a list of at least 1 integer."),
+        ([], "must be a list of at least 1 integer."),
+        ("ab", "must be a list of at least 1 integer."),
+        (None, "must be a list of at least 1 integer."),
+        ([1], "has 1 values, row 0 has 2."),
+        ([1, 2, 3], "has 3 values, row 0 has 2."),
+        ([1, 256], "must hold integers from 0 to 255 only."),
+        ([-1, 1], "must hold integers from 0 to 255 only."),
+        ([1, 2.0], "must hold integers from 0 to 255 only."),
+        ([1, True], "must hold integers from 0 to 255 only."),
+        ([1, "2"], "must hold integers from 0 to 255 only."),
+        ([1, None], "must hold integers from 0 to 255 only."),
+        ([1, [2]], "must hold integers from 0 to 255 only."),
+        ([1, 2**64 - 1], "must hold integers from 0 to 255 only."),
+    ],
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_wrong_rows_are_named(row: object, text: str, number: int) -> None:
+    """A wrong row is named by its number, with what is expected of it."""
+    rows: list[object] = [[0, 255], [0, 255], [0, 255]]
+    rows[number] = row
+    expected = f"Row {number} of 'pixels' {text}"
+
+    place = ("body", "pixels", number)
+    assert refusal(json_body({"pixels": rows})) == ("invalid-image", expected, place)
+
+
+@pytest.mark.parametrize("first", [[], 0, "ab", None, [1.5], [True], [300]])
+def test_a_wrong_first_row_is_named(first: object) -> None:
+    """Row 0 sets the width, and must be right itself."""
+    assert refusal(json_body({"pixels": [first, [0]]}))[2] == ("body", "pixels", 0)
+
+
+@pytest.mark.parametrize("digits", [20, 300])
+def test_long_integers_are_refused(digits: int) -> None:
+    """An integer past 64 bits is out of range like any other."""
+    kind, detail, _ = refusal(json_body(b'{"pixels": [[' + b"9" * digits + b"]]}"))
+
+    assert (kind, detail) == (
+        "invalid-image",
+        "Row 0 of 'pixels' must hold integers from 0 to 255 only.",
+    )
+
+
+def test_pixels_have_the_limits_of_every_picture() -> None:
+    """Side and ratio are bounded before a row is looked at."""
+    long = [[0]] * 101
+
+    text = "The image is 1 x 101 pixels; the longer side may be at most 100 times the shorter."
+    assert refusal(json_body({"pixels": long}))[1] == text
+    assert image_from(json_body({"pixels": long[:100]}), "mnist").preparation["box"] is None
+    wide = json_body({"pixels": [[0] * 8193]})
+    assert refusal(wide)[1] == "The image is 8193 x 1 pixels; a side may have at most 8192."
+
+
+def test_values_are_counted_before_parsing() -> None:
+    """A body of millions of tiny lists is refused before it costs a second."""
+    text = "The body holds more than 1048576 values."
+
+    most = b"[" + b"0," * (MAX_VALUES - 1) + b"0]"
+    assert refusal(json_body(most))[1] == "The body must be an object of image, pixels, inputs."
+    for content in (b"[" + b"0," * MAX_VALUES + b"0]", b"[" * (MAX_VALUES + 1)):
+        assert refusal(json_body(content)) == ("invalid-body", text, ("body",))

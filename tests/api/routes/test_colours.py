@@ -1,0 +1,28 @@
+"""A page can colour as the pictures do."""
+
+import numpy as np
+from starlette.testclient import TestClient
+
+from probes.figures.colormaps import NAMES, lookup_table
+
+
+def test_maps_are_those_of_the_pictures(client: TestClient) -> None:
+    """Every map has the 256 colours that the PNGs are drawn with, and only RdBu is diverging."""
+    listed = client.get("/colormaps").json()["colormaps"]
+
+    assert [one["name"] for one in listed] == list(NAMES)
+    for one in listed:
+        colours = [bytes.fromhex(colour.removeprefix("#")) for colour in one["colours"]]
+        np.testing.assert_array_equal(
+            [list(colour) for colour in colours], lookup_table(one["name"])
+        )
+        assert (one["kind"] == "diverging") == (one["name"] == "RdBu")
+
+
+def test_what_a_client_holds_is_not_sent_again(client: TestClient) -> None:
+    """The ETag of an answer brings a 304 without a body."""
+    held = client.get("/colormaps").headers["etag"]
+    again = client.get("/colormaps", headers={"If-None-Match": held})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == held

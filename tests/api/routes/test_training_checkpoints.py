@@ -1,0 +1,128 @@
+"""The network as it was during training, asked like the one that is served."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from models.registry import RECORDS, ResidentModel, load
+from models.runtime import artifacts, checkpoints
+from models.runtime.checkpoints import CheckpointError
+from tests.oracles.numpy64 import cnn_trace, lstm_trace
+from tests.oracles.parameters import CNN_SHAPES, draw, draw_bits, draw_images
+
+PIXELS = draw_images(1, 8)[0]
+BITS = "".join(map(str, draw_bits(1, 40, 3)[0]))
+
+
+def values(answer: Any, name: str) -> np.ndarray:
+    """Read one tensor."""
+    return np.array(next(one for one in answer["tensors"] if one["name"] == name)["data"])
+
+
+def test_models_list_what_may_be_asked(client: TestClient, cnn: ResidentModel) -> None:
+    """The earliest first; before training comes first of all."""
+    listed = client.get("/models/cnn").json()["checkpoints"]
+
+    assert listed == list(cnn.milestones)
+    assert listed[0] == "round-0"
+    assert len(listed) >= 4
+
+
+@pytest.mark.parametrize("name", ["round-0", "round-4"])
+def test_activations_are_those_of_that_time(
+    name: str, client: TestClient, cnn: ResidentModel
+) -> None:
+    """As the float64 network with the recorded parameters has them."""
+    query = f"/cnn/activations?layers=relu2,logits&preprocess=none&checkpoint={name}"
+    answer = client.post(query, json={"pixels": PIXELS.tolist()}).json()
+    expected = cnn_trace(PIXELS, cnn.milestones[name])
+
+    relu2 = np.moveaxis(expected["relu2"], -1, 0)
+    np.testing.assert_allclose(values(answer, "relu2"), relu2, atol=1e-4)
+    np.testing.assert_allclose(values(answer, "logits"), expected["logits"], atol=1e-4)
+    assert answer["weights"] == checkpoints.digest(cnn.milestones[name])
+
+
+def test_gates_are_those_of_that_time(client: TestClient, lstm: ResidentModel) -> None:
+    """Of the LSTM likewise."""
+    for name, weights in lstm.milestones.items():
+        answer = client.get(f"/lstm/gates?sequence={BITS}&checkpoint={name}").json()
+        expected = lstm_trace(np.array([int(bit) for bit in BITS]), weights)
+        np.testing.assert_allclose(
+            values(answer, "forget_gate"), expected["forget_gate"], atol=1e-4
+        )
+
+
+def test_filters_are_those_of_that_time(client: TestClient, cnn: ResidentModel) -> None:
+    """And the answer may be kept under a name of its own."""
+    first = client.get("/cnn/filters?layers=conv1&order=index&checkpoint=round-0")
+    last = client.get("/cnn/filters?layers=conv1&order=index")
+
+    held = cnn.milestones["round-0"]["conv1.kernel"].transpose(3, 2, 0, 1)
+    np.testing.assert_allclose(values(first.json(), "conv1.kernel"), held, atol=1e-6)
+    assert first.headers["etag"] != last.headers["etag"]
+    assert first.json()["weights"] != last.json()["weights"]
+
+
+def test_requests_for_different_times_share_a_queue_and_nothing_else(client: TestClient) -> None:
+    """Side by side, each gets the answer that it gets alone."""
+    names = ["", "round-0", "round-1", "round-4"] * 4
+
+    def ask(name: str) -> list[float]:
+        query = f"&checkpoint={name}" if name else ""
+        answer = client.post(
+            f"/cnn/predict?preprocess=none{query}", json={"pixels": PIXELS.tolist()}
+        )
+        logits: list[float] = answer.json()["prediction"]["logits"]
+        return logits
+
+    alone = {name: ask(name) for name in set(names)}
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(ask, names))
+
+    for name, logits in zip(names, together, strict=True):
+        np.testing.assert_allclose(logits, alone[name], atol=2e-5)
+    assert len({tuple(np.round(logits, 3)) for logits in alone.values()}) == 4
+
+
+def test_a_time_that_is_not_recorded_is_refused(client: TestClient) -> None:
+    """With those that are; and a probe of the trained network alone takes none."""
+    unknown = client.get("/cnn/filters?checkpoint=round-3")
+    no_such_parameter = client.get(f"/lstm/summary?sequence={BITS}&checkpoint=round-1")
+
+    assert unknown.status_code == 422
+    assert "round-0, round-1" in unknown.json()["detail"]
+    assert no_such_parameter.status_code == 422
+
+
+def test_records_of_other_weights_are_refused(tmp_path: Path) -> None:
+    """Every record names its weights; a start with a wrong one stops with its name."""
+    checkpoints.save(tmp_path / "cnn.safetensors", draw(CNN_SHAPES, 3), {})
+    assert load("cnn", tmp_path).milestones == {}
+    for path in RECORDS.glob("cnn.*.safetensors"):
+        copy(path, tmp_path)
+        with pytest.raises(CheckpointError, match=f"{path.name} was made for other weights"):
+            load("cnn", tmp_path)
+        (tmp_path / path.name).unlink()
+
+
+def test_milestones_come_back_as_they_were_kept(tmp_path: Path) -> None:
+    """In the order of training, as float32, whatever they were written as."""
+    kept = {12: draw(CNN_SHAPES, 1), 0: draw(CNN_SHAPES, 2), 4: draw(CNN_SHAPES, 3)}
+    path = tmp_path / "cnn.milestones.safetensors"
+    artifacts.save(path, artifacts.joined(kept, "float16"), "the digest")
+
+    found = artifacts.milestones(artifacts.load(path, "the digest"))
+
+    assert list(found) == ["round-0", "round-4", "round-12"]
+    for rounds, tensors in kept.items():
+        for name, expected in tensors.items():
+            given = found[f"round-{rounds}"][name]
+            assert given.dtype == np.float32
+            np.testing.assert_array_equal(given, expected.astype(np.float16))
+    assert artifacts.milestones(None) == {}

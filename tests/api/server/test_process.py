@@ -1,0 +1,142 @@
+"""The server as a process of its own: starts, says where it is, drains, and refuses nonsense."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+
+from models.runtime import checkpoints
+from tests.oracles.parameters import draw, lstm_shapes
+from tests.servers import PATIENCE_S, ROOT, Server
+
+
+@pytest.fixture
+def own_weights(tmp_path: Path) -> Path:
+    """A folder with an LSTM of three units."""
+    checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_shapes(3), 1), {})
+    return tmp_path
+
+
+@pytest.fixture
+def server(own_weights: Path) -> Iterator[Server]:
+    """A running server with weights of one's own."""
+    server = Server("--weights", str(own_weights))
+    yield server
+    server.stop()
+
+
+def said_to(server: Server, request: bytes) -> bytes:
+    """Send bytes to a server; return what it says until it closes the connection."""
+    host, port = server.url.removeprefix("http://").split(":")
+    received = b""
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(request)
+        while part := connection.recv(65536):
+            received += part
+    return received
+
+
+def test_a_server_starts_answers_and_drains(server: Server) -> None:
+    """It says where it is, what it serves and how to ask; SIGTERM ends it with exit code 0.
+
+    A request in flight when the signal comes is answered, and /readyz says no from then on.
+    """
+    server.wait_for("Ready after")
+    assert any("lstm: weights" in line for line in server.lines)
+    assert b"application/problem+json" in said_to(server, b"nonsense\r\n\r\n")
+    with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+        answer = client.get("/lstm/trace?sequence=101").json()
+        assert [t["shape"] for t in answer["tensors"] if t["name"] == "cell"] == [[4, 3]]
+        host, port = server.url.removeprefix("http://").split(":")
+        body = b'{"sequence": "1011"}'
+        with socket.create_connection((host, int(port))) as slow:
+            head = (
+                f"POST /lstm/gates HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            )
+            slow.sendall(head.encode() + body[:5])
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            slow.sendall(body[5:])
+            received = b""
+            while part := slow.recv(65536):
+                received += part
+        assert received.startswith(b"HTTP/1.1 200")
+    assert server.process.wait(PATIENCE_S) == 0
+
+
+def test_a_draining_server_is_not_ready_at_once(own_weights: Path) -> None:
+    """Between the signal and the end /readyz is a 503, for a load balancer to see."""
+    server = Server("--weights", str(own_weights), "--drain-s", "3")
+    try:
+        server.wait_for("Ready after")
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+            assert client.get("/readyz").status_code == 200
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            response = client.get("/readyz")
+            assert response.status_code == 503
+            assert response.json()["type"] == "urn:lightwell:problem:draining"
+            assert client.get("/livez").status_code == 200
+        assert server.process.wait(PATIENCE_S) == 0
+    finally:
+        server.stop()
+
+
+def refused(*flags: str) -> str:
+    """Start a server that cannot be started; return what it says."""
+    done = subprocess.run(  # noqa: S603 - our own server
+        [sys.executable, "-m", "api", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_wrong_setting_is_named() -> None:
+    """The message has the setting and its limit, in one line."""
+    assert refused("--port", "99999") == (
+        "lightwell: setting port: Input should be less than or equal to 65535\n"
+    )
+    assert "setting weights: " in refused("--weights", "/no/such/folder")
+
+
+def test_wrong_weights_stop_the_start(tmp_path: Path) -> None:
+    """Weights that are not this model's are refused before the door opens."""
+    tensors = {**draw(lstm_shapes(3), 1), "readout.bias": np.zeros(3, np.float32)}
+    checkpoints.save(tmp_path / "lstm.safetensors", tensors, {})
+
+    said = refused("--weights", str(tmp_path))
+
+    assert said == "lightwell: tensor readout.bias must be float32 (2,), not float32 (3,)\n"
+
+
+def test_training_packages_are_never_imported() -> None:
+    """Nothing that only training needs is loaded with the server."""
+    # Flax itself imports Optax.
+    training = (
+        "tensorflow_datasets",
+        "tensorflow",
+        "models.runtime.training_loop",
+        "models.data.datasets",
+    )
+    script = f"import sys, api.__main__; print([n for n in {training} if n in sys.modules])"
+
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"

@@ -1,0 +1,107 @@
+"""How the server starts: with what it compiled the last time, and without what it does not need."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx2
+import pytest
+
+from api import __main__ as command
+from api.settings import Settings
+from models.runtime.executable_cache import Cache
+from tests.servers import PATIENCE_S, ROOT, Server
+
+
+def started(folder: Path) -> tuple[str, bytes]:
+    """Start a server with a cache; return what it said of its executables, and one answer."""
+    server = Server("--cache", str(folder))
+    try:
+        said = server.wait_for(r"Ready after [\d.]+ s \((.*)\)")
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+            assert client.get("/readyz").status_code == 200
+            return said, client.get("/lstm/trace?sequence=10110").content
+    finally:
+        server.stop()
+
+
+def test_a_second_start_compiles_nothing(tmp_path: Path) -> None:
+    """It says so, and answers the same to the byte."""
+    first, answer = started(tmp_path / "cache")
+    second, same = started(tmp_path / "cache")
+
+    assert first.endswith(" executables compiled")
+    assert second == first.replace("compiled", "from the cache")
+    assert same == answer
+
+
+def test_starting_imports_neither_flax_nor_optax() -> None:
+    """Flax, and Optax through it, are imported when something must be compiled: not before."""
+    unneeded = (
+        "flax",
+        "optax",
+        "orbax",
+        "rich",
+        "tensorflow_datasets",
+        "models.runtime.training_loop",
+    )
+    script = (
+        "import sys, api.__main__; from api.app import create_app; from api.settings import "
+        f"Settings; create_app(Settings()); print([n for n in {unneeded} if n in sys.modules])"
+    )
+
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def engine() -> SimpleNamespace:
+    """What stands for an engine of one model."""
+    return SimpleNamespace(models={"lstm": SimpleNamespace(cache=None)})
+
+
+def test_the_models_are_given_the_cache(tmp_path: Path) -> None:
+    """A folder that can be used is."""
+    held = engine()
+
+    command.use_cache(held, tmp_path / "cache")
+
+    assert isinstance(held.models["lstm"].cache, Cache)
+
+
+def test_a_folder_that_cannot_be_used_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says why; the server starts without."""
+    tmp_path.chmod(0o777)
+    held = engine()
+
+    command.use_cache(held, tmp_path)
+
+    assert held.models["lstm"].cache is None
+    assert [record.message for record in caplog.records] == [
+        f"the cache {tmp_path} is not used: others may write to it (mode 777)"
+    ]
+
+
+@pytest.mark.parametrize("off", ["", "none"])
+def test_the_cache_can_be_switched_off(off: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the empty text, or by name."""
+    monkeypatch.setenv("LIGHTWELL_CACHE", off)
+    held = engine()
+
+    command.use_cache(held, Settings().cache)
+
+    assert held.models["lstm"].cache is None
+
+
+def test_the_cache_is_named_after_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default it is a folder of its own among the user's caches."""
+    monkeypatch.delenv("LIGHTWELL_CACHE")
+    folder = Settings().cache
+
+    assert folder is not None
+    assert folder.name == "lightwell"

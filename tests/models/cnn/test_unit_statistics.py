@@ -1,0 +1,115 @@
+"""The record of units against the float64 network, image by image."""
+
+import numpy as np
+import pytest
+
+from models.architecture import CNN_PARAMETERS, LAYERS
+from models.cnn import unit_statistics
+from models.cnn.analyses import LINEAR
+from models.data import test_images
+from models.data.datasets import Digits
+from models.data.samples import Samples
+from models.runtime.checkpoints import Tensors
+from tests.oracles.numpy64 import cnn_trace
+from tests.oracles.parameters import draw
+
+COUNT = 30
+TRAIN = slice(12, 20)
+CLOSE = 2e-5
+
+
+@pytest.fixture(scope="module")
+def test_set(digits: Samples) -> Digits:
+    """Some images of every digit."""
+    return Digits(digits.images[:COUNT], digits.labels[:COUNT].astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def weights() -> Tensors:
+    """Weights that nobody trained."""
+    return draw(CNN_PARAMETERS, 5)
+
+
+@pytest.fixture(scope="module")
+def record(test_set: Digits, weights: Tensors) -> Tensors:
+    """The record of these images."""
+    return unit_statistics.unit_record(weights, test_set, test_set.images[TRAIN])
+
+
+@pytest.fixture(scope="module")
+def traces(test_set: Digits, weights: Tensors) -> dict[str, np.ndarray]:
+    """Every value of every image, [image, place, channel], in float64."""
+    made = [cnn_trace(image, weights) for image in test_set.images]
+    return {
+        name: np.stack([one[name].reshape(-1, LAYERS[name].shape[-1]) for one in made])
+        for name in LAYERS
+    }
+
+
+@pytest.mark.parametrize("layer", LINEAR)
+def test_strongest_images_are_those(layer: str, record: Tensors, traces: Tensors) -> None:
+    """Their maxima are the nine largest in order, in the images and at the places named."""
+    maxima = traces[layer].max(axis=1)
+    expected = -np.sort(-maxima, axis=0)[:9].T
+    strongest = record[f"{layer}.strongest"]
+
+    np.testing.assert_allclose(record[f"{layer}.strongest.value"], expected, atol=CLOSE)
+    channels = np.arange(len(strongest))[:, None]
+    np.testing.assert_allclose(maxima[strongest, channels], expected, atol=CLOSE)
+    means = traces[layer].mean(axis=1).max(axis=0)
+    np.testing.assert_allclose(record[f"{layer}.highest_mean"], means, atol=CLOSE)
+    if LAYERS[layer].field:
+        rows, columns = record[f"{layer}.strongest.place"].astype(int).transpose(2, 0, 1)
+        at = traces[layer][strongest, rows * LAYERS[layer].shape[1] + columns, channels]
+        np.testing.assert_allclose(at, expected, atol=CLOSE)
+    else:
+        assert f"{layer}.strongest.place" not in record
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_means_and_shares_are_those(
+    layer: str, record: Tensors, traces: Tensors, test_set: Digits
+) -> None:
+    """By digit, over the training images at each place, and of what is silent."""
+    values = traces[layer]
+    for digit in range(10):
+        expected = values[test_set.labels == digit].mean(axis=(0, 1))
+        np.testing.assert_allclose(record[f"{layer}.class_means"][digit], expected, atol=CLOSE)
+    mean = record[f"{layer}.mean"].astype(np.float64)
+    expected = values[TRAIN].mean(axis=0).reshape(LAYERS[layer].shape)
+    assert mean.shape == LAYERS[layer].shape
+    np.testing.assert_allclose(mean, expected, rtol=1e-3, atol=CLOSE)
+    silent = (values <= 0).mean(axis=(0, 1))
+    np.testing.assert_allclose(record[f"{layer}.silent_values"], silent, atol=1e-3)
+    none = (values.max(axis=1) <= 0).mean(axis=0)
+    np.testing.assert_allclose(record[f"{layer}.silent_images"], none, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_histograms_count_every_value(layer: str, record: Tensors, traces: Tensors) -> None:
+    """In the bins of NumPy's histogram but for rounding; after a ReLU without zeros."""
+    for of, values in (("", traces[layer]), ("maxima.", traces[layer].max(axis=1)[:, None])):
+        if f"{layer}.{of}histogram" not in record:
+            assert LAYERS[layer].field is None
+            continue
+        counts = record[f"{layer}.{of}histogram"].astype(int)
+        for channel in range(0, counts.shape[0], 7):
+            ends = tuple(record[f"{layer}.{of}range"][channel].tolist())
+            given = values[..., channel].ravel()
+            if LAYERS[layer].kind in {"post_activation", "pooled"}:
+                given = given[given > 0]
+                assert ends[0] == 0
+            expected, _ = np.histogram(np.clip(given, *ends), unit_statistics.BINS, ends)
+            assert counts[channel].sum() == len(given)
+            assert np.abs(counts[channel] - expected).sum() <= 4
+
+
+def test_images_are_kept_without_loss(record: Tensors, test_set: Digits) -> None:
+    """Every image that is named is there, with its label, and no other."""
+    held = test_images.unpacked(record)
+    named = np.unique(np.concatenate([record[f"{name}.strongest"].ravel() for name in LINEAR]))
+
+    np.testing.assert_array_equal(held.indices, named)
+    np.testing.assert_array_equal(held.images, test_set.images[named])
+    np.testing.assert_array_equal(held.labels, test_set.labels[named])
+    np.testing.assert_array_equal(held.places(held.indices[[3, 0]]), [3, 0])

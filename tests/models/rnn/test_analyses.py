@@ -1,0 +1,179 @@
+"""The LSTM's analysis programs against the float64 network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.registry import MODELS
+from models.rnn.analyses import (
+    BLOCK,
+    CHUNK,
+    FREE_CHUNK,
+    GRADIENT_BUCKETS,
+    INTERVENTION_BUCKETS,
+    VALUES,
+    no_edit,
+)
+from models.runtime.programs import Call
+from models.runtime.resident import ResidentProgram
+from tests.oracles.edited_lstm import edited_trace
+from tests.oracles.numpy64 import lstm_trace
+from tests.oracles.parameters import draw, draw_bits, lstm_shapes
+
+HIDDEN = 5
+WEIGHTS = draw(lstm_shapes(HIDDEN), 4)
+RANDOM = np.random.default_rng(4)
+STATE = {
+    "cell": RANDOM.normal(size=HIDDEN).astype(np.float32),
+    "hidden": RANDOM.uniform(-1, 1, HIDDEN).astype(np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def programs() -> Mapping[str, ResidentProgram]:
+    """The programs with drawn weights, each for its largest bucket."""
+    held = jax.device_put(WEIGHTS)
+    return {
+        one.name: ResidentProgram(one, held, one.buckets[-1:])
+        for one in MODELS["lstm"].analyses(WEIGHTS)
+        if one.name in {"lstm.gradient", "lstm.enumerate", "lstm.intervene"} and one.buckets
+    }
+
+
+def ask(program: ResidentProgram, *rows: dict[str, Any], outputs: str) -> list[Any]:
+    """Run rows as one batch, from the same state."""
+    wanted = frozenset(outputs.split())
+    name = program.program.name
+    return program([Call(name, {**STATE, **row}, wanted) for row in rows])
+
+
+def padded(values: np.ndarray, chunk: int) -> np.ndarray:
+    """Fill up with what must not matter."""
+    rest = np.full((chunk - len(values), *values.shape[1:]), 1, values.dtype)
+    return np.concatenate([values, rest])
+
+
+def steps(count: int) -> np.ndarray:
+    """Say how many steps count."""
+    return np.array(count, np.int32)
+
+
+def test_the_gradient_is_that_of_central_differences(
+    programs: Mapping[str, ResidentProgram],
+) -> None:
+    """By inputs between 0 and 1, from a state that is not zero; nothing for what is padding."""
+    inputs = np.random.default_rng(1).uniform(0, 1, 37)
+    target = np.array([-0.5, 2.0])
+
+    def aim(values: np.ndarray) -> float:
+        logits = lstm_trace(values, WEIGHTS, STATE["cell"], STATE["hidden"])["logits"]
+        return float(logits[-1] @ target)
+
+    row = {
+        "inputs": padded(inputs.astype(np.float32), CHUNK),
+        "length": steps(len(inputs)),
+        "target": target.astype(np.float32),
+    }
+    short = {**row, "length": steps(3)}
+    found, other = ask(programs["lstm.gradient"], row, short, outputs="gradient logits")
+
+    moved = 1e-5 * np.eye(len(inputs))
+    expected = [(aim(inputs + one) - aim(inputs - one)) / 2e-5 for one in moved]
+    np.testing.assert_allclose(found["gradient"][: len(inputs)], expected, atol=2e-6)
+    assert np.abs(expected).max() > 0.05
+    assert not found["gradient"][len(inputs) :].any()
+    assert not other["gradient"][3:].any()
+    assert found["logits"] @ target == pytest.approx(aim(inputs), abs=1e-5)
+
+
+def test_a_block_is_many_sequences(programs: Mapping[str, ResidentProgram]) -> None:
+    """Each from its own state, with what comes after its end left out; the state is carried."""
+    random = np.random.default_rng(2)
+    inputs = random.choice([0.0, 0.5, 1.0], (BLOCK, FREE_CHUNK)).astype(np.float32)
+    states = {
+        "cell": random.normal(size=(BLOCK, HIDDEN)).astype(np.float32),
+        "hidden": random.uniform(-1, 1, (BLOCK, HIDDEN)).astype(np.float32),
+    }
+    length = FREE_CHUNK - 5
+    row = {"inputs": inputs, "length": steps(length), **states}
+    (found,) = ask(programs["lstm.enumerate"], row, outputs="logits final_cell final_hidden")
+
+    for at in (0, 1, 255, BLOCK - 1):
+        start = states["cell"][at], states["hidden"][at]
+        expected = lstm_trace(inputs[at, :length], WEIGHTS, *start)
+        np.testing.assert_allclose(found["logits"][at], expected["logits"][-1], atol=1e-5)
+        np.testing.assert_allclose(found["final_cell"][at], expected["cell"][-1], atol=1e-5)
+        np.testing.assert_allclose(found["final_hidden"][at], expected["hidden"][-1], atol=1e-5)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), length=st.integers(1, 24), share=st.floats(0, 1))
+def test_edited_runs_are_the_float64_networks(
+    seed: int, length: int, share: float, programs: Mapping[str, ResidentProgram]
+) -> None:
+    """Any scale and shift of any value, at every step; beside rows that are edited otherwise."""
+    random = np.random.default_rng(seed)
+    bits = random.integers(0, 2, length).astype(np.uint8)
+    shape = (length, len(VALUES), HIDDEN)
+    edited = random.uniform(size=shape) < share
+    scale = np.where(edited, random.choice([0.0, 0.5, -1.0, 1.5], shape), 1.0).astype(np.float32)
+    shift = np.where(edited, random.uniform(-1, 1, shape), 0.0).astype(np.float32)
+
+    def through(name: str, step: int, value: np.ndarray) -> np.ndarray:
+        at = (step - 1, VALUES.index(name))
+        return value * scale[at].astype(np.float64) + shift[at]
+
+    row = {
+        "sequence": padded(bits, CHUNK),
+        "length": steps(length),
+        "scale": padded(scale, CHUNK),
+        "shift": padded(shift, CHUNK),
+    }
+    nothing = dict(zip(("scale", "shift"), no_edit(CHUNK, HIDDEN), strict=True))
+    outputs = " ".join((*VALUES, "logits", "final_cell", "final_hidden"))
+    _, found = ask(programs["lstm.intervene"], {**row, **nothing}, row, outputs=outputs)
+
+    expected = edited_trace(bits, WEIGHTS, STATE["cell"], STATE["hidden"], through)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name][:length], value, rtol=1e-4, atol=2e-5, err_msg=name)
+    np.testing.assert_array_equal(found["final_cell"], found["cell"][length - 1])
+    np.testing.assert_array_equal(found["final_hidden"], found["hidden"][length - 1])
+
+
+def test_rows_do_not_depend_on_one_another(programs: Mapping[str, ResidentProgram]) -> None:
+    """A row is the same to the bit at any place of the batch, whatever its neighbours are."""
+    nothing = dict(zip(("scale", "shift"), no_edit(CHUNK, HIDDEN), strict=True))
+    rows = [
+        {"sequence": padded(bits, CHUNK), "length": steps(40), **nothing}
+        for bits in draw_bits(INTERVENTION_BUCKETS[0] - 1, 40, 6)
+    ]
+    outputs = " ".join((*VALUES, "logits"))
+    first = ask(programs["lstm.intervene"], *rows, outputs=outputs)
+    alone = [ask(programs["lstm.intervene"], row, outputs=outputs)[0] for row in rows]
+
+    for one, other in zip(first, alone, strict=True):
+        for name, value in one.items():
+            np.testing.assert_array_equal(value[:40], other[name][:40])
+
+
+def test_many_gradients_are_one_at_a_time(programs: Mapping[str, ResidentProgram]) -> None:
+    """Of a full bucket, each is its own row's."""
+    random = np.random.default_rng(9)
+    target = np.array([0.0, 1.0], np.float32)
+    rows = [
+        {
+            "inputs": random.uniform(0, 1, CHUNK).astype(np.float32),
+            "length": steps(length),
+            "target": target,
+        }
+        for length in np.linspace(1, CHUNK, GRADIENT_BUCKETS[-1]).astype(int)
+    ]
+    together = ask(programs["lstm.gradient"], *rows, outputs="gradient")
+    for row, found in zip(rows, together, strict=True):
+        (alone,) = ask(programs["lstm.gradient"], row, outputs="gradient")
+        np.testing.assert_allclose(found["gradient"], alone["gradient"], atol=1e-6)

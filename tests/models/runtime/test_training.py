@@ -1,0 +1,347 @@
+"""Training: variations of images, counting sequences, steps, states and measurements."""
+
+from functools import partial
+from math import comb
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from models.cnn import augmentation
+from models.cnn.network import SimpleCNN
+from models.cnn.training import CNNTrainConfig, CNNTrainer
+from models.data.datasets import Digits
+from models.rnn import sequences
+from models.rnn.network import CountingLSTM
+from models.rnn.training import LSTMTrainConfig, LSTMTrainer, Measurement, Stage, reliable_length
+from models.runtime.checkpoints import CheckpointError
+from models.runtime.training_loop import (
+    begin,
+    descend,
+    mean_of_parts,
+    parameter_tensors,
+    restore,
+    state_tensors,
+)
+
+vary = jax.jit(augmentation.augment)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Draw a few rectangles of ink."""
+    field = np.zeros((12, 28, 28), np.float32)
+    for index in range(12):
+        field[index, 8:20, 8 + index // 2 : 12 + index] = 1.0 - index / 20
+    return jnp.asarray(field)
+
+
+def test_variations_stay_images(images):
+    """Varied images have the same size and intensities in [0, 1]."""
+    varied = np.stack([vary(jax.random.key(number), images) for number in range(8)])
+    assert varied.shape == (8, 12, 28, 28)
+    assert float(varied.min()) >= 0.0
+    assert 0.8 < float(varied.max()) <= 1.0
+
+
+def test_each_image_is_varied_in_its_own_way(images):
+    """Equal images come out different from each other, and different with another key."""
+    same = jnp.stack([images[0]] * 12)
+    first = np.asarray(vary(jax.random.key(0), same))
+    again = np.asarray(vary(jax.random.key(0), same))
+    other = np.asarray(vary(jax.random.key(1), same))
+    assert np.array_equal(first, again)
+    assert len({image.tobytes() for image in [*first, *other]}) == 24
+
+
+def test_an_empty_image_stays_empty():
+    """Where there is no ink, varying draws none."""
+    empty = jnp.zeros((12, 28, 28))
+    assert not np.asarray(vary(jax.random.key(0), empty)).any()
+
+
+def test_resampling_moves_images(images):
+    """Reading each pixel one row below moves the image up by one; outside is ground."""
+    grid = jnp.broadcast_to(jnp.indices((28, 28)).astype(jnp.float32), (12, 2, 28, 28))
+    assert np.allclose(augmentation.resample(images, grid), images, atol=1e-6)
+    below = grid + jnp.array([1.0, 0.0])[None, :, None, None]
+    moved = np.asarray(augmentation.resample(images, below))
+    assert np.allclose(moved[:, :-1], images[:, 1:], atol=1e-6)
+    assert not moved[:, -1].any()
+
+
+def test_strokes_become_wider_and_narrower(images):
+    """Redrawing changes some images, some to more ink and some to less, and leaves others."""
+    many = jnp.tile(images[:1], (200, 1, 1))
+    redrawn = np.asarray(augmentation.redraw(jax.random.key(0), many))
+    change = redrawn.sum(axis=(1, 2)) - float(images[0].sum())
+    same = (redrawn == np.asarray(many)).all(axis=(1, 2))
+    assert 60 < same.sum() < 140
+    assert (change > 4).sum() > 20
+    assert (change < -4).sum() > 20
+
+
+def test_training_sequences_come_back():
+    """Blocks and their inverted mirror images bring the count back to even, from near and far."""
+    sizes = jnp.array([[1], [2], [4], [8]] * 50, jnp.int32)
+    bits = sequences._there_and_back(jax.random.key(0), sizes, 32)
+    margins = np.asarray(sequences.margins(bits))
+    for margin, size in zip(margins, np.ravel(sizes), strict=True):
+        assert not margin[2 * size - 1 :: 2 * size].any()
+    assert np.abs(margins).max() == 8
+
+
+def test_training_sequences_are_varied():
+    """Training draws fair coins, biased ones, and runs."""
+    bits = np.asarray(sequences.sample(jax.random.key(0), 256, 64))
+    shares = bits[:64].mean(axis=1)
+    assert shares.min() < 0.2
+    assert shares.max() > 0.8
+    assert ((shares > 0.4) & (shares < 0.6)).sum() > 20
+    assert len({row.tobytes() for row in bits}) > 250
+
+
+@pytest.mark.parametrize("runs", [False, True])
+@pytest.mark.parametrize("length", [1, 7, 50])
+def test_hard_sequences_are_decided_by_one_bit(length, runs):
+    """Hard sequences have the margins next to the boundary, one half on either side."""
+    bits = sequences.hard_sequences(np.random.default_rng(0), 200, length, runs=runs)
+    margins = 2 * bits.sum(axis=1) - length
+    assert bits.shape == (200, length)
+    expected = {-1: 100, 1: 100} if length % 2 else {0: 100, 2: 100}
+    assert {int(m): int((margins == m).sum()) for m in set(margins)} == expected
+
+
+def test_hard_runs_are_long():
+    """Hard sequences in runs change between 0 and 1 at most nine times."""
+    bits = sequences.hard_sequences(np.random.default_rng(0), 200, 60, runs=True)
+    changes = (bits[:, 1:] != bits[:, :-1]).sum(axis=1)
+    assert changes.min() == 1
+    assert 5 < changes.max() <= 9
+
+
+def always(answer: int) -> CountingLSTM:
+    """Make a network that gives the same answer to everything."""
+    model = CountingLSTM(2, nnx.Rngs(0))
+    kernel, bias = model.readout.kernel, model.readout.bias
+    kernel[...] = jnp.zeros_like(kernel[...])
+    bias[...] = jnp.array([1.0 - answer, float(answer)])
+    return model
+
+
+def test_errors_are_counted_on_every_sequence():
+    """Saying always "no" is wrong as often as there are sequences with more 1s, at each length."""
+    majorities = [sum(comb(n, k) for k in range(n // 2 + 1, n + 1)) for n in range(1, 11)]
+    assert sequences.exhaustive_errors(always(0), 10) == majorities
+    rest = [2**n - majority for n, majority in zip(range(1, 11), majorities, strict=True)]
+    assert sequences.exhaustive_errors(always(1), 10) == rest
+
+
+def test_errors_are_counted_on_given_sequences(monkeypatch):
+    """Errors are counted over all parts into which many sequences are divided."""
+    monkeypatch.setattr(sequences, "_STEPS_AT_ONCE", 30)
+    bits = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0]] * 10, bool)
+    assert sequences.errors(always(0), bits) == 20
+    assert sequences.errors(always(1), bits) == 20
+    assert sequences.classify(always(1), bits).tolist() == [True] * 40
+
+
+def measured(**wrong: int) -> dict:
+    """Make up a measurement in which the named kinds of sequences had errors."""
+    point = {"random": 0, "shuffled": 0, "runs": 0}
+    return {
+        "exhaustive": {"errors_by_length": [0, 0, wrong.get("short", 0)]},
+        "hard": [{"length": 50, "shuffled": wrong.get("hard", 0), "runs": 0}],
+        "curve": [
+            {"length": 32, **point, "random": wrong.get("random", 0)},
+            {"length": 128, **point, "runs": wrong.get("runs", 0)},
+        ],
+    }
+
+
+def test_the_tested_length_ends_at_the_first_error():
+    """A network counts as tested up to the longest length before any error."""
+    assert reliable_length(measured()) == 128
+    assert reliable_length(measured(runs=1)) == 50
+    assert reliable_length(measured(hard=1)) == 32
+    assert reliable_length(measured(random=2)) == 3
+    assert reliable_length(measured(short=1)) == 2
+
+
+def test_a_step_goes_downhill_and_is_averaged():
+    """One step follows the optimiser, and the average moves a part of the way."""
+    _, parameters = nnx.split(always(0))
+    optimiser = optax.sgd(0.1)
+
+    def loss(at):
+        return (at["readout"]["bias"][...] ** 2).sum(), "aside"
+
+    state, value, aside = descend(begin(parameters, optimiser), loss, optimiser, keep=0.05)
+    assert float(value) == 1.0
+    assert aside == "aside"
+    assert int(state.step) == 1
+    assert np.allclose(state.parameters["readout"]["bias"][...], [0.8, 0.0])
+    assert np.allclose(state.average["readout"]["bias"][...], [0.05 * 1.0 + 0.95 * 0.8, 0.0])
+
+
+def test_the_mean_of_parts_is_the_mean_of_all():
+    """A function's mean over equal parts is that of its parts' results, in every place of them."""
+    parts = (jnp.arange(12.0).reshape(3, 4), jnp.asarray([1, 2, 6], jnp.int32))
+
+    def measure(part):
+        row, number = part
+        return {"sum": row.sum(), "scaled": row * number.astype(jnp.float32)}
+
+    mean = mean_of_parts(measure, parts)
+    assert float(mean["sum"]) == pytest.approx(22.0)
+    assert np.allclose(mean["scaled"], (np.arange(12).reshape(3, 4) * [[1], [2], [6]]).mean(axis=0))
+
+
+def small_course() -> LSTMTrainer:
+    brief = Measurement(longest=4, hard_lengths=(6,), hard=8, curve=(8,), points=8)
+    return LSTMTrainer(LSTMTrainConfig(hidden=3, stages=(Stage(8, 16, 3, 0.05),)), brief)
+
+
+def test_the_lstm_learns_and_describes_itself():
+    """Rounds bring the loss down; the result has the names and numbers that the server reads."""
+    course = small_course()
+    state, losses = course.start(), []
+    for number in range(course.rounds):
+        state, metrics = course.run(state, number)
+        losses.append(metrics["loss"])
+    assert losses[-1] < 0.7 * losses[0]
+    tensors, described, report = course.finish(state)
+    assert tensors.keys() == {
+        "cell.dense_i.kernel",
+        "cell.dense_h.kernel",
+        "cell.dense_h.bias",
+        "readout.kernel",
+        "readout.bias",
+    }
+    assert described["architecture"] == {"hidden": 3}
+    assert described["metrics"]["exhaustive_length"] == 4
+    assert described["metrics"]["test_length"] == 8
+    assert report["recipe"]["stages"] == (Stage(8, 16, 3, 0.05),)
+
+
+def test_forget_gates_start_open():
+    """Before training the forget gates remember for different times, none of them short."""
+    bias = parameter_tensors(training._initial(LSTMTrainConfig(hidden=3)))["cell.dense_h.bias"]
+    assert (bias[3:6] >= 0).all()
+    assert len(set(bias[3:6])) == 3
+    assert not bias[:3].any()
+
+
+def test_a_state_comes_back_from_named_tensors():
+    """A state survives being written down, scalars included."""
+    course = small_course()
+    state = course.start()._replace(step=jnp.asarray(5, jnp.int32))
+    restored = restore(state_tensors(state), course.start())
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for one, other in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        assert one.shape == other.shape
+        assert np.array_equal(one, other)
+
+
+def test_a_state_of_another_network_is_refused():
+    """Tensors of another shape, or with one missing, are not taken for a state."""
+    state = small_course().start()
+    tensors = state_tensors(state)
+    name = next(name for name in tensors if "readout" in name)
+    with pytest.raises(CheckpointError, match="is float64"):
+        restore({**tensors, name: tensors[name].astype(np.float64)}, state)
+    del tensors[name]
+    with pytest.raises(CheckpointError, match="is in only one of"):
+        restore(tensors, state)
+
+
+@pytest.fixture(scope="module")
+def small_digits():
+    """Make easily told images: the digit's number of columns is inked."""
+    labels = np.arange(80, dtype=np.uint8) % 10
+    fields = np.zeros((80, 28, 28), np.uint8)
+    for field, label in zip(fields, labels, strict=True):
+        field[4:24, 4 : 5 + 2 * label] = 255
+    return Digits(fields, labels)
+
+
+def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
+    """An epoch changes the parameters, and the result says what it got wrong."""
+    # Tested above; compiled into the epoch it would take most of the time here.
+    monkeypatch.setattr(training, "augment", lambda _key, images: images)
+    course = CNNTrainer(
+        CNNTrainConfig(epochs=1, batch=16, validation=16), small_digits, small_digits
+    )
+    assert len(course.validation.labels) == 16
+    before = state_tensors(course.start())
+    state, metrics = course.run(course.start(), 0)
+    after = state_tensors(state)
+    assert after[".step"].tolist() == [4]
+    assert all(np.isfinite(value).all() for value in after.values())
+    changed = [name for name in before if not np.array_equal(before[name], after[name])]
+    assert any(name.startswith(".parameters['conv1']") for name in changed)
+    assert metrics.keys() == {"loss", "train_accuracy", "validation_accuracy"}
+    tensors, described, report = course.finish(state)
+    assert tensors["conv1.kernel"].shape == (3, 3, 1, 32)
+    wrong = report["misclassified_test_images"]
+    assert described["metrics"]["test_errors"] == len(wrong)
+    counts = np.array(report["confusion"]["counts"])
+    assert counts.sum(axis=1).tolist() == [8] * 10
+    assert counts.sum() - np.trace(counts) == len(wrong)
+
+
+def test_the_cnn_has_the_gradient_of_the_plain_network():
+    """Divided into parts, with its own convolution, training has the gradient that JAX derives."""
+    draw = np.random.default_rng(0)
+    # Pixels that all differ leave no ties in a pool.
+    images = jnp.asarray(draw.random((48, 28, 28)), jnp.float32)
+    labels = jnp.asarray(draw.integers(0, 10, 48), jnp.uint8)
+    digits = Digits(np.zeros((48, 28, 28), np.uint8), np.asarray(labels))
+    course = CNNTrainer(CNNTrainConfig(epochs=1, batch=48, validation=0), digits, digits)
+    parameters = course.start().parameters
+    (loss, right), gradients = jax.jit(course._gradients)(parameters, images, labels)
+
+    network, _ = nnx.split(SimpleCNN(nnx.Rngs(0), jax.lax.conv_general_dilated))
+
+    @jax.jit
+    @partial(jax.value_and_grad, has_aux=True)
+    def plain(at):
+        logits = nnx.merge(network, at)(images[..., None])
+        targets = 0.95 * jax.nn.one_hot(labels, 10) + 0.005
+        hits = logits.argmax(axis=-1) == labels.astype(jnp.int32)
+        return -(targets * jax.nn.log_softmax(logits)).sum(axis=-1).mean(), hits.mean()
+
+    (expected_loss, expected_right), expected = plain(parameters)
+    assert float(loss) == pytest.approx(float(expected_loss), rel=1e-6)
+    assert float(right) == pytest.approx(float(expected_right))
+    assert jax.tree.structure(gradients) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(gradients), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
+
+
+def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
+    """The same seed, state and epoch give the same parameters, bit by bit."""
+    monkeypatch.setattr(training, "augment", lambda _key, images: images)
+    course = CNNTrainer(
+        CNNTrainConfig(epochs=1, batch=32, validation=16), small_digits, small_digits
+    )
+    first, _ = course.run(course.start(), 0)
+    again, _ = course.run(course.start(), 0)
+    for one, other in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_stages_follow_each_other():
+    """Each stage has its own length, and its learning rate starts anew."""
+    assert [stage.length for stage in training.STAGES] == sorted(
+        stage.length for stage in training.STAGES
+    )
+    stages = (Stage(4, 2, 1, 0.5), Stage(8, 2, 2, 0.25))
+    course = LSTMTrainer(LSTMTrainConfig(hidden=1, stages=stages), Measurement())
+    assert [stage.length for stage in course._plan] == [4, 8, 8]
+    rate = training.learning_rate(stages)
+    rates = [float(rate(step)) for step in (0, 99, 100, 299)]
+    assert rates == pytest.approx([0.5, 0.025, 0.25, 0.0125], rel=0.02)

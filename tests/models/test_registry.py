@@ -1,0 +1,98 @@
+"""Weights become resident, or are refused with a reason."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import registry
+from models.runtime import checkpoints
+from models.runtime.checkpoints import CheckpointError
+from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
+
+
+def write(folder: Path, name: str, tensors: Mapping[str, np.ndarray]) -> None:
+    """Put weights where a training run would."""
+    checkpoints.save(folder / f"{name}.safetensors", tensors, {})
+
+
+def test_weights_of_ones_own_are_served(tmp_path: Path) -> None:
+    """A folder with weights of another hidden size goes before the shipped ones."""
+    write(tmp_path, "lstm", draw(lstm_shapes(5), 1))
+
+    model = registry.load("lstm", tmp_path)
+
+    assert registry.hidden_size(model.weights) == 5
+    assert model.report == {}
+
+
+def test_shipped_weights_stand_in(tmp_path: Path) -> None:
+    """Where a folder has no weights of a model, the shipped ones are served."""
+    assert (
+        registry.load("cnn", tmp_path).checkpoint.digest == registry.load("cnn").checkpoint.digest
+    )
+
+
+def test_stock_layers_can_be_served(tmp_path: Path) -> None:
+    """A checkpoint of the stock layers needs no metadata of ours."""
+    from safetensors.numpy import save_file  # noqa: PLC0415 - only here, as a user would
+
+    save_file(draw(lstm_shapes(3), 1), tmp_path / "lstm.safetensors")
+
+    assert registry.load("lstm", tmp_path).checkpoint.metadata == {}
+
+
+WRONG = {
+    "missing": ({"conv1.bias": None}, "tensor conv1.bias is missing"),
+    "unknown": ({"extra": np.zeros(1, np.float32)}, "tensor extra is not expected"),
+    "shape": (
+        {"conv1.bias": np.zeros(31, np.float32)},
+        r"tensor conv1.bias must be float32 \(32,\), not float32 \(31,\)",
+    ),
+    "type": (
+        {"conv1.bias": np.zeros(32, np.float64)},
+        r"tensor conv1.bias must be float32 \(32,\), not float64",
+    ),
+    "not finite": (
+        {"conv1.bias": np.full(32, np.nan, np.float32)},
+        "tensor conv1.bias holds values that are not finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_weights_are_refused_by_name(case: str, tmp_path: Path) -> None:
+    """The message names the tensor and what it must be."""
+    change, message = WRONG[case]
+    tensors = {**draw(CNN_SHAPES, 1), **change}
+    write(tmp_path, "cnn", {name: value for name, value in tensors.items() if value is not None})
+
+    with pytest.raises(CheckpointError, match=message):
+        registry.load("cnn", tmp_path)
+
+
+def test_too_many_units_are_refused(tmp_path: Path) -> None:
+    """The limit of 64 units is named."""
+    write(tmp_path, "lstm", draw(lstm_shapes(65), 1))
+
+    with pytest.raises(CheckpointError, match="hidden must be between 1 and 64, got 65"):
+        registry.load("lstm", tmp_path)
+
+
+def test_a_report_of_other_weights_is_refused(tmp_path: Path) -> None:
+    """A record says which weights it was made for, and is served with no other."""
+    write(tmp_path, "cnn", draw(CNN_SHAPES, 1))
+    (tmp_path / "cnn.report.json").write_text(json.dumps({"weights": "0123"}))
+
+    with pytest.raises(CheckpointError, match=r"cnn.report.json was made for other weights \(0123"):
+        registry.load("cnn", tmp_path)
+
+
+@pytest.mark.parametrize("name", list(registry.MODELS))
+def test_shipped_reports_are_of_the_shipped_weights(name: str) -> None:
+    """What is recorded of the training is there, and is of these weights."""
+    model = registry.load(name)
+
+    assert model.report["weights"] == model.checkpoint.digest

@@ -1,0 +1,85 @@
+"""The layers compared: what the record says has the identities that it must have."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from models.architecture import LAYERS
+from models.data.samples import Samples
+from models.registry import ResidentModel
+from probes.cnn.layers import DEPTH, check_layers
+from probes.declaration import ModelContext, ParameterError
+from tests.models.cnn.test_cka import direct
+from tests.oracles.numpy64 import cnn_trace
+
+
+@pytest.fixture(scope="module")
+def told(client: TestClient) -> dict[str, Any]:
+    """The answer: tensors as arrays and measures, by name."""
+    given = client.get("/cnn/layers").json()
+    tensors = {one["name"]: np.array(one["data"]) for one in given["tensors"]}
+    return tensors | {one["name"]: one["value"] for one in given["measures"]}
+
+
+def test_a_layer_is_like_itself(told: dict[str, Any]) -> None:
+    """CKA is symmetric, 1 with itself and at most 1; the pixels never change in training."""
+    cka = told["cka"]
+
+    assert cka.shape == (len(DEPTH), len(DEPTH)) == (12, 12)
+    np.testing.assert_allclose(np.diagonal(cka), 1, atol=1e-6)
+    np.testing.assert_allclose(cka, cka.T, atol=1e-6)
+    assert cka.max() <= 1 + 1e-6
+    np.testing.assert_allclose(told["cka.training"][:, 0], 1, atol=1e-6)
+
+
+def test_training_ends_at_the_end(told: dict[str, Any], cnn: ResidentModel) -> None:
+    """The last milestone is more like the trained network than the first, in every layer."""
+    during = told["cka.training"]
+
+    assert len(during) == len(cnn.milestones)
+    assert (during[-1] >= during[0] - 1e-6).all()
+    assert during[0, -1] < 0.6 < during[-1, -1]
+
+
+def test_cka_is_near_that_of_other_images(
+    told: dict[str, Any], cnn: ResidentModel, digits: Samples
+) -> None:
+    """The formula, in float64, of 100 sample images as the float64 network sees them."""
+    traces = [cnn_trace(image, cnn.weights) for image in digits.images[:100]]
+    for one, other in (("relu1", "pool1"), ("pool2", "relu3"), ("conv1", "relu4")):
+        values = [np.stack([trace[name].ravel() for trace in traces]) for name in (one, other)]
+        at = DEPTH.index(one), DEPTH.index(other)
+        assert told["cka"][at] == pytest.approx(direct(*values), abs=0.08)
+
+
+def test_what_can_be_read_off_grows_with_depth(told: dict[str, Any]) -> None:
+    """From the pixels, where a linear rule does what is known of MNIST, to the logits."""
+    accuracy = told["accuracy"]
+
+    assert 0.85 < accuracy[0] < 0.93
+    assert accuracy[-1] > 0.99
+    for stage in ("pool1", "pool2", "relu3"):
+        assert accuracy[DEPTH.index(stage)] > accuracy[0]
+    assert told["majority"] == 0.1135
+
+
+def test_random_labels_cannot_be_read_off_other_images(told: dict[str, Any]) -> None:
+    """Held out, they are guessed; learned by heart, the better the more values a layer has."""
+    assert np.abs(told["control"] - 0.1).max() < 0.02
+    assert (told["control.fitted"] > told["control"]).all()
+    fitted = dict(zip(DEPTH, told["control.fitted"], strict=True))
+    assert fitted["relu3"] > fitted["relu4"] > fitted["logits"]
+    assert told["gradient_left"] < 1e-3
+
+
+def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
+    """Own weights may have none."""
+    with pytest.raises(ParameterError, match="no record of layers: run python -m scripts.records"):
+        check_layers(ModelContext(cnn.weights), {}, None)
+
+
+def test_every_layer_is_compared(cnn: ResidentModel) -> None:
+    """What was recorded is what is shown."""
+    assert tuple(cnn.records["layers"].metadata["layers"]) == DEPTH == ("image", *LAYERS)

@@ -1,0 +1,174 @@
+"""Trajectories, their axes, and points, as the server tells of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from models.registry import ResidentModel
+from probes.rnn.dynamics import PLACES, axes_of
+from probes.rnn.unit_statistics import held_out_sequences
+from tests.oracles.numpy64 import lstm_trace
+from tests.oracles.parameters import lstm_shapes
+
+SEQUENCES = 12
+
+
+def ask(client: TestClient, **query: Any) -> dict[str, Any]:
+    """Return tensors and measures by name."""
+    answer = client.get("/lstm/dynamics", params={"sequences": SEQUENCES, **query})
+    assert answer.status_code == 200, answer.text
+    given = answer.json()
+    return {one["name"]: np.array(one["data"], float) for one in given["tensors"]} | {
+        one["name"]: one["value"] for one in given["measures"]
+    }
+
+
+@pytest.fixture(scope="module")
+def told(client: TestClient) -> dict[str, Any]:
+    return ask(client)
+
+
+@pytest.fixture(scope="module")
+def states(lstm: ResidentModel) -> np.ndarray:
+    """The held-out sequences' states [h; c], from the other float64 network."""
+    runs = [lstm_trace(bits, lstm.weights) for bits in held_out_sequences()[:SEQUENCES]]
+    return np.stack([np.concatenate([one["hidden"], one["cell"]], axis=1) for one in runs])
+
+
+def stepped(state: np.ndarray, lstm: ResidentModel, inputs: float) -> np.ndarray:
+    """Take one step of a state with the other float64 network."""
+    hidden, cell = np.split(state, 2)
+    trace = lstm_trace(np.array([inputs]), lstm.weights, cell, hidden)
+    return np.concatenate([trace["hidden"][1], trace["cell"][1]])
+
+
+def test_axes_are_those_of_the_covariance(told: dict[str, Any], states: np.ndarray) -> None:
+    """Shares are its eigenvalues', and the places on the axes have just these variances."""
+    flat = states.reshape(-1, states.shape[-1])
+    variances = np.linalg.eigvalsh(np.cov(flat.T, ddof=0))[::-1]
+    components = told["components"]
+
+    np.testing.assert_allclose(
+        told["explained_variance"], variances[:8] / variances.sum(), atol=1e-12
+    )
+    np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-12)
+    for axis, name in enumerate(("pc1", "pc2")):
+        assert told[name].var() == pytest.approx(variances[axis], rel=1e-9)
+        expected = (states - flat.mean(axis=0)) @ components[axis]
+        np.testing.assert_allclose(told[name], expected, atol=1e-9)
+        assert components[axis][np.abs(components[axis]).argmax()] > 0
+
+
+def test_axes_of_states_that_never_move() -> None:
+    """There is no variance to share out."""
+    assert axes_of(np.ones((5, 4))).shares.tolist() == [0, 0, 0, 0]
+
+
+def test_points_are_coloured_by_the_count(told: dict[str, Any]) -> None:
+    """Ones minus zeros, from 0 before the first step."""
+    bits = held_out_sequences()[:SEQUENCES]
+
+    assert told["count"].shape == told["pc1"].shape == (SEQUENCES, bits.shape[1] + 1)
+    assert (told["count"][:, 0] == 0).all()
+    for row, sequence in zip(told["count"], bits.tolist(), strict=True):
+        counted = [sequence[:n].count(1) - sequence[:n].count(0) for n in range(len(row))]
+        np.testing.assert_array_equal(row, counted)
+
+
+def test_the_line_is_the_readouts_direction(told: dict[str, Any], lstm: ResidentModel) -> None:
+    """Its slope in the plane is that of “yes” minus “no”, and it lies in the plane to a share."""
+    kernel = lstm.weights["readout.kernel"].astype(float)
+    weights = np.concatenate([kernel[:, 1] - kernel[:, 0], np.zeros(8)])
+    across, upward = told["components"][:2] @ weights
+
+    slope = np.diff(told["readout_pc2"]) / np.diff(told["readout_pc1"])
+
+    assert slope[0] == pytest.approx(upward / across)
+    assert np.diff(told["readout_pc1"])[0] * across > 0
+    share = np.hypot(across, upward) / np.linalg.norm(weights)
+    assert told["readout_in_plane"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize("inputs", [0.0, 0.5, 1.0])
+def test_points_are_as_slow_as_is_said(
+    inputs: float, client: TestClient, lstm: ResidentModel, states: np.ndarray
+) -> None:
+    """By the other float64 network; slower than any state that was visited; counted rightly."""
+    told = ask(client, input=inputs, points=6)
+    found, q = told["points"], told["q"]
+
+    for state, slow in zip(found, q, strict=True):
+        off = stepped(state, lstm, inputs) - state
+        assert slow == pytest.approx(0.5 * off @ off, rel=1e-9, abs=1e-20)
+    visited = states.reshape(-1, states.shape[-1])[::7]
+    moves = [stepped(state, lstm, inputs) - state for state in visited]
+    assert q[0] <= min(0.5 * move @ move for move in moves)
+    assert told["slowest_q"] == q[0]
+    for tolerance in ("1e-06", "1e-09", "1e-12"):
+        assert told[f"found_at_{tolerance}"] >= (q <= float(tolerance)).sum()
+    fixed = told["found_at_1e-12"]
+    assert told["fixed_points"] == (f"{fixed} found" if fixed else "none found")
+    nearest = np.linalg.norm(states - found[0], axis=-1).min()
+    assert told["distance.0"] == pytest.approx(nearest, rel=1e-6)
+
+
+def test_eigenvalues_belong_to_the_points(told: dict[str, Any], lstm: ResidentModel) -> None:
+    """They add up to the trace of central differences; stability and time follow from them."""
+    small = 1e-6
+    for place, state in enumerate(told["points"]):
+        eigenvalues = told["eigenvalues_real"][place] + 1j * told["eigenvalues_imaginary"][place]
+        diagonal = []
+        for entry, direction in enumerate(np.eye(len(state)) * small):
+            ahead, behind = (stepped(state + way, lstm, 0.5) for way in (direction, -direction))
+            diagonal.append((ahead - behind)[entry] / (2 * small))
+        assert eigenvalues.sum() == pytest.approx(sum(diagonal), abs=1e-6)
+        largest = np.abs(eigenvalues).max()
+        assert told[f"stable.{place}"] == (largest < 1)
+        with np.errstate(divide="ignore"):
+            expected = -1 / np.log(np.abs(eigenvalues))
+        np.testing.assert_allclose(told["time_constants"][place], expected, rtol=1e-3)
+
+
+def test_drift_is_how_far_a_step_goes_along_the_first_axis(
+    told: dict[str, Any], lstm: ResidentModel, states: np.ndarray
+) -> None:
+    """Of visited states in groups of one size, for a 0, half a bit, and a 1."""
+    flat = states.reshape(-1, states.shape[-1])
+    order = np.argsort(told["pc1"].ravel(), kind="stable")
+    first = np.array_split(order, PLACES)[0]
+    for row, inputs in zip(told["drift"], (0.0, 0.5, 1.0), strict=True):
+        moved = [stepped(flat[at], lstm, inputs) - flat[at] for at in first]
+        assert row[0] == pytest.approx(np.mean(moved, axis=0) @ told["components"][0], abs=1e-9)
+
+
+def test_typical_speed_is_that_of_bits_that_are_read(
+    told: dict[str, Any], states: np.ndarray
+) -> None:
+    """The mean way of a step along the trajectories."""
+    speed = np.sqrt((np.diff(states, axis=1) ** 2).sum(axis=-1)).mean()
+
+    assert told["typical_speed"] == pytest.approx(speed, rel=1e-9)
+    assert told["typical_q"] == pytest.approx(speed**2 / 2, rel=1e-9)
+
+
+def test_it_can_be_asked_before_training(client: TestClient, lstm: ResidentModel) -> None:
+    """The network of the first milestone forgets, so it comes to rest somewhere."""
+    first = next(iter(lstm.milestones))
+
+    told = ask(client, checkpoint=first)
+
+    assert told["found_at_1e-12"] >= 1
+    assert told["points"].shape[1] == 2 * lstm_shapes(8)["readout.kernel"][0]
+
+
+@pytest.mark.parametrize(
+    "query", [{"input": 1.5}, {"sequences": 3}, {"points": 17}, {"seed": -1}, {"input": "nan"}]
+)
+def test_what_is_out_of_range_is_refused(query: dict[str, Any], client: TestClient) -> None:
+    """The answer names the parameter."""
+    response = client.get("/lstm/dynamics", params=query)
+
+    assert response.status_code == 422
+    assert next(iter(query)) in response.text

@@ -1,0 +1,77 @@
+"""What is said of units, on traces whose units are known."""
+
+import numpy as np
+import pytest
+
+from probes.rnn.unit_statistics import (
+    GATES,
+    QUANTITIES,
+    SEQUENCES,
+    STEPS,
+    UnitStatistics,
+    held_out_sequences,
+    measure_units,
+    quantities,
+)
+
+
+@pytest.fixture(scope="module")
+def units() -> UnitStatistics:
+    """Units made by hand: one of each role, and one that is noise."""
+    sequences = held_out_sequences()
+    followed = quantities(sequences).astype(np.float32)
+    noise = np.random.default_rng(1).normal(size=sequences.shape).astype(np.float32)
+    still = np.zeros_like(noise)
+    cell = np.stack([0.1 * followed[0], *followed[1:], still, noise], axis=-1)
+    trace = {gate: np.full_like(cell, 0.5) for gate in GATES}
+    trace["forget_gate"][..., 0] = np.exp(-1 / 50)
+    trace["input_gate"][..., 1] = 0.95
+    return measure_units(sequences, {**trace, "cell": cell, "hidden": np.tanh(cell)})
+
+
+def test_each_unit_gets_its_role(units: UnitStatistics) -> None:
+    """A unit is named after what its cell state follows."""
+    assert units.roles == (
+        "counter", "counts ones", "counts zeros", "clock",
+        "last bit", "answer", "constant", "mixed",
+    )  # fmt: skip
+
+
+def test_r2_and_slope_are_those_of_a_straight_line(units: UnitStatistics) -> None:
+    """A unit that is a tenth of the difference has R² 1 and slope a tenth."""
+    followed = QUANTITIES.index("difference")
+
+    assert units.r2[0, followed, 0] == pytest.approx(1, abs=1e-5)
+    assert units.slope[0, followed, 0] == pytest.approx(0.1, abs=1e-5)
+    assert ((units.r2 >= 0) & (units.r2 <= 1 + 1e-9)).all()
+
+
+def test_a_fit_equals_numpys(units: UnitStatistics) -> None:
+    """R² is the square of the correlation that NumPy computes."""
+    sequences = held_out_sequences()
+    noise = np.random.default_rng(1).normal(size=sequences.shape)
+    ones = quantities(sequences)[1]
+
+    expected = np.corrcoef(noise.ravel(), ones.ravel())[0, 1] ** 2
+
+    assert units.r2[0, 1, 7] == pytest.approx(expected, abs=1e-6)
+
+
+def test_time_constant_is_that_of_the_mean_forget_gate(units: UnitStatistics) -> None:
+    """A gate of e^(-1/50) fades to 1/e in 50 steps."""
+    assert units.time_constant[0] == pytest.approx(50, rel=1e-3)
+
+
+def test_saturation_counts_both_ends(units: UnitStatistics) -> None:
+    """A gate at 0.95 is always open and never shut; one at 0.5 is neither."""
+    assert units.saturation[0, :, 1].tolist() == [0, 1]
+    assert units.saturation[0, :, 2].tolist() == [0, 0]
+
+
+def test_held_out_sequences_are_always_the_same_and_varied() -> None:
+    """Two calls agree, and counts spread far beyond what fair coins give."""
+    sequences = held_out_sequences()
+
+    np.testing.assert_array_equal(sequences, held_out_sequences())
+    assert sequences.shape == (SEQUENCES, STEPS)
+    assert quantities(sequences)[0, :, -1].std() > 3 * np.sqrt(STEPS)

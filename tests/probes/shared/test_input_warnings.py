@@ -1,0 +1,185 @@
+"""Warnings: the rules, their sentences, and how often each kind of picture warns."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from api.requests.foreground import Planes
+from api.requests.mnist_preprocessing import as_mnist
+from models.cnn import ood_detector
+from models.data import datasets, samples
+from probes.shared.input_warnings import (
+    InputWarning,
+    blobs,
+    digit_sized_blobs,
+    image_warnings,
+    sequence_warnings,
+)
+from scripts import calibration
+
+TEST_SPLIT = Path(__file__).parents[2] / "tensorflow_datasets"
+
+
+@pytest.fixture(scope="module")
+def known():
+    """The shipped reference of familiar images."""
+    return ood_detector.load()
+
+
+def warn(pixels, known):
+    """Return an image's warnings."""
+    return image_warnings(pixels, known.score(pixels), known.limit)
+
+
+def codes(pixels, known):
+    """Return the codes of an image's warnings."""
+    return [notice.code for notice in warn(pixels, known)]
+
+
+def digit(label):
+    """Return a sample of a digit."""
+    kept = samples.load()
+    return kept.images[np.flatnonzero(kept.labels == label)[0]]
+
+
+def beside(first, second, gap):
+    """Prepare a picture of two digits, one beside the other."""
+    left, right = first[:, first.any(axis=0)], second[:, second.any(axis=0)]
+    ground = np.zeros((28, gap), np.uint8)
+    return as_mnist(Planes(np.pad(np.concatenate([left, ground, right], axis=1), 10))).pixels
+
+
+def bar(pixels, top, bottom):
+    """Draw a vertical stroke."""
+    pixels[top:bottom, 12:15] = 255
+    return pixels
+
+
+def test_an_empty_picture_is_blank_and_nothing_else(known):
+    """No ink gives the warning `blank` alone, with the ink found and the ink needed."""
+    notices = warn(np.zeros((28, 28), np.uint8), known)
+    assert [notice.code for notice in notices] == ["blank"]
+    assert "ink of 0.0 full pixels" in notices[0].message
+    assert "at least 10" in notices[0].message
+
+
+def test_practically_no_ink_is_blank(known):
+    """Three dots, or a grey veil over all, are blank; the faintest digit of MNIST is not."""
+    dots = np.zeros((28, 28), np.uint8)
+    dots[3::10, 14] = 255
+    assert codes(dots, known) == ["blank"]
+    assert codes(np.full((28, 28), 3, np.uint8), known) == ["blank"]
+    assert "blank" not in codes(bar(np.zeros((28, 28), np.uint8), 4, 24), known)
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 1), (2, 7), (4, 0), (8, 3), (6, 9)])
+def test_two_digits_side_by_side_are_several_blobs(first, second, known):
+    """Two digits in one picture warn, and the sentence counts them."""
+    notices = warn(beside(digit(first), digit(second), 8), known)
+    assert notices[0] == InputWarning(
+        "several-blobs",
+        "The picture has 2 separate blobs of ink; the network was trained on one digit at a time.",
+    )
+
+
+def test_most_digits_in_pairs_are_several_blobs():
+    """Of 100 pairs of samples with a gap between them, at least 95 count two blobs or more."""
+    images = samples.load().images
+    pairs = [beside(images[n], images[-1 - n], 8) for n in range(100)]
+    assert sum(digit_sized_blobs(pair) > 1 for pair in pairs) >= 95
+
+
+def test_three_digits_are_three_blobs():
+    """The count is of all digits in the picture."""
+    pixels = np.zeros((28, 28), np.uint8)
+    for column in (5, 13, 21):
+        pixels[8:20, column : column + 2] = 255
+    assert digit_sized_blobs(pixels) == 3
+
+
+def test_a_detached_stroke_is_part_of_its_digit():
+    """The top of a 5 that does not touch the rest, and a speck, are no second blob."""
+    pixels = bar(np.zeros((28, 28), np.uint8), 9, 24)
+    pixels[4:6, 15:23] = 255
+    pixels[20, 4] = 255
+    assert len(blobs(pixels > 0)) == 3  # bar, top and speck
+    assert digit_sized_blobs(pixels) == 1
+
+
+def test_pixels_belong_together_across_a_gap_of_one():
+    """A gap of one pixel joins, a gap of two parts."""
+    ink = np.zeros((9, 12), np.bool_)
+    ink[4, [1, 2, 4, 7]] = True
+    together, alone = blobs(ink)
+    assert np.flatnonzero(together[4]).tolist() == [1, 2, 4]
+    assert np.flatnonzero(alone[4]).tolist() == [7]
+    np.testing.assert_array_equal(together | alone, ink)
+
+
+def test_a_long_winding_stroke_is_one_blob():
+    """A spiral is one blob, however long the way from end to end."""
+    ink = np.zeros((28, 28), np.bool_)
+    ink[::4] = True
+    ink[1:4, -1] = ink[9:12, -1] = ink[17:20, -1] = True
+    ink[5:8, 0] = ink[13:16, 0] = ink[21:24, 0] = True
+    assert len(blobs(ink)) == 1
+
+
+def test_an_unfamiliar_picture_says_score_and_limit(known):
+    """The sentence has the score of the picture and the score that digits stay below."""
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    message = {n.code: n.message for n in warn(noise, known)}["unfamiliar"]
+    assert f"scores {known.score(noise):.1f} " in message
+    assert f"below {known.limit:.1f}." in message
+
+
+def test_at_most_one_in_a_hundred_test_digits_warns(known):
+    """All 10,000 images of the MNIST test set, all rules together: at most 1 % warn."""
+    images = datasets.mnist("test", TEST_SPLIT).images
+    assert len(images) == 10_000
+    assert calibration.share_warned(images, known) <= 0.01
+
+
+@pytest.mark.parametrize("kind", [*calibration.NOISE, *calibration.TEXTURES])
+def test_noise_and_textures_warn(kind, known):
+    """At least 90 % of each kind of noise and texture warn."""
+    draw = {**calibration.NOISE, **calibration.TEXTURES}[kind]
+    images = calibration.draw_many(draw, 60, 11)
+    assert calibration.share_warned(images, known) >= 0.9
+
+
+def test_letters_warn(known):
+    """At least 90 % of letters that no digit looks like, drawn with a pen, warn."""
+    draw = calibration.plotted_one_of(calibration.PLOTTED)
+    assert calibration.share_warned(calibration.draw_many(draw, 300, 12), known) >= 0.9
+
+
+def test_drawn_digits_seldom_warn(known):
+    """Of digits drawn with a pen, thick or thin and turned, fewer than one in ten warns."""
+    draw = calibration.plotted_one_of(calibration.PLOTTED_DIGITS)
+    assert calibration.share_warned(calibration.draw_many(draw, 300, 13), known) < 0.1
+
+
+def test_printed_digits_seldom_warn(known):
+    """Of digits in Pillow's own font, fewer than one in ten warns."""
+    draw = calibration.printed_one_of("0123456789", [ImageFont.load_default(50)])
+    assert calibration.share_warned(calibration.draw_many(draw, 100, 14), known) < 0.1
+
+
+@pytest.mark.parametrize("length", [1, 1023, 1024])
+def test_a_sequence_of_a_tested_length_has_no_warning(length):
+    """Up to the tested length, that length included, there is nothing to say."""
+    assert sequence_warnings(length, 1024) == []
+
+
+def test_a_sequence_beyond_the_tested_length_warns():
+    """One step more warns, with the length and the limit."""
+    assert sequence_warnings(1025, 1024) == [
+        InputWarning(
+            "long-sequence",
+            "The sequence has 1,025 steps; the network was tested on sequences of up to 1,024, "
+            "so its answer may be wrong.",
+        )
+    ]
