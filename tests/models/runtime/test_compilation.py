@@ -61,14 +61,14 @@ import json, sys
 from pathlib import Path
 import jax
 import numpy as np
-from models import zoo
+from models import registry
 from models.runtime.executable_cache import Cache
 from models.runtime.resident import drive
 compiled = []
 jax.monitoring.register_event_duration_secs_listener(
     lambda name, *_, **__: compiled.append(name) if "backend_compile" in name else None
 )
-model = zoo.load("lstm", Path(sys.argv[1]))
+model = registry.load("lstm", Path(sys.argv[1]))
 model.cache = Cache(Path(sys.argv[2]))
 model.compile()
 zeros = np.zeros(2, np.float32)

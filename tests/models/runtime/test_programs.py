@@ -148,7 +148,7 @@ def test_a_forward_pass_sharded_over_eight_devices_is_the_same() -> None:
     script = """
 import jax, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from tests.models.test_programs import DECLARED, PARAMETERS
+from tests.models.runtime.test_programs import DECLARED, PARAMETERS
 from tests.oracles.parameters import draw_images
 mesh = jax.make_mesh((8,), ("batch",), axis_types=(AxisType.Auto,))
 rows = {"image": draw_images(32, 1)}

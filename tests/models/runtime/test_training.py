@@ -11,10 +11,12 @@ import pytest
 from flax import nnx
 
 from models.cnn import augmentation
+from models.cnn import training as cnn_training
 from models.cnn.network import SimpleCNN
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import Digits
 from models.rnn import sequences
+from models.rnn import training as lstm_training
 from models.rnn.network import CountingLSTM
 from models.rnn.training import LSTMTrainConfig, LSTMTrainer, Measurement, Stage, reliable_length
 from models.runtime.checkpoints import CheckpointError
@@ -229,7 +231,7 @@ def test_the_lstm_learns_and_describes_itself():
 
 def test_forget_gates_start_open():
     """Before training the forget gates remember for different times, none of them short."""
-    bias = parameter_tensors(training._initial(LSTMTrainConfig(hidden=3)))["cell.dense_h.bias"]
+    bias = parameter_tensors(lstm_training._initial(LSTMTrainConfig(hidden=3)))["cell.dense_h.bias"]
     assert (bias[3:6] >= 0).all()
     assert len(set(bias[3:6])) == 3
     assert not bias[:3].any()
@@ -271,7 +273,7 @@ def small_digits():
 def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
     """An epoch changes the parameters, and the result says what it got wrong."""
     # Tested above; compiled into the epoch it would take most of the time here.
-    monkeypatch.setattr(training, "augment", lambda _key, images: images)
+    monkeypatch.setattr(cnn_training, "augment", lambda _key, images: images)
     course = CNNTrainer(
         CNNTrainConfig(epochs=1, batch=16, validation=16), small_digits, small_digits
     )
@@ -324,7 +326,7 @@ def test_the_cnn_has_the_gradient_of_the_plain_network():
 
 def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
     """The same seed, state and epoch give the same parameters, bit by bit."""
-    monkeypatch.setattr(training, "augment", lambda _key, images: images)
+    monkeypatch.setattr(cnn_training, "augment", lambda _key, images: images)
     course = CNNTrainer(
         CNNTrainConfig(epochs=1, batch=32, validation=16), small_digits, small_digits
     )
@@ -336,12 +338,12 @@ def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
 
 def test_stages_follow_each_other():
     """Each stage has its own length, and its learning rate starts anew."""
-    assert [stage.length for stage in training.STAGES] == sorted(
-        stage.length for stage in training.STAGES
+    assert [stage.length for stage in lstm_training.STAGES] == sorted(
+        stage.length for stage in lstm_training.STAGES
     )
     stages = (Stage(4, 2, 1, 0.5), Stage(8, 2, 2, 0.25))
     course = LSTMTrainer(LSTMTrainConfig(hidden=1, stages=stages), Measurement())
     assert [stage.length for stage in course._plan] == [4, 8, 8]
-    rate = training.learning_rate(stages)
+    rate = lstm_training.learning_rate(stages)
     rates = [float(rate(step)) for step in (0, 99, 100, 299)]
     assert rates == pytest.approx([0.5, 0.025, 0.25, 0.0125], rel=0.02)
