@@ -1,4 +1,4 @@
-"""From a question to an answer: run the program, draw the figure, write it down."""
+"""Answer a request with a probe: check parameters, run the program, draw the figure, encode it."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -8,233 +8,242 @@ from typing import Any, TypeVar
 
 from api.errors.problem import Problem
 from api.inference.engine import DeviceTime, Engine
-from api.middleware.server_timing import Stopwatch
 from api.requests.inputs import ModelInput, ModelInputs
+from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
 from models.registry import ResidentModel
 from probes.declaration import ModelContext, ParameterError, Probe, ProbeContext
 from probes.output.encode import ProbeResult, ProbeResults
 from probes.shared.input_warnings import InputWarning, image_warnings, sequence_warnings
 
-LIGHT = 131_072
-"""Numbers up to which an answer is written on the event loop, in some 2 ms: all that a picture
-makes, or 3,000 steps of the gates. JSON is written under the interpreter's lock wherever that is
-done; on another thread it takes longer, and its memory is given back and asked for each time."""
+MAX_INLINE_VALUES = 131_072
+"""Most values of a response that is encoded on the event loop, in some 2 ms: every CNN trace, or
+3,000 steps of the gates. Encoding holds the interpreter's lock on any thread; on another one it
+takes longer, and its memory is returned to the system and requested again each time."""
 
 MAX_SEVERAL_BYTES = 67_108_864
-"""Bytes of values that the sequences of one request may make, whatever form they are sent in: all
-values of 64 sequences of 4,096 steps, of 8 units."""
+"""Most bytes of values that the sequences of one request may produce, in any format: all values of
+64 sequences of 4,096 steps and 8 units."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What a request wants to know of whatever it is about.
+    """Probe and query parameters of one request; reused for requests with the same request line.
 
     Attributes:
-        query: The probe's parameters, and how the answer is to be written.
+        query: The probe's parameters and the options of the response.
     """
 
     probe: Probe
     query: Any
-    form: Format
 
     @cached_property
     def checkpoint(self) -> str:
-        """The name of the network that is asked; empty for the trained one."""
+        """Name of the training checkpoint to run; empty for the trained network."""
         return getattr(self.query, "checkpoint", None) or ""
 
     @property
-    def key(self) -> str:
-        """What the outputs of a probe without an input depend on."""
+    def cache_key(self) -> str:
+        """Key of the outputs of a probe of the weights alone: all that they depend on."""
         names = set(self.probe.parameters.model_fields)
-        told = self.query.model_dump_json(include=names)
-        return f"{self.probe.model} {self.probe.name} {self.checkpoint} {told}"
+        parameters = self.query.model_dump_json(include=names)
+        return f"{self.probe.model} {self.probe.name} {self.checkpoint} {parameters}"
 
     @cached_property
-    def wanted(self) -> frozenset[str]:
-        """What has to leave the device: what the probe shows, and what every answer says."""
-        said = ("logits", "unfamiliarity") if self.probe.model == "cnn" else ("logits",)
-        return frozenset((*self.probe.outputs(self.query), *said))
+    def outputs(self) -> frozenset[str]:
+        """Names of the outputs to fetch: the probe's, and those of prediction and warnings."""
+        common = ("logits", "unfamiliarity") if self.probe.model == "cnn" else ("logits",)
+        return frozenset((*self.probe.outputs(self.query), *common))
 
 
 async def answer(
-    engine: Engine, asked: ProbeRequest, question: ModelInputs, deadline: float, watch: Stopwatch
+    context: RequestContext, asked: ProbeRequest, inputs: ModelInputs, form: Format
 ) -> bytes:
-    """Answer a question, or several in one answer, with one probe, in the form asked for.
-
-    Args:
-        question: About one input, or several.
-        deadline: By `time.monotonic`, in seconds.
+    """Run a probe on one input or several and encode the response.
 
     Raises:
-        ParameterError: The parameters ask for what this model or input does not have.
+        ParameterError: The parameters do not exist in this model or input.
         QueueFullError, DeadlineError: The device could not be reached in time.
-        AnswerTooLargeError: The JSON would be larger than an answer may be.
-        Problem: The picture, or the values of several inputs, would be larger than they may be.
+        AnswerTooLargeError: The JSON is larger than 8 MiB.
+        Problem: The picture, or the values of several inputs, exceed their limit.
     """
-    model = engine.models[asked.probe.model]
-    if isinstance(question, list):
-        content = await _answer_several(engine, asked, question, deadline, watch)
+    if isinstance(inputs, list):
+        content = await _answer_several(context, asked, inputs, form)
     else:
-        _check(engine, asked, question)
-        seen, spent = await see(engine, asked, question, deadline)
-        if spent is not None:
-            watch.split(queue=spent.queued_s, program=spent.ran_s)
-        numbers = sum([value.size for value in seen.outputs.values()])
-        # What is said of the weights alone takes longer to work out than an input's values.
-        light = asked.probe.input and 0 < numbers <= LIGHT
-        if asked.form != "png" and light:
-            content = _write(model, asked, question, seen)
-        else:
-            content = await engine.compute(_write, model, asked, question, seen)
-    watch.lap("encode")
+        content = await _answer_one(context, asked, inputs, form)
+    context.watch.lap("encode")
     return content
 
 
-async def _answer_several(
-    engine: Engine,
-    asked: ProbeRequest,
-    questions: list[ModelInput],
-    deadline: float,
-    watch: Stopwatch,
+async def _answer_one(
+    context: RequestContext, asked: ProbeRequest, given: ModelInput, form: Format
 ) -> bytes:
-    """Answer several questions: their rows wait side by side, and batches mix them."""
-    for index, question in enumerate(questions):
+    """Run a probe on one input and encode the response, a small one on the event loop."""
+    engine, model = context.engine, context.engine.models[asked.probe.model]
+    _check_parameters(engine, asked, given)
+    result, device_time = await run_probe(context, asked, given)
+    if device_time is not None:
+        context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
+    values = sum([value.size for value in result.outputs.values()])
+    # Figures of the weights alone take longer to compute than those of an input.
+    inline = form != "png" and asked.probe.input and 0 < values <= MAX_INLINE_VALUES
+    if inline:
+        return _encode(model, asked, given, result, form)
+    return await engine.compute(_encode, model, asked, given, result, form)
+
+
+async def _answer_several(
+    context: RequestContext, asked: ProbeRequest, inputs: list[ModelInput], form: Format
+) -> bytes:
+    """Run a probe on several inputs, whose rows are queued together, and encode one response."""
+    engine, model = context.engine, context.engine.models[asked.probe.model]
+    for index, given in enumerate(inputs):
         try:
-            _check(engine, asked, question)
+            _check_parameters(engine, asked, given)
         except ParameterError as error:
             raise error.of_input(index) from error
-    _check_bytes(asked, questions)
-    found = await together(see(engine, asked, question, deadline) for question in questions)
-    # They ran at the same time: what the slowest took is what all of them took.
-    slowest = max((one for _, one in found if one), key=lambda one: one.queued_s + one.ran_s)
-    watch.split(queue=slowest.queued_s, program=slowest.ran_s)
-    model, seen = engine.models[asked.probe.model], [one for one, _ in found]
-    return await engine.compute(_write_several, model, asked, questions, seen)
+    _check_bytes(asked, inputs)
+    found = await gather_or_cancel(run_probe(context, asked, given) for given in inputs)
+    # The runs overlap: the slowest took as long as all of them.
+    slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
+    context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
+    results = [result for result, _ in found]
+    return await engine.compute(_encode_several, model, asked, inputs, results, form)
 
 
-def _check(engine: Engine, asked: ProbeRequest, question: ModelInput) -> None:
-    """Refuse parameters that this model or input cannot answer."""
+def _check_parameters(engine: Engine, asked: ProbeRequest, given: ModelInput) -> None:
+    """Raise `ParameterError` for parameters that do not exist in this model or input."""
     known = engine.contexts[asked.probe.model].milestones
     if asked.checkpoint and asked.checkpoint not in known:
         listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
         raise ParameterError("checkpoint", f"checkpoint '{asked.checkpoint}' is not {listed}")
-    asked.probe.check(_subject(engine, asked), question.row, asked.query)
+    asked.probe.check(_model_context(engine, asked), given.row, asked.query)
 
 
-def _check_bytes(asked: ProbeRequest, questions: list[ModelInput]) -> None:
-    """Refuse several sequences whose values would take too much memory."""
-    steps = sum(len(one.row["sequence"]) for one in questions if "sequence" in one.row)
-    values = len(asked.wanted) * questions[0].row["cell"].nbytes if steps else 0
-    if steps * values > MAX_SEVERAL_BYTES:
+def _check_bytes(asked: ProbeRequest, inputs: list[ModelInput]) -> None:
+    """Raise `answer-too-large` for sequences whose values would take too much memory."""
+    steps = sum(len(given.row["sequence"]) for given in inputs if "sequence" in given.row)
+    step_bytes = len(asked.outputs) * inputs[0].row["cell"].nbytes if steps else 0
+    if steps * step_bytes > MAX_SEVERAL_BYTES:
         raise Problem(
             "answer-too-large",
-            f"The values of all inputs would take more than {MAX_SEVERAL_BYTES} bytes: ask about "
-            "fewer inputs at once.",
+            f"The values of all inputs would take {steps * step_bytes} bytes; at most "
+            f"{MAX_SEVERAL_BYTES} bytes are allowed. Send fewer inputs in one request.",
         )
 
 
-async def together(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Do several things at once, each to its end; when one fails, drop the others.
+async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Run coroutines concurrently and return their results in order; cancel all when one fails.
 
     Raises:
-        Exception: What the first of them raised that failed.
+        Exception: The exception of the first that failed.
     """
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in works]
+            running = [group.create_task(task) for task in tasks]
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return [task.result() for task in running]
 
 
-async def see(
-    engine: Engine, asked: ProbeRequest, question: ModelInput, deadline: float
+async def run_probe(
+    context: RequestContext, asked: ProbeRequest, given: ModelInput
 ) -> tuple[ProbeContext, DeviceTime | None]:
-    """Run the program on one input, if the probe has one, and say where the time went."""
-    probe, row = asked.probe, question.row
-    subject = _subject(engine, asked)
+    """Run the probe's program on one input; outputs of the weights alone are cached.
+
+    Returns:
+        The outputs, and the time in queue and on the device; None for a probe without a program.
+    """
+    engine, probe, row = context.engine, asked.probe, given.row
+    model_context = _model_context(engine, asked)
     if probe.run is None and probe.program is None:
-        return ProbeContext(subject, row, {}), None
-    spent, name = DeviceTime(), asked.checkpoint
+        return ProbeContext(model_context, row, {}), None
+    device_time, name = DeviceTime(), asked.checkpoint
     if probe.run is None:
-        run = engine.models[probe.model].card.run(probe.program or "", row, asked.wanted)
-        return ProbeContext(subject, row, await engine.run(run, deadline, spent, name)), spent
-    if not probe.input and (known := engine.remembered(asked.key)) is not None:
-        return ProbeContext(subject, row, known), spent
+        run = engine.models[probe.model].card.run(probe.program or "", row, asked.outputs)
+        outputs = await engine.run(run, context.deadline, device_time, name)
+        return ProbeContext(model_context, row, outputs), device_time
+    if not probe.input and (known := engine.remembered(asked.cache_key)) is not None:
+        return ProbeContext(model_context, row, known), device_time
     with engine.claim(probe.rows(row, asked.query)):
-        run = probe.run(subject, row, asked.query)
-        outputs = await engine.run(run, deadline, spent, name, claimed=True)
+        run = probe.run(model_context, row, asked.query)
+        outputs = await engine.run(run, context.deadline, device_time, name, claimed=True)
     if not probe.input:
-        engine.remember(asked.key, outputs)
-    return ProbeContext(subject, row, outputs), spent
+        engine.remember(asked.cache_key, outputs)
+    return ProbeContext(model_context, row, outputs), device_time
 
 
-def _subject(engine: Engine, asked: ProbeRequest) -> ModelContext:
-    """Return what the probe may know of the network that is asked."""
-    subject = engine.contexts[asked.probe.model]
+def _model_context(engine: Engine, asked: ProbeRequest) -> ModelContext:
+    """Return the context of the model, with the weights of the requested training checkpoint."""
+    context = engine.contexts[asked.probe.model]
     if not asked.checkpoint:
-        return subject
-    return replace(subject, weights=subject.milestones[asked.checkpoint])
+        return context
+    return replace(context, weights=context.milestones[asked.checkpoint])
 
 
-def _write(
-    model: ResidentModel, asked: ProbeRequest, question: ModelInput, seen: ProbeContext
+def _encode(
+    model: ResidentModel, asked: ProbeRequest, given: ModelInput, found: ProbeContext, form: Format
 ) -> bytes:
-    """Draw the figure and write the answer around it. CPU work."""
-    given = _answer_of(model, asked, question, seen, _head(model, asked))
-    return encode(given, asked.form, asked.query)
+    """Draw the figure of one input and encode the response. CPU work."""
+    result = _result(model, asked, given, found, _head(model, asked))
+    return encode(result, form, asked.query)
 
 
-def _write_several(
-    model: ResidentModel, asked: ProbeRequest, questions: list[ModelInput], seen: list[ProbeContext]
+def _encode_several(
+    model: ResidentModel,
+    asked: ProbeRequest,
+    inputs: list[ModelInput],
+    found: list[ProbeContext],
+    form: Format,
 ) -> bytes:
-    """Draw several figures and write one answer around them. CPU work."""
-    answers = [
-        _answer_of(model, asked, question, one, {})
-        for question, one in zip(questions, seen, strict=True)
+    """Draw a figure for each input and encode one response. CPU work."""
+    results = [
+        _result(model, asked, given, one, {}) for given, one in zip(inputs, found, strict=True)
     ]
-    return encode(ProbeResults(_head(model, asked), tuple(answers)), asked.form, asked.query)
+    return encode(ProbeResults(_head(model, asked), tuple(results)), form, asked.query)
 
 
 def _head(model: ResidentModel, asked: ProbeRequest) -> dict[str, Any]:
+    """Return the first keys of every response: the model and the digest of its weights."""
     return {"model": asked.probe.model, "weights": model.digest(asked.checkpoint)}
 
 
-def _answer_of(
+def _result(
     model: ResidentModel,
     asked: ProbeRequest,
-    question: ModelInput,
-    seen: ProbeContext,
+    given: ModelInput,
+    found: ProbeContext,
     head: dict[str, Any],
 ) -> ProbeResult:
-    """Draw the figure about one input, and say what the network makes of it."""
-    notices: list[InputWarning] = []
-    if question.echo is not None:
-        said = prediction(model, seen)
-        head |= {"input": question.echo, "prediction": said}
-        notices = _notices(model, seen)
-    warnings = tuple({"code": one.code, "message": one.message} for one in notices)
-    return ProbeResult(head, asked.probe.figure(seen, asked.query), warnings)
+    """Draw the figure of one input, with the prediction and the warnings about the input."""
+    warnings: list[InputWarning] = []
+    if given.echo is not None:
+        stated = prediction(model, found)
+        head |= {"input": given.echo, "prediction": stated}
+        warnings = _input_warnings(model, found)
+    listed = tuple({"code": one.code, "message": one.message} for one in warnings)
+    return ProbeResult(head, asked.probe.figure(found, asked.query), listed)
 
 
-def prediction(model: ResidentModel, seen: ProbeContext) -> dict[str, Any]:
-    """State the network's answer."""
-    label = int(seen.logits.argmax())
+def prediction(model: ResidentModel, found: ProbeContext) -> dict[str, Any]:
+    """Return the field `prediction` of a response: label, its name, probabilities, logits."""
+    label = int(found.logits.argmax())
     return {
         "label": label,
         "name": model.card.classes[label],
-        "probabilities": seen.probabilities,
-        "logits": seen.logits,
+        "probabilities": found.probabilities,
+        "logits": found.logits,
     }
 
 
-def _notices(model: ResidentModel, seen: ProbeContext) -> list[InputWarning]:
-    """Say what makes an answer doubtful."""
+def _input_warnings(model: ResidentModel, found: ProbeContext) -> list[InputWarning]:
+    """Return warnings about an input that is unlike the training data."""
     if model.familiarity is not None:
-        score = float(seen.outputs["unfamiliarity"][0])
-        return image_warnings(seen.row["image"], score, model.familiarity.limit)
+        score = float(found.outputs["unfamiliarity"][0])
+        return image_warnings(found.row["image"], score, model.familiarity.limit)
     tested = model.checkpoint.metadata.get("tested_length")
-    return sequence_warnings(len(seen.row["sequence"]), tested) if isinstance(tested, int) else []
+    if not isinstance(tested, int):
+        return []
+    return sequence_warnings(len(found.row["sequence"]), tested)

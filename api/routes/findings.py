@@ -1,6 +1,5 @@
 """What is said of the two networks, each statement with the number that bears it out or not."""
 
-import time
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,7 +7,8 @@ from fastapi import APIRouter, Request
 from api.inference.engine import Engine
 from api.openapi import schemas, spec
 from api.requests.inputs import ModelInput
-from api.responses.pipeline import ProbeRequest, see
+from api.responses.context import RequestContext
+from api.responses.pipeline import ProbeRequest, run_probe
 from probes import PROBES
 from probes.declaration import Probe
 from probes.figures.figures import measures
@@ -29,23 +29,23 @@ def router() -> APIRouter:
     )
     async def findings(request: Request) -> schemas.FindingList:
         """Every statement, whether the numbers support it, and the request that measures it."""
-        engine: Engine = request.app.state.engine
-        deadline = time.monotonic() + request.app.state.settings.deadline_s
+        context = RequestContext.of(request)
+        engine = context.engine
         with engine.admit():
             stated: dict[str, Any] = {}
             for probe in MEASURED_BY.values():
-                stated |= await _measured(engine, probe, deadline)
+                stated |= await _measured(context, probe)
         entries = [_entry(engine, key, stated) for key in STATEMENTS]
         return schemas.FindingList(findings=entries)
 
     return routes
 
 
-async def _measured(engine: Engine, probe: Probe, deadline: float) -> dict[str, Any]:
+async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
     """Ask a model for all its findings, and return what they state by name."""
     query = probe.parameters()
-    seen, _ = await see(engine, ProbeRequest(probe, query, "json"), ModelInput(), deadline)
-    figure = await engine.compute(probe.figure, seen, query)
+    seen, _ = await run_probe(context, ProbeRequest(probe, query), ModelInput())
+    figure = await context.engine.compute(probe.figure, seen, query)
     return {one.name: one.value for one in measures(figure)}
 
 

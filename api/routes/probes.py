@@ -8,7 +8,6 @@ from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
 from api.inference.engine import Engine
-from api.middleware.server_timing import stopwatch
 from api.middleware.timeouts import Patience
 from api.openapi import spec
 from api.requests.inputs import (
@@ -22,8 +21,8 @@ from api.requests.inputs import (
     posted_sequences,
     queried_sequence,
 )
+from api.responses.context import RequestContext
 from api.responses.negotiation import (
-    MEDIA_TYPES,
     AnswerOptions,
     EncodedResponse,
     Format,
@@ -94,7 +93,7 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
     model = query_model(probe, source, picture=picture)
 
     async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        asked = {form: ProbeRequest(probe, query, form) for form in MEDIA_TYPES}
+        asked = ProbeRequest(probe, query)
         chosen: Format | None = "png" if picture else query.format  # type: ignore[attr-defined]
 
         def again(request: Request) -> Coroutine[Any, Any, Response]:
@@ -123,33 +122,30 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
 
 
 async def _respond(
-    request: Request, source: Source, in_form: Mapping[Format, ProbeRequest], form: Format | None
+    request: Request, source: Source, asked: ProbeRequest, chosen: Format | None
 ) -> Response:
-    """Answer one request; stop as soon as its client has gone.
+    """Answer one request; stop as soon as its client has disconnected.
 
     Args:
-        in_form: What is asked, for every form in which it may be answered.
-        form: The one that was chosen; None leaves it to the `Accept` header.
+        chosen: Response format of the query; None leaves it to the `Accept` header.
     """
-    state = request.app.state
-    engine: Engine = state.engine
-    patience: Patience = state.patience
-    seconds: float = state.settings.deadline_s
-    watch = stopwatch(request.scope)
-    with engine.admit(), patience.stay(seconds) as stay:
-        asked = in_form[negotiate(form, request.headers.get("accept"))]
+    context = RequestContext.of(request)
+    engine: Engine = context.engine
+    patience: Patience = request.app.state.patience
+    with engine.admit(), patience.stay(context.timeout_s) as stay:
+        form = negotiate(chosen, request.headers.get("accept"))
         tag = None
         if METHODS[source] == "GET":
             digest = engine.models[asked.probe.model].checkpoint.digest
-            tag = etag(digest, request.url.path, asked.form, asked.query)
+            tag = etag(digest, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
         read = questions(request, asked.probe.model, source, asked.query, asked.probe.body)
         question = await read
         stay.arrived(request.receive)
-        watch.lap("prepare")
-        content = await answer(engine, asked, question, watch.began + seconds, watch)
-        return EncodedResponse(content, asked.form, tag)
+        context.watch.lap("prepare")
+        content = await answer(context, asked, question, form)
+        return EncodedResponse(content, form, tag)
 
 
 async def questions(

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Annotated, Any
@@ -17,10 +16,10 @@ from starlette.types import Message, Receive, Scope, Send
 from api.errors.handlers import refuse
 from api.errors.problem import bug_response
 from api.inference.engine import DeviceTime, Engine
-from api.middleware.server_timing import Stopwatch, stopwatch
 from api.openapi import spec
 from api.requests.inputs import ModelInput
-from api.responses.pipeline import together
+from api.responses.context import RequestContext
+from api.responses.pipeline import gather_or_cancel
 from api.routes.probes import questions
 from api.routes.route_cache import RouteCache
 from models.rnn.programs import CHUNKS, STATE
@@ -91,24 +90,25 @@ async def _endpoint(request: Request, query: Annotated[LineOptions, Query()]) ->
 
 async def _respond(request: Request, query: LineOptions) -> Response:
     """Begin to answer: the first lines are made before anything is sent."""
-    engine: Engine = request.app.state.engine
-    seconds = request.app.state.settings.deadline_s
-    watch = stopwatch(request.scope)
+    context = RequestContext.of(request)
+    engine: Engine = context.engine
     with ExitStack() as held:
         held.enter_context(engine.admit())
-        with request.app.state.patience.stay(seconds) as stay:
+        with request.app.state.patience.stay(context.timeout_s) as stay:
             asked = await questions(request, "lstm", "sequence", query)
             stay.arrived(request.receive)
-            watch.lap("prepare")
+            context.watch.lap("prepare")
             every = asked if isinstance(asked, list) else [asked]
             _check(every, query)
-            blocks = _blocks(engine, every, query, seconds, watch)
+            blocks = _blocks(context, every, query)
             first = await anext(blocks)
         headers = {
             "Cache-Control": "no-store",
             "Lightwell-Weights": engine.models["lstm"].checkpoint.digest,
         }
-        return Lines(_until_a_fault(request, first, blocks), headers, seconds, held.pop_all())
+        return Lines(
+            _until_a_fault(request, first, blocks), headers, context.timeout_s, held.pop_all()
+        )
 
 
 class Lines(StreamingResponse):
@@ -179,7 +179,7 @@ def _problem(request: Request, error: Exception) -> orjson.Fragment:
 
 
 async def _blocks(
-    engine: Engine, asked: list[ModelInput], query: LineOptions, seconds: float, watch: Stopwatch
+    context: RequestContext, asked: list[ModelInput], query: LineOptions
 ) -> AsyncGenerator[bytes, None]:
     """Run sequences side by side, so many steps at a time, and write what comes of each.
 
@@ -189,6 +189,7 @@ async def _blocks(
         QueueFullError, DeadlineError: The device could not be reached in time.
         Problem: The server is stopping.
     """
+    engine = context.engine
     model = engine.models["lstm"]
     wanted = frozenset((*query.values, *STATE))
     rows = dict(enumerate(question.row for question in asked))
@@ -196,14 +197,14 @@ async def _blocks(
     while rows:
         if start:
             engine.check_ready()
-        deadline, spents = time.monotonic() + seconds, [DeviceTime() for _ in rows]
-        given = await together(
+        deadline, spents = context.chunk_deadline, [DeviceTime() for _ in rows]
+        given = await gather_or_cancel(
             engine.run(model.card.run("trace", _head(row), wanted), deadline, spent)
             for row, spent in zip(rows.values(), spents, strict=True)
         )
         if not start:
             slowest = max(spents, key=lambda one: one.queued_s + one.ran_s)
-            watch.split(queue=slowest.queued_s, program=slowest.ran_s)
+            context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
         for (index, row), outputs in zip(rows.items(), given, strict=True):
             yield await engine.compute(_written, index, start, _head(row), outputs, query)
         rows = {

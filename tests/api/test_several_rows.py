@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from api.inference.batching import DeadlineError
 from api.requests.body import is_light
-from api.responses.pipeline import together
+from api.responses.pipeline import gather_or_cancel
 from tests.api.bodies import PICTURE, json_body
 from tests.api.several import SEQUENCES, files
 
@@ -96,7 +96,7 @@ def test_when_the_client_goes_all_rows_are_dropped(
     assert ended == ["dropped"] * len(SEQUENCES)
 
 
-def test_together_keeps_order_and_raises_the_first_failure() -> None:
+def test_gather_or_cancel_keeps_order_and_raises_the_first_failure() -> None:
     """Results keep the order of the tasks, whichever task finishes first."""
 
     async def scene() -> None:
@@ -113,9 +113,9 @@ def test_together_keeps_order_and_raises_the_first_failure() -> None:
         async def fails() -> int:
             raise KeyError
 
-        assert await together([first(), second()]) == [1, 2]
+        assert await gather_or_cancel([first(), second()]) == [1, 2]
         with pytest.raises(KeyError):
-            await together([asyncio.Event().wait(), fails()])  # type: ignore[list-item]
+            await gather_or_cancel([asyncio.Event().wait(), fails()])  # type: ignore[list-item]
 
     asyncio.run(scene())
 

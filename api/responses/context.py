@@ -1,0 +1,40 @@
+"""Context of one request: engine, timeout and stopwatch, passed along as one object."""
+
+import time
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from api.inference.engine import Engine
+from api.middleware.server_timing import Stopwatch, stopwatch
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """Engine, timeout and stopwatch of one request.
+
+    Attributes:
+        engine: The resident models and the queue of the device.
+        timeout_s: Seconds that the request may take, of its arrival and of each device call.
+        watch: Measures the stages for `Server-Timing`; it began with the request.
+    """
+
+    engine: Engine
+    timeout_s: float
+    watch: Stopwatch
+
+    @classmethod
+    def of(cls, request: Request) -> "RequestContext":
+        """Return the context of a request that has passed the middleware."""
+        state = request.app.state
+        return cls(state.engine, state.settings.deadline_s, stopwatch(request.scope))
+
+    @property
+    def deadline(self) -> float:
+        """Deadline of the response, by `time.monotonic`, in seconds."""
+        return self.watch.began + self.timeout_s
+
+    @property
+    def chunk_deadline(self) -> float:
+        """Deadline of a chunk of a stream that begins now, by `time.monotonic`, in seconds."""
+        return time.monotonic() + self.timeout_s
