@@ -31,6 +31,7 @@ class Server:
         request: It is ready once it answers this with 200.
         log: Where its output goes.
         environment: Beside our own.
+        folder: Checkout whose code runs; this one by default.
 
     Raises:
         NotStartedError: It ended, or did not answer within two minutes.
@@ -43,6 +44,7 @@ class Server:
         request: bytes,
         log: Path,
         environment: Mapping[str, str],
+        folder: Path = ROOT,
     ) -> None:
         self.port = port
         self._log = log
@@ -51,11 +53,11 @@ class Server:
         with log.open("wb") as output:
             self.process = subprocess.Popen(  # noqa: S603 - the benchmark's own commands
                 command,
-                cwd=ROOT,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+                env={**os.environ, "PYTHONPATH": str(folder), **environment},
                 start_new_session=True,
             )
         try:

@@ -1,0 +1,164 @@
+"""Compare the answers of two checkouts on this machine, in one run.
+
+    python -m scripts.compare OLD NEW
+
+Both are started as `python -m api` in their own folders with this interpreter, on loopback. Every
+operation that the OpenAPI document of OLD lists is asked in each format, with each parameter and
+each form of body, and each problem type is provoked, one request at a time. The exit code is 1
+where a difference has no reason in `expected.py`, or where no request covers something.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from http.client import HTTPException
+from pathlib import Path
+
+from scripts.compare import contract, plan, situations
+from scripts.compare.bodies import Material
+from scripts.compare.contract import Operation
+from scripts.compare.coverage import OK, Coverage
+from scripts.compare.differences import compare, trees
+from scripts.compare.problems import refused
+from scripts.compare.report import Report
+from scripts.compare.servers import Checkout, Side, pair
+from scripts.compare.wire import Answer, Request
+
+SETTINGS = {"CORS_ORIGINS": plan.ALLOWED}
+DOCUMENT = Request("openapi.json", "GET", "/openapi.json")
+LENGTH = "headers.content-length[0]"
+METRICS = Request("metrics after all requests", "GET", "/metrics")
+
+
+class Comparison:
+    """One comparison of two checkouts: its requests, its coverage and its report."""
+
+    def __init__(self) -> None:
+        self.operations: dict[str, Operation] = {}
+        self.coverage = Coverage()
+        self.report = Report()
+        self._sides: Sequence[Side] = ()
+
+    def run(self, checkouts: Sequence[Checkout]) -> None:
+        """Compare everything, with servers of several settings."""
+        with pair(checkouts, "main", SETTINGS, situations.WARMING) as self._sides:
+            for request, old, new in zip(
+                situations.WARMING, *(side.early for side in self._sides), strict=True
+            ):
+                self.note(request, old, new)
+            material = self._prepare()
+            self._ask_operations(material)
+            self._ask_others(material)
+        for situation in (situations.busy, situations.late):
+            for request, old, new in situation(checkouts, material):
+                self.note(request, old, new)
+        self.report.gaps = list(self.coverage.gaps(self.operations.values()))
+
+    def _prepare(self) -> Material:
+        """Compare the OpenAPI documents, list the operations, and wait for all programs."""
+        documents = [json.loads(side.send(DOCUMENT).body) for side in self._sides]
+        self.operations = {one.name: one for one in contract.operations(documents[0])}
+        old, new = map(contract.compared, documents)
+        for found in trees(old, new, "openapi"):
+            self.report.add(DOCUMENT, found)
+        self._sides[0].wait_until_warm(())
+        material = material_of(self._sides[0])
+        plain = [plan.base(one, material) for one in self.operations.values()]
+        for side in self._sides:
+            side.wait_until_warm(plain)
+        return material
+
+    def _ask_operations(self, material: Material) -> None:
+        """Ask each operation in every way in which it answers, and in those that it refuses."""
+        for at, operation in enumerate(self.operations.values(), 1):
+            print(f"{at}/{len(self.operations)} {operation.name}", file=sys.stderr, flush=True)
+            for request in plan.accepted(operation, material):
+                old = self.send([request])
+                if old is None or old.status != OK:
+                    self.report.refused.append(request.name)
+            self.send(plan.cross_origin(operation, material))
+            if not operation.is_picture:
+                self.send(plan.refused_parameters(operation, material))
+            if operation.method == "GET":
+                self._follow(plan.base(operation, material))
+
+    def _ask_others(self, material: Material) -> None:
+        """Ask for pages, and for everything that a server of default limits refuses."""
+        print("pages and problems", file=sys.stderr, flush=True)
+        for request in plan.pages():
+            self._follow(request)
+        self.send(refused(material))
+        self.send([METRICS])
+
+    def send(self, requests: Iterable[Request]) -> Answer | None:
+        """Send requests to both servers, compare the answers, return the last of the old one."""
+        old = None
+        for request in requests:
+            old, new = (answered(side, request) for side in self._sides)
+            self.note(request, old, new)
+            if not old.status:
+                self.report.refused.append(f"{request.name}: {old.body.decode()}")
+        return old
+
+    def _follow(self, request: Request) -> None:
+        """Send a GET and the requests that use its ETag."""
+        old = self.send([request])
+        if old is not None and old.status == OK:
+            self.send(plan.conditional(request, old))
+
+    def note(self, request: Request, old: Answer, new: Answer) -> None:
+        """Compare two answers to one request."""
+        self.coverage.note(self.operations.get(request.operation), request, old)
+        lengths: list[int | None] = [None, None]
+        if request.method == "HEAD":
+            lengths = [side.lengths.get(request.target) for side in self._sides]
+        for difference in compare(request, old, new, lengths):
+            # The length of the metrics grows with each request, so HEAD has another than GET had.
+            if difference.where != LENGTH or request.target != METRICS.target:
+                self.report.add(request, difference)
+
+
+def answered(side: Side, request: Request) -> Answer:
+    """Send a request; a broken connection counts as an answer of status 0."""
+    try:
+        return side.send(request)
+    except (OSError, HTTPException) as error:
+        return Answer(0, (), type(error).__name__.encode())
+
+
+def material_of(side: Side) -> Material:
+    """Read from a server which networks it serves, and take images of its samples."""
+    models, samples = (
+        json.loads(side.send(Request(path, "GET", path)).body) for path in ("/models", "/samples")
+    )
+    named = {one["name"]: one for one in models["models"]}
+    hidden = next(one for one in named["lstm"]["layers"] if one["name"] == "hidden")
+    return Material(
+        tuple(one["pixels"] for one in samples["samples"]),
+        {name: tuple(one["checkpoints"]) for name, one in named.items()},
+        hidden["shape"][1],
+    )
+
+
+def main() -> int:
+    """Compare two checkouts; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.compare", description=__doc__)
+    parser.add_argument("old", type=Path, help="Checkout whose answers are right.")
+    parser.add_argument("new", type=Path, help="Checkout whose answers are compared with them.")
+    arguments = parser.parse_args()
+    comparison = Comparison()
+    with tempfile.TemporaryDirectory(prefix="compare-") as caches:
+        comparison.run(
+            [
+                Checkout(getattr(arguments, name).resolve(), Path(caches) / name)
+                for name in ("old", "new")
+            ]
+        )
+    print("\n".join(comparison.report.lines(comparison.coverage, len(comparison.operations))))
+    return 0 if comparison.report.equal else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
