@@ -1,7 +1,6 @@
 """`make bench`: start every contestant, ask all of them the same, print and save one table."""
 
 import argparse
-import gc
 import pickle
 import shlex
 import subprocess
@@ -14,8 +13,7 @@ from statistics import median
 
 from rich.console import Console
 
-from scripts.bench import analyses, start
-from scripts.bench.beside import waits
+from scripts.bench import analyses, checkouts, start
 from scripts.bench.contestants import CONTESTANTS, Contestant
 from scripts.bench.environments import BUILD, NotInstalledError
 from scripts.bench.floors import echo, floors, measured_apart
@@ -29,6 +27,7 @@ from scripts.bench.measure import (
     open_loop,
 )
 from scripts.bench.memory import growth
+from scripts.bench.mixed_load import prediction_p99
 from scripts.bench.processes import ROOT, NotStartedError, Server, free_port
 from scripts.bench.ratios import throughputs, verdicts
 from scripts.bench.report import Results, cell_row, machine
@@ -46,7 +45,7 @@ SETTLING_S = 60.0
 Servers = dict[Contestant, Server]
 """Who takes part in a work, and its server."""
 
-SECTIONS = ("floors", "checks", "analyses", "start", "beside", "memory", "training")
+SECTIONS = ("floors", "checks", "analyses", "start", "mixed-load", "memory", "training")
 QUICK_CONTESTANTS = tuple(one.name for one in CONTESTANTS if one.name != "naive-typed")
 QUICK_WORKS = ("predict", "activations-json", "activations-safetensors", "gates-100")
 
@@ -67,18 +66,32 @@ class Plan:
     turns: int
 
 
-def plan_from(arguments: Sequence[str]) -> Plan:
-    """Read the command line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
     names = [one.name for one in CONTESTANTS]
-    known = works()
     parser.add_argument("--quick", action="store_true", help="a few works, short windows")
     parser.add_argument("--only", nargs="+", choices=[*names, *SECTIONS], help="who, or what else")
-    parser.add_argument("--work", nargs="+", choices=list(known))
+    known = dict.fromkeys((*works(), *checkouts.workloads()))
+    parser.add_argument("--work", nargs="+", choices=known, metavar="WORK", help=", ".join(known))
     parser.add_argument("--concurrency", nargs="+", type=int)
     parser.add_argument("--window", type=float, help="seconds of a turn; each figure is of three")
     parser.add_argument("--no-open", action="store_true", help="closed loops only")
-    flags = parser.parse_args(arguments)
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="CHECKOUT",
+        help="compare CPU time per request with another checkout, instead of all else",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=checkouts.ROUNDS, help="interleaved rounds of --beside"
+    )
+    return parser
+
+
+def plan_from(flags: argparse.Namespace) -> Plan:
+    """Turn the command line into a plan."""
+    names = [one.name for one in CONTESTANTS]
+    known = works()
     chosen = flags.only or [*(QUICK_CONTESTANTS if flags.quick else names), *SECTIONS]
     asked = flags.work or (QUICK_WORKS if flags.quick else list(known))
     return Plan(
@@ -115,7 +128,7 @@ class Benchmark:
             "checks": self._checks,
             "analyses": self._analyses,
             "start": self._start,
-            "beside": self._beside,
+            "mixed-load": self._mixed_load,
             "memory": self._memory,
             "training": self._training,
         }
@@ -222,10 +235,10 @@ class Benchmark:
         }
         self._results.found |= {"start_stages": made["stages"], "executables": made["executables"]}
 
-    def _beside(self) -> None:
+    def _mixed_load(self) -> None:
         ours = CONTESTANTS[0]
         with self._started(ours, ours.requests(works()["predict"])[0]) as server:
-            self._results.found |= waits(server, ours)._asdict()
+            self._results.found |= prediction_p99(server, ours)._asdict()
 
     def _memory(self) -> None:
         ours = CONTESTANTS[0]
@@ -270,13 +283,18 @@ def right_answers() -> dict[str, list[Arrays]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the benchmark, show what it found and keep it."""
-    plan, console = plan_from(arguments), Console(width=180)
+    """Run the benchmark, or compare two checkouts; return the exit status."""
+    parser, console = _parser(), Console(width=180)
+    flags = parser.parse_args(arguments)
+    if flags.beside:
+        return _compare_checkouts(parser, flags, console)
+    if unknown := set(flags.work or ()) - works().keys():
+        parser.error(f"--work {min(unknown)} is measured only with --beside")
+    plan = plan_from(flags)
     command = shlex.join(["python", "-m", "scripts.bench", *arguments])
     results = Results(machine(), command, plan.contestants)
     for contestant in plan.contestants:
         console.print(f"{contestant.title}: {contestant.settings}", highlight=False)
-    gc.disable()  # a pause of ours would be taken for one of theirs; a run makes little garbage
     try:
         Benchmark(plan, results, console).run()
     finally:
@@ -284,6 +302,27 @@ def main(arguments: Sequence[str]) -> int:
     results.show(console)
     console.print(f"Saved as {(BUILD / 'results.md').relative_to(Path.cwd())} and results.json.")
     return 0
+
+
+def _compare_checkouts(
+    parser: argparse.ArgumentParser, flags: argparse.Namespace, console: Console
+) -> int:
+    """Print the ratios of CPU time; return 1 if one is above the limit."""
+    known = checkouts.workloads()
+    if not (flags.beside / "api" / "__main__.py").is_file():
+        parser.error(f"--beside {flags.beside}: not a checkout, it has no api/__main__.py")
+    if unknown := set(flags.work or ()) - known.keys():
+        parser.error(f"--work {min(unknown)} is not measured with --beside")
+    if flags.rounds < checkouts.LEAST_ROUNDS:
+        parser.error(f"--rounds must be at least {checkouts.LEAST_ROUNDS}, got {flags.rounds}")
+    names = flags.work or list(known)
+    try:
+        compared = checkouts.compare(flags.beside.resolve(), names, flags.rounds, console)
+    except (NotStartedError, WrongAnswerError, OSError) as error:
+        print(f"scripts.bench: {error}", file=sys.stderr)
+        return 1
+    console.print(checkouts.table(compared))
+    return int(any(one.exceeds for one in compared))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,16 @@ from safetensors.numpy import load as parse_tensors
 
 from scripts.bench.works import Arrays
 
-PNG = b"\x89PNG"
+PNG, ZIP = b"\x89PNG", b"PK\x03\x04"
 
 
 def of_lightwell(body: bytes) -> Arrays:
-    """Read JSON, nested or base64, safetensors or PNG."""
+    """Read JSON, nested or base64, safetensors, NPZ or PNG."""
     if body.startswith(PNG):
         return {"picture": reduced(body)}
+    if body.startswith(ZIP):
+        with np.load(io.BytesIO(body)) as archive:
+            return {name: values for name, values in archive.items() if values.dtype.kind != "U"}
     if not body.startswith(b"{"):
         return parse_tensors(body)
     document = orjson.loads(body)

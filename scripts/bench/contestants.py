@@ -83,20 +83,21 @@ def _predict_only(write: Callable[[bytes], bytes]) -> Callable[[Work, bytes], by
     return ask
 
 
-def _text(png: bytes) -> str:
+def base64_text(png: bytes) -> str:
+    """Encode a picture as JSON can hold it."""
     return base64.b64encode(png).decode()
 
 
 def _litserve(png: bytes) -> bytes:
-    return post("/predict", "application/json", json.dumps({"image": _text(png)}).encode())
+    return post("/predict", "application/json", json.dumps({"image": base64_text(png)}).encode())
 
 
 def _bentoml(png: bytes) -> bytes:
-    return post("/predict", "application/json", json.dumps({"images": [_text(png)]}).encode())
+    return post("/predict", "application/json", json.dumps({"images": [base64_text(png)]}).encode())
 
 
 def _mlserver(png: bytes) -> bytes:
-    tensor = {"name": "image", "shape": [1, 1], "datatype": "BYTES", "data": [_text(png)]}
+    tensor = {"name": "image", "shape": [1, 1], "datatype": "BYTES", "data": [base64_text(png)]}
     body = {"inputs": [{**tensor, "parameters": {"content_type": "base64"}}]}
     return post("/v2/models/cnn/infer", "application/json", json.dumps(body).encode())
 

@@ -1,0 +1,267 @@
+"""CPU time per request of this checkout against another one: `--beside CHECKOUT`.
+
+Both servers run at the same time, each as `python -m api` in its own folder; one is stopped by
+SIGSTOP while the other is measured. A round measures every workload once on each server, with the
+same requests, in slices of a tenth of a second between which the servers alternate: a slow phase of
+the machine affects both. The result of a workload is the median of the rounds' ratios. Both servers
+are started anew after every third round, as processes of the same code differ by a percent or two.
+"""
+
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from scripts.bench import answers
+from scripts.bench.contestants import CONTESTANTS, base64_text
+from scripts.bench.environments import BUILD
+from scripts.bench.load import OK, Load
+from scripts.bench.processes import ROOT, Server, free_port
+from scripts.bench.works import WrongAnswerError, check, pictures, post, works
+
+T = TypeVar("T")
+
+ROUNDS, LEAST_ROUNDS = 9, 2
+RESTARTS = 3
+CONCURRENCY = 8
+ROUND_S, SLICE_S = 0.6, 0.1
+"""Time that a server is measured for in a round, and that of one slice of it."""
+
+MOST_SLICES, LEAST_SLICES = 6, 2
+TIMEOUT_S = 30.0
+START_SETTLE_S = 90.0
+LIMIT = 1.05
+"""Ratios above this are marked."""
+
+AS_BENCHMARKED = (
+    *("activations-json", "activations-safetensors", "activations-png"),
+    *("gates-20", "gates-100", "gates-1000"),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """CPU time per request of one workload on both servers, in seconds, one pair per round."""
+
+    workload: str
+    ours: Sequence[float]
+    theirs: Sequence[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        """CPU time of this checkout divided by that of the other, by round."""
+        return [one / other for one, other in zip(self.ours, self.theirs, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        """Median of the rounds' ratios."""
+        return median(self.ratios)
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether the median ratio is above 1.05."""
+        return self.ratio > LIMIT
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Number of slices that one measurement is divided into, and of requests in each."""
+
+    number: int
+    requests: int
+
+    @classmethod
+    def of(cls, per_second: float, rotation: int) -> "Slices":
+        """Choose slices by a server's throughput.
+
+        Args:
+            per_second: Requests answered per second.
+            rotation: How many different requests there are; a slice sends each equally often.
+        """
+        requests = rotation * max(1, round(per_second * SLICE_S / rotation))
+        number = round(per_second * ROUND_S / requests)
+        return cls(min(max(number, LEAST_SLICES), MOST_SLICES), requests)
+
+
+def workloads() -> dict[str, list[bytes]]:
+    """Return the HTTP requests of every workload, by name, in the order of the table."""
+    known, predict = works(), "/cnn/predict"
+    pngs = pictures()
+    base64_bodies = [{"image": base64_text(png)} for png in pngs]
+    pixel_bodies = [{"pixels": np.asarray(Image.open(io.BytesIO(png))).tolist()} for png in pngs]
+    return {
+        "predict": [post(predict, "image/png", png) for png in pngs],
+        "predict-base64": [_json_post(predict, body) for body in base64_bodies],
+        "predict-pixels": [_json_post(predict, body) for body in pixel_bodies],
+        **{name: CONTESTANTS[0].requests(known[name]) for name in AS_BENCHMARKED},
+        "activations-npz": [
+            post("/cnn/activations?layers=all&format=npz", "image/png", png) for png in pngs
+        ],
+    }
+
+
+def _json_post(path: str, body: object) -> bytes:
+    return post(path, "application/json", json.dumps(body).encode())
+
+
+def compare(
+    checkout: Path, names: Sequence[str], rounds: int, console: Console
+) -> list[Comparison]:
+    """Measure workloads on both checkouts in interleaved rounds.
+
+    Args:
+        checkout: Folder of the other checkout.
+        names: Workloads to measure.
+        rounds: How many pairs of measurements each workload gets.
+
+    Raises:
+        NotStartedError: A server did not become ready.
+        WrongAnswerError: The two servers' answers differ by more than rounding.
+    """
+    requests = {name: workloads()[name] for name in names}
+    ours: dict[str, list[float]] = {name: [] for name in names}
+    theirs: dict[str, list[float]] = {name: [] for name in names}
+    slices: dict[str, Slices] = {}
+    for group in round_groups(rounds):
+        with _both_servers(checkout, next(iter(requests.values()))[0]) as servers:
+            for name, sent in requests.items():
+                _check_equal(servers, name, sent)
+                if name not in slices:
+                    slices[name] = _slices(servers[0], sent)
+            for number in group:
+                for name, sent in requests.items():
+                    own, other = _measure_round(servers, sent, slices[name], number)
+                    ours[name].append(own)
+                    theirs[name].append(other)
+                console.print(f"round {number + 1} of {rounds}", highlight=False)
+    return [Comparison(name, ours[name], theirs[name]) for name in names]
+
+
+def round_groups(rounds: int, restarts: int = RESTARTS) -> list[range]:
+    """Divide the rounds into groups of nearly equal size, each with newly started servers."""
+    bounds = [round(rounds * group / restarts) for group in range(restarts + 1)]
+    return [range(*pair) for pair in pairwise(bounds) if pair[0] < pair[1]]
+
+
+def in_order(pair: Sequence[T], number: int) -> Sequence[T]:
+    """Return a pair as it is in even rounds and reversed in odd ones."""
+    return pair if number % 2 == 0 else pair[::-1]
+
+
+@contextmanager
+def _both_servers(checkout: Path, request: bytes) -> Iterator[tuple[Server, Server]]:
+    """Start this checkout's server and the other's, wait for background compilation, stop both."""
+    with ExitStack() as running:
+        servers = [
+            running.enter_context(_started(folder, request, f"checkout-{name}"))
+            for name, folder in (("this", ROOT), ("other", checkout))
+        ]
+        yield servers[0], servers[1]
+
+
+def _started(folder: Path, request: bytes, log: str) -> Server:
+    port = free_port()
+    command = [sys.executable, "-m", "api", "--port", str(port)]
+    server = Server(command, port, request, BUILD / "logs" / f"{log}.log", {}, folder)
+    server.settle(START_SETTLE_S)
+    server.sleep()
+    return server
+
+
+def _check_equal(servers: Sequence[Server], name: str, requests: Sequence[bytes]) -> None:
+    """Compare the two servers' answers to every request of a workload.
+
+    Raises:
+        WrongAnswerError: A status is not 200, or an array differs by more than rounding.
+    """
+    bodies = []
+    for server in servers:
+        with server.awake(), Load(server.port, requests, CONCURRENCY, keep=True) as load:
+            collected = load.collect(len(requests), TIMEOUT_S)
+        if failed := [status for status, _ in collected if status != OK]:
+            msg = f"{name}: status {failed[0]}"
+            raise WrongAnswerError(msg)
+        bodies.append([body for _, body in collected])
+    for found, expected in zip(*bodies, strict=True):
+        try:
+            check(answers.of_lightwell(found), answers.of_lightwell(expected))
+        except WrongAnswerError as error:
+            msg = f"{name}: {error}"
+            raise WrongAnswerError(msg) from error
+
+
+def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
+    """Measure a server's throughput to choose how long the slices of a workload are."""
+    with server.awake(), Load(server.port, requests, CONCURRENCY) as load:
+        load.closed(ROUND_S / 2, CONCURRENCY, TIMEOUT_S)
+        run = load.closed(ROUND_S / 2, CONCURRENCY, TIMEOUT_S)
+        load.drain(TIMEOUT_S)
+    return Slices.of(run.windows(1)[0].per_second, len(requests))
+
+
+def _measure_round(
+    servers: Sequence[Server], requests: Sequence[bytes], slices: Slices, number: int
+) -> list[float]:
+    """Measure one workload once on each server, in alternating slices.
+
+    Returns:
+        CPU time per request of each server, in seconds.
+    """
+    for server in servers:
+        with server.awake():
+            server.settle()
+    spent, answered = [0.0, 0.0], [0, 0]
+    for index in range(slices.number):
+        for side in in_order((0, 1), number + index):
+            seconds, count = _measure_slice(servers[side], requests, slices.requests)
+            spent[side] += seconds
+            answered[side] += count
+    return [seconds / count for seconds, count in zip(spent, answered, strict=True)]
+
+
+def _measure_slice(server: Server, requests: Sequence[bytes], count: int) -> tuple[float, int]:
+    """Return the server's CPU time for a number of requests, and how many it answered.
+
+    Raises:
+        WrongAnswerError: A request was not answered with 200.
+    """
+    with server.awake(), Load(server.port, requests, CONCURRENCY) as load:
+        # Accepting connections, and what is left of the slice before, are not measured.
+        load.closed(0, CONCURRENCY, TIMEOUT_S)
+        load.drain(TIMEOUT_S)
+        before = server.cpu_s()
+        run = load.closed(0, count, TIMEOUT_S)
+        load.drain(TIMEOUT_S)
+        spent = server.cpu_s() - before
+    if failed := [one.status for one in run.answers if one.status != OK]:
+        msg = f"status {failed[0]} under load"
+        raise WrongAnswerError(msg)
+    return spent, len(run.answers)
+
+
+def table(comparisons: Sequence[Comparison]) -> Table:
+    """Lay out the ratios with their quartiles and range, and a mark for those above the limit."""
+    head = ("workload", "CPU µs", "other's µs", "ratio", "quartiles", "range", f"> {LIMIT}")
+    shown = Table(*head, title="CPU time per request, this checkout against the other")
+    for one in comparisons:
+        low, _, high = quantiles(one.ratios, method="inclusive")
+        shown.add_row(
+            one.workload,
+            *(f"{1e6 * median(costs):,.0f}" for costs in (one.ours, one.theirs)),
+            f"{one.ratio:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{min(one.ratios):.3f} to {max(one.ratios):.3f}",
+            "ABOVE" if one.exceeds else "",
+        )
+    return shown

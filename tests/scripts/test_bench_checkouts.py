@@ -1,0 +1,199 @@
+"""Comparison of two checkouts: requests, slices, rounds and the table."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from scripts.bench import __main__, answers, checkouts
+from scripts.bench.checkouts import Comparison, Slices, in_order, round_groups
+from scripts.bench.processes import Server, free_port
+from scripts.bench.works import WrongAnswerError, post
+
+RESPONDER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = sys.argv[2].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+REQUESTS = [post("/", "text/plain", b"%d" % number) for number in range(4)]
+
+
+def body(label):
+    """JSON of a prediction as Lightwell's responses have it."""
+    return json.dumps({"tensors": [], "prediction": {"label": label, "logits": [0.5, 0.5]}})
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Start two servers that answer the same prediction."""
+    (tmp_path / "server.py").write_text(RESPONDER)
+    servers = []
+    for number in range(2):
+        port = free_port()
+        command = [sys.executable, str(tmp_path / "server.py"), str(port), body(3)]
+        servers.append(Server(command, port, REQUESTS[0], tmp_path / f"log{number}", {}, tmp_path))
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+def test_the_result_is_the_median_of_the_ratios_of_each_round():
+    """Costs are paired by round: a round in which the machine was slow counts like the others."""
+    one = Comparison("predict", [1.0, 20.0, 1.0], [1.0, 10.0, 4.0])
+    assert one.ratios == [1.0, 2.0, 0.25]
+    assert one.ratio == 1.0
+    assert not one.exceeds
+
+
+@pytest.mark.parametrize(("ratio", "mark"), [(1.05, ""), (1.06, "ABOVE")])
+def test_only_ratios_above_the_limit_are_marked(ratio, mark):
+    """The table shows the median, quartiles and range, and marks a ratio above 1.05."""
+    one = Comparison("gates-20", [ratio, ratio - 0.2, ratio + 0.4], [1.0, 1.0, 1.0])
+    table = checkouts.table([one])
+    cells = [next(column.cells) for column in table.columns]
+    assert cells[0] == "gates-20"
+    assert cells[3:] == [
+        f"{ratio:.3f}",
+        f"{ratio - 0.1:.3f} to {ratio + 0.2:.3f}",
+        f"{ratio - 0.2:.3f} to {ratio + 0.4:.3f}",
+        mark,
+    ]
+
+
+def test_rounds_are_divided_among_restarts():
+    """Every round belongs to one group; fewer rounds than restarts make fewer groups."""
+    assert round_groups(9, 3) == [range(3), range(3, 6), range(6, 9)]
+    for rounds in (2, 3, 10):
+        groups = round_groups(rounds, 3)
+        assert [number for group in groups for number in group] == list(range(rounds))
+
+
+def test_the_order_alternates():
+    """The server that is measured first in one round or slice is second in the next."""
+    assert [list(in_order("ab", number)) for number in range(3)] == [
+        ["a", "b"],
+        ["b", "a"],
+        ["a", "b"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("per_second", "rotation", "expected"),
+    [(1000.0, 10, Slices(6, 100)), (20.0, 4, Slices(3, 4)), (3.0, 10, Slices(2, 10))],
+)
+def test_slices_send_every_request_equally_often(per_second, rotation, expected):
+    """A slice is whole rotations of the requests; a slow workload still gets two slices."""
+    assert Slices.of(per_second, rotation) == expected
+
+
+def test_every_workload_has_requests_of_its_own_form():
+    """The three forms of predict hold the same pictures; sequences have the lengths named."""
+    known = checkouts.workloads()
+    assert {
+        *("predict", "predict-base64", "predict-pixels", "gates-20", "gates-100", "gates-1000"),
+        *(f"activations-{form}" for form in ("json", "safetensors", "npz", "png")),
+    } == set(known)
+    assert len({len(known[name]) for name in known if "gates" not in name}) == 1
+    assert b'{"pixels": [[0,' in known["predict-pixels"][0]
+    assert b"format=npz" in known["activations-npz"][0]
+    assert all(b'"sequence":"' in request for request in known["gates-20"])
+
+
+def test_npz_answers_are_read():
+    """Arrays of numbers are compared; texts in the archive are not."""
+    archive = io.BytesIO()
+    np.savez(archive, conv1=np.ones(3, np.float32), about=np.array("text"))
+    [(name, values)] = answers.of_lightwell(archive.getvalue()).items()
+    assert (name, values.tolist()) == ("conv1", [1, 1, 1])
+
+
+def test_a_round_measures_the_cpu_time_of_each_server(pair):
+    """Both servers get every slice, and each request costs some CPU time."""
+    for server in pair:
+        server.sleep()
+    checkouts._check_equal(pair, "predict", REQUESTS)
+    costs = checkouts._measure_round(pair, REQUESTS, Slices(2, 8), 0)
+    assert len(costs) == 2
+    assert all(0 < cost < 1 for cost in costs)
+
+
+def test_checkouts_with_other_answers_are_not_compared(pair, tmp_path):
+    """A difference between the two servers' answers is an error that names it."""
+    port = free_port()
+    command = [sys.executable, str(tmp_path / "server.py"), str(port), body(4)]
+    with (
+        Server(command, port, REQUESTS[0], tmp_path / "log", {}, tmp_path) as other,
+        pytest.raises(WrongAnswerError, match="predict: label is off by 1"),
+    ):
+        checkouts._check_equal([pair[0], other], "predict", REQUESTS)
+
+
+def test_compare_restarts_both_servers_for_each_group(pair, monkeypatch, tmp_path):
+    """A comparison has one ratio per round, whichever processes it was measured on."""
+    started = []
+
+    def start(folder, _request, log):
+        started.append(folder)
+        port = free_port()
+        command = [sys.executable, str(tmp_path / "server.py"), str(port), body(3)]
+        server = Server(command, port, REQUESTS[0], tmp_path / log, {}, tmp_path)
+        server.sleep()
+        return server
+
+    monkeypatch.setattr(checkouts, "_started", start)
+    monkeypatch.setattr(checkouts, "ROUND_S", 0.05)
+    monkeypatch.setattr(checkouts, "SLICE_S", 0.02)
+    monkeypatch.setattr(checkouts, "workloads", lambda: {"predict": REQUESTS})
+    [compared] = checkouts.compare(tmp_path, ["predict"], 3, Console(quiet=True))
+    assert len(compared.ratios) == 3
+    assert started == [checkouts.ROOT, tmp_path] * 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--beside", "nowhere"], "--beside nowhere: not a checkout, it has no api/__main__.py"),
+        (["--beside", ".", "--rounds", "1"], "--rounds must be at least 2, got 1"),
+        (["--beside", ".", "--work", "channel"], "--work channel is not measured with --beside"),
+        (["--work", "predict-pixels"], "--work predict-pixels is measured only with --beside"),
+    ],
+)
+def test_impossible_comparisons_are_refused(flags, message, capsys, monkeypatch):
+    """The command line names the option that cannot be used, and its limit."""
+    monkeypatch.chdir(checkouts.ROOT)
+    with pytest.raises(SystemExit):
+        __main__.main(flags)
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("ratio", "status"), [(1.0, 0), (1.2, 1)])
+def test_the_exit_status_tells_whether_a_ratio_is_above_the_limit(ratio, status, monkeypatch):
+    """The comparison prints its table and fails if a workload needs more CPU time."""
+    monkeypatch.chdir(checkouts.ROOT)
+    measured = [Comparison("predict", [ratio] * 2, [1.0] * 2)]
+    monkeypatch.setattr(checkouts, "compare", lambda *_: measured)
+    assert __main__.main(["--beside", "."]) == status
+
+
+def test_a_comparison_that_fails_is_a_sentence(monkeypatch, capsys):
+    """Different answers end the comparison with a message instead of a table."""
+
+    def fail(*_):
+        raise WrongAnswerError("predict: label is off by 1")
+
+    monkeypatch.chdir(checkouts.ROOT)
+    monkeypatch.setattr(checkouts, "compare", fail)
+    assert __main__.main(["--beside", "."]) == 1
+    assert capsys.readouterr().err == "scripts.bench: predict: label is off by 1\n"
