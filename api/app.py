@@ -15,6 +15,7 @@ import api.routes.page
 import api.routes.probes
 import api.routes.samples
 import api.routes.streams
+from api import VERSION
 from api.errors import handlers
 from api.inference.engine import Engine
 from api.middleware.access_log import AccessLog
@@ -26,7 +27,6 @@ from api.openapi import spec
 from api.routes.route_cache import RouteCache
 from api.settings import Settings
 
-VERSION = "0.1.0"
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
 TAGS = [
     {"name": "models", "description": "What is resident."},

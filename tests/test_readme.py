@@ -1,94 +1,71 @@
-"""The README's code runs, as it stands, against a running server."""
+"""README.md: its code runs, and its figures, links, pictures and version are true."""
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from api.app import VERSION
+from api import VERSION
 from probes import PROBES
-from tests.servers import PATIENCE_S, ROOT
+from tests.docs.fences import PAGES, RUNNERS, code_of
+from tests.servers import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+REPORTS = ROOT / "models" / "records"
 
 
-def block(language: str, url: str) -> str:
-    """Return the README's code in one language, for the server of this test."""
-    code = "".join(re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL))
-    assert "http://127.0.0.1:8000" in code
-    return str(code.replace("http://127.0.0.1:8000", url))
+@pytest.mark.parametrize("language", RUNNERS)
+def test_code_runs(language: str, url: str, tmp_path: Path) -> None:
+    """The README has code in each language; it runs and prints what its comments say."""
+    code = code_of("README.md", language, url)
+
+    assert code
+    RUNNERS[language](code, tmp_path)
 
 
-def run(*command: str, cwd: Path) -> str:
-    """Run a program; return what it printed."""
-    done = subprocess.run(  # noqa: S603 - the README's own code
-        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE_S
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def test_every_probe_is_in_the_docs() -> None:
+    """The list of probes leaves none out."""
+    page = (ROOT / "docs" / "probes.md").read_text(encoding="utf-8")
 
-
-def test_python_runs(url: str, tmp_path: Path) -> None:
-    """The Python example prints a digit, an answer and two shapes."""
-    said = run(sys.executable, "-c", block("python", url), cwd=tmp_path)
-
-    assert re.fullmatch(r"\d \(32, 28, 28\)\nyes \(5, \d+\)\n", said)
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_curl_runs(url: str, tmp_path: Path) -> None:
-    """The curl examples leave three answers and four pictures, and print what was found."""
-    said = run("sh", "-ec", block("bash", url), cwd=tmp_path)
-
-    assert said.startswith('{"findings":')
-    for name in ("digit.png", "activations.png", "gates.png", "why.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    for name in ("activations.json", "gates.json", "shut.json"):
-        assert (tmp_path / name).read_text().startswith('{"model":')
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
-def test_javascript_runs(url: str, tmp_path: Path) -> None:
-    """The JavaScript example prints a digit, the tensors' names and a gate."""
-    (tmp_path / "example.mjs").write_text(block("javascript", url))
-
-    said = run("node", "example.mjs", cwd=tmp_path)
-
-    assert re.match(r"\d \[ 'image', 'relu1' \]\nyes \[", said)
-
-
-def test_every_probe_is_in_the_table() -> None:
-    """No probe is left out of the README."""
     for probe in PROBES:
-        assert f"/{probe.model}/{probe.name}" in README
+        assert f"/{probe.model}/{probe.name}" in page
 
 
 def test_links_lead_somewhere() -> None:
-    """Every relative link of the README and the docs is a file."""
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert link.startswith("http") or (page.parent / link).exists(), f"{page.name}: {link}"
+    """Every relative link of the README, the docs and the other pages at the root is a file."""
+    for page in (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
+        for link, anchor in re.findall(
+            r"\]\(([^)#]*)(#[^)]*)?\)", page.read_text(encoding="utf-8")
+        ):
+            if link.startswith("http"):
+                continue
+            target = page.parent / link if link else page
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link}{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a Markdown page's headings have."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {f"#{heading.replace(' ', '-')}" for heading in plain}
 
 
 def test_the_pictures_are_not_blank() -> None:
-    """Each picture of the README has more than one colour."""
-    from PIL import Image  # noqa: PLC0415 - only here
-
+    """Each picture of the docs has more than one colour."""
     for path in (ROOT / "docs" / "pictures").glob("*.png"):
         assert np.array(Image.open(path)).std() > 10
 
 
 def test_the_accuracies_are_those_of_the_reports() -> None:
-    """The README's figures are what was measured for the shipped weights."""
+    """The figures in the README and in docs/training.md are those of the shipped weights."""
     cnn, lstm = (
-        json.loads((ROOT / "models" / "records" / f"{name}.report.json").read_text())
-        for name in ("cnn", "lstm")
+        json.loads((REPORTS / f"{name}.report.json").read_text()) for name in ("cnn", "lstm")
     )
 
     errors = cnn["metrics"]["test_errors"]
@@ -96,12 +73,19 @@ def test_the_accuracies_are_those_of_the_reports() -> None:
     assert sum(lstm["exhaustive"]["errors_by_length"]) == 0
     for point in lstm["curve"]:
         row = f"| {point['length']:,} | {point['random']} | {point['shuffled']} | {point['runs']} |"
-        assert row in README
+        assert row in TRAINING
+        if 32 <= point["length"] <= 2048:
+            assert (point["random"], point["shuffled"], point["runs"]) == (0, 0, 0)
 
 
 def test_there_is_one_version() -> None:
-    """The package, the OpenAPI text and the citation name the same version."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    """The package takes its version from `api`; citation and changelog name the same."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest, date = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\S+)$", changelog, re.MULTILINE)[0]
+    citation = (ROOT / "CITATION.cff").read_text()
 
-    assert project == VERSION
-    assert f"version: {project}\n" in (ROOT / "CITATION.cff").read_text()
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "api/__init__.py"
+    assert newest == VERSION
+    assert f"version: {VERSION}\ndate-released: {date}\n" in citation

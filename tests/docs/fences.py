@@ -1,0 +1,92 @@
+"""Code fences of README.md and docs/*.md, and how each language runs against a test server."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.clients.documents import NODE, run
+from tests.servers import ROOT
+
+SERVER = "http://127.0.0.1:8000"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+_FENCE = re.compile(r"^```(\S*) *(.*)\n((?s:.*?))^```$", re.MULTILINE)
+_EXPECTED = {
+    "python": re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE),
+    "javascript": re.compile(r"^ *console\.log\(.*\);  // (.*)$", re.MULTILINE),
+}
+
+
+class Fence(NamedTuple):
+    """A block of code in a page.
+
+    Attributes:
+        info: The words after the language, such as `no-run: needs Docker`.
+    """
+
+    page: str
+    language: str
+    info: str
+    code: str
+
+    @property
+    def not_run(self) -> str:
+        """The reason for which a test does not run it; empty where it runs."""
+        return self.info.removeprefix("no-run: ") if self.info.startswith("no-run:") else ""
+
+
+def fences() -> list[Fence]:
+    """All fences of all pages, in their order."""
+    return [
+        Fence(path.relative_to(ROOT).as_posix(), *found)
+        for path in PAGES
+        for found in _FENCE.findall(path.read_text(encoding="utf-8"))
+    ]
+
+
+def code_of(page: str, language: str, url: str) -> str:
+    """The code of one page in one language that runs, for the server at `url`."""
+    chosen = (one for one in fences() if (one.page, one.language) == (page, language))
+    return "\n".join(one.code for one in chosen if not one.not_run).replace(SERVER, url)
+
+
+def run_bash(code: str, folder: Path) -> None:
+    """Run commands; every file that they write is whole, and none holds a problem."""
+    run("sh", "-ec", code, cwd=folder)
+    written = re.findall(r" -o (\S+)", code)
+    assert written
+    for name in written:
+        content = (folder / name).read_bytes()
+        if name.endswith(".png"):
+            assert content.startswith(b"\x89PNG"), content[:200]
+        else:
+            for line in content.splitlines():
+                assert "urn:lightwell:problem" not in json.loads(line).get("type", ""), line
+
+
+def run_python(code: str, folder: Path) -> None:
+    """Run a program; every print gives what the comment after it says."""
+    _compare("python", code, run(sys.executable, "-c", code, cwd=folder))
+
+
+def run_javascript(code: str, folder: Path) -> None:
+    """Run a module in Node.js; every `console.log` gives what the comment after it says."""
+    (folder / "example.mjs").write_text(code, encoding="utf-8")
+    _compare("javascript", code, run(NODE, "example.mjs", cwd=folder))
+
+
+def _compare(language: str, code: str, printed: str) -> None:
+    """Compare what a program printed with its comments."""
+    expected = _EXPECTED[language].findall(code)
+    assert len(expected) == len(re.findall(r"\b(?:print|console\.log)\(", code))
+    assert printed.splitlines() == expected
+
+
+RUNNERS: Mapping[str, Callable[[str, Path], None]] = {
+    "bash": run_bash,
+    "python": run_python,
+    "javascript": run_javascript,
+}
+"""Languages that run in a process of their own."""

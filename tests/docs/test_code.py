@@ -1,0 +1,91 @@
+"""The code of README.md and of every page in docs/ runs as it is written."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.docs.fences import PAGES, RUNNERS, code_of, fences
+from tests.servers import ROOT
+
+ELSEWHERE = {
+    ("docs/python-client.md", "typescript"): "tests/clients/test_generated.py",
+    ("docs/python-client.md", "yaml"): "tests/clients/test_generated.py",
+    ("docs/adding-a-probe.md", "python"): "tests/docs/test_tutorial.py",
+    ("docs/embedding.md", "javascript"): "tests/page/test_embedding.py",
+}
+"""Page and language → the test that runs the code in its own way."""
+
+DATA = {"html", "json", "text", "toml"}
+"""Languages that no process runs; tests/page/test_embedding.py opens the HTML in a browser."""
+
+MOST_NOT_RUN = 15
+
+RUN = sorted(
+    {
+        (one.page, one.language)
+        for one in fences()
+        if one.language in RUNNERS and not one.not_run and (one.page, one.language) not in ELSEWHERE
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "language"), RUN, ids=[f"{page}-{name}" for page, name in RUN])
+def test_code_runs(page: str, language: str, url: str, tmp_path: Path) -> None:
+    """All fences of a page in one language run one after the other, and print what they say."""
+    RUNNERS[language](code_of(page, language, url), tmp_path)
+
+
+def test_every_fence_has_a_language_that_a_test_knows() -> None:
+    """No fence is without a language, or in one that nothing would run."""
+    known = RUNNERS.keys() | DATA
+    for one in fences():
+        assert one.language in known or (one.page, one.language) in ELSEWHERE, one
+        assert one.not_run or one.language == "json" or not one.info, one
+
+
+def test_every_fence_is_found() -> None:
+    """The pages have no fence of another form, and no code that is only indented."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        name = page.relative_to(ROOT).as_posix()
+        assert text.count("```") == 2 * sum(one.page == name for one in fences()), name
+        assert "\n\n    " not in text, name
+
+
+def test_code_that_does_not_run_says_why() -> None:
+    """At most 15 fences are not run; these, for these reasons."""
+    assert {(one.page, one.not_run) for one in fences() if one.not_run} == {
+        ("README.md", "sets up an environment and stays in the foreground"),
+    }
+    assert sum(bool(one.not_run) for one in fences()) <= MOST_NOT_RUN
+
+
+def test_data_is_well_formed() -> None:
+    """JSON and TOML parse."""
+    for one in fences():
+        if one.language == "json":
+            json.loads(one.code)
+        if one.language == "toml":
+            tomllib.loads(one.code)
+
+
+def keys(value: object, before: str = "") -> set[str]:
+    """The paths of all keys in a JSON value."""
+    if isinstance(value, dict):
+        inner = (keys(each, f"{before}{name}.") for name, each in value.items())
+        return {f"{before}{name}" for name in value}.union(*inner)
+    if isinstance(value, list):
+        return set().union(*(keys(each, before) for each in value))
+    return set()
+
+
+def test_shown_responses_are_real(url: str) -> None:
+    """A JSON fence that names its request has the keys and texts of the server's response."""
+    shown = [one for one in fences() if one.info.startswith("GET ")]
+    assert shown
+    for one in shown:
+        response = httpx2.get(url + one.info.removeprefix("GET ")).json()
+        assert keys(json.loads(one.code)) == keys(response), one.info
