@@ -42,7 +42,7 @@ PROBLEMS_HEAD = """# Problems
 An answer that says no is `application/problem+json` (RFC 9457) of at most 4 KiB: `type`, `title`,
 `status`, `detail` (what is wrong, and the limit), `instance`, `request_id` and `errors`, a list of
 `location` and `reason`. `type` is `urn:lightwell:problem:` and one of these; the list is written
-from `api/errors.py` by `make docs`.
+from `api/errors/problem.py` by `make docs`.
 
 | problem | status | meaning |
 |---|--:|---|

@@ -124,7 +124,7 @@ def intervene(context: ProbeContext, parameters: InterventionParameters) -> Figu
     logits = np.stack([context.outputs[f"logits.{name}"] for name in RUNS])
     figures: list[Figure] = [
         Heatmap("What the network sees", picture(context), "x"),
-        Panels("ProbeResults", (_probabilities(logits), _logits(logits))),
+        Panels("Answers", (_probabilities(logits), _logits(logits))),
     ]
     layers = [name for name in parameters.names(edits) if name != "logits"]
     maps = [_layer(context, name, parameters.shown(name, edits)) for name in layers]

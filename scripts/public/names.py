@@ -15,6 +15,7 @@ Names = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 WIDTH = 150
 _KIND = re.compile(r"  ([a-z_]+): (.*)")
+_NAME = re.compile(r"`([^`]+)`")
 _SHARED = re.compile(r"\(.+\)")
 
 
@@ -100,7 +101,7 @@ def removed(before: Names, now: Names, announced: Iterable[str]) -> list[str]:
     Args:
         before: The committed list.
         now: The names of the code.
-        announced: Names that the changelog lists as removed; one covers all that begin with it.
+        announced: Names that the changelog removes; one covers all that begin with it.
     """
     allowed = tuple(announced)
     return sorted(
@@ -111,8 +112,40 @@ def removed(before: Names, now: Names, announced: Iterable[str]) -> list[str]:
 
 
 def announced_in(changelog: str) -> list[str]:
-    """Return the names in backticks under `### Removed` in the newest section of a changelog."""
-    newest = re.split(r"^## ", changelog, flags=re.MULTILINE)[1]
-    sections = re.split(r"^### ", newest, flags=re.MULTILINE)[1:]
-    bodies = (one.partition("\n")[2] for one in sections if one.startswith("Removed\n"))
-    return [name for body in bodies for name in re.findall(r"`([^`]+)`", body)]
+    """Return the names that the newest section of a changelog may remove.
+
+    They are in backticks under `### Removed`, and were under `### Deprecated` in an earlier minor
+    version; or their line says that they were never released.
+    """
+    (newest, entries), *earlier = _sections(changelog)
+    deprecated = {
+        name
+        for version, older in earlier
+        if _minor(version) != _minor(newest)
+        for line in older.get("Deprecated", ())
+        for name in _NAME.findall(line)
+    }
+    return [
+        name
+        for line in entries.get("Removed", ())
+        for name in _NAME.findall(line)
+        if name in deprecated or "never released" in line
+    ]
+
+
+def _sections(changelog: str) -> list[tuple[str, dict[str, list[str]]]]:
+    """Read the sections of a changelog, newest first: version → heading → entries."""
+    sections: list[tuple[str, dict[str, list[str]]]] = []
+    for line in re.sub(r"\n  +", " ", changelog).splitlines():
+        if line.startswith("## "):
+            sections.append((line.strip("# []"), {}))
+        elif line.startswith("### "):
+            entries = sections[-1][1].setdefault(line.removeprefix("### "), [])
+        elif line.startswith("- "):
+            entries.append(line)
+    return sections
+
+
+def _minor(version: str) -> str:
+    """Return the minor version of a section, `0.2` of `0.2.0] - 2026-11-28`."""
+    return ".".join(version.split(".")[:2])

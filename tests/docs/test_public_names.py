@@ -1,16 +1,18 @@
 """docs/public-names.txt: fresh, short, and without a silent removal."""
 
+import time
 from collections import Counter
 
 import pytest
+from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
 from probes import PROBES
 from scripts.docs import NAMES
-from scripts.public.catalogue import catalogue
+from scripts.public.catalogue import ACCESS_LINE, catalogue
 from scripts.public.names import Names, announced_in, flat, read, removed, write
-from tests.servers import ROOT
+from tests.servers import PATIENCE_S, ROOT
 
 MOST_LINES = 15
 """Lines that one probe may add to the list."""
@@ -59,27 +61,66 @@ def test_a_probe_takes_few_lines() -> None:
     assert all(lines[f"/{probe.model}/{probe.name}"] for probe in PROBES)
 
 
+CHANGELOG = """# Changelog
+
+## Unreleased
+
+### Removed
+
+- `GET /b b`: replaced by `/a`.
+- `settings variables NEW`, never released.
+- `metrics names m`, for which nothing warned.
+
+## [0.2.1] - 2026-12-01
+
+### Deprecated
+
+- `GET /b b`; use
+  `/a`.
+"""
+
+
 def test_a_removed_name_is_found_unless_the_changelog_has_it() -> None:
-    """A name that is gone is named, unless the changelog announces it or its beginning."""
+    """A name that is gone is named, unless it was deprecated, or part of a name that was."""
     before = {
         "GET /a a": {"query": ("one", "two")},
         "GET /b b": {"query": ("one",)},
         "metrics": {"names": ("m",)},
+        "settings": {"variables": ("NEW",)},
     }
-    now = {"GET /a a": {"query": ("two", "new")}, "metrics": {"names": ()}}
-    changelog = (
-        "# C\n\n## 0.3.0\n\n### Removed\n\n- `GET /b b`, since nobody used it.\n\n## 0.2.0\n"
-    )
+    now = {"GET /a a": {"query": ("two", "new")}, "metrics": {"names": ()}, "settings": {}}
 
-    gone = removed(before, now, announced_in(changelog))
+    gone = removed(before, now, announced_in(CHANGELOG))
 
     assert gone == ["GET /a a query one", "metrics names m"]
+
+
+def test_a_name_is_not_deprecated_and_removed_in_one_minor_version() -> None:
+    """A deprecation in 0.2.1 does not allow a removal in 0.2.2."""
+    assert announced_in(CHANGELOG.replace("## Unreleased", "## [0.2.2] - 2026-12-02")) == [
+        "settings variables NEW"
+    ]
 
 
 def test_a_text_that_is_no_list_is_refused() -> None:
     """A line that is neither heading nor kind raises and is shown."""
     with pytest.raises(ValueError, match="nonsense here"):
         read("settings\n  nonsense here\n")
+
+
+def test_the_access_log_has_the_fields(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line of the access log has the listed fields, and nothing more."""
+    with caplog.at_level("INFO", logger="lightwell.access"):
+        client.get("/models")
+        until = time.monotonic() + PATIENCE_S
+        while not caplog.messages and time.monotonic() < until:
+            time.sleep(0.01)
+
+    line = ACCESS_LINE.fullmatch(caplog.messages[-1])
+    assert line
+    assert line.group("method", "route", "status") == ("GET", "/models", "200")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +132,7 @@ def test_a_text_that_is_no_list_is_refused() -> None:
         "problems types busy:503",
         "metrics names lightwell_requests_total.route",
         "settings variables LIGHTWELL_PORT",
+        "access log fields request_id",
         "lightwell_client exports Lightwell",
         "lightwell_client.LightwellError members status",
         "/sdk/lightwell.js exports GateTrace",

@@ -10,13 +10,12 @@ import httpx2
 import numpy as np
 from playwright.sync_api import Page, expect
 
+from tests.docs.fences import SERVER, code_of, fences
 from tests.page.answers import ask, colour_tables, coloured
 from tests.page.browsers import keep, pixels
 from tests.page.conftest import Opener
 from tests.page.test_drawing import draw_a_seven
 from tests.servers import ROOT
-
-LOCAL = "http://127.0.0.1:8000"
 
 
 @contextmanager
@@ -73,7 +72,7 @@ def test_the_example_shows_gates_and_activations(opened: Opener, api: httpx2.Cli
     assert len(re.findall(r"<script", html)) == 1
     sequence = re.search(r'sequence="([01]+)"', html)
     assert sequence
-    with served(html.replace(LOCAL, opened.url)) as address:
+    with served(html.replace(SERVER, opened.url)) as address:
         page = opened(at=address)
         trace = page.locator("lw-gate-trace")
         expect(trace.locator("canvas").first).to_be_visible()
@@ -99,19 +98,18 @@ def test_the_example_shows_gates_and_activations(opened: Opener, api: httpx2.Cli
 
 
 def test_the_pages_about_it_work_as_they_stand(opened: Opener) -> None:
-    """Every piece of HTML and JavaScript in docs/embedding.md runs; so does the README's."""
-    text = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").replace(LOCAL, opened.url)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace(LOCAL, opened.url)
-    pieces = re.findall(r"```html\n(.*?)```", text + readme, re.DOTALL)
-    assert pieces
-    for html in pieces:
+    """Every piece of HTML in the pages shows its elements; the client of docs/embedding.md runs."""
+    pieces = [one.code for one in fences() if one.language == "html"]
+    assert len(pieces) >= 2
+    for piece in pieces:
+        html = piece.replace(SERVER, opened.url)
         with served(
             f'<!doctype html><html lang="en"><head></head><body>{html}</body></html>'
         ) as at:
             page = opened(at=at)
             for element in page.locator("lw-gate-trace, lw-tensor-heatmap, lw-digit-pad").all():
                 expect(element.locator("canvas").first).to_be_visible()
-    (code,) = re.findall(r"```js\n(.*?)```", text, re.DOTALL)
+    code = code_of("docs/embedding.md", "javascript", opened.url)
     with served(f'<head></head><script type="module">{code}</script>') as at:
         page = opened(at=at, visit=False)
         with page.expect_console_message() as told:

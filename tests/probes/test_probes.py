@@ -99,6 +99,35 @@ def test_json_is_what_the_schema_says(probe: Probe, source: Source, ask: Asker) 
         assert describe(again)["stats"] == pytest.approx(tensor["stats"], rel=1e-6)
 
 
+def declared_lengths(client: TestClient, probe: Probe, tensor: str) -> dict[str, int | None]:
+    """Lengths of axes that the model declares; None where it depends on the input.
+
+    A tensor with the name of a layer has that layer's axes; another one of a probe with the
+    parameter `layer` has that layer's channels. All layers of an LSTM have the same units.
+    """
+    model = client.get(f"/models/{probe.model}").json()
+    layers = {
+        layer["name"]: dict(zip(layer["axes"], layer["shape"], strict=True))
+        for layer in model["layers"]
+    }
+    units = next((layer["unit"] for layer in layers.values() if "unit" in layer), None)
+    lengths = {"label": len(model["classes"]), "unit": units}
+    chosen = layers.get(probe.example.get("layer", ""), {})
+    return lengths | layers.get(tensor, {"channel": chosen.get("channel")})
+
+
+@every_way
+def test_axes_are_as_long_as_the_model_says(probe: Probe, source: Source, ask: Asker) -> None:
+    """An axis without coordinates is as long as the layer, or the number of classes."""
+    answer = ask(probe, source).json()
+
+    for tensor in answer["tensors"]:
+        declared = declared_lengths(ask.client, probe, tensor["name"])
+        for axis, length in zip(tensor["axes"], tensor["shape"], strict=True):
+            if axis not in tensor["coordinates"]:
+                assert length == (declared.get(axis) or length), f"{axis} of {tensor['name']}"
+
+
 @every_way
 def test_binary_forms_hold_the_same_tensors(probe: Probe, source: Source, ask: Asker) -> None:
     """NPZ and safetensors have each tensor of the JSON, to the bit, and the rest as metadata."""
