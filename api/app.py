@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     def stack() -> ASGIApp:
         # Before everything else: what needs no routing does not pay for it.
-        app.state.dispatch = RouteCache(behind(), handlers.refuse)
+        app.state.dispatch = RouteCache(behind(), handlers.handle_exception)
         return RequestContextMiddleware(app, app.state.dispatch, app.state.ledger)
 
     app.build_middleware_stack = stack  # type: ignore[method-assign]

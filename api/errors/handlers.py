@@ -1,4 +1,4 @@
-"""From whatever was raised to the problem that says so: the one table of exceptions."""
+"""Exception handlers: the one table from exceptions to problem responses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from api.errors.problem import SHOWABLE, Problem, Reason, bug_response, problem_response
+from api.errors.parameters import parameter_problem
+from api.errors.problem import Problem, Reason, bug_response, name_value, problem_response
 from api.inference.batching import DeadlineError, QueueFullError
 from api.inference.engine import RETRY_AFTER
 from models.registry import MODELS
@@ -19,35 +20,35 @@ from probes.output.encode import AnswerTooLargeError
 
 
 def install(app: FastAPI) -> None:
-    """Answer every exception of this table with its problem."""
-    for raised in REFUSALS:
-        app.add_exception_handler(raised, refuse)
-    app.add_exception_handler(Exception, _bug)
+    """Register the handler of every exception in the table, and one for bugs."""
+    for exception in PROBLEM_OF:
+        app.add_exception_handler(exception, handle_exception)
+    app.add_exception_handler(Exception, _handle_bug)
 
 
-def refuse(request: Request, error: Exception) -> Response:
-    """Answer an exception with its problem.
+def handle_exception(request: Request, error: Exception) -> Response:
+    """Answer an exception of the table with its problem.
 
     Raises:
-        Exception: The same, where it is none of the table: a bug.
+        Exception: `error` itself where the table does not have it: a bug.
     """
-    to_problem = next((REFUSALS[one] for one in type(error).__mro__ if one in REFUSALS), None)
-    if to_problem is None:
+    found = next((PROBLEM_OF[one] for one in type(error).__mro__ if one in PROBLEM_OF), None)
+    if found is None:
         raise error
-    return problem_response(to_problem(request, error), request.state.request_id)
+    return problem_response(found(request, error), request.state.request_id)
 
 
-def _bug(request: Request, _: Exception) -> Response:
-    """Answer what is not in the table."""
+def _handle_bug(request: Request, _: Exception) -> Response:
+    """Answer an exception that is not in the table."""
     return bug_response(request.state.request_id)
 
 
-def _http(request: Request, error: HTTPException) -> Problem:
-    """Translate what the router says."""
+def _http_problem(request: Request, error: HTTPException) -> Problem:
+    """Translate an exception of the router."""
     headers = dict(error.headers or {})
     match error.status_code:
         case 404:
-            return _nothing_here(request.url.path)
+            return _unknown_path(request.url.path)
         case 405:
             allowed = headers.get("Allow") or headers.get("allow", "")
             return Problem("method-not-allowed", f"This path takes {allowed}.", headers=headers)
@@ -57,60 +58,27 @@ def _http(request: Request, error: HTTPException) -> Problem:
             return Problem("invalid-request", "The request cannot be read.", headers=headers)
 
 
-def _nothing_here(path: str) -> Problem:
-    """Say what there is instead."""
+def _unknown_path(path: str) -> Problem:
+    """List the probes or models that exist, where a path looks like that of a probe."""
     model, _, probe = path.strip("/").partition("/")
     if probe and model in MODELS:
         known = ", ".join(one.name for one in PROBES if one.model == model)
-        return Problem("unknown-path", f"{named('probe', probe)} is not one of {known}.")
+        return Problem("unknown-path", f"{name_value('probe', probe)} is not one of {known}.")
     if probe:
         return unknown_model(model)
     return Problem("unknown-path", "There is nothing at this path; /docs lists what there is.")
 
 
 def unknown_model(name: str) -> Problem:
-    """Refuse a model that is not resident."""
-    return Problem("unknown-model", f"{named('model', name)} is not one of {', '.join(MODELS)}.")
+    """Return the problem of a model that is not resident."""
+    known = ", ".join(MODELS)
+    return Problem("unknown-model", f"{name_value('model', name)} is not one of {known}.")
 
 
-def named(kind: str, value: object) -> str:
-    """Name a thing with its value, where that may be shown."""
-    text = str(value)
-    return f"{kind} '{text}'" if SHOWABLE.fullmatch(text) else f"this {kind}"
-
-
-def _validation(_: Request, error: RequestValidationError) -> Problem:
-    """Translate what pydantic says of a query."""
-    reasons = [Reason(tuple(one["loc"][:2]), _reason(one)) for one in error.errors()]
-    return Problem("invalid-parameter", reasons[0].reason, reasons)
-
-
-def _reason(error: Mapping[str, Any]) -> str:
-    """Say what is wrong with one parameter, and the limit."""
-    parameter = str(error["loc"][1]) if len(error["loc"]) > 1 else "query"
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "missing":
-            return f"parameter '{parameter}' is missing"
-        case "extra_forbidden":
-            return f"{named('parameter', parameter)} is not known here"
-        case "literal_error":
-            expected = context["expected"].replace("'", "").replace(" or ", ", ")
-            return f"{named(parameter.removesuffix('s'), error['input'])} is not one of {expected}"
-        case "greater_than_equal" | "less_than_equal":
-            bound = "at least" if "ge" in context else "at most"
-            limit = context.get("ge", context.get("le"))
-            return f"{named(parameter, error['input'])} must be {bound} {limit}"
-        case "int_parsing" | "int_from_float" | "int_type":
-            return f"{named(parameter, error['input'])} is not a whole number"
-        case _:
-            return f"{parameter}: {error['msg']}"
-
-
-REFUSALS: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
+PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
     Problem: lambda _, problem: problem,
-    HTTPException: _http,
-    RequestValidationError: _validation,
+    HTTPException: _http_problem,
+    RequestValidationError: lambda _, error: parameter_problem(error),
     ParameterError: lambda _, error: Problem(
         "invalid-parameter",
         f"{error.reason}.",
@@ -122,7 +90,9 @@ REFUSALS: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
         "for less with layers, channels, steps, units, precision or fewer inputs.",
     ),
     QueueFullError: lambda *_: Problem(
-        "busy", "As many rows, or bytes, wait for this program as may.", headers=RETRY_AFTER
+        "busy",
+        "The queue of this program is full: it has reached its limit of rows or bytes.",
+        headers=RETRY_AFTER,
     ),
     DeadlineError: lambda request, _: Problem(
         "deadline",

@@ -1,4 +1,4 @@
-"""Every answer that says no: one table of problems, one shape (RFC 9457)."""
+"""Problem details (RFC 9457): every error response is one of a list of types and has one shape."""
 
 import re
 import uuid
@@ -12,43 +12,44 @@ from starlette.responses import Response
 MEDIA_TYPE = "application/problem+json"
 MAX_BYTES = 4096
 MAX_REASONS = 16
+MAX_SENTENCE = 512  # characters of `detail` and of each reason
 
 SHOWABLE = re.compile(r"[\w.,-]{1,32}", re.ASCII)
-"""What of a path, a query or a body's keys may be repeated in an answer."""
+"""Values of a path or query, and keys of a body, that a problem may repeat."""
 
-# The name of a problem -> its status and title. Every `type` on the wire is one of these.
+# The name of a problem -> its status and title. Every `type` of an error response is one of these.
 PROBLEMS: Mapping[str, tuple[int, str]] = {
     "invalid-json": (400, "The body is not JSON"),
     "invalid-multipart": (400, "The form is not whole"),
-    "invalid-request": (400, "The request is not HTTP that this server reads"),
+    "invalid-request": (400, "The request is not valid HTTP"),
     "unknown-path": (404, "There is nothing at this path"),
     "unknown-model": (404, "There is no such model"),
-    "method-not-allowed": (405, "This path does not take this method"),
+    "method-not-allowed": (405, "The method is not allowed at this path"),
     "not-acceptable": (406, "No representation fits the Accept header"),
     "request-timeout": (408, "The request took too long to arrive"),
     "body-too-large": (413, "The body is too large"),
-    "unsupported-media-type": (415, "This kind of body is not read here"),
-    "unsupported-encoding": (415, "Compressed bodies are not read here"),
-    "invalid-parameter": (422, "A parameter is wrong"),
-    "invalid-body": (422, "The body says something wrong"),
+    "unsupported-media-type": (415, "The media type is not supported"),
+    "unsupported-encoding": (415, "Compressed bodies are not supported"),
+    "invalid-parameter": (422, "A parameter is not valid"),
+    "invalid-body": (422, "The body is not valid"),
     "invalid-image": (422, "The image cannot be used"),
     "invalid-sequence": (422, "The sequence cannot be used"),
     "answer-too-large": (422, "The answer would be too large"),
     "busy": (503, "The queue is full"),
     "warming": (503, "The models are still warming up"),
     "draining": (503, "The server is stopping"),
-    "deadline": (504, "The answer would come too late"),
-    "internal": (500, "Something is wrong on our side"),
+    "deadline": (504, "The deadline has passed"),
+    "internal": (500, "Internal server error"),
 }
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that is wrong, and where.
+    """One fault of a request and its location.
 
     Attributes:
-        location: Where, outermost first: ("query", "layers"), ("body", "pixels").
-        reason: What is wrong with it, and the limit.
+        location: Outermost first: ("query", "layers"), ("body", "pixels").
+        reason: The fault and the limit.
     """
 
     location: tuple[str | int, ...]
@@ -56,14 +57,14 @@ class Reason:
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
-    """An answer that says no.
+    """Error response of RFC 9457.
 
     Args:
         kind: A key of `PROBLEMS`.
-        detail: What is wrong, naming the thing and the limit. Never text from a body, a path of
+        detail: The fault, naming the thing and the limit. Never text from a body, a path of
             this machine or an exception's message.
-        reasons: The same, place by place.
-        headers: To send along, such as `Retry-After`.
+        reasons: The faults by location.
+        headers: Headers of the response, such as `Retry-After`.
     """
 
     def __init__(
@@ -81,22 +82,47 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 
     @property
     def status(self) -> int:
-        """The HTTP status of this kind of problem."""
+        """HTTP status of this kind of problem."""
         return PROBLEMS[self.kind][0]
+
+    def within(self, name: str, *index: int) -> "Problem":
+        """Return the problem with its location inside a part of the body.
+
+        Args:
+            name: Key of the part: `inputs`, `source`, or `file` of a form.
+            index: Position of one entry of several, counted from 0.
+        """
+        part = name + "".join(f"[{position}]" for position in index)
+        reasons = [
+            Reason(("body", name, *index, *each.location[1:]), f"{part}: {each.reason}")
+            for each in self.reasons
+        ]
+        return Problem(self.kind, f"{part}: {self.detail}", reasons, self.headers)
+
+
+def body_problem(kind: str, detail: str, *location: str | int) -> Problem:
+    """Return a problem of one fault at one location of the body."""
+    return Problem(kind, detail, [Reason(("body", *location), detail)])
+
+
+def name_value(name: str, value: object) -> str:
+    """Name a thing with its value, or without it where the value may not be shown."""
+    text = str(value)
+    return f"{name} '{text}'" if SHOWABLE.fullmatch(text) else f"this {name}"
 
 
 def problem_response(problem: Problem, request_id: str) -> Response:
-    """Write a problem as `application/problem+json` of at most 4 KiB."""
+    """Encode a problem as `application/problem+json` of at most 4 KiB."""
     status, title = PROBLEMS[problem.kind]
     body: dict[str, Any] = {
         "type": f"urn:lightwell:problem:{problem.kind}",
         "title": title,
         "status": status,
-        "detail": problem.detail[:512],
+        "detail": problem.detail[:MAX_SENTENCE],
         "instance": f"urn:uuid:{_uuid_of(request_id)}",
         "request_id": request_id,
         "errors": [
-            {"location": list(reason.location), "reason": reason.reason[:512]}
+            {"location": list(reason.location), "reason": reason.reason[:MAX_SENTENCE]}
             for reason in problem.reasons[:MAX_REASONS]
         ],
     }
@@ -106,13 +132,13 @@ def problem_response(problem: Problem, request_id: str) -> Response:
 
 
 def bug_response(request_id: str) -> Response:
-    """Answer a bug, of which nothing is told but where to look for it."""
+    """Return the response to a bug: the request ID, under which the log has the traceback."""
     problem = Problem("internal", "This is a bug; the log has it by request_id.")
     return problem_response(problem, request_id)
 
 
 def _uuid_of(request_id: str) -> uuid.UUID:
-    """Return the request id itself where it is a UUID, else one that stands for it."""
+    """Return the request ID where it is a UUID, else a UUID derived from it."""
     try:
         return uuid.UUID(request_id)
     except ValueError:

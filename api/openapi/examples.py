@@ -83,7 +83,7 @@ _FINDING = {
 _SAMPLE = {"index": 3, "label": 8, "pixels": [[0, 255], [255, 0]]}
 _PROBLEM = {
     "type": "urn:lightwell:problem:invalid-parameter",
-    "title": "A parameter is wrong",
+    "title": "A parameter is not valid",
     "status": 422,
     "detail": "layer 'conv9' is not one of conv1, conv2, conv3, dense1, output",
     "instance": "urn:uuid:0e6ffa2c-9bd3-4d1c-8fd1-3c1f3f8d2f5b",

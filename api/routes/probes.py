@@ -21,6 +21,7 @@ from api.requests.inputs import (
     posted_sequences,
     queried_sequence,
 )
+from api.requests.query import SingleValueRoute
 from api.responses.context import RequestContext
 from api.responses.negotiation import (
     AnswerOptions,
@@ -50,7 +51,7 @@ METHODS: Mapping[Source, str] = {
 
 def router() -> APIRouter:
     """Make the routes of every probe."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=SingleValueRoute)
     for probe in PROBES:
         for source in sources(probe):
             for picture in (False, True):

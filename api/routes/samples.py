@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.errors.problem import Problem
 from api.inference.engine import Engine
 from api.openapi import schemas, spec
+from api.requests.query import SingleValueRoute
 from api.responses.negotiation import PictureOptions
 from models.architecture import CLASSES
 from models.data import samples
@@ -39,7 +40,7 @@ PNG: dict[int | str, dict[str, Any]] = {
 
 def router() -> APIRouter:
     """Make the routes of the samples."""
-    routes = APIRouter(tags=["samples"])
+    routes = APIRouter(tags=["samples"], route_class=SingleValueRoute)
     held = samples.load()
 
     @routes.get(

@@ -13,11 +13,12 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.errors.handlers import refuse
+from api.errors.handlers import handle_exception
 from api.errors.problem import bug_response
 from api.inference.engine import DeviceTime, Engine
 from api.openapi import spec
 from api.requests.inputs import ModelInput
+from api.requests.query import SingleValueRoute
 from api.responses.context import RequestContext
 from api.responses.pipeline import gather_or_cancel
 from api.routes.probes import questions
@@ -61,7 +62,7 @@ class LineOptions(Parameters):
 
 def router() -> APIRouter:
     """Make the route."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=SingleValueRoute)
     routes.add_api_route(
         "/lstm/gates.jsonl",
         _endpoint,
@@ -171,7 +172,7 @@ async def _until_a_fault(
 def _problem(request: Request, error: Exception) -> orjson.Fragment:
     """Write the problem that stands for an exception."""
     try:
-        response = refuse(request, error)
+        response = handle_exception(request, error)
     except Exception:
         logger.exception("request %s failed", request.state.request_id)
         response = bug_response(request.state.request_id)

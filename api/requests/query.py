@@ -1,0 +1,70 @@
+"""Query strings: a parameter that takes one value may be given once."""
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, get_args, get_origin
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import Response
+
+
+class SingleValueRoute(APIRoute):
+    """Route that answers a repeated single-valued query parameter with 422.
+
+    FastAPI would use the last value and drop the others without a word. Parameters that are lists
+    may be repeated. The check runs before validation, so that no such request line is cached.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of FastAPI with the check in front of it."""
+        handle = super().get_route_handler()
+        single = _single_valued(self)
+
+        async def handle_single_values(request: Request) -> Response:
+            if b"&" in request.scope["query_string"]:
+                check_repeated(request.scope["query_string"], single)
+            return await handle(request)
+
+        return handle_single_values
+
+
+def check_repeated(query: bytes, single: frozenset[str]) -> None:
+    """Raise where a query string repeats a single-valued parameter.
+
+    Args:
+        query: As it was sent, percent-encoded.
+        single: Names of the parameters that take one value.
+
+    Raises:
+        RequestValidationError: Of type `repeated`, with the name and how often it was given.
+    """
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    counts = Counter(name for name, _ in pairs if name in single)
+    errors = [
+        {"type": "repeated", "loc": ("query", name), "msg": "repeated", "ctx": {"times": times}}
+        for name, times in counts.items()
+        if times > 1
+    ]
+    if errors:
+        raise RequestValidationError(errors)
+
+
+def _single_valued(route: APIRoute) -> frozenset[str]:
+    """Return the names of the query parameters of a route that take one value."""
+    fields: dict[str, Any] = {}
+    for parameter in route.dependant.query_params:
+        annotation = parameter.field_info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            fields |= annotation.model_fields
+        else:
+            fields[parameter.alias] = parameter.field_info
+    return frozenset(name for name, field in fields.items() if not _is_list(field.annotation))
+
+
+def _is_list(annotation: Any) -> bool:
+    """Tell whether a type is a list, or optionally one."""
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
