@@ -1,11 +1,13 @@
 """Compare the answers of two checkouts on this machine, in one run.
 
     python -m scripts.compare OLD NEW
+    python -m scripts.compare OLD NEW --only '/cnn/sweep*'
 
 Both are started as `python -m api` in their own folders with this interpreter, on loopback. Every
 operation that the OpenAPI document of OLD lists is asked in each format, with each parameter and
 each form of body, and each problem type is provoked, one request at a time. The exit code is 1
-where a difference has no reason in `expected.py`, or where no request covers something.
+where a difference has no reason in `expected.py`, or where no request covers something. With
+`--only`, neither pages nor problems are compared.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from http.client import HTTPException
 from pathlib import Path
 
@@ -29,13 +32,20 @@ from scripts.compare.wire import Answer, Request
 SETTINGS = {"CORS_ORIGINS": plan.ALLOWED}
 DOCUMENT = Request("openapi.json", "GET", "/openapi.json")
 LENGTH = "headers.content-length[0]"
+EVERY = "*"
 METRICS = Request("metrics after all requests", "GET", "/metrics")
 
 
 class Comparison:
-    """One comparison of two checkouts: its requests, its coverage and its report."""
+    """One comparison of two checkouts: its requests, its coverage and its report.
 
-    def __init__(self) -> None:
+    Args:
+        only: Pattern of the paths that are asked, as `fnmatch` reads it; problems are provoked
+            only where it is `*`.
+    """
+
+    def __init__(self, only: str = EVERY) -> None:
+        self._only = only
         self.operations: dict[str, Operation] = {}
         self.coverage = Coverage()
         self.report = Report()
@@ -50,22 +60,27 @@ class Comparison:
                 self.note(request, old, new)
             material = self._prepare()
             self._ask_operations(material)
-            self._ask_others(material)
-        for situation in (situations.busy, situations.late):
-            for request, old, new in situation(checkouts, material):
-                self.note(request, old, new)
-        self.report.gaps = list(self.coverage.gaps(self.operations.values()))
+            if self._only == EVERY:
+                self._ask_others(material)
+        if self._only == EVERY:
+            for situation in (situations.busy, situations.late):
+                for request, old, new in situation(checkouts, material):
+                    self.note(request, old, new)
+            self.report.gaps = list(self.coverage.problem_gaps())
+        self.report.gaps += self.coverage.gaps(self.operations.values())
 
     def _prepare(self) -> Material:
         """Compare the OpenAPI documents, list the operations, and wait for all programs."""
         documents = [json.loads(side.send(DOCUMENT).body) for side in self._sides]
-        self.operations = {one.name: one for one in contract.operations(documents[0])}
+        listed = contract.operations(documents[0])
+        self.operations = {one.name: one for one in listed if fnmatchcase(one.path, self._only)}
         old, new = map(contract.compared, documents)
         for found in trees(old, new, "openapi"):
             self.report.add(DOCUMENT, found)
         self._sides[0].wait_until_warm(())
         material = material_of(self._sides[0])
-        plain = [plan.base(one, material) for one in self.operations.values()]
+        # Programs of analyses come last, those of checkpoints before them: wait for all.
+        plain = [plan.base(one, material) for one in listed if not one.is_picture]
         for side in self._sides:
             side.wait_until_warm(plain)
         return material
@@ -117,7 +132,7 @@ class Comparison:
         for difference in compare(request, old, new, lengths):
             # The length of the metrics grows with each request, so HEAD has another than GET had.
             if difference.where != LENGTH or request.target != METRICS.target:
-                self.report.add(request, difference)
+                self.report.add(request, difference, (old.status, new.status))
 
 
 def answered(side: Side, request: Request) -> Answer:
@@ -144,11 +159,16 @@ def material_of(side: Side) -> Material:
 
 def main() -> int:
     """Compare two checkouts; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.compare", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("old", type=Path, help="Checkout whose answers are right.")
     parser.add_argument("new", type=Path, help="Checkout whose answers are compared with them.")
+    parser.add_argument("--only", default=EVERY, help="Pattern of the paths to ask.")
     arguments = parser.parse_args()
-    comparison = Comparison()
+    comparison = Comparison(arguments.only)
     with tempfile.TemporaryDirectory(prefix="compare-") as caches:
         comparison.run(
             [

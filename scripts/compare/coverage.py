@@ -42,9 +42,12 @@ class Coverage:
             self.body_keys |= {(name, key) for key in _keys(json.loads(request.body), "")}
 
     def gaps(self, operations: Iterable[Operation]) -> Iterator[str]:
-        """Yield each operation, parameter, media type, body key and problem type not covered."""
+        """Yield each parameter, media type and body key of the operations that is not covered."""
         for one in operations:
             yield from self._gaps_of(one)
+
+    def problem_gaps(self) -> Iterator[str]:
+        """Yield each problem type that was not provoked, and each that is not listed."""
         for kind in sorted(PROBLEM_TYPES - NOT_PROVOKED.keys() - self.problems):
             yield f"problem type {kind} was not provoked"
         for kind in sorted(self.problems - PROBLEM_TYPES):

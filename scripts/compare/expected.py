@@ -13,12 +13,12 @@ class Expected:
 
     Attributes:
         request: Pattern of names of requests, as `fnmatch` reads it.
-        where: Pattern of places in the answer, such as `status` or `headers.*`.
+        statuses: Of the old and of the new answer; every part of the answer may differ then.
         reason: Why the answer changes.
     """
 
     request: str
-    where: str
+    statuses: tuple[int, int]
     reason: str
 
 
@@ -38,17 +38,17 @@ class PictureTolerance:
 EXPECTED: tuple[Expected, ...] = (
     Expected(
         "*repeated single value:*",
-        "*",
+        (200, 422),
         "a parameter of one value that is given twice is refused with 422, not read as the last",
     ),
     Expected(
         "*Upgrade: h2c*",
-        "*",
+        (400, 200),
         "an offer to upgrade to h2c is ignored and the body is read (RFC 9110, section 7.8)",
     ),
     Expected(
         "draining: predict",
-        "*",
+        (503, 200),
         "a draining server answers requests until its listener closes; only /readyz refuses",
     ),
 )
@@ -57,12 +57,14 @@ PICTURE_TOLERANCES: tuple[PictureTolerance, ...] = ()
 """Empty as long as no text in a picture has changed."""
 
 
-def reason_for(request: Request, difference: Difference) -> str | None:
-    """Return why a difference is intended; None where it is not."""
+def reason_for(request: Request, difference: Difference, statuses: tuple[int, int]) -> str | None:
+    """Return why a difference is intended; None where it is not.
+
+    Args:
+        statuses: Of the old and of the new answer.
+    """
     for one in EXPECTED:
-        if fnmatchcase(request.name, _literal(one.request)) and fnmatchcase(
-            difference.where, one.where
-        ):
+        if statuses == one.statuses and fnmatchcase(request.name, one.request):
             return one.reason
     if difference.where != "body.pixels" or difference.share is None:
         return None
@@ -70,8 +72,3 @@ def reason_for(request: Request, difference: Difference) -> str | None:
         if fnmatchcase(request.operation, allowed.operation) and difference.share <= allowed.share:
             return allowed.reason
     return None
-
-
-def _literal(pattern: str) -> str:
-    """Take brackets literally: names of requests hold lists."""
-    return pattern.replace("[", "[[]")

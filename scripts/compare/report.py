@@ -25,9 +25,11 @@ class Report:
     gaps: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    def add(self, request: Request, difference: Difference) -> None:
-        """Sort one difference in."""
-        if (reason := reason_for(request, difference)) is not None:
+    def add(
+        self, request: Request, difference: Difference, statuses: tuple[int, int] = (200, 200)
+    ) -> None:
+        """Sort one difference in; the statuses are those of the old and of the new answer."""
+        if (reason := reason_for(request, difference, statuses)) is not None:
             self.expected[reason] += 1
         elif difference.text:
             self.texts.setdefault((difference.old, difference.new), request.name)
