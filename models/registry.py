@@ -25,6 +25,7 @@ from models.runtime.executable_cache import Cache
 from models.runtime.parameters import GraphDefinition, Parameters, check
 from models.runtime.programs import Program, Row, Run, row_buckets
 from models.runtime.resident import ResidentProgram
+from models.weights_folder import find_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
 RECORDS = Path(__file__).parent / "records"
@@ -262,16 +263,17 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
 
     Args:
         name: A key of `MODELS`.
-        folder: Where to look first; the shipped weights stand in for a file that is not there.
+        folder: The user's folder of weights. A model that it has no weights of is served with the
+            shipped ones; a folder without weights of any model is an error.
 
     Raises:
-        CheckpointError: The weights are missing, altered, or not this model's; or the report beside
-            them was made for other weights.
+        CheckpointError: The folder holds no weights; or they are altered, or not this model's; or
+            an artifact in the folder was made for other weights.
     """
     card = MODELS[name]
-    own = folder is not None and (folder / f"{name}.safetensors").exists()
-    weights, beside = (folder, folder) if own and folder else (WEIGHTS, RECORDS)
-    checkpoint = checkpoints.load(weights / f"{name}.safetensors")
+    own = find_weights(folder, name) if folder else None
+    path, beside = (own, own.parent) if own else (WEIGHTS / f"{name}.safetensors", RECORDS)
+    checkpoint = checkpoints.load(path)
     declared = card.programs(checkpoint.tensors)  # refuses weights that are not this model's
     found = {
         kind: artifacts.load(beside / f"{name}.{kind}.safetensors", checkpoint.digest)

@@ -29,10 +29,21 @@ def test_weights_of_ones_own_are_served(tmp_path: Path) -> None:
 
 
 def test_shipped_weights_stand_in(tmp_path: Path) -> None:
-    """Where a folder has no weights of a model, the shipped ones are served."""
+    """A folder with weights of one model only leaves the other to the shipped ones."""
+    write(tmp_path, "lstm", draw(lstm_shapes(5), 1))
+
     assert (
         registry.load("cnn", tmp_path).checkpoint.digest == registry.load("cnn").checkpoint.digest
     )
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    """The shipped weights are never served in place of those that the user meant."""
+    write(tmp_path, "model", draw(CNN_SHAPES, 1))
+
+    for name in registry.MODELS:
+        with pytest.raises(CheckpointError, match="holds neither cnn.safetensors nor lstm"):
+            registry.load(name, tmp_path)
 
 
 def test_stock_layers_can_be_served(tmp_path: Path) -> None:

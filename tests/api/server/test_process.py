@@ -124,6 +124,16 @@ def test_wrong_weights_stop_the_start(tmp_path: Path) -> None:
     assert said == "lightwell: tensor readout.bias must be float32 (2,), not float32 (3,)\n"
 
 
+def test_a_folder_without_weights_stops_the_start(tmp_path: Path) -> None:
+    """One line names the files that are there and their format; nothing else is served."""
+    (tmp_path / "digits.onnx").touch()
+
+    assert refused("--weights", str(tmp_path)) == (
+        f"lightwell: weights folder {tmp_path} holds neither cnn.safetensors nor lstm.safetensors; "
+        "it holds digits.onnx (an ONNX model)\n"
+    )
+
+
 def test_training_packages_are_never_imported() -> None:
     """Nothing that only training needs is loaded with the server."""
     # Flax itself imports Optax.

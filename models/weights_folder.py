@@ -1,0 +1,124 @@
+"""Find weights in the user's folder, and say what a folder without weights holds instead."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from models.architecture import CNN_PARAMETERS, lstm_parameters
+from models.runtime.checkpoints import CheckpointError
+
+SUFFIX = ".safetensors"
+
+MAX_LISTED = 8
+"""Number of files and folders that an error names."""
+
+MAX_NAME = 60
+"""Characters of a file's or tensor's name that an error shows."""
+
+TENSOR_NAMES = {"cnn": frozenset(CNN_PARAMETERS), "lstm": frozenset(lstm_parameters(1))}
+"""Names of the tensors of each model, by which a file under another name is recognised."""
+
+FORMATS = {
+    ".keras": "a Keras model",
+    ".h5": "HDF5, such as Keras weights",
+    ".hdf5": "HDF5, such as Keras weights",
+    ".onnx": "an ONNX model",
+    ".pt": "a PyTorch checkpoint",
+    ".pth": "a PyTorch checkpoint",
+    ".bin": "a PyTorch checkpoint",
+    ".ckpt": "a checkpoint of PyTorch Lightning or TensorFlow",
+    ".msgpack": "msgpack, such as Flax serialisation",
+    ".npz": "a NumPy archive",
+    ".pb": "a TensorFlow graph",
+}
+"""Formats of weights that are not read, by the suffix of the file's name."""
+
+ORBAX_FILES = frozenset({"_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt"})
+"""Files of which an Orbax checkpoint folder holds at least one."""
+
+
+def find_weights(folder: Path, model: str) -> Path | None:
+    """Return the model's weights file in the user's folder; None where only others have one.
+
+    Args:
+        folder: Folder that must hold the weights of at least one model.
+        model: Name of the model, such as `cnn`.
+
+    Raises:
+        CheckpointError: The folder is missing or unreadable, or holds no weights of any model. The
+            message is one line that names what the folder holds and its likely format.
+    """
+    wanted = [f"{name}{SUFFIX}" for name in TENSOR_NAMES]
+    try:
+        entries = {entry.name: entry for entry in sorted(folder.iterdir())}
+    except OSError as error:
+        hint = f"; name the folder that holds {' or '.join(wanted)}" if folder.is_file() else ""
+        msg = f"weights folder {_printable(folder, None)}: {error.strerror}{hint}"
+        raise CheckpointError(msg) from error
+    if not entries.keys() & set(wanted):
+        msg = f"weights folder {_printable(folder, None)} holds neither {' nor '.join(wanted)}; "
+        raise CheckpointError(msg + _contents(entries.values()))
+    return entries.get(f"{model}{SUFFIX}")
+
+
+def _contents(entries: Iterable[Path]) -> str:
+    """List visible files and folders with the format of each, as far as it can be told."""
+    visible = [entry for entry in entries if not entry.name.startswith(".")]
+    if not visible:
+        return "it is empty"
+    if _is_orbax(entry.name for entry in visible):
+        return "it is an Orbax checkpoint, which is not read"
+    shown = [f"{_printable(entry.name)}{_described(entry)}" for entry in visible[:MAX_LISTED]]
+    rest = len(visible) - len(shown)
+    return "it holds " + ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _described(entry: Path) -> str:
+    """Return the likely format of a file or folder in brackets; empty where it is unknown."""
+    try:
+        if entry.is_dir():
+            kind = _folder_kind({inner.name for inner in entry.iterdir()})
+        elif entry.suffix == SUFFIX:
+            kind = _safetensors_kind(entry)
+        else:
+            kind = FORMATS.get(entry.suffix.lower(), "")
+    except OSError as error:
+        kind = _printable(f"unreadable: {error.strerror or error}")
+    return f" ({kind})" if kind else ""
+
+
+def _folder_kind(names: Collection[str]) -> str:
+    """Return what a sub-folder with these files is."""
+    if _is_orbax(names):
+        return "an Orbax checkpoint"
+    if "saved_model.pb" in names:
+        return "a TensorFlow SavedModel"
+    found = [f"{name}{SUFFIX}" for name in TENSOR_NAMES if f"{name}{SUFFIX}" in names]
+    return f"a folder with {found[0]}: name this one" if found else "a folder"
+
+
+def _is_orbax(names: Iterable[str]) -> bool:
+    return not ORBAX_FILES.isdisjoint(names)
+
+
+def _safetensors_kind(path: Path) -> str:
+    """Return whose tensors a safetensors file holds, by their names; values are not read."""
+    try:
+        with safe_open(path, "numpy") as tensors:
+            names = sorted(tensors.keys())
+    except SafetensorError:
+        return "not a whole safetensors file"
+    for model, expected in TENSOR_NAMES.items():
+        if expected == set(names):
+            return f"weights of the {model}: rename it to {model}{SUFFIX}"
+    if any(name.endswith(".weight") for name in names):
+        return "a PyTorch state_dict: names of its tensors end in .weight"
+    shown = ", ".join(_printable(name) for name in names[:3])
+    return f"tensors of another network: {shown}" if names else "no tensors"
+
+
+def _printable(name: object, limit: int | None = MAX_NAME) -> str:
+    """Return a name fit for one line: control characters replaced, shortened to the limit."""
+    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(name))
+    return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
