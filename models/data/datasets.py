@@ -1,5 +1,6 @@
 """MNIST through TensorFlow Datasets (TFDS): read in bulk, prepared where it is not there."""
 
+import io
 import os
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -10,11 +11,12 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
-from models.data import png
+from models.architecture import HEIGHT, WIDTH
 
 VERSION = "3.0.1"
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 
 Split = Literal["train", "test"]
 
@@ -39,17 +41,36 @@ def mnist(split: Split, folder: Path | None = None) -> Digits:
             default TFDS directory, where MNIST is prepared when neither has it.
 
     Raises:
-        DatasetError: The split is not there and cannot be fetched.
+        DatasetError: The split is not there and cannot be fetched, or an image of it is damaged.
     """
     import tensorflow_datasets as tfds  # noqa: PLC0415 - a second or more, and only training has it
 
     place = find(split) or prepare(_folders()[0]) if folder is None else _version(folder)
     builder = tfds.builder_from_directory(place)
-    # Left encoded: decoding image by image takes three times as long as all at once below.
+    # TFDS itself takes several times as long to decode an image, and logs a warning without OpenCV.
     source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
     examples = source.__getitems__(range(len(source)))
-    images = png.decode([example["image"] for example in examples])
+    images = np.stack([decode_png(example["image"]) for example in examples])
     return Digits(images, np.array([example["label"] for example in examples], np.uint8))
+
+
+def decode_png(encoded: bytes) -> UInt8[np.ndarray, "28 28"]:
+    """Decode a grey PNG of 28x28 pixels.
+
+    Raises:
+        DatasetError: The bytes are no PNG, are damaged, or are an image of another mode or size.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=("PNG",)) as image:
+            pixels = np.asarray(image)
+            found = f"{image.width}x{image.height} of mode {image.mode}"
+    except (OSError, SyntaxError) as error:  # Pillow raises both for damaged files
+        msg = f"an image of MNIST is damaged: {error}"
+        raise DatasetError(msg) from error
+    if found != f"{WIDTH}x{HEIGHT} of mode L":
+        msg = f"an image of MNIST must be {WIDTH}x{HEIGHT} of mode L, not {found}"
+        raise DatasetError(msg)
+    return pixels
 
 
 def find(split: Split) -> Path | None:
@@ -102,7 +123,7 @@ def _check_reachable(address: str) -> None:
     # program can end before it does.
     Thread(target=lambda: answers.put(_answers(address)), daemon=True).start()
     try:
-        reachable = answers.get(timeout=PATIENCE_S)
+        reachable = answers.get(timeout=TIMEOUT_S)
     except Empty:
         reachable = False
     if not reachable:
@@ -116,7 +137,7 @@ def _check_reachable(address: str) -> None:
 def _answers(address: str) -> bool:
     """Ask for an address; any answer will do, also that there is nothing."""
     try:
-        with urlopen(Request(address, method="HEAD"), timeout=PATIENCE_S / 2):  # noqa: S310 - https
+        with urlopen(Request(address, method="HEAD"), timeout=TIMEOUT_S / 2):  # noqa: S310 - https
             return True
     except HTTPError:
         return True

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from models.data import datasets, samples
+from models.data import datasets, png, samples
 from models.data.datasets import DatasetError, mnist
 from models.data.mnist_builder import PlainMNIST, read_idx
 from scripts.samples import choose
@@ -107,16 +107,16 @@ def test_an_unreachable_download_says_what_to_do(tmp_path, monkeypatch):
 def test_a_download_that_never_answers_is_given_up(tmp_path, monkeypatch):
     """A server that says nothing, or a name that is never found, ends the wait."""
     never = threading.Event()
-    monkeypatch.setattr(datasets, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(datasets, "TIMEOUT_S", 0.05)
     monkeypatch.setattr(datasets, "_answers", lambda _address: never.wait(30))
     with pytest.raises(DatasetError, match="cannot be reached"):
         datasets.prepare(tmp_path)
     never.set()
 
 
-def test_the_patience_for_a_download_is_under_fifteen_seconds():
+def test_the_timeout_of_a_download_is_under_fifteen_seconds():
     """An unreachable download is reported within 15 s."""
-    assert datasets.PATIENCE_S < 15
+    assert datasets.TIMEOUT_S < 15
 
 
 def test_a_server_that_refuses_the_address_is_reachable(monkeypatch):
@@ -154,6 +154,24 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     path.write_bytes(gzip.compress(b"some words"))
     with pytest.raises(ValueError, match="text.gz is not an IDX file"):
         read_idx(path)
+
+
+GREY = np.zeros((28, 28), np.uint8)
+REFUSED = {
+    "truncated": (png.encode(GREY)[:-20], "an image of MNIST is damaged: "),
+    "altered": (png.encode(GREY).replace(b"IDAT", b"IDAX"), "an image of MNIST is damaged: "),
+    "no PNG": (b"GIF89a", "an image of MNIST is damaged: cannot identify image file"),
+    "coloured": (png.encode(np.zeros((28, 28, 3), np.uint8)), "must be 28x28 of mode L, not 28x28"),
+    "another size": (png.encode(GREY[1:]), "must be 28x28 of mode L, not 28x27 of mode L"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_image_is_refused(case):
+    """A data set with an image that is damaged, or none of MNIST's, is not read."""
+    encoded, message = REFUSED[case]
+    with pytest.raises(DatasetError, match=message):
+        datasets.decode_png(encoded)
 
 
 @pytest.fixture(scope="module")
