@@ -223,6 +223,61 @@ def test_another_environment_has_another_fingerprint(
     assert fingerprint([PROGRAM], PARAMETERS, BUCKETS) != before
 
 
+SOURCES = {"__init__.py": "", "cnn/programs.py": "a", "cnn/layers/conv.py": "b", "rnn/cell.py": "c"}
+
+SOURCE_CHANGES: dict[str, Callable[[Path], object]] = {
+    "edited": lambda package: (package / "cnn/programs.py").write_text("d"),
+    "edited two folders down": lambda package: (package / "cnn/layers/conv.py").write_text("d"),
+    "added": lambda package: (package / "rnn/readout.py").write_text(""),
+    "removed": lambda package: (package / "rnn/cell.py").unlink(),
+    "renamed": lambda package: (package / "rnn/cell.py").rename(package / "rnn/gates.py"),
+    "moved": lambda package: (package / "rnn/cell.py").rename(package / "cnn/cell.py"),
+    "swapped": lambda package: [
+        (package / name).write_text(text)
+        for name, text in (("cnn/programs.py", "c"), ("rnn/cell.py", "a"))
+    ],
+    "split elsewhere": lambda package: [
+        (package / name).write_text(text)
+        for name, text in (("cnn/layers/conv.py", "ba"), ("cnn/programs.py", ""))
+    ],
+}
+
+
+def write_sources(package: Path) -> None:
+    """Write the files of a small package."""
+    for name, text in SOURCES.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+
+
+@pytest.mark.parametrize("change", SOURCE_CHANGES)
+def test_any_change_of_the_source_code_changes_the_fingerprint(change: str, tmp_path: Path) -> None:
+    """Also in a sub-folder, and also where only the name of a file or its folder is another."""
+    write_sources(tmp_path)
+    before = compilation._sources(tmp_path)
+
+    SOURCE_CHANGES[change](tmp_path)
+
+    assert compilation._sources(tmp_path) != before
+
+
+def test_where_the_package_lies_does_not_change_the_fingerprint(tmp_path: Path) -> None:
+    """Two checkouts of one source code share what they compile; files of other kinds count not."""
+    for checkout in ("one", "two"):
+        write_sources(tmp_path / checkout)
+    (tmp_path / "two" / "README.md").write_text("text")
+
+    assert compilation._sources(tmp_path / "one") == compilation._sources(tmp_path / "two")
+
+
+def test_the_fingerprint_reads_the_whole_models_package() -> None:
+    """The code of every network and of the runtime is in it."""
+    sources = compilation._sources()
+
+    for name in ("architecture.py", "cnn/analyses.py", "rnn/network.py", "runtime/programs.py"):
+        assert (ROOT / "models" / name).read_bytes() in sources
+
+
 def test_shapes_change_the_fingerprint_and_weights_do_not() -> None:
     """Weights are arguments: trained anew, they need no other executables."""
     before = fingerprint([PROGRAM], PARAMETERS, BUCKETS)
