@@ -1,9 +1,11 @@
-"""Programs that answer one question about the CNN with many rows: gradients and interventions.
+"""Analysis programs of the CNN: gradients, activation maximisation and interventions.
 
-They compile after the server is ready, and leave predict and trace as they are.
+They are compiled after the server is ready, apart from predict and trace, which they leave as they
+are.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import accumulate, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from models.architecture import CLASSES, HEIGHT, LAYERS, WIDTH
-from models.cnn.programs import intensities
+from models.cnn.programs import channel_first, intensities
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import ANALYSIS_BUCKETS, Program
 
@@ -25,122 +27,149 @@ else:
 
 _ENDS = (0, *accumulate(prod(layer.shape) for layer in LAYERS.values()))
 
-PLACES: Mapping[str, slice] = {
+LAYER_SLICES: Mapping[str, slice] = {
     name: slice(*ends) for name, ends in zip(LAYERS, pairwise(_ENDS), strict=True)
 }
-"""Where each layer's values stand, flattened, when those of all layers stand in one row."""
+"""Slice of each layer in the vector of all layers' values, each flattened channel last."""
 
-VALUES = _ENDS[-1]
-"""How many values all layers have together."""
+VALUE_COUNT = _ENDS[-1]
+"""Length of the vector of all layers' values."""
 
-MAPS = tuple(name for name, layer in LAYERS.items() if layer.field)
-"""The layers that have maps."""
+MAP_LAYERS = tuple(name for name, layer in LAYERS.items() if layer.field)
+"""Names of the layers that have feature maps."""
 
-LINEAR = tuple(n for n, one in LAYERS.items() if one.kind in {"pre_activation", "logits"})
-"""The layers before a nonlinearity, where a value that is below zero can still be pushed."""
+LINEAR_LAYERS = tuple(n for n, one in LAYERS.items() if one.kind in {"pre_activation", "logits"})
+"""Names of the layers before a nonlinearity, whose negative values still have a gradient."""
 
-_PUSHED_ENDS = (0, *accumulate(prod(LAYERS[name].shape) for name in LINEAR))
+_LINEAR_ENDS = (0, *accumulate(prod(LAYERS[name].shape) for name in LINEAR_LAYERS))
 
-PUSHED: Mapping[str, slice] = {
-    name: slice(*ends) for name, ends in zip(LINEAR, pairwise(_PUSHED_ENDS), strict=True)
+LINEAR_SLICES: Mapping[str, slice] = {
+    name: slice(*ends) for name, ends in zip(LINEAR_LAYERS, pairwise(_LINEAR_ENDS), strict=True)
 }
-"""The same as `PLACES`, for the layers before a nonlinearity alone."""
+"""Slice of each linear layer in the weight vector of `cnn.push`, flattened channel last."""
 
+# Score and gradient are mostly called with many rows, and a row in a larger batch costs less: 64
+# forward passes, or 50 nodes of integrated gradients and both ends, still take about 10 ms.
 SCORE_BUCKETS = (*ANALYSIS_BUCKETS, 64)
 GRADIENT_BUCKETS = (*ANALYSIS_BUCKETS, 52)
-"""These two have many rows more often than not, and more rows at a time cost less each: 64 forward
-passes, or 50 nodes of integrated gradients and both ends, still take no more than some 10 ms."""
 
 INTERVENTION_BUCKETS = (8,)
-"""One only: results are equal to the bit within a bucket, whoever else's rows are in it, so a run
-without an edit is the baseline to the bit."""
+"""Batch size of `cnn.intervene`: a single one, so that a run without edits equals the baseline to
+the bit, since results are reproducible to the bit only within one batch size."""
 
+_IMAGE = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)
 _FLOAT_IMAGE = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.float32)
 _TARGET = jax.ShapeDtypeStruct((CLASSES,), jnp.float32)
-
-
-def _flat(count: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((count,), jnp.float32)
+_PER_VALUE = jax.ShapeDtypeStruct((VALUE_COUNT,), jnp.float32)
+_PER_LINEAR_VALUE = jax.ShapeDtypeStruct((_LINEAR_ENDS[-1],), jnp.float32)
 
 
 def cnn_analyses(
     graphdef: GraphDefinition[SimpleCNN], differentiable: GraphDefinition[SimpleCNN]
 ) -> list[Program]:
-    """Declare the programs.
+    """Declare the analysis programs; feature maps and their gradients are channel first.
 
-    `cnn.score`: logits of images with any intensities. `cnn.gradient`: of a weighted sum of logits,
-    with respect to the image. `cnn.layer_gradient`: the same with respect to every map.
-    `cnn.push`: of a weighted sum of values before nonlinearities, with respect to the image.
-    `cnn.intervene`: a trace in which every value v goes on as v · scale + shift.
+    `cnn.score`: logits of images with any intensities. `cnn.gradient`: gradient of a weighted sum
+    of logits with respect to the image. `cnn.layer_gradient`: with respect to every feature map.
+    `cnn.push`: value and image gradient of a weighted sum of pre-nonlinearity values, one step of
+    activation maximisation. `cnn.intervene`: trace with every value v replaced by v · scale +
+    shift.
 
     Args:
-        skeleton: The network.
-        differentiable: The same, with a convolution that is fast to differentiate by its input.
+        graphdef: The network.
+        differentiable: The network with a convolution and a pooling that are fast to differentiate
+            with respect to their inputs.
     """
-
-    def score(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        return {"logits": graphdef.merge(parameters)(rows["image"][..., None])}
-
-    def gradient(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        model = differentiable.merge(parameters)
-        logits, back = jax.vjp(lambda image: model(image[..., None]), rows["image"])
-        (by_image,) = back(rows["target"])
-        return {"logits": logits, "gradient": by_image}
-
-    def layer_gradient(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        model, image = differentiable.merge(parameters), rows["image"][..., None]
-
-        def moved(offsets: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
-            values: dict[str, Array] = {}
-
-            def through(name: str, value: Array) -> Array:
-                values[name] = value + offsets[name] if name in offsets else value
-                return values[name]
-
-            trace = model.trace(image, through)
-            return trace.logits, {name: values[name] for name in MAPS}
-
-        offsets = {name: jnp.zeros((len(image), *LAYERS[name].shape), jnp.float32) for name in MAPS}
-        logits, back, values = jax.vjp(moved, offsets, has_aux=True)
-        (gradients,) = back(rows["target"])
-        named = {f"{name}.gradient": value for name, value in gradients.items()}
-        return {"logits": logits, **values, **named}
-
-    def push(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        model, weights = differentiable.merge(parameters), rows["weights"]
-
-        def objective(image: Float[Array, "batch 28 28"]) -> Float[Array, " batch"]:
-            trace = model.trace(image[..., None])._asdict()
-            values = [trace[name].reshape(len(image), -1) for name in LINEAR]
-            return (jnp.concatenate(values, axis=1) * weights).sum(axis=1)
-
-        value, back = jax.vjp(objective, rows["image"])
-        (by_image,) = back(jnp.ones_like(value))
-        return {"value": value[:, None], "gradient": by_image}
-
-    def intervene(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        def through(name: str, value: Array) -> Array:
-            scale, shift = (
-                rows[each][:, PLACES[name]].reshape(value.shape) for each in ("scale", "shift")
-            )
-            return value * scale + shift
-
-        trace = graphdef.merge(parameters).trace(intensities(rows["image"]), through)
-        return trace._asdict()
-
-    image = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)
-    edited = {"image": image, "scale": _flat(VALUES), "shift": _flat(VALUES)}
-    pushed = {"image": _FLOAT_IMAGE, "weights": _flat(_PUSHED_ENDS[-1])}
     aimed = {"image": _FLOAT_IMAGE, "target": _TARGET}
+    weighted = {"image": _FLOAT_IMAGE, "weights": _PER_LINEAR_VALUE}
+    edited = {"image": _IMAGE, "scale": _PER_VALUE, "shift": _PER_VALUE}
+    layer_gradient = partial(_layer_gradient, differentiable)
+    maximise = partial(_maximise, differentiable)
     return [
-        Program("cnn.score", score, {"image": _FLOAT_IMAGE}, SCORE_BUCKETS),
-        Program("cnn.gradient", gradient, aimed, GRADIENT_BUCKETS),
+        Program("cnn.score", partial(_score, graphdef), {"image": _FLOAT_IMAGE}, SCORE_BUCKETS),
+        Program("cnn.gradient", partial(_gradient, differentiable), aimed, GRADIENT_BUCKETS),
         Program("cnn.layer_gradient", layer_gradient, aimed, ANALYSIS_BUCKETS),
-        Program("cnn.push", push, pushed, ANALYSIS_BUCKETS),
-        Program("cnn.intervene", intervene, edited, INTERVENTION_BUCKETS),
+        # The label of this program in /metrics, which dashboards may rely on.
+        Program("cnn.push", maximise, weighted, ANALYSIS_BUCKETS),
+        Program("cnn.intervene", partial(_intervene, graphdef), edited, INTERVENTION_BUCKETS),
     ]
 
 
+def _score(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute logits of images."""
+    return {"logits": graphdef.merge(parameters)(rows["image"][..., None])}
+
+
+def _gradient(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute logits, and the gradient of their weighted sum with respect to the image."""
+    model = graphdef.merge(parameters)
+    logits, back = jax.vjp(lambda image: model(image[..., None]), rows["image"])
+    (by_image,) = back(rows["target"])
+    return {"logits": logits, "gradient": by_image}
+
+
+def _layer_gradient(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute feature maps, and the gradient of a weighted sum of logits with respect to them.
+
+    Each map gets a zero offset: the gradient with respect to the offset is that of the map.
+    """
+    model, image = graphdef.merge(parameters), rows["image"][..., None]
+
+    def logits_of(offsets: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+        maps: dict[str, Array] = {}
+
+        def add_offset(name: str, value: Array) -> Array:
+            if name in offsets:
+                value = maps[name] = value + offsets[name]
+            return value
+
+        logits = model.trace(image, add_offset).logits
+        return logits, maps
+
+    zeros = {name: jnp.zeros((len(image), *LAYERS[name].shape), jnp.float32) for name in MAP_LAYERS}
+    logits, back, maps = jax.vjp(logits_of, zeros, has_aux=True)
+    (gradients,) = back(rows["target"])
+    named = {f"{name}.gradient": value for name, value in gradients.items()}
+    return {"logits": logits, **channel_first(maps | named)}
+
+
+def _maximise(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute the objective of activation maximisation, and its gradient by the image."""
+    model, weights = graphdef.merge(parameters), rows["weights"]
+
+    def objective(image: Float[Array, "batch 28 28"]) -> Float[Array, " batch"]:
+        trace = model.trace(image[..., None])._asdict()
+        values = [trace[name].reshape(len(image), -1) for name in LINEAR_LAYERS]
+        return (jnp.concatenate(values, axis=1) * weights).sum(axis=1)
+
+    value, back = jax.vjp(objective, rows["image"])
+    (by_image,) = back(jnp.ones_like(value))
+    return {"value": value[:, None], "gradient": by_image}
+
+
+def _intervene(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Trace with every value v replaced by v · scale + shift before the next layer reads it."""
+
+    def edit(name: str, value: Array) -> Array:
+        scale, shift = (
+            rows[each][:, LAYER_SLICES[name]].reshape(value.shape) for each in ("scale", "shift")
+        )
+        return value * scale + shift
+
+    trace = graphdef.merge(parameters).trace(intensities(rows["image"]), edit)
+    return channel_first(trace._asdict())
+
+
 def no_edit() -> tuple[np.ndarray, np.ndarray]:
-    """Return scale and shift of every value that leave it as it is."""
-    return np.ones(VALUES, np.float32), np.zeros(VALUES, np.float32)
+    """Return the scale (ones) and shift (zeros) that leave every value as it is."""
+    return np.ones(VALUE_COUNT, np.float32), np.zeros(VALUE_COUNT, np.float32)

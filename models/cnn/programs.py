@@ -1,6 +1,7 @@
-"""Predict and trace programs of image networks."""
+"""Predict and trace programs of the CNN, and the run of one image through one of them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,33 +22,50 @@ else:
 def intensities(
     image: UInt8[Array, "batch 28 28"],
 ) -> Float[Array, "batch 28 28 1"]:
-    """Scale integers 0 to 255 to the network's input in [0, 1]."""
+    """Scale pixels from 0 to 255 to the network's input range [0, 1]."""
     return image[..., None].astype(jnp.float32) / 255.0
 
 
-def cnn_programs(graphdef: GraphDefinition[SimpleCNN]) -> list[Program]:
-    """Declare predict and trace of the CNN: images in as integers 0 to 255.
+def channel_first(values: Mapping[str, Array]) -> dict[str, Array]:
+    """Move the channel axis of each batch of layer values from last to right after the batch.
 
-    Both also say how unfamiliar an image is, which every answer to one depends on. Maps leave the
-    trace channel first, as people look at them: XLA turns them in next to no time.
+    Every program of the CNN returns maps in this layout, which is the one that responses have. XLA
+    transposes in next to no time.
     """
+    return {name: jnp.moveaxis(value, -1, 1) for name, value in values.items()}
 
-    def trace(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        image = intensities(rows["image"])
-        values = graphdef.merge(parameters).trace(image)._asdict()
-        shown = {name: jnp.moveaxis(value, -1, 1) for name, value in values.items()}
-        return shown | {"unfamiliarity": ood_detector.unfamiliarity(parameters, image)}
 
-    def predict(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        image = intensities(rows["image"])
-        logits = graphdef.merge(parameters)(image)
-        return {"logits": logits, "unfamiliarity": ood_detector.unfamiliarity(parameters, image)}
+def cnn_programs(graphdef: GraphDefinition[SimpleCNN]) -> list[Program]:
+    """Declare predict and trace of the CNN, whose images are integers from 0 to 255.
 
+    Both also return the out-of-distribution score of the image, which every response warns by.
+    """
     row = {"image": jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)}
-    return [Program("cnn.predict", predict, row), Program("cnn.trace", trace, row)]
+    return [
+        Program("cnn.predict", partial(_predict, graphdef), row),
+        Program("cnn.trace", partial(_trace, graphdef), row),
+    ]
+
+
+def _predict(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute logits and the out-of-distribution score."""
+    image = intensities(rows["image"])
+    logits = graphdef.merge(parameters)(image)
+    return {"logits": logits, "unfamiliarity": ood_detector.unfamiliarity(parameters, image)}
+
+
+def _trace(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute the values of every layer and the out-of-distribution score."""
+    image = intensities(rows["image"])
+    values = channel_first(graphdef.merge(parameters).trace(image)._asdict())
+    return values | {"unfamiliarity": ood_detector.unfamiliarity(parameters, image)}
 
 
 def run_cnn(program: str, row: Row, outputs: frozenset[str]) -> Run:
-    """Send one image through one program."""
+    """Run one image through one program in a single call."""
     (got,) = yield (Call(f"cnn.{program}", row, outputs),)
     return got

@@ -10,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float32, Int, UInt8
 
 from models.architecture import CLASSES, LAYERS
-from models.cnn.analyses import LINEAR
+from models.cnn.analyses import LINEAR_LAYERS, MAP_LAYERS
 from models.cnn.network import SimpleCNN
 from models.cnn.programs import intensities
 from models.data import test_images
@@ -30,9 +30,6 @@ ROWS = 250
 """Images at a time."""
 
 _GRAPHDEF = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
-
-PLACED = tuple(name for name, layer in LAYERS.items() if layer.field)
-"""The layers that have maps."""
 
 
 def tracer(weights: Mapping[str, np.ndarray], names: tuple[str, ...] = tuple(LAYERS)) -> Trace:
@@ -75,9 +72,9 @@ def unit_record(weights: Mapping[str, np.ndarray], test: Digits, train: Images) 
         made |= _layer(name, seen[name], test.labels)
     for name, counts in _histograms(trace, test.images, seen).items():
         made[f"{name}.histogram"] = counts
-    for name in LINEAR:
+    for name in LINEAR_LAYERS:
         made |= _strongest(name, seen[name])
-    chosen = np.concatenate([made[f"{name}.strongest"].ravel() for name in LINEAR])
+    chosen = np.concatenate([made[f"{name}.strongest"].ravel() for name in LINEAR_LAYERS])
     return made | means(trace, train) | test_images.packed(test.images, test.labels, chosen)
 
 
@@ -125,7 +122,7 @@ def _layer(name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]) -> Te
         "silent_images": (seen["maximum"] <= 0).mean(axis=0).astype(np.float32),
         "range": _range(name, seen["minimum"], seen["maximum"]),
     }
-    if name in PLACED:
+    if name in MAP_LAYERS:
         ends = _range(name, seen["maximum"], seen["maximum"])
         made["maxima.range"] = ends
         made["maxima.histogram"] = _counts(name, seen["maximum"], ends).astype(np.uint16)
@@ -140,7 +137,7 @@ def _range(name: str, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, 
 
 
 def _rectified(name: str) -> bool:
-    return name not in LINEAR
+    return name not in LINEAR_LAYERS
 
 
 def _counts(
@@ -176,7 +173,7 @@ def _strongest(name: str, seen: Tensors) -> Tensors:
         "strongest.value": np.take_along_axis(seen["maximum"], order, axis=0).T,
         "highest_mean": seen["mean"].max(axis=0),
     }
-    if name in PLACED:
+    if name in MAP_LAYERS:
         flat = np.take_along_axis(seen["place"], order, axis=0).T
         places = np.stack(np.unravel_index(flat, LAYERS[name].shape[:2]), axis=-1)
         made["strongest.place"] = places.astype(np.uint8)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     CountingLSTM = Any
 
-VALUES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
+EDITABLE_VALUES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
 """What can be edited at every step, in the order in which a row of edits has them."""
 
 CHUNK = CHUNKS[0]
@@ -82,7 +82,7 @@ def lstm_analyses(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[
 
     aimed = {"inputs": _floats(CHUNK), "target": _floats(len(ANSWERS))} | _state(hidden)
     block = {"inputs": _floats(BLOCK, FREE_CHUNK)} | _state(BLOCK, hidden)
-    edits = {name: _floats(CHUNK, len(VALUES), hidden) for name in ("scale", "shift")}
+    edits = {name: _floats(CHUNK, len(EDITABLE_VALUES), hidden) for name in ("scale", "shift")}
     bits = jax.ShapeDtypeStruct((CHUNK,), jnp.uint8)
     edited = {"sequence": bits, **edits, **_state(hidden)}
     return [
@@ -104,5 +104,5 @@ def _state(*shape: int) -> dict[str, jax.ShapeDtypeStruct]:
 
 def no_edit(steps: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
     """Return scale and shift of every value that leave it as it is."""
-    shape = (steps, len(VALUES), hidden)
+    shape = (steps, len(EDITABLE_VALUES), hidden)
     return np.ones(shape, np.float32), np.zeros(shape, np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.architecture import HEIGHT, LAYERS, WIDTH
-from models.cnn.analyses import PUSHED
+from models.cnn.analyses import LINEAR_SLICES
 from models.runtime.programs import Call, Outputs
 
 Pictures = Float32[np.ndarray, "images 28 28"]
@@ -74,7 +74,7 @@ def weights_of(layer: str, channel: int, place: tuple[int, int] | None) -> np.nd
     """Return the weights that pick one value, or the mean over a channel's map.
 
     Args:
-        layer: One before a nonlinearity, a key of `PUSHED`.
+        layer: One before a nonlinearity, a key of `LINEAR_SLICES`.
         place: Row and column of a map; None takes its mean, or the unit of a dense layer.
     """
     shape = LAYERS[layer].shape
@@ -83,8 +83,8 @@ def weights_of(layer: str, channel: int, place: tuple[int, int] | None) -> np.nd
         picked[..., channel] = np.float32(shape[-1] / picked.size)
     else:
         picked[(*place, channel)] = 1.0
-    weights = np.zeros(max(each.stop for each in PUSHED.values()), np.float32)
-    weights[PUSHED[layer]] = picked.ravel()
+    weights = np.zeros(max(each.stop for each in LINEAR_SLICES.values()), np.float32)
+    weights[LINEAR_SLICES[layer]] = picked.ravel()
     return weights
 
 

@@ -42,12 +42,13 @@ ACTIVATION_LIMIT = 4.0
 """End of the `fixed` range of feature maps: few values of the shipped weights lie beyond it."""
 
 
-def channel_first(
-    values: Float[np.ndarray, "*place channels"],
-) -> Float[np.ndarray, "channels *place"]:
-    """Put the channels of weights and edited maps, which have them last, where people look."""
-    # What `np.moveaxis` does with its arguments takes longer than to copy most layers.
-    return np.ascontiguousarray(values.transpose(-1, *range(values.ndim - 1)))
+def kernel_of(
+    model_context: ModelContext, module: str, channel: int
+) -> Float[np.ndarray, "inputs height width"]:
+    """Return the kernel of one output channel of a convolution, input channel first."""
+    # What `np.moveaxis` does with its arguments takes longer than to copy a kernel.
+    kernel = model_context.weights[f"{module}.kernel"][..., channel]
+    return np.ascontiguousarray(kernel.transpose(2, 0, 1))
 
 
 def picture(context: ProbeContext) -> Tensor:
@@ -195,8 +196,7 @@ def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...
 
 def _kernel(context: ProbeContext, module: str, index: int) -> Tiles:
     """Show the kernel that makes one channel, one tile for each channel that it reads."""
-    kernel = context.model_context.weights[f"{module}.kernel"][..., index]  # y, x, input channel
-    values = channel_first(kernel)
+    values = kernel_of(context.model_context, module, index)
     tensor = Tensor(
         f"{module}.kernel.{index}",
         "filter",

@@ -221,12 +221,12 @@ def _cam(image: Image, target: np.ndarray, parameters: MethodParameters, name: s
     values, gradient = (found[each].astype(np.float64) for each in wanted)
     match parameters.method:
         case "grad_cam":
-            weights = gradient.mean(axis=(0, 1), keepdims=True)
+            weights = gradient.mean(axis=(1, 2), keepdims=True)
         case "layer_cam":
             weights = np.maximum(gradient, 0.0)
         case _:
             weights = gradient
-    return {"map": (weights * values).sum(axis=-1).astype(np.float32)}
+    return {"map": (weights * values).sum(axis=0).astype(np.float32)}
 
 
 _BY_PIXELS: Mapping[str, Callable[[Image, np.ndarray, MethodParameters, str], Way]] = {

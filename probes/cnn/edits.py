@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float32, Int, Shaped
 from pydantic import Field, model_validator
 
 from models.architecture import LAYERS
-from models.cnn.analyses import PLACES, no_edit
+from models.cnn.analyses import LAYER_SLICES, no_edit
 from probes.cnn.activations import LayerName
 from probes.declaration import ModelContext, ParameterError
 from probes.shared.affine_edits import LARGEST, Posted, apply
@@ -79,19 +79,20 @@ class Edits(Posted):
     )
 
 
-def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
-    """Return where the values that an edit is about stand among those of all layers.
-
-    Channel first, then rows and columns.
-    """
-    layer = LAYERS[edit.layer]
-    places = np.arange(PLACES[edit.layer].start, PLACES[edit.layer].stop)
-    places = np.moveaxis(places.reshape(layer.shape), -1, 0)
+def selected(edit: Edit, values: Shaped[np.ndarray, "*layer"]) -> Shaped[np.ndarray, "*selected"]:
+    """Select the channels and the region of an edit from a layer's values, channel first."""
     if edit.channels is not None:
-        places = places[list(edit.channels)]
+        values = values[list(edit.channels)]
     if (part := edit.region) is not None:
-        places = places[:, part.top : part.bottom + 1, part.left : part.right + 1]
-    return places
+        values = values[:, part.top : part.bottom + 1, part.left : part.right + 1]
+    return values
+
+
+def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
+    """Return the indices of an edit's values in the vector of all layers' values, channel first."""
+    place = LAYER_SLICES[edit.layer]
+    indices = np.arange(place.start, place.stop).reshape(LAYERS[edit.layer].shape)
+    return selected(edit, np.moveaxis(indices, -1, 0))
 
 
 def check_edits(model_context: ModelContext, row: Mapping[str, Any]) -> None:
@@ -145,18 +146,18 @@ def scale_and_shift(
 
     Args:
         edits: One after the other.
-        means: By layer, the mean of each value over the training images, channel last.
-        source: By layer, the values that patches take, channel last.
+        means: By layer, the mean of each value over the training images, channel first.
+        source: By layer, the values that patches take, channel first.
     """
     scale, shift = no_edit()
     for edit in edits:
         at = places_of(edit)
-        apply(edit, at, (scale, shift), partial(_replacement, edit, at, means, source))
+        apply(edit, at, (scale, shift), partial(_replacement, edit, means, source))
     return scale, shift
 
 
 def _replacement(
-    edit: Edit, at: np.ndarray, means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
+    edit: Edit, means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
 ) -> np.ndarray | float:
     """Return what stands in the place of the values that an edit is about."""
     match edit.operation:
@@ -168,5 +169,4 @@ def _replacement(
             held = means[edit.layer]
         case _:
             held = source[edit.layer]
-    replacement: np.ndarray = held.astype(np.float32).ravel()[at - PLACES[edit.layer].start]
-    return replacement
+    return selected(edit, held).astype(np.float32)

@@ -11,7 +11,7 @@ from models.architecture import DIGITS, LAYERS
 from models.cnn.analyses import no_edit
 from models.runtime.programs import Call, Run, in_slices
 from probes.cnn import targets
-from probes.cnn.activations import LayerName, channel_first, picture
+from probes.cnn.activations import LayerName, picture
 from probes.cnn.attribution import PREDICTED
 from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
 from probes.cnn.targets import Targeted
@@ -77,9 +77,14 @@ def check_intervention(
 
 
 def means_of(model_context: ModelContext) -> Mapping[str, np.ndarray]:
-    """Return the mean of every value over the training images, by layer; empty if not recorded."""
+    """Return the mean of every value over the training images, by layer, channel first.
+
+    Empty where training recorded none.
+    """
     record = model_context.records.get("units")
-    return {name: record.tensors[f"{name}.mean"] for name in LAYERS} if record else {}
+    if record is None:
+        return {}
+    return {name: np.moveaxis(record.tensors[f"{name}.mean"], -1, 0) for name in LAYERS}
 
 
 def _call(
@@ -187,8 +192,7 @@ def recovery(
 
 def _layer(context: ProbeContext, name: str, channels: list[int]) -> Figure:
     """Show the values of both runs and their difference."""
-    runs = [context.outputs[f"{name}.{each}"] for each in RUNS]
-    baseline, edited = (channel_first(one)[channels] for one in runs)
+    baseline, edited = (context.outputs[f"{name}.{each}"][channels] for each in RUNS)
     together = np.stack([baseline, edited])
     signed = LAYERS[name].kind in {"pre_activation", "logits"} or bool((together < 0).any())
     colour = colours.signed(together) if signed else colours.non_negative(together, "viridis")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from models.architecture import LAYERS
 from models.runtime.programs import Row
-from probes.cnn.activations import MapName, channel_first
+from probes.cnn.activations import MapName, kernel_of
 from probes.declaration import Coloured, ModelContext, ParameterError, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Kind, Measure, Panels, Tensor, Tiles
@@ -172,13 +172,11 @@ def _arithmetic(
         read = (context.row["image"].astype(np.float32) / np.float32(255.0))[None]
     else:
         read = context.outputs[READ_BY[module]]
-    weights = context.model_context.weights
-    kernel = weights[f"{module}.kernel"][..., parameters.channel]
     return Arithmetic(
         patch=_around(read, row, column),
         inside=_around(np.ones((1, *read.shape[1:]), np.float32), row, column)[0],
-        kernel=channel_first(kernel),
-        bias=float(weights[f"{module}.bias"][parameters.channel]),
+        kernel=kernel_of(context.model_context, module, parameters.channel),
+        bias=float(context.model_context.weights[f"{module}.bias"][parameters.channel]),
         value=float(context.outputs[module][parameters.channel, row, column]),
     )
 

@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from pydantic import Field, model_validator
 
 from models.architecture import MAX_STEPS, LSTMState
-from models.rnn.analyses import CHUNK, VALUES, no_edit
+from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
 from models.rnn.programs import STATE
 from models.runtime.programs import Call, Outputs, Row
 from probes.declaration import ModelContext, ParameterError
@@ -151,7 +151,7 @@ class EditedRun:
         """Bring the edits to a scale and a shift of every value of a chunk."""
         scale, shift = no_edit(CHUNK, len(self.row["cell"]))
         for edit in self.edits:
-            steps, value = edit.within(start, stop), VALUES.index(edit.value)
+            steps, value = edit.within(start, stop), EDITABLE_VALUES.index(edit.value)
             units = slice(None) if edit.units is None else list(edit.units)
             replacement = partial(self._replacement, edit, start, steps, units)
             apply(edit, (steps, value, units), (scale, shift), replacement)

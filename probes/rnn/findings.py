@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from pydantic import BeforeValidator, Field
 
-from models.rnn.analyses import CHUNK, VALUES, no_edit
+from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
 from models.runtime.programs import Call, Outputs, Run, in_slices
 from probes.declaration import ModelContext, Parameters, Probe, ProbeContext, split_commas
 from probes.figures.figures import Bars, Figure, Lines, Tensor
@@ -65,10 +65,10 @@ def _edit(name: str, units: int, means: Mapping[str, np.ndarray]) -> tuple[np.nd
     """Return what a run does to every value."""
     scale, shift = no_edit(CHUNK, units)
     for gate in FROZEN.get(name, ()):
-        place = VALUES.index(gate)
+        place = EDITABLE_VALUES.index(gate)
         scale[:, place], shift[:, place] = 0.0, means[gate]
     if name in WIPED:
-        scale[HALF_WAY - 1, VALUES.index(name)] = 0.0
+        scale[HALF_WAY - 1, EDITABLE_VALUES.index(name)] = 0.0
     return scale, shift
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from pydantic import BeforeValidator, Field
 
 from models.architecture import ANSWERS
-from models.rnn.analyses import CHUNK, VALUES
+from models.rnn.analyses import CHUNK, EDITABLE_VALUES
 from models.rnn.programs import run_lstm
 from models.runtime.programs import Run
 from probes.declaration import ModelContext, Probe, ProbeContext, split_commas
@@ -39,7 +39,9 @@ class InterventionParameters(Selection):
     """Which values of both runs to show, and of which steps and units."""
 
     values: Annotated[
-        list[ValueName], BeforeValidator(split_commas), Field(min_length=1, max_length=len(VALUES))
+        list[ValueName],
+        BeforeValidator(split_commas),
+        Field(min_length=1, max_length=len(EDITABLE_VALUES)),
     ] = Field(
         list(SHOWN),
         description="Values to show of both runs, in this order; " + ", ".join(SHOWN) + " where "

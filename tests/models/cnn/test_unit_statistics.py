@@ -5,7 +5,7 @@ import pytest
 
 from models.architecture import CNN_PARAMETERS, LAYERS
 from models.cnn import unit_statistics
-from models.cnn.analyses import LINEAR
+from models.cnn.analyses import LINEAR_LAYERS
 from models.data import test_images
 from models.data.datasets import Digits
 from models.data.samples import Samples
@@ -46,7 +46,7 @@ def traces(test_set: Digits, weights: Tensors) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("layer", LINEAR)
+@pytest.mark.parametrize("layer", LINEAR_LAYERS)
 def test_strongest_images_are_those(layer: str, record: Tensors, traces: Tensors) -> None:
     """Their maxima are the nine largest in order, in the images and at the places named."""
     maxima = traces[layer].max(axis=1)
@@ -107,7 +107,9 @@ def test_histograms_count_every_value(layer: str, record: Tensors, traces: Tenso
 def test_images_are_kept_without_loss(record: Tensors, test_set: Digits) -> None:
     """Every image that is named is there, with its label, and no other."""
     held = test_images.unpacked(record)
-    named = np.unique(np.concatenate([record[f"{name}.strongest"].ravel() for name in LINEAR]))
+    named = np.unique(
+        np.concatenate([record[f"{name}.strongest"].ravel() for name in LINEAR_LAYERS])
+    )
 
     np.testing.assert_array_equal(held.indices, named)
     np.testing.assert_array_equal(held.images, test_set.images[named])

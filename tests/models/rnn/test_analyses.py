@@ -13,10 +13,10 @@ from models.registry import MODELS
 from models.rnn.analyses import (
     BLOCK,
     CHUNK,
+    EDITABLE_VALUES,
     FREE_CHUNK,
     GRADIENT_BUCKETS,
     INTERVENTION_BUCKETS,
-    VALUES,
     no_edit,
 )
 from models.runtime.programs import Call
@@ -119,13 +119,13 @@ def test_edited_runs_are_the_float64_networks(
     """Any scale and shift of any value, at every step; beside rows that are edited otherwise."""
     random = np.random.default_rng(seed)
     bits = random.integers(0, 2, length).astype(np.uint8)
-    shape = (length, len(VALUES), HIDDEN)
+    shape = (length, len(EDITABLE_VALUES), HIDDEN)
     edited = random.uniform(size=shape) < share
     scale = np.where(edited, random.choice([0.0, 0.5, -1.0, 1.5], shape), 1.0).astype(np.float32)
     shift = np.where(edited, random.uniform(-1, 1, shape), 0.0).astype(np.float32)
 
     def through(name: str, step: int, value: np.ndarray) -> np.ndarray:
-        at = (step - 1, VALUES.index(name))
+        at = (step - 1, EDITABLE_VALUES.index(name))
         return value * scale[at].astype(np.float64) + shift[at]
 
     row = {
@@ -135,7 +135,7 @@ def test_edited_runs_are_the_float64_networks(
         "shift": padded(shift, CHUNK),
     }
     nothing = dict(zip(("scale", "shift"), no_edit(CHUNK, HIDDEN), strict=True))
-    outputs = " ".join((*VALUES, "logits", "final_cell", "final_hidden"))
+    outputs = " ".join((*EDITABLE_VALUES, "logits", "final_cell", "final_hidden"))
     _, found = ask(programs["lstm.intervene"], {**row, **nothing}, row, outputs=outputs)
 
     expected = edited_trace(bits, WEIGHTS, STATE["cell"], STATE["hidden"], through)
@@ -152,7 +152,7 @@ def test_rows_do_not_depend_on_one_another(programs: Mapping[str, ResidentProgra
         {"sequence": padded(bits, CHUNK), "length": steps(40), **nothing}
         for bits in draw_bits(INTERVENTION_BUCKETS[0] - 1, 40, 6)
     ]
-    outputs = " ".join((*VALUES, "logits"))
+    outputs = " ".join((*EDITABLE_VALUES, "logits"))
     first = ask(programs["lstm.intervene"], *rows, outputs=outputs)
     alone = [ask(programs["lstm.intervene"], row, outputs=outputs)[0] for row in rows]
 

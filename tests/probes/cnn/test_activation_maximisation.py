@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from models.architecture import LAYERS
-from models.cnn.analyses import LINEAR, PUSHED
+from models.cnn.analyses import LINEAR_LAYERS, LINEAR_SLICES
 from models.data.samples import Samples
 from models.registry import ResidentModel
 from models.runtime.programs import Call
@@ -34,7 +34,7 @@ def found(search: Search, model: ResidentModel) -> Found:
     return ended[0]
 
 
-@pytest.mark.parametrize("layer", LINEAR)
+@pytest.mark.parametrize("layer", LINEAR_LAYERS)
 def test_what_is_driven_is_the_value_meant(layer: str, cnn: ResidentModel, digits: Samples) -> None:
     """One value, or the mean over a map, of the float64 network."""
     image = digits.images[5]
@@ -47,7 +47,7 @@ def test_what_is_driven_is_the_value_meant(layer: str, cnn: ResidentModel, digit
         row = {"image": image.astype(np.float32) / np.float32(255), "weights": weights}
         (got,) = cnn.programs["cnn.push"]([Call("cnn.push", row, frozenset({"value"}))])
         assert got["value"][0] == pytest.approx(expected, abs=2e-5)
-    assert weights.shape == (max(each.stop for each in PUSHED.values()),)
+    assert weights.shape == (max(each.stop for each in LINEAR_SLICES.values()),)
 
 
 def test_a_filter_is_its_own_transpose() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models.architecture import LAYERS
-from models.cnn.analyses import PLACES, VALUES
+from models.cnn.analyses import LAYER_SLICES, VALUE_COUNT
 from models.registry import ResidentModel
 from probes.cnn.edits import Edit, Region, places_of, scale_and_shift
 from probes.cnn.interventions import recovery
@@ -169,8 +169,10 @@ def test_edits_come_to_scale_and_shift(
     layer: str, operation: str, channel: int, amount: float
 ) -> None:
     """By definition, value by value; all others are left alone."""
+    shape = LAYERS[layer].shape
+    first = (shape[-1], *shape[:-1])
     values, means, source = (
-        {layer: np.random.default_rng(seed).normal(size=LAYERS[layer].shape)} for seed in range(3)
+        {layer: np.random.default_rng(seed).normal(size=first)} for seed in range(3)
     )
     takes = {"amount": amount} if operation in {"scale", "add", "set"} else {}
     edit = Edit(layer=layer, channels=(channel,), operation=operation, **takes)
@@ -186,11 +188,11 @@ def test_edits_come_to_scale_and_shift(
         "patch": source[layer],
     }[operation]
     expected = values[layer].copy()
-    expected[..., channel] = done[..., channel]
-    at = PLACES[layer]
-    found = values[layer].ravel() * scale[at] + shift[at]
-    np.testing.assert_allclose(found, expected.ravel(), atol=1e-5)
-    outside = np.ones(VALUES, bool)
+    expected[channel] = done[channel]
+    at = LAYER_SLICES[layer]
+    scales, shifts = (np.moveaxis(one[at].reshape(shape), -1, 0) for one in (scale, shift))
+    np.testing.assert_allclose(values[layer] * scales + shifts, expected, atol=1e-5)
+    outside = np.ones(VALUE_COUNT, bool)
     outside[at] = False
     assert (scale[outside] == 1).all()
     assert not shift[outside].any()
@@ -198,7 +200,7 @@ def test_edits_come_to_scale_and_shift(
 
 def test_places_are_every_value_once() -> None:
     """Layer after layer, channel last within each."""
-    taken = np.concatenate([np.arange(VALUES)[place] for place in PLACES.values()])
+    taken = np.concatenate([np.arange(VALUE_COUNT)[place] for place in LAYER_SLICES.values()])
     part = Edit(
         layer="pool2",
         channels=(2,),
@@ -206,10 +208,10 @@ def test_places_are_every_value_once() -> None:
         operation="zero",
     )
 
-    assert np.array_equal(taken, np.arange(VALUES))
+    assert np.array_equal(taken, np.arange(VALUE_COUNT))
     place = places_of(part)
     assert place.shape == (1, 1, 1)
-    assert place.item() - PLACES["pool2"].start == (1 * 7 + 3) * 64 + 2
+    assert place.item() - LAYER_SLICES["pool2"].start == (1 * 7 + 3) * 64 + 2
 
 
 REFUSED = {

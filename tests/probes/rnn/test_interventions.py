@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
-from models.rnn.analyses import CHUNK, VALUES
+from models.rnn.analyses import CHUNK, EDITABLE_VALUES
 from probes.rnn.edits import EditedRun, LSTMEdit
 from probes.shared.recovery import share_of_way
 from tests.oracles.edited_lstm import edited_trace
@@ -19,7 +19,7 @@ from tests.oracles.parameters import draw_bits
 BITS, OTHER = draw_bits(2, 30, 21)
 LONG = draw_bits(1, 300, 22)[0]
 STATE = {"cell": [0.5, -1.0, 2.0, 0.0, 3.0, -0.5, 1.0, -2.0], "hidden": [0.1] * 8}
-ALL = ",".join(VALUES)
+ALL = ",".join(EDITABLE_VALUES)
 Named = dict[str, Any]
 
 
@@ -47,7 +47,7 @@ def test_no_edit_is_the_baseline_to_the_bit(client: TestClient) -> None:
     body = {"sequence": LONG.tolist(), "initial_state": STATE}
     traced = tensors(client.post("/lstm/trace", json=body))
 
-    for name in VALUES:
+    for name in EDITABLE_VALUES:
         assert np.array_equal(found[f"{name}.baseline"], found[f"{name}.edited"])
         assert not found[f"{name}.difference"].any()
         np.testing.assert_allclose(found[f"{name}.baseline"], traced[name], atol=2e-5)
@@ -68,7 +68,7 @@ EDITS = st.lists(
             "operation": operation,
             **({"amount": amount} if operation in {"scale", "add", "set"} else {}),
         },
-        st.sampled_from(VALUES),
+        st.sampled_from(EDITABLE_VALUES),
         st.none() | st.lists(st.integers(0, 7), min_size=1, max_size=3),
         st.none() | st.lists(st.integers(1, 30), min_size=2, max_size=2),
         st.sampled_from(["zero", "scale", "add", "set", "patch"]),
@@ -114,7 +114,7 @@ def test_edits_are_those_of_the_float64_network(
     answer = post(client, initial_state=STATE, edits=edits, source={"sequence": OTHER.tolist()})
     found = tensors(answer)
 
-    for name in VALUES:
+    for name in EDITABLE_VALUES:
         edited = found[f"{name}.edited"]
         edited = edited[1:] if name in {"cell", "hidden"} else edited
         np.testing.assert_allclose(edited, expected[name], rtol=1e-3, atol=1e-3, err_msg=name)
