@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -22,27 +23,27 @@ from scripts.public.names import Names, announced_in, read, removed, write
 
 ROOT = Path(__file__).parents[1]
 NAMES = ROOT / "docs" / "public-names.txt"
-BODIES = {
+INPUTS = {
     "image": "an image",
     "sequence": "a sequence",
     "query": "`?sequence=`",
-    "weights": "nothing: it is about the weights",
+    "weights": "none: the weights alone",
 }
-HEAD = """# Probes
+PROBES_HEAD = """# Probes
 
-Every question that can be asked of a model, written from the declarations in `probes/` by
-`make docs`. Each answers JSON, PNG, NPZ and safetensors; the picture also has a path of its own,
-the same with `.png` at its end.
+Written by `make docs` from the declarations in `probes/`. Every probe returns JSON, PNG, NPZ or
+safetensors, and has its picture at its path with `.png` at the end. [HTTP API](http.md) describes
+inputs, formats and responses.
 
+| route | shows |
+|---|---|
 """
-
-
 PROBLEMS_HEAD = """# Problems
 
-An answer that says no is `application/problem+json` (RFC 9457) of at most 4 KiB: `type`, `title`,
-`status`, `detail` (what is wrong, and the limit), `instance`, `request_id` and `errors`, a list of
-`location` and `reason`. `type` is `urn:lightwell:problem:` and one of these; the list is written
-from `api/errors/problem.py` by `make docs`.
+Written by `make docs` from `api/errors/problem.py`. An error is `application/problem+json`
+(RFC 9457) of at most 4 KiB: `type`, `title`, `status`, `detail` (the fault and the limit),
+`instance`, `request_id` and `errors`, a list of `location` and `reason`. `type` is
+`urn:lightwell:problem:` followed by one of these:
 
 | problem | status | meaning |
 |---|--:|---|
@@ -59,46 +60,57 @@ def written(names: Names) -> dict[Path, str]:
 
 
 def probes_page() -> str:
-    """Write the page that lists the probes."""
-    return HEAD + "\n".join(_section(probe) for probe in PROBES)
+    """Return docs/probes.md: a table of all probes, then a section for each."""
+    rows = [f"| [{_route(probe)}](#{_anchor(_route(probe))}) | {probe.title} |" for probe in PROBES]
+    return PROBES_HEAD + "\n".join([*rows, "", *map(_section, PROBES)])
 
 
 def problems_page() -> str:
-    """Write the page that lists the answers that say no."""
+    """Return docs/problems.md: a table of the problem types."""
     rows = [f"| `{kind}` | {status} | {title}. |" for kind, (status, title) in PROBLEMS.items()]
     return PROBLEMS_HEAD + "\n".join(rows) + "\n"
 
 
+def _route(probe: Probe) -> str:
+    """Return methods and path of a probe, as the heading of its section."""
+    methods = " and ".join(dict.fromkeys(METHODS[source] for source in sources(probe)))
+    return f"{methods} /{probe.model}/{probe.name}"
+
+
+def _anchor(heading: str) -> str:
+    """Return the anchor that Markdown renderers give a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def _section(probe: Probe) -> str:
-    """Describe one probe."""
-    ways = sources(probe)
-    methods = " and ".join(dict.fromkeys(METHODS[way] for way in ways))
-    takes = " or ".join(BODIES[way] for way in ways)
-    lines = [f"## {methods} /{probe.model}/{probe.name}", "", probe.title, ""]
+    """Return the section of one probe: title, description, input, parameters, body."""
+    takes = " or ".join(INPUTS[source] for source in sources(probe))
+    lines = [f"## {_route(probe)}", "", probe.title, ""]
     if probe.description:
         lines += [probe.description, ""]
-    lines += [f"Takes {takes}{', and more in the same JSON' if probe.body else ''}.", ""]
-    told = dict(probe.parameters.model_fields)
+    lines += [
+        f"Input: {takes}{', with the fields below in the same JSON' if probe.body else ''}.",
+        "",
+    ]
+    parameters = dict(probe.parameters.model_fields)
     if probe.checkpoints:
-        told |= CheckpointOptions.model_fields
-    if told:
-        lines += ["| parameter | default | meaning |", "|---|---|---|"]
-        lines += [_row(name, each) for name, each in told.items()]
-        lines.append("")
+        parameters |= CheckpointOptions.model_fields
+    if parameters:
+        lines += _table("parameter", (_row(name, each) for name, each in parameters.items()))
     if probe.body:
-        lines += [
-            "| in the body | default | meaning |",
-            "|---|---|---|",
-            *_body_rows(probe.body),
-            "",
-        ]
+        lines += _table("field of the body", _body_rows(probe.body))
         if probe.posted:
-            lines += [f"Such as `{json.dumps(probe.posted)}` beside the input.", ""]
+            lines += [f"Example: `{json.dumps(probe.posted)}` next to the input.", ""]
     return "\n".join(lines)
 
 
+def _table(first: str, rows: Iterable[str]) -> list[str]:
+    """Return the lines of a table of names, defaults and meanings."""
+    return [f"| {first} | default | meaning |", "|---|---|---|", *rows, ""]
+
+
 def _body_rows(body: type[BaseModel], before: str = "") -> Iterator[str]:
-    """Describe what is posted beside an input; of a list of objects, each field."""
+    """Yield a row for each extra field of a body, and for each field of an object in it."""
     for name, declared in body.model_fields.items():
         yield _row(f"{before}{name}", declared)
         parts = (one for one in get_args(declared.annotation) if isinstance(one, type))
@@ -108,7 +120,7 @@ def _body_rows(body: type[BaseModel], before: str = "") -> Iterator[str]:
 
 
 def _row(name: str, declared: FieldInfo) -> str:
-    """Describe one parameter."""
+    """Return the row of one parameter or field."""
     default = declared.default
     if declared.is_required():
         shown = "required"

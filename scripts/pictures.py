@@ -1,6 +1,6 @@
-"""`python -m scripts.pictures`: draw the README's pictures anew, through the app itself.
+"""`python -m scripts.pictures`: draw the pictures of the README through the app.
 
-That of the page is cut out of what its tests have last seen, where they have run.
+The picture of the page is cropped from a screenshot of tests/page, where those tests have run.
 """
 
 import time
@@ -39,7 +39,7 @@ def main() -> None:
             )
             (FOLDER / name).write_bytes(response.raise_for_status().content)
     if PAGE.exists():
-        Image.MAX_IMAGE_PIXELS = None  # our own file, larger than what strangers may send
+        Image.MAX_IMAGE_PIXELS = None  # a screenshot is larger than a posted image may be
         with Image.open(PAGE) as page:
             shown = page.crop((0, 0, page.width, PAGE_HEIGHT))
         shown.save(FOLDER / "explorer.png", optimize=True)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from api import VERSION
+from api.settings import Settings
 from probes import PROBES
 from tests.docs.fences import PAGES, RUNNERS, code_of
 from tests.servers import ROOT
@@ -34,6 +35,17 @@ def test_every_probe_is_in_the_docs() -> None:
 
     for probe in PROBES:
         assert f"/{probe.model}/{probe.name}" in page
+
+
+def test_every_setting_is_in_the_docs() -> None:
+    """The table of settings has each with its default; host and cache differ in the image."""
+    page = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
+
+    for name, field in Settings.model_fields.items():
+        default = {"host": "0.0.0.0", "cache": "none"}.get(name, field.default)  # noqa: S104
+        shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        shown = "none" if default in (None, ()) else shown
+        assert f"| `LIGHTWELL_{name.upper()}` | {shown} |" in page, name
 
 
 def test_links_lead_somewhere() -> None:

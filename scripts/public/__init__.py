@@ -1,1 +1,1 @@
-"""List of public names: what a minor version keeps, in the form of docs/public-names.txt."""
+"""Public names of the API, the clients and the settings, for docs/public-names.txt."""

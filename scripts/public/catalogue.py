@@ -113,7 +113,7 @@ def _sdk() -> Names:
 
 
 def _described(module: str) -> Mapping[str, Any]:
-    """Return what Node.js finds in a module of the SDK."""
+    """Return exports, class members and elements of a module of the web SDK, read by Node.js."""
     script = Path(__file__).with_name("sdk.mjs")
     command: list[str | Path] = [NODE, "--no-warnings", script, (SDK / module).as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours

@@ -23,7 +23,7 @@ def operations(description: Mapping[str, Any]) -> Names:
 
 
 def _kinds(operation: Mapping[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
-    """List what one operation takes and answers; kinds without a word are left out."""
+    """List parameters, body and responses of one operation; empty kinds are left out."""
     parameters = operation.get("parameters", ())
     found = {
         **{

@@ -67,18 +67,18 @@ def run_bash(code: str, folder: Path) -> None:
 
 
 def run_python(code: str, folder: Path) -> None:
-    """Run a program; every print gives what the comment after it says."""
+    """Run a Python program; every `print` gives the text of the comment after it."""
     _compare("python", code, run(sys.executable, "-c", code, cwd=folder))
 
 
 def run_javascript(code: str, folder: Path) -> None:
-    """Run a module in Node.js; every `console.log` gives what the comment after it says."""
+    """Run a module in Node.js; every `console.log` gives the text of the comment after it."""
     (folder / "example.mjs").write_text(code, encoding="utf-8")
     _compare("javascript", code, run(NODE, "example.mjs", cwd=folder))
 
 
 def _compare(language: str, code: str, printed: str) -> None:
-    """Compare what a program printed with its comments."""
+    """Compare the output of a program with its comments."""
     expected = _EXPECTED[language].findall(code)
     assert len(expected) == len(re.findall(r"\b(?:print|console\.log)\(", code))
     assert printed.splitlines() == expected

@@ -36,7 +36,7 @@ RUN = sorted(
 
 @pytest.mark.parametrize(("page", "language"), RUN, ids=[f"{page}-{name}" for page, name in RUN])
 def test_code_runs(page: str, language: str, url: str, tmp_path: Path) -> None:
-    """All fences of a page in one language run one after the other, and print what they say."""
+    """All fences of a page in one language run in order and print the text of their comments."""
     RUNNERS[language](code_of(page, language, url), tmp_path)
 
 

@@ -43,7 +43,7 @@ def test_the_list_is_fresh(names: Names) -> None:
 
 
 def test_writing_and_reading_keep_every_name(names: Names) -> None:
-    """The parser gives back what was written, shared lists included."""
+    """The parser gives back the written names, shared lists included."""
     assert read(write(names)) == names
 
 
