@@ -12,7 +12,7 @@ from scripts.bench.processes import Server, free_port
 from scripts.compare.wire import Answer, Request, exchange
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-READY = Request("ready", "GET", "/readyz")
+READY = Request("readyz", "GET", "/readyz")
 WARM_S = 300
 
 

@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from scripts.compare.bodies import BITS, OTHER_BITS, Material
-from scripts.compare.servers import Checkout, Side, pair
+from scripts.compare.servers import READY, Checkout, Side, pair
 from scripts.compare.wire import Answer, Request, json_body, unfinished
 
-ARRIVAL_S = 0.5  # until a server has surely begun to read a request
-READY = Request("readyz", "GET", "/readyz")
-GATES = Request("predict", "GET", f"/lstm/predict?sequence={BITS}")
+ARRIVAL_S = 1.0  # until a server has surely begun to read a request
+PREDICT = Request("predict", "GET", f"/lstm/predict?sequence={BITS}")
 
 
 def named(situation: str, request: Request) -> Request:
@@ -23,7 +22,7 @@ def named(situation: str, request: Request) -> Request:
     )
 
 
-WARMING = (named("warming", READY), named("warming", GATES))
+WARMING = (named("warming", READY), named("warming", PREDICT))
 """Sent to a server that has just started, with an empty cache of programs."""
 
 Exchanged = tuple[Request, Answer, Answer]
@@ -45,14 +44,14 @@ def busy(checkouts: Sequence[Checkout], material: Material) -> Iterator[Exchange
             side.wait_until_warm(_analyses(material))
         yield from _both(sides, [named("queue full", _several("/lstm/predict"))])
         yield from _both(sides, [named("rows full", one) for one in _analyses(material)])
-        yield from _each(sides, named("requests full", GATES), _while_occupied)
+        yield from _each(sides, named("requests full", PREDICT), _while_occupied)
         slow = _slow("slow body")
         yield from _both(sides, [slow])
         for side in sides:
             side.terminate()
         time.sleep(ARRIVAL_S)
         live = Request("livez", "GET", "/livez")
-        yield from _both(sides, [named("draining", one) for one in (live, READY, GATES)])
+        yield from _both(sides, [named("draining", one) for one in (live, READY, PREDICT)])
 
 
 def late(checkouts: Sequence[Checkout], material: Material) -> Iterator[Exchanged]:
@@ -64,7 +63,7 @@ def late(checkouts: Sequence[Checkout], material: Material) -> Iterator[Exchange
         image = Request(
             "POST predict", "POST", "/cnn/predict", *json_body({"pixels": material.digits[0]})
         )
-        yield from _both(sides, [named("late", one) for one in (GATES, sequence, image)])
+        yield from _both(sides, [named("late", one) for one in (PREDICT, sequence, image)])
 
 
 def _both(sides: Sequence[Side], requests: Sequence[Request]) -> Iterator[Exchanged]:
