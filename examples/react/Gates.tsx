@@ -1,4 +1,4 @@
-/** The gates of an LSTM for a sequence that one can type, with the network's answer. */
+/** Input field for a sequence, gates of the LSTM, and the network's answer. */
 
 import { useState } from "react";
 
@@ -7,7 +7,7 @@ import type { TraceAnswer } from "./lightwell";
 interface GatesProps {
   /** Address of a Lightwell server. */
   server: string;
-  /** Bits to begin with, oldest first. */
+  /** Initial bits, oldest first. */
   initial: string;
 }
 

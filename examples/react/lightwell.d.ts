@@ -1,8 +1,8 @@
-/** Lightwell's gate trace as React sees it: attributes, and events as `on` and their name. */
+/** Types of `<lw-gate-trace>` for React: attributes, and events as `on` followed by their name. */
 
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
 
-/** A part of what `/lstm/trace` answers; docs/embedding.md says the rest. */
+/** Part of the response of `/lstm/trace`; docs/http.md describes the rest. */
 export interface TraceAnswer {
   input: { sequence: string; ones: number };
   prediction: { label: number; name: string; probabilities: number[] };

@@ -1,4 +1,4 @@
-/** Puts the gates into the page. */
+/** Renders the component into the page. */
 
 import { createRoot } from "react-dom/client";
 
