@@ -6,7 +6,8 @@ from playwright.sync_api import expect
 
 from tests.clients.documents import NODE, module, run
 from tests.page.conftest import Opener
-from tests.page.test_embedding import LOCAL, served
+from tests.docs.fences import SERVER
+from tests.page.test_embedding import served
 from tests.servers import ROOT
 
 EXAMPLE = ROOT / "examples" / "react"
@@ -25,7 +26,7 @@ def test_typing_and_stepping(opened: Opener, tmp_path: Path) -> None:
         '--define:process.env.NODE_ENV="production"', f"--outfile={tmp_path / 'main.js'}",
         "--log-level=error", cwd=EXAMPLE,
     )  # fmt: skip
-    html = (EXAMPLE / "index.html").read_text(encoding="utf-8").replace(LOCAL, opened.url)
+    html = (EXAMPLE / "index.html").read_text(encoding="utf-8").replace(SERVER, opened.url)
     assert SCRIPT in html
     bundle = (tmp_path / "main.js").read_text(encoding="utf-8")
     with served(html.replace(SCRIPT, f'<script type="module">{bundle}</script>')) as address:
