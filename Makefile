@@ -43,7 +43,7 @@ format: $(VENV)/dev.done  ## Put every file into the project's format.
 
 docs: $(VENV)/dev.done  ## Write the generated files: pages and lists in docs, pictures.
 	$(BIN)/python -m scripts.docs
-	$(BIN)/python -m scripts.pictures
+	$(BIN)/python -m scripts.readme_images
 
 openapi: $(VENV)/serve.done  ## Write the OpenAPI description to build/openapi.json.
 	@mkdir -p build

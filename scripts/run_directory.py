@@ -1,4 +1,4 @@
-"""What a training run leaves on disk: its checkpoints, its metrics, and a lock against a second."""
+"""Run directory of a training run: checkpoints, metrics, and a lock against concurrent runs."""
 
 import fcntl
 import json
@@ -19,17 +19,17 @@ _KEPT = 3
 
 
 class RunError(Exception):
-    """A run cannot start in this directory, or cannot go on in it."""
+    """A training run cannot start or resume in this directory."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come.
+    """Training state, number of completed rounds and elapsed time of a run.
 
     Attributes:
-        state: After the last whole round.
-        rounds: How many rounds are done.
-        seconds: How long they took, on all occasions together.
+        state: Training state after the last completed round.
+        rounds: Number of completed rounds.
+        seconds: Training time, summed over all resumed runs.
     """
 
     state: TrainingState
@@ -38,15 +38,15 @@ class Progress:
 
 
 class RunDirectory:
-    """A directory that one run writes to; obtained from `claim`.
+    """Directory that one training run writes to; obtained from `claim`.
 
     ```
     runs/lstm/
       lstm.safetensors            the trained weights, at the end
-      lstm.report.json            how they were made
-      metrics.jsonl               a line for each round
-      checkpoints/round-00012.safetensors …
-      milestones/round-00004.safetensors …      parameters only, from along the way
+      lstm.report.json            options, metrics and versions of the run
+      metrics.jsonl               one line per round
+      checkpoints/round-00012.safetensors …     training state, for resuming
+      milestones/round-00004.safetensors …      parameters only, kept from during training
     ```
     """
 
@@ -56,11 +56,11 @@ class RunDirectory:
         self._metrics = path / "metrics.jsonl"
 
     def is_new(self) -> bool:
-        """Return whether no run has written here."""
+        """Return whether no run has written to the directory."""
         return not self._metrics.exists() and not self._checkpoints()
 
     def save(self, progress: Progress) -> None:
-        """Write a checkpoint and remove all but the newest three."""
+        """Write a checkpoint of the training state and remove all but the newest three."""
         described = {
             "rounds": progress.rounds,
             "seconds": progress.seconds,
@@ -72,20 +72,20 @@ class RunDirectory:
             old.unlink()
 
     def keep(self, rounds: int, parameters: Tensors) -> None:
-        """Write the network as it is after so many rounds, to stay."""
+        """Write the parameters after a number of rounds as a permanent training checkpoint."""
         path = self.path / "milestones" / f"round-{rounds:05d}.safetensors"
         checkpoints.save(path, parameters, {"rounds": rounds})
 
     def milestones(self) -> dict[int, Tensors]:
-        """Return the networks that were kept, by how many rounds they had."""
+        """Return the parameters of the permanent training checkpoints, by number of rounds."""
         files = sorted((self.path / "milestones").glob("round-*.safetensors"))
         kept = (checkpoints.load(file) for file in files)
         return {one.metadata["rounds"]: one.tensors for one in kept}
 
     def latest(self, start: TrainingState) -> Progress:
-        """Return where to go on: after the newest checkpoint that is whole, else at the start.
+        """Return the newest intact checkpoint to resume from, or the initial state.
 
-        Metrics of later rounds are dropped: those rounds will be done again.
+        Metrics of later rounds are dropped: those rounds will be repeated.
 
         Raises:
             RunError: The checkpoints are those of a run with other options.
@@ -97,12 +97,12 @@ class RunDirectory:
         return progress
 
     def record(self, line: Mapping[str, Any]) -> None:
-        """Add the metrics of one round."""
+        """Append the metrics of one round."""
         with self._metrics.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the metrics of all rounds; a last line that was cut off is left out."""
+        """Return the metrics of all rounds, without a truncated last line."""
         if not self._metrics.exists():
             return []
         lines = self._metrics.read_text().splitlines(keepends=True)
@@ -129,21 +129,21 @@ class RunDirectory:
 
 @contextmanager
 def claim(path: Path, options: Mapping[str, Any], *, resume: bool) -> Iterator[RunDirectory]:
-    """Hold a directory for one run; a second that asks for it is refused at once.
+    """Lock a directory for one run; a second run is refused immediately.
 
     Args:
-        path: The directory, made where it does not exist.
-        options: What the run depends on; only a run with the same can go on in it.
-        resume: Whether to go on with the run that is there; else there must be none.
+        path: The directory, created if it does not exist.
+        options: Options that determine the result; a run resumes only with equal ones.
+        resume: Whether to resume the existing run; otherwise there must be none.
 
     Raises:
-        RunError: Another run holds the directory, or has written to it and is not to go on.
-        OSError: It cannot be made or written to.
+        RunError: Another run holds the lock, or has written here and is not to be resumed.
+        OSError: It cannot be created or written to.
     """
     path.mkdir(parents=True, exist_ok=True)
     with (path / ".lock").open("w") as lock:
         try:
-            # Held until the file is closed, by the system if the process is killed.
+            # The kernel releases the lock if the process is killed.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             msg = f"another training run is writing to {path}"

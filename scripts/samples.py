@@ -1,4 +1,4 @@
-"""Choose the sample images that the server offers: `python -m scripts.samples`."""
+"""Select the sample images that the server offers: `python -m scripts.samples`."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ SAMPLES = Path("models/records/samples.safetensors")
 
 
 def choose(digits: Digits, train: Digits) -> Tensors:
-    """Take the first 20 test images of each digit, in the order of the data set.
+    """Select the first 20 test images of each digit, in the order of the data set.
 
     Returns:
-        `images`, their `labels`, `indices`, their places in the data set, and `mean`, the mean of
-        the training images.
+        `images`, their `labels`, their `indices` in the data set, and `mean`, the mean of the
+        training images.
     """
     firsts = [np.flatnonzero(digits.labels == label)[:EACH] for label in range(10)]
     indices = np.sort(np.concatenate(firsts))

@@ -23,14 +23,14 @@ from models.rnn.training import BRIEF, STAGES, LSTMTrainConfig, LSTMTrainer, Mea
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import Trainer
-from scripts import records
+from scripts import artifacts
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
 
 Report = Callable[[str], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says; return the exit status."""
+    """Train the network that the command line selects; return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     options = _parser().parse_args(given)
@@ -48,40 +48,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace, directory: RunDirectory, command: str) -> None:
-    """Do the rounds that are left, then write the weights and the report."""
-    course = _course(options)
-    with _reporting(course.rounds) as report:
-        progress = directory.latest(course.start())
+    """Run the remaining training rounds, then write weights, report and artifacts."""
+    trainer = _trainer(options)
+    with _reporting(trainer.rounds) as report:
+        progress = directory.latest(trainer.start())
         if progress.rounds:
-            report(f"going on after round {progress.rounds} of {course.rounds}")
-        if progress.rounds == 0 and 0 in course.milestones:
-            directory.keep(0, course.network(progress.state))
-        while progress.rounds < course.rounds:
-            progress, line = _advance(course, progress)
+            report(f"going on after round {progress.rounds} of {trainer.rounds}")
+        if progress.rounds == 0 and 0 in trainer.milestones:
+            directory.keep(0, trainer.network(progress.state))
+        while progress.rounds < trainer.rounds:
+            progress, line = _advance(trainer, progress)
             directory.record(line)
-            report(_sentence(line, course.rounds))
-            if progress.rounds in course.milestones:
-                directory.keep(progress.rounds, course.network(progress.state))
-            if progress.rounds % options.every == 0 or progress.rounds == course.rounds:
+            report(_sentence(line, trainer.rounds))
+            if progress.rounds in trainer.milestones:
+                directory.keep(progress.rounds, trainer.network(progress.state))
+            if progress.rounds % options.every == 0 or progress.rounds == trainer.rounds:
                 directory.save(progress)
         report("measuring")
-        _write_results(course, progress, directory, options.model, command)
+        _write_results(trainer, progress, directory, options.model, command)
 
 
-def _advance(course: Trainer, progress: Progress) -> tuple[Progress, dict[str, Any]]:
-    """Do one round and return what to write down about it."""
+def _advance(trainer: Trainer, progress: Progress) -> tuple[Progress, dict[str, Any]]:
+    """Run one training round and return its progress and metrics."""
     started = time.monotonic()
-    state, metrics = course.run(progress.state, progress.rounds)
+    state, metrics = trainer.run(progress.state, progress.rounds)
     seconds = progress.seconds + time.monotonic() - started
     done = Progress(state, progress.rounds + 1, seconds)
     return done, {"round": done.rounds, **metrics, "seconds": round(seconds, 2)}
 
 
 def _write_results(
-    course: Trainer, progress: Progress, directory: RunDirectory, model: str, command: str
+    trainer: Trainer, progress: Progress, directory: RunDirectory, model: str, command: str
 ) -> None:
-    """Write the weights as the server reads them, how they were made, and what is known of them."""
-    tensors, described, report = course.finish(progress.state)
+    """Write weights, training report and artifacts."""
+    tensors, described, report = trainer.finish(progress.state)
     versions = {name: version(name) for name in ("jax", "flax", "optax")}
     versions["python"] = platform.python_version()
     weights = directory.path / f"{model}.safetensors"
@@ -100,22 +100,22 @@ def _write_results(
     content = json.dumps(whole, indent=1) + "\n"
     checkpoints.write_atomically(directory.path / f"{model}.report.json", content.encode())
     print(f"{weights}: {json.dumps(described['metrics'])}")
-    records.record(model, checkpoints.load(weights), directory, directory.path)
+    artifacts.write_artifacts(model, checkpoints.load(weights), directory, directory.path)
 
 
-def _course(options: argparse.Namespace) -> Trainer:
-    """Build the run that the options describe."""
-    return _cnn_course(options) if options.model == "cnn" else _lstm_course(options)
+def _trainer(options: argparse.Namespace) -> Trainer:
+    """Build the trainer for the options."""
+    return _cnn_trainer(options) if options.model == "cnn" else _lstm_trainer(options)
 
 
-def _cnn_course(options: argparse.Namespace) -> Trainer:
-    recipe = CNNTrainConfig(epochs=options.epochs, validation=options.validation, seed=options.seed)
+def _cnn_trainer(options: argparse.Namespace) -> Trainer:
+    config = CNNTrainConfig(epochs=options.epochs, validation=options.validation, seed=options.seed)
     digits = mnist("train")
     shown = Digits(digits.images[: options.images], digits.labels[: options.images])
-    return CNNTrainer(recipe, shown, mnist("test"))
+    return CNNTrainer(config, shown, mnist("test"))
 
 
-def _lstm_course(options: argparse.Namespace) -> Trainer:
+def _lstm_trainer(options: argparse.Namespace) -> Trainer:
     stages = tuple(
         stage._replace(rounds=min(stage.rounds, options.rounds))
         for stage in STAGES
@@ -124,28 +124,28 @@ def _lstm_course(options: argparse.Namespace) -> Trainer:
     if not stages:
         msg = f"--longest must be at least {STAGES[0].length}, where training begins"
         raise ValueError(msg)
-    recipe = LSTMTrainConfig(hidden=options.hidden, stages=stages, seed=options.seed)
-    return LSTMTrainer(recipe, BRIEF if options.brief else Measurement())
+    config = LSTMTrainConfig(hidden=options.hidden, stages=stages, seed=options.seed)
+    return LSTMTrainer(config, BRIEF if options.brief else Measurement())
 
 
 def _lasting(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that a run depends on from beginning to end."""
+    """Return the options that determine the result, and that a resumed run must share."""
     passing = {"output", "resume", "every", "brief"}
     return {name: value for name, value in vars(options).items() if name not in passing}
 
 
 def _sentence(line: dict[str, Any], rounds: int) -> str:
-    """Say what a round came to, on one line."""
+    """Format the metrics of one round as a line of text."""
     numbers = (f"{name} {value:.6g}" for name, value in line.items() if name != "round")
     return f"round {line['round']}/{rounds}: {', '.join(numbers)}"
 
 
 @contextmanager
 def _reporting(rounds: int) -> Iterator[Report]:
-    """Show a bar on a terminal, and lines elsewhere.
+    """Show a progress bar on a terminal, and lines elsewhere.
 
     Yields:
-        A function to call with what is new; a sentence that begins with "round" moves the bar.
+        A function that takes a message; one that begins with "round" advances the bar.
     """
     if not sys.stdout.isatty():
         yield lambda sentence: print(sentence, flush=True)
@@ -165,29 +165,31 @@ def _reporting(rounds: int) -> Iterator[Report]:
 
 
 def _fail(sentence: str, status: int = 1) -> int:
-    """Say why a run ended."""
+    """Print why the run ended and return the exit status."""
     print(f"scripts.train: {sentence}", file=sys.stderr)
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Describe the command line; its defaults made the weights that come with Lightwell."""
+    """Declare the command line; its defaults trained the weights that come with Lightwell."""
     parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
     models = parser.add_subparsers(dest="model", required=True)
     cnn = models.add_parser("cnn", help="the digits network, on MNIST")
     digits, counting = CNNTrainConfig(), LSTMTrainConfig()
     cnn.add_argument("--epochs", type=_positive, default=digits.epochs)
     cnn.add_argument("--validation", type=int, default=digits.validation, help="images held back")
-    cnn.add_argument("--images", type=_positive, help="use only the first so many")
+    cnn.add_argument(
+        "--images", type=_positive, help="number of training images, the first of the data set"
+    )
     lstm = models.add_parser("lstm", help="the counting network, on sequences drawn as it learns")
     lstm.add_argument("--hidden", type=_positive, default=counting.hidden, help="units, to 64")
     lstm.add_argument("--longest", type=int, default=MAX_STEPS, help="longest training sequence")
     most = max(stage.rounds for stage in STAGES)
     lstm.add_argument("--rounds", type=_positive, default=most, help="at most, at each length")
     lstm.add_argument("--brief", action="store_true", help="test it on fewer sequences at the end")
-    for name, recipe in (("cnn", digits), ("lstm", counting)):
+    for name, config in (("cnn", digits), ("lstm", counting)):
         model = models.choices[name]
-        model.add_argument("--seed", type=int, default=recipe.seed)
+        model.add_argument("--seed", type=int, default=config.seed)
         model.add_argument("--output", type=Path, default=Path("runs", name), metavar="DIR")
         model.add_argument("--resume", action="store_true", help="go on with the run in --output")
         model.add_argument("--every", type=_positive, default=1, help="rounds between checkpoints")
@@ -195,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    """Read a whole number from 1 up."""
+    """Parse a whole number of at least 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")

@@ -150,6 +150,6 @@ def load(path: Path = RECORD) -> OODDetector:
     shapes = {name: value.shape for name, value in checkpoint.tensors.items()}
     limit = checkpoint.metadata.get("limit")
     if shapes != SHAPES or not isinstance(limit, float):
-        msg = f"{path.name} is not a reference of familiar images: python -m scripts.familiarity"
+        msg = f"{path.name} is not a reference of familiar images: python -m scripts.ood_detector"
         raise CheckpointError(msg)
     return OODDetector(checkpoint.tensors, limit)

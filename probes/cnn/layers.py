@@ -23,7 +23,7 @@ def record_of(model_context: ModelContext, parameter: str) -> Checkpoint:
         ParameterError: These weights have no such record.
     """
     if "layers" not in model_context.records:
-        reason = "these weights have no record of layers: run python -m scripts.records cnn"
+        reason = "these weights have no record of layers: run python -m scripts.artifacts cnn"
         raise ParameterError(parameter, reason)
     return model_context.records["layers"]
 

@@ -85,7 +85,7 @@ def check_unit(model_context: ModelContext, _: Row, parameters: UnitParameters) 
             reason = f"{name} {at} of {layer} is not one of its {count} (0 to {count - 1})"
             raise ParameterError(name, reason)
     if "units" not in model_context.records:
-        reason = "these weights have no record of units: run python -m scripts.records cnn"
+        reason = "these weights have no record of units: run python -m scripts.artifacts cnn"
         raise ParameterError("layer", reason)
 
 

@@ -1,6 +1,6 @@
-"""The same attributions by Captum on PyTorch, in an environment of their own.
+"""Time of Captum's attribution methods on PyTorch, run in a virtual environment of its own.
 
-`python -m scripts.bench.captum_attributions` prints seconds by name, as JSON.
+`python -m scripts.bench.captum_attributions` prints seconds by method as JSON.
 """
 
 import json
@@ -19,19 +19,19 @@ ROOT = Path(__file__).parents[2]
 ROWS, REPEATS, LABEL = 16, 15, 7
 
 
-def best(work: Callable[[], object]) -> float:
-    """Return the shortest time of several, in seconds."""
-    work()
+def best(function: Callable[[], object]) -> float:
+    """Return the shortest of several timings of a function, in seconds."""
+    function()
     times = []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        work()
+        function()
         times.append(time.perf_counter() - began)
     return min(times)
 
 
 def main() -> None:
-    """Measure each as its documentation shows it; occlusion also with all windows in one batch."""
+    """Measure each method as Captum documents it; occlusion also with all windows in one batch."""
     model = cnn().requires_grad_(requires_grad=False)
     pixels = load_file(ROOT / "models" / "records" / "samples.safetensors")["images"][0]
     image = torch.from_numpy(pixels.astype(np.float32) / 255)[None, None]

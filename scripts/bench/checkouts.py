@@ -4,7 +4,7 @@ Both servers run at the same time, each as `python -m api` in its own folder; on
 SIGSTOP while the other is measured. A round measures every workload once on each server, with the
 same requests, in slices of a tenth of a second between which the servers alternate: a slow phase of
 the machine affects both. The result of a workload is the median of the rounds' ratios. Both servers
-are started anew after every third round, as processes of the same code differ by a percent or two.
+are restarted after every third round, as processes of the same code differ by a percent or two.
 """
 
 import io
@@ -23,22 +23,23 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench import answers
-from scripts.bench.contestants import CONTESTANTS, base64_text
+from scripts.bench import decoders
 from scripts.bench.environments import BUILD
 from scripts.bench.load import OK, Load
 from scripts.bench.processes import ROOT, Server, free_port
-from scripts.bench.works import WrongAnswerError, check, pictures, post, works
+from scripts.bench.systems import SYSTEMS, base64_text
+from scripts.bench.workloads import WrongAnswerError, check, pictures, post
+from scripts.bench.workloads import workloads as bench_workloads
 
 T = TypeVar("T")
 
-ROUNDS, LEAST_ROUNDS = 9, 2
+ROUNDS, MIN_ROUNDS = 9, 2
 RESTARTS = 3
 CONCURRENCY = 8
 ROUND_S, SLICE_S = 0.6, 0.1
 """Time that a server is measured for in a round, and that of one slice of it."""
 
-MOST_SLICES, LEAST_SLICES = 6, 2
+MAX_SLICES, MIN_SLICES = 6, 2
 TIMEOUT_S = 30.0
 START_SETTLE_S = 90.0
 LIMIT = 1.05
@@ -55,13 +56,13 @@ class Comparison:
     """CPU time per request of one workload on both servers, in seconds, one pair per round."""
 
     workload: str
-    ours: Sequence[float]
-    theirs: Sequence[float]
+    this: Sequence[float]
+    other: Sequence[float]
 
     @property
     def ratios(self) -> list[float]:
         """CPU time of this checkout divided by that of the other, by round."""
-        return [one / other for one, other in zip(self.ours, self.theirs, strict=True)]
+        return [a / b for a, b in zip(self.this, self.other, strict=True)]
 
     @property
     def ratio(self) -> float:
@@ -91,12 +92,12 @@ class Slices:
         """
         requests = rotation * max(1, round(per_second * SLICE_S / rotation))
         number = round(per_second * ROUND_S / requests)
-        return cls(min(max(number, LEAST_SLICES), MOST_SLICES), requests)
+        return cls(min(max(number, MIN_SLICES), MAX_SLICES), requests)
 
 
 def workloads() -> dict[str, list[bytes]]:
     """Return the HTTP requests of every workload, by name, in the order of the table."""
-    known, predict = works(), "/cnn/predict"
+    known, predict = bench_workloads(), "/cnn/predict"
     pngs = pictures()
     base64_bodies = [{"image": base64_text(png)} for png in pngs]
     pixel_bodies = [{"pixels": np.asarray(Image.open(io.BytesIO(png))).tolist()} for png in pngs]
@@ -104,7 +105,7 @@ def workloads() -> dict[str, list[bytes]]:
         "predict": [post(predict, "image/png", png) for png in pngs],
         "predict-base64": [_json_post(predict, body) for body in base64_bodies],
         "predict-pixels": [_json_post(predict, body) for body in pixel_bodies],
-        **{name: CONTESTANTS[0].requests(known[name]) for name in AS_BENCHMARKED},
+        **{name: SYSTEMS[0].requests(known[name]) for name in AS_BENCHMARKED},
         "activations-npz": [
             post("/cnn/activations?layers=all&format=npz", "image/png", png) for png in pngs
         ],
@@ -130,8 +131,8 @@ def compare(
         WrongAnswerError: The two servers' answers differ by more than rounding.
     """
     requests = {name: workloads()[name] for name in names}
-    ours: dict[str, list[float]] = {name: [] for name in names}
-    theirs: dict[str, list[float]] = {name: [] for name in names}
+    this: dict[str, list[float]] = {name: [] for name in names}
+    other: dict[str, list[float]] = {name: [] for name in names}
     slices: dict[str, Slices] = {}
     for group in round_groups(rounds):
         with _both_servers(checkout, next(iter(requests.values()))[0]) as servers:
@@ -141,11 +142,11 @@ def compare(
                     slices[name] = _slices(servers[0], sent)
             for number in group:
                 for name, sent in requests.items():
-                    own, other = _measure_round(servers, sent, slices[name], number)
-                    ours[name].append(own)
-                    theirs[name].append(other)
+                    this_s, other_s = _measure_round(servers, sent, slices[name], number)
+                    this[name].append(this_s)
+                    other[name].append(other_s)
                 console.print(f"round {number + 1} of {rounds}", highlight=False)
-    return [Comparison(name, ours[name], theirs[name]) for name in names]
+    return [Comparison(name, this[name], other[name]) for name in names]
 
 
 def round_groups(rounds: int, restarts: int = RESTARTS) -> list[range]:
@@ -175,7 +176,7 @@ def _started(folder: Path, request: bytes, log: str) -> Server:
     command = [sys.executable, "-m", "api", "--port", str(port)]
     server = Server(command, port, request, BUILD / "logs" / f"{log}.log", {}, folder)
     server.settle(START_SETTLE_S)
-    server.sleep()
+    server.suspend()
     return server
 
 
@@ -187,7 +188,7 @@ def _check_equal(servers: Sequence[Server], name: str, requests: Sequence[bytes]
     """
     bodies = []
     for server in servers:
-        with server.awake(), Load(server.port, requests, CONCURRENCY, keep=True) as load:
+        with server.resumed(), Load(server.port, requests, CONCURRENCY, keep=True) as load:
             collected = load.collect(len(requests), TIMEOUT_S)
         if failed := [status for status, _ in collected if status != OK]:
             msg = f"{name}: status {failed[0]}"
@@ -195,7 +196,7 @@ def _check_equal(servers: Sequence[Server], name: str, requests: Sequence[bytes]
         bodies.append([body for _, body in collected])
     for found, expected in zip(*bodies, strict=True):
         try:
-            check(answers.of_lightwell(found), answers.of_lightwell(expected))
+            check(decoders.from_lightwell(found), decoders.from_lightwell(expected))
         except WrongAnswerError as error:
             msg = f"{name}: {error}"
             raise WrongAnswerError(msg) from error
@@ -203,7 +204,7 @@ def _check_equal(servers: Sequence[Server], name: str, requests: Sequence[bytes]
 
 def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
     """Measure a server's throughput to choose how long the slices of a workload are."""
-    with server.awake(), Load(server.port, requests, CONCURRENCY) as load:
+    with server.resumed(), Load(server.port, requests, CONCURRENCY) as load:
         load.closed(ROUND_S / 2, CONCURRENCY, TIMEOUT_S)
         run = load.closed(ROUND_S / 2, CONCURRENCY, TIMEOUT_S)
         load.drain(TIMEOUT_S)
@@ -219,7 +220,7 @@ def _measure_round(
         CPU time per request of each server, in seconds.
     """
     for server in servers:
-        with server.awake():
+        with server.resumed():
             server.settle()
     spent, answered = [0.0, 0.0], [0, 0]
     for index in range(slices.number):
@@ -236,7 +237,7 @@ def _measure_slice(server: Server, requests: Sequence[bytes], count: int) -> tup
     Raises:
         WrongAnswerError: A request was not answered with 200.
     """
-    with server.awake(), Load(server.port, requests, CONCURRENCY) as load:
+    with server.resumed(), Load(server.port, requests, CONCURRENCY) as load:
         # Accepting connections, and what is left of the slice before, are not measured.
         load.closed(0, CONCURRENCY, TIMEOUT_S)
         load.drain(TIMEOUT_S)
@@ -258,7 +259,7 @@ def table(comparisons: Sequence[Comparison]) -> Table:
         low, _, high = quantiles(one.ratios, method="inclusive")
         shown.add_row(
             one.workload,
-            *(f"{1e6 * median(costs):,.0f}" for costs in (one.ours, one.theirs)),
+            *(f"{1e6 * median(costs):,.0f}" for costs in (one.this, one.other)),
             f"{one.ratio:.3f}",
             f"{low:.3f} to {high:.3f}",
             f"{min(one.ratios):.3f} to {max(one.ratios):.3f}",

@@ -1,4 +1,4 @@
-"""What is promised beside throughput, in this process: `python -m scripts.bench.checks`."""
+"""Checks of the compiled predict program and the batcher: `python -m scripts.bench.checks`."""
 
 import argparse
 import asyncio
@@ -32,7 +32,7 @@ CALLS = 2000
 
 
 def predict_hlo_is_bare() -> bool:
-    """Tell whether the predict program holds nothing for the probes.
+    """Tell whether the predict program's HLO is that of a forward pass without probes.
 
     It is compared with a forward pass that is written down here without a trace, compiled in the
     same way: the optimised HLO must be the same but for the names of source lines.
@@ -52,7 +52,7 @@ def predict_hlo_is_bare() -> bool:
 
     bare = Program("cnn.predict", forward, served.row)
     held = model.familiarity
-    assert held is not None  # noqa: S101 - the CNN's answers all say how unfamiliar an image is
+    assert held is not None  # noqa: S101 - every CNN has an OOD detector here
     parameters = jax.device_put({**model.weights, **held.resident})
     texts = []
     for program in (served, bare):
@@ -62,7 +62,7 @@ def predict_hlo_is_bare() -> bool:
 
 
 def _hlo(compiled: jax.stages.Compiled) -> str:
-    """Return optimised HLO without what names source lines, and with its names in one form."""
+    """Return optimised HLO without source locations and with its names numbered in order."""
     text = re.sub(r", metadata=\{[^}]*\}", "", compiled.as_text() or "")
     text = text.partition("\n\nFileNames")[0]
     names: dict[str, str] = {}
@@ -70,7 +70,7 @@ def _hlo(compiled: jax.stages.Compiled) -> str:
 
 
 async def batching_added_s() -> float:
-    """Return what the engine adds to one lonely call of the compiled program, in seconds."""
+    """Return the median time that the engine adds to a single program call, in seconds."""
     engine: Engine = create_app(Settings()).state.engine
     engine.start()
     await engine.analyses_warmed()
@@ -90,7 +90,7 @@ async def batching_added_s() -> float:
 
 
 def interleavings(cases: int) -> dict[str, Any]:
-    """Let random interleavings of callers, cancellations and batches try to mix up rows."""
+    """Test random interleavings of callers, cancellations and batches for mixed-up rows."""
     played = importlib.import_module("tests.api.interleavings")
     began = time.perf_counter()
     try:
@@ -101,7 +101,7 @@ def interleavings(cases: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print what was found, as JSON."""
+    """Run all checks and print the results as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=100_000)
     flags = parser.parse_args()

@@ -1,4 +1,4 @@
-"""A virtual environment for every contestant: made once, and anew when its versions change."""
+"""Virtual environments of the systems, built once and rebuilt when pinned versions change."""
 
 import subprocess
 import sys
@@ -9,17 +9,17 @@ BUILD = Path(__file__).parents[2] / "build" / "bench"
 
 
 class NotInstalledError(Exception):
-    """An environment could not be made; the message is the end of what pip said."""
+    """A virtual environment could not be built; the message is the end of pip's output."""
 
 
 def python_of(name: str) -> Path:
-    """Return the interpreter of a contestant's environment, made if need be.
+    """Return the Python interpreter of a system's virtual environment; build it if necessary.
 
-    What it holds is in `servers/NAME.txt`. The packages of a `servers/NAME.no-deps.txt` are put in
-    without what they ask for themselves.
+    The packages are pinned in `servers/NAME.txt`. Those in `servers/NAME.no-deps.txt` are installed
+    with `pip install --no-deps`.
 
     Raises:
-        NotInstalledError: Something cannot be installed here.
+        NotInstalledError: pip failed.
     """
     folder = BUILD / "venvs" / name
     python, stamp = folder / "bin" / "python", folder / "installed.txt"
@@ -35,7 +35,7 @@ def python_of(name: str) -> Path:
 
 
 def versions(name: str) -> list[str]:
-    """Return what is asked for a contestant's environment, as `package==version`."""
+    """Return the pinned packages of a system's environment, as `package==version`."""
     return [line for path in _requirements(name) for line in _lines(path)]
 
 
@@ -45,7 +45,7 @@ def _requirements(name: str) -> list[Path]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the packages of a file, and of those that it names by `-r`."""
+    """Return the packages of a requirements file, including files that it refers to by `-r`."""
     lines = []
     for line in path.read_text().splitlines():
         if line.startswith("-r "):

@@ -1,9 +1,9 @@
-"""The load generator: one thread and raw sockets, so that it takes little from who is measured.
+"""Load generator: one thread, raw sockets and epoll, so that it uses little CPU time.
 
-    requests -> Connection x n -> epoll -> answers -> windows
+    requests -> Connection x n -> epoll -> responses -> windows
 
-It shares the machine with the server, so it reads no more of an answer than its status and length,
-and keeps no body unless told to.
+It shares the machine with the server, so it reads only the status and length of a response, and
+keeps bodies only on request.
 """
 
 import math
@@ -24,12 +24,12 @@ LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d+)")
 HEAD_END = b"\r\n\r\n"
 
 OK = 200
-CLOSED = 0  # stands for the status where a server closed the connection instead of answering
-UNANSWERED = -1  # and here where it had not answered when the run ended
+CLOSED = 0  # status if the server closed the connection without a response
+UNANSWERED = -1  # status if there was no response at the end of the run
 
 
 class Connection:
-    """A keep-alive connection with at most one request under way.
+    """A keep-alive connection with at most one request in flight.
 
     Attributes:
         since: When that request was sent, or should have been, by `time.perf_counter`.
@@ -62,12 +62,12 @@ class Connection:
             raise BlockingIOError
 
     def receive(self) -> bool:
-        """Take what has arrived; return whether the answer is whole.
+        """Read available bytes; return whether the response is complete.
 
         Raises:
             OSError: The server has closed the connection, or sends no Content-Length.
         """
-        # Of a body that is not kept, TCP need not even copy the bytes: it drops and counts them.
+        # MSG_TRUNC makes the kernel discard and count a body that is not kept, without a copy.
         dropped = self._left > 0 and not self._keep
         count = self.socket.recv_into(BUFFER, 0, socket.MSG_TRUNC if dropped else 0)
         if count == 0:
@@ -96,15 +96,14 @@ class Connection:
             self.body += self._head[end + len(HEAD_END) :]
 
 
-class Answered(NamedTuple):
-    """One request, and what became of it.
+class RequestResult(NamedTuple):
+    """Latency, status and size of one request.
 
     Attributes:
-        since: When it was sent (closed loop) or should have been (open loop).
-        latency_s: From then to the answer's last byte; of one without an answer, how long it had
-            waited when the run ended.
-        status: HTTP's, or `CLOSED`, or `UNANSWERED`.
-        received: Bytes, head included.
+        since: When it was sent (closed loop) or due (open loop), by `time.perf_counter`.
+        latency_s: From then to the response's last byte; without a response, to the end of the run.
+        status: HTTP status, or `CLOSED`, or `UNANSWERED`.
+        received: Bytes of the response, head included.
     """
 
     since: float
@@ -115,20 +114,20 @@ class Answered(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch of load, and every request of it."""
+    """Start, end and all request results of one period of load."""
 
     began: float
     ended: float
-    answers: list[Answered]
+    answers: list[RequestResult]
 
     def windows(self, count: int) -> "list[Window]":
-        """Cut the run into windows of one length.
+        """Divide the run into windows of equal length.
 
         A request counts for the throughput of the window in which it was answered. Its latency
-        counts there too, or in the last window where the answer came after the end.
+        counts there too, or in the last window if the response came after the end.
         """
         length = (self.ended - self.began) / count
-        parts: list[list[Answered]] = [[] for _ in range(count)]
+        parts: list[list[RequestResult]] = [[] for _ in range(count)]
         for one in self.answers:
             index = int((one.since + one.latency_s - self.began) / length)
             parts[min(max(index, 0), count - 1)].append(one)
@@ -137,13 +136,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Window:
-    """What a window came to.
+    """Throughput, latency quantiles and errors of one window.
 
     Attributes:
-        per_second: Good answers per second.
-        p50_s, p95_s, p99_s: Latencies; NaN where there was no answer.
-        errors: How many requests had no good answer, by status.
-        answer_bytes: Mean of the good answers, head included.
+        per_second: Successful responses per second.
+        p50_s, p95_s, p99_s: Latencies; NaN without a response.
+        errors: Numbers of requests without a successful response, by status.
+        answer_bytes: Mean size of successful responses, head included.
     """
 
     answers: int
@@ -155,8 +154,8 @@ class Window:
     answer_bytes: float
 
     @classmethod
-    def of(cls, answers: Sequence[Answered], seconds: float, ended: float) -> "Window":
-        """Sum up a window's requests; refusals are fast, and have no part in the latencies."""
+    def of(cls, answers: Sequence[RequestResult], seconds: float, ended: float) -> "Window":
+        """Aggregate a window's request results; error responses do not count for the latencies."""
         good = [one for one in answers if one.status == OK]
         waited = sorted(one.latency_s for one in answers if one.status in {OK, UNANSWERED})
         in_time = sum(one.since + one.latency_s <= ended for one in good)
@@ -175,28 +174,28 @@ class Window:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the smallest value that a share of all does not exceed; NaN where there is none."""
+    """Return the smallest value that a share of all values does not exceed; NaN without values."""
     return ordered[math.ceil(share * len(ordered)) - 1] if ordered else math.nan
 
 
 def poisson(per_second: float, seconds: float, seed: int) -> list[float]:
-    """Draw the moments at which strangers would come, in seconds from the start."""
-    chance = random.Random(seed)  # noqa: S311 - the same moments for every contestant
-    moments, moment = [], chance.expovariate(per_second)
+    """Draw arrival times of a Poisson process, in seconds from the start."""
+    generator = random.Random(seed)  # noqa: S311 - the same times for every system
+    moments, moment = [], generator.expovariate(per_second)
     while moment < seconds:
         moments.append(moment)
-        moment += chance.expovariate(per_second)
+        moment += generator.expovariate(per_second)
     return moments
 
 
 class Load:
-    """A set of connections to one server, and the requests that go round on them.
+    """A set of connections to one server, on which requests are sent in rotation.
 
     Args:
         port: On loopback.
-        requests: Whole HTTP/1.1 requests, sent in rotation.
-        connections: How many; as many requests can be under way at once.
-        keep: Keep the bodies, for checking.
+        requests: Complete HTTP/1.1 requests.
+        connections: Number of connections, and so of requests in flight at once.
+        keep: Keep the response bodies.
     """
 
     def __init__(
@@ -207,7 +206,7 @@ class Load:
         self._epoll = select.epoll()
         self._connections: dict[int, Connection] = {}
         self._free: deque[Connection] = deque()
-        self._answers: list[Answered] = []
+        self._results: list[RequestResult] = []
         for _ in range(connections):
             self._connect()
 
@@ -225,117 +224,117 @@ class Load:
         self._epoll.register(connection.socket, select.EPOLLIN)
         self._free.append(connection)
 
-    def _lose(self, connection: Connection) -> None:
-        """Put a new connection in the place of one that the server has closed."""
+    def _replace(self, connection: Connection) -> None:
+        """Replace a connection that the server has closed."""
         if connection.busy:
-            self._note(connection, CLOSED, time.perf_counter())
+            self._record(connection, CLOSED, time.perf_counter())
         else:
             self._free.remove(connection)
         del self._connections[connection.socket.fileno()]
         connection.socket.close()
         self._connect()
 
-    def _note(self, connection: Connection, status: int, now: float) -> None:
+    def _record(self, connection: Connection, status: int, now: float) -> None:
         since = connection.since
-        self._answers.append(Answered(since, now - since, status, connection.received))
+        self._results.append(RequestResult(since, now - since, status, connection.received))
 
     def _send(self, since: float) -> None:
         connection = self._free.popleft()
         try:
             connection.send(next(self._requests), since)
         except OSError:
-            self._lose(connection)
+            self._replace(connection)
 
     def _wait(self, timeout_s: float) -> list[tuple[int, int]]:
-        """Wait so long, to the microsecond; epoll by itself waits in whole milliseconds."""
+        """Wait with microsecond resolution; the timeout of epoll alone is in whole milliseconds."""
         select.select([self._epoll], [], [], timeout_s)
         return self._epoll.poll(0)
 
     def _receive(self, events: list[tuple[int, int]]) -> Iterator[Connection]:
-        """Take what has arrived; yield the connections with a whole answer."""
+        """Read available bytes; yield the connections whose response is complete."""
         for descriptor, _ in events:
             connection = self._connections[descriptor]
             try:
                 whole = connection.receive()
             except OSError:
-                self._lose(connection)
+                self._replace(connection)
                 continue
             if whole:
-                self._note(connection, connection.status, time.perf_counter())
+                self._record(connection, connection.status, time.perf_counter())
                 self._free.append(connection)
                 yield connection
 
     def closed(self, seconds: float, least: int, most_s: float) -> Run:
-        """Keep every connection busy: who has an answer asks again at once.
+        """Run a closed loop: every connection sends its next request when the last is answered.
 
         Args:
-            seconds: How long.
-            least: Go on until so many requests have ended ...
-            most_s: ... but never longer than this.
+            seconds: Shortest duration.
+            least: Continue until this many requests have ended ...
+            most_s: ... but at most for this long.
         """
         began = now = time.perf_counter()
-        self._answers = []
+        self._results = []
         while now < began + seconds or (
-            len(self._answers) < least and now < began + most_s  # a slow server's window is longer
+            len(self._results) < least and now < began + most_s  # a slow server's window is longer
         ):
             for _ in range(len(self._free)):
                 self._send(now)
             for _ in self._receive(self._epoll.poll(0.1)):
                 self._send(time.perf_counter())
             now = time.perf_counter()
-        return Run(began, now, self._answers)
+        return Run(began, now, self._results)
 
-    def open(self, moments: Sequence[float], seconds: float, patience_s: float) -> Run:
-        """Send at the moments given, whatever the server does meanwhile.
+    def open(self, moments: Sequence[float], seconds: float, timeout_s: float) -> Run:
+        """Run an open loop: send at given times, regardless of outstanding responses.
 
-        A request whose moment finds every connection busy waits here, and its latency counts from
-        its moment all the same: nothing is omitted while the server is slow.
+        A request that is due while every connection is busy waits here, and its latency counts from
+        its due time: a slow server does not reduce the load (coordinated omission).
 
         Args:
-            moments: In seconds from the start, ascending.
-            seconds: How long the run counts.
-            patience_s: How long after that answers are waited for.
+            moments: Due times in seconds from the start, ascending.
+            seconds: Duration of the run.
+            timeout_s: How long outstanding responses are awaited after that.
         """
         began = time.perf_counter()
-        self._answers = []
+        self._results = []
         due = deque(began + moment for moment in moments)
         ended = began + seconds
-        while (now := time.perf_counter()) < ended + patience_s:
+        while (now := time.perf_counter()) < ended + timeout_s:
             while due and self._free and due[0] <= now:
                 self._send(due.popleft())
-            if not due and not self._under_way():
+            if not due and not self._in_flight():
                 break
-            pause = due[0] - now if due and self._free else ended + patience_s - now
+            pause = due[0] - now if due and self._free else ended + timeout_s - now
             for _ in self._receive(self._wait(max(pause, 0))):
                 pass
         now = time.perf_counter()
-        for since in (*due, *(one.since for one in self._under_way())):
-            self._answers.append(Answered(since, now - since, UNANSWERED, 0))
-        return Run(began, ended, self._answers)
+        for since in (*due, *(one.since for one in self._in_flight())):
+            self._results.append(RequestResult(since, now - since, UNANSWERED, 0))
+        return Run(began, ended, self._results)
 
-    def _under_way(self) -> list[Connection]:
+    def _in_flight(self) -> list[Connection]:
         if len(self._free) == len(self._connections):
             return []
         return [one for one in self._connections.values() if one.busy]
 
-    def drain(self, patience_s: float) -> None:
-        """Wait for the answers that are under way, so that the next run finds the server idle."""
-        until = time.perf_counter() + patience_s
-        while self._under_way() and (left := until - time.perf_counter()) > 0:
+    def drain(self, timeout_s: float) -> None:
+        """Wait for outstanding responses, so that the server is idle before the next run."""
+        until = time.perf_counter() + timeout_s
+        while self._in_flight() and (left := until - time.perf_counter()) > 0:
             for _ in self._receive(self._epoll.poll(left)):
                 pass
 
-    def collect(self, count: int, patience_s: float) -> list[tuple[int, bytes]]:
-        """Send every request in turn, `count` in all, side by side; return what came, in order.
+    def collect(self, count: int, timeout_s: float) -> list[tuple[int, bytes]]:
+        """Send requests in rotation, `count` in all; return the responses in their order.
 
         Returns:
-            Status and body of each request; `UNANSWERED` where none came in time.
+            Status and body of each request; `UNANSWERED` after the timeout.
         """
         answers = [(UNANSWERED, b"")] * count
         places: dict[Connection, int] = {}
-        until = time.perf_counter() + patience_s
+        until = time.perf_counter() + timeout_s
         sent = 0
-        while sent < count or self._under_way():
+        while sent < count or self._in_flight():
             while self._free and sent < count:
                 places[self._free[0]] = sent
                 self._send(time.perf_counter())

@@ -1,7 +1,7 @@
-"""One cell of the table: one contestant, one work, one load; answers checked, then time taken.
+"""Measurement of one system in one workload under one load, after a check of its responses.
 
-A cell is made of turns of one window each. Between two of its turns come those of the others, so
-that whatever else the machine does meets all whose figures are compared.
+A cell consists of one window in each round. Systems are measured alternately within a round, so
+that other activity on the machine affects all of them.
 """
 
 import math
@@ -9,35 +9,35 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from scripts.bench.contestants import Contestant
 from scripts.bench.load import OK, Load, Window, poisson
 from scripts.bench.processes import Server
-from scripts.bench.works import Arrays, Work, WrongAnswerError, check
+from scripts.bench.systems import System
+from scripts.bench.workloads import Arrays, Workload, WrongAnswerError, check
 
-TURNS = 3
+ROUNDS = 3
 WARM_UP_S = 0.3
-STEADY = 0.1
-"""Windows whose throughputs lie further apart than this share of their median are marked."""
+SPREAD_LIMIT = 0.1
+"""Cells are marked if throughputs of their windows differ by more than this share of the median."""
 
 OPEN_CONNECTIONS = 128
-SLOWEST = 6
-"""A closed loop may last so many times its window, until a slow server has answered everybody."""
+LONGEST = 6
+"""Longest duration of a closed loop in windows, for servers that answer slowly."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of the table: the window with the median throughput, and what the run cost.
+    """One table row: the window with the median throughput, and CPU time and memory of all rounds.
 
     Attributes:
-        concurrency: Requests under way at once; None in an open loop.
-        rate: Requests per second that come, in an open loop.
-        spread: How far the windows' throughputs lie apart, as a share of their median.
-        cpu_s: The server's processor time for each good answer, over all turns.
-        memory_bytes: Resident after the last turn.
+        concurrency: Requests in flight; None in an open loop.
+        rate: Requests per second in an open loop.
+        spread: Range of the windows' throughputs, as a share of their median.
+        cpu_s: CPU time of the server per successful response, over all rounds.
+        memory_bytes: Resident after the last round.
     """
 
-    contestant: str
-    work: str
+    system: str
+    workload: str
     concurrency: int | None
     rate: float | None
     window: Window
@@ -47,16 +47,16 @@ class Cell:
 
     @property
     def steady(self) -> bool:
-        """Whether the windows agree."""
-        return self.spread <= STEADY
+        """Whether the windows agree within the spread limit."""
+        return self.spread <= SPREAD_LIMIT
 
     def record(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the cell as a dictionary for JSON."""
         return asdict(self)
 
 
-class Turn(NamedTuple):
-    """One window, the processor seconds that the server took for it, and what it holds then."""
+class Measurement(NamedTuple):
+    """One window, the server's CPU time for it in seconds, and the memory resident after it."""
 
     window: Window
     cpu_s: float
@@ -64,65 +64,69 @@ class Turn(NamedTuple):
 
 
 def closed_loop(
-    server: Server, contestant: Contestant, work: Work, concurrency: int, window_s: float
-) -> Turn:
-    """Measure with so many clients, each of which asks again as soon as it is answered."""
-    with Load(server.port, contestant.requests(work), concurrency) as load:
-        load.closed(WARM_UP_S, concurrency, SLOWEST * window_s)
+    server: Server, system: System, workload: Workload, concurrency: int, window_s: float
+) -> Measurement:
+    """Measure a closed loop with a number of clients."""
+    with Load(server.port, system.requests(workload), concurrency) as load:
+        load.closed(WARM_UP_S, concurrency, LONGEST * window_s)
         before = server.cpu_s()
-        run = load.closed(window_s, concurrency, SLOWEST * window_s)
+        run = load.closed(window_s, concurrency, LONGEST * window_s)
         cpu_s = server.cpu_s() - before
-        load.drain(SLOWEST * window_s)
-    return Turn(run.windows(1)[0], cpu_s, server.memory_bytes())
+        load.drain(LONGEST * window_s)
+    return Measurement(run.windows(1)[0], cpu_s, server.memory_bytes())
 
 
 def open_loop(
-    server: Server, contestant: Contestant, work: Work, rate: float, window_s: float, seed: int
-) -> Turn:
-    """Measure with strangers who come when they come, so many a second on average."""
-    with Load(server.port, contestant.requests(work), OPEN_CONNECTIONS) as load:
+    server: Server, system: System, workload: Workload, rate: float, window_s: float, seed: int
+) -> Measurement:
+    """Measure an open loop with Poisson arrivals at a mean rate per second."""
+    with Load(server.port, system.requests(workload), OPEN_CONNECTIONS) as load:
         load.open(poisson(rate, WARM_UP_S, seed=0), WARM_UP_S, 0.5)
-        load.drain(SLOWEST * window_s)
+        load.drain(LONGEST * window_s)
         before = server.cpu_s()
         run = load.open(poisson(rate, window_s, seed), window_s, 1.0)
         cpu_s = server.cpu_s() - before
     server.settle()
-    return Turn(run.windows(1)[0], cpu_s, server.memory_bytes())
+    return Measurement(run.windows(1)[0], cpu_s, server.memory_bytes())
 
 
 def check_answers(
-    server: Server, contestant: Contestant, work: Work, right: Sequence[Arrays], concurrency: int
+    server: Server,
+    system: System,
+    workload: Workload,
+    expected_outputs: Sequence[Arrays],
+    concurrency: int,
 ) -> None:
-    """Ask every input side by side, and compare each answer with our own program's.
+    """Send every input of a workload and compare each response with its expected outputs.
 
     Raises:
-        WrongAnswerError: One is missing or wrong.
+        WrongAnswerError: A response is missing or wrong.
     """
-    requests = contestant.requests(work)
+    requests = system.requests(workload)
     with Load(server.port, requests, min(concurrency, len(requests)), keep=True) as load:
-        found = load.collect(len(requests), patience_s=60)
-    for number, ((status, body), expected) in enumerate(zip(found, right, strict=True)):
+        found = load.collect(len(requests), timeout_s=60)
+    for number, ((status, body), expected) in enumerate(zip(found, expected_outputs, strict=True)):
         if status != OK:
             msg = (
                 f"input {number} was answered with {status}: {body[:200].decode(errors='replace')}"
             )
             raise WrongAnswerError(msg)
-        check(contestant.read(body), expected)
+        check(system.decode(body), expected)
 
 
-def cell_of(contestant: str, work: str, load: int | float, turns: Sequence[Turn]) -> Cell:
-    """Sum up the turns of a cell; its load is a number of clients, or a rate."""
-    windows = sorted((turn.window for turn in turns), key=lambda window: window.per_second)
+def cell_of(system: str, workload: str, load: int | float, rounds: Sequence[Measurement]) -> Cell:
+    """Aggregate the rounds of a cell; the load is a number of clients or a rate."""
+    windows = sorted((one.window for one in rounds), key=lambda window: window.per_second)
     middle = windows[len(windows) // 2]
     apart = windows[-1].per_second - windows[0].per_second
     answered = sum(window.answers for window in windows)
     return Cell(
-        contestant=contestant,
-        work=work,
+        system=system,
+        workload=workload,
         concurrency=load if isinstance(load, int) else None,
         rate=None if isinstance(load, int) else load,
         window=middle,
         spread=apart / middle.per_second if middle.per_second else math.nan,
-        cpu_s=sum(turn.cpu_s for turn in turns) / answered if answered else math.nan,
-        memory_bytes=turns[-1].memory_bytes,
+        cpu_s=sum(one.cpu_s for one in rounds) / answered if answered else math.nan,
+        memory_bytes=rounds[-1].memory_bytes,
     )

@@ -1,12 +1,12 @@
-"""How much a server grows while it answers many requests of every kind."""
+"""Growth of a server's memory over many requests of mixed kinds."""
 
 import random
 from typing import NamedTuple
 
-from scripts.bench.contestants import Contestant
 from scripts.bench.load import OK, Load
 from scripts.bench.processes import Server
-from scripts.bench.works import SEED, works
+from scripts.bench.systems import System
+from scripts.bench.workloads import SEED, workloads
 
 CONCURRENCY = 32
 FIRST = 1_000
@@ -19,11 +19,11 @@ SHARES = {
     "activations-safetensors": 1,
     "activations-json": 1,
 }
-"""Of each hundred requests: every kind, but mostly those that are soon answered."""
+"""Percentage of each workload: all kinds, but mostly fast ones."""
 
 
 class Growth(NamedTuple):
-    """Resident memory, in bytes, after the first thousand requests and after all."""
+    """Resident memory after the first thousand requests and after all, in bytes."""
 
     first: int
     last: int
@@ -31,9 +31,9 @@ class Growth(NamedTuple):
     errors: int
 
 
-def growth(server: Server, contestant: Contestant, count: int) -> Growth:
-    """Send so many requests of every kind, and see what stays resident."""
-    requests = mixture(contestant)
+def growth(server: Server, system: System, count: int) -> Growth:
+    """Send a number of mixed requests and measure the resident memory."""
+    requests = mixture(system)
     with Load(server.port, requests, CONCURRENCY) as load:
         begun = load.closed(0, FIRST, 60)
         server.settle()
@@ -46,12 +46,12 @@ def growth(server: Server, contestant: Contestant, count: int) -> Growth:
     return Growth(first, server.memory_bytes(), len(answers), errors)
 
 
-def mixture(contestant: Contestant) -> list[bytes]:
-    """Shuffle requests of every kind, in their shares."""
-    known = works()
+def mixture(system: System) -> list[bytes]:
+    """Return a hundred shuffled requests in the shares of `SHARES`."""
+    known = workloads()
     requests = []
     for name, share in SHARES.items():
-        asked = contestant.requests(known[name])
-        requests += [asked[index % len(asked)] for index in range(share)]
+        sent = system.requests(known[name])
+        requests += [sent[index % len(sent)] for index in range(share)]
     random.Random(SEED).shuffle(requests)  # noqa: S311 - the same order in every run
     return requests

@@ -3,10 +3,10 @@
 from threading import Event, Thread
 from typing import NamedTuple
 
-from scripts.bench.contestants import Contestant
 from scripts.bench.load import Load, Window
 from scripts.bench.processes import Server
-from scripts.bench.works import works
+from scripts.bench.systems import System
+from scripts.bench.workloads import workloads
 
 LONG = "gates-1000"
 PER_SECOND = 100.0
@@ -20,30 +20,30 @@ class PredictionP99(NamedTuple):
     mixed_load_p99_s: float
 
 
-def prediction_p99(server: Server, contestant: Contestant) -> PredictionP99:
+def prediction_p99(server: Server, system: System) -> PredictionP99:
     """Measure predictions alone, then while another client sends one long sequence at a time."""
-    idle = _predictions(server, contestant).p99_s
+    idle = _predictions(server, system).p99_s
     stop = Event()
-    other = Thread(target=_request_long, args=(server, contestant, stop))
+    other = Thread(target=_request_long, args=(server, system, stop))
     other.start()
     try:
-        return PredictionP99(idle, _predictions(server, contestant).p99_s)
+        return PredictionP99(idle, _predictions(server, system).p99_s)
     finally:
         stop.set()
         other.join()
 
 
-def _predictions(server: Server, contestant: Contestant) -> Window:
+def _predictions(server: Server, system: System) -> Window:
     """Send predictions at even intervals, so that they do not queue behind one another."""
     moments = [index / PER_SECOND for index in range(int(PER_SECOND * SECONDS))]
-    with Load(server.port, contestant.requests(works()["predict"]), 8) as load:
+    with Load(server.port, system.requests(workloads()["predict"]), 8) as load:
         load.open(moments[: int(PER_SECOND)], 1.0, 1.0)
         return load.open(moments, SECONDS, 1.0).windows(1)[0]
 
 
-def _request_long(server: Server, contestant: Contestant, stop: Event) -> None:
+def _request_long(server: Server, system: System, stop: Event) -> None:
     """Request long sequences, one at a time, until the event is set."""
-    with Load(server.port, contestant.requests(works()[LONG]), 1) as load:
+    with Load(server.port, system.requests(workloads()[LONG]), 1) as load:
         while not stop.is_set():
             load.closed(0.2, 1, 5.0)
         load.drain(5.0)

@@ -1,4 +1,4 @@
-"""The servers under test as processes: started, waited for, counted by /proc, and stopped."""
+"""Server processes under test: start, readiness, CPU time and memory from /proc, stop."""
 
 import os
 import signal
@@ -12,29 +12,29 @@ from pathlib import Path
 from scripts.bench.load import OK, Load
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120
+START_TIMEOUT_S = 120
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
-# Fields of /proc/PID/stat, counted from the one behind the name.
+# Fields of /proc/PID/stat, counted after the process name.
 PARENT, CHILDREN_USER_TICKS, CHILDREN_SYSTEM_TICKS = 1, 13, 14
 
 
 class NotStartedError(Exception):
-    """A server did not come to answer; the message is the last that it said."""
+    """A server did not become ready; the message is the end of its log."""
 
 
 class Server:
-    """A server on a free port of loopback, with whatever processes it starts itself.
+    """A server process with its child processes, listening on a free port of loopback.
 
     Args:
-        command: From the port to the command that starts it.
-        request: It is ready once it answers this with 200.
-        log: Where its output goes.
-        environment: Beside our own.
+        command: Command line that starts it.
+        request: Readiness check: the server is ready when this is answered with 200.
+        log: File that its output is written to.
+        environment: Additional environment variables.
         folder: Working directory and import path: the checkout that it is started from.
 
     Raises:
-        NotStartedError: It ended, or did not answer within two minutes.
+        NotStartedError: It ended, or was not ready within two minutes.
     """
 
     def __init__(
@@ -74,26 +74,26 @@ class Server:
         self.stop()
 
     def _wait(self, request: bytes) -> None:
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < until and self.process.poll() is None:
             if answers(self.port, request):
                 return
             time.sleep(0.05)
-        raise NotStartedError(self.last_words())
+        raise NotStartedError(self.log_tail())
 
-    def last_words(self, lines: int = 5) -> str:
-        """Return the end of what it has said."""
-        said = self._log.read_text(errors="replace").splitlines()
-        return "\n".join(line for line in said if line.strip()).strip().rsplit("\n", lines)[-1]
+    def log_tail(self, lines: int = 5) -> str:
+        """Return the last lines of its log."""
+        text = self._log.read_text(errors="replace").splitlines()
+        return "\n".join(line for line in text if line.strip()).strip().rsplit("\n", lines)[-1]
 
     def tree(self) -> list[int]:
-        """Return the ids of its processes: the first, and all that descend from it."""
+        """Return the process IDs of the server and all its descendants."""
         children: dict[int, list[int]] = {}
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit() and (fields := _stat(int(directory.name))):
                 children.setdefault(int(fields[PARENT]), []).append(int(directory.name))
         found = [self.process.pid]
-        for one in found:  # grows while it is gone through
+        for one in found:  # the list grows during the iteration
             found.extend(children.get(one, []))
         return found
 
@@ -102,29 +102,29 @@ class Server:
         return sum(map(_cpu_s, self.tree()))
 
     def memory_bytes(self) -> int:
-        """Return the memory resident in all its processes, shared pages divided among sharers."""
+        """Return resident memory of all its processes, with shared pages divided (PSS)."""
         return sum(_resident(one) for one in self.tree())
 
     @contextmanager
-    def awake(self) -> Iterator[None]:
-        """Let it run for a while; but for that, once it was first asleep, it stands still."""
+    def resumed(self) -> Iterator[None]:
+        """Resume a suspended server inside the context and suspend it afterwards."""
         self._signal(signal.SIGCONT)
         try:
             yield
         finally:
-            self.sleep()
+            self.suspend()
 
-    def sleep(self) -> None:
-        """Stop all its processes where they are, so that they take nothing from the others."""
+    def suspend(self) -> None:
+        """Send SIGSTOP to all its processes, so that they use no CPU time."""
         self._signal(signal.SIGSTOP)
 
     def _signal(self, number: signal.Signals) -> None:
         for one in self.tree():
             _send(one, number)
 
-    def settle(self, patience_s: float = 20) -> None:
-        """Wait until it has finished what it was asked for: until it hardly uses the processor."""
-        until = time.monotonic() + patience_s
+    def settle(self, timeout_s: float = 20) -> None:
+        """Wait until it is idle: until it uses at most 20 ms of CPU time in 100 ms."""
+        until = time.monotonic() + timeout_s
         while time.monotonic() < until:
             before = self.cpu_s()
             time.sleep(0.1)
@@ -132,7 +132,7 @@ class Server:
                 return
 
     def stop(self) -> None:
-        """End all its processes, whatever state they are in."""
+        """Terminate all its processes, suspended or not."""
         tree = self.tree()
         self._signal(signal.SIGCONT)
         self.process.terminate()
@@ -147,7 +147,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
+    """Return a free port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -157,13 +157,13 @@ def answers(port: int, request: bytes) -> bool:
     """Tell whether a server answers a request with 200."""
     try:
         with Load(port, [request], 1, keep=True) as load:
-            return load.collect(1, patience_s=20)[0][0] == OK
+            return load.collect(1, timeout_s=20)[0][0] == OK
     except OSError:
         return False
 
 
 def _stat(pid: int) -> list[str]:
-    """Return the numbers of /proc/PID/stat; none where the process has gone."""
+    """Return the fields of /proc/PID/stat after the name; empty if the process has ended."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -172,7 +172,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _cpu_s(pid: int) -> float:
-    """Return CPU time of a process and of the children that it has waited for, in seconds."""
+    """Return CPU time of a process and of its reaped children, in seconds."""
     # The clock of clock_getcpuclockid(3): nanoseconds, where /proc/PID/stat counts 10 ms.
     try:
         own = time.clock_gettime(~pid << 3 | 2)

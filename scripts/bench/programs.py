@@ -1,10 +1,10 @@
-"""The device programs by themselves: what rows, steps and the compiler's settings cost.
+"""Time of the compiled programs alone, by bucket, chunk, unrolling and compiler options.
 
-    python -m scripts.bench.programs            every table
-    python -m scripts.bench.programs settings   one of them
+    python -m scripts.bench.programs            all tables
+    python -m scripts.bench.programs settings   one table
 
-Variants of one table take turns, round by round, so that a machine that is slow for a while is slow
-for all of them; a figure is the median of its rounds.
+Variants of a table are measured in interleaved rounds, so that a slow phase of the machine affects
+all of them; each value is the median of the rounds.
 """
 
 import argparse
@@ -54,64 +54,64 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
     "loops as one kernel": {"XLA_FLAGS": f"--xla_backend_extra_options={LOOP}"},
     "no YNN fusions": {"XLA_FLAGS": "--xla_cpu_experimental_ynn_fusion_type="},
 }
-"""Of a process; the second has no variable, only a setting in JAX."""
+"""Environment variables by setting; the second is a JAX option that has no variable."""
 
-Work = Callable[[], object]
+Function = Callable[[], object]
 
 
 class Cost(NamedTuple):
-    """What one call takes, in seconds: by the clock, and of all processors together."""
+    """Wall time and CPU time of one call, in seconds."""
 
     wall: float
     processor: float
 
 
-def costs(works: Mapping[str, Work]) -> dict[str, Cost]:
-    """Time works by turns."""
-    times: dict[str, list[Cost]] = {name: [] for name in works}
+def costs(functions: Mapping[str, Function]) -> dict[str, Cost]:
+    """Measure several functions in interleaved rounds."""
+    times: dict[str, list[Cost]] = {name: [] for name in functions}
     for _ in range(ROUNDS):
-        for name, work in works.items():
-            times[name].append(_round(work))
+        for name, function in functions.items():
+            times[name].append(_round(function))
     return {
         name: Cost(*map(statistics.median, zip(*of, strict=True))) for name, of in times.items()
     }
 
 
-def _round(work: Work) -> Cost:
-    """Call once unmeasured, then for a while."""
-    work()
+def _round(function: Function) -> Cost:
+    """Time repeated calls of a function after one unmeasured call."""
+    function()
     calls, began, began_processor = 0, time.perf_counter(), time.process_time()
     while (now := time.perf_counter()) < began + ROUND_S or calls == 0:
-        work()
+        function()
         calls += 1
     now = time.perf_counter()
     return Cost((now - began) / calls, (time.process_time() - began_processor) / calls)
 
 
 def parameters_of(model: ResidentModel) -> dict[str, jax.Array]:
-    """Put a model's weights on the device."""
+    """Transfer a model's parameters to the device."""
     extra = model.familiarity.resident if model.familiarity else {}
     on_device: dict[str, jax.Array] = jax.device_put({**model.weights, **extra})
     return on_device
 
 
-def work_of(
+def compiled(
     program: Program,
     parameters: Mapping[str, jax.Array],
     rows: int,
     options: Mapping[str, str | bool] | None = None,
-) -> tuple[Work, float]:
-    """Compile a program for so many rows; return one call of it, and what compiling took.
+) -> tuple[Function, float]:
+    """Compile a program for a number of rows.
 
     Args:
-        options: Of the compiler; None compiles as the server does.
+        options: Compiler options; None compiles as the server does.
 
     Returns:
-        The work, and processor seconds for lowering and compiling.
+        A function that calls the program once, and CPU seconds for lowering and compiling.
     """
     served = OPTIONS.get(program.name.partition(".")[0], {})
     began = time.process_time()
-    # A function of its own, as JAX would not trace the same one again.
+    # A new partial, as JAX caches traces by function.
     lowered = jax.jit(partial(program)).lower(parameters, program.rows(rows))
     on_cpu = jax.default_backend() == "cpu"
     chosen = served if options is None else options
@@ -125,7 +125,7 @@ def work_of(
 def _inputs(
     generator: np.random.Generator, name: str, described: jax.ShapeDtypeStruct
 ) -> np.ndarray:
-    """Draw one input of a bucket: zeros and ones, and lengths of one step."""
+    """Draw one input array of a bucket: zeros and ones, and lengths of one step."""
     if name == "length":
         return np.ones(described.shape, described.dtype)
     drawn: np.ndarray = generator.integers(0, 2, described.shape).astype(described.dtype)
@@ -133,26 +133,26 @@ def _inputs(
 
 
 def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """Print Markdown."""
+    """Print a table in Markdown."""
     rows = [head, ["---", *["---:"] * (len(head) - 1)], *lines]
     print(f"\n### {title}\n")
     print("\n".join("| " + " | ".join(row) + " |" for row in rows), flush=True)
 
 
 def declared(name: str, chunks: Sequence[int]) -> tuple[dict[str, Program], dict[str, jax.Array]]:
-    """Declare a model's programs, those of the LSTM for these chunks."""
+    """Declare a model's programs; those of the LSTM for the given chunk lengths."""
     with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
         model = load(name)
     return {program.name: program for program in model.declared}, parameters_of(model)
 
 
 def rows_table() -> None:
-    """Print what a call costs by bucket."""
+    """Print the time of a call by bucket."""
     for model, chunk in (("cnn", 0), ("lstm", 128), ("lstm", 512)):
         programs, parameters = declared(model, (chunk,))
         for name, program in programs.items():
-            made = {str(rows): work_of(program, parameters, rows) for rows in ROWS}
-            measured = costs({rows: work for rows, (work, _) in made.items()})
+            made = {str(rows): compiled(program, parameters, rows) for rows in ROWS}
+            measured = costs({rows: function for rows, (function, _) in made.items()})
             lines = [
                 [
                     rows,
@@ -168,17 +168,17 @@ def rows_table() -> None:
 
 
 def steps_table() -> None:
-    """Print what a call of the LSTM costs by chunk."""
+    """Print the time of an LSTM call by chunk length."""
     programs, parameters = declared("lstm", STEPS)
     for kind in ("predict", "trace"):
         for rows in (1, 4, 16):
-            works = {
-                str(steps): work_of(programs[f"lstm.{kind}.{steps}"], parameters, rows)[0]
+            functions = {
+                str(steps): compiled(programs[f"lstm.{kind}.{steps}"], parameters, rows)[0]
                 for steps in STEPS
             }
             lines = [
                 [steps, f"{cost.wall * 1e3:.3f}", f"{cost.wall * 1e6 / int(steps) / rows:.3f}"]
-                for steps, cost in costs(works).items()
+                for steps, cost in costs(functions).items()
             ]
             head = ("steps", "ms a call", "µs a step and row")
             print_table(f"lstm.{kind}, {rows} rows, by steps", head, lines)
@@ -186,13 +186,13 @@ def steps_table() -> None:
 
 @contextmanager
 def unrolled(times: int) -> Iterator[None]:
-    """Have every scan put so many steps into one turn of its loop."""
+    """Unroll every `lax.scan` by a factor while inside the context."""
     with mock.patch("jax.lax.scan", partial(jax.lax.scan, unroll=times)):
         yield
 
 
 def unroll_table() -> None:
-    """Print what unrolling the scan gives."""
+    """Print the time of LSTM programs by unrolling factor."""
     programs, parameters = declared("lstm", (128,))
     lines = []
     for name, program in programs.items():
@@ -200,13 +200,13 @@ def unroll_table() -> None:
             made = {}
             for times in (1, 2, 4, 8):
                 with unrolled(times):
-                    made[str(times)] = work_of(program, parameters, rows)
-            measured = costs({times: work for times, (work, _) in made.items()})
+                    made[str(times)] = compiled(program, parameters, rows)
+            measured = costs({times: function for times, (function, _) in made.items()})
             lines += [
                 [f"{name}, {rows} rows", times, *_columns(cost), f"{made[times][1]:.2f}"]
                 for times, cost in measured.items()
             ]
-    print_table("Unrolling", ("program", "steps a turn", *COLUMNS, "s to compile"), lines)
+    print_table("Unrolling", ("program", "unrolled steps", *COLUMNS, "s to compile"), lines)
 
 
 COLUMNS = ("ms a call", "processor ms a call")
@@ -217,15 +217,15 @@ def _columns(cost: Cost) -> list[str]:
 
 
 def options_table() -> None:
-    """Print what options of the compiler give, program by program."""
+    """Print the time of each program by compiler options."""
     lines = []
     for name, program, parameters in _chosen():
         for rows in (1, 8):
             made = {
-                option: work_of(program, parameters, rows, value)
+                option: compiled(program, parameters, rows, value)
                 for option, value in CPU_OPTIONS.items()
             }
-            measured = costs({option: work for option, (work, _) in made.items()})
+            measured = costs({option: function for option, (function, _) in made.items()})
             lines += [
                 [f"{name}, {rows} rows", option, *_columns(cost), f"{made[option][1]:.2f}"]
                 for option, cost in measured.items()
@@ -235,7 +235,7 @@ def options_table() -> None:
 
 
 def _chosen() -> Iterator[tuple[str, Program, dict[str, jax.Array]]]:
-    """List the programs that settings are tried on."""
+    """Yield the programs that compiler options and process settings are measured on."""
     for model in ("cnn", "lstm"):
         programs, parameters = declared(model, (128,))
         for name, program in programs.items():
@@ -243,27 +243,27 @@ def _chosen() -> Iterator[tuple[str, Program, dict[str, jax.Array]]]:
 
 
 def settings_table() -> None:
-    """Print what settings of the process give; each needs a process of its own."""
+    """Print the time of programs by process settings, each in a subprocess."""
     for name, variables in SETTINGS.items():
         command = [sys.executable, "-m", "scripts.bench.programs", ONE_SETTING, name]
-        subprocess.run(command, env={**os.environ, **variables}, check=True)  # noqa: S603 - ours
+        subprocess.run(command, env={**os.environ, **variables}, check=True)  # noqa: S603 - the benchmark's own command
 
 
 def one_setting_table(name: str) -> None:
-    """Print what a few programs cost in this process as it is set."""
+    """Print the time of programs under this process's settings."""
     if "calling thread" in name:
         jax.config.update("jax_cpu_enable_async_dispatch", val=False)
-    works = {
-        f"{label}, {rows} rows": work_of(program, parameters, rows)[0]
+    functions = {
+        f"{label}, {rows} rows": compiled(program, parameters, rows)[0]
         for label, program, parameters in _chosen()
         for rows in (1, 8)
     }
-    lines = [[label, *_columns(cost)] for label, cost in costs(works).items()]
+    lines = [[label, *_columns(cost)] for label, cost in costs(functions).items()]
     print_table(name, ("program", *COLUMNS), lines)
 
 
 def mixed_table() -> None:
-    """Print the throughput over mixed lengths, and with all of them padded to the longest."""
+    """Print the throughput of mixed lengths, in chunks and padded to the longest."""
     draw = np.random.default_rng(3).uniform(np.log(4), np.log(LONGEST), SEQUENCES)
     lengths = np.exp(draw).astype(int)
     ways: Mapping[str, tuple[Sequence[int], np.ndarray]] = {
@@ -272,15 +272,17 @@ def mixed_table() -> None:
     }
     lines = []
     for kind, output in (("predict", "logits"), ("trace", "input_gate")):
-        works = {name: _driven(kind, output, *way) for name, way in ways.items()}
-        rates = [SEQUENCES / cost.wall for cost in costs(works).values()]
+        functions = {name: _concurrent_runs(kind, output, *way) for name, way in ways.items()}
+        rates = [SEQUENCES / cost.wall for cost in costs(functions).values()]
         lines.append([kind, *(f"{rate:,.0f}" for rate in rates), f"{rates[0] / rates[1]:.1f}×"])
     head = ("sequences per second", *ways, "gain")
     print_table(f"Lengths from 4 to {LONGEST:,}, log-uniform", head, lines)
 
 
-def _driven(kind: str, output: str, chunks: Sequence[int], lengths: np.ndarray) -> Work:
-    """Return the work of driving one run for each length, side by side."""
+def _concurrent_runs(
+    kind: str, output: str, chunks: Sequence[int], lengths: np.ndarray
+) -> Function:
+    """Return a function that runs all sequences concurrently."""
     programs, parameters = declared("lstm", chunks)
     resident = {
         name: ResidentProgram(program, parameters, row_buckets("lstm"))
@@ -293,11 +295,11 @@ def _driven(kind: str, output: str, chunks: Sequence[int], lengths: np.ndarray) 
         for length in lengths
     ]
 
-    def work() -> None:
+    def function() -> None:
         with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
             drive([run_lstm(kind, row, frozenset({output})) for row in rows], resident)
 
-    return work
+    return function
 
 
 TABLES: Mapping[str, Callable[[], None]] = {
@@ -311,15 +313,15 @@ TABLES: Mapping[str, Callable[[], None]] = {
 
 
 def main() -> None:
-    """Print the tables that were asked for."""
+    """Print the tables named on the command line, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.programs", description=__doc__)
-    parser.add_argument("tables", nargs="*", help=f"which of {', '.join(TABLES)}; all if none")
-    asked = parser.parse_args().tables
-    if asked[:1] == [ONE_SETTING]:
-        one_setting_table(asked[1])
+    parser.add_argument("tables", nargs="*", help=f"any of {', '.join(TABLES)}; default all")
+    names = parser.parse_args().tables
+    if names[:1] == [ONE_SETTING]:
+        one_setting_table(names[1])
         return
     jax.config.update("jax_cpu_enable_async_dispatch", val=False)
-    for name in asked or TABLES:
+    for name in names or TABLES:
         TABLES[name]()
 
 

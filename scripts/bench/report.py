@@ -1,4 +1,4 @@
-"""One run's results: as a table on the terminal, as Markdown, as JSON."""
+"""Results of one benchmark run as terminal tables, Markdown and JSON."""
 
 import json
 import math
@@ -15,41 +15,43 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench.analyses import HEAD as ANALYSES_HEAD
-from scripts.bench.analyses import rows as analyses_rows
-from scripts.bench.contestants import Contestant
-from scripts.bench.floors import Floor
-from scripts.bench.measure import STEADY, Cell
-from scripts.bench.ratios import Verdict
+from scripts.bench.attributions import HEAD as ATTRIBUTION_HEAD
+from scripts.bench.attributions import rows as attribution_rows
+from scripts.bench.baselines import Baseline
+from scripts.bench.measure import SPREAD_LIMIT, Cell
+from scripts.bench.requirements import Verdict
+from scripts.bench.systems import System
 
 MIB = 2**20
 
 
 @dataclass
 class Results:
-    """Everything that one run found.
+    """All results of one benchmark run.
 
     Attributes:
-        missing: Why somebody was not measured, by contestant and work.
-        contestants: Who was asked to take part.
-        floors: What the bound is made of.
-        found: By `checks` and the memory test.
+        missing: Reasons why systems were not measured, by system and workload.
+        systems: Systems that were selected.
+        baselines: Stage times that the throughput bounds are computed from.
+        found: Results of the sections other than throughput.
     """
 
     machine: dict[str, Any]
     command: str
-    contestants: list[Contestant] = field(default_factory=list)
+    systems: list[System] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
-    floors: list[Floor] = field(default_factory=list)
+    baselines: list[Baseline] = field(default_factory=list)
     stages: dict[str, Any] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
 
     @property
     def bounds(self) -> dict[tuple[str, int], float]:
-        """Requests per second at most, by work and concurrency."""
-        return {(floor.work, floor.concurrency): floor.bound for floor in self.floors}
+        """Upper bounds of requests per second, by workload and concurrency."""
+        return {
+            (baseline.workload, baseline.concurrency): baseline.bound for baseline in self.baselines
+        }
 
     def save(self, folder: Path) -> None:
         """Write `results.json` and `results.md`."""
@@ -57,10 +59,12 @@ class Results:
         document = {
             "machine": self.machine,
             "command": self.command,
-            "contestants": {one.name: [one.title, one.settings] for one in self.contestants},
+            "systems": {one.name: [one.title, one.settings] for one in self.systems},
             "cells": [cell.record() for cell in self.cells],
             "missing": self.missing,
-            "floors": [{**asdict(floor), "bound": floor.bound} for floor in self.floors],
+            "baselines": [
+                {**asdict(baseline), "bound": baseline.bound} for baseline in self.baselines
+            ],
             "stages": self.stages,
             "found": self.found,
             "verdicts": [asdict(one) for one in self.verdicts],
@@ -69,10 +73,10 @@ class Results:
         (folder / "results.md").write_text(self.markdown())
 
     def markdown(self) -> str:
-        """Write every table as Markdown."""
+        """Format every table as Markdown."""
         machine = "\n".join(f"- {name}: {value}" for name, value in self.machine.items())
-        who = "\n".join(f"- {one.title}: {one.settings}" for one in self.contestants)
-        parts = [f"`{self.command}`\n\n{machine}\n\n{who}"]
+        systems = "\n".join(f"- {one.title}: {one.settings}" for one in self.systems)
+        parts = [f"`{self.command}`\n\n{machine}\n\n{systems}"]
         parts += [_markdown(*part) for part in self.tables()]
         return "\n\n".join(parts) + "\n"
 
@@ -89,31 +93,39 @@ class Results:
         missing = [[name, reason] for name, reason in self.missing.items()]
         made = [
             ("Measured", HEAD, [cell_row(cell, self.bounds) for cell in self.cells]),
-            ("Attributions", ANALYSES_HEAD, analyses_rows(self.found.get("analyses", {}))),
-            ("Floors, in µs a request", FLOOR_HEAD, [_floor_row(one) for one in self.floors]),
-            ("Missing: not beaten", ["who", "why"], missing),
-            ("What is to be reached", VERDICT_HEAD, [_verdict_row(one) for one in self.verdicts]),
+            (
+                "Attributions",
+                ATTRIBUTION_HEAD,
+                attribution_rows(self.found.get("attributions", {})),
+            ),
+            (
+                "Baselines in µs per request",
+                BASELINE_HEAD,
+                [_baseline_row(one) for one in self.baselines],
+            ),
+            ("Not measured", ["system or section", "reason"], missing),
+            ("Requirements", VERDICT_HEAD, [_verdict_row(one) for one in self.verdicts]),
         ]
         return [part for part in made if part[2]]
 
 
 HEAD = [
-    *("work", "load", "who", "req/s", "p50 ms", "p95 ms", "p99 ms", "errors"),
+    *("workload", "load", "system", "req/s", "p50 ms", "p95 ms", "p99 ms", "errors"),
     *("bytes", "CPU ms", "MiB", "of bound", "±"),
 ]
-FLOOR_HEAD = ["work", "conc.", "echo", "decode", "program", "rows", "encode", "bound req/s"]
-VERDICT_HEAD = ["what", "against", "at least / at most", "found", ""]
+BASELINE_HEAD = ["workload", "conc.", "echo", "decode", "program", "rows", "encode", "bound req/s"]
+VERDICT_HEAD = ["measurement", "compared with", "minimum / maximum", "measured", ""]
 
 
 def cell_row(cell: Cell, bounds: Mapping[tuple[str, int], float]) -> list[str]:
-    """Write one figure; `±` where its windows lie further apart than a tenth."""
+    """Format one cell as a table row; `±` if its windows differ by more than a tenth."""
     window = cell.window
     load = f"{cell.rate:.0f}/s" if cell.concurrency is None else str(cell.concurrency)
-    bound = bounds.get((cell.work, cell.concurrency or 0)) if cell.contestant == "lightwell" else 0
+    bound = bounds.get((cell.workload, cell.concurrency or 0)) if cell.system == "lightwell" else 0
     return [
-        cell.work,
+        cell.workload,
         load,
-        cell.contestant,
+        cell.system,
         f"{window.per_second:,.1f}",
         *(f"{1000 * value:,.2f}" for value in (window.p50_s, window.p95_s, window.p99_s)),
         " ".join(f"{count}×{status}" for status, count in window.errors.items()),
@@ -121,19 +133,19 @@ def cell_row(cell: Cell, bounds: Mapping[tuple[str, int], float]) -> list[str]:
         f"{1000 * cell.cpu_s:.3f}",
         f"{cell.memory_bytes / MIB:.0f}",
         f"{window.per_second / bound:.2f}" if bound else "",
-        "" if cell.spread <= STEADY else f"{cell.spread:.0%}",
+        "" if cell.spread <= SPREAD_LIMIT else f"{cell.spread:.0%}",
     ]
 
 
-def _floor_row(floor: Floor) -> list[str]:
-    spent = (floor.echo_s, floor.decode_s, floor.program_s)
+def _baseline_row(baseline: Baseline) -> list[str]:
+    spent = (baseline.echo_s, baseline.decode_s, baseline.program_s)
     return [
-        floor.work,
-        str(floor.concurrency),
+        baseline.workload,
+        str(baseline.concurrency),
         *(f"{1e6 * one:,.0f}" for one in spent),
-        str(floor.bucket),
-        f"{1e6 * floor.encode_s:,.0f}",
-        f"{floor.bound:,.0f}",
+        str(baseline.bucket),
+        f"{1e6 * baseline.encode_s:,.0f}",
+        f"{baseline.bound:,.0f}",
     ]
 
 
@@ -151,7 +163,7 @@ def _markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _finite(value: Any) -> Any:
-    """Replace NaN, which JSON does not have, by null."""
+    """Replace NaN and infinity, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -160,7 +172,7 @@ def _finite(value: Any) -> Any:
 
 
 def machine() -> dict[str, Any]:
-    """Say what the figures were taken on, and when."""
+    """Return processor, system, versions, commit and date of a benchmark run."""
     cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     models = [line.partition(": ")[2] for line in cpuinfo.splitlines() if "model name" in line]
     named = ("jax", "jaxlib", "flax", "numpy", "orjson", "uvicorn", "fastapi")
@@ -176,7 +188,7 @@ def machine() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Return the commit that is checked out, marked where files differ from it."""
+    """Return the commit that is checked out, marked if files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return done.stdout.strip() or "unknown"

@@ -1,6 +1,6 @@
-"""Each stage of our own server alone, in this process: what no arrangement of them can go below.
+"""Time of each stage of a request in this process: decoding, program, encoding.
 
-`python -m scripts.bench.stages WORK...` prints them as JSON, in seconds for one request.
+`python -m scripts.bench.stages WORKLOAD...` prints them as JSON, in seconds per request.
 """
 
 import json
@@ -25,7 +25,7 @@ from probes import PROBES
 from probes.declaration import ProbeContext
 from probes.model_context import model_context
 from probes.output.encode import ProbeResult
-from scripts.bench.works import CHANNEL, LAYER, Work, works
+from scripts.bench.workloads import CHANNEL, LAYER, Workload, workloads
 
 SHORTEST_S, ROUNDS = 0.05, 5
 
@@ -37,7 +37,7 @@ FORMS: Mapping[str, Format] = {"activations-png": "png", "activations-safetensor
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Return how long a call takes: the median of some rounds of many calls each."""
+    """Return the time of a call in seconds: the median of several rounds of many calls."""
     function()
     rounds = []
     for _ in range(ROUNDS):
@@ -50,35 +50,39 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 class Stages:
-    """One work's way through our server, stage by stage."""
+    """The stages of one workload's requests: decode, program, encode."""
 
-    def __init__(self, model: ResidentModel, work: Work) -> None:
-        self._model, self._work = model, work
+    def __init__(self, model: ResidentModel, workload: Workload) -> None:
+        self._model, self._work = model, workload
         [self._probe] = [
-            one for one in PROBES if (one.model, one.name) == (_model(work), work.kind)
+            one for one in PROBES if (one.model, one.name) == (_model(workload), workload.kind)
         ]
-        self._parameters = self._probe.parameters(**PARAMETERS.get(work.kind, {}))
+        self._parameters = self._probe.parameters(**PARAMETERS.get(workload.kind, {}))
         self._subject = model_context(model)
 
     def decode(self, body: bytes) -> tuple[Row, object]:
-        """Turn a request's body into a row."""
+        """Decode a request's body into a model input row."""
         if self._work.is_image:
             question = image_question(Body(body, "image/png", {}), ImageOptions(preprocess="mnist"))
             return question.row, question.echo
-        asked = b'{"sequence":"%s"}' % body
-        given = sequence_from(Body(asked, "application/json", {}), hidden_size(self._model.weights))
+        content = b'{"sequence":"%s"}' % body
+        sequence = sequence_from(
+            Body(content, "application/json", {}), hidden_size(self._model.weights)
+        )
         zeros = np.zeros(hidden_size(self._model.weights), np.float32)
-        return {"sequence": given.bits, "cell": zeros, "hidden": zeros}, {"length": len(given.bits)}
+        return {"sequence": sequence.bits, "cell": zeros, "hidden": zeros}, {
+            "length": len(sequence.bits)
+        }
 
     def program(self, row: Row, rows: int) -> list[Outputs]:
         """Run a full bucket of equal rows; of a sequence, every chunk."""
-        assert self._probe.program is not None  # noqa: S101 - no work is about weights alone
+        assert self._probe.program is not None  # noqa: S101 - no workload is about weights alone
         wanted = frozenset((*self._probe.outputs(self._parameters), "logits"))
         runs = [self._model.card.run(self._probe.program, row, wanted) for _ in range(rows)]
         return drive(runs, self._model.programs)
 
     def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
-        """Draw the figure and write the answer."""
+        """Compute the figure and encode the response body."""
         seen = ProbeContext(self._subject, row, outputs)
         head = {
             "model": self._probe.model,
@@ -94,7 +98,7 @@ class Stages:
         return encode(ProbeResult(head, figure), FORMS.get(self._work.name, "json"), options)
 
     def measure(self) -> dict[str, Any]:
-        """Return the mean over a work's inputs of each stage's time."""
+        """Return the mean time of each stage over a workload's inputs."""
         inputs = self._work.inputs if self._work.name == "gates-mixed" else self._work.inputs[:1]
         measured = [self._measure_one(body) for body in inputs]
         return {
@@ -117,24 +121,24 @@ class Stages:
         }
 
 
-def _model(work: Work) -> str:
-    return "cnn" if work.is_image else "lstm"
+def _model(workload: Workload) -> str:
+    return "cnn" if workload.is_image else "lstm"
 
 
 def main() -> None:
-    """Measure the works named on the command line."""
+    """Measure the workloads named on the command line."""
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # as the engine has it
     models = {name: load(name) for name in ("cnn", "lstm")}
     for model in models.values():
         model.compile()
         model.widen()
     measured = {
-        name: Stages(models[_model(work)], work).measure()
-        for name, work in works().items()
+        name: Stages(models[_model(workload)], workload).measure()
+        for name, workload in workloads().items()
         if name in sys.argv[1:]
     }
     devices = [f"{one.platform} ({one.device_kind})" for one in jax.devices()]
-    print(json.dumps({"devices": devices, "works": measured}))
+    print(json.dumps({"devices": devices, "workloads": measured}))
 
 
 if __name__ == "__main__":

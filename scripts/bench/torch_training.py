@@ -1,7 +1,7 @@
-"""Our CNN trained as a plain PyTorch script would: `python torch_training.py MNIST.npz EPOCHS`.
+"""SimpleCNN trained by a plain PyTorch script: `python torch_training.py MNIST.npz EPOCHS`.
 
-Adam with its defaults, one batch after the other from a shuffled order, PyTorch's own choice of
-threads. Batches are taken by index, since a DataLoader would collate them image by image.
+Adam with its defaults, batches in shuffled order, PyTorch's default number of threads. Batches are
+taken by index, since a DataLoader would collate them image by image.
 """
 
 import json
@@ -41,7 +41,7 @@ def to_tensor(images: np.ndarray) -> torch.Tensor:
 def epoch(
     model: nn.Module, optimiser: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
-    """Show every image once; what does not fill a batch is left out, as in ours."""
+    """Train for one epoch; the last incomplete batch is dropped, as in Lightwell's training."""
     criterion = nn.CrossEntropyLoss()
     order = torch.randperm(len(images))
     for chosen in order[: len(order) // BATCH * BATCH].split(BATCH):
@@ -51,14 +51,14 @@ def epoch(
 
 
 def accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the share of images whose digit is found."""
+    """Return the share of images that are classified correctly."""
     with torch.inference_mode():
         guesses = torch.cat([model(part).argmax(dim=1) for part in images.split(1_000)])
     return float((guesses == labels).double().mean())
 
 
 def main(path: str, epochs: int, *, channels_last: bool) -> None:
-    """Train and print, as one line of JSON, each epoch's seconds and the test accuracy after it."""
+    """Train and print the seconds and the test accuracy of each epoch as one line of JSON."""
     torch.manual_seed(0)
     data = np.load(path)
     images, test_images = to_tensor(data["images"]), to_tensor(data["test_images"])

@@ -1,13 +1,13 @@
-"""How fast the CNN learns, beside a plain PyTorch script: `python -m scripts.bench.training`.
+"""Training speed of the CNN, compared with a PyTorch script: `python -m scripts.bench.training`.
 
-Each runs in a process of its own, one after the other, on the same images and with the same batch.
+Each variant runs in a subprocess of its own, on the same images and with the same batch size.
 
-- `lightwell`: the images as they are. Beside the script's work it keeps a moving average of the
-  parameters and smooths the targets; its learning rate rises for one epoch and falls to nothing at
-  the last, where the script's stays the same.
-- `lightwell-recipe`: our whole recipe, which also varies every image anew each time. Its accuracy
-  is that of the averaged parameters, which are those that it keeps.
-- `pytorch`: what a user writes. `pytorch-channels-last`: with the memory layout that is faster.
+- `lightwell`: without augmentation. In addition to the script's work it averages the parameters and
+  smooths the targets; its learning rate rises for one epoch and falls to zero at the last, the
+  script's is constant.
+- `lightwell-recipe`: the complete recipe, with augmentation. Its accuracy is that of the averaged
+  parameters, which are the ones that it saves.
+- `pytorch`: a plain script. `pytorch-channels-last`: with the memory layout that is faster.
 """
 
 import argparse
@@ -37,11 +37,11 @@ from scripts.bench.processes import ROOT
 NAMES = ("lightwell", "pytorch", "pytorch-channels-last", "lightwell-recipe")
 EPOCHS = 3
 GOAL = 0.99
-"""The test accuracy to which the time is taken."""
+"""Test accuracy at which the time to accuracy is taken."""
 
 
 class Training(NamedTuple):
-    """One run: how long each epoch took, and the test accuracy after it, in [0, 1].
+    """One training run: seconds of each epoch, and the test accuracy after it, in [0, 1].
 
     The first epoch includes compilation; measuring the accuracy is not included.
     """
@@ -51,17 +51,17 @@ class Training(NamedTuple):
 
     @property
     def first_s(self) -> float:
-        """Of the first epoch."""
+        """Time of the first epoch, with compilation."""
         return self.seconds[0]
 
     @property
     def epoch_s(self) -> float:
-        """Of an epoch after the first, the fastest: what else the machine does only adds."""
+        """Time of the fastest epoch after the first: other activity only adds time."""
         return min(self.seconds[1:], default=self.seconds[0])
 
     @property
     def goal_s(self) -> float | None:
-        """Until the end of the first epoch with the accuracy to be reached, or None."""
+        """Time to the end of the first epoch that reaches the accuracy goal, or None."""
         ends = accumulate(self.seconds)
         reached = (end for end, right in zip(ends, self.accuracies, strict=True) if right >= GOAL)
         return next(reached, None)
@@ -71,27 +71,27 @@ SPEED_IMAGES = 10_240
 SPEED_NAMES = ("lightwell", "pytorch", "pytorch-channels-last")
 
 
-class PlainCourse(CNNTrainer):
-    """Our training without variations of the images."""
+class PlainTrainer(CNNTrainer):
+    """CNN training without augmentation."""
 
     def vary(self, _key: PRNGKeyArray, images: Images) -> Images:
-        """Return the images as they are."""
+        """Return the images unchanged."""
         return images
 
 
 def measure(
     epochs: int = EPOCHS, images: int | None = None, only: Sequence[str] = NAMES
 ) -> dict[str, Any]:
-    """Train in every way, one after the other.
+    """Train every variant, one after another.
 
     Args:
-        epochs: Of each, at least 2 to know an epoch without compilation.
-        images: Use only the first so many.
-        only: Who trains.
+        epochs: Epochs of each variant, at least 2 to measure one without compilation.
+        images: Use only the first images of the training set.
+        only: Variants to train.
 
     Returns:
-        By who trained: `seconds` and `accuracies` of each epoch, `first_s`, `epoch_s`,
-        `images_per_s` and `goal_s`, the seconds until the test accuracy was 99 % or None.
+        By variant: `seconds` and `accuracies` of each epoch, `first_s`, `epoch_s`,
+        `images_per_s` and `goal_s`, the seconds to 99 % test accuracy or None.
     """
     train, test = mnist("train"), mnist("test")
     train = Digits(train.images[:images], train.labels[:images])
@@ -104,13 +104,13 @@ def measure(
         }
 
 
-def speed(turns: int = 2, epochs: int = 2) -> dict[str, float]:
-    """Measure an epoch of 10,240 images in every way, by turns; nothing but the time is asked for.
+def speed(rounds: int = 2, epochs: int = 2) -> dict[str, float]:
+    """Measure an epoch of 10,240 images of every variant in interleaved rounds, without accuracy.
 
-    The images are the shipped samples over and over, so that no data set is needed.
+    The images are the shipped samples repeated, so that no data set is needed.
 
     Returns:
-        By who trained, the fastest epoch in seconds.
+        The fastest epoch of each variant in seconds.
     """
     held = samples.load()
     train = Digits(
@@ -121,7 +121,7 @@ def speed(turns: int = 2, epochs: int = 2) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in SPEED_NAMES}
     with tempfile.TemporaryDirectory() as folder:
         data = _saved(Path(folder), train, test)
-        for _ in range(turns):
+        for _ in range(rounds):
             for name, taken in seconds.items():
                 command, flags = _commands()[name]
                 taken.append(_run([*command, str(data), str(epochs), *flags]).epoch_s)
@@ -129,7 +129,7 @@ def speed(turns: int = 2, epochs: int = 2) -> dict[str, float]:
 
 
 def _saved(folder: Path, train: Digits, test: Digits) -> Path:
-    """Write images down where every process finds them."""
+    """Save the images to a file that every subprocess reads."""
     path = folder / "mnist.npz"
     np.savez(
         path,
@@ -142,19 +142,19 @@ def _saved(folder: Path, train: Digits, test: Digits) -> Path:
 
 
 def _commands() -> dict[str, tuple[list[str], list[str]]]:
-    """Return how each is started, and with which flags behind the images and epochs."""
-    ours = [sys.executable, "-m", "scripts.bench.training", "--on"]
-    theirs = [str(python_of("careful")), "-m", "scripts.bench.torch_training"]
+    """Return the command line of each variant, and the flags after the images and epochs."""
+    own = [sys.executable, "-m", "scripts.bench.training", "--on"]
+    script = [str(python_of("careful")), "-m", "scripts.bench.torch_training"]
     return {
-        "lightwell": (ours, []),
-        "pytorch": (theirs, []),
-        "pytorch-channels-last": (theirs, ["--channels-last"]),
-        "lightwell-recipe": (ours, ["--recipe"]),
+        "lightwell": (own, []),
+        "pytorch": (script, []),
+        "pytorch-channels-last": (script, ["--channels-last"]),
+        "lightwell-recipe": (own, ["--recipe"]),
     }
 
 
 def _run(command: list[str]) -> Training:
-    """Train in a process of its own, which prints what it found as its last line."""
+    """Train in a subprocess and parse the last line that it prints."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip()[-2000:])
@@ -162,7 +162,7 @@ def _run(command: list[str]) -> Training:
 
 
 def _found(training: Training, images: int) -> dict[str, Any]:
-    """Put down what one run came to."""
+    """Summarise one training run as a dictionary."""
     return {
         **training._asdict(),
         "first_s": training.first_s,
@@ -172,17 +172,17 @@ def _found(training: Training, images: int) -> dict[str, Any]:
     }
 
 
-def train_ours(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
-    """Train in this process.
+def train_lightwell(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
+    """Train Lightwell's CNN in this process.
 
     Args:
         path: The images, as `measure` saves them.
-        epochs: How often each image is seen.
-        whole_recipe: Vary the images, and judge the averaged parameters.
+        epochs: Number of epochs.
+        whole_recipe: Augment the images, and evaluate the averaged parameters.
     """
     data = np.load(path)
     train, test = (Digits(data[f"{of}images"], data[f"{of}labels"]) for of in ("", "test_"))
-    made = CNNTrainer if whole_recipe else PlainCourse
+    made = CNNTrainer if whole_recipe else PlainTrainer
     course = made(CNNTrainConfig(epochs=epochs, validation=0), train, test)
     state = course.start()
     training = Training([], [])
@@ -197,7 +197,7 @@ def train_ours(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
 
 
 def table(found: dict[str, Any]) -> Table:
-    """Show who needed how long."""
+    """Lay out epoch times and accuracies of every variant."""
     columns = ("first epoch s", "epoch s", "images/s", "99 % after s", "test accuracy")
     shown = Table("", *columns)
     for name, run in found.items():
@@ -209,18 +209,20 @@ def table(found: dict[str, Any]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train and show the table; with `--on`, train once in this process and print JSON."""
+    """Train and print the table; with `--on`, train once in this process and print JSON."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.training", description=__doc__)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--images", type=int, help="use only the first so many")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="who trains")
+    parser.add_argument(
+        "--images", type=int, help="number of training images, the first of the data set"
+    )
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="variants to train")
     parser.add_argument("--on", nargs=2, metavar=("NPZ", "EPOCHS"), help=argparse.SUPPRESS)
     parser.add_argument("--recipe", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--speed", type=int, metavar="TURNS", help="an epoch of each, as JSON")
+    parser.add_argument("--speed", type=int, metavar="ROUNDS", help="an epoch of each, as JSON")
     flags = parser.parse_args(arguments)
     if flags.on:
         path, epochs = flags.on
-        training = train_ours(Path(path), int(epochs), whole_recipe=flags.recipe)
+        training = train_lightwell(Path(path), int(epochs), whole_recipe=flags.recipe)
         print(json.dumps(training._asdict()))
     elif flags.speed:
         print(json.dumps(speed(flags.speed)))

@@ -14,21 +14,28 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from scripts.bench import __main__, answers, contestants, floors, ratios
+from scripts.bench import __main__, baselines, decoders, requirements, systems
 from scripts.bench.load import (
     CLOSED,
     OK,
     UNANSWERED,
-    Answered,
     Load,
+    RequestResult,
     Run,
     Window,
     poisson,
     quantile,
 )
-from scripts.bench.measure import Cell, Turn, cell_of
+from scripts.bench.measure import Cell, Measurement, cell_of
 from scripts.bench.processes import NotStartedError, Server, free_port
-from scripts.bench.works import WrongAnswerError, check, mixed_lengths, post, sequences, works
+from scripts.bench.workloads import (
+    WrongAnswerError,
+    check,
+    mixed_lengths,
+    post,
+    sequences,
+    workloads,
+)
 
 REQUEST = post("/", "text/plain", b"hello")
 
@@ -140,7 +147,15 @@ def test_quantiles_are_values_that_occurred():
 
 def test_windows_take_answers_by_when_they_came():
     """Throughput belongs to the answer's window; a late answer has a latency and no throughput."""
-    run = Run(0, 2, [Answered(0, 0.5, OK, 10), Answered(0.5, 1.0, OK, 30), Answered(1, 3, OK, 50)])
+    run = Run(
+        0,
+        2,
+        [
+            RequestResult(0, 0.5, OK, 10),
+            RequestResult(0.5, 1.0, OK, 30),
+            RequestResult(1, 3, OK, 50),
+        ],
+    )
     first, second = run.windows(2)
     assert (first.answers, first.per_second, first.answer_bytes) == (1, 1, 10)
     assert (second.answers, second.per_second, second.p99_s) == (2, 1, 3)
@@ -168,14 +183,14 @@ def test_wrong_answers_are_told_apart_from_rounding():
 
 def test_everybody_is_sent_the_same_bytes():
     """Who reads PNG as it is gets one body; every image is in every request for predict."""
-    asked = works()["predict"]
+    asked = workloads()["predict"]
     bodies = {
         one.name: [request.partition(b"\r\n\r\n")[2] for request in one.requests(asked)]
-        for one in contestants.CONTESTANTS
+        for one in systems.SYSTEMS
     }
     assert bodies["lightwell"] == bodies["naive"] == bodies["careful"] == list(asked.inputs)
     assert all(len(each) == len(asked.inputs) for each in bodies.values())
-    assert works()["gates-mixed"].inputs == sequences(mixed_lengths())
+    assert workloads()["gates-mixed"].inputs == sequences(mixed_lengths())
 
 
 def test_triton_binary_answers_are_read():
@@ -186,20 +201,20 @@ def test_triton_binary_answers_are_read():
         b'"parameters":{"binary_data_size":8}},{"name":"probabilities","datatype":"FP32",'
         b'"shape":[1,10],"parameters":{"binary_data_size":40}}]}'
     )
-    found = answers.of_triton(head + label.tobytes() + probabilities.tobytes())
+    found = decoders.from_triton(head + label.tobytes() + probabilities.tobytes())
     assert int(found["label"]) == 3
     assert found["probabilities"].shape == (10,)
 
 
-def cell(name, work, concurrency, per_second):
+def cell(name, workload, concurrency, per_second):
     window = Window(1, per_second, 0.1, 0.1, 0.1, {}, 100.0)
-    return Cell(name, work, concurrency, None, window, 0.0, 0.001, 0)
+    return Cell(name, workload, concurrency, None, window, 0.0, 0.001, 0)
 
 
 def test_the_bound_is_one_stage_after_the_other():
     """The best bucket that the concurrency can fill gives the program's share."""
     stage = {"decode_s": 0.001, "encode_s": 0.002, "program_s": {"1": 0.003, "8": 0.008, "64": 0.1}}
-    [one, many] = floors.floors({"w": stage}, {("w", 1): 1000.0, ("w", 32): 2000.0})
+    [one, many] = baselines.baselines({"w": stage}, {("w", 1): 1000.0, ("w", 32): 2000.0})
     assert (one.bucket, many.bucket) == (1, 8)
     assert one.bound == pytest.approx(1 / 0.007)
     assert many.bound == pytest.approx(1 / (0.0005 + 0.001 + 0.001 + 0.002))
@@ -214,7 +229,7 @@ def test_ratios_are_against_the_fastest_of_those_named():
     ]
     found = {
         (one.what, one.against): one
-        for one in ratios.verdicts(cells, {("activations-json", 32): 10.0}, {})
+        for one in requirements.verdicts(cells, {("activations-json", 32): 10.0}, {})
     }
     best = found["predict, concurrency 32", "mlserver"]
     assert (best.found, best.met) == ("2.00×", False)
@@ -223,11 +238,14 @@ def test_ratios_are_against_the_fastest_of_those_named():
 
 
 def test_a_figure_is_the_middle_one_of_its_turns():
-    """Processor time is that of all turns, for each good answer of any."""
+    """Processor time is that of all rounds, for each good answer of any."""
     windows = [Window(10, rate, 0.1, 0.1, 0.1, {}, 100.0) for rate in (30.0, 10.0, 20.0)]
-    turns = [Turn(window, cpu_s, 7) for window, cpu_s in zip(windows, (1.0, 2.0, 3.0), strict=True)]
+    rounds = [
+        Measurement(window, cpu_s, 7)
+        for window, cpu_s in zip(windows, (1.0, 2.0, 3.0), strict=True)
+    ]
 
-    closed, opened = (cell_of("us", "predict", load, turns) for load in (32, 250.0))
+    closed, opened = (cell_of("us", "predict", load, rounds) for load in (32, 250.0))
 
     assert closed.window is windows[2]
     assert closed.cpu_s == pytest.approx(6.0 / 30)
@@ -237,40 +255,40 @@ def test_a_figure_is_the_middle_one_of_its_turns():
 
 
 class Played(__main__.Benchmark):
-    """A benchmark whose turns are only written down; one contestant breaks down."""
+    """A benchmark whose rounds are only written down; one system breaks down."""
 
     played: list[tuple[str, int | float]]
 
-    def _turn(self, server, contestant, work, load, turn):
-        self.played.append((contestant.name, load))
-        if (contestant.name, turn) == ("broken", 1):
+    def _measure_once(self, server, system, workload, load, round_number):
+        self.played.append((system.name, load))
+        if (system.name, round_number) == ("broken", 1):
             raise OSError
-        return Turn(Window(10, 100.0, 0.1, 0.1, 0.1, {}, 100.0), 0.1, 1)
+        return Measurement(Window(10, 100.0, 0.1, 0.1, 0.1, {}, 100.0), 0.1, 1)
 
 
 def test_contestants_take_turns_and_who_fails_is_missing():
     """Nobody is measured for long at a time; the others go on without who has failed."""
 
     @contextmanager
-    def awake():
+    def resumed():
         yield
 
-    server = SimpleNamespace(awake=awake)
-    named = [replace(contestants.CONTESTANTS[0], name=name) for name in ("us", "broken")]
+    server = SimpleNamespace(resumed=resumed)
+    named = [replace(systems.SYSTEMS[0], name=name) for name in ("us", "broken")]
     results = SimpleNamespace(cells=[], missing={})
     bench = Played(None, results, SimpleNamespace(print=lambda *_, **__: None))
     bench.played = []
 
-    bench._take_turns(dict.fromkeys(named, server), works()["predict"], 8)
+    bench._measure_rounds(dict.fromkeys(named, server), workloads()["predict"], 8)
 
     names = [name for name, _ in bench.played]
     assert names == ["us", "broken", "us", "broken", "us"]
-    assert [one.contestant for one in results.cells] == ["us"]
+    assert [one.system for one in results.cells] == ["us"]
     assert list(results.missing) == ["broken, predict"]
 
 
 def test_processor_time_and_memory_are_those_of_the_whole_tree(tmp_path):
-    """A child's work and memory count, both stand still together, and both are ended."""
+    """A child's workload and memory count, both stand still together, and both are ended."""
     script = tmp_path / "server.py"
     script.write_text(
         "import http.server, subprocess, sys\n"
@@ -292,12 +310,12 @@ def test_processor_time_and_memory_are_those_of_the_whole_tree(tmp_path):
         before = server.cpu_s()
         assert _grows(server, before + 0.05)
         assert server.memory_bytes() > 50_000_000
-        server.sleep()
+        server.suspend()
         time.sleep(0.05)
         asleep = server.cpu_s()
         time.sleep(0.2)
         assert server.cpu_s() == asleep
-        with server.awake():
+        with server.resumed():
             assert _grows(server, asleep)
     until = time.monotonic() + 5
     while not _has_ended(child) and time.monotonic() < until:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from scripts.bench import __main__, answers, checkouts
+from scripts.bench import __main__, checkouts, decoders
 from scripts.bench.checkouts import Comparison, Slices, in_order, round_groups
 from scripts.bench.processes import Server, free_port
-from scripts.bench.works import WrongAnswerError, post
+from scripts.bench.workloads import WrongAnswerError, post
 
 RESPONDER = """
 import http.server, sys
@@ -115,14 +115,14 @@ def test_npz_answers_are_read():
     """Arrays of numbers are compared; texts in the archive are not."""
     archive = io.BytesIO()
     np.savez(archive, conv1=np.ones(3, np.float32), about=np.array("text"))
-    [(name, values)] = answers.of_lightwell(archive.getvalue()).items()
+    [(name, values)] = decoders.from_lightwell(archive.getvalue()).items()
     assert (name, values.tolist()) == ("conv1", [1, 1, 1])
 
 
 def test_a_round_measures_the_cpu_time_of_each_server(pair):
     """Both servers get every slice, and each request costs some CPU time."""
     for server in pair:
-        server.sleep()
+        server.suspend()
     checkouts._check_equal(pair, "predict", REQUESTS)
     costs = checkouts._measure_round(pair, REQUESTS, Slices(2, 8), 0)
     assert len(costs) == 2
@@ -149,7 +149,7 @@ def test_compare_restarts_both_servers_for_each_group(pair, monkeypatch, tmp_pat
         port = free_port()
         command = [sys.executable, str(tmp_path / "server.py"), str(port), body(3)]
         server = Server(command, port, REQUESTS[0], tmp_path / log, {}, tmp_path)
-        server.sleep()
+        server.suspend()
         return server
 
     monkeypatch.setattr(checkouts, "_started", start)
@@ -166,8 +166,14 @@ def test_compare_restarts_both_servers_for_each_group(pair, monkeypatch, tmp_pat
     [
         (["--beside", "nowhere"], "--beside nowhere: not a checkout, it has no api/__main__.py"),
         (["--beside", ".", "--rounds", "1"], "--rounds must be at least 2, got 1"),
-        (["--beside", ".", "--work", "channel"], "--work channel is not measured with --beside"),
-        (["--work", "predict-pixels"], "--work predict-pixels is measured only with --beside"),
+        (
+            ["--beside", ".", "--workload", "channel"],
+            "--workload channel is not measured with --beside",
+        ),
+        (
+            ["--workload", "predict-pixels"],
+            "--workload predict-pixels is measured only with --beside",
+        ),
     ],
 )
 def test_impossible_comparisons_are_refused(flags, message, capsys, monkeypatch):

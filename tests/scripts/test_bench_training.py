@@ -11,7 +11,7 @@ from scripts.bench import training
 from scripts.bench.training import (
     NAMES,
     SPEED_NAMES,
-    PlainCourse,
+    PlainTrainer,
     Training,
     measure,
     speed,
@@ -35,9 +35,9 @@ def test_a_run_may_not_reach_the_goal():
 
 
 def test_a_plain_course_shows_images_as_they_are():
-    """The comparison of equal work varies no image."""
+    """The comparison of equal workload varies no image."""
     images = np.zeros((2, 28, 28), np.float32)
-    assert PlainCourse.vary(None, None, images) is images
+    assert PlainTrainer.vary(None, None, images) is images
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_what_everybody_printed_is_put_together(stand_ins):
 
 
 def test_the_speed_of_each_is_its_fastest_epoch(stand_ins):
-    """After the first, over all turns; no data set is read for it."""
-    assert speed(turns=2) == dict.fromkeys(SPEED_NAMES, 2.0)
+    """After the first, over all rounds; no data set is read for it."""
+    assert speed(rounds=2) == dict.fromkeys(SPEED_NAMES, 2.0)
 
 
 def test_only_some_may_train(stand_ins):

@@ -237,5 +237,5 @@ def test_counts_are_at_least_one(capsys):
 def test_the_defaults_are_the_shipped_recipe():
     """Without options the command trains as the shipped weights were trained."""
     options = train._parser().parse_args(["lstm"])
-    assert train._lstm_course(options).recipe == training.LSTMTrainConfig()
+    assert train._lstm_trainer(options).recipe == training.LSTMTrainConfig()
     assert options.output == Path("runs/lstm")

@@ -1,1 +1,1 @@
-"""The servers that Lightwell is measured beside; each runs in an environment of its own."""
+"""The servers that Lightwell is compared with, each run in its own virtual environment."""

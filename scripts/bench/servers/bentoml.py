@@ -1,4 +1,4 @@
-"""BentoML around our compiled program, with its adaptive batching on."""
+"""BentoML server of the compiled predict program, with adaptive batching."""
 
 import base64
 import os
@@ -13,7 +13,7 @@ LATENCY_MS = 1000
 
 @bentoml.service(workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
 class Classifier:
-    """JSON with PNGs in base64 in, predictions out."""
+    """Service that takes a list of base64 PNGs in JSON and returns predictions."""
 
     def __init__(self) -> None:
         self._engine = Engine()

@@ -1,4 +1,4 @@
-"""What a careful user would write: PyTorch, one pass, orjson straight from NumPy."""
+"""FastAPI and PyTorch server written for speed: one forward pass, orjson directly from NumPy."""
 
 import argparse
 import base64
@@ -22,13 +22,13 @@ cell, readout = lstm()
 
 
 def read_image(png: bytes) -> torch.Tensor:
-    """Turn a PNG into a batch of one."""
+    """Decode a PNG into a batch of one image."""
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"), np.float32)
     return torch.from_numpy(pixels / np.float32(255))[None, None]
 
 
 def answer(logits: torch.Tensor) -> dict[str, Any]:
-    """State the answer."""
+    """Build the prediction part of a response."""
     return {
         "label": int(logits.argmax()),
         "probabilities": logits.softmax(-1).numpy(),
@@ -37,7 +37,7 @@ def answer(logits: torch.Tensor) -> dict[str, Any]:
 
 
 def trace(png: bytes) -> dict[str, torch.Tensor]:
-    """Run the network once, layer by layer, and keep what each gives."""
+    """Run the network once, layer by layer, and keep each layer's output."""
     seen, value = {}, read_image(png)
     for name, layer in network.named_children():
         value = layer(value)
@@ -47,14 +47,14 @@ def trace(png: bytes) -> dict[str, torch.Tensor]:
 
 
 def to_json(document: Mapping[str, Any]) -> Response:
-    """Write numbers straight from their arrays."""
+    """Serialise a document with NumPy arrays into a JSON response."""
     content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(content, media_type="application/json")
 
 
 @app.post("/predict")
 async def predict(request: Request) -> Response:
-    """Which digit."""
+    """Classify an image."""
     png = await request.body()
     with torch.inference_mode():
         return to_json(answer(network(read_image(png))[0]))
@@ -62,7 +62,7 @@ async def predict(request: Request) -> Response:
 
 @app.post("/activations")
 async def activations(request: Request, form: str = "json") -> Response:
-    """Every layer's output."""
+    """Return every layer's output."""
     png = await request.body()
     with torch.inference_mode():
         seen = {name: value.numpy() for name, value in trace(png).items()}
@@ -80,7 +80,7 @@ async def activations(request: Request, form: str = "json") -> Response:
 
 @app.post("/channel")
 async def channel(request: Request, layer: str, channel: int) -> Response:
-    """One map of one layer."""
+    """Return one feature map of one layer."""
     png = await request.body()
     with torch.inference_mode():
         seen = trace(png)
@@ -90,13 +90,13 @@ async def channel(request: Request, layer: str, channel: int) -> Response:
 
 @app.post("/gates")
 async def gates(request: Request) -> Response:
-    """Every gate at every step."""
+    """Return every gate at every step."""
     sequence = orjson.loads(await request.body())["sequence"]
     return to_json(run_lstm(sequence))
 
 
 def run_lstm(sequence: str) -> dict[str, Any]:
-    """Step the cell, then compute every step's gates from the hidden states in one product."""
+    """Step the LSTM cell, then compute the gates of all steps in one matrix product."""
     bits = np.frombuffer(sequence.encode(), np.uint8) - np.uint8(ord("0"))
     with torch.inference_mode():
         inputs = torch.from_numpy(bits.astype(np.float32))[:, None, None]

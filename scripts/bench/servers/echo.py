@@ -1,4 +1,4 @@
-"""The least that a Python server can do: read the body, answer ready-made bytes."""
+"""Echo server: reads the request body and sends a fixed response, the least a server can do."""
 
 import argparse
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ import uvicorn
 
 
 def answering(size: int) -> Callable[..., Awaitable[None]]:
-    """Make an ASGI application whose every answer has so many bytes."""
+    """Build an ASGI application that answers with a fixed number of bytes."""
     body = bytes(size)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
 

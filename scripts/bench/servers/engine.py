@@ -1,28 +1,28 @@
-"""Our compiled predict program, for servers that bring no engine: PNG files in, predictions out."""
+"""Lightwell's compiled predict program for servers without one: PNG files in, predictions out."""
 
 import io
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
-from typing_extensions import TypedDict  # Pydantic wants this one where Python is below 3.12
+from typing_extensions import TypedDict  # required by Pydantic below Python 3.12
 
 from models.registry import load
 from models.runtime.programs import Call
 
 MAX_BATCH = 32
-"""Of the servers' own batching."""
+"""Largest batch of the servers' own batching."""
 
 
 class Prediction(TypedDict):
-    """The answer to one image."""
+    """Label and probabilities of one image."""
 
     label: int
     probabilities: list[float]
 
 
 class Engine:
-    """The program with its weights, compiled for the server's own buckets and warm."""
+    """The predict program with its weights, compiled for all buckets."""
 
     def __init__(self) -> None:
         model = load("cnn")
@@ -45,6 +45,6 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def prediction(logits: np.ndarray) -> Prediction:
-    """State the label and the softmax."""
+    """Compute the label and the softmax of logits."""
     powers = np.exp(logits - logits.max())
     return {"label": int(logits.argmax()), "probabilities": (powers / powers.sum()).tolist()}

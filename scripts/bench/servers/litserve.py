@@ -1,4 +1,4 @@
-"""LitServe around our compiled program, with its batching on."""
+"""LitServe server of the compiled predict program, with batching."""
 
 import base64
 import sys
@@ -10,18 +10,18 @@ from scripts.bench.servers.engine import MAX_BATCH, Engine, Prediction
 
 
 class Classifier(litserve.LitAPI):  # type: ignore[misc]
-    """JSON with a PNG in base64 in, a prediction out."""
+    """API that takes a base64 PNG in JSON and returns a prediction."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
-        """Compile, in the worker."""
+        """Compile the program in the worker process."""
         self._engine = Engine()
 
     def decode_request(self, request: dict[str, str]) -> bytes:
-        """Unpack the PNG."""
+        """Decode the PNG from base64."""
         return base64.b64decode(request["image"])
 
     def batch(self, inputs: list[bytes]) -> list[bytes]:
-        """Keep a list a list."""
+        """Return the batch as the list that the engine takes."""
         return inputs
 
     def predict(self, x: list[bytes]) -> list[Prediction]:
@@ -29,11 +29,11 @@ class Classifier(litserve.LitAPI):  # type: ignore[misc]
         return self._engine(x)
 
     def unbatch(self, output: list[Prediction]) -> list[Prediction]:
-        """Keep a list a list."""
+        """Return the predictions as the list that the engine gives."""
         return output
 
     def encode_response(self, output: Prediction) -> Any:
-        """Return what JSON can hold."""
+        """Return the prediction, which is JSON-compatible."""
         return output
 
 

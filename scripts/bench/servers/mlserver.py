@@ -1,4 +1,4 @@
-"""MLServer around our compiled program, with its adaptive batching on."""
+"""MLServer server of the compiled predict program, with adaptive batching."""
 
 import asyncio
 import base64
@@ -16,15 +16,15 @@ from scripts.bench.servers.engine import MAX_BATCH, Engine
 
 
 class Classifier(mlserver.MLModel):  # type: ignore[misc]
-    """The Open Inference Protocol's JSON, with PNGs in base64."""
+    """Model with the Open Inference Protocol's JSON, with PNGs in base64."""
 
     async def load(self) -> bool:
-        """Compile."""
+        """Compile the program."""
         self._engine = Engine()
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Classify a batch that MLServer has put together along the first axis."""
+        """Classify a batch that MLServer has concatenated along the first axis."""
         pngs = [base64.b64decode(one) for one in payload.inputs[0].data]
         answers = self._engine(pngs)
         labels = [one["label"] for one in answers]
@@ -42,7 +42,7 @@ class Classifier(mlserver.MLModel):  # type: ignore[misc]
 
 
 async def main(port: int, batch_time_s: float) -> None:
-    """Serve until stopped."""
+    """Serve until terminated."""
     settings = mlserver.Settings(
         host="127.0.0.1",
         http_port=port,

@@ -1,8 +1,8 @@
-"""What a user would write: FastAPI, PyTorch with forward hooks, lists, a dict.
+"""FastAPI and PyTorch server as a tutorial would have it: forward hooks, lists, a dict.
 
-Its routes are `async def`: hooks on one shared network, registered by routes that run side by side
-in threads, give one caller another's activations. They declare no type of answer, as those of the
-first page of FastAPI's tutorial; `--typed` declares one, which lets Pydantic write the JSON.
+Its routes are `async def`: hooks on one shared network, registered by routes that run concurrently
+in threads, would mix up the activations of callers. They declare no response type, as on the first
+page of FastAPI's tutorial; `--typed` declares one, which lets Pydantic write the JSON.
 """
 
 import io
@@ -27,19 +27,19 @@ Png = Annotated[bytes, Body(media_type="image/png")]
 
 
 class Sequence(BaseModel):
-    """What the LSTM is asked about."""
+    """Request body of the LSTM: a sequence of the characters 0 and 1."""
 
     sequence: str
 
 
 def read_image(png: bytes) -> torch.Tensor:
-    """Turn a PNG into a batch of one."""
+    """Decode a PNG into a batch of one image."""
     image = Image.open(io.BytesIO(png)).convert("L")
     return torch.tensor(np.array(image) / 255, dtype=torch.float32)[None, None]
 
 
 def answer(logits: torch.Tensor) -> dict[str, Any]:
-    """State the answer."""
+    """Build the prediction part of a response."""
     return {
         "label": int(logits.argmax()),
         "probabilities": logits.softmax(-1).tolist(),
@@ -49,14 +49,14 @@ def answer(logits: torch.Tensor) -> dict[str, Any]:
 
 @app.post("/predict", response_model=TYPE)
 async def predict(png: Png) -> dict[str, Any]:
-    """Which digit."""
+    """Classify an image."""
     with torch.no_grad():
         return answer(network(read_image(png))[0])
 
 
 @app.post("/activations", response_model=TYPE)
 async def activations(png: Png) -> dict[str, Any]:
-    """Every layer's output, by a hook on each."""
+    """Return every layer's output, by a forward hook on each."""
     seen: dict[str, Any] = {}
     hooks = [
         layer.register_forward_hook(
@@ -75,7 +75,7 @@ async def activations(png: Png) -> dict[str, Any]:
 
 @app.post("/channel", response_model=TYPE)
 async def channel(png: Png, layer: str, channel: int) -> dict[str, Any]:
-    """One map of one layer."""
+    """Return one feature map of one layer."""
     seen: dict[str, Any] = {}
     hook = getattr(network, layer).register_forward_hook(
         lambda _, __, output: seen.update({f"{layer}.{channel}": output[0, channel].tolist()})
@@ -89,13 +89,13 @@ async def channel(png: Png, layer: str, channel: int) -> dict[str, Any]:
 
 
 @app.post("/gates", response_model=TYPE)
-async def gates(asked: Sequence) -> dict[str, Any]:
-    """Every gate at every step."""
+async def gates(body: Sequence) -> dict[str, Any]:
+    """Return every gate at every step."""
     kept: dict[str, list[list[float]]] = {name: [] for name in GATES}
     with torch.no_grad():
         hidden = torch.zeros(cell.hidden_size)
         state = torch.zeros(cell.hidden_size)
-        for bit in asked.sequence:
+        for bit in body.sequence:
             x = torch.tensor([float(bit)])
             total = cell.weight_ih @ x + cell.bias_ih + cell.weight_hh @ hidden + cell.bias_hh
             i, f, g, o = total.chunk(4)

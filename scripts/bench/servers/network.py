@@ -1,4 +1,4 @@
-"""Our two networks in PyTorch, with our trained weights: what naive and careful users both have."""
+"""Both networks in PyTorch with Lightwell's trained weights, for the two PyTorch servers."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -9,11 +9,11 @@ from torch import nn
 
 WEIGHTS = Path(__file__).parents[3] / "models" / "weights"
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
-"""In the order in which both PyTorch and our weights have them."""
+"""Gate order of both PyTorch's and Lightwell's weights."""
 
 
 def cnn() -> nn.Sequential:
-    """Build the CNN; its layers have our names, beside `flatten`."""
+    """Build the CNN; its layers have Lightwell's names, except `flatten`."""
     network = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(1, 32, 3, padding=1),
@@ -30,34 +30,34 @@ def cnn() -> nn.Sequential:
             logits=nn.Linear(128, 10),
         )
     )
-    ours = load_file(WEIGHTS / "cnn.safetensors")
+    weights = load_file(WEIGHTS / "cnn.safetensors")
     state = {}
     for name in ("conv1", "conv2", "conv3"):
-        state[f"{name}.weight"] = ours[f"{name}.kernel"].permute(3, 2, 0, 1)
-    # Ours flattens maps with the channel last, PyTorch with the channel first.
-    dense = ours["dense1.kernel"].reshape(7, 7, 64, 128).permute(2, 0, 1, 3).reshape(-1, 128)
-    state |= {"dense1.weight": dense.T, "logits.weight": ours["output.kernel"].T}
+        state[f"{name}.weight"] = weights[f"{name}.kernel"].permute(3, 2, 0, 1)
+    # Lightwell flattens maps with the channel last, PyTorch with the channel first.
+    dense = weights["dense1.kernel"].reshape(7, 7, 64, 128).permute(2, 0, 1, 3).reshape(-1, 128)
+    state |= {"dense1.weight": dense.T, "logits.weight": weights["output.kernel"].T}
     for name in ("conv1", "conv2", "conv3", "dense1"):
-        state[f"{name}.bias"] = ours[f"{name}.bias"]
-    state["logits.bias"] = ours["output.bias"]
+        state[f"{name}.bias"] = weights[f"{name}.bias"]
+    state["logits.bias"] = weights["output.bias"]
     network.load_state_dict({name: value.contiguous() for name, value in state.items()})
     return network.eval()
 
 
 def lstm() -> tuple[nn.LSTMCell, nn.Linear]:
-    """Build the LSTM's cell and its readout."""
-    ours = load_file(WEIGHTS / "lstm.safetensors")
-    hidden = ours["cell.dense_h.kernel"].shape[0]
+    """Build the LSTM's cell and its readout layer."""
+    weights = load_file(WEIGHTS / "lstm.safetensors")
+    hidden = weights["cell.dense_h.kernel"].shape[0]
     cell, readout = nn.LSTMCell(1, hidden), nn.Linear(hidden, 2)
     cell.load_state_dict(
         {
-            "weight_ih": ours["cell.dense_i.kernel"].T.contiguous(),
-            "weight_hh": ours["cell.dense_h.kernel"].T.contiguous(),
+            "weight_ih": weights["cell.dense_i.kernel"].T.contiguous(),
+            "weight_hh": weights["cell.dense_h.kernel"].T.contiguous(),
             "bias_ih": torch.zeros(4 * hidden),
-            "bias_hh": ours["cell.dense_h.bias"],
+            "bias_hh": weights["cell.dense_h.bias"],
         }
     )
     readout.load_state_dict(
-        {"weight": ours["readout.kernel"].T.contiguous(), "bias": ours["readout.bias"]}
+        {"weight": weights["readout.kernel"].T.contiguous(), "bias": weights["readout.bias"]}
     )
     return cell, readout

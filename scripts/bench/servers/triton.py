@@ -1,4 +1,4 @@
-"""Triton around our compiled program, through PyTriton, with its dynamic batching on."""
+"""Triton server of the compiled predict program, through PyTriton, with dynamic batching."""
 
 import sys
 
@@ -15,11 +15,10 @@ from scripts.bench.servers.engine import MAX_BATCH, Engine
 
 
 def main(port: int, stub: str) -> None:
-    """Serve until stopped.
+    """Serve until terminated.
 
     Args:
-        stub: The environment of the processes that Triton starts: they cannot use this one, whose
-            NumPy is too new for them.
+        stub: Virtual environment of the processes that Triton starts: they need an older NumPy.
     """
     engine = Engine()
     sys.exec_prefix = stub  # where PyTriton looks for it

@@ -76,7 +76,7 @@ def test_random_labels_cannot_be_read_off_other_images(told: dict[str, Any]) -> 
 
 def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
     """Own weights may have none."""
-    with pytest.raises(ParameterError, match="no record of layers: run python -m scripts.records"):
+    with pytest.raises(ParameterError, match="no record of layers: run python -m scripts.art"):
         check_layers(ModelContext(cnn.weights), {}, None)
 
 

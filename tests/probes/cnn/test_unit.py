@@ -164,7 +164,7 @@ def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
     bare = replace(ModelContext(cnn.weights, records=cnn.records), records={})
     asked = UnitParameters(layer="conv1", channel=0)
 
-    with pytest.raises(ParameterError, match="no record of units: run python -m scripts.records"):
+    with pytest.raises(ParameterError, match="no record of units: run python -m scripts.art"):
         check_unit(bare, {}, asked)
 
 

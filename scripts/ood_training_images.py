@@ -1,7 +1,7 @@
-"""Marks that are no digits, for `scripts.familiarity` to learn against, and digits drawn anew.
+"""Synthetic training images of the OOD detector: images of no digit, and augmented digits.
 
-`scripts.calibration` measures with pictures made in other ways: letters drawn by a pen or in other
-fonts than the one here, filled shapes with corners, stripes, rings, noise of other spectra.
+`scripts.ood_test_images` draws the test images by other methods: letters drawn by a pen or in other
+fonts, filled shapes with corners, stripes, rings, noise of other spectra.
 """
 
 from itertools import pairwise
@@ -13,11 +13,11 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from api.requests.foreground import Planes
 from api.requests.mnist_preprocessing import as_mnist
 
-CANVAS = 56  # pixels: what is drawn here is scaled to 20
-FONT = ImageFont.load_default(size=32)  # Pillow's own: the same on every machine
+CANVAS = 56  # pixels; MNIST preprocessing scales to 20
+FONT = ImageFont.load_default(size=32)  # Pillow's default font, equal on every machine
 # y and x of every pixel of the canvas, from -0.5 to 0.5.
 GRID = ((np.mgrid[0:CANVAS, 0:CANVAS] + 0.5) / CANVAS - 0.5).reshape(2, -1).astype(np.float32)
-# None, a thicker one, a much thicker one, a thinner one.
+# Stroke widths: unchanged, thicker, much thicker, thinner.
 PENS = (None, ImageFilter.MaxFilter(3), ImageFilter.MaxFilter(5), ImageFilter.MinFilter(3))
 Images = UInt8[np.ndarray, "images 28 28"]
 Picture = UInt8[np.ndarray, "height width"]
@@ -25,16 +25,16 @@ Random = np.random.Generator
 
 
 def prepared(picture: np.ndarray) -> Picture:
-    """Prepare a picture, light ink on a dark ground, as the server prepares what is posted."""
+    """Apply the server's MNIST preprocessing to a picture with light foreground."""
     return np.asarray(as_mnist(Planes(picture.clip(0, 255).round().astype(np.uint8))).pixels)
 
 
 def warped(picture: Picture, random: Random, turn: float, bend: float) -> np.ndarray:
-    """Turn, stretch, slant and bend a picture of the canvas at random.
+    """Rotate, stretch, shear and bend a picture of the canvas at random.
 
     Args:
-        turn: Largest turn, in degrees.
-        bend: How far lines bend, as a share of the side.
+        turn: Largest rotation, in degrees.
+        bend: Amplitude of the bending, as a share of the side.
     """
     angle = np.radians(random.uniform(-turn, turn))
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -51,7 +51,7 @@ def warped(picture: Picture, random: Random, turn: float, bend: float) -> np.nda
 def _sampled(
     picture: Picture, points: Float32[np.ndarray, "2 pixels"]
 ) -> Float32[np.ndarray, "height width"]:
-    """Read a picture between its pixels, linearly."""
+    """Sample a picture at points between its pixels by bilinear interpolation."""
     whole = points.clip(0, CANVAS - 1.01)
     corner = whole.astype(np.intp)
     down, right = whole - corner
@@ -63,7 +63,7 @@ def _sampled(
 
 
 def glyph(character: str, random: Random) -> Picture:
-    """Draw a character in Pillow's own font, thick or thin, and bend it."""
+    """Draw a character in Pillow's default font with random weight, and warp it."""
     picture = Image.new("L", (CANVAS, CANVAS))
     middle, weight = (CANVAS / 2, CANVAS / 2), random.uniform(0, 3)
     ImageDraw.Draw(picture).text(
@@ -89,7 +89,7 @@ def scribble(random: Random) -> Picture:
 
 
 def _bezier(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "steps 2"]:
-    """Run a Bézier curve through its control points by de Casteljau's construction."""
+    """Compute 16 points of a Bézier curve by de Casteljau's algorithm."""
     time = np.linspace(0, 1, 16)[:, None, None]
     curve = np.broadcast_to(points, (16, *points.shape))
     while curve.shape[1] > 1:
@@ -98,7 +98,7 @@ def _bezier(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "steps 2
 
 
 def blot(random: Random) -> Picture:
-    """Fill a closed curve whose distance from its middle varies smoothly."""
+    """Fill a closed curve whose radius varies smoothly with the angle."""
     angle = np.linspace(0, 2 * np.pi, 60)
     waves = np.arange(1, 6)[:, None]
     height = (
@@ -112,7 +112,7 @@ def blot(random: Random) -> Picture:
 
 
 def field(random: Random) -> Picture:
-    """Fill the picture with random greys, from one slope over all to a grain of single pixels."""
+    """Fill the picture with random greys at a random spatial resolution."""
     cells = int(random.integers(2, 29))
     greys = random.normal(random.uniform(-100, 200), random.uniform(40, 200), (cells, cells))
     posted = random.binomial(1, 0.5)
@@ -123,7 +123,7 @@ def field(random: Random) -> Picture:
 
 
 def chimera(random: Random, images: Images) -> Picture:
-    """Cut two pictures and join the halves, or lay one over the other."""
+    """Join halves of two pictures, or overlay them."""
     first, second = images[random.integers(len(images), size=2)]
     cut, way = random.integers(11, 18), random.integers(3)
     if way == 0:
@@ -134,7 +134,7 @@ def chimera(random: Random, images: Images) -> Picture:
 
 
 def turned(random: Random, digits: Images) -> Picture:
-    """Turn a digit on its side, or show it in a mirror."""
+    """Rotate a digit by 90 degrees or mirror it."""
     digit = digits[random.integers(len(digits))]
     return prepared(
         np.rot90(digit, random.choice([1, 3])) if random.binomial(1, 0.5) else digit[:, ::-1]
@@ -142,7 +142,7 @@ def turned(random: Random, digits: Images) -> Picture:
 
 
 def spoilt(random: Random, digits: Images) -> Picture:
-    """Swap light and dark in a digit, bury it in noise, or shuffle its tiles."""
+    """Invert a digit, add noise to it, or shuffle its tiles."""
     digit = digits[random.integers(len(digits))].astype(np.float64)
     way, side = random.integers(3), random.choice([1, 2, 4, 7, 14])
     if way == 0:
@@ -156,7 +156,7 @@ def spoilt(random: Random, digits: Images) -> Picture:
 
 
 def redrawn(digit: Picture, random: Random) -> Picture:
-    """Draw a digit again: with another pen, turned, slanted and bent a little."""
+    """Augment a digit: change its stroke width, rotate, shear and bend it slightly."""
     picture = Image.fromarray(digit).resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
     pen = PENS[random.choice(len(PENS), p=(0.25, 0.4, 0.2, 0.15))]
     if pen:

@@ -11,7 +11,7 @@ from models.cnn import layer_comparison
 from models.data.datasets import Digits
 from models.data.samples import Samples
 from models.runtime import checkpoints
-from scripts import records
+from scripts import artifacts
 from scripts.run_directory import RunDirectory
 from tests.oracles.parameters import draw
 
@@ -33,7 +33,7 @@ def test_milestones_of_a_run_are_joined(tmp_path):
         kept = kept_run(folder, shapes, (0, 12, 4))
         checkpoints.save(folder / f"{model}.safetensors", draw(shapes, 99), {})
         trained = checkpoints.load(folder / f"{model}.safetensors")
-        records.join_milestones(model, trained, RunDirectory(folder, {}), folder)
+        artifacts.join_checkpoints(model, trained, RunDirectory(folder, {}), folder)
 
         read = registry.load(model, folder).milestones
         assert list(read) == ["round-0", "round-4", "round-12"]
@@ -49,12 +49,12 @@ def test_a_cnn_gets_all_its_records(tmp_path, monkeypatch, digits: Samples, caps
     for name in ("LEARNED_FROM", "COMPARED", "MAPPED"):
         monkeypatch.setattr(layer_comparison, name, FEW)
     shown = Digits(digits.images[:FEW], digits.labels[:FEW].astype(np.uint8))
-    monkeypatch.setattr(records, "mnist", lambda split: shown)
+    monkeypatch.setattr(artifacts, "mnist", lambda split: shown)
     kept_run(tmp_path, CNN_PARAMETERS, (0,))
     checkpoints.save(tmp_path / "cnn.safetensors", draw(CNN_PARAMETERS, 1), {})
 
     folder = str(tmp_path)
-    assert records.main(["cnn", "--run", folder, "--folder", folder]) == 0
+    assert artifacts.main(["cnn", "--run", folder, "--folder", folder]) == 0
 
     model = registry.load("cnn", tmp_path)
     units, layers = model.records["units"].tensors, model.records["layers"]
@@ -70,11 +70,11 @@ def test_a_cnn_gets_all_its_records(tmp_path, monkeypatch, digits: Samples, caps
 def test_what_cannot_be_recorded_is_said(tmp_path, capsys):
     """No weights there, or milestones of other weights."""
     folder = str(tmp_path)
-    assert records.main(["cnn", "--folder", folder]) == 1
-    assert "scripts.records: cnn.safetensors" in capsys.readouterr().err
+    assert artifacts.main(["cnn", "--folder", folder]) == 1
+    assert "scripts.artifacts: cnn.safetensors" in capsys.readouterr().err
     trained = checkpoints.Checkpoint({}, {}, "0" * 64)
     kept_run(tmp_path, lstm_parameters(2), (1,))
-    records.join_milestones("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
+    artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
     checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_parameters(2), 3), {})
     with pytest.raises(checkpoints.CheckpointError, match="made for other weights"):
         registry.load("lstm", tmp_path)
@@ -83,6 +83,6 @@ def test_what_cannot_be_recorded_is_said(tmp_path, capsys):
 def test_a_run_without_milestones_makes_no_record(tmp_path):
     """Nothing is written."""
     trained = checkpoints.Checkpoint({}, {}, "0" * 64)
-    records.join_milestones("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
+    artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
 
     assert not list(tmp_path.glob("*.safetensors"))

@@ -1,4 +1,4 @@
-"""What is asked of every contestant: the inputs, to the byte, and the right answers."""
+"""Workloads: inputs sent to every system, and comparison of responses with expected outputs."""
 
 import io
 import math
@@ -17,25 +17,25 @@ Kind = Literal["predict", "activations", "channel", "gates"]
 Arrays = Mapping[str, np.ndarray]
 
 TOLERANCE = 1e-4
-"""Float32 in another order of sums, through three convolutions, stays well within this."""
+"""Relative error of float32 sums in another order, through three convolutions, is well below."""
 
 LAYER, CHANNEL = "conv2", 5
-"""What `channel` asks for."""
+"""Layer and channel that the `channel` workload requests."""
 
 SEED = 3
 
 
 class WrongAnswerError(Exception):
-    """A contestant's answer is not what the networks compute."""
+    """A system's response differs from the expected outputs."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """One kind of question, asked with several inputs in rotation.
+class Workload:
+    """One kind of request, sent with several inputs in rotation.
 
     Attributes:
-        name: As in the table.
-        kind: What is asked; several works may differ only in how the answer is written.
+        name: Name in the table.
+        kind: Operation that is requested; several workloads may differ only in the response format.
         inputs: PNG files, or sequences of the characters 0 and 1.
     """
 
@@ -45,7 +45,7 @@ class Work:
 
     @property
     def is_image(self) -> bool:
-        """Whether the inputs are pictures."""
+        """Whether the inputs are images."""
         return self.kind != "gates"
 
 
@@ -63,33 +63,33 @@ def pictures() -> tuple[bytes, ...]:
 
 
 def sequences(lengths: Sequence[int]) -> tuple[bytes, ...]:
-    """Toss a coin for every bit; the same bits in every run."""
-    chance = random.Random(SEED)  # noqa: S311 - the same sequences for every contestant
-    return tuple("".join(chance.choices("01", k=length)).encode() for length in lengths)
+    """Draw random bit sequences of given lengths; the same bits in every run."""
+    generator = random.Random(SEED)  # noqa: S311 - the same sequences for every system
+    return tuple("".join(generator.choices("01", k=length)).encode() for length in lengths)
 
 
 def mixed_lengths(count: int = 16, longest: int = 1000, shortest: int = 4) -> list[int]:
-    """Draw lengths whose logarithm is uniform: as many of 4 to 16 as of 250 to 1,000."""
-    chance = random.Random(SEED)  # noqa: S311 - see above
+    """Draw log-uniform lengths: as many of 4 to 16 as of 250 to 1,000."""
+    generator = random.Random(SEED)  # noqa: S311 - see above
     low, high = math.log(shortest), math.log(longest)
-    return [round(math.exp(chance.uniform(low, high))) for _ in range(count)]
+    return [round(math.exp(generator.uniform(low, high))) for _ in range(count)]
 
 
-def works() -> dict[str, Work]:
-    """Return every work, by name, in the order of the table."""
+def workloads() -> dict[str, Workload]:
+    """Return every workload, by name, in the order of the table."""
     forms, lengths = ("json", "base64", "safetensors", "png"), (20, 100, 1000)
     listed = [
-        Work("predict", "predict", pictures()),
-        *(Work(f"activations-{form}", "activations", pictures()) for form in forms),
-        Work("channel", "channel", pictures()),
-        *(Work(f"gates-{steps}", "gates", sequences([steps] * 4)) for steps in lengths),
-        Work("gates-mixed", "gates", sequences(mixed_lengths())),
+        Workload("predict", "predict", pictures()),
+        *(Workload(f"activations-{form}", "activations", pictures()) for form in forms),
+        Workload("channel", "channel", pictures()),
+        *(Workload(f"gates-{steps}", "gates", sequences([steps] * 4)) for steps in lengths),
+        Workload("gates-mixed", "gates", sequences(mixed_lengths())),
     ]
-    return {work.name: work for work in listed}
+    return {workload.name: workload for workload in listed}
 
 
 def post(path: str, media_type: str, body: bytes) -> bytes:
-    """Write a whole request."""
+    """Build a complete HTTP/1.1 POST request."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -98,13 +98,13 @@ def post(path: str, media_type: str, body: bytes) -> bytes:
 
 
 def check(found: Arrays, right: Arrays) -> None:
-    """Compare an answer with our own program's.
+    """Compare the arrays of a response with the expected ones.
 
     Args:
-        found: May leave out what its server does not give, but not all.
+        found: Logits may be missing, as some systems do not return them.
 
     Raises:
-        WrongAnswerError: Something is missing, or differs by more than rounding does.
+        WrongAnswerError: An array is missing, or differs by more than rounding.
     """
     missing = {name for name in right if name != "logits"} - found.keys()
     if missing:

@@ -1,6 +1,6 @@
-"""`python -m scripts.pictures`: draw the pictures of the README through the app.
+"""Render the README's pictures through the application: `python -m scripts.readme_images`.
 
-The picture of the page is cropped from a screenshot of tests/page, where those tests have run.
+The picture of the page is cropped from the screenshot of its tests, if they have run.
 """
 
 import time
@@ -15,7 +15,7 @@ from api.settings import Settings
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 PAGE = ROOT / "build" / "screenshots" / "open-light-1440.png"
-PAGE_HEIGHT = 1620  # as far as the end of the network's layers
+PAGE_HEIGHT = 1620  # pixels: to the end of the network's layers
 PICTURES = {
     "activations.png": "/cnn/activations.png?layers=relu1,pool1,relu2,relu3,relu4",
     "channel.png": "/cnn/channel.png?layer=relu2&channel=7",
@@ -25,7 +25,7 @@ PICTURES = {
 
 
 def main() -> None:
-    """Write the pictures."""
+    """Request and write the pictures."""
     FOLDER.mkdir(exist_ok=True)
     with TestClient(create_app(Settings())) as client:
         while client.get("/readyz").is_error:
@@ -39,7 +39,8 @@ def main() -> None:
             )
             (FOLDER / name).write_bytes(response.raise_for_status().content)
     if PAGE.exists():
-        Image.MAX_IMAGE_PIXELS = None  # a screenshot is larger than a posted image may be
+        # A screenshot of the tests is larger than Pillow's limit for untrusted files.
+        Image.MAX_IMAGE_PIXELS = None
         with Image.open(PAGE) as page:
             shown = page.crop((0, 0, page.width, PAGE_HEIGHT))
         shown.save(FOLDER / "explorer.png", optimize=True)

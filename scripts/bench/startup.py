@@ -1,8 +1,8 @@
-"""How long a start takes, from the process to ready: `python -m scripts.bench.start`.
+"""Startup time of the server, from process start to ready: `python -m scripts.bench.startup`.
 
-Cold has an empty cache, warm has the one that cold left. Bare is a process that imports what the
-server is built on and does nothing: no start can be faster. They take turns, so that whatever else
-the machine does meets all three.
+A cold start has an empty compilation cache, a warm start has that of the cold one. A bare start
+only imports the libraries: a lower bound. The three alternate, so that other activity on the
+machine affects all of them.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from rich.table import Table
 ROOT = Path(__file__).parents[2]
 BARE = "import jax, numpy, fastapi, uvicorn, pydantic, orjson, PIL.Image; print(flush=True)"
 READY = r"Ready after .* executables {}"
-PATIENCE_S = 120
+START_TIMEOUT_S = 120
 COLD_LIMIT_S = 5.0
 WARM_LIMIT_S = 0.7
-"""What the start is held to: cold in all, and warm beyond the bare imports."""
+"""Limits of a cold start, and of a warm start beyond the bare imports."""
 
 
 class Start(NamedTuple):
-    """One start: seconds until the first line, until ready, and of the processor in all."""
+    """One start: seconds to the first line of output and to ready, and CPU seconds."""
 
     alive_s: float
     ready_s: float
@@ -40,11 +40,11 @@ class Start(NamedTuple):
 
 
 def measure(runs: int = 5) -> dict[str, Any]:
-    """Start the server so many times in each way.
+    """Start the server several times cold and warm.
 
     Returns:
-        Every start under `bare`, `cold` and `warm`; `stages`, seconds by stage of one cold and one
-        warm start; and how many `executables` there are.
+        All starts under `bare`, `cold` and `warm`; `stages`, seconds by stage of one cold and one
+        warm start; and the number of `executables`.
     """
     made: dict[str, Any] = {"bare": [], "cold": [], "warm": []}
     for _ in range(runs):
@@ -60,7 +60,7 @@ def measure(runs: int = 5) -> dict[str, Any]:
 
 
 def _start(ready: str, *arguments: str) -> Start:
-    """Start Python, wait for a line with a pattern, and end it.
+    """Start Python, wait for a line that matches a pattern, and terminate it.
 
     Raises:
         RuntimeError: It ended without such a line.
@@ -76,7 +76,7 @@ def _start(ready: str, *arguments: str) -> Start:
         if found or line.startswith("Ready"):
             break
     process.terminate()
-    process.communicate(timeout=PATIENCE_S)
+    process.communicate(timeout=START_TIMEOUT_S)
     if not found:
         msg = f"no line of {' '.join(arguments[:2])} was like {ready!r}"
         raise RuntimeError(msg)
@@ -86,8 +86,8 @@ def _start(ready: str, *arguments: str) -> Start:
 
 
 def _stages_of(folder: str) -> dict[str, float]:
-    """Measure the stages in a process of their own."""
-    command = [sys.executable, "-m", "scripts.bench.start", "--stages", folder]
+    """Measure the startup stages in a subprocess."""
+    command = [sys.executable, "-m", "scripts.bench.startup", "--stages", folder]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     stages: dict[str, float] = json.loads(done.stdout)
     return stages
@@ -140,7 +140,7 @@ def stages(folder: Path) -> dict[str, float]:
 
 
 def show(made: dict[str, Any]) -> None:
-    """Print the tables."""
+    """Print the tables of startup times and stages."""
     ways = ("bare", "cold", "warm")
     table = Table("start", "median s", "fastest s", "slowest s", "processor s", title="Until ready")
     for way in ways:
@@ -158,8 +158,8 @@ def show(made: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Read the flags and measure."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench.start", description=__doc__)
+    """Parse the flags and measure."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.startup", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="starts of each kind")
     parser.add_argument("--stages", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()

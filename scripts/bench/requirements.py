@@ -1,14 +1,14 @@
-"""What Lightwell is to reach, and whether one run reached it."""
+"""Performance requirements of Lightwell and whether one benchmark run met them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scripts.bench.measure import Cell
-from scripts.bench.start import COLD_LIMIT_S, WARM_LIMIT_S
+from scripts.bench.startup import COLD_LIMIT_S, WARM_LIMIT_S
 
 PEERS = ("litserve", "mlserver", "bentoml")
-"""The Python servers that are given our program; what counts is the best of them."""
+"""Python servers that run Lightwell's compiled program; the fastest of them counts."""
 
 HEAVY = (
     *("activations-json", "activations-base64", "activations-safetensors", "activations-png"),
@@ -26,14 +26,14 @@ MEMORY_LIMIT = 16 * 2**20
 
 @dataclass(frozen=True)
 class Requirement:
-    """Lightwell's throughput in a work, as a multiple of somebody's.
+    """Minimum ratio of Lightwell's throughput in a workload to that of other systems.
 
     Attributes:
-        against: Names of contestants, of whom the fastest counts.
-        other: The work that these are measured in, where it is another.
+        against: Names of the other systems, of which the fastest counts.
+        other: Workload in which the other systems are measured, if it is a different one.
     """
 
-    work: str
+    workload: str
     concurrency: int
     against: tuple[str, ...]
     least: float
@@ -60,11 +60,11 @@ REQUIREMENTS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the table of what is to be reached.
+    """One row of the table of requirements.
 
     Attributes:
-        found: None where it was not measured.
-        met: None there too: what is missing is not beaten.
+        found: None if it was not measured.
+        met: None if it was not measured; a missing measurement does not meet a requirement.
     """
 
     what: str
@@ -75,9 +75,9 @@ class Verdict:
 
 
 def throughputs(cells: Sequence[Cell]) -> dict[tuple[str, str, int], float]:
-    """Return requests per second by contestant, work and concurrency, of the closed loops."""
+    """Return requests per second of the closed loops by system, workload and concurrency."""
     return {
-        (cell.contestant, cell.work, cell.concurrency): cell.window.per_second
+        (cell.system, cell.workload, cell.concurrency): cell.window.per_second
         for cell in cells
         if cell.concurrency is not None
     }
@@ -88,54 +88,54 @@ def verdicts(
     bounds: Mapping[tuple[str, int], float],
     found: Mapping[str, Any],
 ) -> list[Verdict]:
-    """Hold one run against everything that is to be reached.
+    """Compare one run's results with all requirements.
 
     Args:
-        bounds: Requests per second at most, by work and concurrency.
-        found: What `checks` and the memory test found; may be without some.
+        bounds: Upper bounds of requests per second, by workload and concurrency.
+        found: Results of the sections other than throughput; may lack some.
     """
     reached = throughputs(cells)
     ratios = [_ratio(one, reached) for one in REQUIREMENTS]
     shares = [
-        _share(work, concurrency, reached, bounds)
-        for work, concurrency in bounds
-        if work in HEAVY and concurrency in {1, 32}
+        _share(workload, concurrency, reached, bounds)
+        for workload, concurrency in bounds
+        if workload in HEAVY and concurrency in {1, 32}
     ]
-    return [*ratios, *shares, *_promises(found)]
+    return [*ratios, *shares, *_other_requirements(found)]
 
 
 def _ratio(one: Requirement, reached: Mapping[tuple[str, str, int], float]) -> Verdict:
-    ours = reached.get(("lightwell", one.work, one.concurrency))
-    theirs = {
+    own = reached.get(("lightwell", one.workload, one.concurrency))
+    others = {
         name: reached[key]
         for name in one.against
-        if (key := (name, one.other or one.work, one.concurrency)) in reached
+        if (key := (name, one.other or one.workload, one.concurrency)) in reached
     }
-    what, required = f"{one.work}, concurrency {one.concurrency}", f"{one.least:g}×"
-    if ours is None or not any(theirs.values()):
+    what, required = f"{one.workload}, concurrency {one.concurrency}", f"{one.least:g}×"
+    if own is None or not any(others.values()):
         return Verdict(what, " / ".join(one.against), required, None, None)
-    best = max(theirs, key=lambda name: theirs[name])
+    best = max(others, key=lambda name: others[name])
     against = best if one.other is None else f"{best}, {one.other}"
-    ratio = ours / theirs[best]
+    ratio = own / others[best]
     return Verdict(what, against, required, f"{ratio:.2f}×", ratio >= one.least)
 
 
 def _share(
-    work: str,
+    workload: str,
     concurrency: int,
     reached: Mapping[tuple[str, str, int], float],
     bounds: Mapping[tuple[str, int], float],
 ) -> Verdict:
-    what, required = f"{work}, concurrency {concurrency}", f"{BOUND_SHARE:g}"
-    ours = reached.get(("lightwell", work, concurrency))
-    if ours is None:
+    what, required = f"{workload}, concurrency {concurrency}", f"{BOUND_SHARE:g}"
+    own = reached.get(("lightwell", workload, concurrency))
+    if own is None:
         return Verdict(what, "bound", required, None, None)
-    share = ours / bounds[work, concurrency]
+    share = own / bounds[workload, concurrency]
     return Verdict(what, "bound", required, f"{share:.2f}", share >= BOUND_SHARE)
 
 
-def _promises(found: Mapping[str, Any]) -> list[Verdict]:
-    """State what is not a throughput."""
+def _other_requirements(found: Mapping[str, Any]) -> list[Verdict]:
+    """Return the verdicts on requirements other than throughput."""
     same = found.get("predict_hlo_is_bare")
     added = found.get("batching_added_s")
     grown = found.get("memory_grown_bytes")
@@ -150,8 +150,8 @@ def _promises(found: Mapping[str, Any]) -> list[Verdict]:
             same,
         ),
         Verdict(
-            "what batching adds, concurrency 1",
-            "the program called directly",
+            "time added by the batcher, concurrency 1",
+            "direct call of the program",
             f"{1e6 * BATCHING_LIMIT_S:.0f} µs",
             None if added is None else f"{1e6 * added:.0f} µs",
             None if added is None else added <= BATCHING_LIMIT_S,
@@ -159,7 +159,7 @@ def _promises(found: Mapping[str, Any]) -> list[Verdict]:
         *_starts(found),
         _mixed_load(found),
         _training(found.get("training")),
-        *_analyses(found.get("analyses")),
+        *_attributions(found.get("attributions")),
         Verdict(
             f"memory after {found.get('memory_requests', 100_000):,} requests",
             "after 1,000",
@@ -177,16 +177,16 @@ def _promises(found: Mapping[str, Any]) -> list[Verdict]:
     ]
 
 
-def _analyses(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdict]:
-    """State what attributions cost beside the forward pass, and beside Captum's."""
-    what = "gradients by the input, 16 rows"
+def _attributions(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdict]:
+    """Compare the time of attributions with the forward pass and with Captum."""
+    what = "input gradients, 16 rows"
     if found is None:
         return [Verdict(what, "the fastest forward pass", f"{GRADIENT_LIMIT:g}×", None, None)]
-    ours, theirs = found["lightwell"], found["captum"]
-    cost = ours["gradient"] / ours["forward"]
+    own, others = found["lightwell"], found["captum"]
+    cost = own["gradient"] / own["forward"]
     cheap = cost <= GRADIENT_LIMIT
     against, limit = "the fastest forward pass", f"{GRADIENT_LIMIT:g}×"
-    ratios = {name: theirs[name] / ours[name] for name in FASTER_THAN_CAPTUM}
+    ratios = {name: others[name] / own[name] for name in FASTER_THAN_CAPTUM}
     return [
         Verdict(what, against, limit, f"{cost:.2f}×", cheap),
         *(
@@ -197,7 +197,7 @@ def _analyses(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdict]:
 
 
 def _training(found: Mapping[str, float] | None) -> Verdict:
-    """State how fast an epoch is beside a plain script's."""
+    """Compare the time of a training epoch with a plain PyTorch script's."""
     what, against, required = "an epoch of training", "pytorch", f"{TRAINING_LEAST:g}×"
     if found is None:
         return Verdict(what, against, required, None, None)
@@ -215,7 +215,7 @@ def _mixed_load(found: Mapping[str, Any]) -> Verdict:
 
 
 def _starts(found: Mapping[str, Any]) -> list[Verdict]:
-    """State how long the server takes to get ready."""
+    """Compare cold and warm startup times with their limits."""
     what = ("ready with nothing compiled", "ready with everything compiled")
     against = ("process start", "the bare imports")
     limits = (COLD_LIMIT_S, WARM_LIMIT_S)

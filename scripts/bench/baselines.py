@@ -1,7 +1,7 @@
-"""What no server of this kind can go below, measured in the same run, and the bound that follows.
+"""Time of each stage of a request alone, and the upper bound of throughput that follows from it.
 
-The bound of a work is 1 / (echo + decode + program + encode): the time of a bare server that moves
-as many bytes, and of each stage alone, one after the other. Stages that overlap can go beyond it.
+The bound of a workload is 1 / (echo + decode + program + encode): the time of a bare server that
+sends as many bytes, and of each stage alone, in sequence. Overlapping stages can exceed it.
 """
 
 import json
@@ -11,21 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.bench.contestants import Contestant
 from scripts.bench.processes import ROOT
-from scripts.bench.works import Arrays, Work, post
+from scripts.bench.systems import System
+from scripts.bench.workloads import Arrays, Workload, post
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The least time of each stage of one request, in seconds.
+class Baseline:
+    """Shortest time of each stage of one request, in seconds.
 
     Attributes:
         bucket: How many rows the program takes at once, the best for this concurrency.
         program_s: For one of them.
     """
 
-    work: str
+    workload: str
     concurrency: int
     echo_s: float
     decode_s: float
@@ -35,39 +35,39 @@ class Floor:
 
     @property
     def bound(self) -> float:
-        """Requests per second at most, one stage after the other."""
+        """Upper bound of requests per second with the stages in sequence."""
         return 1 / (self.echo_s + self.decode_s + self.program_s + self.encode_s)
 
 
-def echo(size: int) -> Contestant:
-    """Make the bare server that answers so many ready-made bytes."""
+def echo(size: int) -> System:
+    """Declare the echo server: bare uvicorn that answers with a fixed number of bytes."""
 
-    def ask(work: Work, body: bytes) -> bytes:
-        if work.is_image:
+    def request(workload: Workload, body: bytes) -> bytes:
+        if workload.is_image:
             return post("/", "image/png", body)
         return post("/", "application/json", b'{"sequence":"%s"}' % body)
 
-    def read(_: bytes) -> Arrays:
+    def decode(_: bytes) -> Arrays:
         return {}
 
-    return Contestant(
+    return System(
         name="echo",
-        title="floor: bare uvicorn, ready-made bytes",
+        title="baseline: bare uvicorn, ready-made bytes",
         command=lambda python, port: [
             *(python, "-m", "scripts.bench.servers.echo", str(port), str(size))
         ],
-        ask=ask,
-        read=read,
+        request=request,
+        decode=decode,
         python=lambda: sys.executable,
         settings="uvloop, httptools, no framework",
     )
 
 
 def measured_apart(module: str, *flags: str) -> dict[str, Any]:
-    """Run a module that prints JSON, in a process of its own: this one stays without JAX.
+    """Run a benchmark module that prints JSON in a subprocess, so that JAX is not loaded here.
 
     Raises:
-        RuntimeError: It ended with an error; the message is the end of what it said.
+        RuntimeError: It ended with an error; the message is the end of its output.
     """
     command = [sys.executable, "-m", f"scripts.bench.{module}", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
@@ -77,28 +77,30 @@ def measured_apart(module: str, *flags: str) -> dict[str, Any]:
     return found
 
 
-def floors(
+def baselines(
     stages: Mapping[str, Mapping[str, Any]], echoes: Mapping[tuple[str, int], float]
-) -> list[Floor]:
-    """Put the stages of every work and concurrency together.
+) -> list[Baseline]:
+    """Combine the stage times and the echo throughputs of every workload and concurrency.
 
     Args:
-        stages: By work, as `scripts.bench.stages` prints them.
-        echoes: Requests per second of the bare server, by work and concurrency.
+        stages: By workload, as `scripts.bench.stages` prints them.
+        echoes: Requests per second of the bare server, by workload and concurrency.
     """
     return [
-        _floor(work, concurrency, stages[work], per_second)
-        for (work, concurrency), per_second in echoes.items()
-        if work in stages and per_second
+        _baseline(workload, concurrency, stages[workload], per_second)
+        for (workload, concurrency), per_second in echoes.items()
+        if workload in stages and per_second
     ]
 
 
-def _floor(work: str, concurrency: int, stage: Mapping[str, Any], per_second: float) -> Floor:
+def _baseline(
+    workload: str, concurrency: int, stage: Mapping[str, Any], per_second: float
+) -> Baseline:
     per_row = {int(rows): spent / int(rows) for rows, spent in stage["program_s"].items()}
     usable: Sequence[int] = [rows for rows in per_row if rows <= concurrency]
     bucket = min(usable, key=lambda rows: per_row[rows])
-    return Floor(
-        work=work,
+    return Baseline(
+        workload=workload,
         concurrency=concurrency,
         echo_s=1 / per_second,
         decode_s=stage["decode_s"],

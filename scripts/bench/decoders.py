@@ -1,4 +1,4 @@
-"""Every contestant's answers, read into the same named arrays so that they can be compared."""
+"""Decoders of every system's response bodies into named arrays."""
 
 import base64
 import io
@@ -10,15 +10,15 @@ import orjson
 from PIL import Image
 from safetensors.numpy import load as parse_tensors
 
-from scripts.bench.works import Arrays
+from scripts.bench.workloads import Arrays
 
 PNG, ZIP = b"\x89PNG", b"PK\x03\x04"
 
 
-def of_lightwell(body: bytes) -> Arrays:
-    """Read JSON, nested or base64, safetensors, NPZ or PNG."""
+def from_lightwell(body: bytes) -> Arrays:
+    """Decode JSON (nested or base64), safetensors, NPZ or PNG of Lightwell."""
     if body.startswith(PNG):
-        return {"picture": reduced(body)}
+        return {"picture": downscaled(body)}
     if body.startswith(ZIP):
         with np.load(io.BytesIO(body)) as archive:
             return {name: values for name, values in archive.items() if values.dtype.kind != "U"}
@@ -31,8 +31,8 @@ def of_lightwell(body: bytes) -> Arrays:
     return {**named, **_prediction(document["prediction"])}
 
 
-def reduced(png: bytes) -> np.ndarray:
-    """Return a large picture at an eighth of its size: enough to tell whether it is the right one.
+def downscaled(png: bytes) -> np.ndarray:
+    """Return a PNG's pixels at an eighth of its size, for comparing figures.
 
     A value that rounding moves over the edge of a colour step hardly shows here.
     """
@@ -40,8 +40,8 @@ def reduced(png: bytes) -> np.ndarray:
     return np.asarray(picture, np.float32) / np.float32(255)
 
 
-def of_pytorch(body: bytes) -> Arrays:
-    """Read what naive and careful write: JSON, nested or base64, or safetensors."""
+def from_pytorch(body: bytes) -> Arrays:
+    """Decode JSON (nested or base64) or safetensors of the two PyTorch servers."""
     if not body.startswith(b"{"):
         return parse_tensors(body)
     document = orjson.loads(body)
@@ -53,19 +53,19 @@ def of_pytorch(body: bytes) -> Arrays:
     return {**arrays, **_prediction(document)}
 
 
-def of_json(body: bytes) -> Arrays:
-    """Read a prediction, itself or as the only one of a list."""
+def from_json(body: bytes) -> Arrays:
+    """Decode a prediction in JSON, alone or as the only item of a list."""
     document = orjson.loads(body)
     return _prediction(document[0] if isinstance(document, list) else document)
 
 
-def of_inference_protocol(body: bytes) -> Arrays:
-    """Read the outputs of the Open Inference Protocol, as JSON."""
+def from_inference_protocol(body: bytes) -> Arrays:
+    """Decode outputs of the Open Inference Protocol in JSON."""
     return _outputs(orjson.loads(body)["outputs"])
 
 
-def of_triton(body: bytes) -> Arrays:
-    """Read the outputs of the Open Inference Protocol with binary tensors behind the JSON."""
+def from_triton(body: bytes) -> Arrays:
+    """Decode outputs of the Open Inference Protocol with binary tensors after the JSON."""
     end = body.index(b"}]}") + 3
     described, packed = orjson.loads(body[:end])["outputs"], body[end:]
     found, at = {}, 0

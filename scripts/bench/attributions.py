@@ -1,7 +1,7 @@
-"""What attributions cost: beside the forward pass, and beside Captum on PyTorch.
+"""Time of attribution methods, compared with the forward pass and with Captum on PyTorch.
 
-`python -m scripts.bench.analyses` prints a table. Both sides attribute the same picture with the
-same weights; each measures itself in a process of its own, taking turns, and the best time counts.
+`python -m scripts.bench.attributions` prints a table. Both libraries attribute the same image with
+the same weights, each in a subprocess; processes alternate in rounds, and the fastest round counts.
 """
 
 import json
@@ -16,48 +16,48 @@ from rich.table import Table
 from scripts.bench.environments import python_of
 from scripts.bench.processes import ROOT
 
-TURNS = 3
+ROUNDS = 3
 
 
-def measure(turns: int = TURNS) -> dict[str, Any]:
-    """Let both sides measure themselves in turns, and take the best of each."""
+def measure(rounds: int = ROUNDS) -> dict[str, Any]:
+    """Run both libraries in interleaved rounds and keep the shortest time of each method."""
     commands = {
-        "lightwell": [sys.executable, "-m", "scripts.bench.our_attributions"],
+        "lightwell": [sys.executable, "-m", "scripts.bench.lightwell_attributions"],
         "captum": [str(python_of("captum")), "-m", "scripts.bench.captum_attributions"],
     }
     found: dict[str, dict[str, float]] = {name: {} for name in commands}
-    for _ in range(turns):
+    for _ in range(rounds):
         for name, command in commands.items():
-            for work, seconds in _said(command).items():
-                found[name][work] = min(seconds, found[name].get(work, np.inf))
+            for method, seconds in _last_json_line(command).items():
+                found[name][method] = min(seconds, found[name].get(method, np.inf))
     return found
 
 
-def _said(command: list[str]) -> dict[str, float]:
-    """Run a measurement, which prints what it found as its last line."""
+def _last_json_line(command: list[str]) -> dict[str, float]:
+    """Run a measurement in a subprocess and parse the last line that it prints as JSON."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip()[-2000:])
-    said: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return said
+    seconds_by_method: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return seconds_by_method
 
 
 HEAD = ["attribution", "Lightwell ms", "Captum ms", "ratio"]
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
-    """Write down what each attribution took on both sides."""
+    """Format the time of each attribution method in both libraries as table rows."""
     if not found:
         return []
     lines = []
     for name, seconds in found["lightwell"].items():
-        theirs = found["captum"].get(name)
+        captum_s = found["captum"].get(name)
         lines.append(
             [
                 name,
                 f"{1000 * seconds:.2f}",
-                "" if theirs is None else f"{1000 * theirs:.2f}",
-                "" if theirs is None else f"{theirs / seconds:.2f}×",
+                "" if captum_s is None else f"{1000 * captum_s:.2f}",
+                "" if captum_s is None else f"{captum_s / seconds:.2f}×",
             ]
         )
     extra = found["captum"].keys() - found["lightwell"].keys()
@@ -65,7 +65,7 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
 
 
 def main() -> None:
-    """Show the table."""
+    """Measure and print the table."""
     found = measure()
     table = Table(*HEAD)
     for line in rows(found):

@@ -1,4 +1,4 @@
-"""Pictures that were never learned from, to measure how often each kind of image warns."""
+"""Synthetic test images for the OOD detector, of kinds that it was not trained on."""
 
 import string
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from api.requests.mnist_preprocessing import as_mnist
 from models.cnn.ood_detector import OODDetector
 from probes.shared.input_warnings import image_warnings
 
-# Letters that have the shape of a digit once they are scaled to its size.
+# Letters that resemble a digit after they are scaled to its size.
 DIGIT_LIKE = frozenset("OoIlSsZzBqgb")
 LETTERS = [letter for letter in string.ascii_letters if letter not in DIGIT_LIKE]
 CANVAS = 140  # pixels
@@ -57,7 +57,7 @@ def _centred(side: int) -> Float64[np.ndarray, "2 side side"]:
 
 
 def _spectrum(random: Random, side: int, keep: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Weigh the frequencies of white noise; the result has mean 0 and deviation 1."""
+    """Filter white noise by frequency and normalise it to mean 0 and standard deviation 1."""
     cycles = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)) * side
     noise = np.fft.fft2(random.normal(size=(side, side))) * keep(np.maximum(cycles, 1))
     values = np.fft.ifft2(noise).real
@@ -65,41 +65,41 @@ def _spectrum(random: Random, side: int, keep: Callable[[np.ndarray], np.ndarray
 
 
 def uniform_noise(random: Random) -> Picture:
-    """Draw every pixel from 0 to 255."""
+    """Draw every pixel uniformly from 0 to 255."""
     return random.integers(0, 256, (SIDE, SIDE), np.uint8)
 
 
 def gaussian_noise(random: Random) -> Picture:
-    """Draw every pixel about some grey."""
+    """Draw every pixel from a normal distribution about a random grey."""
     return _grey(random.normal(random.uniform(0, 160), random.uniform(30, 120), (SIDE, SIDE)))
 
 
 def salt_and_pepper(random: Random) -> Picture:
-    """Make a fifth to four fifths of the pixels white."""
+    """Set 20 to 80 % of the pixels to white."""
     return _grey(255.0 * (random.random((SIDE, SIDE)) < random.uniform(0.2, 0.8)))
 
 
 def sparse_noise(random: Random) -> Picture:
-    """Light a few pixels."""
+    """Set 2 to 15 % of the pixels to random greys."""
     lit = random.random((SIDE, SIDE)) < random.uniform(0.02, 0.15)
     return _grey(lit * random.uniform(100, 255, (SIDE, SIDE)))
 
 
 def blurred_noise(random: Random) -> Picture:
-    """Blur white noise over half a pixel to three."""
+    """Blur white noise with a standard deviation of 0.5 to 3 pixels."""
     blur = random.uniform(0.5, 3) * 2 * np.pi / SIDE
     smooth = _spectrum(random, SIDE, lambda cycles: np.exp(-((cycles * blur) ** 2) / 2))
     return _grey(random.uniform(0, 140) + smooth * random.uniform(40, 100))
 
 
 def posted_noise(random: Random) -> Picture:
-    """Prepare a larger picture of noise as if it were a digit."""
+    """Draw a larger image of noise and apply MNIST preprocessing."""
     side = int(random.integers(30, 150))
     return _prepared(random.normal(random.uniform(0, 128), 60, (side, side)))
 
 
 def stripes(random: Random) -> Picture:
-    """Draw parallel stripes, soft or sharp, at any angle."""
+    """Draw parallel stripes, sinusoidal or sharp, at a random angle."""
     angle, period = random.uniform(0, np.pi), random.uniform(2, 12)
     y, x = _centred(SIDE) * SIDE / 2
     wave = np.sin(2 * np.pi * ((x * np.cos(angle) + y * np.sin(angle)) / period + random.random()))
@@ -107,14 +107,14 @@ def stripes(random: Random) -> Picture:
 
 
 def checkerboard(random: Random) -> Picture:
-    """Draw squares of 1 to 7 pixels."""
+    """Draw a checkerboard of squares of 1 to 7 pixels."""
     y, x = np.indices((SIDE, SIDE)) + random.integers(0, 7, (2, 1, 1))
     square = random.integers(1, 8)
     return _grey(255.0 * ((x // square + y // square) % 2))
 
 
 def gradient(random: Random) -> Picture:
-    """Let grey rise across the picture, or away from its middle."""
+    """Draw a linear or radial gradient."""
     angle = random.uniform(0, 2 * np.pi)
     y, x = _centred(SIDE)
     slope = 0.5 + (x * np.cos(angle) + y * np.sin(angle)) / 2.5
@@ -122,19 +122,19 @@ def gradient(random: Random) -> Picture:
 
 
 def rings(random: Random) -> Picture:
-    """Draw rings about a point near the middle."""
+    """Draw concentric rings about a point near the centre."""
     y, x = _centred(SIDE) * SIDE / 2 + random.normal(0, 3, (2, 1, 1))
     return _grey(127.5 * (1 + np.sin(2 * np.pi * np.hypot(x, y) / random.uniform(3, 8))))
 
 
 def natural_noise(random: Random) -> Picture:
-    """Draw noise with the falling spectrum of photographs."""
+    """Draw 1/f noise, with the spectrum of photographs."""
     steepness = random.uniform(0.8, 1.6)
     return _grey(128 + 50 * _spectrum(random, SIDE, lambda cycles: cycles**-steepness))
 
 
 def filled_shape(random: Random) -> Picture:
-    """Fill an ellipse or a regular polygon, and prepare it as if it were a digit."""
+    """Fill an ellipse or a regular polygon and apply MNIST preprocessing."""
     picture, middle = Image.new("L", (CANVAS, CANVAS)), CANVAS / 2
     width, height = random.uniform(35, 60), random.uniform(35, 60)
     pen = ImageDraw.Draw(picture)
@@ -147,7 +147,7 @@ def filled_shape(random: Random) -> Picture:
 
 
 def plotted(strokes: str, random: Random) -> Picture:
-    """Draw a character with a pen of some width, by a shaky hand, and prepare it."""
+    """Draw a character's strokes with a pen of random width and jitter, and preprocess it."""
     picture, width = Image.new("L", (CANVAS, CANVAS)), random.uniform(6, 17)
     angle, stretch = np.radians(random.uniform(-15, 15)), random.uniform(0.75, 1.25)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -163,7 +163,7 @@ def plotted(strokes: str, random: Random) -> Picture:
 
 
 def _rounded(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "more 2"]:
-    """Cut corners twice (Chaikin, 1974); the ends stay where they are."""
+    """Round the corners of a polyline by cutting them twice (Chaikin, 1974); end points stay."""
     for _ in range(2):
         near, far = points[:-1], points[1:]
         cuts = np.stack([near * 0.75 + far * 0.25, near * 0.25 + far * 0.75], axis=1)
@@ -172,7 +172,7 @@ def _rounded(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "more 2
 
 
 def printed(character: str, font: ImageFont.FreeTypeFont, random: Random) -> Picture:
-    """Print a character, thickened at random, turn and stretch it, and prepare it."""
+    """Print a character in a font, thicken, rotate and stretch it at random, and preprocess it."""
     picture, middle = Image.new("L", (CANVAS, CANVAS)), (CANVAS / 2, CANVAS / 2)
     weight = int(random.integers(0, 4))
     ImageDraw.Draw(picture).text(middle, character, 255, font, anchor="mm", stroke_width=weight)
@@ -200,13 +200,13 @@ TEXTURES: Mapping[str, Draw] = {
 
 
 def plotted_one_of(characters: Mapping[str, str]) -> Draw:
-    """Return what draws one of some characters with a pen."""
+    """Return a function that draws a random one of some characters with a pen."""
     strokes = list(characters.values())
     return lambda random: plotted(strokes[random.integers(len(strokes))], random)
 
 
 def printed_one_of(characters: str, fonts: list[ImageFont.FreeTypeFont]) -> Draw:
-    """Return what prints one of some characters in one of some fonts."""
+    """Return a function that prints a random character in a random font."""
 
     def draw(random: Random) -> Picture:
         font = fonts[random.integers(len(fonts))]
@@ -216,7 +216,7 @@ def printed_one_of(characters: str, fonts: list[ImageFont.FreeTypeFont]) -> Draw
 
 
 def kinds(fonts: list[ImageFont.FreeTypeFont]) -> dict[str, Draw]:
-    """List every kind of picture to measure with; print in fonts where there are any."""
+    """Return every kind of test image by name; printed characters if there are fonts."""
     drawn = {
         **NOISE,
         **TEXTURES,
@@ -235,23 +235,20 @@ def kinds(fonts: list[ImageFont.FreeTypeFont]) -> dict[str, Draw]:
 
 
 def fonts_in(folder: Path) -> list[ImageFont.FreeTypeFont]:
-    """Open every TrueType and OpenType font below a folder."""
+    """Open every TrueType and OpenType font in a folder and its subfolders."""
     return [ImageFont.truetype(file, 50) for file in sorted(folder.rglob("*.[ot]tf"))]
 
 
-def share_warned(images: UInt8[np.ndarray, "images 28 28"], familiarity: OODDetector) -> float:
-    """Return the share of images that get any warning."""
+def share_warned(images: UInt8[np.ndarray, "images 28 28"], detector: OODDetector) -> float:
+    """Return the share of images with any input warning."""
     return float(
         np.mean(
-            [
-                bool(image_warnings(image, familiarity.score(image), familiarity.limit))
-                for image in images
-            ]
+            [bool(image_warnings(image, detector.score(image), detector.limit)) for image in images]
         )
     )
 
 
 def draw_many(draw: Draw, count: int, seed: int) -> UInt8[np.ndarray, "images 28 28"]:
-    """Draw a number of pictures, the same ones for the same seed."""
+    """Draw a number of images with a seeded generator."""
     random = np.random.default_rng(seed)
     return np.stack([draw(random) for _ in range(count)])

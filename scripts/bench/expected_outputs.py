@@ -1,4 +1,4 @@
-"""The right answers, by our own programs in a process of their own: what every answer must be."""
+"""Expected outputs of every workload, computed by Lightwell's compiled programs."""
 
 import io
 import pickle
@@ -18,26 +18,29 @@ from probes.cnn.activations import ActivationsParameters, activations
 from probes.declaration import ModelContext, ProbeContext
 from probes.output.render import render
 from probes.shared.class_probabilities import softmax
-from scripts.bench.answers import reduced
-from scripts.bench.works import CHANNEL, LAYER, Arrays, Work, works
+from scripts.bench.decoders import downscaled
+from scripts.bench.workloads import CHANNEL, LAYER, Arrays, Workload, workloads
 
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
 
 
-def right_answers(model: ResidentModel, work: Work) -> list[Arrays]:
-    """Compute what a work's answers hold, one for each of its inputs."""
-    return [(_image if work.is_image else _sequence)(model, work, one) for one in work.inputs]
+def expected_outputs(model: ResidentModel, workload: Workload) -> list[Arrays]:
+    """Compute the arrays that a workload's responses hold, for each of its inputs."""
+    return [
+        (_image if workload.is_image else _sequence)(model, workload, one)
+        for one in workload.inputs
+    ]
 
 
-def _image(model: ResidentModel, work: Work, png: bytes) -> Arrays:
+def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
     row = {"image": np.asarray(Image.open(io.BytesIO(png)))}
     run = run_cnn("trace", row, frozenset(LAYERS))
     [outputs] = drive([run], model.programs)
-    if work.name == "activations-png":
+    if workload.name == "activations-png":
         seen = ProbeContext(ModelContext(model.weights), row, outputs)
         figure = activations(seen, ActivationsParameters(layers=["all"]))
-        return {"picture": reduced(render(figure, 1))}
-    match work.kind:
+        return {"picture": downscaled(render(figure, 1))}
+    match workload.kind:
         case "activations":
             return outputs
         case "channel":
@@ -46,7 +49,7 @@ def _image(model: ResidentModel, work: Work, png: bytes) -> Arrays:
             return _prediction(outputs["logits"])
 
 
-def _sequence(model: ResidentModel, _: Work, bits: bytes) -> Arrays:
+def _sequence(model: ResidentModel, _: Workload, bits: bytes) -> Arrays:
     zeros = np.zeros(hidden_size(model.weights), np.float32)
     row: Row = {"sequence": bits_of(bits), "cell": zeros, "hidden": zeros}
     [outputs] = drive([run_lstm("trace", row, frozenset((*GATES, "logits")))], model.programs)
@@ -54,7 +57,7 @@ def _sequence(model: ResidentModel, _: Work, bits: bytes) -> Arrays:
 
 
 def bits_of(text: bytes) -> np.ndarray:
-    """Turn the characters 0 and 1 into numbers."""
+    """Convert the characters 0 and 1 into an array of numbers."""
     return np.frombuffer(text, np.uint8) - np.uint8(ord("0"))
 
 
@@ -67,13 +70,13 @@ def _prediction(logits: np.ndarray) -> Arrays:
 
 
 def main() -> None:
-    """Write the right answers to the file named on the command line."""
+    """Pickle the expected outputs into the file named on the command line."""
     models = {name: load(name) for name in ("cnn", "lstm")}
     for model in models.values():
         model.compile()
     right = {
-        name: right_answers(models["cnn" if work.is_image else "lstm"], work)
-        for name, work in works().items()
+        name: expected_outputs(models["cnn" if workload.is_image else "lstm"], workload)
+        for name, workload in workloads().items()
     }
     Path(sys.argv[1]).write_bytes(pickle.dumps(right))
 

@@ -1,6 +1,6 @@
-"""Our attributions, measured in this process: `python -m scripts.bench.our_attributions`.
+"""Time of Lightwell's attribution methods: `python -m scripts.bench.lightwell_attributions`.
 
-Prints seconds by name, as JSON.
+Prints seconds by method as JSON.
 """
 
 import json
@@ -19,30 +19,30 @@ from probes.cnn.attribution_methods import MethodParameters, attribute
 ROWS = ANALYSIS_BUCKETS[-1]
 REPEATS = 15
 
-WORKS = {
+METHODS = {
     "integrated_gradients": MethodParameters(method="integrated_gradients", nodes=50),
     "occlusion": MethodParameters(method="occlusion", window=3, stride=2),
     "grad_cam": MethodParameters(method="grad_cam"),
     "smoothgrad": MethodParameters(method="smoothgrad", samples=50),
 }
-"""50 nodes; 196 windows; one layer; 50 noisy copies."""
+"""50 integration nodes, 196 occlusion windows, one Grad-CAM layer, 50 noisy copies."""
 
 PROGRAMS = ("cnn.score", "cnn.gradient", "cnn.layer_gradient")
 
 
-def best(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the shortest time of several, in seconds."""
-    work()
+def best(function: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the shortest of several timings of a function, in seconds."""
+    function()
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
-        work()
+        function()
         times.append(time.perf_counter() - began)
     return min(times)
 
 
 def measured() -> dict[str, float]:
-    """Measure our programs in this process, by name in seconds."""
+    """Measure all attribution methods, the gradient and the forward pass, in seconds by name."""
     model = load("cnn")
     model.compile()
     model.widen()
@@ -52,7 +52,8 @@ def measured() -> dict[str, float]:
     held, image = model.programs, samples.load().images[0].astype(np.float32) / 255
     target = np.eye(10, dtype=np.float32)[7]
     found = {
-        name: best(partial(_attributed, image, target, told, held)) for name, told in WORKS.items()
+        name: best(partial(_attributed, image, target, parameters, held))
+        for name, parameters in METHODS.items()
     }
     return found | {"forward": _forward(held), "gradient": _batch(held["cnn.gradient"], "gradient")}
 
@@ -60,20 +61,20 @@ def measured() -> dict[str, float]:
 def _attributed(
     image: np.ndarray,
     target: np.ndarray,
-    told: MethodParameters,
+    parameters: MethodParameters,
     programs: dict[str, ResidentProgram],
 ) -> None:
-    """Attribute one picture, from the picture to the map on the host."""
+    """Compute one attribution, from the image to the attribution map in host memory."""
 
     def run() -> Run:
-        found = yield from attribute(image, target, told, "")
+        found = yield from attribute(image, target, parameters, "")
         return dict(found)
 
     drive([run()], programs)
 
 
 def _batch(program: ResidentProgram, output: str, rows: int = ROWS) -> float:
-    """Return how long a batch takes."""
+    """Return the shortest time of a program on a batch of random rows, in seconds."""
     random = np.random.default_rng(0)
     row = {
         name: random.uniform(0, 1, one.shape).astype(one.dtype)
@@ -84,7 +85,7 @@ def _batch(program: ResidentProgram, output: str, rows: int = ROWS) -> float:
 
 
 def _forward(programs: dict[str, ResidentProgram]) -> float:
-    """Return the shortest time for as many forward passes as a gradient batch has rows."""
+    """Return the shortest time of the forward passes of as many rows as a gradient batch has."""
     predict = programs["cnn.predict"]
     batches = ROWS / predict.max_rows
     return min(

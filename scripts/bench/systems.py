@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, what it is sent, and how its answer is read."""
+"""The systems that are compared: command line, requests and response decoder of each."""
 
 import base64
 import json
@@ -9,35 +9,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.bench import answers
+from scripts.bench import decoders
 from scripts.bench.environments import python_of
-from scripts.bench.works import CHANNEL, LAYER, Arrays, Work, post
+from scripts.bench.workloads import CHANNEL, LAYER, Arrays, Workload, post
 
 
 @dataclass(frozen=True, eq=False)
-class Contestant:
+class System:
     """A server that is measured.
 
     Attributes:
-        command: From its Python and a port to the command that starts it.
-        ask: From a work and one of its inputs to the request; None for a work that it does not do.
-        read: From the body of an answer to its arrays.
-        python: Its interpreter, in an environment made for it if need be.
-        settings: How it is set up, for the reader of the table.
+        command: Function of its Python interpreter and a port to the command line that starts it.
+        request: Function of a workload and one of its inputs to the request; None if not supported.
+        decode: Decoder of a response body into named arrays.
+        python: Its interpreter, in a virtual environment built if necessary.
+        settings: Configuration, for the reader of the table.
     """
 
     name: str
     title: str
     command: Callable[[str, int], list[str]]
-    ask: Callable[[Work, bytes], bytes | None]
-    read: Callable[[bytes], Arrays]
+    request: Callable[[Workload, bytes], bytes | None]
+    decode: Callable[[bytes], Arrays]
     python: Callable[[], str]
     settings: str
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def requests(self, work: Work) -> list[bytes]:
-        """Write a work's requests, one for each input; none where it does not do this work."""
-        written = [self.ask(work, one) for one in work.inputs]
+    def requests(self, workload: Workload) -> list[bytes]:
+        """Return a workload's requests, one for each input; none if it is not supported."""
+        written = [self.request(workload, one) for one in workload.inputs]
         return [one for one in written if one is not None]
 
 
@@ -62,29 +62,29 @@ CAREFUL_PATHS = NAIVE_PATHS | {
 }
 
 
-def _by_path(images: Mapping[str, str], gates: str) -> Callable[[Work, bytes], bytes | None]:
-    """Ask as the three servers of the whole work are asked: the plain PNG, or a sequence."""
+def _by_path(images: Mapping[str, str], gates: str) -> Callable[[Workload, bytes], bytes | None]:
+    """Return a request builder for servers of all workloads: a PNG or a sequence by path."""
 
-    def ask(work: Work, body: bytes) -> bytes | None:
-        if not work.is_image:
+    def request(workload: Workload, body: bytes) -> bytes | None:
+        if not workload.is_image:
             return post(gates, "application/json", b'{"sequence":"%s"}' % body)
-        path = images.get(work.name)
+        path = images.get(workload.name)
         return None if path is None else post(path, "image/png", body)
 
-    return ask
+    return request
 
 
-def _predict_only(write: Callable[[bytes], bytes]) -> Callable[[Work, bytes], bytes | None]:
-    """Ask as the servers without an engine are asked: one image at a time, to be classified."""
+def _predict_only(write: Callable[[bytes], bytes]) -> Callable[[Workload, bytes], bytes | None]:
+    """Return a request builder for servers that only classify one image at a time."""
 
-    def ask(work: Work, body: bytes) -> bytes | None:
-        return write(body) if work.name == "predict" else None
+    def request(workload: Workload, body: bytes) -> bytes | None:
+        return write(body) if workload.name == "predict" else None
 
-    return ask
+    return request
 
 
 def base64_text(png: bytes) -> str:
-    """Encode a picture as JSON can hold it."""
+    """Encode a picture in base64 for JSON."""
     return base64.b64encode(png).decode()
 
 
@@ -103,7 +103,7 @@ def _mlserver(png: bytes) -> bytes:
 
 
 def _triton(png: bytes) -> bytes:
-    """Write the binary form of the Open Inference Protocol: JSON, then the tensor's bytes."""
+    """Build a binary Open Inference Protocol request: JSON, then the tensor's bytes."""
     packed = struct.pack("<I", len(png)) + png
     tensor = {"name": "image", "shape": [1, 1], "datatype": "BYTES"}
     described = {
@@ -123,81 +123,81 @@ def _environment(name: str) -> Callable[[], str]:
     return lambda: str(python_of(name))
 
 
-CONTESTANTS = (
-    Contestant(
+SYSTEMS = (
+    System(
         name="lightwell",
         title="Lightwell",
         command=lambda python, port: [python, "-m", "api", "--port", str(port)],
-        ask=_by_path(LIGHTWELL_PATHS, "/lstm/gates"),
-        read=answers.of_lightwell,
+        request=_by_path(LIGHTWELL_PATHS, "/lstm/gates"),
+        decode=decoders.from_lightwell,
         python=lambda: sys.executable,
         settings="as `make serve` starts it",
     ),
-    Contestant(
+    System(
         name="naive",
         title="(a) naive: FastAPI, PyTorch, hooks, lists",
         command=_module("naive"),
-        ask=_by_path(NAIVE_PATHS, "/gates"),
-        read=answers.of_pytorch,
+        request=_by_path(NAIVE_PATHS, "/gates"),
+        decode=decoders.from_pytorch,
         python=_environment("naive"),
-        settings="uvicorn's defaults; 1 PyTorch thread, since two beside a busy core fall to 16/s",
+        settings="uvicorn's defaults; 1 PyTorch thread, as two reach only 16/s on a busy machine",
         environment=ONE_THREAD,
     ),
-    Contestant(
+    System(
         name="naive-typed",
         title="(a') the same, its dict's type declared",
         command=_module("naive", "--typed"),
-        ask=_by_path(NAIVE_PATHS, "/gates"),
-        read=answers.of_pytorch,
+        request=_by_path(NAIVE_PATHS, "/gates"),
+        decode=decoders.from_pytorch,
         python=_environment("naive"),
         settings="as (a), with response_model",
         environment=ONE_THREAD,
     ),
-    Contestant(
+    System(
         name="careful",
         title="(b) careful: PyTorch, one pass, orjson",
         command=_module("careful", "--threads", "1"),
-        ask=_by_path(CAREFUL_PATHS, "/gates"),
-        read=answers.of_pytorch,
+        request=_by_path(CAREFUL_PATHS, "/gates"),
+        decode=decoders.from_pytorch,
         python=_environment("careful"),
         settings="uvloop, httptools, inference_mode, 1 PyTorch thread (measured best)",
     ),
-    Contestant(
+    System(
         name="litserve",
         title="(c) LitServe",
         command=_module("litserve", "0.001", "1"),
-        ask=_predict_only(_litserve),
-        read=answers.of_json,
+        request=_predict_only(_litserve),
+        decode=decoders.from_json,
         python=_environment("litserve"),
         settings="1 worker, max_batch_size=32, batch_timeout=0.001",
     ),
-    Contestant(
+    System(
         name="mlserver",
         title="(d) MLServer",
         command=_module("mlserver", "0.001"),
-        ask=_predict_only(_mlserver),
-        read=answers.of_inference_protocol,
+        request=_predict_only(_mlserver),
+        decode=decoders.from_inference_protocol,
         python=_environment("mlserver"),
         settings="parallel_workers=0, max_batch_size=32, max_batch_time=0.001",
     ),
-    Contestant(
+    System(
         name="bentoml",
         title="(e) BentoML",
         command=_module("bentoml"),
-        ask=_predict_only(_bentoml),
-        read=answers.of_json,
+        request=_predict_only(_bentoml),
+        decode=decoders.from_json,
         python=_environment("bentoml"),
         settings="1 worker, max_batch_size=32, max_latency_ms=1000",
     ),
-    Contestant(
+    System(
         name="triton",
         title="(f) Triton, through PyTriton",
         command=lambda python, port: [
             *(python, "-m", "scripts.bench.servers.triton", str(port)),
             str(python_of("triton-stub").parents[1]),
         ],
-        ask=_predict_only(_triton),
-        read=answers.of_triton,
+        request=_predict_only(_triton),
+        decode=decoders.from_triton,
         python=_environment("triton"),
         settings="DynamicBatcher(max_queue_delay_microseconds=0), max_batch_size=32",
         environment={"LD_LIBRARY_PATH": str(Path(sysconfig.get_config_var("LIBDIR") or "/"))},
