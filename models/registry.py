@@ -170,16 +170,16 @@ class ResidentModel:
     cache: Cache | None = None
     cached: bool = False
     _digests: dict[str, str] = field(default_factory=dict)
-    _resident: dict[str, Parameters] = field(default_factory=dict)
+    _resident: dict[str | None, Parameters] = field(default_factory=dict)
 
     @property
     def weights(self) -> Tensors:
         """The parameters on the host, by module path."""
         return self.checkpoint.tensors
 
-    def digest(self, checkpoint: str = "") -> str:
+    def digest(self, checkpoint: str | None = None) -> str:
         """Return the digest of the weights: those that are served, or those of a milestone."""
-        if not checkpoint:
+        if checkpoint is None:
             return self.checkpoint.digest
         if checkpoint not in self._digests:
             self._digests[checkpoint] = checkpoints.digest(self.milestones[checkpoint])
@@ -221,7 +221,7 @@ class ResidentModel:
         self, name: str, programs: list[Program], buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
         """Compile programs of the same buckets, or load them; tell whether they were kept."""
-        wanted = (programs, self._put("", self.weights), buckets)
+        wanted = (programs, self._put(None, self.weights), buckets)
         if self.cache:
             return self.cache.executables(name, *wanted)
         return compile_programs(*wanted), False
@@ -240,7 +240,7 @@ class ResidentModel:
         reset = randomisation.cascade(self.weights) if self.card.input == "image" else {}
         return {**self.milestones, **reset}
 
-    def _put(self, name: str, weights: Mapping[str, np.ndarray]) -> Parameters:
+    def _put(self, name: str | None, weights: Mapping[str, np.ndarray]) -> Parameters:
         """Put parameters on the device, once."""
         if name not in self._resident:
             extra = self.familiarity.resident if self.familiarity else {}
@@ -251,7 +251,7 @@ class ResidentModel:
         self, program: Program, executables: Executables, buckets: Sequence[int]
     ) -> ResidentProgram:
         """Run a program once and keep it, with the parameters that are served on the device."""
-        parameters = self._put("", self.weights)
+        parameters = self._put(None, self.weights)
         resident = ResidentProgram(program, parameters, buckets, executables)
         resident.warm_up()
         self.programs[program.name] = resident

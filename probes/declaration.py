@@ -1,32 +1,39 @@
-"""What a probe is: a question that can be asked of a resident model, declared once.
+"""Probe declaration: what a probe reads, and how its routes, docs and tests come to be.
 
-Its routes, its JSON, PNG and binary answers, its OpenAPI text, its page in the docs and the tests
-that every probe must pass follow from the declaration.
+A probe is declared once; routes, JSON, PNG and binary answers, OpenAPI text, documentation and
+contract tests follow from the declaration.
+
+    ProbeCall       model, input, parameters      given to check, rows and run
+    └── ProbeContext    the call with outputs     given to figure
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from models.rnn.unit_statistics import UnitStatistics
 from models.runtime.checkpoints import Checkpoint
-from models.runtime.programs import Outputs, Run
+from models.runtime.programs import Outputs, Row, Run
 from probes.figures.colormaps import Sequential
 from probes.figures.figures import Figure
 from probes.shared.class_probabilities import softmax
 
+Tensors = Mapping[str, np.ndarray]
+"""Arrays by name, such as parameters by module path."""
+
 
 class ParameterError(ValueError):
-    """A parameter asks for what this model or this input does not have.
+    """A parameter or extra field that the model or the input does not allow.
 
     Args:
-        parameter: Its name.
-        reason: What is wrong, naming the thing and the limit.
-        place: Where in the body it is, for what is posted; empty for what is in the query.
+        parameter: Name of the query parameter.
+        reason: Sentence that names the value and the limit.
+        place: Location in the body, for an extra field; empty for a query parameter.
     """
 
     def __init__(self, parameter: str, reason: str, *place: str | int) -> None:
@@ -37,17 +44,17 @@ class ParameterError(ValueError):
 
     @property
     def location(self) -> tuple[str | int, ...]:
-        """Where it is, outermost first."""
+        """Location as in a problem's `errors`, outermost first."""
         return ("body", *self.place) if self.place else ("query", self.parameter)
 
     def of_input(self, index: int) -> "ParameterError":
-        """Return the same, said of one of several inputs."""
+        """Return the error of one of several inputs, its index in reason and location."""
         place = ("inputs", index, *self.place) if self.place else ()
         return ParameterError(self.parameter, f"inputs[{index}]: {self.reason}", *place)
 
 
 def split_commas(value: Any) -> Any:
-    """Read a list of the query: comma-separated, repeated, or both."""
+    """Read a list from the query: comma-separated, repeated, or both."""
     if isinstance(value, str):
         value = [value]
     if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
@@ -64,9 +71,19 @@ Indices = Annotated[
 
 
 class Parameters(BaseModel):
-    """What a probe may be told. Names that it does not know are refused."""
+    """Query parameters of a probe. Unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ExtraFields(BaseModel):
+    """Extra fields of a request body, or a part of them. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Parameters_co = TypeVar("Parameters_co", bound=Parameters, covariant=True)
+Extra = TypeVar("Extra", bound=BaseModel)
 
 
 class Coloured(Parameters):
@@ -91,99 +108,136 @@ class Ranged(Coloured):
 
 @dataclass(frozen=True)
 class ModelContext:
-    """What a probe may know of the model beside what a run gave.
+    """Model context of a probe: weights, unit statistics, training artifacts and checkpoints.
 
     Attributes:
-        weights: The parameters by module path.
-        units: Of an LSTM, what its units do over held-out sequences (`probes.rnn.unit_statistics`).
-        records: What training wrote beside the weights, by name (`models.records`).
-        milestones: The parameters as they were during training, by name, the earliest first.
+        weights: Parameters by module path: those of the checkpoint that is asked.
+        units: Statistics of an LSTM's units over held-out sequences; None for a CNN.
+        records: Artifacts that training wrote, by name (`models.runtime.artifacts`).
+        milestones: Parameters at each training checkpoint, by name, the earliest first.
     """
 
-    weights: Mapping[str, np.ndarray]
-    units: Any = None
+    weights: Tensors
+    units: UnitStatistics | None = None
     records: Mapping[str, Checkpoint] = field(default_factory=dict)
-    milestones: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    milestones: Mapping[str, Tensors] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class ProbeContext:
-    """What a probe's figure is drawn from.
+class ProbeInput:
+    """Input of a probe: the row that programs read, and the extra fields of the request body.
 
     Attributes:
-        subject: The model.
-        row: The input of the program, and what was posted beside it; empty for a probe of the
-            weights alone.
-        outputs: What the program gave, by name.
+        row: Input of the model's programs: `image`, or `sequence`, `cell` and `hidden`; empty for
+            a probe of the weights alone.
+        extra: Extra fields of the body, validated by the probe's `body` model; None without one.
+        source: Row of the second input; empty where the body has no `source`.
     """
 
-    model_context: ModelContext
-    row: Mapping[str, Any]
+    row: Row = field(default_factory=dict)
+    extra: BaseModel | None = None
+    source: Row = field(default_factory=dict)
+
+    def extra_as(self, model: type[Extra]) -> Extra:
+        """Extra fields of the body, with the type of the probe's `body` model.
+
+        Raises:
+            TypeError: The probe was called without them, which no request can do.
+        """
+        if not isinstance(self.extra, model):
+            msg = f"extra fields must be {model.__name__}, not {type(self.extra).__name__}"
+            raise TypeError(msg)
+        return self.extra
+
+
+@dataclass(frozen=True)
+class ProbeCall(Generic[Parameters_co]):
+    """Arguments of a probe's `check`, `rows` and `run`: model, input and query parameters."""
+
+    model: ModelContext
+    input: ProbeInput
+    parameters: Parameters_co
+
+    def with_outputs(self, outputs: Outputs) -> "ProbeContext[Parameters_co]":
+        """Return the argument of `figure` for this call."""
+        return ProbeContext(self.model, self.input, self.parameters, outputs)
+
+
+@dataclass(frozen=True)
+class ProbeContext(ProbeCall[Parameters_co]):
+    """Argument of a probe's `figure`: the call and the outputs of its program or run.
+
+    Attributes:
+        outputs: Arrays by name, without a batch axis; empty for a probe that runs nothing.
+    """
+
     outputs: Outputs
 
     @cached_property
     def logits(self) -> Float[np.ndarray, " classes"]:
-        """What the network answers; of running logits, the last."""
+        """Logits of the input; those after the last step where they are of every step."""
         logits = self.outputs["logits"]
         return logits if logits.ndim == 1 else logits[-1]
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, " classes"]:
-        """The softmax of these."""
+        """Softmax of the logits."""
         return softmax(self.logits)
 
 
-def _no_check(model_context: ModelContext, row: Mapping[str, Any], parameters: Any) -> None:
-    """Find nothing wrong."""
+def _accept(_: ProbeCall[Any]) -> None:
+    """Accept every call: the `check` of a probe that has no other."""
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """The declaration of a probe.
+    """Declaration of a probe: its parameters, its program or run, and its figure.
+
+    `check`, `rows` and `run` take a `ProbeCall`, `figure` a `ProbeContext`: the same with outputs.
 
     Attributes:
         model: A key of `models.registry.MODELS`.
         name: Unique within the model; with it the path `/{model}/{name}`.
-        figure: From what was seen, and the parameters, to a figure. The first line of its docstring
-            is the probe's title everywhere, the rest its description.
-        parameters: What may be asked.
-        program: The program whose outputs it reads; None where it has a run, or no need of either.
-        outputs: Which outputs it needs, given the parameters.
-        run: Its own way through programs, with as many rows as it likes; what it returns is what
-            was seen. Of an input it returns what the predict program gives, too.
-        rows: How many rows that run makes, which counts against what the server admits.
-        input: Whether it is asked about an input; else about the weights alone.
-        body: What may be posted beside the input, as fields of a pydantic model. A field `source`
-            is a second input, in whichever form the first may come.
-        checkpoints: Whether it can also be asked about the network as it was during training.
-        check: Raises `ParameterError` for parameters that this model or input cannot answer;
-            called before the program runs.
-        example: Parameters for the docs and the tests.
-        posted: What is posted beside the input, likewise.
+        figure: Draws the outputs. The first line of its docstring is the probe's title in the
+            docs, on the page and in OpenAPI, the rest its description.
+        parameters: Query parameters, as a pydantic model.
+        program: Program whose outputs the figure reads; None with a `run`, or of weights alone.
+        outputs: Names of the program's outputs that the figure reads, from the parameters.
+        run: Generator that yields program calls and returns the outputs, for a probe that needs
+            several rows or another program. With an input it also returns the outputs of predict.
+        rows: Number of rows that `run` makes, which counts against `LIGHTWELL_ANALYSIS_ROWS`.
+        input: Whether the probe reads an input (POST), or the weights alone (GET).
+        body: Extra fields of the request body, as a pydantic model. A field `source` is a second
+            input, in each of the forms of the first.
+        checkpoints: Whether the query may name a training checkpoint.
+        check: Raises `ParameterError` for parameters that the model or the input does not allow;
+            called before anything runs.
+        example: Query parameters for the docs and the tests.
+        posted: Extra fields of the body for the docs and the tests.
     """
 
     model: str
     name: str
-    figure: Callable[[ProbeContext, Any], Figure]
+    figure: Callable[[ProbeContext[Any]], Figure]
     parameters: type[Parameters] = Parameters
     program: Literal["predict", "trace"] | None = None
     outputs: Callable[[Any], Iterable[str]] = lambda _: ()
-    run: Callable[[ModelContext, Mapping[str, Any], Any], Run] | None = None
-    rows: Callable[[Mapping[str, Any], Any], int] = lambda _, __: 1
+    run: Callable[[ProbeCall[Any]], Run] | None = None
+    rows: Callable[[ProbeCall[Any]], int] = lambda _: 1
     input: bool = True
     body: type[BaseModel] | None = None
     checkpoints: bool = False
-    check: Callable[[ModelContext, Mapping[str, Any], Any], None] = _no_check
+    check: Callable[[ProbeCall[Any]], None] = _accept
     example: Mapping[str, str] = field(default_factory=dict)
     posted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
-        """What the probe shows, in one line."""
+        """First line of the figure's docstring: the probe in one sentence."""
         return (self.figure.__doc__ or "").strip().partition("\n")[0]
 
     @property
     def description(self) -> str:
-        """The rest of what is to be said about it."""
+        """Figure's docstring after its first line, without indentation."""
         rest = (self.figure.__doc__ or "").strip().partition("\n")[2]
         return "\n".join(line.strip() for line in rest.strip().splitlines())

@@ -238,7 +238,7 @@ class Engine:
         run: Run,
         deadline: float,
         spent: DeviceTime,
-        checkpoint: str = "",
+        checkpoint: str | None = None,
         *,
         claimed: bool = False,
     ) -> Outputs:
@@ -247,7 +247,7 @@ class Engine:
         Args:
             deadline: By `time.monotonic`, in seconds, for every call.
             spent: Where the time goes is added here.
-            checkpoint: With which parameters; those that are served where it is empty.
+            checkpoint: Name of the parameter set to run with; None for the served weights.
             claimed: Whether its rows were let in by `claim`, so that no queue refuses them.
 
         Raises:
@@ -261,7 +261,7 @@ class Engine:
             calls = await self.compute(_go_on, run, results) if claimed else _go_on(run, results)
             if isinstance(calls, dict):
                 return calls
-            if checkpoint:
+            if checkpoint is not None:
                 calls = [call._replace(checkpoint=checkpoint) for call in calls]
             waiting = self._enqueue(calls, deadline, claimed=claimed)
             try:

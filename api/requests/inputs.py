@@ -1,7 +1,7 @@
 """From a request to a question: what a program is to be run on, and what is said of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -31,21 +31,21 @@ from api.requests.body import (
 )
 from api.requests.json_fields import known_keys, refuse
 from models.registry import ResidentModel, hidden_size
+from models.runtime.programs import Row
+from probes.declaration import ProbeInput
 
 MAX_QUERY_STEPS = 1024
 """Longest sequence in a query: a URL of more is refused by some proxies."""
 
 
 @dataclass(frozen=True)
-class ModelInput:
-    """One input, ready to be run.
+class ModelInput(ProbeInput):
+    """One prepared input of a request.
 
     Attributes:
-        row: What the program reads, and what was posted beside it; empty where there is no input.
-        echo: What the answer says under `input`; None where there is no input.
+        echo: Value of `input` in the response; None for a probe of the weights alone.
     """
 
-    row: Mapping[str, Any] = field(default_factory=dict)
     echo: Mapping[str, Any] | None = None
 
     @property
@@ -146,14 +146,15 @@ def _about_image(entry: InputFields, options: ImageOptions, beside: Beside) -> M
     given = _taken(entry, beside)
     image = image_of(entry, options.preprocess)
     echo = {"pixels": image.pixels, "preparation": image.preparation}
-    row: dict[str, Any] = {"image": image.pixels}
-    if beside:
-        row |= _read(beside, given)
-        if row.get("source") is not None:
-            with inside("source"):
-                source = known_keys(row["source"], IMAGE_KEYS, "It")
-                row["source"] = image_of(source, options.preprocess).pixels
-    return ModelInput(row, echo)
+    row = {"image": image.pixels}
+    if beside is None:
+        return ModelInput(row, echo=echo)
+    extra, source = _read(beside, given), {}
+    if (posted := getattr(extra, "source", None)) is not None:
+        with inside("source"):
+            fields = known_keys(posted, IMAGE_KEYS, "It")
+            source = {"image": image_of(fields, options.preprocess).pixels}
+    return ModelInput(row, extra, source, echo)
 
 
 def _names(beside: Beside) -> tuple[str, ...]:
@@ -167,14 +168,14 @@ def _taken(entry: InputFields, beside: Beside) -> dict[str, Any]:
     return {name: entry.pop(name) for name in _names(beside) if name in entry}
 
 
-def _read(beside: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
+def _read(beside: type[BaseModel], given: dict[str, Any]) -> BaseModel:
     """Read what was posted beside an input.
 
     Raises:
         Problem: It is not what the probe reads; no value of it is repeated.
     """
     try:
-        read = beside.model_validate(given)
+        return beside.model_validate(given)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         reasons = [
@@ -182,7 +183,6 @@ def _read(beside: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
             for one in found
         ]
         raise Problem("invalid-body", f"{reasons[0].reason}.", reasons) from None
-    return {name: getattr(read, name) for name in _names(beside)}
 
 
 def _plainly(message: str) -> str:
@@ -224,12 +224,13 @@ def _about_sequence(entry: InputFields, model: ResidentModel, beside: Beside) ->
     question = _sequence_question(sequence_of(entry, hidden), model)
     if not beside:
         return question
-    row = {**question.row, **_read(beside, given)}
-    if row.get("source") is not None:
+    extra: BaseModel = _read(beside, given)
+    source: Row = {}
+    if (posted := getattr(extra, "source", None)) is not None:
         with inside("source"):
-            source = known_keys(row["source"], SEQUENCE_KEYS, "It")
-            row["source"] = _sequence_question(sequence_of(source, hidden), model).row
-    return ModelInput(row, question.echo)
+            fields = known_keys(posted, SEQUENCE_KEYS, "It")
+            source = _sequence_question(sequence_of(fields, hidden), model).row
+    return replace(question, extra=extra, source=source)
 
 
 def queried_sequence(query: SequenceQuery, model: ResidentModel) -> ModelInput:
@@ -248,4 +249,4 @@ def _sequence_question(given: SequenceInput, model: ResidentModel) -> ModelInput
         "initial_state": "zero" if given.initial_state is None else "given",
     }
     row = {"sequence": given.bits, "cell": cell, "hidden": hidden}
-    return ModelInput(row, echo)
+    return ModelInput(row, echo=echo)

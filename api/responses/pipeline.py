@@ -12,7 +12,7 @@ from api.requests.inputs import ModelInput, ModelInputs
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
 from models.registry import ResidentModel
-from probes.declaration import ModelContext, ParameterError, Probe, ProbeContext
+from probes.declaration import ModelContext, ParameterError, Probe, ProbeCall, ProbeContext
 from probes.output.encode import ProbeResult, ProbeResults
 from probes.shared.input_warnings import InputWarning, image_warnings, sequence_warnings
 
@@ -40,9 +40,9 @@ class ProbeRequest:
     query: Any
 
     @cached_property
-    def checkpoint(self) -> str:
-        """Name of the training checkpoint to run; empty for the trained network."""
-        return getattr(self.query, "checkpoint", None) or ""
+    def checkpoint(self) -> str | None:
+        """Name of the training checkpoint to run; None for the served weights."""
+        return getattr(self.query, "checkpoint", None)
 
     @property
     def cache_key(self) -> str:
@@ -116,10 +116,10 @@ async def _answer_several(
 def _check_parameters(engine: Engine, asked: ProbeRequest, given: ModelInput) -> None:
     """Raise `ParameterError` for parameters that do not exist in this model or input."""
     known = engine.contexts[asked.probe.model].milestones
-    if asked.checkpoint and asked.checkpoint not in known:
+    if asked.checkpoint is not None and asked.checkpoint not in known:
         listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
         raise ParameterError("checkpoint", f"checkpoint '{asked.checkpoint}' is not {listed}")
-    asked.probe.check(_model_context(engine, asked), given.row, asked.query)
+    asked.probe.check(_call(engine, asked, given))
 
 
 def _check_bytes(asked: ProbeRequest, inputs: list[ModelInput]) -> None:
@@ -150,41 +150,45 @@ async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list
 
 async def run_probe(
     context: RequestContext, asked: ProbeRequest, given: ModelInput
-) -> tuple[ProbeContext, DeviceTime | None]:
+) -> tuple[ProbeContext[Any], DeviceTime | None]:
     """Run the probe's program on one input; outputs of the weights alone are cached.
 
     Returns:
         The outputs, and the time in queue and on the device; None for a probe without a program.
     """
-    engine, probe, row = context.engine, asked.probe, given.row
-    model_context = _model_context(engine, asked)
+    engine, probe = context.engine, asked.probe
+    call = _call(engine, asked, given)
     if probe.run is None and probe.program is None:
-        return ProbeContext(model_context, row, {}), None
+        return call.with_outputs({}), None
     device_time, name = DeviceTime(), asked.checkpoint
     if probe.run is None:
-        run = engine.models[probe.model].card.run(probe.program or "", row, asked.outputs)
+        run = engine.models[probe.model].card.run(probe.program or "", given.row, asked.outputs)
         outputs = await engine.run(run, context.deadline, device_time, name)
-        return ProbeContext(model_context, row, outputs), device_time
+        return call.with_outputs(outputs), device_time
     if not probe.input and (known := engine.remembered(asked.cache_key)) is not None:
-        return ProbeContext(model_context, row, known), device_time
-    with engine.claim(probe.rows(row, asked.query)):
-        run = probe.run(model_context, row, asked.query)
+        return call.with_outputs(known), device_time
+    with engine.claim(probe.rows(call)):
+        run = probe.run(call)
         outputs = await engine.run(run, context.deadline, device_time, name, claimed=True)
     if not probe.input:
         engine.remember(asked.cache_key, outputs)
-    return ProbeContext(model_context, row, outputs), device_time
+    return call.with_outputs(outputs), device_time
 
 
-def _model_context(engine: Engine, asked: ProbeRequest) -> ModelContext:
-    """Return the context of the model, with the weights of the requested training checkpoint."""
-    context = engine.contexts[asked.probe.model]
-    if not asked.checkpoint:
-        return context
-    return replace(context, weights=context.milestones[asked.checkpoint])
+def _call(engine: Engine, asked: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
+    """Return the probe's arguments, with the weights of the requested training checkpoint."""
+    model: ModelContext = engine.contexts[asked.probe.model]
+    if asked.checkpoint is not None:
+        model = replace(model, weights=model.milestones[asked.checkpoint])
+    return ProbeCall(model, given, asked.query)
 
 
 def _encode(
-    model: ResidentModel, asked: ProbeRequest, given: ModelInput, found: ProbeContext, form: Format
+    model: ResidentModel,
+    asked: ProbeRequest,
+    given: ModelInput,
+    found: ProbeContext[Any],
+    form: Format,
 ) -> bytes:
     """Draw the figure of one input and encode the response. CPU work."""
     result = _result(model, asked, given, found, _head(model, asked))
@@ -195,7 +199,7 @@ def _encode_several(
     model: ResidentModel,
     asked: ProbeRequest,
     inputs: list[ModelInput],
-    found: list[ProbeContext],
+    found: list[ProbeContext[Any]],
     form: Format,
 ) -> bytes:
     """Draw a figure for each input and encode one response. CPU work."""
@@ -214,7 +218,7 @@ def _result(
     model: ResidentModel,
     asked: ProbeRequest,
     given: ModelInput,
-    found: ProbeContext,
+    found: ProbeContext[Any],
     head: dict[str, Any],
 ) -> ProbeResult:
     """Draw the figure of one input, with the prediction and the warnings about the input."""
@@ -224,10 +228,10 @@ def _result(
         head |= {"input": given.echo, "prediction": stated}
         warnings = _input_warnings(model, found)
     listed = tuple({"code": one.code, "message": one.message} for one in warnings)
-    return ProbeResult(head, asked.probe.figure(found, asked.query), listed)
+    return ProbeResult(head, asked.probe.figure(found), listed)
 
 
-def prediction(model: ResidentModel, found: ProbeContext) -> dict[str, Any]:
+def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:
     """Return the field `prediction` of a response: label, its name, probabilities, logits."""
     label = int(found.logits.argmax())
     return {
@@ -238,12 +242,12 @@ def prediction(model: ResidentModel, found: ProbeContext) -> dict[str, Any]:
     }
 
 
-def _input_warnings(model: ResidentModel, found: ProbeContext) -> list[InputWarning]:
+def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:
     """Return warnings about an input that is unlike the training data."""
     if model.familiarity is not None:
         score = float(found.outputs["unfamiliarity"][0])
-        return image_warnings(found.row["image"], score, model.familiarity.limit)
+        return image_warnings(found.input.row["image"], score, model.familiarity.limit)
     tested = model.checkpoint.metadata.get("tested_length")
     if not isinstance(tested, int):
         return []
-    return sequence_warnings(len(found.row["sequence"]), tested)
+    return sequence_warnings(len(found.input.row["sequence"]), tested)

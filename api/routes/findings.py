@@ -45,7 +45,7 @@ async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
     """Ask a model for all its findings, and return what they state by name."""
     query = probe.parameters()
     seen, _ = await run_probe(context, ProbeRequest(probe, query), ModelInput())
-    figure = await context.engine.compute(probe.figure, seen, query)
+    figure = await context.engine.compute(probe.figure, seen)
     return {one.name: one.value for one in measures(figure)}
 
 

@@ -24,10 +24,10 @@ from api.responses.pipeline import gather_or_cancel
 from api.routes.probes import questions
 from api.routes.route_cache import RouteCache
 from models.rnn.programs import CHUNKS, STATE
+from models.rnn.unit_statistics import STATES
 from models.runtime.programs import Outputs, Row
 from probes.declaration import Indices, Parameters
 from probes.rnn.gates import Values, check_units
-from probes.rnn.unit_statistics import STATES
 
 logger = logging.getLogger("lightwell.access")
 

@@ -41,13 +41,13 @@ class Call(NamedTuple):
     """One row for one program, and the outputs that shall leave the device.
 
     Attributes:
-        checkpoint: With which parameters; "" is those that are served.
+        checkpoint: Name of the parameter set that it runs with; None for the served weights.
     """
 
     program: str
     row: Row
     outputs: frozenset[str]
-    checkpoint: str = ""
+    checkpoint: str | None = None
 
 
 Run = Generator[Sequence[Call], list[Outputs], Outputs]

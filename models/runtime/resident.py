@@ -53,7 +53,7 @@ class ResidentProgram:
         self.program = program
         self.buckets = tuple(buckets)
         self.spent = CallTotals()
-        self._parameters = {"": parameters}
+        self._parameters: dict[str | None, Parameters] = {None: parameters}
         self._output_bytes: dict[str, int] = {}
         self._sizes: dict[frozenset[str], int] = {}
         # There a call returns when it is done, and what it gave need not be copied.
@@ -65,7 +65,7 @@ class ResidentProgram:
         """Keep other parameters too, by name: calls that name them are run with them."""
         self._parameters[checkpoint] = parameters
 
-    def holds(self, checkpoint: str) -> bool:
+    def holds(self, checkpoint: str | None) -> bool:
         """Tell whether it can be run with these parameters."""
         return checkpoint in self._parameters
 
@@ -98,7 +98,7 @@ class ResidentProgram:
     def _run_once(self, bucket: int) -> None:
         shapes = self.program.rows(bucket).items()
         rows = {name: np.zeros(one.shape, one.dtype) for name, one in shapes}
-        results = jax.block_until_ready(self._executables[bucket](self._parameters[""], rows))
+        results = jax.block_until_ready(self._executables[bucket](self._parameters[None], rows))
         self._output_bytes = {name: value.nbytes // bucket for name, value in results.items()}
 
     def __call__(self, calls: Sequence[Call]) -> list[Outputs]:
@@ -109,7 +109,7 @@ class ResidentProgram:
         checkpoint = calls[0].checkpoint
         if all(call.checkpoint == checkpoint for call in calls):
             return self._execute(calls, self._parameters[checkpoint])
-        of_each: dict[str, list[int]] = {}
+        of_each: dict[str | None, list[int]] = {}
         for index, call in enumerate(calls):
             of_each.setdefault(call.checkpoint, []).append(index)
         answers: dict[int, Outputs] = {}

@@ -7,12 +7,12 @@ from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
 from models.architecture import DIGITS, HEIGHT, LAYERS, WIDTH
-from models.runtime.programs import Row
 from probes.declaration import (
     Indices,
     ModelContext,
     Parameters,
     Probe,
+    ProbeCall,
     ProbeContext,
     Ranged,
     split_commas,
@@ -43,20 +43,20 @@ ACTIVATION_LIMIT = 4.0
 
 
 def kernel_of(
-    model_context: ModelContext, module: str, channel: int
+    model: ModelContext, module: str, channel: int
 ) -> Float[np.ndarray, "inputs height width"]:
     """Return the kernel of one output channel of a convolution, input channel first."""
     # What `np.moveaxis` does with its arguments takes longer than to copy a kernel.
-    kernel = model_context.weights[f"{module}.kernel"][..., channel]
+    kernel = model.weights[f"{module}.kernel"][..., channel]
     return np.ascontiguousarray(kernel.transpose(2, 0, 1))
 
 
-def picture(context: ProbeContext) -> Tensor:
+def picture(context: ProbeContext[Parameters]) -> Tensor:
     """Return the integers 0 to 255 that the network saw, divided by 255."""
-    return Tensor("image", "input", ("y", "x"), context.row["image"], colour=colours.ink())
+    return Tensor("image", "input", ("y", "x"), context.input.row["image"], colour=colours.ink())
 
 
-def predict(context: ProbeContext, _: Parameters) -> Figure:
+def predict(context: ProbeContext[Parameters]) -> Figure:
     """Which digit the network sees, and how sure it is.
 
     Probabilities are the softmax of the logits. A network is also sure of pictures that show no
@@ -87,25 +87,28 @@ class ActivationsParameters(Ranged):
         return list(LAYERS) if "all" in self.layers else list(dict.fromkeys(self.layers))
 
 
-def check_channels(_: ModelContext, __: Row, parameters: ActivationsParameters) -> None:
+def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
     """Refuse a channel that a selected layer does not have."""
+    parameters = call.parameters
     for layer in parameters.names():
         largest = max(parameters.channels or [0])
         refuse_channel("channels", layer, largest, LAYERS[layer].shape[-1])
 
 
-def activations(context: ProbeContext, parameters: ActivationsParameters) -> Figure:
+def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
     """What every layer makes of the picture: feature maps, channel by channel.
 
     Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
     `channel` for dense layers. `range` says which values share a colour scale.
     """
-    layers = [_layer(context, name, parameters) for name in parameters.names()]
+    parameters = context.parameters
+    layers = [_layer(context, name) for name in parameters.names()]
     return Panels("Activations", (Heatmap("What the network sees", picture(context), "x"), *layers))
 
 
-def _layer(context: ProbeContext, name: str, parameters: ActivationsParameters) -> Figure:
+def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
     """Show one layer: tiles where it has maps, bars where it is a vector."""
+    parameters = context.parameters
     layer = LAYERS[name]
     values = context.outputs[name]
     chosen = {} if parameters.channels is None else {"channel": parameters.channels}
@@ -137,18 +140,20 @@ class ChannelParameters(Ranged):
     channel: int = Field(ge=0, description="A channel of it, counted from 0.")
 
 
-def check_channel(_: ModelContext, __: Row, parameters: ChannelParameters) -> None:
+def check_channel(call: ProbeCall[ChannelParameters]) -> None:
     """Refuse a channel that the layer does not have."""
+    parameters = call.parameters
     count = LAYERS[parameters.layer].shape[-1]
     refuse_channel("channel", parameters.layer, parameters.channel, count)
 
 
-def channel(context: ProbeContext, parameters: ChannelParameters) -> Figure:
+def channel(context: ProbeContext[ChannelParameters]) -> Figure:
     """One channel: its map large over the picture, the kernel that made it, what its peak sees.
 
     The box is the receptive field of the map's largest value: the part of the picture that this
     value depends on. The kernel of a ReLU or a pool is that of the convolution before it.
     """
+    parameters = context.parameters
     name, index = parameters.layer, parameters.channel
     layer = LAYERS[name]
     values = context.outputs[name][index]
@@ -194,9 +199,9 @@ def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...
     )
 
 
-def _kernel(context: ProbeContext, module: str, index: int) -> Tiles:
+def _kernel(context: ProbeContext[Parameters], module: str, index: int) -> Tiles:
     """Show the kernel that makes one channel, one tile for each channel that it reads."""
-    values = kernel_of(context.model_context, module, index)
+    values = kernel_of(context.model, module, index)
     tensor = Tensor(
         f"{module}.kernel.{index}",
         "filter",
@@ -204,7 +209,7 @@ def _kernel(context: ProbeContext, module: str, index: int) -> Tiles:
         values,
         colour=colours.signed(values),
     )
-    bias = float(context.model_context.weights[f"{module}.bias"][index])
+    bias = float(context.model.weights[f"{module}.bias"][index])
     return Tiles(
         f"Its kernel, by input channel ({module})", tensor, measures=(Measure("bias", bias),)
     )

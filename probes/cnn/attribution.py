@@ -1,8 +1,5 @@
 """Why the CNN says what it says, pixel by pixel, with what the answer can be checked by."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from pydantic import Field
 
@@ -12,7 +9,7 @@ from probes.cnn import faithfulness, targets
 from probes.cnn.activations import picture
 from probes.cnn.attribution_methods import CAMS, MethodParameters, attribute, enlarged
 from probes.cnn.attribution_methods import rows as rows_of
-from probes.declaration import ModelContext, Probe, ProbeContext
+from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor
 
@@ -35,18 +32,21 @@ class AttributionParameters(MethodParameters):
     )
 
 
-def rows(_: Mapping[str, Any], parameters: AttributionParameters) -> int:
+def rows(call: ProbeCall[AttributionParameters]) -> int:
     """Return how many rows an attribution makes with its checks."""
+    parameters = call.parameters
     times = 1 + len(CASCADE) * parameters.sanity
     return rows_of(parameters) * times + faithfulness.ROWS * parameters.deletion + 1
 
 
-def run(_: ModelContext, row: Mapping[str, Any], parameters: AttributionParameters) -> Run:
+def run(call: ProbeCall[AttributionParameters]) -> Run:
     """Predict, attribute, check."""
+    row = call.input.row
+    parameters = call.parameters
     (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     image = row["image"].astype(np.float32) / np.float32(255)
     target = targets.weights(parameters, said["logits"])
-    found = dict((yield from attribute(image, target, parameters, "")))
+    found = dict((yield from attribute(image, target, parameters)))
     if parameters.deletion:
         shown = enlarged(found["map"])
         curves = yield from faithfulness.deletion(image, shown, target, parameters)
@@ -56,7 +56,7 @@ def run(_: ModelContext, row: Mapping[str, Any], parameters: AttributionParamete
     return {**said, **found}
 
 
-def attribution(context: ProbeContext, parameters: AttributionParameters) -> Figure:
+def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     """How much each pixel counts for the network's answer, and whether that can be trusted.
 
     `attribution` is the raw signed map: blue speaks for the target, red against it. Of `grad_cam`,
@@ -68,9 +68,10 @@ def attribution(context: ProbeContext, parameters: AttributionParameters) -> Fig
     `sanity` are rank correlations with the maps of weights that are reset from the last layer to
     the first.
     """
+    parameters = context.parameters
     raw = context.outputs["map"]
     shown = Tensor("attribution", "attribution", ("y", "x"), raw, colour=colours.signed(raw))
-    said = _said(context, parameters)
+    said = _said(context)
     maps: list[Figure] = [
         Heatmap("Raw, signed", shown, "x"),
         Overlay("Over the picture", picture(context), shown, (), said),
@@ -86,8 +87,9 @@ def attribution(context: ProbeContext, parameters: AttributionParameters) -> Fig
     return Panels("Attribution", tuple(figures))
 
 
-def _said(context: ProbeContext, parameters: AttributionParameters) -> tuple[Measure, ...]:
+def _said(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
     """State the target, and what the method found out about itself."""
+    parameters = context.parameters
     raw = context.outputs["map"]
     measures = [Measure("target", targets.called(parameters, context.outputs["logits"]))]
     measures += [
@@ -119,7 +121,7 @@ def _rectified(raw: np.ndarray) -> list[Figure]:
     return [Heatmap("Rectified", first, "x"), Heatmap("Normalised", second, "x")]
 
 
-def _curves(context: ProbeContext) -> Lines:
+def _curves(context: ProbeContext[Parameters]) -> Lines:
     """Draw the target while ink is deleted, in both orders."""
     both = [context.outputs[name] for name in ("deletion", "deletion_random")]
     at = {"deleted": faithfulness.SHARES}
@@ -137,7 +139,7 @@ def _curves(context: ProbeContext) -> Lines:
     return Lines(title, (ordered, random), "deleted", None, 0.0, measures)
 
 
-def _sanity(context: ProbeContext) -> Heatmap:
+def _sanity(context: ProbeContext[Parameters]) -> Heatmap:
     """Draw the rank correlations with the maps of reset weights."""
     values = context.outputs["sanity"].astype(np.float32)
     coordinates = {"compared": ("values", "magnitudes"), "reset_from": CASCADE}

@@ -33,6 +33,9 @@ METHODS = get_args(MethodName)
 CAMS = ("grad_cam", "hirescam", "layer_cam")
 
 Image = Float32[np.ndarray, "28 28"]
+Checkpoint = str | None
+"""Name of other parameters; None for those that are served."""
+
 Way = Generator[Sequence[Call], list[Outputs], Mapping[str, np.ndarray]]
 
 
@@ -84,7 +87,10 @@ def rows(parameters: MethodParameters) -> int:
 
 
 def attribute(
-    image: Image, target: Float32[np.ndarray, " classes"], parameters: MethodParameters, name: str
+    image: Image,
+    target: Float32[np.ndarray, " classes"],
+    parameters: MethodParameters,
+    checkpoint: Checkpoint = None,
 ) -> Way:
     """Attribute with the method that the parameters name.
 
@@ -92,54 +98,61 @@ def attribute(
         image: Intensities in [0, 1].
         target: What each logit counts for.
         parameters: The method and its settings.
-        name: Of the network's weights; "" for those that are served.
+        checkpoint: Name of other parameters than the served ones.
 
     Returns:
         `map`, raw and signed, and what else the method says of itself.
     """
     if parameters.method in CAMS:
-        return (yield from _cam(image, target, parameters, name))
-    return (yield from _BY_PIXELS[parameters.method](image, target, parameters, name))
+        return (yield from _cam(image, target, parameters, checkpoint))
+    return (yield from _BY_PIXELS[parameters.method](image, target, parameters, checkpoint))
 
 
-def _call(program: str, image: Image, target: np.ndarray, name: str, *outputs: str) -> Call:
-    return Call(f"cnn.{program}", {"image": image, "target": target}, frozenset(outputs), name)
+def _call(
+    program: str, image: Image, target: np.ndarray, checkpoint: Checkpoint, *outputs: str
+) -> Call:
+    row = {"image": image, "target": target}
+    return Call(f"cnn.{program}", row, frozenset(outputs), checkpoint)
 
 
 def _gradients(
-    images: Iterator[Image], target: np.ndarray, name: str
+    images: Iterator[Image], target: np.ndarray, checkpoint: Checkpoint
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
     """Return gradient and logits at several images."""
-    calls = (_call("gradient", one, target, name, "gradient", "logits") for one in images)
+    calls = (_call("gradient", one, target, checkpoint, "gradient", "logits") for one in images)
     return (yield from in_slices(calls, 2 * GRADIENT_BUCKETS[-1]))
 
 
-def _gradient(image: Image, target: np.ndarray, _: MethodParameters, name: str) -> Way:
+def _gradient(image: Image, target: np.ndarray, _: MethodParameters, checkpoint: Checkpoint) -> Way:
     """Differentiate the target with respect to every pixel (Simonyan et al. 2013, section 3)."""
-    (found,) = yield (_call("gradient", image, target, name, "gradient"),)
+    (found,) = yield (_call("gradient", image, target, checkpoint, "gradient"),)
     return {"map": found["gradient"]}
 
 
-def _gradient_x_input(image: Image, target: np.ndarray, _: MethodParameters, name: str) -> Way:
+def _gradient_x_input(
+    image: Image, target: np.ndarray, _: MethodParameters, checkpoint: Checkpoint
+) -> Way:
     """Multiply the gradient with the picture: what the network would lose to first order."""
-    found = yield from _gradient(image, target, _, name)
+    found = yield from _gradient(image, target, _, checkpoint)
     return {"map": found["map"] * image}
 
 
-def _smoothgrad(image: Image, target: np.ndarray, parameters: MethodParameters, name: str) -> Way:
+def _smoothgrad(
+    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint
+) -> Way:
     """Average the gradient over noisy copies (Smilkov et al. 2017, section 3)."""
     random = np.random.default_rng(parameters.seed)
     noisy = (
         image + random.normal(0.0, parameters.noise, image.shape).astype(np.float32)
         for _ in range(parameters.samples)
     )
-    found = yield from _gradients(noisy, target, name)
+    found = yield from _gradients(noisy, target, checkpoint)
     gradients = np.stack([one["gradient"] for one in found])
     return {"map": gradients.mean(axis=0, dtype=np.float64).astype(np.float32)}
 
 
 def _integrated_gradients(
-    image: Image, target: np.ndarray, parameters: MethodParameters, name: str
+    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint = None
 ) -> Way:
     """Add up the gradient on the straight way from the baseline (Sundararajan et al. 2017).
 
@@ -150,7 +163,7 @@ def _integrated_gradients(
     way = image.astype(np.float64) - start
     places, weights = nodes(parameters.nodes)
     between = ((start + place * way).astype(np.float32) for place in (0.0, *places, 1.0))
-    found = yield from _gradients(between, target, name)
+    found = yield from _gradients(between, target, checkpoint)
     gradients = np.stack([one["gradient"] for one in found[1:-1]]).astype(np.float64)
     attribution = way * np.tensordot(weights, gradients, 1)
     of_baseline, of_input = (
@@ -165,11 +178,11 @@ def _integrated_gradients(
 
 
 def scores(
-    images: Sequence[Image] | Iterator[Image], target: np.ndarray, name: str
+    images: Iterator[Image], target: np.ndarray, checkpoint: Checkpoint = None
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, " images"]]:
     """Return the target of each image: a weighted sum of its logits."""
     wanted = frozenset({"logits"})
-    calls = (Call("cnn.score", {"image": image}, wanted, name) for image in images)
+    calls = (Call("cnn.score", {"image": image}, wanted, checkpoint) for image in images)
     found = yield from in_slices(calls, 2 * SCORE_BUCKETS[-1])
     logits = np.stack([one["logits"] for one in found]).astype(np.float64)
     return logits @ target.astype(np.float64)
@@ -185,7 +198,9 @@ def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
     return [(rows, columns) for rows in along(HEIGHT) for columns in along(WIDTH)]
 
 
-def _occlusion(image: Image, target: np.ndarray, parameters: MethodParameters, name: str) -> Way:
+def _occlusion(
+    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint
+) -> Way:
     """Cover a window with the baseline and see what is lost (Zeiler & Fergus 2014, section 4.2).
 
     A pixel's value is the mean over the windows that cover it; 0 where none does.
@@ -200,7 +215,7 @@ def _occlusion(image: Image, target: np.ndarray, parameters: MethodParameters, n
             one[place] = cover[place]
             yield one
 
-    found = yield from scores(covered(), target, name)
+    found = yield from scores(covered(), target, checkpoint)
     lost, count = np.zeros(image.shape), np.zeros(image.shape)
     for place, score in zip(places, found[1:], strict=True):
         lost[place] += found[0] - score
@@ -209,7 +224,9 @@ def _occlusion(image: Image, target: np.ndarray, parameters: MethodParameters, n
     return {"map": attribution.astype(np.float32), "f_input": np.asarray(found[0])}
 
 
-def _cam(image: Image, target: np.ndarray, parameters: MethodParameters, name: str) -> Way:
+def _cam(
+    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint
+) -> Way:
     """Weigh the maps of a layer by the gradient at them, and add them up over channels.
 
     Grad-CAM weighs by the mean over each map (Selvaraju et al. 2017, section 3), HiResCAM value by
@@ -217,7 +234,7 @@ def _cam(image: Image, target: np.ndarray, parameters: MethodParameters, name: s
     """
     layer = parameters.layer
     wanted = (layer, f"{layer}.gradient")
-    (found,) = yield (_call("layer_gradient", image, target, name, *wanted),)
+    (found,) = yield (_call("layer_gradient", image, target, checkpoint, *wanted),)
     values, gradient = (found[each].astype(np.float64) for each in wanted)
     match parameters.method:
         case "grad_cam":
@@ -229,7 +246,7 @@ def _cam(image: Image, target: np.ndarray, parameters: MethodParameters, name: s
     return {"map": (weights * values).sum(axis=0).astype(np.float32)}
 
 
-_BY_PIXELS: Mapping[str, Callable[[Image, np.ndarray, MethodParameters, str], Way]] = {
+_BY_PIXELS: Mapping[str, Callable[[Image, np.ndarray, MethodParameters, Checkpoint], Way]] = {
     "gradient": _gradient,
     "gradient_x_input": _gradient_x_input,
     "smoothgrad": _smoothgrad,

@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 from models.architecture import LAYERS
 from models.cnn.analyses import LAYER_SLICES, no_edit
 from probes.cnn.activations import LayerName
-from probes.declaration import ModelContext, ParameterError
-from probes.shared.affine_edits import LARGEST, Posted, apply
+from probes.declaration import ExtraFields, ModelContext, ParameterError, ProbeInput
+from probes.shared.affine_edits import LARGEST, apply
 
 Operation = Literal["zero", "scale", "add", "set", "mean", "patch"]
 
@@ -24,7 +24,7 @@ Operation = Literal["zero", "scale", "add", "set", "mean", "patch"]
 _WITH_AMOUNT = ("scale", "add")
 
 
-class Region(Posted):
+class Region(ExtraFields):
     """Rows and columns of a map, both ends included, counted from 0."""
 
     top: int = Field(ge=0, description="First row.")
@@ -33,7 +33,7 @@ class Region(Posted):
     right: int = Field(ge=0, description="Last column.")
 
 
-class Edit(Posted):
+class Edit(ExtraFields):
     """What is done to some values of one layer."""
 
     layer: LayerName = Field(description="Whose values are edited.")
@@ -68,7 +68,7 @@ class Edit(Posted):
         return self
 
 
-class Edits(Posted):
+class Edits(ExtraFields):
     """What is edited, and from where values may come."""
 
     edits: tuple[Edit, ...] = Field(
@@ -95,18 +95,18 @@ def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
     return selected(edit, np.moveaxis(indices, -1, 0))
 
 
-def check_edits(model_context: ModelContext, row: Mapping[str, Any]) -> None:
+def check_edits(model: ModelContext, given: ProbeInput) -> None:
     """Refuse edits of what the network does not have, and of what nothing is known.
 
     Raises:
         ParameterError: With the place in the body.
     """
-    for index, edit in enumerate(row["edits"]):
-        if reason := _fault(model_context, row, edit):
+    for index, edit in enumerate(given.extra_as(Edits).edits):
+        if reason := _fault(model, given, edit):
             raise ParameterError("edits", f"edits[{index}]: {reason}", "edits", index)
 
 
-def _fault(model_context: ModelContext, row: Mapping[str, Any], edit: Edit) -> str | None:
+def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
     """Say what is wrong with an edit; None where nothing is."""
     *sides, channels = LAYERS[edit.layer].shape
     for channel in edit.channels or ():
@@ -118,9 +118,9 @@ def _fault(model_context: ModelContext, row: Mapping[str, Any], edit: Edit) -> s
             return f"{edit.layer} has no maps, so no region"
         if not (part.top <= part.bottom < sides[0] and part.left <= part.right < sides[1]):
             return f"the region must lie within the {sides[0]} x {sides[1]} of {edit.layer}"
-    if edit.operation == "patch" and row["source"] is None:
+    if edit.operation == "patch" and not given.source:
         return "patch needs a source"
-    if edit.operation == "mean" and "units" not in model_context.records:
+    if edit.operation == "mean" and "units" not in model.records:
         return "these weights have no record of units, which holds the means"
     return _values_fault(edit) if edit.values is not None else None
 

@@ -10,9 +10,15 @@ from models.architecture import DIGITS
 from models.cnn.pca import PCA
 from models.data import test_images
 from models.data.test_images import Pictures
-from models.runtime.programs import Row
 from probes.cnn.layers import record_of
-from probes.declaration import ModelContext, ParameterError, Parameters, Probe, ProbeContext
+from probes.declaration import (
+    ModelContext,
+    ParameterError,
+    Parameters,
+    Probe,
+    ProbeCall,
+    ProbeContext,
+)
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Measure, Panels, Scatter, Tensor, Tiles
 
@@ -40,23 +46,24 @@ class Map(NamedTuple):
     pictures: Pictures
 
 
-def map_of(model_context: ModelContext) -> Map:
+def map_of(model: ModelContext) -> Map:
     """Read the record of the map."""
-    tensors = record_of(model_context, "neighbours").tensors
+    tensors = record_of(model, "neighbours").tensors
     names = ("mean", "components", "shares")
     axes = PCA(*(tensors[f"embedding.{name}"] for name in names))
     coordinates = tensors["embedding.coordinates"].astype(np.float32)
     return Map(axes, coordinates, test_images.unpacked(tensors))
 
 
-def check_embedding(model_context: ModelContext, _: Row, parameters: EmbeddingParameters) -> None:
+def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
     """Refuse weights without a record, and a map along one axis twice."""
-    record_of(model_context, "neighbours")
+    parameters = call.parameters
+    record_of(call.model, "neighbours")
     if parameters.across == parameters.upward:
         raise ParameterError("upward", "across and upward must be two different axes")
 
 
-def embedding(context: ProbeContext, parameters: EmbeddingParameters) -> Figure:
+def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
     """Where the picture stands among 2,000 test images, and which of them are nearest to it.
 
     The map is a principal component analysis of the 128 values of `relu4` over all 10,000 test
@@ -66,7 +73,8 @@ def embedding(context: ProbeContext, parameters: EmbeddingParameters) -> Figure:
     in the space of the first 16 axes, not on the map, on which things that are far apart can look
     near; each is named by its digit and its number in the test set. `votes` counts their digits.
     """
-    known = map_of(context.model_context)
+    parameters = context.parameters
+    known = map_of(context.model)
     own = known.axes.place(context.outputs["relu4"])
     distances = np.linalg.norm(known.coordinates - own, axis=1)
     nearest = np.argsort(distances, kind="stable")[: parameters.neighbours]

@@ -57,7 +57,7 @@ def deletion(
                 one[gone] = cover.reshape(-1)[gone]
                 yield one.reshape(image.shape)
 
-    found = yield from scores(deleted(), target, "")
+    found = yield from scores(deleted(), target)
     inner = found[2:].reshape(len(orders), -1)
     curves = np.pad(inner, ((0, 0), (1, 1)))
     curves[:, 0], curves[:, -1] = found[0], found[1]

@@ -162,7 +162,7 @@ def _waves() -> tuple[Ways, Float[np.ndarray, "waves 2"]]:
     return np.exp(-2j * np.pi * phase), np.stack([across.ravel(), -down.ravel()], axis=-1)
 
 
-def descriptors(context: ProbeContext, parameters: DescriptorsParameters) -> Figure:
+def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
     """What the 3×3 kernels are like: edges, lines or a mean, which way they point, and how fine.
 
     `share` is each component's share of a filter's squared norm in the orthonormal Frei-Chen basis:
@@ -176,7 +176,8 @@ def descriptors(context: ProbeContext, parameters: DescriptorsParameters) -> Fig
     Orientation is NaN where the gradient has less than a millionth of the squared norm, frequency
     where the kernel is flat. Nine weights cannot hold more: no Gabor function is fitted to them.
     """
-    kernels = context.model_context.weights[f"{parameters.layer}.kernel"].transpose(3, 2, 0, 1)
+    parameters = context.parameters
+    kernels = context.model.weights[f"{parameters.layer}.kernel"].transpose(3, 2, 0, 1)
     found = describe(kernels)
     by_name = _columns(found)
     order = _sorted(by_name, parameters.order)

@@ -7,15 +7,7 @@ from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
 from models.architecture import LAYERS
-from models.runtime.programs import Row
-from probes.declaration import (
-    Indices,
-    ModelContext,
-    Probe,
-    ProbeContext,
-    Ranged,
-    split_commas,
-)
+from probes.declaration import Indices, Probe, ProbeCall, ProbeContext, Ranged, split_commas
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Panels, Tensor, Tiles
 from probes.shared.checks import refuse_channel
@@ -46,30 +38,31 @@ class FiltersParameters(Ranged):
     )
 
 
-def check_filters(model_context: ModelContext, _: Row, parameters: FiltersParameters) -> None:
+def check_filters(call: ProbeCall[FiltersParameters]) -> None:
     """Refuse an output channel that a selected layer does not have."""
+    parameters = call.parameters
     for layer in parameters.layers:
         largest = max(parameters.channels or [0])
-        refuse_channel("channels", layer, largest, model_context.weights[f"{layer}.bias"].size)
+        refuse_channel("channels", layer, largest, call.model.weights[f"{layer}.bias"].size)
 
 
-def filters(context: ProbeContext, parameters: FiltersParameters) -> Figure:
+def filters(context: ProbeContext[FiltersParameters]) -> Figure:
     """The learned filters of every layer: what each channel looks for in the layer before it.
 
     A kernel is `output_channel, input_channel, y, x`: one row of tiles for each output channel, one
     tile for each channel that it reads. The norm is the square root of the sum of a channel's
     squared weights.
     """
+    parameters = context.parameters
     layers = dict.fromkeys(parameters.layers)
-    shown = [figure for name in layers for figure in _filters(context, name, parameters)]
+    shown = [figure for name in layers for figure in _filters(context, name)]
     return Panels("Learned filters", tuple(shown))
 
 
-def _filters(
-    context: ProbeContext, name: str, parameters: FiltersParameters
-) -> tuple[Figure, Figure]:
+def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figure, Figure]:
     """Show the kernels of one layer and how large each is."""
-    kernels = _output_first(context.model_context.weights[f"{name}.kernel"], name)
+    parameters = context.parameters
+    kernels = _output_first(context.model.weights[f"{name}.kernel"], name)
     outputs = np.arange(len(kernels)) if parameters.channels is None else parameters.channels
     kernels = kernels[outputs]
     norms = np.sqrt((kernels**2).sum(axis=tuple(range(1, kernels.ndim))))

@@ -1,7 +1,7 @@
 """What is said of the CNN's inside, measured on the sample images."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,7 +11,7 @@ from models.architecture import CLASSES
 from models.data import samples
 from models.runtime.programs import Call, Run, in_slices
 from probes.cnn.unit_record import selectivity
-from probes.declaration import Parameters, Probe, ProbeContext, split_commas
+from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, split_commas
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Tensor
 from probes.shared.statements import Found, panels
@@ -39,11 +39,11 @@ class CNNFindings(Parameters):
     )
 
 
-def run(_: Any, __: Mapping[str, Any], ___: CNNFindings) -> Run:
+def run(_: ProbeCall[CNNFindings]) -> Run:
     """Trace the samples with the weights and with reset ones, and moved pictures with both."""
     images = samples.load().images
     found: dict[str, np.ndarray] = {}
-    for prefix, checkpoint in (("", ""), ("reset.", RESET)):
+    for prefix, checkpoint in (("", None), ("reset.", RESET)):
         traced = yield from in_slices(_calls(images, LAYERS, checkpoint))
         for name in LAYERS:
             found[prefix + name] = np.stack([one[name] for one in traced])
@@ -53,21 +53,22 @@ def run(_: Any, __: Mapping[str, Any], ___: CNNFindings) -> Run:
     return found
 
 
-def _calls(images: np.ndarray, names: tuple[str, ...], checkpoint: str) -> Iterator[Call]:
+def _calls(images: np.ndarray, names: tuple[str, ...], checkpoint: str | None) -> Iterator[Call]:
     wanted = frozenset(names)
     return (Call("cnn.trace", {"image": image}, wanted, checkpoint) for image in images)
 
 
-def findings(context: ProbeContext, parameters: CNNFindings) -> Figure:
+def findings(context: ProbeContext[CNNFindings]) -> Figure:
     """What is said of the CNN's inside, each statement with the number that bears it out or not.
 
     `value` is held against `least`; `reference` is the same measured on weights drawn anew.
     Measured on the sample images, 20 of each digit.
     """
+    parameters = context.parameters
     return panels((name, _MEASURED[name](context)) for name in dict.fromkeys(parameters.finding))
 
 
-def _edges_to_patterns(context: ProbeContext) -> Found:
+def _edges_to_patterns(context: ProbeContext[Parameters]) -> Found:
     """Classify by the nearest mean at every depth, and look at the energy of the first filters."""
     by_depth = np.array(
         [
@@ -75,7 +76,7 @@ def _edges_to_patterns(context: ProbeContext) -> Found:
             for prefix in ("", "reset.")
         ]
     )
-    kernel = context.model_context.weights["conv1.kernel"].astype(np.float64).reshape(9, -1)
+    kernel = context.model.weights["conv1.kernel"].astype(np.float64).reshape(9, -1)
     energy = (kernel**2).sum(axis=0)
     share = 1.0 - kernel.sum(axis=0) ** 2 / np.where(energy > 0, 9 * energy, 1.0)
     depth = {"depth": DEPTH}
@@ -97,7 +98,9 @@ def _edges_to_patterns(context: ProbeContext) -> Found:
     )
 
 
-def _values(context: ProbeContext, prefix: str, name: str) -> Float[np.ndarray, "samples values"]:
+def _values(
+    context: ProbeContext[Parameters], prefix: str, name: str
+) -> Float[np.ndarray, "samples values"]:
     if name == "image":
         return samples.load().images.reshape(len(samples.load().labels), -1) / 255.0
     values = context.outputs[prefix + name]
@@ -123,7 +126,7 @@ def _right(
     return np.asarray(apart.argmin(axis=1) == labels[~known])
 
 
-def _filters_specialise(context: ProbeContext) -> Found:
+def _filters_specialise(context: ProbeContext[Parameters]) -> Found:
     """Compare the selectivity of relu3's channels with that of a network that learned nothing."""
     trained, reset = (
         np.sort(
@@ -177,7 +180,7 @@ def _means(
     return np.stack([values[labels == digit].mean(axis=0) for digit in range(CLASSES)])
 
 
-def _space_is_kept(context: ProbeContext) -> Found:
+def _space_is_kept(context: ProbeContext[Parameters]) -> Found:
     """Move the maps of moved pictures back, and compare."""
     found = {
         prefix: _moved_back(context.outputs[f"{prefix}relu3"], context.outputs[f"{prefix}moved"])
@@ -219,7 +222,7 @@ def _moved_back(
     return float(np.corrcoef(here.astype(np.float64), there.astype(np.float64))[0, 1])
 
 
-_MEASURED: Mapping[str, Callable[[ProbeContext], Found]] = {
+_MEASURED: Mapping[str, Callable[[ProbeContext[CNNFindings]], Found]] = {
     "edges_to_patterns": _edges_to_patterns,
     "filters_specialise": _filters_specialise,
     "space_is_kept": _space_is_kept,
@@ -232,7 +235,7 @@ PROBES = (
         figure=findings,
         parameters=CNNFindings,
         run=run,
-        rows=lambda _, __: 4 * len(samples.load().labels),
+        rows=lambda _: 4 * len(samples.load().labels),
         input=False,
         example={"finding": "filters_specialise"},
     ),

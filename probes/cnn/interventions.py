@@ -16,17 +16,18 @@ from probes.cnn.attribution import PREDICTED
 from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
 from probes.cnn.targets import Targeted
 from probes.declaration import (
+    ExtraFields,
     Indices,
     ModelContext,
     ParameterError,
     Parameters,
     Probe,
+    ProbeCall,
     ProbeContext,
     split_commas,
 )
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
-from probes.shared.affine_edits import Posted
 from probes.shared.checks import refuse_channel
 from probes.shared.class_probabilities import softmax
 from probes.shared.recovery import share_of_way
@@ -66,22 +67,26 @@ class InterventionParameters(Parameters):
         return sorted({channel for channels in of_layer for channel in channels or ()})
 
 
-def check_intervention(
-    model_context: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters
-) -> None:
+def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
     """Refuse edits that cannot be done, and channels that a layer does not have."""
-    check_edits(model_context, row)
-    for layer in parameters.names(row["edits"]):
+    parameters = call.parameters
+    check_edits(call.model, call.input)
+    for layer in parameters.names(edits_of(call)):
         largest = max(parameters.channels or [0])
         refuse_channel("channels", layer, largest, LAYERS[layer].shape[-1])
 
 
-def means_of(model_context: ModelContext) -> Mapping[str, np.ndarray]:
+def edits_of(call: ProbeCall[Parameters]) -> tuple[Edit, ...]:
+    """Return the edits of the request body."""
+    return call.input.extra_as(Edits).edits
+
+
+def means_of(model: ModelContext) -> Mapping[str, np.ndarray]:
     """Return the mean of every value over the training images, by layer, channel first.
 
     Empty where training recorded none.
     """
-    record = model_context.records.get("units")
+    record = model.records.get("units")
     if record is None:
         return {}
     return {name: np.moveaxis(record.tensors[f"{name}.mean"], -1, 0) for name in LAYERS}
@@ -95,27 +100,27 @@ def _call(
     return Call("cnn.intervene", {"image": image, "scale": edit[0], "shift": edit[1]}, outputs)
 
 
-def run_intervention(
-    model_context: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters
-) -> Run:
+def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     """Run both, side by side, and the source before them, by one program."""
-    edits: tuple[Edit, ...] = row["edits"]
+    row = call.input.row
+    parameters = call.parameters
+    edits, posted = edits_of(call), call.input.source
     (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     source: Mapping[str, np.ndarray] = {}
     found = dict(said)
-    if row["source"] is not None:
+    if posted:
         patched = frozenset({edit.layer for edit in edits if edit.operation == "patch"})
-        (source,) = yield (_call(row["source"], no_edit(), patched | {"logits"}),)
+        (source,) = yield (_call(posted["image"], no_edit(), patched | {"logits"}),)
         found["logits.source"] = source["logits"]
     wanted = frozenset({*parameters.names(edits), "logits"})
-    edited = scale_and_shift(edits, means_of(model_context), source)
+    edited = scale_and_shift(edits, means_of(call.model), source)
     both = yield tuple(_call(row["image"], each, wanted) for each in (no_edit(), edited))
     for name, outputs in zip(RUNS, both, strict=True):
         found |= {f"{layer}.{name}": value for layer, value in outputs.items()}
     return found
 
 
-def intervene(context: ProbeContext, parameters: InterventionParameters) -> Figure:
+def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
     """What the network says when some of its values are edited, beside what it says otherwise.
 
     Both runs go through the same program, in which every value goes on as value · scale + shift;
@@ -125,7 +130,8 @@ def intervene(context: ProbeContext, parameters: InterventionParameters) -> Figu
     of what the network sees in `source` minus that of what it sees here (null where it sees the
     same digit in both).
     """
-    edits: tuple[Edit, ...] = context.row["edits"]
+    parameters = context.parameters
+    edits = edits_of(context)
     logits = np.stack([context.outputs[f"logits.{name}"] for name in RUNS])
     figures: list[Figure] = [
         Heatmap("What the network sees", picture(context), "x"),
@@ -160,12 +166,12 @@ def _logits(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
 
 
 def _changes(
-    context: ProbeContext, logits: Float32[np.ndarray, "runs classes"]
+    context: ProbeContext[Parameters], logits: Float32[np.ndarray, "runs classes"]
 ) -> tuple[Measure, ...]:
     """State what came of the edits."""
     before, after = (int(one.argmax()) for one in logits)
     measures = [
-        Measure("edits", len(context.row["edits"])),
+        Measure("edits", len(edits_of(context))),
         Measure("label_baseline", DIGITS[before]),
         Measure("label_edited", DIGITS[after]),
         Measure("logit_change", float(logits[1, before] - logits[0, before]), "logits"),
@@ -190,7 +196,7 @@ def recovery(
     return share_of_way(*at)
 
 
-def _layer(context: ProbeContext, name: str, channels: list[int]) -> Figure:
+def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) -> Figure:
     """Show the values of both runs and their difference."""
     baseline, edited = (context.outputs[f"{name}.{each}"][channels] for each in RUNS)
     together = np.stack([baseline, edited])
@@ -224,7 +230,7 @@ class SweepParameters(Targeted):
     )
 
 
-class SweepSource(Posted):
+class SweepSource(ExtraFields):
     """Where the values of `patch` come from."""
 
     source: dict[str, Any] | None = Field(
@@ -232,32 +238,33 @@ class SweepSource(Posted):
     )
 
 
-def check_sweep(
-    model_context: ModelContext, row: Mapping[str, Any], parameters: SweepParameters
-) -> None:
+def check_sweep(call: ProbeCall[SweepParameters]) -> None:
     """Refuse a sweep whose values are not known, or about the difference of nothing."""
-    targets.check_target(model_context, row, parameters)
-    if parameters.operation == "patch" and row["source"] is None:
+    parameters = call.parameters
+    targets.check_target(call)
+    if parameters.operation == "patch" and not call.input.source:
         raise ParameterError("operation", "patch needs a source in the body")
-    if parameters.operation == "mean" and "units" not in model_context.records:
+    if parameters.operation == "mean" and "units" not in call.model.records:
         raise ParameterError("operation", "these weights have no record of units, for the means")
 
 
-def sweep_rows(_: Mapping[str, Any], parameters: SweepParameters) -> int:
+def sweep_rows(call: ProbeCall[SweepParameters]) -> int:
     """Return how many rows a sweep makes."""
+    parameters = call.parameters
     return LAYERS[parameters.layer].shape[-1] + 3
 
 
-def run_sweep(
-    model_context: ModelContext, row: Mapping[str, Any], parameters: SweepParameters
-) -> Run:
+def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     """Run the image once for each channel, with that channel edited."""
+    row = call.input.row
+    parameters = call.parameters
     wanted = frozenset({"logits"})
     (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     source: Mapping[str, np.ndarray] = {}
     if parameters.operation == "patch":
-        (source,) = yield (_call(row["source"], no_edit(), wanted | {parameters.layer}),)
-    means = means_of(model_context)
+        image = call.input.source["image"]
+        (source,) = yield (_call(image, no_edit(), wanted | {parameters.layer}),)
+    means = means_of(call.model)
 
     def calls() -> Iterator[Call]:
         yield _call(row["image"], no_edit(), wanted)
@@ -271,7 +278,7 @@ def run_sweep(
     return outputs | ({"source": source["logits"]} if source else {})
 
 
-def sweep(context: ProbeContext, parameters: SweepParameters) -> Figure:
+def sweep(context: ProbeContext[SweepParameters]) -> Figure:
     """The effect of every channel of a layer: what the target loses when that one is edited.
 
     `effect` is the target's logit of the image as it is minus that with the channel edited: the
@@ -279,6 +286,7 @@ def sweep(context: ProbeContext, parameters: SweepParameters) -> Figure:
     against. `edited` has all logits, `label` what the network then says. With `patch`, `recovery`
     says how far each channel alone moves the answer to that of `source`.
     """
+    parameters = context.parameters
     baseline, edited = context.outputs["baseline"], context.outputs["edited"]
     target = targets.weights(parameters, context.outputs["logits"]).astype(np.float64)
     effect = ((baseline.astype(np.float64) - edited) @ target).astype(np.float32)
@@ -314,7 +322,7 @@ def sweep(context: ProbeContext, parameters: SweepParameters) -> Figure:
     return Panels(f"Sweep of {parameters.layer}, {parameters.operation}", tuple(figures))
 
 
-def _recoveries(context: ProbeContext) -> Bars:
+def _recoveries(context: ProbeContext[Parameters]) -> Bars:
     """Show how far each channel alone moves the answer to the source's; NaN where it cannot say."""
     baseline, source = context.outputs["baseline"], context.outputs["source"]
     found = [recovery(one, baseline, source) for one in context.outputs["edited"]]
@@ -329,7 +337,7 @@ PROBES = (
         figure=intervene,
         parameters=InterventionParameters,
         run=run_intervention,
-        rows=lambda _, __: 4,
+        rows=lambda _: 4,
         body=Edits,
         check=check_intervention,
         posted={"edits": [{"layer": "relu2", "channels": [3, 7], "operation": "zero"}]},

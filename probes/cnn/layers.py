@@ -1,14 +1,19 @@
 """The layers of the CNN compared: what can be read off each, and how alike they are."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from models.architecture import LAYERS
 from models.runtime.checkpoints import Checkpoint
-from models.runtime.programs import Row
-from probes.declaration import Coloured, ModelContext, ParameterError, Probe, ProbeContext
+from probes.declaration import (
+    Coloured,
+    ModelContext,
+    ParameterError,
+    Probe,
+    ProbeCall,
+    ProbeContext,
+)
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Measure, Panels, Tensor
 
@@ -16,24 +21,24 @@ DEPTH = ("image", *LAYERS)
 """What is compared: the picture itself, too."""
 
 
-def record_of(model_context: ModelContext, parameter: str) -> Checkpoint:
+def record_of(model: ModelContext, parameter: str) -> Checkpoint:
     """Return what is recorded of the layers.
 
     Raises:
         ParameterError: These weights have no such record.
     """
-    if "layers" not in model_context.records:
+    if "layers" not in model.records:
         reason = "these weights have no record of layers: run python -m scripts.artifacts cnn"
         raise ParameterError(parameter, reason)
-    return model_context.records["layers"]
+    return model.records["layers"]
 
 
-def check_layers(model_context: ModelContext, _: Row, __: Any) -> None:
+def check_layers(call: ProbeCall[Coloured]) -> None:
     """Refuse weights without a record."""
-    record_of(model_context, "cmap")
+    record_of(call.model, "cmap")
 
 
-def layers(context: ProbeContext, parameters: Coloured) -> Figure:
+def layers(context: ProbeContext[Coloured]) -> Figure:
     """The layers compared: how well each lets the digit be read off it, and how alike they are.
 
     `accuracy` is that of a linear probe on the 10,000 test images: a multinomial logistic
@@ -49,7 +54,8 @@ def layers(context: ProbeContext, parameters: Coloured) -> Figure:
     rotation of the other up to scale, about 0 (above or below) where they are unrelated.
     `cka.training` is that of each layer during training with the same layer at the end.
     """
-    record = record_of(context.model_context, "cmap")
+    parameters = context.parameters
+    record = record_of(context.model, "cmap")
     held, told = record.tensors, record.metadata
     measures = (
         Measure("majority", told["majority"]),

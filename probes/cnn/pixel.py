@@ -8,9 +8,8 @@ from jaxtyping import Float, Float32
 from pydantic import Field
 
 from models.architecture import LAYERS
-from models.runtime.programs import Row
 from probes.cnn.activations import MapName, kernel_of
-from probes.declaration import Coloured, ModelContext, ParameterError, Probe, ProbeContext
+from probes.declaration import Coloured, ParameterError, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Kind, Measure, Panels, Tensor, Tiles
 from probes.shared.checks import refuse_channel
@@ -61,8 +60,9 @@ class PixelParameters(Coloured):
         )
 
 
-def check_pixel(_: ModelContext, __: Row, parameters: PixelParameters) -> None:
+def check_pixel(call: ProbeCall[PixelParameters]) -> None:
     """Refuse a value that the layer does not have."""
+    parameters = call.parameters
     rows, columns, channels = LAYERS[parameters.layer].shape
     refuse_channel("channel", parameters.layer, parameters.channel, channels)
     for name, at, count, called in (
@@ -114,7 +114,7 @@ class Arithmetic:
         return self.value - self.total
 
 
-def pixel(context: ProbeContext, parameters: PixelParameters) -> Figure:
+def pixel(context: ProbeContext[PixelParameters]) -> Figure:
     """The arithmetic of one value: patch times kernel, summed, plus bias, ReLU, pool.
 
     `products` are exact, `contributions` are their sums by input channel. `sum` is all products
@@ -123,8 +123,9 @@ def pixel(context: ProbeContext, parameters: PixelParameters) -> Figure:
     the convolution reads, -1 being the border of zeros. Of a pool, the arithmetic is that of the
     value that won its window.
     """
-    place = _winner(context, parameters)
-    made = _arithmetic(context, parameters, *place)
+    parameters = context.parameters
+    place = _winner(context)
+    made = _arithmetic(context, *place)
     read = READ_BY[parameters.convolution]
     brings = Tensor("contributions", "statistic", ("input_channel",), made.contributions)
     inside = Tensor(
@@ -138,23 +139,25 @@ def pixel(context: ProbeContext, parameters: PixelParameters) -> Figure:
         Heatmap(f"1 where the patch lies on {read}, 0 beyond its border", inside, "x"),
     ]
     if parameters.pooled:
-        parts.append(Heatmap("Window: the largest wins", _window(context, parameters), "x"))
+        parts.append(Heatmap("Window: the largest wins", _window(context), "x"))
     where = f"{parameters.layer}, channel {parameters.channel}, y {parameters.y}, x {parameters.x}"
-    measures = _measures(context, parameters, made, place)
+    measures = _measures(context, made, place)
     return Panels(f"The arithmetic of {where}", tuple(parts), 3, measures)
 
 
-def _winner(context: ProbeContext, parameters: PixelParameters) -> tuple[int, int]:
+def _winner(context: ProbeContext[PixelParameters]) -> tuple[int, int]:
     """Return where the value stands in its convolution's map; of a pool, the first that won."""
+    parameters = context.parameters
     if not parameters.pooled:
         return parameters.y, parameters.x
-    window = _window(context, parameters).values
+    window = _window(context).values
     row, column = np.unravel_index(window.argmax(), window.shape)
     return STRIDE * parameters.y + int(row), STRIDE * parameters.x + int(column)
 
 
-def _window(context: ProbeContext, parameters: PixelParameters) -> Tensor:
+def _window(context: ProbeContext[PixelParameters]) -> Tensor:
     """Return the four values that a pool chooses from."""
+    parameters = context.parameters
     top, left = STRIDE * parameters.y, STRIDE * parameters.x
     maps = context.outputs[parameters.relu][parameters.channel]
     values = np.ascontiguousarray(maps[top : top + STRIDE, left : left + STRIDE])
@@ -163,20 +166,19 @@ def _window(context: ProbeContext, parameters: PixelParameters) -> Tensor:
     return Tensor("window", "post_activation", ("y", "x"), values, places, colour)
 
 
-def _arithmetic(
-    context: ProbeContext, parameters: PixelParameters, row: int, column: int
-) -> Arithmetic:
+def _arithmetic(context: ProbeContext[PixelParameters], row: int, column: int) -> Arithmetic:
     """Gather what one sum of the convolution is made of."""
+    parameters = context.parameters
     module = parameters.convolution
     if module == "conv1":
-        read = (context.row["image"].astype(np.float32) / np.float32(255.0))[None]
+        read = (context.input.row["image"].astype(np.float32) / np.float32(255.0))[None]
     else:
         read = context.outputs[READ_BY[module]]
     return Arithmetic(
         patch=_around(read, row, column),
         inside=_around(np.ones((1, *read.shape[1:]), np.float32), row, column)[0],
-        kernel=kernel_of(context.model_context, module, parameters.channel),
-        bias=float(context.model_context.weights[f"{module}.bias"][parameters.channel]),
+        kernel=kernel_of(context.model, module, parameters.channel),
+        bias=float(context.model.weights[f"{module}.bias"][parameters.channel]),
         value=float(context.outputs[module][parameters.channel, row, column]),
     )
 
@@ -200,9 +202,10 @@ def _signed(name: str, kind: Kind, values: np.ndarray) -> Tensor:
 
 
 def _measures(
-    context: ProbeContext, parameters: PixelParameters, made: Arithmetic, place: tuple[int, int]
+    context: ProbeContext[PixelParameters], made: Arithmetic, place: tuple[int, int]
 ) -> tuple[Measure, ...]:
     """Say every number of the sum that is no tensor, in the order in which they follow."""
+    parameters = context.parameters
     row, column = place
     asked = context.outputs[parameters.layer][parameters.channel, parameters.y, parameters.x]
     after = context.outputs[parameters.relu][parameters.channel, row, column]

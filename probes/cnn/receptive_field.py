@@ -4,9 +4,8 @@ import numpy as np
 from pydantic import Field
 
 from models.architecture import HEIGHT, LAYERS, WIDTH
-from models.runtime.programs import Row
 from probes.cnn.activations import LayerName, receptive_field
-from probes.declaration import ModelContext, ParameterError, Parameters, Probe, ProbeContext
+from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Measure, Tensor
 
@@ -31,8 +30,9 @@ class FieldParameters(Parameters):
         return rows // 2 if self.y is None else self.y, columns // 2 if self.x is None else self.x
 
 
-def check_field(_: ModelContext, __: Row, parameters: FieldParameters) -> None:
+def check_field(call: ProbeCall[FieldParameters]) -> None:
     """Refuse a place that the layer does not have."""
+    parameters = call.parameters
     layer = LAYERS[parameters.layer]
     counts = layer.shape[:2] if layer.field else (0, 0)
     for name, at, count in zip("yx", (parameters.y, parameters.x), counts, strict=True):
@@ -46,7 +46,7 @@ def check_field(_: ModelContext, __: Row, parameters: FieldParameters) -> None:
             raise ParameterError(name, f"{reason}(0 to {count - 1})")
 
 
-def field(_: ProbeContext, parameters: FieldParameters) -> Figure:
+def field(context: ProbeContext[FieldParameters]) -> Figure:
     """The receptive field of a unit: the pixels that its value depends on, and no others.
 
     `mask` is 1 there. `size` is how many rows and columns it has before the border cuts it off,
@@ -54,6 +54,7 @@ def field(_: ProbeContext, parameters: FieldParameters) -> Figure:
     and `right` are the box within the picture, both ends included. Pixels near the middle of the
     box reach the unit in more ways than those at its rim, so they usually matter more.
     """
+    parameters = context.parameters
     y, x = parameters.place
     box = receptive_field(parameters.layer, y, x)
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)

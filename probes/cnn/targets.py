@@ -1,13 +1,11 @@
 """What an attribution or an intervention is about: a logit, or the difference of two."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float32
 from pydantic import Field
 
 from models.architecture import CLASSES, DIGITS
-from probes.declaration import ParameterError, Parameters
+from probes.declaration import ParameterError, Parameters, ProbeCall
 
 
 class Targeted(Parameters):
@@ -27,8 +25,9 @@ class Targeted(Parameters):
     )
 
 
-def check_target(_: Any, __: Any, parameters: Targeted) -> None:
+def check_target(call: ProbeCall[Targeted]) -> None:
     """Refuse the difference of a logit and itself."""
+    parameters = call.parameters
     if parameters.target is not None and parameters.target == parameters.against:
         raise ParameterError("against", f"against {parameters.against} is the target itself")
 

@@ -1,13 +1,11 @@
 """What one unit of the CNN likes: over the test set, by digit, and in a picture made for it."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Int
 from pydantic import Field
 
 from models.architecture import DIGITS, LAYERS
-from models.runtime.programs import Row, Run
+from models.runtime.programs import Run
 from probes.cnn import activation_maximisation
 from probes.cnn.activation_maximisation import Basis, Search
 from probes.cnn.activations import LayerName
@@ -19,7 +17,7 @@ from probes.cnn.unit_record import (
     selectivity,
     stride,
 )
-from probes.declaration import ModelContext, ParameterError, Parameters, Probe, ProbeContext
+from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tensor, Tiles
 from probes.shared.checks import refuse_channel
@@ -64,14 +62,15 @@ class UnitParameters(Parameters):
         return stride(self.layer) * self.y, stride(self.layer) * self.x
 
 
-def record_of(model_context: ModelContext, parameters: UnitParameters) -> UnitRecord:
+def record_of(call: ProbeCall[UnitParameters]) -> UnitRecord:
     """Return what is recorded of the unit."""
-    tensors = model_context.records["units"].tensors
-    return UnitRecord(tensors, parameters.layer, parameters.channel)
+    tensors = call.model.records["units"].tensors
+    return UnitRecord(tensors, call.parameters.layer, call.parameters.channel)
 
 
-def check_unit(model_context: ModelContext, _: Row, parameters: UnitParameters) -> None:
+def check_unit(call: ProbeCall[UnitParameters]) -> None:
     """Refuse a unit that is not there, and weights without a record."""
+    parameters = call.parameters
     layer, shape = parameters.layer, LAYERS[parameters.layer].shape
     refuse_channel("channel", layer, parameters.channel, shape[-1])
     place = {"y": parameters.y, "x": parameters.x}
@@ -84,21 +83,23 @@ def check_unit(model_context: ModelContext, _: Row, parameters: UnitParameters) 
         if at is not None and at >= count:
             reason = f"{name} {at} of {layer} is not one of its {count} (0 to {count - 1})"
             raise ParameterError(name, reason)
-    if "units" not in model_context.records:
+    if "units" not in call.model.records:
         reason = "these weights have no record of units: run python -m scripts.artifacts cnn"
         raise ParameterError("layer", reason)
 
 
-def unit_rows(_: Any, parameters: UnitParameters) -> int:
+def unit_rows(call: ProbeCall[UnitParameters]) -> int:
     """Return how many rows a search makes."""
+    parameters = call.parameters
     return parameters.images * (parameters.steps + 1) if parameters.steps else 0
 
 
-def run_unit(model_context: ModelContext, _: Row, parameters: UnitParameters) -> Run:
+def run_unit(call: ProbeCall[UnitParameters]) -> Run:
     """Search, if so told."""
+    parameters = call.parameters
     if not parameters.steps:
         return {}
-    held = record_of(model_context, parameters)
+    held = record_of(call)
     layer = before_nonlinearity(parameters.layer)
     search = Search(
         weights=activation_maximisation.weights_of(layer, parameters.channel, parameters.place),
@@ -115,7 +116,7 @@ def _reference(held: UnitRecord, parameters: UnitParameters) -> float:
     return held.highest_mean if whole else held.maximum
 
 
-def unit(context: ProbeContext, parameters: UnitParameters) -> Figure:
+def unit(context: ProbeContext[UnitParameters]) -> Figure:
     """What one unit likes: its strongest test images, its statistics, and pictures made for it.
 
     `strongest` are the nine test images with the largest value of the unit, or of the channel
@@ -133,11 +134,12 @@ def unit(context: ProbeContext, parameters: UnitParameters) -> Figure:
     set of the same. They are where a search ended, not what the unit looks for: another `seed`,
     `basis` or number of `steps` ends elsewhere.
     """
-    held = record_of(context.model_context, parameters)
+    parameters = context.parameters
+    held = record_of(context)
     called = f"{parameters.layer}, {'channel' if held.has_map else 'unit'} {parameters.channel}"
     parts = [*_strongest(held), _statistics(held)]
     if context.outputs:
-        parts.append(_optimum(context, held, parameters))
+        parts.append(_optimum(context, held))
     return Panels(called, tuple(parts))
 
 
@@ -206,8 +208,9 @@ def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measu
     return Bars(title, tensor, measures=(*measures, *ends))
 
 
-def _optimum(context: ProbeContext, held: UnitRecord, parameters: UnitParameters) -> Figure:
+def _optimum(context: ProbeContext[UnitParameters], held: UnitRecord) -> Figure:
     """Show what the search came to, and how it went."""
+    parameters = context.parameters
     found, values = context.outputs["pictures"], context.outputs["values"]
     grey = colours.unit_interval("gray")
     axes = ("image", "y", "x")

@@ -13,7 +13,7 @@ from models.architecture import LSTMState
 from models.rnn.analyses import BLOCK, CHUNK, FREE_CHUNK
 from models.rnn.programs import STATE, run_lstm
 from models.runtime.programs import Call, Outputs, Row, Run, in_slices
-from probes.declaration import Indices, ModelContext, ParameterError, Probe, ProbeContext
+from probes.declaration import Indices, ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor
 from probes.rnn.gates import sequence_strip
@@ -114,8 +114,10 @@ class Question:
         return scores
 
 
-def check_bits(_: ModelContext, row: Row, parameters: BitParameters) -> None:
+def check_bits(call: ProbeCall[BitParameters]) -> None:
     """Refuse a sequence that is too long, a step that it does not have, and too many free bits."""
+    row = call.input.row
+    parameters = call.parameters
     last = len(row["sequence"])
     if last > CHUNK:
         reason = f"attributions take sequences of up to {CHUNK} steps; this one has {last}"
@@ -129,8 +131,10 @@ def check_bits(_: ModelContext, row: Row, parameters: BitParameters) -> None:
         raise ParameterError("free", reason)
 
 
-def rows(row: Row, parameters: BitParameters) -> int:
+def rows(call: ProbeCall[BitParameters]) -> int:
     """Return how many rows an attribution makes, its prediction with them."""
+    row = call.input.row
+    parameters = call.parameters
     free = len(parameters.steps(row))
     match parameters.method:
         case "flip":
@@ -144,8 +148,10 @@ def rows(row: Row, parameters: BitParameters) -> int:
             return 2
 
 
-def run(_: ModelContext, row: Row, parameters: BitParameters) -> Run:
+def run(call: ProbeCall[BitParameters]) -> Run:
     """Predict, then attribute."""
+    row = call.input.row
+    parameters = call.parameters
     said = yield from run_lstm("predict", row, frozenset({"logits"}))
     found = yield from METHODS[parameters.method](Question.of(row, parameters))
     return {**said, **found}
@@ -330,7 +336,7 @@ METHODS: Mapping[MethodName, Callable[[Question], Way]] = {
 }
 
 
-def attribution(context: ProbeContext, parameters: BitParameters) -> Figure:
+def attribution(context: ProbeContext[BitParameters]) -> Figure:
     """How much each bit counts for the network's answer.
 
     Blue speaks for the target, red against it. `flip` is the target minus what it is with that bit
@@ -339,8 +345,9 @@ def attribution(context: ProbeContext, parameters: BitParameters) -> Figure:
     `flip` compare a bit with a baseline, so with `zero` a 0 counts for nothing; and a bit early in
     the sequence may count for little though its flip would change the answer, where gates saturate.
     """
+    parameters = context.parameters
     values = context.outputs["attribution"].astype(np.float32)
-    at = {"step": parameters.steps(context.row)}
+    at = {"step": parameters.steps(context.input.row)}
     tensor = Tensor("attribution", "attribution", ("step",), values, at, colours.signed(values))
     figures: list[Figure] = [
         sequence_strip(context),
@@ -353,7 +360,7 @@ def attribution(context: ProbeContext, parameters: BitParameters) -> Figure:
     return Panels(f"Attribution of the logit of {NAMES[parameters.target]}", tuple(figures))
 
 
-def _measures(context: ProbeContext) -> tuple[Measure, ...]:
+def _measures(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     """State what the method found out about itself."""
     names = [name for name in ("f_input", "f_baseline", "delta") if name in context.outputs]
     measures = [Measure(name, float(context.outputs[name]), "logits") for name in names]

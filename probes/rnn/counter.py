@@ -1,16 +1,25 @@
 """Which of the LSTM's units count, how they do it, and which few are enough."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 
 from models.rnn.ablations import SEQUENCES, STEPS, ablation_buckets
+from models.rnn.unit_statistics import (
+    GATES,
+    QUANTITIES,
+    SATURATED_HIGH,
+    SATURATED_LOW,
+    STATES,
+    UnitStatistics,
+    held_out_sequences,
+    measure_units,
+)
 from models.runtime.programs import Call, Outputs, Run, in_slices
-from probes.declaration import ModelContext, Parameters, Probe, ProbeContext
+from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import (
     Bars,
@@ -24,16 +33,6 @@ from probes.figures.figures import (
 )
 from probes.rnn.fixed_points import Cell
 from probes.rnn.targets import WEIGHTS
-from probes.rnn.unit_statistics import (
-    GATES,
-    QUANTITIES,
-    SATURATED_HIGH,
-    SATURATED_LOW,
-    STATES,
-    UnitStatistics,
-    held_out_sequences,
-    measure_units,
-)
 
 SEED = 2027
 
@@ -81,18 +80,18 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
     return np.concatenate([runs, random.permuted(bits[half:], axis=1)])
 
 
-def rows(_: Mapping[str, Any], __: CounterParameters) -> int:
+def rows(_: ProbeCall[CounterParameters]) -> int:
     """Return about how many rows are made: a row is all sequences with one set of units."""
     return (1 << MOST_EXHAUSTIVE) + 1
 
 
-def run(model_context: ModelContext, _: Mapping[str, Any], __: CounterParameters) -> Run:
+def run(call: ProbeCall[CounterParameters]) -> Run:
     """Try sets of units: every set of a few units, else what greedy elimination leaves.
 
     Returns:
         `keep`, the sets that were tried, and `correct`, how many answers of each were right.
     """
-    units = len(model_context.weights["readout.kernel"])
+    units = len(call.model.weights["readout.kernel"])
     asked = Ablation(ablation_sequences(), units)
     whole = np.ones((1, units), np.uint8)
     yield from asked.find_mean(whole)
@@ -169,7 +168,7 @@ def _eliminate(
     return np.concatenate(tried), np.concatenate(counts)
 
 
-def counter(context: ProbeContext, parameters: CounterParameters) -> Figure:
+def counter(context: ProbeContext[CounterParameters]) -> Figure:
     """Which units count, how each of them does it, and the fewest that are enough.
 
     `r2` is the share of a state's variance that a straight line in ones minus zeros, in ones or in
@@ -192,12 +191,11 @@ def counter(context: ProbeContext, parameters: CounterParameters) -> Figure:
     alike wherever it stands, one that forgets moves back. `time_constant` is −1 / ln of the mean
     forget gate, in steps, and `saturation` the share of steps at which a gate is shut or open.
     """
-    sequences, cell = held_out_sequences(), Cell.of(context.model_context.weights)
+    parameters = context.parameters
+    sequences, cell = held_out_sequences(), Cell.of(context.model.weights)
     states = cell.run(sequences)
     statistics = _statistics(cell, sequences, states)
-    readout = (
-        context.model_context.weights["readout.kernel"].astype(np.float64) @ WEIGHTS["difference"]
-    )
+    readout = context.model.weights["readout.kernel"].astype(np.float64) @ WEIGHTS["difference"]
     figures = (
         *_ablations(context.outputs, parameters.tolerance),
         Bars("Readout: weight in “yes” minus “no”", _by_unit("readout", readout)),

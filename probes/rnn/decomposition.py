@@ -8,8 +8,15 @@ from jaxtyping import Float, Float64
 from pydantic import Field
 
 from models.architecture import MAX_STEPS
-from models.runtime.programs import Row
-from probes.declaration import Coloured, Indices, ModelContext, ParameterError, Probe, ProbeContext
+from probes.declaration import (
+    Coloured,
+    Indices,
+    ParameterError,
+    Parameters,
+    Probe,
+    ProbeCall,
+    ProbeContext,
+)
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tensor
 from probes.rnn.gates import check_units, sequence_strip
@@ -35,8 +42,10 @@ class MemoryParameters(Coloured):
     )
 
 
-def check_memory(_: ModelContext, row: Row, parameters: MemoryParameters) -> None:
+def check_memory(call: ProbeCall[MemoryParameters]) -> None:
     """Refuse a step after the end of the sequence, and a unit that the model does not have."""
+    row = call.input.row
+    parameters = call.parameters
     last = len(row["sequence"])
     if parameters.step is not None and parameters.step > last:
         reason = f"step {parameters.step} is not one of the sequence's, 1 to {last}"
@@ -59,7 +68,7 @@ def written(trace: Mapping[str, np.ndarray]) -> Written:
     return np.concatenate([trace["cell"][:1].astype(np.float64), i * g])
 
 
-def _until(context: ProbeContext, step: int) -> dict[str, np.ndarray]:
+def _until(context: ProbeContext[Parameters], step: int) -> dict[str, np.ndarray]:
     """Return a trace up to a step."""
     return {
         name: context.outputs[name][: step + 1 if name == "cell" else step]
@@ -68,7 +77,7 @@ def _until(context: ProbeContext, step: int) -> dict[str, np.ndarray]:
     }
 
 
-def memory(context: ProbeContext, parameters: MemoryParameters) -> Figure:
+def memory(context: ProbeContext[MemoryParameters]) -> Figure:
     """What each step wrote into the cell state, and how much of it is still there.
 
     After step T the cell state is the sum over the steps j of what step j wrote, input gate times
@@ -77,7 +86,8 @@ def memory(context: ProbeContext, parameters: MemoryParameters) -> Figure:
     the largest difference of the sum from the cell state itself. The gates depend on what was read
     before, so this is a share of the memory, not the effect of a bit: `/lstm/attribution` has that.
     """
-    step = parameters.step or len(context.row["sequence"])
+    parameters = context.parameters
+    step = parameters.step or len(context.input.row["sequence"])
     trace = _until(context, step)
     share = kept(trace["forget_gate"])
     parts = share * written(trace)
@@ -134,7 +144,7 @@ def path(trace: Mapping[str, np.ndarray], split: Literal["change", "memory"]) ->
     return found
 
 
-def decomposition(context: ProbeContext, parameters: DecompositionParameters) -> Figure:
+def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
     """The answer as an exact sum over steps: what each of them adds to a logit, unit by unit.
 
     The logit is the readout's bias plus its weights times output gate times tanh of the cell state,
@@ -144,9 +154,10 @@ def decomposition(context: ProbeContext, parameters: DecompositionParameters) ->
     weighed by the last output gate, whatever it was then; that a step adds much does not say that
     the answer would change without it.
     """
+    parameters = context.parameters
     target = WEIGHTS[parameters.target]
-    readout = context.model_context.weights["readout.kernel"].astype(np.float64) @ target
-    bias = float(context.model_context.weights["readout.bias"].astype(np.float64) @ target)
+    readout = context.model.weights["readout.kernel"].astype(np.float64) @ target
+    bias = float(context.model.weights["readout.bias"].astype(np.float64) @ target)
     logit = float(context.outputs["logits"][-1].astype(np.float64) @ target)
     values = np.tanh(path(context.outputs, parameters.split))
     gain = readout * context.outputs["output_gate"][-1].astype(np.float64)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
+from models.rnn.unit_statistics import held_out_sequences
 from probes.declaration import Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import (
@@ -21,7 +22,6 @@ from probes.figures.figures import (
 )
 from probes.rnn.fixed_points import Cell, Points, search
 from probes.rnn.targets import WEIGHTS
-from probes.rnn.unit_statistics import held_out_sequences
 
 TOLERANCES = (1e-6, 1e-9, 1e-12)
 """So small q has to be; by the last, a point counts as fixed."""
@@ -117,7 +117,7 @@ class Trajectories:
         return np.asarray(np.linalg.norm(np.diff(self.states, axis=1), axis=-1)).ravel()
 
 
-def dynamics(context: ProbeContext, parameters: DynamicsParameters) -> Figure:
+def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
     """Where the state goes: trajectories, the points at which it is slowest, and what is near them.
 
     A state is s = [h; c], the hidden states before the cell states. `pc1` and `pc2` are the states
@@ -138,7 +138,8 @@ def dynamics(context: ProbeContext, parameters: DynamicsParameters) -> Figure:
     edge of the region stopped the search. `drift` is the mean way of visited states along the first
     axis, in groups of one size by where they are on it.
     """
-    run = _trajectories_of(context, parameters)
+    parameters = context.parameters
+    run = _trajectories_of(context)
     points = search(run.cell, run.visited, parameters.input, parameters.seed, parameters.points)
     figures = (
         _trajectories(context, run, points),
@@ -153,27 +154,26 @@ def dynamics(context: ProbeContext, parameters: DynamicsParameters) -> Figure:
     return Panels("Dynamics", figures, 2, measures=_measures(run, points))
 
 
-def _trajectories_of(context: ProbeContext, parameters: DynamicsParameters) -> Trajectories:
+def _trajectories_of(context: ProbeContext[DynamicsParameters]) -> Trajectories:
     """Run held-out sequences, in float64."""
+    parameters = context.parameters
     sequences = held_out_sequences()[: parameters.sequences]
-    cell = Cell.of(context.model_context.weights)
+    cell = Cell.of(context.model.weights)
     states = cell.run(sequences)
     count = np.cumsum(2.0 * sequences - 1.0, axis=1)
     count = np.concatenate([np.zeros((len(sequences), 1)), count], axis=1)
     return Trajectories(cell, states, count, axes_of(states.reshape(-1, states.shape[-1])))
 
 
-def _readout(context: ProbeContext, run: Trajectories) -> Float[np.ndarray, " axes"]:
+def _readout(context: ProbeContext[Parameters], run: Trajectories) -> Float[np.ndarray, " axes"]:
     """Return the direction in which the answer grows, a unit vector, along the axes."""
-    weights = (
-        context.model_context.weights["readout.kernel"].astype(np.float64) @ WEIGHTS["difference"]
-    )
+    weights = context.model.weights["readout.kernel"].astype(np.float64) @ WEIGHTS["difference"]
     direction = np.concatenate([weights, np.zeros_like(weights)])
     length = float(np.linalg.norm(direction)) or 1.0
     return np.asarray(run.axes.directions @ (direction / length))
 
 
-def _trajectories(context: ProbeContext, run: Trajectories, points: Points) -> Scatter:
+def _trajectories(context: ProbeContext[Parameters], run: Trajectories, points: Points) -> Scatter:
     """Draw visited states in the plane of the first two axes."""
     places = run.axes.place(run.states)
     readout = _readout(context, run)[:2]

@@ -17,8 +17,8 @@ from models.architecture import MAX_STEPS, LSTMState
 from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
 from models.rnn.programs import STATE
 from models.runtime.programs import Call, Outputs, Row
-from probes.declaration import ModelContext, ParameterError
-from probes.shared.affine_edits import LARGEST, Posted, apply
+from probes.declaration import ExtraFields, ParameterError, ProbeInput
+from probes.shared.affine_edits import LARGEST, apply
 
 ValueName = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"]
 
@@ -27,7 +27,7 @@ MAX_EDITS = 64
 _WITH_AMOUNT = ("scale", "add", "set")
 
 
-class LSTMEdit(Posted):
+class LSTMEdit(ExtraFields):
     """What is done to one value of some units at some steps."""
 
     value: ValueName = Field(description="Which gate, candidate or state is edited.")
@@ -67,7 +67,7 @@ class LSTMEdit(Posted):
         return slice(max(first - 1 - start, 0), max(min(last, stop) - start, 0))
 
 
-class LSTMEdits(Posted):
+class LSTMEdits(ExtraFields):
     """What is edited, and from where values may come."""
 
     edits: tuple[LSTMEdit, ...] = Field(
@@ -82,20 +82,20 @@ class LSTMEdits(Posted):
     )
 
 
-def check_edits(_: ModelContext, row: Mapping[str, Any]) -> None:
+def check_edits(given: ProbeInput) -> None:
     """Refuse edits of what the network or the sequences do not have.
 
     Raises:
         ParameterError: With the place in the body.
     """
-    for index, edit in enumerate(row["edits"]):
-        if reason := _fault(row, edit):
+    for index, edit in enumerate(given.extra_as(LSTMEdits).edits):
+        if reason := _fault(given, edit):
             raise ParameterError("edits", f"edits[{index}]: {reason}", "edits", index)
 
 
-def _fault(row: Mapping[str, Any], edit: LSTMEdit) -> str | None:
+def _fault(given: ProbeInput, edit: LSTMEdit) -> str | None:
     """Say what is wrong with an edit; None where nothing is."""
-    units, length = len(row["cell"]), len(row["sequence"])
+    units, length = len(given.row["cell"]), len(given.row["sequence"])
     for unit in edit.units or ():
         if not 0 <= unit < units:
             return f"unit {unit} is not one of the model's {units} (0 to {units - 1})"
@@ -103,9 +103,9 @@ def _fault(row: Mapping[str, Any], edit: LSTMEdit) -> str | None:
         return f"steps must be a first and a last step within the sequence's 1 to {length}"
     if edit.operation != "patch":
         return None
-    if row["source"] is None:
+    if not given.source:
         return "patch needs a source"
-    known = len(row["source"]["sequence"])
+    known = len(given.source["sequence"])
     if (last := edit.last(length)) > known:
         return f"patch needs step {last} of the source, which has {known}"
     return None
@@ -121,7 +121,7 @@ class EditedRun:
         source: Where patches take their values, by name: of each step from 1 and every unit.
     """
 
-    row: Mapping[str, Any]
+    row: Row
     edits: Sequence[LSTMEdit] = ()
     source: Mapping[str, np.ndarray] = field(default_factory=dict)
 

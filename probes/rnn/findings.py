@@ -1,17 +1,17 @@
 """What is said of the LSTM's inside, measured on held-out sequences and on hard ones."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from pydantic import BeforeValidator, Field
 
 from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
+from models.rnn.unit_statistics import GATES, held_out_sequences
 from models.runtime.programs import Call, Outputs, Run, in_slices
-from probes.declaration import ModelContext, Parameters, Probe, ProbeContext, split_commas
+from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, split_commas
 from probes.figures.figures import Bars, Figure, Lines, Tensor
-from probes.rnn.unit_statistics import GATES, held_out_sequences
 from probes.shared.statements import Found, panels
 
 Name = Literal["gates_decide", "cell_remembers", "hidden_encodes_context"]
@@ -44,9 +44,9 @@ def hard_sequences() -> UInt8[np.ndarray, "sequences time"]:
     return random.permuted((np.arange(STEPS) < ones[:, None]).astype(np.uint8), axis=1)
 
 
-def run(model_context: ModelContext, _: Mapping[str, Any], __: LSTMFindings) -> Run:
+def run(call: ProbeCall[LSTMFindings]) -> Run:
     """Run hard sequences untouched, with gates that stand still, and with a state that is wiped."""
-    units = len(model_context.weights["readout.kernel"])
+    units = len(call.model.weights["readout.kernel"])
     nothing = no_edit(CHUNK, units)
     held_out = yield from in_slices(_calls(held_out_sequences(), units, nothing, GATES))
     means = {gate: np.mean([one[gate][:STEPS] for one in held_out], axis=(0, 1)) for gate in GATES}
@@ -92,16 +92,19 @@ def _calls(
         yield Call("lstm.intervene", row, wanted)
 
 
-def findings(context: ProbeContext, parameters: LSTMFindings) -> Figure:
+def findings(context: ProbeContext[LSTMFindings]) -> Figure:
     """What is said of the LSTM's inside, each statement with the number that bears it out or not.
 
     `value` is held against `least`; `reference` is what chance would give. Measured on 128
     shuffled sequences of 64 bits that one bit decides: ties, and two ones more.
     """
+    parameters = context.parameters
     return panels((name, _MEASURED[name](context)) for name in dict.fromkeys(parameters.finding))
 
 
-def _accuracies(context: ProbeContext, names: tuple[str, ...]) -> Float[np.ndarray, " runs"]:
+def _accuracies(
+    context: ProbeContext[Parameters], names: tuple[str, ...]
+) -> Float[np.ndarray, " runs"]:
     """Return the share of right answers of some runs."""
     truth = 2 * hard_sequences().sum(axis=1, dtype=int) > STEPS
     answers = np.stack([context.outputs[name].argmax(axis=-1) == 1 for name in names])
@@ -113,7 +116,7 @@ def _bars(title: str, names: tuple[str, ...], values: np.ndarray, tensor: str) -
     return Bars(title, shares, (0.0, 1.0))
 
 
-def _gates_decide(context: ProbeContext) -> Found:
+def _gates_decide(context: ProbeContext[Parameters]) -> Found:
     """Let the gates stand still, all together and one by one."""
     names = ("untouched", *FROZEN)
     right = _accuracies(context, names)
@@ -121,7 +124,7 @@ def _gates_decide(context: ProbeContext) -> Found:
     return Found(float(right[0] - right[1]), 0.0, (_bars(title, names, right, "gates_still"),))
 
 
-def _cell_remembers(context: ProbeContext) -> Found:
+def _cell_remembers(context: ProbeContext[Parameters]) -> Found:
     """Wipe either state half way."""
     names = ("untouched", *WIPED)
     right = _accuracies(context, names)
@@ -130,7 +133,7 @@ def _cell_remembers(context: ProbeContext) -> Found:
     return Found(float(right[2] - right[1]), 0.0, (_bars(title, shown, right, "state_wiped"),))
 
 
-def _hidden_encodes_context(context: ProbeContext) -> Found:
+def _hidden_encodes_context(context: ProbeContext[Parameters]) -> Found:
     """Read the answer so far off the hidden state, where one bit decides it and elsewhere."""
     margin = np.cumsum(2 * hard_sequences().astype(int) - 1, axis=1)
     fitted, tested = (np.arange(SEQUENCES) % 4 < 2), (np.arange(SEQUENCES) % 4 >= 2)  # noqa: PLR2004
@@ -161,7 +164,7 @@ def _line(
     return np.asarray(others @ weights[:-1] + weights[-1] > 0.5)  # noqa: PLR2004 - half way
 
 
-_MEASURED: Mapping[str, Callable[[ProbeContext], Found]] = {
+_MEASURED: Mapping[str, Callable[[ProbeContext[LSTMFindings]], Found]] = {
     "gates_decide": _gates_decide,
     "cell_remembers": _cell_remembers,
     "hidden_encodes_context": _hidden_encodes_context,
@@ -174,7 +177,7 @@ PROBES = (
         figure=findings,
         parameters=LSTMFindings,
         run=run,
-        rows=lambda _, __: SEQUENCES * len(RUNS) + len(held_out_sequences()),
+        rows=lambda _: SEQUENCES * len(RUNS) + len(held_out_sequences()),
         input=False,
         example={"finding": "cell_remembers"},
     ),

@@ -7,14 +7,22 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from models.architecture import ANSWERS
+from models.rnn.unit_statistics import (
+    GATES,
+    QUANTITIES,
+    SATURATED_HIGH,
+    SATURATED_LOW,
+    STATES,
+    UnitStatistics,
+)
 from models.runtime.programs import Row
 from probes.declaration import (
     Coloured,
     Indices,
-    ModelContext,
     ParameterError,
     Parameters,
     Probe,
+    ProbeCall,
     ProbeContext,
     split_commas,
 )
@@ -30,14 +38,6 @@ from probes.figures.figures import (
     Measure,
     Panels,
     Tensor,
-)
-from probes.rnn.unit_statistics import (
-    GATES,
-    QUANTITIES,
-    SATURATED_HIGH,
-    SATURATED_LOW,
-    STATES,
-    UnitStatistics,
 )
 from probes.shared.class_probabilities import class_bars, softmax
 
@@ -94,8 +94,10 @@ class TraceSelection(Selection):
         return [*ALL, "logits"] if self.values is None else list(dict.fromkeys(self.values))
 
 
-def check_selection(_: ModelContext, row: Row, parameters: Selection) -> None:
+def check_selection(call: ProbeCall[Selection]) -> None:
     """Refuse a step after the end of the sequence, and a unit that the model does not have."""
+    row = call.input.row
+    parameters = call.parameters
     last = len(row["sequence"])
     if (step := max(parameters.steps or [0])) > last:
         raise ParameterError("steps", f"step {step} is not one of the sequence's, 0 to {last}")
@@ -114,21 +116,24 @@ def check_units(row: Row, chosen: Iterable[int] | None) -> None:
         raise ParameterError("units", reason)
 
 
-def check_gates(model_context: ModelContext, row: Row, parameters: Selection) -> None:
+def check_gates(call: ProbeCall[Selection]) -> None:
     """Refuse also a selection of nothing but the initial state, which has no gates."""
-    check_selection(model_context, row, parameters)
+    parameters = call.parameters
+    check_selection(call)
     if parameters.steps is not None and not any(parameters.steps):
         raise ParameterError("steps", "step 0 is the initial state, which has no gates")
 
 
-def check_trace(model_context: ModelContext, row: Row, parameters: TraceSelection) -> None:
+def check_trace(call: ProbeCall[TraceSelection]) -> None:
     """Refuse step 0 alone also where none of the values has it."""
+    parameters = call.parameters
     stepped = not {*STATES, "logits"}.isdisjoint(parameters.names())
-    (check_selection if stepped else check_gates)(model_context, row, parameters)
+    (check_selection if stepped else check_gates)(call)
 
 
-def traced(context: ProbeContext, name: str, chosen: Selection) -> Tensor:
+def traced(context: ProbeContext[Selection], name: str) -> Tensor:
     """Return one value of every step and unit: gates have steps 1 to T, states 0 to T."""
+    chosen = context.parameters
     values = context.outputs[name]
     first = 0 if name in STATES else 1
     steps: Sequence[int] = range(first, first + len(values))
@@ -155,29 +160,29 @@ def _colour(kind: Kind, values: np.ndarray, cmap: str) -> Colour:
             return colours.tanh_interval()
 
 
-def heatmap(context: ProbeContext, name: str, chosen: Selection) -> Heatmap:
+def heatmap(context: ProbeContext[Selection], name: str) -> Heatmap:
     """Draw one value over steps and units."""
-    return Heatmap(TITLES[name], traced(context, name, chosen), "step")
+    return Heatmap(TITLES[name], traced(context, name), "step")
 
 
-def sequence_strip(context: ProbeContext, cmap: str = "viridis") -> Heatmap:
+def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> Heatmap:
     """Draw the bits that were read, oldest first."""
-    bits = context.row["sequence"]
+    bits = context.input.row["sequence"]
     steps = {"step": range(1, len(bits) + 1)}
     colour = colours.unit_interval(cmap)
     return Heatmap("Sequence", Tensor("sequence", "input", ("step",), bits, steps, colour), "step")
 
 
-def running_count(context: ProbeContext) -> Lines:
+def running_count(context: ProbeContext[Parameters]) -> Lines:
     """Draw ones minus zeros after every step: the answer is yes above zero."""
-    bits = context.row["sequence"].astype(np.int32)
+    bits = context.input.row["sequence"].astype(np.int32)
     count = np.cumsum(2 * bits - 1, dtype=np.int32)
     steps = {"step": range(1, len(count) + 1)}
     tensor = Tensor("running_count", "count", ("step",), count, steps)
     return Lines("Ones minus zeros so far", (tensor,), "step", reference=0.0)
 
 
-def running_probability(context: ProbeContext) -> Lines:
+def running_probability(context: ProbeContext[Parameters]) -> Lines:
     """Draw the probability of "yes" that the network would state after every step."""
     yes = softmax(context.outputs["logits"])[:, 1]
     steps = {"step": range(1, len(yes) + 1)}
@@ -186,7 +191,7 @@ def running_probability(context: ProbeContext) -> Lines:
     return Lines("Probability of “more ones” so far", (tensor,), "step", (0.0, 1.0), 0.5)
 
 
-def predict(context: ProbeContext, _: Parameters) -> Figure:
+def predict(context: ProbeContext[Parameters]) -> Figure:
     """Whether the sequence has more 1s than 0s, and how sure the network is.
 
     `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
@@ -196,7 +201,7 @@ def predict(context: ProbeContext, _: Parameters) -> Figure:
     return Panels("Prediction", (sequence_strip(context), bars, *final_state(context)))
 
 
-def final_state(context: ProbeContext) -> tuple[Bars, Bars]:
+def final_state(context: ProbeContext[Parameters]) -> tuple[Bars, Bars]:
     """Draw the state after the last step."""
     cell, hidden = context.outputs["final_cell"], context.outputs["final_hidden"]
     return (
@@ -209,56 +214,59 @@ def _vector(name: str, kind: Kind, values: np.ndarray) -> Tensor:
     return Tensor(name, kind, ("unit",), values, colour=_colour(kind, values, "viridis"))
 
 
-def gates(context: ProbeContext, chosen: Selection) -> Figure:
+def gates(context: ProbeContext[Selection]) -> Figure:
     """Forget, input and output gate and the candidate, at every step.
 
     A gate near 1 lets through, near 0 it blocks. `step` counts from 1: the gates of step t were
     computed from bit t and the hidden state of step t - 1.
     """
+    chosen = context.parameters
     shown = ("forget_gate", "input_gate", "output_gate", "candidate")
     return Panels(
         "Gates",
-        (sequence_strip(context, chosen.cmap), *(heatmap(context, name, chosen) for name in shown)),
+        (sequence_strip(context, chosen.cmap), *(heatmap(context, name) for name in shown)),
     )
 
 
-def hidden(context: ProbeContext, chosen: Selection) -> Figure:
+def hidden(context: ProbeContext[Selection]) -> Figure:
     """How the hidden state evolves, from the initial state at step 0 to the last step."""
-    return _state(context, "hidden", chosen, (-1.0, 1.0))
+    return _state(context, "hidden", (-1.0, 1.0))
 
 
-def cell(context: ProbeContext, chosen: Selection) -> Figure:
+def cell(context: ProbeContext[Selection]) -> Figure:
     """How the cell state, the long-term memory, moves from step 0 to the last step.
 
     The cell state has no bound: a unit that counts drifts a little with every bit.
     """
-    return _state(context, "cell", chosen, None)
+    return _state(context, "cell", None)
 
 
 def _state(
-    context: ProbeContext, name: str, chosen: Selection, limits: tuple[float, float] | None
+    context: ProbeContext[Selection], name: str, limits: tuple[float, float] | None
 ) -> Figure:
     """Draw a state as cells and as one line for each unit."""
-    cells = heatmap(context, name, chosen)
+    chosen = context.parameters
+    cells = heatmap(context, name)
     lines = Lines("The same, one line for each unit", (cells.tensor,), "step", limits, 0.0)
     return Panels(
         name.capitalize() + " state", (sequence_strip(context, chosen.cmap), cells, lines)
     )
 
 
-def trace(context: ProbeContext, chosen: TraceSelection) -> Figure:
+def trace(context: ProbeContext[TraceSelection]) -> Figure:
     """Everything of one run: gates, candidate, states and running logits, for notebooks.
 
     `values` picks some of them, or one.
     """
+    chosen = context.parameters
     parts = (
-        running_logits(context) if name == "logits" else heatmap(context, name, chosen)
+        running_logits(context) if name == "logits" else heatmap(context, name)
         for name in chosen.names()
     )
     return Panels("Trace", (sequence_strip(context, chosen.cmap), *parts))
 
 
-def running_logits(context: ProbeContext) -> Lines:
+def running_logits(context: ProbeContext[Parameters]) -> Lines:
     """Draw the logits that the network would state after every step."""
     logits = context.outputs["logits"]
     coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": ANSWERS}
@@ -266,19 +274,23 @@ def running_logits(context: ProbeContext) -> Lines:
     return Lines("Logits so far", (running,), "step", reference=0.0)
 
 
-def summary(context: ProbeContext, chosen: Selection) -> Figure:
+def summary(context: ProbeContext[Selection]) -> Figure:
     """The run in one figure, and in numbers what each unit does.
 
     Roles, R², saturation and time constants describe the network, not this sequence: they come from
     held-out sequences that are always the same.
     """
-    units: UnitStatistics = context.model_context.units
+    chosen = context.parameters
+    units = context.model.units
+    if units is None:
+        msg = "the model context of this probe needs unit statistics"
+        raise ValueError(msg)
     measured = (Measure(f"role.{unit}", role) for unit, role in enumerate(units.roles))
     run: tuple[Figure, ...] = (
         sequence_strip(context, chosen.cmap),
         running_count(context),
         running_probability(context),
-        *(heatmap(context, name, chosen) for name in ALL),
+        *(heatmap(context, name) for name in ALL),
     )
     known = Panels(
         "What each unit does, over held-out sequences", _unit_figures(units, chosen.cmap), 2
@@ -318,9 +330,9 @@ def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
 
 def _of_trace(
     name: str,
-    figure: Callable[[ProbeContext, Selection], Figure],
+    figure: Callable[[ProbeContext[Selection]], Figure],
     outputs: tuple[str, ...],
-    check: Callable[[ModelContext, Row, Selection], None] = check_selection,
+    check: Callable[[ProbeCall[Selection]], None] = check_selection,
 ) -> Probe:
     """Declare a probe that reads these outputs of a trace."""
     return Probe(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -10,7 +9,7 @@ from pydantic import Field
 
 from models.rnn.programs import CHUNKS, run_lstm
 from models.runtime.programs import Call, Outputs, Row, Run
-from probes.declaration import ModelContext, Parameters, Probe, ProbeContext
+from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures.figures import Coordinates, Figure, Lines, Measure, Panels, Tensor
 
 LONGEST = 1024
@@ -86,17 +85,17 @@ def margins(sequences: Bits) -> Int[np.ndarray, "sequences time"]:
     return np.cumsum(2 * sequences.astype(np.int64) - 1, axis=1)
 
 
-def rows(_: Mapping[str, Any], parameters: GeneralisationParameters) -> int:
+def rows(call: ProbeCall[GeneralisationParameters]) -> int:
     """Return how many rows the sequences make."""
+    parameters = call.parameters
     return len(KINDS) * parameters.sequences * -(-LONGEST // CHUNKS[-1])
 
 
-def run(
-    model_context: ModelContext, _: Mapping[str, Any], parameters: GeneralisationParameters
-) -> Run:
+def run(call: ProbeCall[GeneralisationParameters]) -> Run:
     """Run sequences of every kind, and keep whether each says yes after each of its steps."""
+    parameters = call.parameters
     random = np.random.default_rng(parameters.seed)
-    units = len(model_context.weights["readout.kernel"])
+    units = len(call.model.weights["readout.kernel"])
     found: Outputs = {}
     for name, draw in KINDS.items():
         found[name] = draw(random, parameters.sequences)
@@ -138,7 +137,7 @@ def _send(run: Run, got: Outputs) -> Call | Outputs:
         return outputs
 
 
-def generalisation(context: ProbeContext, _: GeneralisationParameters) -> Figure:
+def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     """How often the answer is right, by the length of a sequence and by its margin.
 
     Three kinds of sequences of 1,024 bits: `coins`, fair and independent; `balanced`, which one bit

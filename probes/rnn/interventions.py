@@ -1,8 +1,7 @@
 """What the LSTM would say if some of its values were others."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float32
@@ -11,11 +10,12 @@ from pydantic import BeforeValidator, Field
 from models.architecture import ANSWERS
 from models.rnn.analyses import CHUNK, EDITABLE_VALUES
 from models.rnn.programs import run_lstm
+from models.rnn.unit_statistics import STATES
 from models.runtime.programs import Run
-from probes.declaration import ModelContext, Probe, ProbeContext, split_commas
+from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, ProbeInput, split_commas
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor
-from probes.rnn.edits import EditedRun, LSTMEdits, ValueName, check_edits, side_by_side
+from probes.rnn.edits import EditedRun, LSTMEdit, LSTMEdits, ValueName, check_edits, side_by_side
 from probes.rnn.gates import (
     TITLES,
     Selection,
@@ -25,7 +25,6 @@ from probes.rnn.gates import (
     traced,
 )
 from probes.rnn.targets import difference
-from probes.rnn.unit_statistics import STATES
 from probes.shared.class_probabilities import softmax
 from probes.shared.recovery import share_of_way
 
@@ -53,30 +52,38 @@ class InterventionParameters(Selection):
         return list(dict.fromkeys(self.values))
 
 
-def check_intervention(
-    model_context: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters
-) -> None:
+def edits_of(call: ProbeCall[Parameters]) -> tuple[LSTMEdit, ...]:
+    """Return the edits of the request body."""
+    return call.input.extra_as(LSTMEdits).edits
+
+
+def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
     """Refuse edits that cannot be done, and steps and units that are not there."""
-    check_edits(model_context, row)
+    parameters = call.parameters
+    check_edits(call.input)
     stepped = not set(STATES).isdisjoint(parameters.names())
-    (check_selection if stepped else check_gates)(model_context, row, parameters)
+    (check_selection if stepped else check_gates)(call)
 
 
-def rows(row: Mapping[str, Any], _: InterventionParameters) -> int:
+def rows(call: ProbeCall[InterventionParameters]) -> int:
     """Return how many rows an intervention makes, its prediction with them."""
-    runs = [row, row, row, *([row["source"]] if row["source"] else [])]
+    row = call.input.row
+    runs = [row, row, row, *([call.input.source] if call.input.source else [])]
     return sum(-(-len(one["sequence"]) // CHUNK) for one in runs)
 
 
-def run(_: ModelContext, row: Mapping[str, Any], parameters: InterventionParameters) -> Run:
+def run(call: ProbeCall[InterventionParameters]) -> Run:
     """Run both, side by side, and the source before them, by one program."""
+    row = call.input.row
+    parameters = call.parameters
     said = yield from run_lstm("predict", row, frozenset({"logits"}))
     found, source = dict(said), {}
-    if row["source"] is not None:
-        patched = frozenset(edit.value for edit in row["edits"] if edit.operation == "patch")
-        (source,) = yield from side_by_side([EditedRun(row["source"])], patched | {"logits"})
+    edits = edits_of(call)
+    if call.input.source:
+        patched = frozenset(edit.value for edit in edits if edit.operation == "patch")
+        (source,) = yield from side_by_side([EditedRun(call.input.source)], patched | {"logits"})
         found["logits.source"] = source["logits"]
-    runs = [EditedRun(row), EditedRun(row, row["edits"], source)]
+    runs = [EditedRun(row), EditedRun(row, edits, source)]
     both = yield from side_by_side(runs, frozenset({*parameters.names(), "logits"}))
     for name, outputs in zip(RUNS, both, strict=True):
         for state in outputs.keys() & set(STATES):  # which have a step 0, as those of a trace
@@ -85,7 +92,7 @@ def run(_: ModelContext, row: Mapping[str, Any], parameters: InterventionParamet
     return found
 
 
-def intervene(context: ProbeContext, parameters: InterventionParameters) -> Figure:
+def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
     """What the network says when some of its values are edited, beside what it says otherwise.
 
     Both runs go through the same program, in which every value goes on as value · scale + shift;
@@ -96,23 +103,24 @@ def intervene(context: ProbeContext, parameters: InterventionParameters) -> Figu
     sequence to that one, by the logit of yes minus that of no: 0 not at all, 1 all the way; null
     where both sequences have the same difference of logits.
     """
+    parameters = context.parameters
     top: tuple[Figure, ...] = (
         sequence_strip(context, parameters.cmap),
-        *([source_strip(context, parameters.cmap)] if context.row["source"] else []),
+        *([source_strip(context, parameters.cmap)] if context.input.source else []),
         _running(context),
         Panels("Answers after the last step", (_logits(context),), measures=_answers(context)),
     )
-    values = (_value(context, name, parameters) for name in parameters.names())
+    values = (_value(context, name) for name in parameters.names())
     return Panels("Intervention", (*top, *values))
 
 
-def source_strip(context: ProbeContext, cmap: str = "viridis") -> Heatmap:
+def source_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> Heatmap:
     """Draw the bits of the source."""
-    strip = sequence_strip(replace(context, row=context.row["source"]), cmap)
+    strip = sequence_strip(replace(context, input=ProbeInput(context.input.source)), cmap)
     return replace(strip, title="Source", tensor=replace(strip.tensor, name="source"))
 
 
-def _running(context: ProbeContext) -> Lines:
+def _running(context: ProbeContext[Parameters]) -> Lines:
     """Draw the probability of "yes" that both runs would state after every step."""
     tensors = []
     for name in RUNS:
@@ -123,13 +131,13 @@ def _running(context: ProbeContext) -> Lines:
     return Lines(title, tuple(tensors), "step", (0.0, 1.0), 0.5)
 
 
-def _finals(context: ProbeContext) -> dict[str, Float32[np.ndarray, " classes"]]:
+def _finals(context: ProbeContext[Parameters]) -> dict[str, Float32[np.ndarray, " classes"]]:
     """Return the logits after the last step of each run."""
     names = [name for name in (*RUNS, "source") if f"logits.{name}" in context.outputs]
     return {name: context.outputs[f"logits.{name}"][-1] for name in names}
 
 
-def _logits(context: ProbeContext) -> Heatmap:
+def _logits(context: ProbeContext[Parameters]) -> Heatmap:
     """Show the logits of each run, and state the difference of both."""
     finals = _finals(context)
     logits = np.stack(list(finals.values()))
@@ -143,12 +151,12 @@ def _logits(context: ProbeContext) -> Heatmap:
     return Heatmap("Logits", tensor, "label", measures)
 
 
-def _answers(context: ProbeContext) -> tuple[Measure, ...]:
+def _answers(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     """State what came of the edits."""
     finals = _finals(context)
     answers = {name: ANSWERS[int(last.argmax())] for name, last in finals.items()}
     measures = [
-        Measure("edits", len(context.row["edits"])),
+        Measure("edits", len(edits_of(context))),
         *(Measure(f"answer_{name}", answers[name]) for name in RUNS),
         Measure("answer_changed", answers["edited"] != answers["baseline"]),
     ]
@@ -159,12 +167,10 @@ def _answers(context: ProbeContext) -> tuple[Measure, ...]:
     return tuple(measures)
 
 
-def _value(context: ProbeContext, name: ValueName, parameters: InterventionParameters) -> Figure:
+def _value(context: ProbeContext[InterventionParameters], name: ValueName) -> Figure:
     """Show one value of both runs, and the difference."""
     both = [
-        traced(
-            replace(context, outputs={name: context.outputs[f"{name}.{each}"]}), name, parameters
-        )
+        traced(replace(context, outputs={name: context.outputs[f"{name}.{each}"]}), name)
         for each in RUNS
     ]
     baseline, edited = (one.values for one in both)

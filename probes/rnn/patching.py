@@ -1,6 +1,6 @@
 """Which unit at which step carries what makes one sequence's answer different from another's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Literal
 
@@ -9,13 +9,14 @@ from pydantic import Field
 
 from models.rnn.analyses import CHUNK
 from models.rnn.programs import run_lstm
-from models.runtime.programs import SLICE, Run
+from models.runtime.programs import SLICE, Row, Run
 from probes.declaration import (
+    ExtraFields,
     Indices,
-    ModelContext,
     ParameterError,
     Parameters,
     Probe,
+    ProbeCall,
     ProbeContext,
 )
 from probes.figures import colours
@@ -24,7 +25,6 @@ from probes.rnn.edits import EditedRun, LSTMEdit, ValueName, side_by_side
 from probes.rnn.gates import check_units, sequence_strip
 from probes.rnn.interventions import source_strip
 from probes.rnn.targets import difference
-from probes.shared.affine_edits import Posted
 from probes.shared.recovery import NEGLIGIBLE, shares_of_way
 
 MAX_PATCHES = 1024
@@ -50,14 +50,14 @@ class PatchingParameters(Parameters):
         None, description="Units to patch, counted from 0; all where left out."
     )
 
-    def places(self, row: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    def places(self, row: Row) -> tuple[list[int], list[int]]:
         """Return the steps and the units to patch."""
         steps = range(1, len(row["sequence"]) + 1) if self.steps is None else self.steps
         units = range(len(row["cell"])) if self.units is None else self.units
         return list(steps), list(units)
 
 
-class PatchingSource(Posted):
+class PatchingSource(ExtraFields):
     """Where the values come from."""
 
     source: dict[str, Any] = Field(
@@ -66,9 +66,11 @@ class PatchingSource(Posted):
     )
 
 
-def check_patching(_: ModelContext, row: Mapping[str, Any], parameters: PatchingParameters) -> None:
+def check_patching(call: ProbeCall[PatchingParameters]) -> None:
     """Refuse a source of another length, what the run does not have, and too many patches."""
-    length, other = len(row["sequence"]), len(row["source"]["sequence"])
+    row = call.input.row
+    parameters = call.parameters
+    length, other = len(row["sequence"]), len(call.input.source["sequence"])
     if other != length:
         reason = f"the source has {other} steps and the sequence {length}: they must be equal"
         raise ParameterError("source", reason, "source")
@@ -87,18 +89,22 @@ def check_patching(_: ModelContext, row: Mapping[str, Any], parameters: Patching
         raise ParameterError("steps", reason)
 
 
-def rows(row: Mapping[str, Any], parameters: PatchingParameters) -> int:
+def rows(call: ProbeCall[PatchingParameters]) -> int:
     """Return how many rows a grid makes."""
+    row = call.input.row
+    parameters = call.parameters
     steps, units = parameters.places(row)
     runs = len(steps) * (len(units) + 1) + 3
     return runs * -(-len(row["sequence"]) // CHUNK)
 
 
-def run(_: ModelContext, row: Mapping[str, Any], parameters: PatchingParameters) -> Run:
+def run(call: ProbeCall[PatchingParameters]) -> Run:
     """Run the sequence once for each place, with the source's value there."""
+    row = call.input.row
+    parameters = call.parameters
     said = yield from run_lstm("predict", row, frozenset({"logits"}))
     wanted = frozenset({"logits"})
-    (source,) = yield from side_by_side([EditedRun(row["source"])], wanted | set(WHOLE))
+    (source,) = yield from side_by_side([EditedRun(call.input.source)], wanted | set(WHOLE))
     steps, units = parameters.places(row)
 
     def runs() -> Iterator[EditedRun]:
@@ -128,7 +134,7 @@ def _patch(name: ValueName, step: int, *units: int) -> LSTMEdit:
     return LSTMEdit(value=name, units=units or None, steps=(step, step), operation="patch")
 
 
-def patching(context: ProbeContext, parameters: PatchingParameters) -> Figure:
+def patching(context: ProbeContext[PatchingParameters]) -> Figure:
     """Which unit at which step carries what makes the answers to two sequences different.
 
     One value at a time of this run is replaced by that of the run on `source`. `recovery` is how
@@ -139,14 +145,15 @@ def patching(context: ProbeContext, parameters: PatchingParameters) -> Figure:
     (NaN). Take sequences that differ in as little as the question is about, such as one bit; and a
     unit without effect alone may still do the work of another that is patched.
     """
+    parameters = context.parameters
     baseline, source = float(context.outputs["baseline"]), float(context.outputs["source"])
     single = context.outputs["single"]
     measures = (
         Measure("logit_difference_baseline", baseline, "logits"),
         Measure("logit_difference_source", source, "logits"),
-        *_strongest(context, parameters),
+        *_strongest(context),
     )
-    steps, units = parameters.places(context.row)
+    steps, units = parameters.places(context.input.row)
     at = {"step": steps, "unit": units}
     axes = ("step", "unit")
     shares = shares_of_way(single, baseline, source).astype(np.float32)
@@ -170,13 +177,14 @@ def patching(context: ProbeContext, parameters: PatchingParameters) -> Figure:
     return Panels(title, figures, measures=measures)
 
 
-def _strongest(context: ProbeContext, parameters: PatchingParameters) -> tuple[Measure, ...]:
+def _strongest(context: ProbeContext[PatchingParameters]) -> tuple[Measure, ...]:
     """State which single patch moves the answer furthest towards the source's, if any can."""
+    parameters = context.parameters
     baseline, source = float(context.outputs["baseline"]), float(context.outputs["source"])
     if abs(source - baseline) < NEGLIGIBLE:
         return ()
     shares = shares_of_way(context.outputs["single"], baseline, source)
-    steps, units = parameters.places(context.row)
+    steps, units = parameters.places(context.input.row)
     step, unit = np.unravel_index(shares.argmax(), shares.shape)
     return (Measure("strongest_step", steps[step]), Measure("strongest_unit", units[unit]))
 

@@ -3,11 +3,7 @@
 import numpy as np
 
 from models.architecture import ANSWERS
-from probes.declaration import (
-    Parameters,
-    Probe,
-    ProbeContext,
-)
+from probes.declaration import Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor
 
@@ -15,13 +11,13 @@ PACKED = ("input_gate", "forget_gate", "candidate", "output_gate")
 """The order in which the kernels of the LSTM hold their four quarters."""
 
 
-def gate_weights(context: ProbeContext, _: Parameters) -> Figure:
+def gate_weights(context: ProbeContext[Parameters]) -> Figure:
     """The kernels of each gate, and the readout.
 
     Rows are what a kernel reads (the bit, or a unit's hidden state), columns the unit that it
     writes.
     """
-    held = context.model_context.weights
+    held = context.model.weights
     recurrent = np.split(held["cell.dense_h.kernel"], len(PACKED), axis=1)
     named = {
         "cell.dense_i.kernel": held["cell.dense_i.kernel"].reshape(len(PACKED), -1),

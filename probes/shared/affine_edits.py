@@ -4,16 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 LARGEST = 1e6
 """No amount and no value that is set may be larger: far beyond what any layer makes."""
-
-
-class Posted(BaseModel):
-    """Part of a body. Keys that it does not know are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def apply(

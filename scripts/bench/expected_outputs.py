@@ -15,7 +15,7 @@ from models.rnn.programs import run_lstm
 from models.runtime.programs import Row
 from models.runtime.resident import drive
 from probes.cnn.activations import ActivationsParameters, activations
-from probes.declaration import ModelContext, ProbeContext
+from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.output.render import render
 from probes.shared.class_probabilities import softmax
 from scripts.bench.decoders import downscaled
@@ -37,8 +37,9 @@ def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
     run = run_cnn("trace", row, frozenset(LAYERS))
     [outputs] = drive([run], model.programs)
     if workload.name == "activations-png":
-        seen = ProbeContext(ModelContext(model.weights), row, outputs)
-        figure = activations(seen, ActivationsParameters(layers=["all"]))
+        parameters = ActivationsParameters(layers=["all"])
+        call = ProbeCall(ModelContext(model.weights), ProbeInput(row), parameters)
+        figure = activations(call.with_outputs(outputs))
         return {"picture": downscaled(render(figure, 1))}
     match workload.kind:
         case "activations":

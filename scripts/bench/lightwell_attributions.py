@@ -67,7 +67,7 @@ def _attributed(
     """Compute one attribution, from the image to the attribution map in host memory."""
 
     def run() -> Run:
-        found = yield from attribute(image, target, parameters, "")
+        found = yield from attribute(image, target, parameters)
         return dict(found)
 
     drive([run()], programs)

@@ -22,7 +22,7 @@ from models.registry import ResidentModel, hidden_size, load
 from models.runtime.programs import Outputs, Row
 from models.runtime.resident import drive
 from probes import PROBES
-from probes.declaration import ProbeContext
+from probes.declaration import ProbeCall, ProbeInput
 from probes.model_context import model_context
 from probes.output.encode import ProbeResult
 from scripts.bench.workloads import CHANNEL, LAYER, Workload, workloads
@@ -83,14 +83,15 @@ class Stages:
 
     def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
         """Compute the figure and encode the response body."""
-        seen = ProbeContext(self._subject, row, outputs)
+        call = ProbeCall(self._subject, ProbeInput(row), self._parameters)
+        seen = call.with_outputs(outputs)
         head = {
             "model": self._probe.model,
             "weights": self._model.checkpoint.digest,
             "input": echo,
             "prediction": prediction(self._model, seen),
         }
-        figure = self._probe.figure(seen, self._parameters)
+        figure = self._probe.figure(seen)
         base64 = self._work.name == "activations-base64"
         options = AnswerOptions(
             scale=1, format=None, encoding="base64" if base64 else "nested", precision=None

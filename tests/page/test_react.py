@@ -5,8 +5,8 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.clients.documents import NODE, module, run
-from tests.page.conftest import Opener
 from tests.docs.fences import SERVER
+from tests.page.conftest import Opener
 from tests.page.test_embedding import served
 from tests.servers import ROOT
 

@@ -12,10 +12,10 @@ from api.app import create_app
 from api.settings import Settings
 from models.data import samples
 from models.registry import ResidentModel
+from models.rnn.unit_statistics import held_out_sequences
 from models.runtime import checkpoints
 from probes.cnn.findings import selectivities
 from probes.rnn.findings import HALF_WAY, SEQUENCES, STEPS, hard_sequences
-from probes.rnn.unit_statistics import held_out_sequences
 from probes.shared.statements import STATEMENTS
 from tests.oracles.numpy64 import lstm_trace, sigmoid
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes

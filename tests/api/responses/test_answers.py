@@ -248,16 +248,16 @@ def test_the_picture_shows_what_the_json_says(client: TestClient) -> None:
     answer = client.get("/lstm/gates?sequence=10110").json()
     picture = np.array(Image.open(io.BytesIO(client.get("/lstm/gates.png?sequence=10110").content)))
     from api.routes.probes import PROBES  # noqa: PLC0415 - only here
-    from probes.declaration import ProbeContext  # noqa: PLC0415
+    from probes.declaration import ProbeCall, ProbeInput  # noqa: PLC0415
 
     gates = next(probe for probe in PROBES if probe.name == "gates")
     app: Any = client.app
     row = {"sequence": np.array([1, 0, 1, 1, 0], np.uint8), "cell": np.zeros(1)}
     made = tensors_of(answer)
     outputs = {name: values.astype(np.float32) for name, values in made.items()}
-    figure = gates.figure(
-        ProbeContext(app.state.engine.contexts["lstm"], row, outputs), gates.parameters()
-    )
+    context = app.state.engine.contexts["lstm"]
+    call = ProbeCall(context, ProbeInput(row), gates.parameters())
+    figure = gates.figure(call.with_outputs(outputs))
     areas = {area.tensor: area for area in place(figure)}
     for name in ("input_gate", "forget_gate", "output_gate"):
         area, values = areas[name], made[name].T

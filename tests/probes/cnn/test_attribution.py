@@ -43,7 +43,7 @@ def programs() -> Mapping[str, ResidentProgram]:
 
 def by(programs: Mapping[str, ResidentProgram], image: np.ndarray = IMAGE, **told: Any) -> Any:
     """Attribute with one method."""
-    return done(attribute(image, TARGET, MethodParameters(**told), ""), programs)
+    return done(attribute(image, TARGET, MethodParameters(**told)), programs)
 
 
 def done(way: Any, programs: Mapping[str, ResidentProgram]) -> Any:

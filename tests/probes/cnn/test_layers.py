@@ -10,7 +10,7 @@ from models.architecture import LAYERS
 from models.data.samples import Samples
 from models.registry import ResidentModel
 from probes.cnn.layers import DEPTH, check_layers
-from probes.declaration import ModelContext, ParameterError
+from probes.declaration import Coloured, ModelContext, ParameterError, ProbeCall, ProbeInput
 from tests.models.cnn.test_cka import direct
 from tests.oracles.numpy64 import cnn_trace
 
@@ -76,8 +76,10 @@ def test_random_labels_cannot_be_read_off_other_images(told: dict[str, Any]) -> 
 
 def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
     """Own weights may have none."""
+    call = ProbeCall(ModelContext(cnn.weights), ProbeInput(), Coloured())
+
     with pytest.raises(ParameterError, match="no record of layers: run python -m scripts.art"):
-        check_layers(ModelContext(cnn.weights), {}, None)
+        check_layers(call)
 
 
 def test_every_layer_is_compared(cnn: ResidentModel) -> None:

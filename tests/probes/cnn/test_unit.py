@@ -1,6 +1,5 @@
 """What is said of a unit is what the network does, in the images that are named."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from models.registry import ResidentModel
 from models.runtime.programs import Call
 from probes.cnn.unit import UnitParameters, check_unit
 from probes.cnn.unit_record import UnitRecord, selectivity
-from probes.declaration import ModelContext, ParameterError
+from probes.declaration import ModelContext, ParameterError, ProbeCall, ProbeInput
 
 COPY = Path(__file__).parents[2] / "tensorflow_datasets"
 LAYERS_ASKED = ["conv1", "relu1", "pool1", "conv2", "pool2", "conv3", "relu3", "relu4", "logits"]
@@ -161,11 +160,11 @@ def test_a_unit_that_is_not_there_is_refused(query: str, said: str, client: Test
 
 def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
     """Own weights may have none."""
-    bare = replace(ModelContext(cnn.weights, records=cnn.records), records={})
     asked = UnitParameters(layer="conv1", channel=0)
+    call = ProbeCall(ModelContext(cnn.weights), ProbeInput(), asked)
 
     with pytest.raises(ParameterError, match="no record of units: run python -m scripts.art"):
-        check_unit(bare, {}, asked)
+        check_unit(call)
 
 
 def test_a_pool_has_the_maxima_of_its_relu(cnn: ResidentModel) -> None:

@@ -8,9 +8,10 @@ from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
 from models.rnn.ablations import STEPS
+from models.rnn.unit_statistics import held_out_sequences
 from models.runtime.programs import Call, Outputs
 from models.runtime.resident import drive
-from probes.declaration import ModelContext, ProbeContext
+from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.figures.figures import measures, tensors
 from probes.rnn.counter import (
     GROUPS,
@@ -20,11 +21,15 @@ from probes.rnn.counter import (
     every_set,
     run,
 )
-from probes.rnn.unit_statistics import held_out_sequences
 from tests.oracles.numpy64 import lstm_trace
 from tests.probes.handmade import STEP, Tensors, ablated, answered, one_counter, run_with
 
 PARAMETERS = CounterParameters()
+
+
+def call_with(weights: Tensors) -> ProbeCall[CounterParameters]:
+    """Return the call of the probe about these weights."""
+    return ProbeCall(ModelContext(weights), ProbeInput(), PARAMETERS)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,7 @@ def told(client: TestClient) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def tried(lstm: ResidentModel) -> Outputs:
     """Every set of units of the shipped network, with how many answers were right."""
-    (outputs,) = drive([run(ModelContext(lstm.weights), {}, PARAMETERS)], lstm.programs)
+    (outputs,) = drive([run(call_with(lstm.weights))], lstm.programs)
     return outputs
 
 
@@ -52,7 +57,7 @@ def traces(lstm: ResidentModel) -> dict[str, np.ndarray]:
 
 def said_of(weights: Tensors, outputs: Outputs) -> dict[str, Any]:
     """Return what is said of a network, by name."""
-    figure = counter(ProbeContext(ModelContext(weights), {}, outputs), PARAMETERS)
+    figure = counter(call_with(weights).with_outputs(outputs))
     return {one.name: one.values for one in tensors(figure)} | {
         one.name: one.value for one in measures(figure)
     }
@@ -184,7 +189,7 @@ def test_a_unit_that_counts_is_found(lstm: ResidentModel) -> None:
     """In a network made by hand, one unit is enough, and every bit moves it alike."""
     weights = one_counter(8, unit=2)
 
-    told = said_of(weights, run_with(lstm, weights, run(ModelContext(weights), {}, PARAMETERS)))
+    told = said_of(weights, run_with(lstm, weights, run(call_with(weights))))
 
     assert (told["smallest_set"], told["smallest_size"]) == ("2", 1)
     assert (told["accuracy"], told["full_accuracy"]) == (1, 1)
@@ -207,7 +212,7 @@ def test_elimination_finds_it_too(units: int) -> None:
         row = call.row
         return ablated(row["sequence"], weights, row["keep"], row["instead"])
 
-    outputs = answered(run(ModelContext(weights), {}, PARAMETERS), answer)
+    outputs = answered(run(call_with(weights)), answer)
     told = said_of(weights, outputs)
 
     assert (told["smallest_set"], told["smallest_size"]) == (str(unit), 1)

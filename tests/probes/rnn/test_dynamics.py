@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
+from models.rnn.unit_statistics import held_out_sequences
 from probes.rnn.dynamics import PLACES, axes_of
-from probes.rnn.unit_statistics import held_out_sequences
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import lstm_shapes
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from models.registry import ResidentModel
 from models.runtime.programs import Outputs
 from models.runtime.resident import drive
-from probes.declaration import ModelContext, ProbeContext
+from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.figures.figures import measures, tensors
 from probes.rnn.generalisation import (
     KINDS,
@@ -37,16 +37,22 @@ def answers_of(sequences: np.ndarray, lstm: ResidentModel) -> np.ndarray:
     return outputs["yes"]
 
 
+def call_with(weights: Tensors, seed: int = 0) -> ProbeCall[GeneralisationParameters]:
+    """Return the call of the probe about these weights."""
+    parameters = PARAMETERS.model_copy(update={"seed": seed})
+    return ProbeCall(ModelContext(weights), ProbeInput(), parameters)
+
+
 def said(weights: Tensors, outputs: Outputs) -> dict[str, Any]:
     """Return what the figure says, by name."""
-    figure = generalisation(ProbeContext(ModelContext(weights), {}, outputs), PARAMETERS)
+    figure = generalisation(call_with(weights).with_outputs(outputs))
     return {one.name: one.values for one in tensors(figure)} | {
         one.name: one.value for one in measures(figure)
     }
 
 
 def outputs_with(lstm: ResidentModel, weights: Tensors) -> Outputs:
-    return run_with(lstm, weights, run(ModelContext(weights), {}, PARAMETERS))
+    return run_with(lstm, weights, run(call_with(weights)))
 
 
 def test_answers_to_all_short_sequences_are_the_float64_networks(lstm: ResidentModel) -> None:
@@ -150,7 +156,7 @@ def test_the_seed_decides_the_sequences(lstm: ResidentModel) -> None:
     """The same seed draws the same, another one others."""
     found = [
         drive(
-            [run(ModelContext(lstm.weights), {}, PARAMETERS.model_copy(update={"seed": seed}))],
+            [run(call_with(lstm.weights, seed))],
             lstm.programs,
         )[0]
         for seed in (1, 1, 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from probes.rnn.unit_statistics import (
+from models.rnn.unit_statistics import (
     GATES,
     QUANTITIES,
     SEQUENCES,

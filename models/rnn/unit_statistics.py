@@ -1,9 +1,13 @@
 """What an LSTM's units do, measured over held-out sequences that are always the same."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+
+from models.rnn.programs import run_lstm
+from models.runtime.resident import ResidentProgram, drive
 
 GATES = ("input_gate", "forget_gate", "output_gate")
 STATES = ("cell", "hidden")
@@ -129,3 +133,23 @@ def _role(r2: Float[np.ndarray, " quantities"], still: bool) -> str:
         return "constant"
     best = int(r2.argmax())
     return ROLES[QUANTITIES[best]] if r2[best] >= STRONG_R2 else "mixed"
+
+
+def measure_resident_units(programs: Mapping[str, ResidentProgram], units: int) -> UnitStatistics:
+    """Run the held-out sequences through the resident trace program, and measure every unit.
+
+    Args:
+        programs: Compiled programs of the model, by name.
+        units: Units of the network.
+    """
+    sequences = held_out_sequences()
+    zeros = np.zeros(units, np.float32)
+    outputs = frozenset((*GATES, *STATES))
+    runs = [
+        run_lstm("trace", {"sequence": bits, "cell": zeros, "hidden": zeros}, outputs)
+        for bits in sequences
+    ]
+    traces = drive(runs, programs)
+    after = {name: 1 if name in STATES else 0 for name in outputs}  # skip the initial state
+    values = {name: np.stack([one[name][skip:] for one in traces]) for name, skip in after.items()}
+    return measure_units(sequences, values)
