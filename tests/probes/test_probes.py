@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ from probes import PROBES
 from probes.declaration import Probe
 from probes.figures.figures import Tensor
 from probes.output.encode import describe
+from tests.probes.axes import Declared, axis_faults
 
 WAYS = [(probe, source) for probe in PROBES for source in sources(probe)]
 SCHEMAS = {
@@ -28,6 +29,9 @@ SCHEMAS = {
     "weights": schemas.WeightsAnswer,
 }
 BITS = "1011001110"
+
+SELECTORS = ("channels", "step", "steps", "units")
+"""Parameters that show a part of an axis."""
 
 every_way = pytest.mark.parametrize(
     ("probe", "source"), WAYS, ids=[f"{probe.model}-{probe.name}-{way}" for probe, way in WAYS]
@@ -41,9 +45,17 @@ class Asker:
         self.client = client
         self.png = png
 
-    def __call__(self, probe: Probe, source: Source, suffix: str = "", **query: str) -> Any:
-        """Ask a probe with the parameters of its example."""
-        query = {**probe.example, **query}
+    def __call__(
+        self,
+        probe: Probe,
+        source: Source,
+        suffix: str = "",
+        leave_out: Container[str] = (),
+        **query: str,
+    ) -> Any:
+        """Ask a probe with the parameters of its example, but for those that are left out."""
+        example = {name: value for name, value in probe.example.items() if name not in leave_out}
+        query = {**example, **query}
         if source == "query":
             query["sequence"] = BITS
         path = f"/{probe.model}/{probe.name}{suffix}?{urlencode(query)}"
@@ -99,33 +111,16 @@ def test_json_is_what_the_schema_says(probe: Probe, source: Source, ask: Asker) 
         assert describe(again)["stats"] == pytest.approx(tensor["stats"], rel=1e-6)
 
 
-def declared_lengths(client: TestClient, probe: Probe, tensor: str) -> dict[str, int | None]:
-    """Lengths of axes that the model declares; None where it depends on the input.
-
-    A tensor with the name of a layer has that layer's axes; another one of a probe with the
-    parameter `layer` has that layer's channels. All layers of an LSTM have the same units.
-    """
-    model = client.get(f"/models/{probe.model}").json()
-    layers = {
-        layer["name"]: dict(zip(layer["axes"], layer["shape"], strict=True))
-        for layer in model["layers"]
-    }
-    units = next((layer["unit"] for layer in layers.values() if "unit" in layer), None)
-    lengths = {"label": len(model["classes"]), "unit": units}
-    chosen = layers.get(probe.example.get("layer", ""), {})
-    return lengths | layers.get(tensor, {"channel": chosen.get("channel")})
-
-
 @every_way
 def test_axes_are_as_long_as_the_model_says(probe: Probe, source: Source, ask: Asker) -> None:
-    """An axis without coordinates is as long as the layer, or the number of classes."""
-    answer = ask(probe, source).json()
+    """Channels, rows, columns, units, steps and labels are all there, or named by coordinates."""
+    answer = ask(probe, source, leave_out=SELECTORS).json()
+    model = ask.client.get(f"/models/{probe.model}").json()
+    named = probe.example.get("layers", probe.example.get("layer", ""))
+    steps = 0 if source == "weights" else len(BITS)
+    declared = Declared(model, named.split(",") if named else (), steps)
 
-    for tensor in answer["tensors"]:
-        declared = declared_lengths(ask.client, probe, tensor["name"])
-        for axis, length in zip(tensor["axes"], tensor["shape"], strict=True):
-            if axis not in tensor["coordinates"]:
-                assert length == (declared.get(axis) or length), f"{axis} of {tensor['name']}"
+    assert [fault for one in answer["tensors"] for fault in axis_faults(one, declared)] == []
 
 
 @every_way
