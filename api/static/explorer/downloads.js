@@ -1,6 +1,6 @@
 /** Downloads: what a panel shows, as a file. Pictures and arrays come from the server as they are. */
 
-import { make } from "/sdk/elements.js";
+import { make } from "/sdk/dom.js";
 import { Lightwell } from "/sdk/client.js";
 
 /** @typedef {import("./context.js").View} View */

@@ -1,8 +1,8 @@
 /** Findings: what is said of the two networks, with the numbers that bear it out or not. */
 
-import { make } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
-import { COMPILING, patient } from "./patient.js";
+import { make } from "/sdk/dom.js";
+import { formatNumber } from "/sdk/number-format.js";
+import { COMPILING, retryWhileCompiling } from "./retry.js";
 
 /**
  * @typedef {object} Finding
@@ -27,14 +27,14 @@ export async function mountFindings({ lightwell }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("findings-body"));
   const { signal } = new AbortController();
   const wait = () => (body.textContent = COMPILING);
-  const { findings } = await patient(() => lightwell.get("/findings"), signal, wait);
+  const { findings } = await retryWhileCompiling(() => lightwell.get("/findings"), signal, wait);
   body.replaceChildren(...findings.map(card));
 }
 
 /** @param {Finding} finding */
 function card({ statement, supported, value, least, reference, unit, measured, request, picture }) {
   const verdict = supported ? "The numbers support it" : "The numbers do not support it";
-  const [found, needed, chance] = [value, least, reference].map((number) => readable(number, 3));
+  const [found, needed, chance] = [value, least, reference].map((number) => formatNumber(number, 3));
   const image = make("img", { src: picture, alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
   return make(
     "article",

@@ -1,7 +1,7 @@
 /** Line chart: a few curves over a common axis, with the values under the pointer in words. */
 
-import { draw, make } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
+import { makeSvg, make } from "/sdk/dom.js";
+import { formatNumber } from "/sdk/number-format.js";
 
 const WIDTH = 320;
 const HEIGHT = 130;
@@ -21,7 +21,7 @@ const BOTTOM = 18;
  */
 
 export class LineChart {
-  #svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  #svg = makeSvg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   #said = make("p", { class: "number quiet" });
   /** @type {Curve[]} */
   #curves = [];
@@ -51,14 +51,14 @@ export class LineChart {
     const y = (/** @type {number} */ value) => 4 + ((high - value) / (high - low || 1)) * (HEIGHT - BOTTOM - 8);
     const marks = [low, 0, high].filter((mark, at, marks) => marks.indexOf(mark) === at && mark >= low);
     const levels = marks.flatMap((mark) => [
-      draw("line", { x1: LEFT, x2: WIDTH, y1: y(mark), y2: y(mark), class: mark === 0 ? "zero" : "level" }),
-      draw("text", { x: LEFT - 5, y: y(mark) + 3, class: "end" }, readable(mark, 2)),
+      makeSvg("line", { x1: LEFT, x2: WIDTH, y1: y(mark), y2: y(mark), class: mark === 0 ? "zero" : "level" }),
+      makeSvg("text", { x: LEFT - 5, y: y(mark) + 3, class: "end" }, formatNumber(mark, 2)),
     ]);
     const ends = [0, axis.names.length - 1].map((at) =>
-      draw("text", { x: x(at), y: HEIGHT - 4, class: at ? "end" : "start" }, String(axis.names[at])),
+      makeSvg("text", { x: x(at), y: HEIGHT - 4, class: at ? "end" : "start" }, String(axis.names[at])),
     );
     const lines = curves.map(({ values }, index) =>
-      draw("polyline", {
+      makeSvg("polyline", {
         points: Array.from(values, (value, at) => `${x(at)},${y(value)}`).join(" "),
         class: `curve curve-${index}`,
       }),
@@ -74,7 +74,7 @@ export class LineChart {
     if (!names.length) return;
     const place = Math.min(Math.max(at, 0), names.length - 1);
     const said = this.#curves.map(({ name, values }, index) =>
-      make("span", { class: `key key-${index}` }, `${name} ${readable(values[place], 3)}`),
+      make("span", { class: `key key-${index}` }, `${name} ${formatNumber(values[place], 3)}`),
     );
     this.#said.replaceChildren(`${unit} ${names[place]}: `, ...said);
   }

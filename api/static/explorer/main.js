@@ -2,10 +2,10 @@
 
 import "/sdk/lightwell.js";
 import { Lightwell } from "/sdk/client.js";
-import { make } from "/sdk/elements.js";
-import { mountDigits } from "./digits/digits.js";
-import { lazily } from "./patient.js";
-import { mountSequences } from "./sequences/sequences.js";
+import { make } from "/sdk/dom.js";
+import { mountDigits } from "./digits/digits-chapter.js";
+import { loadWhenNear } from "./lazy-panels.js";
+import { mountSequences } from "./sequences/sequences-chapter.js";
 import { mountSettings } from "./settings.js";
 import { Store } from "./state.js";
 
@@ -53,7 +53,7 @@ async function open() {
     const place = document.getElementById(`${model.name}-facts`);
     if (place) place.textContent = factsOf(model);
   }
-  lazily("findings", async () => (await import("./findings.js")).mountFindings(context));
+  loadWhenNear("findings", async () => (await import("./findings.js")).mountFindings(context));
   await Promise.all([mountDigits(context), mountSequences(context)]);
 }
 

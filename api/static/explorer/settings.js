@@ -1,6 +1,6 @@
 /** Settings: colours, theme, and the link to exactly what is shown. */
 
-import { copied } from "./code.js";
+import { copied } from "./request-code.js";
 
 /**
  * Let the controls at the head of the page change the state.

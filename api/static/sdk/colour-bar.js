@@ -1,8 +1,8 @@
 /** `<lw-colour-bar>`: what the colours of a picture mean, in numbers. */
 
 import { colourMaps, paint } from "./colours.js";
-import { clientOf, make, sheet, TOKENS } from "./elements.js";
-import { readable } from "./numbers.js";
+import { clientOf, make, sheet, TOKENS } from "./dom.js";
+import { formatNumber } from "./number-format.js";
 
 const STYLE = sheet(`${TOKENS}
   :host { display: inline-block; min-width: 8rem; font-size: .75rem; }
@@ -29,7 +29,7 @@ export class ColourBar extends HTMLElement {
   /** @param {{ map: string, low: number, high: number }} range */
   set range({ map, low, high }) {
     const middle = map === "RdBu" ? 0 : (low + high) / 2;
-    const ends = [low, middle, high].map((value) => readable(value));
+    const ends = [low, middle, high].map((value) => formatNumber(value));
     this.#numbers.replaceChildren(...ends.map((text) => make("span", {}, text)));
     this.setAttribute("aria-label", `Colours from ${ends[0]} to ${ends[2]}, ${map}`);
     void this.#paint(map);

@@ -7,7 +7,7 @@
  * It is white on black whatever the theme, as the network's pictures are.
  */
 
-import { make, sheet, TOKENS } from "./elements.js";
+import { make, sheet, TOKENS } from "./dom.js";
 import { drawStrokes, extended, pointAt, readStrokes, SPAN, writeStrokes } from "./strokes.js";
 
 /** @typedef {import("./strokes.js").Stroke} Stroke */

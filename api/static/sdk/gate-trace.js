@@ -12,14 +12,13 @@
 
 import { colourMaps } from "./colours.js";
 import "./colour-bar.js";
-import { clientOf, draw, make, sheet } from "./elements.js";
-import { readable } from "./numbers.js";
+import { clientOf, makeSvg, make, sheet } from "./dom.js";
+import { exactDigits, formatNumber } from "./number-format.js";
 import { AXIS_HEIGHT, axisMarks } from "./step-axis.js";
 import { StepColumns } from "./step-columns.js";
-import { STYLE } from "./trace-style.js";
+import { STYLE } from "./gate-trace-style.js";
 import { TraceLane } from "./trace-lane.js";
-import { LANES, laneOf, USUAL } from "./trace-values.js";
-import { shortest } from "./tensor.js";
+import { LANES, laneOf, DEFAULT_LANES } from "./trace-lane-data.js";
 
 /** @typedef {import("./client.js").Answer} Answer */
 
@@ -48,7 +47,7 @@ export class GateTrace extends HTMLElement {
   #asking = false;
   #frame = 0;
 
-  #axis = draw("svg", { class: "axis", height: AXIS_HEIGHT });
+  #axis = makeSvg("svg", { class: "axis", height: AXIS_HEIGHT });
   #marker = make("div", { class: "marker" });
   #pointed = make("div", { class: "pointed", hidden: true });
   #grid = make("div", { class: "grid" });
@@ -269,7 +268,7 @@ export class GateTrace extends HTMLElement {
       .split(",")
       .map((name) => name.trim())
       .filter(Boolean);
-    return names.length ? names : USUAL;
+    return names.length ? names : DEFAULT_LANES;
   }
 
   /** Steps and units that there are, and which of them are followed. */
@@ -372,7 +371,7 @@ export class GateTrace extends HTMLElement {
     const bit = this.#answer?.input.sequence[step - 1];
     const values = this.#lanes.flatMap((lane) => {
       const value = lane.value(step, unit);
-      return value === undefined ? [] : [`${LANES[lane.name].title} ${readable(value)}`];
+      return value === undefined ? [] : [`${LANES[lane.name].title} ${formatNumber(value)}`];
     });
     const place = step ? `step ${step}, bit ${bit}` : "step 0, before the first bit";
     const cursor = this.#cursor;
@@ -409,7 +408,7 @@ export class GateTrace extends HTMLElement {
     if (!lane) return;
     const place = `step ${step}${lane.hasUnits ? `, unit ${shown}` : ""}`;
     const number =
-      value === undefined ? "no value before the first bit" : shortest(value, lane.dtype).replace("-", "−");
+      value === undefined ? "no value before the first bit" : exactDigits(value, lane.dtype).replace("-", "−");
     this.#hint.replaceChildren(
       make("b", {}, number),
       make("span", {}, `${LANES[lane.name].title}, ${place}`),

@@ -1,6 +1,6 @@
 /** The step axis: bits as the heads of their columns, and the numbers of steps where there is room. */
 
-import { draw } from "./elements.js";
+import { makeSvg } from "./dom.js";
 
 export const AXIS_HEIGHT = 40;
 const BOX = { top: 2, side: 20 };
@@ -25,7 +25,7 @@ export function axisMarks(columns, bits, now) {
     const x = columns.middle(step);
     const isClose = Math.abs(step - now) * columns.width < room;
     const isNumbered = step === now || (step % every === 0 && !isClose);
-    const number = draw("text", { x, y: NUMBER_LINE, class: step === now ? "now" : "" }, String(step));
+    const number = makeSvg("text", { x, y: NUMBER_LINE, class: step === now ? "now" : "" }, String(step));
     return [...(step ? bitMarks(bits[step - 1], x, columns.width) : []), ...(isNumbered ? [number] : [])];
   });
 }
@@ -39,7 +39,7 @@ export function axisMarks(columns, bits, now) {
 function bitMarks(bit, x, column) {
   const width = Math.min(BOX.side, column - 2);
   const place = { x: x - width / 2, y: BOX.top, width, height: BOX.side, rx: Math.min(4, width / 4) };
-  const box = draw("rect", { ...place, class: bit === "1" ? "one" : "zero" });
+  const box = makeSvg("rect", { ...place, class: bit === "1" ? "one" : "zero" });
   if (column < NARROW) return [box];
-  return [box, draw("text", { x, y: BIT_LINE, class: bit === "1" ? "bit one" : "bit" }, bit)];
+  return [box, makeSvg("text", { x, y: BIT_LINE, class: bit === "1" ? "bit one" : "bit" }, bit)];
 }

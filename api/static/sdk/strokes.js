@@ -5,7 +5,7 @@
  * takes a few hundred characters of a link.
  */
 
-import { fromText, toText } from "./bytes.js";
+import { fromBase64url, toBase64url } from "./base64url.js";
 
 /** @typedef {{ x: number, y: number }} Point Whole numbers from 0 (left, top) to 254. */
 /** @typedef {readonly Point[]} Stroke */
@@ -83,7 +83,7 @@ export function writeStrokes(strokes) {
     kept = canShrink ? shorter : kept.slice(Math.ceil(kept.length / 4));
     bytes = bytesOf(kept);
   }
-  return toText(bytes);
+  return toBase64url(bytes);
 }
 
 /** @param {readonly Stroke[]} strokes */
@@ -100,7 +100,7 @@ function bytesOf(strokes) {
 export function readStrokes(text) {
   /** @type {Point[][]} */
   const strokes = [];
-  const bytes = fromText(text) ?? new Uint8Array();
+  const bytes = fromBase64url(text) ?? new Uint8Array();
   let start = 0;
   for (let at = 0; at <= bytes.length; at += 1) {
     if (at < bytes.length && bytes[at] !== BETWEEN) continue;

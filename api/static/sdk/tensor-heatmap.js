@@ -7,13 +7,12 @@
  * A script can also set `tensor` to one that it has, or `input` to an image to be asked about.
  */
 
-import { askedTensor } from "./asked-tensor.js";
+import { requestTensor } from "./tensor-request.js";
 import { ColourBar } from "./colour-bar.js";
 import { colourMaps } from "./colours.js";
-import { clientOf, make } from "./elements.js";
-import { STYLE } from "./heatmap-style.js";
-import { readable } from "./numbers.js";
-import { shortest } from "./tensor.js";
+import { clientOf, make } from "./dom.js";
+import { STYLE } from "./tensor-heatmap-style.js";
+import { exactDigits, formatNumber } from "./number-format.js";
 import { cornerOf, fit, paintTiles, placeOf, spotIn, tileRange, tilesOf } from "./tiles.js";
 
 /** @typedef {import("./tensor.js").Tensor} Tensor */
@@ -164,7 +163,7 @@ export class TensorHeatmap extends HTMLElement {
     this.#asking.abort();
     const { signal } = (this.#asking = new AbortController());
     try {
-      const tensor = await askedTensor(this, this.#input, signal);
+      const tensor = await requestTensor(this, this.#input, signal);
       if (!signal.aborted) this.tensor = tensor;
     } catch (error) {
       if (!signal.aborted) this.#fail(/** @type {Error} */ (error).message);
@@ -387,7 +386,7 @@ export class TensorHeatmap extends HTMLElement {
   /** @param {Record<string, number | string>} place */
   #words({ value, ...place }) {
     const where = Object.entries(place).map(([axis, label]) => `${axis} ${label}`);
-    return `${where.join(" · ")}: ${shortest(Number(value), this.#tensor?.dtype ?? "float32").replace("-", "−")}`;
+    return `${where.join(" · ")}: ${exactDigits(Number(value), this.#tensor?.dtype ?? "float32").replace("-", "−")}`;
   }
 
   /** @param {Spot} spot */
@@ -456,8 +455,8 @@ export class TensorHeatmap extends HTMLElement {
     const first = shown[tile] * width * height;
     const values = tensor.values.subarray(first, first + width * height);
     const name = `${tensor.axes[0]} ${tensor.labels(tensor.axes[0])[shown[tile]] ?? shown[tile]}`;
-    if (values.length === 1) return `${name}: ${readable(values[0])}`;
-    return `${name}, from ${readable(Math.min(...values))} to ${readable(Math.max(...values))}`;
+    if (values.length === 1) return `${name}: ${formatNumber(values[0])}`;
+    return `${name}, from ${formatNumber(Math.min(...values))} to ${formatNumber(Math.max(...values))}`;
   }
 }
 

@@ -2,6 +2,8 @@
  * Tensor: named values with an axis name for every dimension, as the server describes them.
  */
 
+import { exactDigits } from "./number-format.js";
+
 /** @typedef {Float32Array | Float64Array | Int32Array | Uint8Array} Values */
 
 /**
@@ -119,7 +121,7 @@ export class Tensor {
         place[axis] = names[axis][rest % this.shape[axis]];
         rest = Math.floor(rest / this.shape[axis]);
       }
-      lines.push([...place, shortest(value, this.dtype)].join(","));
+      lines.push([...place, exactDigits(value, this.dtype)].join(","));
     });
     return `${lines.join("\n")}\n`;
   }
@@ -136,18 +138,4 @@ export class Tensor {
     });
     return offset;
   }
-}
-
-/**
- * Write a number with as few digits as give the same number again in its own type.
- * @param {number} value
- * @param {string} dtype
- */
-export function shortest(value, dtype) {
-  if (dtype !== "float32" || !Number.isFinite(value)) return String(value);
-  for (let digits = 6; digits < 9; digits += 1) {
-    const text = value.toPrecision(digits);
-    if (Math.fround(Number(text)) === value) return String(Number(text));
-  }
-  return String(Number(value.toPrecision(9)));
 }

@@ -1,11 +1,11 @@
 /** One lane of a gate trace: what it is, its cells as colours, and one unit as a line. */
 
 import { paint } from "./colours.js";
-import { draw, make } from "./elements.js";
-import { readable } from "./numbers.js";
-import { LANES, valueAt } from "./trace-values.js";
+import { makeSvg, make } from "./dom.js";
+import { formatNumber } from "./number-format.js";
+import { LANES, valueAt } from "./trace-lane-data.js";
 
-/** @typedef {import("./trace-values.js").Lane} Lane */
+/** @typedef {import("./trace-lane-data.js").Lane} Lane */
 /** @typedef {import("./step-columns.js").StepColumns} StepColumns */
 
 const LINE_HEIGHT = 38;
@@ -23,7 +23,7 @@ export class TraceLane {
   #row = 0;
   #canvas = make("canvas");
   #units = make("div", { class: "units" });
-  #line = draw("svg", { class: "line" });
+  #line = makeSvg("svg", { class: "line" });
   #ends = make("div", { class: "ends number" });
   #value = make("output", { class: "number" });
   #bar = /** @type {import("./colour-bar.js").ColourBar} */ (document.createElement("lw-colour-bar"));
@@ -57,7 +57,7 @@ export class TraceLane {
     this.#line.style.height = `${cells ? LINE_HEIGHT : ALONE_HEIGHT}px`;
     this.#ends.style.height = this.#line.style.height;
     this.#ends.replaceChildren(
-      ...[lane.range.high, lane.range.low].map((end) => make("span", {}, readable(end, 2))),
+      ...[lane.range.high, lane.range.low].map((end) => make("span", {}, formatNumber(end, 2))),
     );
     if (cells) {
       this.#bar.range = lane.range;
@@ -184,7 +184,7 @@ export class TraceLane {
     const level = (/** @type {number} */ value) => MARGIN + height * (1 - (value - low) / (high - low || 1));
     const middle = level(low < 0 ? 0 : (low + high) / 2);
     const end = Math.min(columns.view, columns.total - columns.scroll);
-    const reference = draw("line", {
+    const reference = makeSvg("line", {
       x1: 0,
       x2: end,
       y1: middle,
@@ -201,7 +201,7 @@ export class TraceLane {
     const marks = lane.name === "count" ? bars(points, columns, middle) : line(points, columns);
     const here = points.find(({ step }) => step === now);
     if (here && lane.name !== "count")
-      marks.push(draw("circle", { cx: here.x, cy: here.y, r: 3.5, class: "now" }));
+      marks.push(makeSvg("circle", { cx: here.x, cy: here.y, r: 3.5, class: "now" }));
     this.#line.replaceChildren(reference, ...marks);
   }
 }
@@ -227,9 +227,9 @@ function steady(value, dtype) {
  * @param {StepColumns} columns
  */
 function line(points, columns) {
-  const path = draw("polyline", { points: points.map(({ x, y }) => `${x},${y}`).join(" ") });
+  const path = makeSvg("polyline", { points: points.map(({ x, y }) => `${x},${y}`).join(" ") });
   if (columns.width < ROOMY) return [path];
-  return [path, ...points.map(({ x, y }) => draw("circle", { cx: x, cy: y, r: 1.75 }))];
+  return [path, ...points.map(({ x, y }) => makeSvg("circle", { cx: x, cy: y, r: 1.75 }))];
 }
 
 /**
@@ -240,7 +240,7 @@ function line(points, columns) {
 function bars(points, { width }, zero) {
   const gap = width >= ROOMY ? 2 : 0;
   return points.map(({ x, y, value }) =>
-    draw("rect", {
+    makeSvg("rect", {
       x: x - width / 2 + gap / 2,
       y: Math.min(y, zero),
       width: width - gap,

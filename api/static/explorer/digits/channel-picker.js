@@ -1,6 +1,6 @@
 /** Channel picker: which layer and channel is looked at closely. */
 
-import { make } from "/sdk/elements.js";
+import { make } from "/sdk/dom.js";
 
 /** @typedef {import("../context.js").Layer} Layer */
 

@@ -1,14 +1,14 @@
 /** Compare: the same channel for two digits, and what differs. */
 
 import { colourMaps } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
+import { make } from "/sdk/dom.js";
 import { ComparedMaps } from "./compared-maps.js";
 import { differingChannels } from "./differing-channels.js";
-import { probabilityBars } from "../bars.js";
+import { probabilityBars } from "../probability-bars.js";
 import { chosen } from "./channel-picker.js";
-import { latest } from "../latest.js";
+import { latestRequest } from "../latest-request.js";
 import { PixelMap } from "./pixel-map.js";
-import { pixelsToText } from "./pixels.js";
+import { pixelsToText } from "./pixels-text.js";
 import { INPUT } from "./stages.js";
 import { hasSecond, secondInput, swapped } from "./second-digit.js";
 
@@ -18,7 +18,7 @@ import { hasSecond, secondInput, swapped } from "./second-digit.js";
 /**
  * Fill the panel `compare`.
  * @param {import("../context.js").Context} context
- * @param {import("./digit.js").Digit} digit
+ * @param {import("./current-digit.js").Digit} digit
  */
 export async function mountCompare(context, digit) {
   const { lightwell, store, cnn, announce } = context;
@@ -59,7 +59,7 @@ export async function mountCompare(context, digit) {
 
   const layers = () => Array.from(digit.answer?.tensors.keys() ?? []).filter((name) => name !== INPUT);
 
-  const ask = latest(
+  const ask = latestRequest(
     async (/** @type {string[]} */ names, signal) => {
       const { input, preprocess } = await secondInput(lightwell, store.state, signal);
       return lightwell.activations(input, { ...digit.parameters, preprocess, layers: names }, { signal });

@@ -2,12 +2,12 @@
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
+import { make } from "/sdk/dom.js";
+import { formatNumber } from "/sdk/number-format.js";
 import { comparisonFiles } from "./comparison-files.js";
 import { difference, differenceTensor, largest } from "./differences.js";
-import { exact } from "../exact.js";
-import { oneChannel } from "./one-channel.js";
+import { exactNumber } from "../exact-number.js";
+import { oneChannel } from "./channel-tensor.js";
 import { PixelMap } from "./pixel-map.js";
 import { VectorBars, endsOf } from "./vector-bars.js";
 
@@ -139,9 +139,9 @@ export class ComparedMaps {
         map.at = place;
         value.replaceChildren(
           `(${place.y}, ${place.x}) `,
-          exact(this.#at(values, place), dtype, readable(this.#at(values, place), 7)),
+          exactNumber(this.#at(values, place), dtype, formatNumber(this.#at(values, place), 7)),
         );
-      } else value.textContent = `${readable(low)} to ${readable(high)}`;
+      } else value.textContent = `${formatNumber(low)} to ${formatNumber(high)}`;
     });
   }
 
@@ -152,7 +152,7 @@ export class ComparedMaps {
       return {
         title,
         canvas: this.#figures[at].map.canvas,
-        range: `${readable(low)} to ${readable(high)}, ${map}`,
+        range: `${formatNumber(low)} to ${formatNumber(high)}, ${map}`,
       };
     });
   }
@@ -166,7 +166,7 @@ export class ComparedMaps {
   /** @param {Place} place */
   #said(place) {
     return this.#shown
-      .map(({ values }, at) => `${NAMES[at]} ${readable(this.#at(values, place))}`)
+      .map(({ values }, at) => `${NAMES[at]} ${formatNumber(this.#at(values, place))}`)
       .join(", ");
   }
 }

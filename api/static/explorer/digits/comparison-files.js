@@ -1,6 +1,6 @@
 /** Comparison files: a difference to be saved. The server knows none, so the page writes them itself. */
 
-import { make } from "/sdk/elements.js";
+import { make } from "/sdk/dom.js";
 import { closeWhenLeft, save, tensorFile } from "../downloads.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */

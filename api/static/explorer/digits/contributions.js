@@ -2,8 +2,8 @@
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
-import { exact } from "../exact.js";
+import { make } from "/sdk/dom.js";
+import { exactNumber } from "../exact-number.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { drawKernels, inRows } from "./kernel-tiles.js";
 import { READS } from "./kernel-view.js";
@@ -112,14 +112,14 @@ export class Contributions {
     const sign = (/** @type {string} */ text) => make("span", { class: "sign", "aria-hidden": "true" }, text);
     const trio = make("span", { class: "trio" }, tiles[0], sign("×"), tiles[1], sign("→"), tiles[2]);
     const value = /** @type {Tensor} */ (tensors.get("contributions")).values[at];
-    return make("li", {}, pick, trio, bar(value, most), exact(value, "float64"));
+    return make("li", {}, pick, trio, bar(value, most), exactNumber(value, "float64"));
   }
 
   /** @param {number[]} values @param {number} most */
   #rest(values, most) {
     const sum = values.reduce((total, value) => total + value, 0);
     const said = make("span", { class: "quiet" }, `the other ${values.length} together`);
-    return make("li", { class: "rest" }, said, bar(sum, most), exact(sum, "float64"));
+    return make("li", { class: "rest" }, said, bar(sum, most), exactNumber(sum, "float64"));
   }
 
   /** @param {number} count */

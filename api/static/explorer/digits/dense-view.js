@@ -1,10 +1,10 @@
 /** Dense view: a layer without places. Its values as bars, and what speaks for and against one of them. */
 
 import { ColourBar } from "/sdk/colour-bar.js";
-import { make } from "/sdk/elements.js";
+import { make } from "/sdk/dom.js";
 import { kernelOf } from "./channel-picker.js";
-import { exact } from "../exact.js";
-import { latest } from "../latest.js";
+import { exactNumber } from "../exact-number.js";
+import { latestRequest } from "../latest-request.js";
 import { PixelMap } from "./pixel-map.js";
 import { VectorBars } from "./vector-bars.js";
 
@@ -31,7 +31,7 @@ export function denseView({ lightwell, store, cnn }, tables) {
       pointed.replaceChildren();
       if (!place) return;
       const share = shares[place.y * 7 + place.x];
-      pointed.append(`place (${place.y}, ${place.x}) adds `, exact(share, "float64"));
+      pointed.append(`place (${place.y}, ${place.x}) adds `, exactNumber(share, "float64"));
     },
   });
   const bar = new ColourBar();
@@ -68,7 +68,7 @@ export function denseView({ lightwell, store, cnn }, tables) {
     bar.range = range;
   };
 
-  const ask = latest(
+  const ask = latestRequest(
     (/** @type {{ name: string, channel: number, answer: Answer }} */ { name, channel }, signal) =>
       lightwell.filters({ layers: name, channels: channel, order: "index" }, { signal }),
     explain,

@@ -1,7 +1,7 @@
 /** Differences: how far two answers are apart, value by value and channel by channel. */
 
 import { Tensor } from "/sdk/tensor.js";
-import { statsOf } from "./one-channel.js";
+import { statsOf } from "./channel-tensor.js";
 
 /**
  * Return the second minus the first, exactly: the difference of two float32 fits in float64.

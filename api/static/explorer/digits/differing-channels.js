@@ -1,10 +1,10 @@
 /** Differing channels: in every layer, those whose maps differ most between two digits. */
 
 import { paint } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
+import { make } from "/sdk/dom.js";
+import { formatNumber } from "/sdk/number-format.js";
 import { byChannel, largest } from "./differences.js";
-import { exact } from "../exact.js";
+import { exactNumber } from "../exact-number.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 
@@ -47,9 +47,9 @@ export function differingChannels({ store, cnn }, tables) {
           { type: "button" },
           canvas,
           number,
-          exact(mean, "float64", readable(mean, 2)),
+          exactNumber(mean, "float64", formatNumber(mean, 2)),
         );
-        button.title = `${name}, channel ${channel}: mean absolute difference ${readable(mean)}`;
+        button.title = `${name}, channel ${channel}: mean absolute difference ${formatNumber(mean)}`;
         button.addEventListener("click", () => store.set({ layer: name, channel }));
         button.dataset.at = `${name}.${channel}`;
         return button;

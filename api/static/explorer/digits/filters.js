@@ -2,17 +2,16 @@
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { colourMaps, rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
-import { shortest } from "/sdk/tensor.js";
+import { make } from "/sdk/dom.js";
+import { exactDigits, formatNumber } from "/sdk/number-format.js";
 import { chosen, kernelOf } from "./channel-picker.js";
-import { choice } from "../controls.js";
+import { stateSelect } from "../state-select.js";
 import { downloads } from "../downloads.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
 import { READS } from "./kernel-view.js";
-import { latest } from "../latest.js";
-import { whenNear } from "../near.js";
-import { roving } from "../roving.js";
+import { latestRequest } from "../latest-request.js";
+import { whenNear } from "../lazy-panels.js";
+import { rovingTabindex } from "../roving-tabindex.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 
@@ -34,7 +33,7 @@ export async function mountFilters(context) {
   const tables = await colourMaps(lightwell);
   const layers = LAYERS.map((name) => chip(name, () => store.set({ filters: name })));
   const orders = ORDERS.map(([order, said]) => chip(said, () => store.set({ filtersOrder: order })));
-  const time = choice(store, "checkpoint", "Training", [
+  const time = stateSelect(store, "checkpoint", "Training", [
     ...cnn.checkpoints.map((name) => /** @type {const} */ ([name, name.replace("-", " ")])),
     ["", "finished"],
   ]);
@@ -49,7 +48,7 @@ export async function mountFilters(context) {
     grid,
   );
   panel.querySelector("header")?.append(downloads(describe));
-  roving(grid);
+  rovingTabindex(grid);
 
   /** @type {Tensor | null} */
   let kernels = null;
@@ -67,7 +66,7 @@ export async function mountFilters(context) {
     };
   };
 
-  const ask = latest(
+  const ask = latestRequest(
     (/** @type {ReturnType<typeof parameters>} */ wanted, signal) => lightwell.filters(wanted, { signal }),
     ({ tensors }, { layers: name }) => {
       kernels = /** @type {Tensor} */ (tensors.get(`${name}.kernel`));
@@ -120,8 +119,8 @@ export async function mountFilters(context) {
         make("span", { class: "norm-track" }, line),
       );
       card.dataset.channel = String(channel);
-      card.setAttribute("aria-label", `Channel ${channel}, norm ${readable(norms.values[row])}`);
-      card.title = `channel ${channel}, norm ${shortest(norms.values[row], norms.dtype)}`;
+      card.setAttribute("aria-label", `Channel ${channel}, norm ${formatNumber(norms.values[row])}`);
+      card.title = `channel ${channel}, norm ${exactDigits(norms.values[row], norms.dtype)}`;
       if (isFirst) card.title += `\n${inRows(tensor.slice(row, 0))}`;
       card.addEventListener("click", () =>
         store.set({ layer: `relu${name.at(-1)}`, channel: Number(channel) }),
@@ -171,7 +170,7 @@ export async function mountFilters(context) {
       const input = at && order[at.tile];
       line.textContent =
         at && input != null
-          ? `from ${READS[name]} ${inputs[input]}, (${at.y}, ${at.x}): ${shortest(tensor.at(row, input, at.y, at.x), tensor.dtype)}`
+          ? `from ${READS[name]} ${inputs[input]}, (${at.y}, ${at.x}): ${exactDigits(tensor.at(row, input, at.y, at.x), tensor.dtype)}`
           : heading;
     });
     canvas.addEventListener("pointerleave", () => (line.textContent = heading));

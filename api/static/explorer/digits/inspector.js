@@ -2,16 +2,15 @@
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { colourMaps, rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
-import { percent, readable } from "/sdk/numbers.js";
-import { shortest } from "/sdk/tensor.js";
-import { mountArithmetic } from "./arithmetic.js";
+import { make } from "/sdk/dom.js";
+import { exactDigits, formatNumber, formatPercent } from "/sdk/number-format.js";
+import { mountArithmetic } from "./pixel-arithmetic.js";
 import { channelPicker, chosen } from "./channel-picker.js";
 import { denseView } from "./dense-view.js";
 import { downloads } from "../downloads.js";
-import { exact } from "../exact.js";
+import { exactNumber } from "../exact-number.js";
 import { kernelView } from "./kernel-view.js";
-import { oneChannel } from "./one-channel.js";
+import { oneChannel } from "./channel-tensor.js";
 import { PixelMap } from "./pixel-map.js";
 import { receptiveField, said } from "./receptive-field.js";
 
@@ -21,7 +20,7 @@ import { receptiveField, said } from "./receptive-field.js";
 /**
  * Fill the panels `inspector` and `arithmetic`.
  * @param {import("../context.js").Context} context
- * @param {import("./digit.js").Digit} digit
+ * @param {import("./current-digit.js").Digit} digit
  */
 export async function mountInspector(context, digit) {
   const { lightwell, store, cnn, announce } = context;
@@ -80,7 +79,7 @@ export async function mountInspector(context, digit) {
     if (place || pinned(now.tensor)) pointed = place;
     render();
     if (place && byKey)
-      announce(`row ${place.y}, column ${place.x}: ${readable(at(now.tensor, now.channel, place), 4)}`);
+      announce(`row ${place.y}, column ${place.x}: ${formatNumber(at(now.tensor, now.channel, place), 4)}`);
   }
 
   /** @param {Place} place */
@@ -126,7 +125,7 @@ export async function mountInspector(context, digit) {
     const words = pointed || held ? "" : "its largest, ";
     value.replaceChildren(
       make("span", { class: "quiet" }, `${words}row ${place.y}, column ${place.x}`),
-      exact(at(tensor, channel, place), tensor.dtype, full(at(tensor, channel, place), tensor.dtype)),
+      exactNumber(at(tensor, channel, place), tensor.dtype, full(at(tensor, channel, place), tensor.dtype)),
     );
     const size = layer.receptive_field?.size ?? 28;
     sees.textContent = `${size} × ${size} of the digit: ${said(field)}`;
@@ -139,9 +138,9 @@ export async function mountInspector(context, digit) {
     const all = Array.from(values);
     const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
     const above = all.filter((one) => one > 0).length / all.length;
-    const lowest = kind === "pre_activation" ? `lowest ${readable(Math.min(...all))} · ` : "";
-    const highest = readable(Math.max(...all));
-    stats.textContent = `${lowest}highest ${highest} · mean ${readable(mean)} · ${percent(above)} above zero`;
+    const lowest = kind === "pre_activation" ? `lowest ${formatNumber(Math.min(...all))} · ` : "";
+    const highest = formatNumber(Math.max(...all));
+    stats.textContent = `${lowest}highest ${highest} · mean ${formatNumber(mean)} · ${formatPercent(above)} above zero`;
   }
 
   /** @returns {import("../context.js").View | null} */
@@ -173,7 +172,7 @@ function at(tensor, channel, { y, x }) {
 
 /** @param {number} value @param {string} dtype */
 function full(value, dtype) {
-  return shortest(value, dtype).replace("-", "−");
+  return exactDigits(value, dtype).replace("-", "−");
 }
 
 /** Where a map is largest. @param {ArrayLike<number>} values @param {number} width @returns {Place} */

@@ -1,9 +1,8 @@
 /** Kernel grid: a 3×3 matrix large, with its numbers in it, like a textbook draws it. */
 
 import { colourIndex } from "/sdk/colours.js";
-import { draw } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
-import { shortest } from "/sdk/tensor.js";
+import { makeSvg } from "/sdk/dom.js";
+import { exactDigits, formatNumber } from "/sdk/number-format.js";
 
 const CELL = 40;
 const DARK_BELOW = 0.45; // share of full brightness at which black ink stops being readable
@@ -25,20 +24,20 @@ export function kernelGrid(label, values, { low, high, table }, { dtype = "float
     const [red, green, blue] = table.subarray(3 * index, 3 * index + 3);
     const bright = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
     const [x, y] = [(at % side) * CELL, Math.floor(at / side) * CELL];
-    const title = draw("title", {}, outside?.(at) ? "0: outside the map" : shortest(value, dtype));
-    const square = draw("rect", { x, y, width: CELL, height: CELL, fill: `rgb(${red} ${green} ${blue})` });
+    const title = makeSvg("title", {}, outside?.(at) ? "0: outside the map" : exactDigits(value, dtype));
+    const square = makeSvg("rect", { x, y, width: CELL, height: CELL, fill: `rgb(${red} ${green} ${blue})` });
     const ink = bright < DARK_BELOW ? "#fff" : "#111";
     const place = { x: x + CELL / 2, y: y + CELL / 2, fill: ink };
-    return draw(
+    return makeSvg(
       "g",
       { class: outside?.(at) ? "outside" : "" },
       title,
       square,
-      draw("text", place, readable(value, 2)),
+      makeSvg("text", place, formatNumber(value, 2)),
     );
   });
   const size = side * CELL;
-  return draw(
+  return makeSvg(
     "svg",
     { class: "kernel-grid", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label },
     ...cells,

@@ -1,8 +1,8 @@
 /** Kernel tiles: small matrices side by side on one canvas, each a kernel for one input channel. */
 
 import { paint } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
-import { readable } from "/sdk/numbers.js";
+import { make } from "/sdk/dom.js";
+import { formatNumber } from "/sdk/number-format.js";
 
 const SIDE = 3;
 const WEIGHT = 4; // canvas pixels for a weight
@@ -58,6 +58,6 @@ export function norm(weights) {
 
 /** The nine weights in three lines of text. @param {ArrayLike<number>} weights */
 export function inRows(weights) {
-  const texts = Array.from(weights, (weight) => readable(weight, 4));
+  const texts = Array.from(weights, (weight) => formatNumber(weight, 4));
   return [0, SIDE, 2 * SIDE].map((start) => texts.slice(start, start + SIDE).join("  ")).join("\n");
 }

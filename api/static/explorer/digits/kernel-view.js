@@ -2,12 +2,12 @@
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/elements.js";
-import { shortest } from "/sdk/tensor.js";
+import { make } from "/sdk/dom.js";
+import { exactDigits } from "/sdk/number-format.js";
 import { kernelOf } from "./channel-picker.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { drawKernels, weightAt } from "./kernel-tiles.js";
-import { latest } from "../latest.js";
+import { latestRequest } from "../latest-request.js";
 
 const COLUMNS = 8;
 
@@ -67,7 +67,7 @@ export function kernelView({ lightwell, store }, tables) {
     place.replaceChildren(canvas);
   };
 
-  const ask = latest(
+  const ask = latestRequest(
     (/** @type {{ name: string, channel: number, range: string }} */ { name, channel, range }, signal) =>
       lightwell.filters({ layers: name, channels: channel, order: "index", range }, { signal }),
     (answer, { name }) => show(/** @type {Tensor} */ (answer.tensors.get(`${name}.kernel`)), name),
@@ -87,5 +87,5 @@ export function kernelView({ lightwell, store }, tables) {
 
 /** @param {Tensor} tensor @param {{ tile: number, y: number, x: number }} at */
 function weight(tensor, { tile, y, x }) {
-  return shortest(tensor.at(0, tile, y, x), tensor.dtype);
+  return exactDigits(tensor.at(0, tile, y, x), tensor.dtype);
 }

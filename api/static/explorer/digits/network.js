@@ -1,13 +1,13 @@
 /** Network: every layer as a column of tiles, from the picture to the answer. */
 
-import { make } from "/sdk/elements.js";
-import { percent } from "/sdk/numbers.js";
+import { make } from "/sdk/dom.js";
+import { formatPercent } from "/sdk/number-format.js";
 import { downloads } from "../downloads.js";
-import { Flow } from "./flow.js";
+import { Flow } from "./connections.js";
 import { INPUT, moduleOf, OUTPUT, stagesOf } from "./stages.js";
 
 /** @typedef {import("../context.js").Context} Context */
-/** @typedef {import("./digit.js").Digit} Digit */
+/** @typedef {import("./current-digit.js").Digit} Digit */
 /** @typedef {import("./stages.js").Stage} Stage */
 /** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
 
@@ -145,7 +145,7 @@ function outputs({ layer }, context) {
     update({ prediction: { label, probabilities } }) {
       cells.forEach(({ cell, fill, share }, at) => {
         fill.style.width = `${100 * probabilities[at]}%`;
-        share.textContent = percent(probabilities[at]);
+        share.textContent = formatPercent(probabilities[at]);
         cell.classList.toggle("winner", at === label);
       });
     },

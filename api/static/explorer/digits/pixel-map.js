@@ -4,7 +4,7 @@
  */
 
 import { paint } from "/sdk/colours.js";
-import { draw, make } from "/sdk/elements.js";
+import { makeSvg, make } from "/sdk/dom.js";
 
 /** @typedef {{ y: number, x: number }} Place */
 /**
@@ -35,7 +35,7 @@ export class PixelMap {
   #under = make("canvas", { class: "pixel-map-under", hidden: true });
   /** The picture itself, one pixel for each value. */
   canvas = make("canvas");
-  #marks = draw("svg", { "aria-hidden": "true" });
+  #marks = makeSvg("svg", { "aria-hidden": "true" });
   #width = 1;
   #height = 1;
   /** @type {Place} */
@@ -84,7 +84,7 @@ export class PixelMap {
     const rects = boxes.flatMap(({ box: { top, left, bottom, right }, kind }) => {
       const place = { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
       // Dark under bright: seen on every colour.
-      return [draw("rect", { ...place, class: "under" }), draw("rect", { ...place, class: kind })];
+      return [makeSvg("rect", { ...place, class: "under" }), makeSvg("rect", { ...place, class: kind })];
     });
     this.#marks.replaceChildren(...rects);
   }

@@ -1,6 +1,6 @@
 /** Samples: test images to choose from, ten at a time, one of each digit. */
 
-import { make } from "/sdk/elements.js";
+import { make } from "/sdk/dom.js";
 
 /** @typedef {{ index: number, label: number, pixels: number[][] }} Sample */
 

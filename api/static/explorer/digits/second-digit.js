@@ -1,6 +1,6 @@
 /** Second digit: the one to compare with, a test sample or pixels that were held, and how it is posted. */
 
-import { pixelsFromText, pixelsToText } from "./pixels.js";
+import { pixelsFromText, pixelsToText } from "./pixels-text.js";
 
 /** @typedef {import("/sdk/client.js").Image} Image */
 /** @typedef {import("../state.js").State} State */

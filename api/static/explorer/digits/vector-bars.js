@@ -1,7 +1,7 @@
 /** Vector bars: one bar for each value of a vector; one of them is chosen, by pointer or arrow keys. */
 
-import { draw, make } from "/sdk/elements.js";
-import { shortest } from "/sdk/tensor.js";
+import { makeSvg, make } from "/sdk/dom.js";
+import { exactDigits } from "/sdk/number-format.js";
 
 const HEIGHT = 60;
 
@@ -15,7 +15,7 @@ const HEIGHT = 60;
  */
 
 export class VectorBars {
-  #svg = draw("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
+  #svg = makeSvg("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
   #track = make("div", { class: "vector-track", role: "slider", tabIndex: 0 }, this.#svg);
   #line = make("p", { class: "number quiet" });
   /** @type {ArrayLike<number>} */
@@ -65,7 +65,7 @@ export class VectorBars {
     const bars = all.map((value, at) => {
       const [y, height] = [zero - Math.max(value, 0) * scale, Math.abs(value) * scale];
       const kind = `${value < 0 ? "negative" : "positive"}${at === how.selected ? " selected" : ""}`;
-      return draw("rect", {
+      return makeSvg("rect", {
         x: at + 0.1,
         y,
         width: 0.8,
@@ -73,8 +73,8 @@ export class VectorBars {
         class: kind,
       });
     });
-    const column = draw("rect", { x: how.selected, y: 0, width: 1, height: HEIGHT, class: "column" });
-    const axis = draw("line", { x1: 0, x2: all.length, y1: zero, y2: zero });
+    const column = makeSvg("rect", { x: how.selected, y: 0, width: 1, height: HEIGHT, class: "column" });
+    const axis = makeSvg("line", { x1: 0, x2: all.length, y1: zero, y2: zero });
     this.#svg.setAttribute("viewBox", `0 0 ${all.length} ${HEIGHT}`);
     this.#svg.replaceChildren(column, axis, ...bars);
     this.#track.setAttribute("aria-valuemin", "0");
@@ -92,7 +92,7 @@ export class VectorBars {
   /** @param {number} at */
   #textOf(at) {
     const { unit, names, dtype } = this.#how;
-    return `${unit} ${names?.[at] ?? at}: ${shortest(this.#values[at], dtype).replace("-", "−")}`;
+    return `${unit} ${names?.[at] ?? at}: ${exactDigits(this.#values[at], dtype).replace("-", "−")}`;
   }
 
   /** @param {number} at */

@@ -1,10 +1,10 @@
 /** Cell arithmetic: how one unit makes its new cell and hidden state, with this step's numbers. */
 
-import { make } from "/sdk/elements.js";
-import { percent } from "/sdk/numbers.js";
-import { probabilityBars } from "../bars.js";
-import { exact } from "../exact.js";
-import { addingUp } from "../sums.js";
+import { make } from "/sdk/dom.js";
+import { formatPercent } from "/sdk/number-format.js";
+import { probabilityBars } from "../probability-bars.js";
+import { exactNumber } from "../exact-number.js";
+import { roundedSum } from "../rounded-sum.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 
@@ -16,13 +16,13 @@ const GATES = [
     name: "forget_gate",
     symbol: "f",
     title: "forget",
-    says: (share) => `keeps ${percent(share)} of the memory`,
+    says: (share) => `keeps ${formatPercent(share)} of the memory`,
   },
   {
     name: "input_gate",
     symbol: "i",
     title: "input",
-    says: (share) => `lets in ${percent(share)} of the candidate`,
+    says: (share) => `lets in ${formatPercent(share)} of the candidate`,
   },
   {
     name: "candidate",
@@ -34,7 +34,7 @@ const GATES = [
     name: "output_gate",
     symbol: "o",
     title: "output",
-    says: (share) => `shows ${percent(share)} of the memory`,
+    says: (share) => `shows ${formatPercent(share)} of the memory`,
   },
 ];
 
@@ -125,7 +125,7 @@ function gateRow({ symbol, title, says }, value) {
     {},
     make("span", { class: "gate-name" }, make("i", {}, symbol), ` ${title}`),
     make("span", { class: isSigned ? "gate-track signed" : "gate-track", "aria-hidden": "true" }, fill),
-    exact(value, "float32", fixed(value)),
+    exactNumber(value, "float32", fixed(value)),
     make("span", { class: "quiet gate-says" }, says(value)),
   );
 }
@@ -134,7 +134,7 @@ function gateRow({ symbol, title, says }, value) {
 function cellEquation({ gates, before, cell }) {
   const kept = gates.forget_gate * before;
   const written = gates.input_gate * gates.candidate;
-  const { terms, total } = addingUp([kept, written], cell, DECIMALS);
+  const { terms, total } = roundedSum([kept, written], cell, DECIMALS);
   const rounding = cell - (kept + written);
   return [
     make("h3", {}, "New cell state"),
@@ -147,13 +147,13 @@ function cellEquation({ gates, before, cell }) {
         together(product(gates.input_gate, gates.candidate)),
       ],
       [
-        named(exact(kept, "float64", terms[0]), "kept"),
+        named(exactNumber(kept, "float64", terms[0]), "kept"),
         " + ",
-        named(exact(written, "float64", bracketed(terms[1])), "written"),
+        named(exactNumber(written, "float64", bracketed(terms[1])), "written"),
       ],
-      [make("strong", {}, exact(cell, "float32", total))],
+      [make("strong", {}, exactNumber(cell, "float32", total))],
     ),
-    make("p", { class: "quiet rounding" }, "rounding of float32 arithmetic: ", exact(rounding, "float64")),
+    make("p", { class: "quiet rounding" }, "rounding of float32 arithmetic: ", exactNumber(rounding, "float64")),
   ];
 }
 
@@ -162,7 +162,7 @@ function hiddenEquation({ gates, cell, hidden }) {
   return [
     make("h3", {}, "New hidden state"),
     equation("h", [symbols("o · tanh(c)")], product(gates.output_gate, Math.tanh(cell), "float64"), [
-      make("strong", {}, exact(hidden, "float32", fixed(hidden))),
+      make("strong", {}, exactNumber(hidden, "float32", fixed(hidden))),
     ]),
   ];
 }
@@ -187,7 +187,7 @@ function equation(name, ...lines) {
  * @param {string} [dtype] Of the right one.
  */
 function product(left, right, dtype = "float32") {
-  return [exact(left, "float32", fixed(left)), " · ", exact(right, dtype, bracketed(fixed(right)))];
+  return [exactNumber(left, "float32", fixed(left)), " · ", exactNumber(right, dtype, bracketed(fixed(right)))];
 }
 
 /** Keep what belongs together on one line. @param {(Node | string)[]} parts */
@@ -212,7 +212,7 @@ function named(value, name) {
 
 /** @param {number} value */
 function fixed(value) {
-  return addingUp([value], value, DECIMALS).total;
+  return roundedSum([value], value, DECIMALS).total;
 }
 
 /** @param {number | string} value */

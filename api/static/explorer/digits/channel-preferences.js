@@ -1,0 +1,90 @@
+/** Unit: what the chosen channel answers most strongly, over the test images and in a search. */
+
+import { make } from "/sdk/dom.js";
+import { formatPercent, formatNumber } from "/sdk/number-format.js";
+import { TensorHeatmap } from "/sdk/tensor-heatmap.js";
+import { downloads } from "../downloads.js";
+import { latestRequest } from "../latest-request.js";
+import { COMPILING, retryWhileCompiling } from "../retry.js";
+import { chosen } from "./channel-picker.js";
+import { VectorBars } from "./vector-bars.js";
+
+/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+
+/** Which tensors are shown, what each is called, and how many tiles stand in a row. */
+const ROWS = /** @type {const} */ ([
+  ["strongest", "Test images that it answers most strongly", 9],
+  ["crops", "What the strongest value of each sees of it", 9],
+  ["optimum", "Pictures that were searched for to please it", 2],
+]);
+
+/**
+ * Fill the panel `unit`.
+ * @param {import("../context.js").Context} context
+ */
+export function mountUnit({ lightwell, store, cnn }) {
+  const body = /** @type {HTMLElement} */ (document.getElementById("unit-body"));
+  const name = make("h3");
+  const rows = ROWS.map(([key, title, columns]) => {
+    const map = new TensorHeatmap();
+    map.setAttribute("label", title);
+    map.setAttribute("bare", "");
+    map.setAttribute("columns", String(columns));
+    return { key, map, element: make("section", { class: `unit-${key}` }, make("h3", {}, title), map) };
+  });
+  const facts = make("p", { class: "explain", role: "status" });
+  const means = new VectorBars("Mean by digit", () => {});
+  const byDigit = make("section", {}, make("h3", {}, "Its mean over the test images of each digit"), means.element);
+  body.replaceChildren(name, ...rows.map(({ element }) => element), facts, byDigit);
+
+  const parameters = () => {
+    const { layer, channel } = chosen(cnn, store.state);
+    return { layer: layer.name, channel };
+  };
+  /** @returns {import("../context.js").View} */
+  const describe = () => ({ name: "unit", model: "cnn", probe: "unit", parameters: parameters() });
+  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+
+  const ask = latestRequest(
+    (/** @type {ReturnType<typeof parameters>} */ wanted, signal) =>
+      retryWhileCompiling(
+        () => lightwell.ask("cnn", "unit", { parameters: wanted, signal }),
+        signal,
+        () => (facts.textContent = COMPILING),
+      ),
+    render,
+    (error) => {
+      facts.textContent = error.message;
+      for (const { element } of rows) element.hidden = true;
+    },
+  );
+
+  /** @param {Answer} answer */
+  function render({ tensors, measures }) {
+    for (const { key, map, element } of rows) {
+      const tensor = tensors.get(key);
+      element.hidden = !tensor;
+      if (tensor) map.tensor = tensor;
+    }
+    const mean = /** @type {Tensor} */ (tensors.get("class_means"));
+    const favourite = cnn.classes.indexOf(String(measures.get("favourite")));
+    means.show(mean.values, { selected: favourite, dtype: mean.dtype, unit: "digit", names: cnn.classes });
+    const selectivity = measures.get("selectivity");
+    const parts = [
+      `It answers the digit ${measures.get("favourite")} most`,
+      typeof selectivity === "number" ? ` (selectivity ${formatNumber(selectivity, 2)} of 1)` : "",
+      `, and is silent at ${formatPercent(Number(measures.get("silent_values")))} of its values. `,
+      `The search reached ${formatNumber(Number(measures.get("reached")), 3)}; over the test images the most is `,
+      `${formatNumber(Number(measures.get("test_reference")), 3)}. A search ends where it ends: it does not say what the `,
+      "channel is for.",
+    ];
+    facts.textContent = parts.join("");
+  }
+
+  store.on(["layer", "channel"], () => {
+    const wanted = parameters();
+    name.textContent = `${wanted.layer}, channel ${wanted.channel}`;
+    void ask(wanted);
+  });
+}

@@ -1,0 +1,124 @@
+/** Code: the request behind what a panel shows, to be copied: curl, fetch, Python. */
+
+import { queryOf } from "/sdk/client.js";
+import { make } from "/sdk/dom.js";
+
+/** @typedef {import("./context.js").View} View */
+
+const LANGUAGES = /** @type {const} */ ([
+  { name: "curl", write: curl },
+  { name: "fetch", write: fetchCode },
+  { name: "Python", write: python },
+]);
+
+/**
+ * Fill a container with the code for a view, one tab for each language.
+ * @param {Element} container
+ * @param {() => View | null} describe
+ */
+export function codePanel(container, describe) {
+  let chosen = 0;
+  const code = make("code");
+  const copy = make("button", { type: "button", class: "copy" }, "Copy");
+  const tabs = LANGUAGES.map(({ name }, at) => {
+    const tab = make("button", { type: "button", class: "chip" }, name);
+    tab.addEventListener("click", () => {
+      chosen = at;
+      update();
+    });
+    return tab;
+  });
+  copy.addEventListener("click", async () => {
+    const done = await copied(code.textContent ?? "");
+    copy.textContent = done ? "Copied" : "Press Ctrl+C";
+    if (!done) getSelection()?.selectAllChildren(code);
+    setTimeout(() => (copy.textContent = "Copy"), 1500);
+  });
+  const pre = make("pre", { tabIndex: 0, role: "group", "aria-label": "Code for this view" }, code);
+  const chips = make("div", { class: "chips", role: "group", "aria-label": "Language" }, ...tabs);
+  container.replaceChildren(make("div", { class: "row" }, chips, copy), pre);
+
+  /** Write the code for what is shown now. */
+  function update() {
+    tabs.forEach((tab, at) => tab.setAttribute("aria-pressed", String(at === chosen)));
+    const view = describe();
+    code.textContent = view ? LANGUAGES[chosen].write(view) : "";
+  }
+  update();
+  return { update };
+}
+
+/**
+ * Copy a text; false where the browser does not let us.
+ * @param {string} text
+ */
+export async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param {View} view */
+function address({ model, probe, parameters, written }) {
+  // What the network saw is written down as it is: it must not be prepared a second time.
+  const asItIs = written && "pixels" in written ? { preprocess: "none" } : {};
+  return `${location.origin}/${model}/${probe}${queryOf({ ...parameters, ...asItIs })}`;
+}
+
+/** @param {View} view */
+function body({ written }) {
+  if (!written || "sample" in written) return "";
+  return JSON.stringify(written);
+}
+
+/** @param {View} view */
+function curl(view) {
+  const { written } = view;
+  if (!written) return `curl -s '${address(view)}'`;
+  if ("sample" in written) {
+    return `curl -s ${location.origin}/samples/${written.sample}.png |
+  curl -s -H 'Content-Type: image/png' --data-binary @- '${address(view)}'`;
+  }
+  return `curl -s -H 'Content-Type: application/json' '${address(view)}' -d '${body(view)}'`;
+}
+
+/** @param {View} view */
+function fetchCode(view) {
+  const { written } = view;
+  const shown = `const answer = await response.json();
+console.log(answer.${written ? "prediction" : "tensors"});`;
+  if (!written) return `const response = await fetch("${address(view)}");\n${shown}`;
+  const [first, type, sent] =
+    "sample" in written
+      ? [`const digit = await (await fetch("${location.origin}/samples/${written.sample}.png")).blob();\n`, "image/png", "digit"]
+      : ["", "application/json", `JSON.stringify(${body(view)})`];
+  return `${first}const response = await fetch("${address(view)}", {
+  method: "POST",
+  headers: { "Content-Type": "${type}" },
+  body: ${sent},
+});
+${shown}`;
+}
+
+/** @param {View} view */
+function python(view) {
+  const { written } = view;
+  const npz = address({ ...view, parameters: { ...view.parameters, format: "npz" } });
+  const [input, type, sent] = !written
+    ? ["", "", ""]
+    : "sample" in written
+      ? [`body = urlopen("${location.origin}/samples/${written.sample}.png").read()\n`, "image/png", "body"]
+      : [`body = b'${body(view)}'\n`, "application/json", "body"];
+  const request = written ? `Request(address, ${sent}, {"Content-Type": "${type}"})` : "Request(address)";
+  return `import io
+from urllib.request import Request, urlopen
+
+import numpy as np
+
+address = "${npz}"
+${input}answer = np.load(io.BytesIO(urlopen(${request}).read()))
+print({name: answer[name].shape for name in answer.files})`;
+}

@@ -1,0 +1,205 @@
+/** Sequences: the chapter on the network that counts bits. */
+
+import { GateTrace } from "/sdk/gate-trace.js";
+import { make } from "/sdk/dom.js";
+import { formatPercent } from "/sdk/number-format.js";
+import { LANES, DEFAULT_LANES } from "/sdk/trace-lane-data.js";
+import { probabilityBars } from "../probability-bars.js";
+import { mountBits } from "./bit-editor.js";
+import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
+import { codePanel } from "../request-code.js";
+import { downloads } from "../downloads.js";
+import { latestRequest } from "../latest-request.js";
+import { loadWhenNear } from "../lazy-panels.js";
+import { countBits, many, readBits } from "./sequence-text.js";
+import { DEFAULTS } from "../state.js";
+import { transport } from "./step-controls.js";
+import { orderOf, unitChips } from "./unit-chips.js";
+
+/** @typedef {import("../context.js").View} View */
+/** @typedef {import("/sdk/client.js").Answer} Answer */
+
+/**
+ * Fill the chapter.
+ * @param {import("../context.js").Context} context
+ */
+export async function mountSequences(context) {
+  const { lightwell, store, announce, lstm } = context;
+  const units = lstm.layers.find(({ name }) => name === "cell")?.shape[1] ?? 0;
+  keepLegible(store, units);
+  mountBits(context);
+  const roles = await rolesOf(lightwell, units);
+
+  /** @type {Answer | null} */
+  let answer = null;
+  const trace = new GateTrace();
+  trace.values = ["count", "probability", ...DEFAULT_LANES].join(",");
+  const trouble = make("p", { class: "warning", role: "alert", hidden: true });
+  const saved = laneSelect();
+  place("lanes-body").replaceChildren(
+    transport(context, (step) => described(answer, step)),
+    unitChips(context, roles),
+    trouble,
+    trace,
+  );
+  place("lanes")
+    .querySelector("header")
+    ?.append(
+      make(
+        "div",
+        { class: "row" },
+        saved,
+        downloads(() => view(saved.value)),
+      ),
+    );
+  const bars = probabilityBars(place("sequence-bars"), lstm.classes);
+  const verdict = make("p", { class: "verdict" });
+  const warnings = make("div");
+  place("sequence-bars").prepend(verdict);
+  place("sequence-bars").append(warnings);
+  const arithmetic = cellArithmetic(lstm.classes);
+  const code = codePanel(place("sequence-code-body"), () => view(""));
+
+  /**
+   * What is shown: one lane, or all where none is named.
+   * @param {string} lane
+   * @returns {View}
+   */
+  function view(lane) {
+    const { sequence, palette } = store.state;
+    return {
+      name: `lstm-${lane || "trace"}`,
+      model: "lstm",
+      probe: "trace",
+      input: sequence,
+      written: { sequence },
+      parameters: { values: lane || null, cmap: palette },
+      tensor: answer?.tensors.get(lane),
+    };
+  }
+
+  const ask = latestRequest(
+    (/** @type {{ sequence: string, cmap: string }} */ { sequence, cmap }, signal) =>
+      lightwell.trace(sequence, { cmap }, { signal }),
+    (given, { sequence }) => {
+      const isNews = answer !== null && answer.input.sequence !== sequence;
+      answer = trace.answer = given;
+      trouble.hidden = true;
+      bars.update(given.prediction);
+      verdict.replaceChildren(...judged(given));
+      warnings.replaceChildren(
+        ...given.warnings.map(({ message }) => make("p", { class: "warning" }, message)),
+      );
+      showStep();
+      if (isNews) announce(verdict.textContent ?? "");
+    },
+    (error) => {
+      trouble.textContent = error.message;
+      trouble.hidden = false;
+    },
+  );
+
+  function showStep() {
+    const { sequence, step, unit } = store.state;
+    // While a question is on its way, what is shown is still the run before.
+    if (answer && answer.input.sequence === sequence) arithmetic.update(answer, step, unit);
+  }
+
+  trace.addEventListener("lw-step", (event) =>
+    store.set({ step: /** @type {CustomEvent} */ (event).detail.step }),
+  );
+  trace.addEventListener("lw-unit", (event) =>
+    store.set({ unit: /** @type {CustomEvent} */ (event).detail.unit }),
+  );
+  store.on(["step", "unit", "sequence"], ({ step, unit }) => {
+    trace.step = step;
+    trace.unit = unit;
+    showStep();
+  });
+  loadWhenNear("bit-reasons", async () => (await import("./bit-attribution.js")).mountBitReasons(context));
+  loadWhenNear("gates-if", async () => (await import("./gate-interventions.js")).mountGatesIf(context));
+  loadWhenNear("counter", async () => (await import("../server-pictures.js")).mountViews(context, "counter-body", "counterView"));
+  store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
+  store.on(["sequence", "palette"], ({ sequence, palette }) => {
+    code.update();
+    void ask({ sequence, cmap: palette });
+  });
+}
+
+/** @param {string} id */
+function place(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/**
+ * A link may say anything: keep what can be read of it.
+ * @param {import("../state.js").Store} store
+ * @param {number} units
+ */
+function keepLegible(store, units) {
+  store.on(["sequence", "step", "unit"], ({ sequence, step, unit }) => {
+    const bits = readBits(sequence).bits || DEFAULTS.sequence;
+    store.set({
+      sequence: bits,
+      step: Math.min(bits.length, Math.max(0, step)),
+      unit: Math.min(units - 1, Math.max(0, unit)),
+    });
+  });
+}
+
+/**
+ * Ask once what each unit does; the page goes on without where it cannot be known.
+ * @param {import("/sdk/client.js").Lightwell} lightwell
+ * @param {number} units
+ * @returns {Promise<import("./unit-chips.js").Role[]>}
+ */
+async function rolesOf(lightwell, units) {
+  const numbers = Array.from({ length: units }, (_, unit) => unit);
+  try {
+    const { measures, tensors } = await lightwell.summary("1");
+    const slopes = tensors.get("slope")?.values ?? [];
+    return numbers.map((unit) => ({
+      name: String(measures.get(`role.${unit}`) ?? ""),
+      slope: slopes[unit] ?? NaN,
+    }));
+  } catch {
+    return numbers.map(() => ({ name: "", slope: NaN }));
+  }
+}
+
+/** Make the choice of what is saved. */
+function laneSelect() {
+  const lanes = DEFAULT_LANES.map((name) => make("option", { value: name }, LANES[name].title));
+  const select = make(
+    "select",
+    { "aria-label": "Lane to save" },
+    make("option", { value: "" }, "All lanes"),
+    ...lanes,
+  );
+  return select;
+}
+
+/**
+ * Say a step in a sentence.
+ * @param {Answer | null} answer
+ * @param {number} step
+ */
+function described(answer, step) {
+  const bits = answer?.input.sequence ?? "";
+  if (!answer || step < 1 || step > bits.length) return `Step ${step}`;
+  const { ones, zeros } = countBits(bits.slice(0, step));
+  const yes = predictionAt(answer, step).probabilities[1];
+  return `Step ${step} of ${bits.length}: bit ${bits[step - 1]}, ${many(ones, "one")} and ${many(zeros, "zero")} so far, more 1s: ${formatPercent(yes)}`;
+}
+
+/** Say what the network answers, and whether that is so. @param {Answer} answer */
+function judged({ input, prediction }) {
+  const { ones, zeros, more } = countBits(input.sequence);
+  const isRight = (prediction.label === 1) === more;
+  const share = formatPercent(prediction.probabilities[prediction.label]);
+  return [
+    make("strong", {}, prediction.label === 1 ? "Yes" : "No"),
+    `, says the network (${share}). There ${ones === 1 ? "is" : "are"} ${many(ones, "one")} and ${many(zeros, "zero")}: `,
+    isRight ? "that is right." : "that is wrong.",
+  ];
+}

@@ -1,0 +1,88 @@
+/** Units: what each one does, which is followed, and in which order they stand. */
+
+import { make } from "/sdk/dom.js";
+import { formatNumber } from "/sdk/number-format.js";
+
+/** What a role means, most telling first; units are sorted so. @type {Readonly<Record<string, string>>} */
+const ROLES = {
+  counter: "its cell state follows ones minus zeros",
+  answer: "its cell state follows the right answer",
+  "counts ones": "its cell state follows the number of ones",
+  "counts zeros": "its cell state follows the number of zeros",
+  clock: "its cell state follows the number of steps",
+  "last bit": "its cell state follows the bit that was just read",
+  mixed: "its cell state follows no single quantity",
+  constant: "its cell state hardly moves",
+};
+
+/**
+ * @typedef {object} Role
+ * @property {string} name Empty where it is not known.
+ * @property {number} slope Change of the cell state when ones minus zeros goes up by one.
+ */
+
+/**
+ * Return units from the top row down.
+ * @param {Role[]} roles One for each unit.
+ * @param {string} order "index" by number, else by role.
+ */
+export function orderOf(roles, order) {
+  const units = roles.map((_, unit) => unit);
+  if (order === "index") return units;
+  const names = Object.keys(ROLES);
+  return units.sort(
+    (one, other) => names.indexOf(roles[one].name) - names.indexOf(roles[other].name) || one - other,
+  );
+}
+
+/**
+ * Make a chip for every unit, and a switch for their order.
+ * @param {import("../context.js").Context} context
+ * @param {Role[]} roles One for each unit.
+ * @returns {HTMLElement}
+ */
+export function unitChips({ store }, roles) {
+  const chips = roles.map(({ name }, unit) => {
+    const chip = make(
+      "button",
+      { type: "button", class: "chip", title: ROLES[name] ?? "" },
+      `${unit} ${name}`.trim(),
+    );
+    chip.addEventListener("click", () => store.set({ unit }));
+    return chip;
+  });
+  const group = make("div", { class: "chips", role: "group", "aria-label": "Follow a unit" });
+  const order = make(
+    "select",
+    {},
+    make("option", { value: "role" }, "role"),
+    make("option", { value: "index" }, "number"),
+  );
+  order.addEventListener("change", () => store.set({ order: order.value }));
+  const meaning = make("p", { class: "quiet" });
+  store.on(["unit", "order"], ({ unit, order: by }) => {
+    order.value = by === "index" ? "index" : "role";
+    group.replaceChildren(...orderOf(roles, by).map((one) => chips[one]));
+    chips.forEach((chip, one) => chip.setAttribute("aria-pressed", String(one === unit)));
+    meaning.textContent = roles[unit] ? meaningOf(unit, roles[unit]) : "";
+  });
+  const row = make(
+    "div",
+    { class: "row" },
+    make("span", { class: "quiet" }, "Follow unit"),
+    group,
+    make("label", { class: "quiet" }, "Sorted by ", order),
+  );
+  return make("div", { class: "units-bar" }, row, meaning);
+}
+
+/**
+ * Say what a unit does.
+ * @param {number} unit
+ * @param {Role} role
+ */
+function meaningOf(unit, { name, slope }) {
+  if (!(name in ROLES)) return "";
+  const said = `Unit ${unit}, “${name}”: over many sequences, ${ROLES[name]}`;
+  return name === "counter" ? `${said}, ${formatNumber(slope, 2)} for every 1 more.` : `${said}.`;
+}

@@ -1,0 +1,43 @@
+/** Numbers as people read them. */
+
+/**
+ * Write a number in at most so many significant digits, with a true minus sign.
+ * @param {number | null | undefined} value
+ * @param {number} [digits]
+ */
+export function formatNumber(value, digits = 3) {
+  if (value == null) return "–";
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
+  if (value === 0) return "0";
+  const magnitude = Math.abs(value);
+  const text =
+    magnitude >= 1e5 || magnitude < 1e-4
+      ? magnitude.toExponential(Math.max(0, digits - 1)).replace("-", "−")
+      : String(Number(magnitude.toPrecision(digits)));
+  return value < 0 ? `−${text}` : text;
+}
+
+/**
+ * Write a share of one in percent.
+ * @param {number} share
+ */
+export function formatPercent(share) {
+  const points = 100 * share;
+  if (points > 99.95 && points < 100) return "> 99.9 %";
+  if (points > 0 && points < 0.05) return "< 0.1 %";
+  return `${points.toFixed(1)} %`;
+}
+
+/**
+ * Write a number with as few digits as give the same number again in its own type.
+ * @param {number} value
+ * @param {string} dtype
+ */
+export function exactDigits(value, dtype) {
+  if (dtype !== "float32" || !Number.isFinite(value)) return String(value);
+  for (let digits = 6; digits < 9; digits += 1) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === value) return String(Number(text));
+  }
+  return String(Number(value.toPrecision(9)));
+}
