@@ -1,7 +1,7 @@
-/** Bytes as text for an address: base64 with the two characters that addresses allow, unpadded. */
+/** Base64url without padding (RFC 4648, section 5): bytes as text for the fragment of a URL. */
 
 /**
- * Write bytes as text.
+ * Encode bytes.
  * @param {Uint8Array} bytes
  */
 export function toBase64url(bytes) {
@@ -10,7 +10,7 @@ export function toBase64url(bytes) {
 }
 
 /**
- * Read such bytes again; null where the text holds none.
+ * Decode bytes; null where the text is not base64url.
  * @param {string} text
  * @returns {Uint8Array | null}
  */

@@ -1,5 +1,5 @@
 /**
- * Client: what a page asks a Lightwell server, with the answers as tensors.
+ * Client: requests to a Lightwell server, and its answers as tensors.
  *
  *     import { Lightwell } from "http://127.0.0.1:8000/sdk/lightwell.js";
  *     const lightwell = new Lightwell();
@@ -23,8 +23,8 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
 /**
  * @typedef {object} Answer
  * @property {string} model
- * @property {string} weights SHA-256 of the weights that answered.
- * @property {any} input What the network really saw: `pixels` and `preparation`, or `sequence`.
+ * @property {string} weights SHA-256 of the weights that computed the answer.
+ * @property {any} input The network's input: `pixels` and `preparation`, or `sequence`.
  * @property {Prediction} prediction
  * @property {Map<string, import("./tensor.js").Tensor>} tensors By name, in the server's order.
  * @property {Map<string, Measure["value"]>} measures By name.
@@ -32,7 +32,7 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  */
 
 /**
- * An image: an encoded PNG or JPEG, or rows of integers 0 (ground) to 255 (full ink).
+ * An image: an encoded PNG or JPEG, or rows of integers 0 (background) to 255 (full foreground).
  * @typedef {Blob | number[][] | Uint8Array[]} Image
  */
 
@@ -42,17 +42,17 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  */
 
 /** @typedef {Record<string, string | number | readonly (string | number)[] | null | undefined>} Parameters */
-/** @typedef {{ signal?: AbortSignal }} Options */
+/** @typedef {{ signal?: AbortSignal }} Options `signal` aborts the request. */
 /**
- * @typedef {object} Asked
+ * @typedef {object} Content
  * @property {Image | Sequence} [input]
- * @property {Parameters} [parameters]
- * @property {Record<string, any>} [beside] What is posted beside the input, such as `edits`; the
- *   input is then rows of integers or bits.
+ * @property {Parameters} [parameters] Query parameters.
+ * @property {Record<string, any>} [extra] Further fields of the JSON body, such as `edits`; the input
+ *   must then be rows of integers or bits.
  */
-/** @typedef {Asked & Options} Question */
+/** @typedef {Content & Options} RequestOptions */
 
-/** An answer that says no, in the server's words. */
+/** A problem response of the server, or no response at all. */
 export class LightwellError extends Error {
   /**
    * @param {number} status HTTP status; 0 where the server could not be reached.
@@ -62,21 +62,21 @@ export class LightwellError extends Error {
     super(problem.detail ?? "The server could not be reached.");
     this.name = "LightwellError";
     this.status = status;
-    /** Such as `invalid-image`; the server's `docs/problems.md` lists them. */
+    /** Problem type, such as `invalid-image`; `docs/problems.md` lists them. */
     this.kind = (problem.type ?? "unreachable").replace("urn:lightwell:problem:", "");
     this.requestId = problem.request_id;
     this.errors = problem.errors ?? [];
   }
 }
 
-/** A Lightwell server. */
+/** Connection to a Lightwell server. */
 export class Lightwell {
-  /** @param {string} [server] Its address; the one that this module came from where left out. */
+  /** @param {string} [server] Address; the server of this module where left out. */
   constructor(server = new URL("..", import.meta.url).href) {
     this.server = server.replace(/\/+$/, "");
   }
 
-  /** Which digit an image shows. @param {Image} image @param {Parameters} [parameters] @param {Options} [options] */
+  /** Predicted digit of an image. @param {Image} image @param {Parameters} [parameters] @param {Options} [options] */
   predict(image, parameters, options) {
     return this.ask("cnn", "predict", { input: image, parameters, ...options });
   }
@@ -86,12 +86,12 @@ export class Lightwell {
     return this.ask("cnn", "activations", { input: image, parameters, ...options });
   }
 
-  /** The arithmetic of one output pixel. @param {Image} image @param {Parameters} parameters `layer`, `channel`, `y`, `x`. @param {Options} [options] */
+  /** Patch, kernel, products and bias of one value of a feature map. @param {Image} image @param {Parameters} parameters `layer`, `channel`, `y`, `x`. @param {Options} [options] */
   pixel(image, parameters, options) {
     return this.ask("cnn", "pixel", { input: image, parameters, ...options });
   }
 
-  /** The learned filters. @param {Parameters} [parameters] @param {Options} [options] */
+  /** Learned filters of the convolutions. @param {Parameters} [parameters] @param {Options} [options] */
   filters(parameters, options) {
     return this.ask("cnn", "filters", { parameters, ...options });
   }
@@ -106,21 +106,21 @@ export class Lightwell {
     return this.ask("lstm", "trace", { input: sequence, parameters, ...options });
   }
 
-  /** What each unit does. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
+  /** Gates and states of a sequence, and the role of each unit. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
   summary(sequence, parameters, options) {
     return this.ask("lstm", "summary", { input: sequence, parameters, ...options });
   }
 
   /**
-   * Ask any probe of any model.
+   * Run any probe of any model.
    * @param {string} model
    * @param {string} probe
-   * @param {Question} [question]
+   * @param {RequestOptions} [options]
    * @returns {Promise<Answer>}
    */
-  async ask(model, probe, { input, parameters = {}, beside, signal } = {}) {
+  async ask(model, probe, { input, parameters = {}, extra, signal } = {}) {
     const query = { ...parameters, format: "safetensors" };
-    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, beside, signal });
+    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, extra, signal });
     const { document, tensor } = readSafetensors(await response.arrayBuffer());
     return {
       ...document,
@@ -130,21 +130,21 @@ export class Lightwell {
   }
 
   /**
-   * Ask for the same in another form: `png`, `json`, `npz` or `safetensors`.
+   * Run a probe and get its answer as a file: `png`, `json`, `npz` or `safetensors`.
    * @param {string} model
    * @param {string} probe
    * @param {string} format
-   * @param {Question} [question]
+   * @param {RequestOptions} [options]
    * @returns {Promise<Blob>}
    */
-  async download(model, probe, format, { input, parameters = {}, beside, signal } = {}) {
+  async download(model, probe, format, { input, parameters = {}, extra, signal } = {}) {
     const query = { ...parameters, format };
-    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, beside, signal });
+    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, extra, signal });
     return response.blob();
   }
 
   /**
-   * Get what needs no input: `/samples`, `/models/cnn`, `/colormaps`.
+   * Get a JSON document that needs no input: `/samples`, `/models/cnn`, `/colormaps`.
    * @param {string} path
    * @param {Parameters} [parameters]
    * @param {Options} [options]
@@ -155,16 +155,16 @@ export class Lightwell {
   }
 
   /**
-   * Send a request: a GET where there is no input, else a POST of it.
+   * Send a request: a POST of the input, or a GET where there is none.
    * @param {string} path
-   * @param {Question} [question]
+   * @param {RequestOptions} [options]
    * @returns {Promise<Response>}
-   * @throws {LightwellError} The server says no, or cannot be reached.
-   * @throws {DOMException} `AbortError`: the signal was raised.
+   * @throws {LightwellError} The server refuses the request, or cannot be reached.
+   * @throws {DOMException} `AbortError`: the signal was aborted.
    */
-  async request(path, { input, parameters = {}, beside, signal } = {}) {
+  async request(path, { input, parameters = {}, extra, signal } = {}) {
     /** @type {RequestInit} */
-    const init = { signal, ...(input === undefined ? {} : { method: "POST", ...bodyOf(input, beside) }) };
+    const init = { signal, ...(input === undefined ? {} : { method: "POST", ...bodyOf(input, extra) }) };
     let response;
     try {
       response = await fetch(`${this.server}${path}${queryOf(parameters)}`, init);
@@ -178,7 +178,7 @@ export class Lightwell {
 }
 
 /**
- * Write parameters as a query; lists are comma-separated, what is null is left out.
+ * Write parameters as a query string; lists are comma-separated, null is left out.
  * @param {Parameters} parameters
  */
 export function queryOf(parameters) {
@@ -189,12 +189,12 @@ export function queryOf(parameters) {
 }
 
 /**
- * Write an input as a body.
+ * Write an input as a request body.
  * @param {Image | Sequence} input
- * @param {Record<string, any>} [beside]
+ * @param {Record<string, any>} [extra]
  * @returns {RequestInit}
  */
-function bodyOf(input, beside) {
+function bodyOf(input, extra) {
   if (input instanceof Blob) {
     return { body: input, headers: { "Content-Type": input.type || "image/png" } };
   }
@@ -202,11 +202,11 @@ function bodyOf(input, beside) {
   const value = isImage
     ? { pixels: /** @type {Uint8Array[]} */ (input).map((row) => Array.from(row)) }
     : { sequence: input };
-  return { body: JSON.stringify({ ...value, ...beside }), headers: { "Content-Type": "application/json" } };
+  return { body: JSON.stringify({ ...value, ...extra }), headers: { "Content-Type": "application/json" } };
 }
 
 /**
- * Read why the server says no.
+ * Read the problem document of a response; other servers, such as proxies, may send none.
  * @param {Response} response
  */
 async function problemOf(response) {

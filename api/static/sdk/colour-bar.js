@@ -1,4 +1,4 @@
-/** `<lw-colour-bar>`: what the colours of a picture mean, in numbers. */
+/** `<lw-colour-bar>`: legend of a colour map, with the values at its ends and middle. */
 
 import { colourMaps, paint } from "./colours.js";
 import { clientOf, make, sheet, TOKENS } from "./dom.js";
@@ -10,7 +10,7 @@ const STYLE = sheet(`${TOKENS}
   div { display: flex; justify-content: space-between; color: var(--_muted); font-family: var(--_mono); margin-top: .15rem; }
 `);
 
-/** Set `range` to `{ map, low, high }`, as `rangeOf` returns it. */
+/** Set `range` to a result of `rangeOf`. */
 export class ColourBar extends HTMLElement {
   #canvas = make("canvas", { width: 256, height: 1 });
   #numbers = make("div");

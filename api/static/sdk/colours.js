@@ -1,13 +1,13 @@
 /**
- * Colours: the server's own colour maps, so that a page colours exactly as its pictures do.
+ * Colour maps of the server, so that the page has exactly the colours of the server's PNGs.
  */
 
-/** @typedef {Uint8ClampedArray} Table 256 colours, red, green and blue of each, low values first. */
+/** @typedef {Uint8ClampedArray} Table 256 colours, three bytes (RGB) each, low values first. */
 
 /** @type {Map<string, Promise<Map<string, Table>>>} */
-const tables = new Map();
+const tablesByServer = new Map();
 
-/** What is not a number is drawn in this. */
+/** Colour of NaN. */
 export const MISSING = /** @type {const} */ ([136, 136, 136]);
 
 /**
@@ -16,8 +16,8 @@ export const MISSING = /** @type {const} */ ([136, 136, 136]);
  * @returns {Promise<Map<string, Table>>} By name.
  */
 export function colourMaps(lightwell) {
-  const held = tables.get(lightwell.server);
-  if (held) return held;
+  const cached = tablesByServer.get(lightwell.server);
+  if (cached) return cached;
   const loading = lightwell.get("/colormaps").then(
     ({ colormaps }) =>
       new Map(
@@ -27,8 +27,8 @@ export function colourMaps(lightwell) {
         ]),
       ),
   );
-  tables.set(lightwell.server, loading);
-  loading.catch(() => tables.delete(lightwell.server));
+  tablesByServer.set(lightwell.server, loading);
+  loading.catch(() => tablesByServer.delete(lightwell.server)); // the next call tries again
   return loading;
 }
 
@@ -39,10 +39,10 @@ function channelsOf(hex) {
 }
 
 /**
- * Return which of the 256 colours a value has; -1 for what is not a number.
+ * Index of a value's colour, 0 to 255; -1 for NaN.
  * @param {number} value
  * @param {number} low Value of the first colour.
- * @param {number} high Value of the last.
+ * @param {number} high Value of the last colour.
  */
 export function colourIndex(value, low, high) {
   if (Number.isNaN(value)) return -1;
@@ -51,7 +51,7 @@ export function colourIndex(value, low, high) {
 }
 
 /**
- * Colour a matrix, one pixel for each value.
+ * Paint a matrix, one pixel for each value.
  * @param {ArrayLike<number>} values Row by row.
  * @param {number} width
  * @param {number} low
@@ -72,9 +72,9 @@ export function paint(values, width, low, high, table) {
 }
 
 /**
- * Return how one channel of a tensor is coloured.
+ * Colour map and range of one channel of a tensor.
  * @param {import("./tensor.js").Tensor} tensor
- * @param {number} [channel] Its position in the tensor, for a range by channel.
+ * @param {number} [channel] Index in the tensor, for ranges by channel.
  * @returns {{ map: string, low: number, high: number, scope: string }}
  */
 export function rangeOf(tensor, channel = 0) {
@@ -84,7 +84,7 @@ export function rangeOf(tensor, channel = 0) {
 }
 
 /**
- * Colour what the server left without colours: about zero where it can be negative.
+ * Colours of a tensor that the server gave none: symmetric about zero where a value is negative.
  * @param {import("./tensor.js").Tensor} tensor
  * @returns {import("./tensor.js").Colour}
  */

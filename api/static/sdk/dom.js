@@ -1,9 +1,9 @@
-/** What the custom elements share: making nodes, and the server that they ask. */
+/** DOM helpers of the custom elements and of the page: nodes, style sheets, the client of an element. */
 
 import { Lightwell } from "./client.js";
 
 /**
- * Make an element.
+ * Make an HTML element.
  * @template {keyof HTMLElementTagNameMap} Name
  * @param {Name} name
  * @param {Record<string, any>} [properties] Set as properties; those with a dash, `role` and
@@ -36,7 +36,8 @@ export function makeSvg(name, attributes = {}, ...children) {
 }
 
 /**
- * Make a style sheet for a shadow root; it is shared, and a strict content security policy allows it.
+ * Make a style sheet for shadow roots. Constructed sheets are shared by all elements of a kind, and
+ * unlike <style> elements they need no 'unsafe-inline' in the page's content security policy.
  * @param {string} text
  */
 export function sheet(text) {
@@ -49,17 +50,17 @@ export function sheet(text) {
 const clients = new Map();
 
 /**
- * Return the client of an element: of its `server`, else of the server that these modules came from.
+ * Client of an element: of its attribute `server`, else of the server of this module.
  * @param {Element} element
  */
 export function clientOf(element) {
   const address = element.getAttribute("server") ?? new URL("..", import.meta.url).href;
-  const held = clients.get(address) ?? new Lightwell(address);
-  clients.set(address, held);
-  return held;
+  const client = clients.get(address) ?? new Lightwell(address);
+  clients.set(address, client);
+  return client;
 }
 
-/** Custom properties with which a page can restyle the elements, and what they are otherwise. */
+/** Custom properties by which a page restyles the elements, with their defaults. */
 export const TOKENS = `
   :host {
     --_ink: var(--lw-ink, light-dark(#1e1c18, #ece8df));

@@ -1,4 +1,4 @@
-/** How `<lw-gate-trace>` looks. */
+/** Style sheet of `<lw-gate-trace>`. */
 
 import { TOKENS } from "./dom.js";
 

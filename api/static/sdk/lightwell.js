@@ -1,5 +1,5 @@
 /**
- * Lightwell for pages: one script tag brings the client and the elements.
+ * Lightwell SDK: the client and the custom elements, loaded by one script tag.
  *
  *     <script type="module" src="http://127.0.0.1:8000/sdk/lightwell.js"></script>
  *     <lw-gate-trace sequence="1011001110"></lw-gate-trace>

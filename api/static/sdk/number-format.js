@@ -1,9 +1,9 @@
-/** Numbers as people read them. */
+/** Number format: numbers as text for readers, or with every digit. */
 
 /**
- * Write a number in at most so many significant digits, with a true minus sign.
+ * Format a number, with the minus sign U+2212; very large and small ones in scientific notation.
  * @param {number | null | undefined} value
- * @param {number} [digits]
+ * @param {number} [digits] Most significant digits.
  */
 export function formatNumber(value, digits = 3) {
   if (value == null) return "–";
@@ -18,18 +18,18 @@ export function formatNumber(value, digits = 3) {
 }
 
 /**
- * Write a share of one in percent.
- * @param {number} share
+ * Format a proportion as a percentage with one decimal; only 0 and 1 themselves read 0.0 % and 100.0 %.
+ * @param {number} proportion
  */
-export function formatPercent(share) {
-  const points = 100 * share;
+export function formatPercent(proportion) {
+  const points = 100 * proportion;
   if (points > 99.95 && points < 100) return "> 99.9 %";
   if (points > 0 && points < 0.05) return "< 0.1 %";
   return `${points.toFixed(1)} %`;
 }
 
 /**
- * Write a number with as few digits as give the same number again in its own type.
+ * Format a number with the fewest digits that parse to the same value of its type.
  * @param {number} value
  * @param {string} dtype
  */

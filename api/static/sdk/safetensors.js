@@ -1,7 +1,7 @@
 /**
- * Safetensors: the binary form of an answer; every number is exact and nothing is parsed twice.
+ * Safetensors: the binary format of an answer. Values are exact, and read without parsing numbers.
  *
- * Eight bytes say how long the header is, the header is JSON, then come the values.
+ * Layout: the length of the header as uint64, little-endian; the header as JSON; the values.
  */
 
 import { Tensor } from "./tensor.js";
@@ -18,7 +18,7 @@ const READERS = {
 };
 
 /**
- * Read an answer: its document, and its tensors by name.
+ * Read an answer: its document, and a function from a tensor's name to its values.
  * @param {ArrayBuffer} bytes
  * @returns {{ document: any, tensor: (name: string) => import("./tensor.js").Values }}
  */
@@ -34,7 +34,7 @@ export function readSafetensors(bytes) {
 }
 
 /**
- * Put described tensors and their values together.
+ * Make tensors of their descriptions and values, in the order of the descriptions.
  * @param {import("./tensor.js").Description[]} described
  * @param {(name: string) => import("./tensor.js").Values} values
  * @returns {Map<string, Tensor>}

@@ -1,4 +1,4 @@
-/** The step axis: bits as the heads of their columns, and the numbers of steps where there is room. */
+/** Step axis: the bit at the head of each column, and step numbers where they fit. */
 
 import { makeSvg } from "./dom.js";
 
@@ -8,14 +8,14 @@ const BIT_LINE = 16.5;
 const NUMBER_LINE = 36;
 const DIGIT_WIDTH = 7;
 const NUMBER_GAP = 14;
-/** Columns as narrow as this have no room for a digit. */
-const NARROW = 10;
+/** Pixels of a column from which on a digit fits into it. */
+const DIGIT_COLUMN = 10;
 
 /**
- * Draw what is in sight of the axis.
+ * Draw the visible part of the axis.
  * @param {import("./step-columns.js").StepColumns} columns
  * @param {string} bits
- * @param {number} now The step that is looked at; it always has its number.
+ * @param {number} now The followed step; it always has its number.
  * @returns {SVGElement[]}
  */
 export function axisMarks(columns, bits, now) {
@@ -31,7 +31,7 @@ export function axisMarks(columns, bits, now) {
 }
 
 /**
- * Draw a bit: a digit in a box, or where columns are narrow the box alone.
+ * Draw a bit: a digit in a box, or the box alone in a narrow column.
  * @param {string} bit
  * @param {number} x Middle of its column.
  * @param {number} column Width of its column.
@@ -40,6 +40,6 @@ function bitMarks(bit, x, column) {
   const width = Math.min(BOX.side, column - 2);
   const place = { x: x - width / 2, y: BOX.top, width, height: BOX.side, rx: Math.min(4, width / 4) };
   const box = makeSvg("rect", { ...place, class: bit === "1" ? "one" : "zero" });
-  if (column < NARROW) return [box];
+  if (column < DIGIT_COLUMN) return [box];
   return [box, makeSvg("text", { x, y: BIT_LINE, class: bit === "1" ? "bit one" : "bit" }, bit)];
 }

@@ -1,24 +1,24 @@
-/** Where each step stands: one column for every step from 0 on, the same in every lane. */
+/** Step columns: horizontal layout of the steps, one column each from step 0, shared by all lanes. */
 
 const NARROWEST = 6;
 const NARROW = 13;
 const WIDEST = 52;
-/** Up to so many steps the columns are wide enough for a bit to be read. */
+/** Up to this many steps each column is wide enough for the digit of its bit. */
 const READABLE = 256;
 
-/** Columns of one width, of which a part is in sight. All lengths are CSS pixels. */
+/** Columns of equal width, of which the view shows a part. All lengths are CSS pixels. */
 export class StepColumns {
-  /** How many steps there are after step 0. */
+  /** Number of steps after step 0. */
   steps = 0;
   /** Width of a column. */
   width = WIDEST;
-  /** How far it is scrolled. */
+  /** Scrolled distance. */
   scroll = 0;
-  /** Width of the part in sight. */
+  /** Width of the visible part. */
   view = 0;
 
   /**
-   * Choose the width: all in sight where that can be read, else as narrow as can be read.
+   * Choose the width of a column: all steps fill the view, unless that makes columns too narrow.
    * @param {number} steps
    * @param {number} view
    */
@@ -34,7 +34,7 @@ export class StepColumns {
     return this.width * (this.steps + 1);
   }
 
-  /** Left edge of a step's column, from the left of the part in sight. @param {number} step */
+  /** Left side of a step's column, from the left of the view. @param {number} step */
   left(step) {
     return step * this.width - this.scroll;
   }
@@ -44,14 +44,14 @@ export class StepColumns {
     return this.left(step) + this.width / 2;
   }
 
-  /** The step whose column is there. @param {number} x From the left of the part in sight. */
+  /** Step of the column at a position. @param {number} x From the left of the view. */
   stepAt(x) {
     return Math.min(this.steps, Math.max(0, Math.floor((x + this.scroll) / this.width)));
   }
 
   /**
-   * The steps in sight.
-   * @param {number} [first] Do not begin before this one.
+   * Steps whose columns are visible.
+   * @param {number} [first] Least step of the result.
    */
   inSight(first = 0) {
     const from = Math.max(first, Math.floor(this.scroll / this.width));
@@ -59,7 +59,7 @@ export class StepColumns {
     return Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => from + at);
   }
 
-  /** How far to scroll so that a step is in sight; as it is where it is already. @param {number} step */
+  /** Scroll position that shows a step; the current one where it is visible already. @param {number} step */
   scrollTo(step) {
     const left = this.left(step);
     if (left >= 0 && left + this.width <= this.view) return this.scroll;

@@ -1,8 +1,8 @@
 /**
- * Strokes: what a pen drew, as points of a square that is 254 wide whatever its size on a screen.
+ * Strokes: lines of a pen as points of a square with coordinates 0 to 254, independent of its size.
  *
- * As text they are bytes, x and y of one point after another, 255 between two strokes: a drawn digit
- * takes a few hundred characters of a link.
+ * Encoded as bytes, x and y of each point in turn and 255 between two strokes, then as base64url: a
+ * digit takes a few hundred characters of a link.
  */
 
 import { fromBase64url, toBase64url } from "./base64url.js";
@@ -10,32 +10,32 @@ import { fromBase64url, toBase64url } from "./base64url.js";
 /** @typedef {{ x: number, y: number }} Point Whole numbers from 0 (left, top) to 254. */
 /** @typedef {readonly Point[]} Stroke */
 
-/** The last coordinate; 255 parts two strokes. */
+/** Largest coordinate; the byte 255 separates two strokes. */
 export const SPAN = 254;
 
-/** Width of a stroke as a share of the side: as thick as MNIST's are, once they are scaled. */
+/** Width of a stroke as a fraction of the side: after preprocessing, strokes are as wide as MNIST's. */
 const WIDTH = 0.09;
 
-const BETWEEN = 255;
-const LONGEST = 6000; // bytes; 8,000 characters of an address
-const NEAR = 2; // points nearer than this to the one before change nothing that can be seen
+const SEPARATOR = 255;
+const MAX_BYTES = 6000; // 8,000 characters of a URL
+const MIN_DISTANCE = 2; // a nearer point changes nothing visible
 
 /**
- * Add a point to a stroke, unless the pen has hardly moved.
+ * Add a point to a stroke; return the same stroke where the point is too near to its last one.
  * @param {Stroke} stroke
  * @param {Point} point
  * @returns {Stroke}
  */
 export function extended(stroke, point) {
   const last = stroke.at(-1);
-  if (last && Math.hypot(point.x - last.x, point.y - last.y) < NEAR) return stroke;
+  if (last && Math.hypot(point.x - last.x, point.y - last.y) < MIN_DISTANCE) return stroke;
   return [...stroke, point];
 }
 
 /**
- * Return the point of a place in a square.
- * @param {number} across From 0 at the left to 1 at the right; what lies outside is moved in.
- * @param {number} down
+ * Round a position in a square to a point.
+ * @param {number} across From 0 at the left to 1 at the right; values outside are clamped.
+ * @param {number} down From 0 at the top to 1 at the bottom.
  * @returns {Point}
  */
 export function pointAt(across, down) {
@@ -44,8 +44,8 @@ export function pointAt(across, down) {
 }
 
 /**
- * Draw strokes, round and smooth: each bend is a quadratic curve from the middle of one segment to
- * the middle of the next.
+ * Draw strokes with round ends. Corners are smoothed: a quadratic curve goes from the middle of one
+ * segment to the middle of the next, with their common point as its control point.
  * @param {CanvasRenderingContext2D} context
  * @param {readonly Stroke[]} strokes
  * @param {number} side Of the square, in pixels of the canvas.
@@ -64,21 +64,21 @@ export function drawStrokes(context, strokes, side) {
       const [bend, next] = [points[at], points[at + 1]];
       context.quadraticCurveTo(bend.x, bend.y, (bend.x + next.x) / 2, (bend.y + next.y) / 2);
     }
-    context.lineTo(last.x, last.y); // a line of no length still has its round caps: a dot
+    context.lineTo(last.x, last.y); // a line of length 0 is drawn as its round caps: a dot
     context.stroke();
   }
 }
 
 /**
- * Write strokes as text of at most 8,000 characters; very long ones lose points.
+ * Encode strokes as text of at most 8,000 characters; longer ones lose points.
  * @param {readonly Stroke[]} strokes
  */
 export function writeStrokes(strokes) {
   let kept = strokes;
   let bytes = bytesOf(kept);
-  while (bytes.length > LONGEST) {
+  while (bytes.length > MAX_BYTES) {
     const shorter = kept.map((stroke) => stroke.filter((_, at) => at % 2 === 0 || at === stroke.length - 1));
-    // Thousands of dots have nothing between their ends to leave out: the oldest go.
+    // Strokes of one or two points cannot lose any: then the oldest strokes are dropped.
     const canShrink = shorter.some((stroke, at) => stroke.length < kept[at].length);
     kept = canShrink ? shorter : kept.slice(Math.ceil(kept.length / 4));
     bytes = bytesOf(kept);
@@ -89,11 +89,11 @@ export function writeStrokes(strokes) {
 /** @param {readonly Stroke[]} strokes */
 function bytesOf(strokes) {
   const parts = strokes.map((stroke) => stroke.flatMap(({ x, y }) => [x, y]));
-  return Uint8Array.from(parts.flatMap((part, at) => (at ? [BETWEEN, ...part] : part)));
+  return Uint8Array.from(parts.flatMap((part, at) => (at ? [SEPARATOR, ...part] : part)));
 }
 
 /**
- * Read strokes from such a text; whatever is not one gives none.
+ * Decode strokes; text that is not base64url gives none.
  * @param {string} text
  * @returns {Stroke[]}
  */
@@ -103,7 +103,7 @@ export function readStrokes(text) {
   const bytes = fromBase64url(text) ?? new Uint8Array();
   let start = 0;
   for (let at = 0; at <= bytes.length; at += 1) {
-    if (at < bytes.length && bytes[at] !== BETWEEN) continue;
+    if (at < bytes.length && bytes[at] !== SEPARATOR) continue;
     const part = bytes.slice(start, at);
     start = at + 1;
     const points = Array.from({ length: part.length >> 1 }, (_, point) => ({ x: part[2 * point], y: part[2 * point + 1] }));

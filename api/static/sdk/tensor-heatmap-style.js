@@ -1,4 +1,4 @@
-/** Heat map style: how `<lw-tensor-heatmap>` looks, whatever page it stands in. */
+/** Style sheet of `<lw-tensor-heatmap>`. */
 
 import { sheet, TOKENS } from "./dom.js";
 

@@ -1,4 +1,4 @@
-/** Asked tensor: what the attributes of a `<lw-tensor-heatmap>` ask of the server. */
+/** Tensor request: from the attributes of a `<lw-tensor-heatmap>` to a tensor of the server's answer. */
 
 import { Lightwell } from "./client.js";
 import { clientOf } from "./dom.js";
@@ -7,52 +7,52 @@ import { clientOf } from "./dom.js";
 /** @typedef {import("./tensor.js").Tensor} Tensor */
 
 /**
- * Ask for the tensor that an element names.
+ * Request the tensor that the attributes of an element name.
  * @param {Element} element With `probe` and `tensor`, or with `layer`, `channel` and `image`.
- * @param {Image | null} input Asked about instead of the `image`.
+ * @param {Image | null} input Posted instead of the `image`.
  * @param {AbortSignal} signal
  * @returns {Promise<Tensor>}
  */
 export function requestTensor(element, input, signal) {
-  return element.hasAttribute("probe") ? askProbe(element, signal) : askLayer(element, input, signal);
+  return element.hasAttribute("probe") ? probeTensor(element, signal) : layerTensor(element, input, signal);
 }
 
 /** @param {Element} element @param {AbortSignal} signal */
-async function askProbe(element, signal) {
+async function probeTensor(element, signal) {
   const address = element.getAttribute("probe") ?? "";
   const [, model, probe, query = ""] = /^\/?(\w+)\/(\w+)(?:\?(.*))?$/.exec(address) ?? [];
-  if (!probe) throw new Error(`“${address}” is not the path of a probe, such as /lstm/gates?sequence=10110.`);
+  if (!probe) throw new Error(`“${address}” is not the path of a probe; a valid one is /lstm/gates?sequence=10110.`);
   const parameters = Object.fromEntries(new URLSearchParams(query));
   const { tensors } = await clientOf(element).ask(model, probe, { parameters, signal });
-  return chosen(tensors, element.getAttribute("tensor") ?? "");
+  return namedTensor(tensors, element.getAttribute("tensor") ?? "");
 }
 
 /** @param {Element} element @param {Image | null} input @param {AbortSignal} signal */
-async function askLayer(element, input, signal) {
+async function layerTensor(element, input, signal) {
   const layer = element.getAttribute("layer") ?? "relu1";
   const parameters = { layers: layer, channels: element.getAttribute("channel") };
-  const image = input ?? (await fetched(element, signal));
+  const image = input ?? (await fetchImage(element, signal));
   const { tensors } = await clientOf(element).activations(image, parameters, { signal });
-  return chosen(tensors, layer);
+  return namedTensor(tensors, layer);
 }
 
 /**
- * Fetch the picture at the `image` address: a path is the server's, a whole address any other's.
+ * Fetch the `image`: a path is resolved against the server, an absolute URL is fetched as it is.
  * @param {Element} element
  * @param {AbortSignal} signal
  */
-async function fetched(element, signal) {
+async function fetchImage(element, signal) {
   const url = new URL(element.getAttribute("image") ?? "", `${clientOf(element).server}/`);
   return (await new Lightwell(url.origin).request(url.pathname + url.search, { signal })).blob();
 }
 
 /**
- * Return one of an answer's tensors.
+ * One tensor of an answer, by name.
  * @param {Map<string, Tensor>} tensors
- * @param {string} name The first where empty.
+ * @param {string} name Empty for the first.
  */
-function chosen(tensors, name) {
+function namedTensor(tensors, name) {
   const tensor = name ? tensors.get(name) : tensors.values().next().value;
-  if (!tensor) throw new Error(`The answer has no “${name}”; it has ${Array.from(tensors.keys()).join(", ")}.`);
+  if (!tensor) throw new Error(`The answer has no tensor “${name}”; its tensors are ${Array.from(tensors.keys()).join(", ")}.`);
   return tensor;
 }

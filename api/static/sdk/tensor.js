@@ -13,42 +13,42 @@ import { exactDigits } from "./number-format.js";
  * @property {number | null} max
  * @property {number | null} mean
  * @property {number | null} std
- * @property {number | null} zero_fraction Share of the values that are exactly zero.
+ * @property {number | null} zero_fraction Fraction of the values that are exactly zero.
  */
 
 /**
  * @typedef {object} Colour
- * How the server's pictures colour the tensor.
+ * Colour map and range of the tensor in the server's pictures.
  * @property {string} map `viridis`, `cividis`, `gray` or `RdBu`.
- * @property {number | number[]} vmin The low end; one for each channel where `scope` is "channel".
- * @property {number | number[]} vmax The high end, likewise.
+ * @property {number | number[]} vmin Value of the first colour; a list by channel where `scope` is "channel".
+ * @property {number | number[]} vmax Value of the last colour; a list where `vmin` is one.
  * @property {"channel" | "layer" | "fixed"} scope
  */
 
 /**
  * @typedef {object} Description
- * Everything about a tensor but its values.
+ * Name, shape and meaning of a tensor, without its values.
  * @property {string} name
- * @property {string} kind What the values are: `gate`, `post_activation`, …
+ * @property {string} kind Kind of the values: `gate`, `post_activation`, …
  * @property {string[]} axes The name of every axis, in order.
- * @property {Record<string, (number | string)[]>} coordinates For an axis, what each row along it
- *   is, where not all rows are here or rows have names.
+ * @property {Record<string, (number | string)[]>} coordinates Labels along an axis, where they are
+ *   names or not all indices from 0.
  * @property {number[]} shape
  * @property {string} dtype
  * @property {Stats} stats
  * @property {Colour | null} colour
  */
 
-/** Values with a name; `values` is flat, the last axis running fastest. */
+/** Named values; `values` is flat in row-major order: the last axis varies fastest. */
 export class Tensor {
   /**
    * @param {Description} description
-   * @param {Values} values As many as the shape says.
+   * @param {Values} values As many as the product of the shape.
    */
   constructor(description, values) {
     const size = description.shape.reduce((product, side) => product * side, 1);
     if (size !== values.length) {
-      throw new RangeError(`${description.name} has ${values.length} values, its shape ${size}`);
+      throw new RangeError(`${description.name} has ${values.length} values, but its shape needs ${size}.`);
     }
     this.name = description.name;
     this.kind = description.kind;
@@ -61,14 +61,14 @@ export class Tensor {
     this.values = values;
   }
 
-  /** Everything but the values. @returns {Description} */
+  /** Description without the values. @returns {Description} */
   get description() {
     const { name, kind, axes, coordinates, shape, dtype, stats, colour } = this;
     return { name, kind, axes, coordinates, shape, dtype, stats, colour };
   }
 
   /**
-   * Return one value by its position along every axis, counted from 0.
+   * One value, by its index along every axis.
    * @param {...number} positions
    */
   at(...positions) {
@@ -76,8 +76,8 @@ export class Tensor {
   }
 
   /**
-   * Return the values at the first positions, as a view: `slice(7)` of a layer is channel 7.
-   * @param {...number} positions Along the first axes, counted from 0.
+   * Values at indices of the leading axes, as a view: `slice(7)` of a layer is its channel 7.
+   * @param {...number} positions Indices along the leading axes.
    * @returns {Values}
    */
   slice(...positions) {
@@ -87,7 +87,7 @@ export class Tensor {
   }
 
   /**
-   * Return what the rows along an axis are called: their coordinates, else their positions.
+   * Labels along an axis: its coordinates, or the indices where it has none.
    * @param {string} axis
    * @returns {(number | string)[]}
    */
@@ -96,7 +96,7 @@ export class Tensor {
     return this.coordinates[axis] ?? Array.from({ length: size }, (_, position) => position);
   }
 
-  /** The values as nested arrays, as the server's JSON has them; what is not finite is null. */
+  /** Values as nested arrays, as in the server's JSON: NaN and infinities are null. */
   toNested() {
     /** @type {(depth: number, start: number) => any} */
     const nest = (depth, start) => {
@@ -110,7 +110,7 @@ export class Tensor {
     return nest(0, 0);
   }
 
-  /** One line for each value: where it stands along every axis, and the value. */
+  /** CSV with a row for each value: its label along every axis, and the value. */
   toCSV() {
     const names = this.axes.map((axis) => this.labels(axis));
     const lines = [[...this.axes, "value"].join(",")];
@@ -132,7 +132,7 @@ export class Tensor {
     this.shape.forEach((side, axis) => {
       const position = positions[axis] ?? 0;
       if (!(position >= 0 && position < side)) {
-        throw new RangeError(`${this.axes[axis]} ${position} of ${this.name} is not one of ${side}`);
+        throw new RangeError(`${this.name} has no ${this.axes[axis]} ${position}: the index goes from 0 to ${side - 1}.`);
       }
       offset = offset * side + position;
     });

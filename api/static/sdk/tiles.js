@@ -1,5 +1,5 @@
 /**
- * Tiles: where the values of a tensor stand in a picture.
+ * Tiles: layout of a tensor's values in a picture.
  *
  * `[y, x]` is one tile; `[channel, y, x]` a grid of them; `[channel]` a grid of single cells;
  * `[step, unit]` one tile in which time runs from left to right.
@@ -12,19 +12,19 @@ import { colourIndex, MISSING, rangeOf } from "./colours.js";
 /**
  * @typedef {object} Tiles
  * @property {Tensor} tensor
- * @property {number[]} shown Position of each tile along the first axis (all leading axes as one).
- * @property {number} columns Tiles in a row.
+ * @property {number[]} shown Index of each tile along the leading axes, flattened to one.
+ * @property {number} columns Tiles of a row.
  * @property {number} rows
  * @property {number} width Of a tile, in values.
  * @property {number} height
- * @property {boolean} turned Whether the tensor's first axis runs across instead of down.
+ * @property {boolean} turned Whether the matrix is transposed: the first axis, time, runs across.
  */
 
 /**
- * Lay out a tensor.
+ * Lay out a tensor as tiles.
  * @param {Tensor} tensor
- * @param {{ channel?: number | null, columns?: number }} [options] One channel only, by its label;
- *   how many tiles in a row.
+ * @param {{ channel?: number | null, columns?: number }} [options] Label of the only
+ *   channel; tiles of a row.
  * @returns {Tiles}
  * @throws {RangeError} There is no such channel.
  */
@@ -46,7 +46,7 @@ export function tilesOf(tensor, { channel = null, columns } = {}) {
 function preferred(count, isVector) {
   if (isVector) return count <= 16 ? count : 16;
   const root = Math.ceil(Math.sqrt(count));
-  // Rather a full rectangle than a square with a ragged end.
+  // A full rectangle is preferred to a square whose last row is incomplete.
   const even = [0, 1, 2, 3].map((more) => root + more).find((columns) => columns <= 8 && count % columns === 0);
   return even ?? Math.min(8, root);
 }
@@ -54,14 +54,14 @@ function preferred(count, isVector) {
 /** @param {Tensor} tensor @param {number} channel */
 function positionOf(tensor, channel) {
   const position = tensor.labels(tensor.axes[0]).indexOf(channel);
-  if (position < 0) throw new RangeError(`${tensor.axes[0]} ${channel} is not one of ${tensor.name}'s ${tensor.shape[0]}.`);
+  if (position < 0) throw new RangeError(`${tensor.name} has no ${tensor.axes[0]} ${channel}; it has ${tensor.shape[0]}.`);
   return position;
 }
 
 /**
- * Return where a value of a picture stands in the tensor's values.
+ * Index of a picture's value in the flat values of the tensor.
  * @param {Tiles} tiles
- * @param {number} tile Which of those shown.
+ * @param {number} tile Index among those shown.
  * @param {number} y Within the tile.
  * @param {number} x
  */
@@ -70,7 +70,7 @@ function flatOf({ shown, width, height, turned }, tile, y, x) {
 }
 
 /**
- * Return what a value is and where it stands, by the names of the axes: `{ channel, y, x, value }`.
+ * A value and its label along every axis: `{ channel, y, x, value }`.
  * @param {Tiles} tiles
  * @param {number} tile
  * @param {number} y
@@ -91,7 +91,7 @@ export function placeOf(tiles, tile, y, x) {
 }
 
 /**
- * Return how a tile is coloured.
+ * Colour map and range of a tile.
  * @param {Tiles} tiles
  * @param {number} tile
  */
@@ -102,7 +102,7 @@ export function tileRange({ tensor, shown }, tile) {
 }
 
 /**
- * Colour all tiles, one pixel for each value, one tile beneath the other.
+ * Paint all tiles, one pixel for each value, one tile below the other.
  * @param {Tiles} tiles
  * @param {Map<string, import("./colours.js").Table>} tables
  * @returns {ImageData}
@@ -128,10 +128,10 @@ export function paintTiles(tiles, tables) {
   return picture;
 }
 
-/** @typedef {{ tile: number, y: number, x: number }} Spot A value in the picture, by its tile and place in it. */
+/** @typedef {{ tile: number, y: number, x: number }} Spot A value of the picture: its tile, row and column. */
 
 /**
- * @typedef {object} Grid How large tiles are on a screen, in its own pixels.
+ * @typedef {object} Grid Size of the tiles on the screen, in device pixels.
  * @property {number} tileWidth
  * @property {number} tileHeight
  * @property {number} gap
@@ -140,8 +140,8 @@ export function paintTiles(tiles, tables) {
  */
 
 /**
- * Fit tiles into a width. Values get whole pixels, so that all are equally large, unless that would
- * leave a good part of the width empty, as on screens with one and a half pixels to a page's.
+ * Fit tiles into a width. Each value gets a whole number of pixels, so that all are equally large,
+ * unless that would leave more than a fifth of the width empty, as small tiles often would.
  * @param {Tiles} tiles
  * @param {number} room Pixels across.
  * @param {number} gap Between two tiles.
@@ -164,7 +164,7 @@ export function fit({ columns, rows, width, height }, room, gap, largest) {
 }
 
 /**
- * Return where a tile begins, in pixels of the screen.
+ * Top left corner of a tile, in device pixels.
  * @param {Tiles} tiles
  * @param {Grid} grid
  * @param {number} tile
@@ -174,11 +174,11 @@ export function cornerOf({ columns }, { tileWidth, tileHeight, gap }, tile) {
 }
 
 /**
- * Return which value lies at a place of the picture; null between tiles and outside.
+ * The value at a position of the picture; null between the tiles and outside.
  * @param {Tiles} tiles
  * @param {Grid} grid
- * @param {number} across Pixels of the screen, from the left.
- * @param {number} down
+ * @param {number} across Device pixels from the left.
+ * @param {number} down Device pixels from the top.
  * @returns {Spot | null}
  */
 export function spotIn(tiles, grid, across, down) {

@@ -1,49 +1,49 @@
-/** What can be shown of a run of an LSTM, and how it is said; one lane of `<lw-gate-trace>` each. */
+/** Lane data: titles, values and colour ranges of the lanes of `<lw-gate-trace>`. */
 
 import { rangeOf } from "./colours.js";
 import { Tensor } from "./tensor.js";
 
 /**
- * @typedef {object} Said
+ * @typedef {object} LaneTitle
  * @property {string} title
- * @property {string} symbol As in the equations; empty where they have none.
+ * @property {string} symbol In the LSTM's equations; empty where they have none.
  * @property {string} meaning
- * @property {string | null} tensor The tensor that it is made from; null where the bits are enough.
+ * @property {string | null} tensor Tensor of the answer; null where the bits are enough.
  */
 
-/** @type {Readonly<Record<string, Said>>} */
+/** @type {Readonly<Record<string, LaneTitle>>} */
 export const LANES = {
-  count: { title: "Ones minus zeros", symbol: "", meaning: "the truth: more 1s above zero", tensor: null },
-  probability: { title: "P(more 1s)", symbol: "", meaning: "what it would answer now", tensor: "logits" },
+  count: { title: "Ones minus zeros", symbol: "", meaning: "the correct count", tensor: null },
+  probability: { title: "P(more 1s)", symbol: "", meaning: "its answer if it ended here", tensor: "logits" },
   input_gate: { title: "Input gate", symbol: "i", meaning: "how much is written", tensor: "input_gate" },
   forget_gate: { title: "Forget gate", symbol: "f", meaning: "how much is kept", tensor: "forget_gate" },
-  candidate: { title: "Candidate", symbol: "g", meaning: "what could be written", tensor: "candidate" },
-  output_gate: { title: "Output gate", symbol: "o", meaning: "how much is shown", tensor: "output_gate" },
+  candidate: { title: "Candidate", symbol: "g", meaning: "what would be written", tensor: "candidate" },
+  output_gate: { title: "Output gate", symbol: "o", meaning: "how much is read out", tensor: "output_gate" },
   cell: { title: "Cell state", symbol: "c", meaning: "the long-term memory", tensor: "cell" },
-  hidden: { title: "Hidden state", symbol: "h", meaning: "what the readout sees", tensor: "hidden" },
+  hidden: { title: "Hidden state", symbol: "h", meaning: "input of the readout", tensor: "hidden" },
 };
 
-/** The lanes that are shown where nothing else is asked for. */
+/** Lanes where the attribute `values` is empty. */
 export const DEFAULT_LANES = ["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"];
 
 /**
- * Numbers of a lane: of every unit, or (where `units` is null) one for each step.
+ * Values of a lane: one for every step and unit, or one for every step where `units` is null.
  * @typedef {object} Lane
  * @property {string} name
  * @property {number} first Step of the first row: 0 for states, else 1.
- * @property {number[] | null} units What the columns of the values are called.
- * @property {ArrayLike<number>} values Step by step, all units of a step together.
+ * @property {number[] | null} units Units of a step's values, in order.
+ * @property {ArrayLike<number>} values Step by step: all units of a step are adjacent.
  * @property {string} dtype
  * @property {{ map: string, low: number, high: number }} range
  */
 
 /**
- * Take a lane out of an answer of `/lstm/trace`.
+ * Values of a lane in an answer of `/lstm/trace`.
  * @param {string} name One of `LANES`.
  * @param {import("./client.js").Answer} answer
- * @returns {Lane | null} Null where the answer does not have it.
+ * @returns {Lane | null} Null where the answer lacks the tensor.
  */
-export function laneOf(name, answer) {
+export function laneData(name, answer) {
   if (name === "count") return countLane(answer.input.sequence);
   const tensor = answer.tensors.get(LANES[name].tensor ?? name);
   if (!tensor) return null;
@@ -54,7 +54,7 @@ export function laneOf(name, answer) {
 }
 
 /**
- * Count ones minus zeros after every step, from nothing at step 0.
+ * Ones minus zeros after every step, from 0 at step 0.
  * @param {string} bits
  * @returns {Lane}
  */
@@ -75,7 +75,7 @@ function countLane(bits) {
 }
 
 /**
- * Turn the logits of every step into the probability of "yes".
+ * Probability of "yes" at every step, by softmax of the logits.
  * @param {Tensor} logits
  * @returns {Lane}
  */
@@ -89,7 +89,7 @@ function probabilityLane(logits) {
 }
 
 /**
- * Return a number of a lane; undefined where that step or unit has none.
+ * Value of a lane; undefined where that step or unit has none.
  * @param {Lane} lane
  * @param {number} step
  * @param {number} unit

@@ -1,4 +1,4 @@
-/** One lane of a gate trace: what it is, its cells as colours, and one unit as a line. */
+/** Trace lane: title, cells of all units as colours, and the line of the followed unit. */
 
 import { paint } from "./colours.js";
 import { makeSvg, make } from "./dom.js";
@@ -11,10 +11,10 @@ import { LANES, valueAt } from "./trace-lane-data.js";
 const LINE_HEIGHT = 38;
 const ALONE_HEIGHT = 58;
 const MARGIN = 5;
-/** Columns at least so wide have a dot for every step and a gap between cells. */
+/** Pixels from which on columns have a dot for every step, and cells a gap between them. */
 const ROOMY = 10;
 
-/** A lane; `head` and `plot` are its two cells in the grid of the trace. */
+/** `head` and `plot` are the two grid cells of the lane. */
 export class TraceLane {
   /** @type {Lane | null} */
   #lane = null;
@@ -44,9 +44,9 @@ export class TraceLane {
   }
 
   /**
-   * Show other numbers.
+   * Set the values of the lane; `paint` draws them.
    * @param {Lane} lane
-   * @param {number[]} order Which unit stands in which row, from the top.
+   * @param {number[]} order Units from the top row down.
    */
   show(lane, order) {
     this.#lane = lane;
@@ -66,7 +66,7 @@ export class TraceLane {
   }
 
   /**
-   * Draw what is in sight.
+   * Draw the visible steps.
    * @param {StepColumns} columns
    * @param {{ step: number, unit: number }} followed
    * @param {Map<string, import("./colours.js").Table>} tables Colour maps by name.
@@ -85,7 +85,7 @@ export class TraceLane {
   }
 
   /**
-   * The unit whose row is there; null below the cells.
+   * Unit of the row at a height; null below the cells.
    * @param {number} clientY
    * @returns {number | null}
    */
@@ -95,7 +95,7 @@ export class TraceLane {
     return this.#order[row] ?? null;
   }
 
-  /** Whether the lane is there. @param {number} clientY */
+  /** Whether a height is within the lane. @param {number} clientY */
   covers(clientY) {
     const { top, bottom } = this.plot.getBoundingClientRect();
     return clientY >= top && clientY < bottom;
@@ -110,13 +110,13 @@ export class TraceLane {
     return this.#lane?.dtype ?? "float32";
   }
 
-  /** Whether each unit has its own number. */
+  /** Whether the lane has a value for each unit, not one for all. */
   get hasUnits() {
     return this.#order.length > 0;
   }
 
   /**
-   * The middle of a cell in client pixels; null where there is none in sight.
+   * Centre of a cell in client pixels; null where it is out of view or has no value.
    * @param {StepColumns} columns
    * @param {number} step
    * @param {number} unit
@@ -135,7 +135,7 @@ export class TraceLane {
       make("span", { class: unit === followed ? "followed" : "" }, String(unit)),
     );
     for (const label of labels) label.style.height = `${this.#row}px`;
-    // Rows too low for a number have none, but the one that is followed.
+    // In rows that are too low for a number only the followed unit has one.
     if (this.#row < ROOMY) labels.forEach((label) => !label.className && (label.textContent = ""));
     this.#units.replaceChildren(...labels);
   }
@@ -156,7 +156,7 @@ export class TraceLane {
     if (!context || !steps.length) return;
     const values = this.#order.flatMap((unit) => steps.map((step) => valueAt(lane, step, unit) ?? NaN));
     const { low, high } = lane.range;
-    // One pixel for each cell, made larger without a colour in between.
+    // One pixel for each cell, enlarged without interpolation: every colour stays that of a value.
     const small = new OffscreenCanvas(steps.length, this.#order.length);
     small.getContext("2d")?.putImageData(paint(values, steps.length, low, high, table), 0, 0);
     context.imageSmoothingEnabled = false;
@@ -191,7 +191,7 @@ export class TraceLane {
       y2: middle,
       class: low < 0 ? "zero" : "half",
     });
-    // One step more on both sides, so that the line goes on to the edge.
+    // One step more on both sides, so that the line reaches the ends of the view.
     const inSight = columns.inSight(lane.first);
     const steps = [inSight[0] - 1, ...inSight, inSight[inSight.length - 1] + 1];
     const points = steps.flatMap((step) => {
@@ -206,13 +206,13 @@ export class TraceLane {
   }
 }
 
-/** Height of a row, so that few units can be told apart and many fit. @param {number} units */
+/** Height of a unit's row in pixels: all rows fit into 256 where they can. @param {number} units */
 function rowHeight(units) {
   return Math.min(12, Math.max(4, Math.floor(256 / Math.max(1, units))));
 }
 
 /**
- * Write a number so that its digits stand still while steps go by.
+ * Format a number with fixed decimals, so that its digits keep their place while steps change.
  * @param {number} value
  * @param {string} dtype
  */
@@ -235,7 +235,7 @@ function line(points, columns) {
 /**
  * @param {Point[]} points
  * @param {StepColumns} columns
- * @param {number} zero Where no bar is.
+ * @param {number} zero Height of the axis.
  */
 function bars(points, { width }, zero) {
   const gap = width >= ROOMY ? 2 : 0;
