@@ -1,1 +1,1 @@
-"""The explorer page in a real browser."""
+"""Tests of the explorer page in Chromium."""

@@ -1,4 +1,4 @@
-"""What the API says, as the tests compare the page with it."""
+"""Answers of the API, the expected values of the page tests."""
 
 import io
 import json
@@ -13,7 +13,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def ask(api: httpx2.Client, path: str, sent: bytes | dict[str, Any] | None = None) -> Arrays:
-    """Ask for the tensors of an answer by name: a GET, or a POST of a PNG or of a JSON body."""
+    """Tensors of an answer by name: of a GET, or of a POST of a PNG or a JSON body."""
     address = f"{path}{'&' if '?' in path else '?'}format=npz"
     if sent is None:
         answer = api.get(address)
@@ -27,7 +27,7 @@ def ask(api: httpx2.Client, path: str, sent: bytes | dict[str, Any] | None = Non
 
 
 def colour_tables(api: httpx2.Client) -> Arrays:
-    """Return the colour maps by name: (256, 3), red, green and blue."""
+    """Colour maps by name: (256, 3), red, green and blue."""
     return {
         one["name"]: np.array(
             [[int(c[at : at + 2], 16) for at in (1, 3, 5)] for c in one["colours"]]
@@ -37,21 +37,21 @@ def colour_tables(api: httpx2.Client) -> Arrays:
 
 
 def coloured(table: np.ndarray, value: float, low: float, high: float) -> np.ndarray:
-    """Return the colour of a value; a value half-way between two colours may have either."""
+    """Colour of a value; a value half-way between two colours may have either."""
     share = (np.float64(value) - low) / (high - low)
     index = int(np.clip(np.floor(255 * share + 0.5), 0, 255))
     return np.asarray(table[index])
 
 
 def parts(body: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    """Take a safetensors answer apart: its header, its document, its values."""
+    """Header, document and values of a safetensors answer."""
     length = int.from_bytes(body[:8], "little")
     header = json.loads(body[8 : 8 + length])
     return header, json.loads(header["__metadata__"]["lightwell"]), body[8 + length :]
 
 
 def altered(body: bytes, name: str, change: Callable[[np.ndarray], None]) -> bytes:
-    """Return a safetensors answer with the values of one float32 tensor changed in place."""
+    """Copy of a safetensors answer with the values of one float32 tensor changed."""
     header, _, values = parts(body)
     start, stop = header[name]["data_offsets"]
     tensor = np.frombuffer(values[start:stop], np.float32).reshape(header[name]["shape"]).copy()
@@ -60,7 +60,7 @@ def altered(body: bytes, name: str, change: Callable[[np.ndarray], None]) -> byt
 
 
 def number(text: str) -> float:
-    """Read a number as the page writes it, with a true minus sign."""
+    """Parse a number of the page, which has the minus sign U+2212."""
     found = re.search(r"[−-]?\d[\d.]*(?:e[+−-]?\d+)?", text)
     assert found, text
     return float(found[0].replace("−", "-"))

@@ -1,4 +1,4 @@
-"""A browser to try pages in, and somebody who watches what it says and whom it asks."""
+"""Chromium for page tests, and a watcher of its console, errors and requests."""
 
 import io
 import os
@@ -31,7 +31,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Whatever a page may try, no other machine has a name here.
+    # No host name resolves, so that no test depends on the network.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 WIDE, NARROW, PHONE = (
@@ -47,28 +47,27 @@ REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
 
 
 def require(tool: Path | str, found: bool) -> None:
-    """Skip where a tool is missing; fail where all tools were said to be there."""
+    """Skip the test where a tool is missing; fail where LIGHTWELL_REQUIRE_TOOLS is set."""
     if not found and os.environ.get("LIGHTWELL_REQUIRE_TOOLS"):
         pytest.fail(f"{tool} is missing")
     if not found:
-        pytest.skip(f"{tool} is not installed, so nothing was tried with it")
+        pytest.skip(f"{tool} is not installed")
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Start the browser without a window; every context of it has an empty profile."""
+    """Start headless Chromium; every context has an empty profile."""
     require(CHROMIUM, CHROMIUM.exists())
-    # The wrapper that Debian starts it with writes to the standard error what nobody asked for.
     return playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
 
 
 class Watcher:
-    """Collects what must not happen in a page: complaints, failures, requests to strangers."""
+    """Records console errors, uncaught exceptions, failed requests and requests to other hosts."""
 
     def __init__(self, context: BrowserContext, *hosts: str) -> None:
         """Watch all pages of a context, which may ask these hosts (`127.0.0.1:8000`) only."""
         self.hosts = set(hosts)
         self.faults: list[str] = []
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._expected: list[str] = []
         context.add_init_script(REPORT_VIOLATIONS)
         context.on("console", self._console)
@@ -77,11 +76,11 @@ class Watcher:
         context.on("requestfailed", self._failed)
 
     def expect(self, pattern: str) -> None:
-        """Say that a fault is meant to happen: the test provokes it."""
+        """Expect a fault that the test provokes."""
         self._expected.append(pattern)
 
     def check(self) -> None:
-        """Fail if anything happened that nobody expected, or did not happen that was expected."""
+        """Fail for unexpected faults, and for expected ones that did not happen."""
         surprises = [
             fault
             for fault in self.faults
@@ -102,19 +101,19 @@ class Watcher:
             self._note(f"console {message.type}: {message.text} {place}")
 
     def _request(self, request: Request) -> None:
-        self.asked.append(request.url)
+        self.requests.append(request.url)
         address = urlsplit(request.url)
         if address.scheme not in {"blob", "data"} and address.netloc not in self.hosts:
-            self._note(f"asks a stranger: {request.url[:200]}")
+            self._note(f"request to another host: {request.url[:200]}")
 
     def _failed(self, request: Request) -> None:
-        # A page drops a question when it asks a newer one; that is no failure.
+        # A page aborts a pending request when it sends a newer one.
         if request.failure != "net::ERR_ABORTED":
             self._note(f"failed: {request.method} {request.url[:200]} {request.failure}")
 
 
 def keep(page: Page, state: str, *, full: bool = True) -> Path:
-    """Keep a picture of a page under its state, theme and width."""
+    """Save a screenshot, named after state, theme and width."""
     theme = (
         "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
     )
@@ -125,6 +124,6 @@ def keep(page: Page, state: str, *, full: bool = True) -> Path:
 
 
 def pixels(of: Page | Locator, **options: Any) -> np.ndarray:
-    """Return what is seen, as RGB: (height, width, 3), integers 0 to 255."""
+    """Screenshot as RGB: (height, width, 3), integers 0 to 255."""
     seen = of.screenshot(animations="disabled", **options)
     return np.asarray(Image.open(io.BytesIO(seen)).convert("RGB")).astype(int)

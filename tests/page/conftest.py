@@ -1,4 +1,4 @@
-"""What the tests of the page share: a server, a browser, and a watched page that is open."""
+"""Fixtures of the page tests: API client, browser, and an open page that is watched."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,20 +13,20 @@ from tests.servers import PATIENCE_S
 
 expect.set_options(timeout=PATIENCE_MS)
 
-# The browser's own loop runs in this thread while the fixture lives, and no other loop can: so it
-# ends with this folder, not with the session.
+# Playwright runs an event loop in this thread, and tests of other folders need their own: so the
+# browser has package scope, not session scope.
 
 
 @pytest.fixture(scope="package")
 def api(url: str) -> Iterator[httpx2.Client]:
-    """The API as any program asks it: what the page shows is compared with its answers."""
+    """Client of the API, whose answers are the expected values."""
     with httpx2.Client(base_url=url, timeout=PATIENCE_S) as client:
         yield client
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """Headless Chromium."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def watchers() -> Iterator[list[Watcher]]:
-    """Who watches the pages of this test; at its end they say what they saw."""
+    """Watchers of this test's pages, checked at its end."""
     watchers: list[Watcher] = []
     yield watchers
     for watcher in watchers:
@@ -58,10 +58,10 @@ class Opener:
     def __call__(
         self, fragment: str = "", *, at: str = "", visit: bool = True, **options: Any
     ) -> Page:
-        """Open the page and wait for its first answers; `visit=False` leaves going there to you.
+        """Open the page and wait for its first answers; with `visit=False` the test goes there.
 
         Args:
-            at: Address of another page, that may ask the server too.
+            at: Address of another page, which may send requests to the server too.
             options: Of the browser's context, such as `viewport` and `color_scheme`.
         """
         context = self._browser.new_context(
@@ -79,12 +79,12 @@ class Opener:
 
     @staticmethod
     def turn(page: Page, fragment: str) -> None:
-        """Let an open page follow a link to another state of it."""
+        """Set the fragment of an open page, as a link to another state does."""
         page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
 
     @staticmethod
     def wait_until_alive(page: Page) -> None:
-        """Wait for the first answer of both chapters."""
+        """Wait for the first answers of both chapters."""
         expect(page.locator("#digit-bars li.winner")).to_be_visible()
         expect(page.locator("#sequence-bars li.winner")).to_be_visible()
         expect(page.locator("#lanes lw-gate-trace canvas").first).to_be_visible()
@@ -92,7 +92,7 @@ class Opener:
 
 @pytest.fixture
 def opened(browser: Browser, url: str, watchers: list[Watcher]) -> Iterator[Opener]:
-    """Opens pages for this test; they are watched, and closed at its end."""
+    """Opens watched pages, which are closed at the end of the test."""
     opener = Opener(browser, url, watchers)
     yield opener
     for context in opener.contexts:
@@ -101,11 +101,11 @@ def opened(browser: Browser, url: str, watchers: list[Watcher]) -> Iterator[Open
 
 @pytest.fixture
 def watcher(watchers: list[Watcher], page: Page) -> Watcher:
-    """Who watches `page`."""
+    """Watcher of `page`."""
     return watchers[0]
 
 
 @pytest.fixture
 def page(opened: Opener) -> Page:
-    """The page as it opens, with its first answers shown."""
+    """The page in its initial state, with its first answers."""
     return opened()

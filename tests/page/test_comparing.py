@@ -1,4 +1,4 @@
-"""Two digits side by side: both are what the API says, and so is their difference."""
+"""Comparison of two digits: both maps and their difference equal the API's values."""
 
 import json
 
@@ -15,19 +15,19 @@ FRAGMENT = f"#compare=true&otherSample=3&layer={LAYER}&channel={CHANNEL}"
 
 
 def sample(api: httpx2.Client, index: int) -> bytes:
-    """Return a test sample as a picture."""
+    """PNG of a test sample."""
     return api.get(f"/samples/{index}.png").content
 
 
 def truths(api: httpx2.Client) -> Arrays:
-    """Return the maps that are compared, by the name of their side."""
+    """Compared maps by side: A, B and B − A."""
     maps = [ask(api, f"/cnn/activations?layers={LAYER}", sample(api, at))[LAYER] for at in (0, 3)]
     first, second = (one[CHANNEL].astype(np.float64) for one in maps)
     return {"A": first, "B": second, "B − A": second - first}
 
 
 def shown(page: Page, y: int, x: int) -> dict[str, float]:
-    """Point at a value of the difference; return what all three maps say there."""
+    """Values of all three maps at the value under the pointer."""
     figures = page.locator(".compare-maps figure")
     expect(figures).to_have_count(3)
     figures.nth(2).scroll_into_view_if_needed()
@@ -41,18 +41,18 @@ def shown(page: Page, y: int, x: int) -> dict[str, float]:
 
 
 def exact(figure: Locator) -> float:
-    """Return the value that a figure tells, with every digit."""
+    """Value of a figure with every digit."""
     return float(figure.locator("data").get_attribute("value") or "")
 
 
 def test_the_difference_is_the_api_s(opened: Opener, api: httpx2.Client) -> None:
-    """A, B and B − A are the API's numbers to the last bit, and painted in their colours."""
+    """A, B and B − A equal the API's values to the bit, and have their colours."""
     page = opened(FRAGMENT)
     panel = page.locator("#compare")
     panel.scroll_into_view_if_needed()
     expect(panel.locator(".compare-side h3")).to_have_count(2)
     truth = truths(api)
-    # Where both are lit, so that neither could be left out unnoticed.
+    # A position where both values are positive, so that leaving either out changes the difference.
     y, x = (
         int(at)
         for at in np.unravel_index(np.minimum(truth["A"], truth["B"]).argmax(), (SIDE, SIDE))
@@ -116,7 +116,7 @@ def test_swapped_and_held(opened: Opener, api: httpx2.Client) -> None:
 
 
 def test_the_difference_is_saved(opened: Opener, api: httpx2.Client) -> None:
-    """Its CSV and its JSON hold what is shown."""
+    """CSV and JSON of the difference hold the values of the map."""
     page = opened(FRAGMENT)
     panel = page.locator("#compare")
     panel.scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""Pages of other origins: one script tag brings gates and activations into them."""
+"""Pages of other origins: custom elements and client, loaded by one script tag."""
 
 import re
 import threading
@@ -20,12 +20,12 @@ from tests.servers import ROOT
 
 @contextmanager
 def served(html: str) -> Iterator[str]:
-    """Serve one page from an origin of its own."""
-    # Browsers ask for an icon unless they are told that there is none.
+    """Serve one page from another port, hence another origin."""
+    # Without this link the browser requests /favicon.ico.
     page = html.replace("<head>", '<head><link rel="icon" href="data:,">').encode()
 
     class Handler(BaseHTTPRequestHandler):
-        """Answers everything with the page."""
+        """Responds to every GET with the page."""
 
         def do_GET(self) -> None:
             """Send the page."""
@@ -36,7 +36,7 @@ def served(html: str) -> Iterator[str]:
             self.wfile.write(page)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing."""
+            """Keep the test's output free of access logs."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -49,14 +49,14 @@ def served(html: str) -> Iterator[str]:
 
 
 def page_with(body: str, url: str) -> str:
-    """Write a page that has nothing but a script tag and a body."""
+    """HTML with the script tag of the SDK and a body."""
     script = f'<script type="module" src="{url}/sdk/lightwell.js"></script>'
     head = f'<!doctype html><html lang="en"><head><title>Mine</title>{script}</head>'
     return f"{head}<body>{body}</body></html>"
 
 
 def colours_of_gates(page: Page, lane: str, cells: list[tuple[int, int]]) -> np.ndarray:
-    """Return the colours that are seen in the middle of cells (step, unit) of a lane."""
+    """Colours in the centre of cells (step, unit) of a lane."""
     places = page.evaluate(
         """([lane, cells]) => cells.map(([step, unit]) =>
           document.querySelector("lw-gate-trace").cellCentre(lane, step, unit))""",
@@ -67,7 +67,7 @@ def colours_of_gates(page: Page, lane: str, cells: list[tuple[int, int]]) -> np.
 
 
 def test_the_example_shows_gates_and_activations(opened: Opener, api: httpx2.Client) -> None:
-    """`examples/embed.html`, served by somebody else, works as it stands."""
+    """`examples/embed.html`, served from another origin, shows gates and activations."""
     html = (ROOT / "examples" / "embed.html").read_text(encoding="utf-8")
     assert len(re.findall(r"<script", html)) == 1
     sequence = re.search(r'sequence="([01]+)"', html)
@@ -98,7 +98,7 @@ def test_the_example_shows_gates_and_activations(opened: Opener, api: httpx2.Cli
 
 
 def test_the_pages_about_it_work_as_they_stand(opened: Opener) -> None:
-    """Every piece of HTML in the pages shows its elements; the client of docs/embedding.md runs."""
+    """The HTML of the docs displays its elements; the client of docs/embedding.md runs."""
     pieces = [one.code for one in fences() if one.language == "html"]
     assert len(pieces) >= 2
     for piece in pieces:
@@ -118,7 +118,7 @@ def test_the_pages_about_it_work_as_they_stand(opened: Opener) -> None:
 
 
 def test_elements_take_attributes(opened: Opener, api: httpx2.Client) -> None:
-    """Lanes and units are those that the attributes name; a change asks again."""
+    """Attributes choose lanes and units; a change sends another request."""
     body = """<lw-gate-trace sequence="110100" values="cell,input_gate" units="2,5" cmap="cividis">
       </lw-gate-trace>"""
     with served(page_with(body, opened.url)) as address:
@@ -141,7 +141,7 @@ def test_elements_take_attributes(opened: Opener, api: httpx2.Client) -> None:
 
 
 def test_errors_are_said_in_place(opened: Opener) -> None:
-    """What the server refuses is said in its words, where the picture would be."""
+    """An element shows the server's error message instead of the picture."""
     body = """<lw-gate-trace sequence="10a"></lw-gate-trace>
       <lw-gate-trace sequence="101" values="forgot_gate"></lw-gate-trace>
       <lw-tensor-heatmap probe="/lstm/gates?sequence=102"></lw-tensor-heatmap>"""
@@ -156,8 +156,8 @@ def test_errors_are_said_in_place(opened: Opener) -> None:
 
 
 def test_an_origin_that_is_not_allowed_reads_pictures_only(opened: Opener) -> None:
-    """A page that is not local may have pictures and the elements' code, but ask no questions."""
-    # Browsers say that a sandboxed frame is of the origin "null", which nobody has allowed.
+    """A page of a foreign origin may load pictures and modules, but gets no JSON."""
+    # A sandboxed frame has the origin "null", which is not allowed.
     frame = '<iframe title="Far" sandbox="allow-scripts" srcdoc="<p>Far</p>"></iframe>'
     with served(page_with(frame, opened.url)) as address:
         page = opened(at=address)

@@ -1,4 +1,4 @@
-"""One channel, one value, its arithmetic and the filters: the page's numbers are the API's."""
+"""Inspector, arithmetic and filters: the page's numbers equal the API's."""
 
 import math
 import re
@@ -20,12 +20,12 @@ SIDES = {"conv1": 28, "relu1": 28, "pool1": 14, "relu2": 14, "pool2": 7, "conv3"
 
 @pytest.fixture(scope="module")
 def digit(api: httpx2.Client) -> bytes:
-    """The digit with which the page opens, as a picture."""
+    """PNG of the digit in the initial state."""
     return api.get("/samples/0.png").content
 
 
 def point_at(page: Page, y: int, x: int, side: int) -> tuple[float, float]:
-    """Point at a value of the map, whose sides have so many; return where that is in the window."""
+    """Move the pointer to a value of a map of `side` values; return its client position."""
     page.locator(MAP).scroll_into_view_if_needed()
     box = page.locator(MAP).bounding_box()
     assert box
@@ -35,22 +35,22 @@ def point_at(page: Page, y: int, x: int, side: int) -> tuple[float, float]:
 
 
 def value_of(place: Locator) -> float:
-    """Return a number as the page holds it, with every digit."""
+    """Value of a <data> element, with every digit."""
     written = place.get_attribute("value")
     assert written is not None
     return float(written)
 
 
 def colour_at(page: Page, y: int, x: int, side: int) -> np.ndarray:
-    """Return the colour that is seen at a value of the map."""
+    """Colour of a value of the map."""
     page.mouse.move(0, 0)
     seen = pixels(page.locator(f"{MAP} canvas:not(.pixel-map-under)"))
     height, width, _ = seen.shape
     return seen[int((y + 0.5) * height / side), int((x + 0.5) * width / side)]
 
 
-# What a value sees of the digit, worked out by hand: rows from a top to a bottom, columns from a
-# left to a right. A convolution sees one value more on each side, a pool twice as many.
+# Receptive fields, computed by hand: top, left, bottom and right. A convolution adds one value on
+# each side, a pooling doubles the side.
 FIELDS = {
     ("relu1", 14, 0): (13, 0, 15, 1),
     ("pool1", 5, 6): (9, 11, 12, 14),
@@ -60,7 +60,7 @@ FIELDS = {
 
 
 def test_a_value_and_what_it_sees(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
-    """The value under the pointer is the API's to the last bit; its box on the digit is right."""
+    """The value under the pointer equals the API's to the bit; its receptive field is right."""
     channel = 5
     truth = ask(api, "/cnn/activations?layers=all", digit)
     page = opened("#before=true")
@@ -79,7 +79,7 @@ def test_a_value_and_what_it_sees(opened: Opener, api: httpx2.Client, digit: byt
 
 
 def test_the_keyboard_points_too(page: Page, api: httpx2.Client, digit: bytes) -> None:
-    """Arrow keys go from value to value, Enter holds one, and those who listen hear it."""
+    """Arrow keys move from value to value, announce each, and Enter pins it."""
     point_at(page, 10, 10, 28)
     page.mouse.move(0, 0)
     page.locator(MAP).focus()
@@ -96,7 +96,7 @@ def test_the_keyboard_points_too(page: Page, api: httpx2.Client, digit: bytes) -
 
 
 def test_the_arithmetic_adds_up(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
-    """Every term, the bias, the sum, what float32 loses and the value of the map: one chain."""
+    """Terms, bias, sum, rounding error and the value of the map are consistent."""
     page = opened("#before=true")
     panel = page.locator("#arithmetic")
     truth = ask(api, "/cnn/activations?layers=all", digit)
@@ -118,13 +118,13 @@ def test_the_arithmetic_adds_up(opened: Opener, api: httpx2.Client, digit: bytes
 
         steps = [value_of(one) for one in panel.locator(".arithmetic-steps data").all()]
         assert np.float32(steps[-1]) == truth[layer][channel, y, x]
-        # Where float32 loses nothing, that it loses 0 is not written.
+        # A rounding error of 0 has no number.
         lost, before = steps[:2] if len(steps) > (layer != "conv1") + 1 else (0.0, steps[0])
         assert total + lost == np.float32(before), layer
 
 
 def the_sum(panel: Locator) -> float:
-    """Check that the line of the sum adds up, exactly and as it is read; return the sum."""
+    """Check that the terms add up, exactly and as displayed; return the sum."""
     terms = panel.locator(".arithmetic-sum .term")
     exact = [value_of(one) for one in terms.locator("data").all()]
     exact[-2] = float(np.float32(exact[-2]))  # a bias is float32, its products are not
@@ -137,7 +137,7 @@ def the_sum(panel: Locator) -> float:
 
 
 def test_colours_are_those_of_the_api(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
-    """For every palette and range, the map is painted in the colours that the API states."""
+    """For every palette and range, the map has the colours of the API's colour map and range."""
     tables = colour_tables(api)
     truth = ask(api, "/cnn/activations?layers=relu2", digit)["relu2"]
     channel = int(truth.max((1, 2)).argmin())
@@ -176,7 +176,7 @@ def test_colours_are_those_of_the_api(opened: Opener, api: httpx2.Client, digit:
 
 
 def test_another_number_is_another_picture(opened: Opener) -> None:
-    """Altering one value of an answer changes the picture there, and only there."""
+    """A changed value of the answer changes the colour of its pixel alone."""
     page = opened("#layer=relu1&channel=3&y=9&x=9")
     before = [colour_at(page, 9, at, 28) for at in (9, 10)]
 
@@ -198,7 +198,7 @@ def test_another_number_is_another_picture(opened: Opener) -> None:
 
 
 def test_filters_are_sorted(opened: Opener, api: httpx2.Client) -> None:
-    """By norm the strongest comes first, by number channel 0; a click looks at that channel."""
+    """Filters are sorted by norm or by number; a click selects the channel."""
     page = opened()
     panel = page.locator("#filters")
     panel.scroll_into_view_if_needed()
@@ -225,19 +225,19 @@ def test_filters_are_sorted(opened: Opener, api: httpx2.Client) -> None:
 
 
 def numbers_of(cards: Locator) -> list[int]:
-    """Return which channels are shown, in their order."""
+    """Displayed channels, in order."""
     return [
         int(one) for one in cards.evaluate_all("(all) => all.map((one) => one.dataset.channel)")
     ]
 
 
 def test_filters_are_asked_for_when_they_are_near(opened: Opener) -> None:
-    """Whoever does not scroll to the filters does not wait for them."""
+    """The request of the filters is sent when they are scrolled near the window."""
     page = opened(visit=False)
     page.goto(opened.url)
     opened.wait_until_alive(page)
     page.wait_for_load_state("networkidle")
-    assert not [one for one in opened.watchers[-1].asked if "order=norm" in one]
+    assert not [one for one in opened.watchers[-1].requests if "order=norm" in one]
 
     with page.expect_response(lambda answer: "order=norm" in answer.url) as answered:
         page.locator("#filters").scroll_into_view_if_needed()

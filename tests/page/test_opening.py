@@ -1,4 +1,4 @@
-"""The page as it opens: alive at once, small, and open to everybody."""
+"""Initial load: first answers, transfer size, accessibility, and a missing server."""
 
 import re
 from typing import Any
@@ -11,8 +11,11 @@ from tests.clients.documents import module
 from tests.page.browsers import NARROW, PHONE, WIDE, Watcher, keep
 from tests.page.conftest import Opener
 
-BUDGET = 500_000
-GRAVE = {"serious", "critical"}
+MAX_BYTES = 500_000
+"""Transferred bytes of the first load, compressed."""
+
+SERIOUS = {"serious", "critical"}
+"""Impacts of axe-core findings that fail the test."""
 
 TABBABLE = """() => {
   const found = [], radios = new Set();
@@ -37,7 +40,7 @@ TABBABLE = """() => {
 
 
 def test_it_opens_alive(opened: Opener, api: httpx2.Client) -> None:
-    """A digit is classified and a sequence answered, after a few requests and 500 kB at most."""
+    """Digit and sequence have answers after at most 12 API requests and 500 kB."""
     page = opened(visit=False)
     received: dict[str, float] = {}
     network = page.context.new_cdp_session(page)
@@ -51,7 +54,7 @@ def test_it_opens_alive(opened: Opener, api: httpx2.Client) -> None:
     page.goto(opened.url)
     opened.wait_until_alive(page)
     page.wait_for_load_state("networkidle")
-    asked = opened.watchers[-1].asked
+    asked = opened.watchers[-1].requests
 
     digit = api.get("/samples/0.png").content
     truth = api.post("/cnn/predict", content=digit, headers={"Content-Type": "image/png"}).json()
@@ -63,15 +66,15 @@ def test_it_opens_alive(opened: Opener, api: httpx2.Client) -> None:
     questions = [one for one in asked if not re.search(r"/(sdk|explorer)/|/$", one)]
     assert len(questions) <= 12, questions
     assert len(asked) == len(received)
-    assert 100_000 < sum(received.values()) <= BUDGET
+    assert 100_000 < sum(received.values()) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW, PHONE], ids=["wide", "narrow", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_and_axe_finds_nothing_grave(
+def test_it_fits_and_axe_finds_nothing_serious(
     opened: Opener, viewport: dict[str, int], theme: str
 ) -> None:
-    """No page is wider than its window, and none has a serious finding of axe-core."""
+    """The page is not wider than the window, and axe-core has no serious finding."""
     page = opened("#compare=true", viewport=viewport, color_scheme=theme)
     visit_every_panel(page)
     keep(page, "open")
@@ -80,11 +83,11 @@ def test_it_fits_and_axe_finds_nothing_grave(
     found = violations(page) if viewport != NARROW else []
 
     assert width <= viewport["width"], widest(page)
-    assert not [one for one in found if one["impact"] in GRAVE], found
+    assert not [one for one in found if one["impact"] in SERIOUS], found
 
 
 def visit_every_panel(page: Page) -> None:
-    """Go past every panel, so that those which ask late are filled too."""
+    """Scroll to every panel, so that lazy panels load."""
     for panel in page.locator("main .panel:visible").all():
         panel.scroll_into_view_if_needed()
     expect(page.locator("#filters .filter").first).to_be_attached()
@@ -95,7 +98,7 @@ def visit_every_panel(page: Page) -> None:
 
 
 def violations(page: Page) -> list[dict[str, Any]]:
-    """Return what axe-core objects to: rule, impact, and where."""
+    """Findings of axe-core: rule, impact and elements."""
     page.evaluate(module("axe-core/axe.min.js").read_text(encoding="utf-8"))
     return list(
         page.evaluate(
@@ -107,7 +110,7 @@ def violations(page: Page) -> list[dict[str, Any]]:
 
 
 def widest(page: Page) -> list[str]:
-    """Name elements that stick out to the right, for who has to mend it."""
+    """Elements that overflow on the right, for the message of a failed test."""
     return list(
         page.evaluate(
             """() => Array.from(document.querySelectorAll("main *"))
@@ -118,11 +121,11 @@ def widest(page: Page) -> list[str]:
 
 
 def test_the_keyboard_reaches_everything_and_gets_out_again(page: Page) -> None:
-    """Tab visits every control of the page, back to its beginning."""
+    """Tab reaches every control of the page, and then leaves it."""
     stops = page.evaluate(TABBABLE)
     assert stops > 40
 
-    for _ in range(stops + 300):  # panels that fill when one comes near bring more
+    for _ in range(stops + 300):  # lazy panels add controls
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement === document.body"):
             break
@@ -131,7 +134,7 @@ def test_the_keyboard_reaches_everything_and_gets_out_again(page: Page) -> None:
 
 
 def test_a_skip_link_leads_past_the_head(page: Page) -> None:
-    """The first stop of the keyboard jumps to the networks."""
+    """The first tab stop is a link to the main content."""
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
 
@@ -139,7 +142,7 @@ def test_a_skip_link_leads_past_the_head(page: Page) -> None:
 
 
 def test_nothing_moves_for_who_asks_for_that(opened: Opener) -> None:
-    """With reduced motion no animation runs, whatever is chosen."""
+    """With reduced motion no animation or transition runs."""
     page = opened(reduced_motion="reduce")
     page.evaluate(
         """() => {
@@ -159,7 +162,7 @@ def test_nothing_moves_for_who_asks_for_that(opened: Opener) -> None:
 
 
 def test_without_the_server_it_says_so(page: Page, watcher: Watcher) -> None:
-    """When the server goes away, an open page says it in words, and goes on when it is back."""
+    """Without the server an open page shows a message; it works again when the server is back."""
     watcher.expect("ERR_INTERNET_DISCONNECTED")
     page.context.set_offline(True)
     page.locator("#samples button").nth(4).click()
@@ -177,7 +180,7 @@ def test_without_the_server_it_says_so(page: Page, watcher: Watcher) -> None:
 def test_a_server_that_cannot_be_reached_from_the_first(
     opened: Opener, watchers: list[Watcher]
 ) -> None:
-    """A page whose questions all fail says that it cannot go on."""
+    """A page that cannot reach the server at first shows a message."""
     page = opened(visit=False)
     watchers[0].expect("ERR_CONNECTION_REFUSED")
     page.route("**/readyz", lambda route: route.abort("connectionrefused"))

@@ -1,4 +1,4 @@
-"""The React example: it compiles, and in a page of another origin it shows gates that answer."""
+"""React example: it compiles, and works in a page of another origin."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ SCRIPT = '<script type="module" src="main.js"></script>'
 
 
 def test_it_compiles() -> None:
-    """Strictly, the custom element and its events included."""
+    """The example passes the strict compiler, custom element and events included."""
     assert run(NODE, module("typescript/bin/tsc"), "-p", ".", cwd=EXAMPLE) == ""
 
 
 def test_typing_and_stepping(opened: Opener, tmp_path: Path) -> None:
-    """React gives bits to the element, the element gives answers and steps back."""
+    """React sets the bits of the element and receives its answers and steps."""
     run(
         module("esbuild/bin/esbuild"), "main.tsx", "--bundle", "--minify", "--jsx=automatic",
         '--define:process.env.NODE_ENV="production"', f"--outfile={tmp_path / 'main.js'}",

@@ -1,4 +1,4 @@
-"""What leaves the page: links, files and code, each of which says exactly what is shown."""
+"""Links, downloads and code of the page restore or return exactly the view on display."""
 
 import io
 import json
@@ -21,7 +21,7 @@ PNG = {"Content-Type": "image/png"}
 
 
 def shown(page: Page) -> dict[str, object]:
-    """Return what a page says and has chosen: the same in two pages that show the same."""
+    """Displayed answers and selections, to compare two pages."""
     return {
         "digits": page.locator("#digit-bars .bar-value").all_inner_texts(),
         "answers": page.locator("#sequence-bars .bar-value").all_inner_texts(),
@@ -38,7 +38,7 @@ def shown(page: Page) -> dict[str, object]:
 
 
 def test_a_link_brings_everything_back(opened: Opener) -> None:
-    """The drawing, what is looked at and how, and the sequence are back in a fresh profile."""
+    """A link restores drawing, selection, colours and sequence in another profile."""
     page = opened("#layer=pool2&channel=9&y=3&x=2&sequence=1100101&step=4&unit=6")
     page.get_by_role("button", name="Clear").click()
     draw_a_seven(page, pad(page))
@@ -64,7 +64,7 @@ def test_a_link_brings_everything_back(opened: Opener) -> None:
 
 
 def test_a_link_is_copied(opened: Opener) -> None:
-    """Where the browser lets it, the button puts the link on the clipboard."""
+    """With permission, the button copies the link to the clipboard."""
     page = opened("#channel=4", permissions=["clipboard-read", "clipboard-write"])
     page.locator("#share").click()
     expect(page.locator("#share")).to_have_text("Link copied")
@@ -82,7 +82,7 @@ NONSENSE = (
 
 
 def test_a_link_may_say_anything(opened: Opener) -> None:
-    """A link that makes no sense opens the page all the same, without a complaint."""
+    """A link with invalid values opens the page without an error."""
     page = opened(visit=False)
     for fragment in NONSENSE:
         page.goto("about:blank")
@@ -92,7 +92,7 @@ def test_a_link_may_say_anything(opened: Opener) -> None:
 
 
 def save(page: Page, panel: Locator, form: str) -> bytes:
-    """Save what a panel shows in a form."""
+    """Content of a panel's download in a format."""
     panel.locator("summary", has_text="Save").first.click()
     with page.expect_download() as download:
         panel.locator(".menu button", has_text=form).first.click()
@@ -101,7 +101,7 @@ def save(page: Page, panel: Locator, form: str) -> bytes:
 
 
 def test_one_channel_is_saved(opened: Opener, api: httpx2.Client) -> None:
-    """PNG and NPZ are the API's own bytes; JSON and CSV hold its numbers."""
+    """PNG and NPZ equal the API's bytes; JSON and CSV hold its values."""
     page = opened("#layer=relu2&channel=11&palette=cividis&range=channel")
     panel = page.locator("#inspector")
     digit = api.get("/samples/0.png").content
@@ -134,7 +134,7 @@ def test_the_lanes_are_saved(opened: Opener, api: httpx2.Client) -> None:
 
 
 def code_of(page: Page, panel: str, language: str) -> str:
-    """Return the code that a panel shows in a language."""
+    """Code of a panel in a language."""
     body = page.locator(f"#{panel}-code-body")
     body.get_by_role("button", name=language, exact=True).click()
     expect(body.locator("code")).not_to_be_empty()
@@ -143,7 +143,7 @@ def code_of(page: Page, panel: str, language: str) -> str:
 
 @pytest.mark.parametrize("drawn", [False, True], ids=["sample", "drawing"])
 def test_code_of_a_digit_runs(opened: Opener, tmp_path: Path, drawn: bool) -> None:
-    """Curl, fetch and Python, as they stand, give the prediction and the layers of the page."""
+    """The curl, fetch and Python code return the prediction and the layers of the page."""
     require("curl", shutil.which("curl") is not None)
     page = opened("#layer=relu2")
     if drawn:
@@ -163,7 +163,7 @@ def test_code_of_a_digit_runs(opened: Opener, tmp_path: Path, drawn: bool) -> No
 
 
 def test_code_of_a_sequence_runs(opened: Opener, tmp_path: Path) -> None:
-    """So do those of a sequence."""
+    """The code of a sequence returns the prediction of the page."""
     require("curl", shutil.which("curl") is not None)
     page = opened("#sequence=1101100")
     name = page.locator("#sequence-bars li.winner .bar-name").inner_text()

@@ -1,4 +1,4 @@
-"""The sequences chapter: stepping, playing, typing; and lanes whose colours are the numbers."""
+"""Sequences chapter: steps, playback, bit editor, and lanes in the colours of their values."""
 
 import re
 
@@ -20,7 +20,7 @@ LANES = (*GATES, "candidate", "cell", "hidden")
 
 
 def centre(page: Page, lane: str, step: int, unit: int) -> tuple[float, float]:
-    """Return where a cell of a lane is, in the window."""
+    """Client position of a cell's centre."""
     place = page.locator(TRACE).evaluate(
         "(one, [lane, step, unit]) => one.cellCentre(lane, step, unit)", [lane, step, unit]
     )
@@ -29,19 +29,19 @@ def centre(page: Page, lane: str, step: int, unit: int) -> tuple[float, float]:
 
 
 def settle(page: Page) -> None:
-    """Go to the lanes and wait until no panel around them fills and moves them any more."""
+    """Scroll to the lanes and wait until no loading panel moves them."""
     page.locator("#lanes").scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
     page.locator("#lanes").scroll_into_view_if_needed()
 
 
 def step_of(page: Page) -> int:
-    """Return the step that is looked at."""
+    """The followed step."""
     return int(page.locator(SLIDER).get_attribute("aria-valuenow") or "")
 
 
 def test_every_lane_is_painted_in_its_numbers(opened: Opener, api: httpx2.Client) -> None:
-    """Sampled cells of all six lanes have the colour of their number, whatever the order."""
+    """Sampled cells of all six lanes have the colours of their values."""
     palette = "cividis"
     page = opened(f"#sequence={SEQUENCE}&palette={palette}", viewport=TALL)
     truth = ask(api, f"/lstm/trace?sequence={SEQUENCE}")
@@ -70,7 +70,7 @@ def test_every_lane_is_painted_in_its_numbers(opened: Opener, api: httpx2.Client
 
 
 def test_another_gate_is_another_picture(opened: Opener) -> None:
-    """One altered value changes the colour of its cell alone, and what is said of it."""
+    """A changed value of the answer changes the colour of its cell alone, and its text."""
 
     def shut(tensor: np.ndarray) -> None:
         tensor[4, 2] = np.float32(0.0)
@@ -98,7 +98,7 @@ def test_another_gate_is_another_picture(opened: Opener) -> None:
 
 
 def colours(page: Page, cells: list[tuple[int, int]]) -> np.ndarray:
-    """Return the colours that are seen in cells (step, unit) of the forget gate."""
+    """Colours of cells (step, unit) of the forget gate."""
     page.mouse.move(0, 0)
     places = [centre(page, "forget_gate", *cell) for cell in cells]
     seen = pixels(page)
@@ -106,7 +106,7 @@ def colours(page: Page, cells: list[tuple[int, int]]) -> np.ndarray:
 
 
 def test_the_value_under_the_pointer(opened: Opener, api: httpx2.Client) -> None:
-    """It is the API's to the last bit, in every lane."""
+    """The value under the pointer equals the API's to the bit, in every lane."""
     page = opened(f"#sequence={SEQUENCE}", viewport=TALL)
     truth = ask(api, f"/lstm/trace?sequence={SEQUENCE}")
     settle(page)
@@ -119,7 +119,7 @@ def test_the_value_under_the_pointer(opened: Opener, api: httpx2.Client) -> None
 
 
 def test_the_keyboard_steps_through_it(opened: Opener) -> None:
-    """Arrow keys, Home and End go from step to step, up and down from unit to unit."""
+    """Arrow keys, Home and End change the step; up and down change the unit."""
     page = opened(f"#sequence={SEQUENCE}&step=5&order=index&unit=1")
     slider = page.locator(SLIDER)
     slider.focus()
@@ -141,11 +141,11 @@ def test_the_keyboard_steps_through_it(opened: Opener) -> None:
 
 
 def test_buttons_and_the_slider_step_too(opened: Opener) -> None:
-    """On, back, first, last and the slider; those that lead nowhere are disabled."""
+    """Buttons and slider change the step; buttons without effect are disabled."""
     page = opened(f"#sequence={SEQUENCE}&step=0")
     keys = page.locator("#lanes .transport")
-    expect(keys.get_by_role("button", name="One step back")).to_be_disabled()
-    for name, step in (("One step on", 1), ("Last step", 12), ("One step back", 11)):
+    expect(keys.get_by_role("button", name="Previous step")).to_be_disabled()
+    for name, step in (("Next step", 1), ("Last step", 12), ("Previous step", 11)):
         keys.get_by_role("button", name=name).click()
         expect(page.locator(SLIDER)).to_have_attribute("aria-valuenow", str(step))
     expect(page.locator("#live")).to_contain_text("Step 11 of 12: bit 1, 7 ones and 4 zeros")
@@ -155,7 +155,7 @@ def test_buttons_and_the_slider_step_too(opened: Opener) -> None:
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_it_plays_and_pauses(opened: Opener, motion: str) -> None:
-    """Play runs to the end and stops there; pause stops before. So it does with reduced motion."""
+    """Playback runs to the end; pause stops it before, also with reduced motion."""
     page = opened(f"#sequence={SEQUENCE}&step=0", reduced_motion=motion)
     keys = page.locator("#lanes .transport")
     play, pause = (keys.get_by_role("button", name=name) for name in ("Play", "Pause"))
@@ -170,12 +170,12 @@ def test_it_plays_and_pauses(opened: Opener, motion: str) -> None:
     play.click()
     expect(page.locator(SLIDER)).to_have_attribute("aria-valuenow", "12")
     expect(play).to_be_visible()
-    play.click()  # at the end it begins anew
+    play.click()  # at the end, playback restarts
     expect(page.locator(SLIDER)).to_have_attribute("aria-valuenow", re.compile("^[1-6]$"))
 
 
 def test_bits_are_typed_and_toggled(page: Page, api: httpx2.Client) -> None:
-    """Typed, pasted, toggled, added or taken from a preset, the answer is the API's."""
+    """Bits can be typed, toggled, added or taken from a preset; the answer equals the API's."""
     typed = page.locator("#bits input[type=text]")
     bits = page.locator("#bits .bit")
 
@@ -215,7 +215,7 @@ def test_bits_are_typed_and_toggled(page: Page, api: httpx2.Client) -> None:
 
 
 def test_a_step_in_numbers(opened: Opener, api: httpx2.Client) -> None:
-    """What is kept and what is written are the API's numbers, and make the new cell state."""
+    """Kept and written parts equal the API's values and add up to the new cell state."""
     step, unit = 7, 3
     page = opened(f"#sequence={SEQUENCE}&step={step}&unit={unit}")
     truth = {
@@ -242,7 +242,7 @@ def test_a_step_in_numbers(opened: Opener, api: httpx2.Client) -> None:
 
 
 def test_units_are_followed_and_sorted(opened: Opener) -> None:
-    """A click on a row follows its unit; by number unit 0 is the topmost."""
+    """A click on a row follows its unit; rows are sorted by number or by role."""
     page = opened(f"#sequence={SEQUENCE}&order=index", viewport=TALL)
     settle(page)
     heights = [centre(page, "cell", 3, unit)[1] for unit in range(8)]
@@ -265,7 +265,7 @@ def test_units_are_followed_and_sorted(opened: Opener) -> None:
 
 
 def test_a_long_sequence_is_scrolled(opened: Opener, api: httpx2.Client) -> None:
-    """Of 2,000 steps the one that is looked at is in sight, in the colours of its numbers."""
+    """Of 2,000 steps the followed one is scrolled into view, in the colours of its values."""
     sequence = "1101" * 500
     page = opened(f"#sequence={sequence}&step=1500", viewport=TALL)
     settle(page)

@@ -1,16 +1,16 @@
 /**
- * Context: what every part of the page is given.
+ * Context: server, state and models, passed to every panel.
  *
  * @typedef {object} Context
  * @property {import("/sdk/client.js").Lightwell} lightwell The server.
- * @property {import("./state.js").Store} store What is shown; every part reads and changes it here.
- * @property {(text: string) => void} announce Says a sentence to those who listen to the page.
+ * @property {import("./state.js").Store} store State of the page; panels share values only through it.
+ * @property {(text: string) => void} announce Has a sentence read out by screen readers.
  * @property {Model} cnn
  * @property {Model} lstm
  */
 
 /**
- * A resident model, as `GET /models` describes it.
+ * A loaded model, as `GET /models` describes it.
  * @typedef {object} Model
  * @property {string} name
  * @property {string} title
@@ -19,7 +19,7 @@
  * @property {string} weights
  * @property {string} device
  * @property {Layer[]} layers
- * @property {string[]} checkpoints The network as it was during training, the earliest first.
+ * @property {string[]} checkpoints Names of the saved training checkpoints, the earliest first.
  * @property {Record<string, any>} training
  */
 
@@ -31,21 +31,21 @@
  * @property {(number | null)[]} shape
  * @property {number} parameters
  * @property {{ size: number, stride: number, offset: number } | null} receptive_field Output row i
- *   sees the `size` input rows from stride·i − offset on; null where it sees everything.
+ *   depends on the `size` input rows from stride·i − offset on; null where it depends on all.
  */
 
 /**
- * What a panel shows, so that it can be asked for again: downloaded, or from somebody's own code.
+ * Request of a panel, for its downloads and for the code to copy.
  * @typedef {object} View
- * @property {string} name Stem of the file name.
+ * @property {string} name File name without its extension.
  * @property {"cnn" | "lstm"} model
  * @property {string} probe
  * @property {import("/sdk/client.js").Parameters} parameters
- * @property {import("/sdk/client.js").Image | import("/sdk/client.js").Sequence} [input] As it was
- *   posted; left out where the probe is about the weights.
- * @property {{ sample: number } | { pixels: number[][] } | { sequence: string }} [written] How code
- *   writes the input down: a test sample, the 28×28 that the network saw, or bits.
- * @property {import("/sdk/tensor.js").Tensor} [tensor] The one that is shown, where it is one.
+ * @property {import("/sdk/client.js").Image | import("/sdk/client.js").Sequence} [input] Posted
+ *   input; left out for probes of the weights.
+ * @property {{ sample: number } | { pixels: number[][] } | { sequence: string }} [written] Input in
+ *   copied code: index of a test sample, the 28×28 pixels of the network's input, or bits.
+ * @property {import("/sdk/tensor.js").Tensor} [tensor] Tensor on display, if it is a single one.
  */
 
 export {};

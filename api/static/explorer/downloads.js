@@ -1,55 +1,55 @@
-/** Downloads: what a panel shows, as a file. Pictures and arrays come from the server as they are. */
+/** Downloads: the tensor of a panel as JSON or CSV, and the server's answer as PNG or NPZ. */
 
 import { make } from "/sdk/dom.js";
 import { Lightwell } from "/sdk/client.js";
 
 /** @typedef {import("./context.js").View} View */
 
-/** @type {{ format: string, said: string, of: "server" | "tensor" }[]} */
+/** @type {{ format: string, label: string, source: "server" | "tensor" }[]} */
 const FORMATS = [
-  { format: "png", said: "PNG", of: "server" },
-  { format: "json", said: "JSON", of: "tensor" },
-  { format: "csv", said: "CSV", of: "tensor" },
-  { format: "npz", said: "NPZ", of: "server" },
+  { format: "png", label: "PNG", source: "server" },
+  { format: "json", label: "JSON", source: "tensor" },
+  { format: "csv", label: "CSV", source: "tensor" },
+  { format: "npz", label: "NPZ", source: "server" },
 ];
 
 const lightwell = new Lightwell();
 
 /**
- * Make a menu that saves what a panel shows.
- * @param {() => View | null} describe Asked when somebody chooses; null where nothing is shown yet.
+ * Make a menu that saves the view of a panel as a file.
+ * @param {() => View | null} describe The view on display; null before the first answer.
  * @returns {HTMLElement}
  */
 export function downloads(describe) {
-  const said = make("span", { role: "status", class: "quiet" });
+  const status = make("span", { role: "status", class: "quiet" });
   const menu = make("details", { class: "downloads" }, make("summary", {}, "Save"));
-  const buttons = FORMATS.map(({ format, said: name, of }) => {
-    const button = make("button", { type: "button" }, name);
+  const buttons = FORMATS.map(({ format, label, source }) => {
+    const button = make("button", { type: "button" }, label);
     button.addEventListener("click", async () => {
       const view = describe();
       try {
-        const content = view && (await (of === "server" ? fetched(view, format) : written(view, format)));
-        said.textContent = content ? "" : "There is nothing to save here yet.";
+        const content = view && (await (source === "server" ? requestFile(view, format) : writeTensor(view, format)));
+        status.textContent = content ? "" : "There is nothing to save yet.";
         if (!content) return;
         save(content, `${view.name}.${format}`);
         menu.open = false;
       } catch (error) {
-        said.textContent = /** @type {Error} */ (error).message;
+        status.textContent = /** @type {Error} */ (error).message;
       }
     });
     return button;
   });
-  menu.append(make("div", { class: "menu" }, ...buttons, said));
+  menu.append(make("div", { class: "menu" }, ...buttons, status));
   closeWhenLeft(menu);
   return menu;
 }
 
 /**
- * Write the tensor of a view; null where it shows none.
+ * Write the tensor of a view as a file; null where it has none.
  * @param {View} view
  * @param {string} format
  */
-function written({ tensor }, format) {
+function writeTensor({ tensor }, format) {
   return tensor ? tensorFile(tensor, format) : null;
 }
 
@@ -65,27 +65,28 @@ export function tensorFile(tensor, format) {
 }
 
 /**
- * Ask the server for a view in its own forms.
+ * Request a view from the server in one of its formats.
  * @param {View} view
  * @param {string} format
  */
-function fetched({ model, probe, input, parameters }, format) {
+function requestFile({ model, probe, input, parameters }, format) {
   return lightwell.download(model, probe, format, { input, parameters });
 }
 
 /**
- * Hand a file to the browser.
+ * Save a file in the browser's download folder.
  * @param {Blob} content
  * @param {string} name
  */
 export function save(content, name) {
   const address = URL.createObjectURL(content);
   make("a", { href: address, download: name }).click();
+  // The browser reads the address some time after the click.
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
 /**
- * Close a menu on Escape, and when the focus or a click goes elsewhere.
+ * Close a menu on Escape, and when focus or a click goes elsewhere; <details> alone does neither.
  * @param {HTMLDetailsElement} menu
  */
 export function closeWhenLeft(menu) {

@@ -1,13 +1,13 @@
-/** Exact: a number that is read rounded and holds every digit, for whoever points at it. */
+/** Exact number: a rounded number whose tooltip and `value` have every digit. */
 
 import { make } from "/sdk/dom.js";
 import { exactDigits, formatNumber } from "/sdk/number-format.js";
 
 /**
- * Write a number.
+ * Make a <data> element.
  * @param {number} value
- * @param {string} dtype `float32`: as few digits as give it again; `float64` likewise.
- * @param {string} [text] How it is read; three digits where left out.
+ * @param {string} dtype `float32` or `float64`: its digits are the fewest that parse to the same value.
+ * @param {string} [text] Visible text; three significant digits where left out.
  */
 export function exactNumber(value, dtype, text = formatNumber(value)) {
   const digits = exactDigits(value, dtype);

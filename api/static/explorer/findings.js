@@ -1,4 +1,4 @@
-/** Findings: what is said of the two networks, with the numbers that bear it out or not. */
+/** Findings: claims about the two networks, each with the measurement that supports or refutes it. */
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
@@ -33,7 +33,7 @@ export async function mountFindings({ lightwell }) {
 
 /** @param {Finding} finding */
 function card({ statement, supported, value, least, reference, unit, measured, request, picture }) {
-  const verdict = supported ? "The numbers support it" : "The numbers do not support it";
+  const verdict = supported ? "Supported by the measurement" : "Not supported by the measurement";
   const [found, needed, chance] = [value, least, reference].map((number) => formatNumber(number, 3));
   const image = make("img", { src: picture, alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
   return make(
@@ -41,9 +41,9 @@ function card({ statement, supported, value, least, reference, unit, measured, r
     { class: "panel finding" },
     make("h2", {}, statement),
     make("p", { class: `verdict ${supported ? "yes" : "no"}` }, verdict),
-    make("p", { class: "number" }, `${found} (${unit}); supported from ${needed}, without learning ${chance}`),
+    make("p", { class: "number" }, `${found} (${unit}); supported from ${needed} on; chance or untrained network: ${chance}`),
     make("p", { class: "explain" }, measured),
-    make("p", { class: "quiet" }, "Measure it again: ", make("a", { href: request }, `GET ${request}`)),
+    make("p", { class: "quiet" }, "Measure again: ", make("a", { href: request }, `GET ${request}`)),
     make("a", { href: picture }, image),
   );
 }

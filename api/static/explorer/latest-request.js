@@ -1,21 +1,21 @@
-/** Only the latest question counts: an older one that is still on its way is dropped. */
+/** Latest request: a new request aborts the pending one, so that a late response never replaces a newer one. */
 
 /**
- * Make a function that asks again, aborting what it asked before.
- * @template Asked, Given
- * @param {(asked: Asked, signal: AbortSignal) => Promise<Given>} ask
- * @param {(given: Given, asked: Asked) => void} show
+ * Make a function that sends a request and shows its response, unless it is called again before.
+ * @template Query, Response
+ * @param {(query: Query, signal: AbortSignal) => Promise<Response>} send
+ * @param {(response: Response, query: Query) => void} show
  * @param {(error: Error) => void} fail
- * @returns {(asked: Asked) => Promise<void>}
+ * @returns {(query: Query) => Promise<void>}
  */
-export function latestRequest(ask, show, fail) {
+export function latestRequest(send, show, fail) {
   let controller = new AbortController();
-  return async (asked) => {
+  return async (query) => {
     controller.abort();
     const { signal } = (controller = new AbortController());
     try {
-      const given = await ask(asked, signal);
-      if (!signal.aborted) show(given, asked);
+      const response = await send(query, signal);
+      if (!signal.aborted) show(response, query);
     } catch (error) {
       if (!signal.aborted) fail(/** @type {Error} */ (error));
     }

@@ -1,7 +1,7 @@
-/** Near: what a panel needs is asked for when somebody comes near it, not before. */
+/** Lazy panels: a panel loads its data when it is scrolled near the window, not with the page. */
 
 /**
- * Call a function whenever a panel comes near the window or leaves it.
+ * Call a function whenever an element comes within 300 pixels of the window, or leaves that range.
  * @param {Element} element
  * @param {(isNear: boolean) => void} react
  */
@@ -13,16 +13,16 @@ export function whenNear(element, react) {
 }
 
 /**
- * Load what fills a panel when somebody comes near it for the first time.
+ * Load a panel when it comes near the window for the first time; an error is shown in the panel.
  * @param {string} id
  * @param {() => Promise<unknown>} load
  */
 export function loadWhenNear(id, load) {
   const panel = /** @type {HTMLElement} */ (document.getElementById(id));
-  let begun = false;
+  let isLoaded = false;
   whenNear(panel, (isNear) => {
-    if (!isNear || begun) return;
-    begun = true;
+    if (!isNear || isLoaded) return;
+    isLoaded = true;
     load().catch((/** @type {Error} */ error) => {
       const body = panel.querySelector(".body") ?? panel;
       body.textContent = error.message;

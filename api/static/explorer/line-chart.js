@@ -1,4 +1,4 @@
-/** Line chart: a few curves over a common axis, with the values under the pointer in words. */
+/** Line chart: curves over a common axis, with the values under the pointer as text. */
 
 import { makeSvg, make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
@@ -15,30 +15,30 @@ const BOTTOM = 18;
  */
 /**
  * @typedef {object} Axis
- * @property {string} unit What a step of the axis is called.
- * @property {(number | string)[]} names Of each value.
- * @property {[number, number]} [ends] Of the vertical axis; as far as the values go where left out.
+ * @property {string} unit Name of a position on the axis, such as step.
+ * @property {(number | string)[]} names Labels of the positions.
+ * @property {[number, number]} [ends] Range of the vertical axis; that of the values and zero where left out.
  */
 
 export class LineChart {
   #svg = makeSvg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
-  #said = make("p", { class: "number quiet" });
+  #values = make("p", { class: "number quiet" });
   /** @type {Curve[]} */
   #curves = [];
   /** @type {Axis} */
   #axis = { unit: "step", names: [] };
 
-  /** @param {string} label What is drawn. */
+  /** @param {string} label Title for screen readers. */
   constructor(label) {
     this.label = label;
     this.#svg.setAttribute("aria-label", label);
-    this.element = make("figure", { class: "line-chart" }, this.#svg, this.#said);
+    this.element = make("figure", { class: "line-chart" }, this.#svg, this.#values);
     this.#svg.addEventListener("pointermove", (event) => {
       const { left, width } = this.#svg.getBoundingClientRect();
       const along = (((event.clientX - left) / width) * WIDTH - LEFT) / (WIDTH - LEFT - 4);
-      this.#say(Math.round(along * (this.#axis.names.length - 1)));
+      this.#showValues(Math.round(along * (this.#axis.names.length - 1)));
     });
-    this.#svg.addEventListener("pointerleave", () => this.#say(this.#axis.names.length - 1));
+    this.#svg.addEventListener("pointerleave", () => this.#showValues(this.#axis.names.length - 1));
   }
 
   /** @param {Curve[]} curves @param {Axis} axis */
@@ -65,17 +65,17 @@ export class LineChart {
     );
     this.#svg.replaceChildren(...levels, ...ends, ...lines);
     this.#svg.setAttribute("aria-label", `${this.label}: ${curves.map(({ name }) => name).join(", ")}`);
-    this.#say(axis.names.length - 1);
+    this.#showValues(axis.names.length - 1);
   }
 
-  /** @param {number} at */
-  #say(at) {
+  /** Write the values of all curves at a position. @param {number} at */
+  #showValues(at) {
     const { names, unit } = this.#axis;
     if (!names.length) return;
     const place = Math.min(Math.max(at, 0), names.length - 1);
-    const said = this.#curves.map(({ name, values }, index) =>
+    const texts = this.#curves.map(({ name, values }, index) =>
       make("span", { class: `key key-${index}` }, `${name} ${formatNumber(values[place], 3)}`),
     );
-    this.#said.replaceChildren(`${unit} ${names[place]}: `, ...said);
+    this.#values.replaceChildren(`${unit} ${names[place]}: `, ...texts);
   }
 }

@@ -1,4 +1,4 @@
-/** The page: asks what is resident, then lets each chapter fill its place. */
+/** Entry point of the page: waits for the server, then mounts the two chapters. */
 
 import "/sdk/lightwell.js";
 import { Lightwell } from "/sdk/client.js";
@@ -19,8 +19,8 @@ function announce(text) {
   live.textContent = text;
 }
 
-/** Ask what is resident; a server that has just started says that it is not ready yet. */
-async function residents() {
+/** Models of the server; while a starting server compiles them, the request is repeated. */
+async function loadedModels() {
   for (;;) {
     try {
       await lightwell.get("/readyz");
@@ -28,7 +28,7 @@ async function residents() {
     } catch (error) {
       const { kind, message } = /** @type {import("/sdk/client.js").LightwellError} */ (error);
       if (kind !== "warming") throw new Error(message, { cause: error });
-      announce("The models are being compiled; this page goes on when they are.");
+      announce("The server is compiling its models; this page loads when it is done.");
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
@@ -38,13 +38,13 @@ async function residents() {
 function factsOf({ parameters, weights, device, training }) {
   const accuracy = training.metrics?.test_accuracy;
   const facts = [`${parameters.toLocaleString("en")} parameters`, `on ${device.split(" ")[0].toUpperCase()}`];
-  if (typeof accuracy === "number") facts.push(`${(100 * accuracy).toFixed(2)} % right on test data`);
+  if (typeof accuracy === "number") facts.push(`${(100 * accuracy).toFixed(2)} % test accuracy`);
   return [...facts, `weights ${weights.slice(0, 8)}`].join(" · ");
 }
 
 async function open() {
   const store = new Store();
-  const models = await residents();
+  const models = await loadedModels();
   const [cnn, lstm] = ["cnn", "lstm"].map((name) => models.find((/** @type {any} */ one) => one.name === name));
   announce("");
   const context = { lightwell, store, announce, cnn, lstm };
@@ -58,6 +58,6 @@ async function open() {
 }
 
 open().catch((error) => {
-  const said = make("p", { class: "warning", role: "alert" }, `This page cannot go on: ${error.message}`);
-  document.querySelector("main")?.prepend(said);
+  const warning = make("p", { class: "warning", role: "alert" }, `This page could not be loaded: ${error.message}`);
+  document.querySelector("main")?.prepend(warning);
 });

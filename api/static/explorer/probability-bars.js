@@ -1,10 +1,10 @@
-/** Bars: the probabilities of all classes on an axis that always goes from 0 to 1. */
+/** Probability bars: one bar for each class, on an axis from 0 to 1. */
 
 import { make } from "/sdk/dom.js";
 import { formatPercent, formatNumber } from "/sdk/number-format.js";
 
 /**
- * Fill a container with one bar for each class.
+ * Fill a container with a bar for each class, and return a function that sets their lengths.
  * @param {Element} container
  * @param {string[]} classes
  */

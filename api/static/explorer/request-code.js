@@ -1,4 +1,4 @@
-/** Code: the request behind what a panel shows, to be copied: curl, fetch, Python. */
+/** Request code: the request of a panel as curl, fetch or Python, to copy. */
 
 import { queryOf } from "/sdk/client.js";
 import { make } from "/sdk/dom.js";
@@ -14,7 +14,7 @@ const LANGUAGES = /** @type {const} */ ([
 /**
  * Fill a container with the code for a view, one tab for each language.
  * @param {Element} container
- * @param {() => View | null} describe
+ * @param {() => View | null} describe The view on display; null before the first answer.
  */
 export function codePanel(container, describe) {
   let chosen = 0;
@@ -38,7 +38,7 @@ export function codePanel(container, describe) {
   const chips = make("div", { class: "chips", role: "group", "aria-label": "Language" }, ...tabs);
   container.replaceChildren(make("div", { class: "row" }, chips, copy), pre);
 
-  /** Write the code for what is shown now. */
+  /** Write the code of the view on display. */
   function update() {
     tabs.forEach((tab, at) => tab.setAttribute("aria-pressed", String(at === chosen)));
     const view = describe();
@@ -49,7 +49,7 @@ export function codePanel(container, describe) {
 }
 
 /**
- * Copy a text; false where the browser does not let us.
+ * Copy a text to the clipboard; false where the browser refuses, as it does without HTTPS.
  * @param {string} text
  */
 export async function copied(text) {
@@ -63,9 +63,9 @@ export async function copied(text) {
 
 /** @param {View} view */
 function address({ model, probe, parameters, written }) {
-  // What the network saw is written down as it is: it must not be prepared a second time.
-  const asItIs = written && "pixels" in written ? { preprocess: "none" } : {};
-  return `${location.origin}/${model}/${probe}${queryOf({ ...parameters, ...asItIs })}`;
+  // These pixels are preprocessed already: preprocessing them again could move them.
+  const unprocessed = written && "pixels" in written ? { preprocess: "none" } : {};
+  return `${location.origin}/${model}/${probe}${queryOf({ ...parameters, ...unprocessed })}`;
 }
 
 /** @param {View} view */

@@ -1,19 +1,19 @@
-/** Patience: a panel is filled when somebody comes near it, and asks again while programs compile. */
+/** Retry: repeat a request while the server compiles the program that answers it. */
 
 const RETRY_MS = 1000;
 
 /**
- * Ask again while the server says that it still compiles what answers this.
- * @template Given
- * @param {() => Promise<Given>} ask
+ * Send a request, and repeat it every second while the response is the problem `warming`.
+ * @template Response
+ * @param {() => Promise<Response>} send
  * @param {AbortSignal} signal
- * @param {() => void} waiting Called whenever it says so.
- * @returns {Promise<Given>}
+ * @param {() => void} waiting Called after each such response.
+ * @returns {Promise<Response>}
  */
-export async function retryWhileCompiling(ask, signal, waiting) {
+export async function retryWhileCompiling(send, signal, waiting) {
   for (;;) {
     try {
-      return await ask();
+      return await send();
     } catch (error) {
       const { kind } = /** @type {import("/sdk/client.js").LightwellError} */ (error);
       if (kind !== "warming" || signal.aborted) throw error;
@@ -23,4 +23,4 @@ export async function retryWhileCompiling(ask, signal, waiting) {
   }
 }
 
-export const COMPILING = "The programs of this analysis are being compiled; it goes on when they are.";
+export const COMPILING = "The server is compiling this analysis; the result appears when it is done.";

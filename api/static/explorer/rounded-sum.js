@@ -1,12 +1,12 @@
-/** Sums: written so that what a reader adds up is what stands behind the equals sign. */
+/** Rounded sum: terms and total rounded so that the visible terms add up to the visible total. */
 
 /**
- * Round terms to so many decimals such that they add up to the total, rounded the same way. Plain
- * rounding can miss it by a few units of the last decimal; here some terms are rounded the other way.
- * @param {number[]} terms Whose sum is the total but for errors far below the last decimal.
+ * Round terms so that they add up to the rounded total, by the largest remainder method. Rounding
+ * each term to nearest can miss the total by a few units of the last decimal.
+ * @param {number[]} terms Their sum is the total, up to errors far below the last decimal.
  * @param {number} total
  * @param {number} decimals
- * @returns {{ terms: string[], total: string }} With a true minus sign.
+ * @returns {{ terms: string[], total: string }} With the minus sign U+2212.
  */
 export function roundedSum(terms, total, decimals) {
   const unit = 10 ** decimals;

@@ -1,4 +1,4 @@
-/** Views: what the server measures and draws of a network itself, whatever is posted to it. */
+/** Server pictures: panels with figures that the server draws of a network's weights and test data. */
 
 import { make } from "/sdk/dom.js";
 
@@ -6,9 +6,9 @@ const RETRY_MS = 2000;
 
 /**
  * @typedef {object} View
- * @property {string} path Of the answer in numbers; its picture has `.png` at the end of the path.
+ * @property {string} path Of the JSON answer; the picture has the same path with `.png`.
  * @property {string} name
- * @property {string} said What to look for.
+ * @property {string} description Contents of the picture.
  */
 
 /** @type {Record<"layersView" | "counterView", View[]>} */
@@ -17,44 +17,44 @@ const VIEWS = {
     {
       path: "/cnn/layers",
       name: "Layers compared",
-      said: "How well a straight line reads the digit off each layer, and how alike layers are, to each other and over training.",
+      description: "How well a linear classifier reads the digit from each layer, and how similar the layers are, to each other and over training.",
     },
     {
       path: "/cnn/descriptors?layer=conv1&order=edge",
       name: "First filters described",
-      said: "How much of each filter is edge, line or mean, which way it points, and how fine a pattern it answers.",
+      description: "How much of each filter is edge, line or mean, its orientation, and the spatial frequency that it responds to.",
     },
   ],
   counterView: [
     {
       path: "/lstm/counter",
       name: "Who counts",
-      said: "Which units follow the count, how far each symbol moves them, and how few are enough.",
+      description: "Which units track the count, how far each bit moves them, and how few of them suffice for the answer.",
     },
     {
       path: "/lstm/dynamics",
       name: "State space",
-      said: "Where many sequences go in state space, coloured by the count, and where the state would stand still.",
+      description: "States of many sequences, coloured by the count, and the fixed points, where the state would not change.",
     },
     {
       path: "/lstm/generalisation",
       name: "How far it counts",
-      said: "Accuracy by length and by margin, beside answering “no” to everything.",
+      description: "Accuracy by length and by margin, compared with always answering “no”.",
     },
   ],
 };
 
-/** The path of a view's picture. @param {string} path */
+/** Path of a view's picture. @param {string} path */
 function pictureOf(path) {
   const [probe, query] = path.split("?");
   return `${probe}.png${query ? `?${query}` : ""}`;
 }
 
 /**
- * Fill a panel with views, one of which is shown.
+ * Fill a panel with views, one of which is visible.
  * @param {import("./context.js").Context} context
  * @param {string} id Of the panel's body.
- * @param {"layersView" | "counterView"} key Which view is shown: its place in the list.
+ * @param {"layersView" | "counterView"} key State value that holds the index of the visible view.
  */
 export function mountViews({ store }, id, key) {
   const body = /** @type {HTMLElement} */ (document.getElementById(id));
@@ -64,26 +64,26 @@ export function mountViews({ store }, id, key) {
     chip.addEventListener("click", () => store.set({ [key]: at }));
     return chip;
   });
-  const story = make("p", { class: "explain" });
+  const explanation = make("p", { class: "explain" });
   const picture = make("img", { class: "shown-picture" });
   const link = make("a", {}, picture);
-  const again = make("p", { class: "quiet" });
-  const trouble = make("p", { class: "warning", hidden: true });
+  const source = make("p", { class: "quiet" });
+  const warning = make("p", { class: "warning", hidden: true });
   const choices = make("div", { class: "chips", role: "group", "aria-label": "View" }, ...chips);
-  body.replaceChildren(choices, story, trouble, link, again);
+  body.replaceChildren(choices, explanation, warning, link, source);
   picture.addEventListener("error", () => {
-    trouble.textContent = "The picture is not there yet: its programs are being compiled.";
-    trouble.hidden = false;
+    warning.textContent = "The server is compiling this analysis; the picture appears when it is done.";
+    warning.hidden = false;
     setTimeout(() => (picture.src = link.href), RETRY_MS);
   });
-  picture.addEventListener("load", () => (trouble.hidden = true));
+  picture.addEventListener("load", () => (warning.hidden = true));
   store.on([key], (state) => {
-    const chosen = Math.min(Math.max(state[key], 0), views.length - 1);
-    const { path, name, said } = views[chosen];
-    chips.forEach((chip, at) => chip.setAttribute("aria-pressed", String(at === chosen)));
-    story.textContent = said;
-    picture.alt = `${name}: ${said}`;
+    const index = Math.min(Math.max(state[key], 0), views.length - 1);
+    const { path, name, description } = views[index];
+    chips.forEach((chip, at) => chip.setAttribute("aria-pressed", String(at === index)));
+    explanation.textContent = description;
+    picture.alt = `${name}: ${description}`;
     picture.src = link.href = pictureOf(path);
-    again.replaceChildren("In numbers: ", make("a", { href: path }, `GET ${path}`));
+    source.replaceChildren("As JSON: ", make("a", { href: path }, `GET ${path}`));
   });
 }

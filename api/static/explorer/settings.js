@@ -1,9 +1,9 @@
-/** Settings: colours, theme, and the link to exactly what is shown. */
+/** Settings in the page's header: palette, colour range, theme, and the link to the current state. */
 
 import { copied } from "./request-code.js";
 
 /**
- * Let the controls at the head of the page change the state.
+ * Connect the controls of the header to the state.
  * @param {import("./context.js").Context} context
  */
 export function mountSettings({ store, announce }) {
@@ -12,7 +12,7 @@ export function mountSettings({ store, announce }) {
     control.addEventListener("change", () => store.set({ [key]: control.value }));
     store.on([key], (state) => {
       const known = Array.from(control.options, (option) => option.value);
-      // A link may say anything; what there is not, is as at first.
+      // A link may hold any text: an unknown value is replaced by the first option.
       if (known.includes(state[key])) control.value = state[key];
       else store.set({ [key]: known[0] });
     });
@@ -24,10 +24,10 @@ export function mountSettings({ store, announce }) {
   const share = /** @type {HTMLButtonElement} */ (document.getElementById("share"));
   share.addEventListener("click", async () => {
     store.keep();
-    const done = await copied(store.link);
-    const said = done ? "Link copied" : "The link is in the address bar";
-    share.textContent = said;
-    announce(said);
+    const isCopied = await copied(store.link);
+    const message = isCopied ? "Link copied" : "The link is in the address bar";
+    share.textContent = message;
+    announce(message);
     setTimeout(() => (share.textContent = "Share link"), 2000);
   });
 }

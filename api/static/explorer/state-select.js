@@ -1,14 +1,14 @@
-/** Controls: a list to choose from, tied to one value of the state. */
+/** State select: a <select> element bound to one value of the state. */
 
 import { make } from "/sdk/dom.js";
 
 /**
- * Make a labelled list whose choice is a value of the state.
+ * Make a labelled <select> whose choice is a value of the state.
  * @template {import("./state.js").Key} K
  * @param {import("./state.js").Store} store
  * @param {K} key
  * @param {string} label
- * @param {(readonly [import("./state.js").State[K], string])[]} choices Values, with what they are called.
+ * @param {(readonly [import("./state.js").State[K], string])[]} choices Values with their labels.
  * @returns {HTMLLabelElement}
  */
 export function stateSelect(store, key, label, choices) {

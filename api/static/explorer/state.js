@@ -1,40 +1,40 @@
 /**
- * State: everything that a link has to hold, in one place, kept in the fragment of the address.
+ * State: every value that a link to the page must restore, kept in the fragment of the URL.
  *
- * The fragment never leaves the browser. What is as it was at first is left out, so that the link to
- * the untouched page is short.
+ * Browsers do not send the fragment to the server, so drawings stay in the browser. Values equal to
+ * their defaults are left out, so that links are short.
  */
 
-/** What the page shows when it opens; the type of each value is the type of its default. */
+/** State of the page when it opens; each value keeps the type of its default. */
 export const DEFAULTS = {
   // The digit: a test sample or 28×28 pixels (base64url), with strokes (base64url) drawn on top.
   sample: 0,
   pixels: "",
   strokes: "",
   preprocess: "mnist", // or "none"
-  // The second digit to compare with: the same, or nothing.
+  // The second digit of the comparison: a test sample or pixels.
   compare: false,
   otherSample: -1,
   otherPixels: "",
-  // Which value of the network is looked at.
+  // The selected layer, channel and value.
   layer: "relu1",
   channel: 0,
-  y: -1, // -1 is nowhere
+  y: -1, // -1: no value is pinned
   x: -1,
-  before: false, // show values before the ReLU too
+  before: false, // also show the values before the ReLU
   filters: "conv1",
   filtersOrder: "norm", // or "index"
-  checkpoint: "", // as it was during training, such as `round-1`; as it is where empty
-  layersView: 0,
-  // Why: the attribution that is shown.
+  checkpoint: "", // training checkpoint such as `round-1`; empty for the final weights
+  layersView: 0, // index of the picture in the panel `layers`
+  // Pixel attribution.
   method: "integrated_gradients",
-  target: -1, // -1 is what the network sees
-  against: -1, // -1 is nothing
+  target: -1, // -1: the predicted digit
+  against: -1, // contrast class; -1: none
   camLayer: "relu3",
   baseline: "black", // white, mean, blur
-  // What if: `relu2.3.zero,relu2.7.scale.2`.
+  // Channel interventions: `relu2.3.zero,relu2.7.scale.2`.
   edits: "",
-  // How values are coloured.
+  // Colours.
   palette: "viridis", // cividis, gray
   range: "layer", // channel, fixed
   // The sequence.
@@ -43,12 +43,12 @@ export const DEFAULTS = {
   unit: 1,
   order: "role", // or "index"
   bitMethod: "decomposition",
-  gateEdit: "", // `forget_gate.0` sets it to 0
-  gateUnits: "all", // or "unit"
-  gateSteps: "step", // until, all
+  gateEdit: "", // `forget_gate.0` sets the gate to 0
+  gateUnits: "all", // or "unit": the followed one
+  gateSteps: "step", // the followed step; until, all
   counterView: 0,
   // The page itself.
-  theme: "", // light, dark; as the system has it where empty
+  theme: "", // light, dark; empty for the system's
 };
 
 const WRITE_MS = 200;
@@ -56,33 +56,33 @@ const WRITE_MS = 200;
 /** @typedef {typeof DEFAULTS} State */
 /** @typedef {keyof State} Key */
 
-/** Holds the state, tells who wants to know what has changed, and keeps the address up to date. */
+/** Store of the state: calls listeners on changes, and writes the fragment of the URL. */
 export class Store {
   /** @type {State} */
   #state = { ...DEFAULTS };
-  /** @type {{ keys: Key[], react: (state: State) => void }[]} */
+  /** @type {{ keys: Key[], listener: (state: State) => void }[]} */
   #listeners = [];
   #timer = 0;
-  /** The fragment as it was last read or written. */
+  /** The fragment that was last read or written. */
   #fragment = location.hash;
 
   constructor() {
     this.#state = read(location.hash);
     addEventListener("hashchange", () => {
       this.#fragment = location.hash;
-      // A link to a place of the page, such as #digits, says nothing about the state.
+      // A link to a section, such as #digits, does not change the state.
       if (!location.hash || location.hash.includes("=")) this.set(read(location.hash));
       else this.#writeSoon();
     });
   }
 
-  /** A copy of what holds now. */
+  /** A copy of the current state. */
   get state() {
     return { ...this.#state };
   }
 
   /**
-   * Change some values; whoever reacts to one of them is called once.
+   * Change some values; each listener of a changed value is called once.
    * @param {Partial<State>} changes
    */
   set(changes) {
@@ -91,54 +91,54 @@ export class Store {
     if (!changed.length) return;
     this.#state = { ...this.#state, ...changes };
     this.#writeSoon();
-    for (const { keys: wanted, react } of this.#listeners) {
-      if (changed.some((key) => wanted.includes(key))) react(this.state);
+    for (const { keys: watched, listener } of this.#listeners) {
+      if (changed.some((key) => watched.includes(key))) listener(this.state);
     }
   }
 
   /**
-   * Call a function whenever one of these values changes, and once now.
+   * Call a function now, and whenever one of these values changes.
    * @param {Key[]} keys
-   * @param {(state: State) => void} react
+   * @param {(state: State) => void} listener
    */
-  on(keys, react) {
-    this.#listeners.push({ keys, react });
-    react(this.state);
+  on(keys, listener) {
+    this.#listeners.push({ keys, listener });
+    listener(this.state);
   }
 
-  /** The address of exactly this state. */
+  /** URL of the current state. */
   get link() {
     return new URL(`#${write(this.#state)}`, location.href).href;
   }
 
-  /** Put this state into the address now. */
+  /** Write the state into the URL now. */
   keep() {
     history.replaceState(null, "", this.link);
     this.#fragment = location.hash;
   }
 
-  /** Browsers refuse an address that changes a hundred times a second, as it would while drawing. */
+  /** Write the state after a pause: browsers limit how often a page may replace its URL. */
   #writeSoon() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      // A fragment that somebody has just set is about to be read: it must not be overwritten.
+      // A fragment that was just set, by a link or by hand, has yet to be read: do not overwrite it.
       if (location.hash === this.#fragment) this.keep();
     }, WRITE_MS);
   }
 }
 
 /**
- * Read a fragment; what it does not say, or says wrongly, is as at first.
+ * Parse a fragment; missing and invalid values get their defaults.
  * @param {string} fragment
  * @returns {State}
  */
 export function read(fragment) {
-  const said = new URLSearchParams(fragment.replace(/^#/, ""));
-  const entries = Object.entries(DEFAULTS).map(([key, first]) => {
-    const text = said.get(key);
-    if (text === null) return [key, first];
-    if (typeof first === "boolean") return [key, text === "true"];
-    if (typeof first === "number") return [key, /^-?\d{1,5}$/.test(text) ? Number(text) : first];
+  const parameters = new URLSearchParams(fragment.replace(/^#/, ""));
+  const entries = Object.entries(DEFAULTS).map(([key, fallback]) => {
+    const text = parameters.get(key);
+    if (text === null) return [key, fallback];
+    if (typeof fallback === "boolean") return [key, text === "true"];
+    if (typeof fallback === "number") return [key, /^-?\d{1,5}$/.test(text) ? Number(text) : fallback];
     return [key, text];
   });
   return Object.fromEntries(entries);

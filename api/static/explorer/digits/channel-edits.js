@@ -1,14 +1,15 @@
 /**
- * Edits: what is done to channels of the network, as a text that a link can hold, and as the server
- * reads it: `relu2.3.zero,relu2.7.scale.2`.
+ * Channel edits: interventions on channels, as text for links (`relu2.3.zero,relu2.7.scale.2`) and as
+ * the `edits` of a request.
  */
 
 /** @typedef {{ layer: string, channel: number, operation: "zero" | "mean" | "scale", amount: number }} Edit */
 
-const MOST = 16;
+/** Most edits of one request. */
+const MAX_EDITS = 16;
 
 /**
- * Read edits; what is not one is passed over.
+ * Parse edits; invalid ones are skipped.
  * @param {string} text
  * @param {import("../context.js").Model} cnn
  * @returns {Edit[]}
@@ -16,7 +17,7 @@ const MOST = 16;
 export function readEdits(text, cnn) {
   return text
     .split(",")
-    .slice(0, MOST)
+    .slice(0, MAX_EDITS)
     .flatMap((part) => {
       const [layer, channel, operation, ...amount] = part.split(".");
       const known = cnn.layers.find(({ name }) => name === layer);
@@ -28,10 +29,10 @@ export function readEdits(text, cnn) {
     });
 }
 
-/** @param {Edit[]} edits */
+/** Write edits as text for links. @param {Edit[]} edits */
 export function writeEdits(edits) {
   return edits
-    .slice(-MOST)
+    .slice(-MAX_EDITS)
     .map(({ layer, channel, operation, amount }) =>
       [layer, channel, operation, ...(operation === "scale" ? [amount] : [])].join("."),
     )
@@ -39,7 +40,7 @@ export function writeEdits(edits) {
 }
 
 /**
- * Write edits as the body of a request has them.
+ * Write edits as the field `edits` of a request.
  * @param {Edit[]} edits
  */
 export function postedEdits(edits) {
@@ -51,8 +52,8 @@ export function postedEdits(edits) {
   }));
 }
 
-/** What an edit is called. @param {Edit} edit */
-export function saidOf({ layer, channel, operation, amount }) {
+/** Label of an edit. @param {Edit} edit */
+export function editLabel({ layer, channel, operation, amount }) {
   const done = { zero: "off", mean: "at its mean", scale: `× ${amount}` }[operation];
   return `${layer} ${channel} ${done}`;
 }

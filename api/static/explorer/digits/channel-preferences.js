@@ -1,4 +1,4 @@
-/** Unit: what the chosen channel answers most strongly, over the test images and in a search. */
+/** Channel preferences: test images and optimised images that activate the selected channel most. */
 
 import { make } from "/sdk/dom.js";
 import { formatPercent, formatNumber } from "/sdk/number-format.js";
@@ -6,24 +6,24 @@ import { TensorHeatmap } from "/sdk/tensor-heatmap.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
-import { chosen } from "./channel-picker.js";
+import { selectedChannel } from "./channel-picker.js";
 import { VectorBars } from "./vector-bars.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 
-/** Which tensors are shown, what each is called, and how many tiles stand in a row. */
+/** Tensors on display, with their titles and tiles of a row. */
 const ROWS = /** @type {const} */ ([
-  ["strongest", "Test images that it answers most strongly", 9],
-  ["crops", "What the strongest value of each sees of it", 9],
-  ["optimum", "Pictures that were searched for to please it", 2],
+  ["strongest", "Test images with its largest values", 9],
+  ["crops", "Receptive field of the largest value in each", 9],
+  ["optimum", "Images that maximise it", 2],
 ]);
 
 /**
  * Fill the panel `unit`.
  * @param {import("../context.js").Context} context
  */
-export function mountUnit({ lightwell, store, cnn }) {
+export function mountChannelPreferences({ lightwell, store, cnn }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("unit-body"));
   const name = make("h3");
   const rows = ROWS.map(([key, title, columns]) => {
@@ -39,17 +39,17 @@ export function mountUnit({ lightwell, store, cnn }) {
   body.replaceChildren(name, ...rows.map(({ element }) => element), facts, byDigit);
 
   const parameters = () => {
-    const { layer, channel } = chosen(cnn, store.state);
+    const { layer, channel } = selectedChannel(cnn, store.state);
     return { layer: layer.name, channel };
   };
   /** @returns {import("../context.js").View} */
   const describe = () => ({ name: "unit", model: "cnn", probe: "unit", parameters: parameters() });
   body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
 
-  const ask = latestRequest(
-    (/** @type {ReturnType<typeof parameters>} */ wanted, signal) =>
+  const send = latestRequest(
+    (/** @type {ReturnType<typeof parameters>} */ query, signal) =>
       retryWhileCompiling(
-        () => lightwell.ask("cnn", "unit", { parameters: wanted, signal }),
+        () => lightwell.ask("cnn", "unit", { parameters: query, signal }),
         signal,
         () => (facts.textContent = COMPILING),
       ),
@@ -72,19 +72,19 @@ export function mountUnit({ lightwell, store, cnn }) {
     means.show(mean.values, { selected: favourite, dtype: mean.dtype, unit: "digit", names: cnn.classes });
     const selectivity = measures.get("selectivity");
     const parts = [
-      `It answers the digit ${measures.get("favourite")} most`,
+      `It responds most to the digit ${measures.get("favourite")}`,
       typeof selectivity === "number" ? ` (selectivity ${formatNumber(selectivity, 2)} of 1)` : "",
-      `, and is silent at ${formatPercent(Number(measures.get("silent_values")))} of its values. `,
-      `The search reached ${formatNumber(Number(measures.get("reached")), 3)}; over the test images the most is `,
-      `${formatNumber(Number(measures.get("test_reference")), 3)}. A search ends where it ends: it does not say what the `,
-      "channel is for.",
+      `, and ${formatPercent(Number(measures.get("silent_values")))} of its values are at most zero. `,
+      `The optimisation reached ${formatNumber(Number(measures.get("reached")), 3)}; the maximum over the test images is `,
+      `${formatNumber(Number(measures.get("test_reference")), 3)}. An optimised image is a local maximum: it does not show `,
+      "everything that the channel detects.",
     ];
     facts.textContent = parts.join("");
   }
 
   store.on(["layer", "channel"], () => {
-    const wanted = parameters();
-    name.textContent = `${wanted.layer}, channel ${wanted.channel}`;
-    void ask(wanted);
+    const query = parameters();
+    name.textContent = `${query.layer}, channel ${query.channel}`;
+    void send(query);
   });
 }

@@ -1,4 +1,4 @@
-/** One channel: a map of a layer as a tensor of its own. */
+/** Channel tensor: one feature map of a layer as a separate tensor. */
 
 import { rangeOf } from "/sdk/colours.js";
 import { Tensor } from "/sdk/tensor.js";
@@ -8,7 +8,7 @@ import { Tensor } from "/sdk/tensor.js";
  * @param {Tensor} tensor With the channel as its first axis.
  * @param {number} channel
  */
-export function oneChannel(tensor, channel) {
+export function channelTensor(tensor, channel) {
   const values = tensor.slice(channel);
   const { map, low, high } = rangeOf(tensor, channel);
   const scope = tensor.colour?.scope === "fixed" ? "fixed" : "layer";
@@ -28,7 +28,7 @@ export function oneChannel(tensor, channel) {
 }
 
 /**
- * Count what the server counts of its own tensors.
+ * Statistics of values, as the server computes them for its tensors.
  * @param {import("/sdk/tensor.js").Values} values
  * @returns {import("/sdk/tensor.js").Stats}
  */

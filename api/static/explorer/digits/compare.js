@@ -1,11 +1,11 @@
-/** Compare: the same channel for two digits, and what differs. */
+/** Comparison of two digits: predictions, one channel for both, and the channels that differ most. */
 
 import { colourMaps } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { ComparedMaps } from "./compared-maps.js";
 import { differingChannels } from "./differing-channels.js";
 import { probabilityBars } from "../probability-bars.js";
-import { chosen } from "./channel-picker.js";
+import { selectedChannel } from "./channel-picker.js";
 import { latestRequest } from "../latest-request.js";
 import { PixelMap } from "./pixel-map.js";
 import { pixelsToText } from "./pixels-text.js";
@@ -32,9 +32,9 @@ export async function mountCompare(context, digit) {
     role: "group",
     "aria-label": "Second digit: a test sample",
   });
-  const hold = make("button", { type: "button" }, "Hold the current digit as B");
-  const swap = make("button", { type: "button" }, "Swap A and B");
-  const trouble = make("p", { class: "warning", hidden: true });
+  const holdButton = make("button", { type: "button" }, "Hold the current digit as B");
+  const swapButton = make("button", { type: "button" }, "Swap A and B");
+  const warning = make("p", { class: "warning", hidden: true });
   const sides = ["A", "B"].map((name) => side(name, cnn.classes));
   const maps = new ComparedMaps(context, tables);
   const strip = differingChannels(context, tables);
@@ -42,68 +42,68 @@ export async function mountCompare(context, digit) {
     "div",
     { class: "compare-controls" },
     samples,
-    make("div", { class: "row" }, hold, swap),
+    make("div", { class: "row" }, holdButton, swapButton),
   );
   const pair = make("div", { class: "compare-pair" }, ...sides.map(({ element }) => element));
   const results = make("div", { class: "compare-results" }, maps.element, strip.element);
-  const shown = make("div", { class: "compare-shown" }, pair, results);
-  const open = make("div", {}, controls, trouble, shown);
-  body.replaceChildren(make("label", { class: "row" }, toggle, "Compare with a second digit"), open);
+  const comparison = make("div", { class: "compare-shown" }, pair, results);
+  const content = make("div", {}, controls, warning, comparison);
+  body.replaceChildren(make("label", { class: "row" }, toggle, "Compare with a second digit"), content);
   body.closest(".panel")?.querySelector("header")?.append(maps.files);
 
   /** @type {Answer | null} */
   let second = null;
   /** @type {Sample[]} */
-  let held = [];
-  let asked = "";
+  let candidates = [];
+  let lastQuery = "";
 
   const layers = () => Array.from(digit.answer?.tensors.keys() ?? []).filter((name) => name !== INPUT);
 
-  const ask = latestRequest(
+  const send = latestRequest(
     async (/** @type {string[]} */ names, signal) => {
       const { input, preprocess } = await secondInput(lightwell, store.state, signal);
       return lightwell.activations(input, { ...digit.parameters, preprocess, layers: names }, { signal });
     },
     (answer) => {
       second = answer;
-      trouble.hidden = true;
+      warning.hidden = true;
       render();
-      announce(`Second digit: the network says ${answer.prediction.name}.`);
+      announce(`Second digit: the network predicts ${answer.prediction.name}.`);
     },
     (error) => {
-      asked = "";
+      lastQuery = "";
       second = null;
-      trouble.textContent = error.message;
-      trouble.hidden = false;
+      warning.textContent = error.message;
+      warning.hidden = false;
       render();
     },
   );
 
-  /** Ask for the second digit again, where it or what is shown of it has changed. */
+  /** Request the second digit, unless it and its layers are those of the last request. */
   function request() {
     const { state } = store;
     if (!state.compare || !digit.answer || !hasSecond(state)) return;
-    const question = JSON.stringify([state.otherSample, state.otherPixels, digit.parameters, layers()]);
-    if (question === asked) return;
-    asked = question;
-    void ask(layers());
+    const query = JSON.stringify([state.otherSample, state.otherPixels, digit.parameters, layers()]);
+    if (query === lastQuery) return;
+    lastQuery = query;
+    void send(layers());
   }
 
   function render() {
     const first = digit.answer;
-    shown.hidden = !first || !second;
-    maps.files.hidden = shown.hidden || !store.state.compare;
+    comparison.hidden = !first || !second;
+    maps.files.hidden = comparison.hidden || !store.state.compare;
     if (!first || !second) return;
     [first, second].forEach((answer, at) => sides[at].show(answer, gray));
-    maps.show(first, second, chosen(cnn, store.state));
+    maps.show(first, second, selectedChannel(cnn, store.state));
     strip.show(first, second);
   }
 
-  async function start() {
-    if (held.length) return;
-    held = (await lightwell.get("/samples", { count: 10 })).samples;
+  async function loadSamples() {
+    if (candidates.length) return;
+    candidates = (await lightwell.get("/samples", { count: 10 })).samples;
     samples.replaceChildren(
-      ...held.map(({ index, label }) => {
+      ...candidates.map(({ index, label }) => {
         const picture = make("img", { src: `/samples/${index}.png`, alt: "", width: 28, height: 28 });
         const button = make(
           "button",
@@ -119,22 +119,22 @@ export async function mountCompare(context, digit) {
   async function update() {
     const { state } = store;
     toggle.checked = state.compare;
-    open.hidden = !state.compare;
+    content.hidden = !state.compare;
     render();
     if (!state.compare) return;
     try {
-      await start();
+      await loadSamples();
     } catch (error) {
-      trouble.textContent = /** @type {Error} */ (error).message;
-      trouble.hidden = false;
+      warning.textContent = /** @type {Error} */ (error).message;
+      warning.hidden = false;
     }
     if (!hasSecond(store.state)) {
-      // Something else than the first, so that there is something to see.
-      const other = held.find(({ label }) => label !== digit.answer?.prediction.label);
+      // Another label than the first digit's, so that there is a difference to see.
+      const other = candidates.find(({ label }) => label !== digit.answer?.prediction.label);
       if (other) store.set({ otherSample: other.index });
       return;
     }
-    held.forEach(({ index }, at) => {
+    candidates.forEach(({ index }, at) => {
       const isChosen = !store.state.otherPixels && index === store.state.otherSample;
       samples.children[at].setAttribute("aria-pressed", String(isChosen));
     });
@@ -142,12 +142,12 @@ export async function mountCompare(context, digit) {
   }
 
   toggle.addEventListener("change", () => store.set({ compare: toggle.checked }));
-  hold.addEventListener("click", () => {
+  holdButton.addEventListener("click", () => {
     if (!digit.answer) return;
     store.set({ otherSample: -1, otherPixels: pixelsToText(digit.answer.input.pixels) });
-    announce("Held as the second digit. Now draw or choose another.");
+    announce("Held as the second digit. Now draw or choose another digit.");
   });
-  swap.addEventListener("click", () => {
+  swapButton.addEventListener("click", () => {
     if (digit.answer && hasSecond(store.state)) store.set(swapped(store.state, digit.answer.input.pixels));
   });
   store.on(["compare", "otherSample", "otherPixels"], () => void update());
@@ -159,7 +159,7 @@ export async function mountCompare(context, digit) {
 }
 
 /**
- * Make one side: what the network saw, and its answer.
+ * Make one side: the network's input and its prediction.
  * @param {string} name
  * @param {string[]} classes
  */
@@ -167,11 +167,11 @@ function side(name, classes) {
   const picture = new PixelMap(`Digit ${name} as the network sees it`);
   const place = make("div");
   const bars = probabilityBars(place, classes);
-  const said = make("h3");
-  const element = make("section", { class: "compare-side" }, said, make("div", {}, picture.element, place));
+  const title = make("h3");
+  const element = make("section", { class: "compare-side" }, title, make("div", {}, picture.element, place));
   /** @param {Answer} answer @param {import("/sdk/colours.js").Table} table */
   function show({ input, prediction }, table) {
-    said.textContent = `${name}: ${prediction.name}`;
+    title.textContent = `${name}: ${prediction.name}`;
     picture.show({ values: input.pixels.flat(), width: 28, low: 0, high: 255, table });
     bars.update(prediction);
   }

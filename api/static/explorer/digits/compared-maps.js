@@ -1,4 +1,4 @@
-/** Compared maps: one channel for A and for B in the same colours, and B − A. */
+/** Compared maps: one channel of the digits A and B in one colour range, and the difference B − A. */
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
@@ -7,7 +7,7 @@ import { formatNumber } from "/sdk/number-format.js";
 import { comparisonFiles } from "./comparison-files.js";
 import { difference, differenceTensor, largest } from "./differences.js";
 import { exactNumber } from "../exact-number.js";
-import { oneChannel } from "./channel-tensor.js";
+import { channelTensor } from "./channel-tensor.js";
 import { PixelMap } from "./pixel-map.js";
 import { VectorBars, endsOf } from "./vector-bars.js";
 
@@ -19,7 +19,7 @@ import { VectorBars, endsOf } from "./vector-bars.js";
  * @typedef {object} Shown
  * @property {import("/sdk/tensor.js").Values} values
  * @property {string} dtype
- * @property {string} map Name of its colours.
+ * @property {string} map Name of the colour map.
  * @property {number} low
  * @property {number} high
  */
@@ -47,7 +47,7 @@ export class ComparedMaps {
     this.cnn = cnn;
     const point = (/** @type {Place | null} */ place, /** @type {boolean} */ byKey) => {
       this.#point(place);
-      if (place && byKey) announce(`Row ${place.y}, column ${place.x}: ${this.#said(place)}`);
+      if (place && byKey) announce(`Row ${place.y}, column ${place.x}: ${this.#valuesText(place)}`);
     };
     this.#figures = NAMES.map((name) => {
       const map = new PixelMap(name, { point });
@@ -76,23 +76,23 @@ export class ComparedMaps {
     const [one, other] = tensors;
     this.element.hidden = !one || !other;
     if (!one || !other) return;
-    const hasPlaces = one.shape.length === 3;
-    this.#maps.hidden = !hasPlaces;
-    this.#vectors.hidden = hasPlaces;
-    this.#title.textContent = hasPlaces ? `${layer.name}, channel ${channel}` : layer.name;
-    if (hasPlaces) this.#showMaps(one, other, channel);
+    const hasPositions = one.shape.length === 3;
+    this.#maps.hidden = !hasPositions;
+    this.#vectors.hidden = hasPositions;
+    this.#title.textContent = hasPositions ? `${layer.name}, channel ${channel}` : layer.name;
+    if (hasPositions) this.#showMaps(one, other, channel);
     else this.#showVectors(one, other, channel);
   }
 
   /** @param {Tensor} one @param {Tensor} other @param {number} channel */
   #showMaps(one, other, channel) {
     const ranges = [one, other].map((tensor) => rangeOf(tensor, channel));
-    // A and B share one range: the same colour is the same number.
+    // A and B share one range, so that equal colours are equal values.
     const low = Math.min(...ranges.map((range) => range.low));
     const high = Math.max(...ranges.map((range) => range.high));
     const [values, others] = [one.slice(channel), other.slice(channel)];
     const apart = difference(values, others);
-    this.#difference = differenceTensor(oneChannel(one, channel), apart);
+    this.#difference = differenceTensor(channelTensor(one, channel), apart);
     const most = largest(apart);
     this.#shown = [
       { values, dtype: one.dtype, map: ranges[0].map, low, high },
@@ -117,7 +117,7 @@ export class ComparedMaps {
       names: isOutput ? this.cnn.classes : undefined,
     };
     const apart = difference(one.values, other.values);
-    // One axis for all three: a bar of the same length is the same number.
+    // One axis for all three, so that bars of equal length are equal values.
     const ends = endsOf([one.values, other.values, apart].flatMap((values) => Array.from(values)));
     this.#difference = differenceTensor(one, apart);
     this.#shown = [];
@@ -126,7 +126,7 @@ export class ComparedMaps {
     });
   }
 
-  /** Show the values of all three at one place. @param {Place | null} place */
+  /** Show the values of all three maps at a position; null for their ranges. @param {Place | null} place */
   #point(place) {
     this.#figures.forEach(({ map, value }, at) => {
       const { values, dtype, low, high } = this.#shown[at];
@@ -145,7 +145,7 @@ export class ComparedMaps {
     });
   }
 
-  /** The maps as they are shown; none where the layer has no places. */
+  /** Maps on display, for the saved picture; none for a dense layer. */
   #parts() {
     return this.#shown.map(({ map, low, high }, at) => {
       const title = `${NAMES[at]} · ${this.#title.textContent}`;
@@ -163,8 +163,8 @@ export class ComparedMaps {
     return values[y * width + x];
   }
 
-  /** @param {Place} place */
-  #said(place) {
+  /** Values of all three maps as text. @param {Place} place */
+  #valuesText(place) {
     return this.#shown
       .map(({ values }, at) => `${NAMES[at]} ${formatNumber(this.#at(values, place))}`)
       .join(", ");

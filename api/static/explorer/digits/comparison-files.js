@@ -1,4 +1,4 @@
-/** Comparison files: a difference to be saved. The server knows none, so the page writes them itself. */
+/** Comparison files: downloads of a difference. No probe computes it, so the page writes the files. */
 
 import { make } from "/sdk/dom.js";
 import { closeWhenLeft, save, tensorFile } from "../downloads.js";
@@ -16,8 +16,8 @@ const MARGIN = 12;
 
 /**
  * Make the menu.
- * @param {() => { tensor: Tensor | null, parts: Part[] }} describe The difference, and the maps that
- *   are shown; no maps where the layer has no places.
+ * @param {() => { tensor: Tensor | null, parts: Part[] }} describe The difference, and the maps on
+ *   display; no maps for a dense layer.
  */
 export function comparisonFiles(describe) {
   const menu = make("details", { class: "downloads" }, make("summary", {}, "Save"));

@@ -1,12 +1,12 @@
-/** Flow: the bands between the columns of the network, and what the chosen channel reads and feeds. */
+/** Connections: bands between the columns of the network, and lines from and to the selected channel. */
 
 import { makeSvg } from "/sdk/dom.js";
 
 /** @typedef {import("./network.js").Column} Column */
 /** @typedef {{ left: number, right: number, top: number, bottom: number }} Area */
 
-/** An SVG that lies behind the columns of a strip. */
-export class Flow {
+/** SVG behind the columns. */
+export class Connections {
   element = makeSvg("svg", { class: "flow", "aria-hidden": "true" });
   #strip;
   #frame = 0;
@@ -17,9 +17,9 @@ export class Flow {
   }
 
   /**
-   * Draw it for columns that are on the page, in the next frame: where they are is known by then.
+   * Draw the connections in the next frame, when the browser has laid out the columns.
    * @param {Column[]} columns
-   * @param {string} layer The one that is looked at.
+   * @param {string} layer The selected one.
    * @param {number} channel
    */
   draw(columns, layer, channel) {
@@ -47,12 +47,12 @@ export class Flow {
   }
 
   /**
-   * The lines between the chosen channel and what it reads, or what reads it.
+   * Lines between the selected channel and its inputs in the column before, or its readers in the next.
    * @param {Column} before
    * @param {Column} after
    * @param {Area} from
    * @param {Area} to
-   * @param {boolean} isInto Whether the chosen one is in the column after.
+   * @param {boolean} isInto Whether the selected channel is in the column after.
    * @param {number} channel
    */
   #lines(before, after, from, to, isInto, channel) {
@@ -65,7 +65,7 @@ export class Flow {
       .map((height) => curve(from.right, isInto ? height : chosen, to.left, isInto ? chosen : height));
   }
 
-  /** The middle of every row of tiles, once. @param {Column} column */
+  /** Height of the middle of every row of tiles. @param {Column} column */
   #rows(column) {
     const heights = Array.from({ length: column.channels }, (_, channel) => this.#middle(column, channel));
     return Array.from(new Set(heights));
@@ -77,7 +77,7 @@ export class Flow {
     return box && box.top + box.height / 2 - this.#strip.getBoundingClientRect().top;
   }
 
-  /** Where all tiles of a column are. @param {Column} column @returns {Area | null} */
+  /** Area of a column's tiles, relative to the strip. @param {Column} column @returns {Area | null} */
   #area(column) {
     const [first, last] = [column.boxOf(0), column.boxOf(column.channels - 1)];
     const across = column.boxOf(Math.min(column.stage.columns, column.channels) - 1);

@@ -1,4 +1,4 @@
-/** Contributions: what each input channel adds to one value, patch times kernel. */
+/** Contributions: the terms of one value by input channel, each the sum of patch times kernel. */
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
@@ -42,7 +42,7 @@ export class Contributions {
   }
 
   /**
-   * Show the one patch, kernel and products of the first convolution.
+   * Show patch, kernel and products of the first convolution, which has one input channel.
    * @param {Map<string, Tensor>} tensors
    */
   showOne(tensors) {
@@ -67,7 +67,7 @@ export class Contributions {
     );
   }
 
-  /** Show one row for each input channel. @param {Map<string, Tensor>} tensors @param {string} layer */
+  /** Show a row for each input channel. @param {Map<string, Tensor>} tensors @param {string} layer */
   showMany(tensors, layer) {
     this.#shown = [tensors, layer];
     const tensor = /** @type {Tensor} */ (tensors.get("contributions"));
@@ -118,8 +118,8 @@ export class Contributions {
   /** @param {number[]} values @param {number} most */
   #rest(values, most) {
     const sum = values.reduce((total, value) => total + value, 0);
-    const said = make("span", { class: "quiet" }, `the other ${values.length} together`);
-    return make("li", { class: "rest" }, said, bar(sum, most), exactNumber(sum, "float64"));
+    const label = make("span", { class: "quiet" }, `sum of the other ${values.length}`);
+    return make("li", { class: "rest" }, label, bar(sum, most), exactNumber(sum, "float64"));
   }
 
   /** @param {number} count */
@@ -131,19 +131,19 @@ export class Contributions {
       { type: "button", class: "chip" },
       this.#isFolded ? `show all ${count}` : `show ${SHOWN}`,
     );
-    order.addEventListener("click", () => this.#again(() => (this.#order = OTHER[this.#order]), 0));
-    fold.addEventListener("click", () => this.#again(() => (this.#isFolded = !this.#isFolded), 1));
+    order.addEventListener("click", () => this.#redraw(() => (this.#order = OTHER[this.#order]), 0));
+    fold.addEventListener("click", () => this.#redraw(() => (this.#isFolded = !this.#isFolded), 1));
     return [order, fold];
   }
 
-  /** @param {() => void} change @param {number} focused Which button keeps the focus. */
-  #again(change, focused) {
+  /** Change the list and draw it again. @param {() => void} change @param {number} focused Index of the button that keeps the focus. */
+  #redraw(change, focused) {
     change();
     if (this.#shown) this.showMany(...this.#shown);
     /** @type {HTMLElement} */ (this.#controls.children[focused]).focus();
   }
 
-  /** @param {Tensor} tensor @param {string} [other] A map of another name. */
+  /** @param {Tensor} tensor @param {string} [other] Name of another colour map. */
   #coloursOf(tensor, other) {
     const range = rangeOf(tensor);
     return {
@@ -154,9 +154,9 @@ export class Contributions {
 }
 
 /**
- * Draw a bar to the right of zero or to the left.
+ * Draw a bar from the middle, to the right for positive values, to the left for negative ones.
  * @param {number} value
- * @param {number} most The longest bar's.
+ * @param {number} most Magnitude of the longest bar.
  */
 function bar(value, most) {
   const length = Math.min((50 * Math.abs(value)) / most, 50);

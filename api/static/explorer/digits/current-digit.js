@@ -1,8 +1,8 @@
 /**
- * Digit: the one input that the whole chapter shows, and what the network made of it.
+ * Current digit: the input of the chapter's panels, and the answer of `/cnn/activations` for it.
  *
- * Whatever changes it (a sample, a stroke, a file, a setting) asks once; the pad, the network, the
- * inspector and the comparison all read the same answer.
+ * Each change (a sample, a stroke, a file, a setting) sends one request, and all panels show its
+ * answer, so that they can never show two different digits.
  */
 
 import { latestRequest } from "../latest-request.js";
@@ -15,39 +15,41 @@ import { latestRequest } from "../latest-request.js";
 
 /**
  * @typedef {object} Digit
- * @property {Answer | null} answer The newest answer of `/cnn/activations`; null before the first. It
- *   has every layer that the page shows (the chosen one among them, with all its channels).
- * @property {Image | null} input What was posted for that answer; with `parameters` it can be posted
- *   again to any probe.
- * @property {Parameters} parameters What goes with the input and the page's colours:
- *   `preprocess`, `cmap`, `range`. Spread your own over them.
+ * @property {Answer | null} answer Newest answer; null before the first. It has all layers that the
+ *   page shows, the selected one among them.
+ * @property {Image | null} input Posted input of that answer; with `parameters` it can be posted to
+ *   any probe.
+ * @property {Parameters} parameters Query parameters of the input and of the page's colours:
+ *   `preprocess`, `cmap`, `range`.
  * @property {(listener: (answer: Answer) => void) => void} onAnswer Calls the listener with every new
- *   answer, and at once where there is one already.
- * @property {(probe: string, parameters?: Parameters, tensor?: Tensor) => View} describe What a panel
- *   shows of this digit: a probe of the CNN with the page's `parameters` and these over them.
+ *   answer, and with the current one where there is one.
+ * @property {(probe: string, parameters?: Parameters, tensor?: Tensor) => View} describe View of a
+ *   panel: a probe of the CNN with the page's `parameters`, overridden by these.
  */
 
 /**
- * @typedef {object} Drawn What is to be looked at.
+ * @typedef {object} Source
  * @property {Image} input
- * @property {number} [sample] Which test sample it is, where it is one as it was.
+ * @property {number} [sample] Index of the test sample, where the input is an unchanged one.
  */
 
-/** What `/cnn/activations` gives unless told otherwise: everything after a ReLU or a pool. */
+/** Layers after a ReLU or a pooling: the columns of the network. */
 const AFTER = ["relu1", "pool1", "relu2", "pool2", "relu3", "relu4"];
+/** Layers before a ReLU, shown on request. */
 const BEFORE = ["conv1", "conv2", "conv3", "dense1"];
 
-const PAUSE_MS = 60; // between an answer and the next question, while somebody draws
+const PAUSE_MS = 60; // between an answer and the next request while a stroke grows
 
 /**
- * Make the digit of a page.
+ * Make the current digit of the page.
  * @param {import("../context.js").Context} context
- * @param {() => Promise<Drawn>} source Says what is to be looked at now.
- * @param {(error: Error) => void} fail Told why there is no answer.
- * @returns {{ digit: Digit, ask: () => Promise<void>, askSoon: () => void }} The digit; `ask` asks
- *   about it now and drops what was asked before, `askSoon` asks again whenever the last answer is there.
+ * @param {() => Promise<Source>} source Returns the current input.
+ * @param {(error: Error) => void} fail Called with the error of a failed request.
+ * @returns {{ digit: Digit, request: () => Promise<void>, requestSoon: () => void }} `request`
+ *   aborts the pending request and sends a new one; `requestSoon` lets the pending one finish first, so
+ *   that a growing stroke has answers all the time.
  */
-export function digitOf({ lightwell, store, cnn }, source, fail) {
+export function currentDigit({ lightwell, store, cnn }, source, fail) {
   /** @type {((answer: Answer) => void)[]} */
   const listeners = [];
   /** @type {number | undefined} */
@@ -75,40 +77,40 @@ export function digitOf({ lightwell, store, cnn }, source, fail) {
     },
   };
 
-  const ask = latestRequest(
+  const request = latestRequest(
     async (/** @type {void} */ _, signal) => {
-      const drawn = await source();
+      const current = await source();
       const layers = layersOf(store.state, cnn);
-      const answer = await lightwell.activations(drawn.input, { ...digit.parameters, layers }, { signal });
-      return { drawn, answer };
+      const answer = await lightwell.activations(current.input, { ...digit.parameters, layers }, { signal });
+      return { current, answer };
     },
-    ({ drawn, answer }) => {
+    ({ current, answer }) => {
       digit.answer = answer;
-      digit.input = drawn.input;
-      sample = drawn.sample;
+      digit.input = current.input;
+      sample = current.sample;
       for (const listener of listeners) listener(answer);
     },
     fail,
   );
 
-  let isAsking = false;
+  let isPending = false;
   let isWanted = false;
 
-  async function askSoon() {
-    isWanted = isAsking;
-    if (isAsking) return;
-    isAsking = true;
-    await ask();
+  async function requestSoon() {
+    isWanted = isPending;
+    if (isPending) return;
+    isPending = true;
+    await request();
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    isAsking = false;
-    if (isWanted) void askSoon();
+    isPending = false;
+    if (isWanted) void requestSoon();
   }
 
-  return { digit, ask, askSoon };
+  return { digit, request, requestSoon };
 }
 
 /**
- * Which layers the page shows, in the network's order.
+ * Layers on display, in the order of the network.
  * @param {import("../state.js").State} state
  * @param {import("../context.js").Model} cnn
  */

@@ -1,10 +1,10 @@
-/** Differences: how far two answers are apart, value by value and channel by channel. */
+/** Differences between two answers, by value and by channel. */
 
 import { Tensor } from "/sdk/tensor.js";
 import { statsOf } from "./channel-tensor.js";
 
 /**
- * Return the second minus the first, exactly: the difference of two float32 fits in float64.
+ * Second minus first in float64, which rounds the difference of two float32 values hardly or not at all.
  * @param {ArrayLike<number>} first
  * @param {ArrayLike<number>} second
  */
@@ -13,8 +13,8 @@ export function difference(first, second) {
 }
 
 /**
- * Make a tensor of differences, coloured about zero.
- * @param {Tensor} like What the values are differences of.
+ * Make a tensor of differences, with colours symmetric about zero.
+ * @param {Tensor} like Tensor that gives name, axes and shape.
  * @param {Float64Array} values
  */
 export function differenceTensor(like, values) {
@@ -28,7 +28,7 @@ export function differenceTensor(like, values) {
 }
 
 /**
- * Return the mean absolute difference of every channel, the largest first.
+ * Mean absolute difference of every channel, in descending order.
  * @param {Tensor} first
  * @param {Tensor} second
  * @returns {{ channel: number, mean: number, values: Float64Array }[]}
@@ -43,7 +43,7 @@ export function byChannel(first, second) {
 }
 
 /**
- * Return the largest magnitude; 1 where all are zero, so that there is a range at all.
+ * Largest magnitude; 1 where all values are zero, so that a colour range is never empty.
  * @param {ArrayLike<number>} values
  */
 export function largest(values) {

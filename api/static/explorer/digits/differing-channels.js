@@ -1,4 +1,4 @@
-/** Differing channels: in every layer, those whose maps differ most between two digits. */
+/** Differing channels: for every layer, the channels with the largest difference between two digits. */
 
 import { paint } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
@@ -18,12 +18,12 @@ const SHOWN = 8;
 export function differingChannels({ store, cnn }, tables) {
   const list = make("ul");
   const title = make("h3", {}, "Where they differ most");
-  const said = make(
+  const caption = make(
     "p",
     { class: "quiet" },
-    "Mean absolute difference of a channel, the largest of each layer first.",
+    "Mean absolute difference of a channel; the largest of each layer come first.",
   );
-  const element = make("div", { class: "differing" }, title, said, list);
+  const element = make("div", { class: "differing" }, title, caption, list);
 
   /** @param {Answer} first @param {Answer} second */
   function show(first, second) {
@@ -57,16 +57,16 @@ export function differingChannels({ store, cnn }, tables) {
       return [make("li", {}, make("span", { class: "number" }, name), make("div", {}, ...buttons))];
     });
     list.replaceChildren(...rows);
-    mark();
+    markSelected();
   }
 
-  function mark() {
+  function markSelected() {
     const { layer, channel } = store.state;
     for (const button of list.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset.at === `${layer}.${channel}`));
     }
   }
 
-  store.on(["layer", "channel"], mark);
+  store.on(["layer", "channel"], markSelected);
   return { element, show };
 }

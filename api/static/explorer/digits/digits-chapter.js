@@ -1,11 +1,11 @@
-/** Digits: the chapter on the network that reads handwritten digits. */
+/** Digits chapter: mounts the panels of the CNN. */
 
 import { make } from "/sdk/dom.js";
 import { formatPercent } from "/sdk/number-format.js";
 import { probabilityBars } from "../probability-bars.js";
 import { codePanel } from "../request-code.js";
 import { mountCompare } from "./compare.js";
-import { digitOf, layersOf } from "./current-digit.js";
+import { currentDigit, layersOf } from "./current-digit.js";
 import { downloads } from "../downloads.js";
 import { mountFilters } from "./filters.js";
 import { mountInspector } from "./inspector.js";
@@ -23,35 +23,35 @@ import { mountSeen } from "./network-input.js";
 export async function mountDigits(context) {
   const { store, cnn } = context;
   /** @type {unknown[]} */
-  let asked = [];
+  let lastQuery = [];
 
   const picture = await mountPicture(context);
-  const { digit, ask, askSoon } = digitOf(context, picture.source, picture.refused);
+  const { digit, request, requestSoon } = currentDigit(context, picture.source, picture.showRefusal);
 
-  /** Ask, unless exactly this was asked last. */
-  function askOnce() {
+  /** Send a request, unless picture and settings are those of the last one. */
+  function requestIfChanged() {
     const { preprocess, palette, range } = store.state;
     const settings = JSON.stringify([preprocess, palette, range, layersOf(store.state, cnn)]);
-    const question = [picture.key(), settings];
-    if (question.every((part, at) => part === asked[at])) return;
-    asked = question;
-    void ask();
+    const query = [picture.key(), settings];
+    if (query.every((part, at) => part === lastQuery[at])) return;
+    lastQuery = query;
+    void request();
   }
 
-  digit.onAnswer(({ input }) => picture.answered(input.pixels));
+  digit.onAnswer(({ input }) => picture.showAnswered(input.pixels));
   mountSeen(context, digit);
   mountAnswer(context, digit);
   mountNetwork(context, digit);
   void mountInspector(context, digit);
   void mountFilters(context);
   void mountCompare(context, digit);
-  loadWhenNear("why", async () => (await import("./pixel-attribution.js")).mountWhy(context, digit));
-  loadWhenNear("what-if", async () => (await import("./channel-interventions.js")).mountWhatIf(context, digit));
+  loadWhenNear("why", async () => (await import("./pixel-attribution.js")).mountPixelAttribution(context, digit));
+  loadWhenNear("what-if", async () => (await import("./channel-interventions.js")).mountChannelInterventions(context, digit));
   loadWhenNear("layers", async () => (await import("../server-pictures.js")).mountViews(context, "layers-body", "layersView"));
-  loadWhenNear("unit", async () => (await import("./channel-preferences.js")).mountUnit(context));
+  loadWhenNear("unit", async () => (await import("./channel-preferences.js")).mountChannelPreferences(context));
   mountCode(context, digit);
-  picture.listen({ changed: askOnce, drawing: askSoon });
-  store.on(["preprocess", "palette", "range", "before", "layer"], askOnce);
+  picture.listen({ changed: requestIfChanged, drawing: requestSoon });
+  store.on(["preprocess", "palette", "range", "before", "layer"], requestIfChanged);
 }
 
 /**
@@ -67,14 +67,14 @@ function mountAnswer({ cnn, announce }, digit) {
   const menu = downloads(() => digit.describe("predict", { cmap: null, range: null }));
   container.closest(".panel")?.querySelector("header")?.append(menu);
 
-  let said = "";
+  let announced = "";
   digit.onAnswer(({ prediction, warnings: doubts }) => {
     bars.update(prediction);
     warnings.replaceChildren(...doubts.map(({ message }) => make("li", { class: "warning" }, message)));
-    // Not with every stroke: only when there is something new to say.
-    const news = doubts[0]?.message ?? `The network sees a ${prediction.name}`;
-    if (news !== said) announce(doubts.length ? news : `${news}, ${formatPercent(prediction.probabilities[prediction.label])}.`);
-    said = news;
+    // Announced only when the prediction or the warning changes, not at every stroke.
+    const message = doubts[0]?.message ?? `The network predicts ${prediction.name}`;
+    if (message !== announced) announce(doubts.length ? message : `${message}, ${formatPercent(prediction.probabilities[prediction.label])}.`);
+    announced = message;
   });
 }
 

@@ -1,10 +1,10 @@
-/** Filters: what each channel of a convolution has learned to look for. */
+/** Filters: the learned kernels of a convolution, by output channel. */
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { colourMaps, rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { exactDigits, formatNumber } from "/sdk/number-format.js";
-import { chosen, kernelOf } from "./channel-picker.js";
+import { selectedChannel, kernelOf } from "./channel-picker.js";
 import { stateSelect } from "../state-select.js";
 import { downloads } from "../downloads.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
@@ -32,18 +32,18 @@ export async function mountFilters(context) {
   const panel = /** @type {HTMLElement} */ (body.closest(".panel"));
   const tables = await colourMaps(lightwell);
   const layers = LAYERS.map((name) => chip(name, () => store.set({ filters: name })));
-  const orders = ORDERS.map(([order, said]) => chip(said, () => store.set({ filtersOrder: order })));
-  const time = stateSelect(store, "checkpoint", "Training", [
+  const orders = ORDERS.map(([order, label]) => chip(label, () => store.set({ filtersOrder: order })));
+  const checkpoints = stateSelect(store, "checkpoint", "Training", [
     ...cnn.checkpoints.map((name) => /** @type {const} */ ([name, name.replace("-", " ")])),
     ["", "finished"],
   ]);
   const bar = new ColourBar();
-  const said = make("p", { class: "quiet" });
+  const caption = make("p", { class: "quiet" });
   const detail = make("figure", { class: "filter-detail" });
   const grid = make("div", { class: "filter-grid", role: "group", "aria-label": "Filters" });
   body.replaceChildren(
-    make("div", { class: "row filters-bar" }, group("Layer", layers), group("Order", orders), time, bar),
-    said,
+    make("div", { class: "row filters-bar" }, group("Layer", layers), group("Order", orders), checkpoints, bar),
+    caption,
     detail,
     grid,
   );
@@ -52,7 +52,7 @@ export async function mountFilters(context) {
 
   /** @type {Tensor | null} */
   let kernels = null;
-  let asked = "";
+  let lastQuery = "";
   let isNear = false;
 
   const parameters = () => {
@@ -66,25 +66,25 @@ export async function mountFilters(context) {
     };
   };
 
-  const ask = latestRequest(
-    (/** @type {ReturnType<typeof parameters>} */ wanted, signal) => lightwell.filters(wanted, { signal }),
+  const send = latestRequest(
+    (/** @type {ReturnType<typeof parameters>} */ query, signal) => lightwell.filters(query, { signal }),
     ({ tensors }, { layers: name }) => {
       kernels = /** @type {Tensor} */ (tensors.get(`${name}.kernel`));
       render(kernels, /** @type {Tensor} */ (tensors.get(`${name}.norm`)), name);
     },
     (error) => {
-      asked = "";
-      said.textContent = error.message;
+      lastQuery = "";
+      caption.textContent = error.message;
     },
   );
 
   function request() {
-    const wanted = parameters();
-    layers.forEach((one, at) => one.setAttribute("aria-pressed", String(LAYERS[at] === wanted.layers)));
-    orders.forEach((one, at) => one.setAttribute("aria-pressed", String(ORDERS[at][0] === wanted.order)));
-    if (!isNear || JSON.stringify(wanted) === asked) return;
-    asked = JSON.stringify(wanted);
-    void ask(wanted);
+    const query = parameters();
+    layers.forEach((one, at) => one.setAttribute("aria-pressed", String(LAYERS[at] === query.layers)));
+    orders.forEach((one, at) => one.setAttribute("aria-pressed", String(ORDERS[at][0] === query.order)));
+    if (!isNear || JSON.stringify(query) === lastQuery) return;
+    lastQuery = JSON.stringify(query);
+    void send(query);
   }
 
   /** @param {Tensor} tensor @param {Tensor} norms @param {string} name */
@@ -94,14 +94,14 @@ export async function mountFilters(context) {
     const inputs = tensor.labels("input_channel");
     bar.range = rangeOf(tensor, 0);
     bar.hidden = tensor.colour?.scope === "channel";
-    said.textContent = isFirst
-      ? `${tensor.shape[0]} kernels of 3 × 3, one for each channel of ${name}. The line under each is its norm.`
+    caption.textContent = isFirst
+      ? `${tensor.shape[0]} kernels of 3 × 3, one for each channel of ${name}. The line under a kernel is its norm.`
       : `${tensor.shape[0]} channels, each with ${inputs.length} kernels of 3 × 3: one for every channel of ${READS[name]}. ` +
-        `Shown are the ${STRONGEST} largest of each; choose a channel to see all.`;
-    if (tensor.colour?.scope === "channel") said.textContent += " Each channel has its own colour range.";
+        `The ${STRONGEST} with the largest norm are shown; choose a channel to see all.`;
+    if (tensor.colour?.scope === "channel") caption.textContent += " Each channel has its own colour range.";
     const cards = tensor.labels("output_channel").map((channel, row) => {
       const canvas = make("canvas", { "aria-hidden": "true" });
-      const strongest = isFirst ? [0] : strongestOf(tensor, row).slice(0, STRONGEST);
+      const strongest = isFirst ? [0] : byNorm(tensor, row).slice(0, STRONGEST);
       drawKernels(
         canvas,
         strongest.map((at) => tensor.slice(row, at)),
@@ -129,13 +129,13 @@ export async function mountFilters(context) {
     });
     grid.dataset.layer = name;
     grid.replaceChildren(...cards);
-    select();
+    markSelected();
   }
 
-  /** Mark the channel that the page looks at, where it is one of these. */
-  function select() {
+  /** Mark the selected channel, if it belongs to this layer. */
+  function markSelected() {
     if (!kernels) return;
-    const { layer, channel } = chosen(cnn, store.state);
+    const { layer, channel } = selectedChannel(cnn, store.state);
     const name = kernels.name.replace(".kernel", "");
     const isHere = kernelOf(layer) === name;
     for (const card of /** @type {NodeListOf<HTMLElement>} */ (grid.querySelectorAll(".filter"))) {
@@ -143,15 +143,15 @@ export async function mountFilters(context) {
     }
     const row = kernels.labels("output_channel").indexOf(channel);
     detail.hidden = !isHere || row < 0 || kernels.shape[1] === 1;
-    if (!detail.hidden) showAll(kernels, row, name);
+    if (!detail.hidden) showKernels(kernels, row, name);
   }
 
   /** @param {Tensor} tensor @param {number} row @param {string} name */
-  function showAll(tensor, row, name) {
+  function showKernels(tensor, row, name) {
     const order =
       store.state.filtersOrder === "index"
         ? tensor.labels("input_channel").map((_, at) => at)
-        : strongestOf(tensor, row);
+        : byNorm(tensor, row);
     const inputs = tensor.labels("input_channel");
     const channel = tensor.labels("output_channel")[row];
     const canvas = make("canvas", { role: "img" });
@@ -186,40 +186,40 @@ export async function mountFilters(context) {
   /** @returns {import("../context.js").View | null} */
   function describe() {
     if (!kernels) return null;
-    const wanted = parameters();
+    const query = parameters();
     return {
-      name: `${wanted.layers}-filters`,
+      name: `${query.layers}-filters`,
       model: "cnn",
       probe: "filters",
-      parameters: wanted,
+      parameters: query,
       tensor: kernels,
     };
   }
 
   store.on(["filters", "filtersOrder", "checkpoint", "range", "palette"], request);
-  store.on(["layer", "channel"], select);
+  store.on(["layer", "channel"], markSelected);
   whenNear(panel, (now) => {
     isNear = now;
     request();
   });
 }
 
-/** How many tiles stand side by side, so that one can be seen. @param {number} width In CSS pixels. */
+/** Tiles of a row, so that a tile is large enough to see. @param {number} width In CSS pixels. */
 function columnsIn(width) {
   if (width > 900) return 32;
   return width > 480 ? 16 : 8;
 }
 
-/** The positions of a channel's kernels, the largest first. @param {Tensor} tensor @param {number} row */
-function strongestOf(tensor, row) {
+/** Indices of a channel's kernels, by descending norm. @param {Tensor} tensor @param {number} row */
+function byNorm(tensor, row) {
   const norms = Array.from({ length: tensor.shape[1] }, (_, at) => norm(tensor.slice(row, at)));
   return norms.map((_, at) => at).sort((one, other) => norms[other] - norms[one]);
 }
 
-/** @param {string} text @param {() => void} act */
-function chip(text, act) {
+/** @param {string} text @param {() => void} onClick */
+function chip(text, onClick) {
   const button = make("button", { type: "button", class: "chip" }, text);
-  button.addEventListener("click", act);
+  button.addEventListener("click", onClick);
   return button;
 }
 

@@ -1,18 +1,18 @@
-/** Inspector: one channel of one layer, large; the value under the pointer and what of the digit it sees. */
+/** Inspector: map of the selected channel, the value under the pointer and its receptive field. */
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { colourMaps, rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { exactDigits, formatNumber, formatPercent } from "/sdk/number-format.js";
-import { mountArithmetic } from "./pixel-arithmetic.js";
-import { channelPicker, chosen } from "./channel-picker.js";
+import { mountPixelArithmetic } from "./pixel-arithmetic.js";
+import { channelPicker, selectedChannel } from "./channel-picker.js";
 import { denseView } from "./dense-view.js";
 import { downloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
 import { kernelView } from "./kernel-view.js";
-import { oneChannel } from "./channel-tensor.js";
+import { channelTensor } from "./channel-tensor.js";
 import { PixelMap } from "./pixel-map.js";
-import { receptiveField, said } from "./receptive-field.js";
+import { receptiveField, describeBox } from "./receptive-field.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("./pixel-map.js").Place} Place */
@@ -28,19 +28,19 @@ export async function mountInspector(context, digit) {
   const tables = await colourMaps(lightwell);
   const table = (/** @type {string} */ name) =>
     /** @type {import("/sdk/colours.js").Table} */ (tables.get(name));
-  const arithmetic = mountArithmetic(context, digit, tables);
+  const arithmetic = mountPixelArithmetic(context, digit, tables);
   const kernel = kernelView(context, tables);
   const dense = denseView(context, tables);
 
   const map = new PixelMap("", { point, choose, leave: () => store.set({ y: -1, x: -1 }) });
-  const input = new PixelMap("What the network sees; the box is the receptive field");
+  const input = new PixelMap("Input of the network; the box is the receptive field");
   const value = make("p", { class: "inspector-value" });
   const sees = make("p", { class: "quiet" });
   const stats = make("p", { class: "quiet inspector-stats" });
   const bar = new ColourBar();
   const opacity = make("input", { type: "range", min: "0", max: "100", value: "100" });
   const slider = make("label", { class: "row quiet" }, "digit", opacity, "map");
-  opacity.setAttribute("aria-label", "How much of the map lies over the digit, in percent");
+  opacity.setAttribute("aria-label", "Opacity of the map over the digit, in percent");
   opacity.addEventListener("input", render);
   const mapFigure = make("figure", { class: "inspector-map" }, map.element, bar, slider);
   const inputFigure = make(
@@ -58,14 +58,14 @@ export async function mountInspector(context, digit) {
   /** @type {Place | null} */
   let pointed = null;
 
-  /** What is looked at: nothing before the first answer that has the layer. */
+  /** Selected channel; null before the first answer that has its layer. */
   function current() {
-    const { layer, channel } = chosen(cnn, store.state);
+    const { layer, channel } = selectedChannel(cnn, store.state);
     const tensor = digit.answer?.tensors.get(layer.name);
     return digit.answer && tensor ? { layer, channel, tensor, answer: digit.answer } : null;
   }
 
-  /** The pinned value, where this map has it. @param {Tensor} tensor @returns {Place | null} */
+  /** The pinned value; null where it lies outside this map. @param {Tensor} tensor @returns {Place | null} */
   function pinned({ shape }) {
     const { y, x } = store.state;
     return y >= 0 && x >= 0 && y < shape[1] && x < shape[2] ? { y, x } : null;
@@ -73,31 +73,31 @@ export async function mountInspector(context, digit) {
 
   /** @param {Place | null} place @param {boolean} byKey */
   function point(place, byKey) {
-    const now = current();
-    if (!now) return;
-    // What was pointed at last stays, so that the eye can go to its numbers; a pinned value comes back.
-    if (place || pinned(now.tensor)) pointed = place;
+    const selected = current();
+    if (!selected) return;
+    // When the pointer leaves, its last value stays on display to be read, unless a value is pinned.
+    if (place || pinned(selected.tensor)) pointed = place;
     render();
     if (place && byKey)
-      announce(`row ${place.y}, column ${place.x}: ${formatNumber(at(now.tensor, now.channel, place), 4)}`);
+      announce(`row ${place.y}, column ${place.x}: ${formatNumber(at(selected.tensor, selected.channel, place), 4)}`);
   }
 
   /** @param {Place} place */
   function choose(place) {
     const { y, x } = store.state;
-    const again = y === place.y && x === place.x;
-    store.set(again ? { y: -1, x: -1 } : place);
-    announce(again ? "Let go." : `Held: row ${place.y}, column ${place.x}.`);
+    const isPinned = y === place.y && x === place.x;
+    store.set(isPinned ? { y: -1, x: -1 } : place);
+    announce(isPinned ? "Unpinned." : `Pinned: row ${place.y}, column ${place.x}.`);
   }
 
   function render() {
-    const now = current();
-    if (!now) return;
-    const { layer, channel, tensor, answer } = now;
-    const hasPlaces = tensor.shape.length === 3;
-    views.hidden = !hasPlaces;
-    dense.element.hidden = hasPlaces;
-    if (!hasPlaces) {
+    const selected = current();
+    if (!selected) return;
+    const { layer, channel, tensor, answer } = selected;
+    const hasPositions = tensor.shape.length === 3;
+    views.hidden = !hasPositions;
+    dense.element.hidden = hasPositions;
+    if (!hasPositions) {
       arithmetic.show(null);
       dense.update(layer, channel, answer);
       return;
@@ -107,11 +107,11 @@ export async function mountInspector(context, digit) {
     const seen = { values: answer.input.pixels.flat(), width: 28, low: 0, high: 255, table: table("gray") };
     map.show({ ...range, values, width: tensor.shape[2], table: table(range.map) });
     map.lay(seen, Number(opacity.value) / 100);
-    map.label = `Map of ${layer.name}, channel ${channel}: arrow keys choose a value, Enter holds it`;
+    map.label = `Map of ${layer.name}, channel ${channel}: arrow keys choose a value, Enter pins it`;
     bar.range = range;
     input.show(seen);
     kernel.update(layer, channel, store.state.range);
-    sayStats(values, tensor.kind);
+    showStats(values, tensor.kind);
 
     const held = pinned(tensor);
     const place = pointed ?? held ?? peak(values, tensor.shape[2]);
@@ -122,19 +122,19 @@ export async function mountInspector(context, digit) {
       { box: boxOf(place), kind: "pointed" },
     ]);
     input.mark([{ box: field, kind: "field" }]);
-    const words = pointed || held ? "" : "its largest, ";
+    const words = pointed || held ? "" : "largest value, ";
     value.replaceChildren(
       make("span", { class: "quiet" }, `${words}row ${place.y}, column ${place.x}`),
-      exactNumber(at(tensor, channel, place), tensor.dtype, full(at(tensor, channel, place), tensor.dtype)),
+      exactNumber(at(tensor, channel, place), tensor.dtype, fullDigits(at(tensor, channel, place), tensor.dtype)),
     );
     const size = layer.receptive_field?.size ?? 28;
-    sees.textContent = `${size} × ${size} of the digit: ${said(field)}`;
+    sees.textContent = `${size} × ${size} of the digit: ${describeBox(field)}`;
     const about = held ?? place;
     arithmetic.show({ layer: layer.name, channel, ...about });
   }
 
   /** @param {ArrayLike<number>} values @param {string} kind */
-  function sayStats(values, kind) {
+  function showStats(values, kind) {
     const all = Array.from(values);
     const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
     const above = all.filter((one) => one > 0).length / all.length;
@@ -145,14 +145,14 @@ export async function mountInspector(context, digit) {
 
   /** @returns {import("../context.js").View | null} */
   function describe() {
-    const now = current();
-    if (!now) return null;
-    const { layer, channel, tensor } = now;
+    const selected = current();
+    if (!selected) return null;
+    const { layer, channel, tensor } = selected;
     const name = `${layer.name}-${channel}`;
     if (tensor.shape.length !== 3)
       return { ...digit.describe("activations", { layers: layer.name }, tensor), name: layer.name };
     return {
-      ...digit.describe("channel", { layer: layer.name, channel }, oneChannel(tensor, channel)),
+      ...digit.describe("channel", { layer: layer.name, channel }, channelTensor(tensor, channel)),
       name,
     };
   }
@@ -171,11 +171,11 @@ function at(tensor, channel, { y, x }) {
 }
 
 /** @param {number} value @param {string} dtype */
-function full(value, dtype) {
+function fullDigits(value, dtype) {
   return exactDigits(value, dtype).replace("-", "−");
 }
 
-/** Where a map is largest. @param {ArrayLike<number>} values @param {number} width @returns {Place} */
+/** Position of the largest value. @param {ArrayLike<number>} values @param {number} width @returns {Place} */
 function peak(values, width) {
   let best = 0;
   for (let at = 1; at < values.length; at += 1) if (values[at] > values[best]) best = at;

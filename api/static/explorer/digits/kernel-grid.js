@@ -1,21 +1,21 @@
-/** Kernel grid: a 3×3 matrix large, with its numbers in it, like a textbook draws it. */
+/** Kernel grid: an enlarged 3×3 matrix with a number in every cell. */
 
 import { colourIndex } from "/sdk/colours.js";
 import { makeSvg } from "/sdk/dom.js";
 import { exactDigits, formatNumber } from "/sdk/number-format.js";
 
 const CELL = 40;
-const DARK_BELOW = 0.45; // share of full brightness at which black ink stops being readable
+const DARK_BELOW = 0.45; // of full brightness: below it, black text is hard to read
 
 /** @typedef {import("./kernel-tiles.js").Colours} Colours */
 
 /**
  * Draw a square matrix with numbers.
- * @param {string} label What it is.
+ * @param {string} label For screen readers.
  * @param {ArrayLike<number>} values Row by row.
  * @param {Colours} colours
- * @param {{ dtype?: string, outside?: (at: number) => boolean }} [options] `outside` says which are
- *   not part of the map but the zeros around it.
+ * @param {{ dtype?: string, outside?: (at: number) => boolean }} [options] `outside` tells whether
+ *   a value belongs to the zero padding around the map.
  */
 export function kernelGrid(label, values, { low, high, table }, { dtype = "float32", outside } = {}) {
   const side = Math.sqrt(values.length);
@@ -24,10 +24,10 @@ export function kernelGrid(label, values, { low, high, table }, { dtype = "float
     const [red, green, blue] = table.subarray(3 * index, 3 * index + 3);
     const bright = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
     const [x, y] = [(at % side) * CELL, Math.floor(at / side) * CELL];
-    const title = makeSvg("title", {}, outside?.(at) ? "0: outside the map" : exactDigits(value, dtype));
+    const title = makeSvg("title", {}, outside?.(at) ? "0: zero padding" : exactDigits(value, dtype));
     const square = makeSvg("rect", { x, y, width: CELL, height: CELL, fill: `rgb(${red} ${green} ${blue})` });
-    const ink = bright < DARK_BELOW ? "#fff" : "#111";
-    const place = { x: x + CELL / 2, y: y + CELL / 2, fill: ink };
+    const textColour = bright < DARK_BELOW ? "#fff" : "#111";
+    const place = { x: x + CELL / 2, y: y + CELL / 2, fill: textColour };
     return makeSvg(
       "g",
       { class: outside?.(at) ? "outside" : "" },

@@ -1,11 +1,11 @@
-/** Kernel tiles: small matrices side by side on one canvas, each a kernel for one input channel. */
+/** Kernel tiles: the kernels of all input channels as small squares on one canvas. */
 
 import { paint } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
 
 const SIDE = 3;
-const WEIGHT = 4; // canvas pixels for a weight
+const WEIGHT = 4; // canvas pixels of a weight
 const GAP = 3;
 const PITCH = SIDE * WEIGHT + GAP;
 
@@ -35,7 +35,7 @@ export function drawKernels(canvas, kernels, columns, { low, high, table }) {
 }
 
 /**
- * Return which weight of which tile the pointer is on; null between them.
+ * Tile and weight under the pointer; null between the tiles.
  * @param {HTMLCanvasElement} canvas
  * @param {MouseEvent} event
  * @param {number} columns
@@ -51,12 +51,12 @@ export function weightAt(canvas, { clientX, clientY }, columns) {
   return { tile: row * columns + column, y, x };
 }
 
-/** The length of a kernel: the root of the sum of its squared weights. @param {ArrayLike<number>} weights */
+/** Euclidean norm of a kernel. @param {ArrayLike<number>} weights */
 export function norm(weights) {
   return Math.sqrt(Array.from(weights).reduce((sum, weight) => sum + weight * weight, 0));
 }
 
-/** The nine weights in three lines of text. @param {ArrayLike<number>} weights */
+/** Nine weights as three lines of text. @param {ArrayLike<number>} weights */
 export function inRows(weights) {
   const texts = Array.from(weights, (weight) => formatNumber(weight, 4));
   return [0, SIDE, 2 * SIDE].map((start) => texts.slice(start, start + SIDE).join("  ")).join("\n");

@@ -1,4 +1,4 @@
-/** Kernel view: what made one channel, a kernel for each channel that it reads. */
+/** Kernel view: the kernels of the selected channel, one for each of its input channels. */
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
@@ -11,7 +11,7 @@ import { latestRequest } from "../latest-request.js";
 
 const COLUMNS = 8;
 
-/** What the input channels of a convolution are channels of. */
+/** Layer that each convolution reads. */
 export const READS = /** @type {Record<string, string>} */ ({ conv2: "pool1", conv3: "pool2" });
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
@@ -36,7 +36,7 @@ export function kernelView({ lightwell, store }, tables) {
     bar.range = range;
     title.textContent = `Its kernel${count > 1 ? "s" : ""}`;
     line.textContent =
-      count > 1 ? `one 3 × 3 for each of the ${count} channels of ${READS[name]}` : "3 × 3 weights";
+      count > 1 ? `one of 3 × 3 for each of the ${count} channels of ${READS[name]}` : "3 × 3 weights";
     if (count === 1) {
       place.replaceChildren(kernelGrid("The kernel's nine weights", tensor.slice(0, 0), colours));
       return;
@@ -51,15 +51,15 @@ export function kernelView({ lightwell, store }, tables) {
       COLUMNS,
       colours,
     );
-    const said = line.textContent;
+    const caption = line.textContent;
     canvas.addEventListener("pointermove", (event) => {
       const at = weightAt(canvas, event, COLUMNS);
       const known = at && at.tile < count;
       line.textContent = known
         ? `from ${READS[name]} ${at.tile}, (${at.y}, ${at.x}): ${weight(tensor, at)}`
-        : said;
+        : caption;
     });
-    canvas.addEventListener("pointerleave", () => (line.textContent = said));
+    canvas.addEventListener("pointerleave", () => (line.textContent = caption));
     canvas.addEventListener("click", (event) => {
       const at = weightAt(canvas, event, COLUMNS);
       if (at && at.tile < count) store.set({ layer: READS[name], channel: at.tile });
@@ -67,20 +67,20 @@ export function kernelView({ lightwell, store }, tables) {
     place.replaceChildren(canvas);
   };
 
-  const ask = latestRequest(
+  const send = latestRequest(
     (/** @type {{ name: string, channel: number, range: string }} */ { name, channel, range }, signal) =>
       lightwell.filters({ layers: name, channels: channel, order: "index", range }, { signal }),
     (answer, { name }) => show(/** @type {Tensor} */ (answer.tensors.get(`${name}.kernel`)), name),
     (error) => (line.textContent = error.message),
   );
 
-  let asked = "";
+  let lastQuery = "";
   /** @param {import("../context.js").Layer} layer @param {number} channel @param {string} range */
   function update(layer, channel, range) {
-    const question = { name: kernelOf(layer), channel, range };
-    if (JSON.stringify(question) === asked) return;
-    asked = JSON.stringify(question);
-    void ask(question);
+    const query = { name: kernelOf(layer), channel, range };
+    if (JSON.stringify(query) === lastQuery) return;
+    lastQuery = JSON.stringify(query);
+    void send(query);
   }
   return { element, update };
 }

@@ -1,4 +1,4 @@
-/** Seen: the 28×28 that reach the network, and in words how they came about. */
+/** Network input: the 28×28 pixels that the network gets, and the preprocessing steps as text. */
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
@@ -8,11 +8,11 @@ import { INPUT } from "./stages.js";
 /** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
 
 /**
- * @typedef {object} Preparation What the server says it did.
+ * @typedef {object} Preparation Preprocessing, as the server's answer describes it.
  * @property {string} preprocess
  * @property {[number, number]} source_size Width and height.
  * @property {boolean} inverted
- * @property {[number, number, number, number] | null} box Left, top, right and bottom of the ink.
+ * @property {[number, number, number, number] | null} box Left, top, right and bottom of the foreground.
  * @property {number} scale
  * @property {[number, number]} shift
  */
@@ -25,10 +25,10 @@ import { INPUT } from "./stages.js";
 export function mountSeen({ store }, digit) {
   const container = /** @type {Element} */ (document.getElementById("seen"));
   const map = /** @type {TensorHeatmap} */ (document.createElement("lw-tensor-heatmap"));
-  map.setAttribute("label", "What the network sees");
+  map.setAttribute("label", "Input of the network");
   const steps = make("ol", { class: "preparation" });
   const box = make("input", { type: "checkbox" });
-  const toggle = make("label", { class: "row" }, box, "Prepare pictures as MNIST was");
+  const toggle = make("label", { class: "row" }, box, "Preprocess pictures like MNIST");
   box.addEventListener("change", () => store.set({ preprocess: box.checked ? "mnist" : "none" }));
   store.on(["preprocess"], ({ preprocess }) => (box.checked = preprocess !== "none"));
   container.replaceChildren(map, make("div", { class: "seen-words" }, steps, toggle));
@@ -37,27 +37,27 @@ export function mountSeen({ store }, digit) {
 
   digit.onAnswer(({ input, tensors }) => {
     map.tensor = tensors.get(INPUT) ?? null;
-    steps.replaceChildren(...wordsOf(input.preparation).map((text) => make("li", {}, text)));
+    steps.replaceChildren(...stepTexts(input.preparation).map((text) => make("li", {}, text)));
   });
 }
 
 /**
- * Say what was done to a picture.
+ * Preprocessing steps as sentences.
  * @param {Preparation} preparation
  * @returns {string[]}
  */
-function wordsOf({ preprocess, source_size: [width, height], inverted, box, scale, shift }) {
-  if (preprocess === "none") return ["Taken as it is, all 28 × 28 of it."];
-  const came = `${width} × ${height} pixels came in.`;
-  if (!box) return [came, "Nothing stands out from the ground: there is no ink to prepare."];
+function stepTexts({ preprocess, source_size: [width, height], inverted, box, scale, shift }) {
+  if (preprocess === "none") return ["Not preprocessed: the 28 × 28 pixels are used as they are."];
+  const size = `The picture has ${width} × ${height} pixels.`;
+  if (!box) return [size, "No stroke differs from the background, so there is nothing to preprocess."];
   const [left, top, right, bottom] = box;
   const isSame = scale === 1 && !inverted && shift[0] === left && shift[1] === top;
-  if (isSame && width === 28 && height === 28) return ["Already in MNIST's form: taken as it is."];
-  const steps = [came];
-  if (inverted) steps.push("The ink was darker than its ground, so dark and light were swapped.");
+  if (isSame && width === 28 && height === 28) return ["Already in the format of MNIST: used unchanged."];
+  const steps = [size];
+  if (inverted) steps.push("The strokes are darker than the background, so the brightness is inverted.");
   const [across, down] = [right - left, bottom - top];
   const longer = Math.round(scale * Math.max(across, down));
-  steps.push(`The ink is ${across} × ${down} pixels; scaled by ${formatNumber(scale)}, its longer side is ${longer}.`);
-  steps.push("Moved until its centre of mass lies in the middle.");
+  steps.push(`The strokes fill ${across} × ${down} pixels; scaled by ${formatNumber(scale)}, their longer side is ${longer}.`);
+  steps.push("Shifted so that the centre of mass is in the middle.");
   return steps;
 }

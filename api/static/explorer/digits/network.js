@@ -1,9 +1,9 @@
-/** Network: every layer as a column of tiles, from the picture to the answer. */
+/** Network: every layer as a column of feature maps, from the image to the prediction. */
 
 import { make } from "/sdk/dom.js";
 import { formatPercent } from "/sdk/number-format.js";
 import { downloads } from "../downloads.js";
-import { Flow } from "./connections.js";
+import { Connections } from "./connections.js";
 import { INPUT, moduleOf, OUTPUT, stagesOf } from "./stages.js";
 
 /** @typedef {import("../context.js").Context} Context */
@@ -16,8 +16,8 @@ import { INPUT, moduleOf, OUTPUT, stagesOf } from "./stages.js";
  * @property {Stage} stage
  * @property {HTMLElement} element
  * @property {(answer: import("/sdk/client.js").Answer) => void} update
- * @property {(layer: string, channel: number) => void} mark Points out what is looked at.
- * @property {(channel: number) => DOMRect | null} boxOf Where a channel is on the page.
+ * @property {(layer: string, channel: number) => void} mark Marks the selected channel.
+ * @property {(channel: number) => DOMRect | null} boxOf Client rectangle of a channel.
  * @property {number} channels
  */
 
@@ -30,17 +30,17 @@ export function mountNetwork(context, digit) {
   const { store, cnn } = context;
   const body = /** @type {HTMLElement} */ (document.getElementById("network-columns"));
   const strip = make("div", { class: "stages", role: "group", "aria-label": "The layers, from input to output" });
-  const flow = new Flow(strip);
+  const connections = new Connections(strip);
   /** @type {Column[]} */
   let columns = [];
 
-  body.replaceChildren(switchOf(store), make("div", { class: "stages-scroller" }, strip));
+  body.replaceChildren(beforeSwitch(store), make("div", { class: "stages-scroller" }, strip));
   body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
 
-  /** Make the columns anew: with the values before the ReLU there are more of them. */
+  /** Build the columns; the option to show values before the ReLU changes their number. */
   function build() {
     columns = stagesOf(cnn, store.state.before).map((stage) => columnOf(stage, context));
-    strip.replaceChildren(flow.element, ...columns.map(({ element }) => element));
+    strip.replaceChildren(connections.element, ...columns.map(({ element }) => element));
     if (digit.answer) for (const column of columns) column.update(digit.answer);
     mark();
   }
@@ -48,7 +48,7 @@ export function mountNetwork(context, digit) {
   function mark() {
     const { layer, channel } = store.state;
     for (const column of columns) column.mark(layer, channel);
-    flow.draw(columns, layer, channel);
+    connections.draw(columns, layer, channel);
   }
 
   /** @returns {import("../context.js").View | null} */
@@ -96,7 +96,7 @@ function columnOf(stage, context) {
 }
 
 /**
- * A stage as tiles, one for each channel.
+ * Tiles of a stage, one for each channel.
  * @param {Stage} stage
  * @param {Context} context
  */
@@ -107,7 +107,7 @@ function tiles({ layer, title, columns, module }, context) {
   if (layer === INPUT) map.setAttribute("bare", "");
   map.addEventListener("lw-select", (event) => {
     const { channel } = /** @type {CustomEvent<{ channel: number }>} */ (event).detail;
-    if (layer !== INPUT) choose(context, layer, channel);
+    if (layer !== INPUT) selectChannel(context, layer, channel);
   });
   return {
     element: make("div", { class: "stage-tiles" }, map),
@@ -116,17 +116,17 @@ function tiles({ layer, title, columns, module }, context) {
     update({ tensors }) {
       map.tensor = tensors.get(layer) ?? null;
     },
-    /** Layers of one convolution have their channels in common. @param {string} chosen @param {number} channel */
+    /** Layers of one convolution mark the same channel: they show it before and after ReLU and pooling. @param {string} chosen @param {number} channel */
     mark(chosen, channel) {
-      const isKin = module !== "" && module === moduleOf(chosen);
+      const isSameModule = module !== "" && module === moduleOf(chosen);
       map.toggleAttribute("faint", chosen !== layer);
-      map.selected = chosen === layer || isKin ? channel : null;
+      map.selected = chosen === layer || isSameModule ? channel : null;
     },
   };
 }
 
 /**
- * The last stage: a button for each digit, filled as far as the digit is likely.
+ * The last stage: a button for each digit, filled in proportion to its probability.
  * @param {Stage} stage
  * @param {Context} context
  */
@@ -135,7 +135,7 @@ function outputs({ layer }, context) {
     const share = make("span", { class: "share number" });
     const fill = make("span", { class: "fill" });
     const cell = make("button", { type: "button" }, fill, make("b", {}, name), share);
-    cell.addEventListener("click", () => choose(context, layer, channel));
+    cell.addEventListener("click", () => selectChannel(context, layer, channel));
     return { cell, fill, share };
   });
   return {
@@ -157,20 +157,20 @@ function outputs({ layer }, context) {
 }
 
 /**
- * Look at another channel; a value that was held belongs to its own layer.
+ * Select a channel; the pinned value is dropped with its layer.
  * @param {Context} context
  * @param {string} layer
  * @param {number} channel
  */
-function choose({ store, announce }, layer, channel) {
+function selectChannel({ store, announce }, layer, channel) {
   store.set({ layer, channel, ...(store.state.layer === layer ? {} : { y: -1, x: -1 }) });
   announce(`${layer}, channel ${channel}`);
 }
 
 /** @param {import("../state.js").Store} store */
-function switchOf(store) {
+function beforeSwitch(store) {
   const box = make("input", { type: "checkbox" });
   box.addEventListener("change", () => store.set({ before: box.checked }));
   store.on(["before"], ({ before }) => (box.checked = before));
-  return make("label", { class: "row quiet before" }, box, "Show values before the ReLU too");
+  return make("label", { class: "row quiet before" }, box, "Also show values before the ReLU");
 }

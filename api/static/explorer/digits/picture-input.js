@@ -1,17 +1,20 @@
-/** Picture: what somebody drew, chose or brought along, and how it goes to the network. */
+/** Picture input: the drawing pad, the test samples and picture files, and the input that they make. */
 
 import { make } from "/sdk/dom.js";
 import { pixelsFromText, pixelsToText } from "./pixels-text.js";
 import { loadSamples, sampleRow } from "./samples.js";
 
 /** @typedef {import("/sdk/digit-pad.js").DigitPad} DigitPad */
-/** @typedef {import("./current-digit.js").Drawn} Drawn */
+/** @typedef {import("./current-digit.js").Source} Source */
 /** @typedef {import("../state.js").State} State */
 
-const READ = ["image/png", "image/jpeg"];
+const MEDIA_TYPES = ["image/png", "image/jpeg"];
 
-/** A file that was brought along, until something else is drawn; `pixels` is what became of it. */
-/** @typedef {{ blob: Blob, pixels: string | null }} Brought */
+/**
+ * A picture file, until something else is drawn. It is posted as it is, so that the server preprocesses
+ * its full resolution; from the first answer on the pad shows its 28×28 pixels.
+ * @typedef {{ blob: Blob, pixels: string | null }} PictureFile
+ */
 
 /**
  * Fill the panel in which digits are drawn and chosen.
@@ -22,32 +25,32 @@ export async function mountPicture({ lightwell, store }) {
   const samples = await loadSamples(lightwell);
   const pad = /** @type {DigitPad} */ (document.createElement("lw-digit-pad"));
   const refusal = make("p", { class: "warning refusal", role: "alert", hidden: true });
-  const tools = toolsOf(pad, bring);
+  const tools = toolsOf(pad, useFile);
   document.getElementById("pad")?.replaceChildren(pad, tools.element, refusal);
   const row = sampleRow(/** @type {Element} */ (document.getElementById("samples")), samples, ({ index }) => {
-    brought = null;
+    pictureFile = null;
     refusal.hidden = true;
     store.set({ sample: index, pixels: "", strokes: "" });
   });
 
-  /** @type {Brought | null} */
-  let brought = null;
+  /** @type {PictureFile | null} */
+  let pictureFile = null;
   /** @type {Promise<void>} */
   let ready = Promise.resolve();
-  let tell = { changed: () => {}, drawing: () => {} };
+  let listeners = { changed: () => {}, drawing: () => {} };
 
-  pad.addEventListener("lw-draw", () => tell.drawing());
+  pad.addEventListener("lw-draw", () => listeners.drawing());
   pad.addEventListener("lw-change", () => {
-    if (brought?.pixels === null) brought = null; // whoever draws no longer waits for the file
+    if (pictureFile?.pixels === null) pictureFile = null; // a stroke replaces a file that has no answer yet
     store.set({ ...baseState(), strokes: pad.strokes });
   });
-  acceptFiles(panel.closest(".chapter") ?? panel, panel, bring);
+  acceptFiles(panel.closest(".chapter") ?? panel, panel, useFile);
   store.on(["sample", "pixels", "strokes"], (state) => {
     ready = show(state);
-    void ready.then(() => tell.changed());
+    void ready.then(() => listeners.changed());
   });
 
-  /** Bring the pad to a state that came from elsewhere: a link, a sample, the comparison. @param {State} state */
+  /** Show a state on the pad that was set by a link, a sample or the comparison. @param {State} state */
   async function show(state) {
     const base = await baseOf(state);
     if (!sameRows(base, pad.base)) pad.base = base;
@@ -63,36 +66,36 @@ export async function mountPicture({ lightwell, store }) {
     return sample < 0 ? null : ((await samples.find(sample))?.pixels ?? null);
   }
 
-  /** What the state has to say of what lies beneath the strokes, after somebody drew. */
+  /** State values of the image under the strokes, after a change of the pad. */
   function baseState() {
     const { base } = pad;
     const { sample, pixels } = store.state;
     if (!base) return { sample: -1, pixels: "" };
     if (sample >= 0 || pixels) return { sample, pixels };
-    // A clearing was undone: what came back is a sample again, or pixels.
+    // `clear` was undone: the base that came back may be a sample.
     const index = samples.first.find((one) => sameRows(one.pixels, base))?.index ?? -1;
     return { sample: index, pixels: index < 0 ? pixelsToText(base) : "" };
   }
 
-  /** Take a file along. @param {Blob} blob */
-  function bring(blob) {
-    if (!READ.includes(blob.type)) {
-      return refused(new Error(`Only PNG and JPEG pictures can be read; this is ${blob.type || "another kind of file"}.`));
+  /** Use a picture file as the input. @param {Blob} blob */
+  function useFile(blob) {
+    if (!MEDIA_TYPES.includes(blob.type)) {
+      return showRefusal(new Error(`Only PNG and JPEG pictures can be read; this file is ${blob.type || "of an unknown type"}.`));
     }
-    brought = { blob, pixels: null };
-    tell.changed();
+    pictureFile = { blob, pixels: null };
+    listeners.changed();
   }
 
-  /** Whether what is asked about is the file as it came: when it is new, and while it is prepared anew. */
-  function isBrought() {
+  /** Whether the input is the file itself: before its first answer, and when preprocessing is switched on again. */
+  function isFile() {
     const { pixels, strokes, preprocess } = store.state;
-    if (!brought) return false;
-    return brought.pixels === null || (brought.pixels === pixels && !strokes && preprocess === "mnist");
+    if (!pictureFile) return false;
+    return pictureFile.pixels === null || (pictureFile.pixels === pixels && !strokes && preprocess === "mnist");
   }
 
-  /** What is to be looked at now. @returns {Promise<Drawn>} */
+  /** The current input. @returns {Promise<Source>} */
   async function source() {
-    if (brought && isBrought()) return { input: brought.blob };
+    if (pictureFile && isFile()) return { input: pictureFile.blob };
     await ready;
     const { sample, pixels, strokes, preprocess } = store.state;
     const isSample = sample >= 0 && !pixels && !strokes && pad.base !== null;
@@ -100,56 +103,56 @@ export async function mountPicture({ lightwell, store }) {
     return { input: preprocess === "none" ? pad.pixels() : await pad.toBlob() };
   }
 
-  /** Show what became of the picture: a file is on the pad from now on. @param {number[][]} seen */
-  function answered(seen) {
+  /** Put the pixels of a file's first answer on the pad. @param {number[][]} rows */
+  function showAnswered(rows) {
     refusal.hidden = true;
-    if (!brought || brought.pixels !== null) return;
-    brought.pixels = pixelsToText(seen);
-    store.set({ sample: -1, pixels: brought.pixels, strokes: "" });
+    if (!pictureFile || pictureFile.pixels !== null) return;
+    pictureFile.pixels = pixelsToText(rows);
+    store.set({ sample: -1, pixels: pictureFile.pixels, strokes: "" });
   }
 
-  /** Say why there is no answer; a file that was never shown is let go. @param {Error} error */
-  function refused(error) {
-    if (brought?.pixels === null) brought = null;
+  /** Show the error of a request; a file without an answer is dropped. @param {Error} error */
+  function showRefusal(error) {
+    if (pictureFile?.pixels === null) pictureFile = null;
     refusal.textContent = error.message;
     refusal.hidden = false;
   }
 
-  /** What the picture depends on, to know whether it was asked about already. */
+  /** Identity of the input: equal keys need no new request. */
   function key() {
     const { sample, pixels, strokes } = store.state;
-    return isBrought() ? brought : `${sample} ${pixels} ${strokes}`;
+    return isFile() ? pictureFile : `${sample} ${pixels} ${strokes}`;
   }
 
   /**
-   * @param {typeof tell} listener Told when there is another picture, and again and again while it is
-   *   being drawn.
+   * @param {typeof listeners} listener `changed` is called for another picture, `drawing` at most once a frame
+   *   while a stroke grows.
    */
   function listen(listener) {
-    tell = listener;
+    listeners = listener;
   }
 
   await ready;
-  return { source, answered, refused, key, listen };
+  return { source, showAnswered, showRefusal, key, listen };
 }
 
 /**
- * The buttons beside the pad.
+ * Buttons of the pad.
  * @param {DigitPad} pad
- * @param {(file: Blob) => void} bring
+ * @param {(file: Blob) => void} useFile
  */
-function toolsOf(pad, bring) {
+function toolsOf(pad, useFile) {
   const undo = make("button", { type: "button" }, "Undo");
   const clear = make("button", { type: "button" }, "Clear");
-  const accept = READ.join(",");
+  const accept = MEDIA_TYPES.join(",");
   const file = make("input", { type: "file", accept, hidden: true, "aria-label": "Upload a picture" });
   const upload = make("button", { type: "button" }, "Upload");
   undo.addEventListener("click", () => pad.undo());
   clear.addEventListener("click", () => pad.clear());
   upload.addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
-    if (file.files?.[0]) bring(file.files[0]);
-    file.value = ""; // so that the same file can be chosen again
+    if (file.files?.[0]) useFile(file.files[0]);
+    file.value = ""; // otherwise choosing the same file again is no change
   });
   function update() {
     undo.disabled = !pad.canUndo;
@@ -163,19 +166,19 @@ function toolsOf(pad, bring) {
  * Take pictures that are pasted anywhere in the chapter or dropped on it.
  * @param {Element} chapter
  * @param {HTMLElement} panel Shows where a picture can be dropped.
- * @param {(file: Blob) => void} bring
+ * @param {(file: Blob) => void} useFile
  */
-function acceptFiles(chapter, panel, bring) {
+function acceptFiles(chapter, panel, useFile) {
   document.addEventListener("paste", (event) => {
     const target = /** @type {Element} */ (event.target);
     const file = event.clipboardData?.files[0];
     if (!file || target.closest("#sequences")) return;
     event.preventDefault();
-    bring(file);
+    useFile(file);
   });
   chapter.addEventListener("dragover", (event) => {
     if (!(/** @type {DragEvent} */ (event).dataTransfer?.types.includes("Files"))) return;
-    event.preventDefault(); // without this the browser would leave the page and open the file
+    event.preventDefault(); // otherwise the browser would open the file instead of the page
     panel.classList.add("dropping");
   });
   chapter.addEventListener("dragleave", () => panel.classList.remove("dropping"));
@@ -184,7 +187,7 @@ function acceptFiles(chapter, panel, bring) {
     const file = /** @type {DragEvent} */ (event).dataTransfer?.files[0];
     if (!file) return;
     event.preventDefault();
-    bring(file);
+    useFile(file);
   });
 }
 

@@ -1,4 +1,4 @@
-/** Arithmetic: every number that one value of a map is made of, so that they add up to it. */
+/** Pixel arithmetic: the terms of one value of a feature map, rounded so that they add up to it. */
 
 import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
@@ -16,32 +16,32 @@ import { roundedSum } from "../rounded-sum.js";
 /** @typedef {{ layer: string, channel: number, y: number, x: number }} Place */
 
 const DECIMALS = 4;
-const WAIT_MS = 60; // the pointer crosses many values on its way to the one that is meant
+const DELAY_MS = 60; // the pointer crosses many values on its way to the intended one
 
 /**
  * Fill the panel `arithmetic`.
  * @param {import("../context.js").Context} context
  * @param {import("./current-digit.js").Digit} digit
  * @param {Map<string, import("/sdk/colours.js").Table>} tables
- * @returns {{ show: (place: Place | null) => void }} Null where there is nothing to show.
+ * @returns {{ show: (place: Place | null) => void }} `show` displays a value; null hides the panel.
  */
-export function mountArithmetic(context, digit, tables) {
+export function mountPixelArithmetic(context, digit, tables) {
   const body = /** @type {HTMLElement} */ (document.getElementById("arithmetic-body"));
   const panel = /** @type {HTMLElement} */ (body.closest(".panel"));
   const contributions = new Contributions(context.store, tables);
   const title = make("p", { class: "number" });
   const sum = make("div", { class: "arithmetic-sum" });
   const after = make("ol", { class: "arithmetic-steps" });
-  const trouble = make("p", { class: "warning", hidden: true });
-  const shown = make("div", {}, title, contributions.element, sum, after);
-  body.replaceChildren(trouble, shown);
+  const warning = make("p", { class: "warning", hidden: true });
+  const content = make("div", {}, title, contributions.element, sum, after);
+  body.replaceChildren(warning, content);
   panel.querySelector("header")?.append(downloads(describe));
 
   /** @type {Place | null} */
-  let wanted = null;
+  let selected = null;
   /** @type {Answer | null} */
   let answer = null;
-  let asked = "";
+  let lastQuery = "";
   let timer = 0;
   let isNear = false;
 
@@ -50,49 +50,49 @@ export function mountArithmetic(context, digit, tables) {
     ...place,
   });
 
-  const ask = latestRequest(
+  const send = latestRequest(
     (/** @type {Place} */ place, signal) => {
-      if (!digit.input) throw new Error("There is no digit yet.");
+      if (!digit.input) throw new Error("There is no digit yet: draw one or choose a sample.");
       return context.lightwell.pixel(digit.input, parametersOf(place), { signal });
     },
-    (given, place) => {
-      answer = given;
-      trouble.hidden = true;
-      shown.hidden = false;
-      render(given, place);
+    (response, place) => {
+      answer = response;
+      warning.hidden = true;
+      content.hidden = false;
+      render(response, place);
     },
     (error) => {
-      asked = "";
+      lastQuery = "";
       answer = null;
-      trouble.textContent = error.message;
-      trouble.hidden = false;
-      shown.hidden = true;
+      warning.textContent = error.message;
+      warning.hidden = false;
+      content.hidden = true;
     },
   );
 
   /** @param {Place | null} place */
   function show(place) {
     panel.hidden = !place;
-    wanted = place;
+    selected = place;
     clearTimeout(timer);
-    timer = setTimeout(request, WAIT_MS);
+    timer = setTimeout(request, DELAY_MS);
   }
 
   function request() {
-    if (!wanted || !isNear || !digit.answer) return;
-    const question = JSON.stringify([wanted, digit.answer.input.pixels]);
-    if (question === asked) return;
-    asked = question;
-    void ask(wanted);
+    if (!selected || !isNear || !digit.answer) return;
+    const query = JSON.stringify([selected, digit.answer.input.pixels]);
+    if (query === lastQuery) return;
+    lastQuery = query;
+    void send(selected);
   }
 
-  // Whoever never scrolls here need not wait for it, and the server need not answer.
+  // The pointer sends a request for every value that it crosses: only while the panel is near.
   whenNear(panel, (now) => {
     isNear = now;
     request();
   });
 
-  /** @param {Answer} given @param {Place} place */
+  /** @param {Answer} response @param {Place} place */
   function render({ tensors, measures }, { layer, channel, y, x }) {
     title.textContent = `${layer}, channel ${channel}, row ${y}, column ${x}`;
     const number = (/** @type {string} */ name) => /** @type {number} */ (measures.get(name));
@@ -101,64 +101,64 @@ export function mountArithmetic(context, digit, tables) {
     if (isFirst) contributions.showOne(tensors);
     else contributions.showMany(tensors, layer);
     const terms = isFirst ? /** @type {Tensor} */ (tensors.get("products")).values : partsTensor.values;
-    sum.replaceChildren(...line(terms, number("bias"), number("sum"), isFirst));
-    after.replaceChildren(...steps(layer, number, tensors.get("window"), tables));
+    sum.replaceChildren(...sumLine(terms, number("bias"), number("sum"), isFirst));
+    after.replaceChildren(...activationSteps(layer, number, tensors.get("window"), tables));
   }
 
   /** @returns {import("../context.js").View | null} */
   function describe() {
-    if (!wanted) return null;
-    const { layer, channel, y, x } = wanted;
-    const view = digit.describe("pixel", { ...wanted });
+    if (!selected) return null;
+    const { layer, channel, y, x } = selected;
+    const view = digit.describe("pixel", { ...selected });
     const name = `${layer}-${channel}-y${y}-x${x}`;
-    return { ...view, parameters: parametersOf(wanted), name, tensor: answer?.tensors.get("products") };
+    return { ...view, parameters: parametersOf(selected), name, tensor: answer?.tensors.get("products") };
   }
 
   return { show };
 }
 
 /**
- * Write the sum: all nine products where there is one kernel, else the sum of the contributions.
+ * The sum as a line of terms: all nine products of a single kernel, else the total of the contributions.
  * @param {ArrayLike<number>} terms
  * @param {number} bias
  * @param {number} total
- * @param {boolean} inFull
+ * @param {boolean} isComplete
  */
-function line(terms, bias, total, inFull) {
+function sumLine(terms, bias, total, isComplete) {
   const all = Array.from(terms);
-  const parts = inFull ? all : [all.reduce((sum, one) => sum + one, 0)];
-  const written = roundedSum([...parts, bias], total, DECIMALS);
-  const texts = written.terms.map((text, at) => {
+  const parts = isComplete ? all : [all.reduce((sum, one) => sum + one, 0)];
+  const rounded = roundedSum([...parts, bias], total, DECIMALS);
+  const texts = rounded.terms.map((text, at) => {
     const isBias = at === parts.length;
     const value = exactNumber(isBias ? bias : parts[at], isBias ? "float32" : "float64", text.replace("−", ""));
     const sign = text.startsWith("−") ? "−" : at ? "+" : "";
-    const what = isBias ? "bias" : inFull ? "" : `${all.length} contributions`;
+    const label = isBias ? "bias" : isComplete ? "" : `${all.length} contributions`;
     return make(
       "span",
       { class: `term${isBias ? " bias" : ""}` },
       `${sign} `,
       value,
-      what ? make("small", {}, what) : "",
+      label ? make("small", {}, label) : "",
     );
   });
   const result = make(
     "span",
     { class: "term total" },
     "= ",
-    exactNumber(total, "float64", written.total),
+    exactNumber(total, "float64", rounded.total),
     make("small", {}, "sum"),
   );
   return [...texts, result];
 }
 
 /**
- * Say what happens to the sum until it is the value of the map.
+ * Steps from the sum to the value of the map: float32 rounding, ReLU, pooling.
  * @param {string} layer
  * @param {(name: string) => number} number
  * @param {Tensor | undefined} window
  * @param {Map<string, import("/sdk/colours.js").Table>} tables
  */
-function steps(layer, number, window, tables) {
+function activationSteps(layer, number, window, tables) {
   const [before, after] = [number("value"), number("relu")];
   const lost = number("rounding");
   const digits = formatNumber(Math.abs(lost), 2);
@@ -166,32 +166,32 @@ function steps(layer, number, window, tables) {
     "li",
     {},
     "float32 arithmetic ",
-    lost === 0 ? "loses nothing" : lost < 0 ? "loses " : "adds ",
+    lost === 0 ? "has no rounding error" : lost < 0 ? "loses " : "adds ",
   );
   if (lost !== 0) rounding.append(exactNumber(lost, "float64", digits));
-  rounding.append(": ", exactNumber(before, "float32", written(before)), " before the ReLU");
+  rounding.append(": ", exactNumber(before, "float32", formatFloat32(before)), " before the ReLU");
   if (layer.startsWith("conv")) return [rounding];
   const negative = before < 0;
-  const relu = make("li", {}, negative ? "ReLU: below zero, so " : "ReLU: not below zero, so it stays ");
-  relu.append(exactNumber(after, "float32", written(after)));
+  const relu = make("li", {}, negative ? "ReLU: negative, so " : "ReLU: not negative, so it stays ");
+  relu.append(exactNumber(after, "float32", formatFloat32(after)));
   if (!layer.startsWith("pool") || !window) return [rounding, relu];
   const range = rangeOf(window);
   const table = /** @type {import("/sdk/colours.js").Table} */ (tables.get(range.map));
   const [y, x] = [number("winner_y"), number("winner_x")];
-  const grid = kernelGrid("The four values that are pooled", window.values, { ...range, table });
+  const grid = kernelGrid("The four pooled values", window.values, { ...range, table });
   const pool = make("li", { class: "pooling" }, grid);
-  const said = make(
+  const caption = make(
     "span",
     {},
-    "Pooling keeps the largest of these four, the one at ",
-    `row ${y}, column ${x}, whose sum this is: `,
+    "Max pooling keeps the largest of these four, at ",
+    `row ${y}, column ${x}, the value computed above: `,
   );
-  said.append(exactNumber(number("output"), "float32", written(number("output"))));
-  pool.append(said);
+  caption.append(exactNumber(number("output"), "float32", formatFloat32(number("output"))));
+  pool.append(caption);
   return [rounding, relu, pool];
 }
 
-/** @param {number} value In float32, every digit that matters. */
-function written(value) {
+/** All significant digits of a float32. @param {number} value */
+function formatFloat32(value) {
   return formatNumber(value, 7);
 }

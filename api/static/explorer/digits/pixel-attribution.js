@@ -1,4 +1,4 @@
-/** Why: which pixels count for the answer, by the method of one's choice, and whether to believe it. */
+/** Pixel attribution: a map of the selected method, and two checks of it: deletion and reset weights. */
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
@@ -23,17 +23,17 @@ const METHODS = /** @type {const} */ ([
   ["occlusion", "occlusion"],
 ]);
 
-/** What each map says, in a sentence. */
-const STORIES = /** @type {Record<string, string>} */ ({
+/** Explanation of each method. */
+const EXPLANATIONS = /** @type {Record<string, string>} */ ({
   integrated_gradients:
-    "The gradient added up on the way from the baseline to the picture. The map adds up to what the picture gains over the baseline.",
-  gradient: "How much the logit would change with a little more ink at each pixel.",
-  gradient_x_input: "The gradient times the ink that is there: what each pixel gives, to first order.",
+    "The gradient, integrated along the way from the baseline to the picture. The map sums to the difference of the logits of picture and baseline.",
+  gradient: "How much the logit would change if each pixel were slightly brighter.",
+  gradient_x_input: "The gradient times the pixel's brightness: the contribution of each pixel to first order.",
   smoothgrad: "The gradient, averaged over noisy copies of the picture.",
-  grad_cam: "The maps of a layer, each weighed by its mean gradient, added up.",
-  hirescam: "The maps of a layer times their gradient, place by place, added up.",
-  layer_cam: "The maps of a layer times the positive part of their gradient, added up.",
-  occlusion: "What the logit loses when a window of 5 × 5 pixels is covered.",
+  grad_cam: "The maps of a layer, summed with their mean gradients as weights.",
+  hirescam: "The maps of a layer times their gradients at each position, summed over the channels.",
+  layer_cam: "The maps of a layer times the positive part of their gradients, summed over the channels.",
+  occlusion: "How much the logit falls when a window of 5 × 5 pixels is covered.",
 });
 const CAMS = ["grad_cam", "hirescam", "layer_cam"];
 const WITH_BASELINE = ["integrated_gradients", "occlusion"];
@@ -43,12 +43,12 @@ const WITH_BASELINE = ["integrated_gradients", "occlusion"];
  * @param {import("../context.js").Context} context
  * @param {import("./current-digit.js").Digit} digit
  */
-export function mountWhy({ lightwell, store, cnn, announce }, digit) {
+export function mountPixelAttribution({ lightwell, store, cnn, announce }, digit) {
   const body = /** @type {HTMLElement} */ (document.getElementById("why-body"));
   const digits = cnn.classes.map((name, at) => /** @type {const} */ ([at, name]));
   const method = stateSelect(store, "method", "Method", [...METHODS]);
-  const target = stateSelect(store, "target", "Why", [[-1, "what it sees"], ...digits]);
-  const against = stateSelect(store, "against", "and not", [[-1, "(nothing)"], ...digits]);
+  const target = stateSelect(store, "target", "Why", [[-1, "its answer"], ...digits]);
+  const against = stateSelect(store, "against", "and not", [[-1, "(none)"], ...digits]);
   const layers = cnn.layers.filter(({ receptive_field: field }) => field);
   const layer = stateSelect(store, "camLayer", "Layer", layers.map(({ name }) => [name, name]));
   const baseline = stateSelect(store, "baseline", "Baseline", [
@@ -58,21 +58,21 @@ export function mountWhy({ lightwell, store, cnn, announce }, digit) {
     ["blur", "blurred"],
   ]);
   const check = make("button", { type: "button" }, "Check with reset weights");
-  const story = make("p", { class: "explain" });
+  const explanation = make("p", { class: "explain" });
   const map = new TensorHeatmap();
   map.setAttribute("label", "Attribution of each pixel");
   const facts = make("p", { class: "number quiet" });
-  const chart = new LineChart("The logit while ink is deleted");
+  const chart = new LineChart("The logit while pixels are deleted");
   const verdict = make("p", { class: "explain" });
   const sanity = make("p", { class: "explain", role: "status" });
   body.replaceChildren(
     make("div", { class: "row choices" }, target, against, method, layer, baseline),
-    story,
+    explanation,
     make(
       "div",
       { class: "why-shown" },
       make("div", {}, map, facts),
-      make("div", {}, make("h3", {}, "Delete ink in the map’s order"), chart.element, verdict, check, sanity),
+      make("div", {}, make("h3", {}, "Delete pixels in the map’s order"), chart.element, verdict, check, sanity),
     ),
   );
 
@@ -90,34 +90,35 @@ export function mountWhy({ lightwell, store, cnn, announce }, digit) {
   const describe = () => digit.describe("attribution", { cmap: null, range: null, ...parameters() });
   body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
 
-  /** Whether somebody has just chosen something here: only then is the answer said aloud. */
-  let isChosen = false;
+  /** Whether the user has just changed a setting: only then is the answer announced. */
+  let isUserChange = false;
 
   /** @param {string} text */
-  const say = (text) => {
+  const showFacts = (text) => {
     facts.textContent = text;
   };
-  const wait = () => say(COMPILING);
+  const showCompiling = () => showFacts(COMPILING);
 
-  /** @param {AbortSignal} signal @param {Record<string, any>} [more] */
-  const question = async (signal, more = {}) => {
+  /** @param {AbortSignal} signal @param {Record<string, any>} [extraParameters] */
+  const request = async (signal, extraParameters = {}) => {
     const { input, parameters } = describe();
-    const asked = { input, parameters: { ...parameters, ...more }, signal };
-    return retryWhileCompiling(() => lightwell.ask("cnn", "attribution", asked), signal, wait);
+    const query = { input, parameters: { ...parameters, ...extraParameters }, signal };
+    return retryWhileCompiling(() => lightwell.ask("cnn", "attribution", query), signal, showCompiling);
   };
 
-  const ask = latestRequest((/** @type {void} */ _, signal) => question(signal), render, (error) => say(error.message));
+  const send = latestRequest((/** @type {void} */ _, signal) => request(signal), render, (error) => showFacts(error.message));
 
-  const checkAgain = latestRequest(
-    (/** @type {void} */ _, signal) => question(signal, { sanity: true, deletion: false }),
+  const sendCheck = latestRequest(
+    (/** @type {void} */ _, signal) => request(signal, { sanity: true, deletion: false }),
     ({ tensors }) => {
       const found = Array.from(/** @type {Tensor} */ (tensors.get("sanity")).values);
-      // Two rows: of the values, of their magnitudes; from the last layer to all of them.
+      // Two rows of rank correlations: of the values and of their magnitudes, from the last layer reset
+      // to all layers reset.
       const last = found[found.length - 1];
       sanity.textContent =
-        `With every layer drawn anew, the map’s magnitudes correlate ${formatNumber(last, 2)} with those of the trained ` +
+        `With all layers reset to random weights, the magnitudes of the map correlate ${formatNumber(last, 2)} with those of the trained ` +
         `network (${found.slice(5).map((one) => formatNumber(one, 2)).join(", ")} as layers are reset from the last to the ` +
-        `first). ${Math.abs(last) < 0.3 ? "It depends on what was learned." : "Much of it does not depend on what was learned."}`;
+        `first). ${Math.abs(last) < 0.3 ? "The map depends on what was learned." : "Much of the map does not depend on what was learned."}`;
     },
     (error) => (sanity.textContent = error.message),
   );
@@ -137,11 +138,11 @@ export function mountWhy({ lightwell, store, cnn, announce }, digit) {
     const gain = Number(measures.get("faithfulness"));
     verdict.textContent =
       gain > 0
-        ? `The logit falls faster than in random order (by ${formatNumber(gain, 2)} on the mean): these pixels do count.`
-        : `The logit does not fall faster than in random order (${formatNumber(gain, 2)} on the mean): do not trust this map here.`;
-    say(factsOf(measures));
-    if (isChosen) announce(`Attribution of ${measures.get("target")} is shown.`);
-    isChosen = false;
+        ? `The logit falls faster than in random order (by ${formatNumber(gain, 2)} on average): these pixels matter.`
+        : `The logit does not fall faster than in random order (${formatNumber(gain, 2)} on average): do not trust this map.`;
+    showFacts(factsOf(measures));
+    if (isUserChange) announce(`Attribution of ${measures.get("target")} is shown.`);
+    isUserChange = false;
   }
 
   /** @param {Answer["measures"]} measures */
@@ -149,29 +150,29 @@ export function mountWhy({ lightwell, store, cnn, announce }, digit) {
     const parts = [`target ${measures.get("target")}`];
     if (measures.has("delta")) {
       const [of, from, delta] = ["f_input", "f_baseline", "delta"].map((name) => formatNumber(Number(measures.get(name)), 3));
-      parts.push(`logit ${of} here, ${from} at the baseline`, `missing from the sum ${delta}`);
+      parts.push(`logit ${of} for the picture, ${from} for the baseline`, `error of the sum ${delta}`);
     }
-    if (measures.get("all_nonpositive")) parts.push("nothing speaks for the target here");
+    if (measures.get("all_nonpositive")) parts.push("no positive values for the target");
     return parts.join(" · ");
   }
 
   function update() {
     const { method: name } = store.state;
-    story.textContent = `${STORIES[name] ?? ""} Blue speaks for the target, red against it.`;
+    explanation.textContent = `${EXPLANATIONS[name] ?? ""} Blue raises the logit of the target, red lowers it.`;
     layer.hidden = !CAMS.includes(name);
     baseline.hidden = !WITH_BASELINE.includes(name);
     sanity.textContent = "";
-    if (digit.answer) void ask();
+    if (digit.answer) void send();
   }
 
   check.addEventListener("click", () => {
-    sanity.textContent = "Asking …";
-    void checkAgain();
+    sanity.textContent = "Computing …";
+    void sendCheck();
   });
   store.on(["method", "target", "against", "camLayer", "baseline"], () => {
-    isChosen = true;
+    isUserChange = true;
     update();
   });
-  isChosen = false;
+  isUserChange = false;
   digit.onAnswer(update);
 }

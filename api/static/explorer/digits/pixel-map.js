@@ -1,6 +1,6 @@
 /**
- * Pixel map: a matrix as a picture, one square a value, with marks on it. Where somebody listens, a
- * value is chosen with the pointer or the arrow keys.
+ * Pixel map: a matrix as a picture, one square for each value, with outlined boxes. With handlers, a
+ * value is chosen by pointer or arrow keys.
  */
 
 import { paint } from "/sdk/colours.js";
@@ -12,18 +12,19 @@ import { makeSvg, make } from "/sdk/dom.js";
  * @property {ArrayLike<number>} values Row by row.
  * @property {number} width
  * @property {number} low Value of the first colour.
- * @property {number} high Value of the last.
+ * @property {number} high Value of the last colour.
  * @property {import("/sdk/colours.js").Table} table
  */
 
 /**
- * @typedef {object} Reactions
- * @property {(place: Place | null, byKey: boolean) => void} point A value is pointed at; null: none any more.
- * @property {(place: Place) => void} [choose] A value is clicked, or Enter pressed on it.
- * @property {() => void} [leave] Escape.
+ * @typedef {object} Handlers
+ * @property {(place: Place | null, byKey: boolean) => void} point A value is pointed at; null when the
+ *   pointer or the focus leaves.
+ * @property {(place: Place) => void} [choose] A value is clicked, or Enter is pressed on it.
+ * @property {() => void} [leave] Escape is pressed.
  */
 
-/** How far each key moves, down and to the right. */
+/** Rows and columns that each key moves by. */
 const MOVES = /** @type {Record<string, [number, number]>} */ ({
   ArrowUp: [-1, 0],
   ArrowDown: [1, 0],
@@ -33,7 +34,7 @@ const MOVES = /** @type {Record<string, [number, number]>} */ ({
 
 export class PixelMap {
   #under = make("canvas", { class: "pixel-map-under", hidden: true });
-  /** The picture itself, one pixel for each value. */
+  /** One pixel for each value. */
   canvas = make("canvas");
   #marks = makeSvg("svg", { "aria-hidden": "true" });
   #width = 1;
@@ -42,13 +43,13 @@ export class PixelMap {
   #at = { y: 0, x: 0 };
 
   /**
-   * @param {string} label What it is a picture of.
-   * @param {Reactions} [reactions] Where values can be chosen.
+   * @param {string} label For screen readers.
+   * @param {Handlers} [handlers] Left out where values cannot be chosen.
    */
-  constructor(label, reactions) {
+  constructor(label, handlers) {
     this.element = make("div", { class: "pixel-map", role: "img" }, this.#under, this.canvas, this.#marks);
     this.label = label;
-    if (reactions) this.#listen(reactions);
+    if (handlers) this.#listen(handlers);
   }
 
   /** @param {string} label */
@@ -66,9 +67,9 @@ export class PixelMap {
   }
 
   /**
-   * Lay the picture over another one.
+   * Put another picture under this one.
    * @param {Picture} picture
-   * @param {number} opacity Of the one on top, 0 to 1.
+   * @param {number} opacity Of the upper picture, 0 to 1.
    */
   lay(picture, opacity) {
     fill(this.#under, picture);
@@ -77,19 +78,19 @@ export class PixelMap {
   }
 
   /**
-   * Mark boxes of whole squares; what was marked before is not any more.
+   * Outline boxes of whole squares, instead of those outlined before.
    * @param {{ box: import("./receptive-field.js").Box, kind: "pointed" | "pinned" | "field" }[]} boxes
    */
   mark(boxes) {
     const rects = boxes.flatMap(({ box: { top, left, bottom, right }, kind }) => {
       const place = { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
-      // Dark under bright: seen on every colour.
+      // A dark line under a bright one is visible on every colour.
       return [makeSvg("rect", { ...place, class: "under" }), makeSvg("rect", { ...place, class: kind })];
     });
     this.#marks.replaceChildren(...rects);
   }
 
-  /** Where the arrow keys go on from. @param {Place} place */
+  /** Value from which the arrow keys move. @param {Place} place */
   set at(place) {
     this.#at = this.#within(place);
   }
@@ -101,12 +102,12 @@ export class PixelMap {
     return { y: clamp(y, this.#height), x: clamp(x, this.#width) };
   }
 
-  /** @param {Reactions} reactions */
+  /** @param {Handlers} handlers */
   #listen({ point, choose, leave }) {
     const { element } = this;
     element.tabIndex = 0;
     element.classList.add("choosable");
-    // Arrow keys are for this picture while it has the focus, so a screen reader has to pass them on.
+    // With this role screen readers pass the arrow keys on instead of using them to read the page.
     element.setAttribute("role", "application");
     element.setAttribute("aria-roledescription", "map of values");
     const placeOf = (/** @type {PointerEvent} */ { clientX, clientY }) => {
@@ -120,7 +121,7 @@ export class PixelMap {
     element.addEventListener("pointermove", follow);
     element.addEventListener("pointerleave", () => point(null, false));
     element.addEventListener("blur", () => point(null, false));
-    // A click says whole pixels only; the pointer has said more precisely where it is.
+    // A click has coordinates in whole pixels; those of the pointer event before it are more precise.
     element.addEventListener("click", () => choose?.(this.#at));
     element.addEventListener("keydown", (event) => {
       const move = MOVES[event.key];

@@ -1,11 +1,11 @@
-/** Pixels: the 28×28 that a network saw, as text for the address. */
+/** Pixels text: 28×28 pixels as base64url for the fragment of the URL. */
 
 import { fromBase64url, toBase64url } from "/sdk/base64url.js";
 
 const SIDE = 28;
 
 /**
- * Write rows of integers 0 to 255 as text.
+ * Encode rows of integers 0 to 255.
  * @param {number[][]} rows
  */
 export function pixelsToText(rows) {
@@ -13,7 +13,7 @@ export function pixelsToText(rows) {
 }
 
 /**
- * Read such rows again; null where the text does not hold just as many.
+ * Decode rows; null where the text does not hold exactly 28×28 values.
  * @param {string} text
  * @returns {number[][] | null}
  */

@@ -1,11 +1,11 @@
-/** Receptive field: what of the picture one value of a map depends on. */
+/** Receptive field: the pixels of the input that one value of a feature map depends on. */
 
 const SIDE = 28;
 
-/** First and last row and column. @typedef {{ top: number, left: number, bottom: number, right: number }} Box */
+/** @typedef {{ top: number, left: number, bottom: number, right: number }} Box First and last row and column. */
 
 /**
- * Return what the value (y, x) of a layer sees, cut to the picture; all of it for a dense layer.
+ * Receptive field of the value (y, x) of a layer, clipped to the image; the whole image for a dense layer.
  * @param {import("../context.js").Layer} layer
  * @param {number} y
  * @param {number} x
@@ -23,9 +23,9 @@ export function receptiveField({ receptive_field: field }, y, x) {
 }
 
 /**
- * Say a box in words.
+ * Write a box as text.
  * @param {Box} box
  */
-export function said({ top, left, bottom, right }) {
+export function describeBox({ top, left, bottom, right }) {
   return `rows ${top}–${bottom}, columns ${left}–${right}`;
 }

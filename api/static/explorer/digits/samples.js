@@ -1,4 +1,4 @@
-/** Samples: test images to choose from, ten at a time, one of each digit. */
+/** Samples: a row of ten MNIST test images, one of each digit, and the next ten on request. */
 
 import { make } from "/sdk/dom.js";
 
@@ -8,7 +8,7 @@ const SHOWN = 10;
 const ALL = 200;
 
 /**
- * Load the samples: ten at once, the others when somebody wants them.
+ * Load the first ten samples; all 200 are loaded when they are needed.
  * @param {import("/sdk/client.js").Lightwell} lightwell
  */
 export async function loadSamples(lightwell) {
@@ -21,7 +21,7 @@ export async function loadSamples(lightwell) {
   return {
     first,
     all,
-    /** @param {number} index Place in the test set. @returns {Promise<Sample | undefined>} */
+    /** @param {number} index In the test set. @returns {Promise<Sample | undefined>} */
     async find(index) {
       return first.find((one) => one.index === index) ?? (await all()).find((one) => one.index === index);
     },
@@ -29,11 +29,11 @@ export async function loadSamples(lightwell) {
 }
 
 /**
- * Fill a container with samples to choose from.
+ * Fill a container with buttons for samples.
  * @param {Element} container
  * @param {Awaited<ReturnType<typeof loadSamples>>} samples
  * @param {(sample: Sample) => void} choose
- * @returns {{ mark: (index: number) => void }} Points one out; -1 for none.
+ * @returns {{ mark: (index: number) => void }} Marks a sample; -1 for none.
  */
 export function sampleRow(container, { first, all }, choose) {
   let page = 0;
@@ -42,9 +42,9 @@ export function sampleRow(container, { first, all }, choose) {
   const more = make("button", { type: "button", class: "more" }, "More");
   more.setAttribute("aria-label", "More: ten other samples");
   more.addEventListener("click", async () => {
-    const held = await all();
-    page = (page + 1) % Math.floor(held.length / SHOWN);
-    show(held.slice(SHOWN * page, SHOWN * (page + 1)));
+    const samples = await all();
+    page = (page + 1) % Math.floor(samples.length / SHOWN);
+    show(samples.slice(SHOWN * page, SHOWN * (page + 1)));
   });
 
   /** @param {Sample[]} shown */
@@ -70,7 +70,7 @@ export function sampleRow(container, { first, all }, choose) {
 function thumbnail(sample, choose) {
   const { index, label, pixels } = sample;
   const canvas = make("canvas", { width: 28, height: 28, "aria-hidden": "true" });
-  const grey = Uint8ClampedArray.from(pixels.flat().flatMap((ink) => [ink, ink, ink, 255]));
+  const grey = Uint8ClampedArray.from(pixels.flat().flatMap((value) => [value, value, value, 255]));
   canvas.getContext("2d")?.putImageData(new ImageData(grey, 28), 0, 0);
   const button = make("button", { type: "button", class: "sample", title: `Test image ${index}, a ${label}` }, canvas);
   button.setAttribute("aria-label", `A ${label}, test image ${index}`);

@@ -1,4 +1,4 @@
-/** Second digit: the one to compare with, a test sample or pixels that were held, and how it is posted. */
+/** Second digit of the comparison: a test sample, or the pixels of an earlier current digit. */
 
 import { pixelsFromText, pixelsToText } from "./pixels-text.js";
 
@@ -6,8 +6,8 @@ import { pixelsFromText, pixelsToText } from "./pixels-text.js";
 /** @typedef {import("../state.js").State} State */
 
 /**
- * Return what to post for the second digit: a sample is prepared like the first digit; held pixels
- * are what a network saw and go as they are.
+ * Input of the second digit. A sample is preprocessed like the first digit; held pixels are
+ * preprocessed already.
  * @param {import("/sdk/client.js").Lightwell} lightwell
  * @param {State} state
  * @param {AbortSignal} signal
@@ -16,31 +16,31 @@ import { pixelsFromText, pixelsToText } from "./pixels-text.js";
 export async function secondInput(lightwell, state, signal) {
   if (state.otherPixels) {
     const input = pixelsFromText(state.otherPixels);
-    if (!input) throw new Error("The link holds no second digit that can be read.");
+    if (!input) throw new Error("The second digit in the link cannot be read.");
     return { input, preprocess: "none" };
   }
   const response = await lightwell.request(`/samples/${state.otherSample}.png`, { signal });
   return { input: await response.blob(), preprocess: state.preprocess };
 }
 
-/** Is there a second digit? @param {State} state */
+/** Whether there is a second digit. @param {State} state */
 export function hasSecond({ otherPixels, otherSample }) {
   return otherPixels !== "" || otherSample >= 0;
 }
 
 /**
- * Make the second digit the first and the first the second.
+ * State values that swap the first and the second digit.
  * @param {State} state
- * @param {number[][]} seen What the network saw of the first.
+ * @param {number[][]} pixels Input of the network for the first digit.
  * @returns {Partial<State>}
  */
-export function swapped(state, seen) {
+export function swapped(state, pixels) {
   const isSample = !state.pixels && !state.strokes && state.sample >= 0;
   return {
     sample: state.otherSample,
     pixels: state.otherPixels,
     strokes: "",
     otherSample: isSample ? state.sample : -1,
-    otherPixels: isSample ? "" : pixelsToText(seen),
+    otherPixels: isSample ? "" : pixelsToText(pixels),
   };
 }

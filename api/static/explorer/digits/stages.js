@@ -1,37 +1,37 @@
-/** Stages: what the network does to a picture, one step after another, in words. */
+/** Stages: title, size and explanation of every layer, in the order of the network. */
 
 /** @typedef {import("../context.js").Model} Model */
 
-/** What goes in; no layer of the trace. */
+/** Tensor of the input, which is no layer. */
 export const INPUT = "image";
 export const OUTPUT = "logits";
 
 /**
  * @typedef {object} Stage
- * @property {string} layer What comes out of it.
- * @property {string} title In the words of the architecture.
- * @property {string} module Its kernel's name; layers of one module have their channels in common.
+ * @property {string} layer Its output.
+ * @property {string} title Operation of the architecture.
+ * @property {string} module Module with its kernel; layers of one module have the same channels.
  * @property {string} shape
  * @property {string[]} facts
- * @property {string} says What it does.
+ * @property {string} says Explanation.
  * @property {number} channels
- * @property {number} columns Tiles in a row.
- * @property {"all" | "same"} reads Which channels of the stage before each channel is made of.
+ * @property {number} columns Tiles of a row.
+ * @property {"all" | "same"} reads Channels of the stage before that each channel depends on.
  */
 
 /** @type {Pick<Stage, "layer" | "title" | "module" | "columns" | "reads" | "says">[]} */
 const LAYERS = [
   {
     layer: "conv1", title: "Conv 3×3", module: "conv1", columns: 4, reads: "all",
-    says: "Sums under a sliding kernel: blue above zero, red below.",
+    says: "Weighted sums of each 3×3 patch: blue is positive, red negative.",
   },
   {
     layer: "relu1", title: "ReLU", module: "conv1", columns: 4, reads: "same",
-    says: "Each kernel lights up where it meets its stroke or edge.",
+    says: "Each map is bright where the image matches its kernel: strokes and edges.",
   },
   {
     layer: "pool1", title: "Max pool 2×2", module: "conv1", columns: 4, reads: "same",
-    says: "Keeps the largest of every 2×2: a small shift no longer matters.",
+    says: "Keeps the largest of every 2×2: small shifts matter less.",
   },
   {
     layer: "conv2", title: "Conv 3×3", module: "conv2", columns: 4, reads: "all",
@@ -39,11 +39,11 @@ const LAYERS = [
   },
   {
     layer: "relu2", title: "ReLU", module: "conv2", columns: 4, reads: "same",
-    says: "Mixes of edges: ends, bends and corners.",
+    says: "Combinations of edges: ends, bends and corners.",
   },
   {
     layer: "pool2", title: "Max pool 2×2", module: "conv2", columns: 4, reads: "same",
-    says: "Halved again: 7×7 places are left.",
+    says: "Halved again: 7×7 positions are left.",
   },
   {
     layer: "conv3", title: "Conv 3×3", module: "conv3", columns: 4, reads: "all",
@@ -51,15 +51,15 @@ const LAYERS = [
   },
   {
     layer: "relu3", title: "ReLU", module: "conv3", columns: 4, reads: "same",
-    says: "Larger shapes, roughly where they are.",
+    says: "Larger parts of digits, at 7×7 positions.",
   },
   {
     layer: "dense1", title: "Flatten, dense", module: "dense1", columns: 8, reads: "all",
-    says: "3,136 values in a row, weighed by every unit.",
+    says: "Each unit is a weighted sum of all 3,136 values.",
   },
   {
     layer: "relu4", title: "ReLU", module: "dense1", columns: 8, reads: "same",
-    says: "Each unit weighs all 3,136 values; where they stood is gone.",
+    says: "Each unit combines all 3,136 values; positions are gone.",
   },
 ];
 
@@ -73,7 +73,7 @@ const JOINED = /** @type {Record<string, { before: string, title: string }>} */ 
 /**
  * List the stages from input to output.
  * @param {Model} cnn
- * @param {boolean} before Whether what goes into a ReLU is a stage of its own.
+ * @param {boolean} before Whether the values before a ReLU are separate stages.
  * @returns {Stage[]}
  */
 export function stagesOf(cnn, before) {
@@ -96,7 +96,7 @@ export function stagesOf(cnn, before) {
   return [inputStage(), ...middle, outputStage(cnn, entryOf(entries, OUTPUT).parameters)];
 }
 
-/** The kernel behind a layer. @param {string} layer */
+/** Module with the kernel of a layer. @param {string} layer */
 export function moduleOf(layer) {
   return LAYERS.find((one) => one.layer === layer)?.module;
 }
@@ -108,7 +108,7 @@ function entryOf(entries, name) {
 
 /** @returns {Stage} */
 function inputStage() {
-  const says = "What the network sees, divided by 255.";
+  const says = "Brightness of each pixel, from 0 to 1.";
   const size = { shape: "1×28×28", facts: ["784 pixels"], channels: 1, columns: 1 };
   return { layer: INPUT, title: "Input", module: "", says, reads: "all", ...size };
 }
@@ -121,7 +121,7 @@ function outputStage({ classes }, parameters) {
     module: "output",
     shape: String(classes.length),
     facts: [weights(parameters), "sees all of the digit"],
-    says: "One sum for each digit; softmax makes shares of them.",
+    says: "One weighted sum for each digit; softmax turns them into probabilities.",
     channels: classes.length,
     columns: 1,
     reads: "all",
@@ -130,5 +130,5 @@ function outputStage({ classes }, parameters) {
 
 /** @param {number} parameters */
 function weights(parameters) {
-  return parameters ? `${parameters.toLocaleString("en")} parameters` : "nothing to learn";
+  return parameters ? `${parameters.toLocaleString("en")} parameters` : "no parameters";
 }

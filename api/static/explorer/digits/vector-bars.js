@@ -1,4 +1,4 @@
-/** Vector bars: one bar for each value of a vector; one of them is chosen, by pointer or arrow keys. */
+/** Vector bars: a bar for each value of a vector, one of them selected by pointer or arrow keys. */
 
 import { makeSvg, make } from "/sdk/dom.js";
 import { exactDigits } from "/sdk/number-format.js";
@@ -6,12 +6,12 @@ import { exactDigits } from "/sdk/number-format.js";
 const HEIGHT = 60;
 
 /**
- * @typedef {object} How
- * @property {number} selected Which value is chosen.
+ * @typedef {object} Options
+ * @property {number} selected Index of the selected value.
  * @property {string} dtype
- * @property {string} unit What one value is called.
- * @property {string[]} [names] What each is called; its number where left out.
- * @property {[number, number]} [ends] Of the axis; as far as the values go where left out.
+ * @property {string} unit Name of a value, such as channel.
+ * @property {string[]} [names] Labels; the indices where left out.
+ * @property {[number, number]} [ends] Range of the axis; that of the values and zero where left out.
  */
 
 export class VectorBars {
@@ -20,12 +20,12 @@ export class VectorBars {
   #line = make("p", { class: "number quiet" });
   /** @type {ArrayLike<number>} */
   #values = [];
-  /** @type {How} */
-  #how = { selected: 0, dtype: "float32", unit: "unit" };
+  /** @type {Options} */
+  #options = { selected: 0, dtype: "float32", unit: "unit" };
 
   /**
-   * @param {string} label What the values are.
-   * @param {(at: number) => void} choose Called with the position that somebody chose.
+   * @param {string} label For screen readers.
+   * @param {(at: number) => void} choose Called with the index that was chosen.
    */
   constructor(label, choose) {
     const track = this.#track;
@@ -35,12 +35,12 @@ export class VectorBars {
       const { left, width } = track.getBoundingClientRect();
       return this.#within(Math.floor(((clientX - left) / width) * this.#values.length));
     };
-    track.addEventListener("pointermove", (event) => this.#say(positionOf(event)));
-    track.addEventListener("pointerleave", () => this.#say(this.#how.selected));
+    track.addEventListener("pointermove", (event) => this.#showText(positionOf(event)));
+    track.addEventListener("pointerleave", () => this.#showText(this.#options.selected));
     track.addEventListener("click", (event) => choose(positionOf(event)));
     track.addEventListener("keydown", (event) => {
-      const { selected } = this.#how;
-      const goal = {
+      const { selected } = this.#options;
+      const next = {
         ArrowRight: selected + 1,
         ArrowUp: selected + 1,
         ArrowLeft: selected - 1,
@@ -48,23 +48,23 @@ export class VectorBars {
         Home: 0,
         End: this.#values.length - 1,
       }[event.key];
-      if (goal === undefined) return;
+      if (next === undefined) return;
       event.preventDefault();
-      choose(this.#within(goal));
+      choose(this.#within(next));
     });
   }
 
-  /** @param {ArrayLike<number>} values @param {How} how */
-  show(values, how) {
+  /** @param {ArrayLike<number>} values @param {Options} options */
+  show(values, options) {
     this.#values = values;
-    this.#how = how;
+    this.#options = options;
     const all = Array.from(values);
-    const [low, high] = how.ends ?? endsOf(all);
+    const [low, high] = options.ends ?? endsOf(all);
     const scale = HEIGHT / (high - low || 1);
     const zero = high * scale;
     const bars = all.map((value, at) => {
       const [y, height] = [zero - Math.max(value, 0) * scale, Math.abs(value) * scale];
-      const kind = `${value < 0 ? "negative" : "positive"}${at === how.selected ? " selected" : ""}`;
+      const kind = `${value < 0 ? "negative" : "positive"}${at === options.selected ? " selected" : ""}`;
       return makeSvg("rect", {
         x: at + 0.1,
         y,
@@ -73,25 +73,25 @@ export class VectorBars {
         class: kind,
       });
     });
-    const column = makeSvg("rect", { x: how.selected, y: 0, width: 1, height: HEIGHT, class: "column" });
+    const column = makeSvg("rect", { x: options.selected, y: 0, width: 1, height: HEIGHT, class: "column" });
     const axis = makeSvg("line", { x1: 0, x2: all.length, y1: zero, y2: zero });
     this.#svg.setAttribute("viewBox", `0 0 ${all.length} ${HEIGHT}`);
     this.#svg.replaceChildren(column, axis, ...bars);
     this.#track.setAttribute("aria-valuemin", "0");
     this.#track.setAttribute("aria-valuemax", String(all.length - 1));
-    this.#track.setAttribute("aria-valuenow", String(how.selected));
-    this.#track.setAttribute("aria-valuetext", this.#textOf(how.selected));
-    this.#say(how.selected);
+    this.#track.setAttribute("aria-valuenow", String(options.selected));
+    this.#track.setAttribute("aria-valuetext", this.#textOf(options.selected));
+    this.#showText(options.selected);
   }
 
   /** @param {number} at */
-  #say(at) {
+  #showText(at) {
     this.#line.textContent = this.#textOf(at);
   }
 
   /** @param {number} at */
   #textOf(at) {
-    const { unit, names, dtype } = this.#how;
+    const { unit, names, dtype } = this.#options;
     return `${unit} ${names?.[at] ?? at}: ${exactDigits(this.#values[at], dtype).replace("-", "−")}`;
   }
 
@@ -102,7 +102,7 @@ export class VectorBars {
 }
 
 /**
- * How far an axis goes on which these values and zero have their place.
+ * Range of an axis that includes the values and zero.
  * @param {ArrayLike<number>} values
  * @returns {[number, number]}
  */

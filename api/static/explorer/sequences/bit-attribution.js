@@ -1,4 +1,4 @@
-/** Bit reasons: which bits count for the answer, exactly where exactness is possible. */
+/** Bit attribution: contribution of each step to the answer, by exact decomposition or attribution. */
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
@@ -11,47 +11,47 @@ import { COMPILING, retryWhileCompiling } from "../retry.js";
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 
-const WAYS = /** @type {const} */ ([
-  ["decomposition", "what each step adds (exact)"],
+const METHODS = /** @type {const} */ ([
+  ["decomposition", "decomposition by step (exact)"],
   ["flip", "flip one bit"],
   ["shapley", "Shapley values (exact)"],
   ["integrated_gradients", "integrated gradients"],
   ["gradient_x_input", "gradient × input"],
 ]);
 
-const STORIES = /** @type {Record<string, string>} */ ({
+const EXPLANATIONS = /** @type {Record<string, string>} */ ({
   decomposition:
-    "The answer is a sum over the steps: how much each step moved the tanh of the cell state, seen through the last output gate and the readout. It adds up to the logits to the last digit.",
-  flip: "What the answer loses when one bit is turned into the other.",
-  shapley: "What each bit adds on the mean over every order in which the bits could come in (others are 0): all subsets are tried.",
-  integrated_gradients: "The gradient added up on the way from all zeros to the sequence.",
-  gradient_x_input: "The gradient times the bit: zeros get nothing, whatever they do.",
+    "The answer is a sum over the steps: the change of tanh(cell state) at each step, times the last output gate and the weights of the readout. The sum is exact up to rounding.",
+  flip: "How much the answer falls when one bit is flipped.",
+  shapley: "The mean contribution of each bit over all orders of adding the bits (the others are 0), computed over all subsets.",
+  integrated_gradients: "The gradient, integrated along the way from all zeros to the sequence.",
+  gradient_x_input: "The gradient times the bit: zeros always get 0, even where they matter.",
 });
 
-/** Exact Shapley values try every subset of so many bits. */
-const MOST_FREE = 16;
+/** Most bits of exact Shapley values, which run the network on every subset of them. */
+const MAX_FREE = 16;
 
 /**
  * Fill the panel `bit-reasons`.
  * @param {import("../context.js").Context} context
  */
-export function mountBitReasons({ lightwell, store }) {
+export function mountBitAttribution({ lightwell, store }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("bit-reasons-body"));
-  const way = stateSelect(store, "bitMethod", "Method", [...WAYS]);
-  const story = make("p", { class: "explain" });
-  const bars = new VectorBars("What each step counts for", (at) => store.set({ step: at + 1 }));
+  const method = stateSelect(store, "bitMethod", "Method", [...METHODS]);
+  const explanation = make("p", { class: "explain" });
+  const bars = new VectorBars("Contribution of each step", (at) => store.set({ step: at + 1 }));
   const facts = make("p", { class: "number quiet", role: "status" });
-  body.replaceChildren(make("div", { class: "row" }, way), story, bars.element, facts);
+  body.replaceChildren(make("div", { class: "row" }, method), explanation, bars.element, facts);
 
   /** @returns {import("../context.js").View} */
   function describe() {
     const { sequence, bitMethod } = store.state;
     const isSum = bitMethod === "decomposition";
     const length = sequence.length;
-    // More bits than can be tried in every combination: those of the last steps are, the others stay.
+    // Of longer sequences the last bits are free; the earlier ones keep their values.
     const free =
-      bitMethod === "shapley" && length > MOST_FREE
-        ? Array.from({ length: MOST_FREE }, (_, at) => length - MOST_FREE + at + 1)
+      bitMethod === "shapley" && length > MAX_FREE
+        ? Array.from({ length: MAX_FREE }, (_, at) => length - MAX_FREE + at + 1)
         : null;
     return {
       name: `lstm-${isSum ? "decomposition" : "attribution"}`,
@@ -64,7 +64,7 @@ export function mountBitReasons({ lightwell, store }) {
   }
   body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
 
-  const ask = latestRequest(
+  const send = latestRequest(
     (/** @type {import("../context.js").View} */ { probe, input, parameters }, signal) =>
       retryWhileCompiling(
         () => lightwell.ask("lstm", probe, { input, parameters, signal }),
@@ -78,7 +78,7 @@ export function mountBitReasons({ lightwell, store }) {
   /** @type {number[]} */
   let values = [];
 
-  /** @param {Answer} answer @param {import("../context.js").View} asked */
+  /** @param {Answer} answer @param {import("../context.js").View} query */
   function render({ tensors, measures }, { probe, parameters }) {
     const { length } = store.state.sequence;
     if (probe === "decomposition") {
@@ -96,8 +96,8 @@ export function mountBitReasons({ lightwell, store }) {
       values = new Array(length).fill(0);
       found.forEach((value, at) => (values[(free ? free[at] : at + 1) - 1] = value));
       const parts = [`sum ${formatNumber(Number(measures.get("sum")), 4)}`];
-      if (measures.has("delta")) parts.push(`missing from the whole ${formatNumber(Number(measures.get("delta")), 2)}`);
-      if (free) parts.push(`only the last ${MOST_FREE} bits are free, the others stay`);
+      if (measures.has("delta")) parts.push(`error of the sum ${formatNumber(Number(measures.get("delta")), 2)}`);
+      if (free) parts.push(`only the last ${MAX_FREE} bits are free, the others are fixed`);
       facts.textContent = parts.join(" · ");
     }
     show();
@@ -111,8 +111,8 @@ export function mountBitReasons({ lightwell, store }) {
   }
 
   store.on(["sequence", "bitMethod"], ({ bitMethod }) => {
-    story.textContent = `${STORIES[bitMethod] ?? ""} Blue speaks for “more 1s”, red against.`;
-    void ask(describe());
+    explanation.textContent = `${EXPLANATIONS[bitMethod] ?? ""} Blue speaks for “more 1s”, red against it.`;
+    void send(describe());
   });
   store.on(["step"], show);
 }

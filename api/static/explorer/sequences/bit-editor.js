@@ -1,10 +1,10 @@
-/** Bits: the editor of the sequence. */
+/** Bit editor: buttons, text field, presets and random sequences. */
 
 import { make } from "/sdk/dom.js";
 import { rovingTabindex } from "../roving-tabindex.js";
-import { countBits, LONGEST, many, PRESETS, randomBits, readBits } from "./sequence-text.js";
+import { countBits, MAX_LENGTH, withNoun, PRESETS, randomBits, readBits } from "./sequence-text.js";
 
-/** More bits than this are edited through a window around the step. */
+/** Buttons on display: of longer sequences those around the followed step. */
 const SHOWN = 64;
 const LONGEST_RANDOM = 128;
 
@@ -25,12 +25,12 @@ export function mountBits({ store, announce }) {
   });
   const complaint = make("p", { class: "quiet complaint", role: "status" });
   const length = make("input", { type: "range", min: "1", max: String(LONGEST_RANDOM), value: "24" });
-  const lengthSaid = make("output", { class: "number" }, length.value);
+  const lengthText = make("output", { class: "number" }, length.value);
   const count = make("p", { class: "bit-count" });
   const why = make("p", { class: "explain preset-why" });
 
   /**
-   * Show another sequence; who looked at its end looks at the new end.
+   * Set another sequence. A step at the end stays at the end; others keep their number.
    * @param {string} bits
    * @param {number} [step]
    */
@@ -46,7 +46,7 @@ export function mountBits({ store, announce }) {
     const bits = randomBits(Number(length.value));
     edit(bits, bits.length);
   });
-  length.addEventListener("input", () => (lengthSaid.textContent = length.value));
+  length.addEventListener("input", () => (lengthText.textContent = length.value));
   const presets = PRESETS.map(({ name, bits, why: reason }) => {
     const chip = make("button", { type: "button", class: "chip", title: reason }, name);
     chip.addEventListener("click", () => edit(bits, bits.length));
@@ -54,9 +54,9 @@ export function mountBits({ store, announce }) {
   });
 
   text.addEventListener("input", () => {
-    const { bits, complaint: said } = readBits(text.value);
-    complaint.textContent = said;
-    if (said && bits) keepCaret(text, bits);
+    const { bits, complaint: message } = readBits(text.value);
+    complaint.textContent = message;
+    if (message && bits) keepCaret(text, bits);
     if (bits) edit(bits);
   });
   text.addEventListener("blur", () => {
@@ -71,12 +71,12 @@ export function mountBits({ store, announce }) {
   grid.addEventListener("keydown", (event) => {
     const at = Number(/** @type {HTMLElement} */ (event.target).dataset?.at ?? NaN);
     if (!(at >= 0) || !/^[01]$/.test(event.key)) return;
-    put(at, event.key);
+    setBit(at, event.key);
     /** @type {HTMLElement | null} */ (grid.querySelector(`[data-at="${at + 1}"]`))?.focus();
   });
 
   /** @param {number} at @param {string} bit */
-  function put(at, bit) {
+  function setBit(at, bit) {
     const { sequence } = store.state;
     edit(sequence.slice(0, at) + bit + sequence.slice(at + 1));
   }
@@ -84,7 +84,7 @@ export function mountBits({ store, announce }) {
   /** @param {number} at */
   function flip(at) {
     const bit = store.state.sequence[at] === "1" ? "0" : "1";
-    put(at, bit);
+    setBit(at, bit);
     announce(`Step ${at + 1} is now ${bit}.`);
   }
 
@@ -98,9 +98,9 @@ export function mountBits({ store, announce }) {
       "div",
       { class: "row" },
       random,
-      make("label", { class: "length" }, "of length ", length, lengthSaid),
+      make("label", { class: "length" }, "of length ", length, lengthText),
     ),
-    make("div", { class: "chips", role: "group", "aria-label": "Sequences worth looking at" }, ...presets),
+    make("div", { class: "chips", role: "group", "aria-label": "Example sequences" }, ...presets),
     why,
     count,
   );
@@ -108,44 +108,44 @@ export function mountBits({ store, announce }) {
 
   store.on(["sequence", "step"], ({ sequence, step }) => {
     showBits(grid, sequence, step);
-    const [from, to] = windowOf(sequence.length, step);
+    const [from, to] = displayedRange(sequence.length, step);
     place.hidden = sequence.length <= SHOWN;
-    place.textContent = `Steps ${from + 1} to ${to} of ${sequence.length.toLocaleString("en")}, around the step that is looked at.`;
+    place.textContent = `Steps ${from + 1} to ${to} of ${sequence.length.toLocaleString("en")}, around the current step.`;
     if (readBits(text.value).bits !== sequence) text.value = sequence;
     shorter.disabled = sequence.length < 2;
-    for (const one of longer) one.disabled = sequence.length >= LONGEST;
+    for (const one of longer) one.disabled = sequence.length >= MAX_LENGTH;
     PRESETS.forEach(({ bits }, at) => presets[at].setAttribute("aria-pressed", String(bits === sequence)));
     const preset = PRESETS.find(({ bits }) => bits === sequence);
     why.textContent = preset?.why ?? "";
-    count.replaceChildren(...counted(sequence));
+    count.replaceChildren(...countNodes(sequence));
   });
 }
 
 /**
- * @param {string} said
+ * @param {string} label
  * @param {() => void} act
  */
-function button(said, act) {
-  const made = make("button", { type: "button" }, said);
+function button(label, act) {
+  const made = make("button", { type: "button" }, label);
   made.addEventListener("click", act);
   return made;
 }
 
-/** From which bit to before which bit is shown. @param {number} length @param {number} step */
-function windowOf(length, step) {
+/** Range of the displayed bits: first, and one past the last. @param {number} length @param {number} step */
+function displayedRange(length, step) {
   if (length <= SHOWN) return [0, length];
   const from = Math.min(length - SHOWN, Math.max(0, step - SHOWN / 2));
   return [from, from + SHOWN];
 }
 
 /**
- * Bring the buttons up to date; they stay the same nodes, so that the focus stays where it is.
+ * Update the buttons. Their nodes are kept, so that the focus stays on the same one.
  * @param {HTMLElement} grid
  * @param {string} sequence
  * @param {number} step
  */
 function showBits(grid, sequence, step) {
-  const [from, to] = windowOf(sequence.length, step);
+  const [from, to] = displayedRange(sequence.length, step);
   while (grid.children.length > to - from) grid.lastElementChild?.remove();
   while (grid.children.length < to - from)
     grid.append(make("button", { type: "button", class: "bit number" }));
@@ -161,18 +161,18 @@ function showBits(grid, sequence, step) {
 }
 
 /** @param {string} sequence */
-function counted(sequence) {
+function countNodes(sequence) {
   const { ones, zeros, more } = countBits(sequence);
   const difference = ones - zeros;
   const sign = difference > 0 ? `+${difference}` : String(difference).replace("-", "−");
   return [
-    make("span", { class: "number" }, `${many(ones, "one")} − ${many(zeros, "zero")} = ${sign}`),
+    make("span", { class: "number" }, `${withNoun(ones, "one")} − ${withNoun(zeros, "zero")} = ${sign}`),
     make("span", { class: "quiet" }, more ? "more 1s: yes" : difference ? "more 1s: no" : "a tie: no"),
   ];
 }
 
 /**
- * Leave out what is not a bit without moving the caret away from what was just typed.
+ * Remove other characters than 0 and 1, and keep the caret after the same bit.
  * @param {HTMLInputElement} input
  * @param {string} bits
  */

@@ -1,4 +1,4 @@
-/** Cell arithmetic: how one unit makes its new cell and hidden state, with this step's numbers. */
+/** Cell arithmetic: the equations of one unit's new cell and hidden state, with the values of one step. */
 
 import { make } from "/sdk/dom.js";
 import { formatPercent } from "/sdk/number-format.js";
@@ -16,31 +16,31 @@ const GATES = [
     name: "forget_gate",
     symbol: "f",
     title: "forget",
-    says: (share) => `keeps ${formatPercent(share)} of the memory`,
+    says: (share) => `keeps ${formatPercent(share)} of the cell state`,
   },
   {
     name: "input_gate",
     symbol: "i",
     title: "input",
-    says: (share) => `lets in ${formatPercent(share)} of the candidate`,
+    says: (share) => `writes ${formatPercent(share)} of the candidate`,
   },
   {
     name: "candidate",
     symbol: "g",
     title: "candidate",
-    says: (value) => (value < 0 ? "would pull the memory down" : "would push the memory up"),
+    says: (value) => (value < 0 ? "would lower the cell state" : "would raise the cell state"),
   },
   {
     name: "output_gate",
     symbol: "o",
     title: "output",
-    says: (share) => `shows ${formatPercent(share)} of the memory`,
+    says: (share) => `reads out ${formatPercent(share)} of the cell state`,
   },
 ];
 
 /**
  * Fill the panel `cell-arithmetic`.
- * @param {string[]} classes What the readout tells apart.
+ * @param {string[]} classes Names of the labels.
  */
 export function cellArithmetic(classes) {
   const body = /** @type {HTMLElement} */ (document.getElementById("cell-arithmetic-body"));
@@ -62,7 +62,7 @@ export function cellArithmetic(classes) {
         make(
           "p",
           {},
-          "Before the first bit the cell state and the hidden state are zero. Step on to see the first bit come in.",
+          "Before the first bit, cell state and hidden state are zero. Go to the next step to see the first bit.",
         ),
       );
       return;
@@ -91,7 +91,7 @@ export function cellArithmetic(classes) {
 
 /**
  * @typedef {object} StepValues
- * @property {Record<string, number>} gates By tensor.
+ * @property {Record<string, number>} gates By name of the tensor.
  * @property {number} before Cell state before the step.
  * @property {number} cell
  * @property {number} hidden
@@ -106,7 +106,7 @@ export function cellArithmetic(classes) {
 function valuesOf({ tensors }, step, unit) {
   const at = (/** @type {string} */ name, /** @type {number} */ row) =>
     tensors.get(name)?.at(row, unit) ?? NaN;
-  // States begin with step 0, gates with step 1.
+  // Row 0 of a state is step 0, the initial state; row 0 of a gate is step 1.
   const gates = Object.fromEntries(GATES.map(({ name }) => [name, at(name, step - 1)]));
   return { gates, before: at("cell", step - 1), cell: at("cell", step), hidden: at("hidden", step) };
 }
@@ -115,7 +115,7 @@ function valuesOf({ tensors }, step, unit) {
 function gateRow({ symbol, title, says }, value) {
   const fill = make("span", { class: "gate-fill" });
   const isSigned = title === "candidate";
-  // A gate fills from the left; what can be negative leans to either side of the middle.
+  // A gate, 0 to 1, fills from the left; the candidate, −1 to 1, fills from the middle.
   fill.style.left = isSigned ? `${50 + 50 * Math.min(0, value)}%` : "0";
   fill.style.width = `${(isSigned ? 50 : 100) * Math.abs(value)}%`;
   fill.classList.toggle("fewer", isSigned && value < 0);
@@ -168,8 +168,8 @@ function hiddenEquation({ gates, cell, hidden }) {
 }
 
 /**
- * Write an equation, one line below the other.
- * @param {string} name What stands before the first equals sign.
+ * Write an equation, each form on a line below the one before.
+ * @param {string} name Left side of the first line.
  * @param {...(Node | string)[]} lines
  */
 function equation(name, ...lines) {
@@ -190,12 +190,12 @@ function product(left, right, dtype = "float32") {
   return [exactNumber(left, "float32", fixed(left)), " · ", exactNumber(right, dtype, bracketed(fixed(right)))];
 }
 
-/** Keep what belongs together on one line. @param {(Node | string)[]} parts */
+/** Keep parts on one line. @param {(Node | string)[]} parts */
 function together(parts) {
   return make("span", { class: "together" }, ...parts);
 }
 
-/** Negative numbers after a sign stand in brackets. @param {string} text */
+/** Put a negative number in brackets, as needed after an operator. @param {string} text */
 function bracketed(text) {
   return text.startsWith("−") ? `(${text})` : text;
 }
@@ -221,7 +221,7 @@ function number(value) {
 }
 
 /**
- * What the readout makes of a step.
+ * Prediction of the readout at a step.
  * @param {Answer} answer
  * @param {number} step From 1 on.
  * @returns {import("/sdk/client.js").Prediction}

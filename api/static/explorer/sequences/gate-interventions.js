@@ -1,4 +1,4 @@
-/** Gates, if: the same sequence with a gate or a state edited over some steps. */
+/** Gate interventions: the running probability with a gate or a state set to a value for some steps. */
 
 import { make } from "/sdk/dom.js";
 import { formatPercent, formatNumber } from "/sdk/number-format.js";
@@ -13,20 +13,20 @@ import { COMPILING, retryWhileCompiling } from "../retry.js";
 const EDITS = /** @type {const} */ ([
   ["", "nothing"],
   ["forget_gate.1", "forget gate open (1): keep everything"],
-  ["forget_gate.0", "forget gate shut (0): forget everything"],
+  ["forget_gate.0", "forget gate closed (0): forget everything"],
   ["input_gate.1", "input gate open (1): write everything"],
-  ["input_gate.0", "input gate shut (0): write nothing"],
-  ["output_gate.0", "output gate shut (0): show nothing"],
-  ["cell.0", "cell state wiped (0)"],
-  ["hidden.0", "hidden state wiped (0)"],
+  ["input_gate.0", "input gate closed (0): write nothing"],
+  ["output_gate.0", "output gate closed (0): read nothing out"],
+  ["cell.0", "cell state reset (0)"],
+  ["hidden.0", "hidden state reset (0)"],
 ]);
-const WHOSE = /** @type {const} */ ([
+const UNITS = /** @type {const} */ ([
   ["all", "all units"],
-  ["unit", "the unit that is followed"],
+  ["unit", "the followed unit"],
 ]);
-const WHEN = /** @type {const} */ ([
-  ["step", "at the chosen step"],
-  ["until", "up to the chosen step"],
+const STEPS = /** @type {const} */ ([
+  ["step", "at the current step"],
+  ["until", "up to the current step"],
   ["all", "at every step"],
 ]);
 
@@ -34,26 +34,26 @@ const WHEN = /** @type {const} */ ([
  * Fill the panel `gates-if`.
  * @param {import("../context.js").Context} context
  */
-export function mountGatesIf({ lightwell, store, announce }) {
+export function mountGateInterventions({ lightwell, store, announce }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("gates-if-body"));
   const chart = new LineChart("Probability of “more 1s” so far");
-  const story = make("p", { class: "explain", role: "status" });
+  const explanation = make("p", { class: "explain", role: "status" });
   body.replaceChildren(
     make(
       "div",
       { class: "row choices" },
       stateSelect(store, "gateEdit", "Set", [...EDITS]),
-      stateSelect(store, "gateUnits", "of", [...WHOSE]),
-      stateSelect(store, "gateSteps", "when", [...WHEN]),
+      stateSelect(store, "gateUnits", "of", [...UNITS]),
+      stateSelect(store, "gateSteps", "when", [...STEPS]),
     ),
     chart.element,
-    story,
+    explanation,
   );
 
-  /** Whether somebody has just chosen something here: only then is the answer said aloud. */
-  let isChosen = false;
+  /** Whether the user has just changed a setting: only then is the answer announced. */
+  let isUserChange = false;
 
-  /** What is posted beside the sequence. @param {import("../state.js").State} state */
+  /** Edits of the request. @param {import("../state.js").State} state */
   function editsOf({ gateEdit, gateUnits, gateSteps, step, unit }) {
     const [value, amount] = gateEdit.split(".");
     if (!amount) return [];
@@ -63,46 +63,46 @@ export function mountGatesIf({ lightwell, store, announce }) {
     return [{ value, operation: "set", amount: Number(amount), units, steps }];
   }
 
-  const ask = latestRequest(
+  const send = latestRequest(
     (/** @type {import("../state.js").State} */ state, signal) => {
-      const question = { input: state.sequence, parameters: { values: "cell" }, beside: { edits: editsOf(state) }, signal };
+      const query = { input: state.sequence, parameters: { values: "cell" }, extra: { edits: editsOf(state) }, signal };
       return retryWhileCompiling(
-        () => lightwell.ask("lstm", "intervene", question),
+        () => lightwell.ask("lstm", "intervene", query),
         signal,
-        () => (story.textContent = COMPILING),
+        () => (explanation.textContent = COMPILING),
       );
     },
     render,
-    (error) => (story.textContent = error.message),
+    (error) => (explanation.textContent = error.message),
   );
 
-  /** @param {Answer} answer @param {import("../state.js").State} asked */
+  /** @param {Answer} answer @param {import("../state.js").State} query */
   function render({ tensors, measures }, { sequence, gateEdit }) {
     const [before, after] = ["baseline", "edited"].map((name) =>
       /** @type {Tensor} */ (tensors.get(`running_probability.${name}`)),
     );
     const names = Array.from(sequence, (_, at) => at + 1);
-    const curves = [{ name: "as it is", values: before.values }];
+    const curves = [{ name: "unchanged", values: before.values }];
     if (gateEdit) curves.push({ name: "edited", values: after.values });
     chart.show(curves, { unit: "step", names, ends: [0, 1] });
     const last = sequence.length - 1;
     const [was, is] = [before, after].map(({ values }) => formatPercent(values[last]));
     const moved = Number(measures.get("logit_difference_edited")) - Number(measures.get("logit_difference_baseline"));
-    story.textContent = !gateEdit
-      ? "Choose what to set, and see the answer move."
-      : `More 1s: ${was} as it is, ${is} edited (the difference of the logits moves by ${formatNumber(moved, 3)}). ` +
+    explanation.textContent = !gateEdit
+      ? "Choose a gate or a state to set, and compare the answers."
+      : `More 1s: ${was} unchanged, ${is} edited (the difference of the logits changes by ${formatNumber(moved, 3)}). ` +
         (measures.get("answer_changed") ? "The answer changes." : "The answer stays.");
-    if (isChosen) announce(story.textContent);
-    isChosen = false;
+    if (isUserChange) announce(explanation.textContent);
+    isUserChange = false;
   }
 
   store.on(["gateEdit", "gateUnits", "gateSteps"], (state) => {
-    isChosen = true;
-    void ask(state);
+    isUserChange = true;
+    void send(state);
   });
-  isChosen = false;
-  store.on(["sequence"], (state) => void ask(state));
+  isUserChange = false;
+  store.on(["sequence"], (state) => void send(state));
   store.on(["step", "unit"], (state) => {
-    if (state.gateEdit && (state.gateSteps !== "all" || state.gateUnits === "unit")) void ask(state);
+    if (state.gateEdit && (state.gateSteps !== "all" || state.gateUnits === "unit")) void send(state);
   });
 }

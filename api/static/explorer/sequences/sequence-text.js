@@ -1,26 +1,26 @@
-/** Sequence text: bits as people type them, paste them and talk about them. */
+/** Sequence text: parsing of typed bits, counts as text, presets and random sequences. */
 
-/** As long as the server reads. */
-export const LONGEST = 4096;
+/** Most steps that the server accepts. */
+export const MAX_LENGTH = 4096;
 
 /**
- * Read bits out of a text; blanks, commas and brackets between them are fine.
+ * Parse bits; spaces, commas, semicolons and brackets between them are ignored.
  * @param {string} text
- * @returns {{ bits: string, complaint: string }} The complaint is empty where there is none.
+ * @returns {{ bits: string, complaint: string }} The complaint is empty for valid text.
  */
 export function readBits(text) {
   const all = text.replace(/[^01]/g, "");
-  const bits = all.slice(0, LONGEST);
+  const bits = all.slice(0, MAX_LENGTH);
   if (!bits) return { bits, complaint: "A sequence needs at least one 0 or 1." };
-  if (all.length > LONGEST)
-    return { bits, complaint: `Only the first ${LONGEST.toLocaleString("en")} bits were taken.` };
+  if (all.length > MAX_LENGTH)
+    return { bits, complaint: `Only the first ${MAX_LENGTH.toLocaleString("en")} bits were used.` };
   if (/[^01\s,;[\]]/.test(text))
-    return { bits, complaint: "Only 0 and 1 count here; the rest was left out." };
+    return { bits, complaint: "Only 0 and 1 are bits; other characters were left out." };
   return { bits, complaint: "" };
 }
 
 /**
- * Count what the network has to count.
+ * Count ones and zeros, and give the correct answer.
  * @param {string} bits
  * @returns {{ ones: number, zeros: number, more: boolean }} `more`: whether there are more ones; a tie is a no.
  */
@@ -30,54 +30,54 @@ export function countBits(bits) {
   return { ones, zeros, more: ones > zeros };
 }
 
-/** Write how many there are of something. @param {number} count @param {string} thing */
-export function many(count, thing) {
+/** Write a number with its noun. @param {number} count @param {string} thing */
+export function withNoun(count, thing) {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 /**
- * Throw a fair coin for every bit.
+ * Draw random bits, 0 and 1 with equal probability.
  * @param {number} length
  */
 export function randomBits(length) {
   return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => byte & 1).join("");
 }
 
-/** Sequences worth looking at, and why. @type {{ name: string, bits: string, why: string }[]} */
+/** Instructive sequences. @type {{ name: string, bits: string, why: string }[]} */
 export const PRESETS = [
   {
     name: "a tie",
     bits: "1100101001",
-    why: "Five ones and five zeros. Not more ones, so the right answer is no: the boundary itself has to be learned.",
+    why: "Five ones and five zeros. There are not more ones, so the correct answer is no: the network must learn this boundary.",
   },
   {
     name: "one more 1",
     bits: "11001010011",
-    why: "The tie with a single 1 after it. One bit turns the answer; watch which lanes notice.",
+    why: "The tie with a single 1 after it. This bit changes the answer; compare the lanes at the last step.",
   },
   {
     name: "long run, then back",
     bits: "1".repeat(24) + "0".repeat(23),
-    why: "Up to +24 and back to +1. A memory that forgets or fills up on the way would miss the last one.",
+    why: "The count goes up to +24 and back to +1. A memory that decays or saturates on the way would get it wrong.",
   },
   {
     name: "alternating",
     bits: "10".repeat(12),
-    why: "The count goes 1, 0, 1, 0. The answer flips with every bit, and so must what the readout sees.",
+    why: "The count goes 1, 0, 1, 0. The correct answer flips with every bit, and so must the hidden state.",
   },
   {
     name: "late majority",
     bits: "0".repeat(12) + "1".repeat(13),
-    why: "Behind all the way, decided by the last bit. The old zeros must still be there when it comes.",
+    why: "The last bit decides. The network must still remember the zeros of the beginning.",
   },
   {
     name: "only zeros",
     bits: "0".repeat(16),
-    why: "Never any doubt: the probability stays low while the counter walks away in one direction.",
+    why: "The answer is clear: the probability stays low while the counting unit moves in one direction.",
   },
   {
     name: "a long way",
     bits: "1".repeat(200) + "0".repeat(199),
-    why: "399 bits, and one decides. Scroll along: the counting unit climbs and comes back in a straight line.",
+    why: "399 bits, and one decides. Scroll the lanes: the counting unit rises and falls in a straight line.",
   },
 ];

@@ -1,4 +1,4 @@
-/** Sequences: the chapter on the network that counts bits. */
+/** Sequences chapter: mounts the panels of the LSTM. */
 
 import { GateTrace } from "/sdk/gate-trace.js";
 import { make } from "/sdk/dom.js";
@@ -11,9 +11,9 @@ import { codePanel } from "../request-code.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { loadWhenNear } from "../lazy-panels.js";
-import { countBits, many, readBits } from "./sequence-text.js";
+import { countBits, withNoun, readBits } from "./sequence-text.js";
 import { DEFAULTS } from "../state.js";
-import { transport } from "./step-controls.js";
+import { stepControls } from "./step-controls.js";
 import { orderOf, unitChips } from "./unit-chips.js";
 
 /** @typedef {import("../context.js").View} View */
@@ -26,7 +26,7 @@ import { orderOf, unitChips } from "./unit-chips.js";
 export async function mountSequences(context) {
   const { lightwell, store, announce, lstm } = context;
   const units = lstm.layers.find(({ name }) => name === "cell")?.shape[1] ?? 0;
-  keepLegible(store, units);
+  keepValid(store, units);
   mountBits(context);
   const roles = await rolesOf(lightwell, units);
 
@@ -34,12 +34,12 @@ export async function mountSequences(context) {
   let answer = null;
   const trace = new GateTrace();
   trace.values = ["count", "probability", ...DEFAULT_LANES].join(",");
-  const trouble = make("p", { class: "warning", role: "alert", hidden: true });
-  const saved = laneSelect();
+  const warning = make("p", { class: "warning", role: "alert", hidden: true });
+  const laneToSave = laneSelect();
   place("lanes-body").replaceChildren(
-    transport(context, (step) => described(answer, step)),
+    stepControls(context, (step) => stepText(answer, step)),
     unitChips(context, roles),
-    trouble,
+    warning,
     trace,
   );
   place("lanes")
@@ -48,8 +48,8 @@ export async function mountSequences(context) {
       make(
         "div",
         { class: "row" },
-        saved,
-        downloads(() => view(saved.value)),
+        laneToSave,
+        downloads(() => view(laneToSave.value)),
       ),
     );
   const bars = probabilityBars(place("sequence-bars"), lstm.classes);
@@ -61,8 +61,8 @@ export async function mountSequences(context) {
   const code = codePanel(place("sequence-code-body"), () => view(""));
 
   /**
-   * What is shown: one lane, or all where none is named.
-   * @param {string} lane
+   * View of one lane, or of all.
+   * @param {string} lane Empty for all.
    * @returns {View}
    */
   function view(lane) {
@@ -78,30 +78,30 @@ export async function mountSequences(context) {
     };
   }
 
-  const ask = latestRequest(
+  const send = latestRequest(
     (/** @type {{ sequence: string, cmap: string }} */ { sequence, cmap }, signal) =>
       lightwell.trace(sequence, { cmap }, { signal }),
-    (given, { sequence }) => {
-      const isNews = answer !== null && answer.input.sequence !== sequence;
-      answer = trace.answer = given;
-      trouble.hidden = true;
-      bars.update(given.prediction);
-      verdict.replaceChildren(...judged(given));
+    (response, { sequence }) => {
+      const isNewSequence = answer !== null && answer.input.sequence !== sequence;
+      answer = trace.answer = response;
+      warning.hidden = true;
+      bars.update(response.prediction);
+      verdict.replaceChildren(...verdictNodes(response));
       warnings.replaceChildren(
-        ...given.warnings.map(({ message }) => make("p", { class: "warning" }, message)),
+        ...response.warnings.map(({ message }) => make("p", { class: "warning" }, message)),
       );
       showStep();
-      if (isNews) announce(verdict.textContent ?? "");
+      if (isNewSequence) announce(verdict.textContent ?? "");
     },
     (error) => {
-      trouble.textContent = error.message;
-      trouble.hidden = false;
+      warning.textContent = error.message;
+      warning.hidden = false;
     },
   );
 
   function showStep() {
     const { sequence, step, unit } = store.state;
-    // While a question is on its way, what is shown is still the run before.
+    // While a request is pending, the answer on display belongs to the sequence before.
     if (answer && answer.input.sequence === sequence) arithmetic.update(answer, step, unit);
   }
 
@@ -116,13 +116,13 @@ export async function mountSequences(context) {
     trace.unit = unit;
     showStep();
   });
-  loadWhenNear("bit-reasons", async () => (await import("./bit-attribution.js")).mountBitReasons(context));
-  loadWhenNear("gates-if", async () => (await import("./gate-interventions.js")).mountGatesIf(context));
+  loadWhenNear("bit-reasons", async () => (await import("./bit-attribution.js")).mountBitAttribution(context));
+  loadWhenNear("gates-if", async () => (await import("./gate-interventions.js")).mountGateInterventions(context));
   loadWhenNear("counter", async () => (await import("../server-pictures.js")).mountViews(context, "counter-body", "counterView"));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette"], ({ sequence, palette }) => {
     code.update();
-    void ask({ sequence, cmap: palette });
+    void send({ sequence, cmap: palette });
   });
 }
 
@@ -132,11 +132,11 @@ function place(id) {
 }
 
 /**
- * A link may say anything: keep what can be read of it.
+ * Replace invalid values of a link by the nearest valid ones.
  * @param {import("../state.js").Store} store
  * @param {number} units
  */
-function keepLegible(store, units) {
+function keepValid(store, units) {
   store.on(["sequence", "step", "unit"], ({ sequence, step, unit }) => {
     const bits = readBits(sequence).bits || DEFAULTS.sequence;
     store.set({
@@ -148,7 +148,7 @@ function keepLegible(store, units) {
 }
 
 /**
- * Ask once what each unit does; the page goes on without where it cannot be known.
+ * Request the role of each unit, once; without an answer the units have no roles.
  * @param {import("/sdk/client.js").Lightwell} lightwell
  * @param {number} units
  * @returns {Promise<import("./unit-chips.js").Role[]>}
@@ -167,7 +167,7 @@ async function rolesOf(lightwell, units) {
   }
 }
 
-/** Make the choice of what is saved. */
+/** Make the select of the lane to save. */
 function laneSelect() {
   const lanes = DEFAULT_LANES.map((name) => make("option", { value: name }, LANES[name].title));
   const select = make(
@@ -180,26 +180,26 @@ function laneSelect() {
 }
 
 /**
- * Say a step in a sentence.
+ * Describe a step in a sentence.
  * @param {Answer | null} answer
  * @param {number} step
  */
-function described(answer, step) {
+function stepText(answer, step) {
   const bits = answer?.input.sequence ?? "";
   if (!answer || step < 1 || step > bits.length) return `Step ${step}`;
   const { ones, zeros } = countBits(bits.slice(0, step));
   const yes = predictionAt(answer, step).probabilities[1];
-  return `Step ${step} of ${bits.length}: bit ${bits[step - 1]}, ${many(ones, "one")} and ${many(zeros, "zero")} so far, more 1s: ${formatPercent(yes)}`;
+  return `Step ${step} of ${bits.length}: bit ${bits[step - 1]}, ${withNoun(ones, "one")} and ${withNoun(zeros, "zero")} so far, more 1s: ${formatPercent(yes)}`;
 }
 
-/** Say what the network answers, and whether that is so. @param {Answer} answer */
-function judged({ input, prediction }) {
+/** The prediction, and whether it is correct. @param {Answer} answer */
+function verdictNodes({ input, prediction }) {
   const { ones, zeros, more } = countBits(input.sequence);
   const isRight = (prediction.label === 1) === more;
   const share = formatPercent(prediction.probabilities[prediction.label]);
   return [
     make("strong", {}, prediction.label === 1 ? "Yes" : "No"),
-    `, says the network (${share}). There ${ones === 1 ? "is" : "are"} ${many(ones, "one")} and ${many(zeros, "zero")}: `,
+    `, says the network (${share}). There ${ones === 1 ? "is" : "are"} ${withNoun(ones, "one")} and ${withNoun(zeros, "zero")}: `,
     isRight ? "that is right." : "that is wrong.",
   ];
 }

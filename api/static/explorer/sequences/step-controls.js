@@ -1,10 +1,10 @@
-/** Transport: step, play, pause and slide through the steps of a sequence. */
+/** Step controls: buttons, slider and playback of the followed step. */
 
 import { makeSvg, make } from "/sdk/dom.js";
 
 const SPEEDS = [1, 2, 4, 8, 16];
-const USUAL_SPEED = 4;
-const MS = 1000;
+const DEFAULT_SPEED = 4;
+const SECOND_MS = 1000;
 
 /** Shapes of a 16×16 icon. */
 const ICONS = {
@@ -19,10 +19,10 @@ const ICONS = {
 /**
  * Make the controls of the step.
  * @param {import("../context.js").Context} context
- * @param {(step: number) => string} describe What is said of a step to those who listen.
+ * @param {(step: number) => string} describe Text of a step for screen readers.
  * @returns {HTMLElement}
  */
-export function transport({ store, announce }, describe) {
+export function stepControls({ store, announce }, describe) {
   const end = () => store.state.sequence.length;
   let timer = 0;
 
@@ -49,35 +49,35 @@ export function transport({ store, announce }, describe) {
         pause();
         announce(describe(store.state.step));
       },
-      MS / Number(speed.value),
+      SECOND_MS / Number(speed.value),
     );
     show();
   }
 
   const first = control("first", "First step", () => go(0));
-  const back = control("back", "One step back", () => go(store.state.step - 1));
+  const back = control("back", "Previous step", () => go(store.state.step - 1));
   const play = control("play", "Play", () => (timer ? go(store.state.step) : start()));
-  const next = control("next", "One step on", () => go(store.state.step + 1));
+  const next = control("next", "Next step", () => go(store.state.step + 1));
   const last = control("last", "Last step", () => go(end()));
   const slider = make("input", { type: "range", min: "0", class: "step-slider", "aria-label": "Step" });
   slider.addEventListener("input", () => {
     const step = Number(slider.value);
-    pause(); // which puts the slider back to where the step still is
+    pause(); // it also sets the slider back to the old step, so read the new one before
     store.set({ step });
   });
   const options = SPEEDS.map((each) =>
-    make("option", { value: String(each), selected: each === USUAL_SPEED }, `${each} a second`),
+    make("option", { value: String(each), selected: each === DEFAULT_SPEED }, `${each} a second`),
   );
   const speed = make("select", {}, ...options);
   speed.addEventListener("change", () => timer && start());
-  const said = make("output", { class: "number step-said" });
+  const stepText = make("output", { class: "number step-text" });
 
   function show() {
     const { step } = store.state;
     slider.max = String(end());
     slider.value = String(step);
     slider.setAttribute("aria-valuetext", describe(step));
-    said.textContent = `step ${step} of ${end()}`;
+    stepText.textContent = `step ${step} of ${end()}`;
     first.disabled = back.disabled = step <= 0;
     next.disabled = last.disabled = step >= end();
     play.setAttribute("aria-label", timer ? "Pause" : "Play");
@@ -85,26 +85,26 @@ export function transport({ store, announce }, describe) {
     play.replaceChildren(icon(timer ? "pause" : "play"));
   }
   store.on(["step", "sequence"], show);
-  // A sequence that changes under a running clock would be stepped through from its middle.
+  // Otherwise playback would go on from the middle of the new sequence.
   store.on(["sequence"], pause);
   return make(
     "div",
     { class: "row transport" },
     make("div", { class: "keys", role: "group", "aria-label": "Steps" }, first, back, play, next, last),
     slider,
-    said,
+    stepText,
     make("label", { class: "quiet" }, "Speed ", speed),
   );
 }
 
 /**
  * @param {keyof typeof ICONS} name
- * @param {string} said
- * @param {() => void} act
+ * @param {string} label
+ * @param {() => void} onClick
  */
-function control(name, said, act) {
-  const made = make("button", { type: "button", title: said, "aria-label": said }, icon(name));
-  made.addEventListener("click", act);
+function control(name, label, onClick) {
+  const made = make("button", { type: "button", title: label, "aria-label": label }, icon(name));
+  made.addEventListener("click", onClick);
   return made;
 }
 

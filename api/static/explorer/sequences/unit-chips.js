@@ -1,30 +1,30 @@
-/** Units: what each one does, which is followed, and in which order they stand. */
+/** Unit chips: buttons for the followed unit, its role, and the order of the units. */
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
 
-/** What a role means, most telling first; units are sorted so. @type {Readonly<Record<string, string>>} */
+/** Meanings of the roles, in the order in which units are sorted by role. @type {Readonly<Record<string, string>>} */
 const ROLES = {
-  counter: "its cell state follows ones minus zeros",
-  answer: "its cell state follows the right answer",
-  "counts ones": "its cell state follows the number of ones",
-  "counts zeros": "its cell state follows the number of zeros",
-  clock: "its cell state follows the number of steps",
-  "last bit": "its cell state follows the bit that was just read",
-  mixed: "its cell state follows no single quantity",
-  constant: "its cell state hardly moves",
+  counter: "its cell state tracks ones minus zeros",
+  answer: "its cell state tracks the correct answer",
+  "counts ones": "its cell state tracks the number of ones",
+  "counts zeros": "its cell state tracks the number of zeros",
+  clock: "its cell state tracks the number of steps",
+  "last bit": "its cell state tracks the bit that was just read",
+  mixed: "its cell state tracks no single quantity",
+  constant: "its cell state hardly changes",
 };
 
 /**
  * @typedef {object} Role
- * @property {string} name Empty where it is not known.
+ * @property {string} name Empty where it is unknown.
  * @property {number} slope Change of the cell state when ones minus zeros goes up by one.
  */
 
 /**
- * Return units from the top row down.
+ * Units from the top row down.
  * @param {Role[]} roles One for each unit.
- * @param {string} order "index" by number, else by role.
+ * @param {string} order "index" for ascending order, else by role.
  */
 export function orderOf(roles, order) {
   const units = roles.map((_, unit) => unit);
@@ -36,7 +36,7 @@ export function orderOf(roles, order) {
 }
 
 /**
- * Make a chip for every unit, and a switch for their order.
+ * Make a chip for every unit, and a select for their order.
  * @param {import("../context.js").Context} context
  * @param {Role[]} roles One for each unit.
  * @returns {HTMLElement}
@@ -77,12 +77,12 @@ export function unitChips({ store }, roles) {
 }
 
 /**
- * Say what a unit does.
+ * Describe the role of a unit.
  * @param {number} unit
  * @param {Role} role
  */
 function meaningOf(unit, { name, slope }) {
   if (!(name in ROLES)) return "";
-  const said = `Unit ${unit}, “${name}”: over many sequences, ${ROLES[name]}`;
-  return name === "counter" ? `${said}, ${formatNumber(slope, 2)} for every 1 more.` : `${said}.`;
+  const text = `Unit ${unit}, “${name}”: over many sequences, ${ROLES[name]}`;
+  return name === "counter" ? `${text}, ${formatNumber(slope, 2)} for each further 1.` : `${text}.`;
 }

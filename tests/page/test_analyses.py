@@ -1,4 +1,4 @@
-"""Why, and what if: every panel says what the API says."""
+"""Attribution and intervention panels: their numbers equal the API's."""
 
 import base64
 import re
@@ -16,14 +16,14 @@ DIGIT = "/samples/0.png"
 
 
 def panel(page: Page, name: str) -> Locator:
-    """Go to a panel, which is loaded when somebody comes near."""
+    """Scroll to a panel, so that it loads."""
     found = page.locator(f"#{name}")
     found.scroll_into_view_if_needed()
     return found
 
 
 def measures(api: httpx2.Client, path: str, sent: Any = None) -> dict[str, Any]:
-    """Ask for what an answer states."""
+    """Measures of an answer by name."""
     if isinstance(sent, bytes):
         answer = api.post(path, content=sent, headers={"Content-Type": "image/png"})
     else:
@@ -33,12 +33,12 @@ def measures(api: httpx2.Client, path: str, sent: Any = None) -> dict[str, Any]:
 
 
 def digit(api: httpx2.Client) -> bytes:
-    """Return the digit that the page opens with."""
+    """PNG of the digit in the initial state."""
     return api.get(DIGIT).content
 
 
 def heatmap_values(of: Locator) -> np.ndarray:
-    """Return the values that a heatmap element shows."""
+    """Values of a heat map element."""
     values = of.evaluate("(element) => Array.from(element.tensor?.values ?? [])")
     return np.array(values, np.float32)
 
@@ -55,7 +55,7 @@ def heatmap_values(of: Locator) -> np.ndarray:
 def test_the_map_is_the_api_s(
     fragment: str, query: str, opened: Opener, api: httpx2.Client
 ) -> None:
-    """Value for value, with the target and the faithfulness that the answer states."""
+    """Map, target and verdict follow the answer of `/cnn/attribution`."""
     page = opened(fragment)
     why = panel(page, "why")
     truth = ask(api, f"/cnn/attribution?{query}", digit(api))["attribution"]
@@ -64,26 +64,26 @@ def test_the_map_is_the_api_s(
     expect(why).to_contain_text(f"target {said['target']}")
     found = heatmap_values(why.locator("lw-tensor-heatmap"))
 
-    # Beside other people's rows, in a larger batch, the last bits may be others.
+    # In another batch size the last bits may differ.
     np.testing.assert_allclose(found, truth.ravel(), rtol=1e-4, atol=1e-6)
     falls = said["faithfulness"] > 0
-    expect(why).to_contain_text("these pixels do count" if falls else "do not trust this map")
+    expect(why).to_contain_text("these pixels matter" if falls else "do not trust this map")
     expect(why.locator("polyline")).to_have_count(2)
 
 
 def test_choosing_a_method_asks_again_and_is_kept_in_the_link(
     page: Page, api: httpx2.Client
 ) -> None:
-    """The list of layers is there for those that have one, the baselines likewise."""
+    """A change of method sends a request, and shows layer or baseline where it has one."""
     why = panel(page, "why")
-    expect(why).to_contain_text("missing from the sum")
+    expect(why).to_contain_text("error of the sum")
     expect(why.locator("label.choice:has(#choose-baseline)")).to_be_visible()
 
     why.locator("#choose-method").select_option("grad_cam")
 
     expect(why.locator("label.choice:has(#choose-baseline)")).to_be_hidden()
     expect(why.locator("label.choice:has(#choose-camLayer)")).to_be_visible()
-    expect(why).not_to_contain_text("missing from the sum")
+    expect(why).not_to_contain_text("error of the sum")
     truth = ask(api, "/cnn/attribution?method=grad_cam", digit(api))["attribution"]
     found = heatmap_values(why.locator("lw-tensor-heatmap"))
     np.testing.assert_allclose(found, truth.ravel(), rtol=1e-4, atol=1e-6)
@@ -91,22 +91,22 @@ def test_choosing_a_method_asks_again_and_is_kept_in_the_link(
 
 
 def test_the_check_with_reset_weights_says_what_it_found(page: Page, api: httpx2.Client) -> None:
-    """The rank correlation of the answer, in words."""
+    """The sentence has the rank correlation of the answer."""
     why = panel(page, "why")
     expect(why).to_contain_text("target")
     why.get_by_role("button", name="Check with reset weights").click()
     query = "/cnn/attribution?method=integrated_gradients&sanity=true&deletion=false"
     last = ask(api, query, digit(api))["sanity"][1, -1]
 
-    expect(why).to_contain_text("With every layer drawn anew")
-    said = why.locator("p", has_text="With every layer drawn anew").inner_text()
+    expect(why).to_contain_text("With all layers reset")
+    said = why.locator("p", has_text="With all layers reset").inner_text()
     assert number(said.split("correlate ")[1]) == pytest.approx(float(last), abs=0.01)
 
 
 def test_a_channel_that_is_switched_off_changes_the_answer_as_the_api_says(
     opened: Opener, api: httpx2.Client
 ) -> None:
-    """Both answers, the change in words, and a chip that takes it back."""
+    """Predictions and the change of the logit equal the API's; a chip undoes the edit."""
     page = opened("#layer=relu3&channel=35")
     what_if = panel(page, "what-if")
     expect(what_if).to_contain_text("relu3 35")
@@ -131,17 +131,17 @@ def test_a_channel_that_is_switched_off_changes_the_answer_as_the_api_says(
 
     chip.click()
 
-    expect(what_if).to_contain_text("Choose a channel above")
+    expect(what_if).to_contain_text("Select a channel above")
 
 
 def test_the_sweep_is_the_api_s_and_chooses_channels(opened: Opener, api: httpx2.Client) -> None:
-    """One bar for each channel; a click goes to the channel."""
+    """The bars equal the sweep of the API; an arrow key selects the next channel."""
     page = opened("#layer=relu2&channel=7")
     what_if = panel(page, "what-if")
     body = {"image": base64.b64encode(digit(api)).decode()}
     effect = ask(api, "/cnn/sweep?layer=relu2", body)["effect"]
 
-    expect(what_if).to_contain_text("loses without each channel of relu2")
+    expect(what_if).to_contain_text("decreases without each channel of relu2")
     bars = what_if.locator(".vector-bars").last
     expect(bars).to_contain_text("channel 7")
     assert number(bars.inner_text().split(": ")[1]) == pytest.approx(float(effect[7]), rel=1e-5)
@@ -152,20 +152,20 @@ def test_the_sweep_is_the_api_s_and_chooses_channels(opened: Opener, api: httpx2
 
 
 def test_what_a_channel_likes_is_the_api_s(opened: Opener, api: httpx2.Client) -> None:
-    """Its strongest test images, their crops, and what a search came to."""
+    """Test images, crops and optimised images equal the answer of `/cnn/unit`."""
     page = opened("#layer=relu3&channel=5")
     unit = panel(page, "unit")
     truth = ask(api, "/cnn/unit?layer=relu3&channel=5")
     said = measures(api, "/cnn/unit?layer=relu3&channel=5")
 
-    expect(unit).to_contain_text(f"answers the digit {said['favourite']} most")
+    expect(unit).to_contain_text(f"responds most to the digit {said['favourite']}")
     for name in ("strongest", "crops", "optimum"):
         found = heatmap_values(unit.locator(f".unit-{name} lw-tensor-heatmap"))
         np.testing.assert_allclose(found, truth[name].ravel(), rtol=1e-2, atol=1e-3)
 
 
 def test_bits_add_up_in_the_page(opened: Opener, api: httpx2.Client) -> None:
-    """The steps of the decomposition, and the sentence with their sum."""
+    """Bars and sum of the decomposition equal the API's."""
     page = opened("#sequence=1101001")
     reasons = panel(page, "bit-reasons")
     truth = ask(api, "/lstm/decomposition?sequence=1101001")["by_step"]
@@ -182,7 +182,7 @@ def test_bits_add_up_in_the_page(opened: Opener, api: httpx2.Client) -> None:
 
 
 def test_long_sequences_say_which_bits_are_free(opened: Opener, api: httpx2.Client) -> None:
-    """Shapley values try every subset of the last sixteen bits."""
+    """Of longer sequences, Shapley values have the last 16 bits free."""
     bits = "1001011" * 3
     page = opened(f"#sequence={bits}&bitMethod=shapley")
     reasons = panel(page, "bit-reasons")
@@ -197,7 +197,7 @@ def test_long_sequences_say_which_bits_are_free(opened: Opener, api: httpx2.Clie
 
 
 def test_a_shut_gate_moves_the_answer_as_the_api_says(opened: Opener, api: httpx2.Client) -> None:
-    """The running probability of both runs, and the sentence."""
+    """The panel shows both curves, and the change of the logits that the API returns."""
     page = opened("#sequence=110100111&step=9&gateEdit=input_gate.0&gateSteps=all")
     panel_if = panel(page, "gates-if")
     edits = [{"value": "input_gate", "operation": "set", "amount": 0}]
@@ -207,7 +207,7 @@ def test_a_shut_gate_moves_the_answer_as_the_api_says(opened: Opener, api: httpx
     expect(panel_if).to_contain_text("The answer changes" if said["answer_changed"] else "stays")
     text = panel_if.locator("p", has_text="the difference of the logits").inner_text()
     moved = said["logit_difference_edited"] - said["logit_difference_baseline"]
-    assert number(text.split("moves by ")[1]) == pytest.approx(moved, rel=0.01)
+    assert number(text.split("changes by ")[1]) == pytest.approx(moved, rel=0.01)
     expect(panel_if.locator("polyline")).to_have_count(2)
 
 
@@ -224,7 +224,7 @@ def test_a_shut_gate_moves_the_answer_as_the_api_says(opened: Opener, api: httpx
 def test_what_is_so_of_the_network_is_drawn_by_the_server(
     where: str, name: str, page: Page
 ) -> None:
-    """The picture of the view is there, and the request in numbers beside it."""
+    """The picture of the view is loaded, with a link to its JSON."""
     views = panel(page, where)
     views.get_by_role("button", name=name).click()
 
@@ -243,7 +243,7 @@ def test_what_is_so_of_the_network_is_drawn_by_the_server(
 
 
 def test_filters_are_shown_as_they_were(opened: Opener, api: httpx2.Client) -> None:
-    """Before training they are noise: other numbers, under a link of their own."""
+    """A training checkpoint can be selected, and is kept in the link."""
     page = opened("#filters=conv1&filtersOrder=index")
     filters = panel(page, "filters")
     with page.expect_response(re.compile(r"/cnn/filters\?.*checkpoint=round-0")) as asked:
@@ -254,7 +254,7 @@ def test_filters_are_shown_as_they_were(opened: Opener, api: httpx2.Client) -> N
 
 
 def test_findings_tell_what_was_measured(page: Page, api: httpx2.Client) -> None:
-    """Six statements, each with its verdict, its number, its request and its picture."""
+    """Each of six claims has its verdict, its number and its request."""
     truth = api.get("/findings").json()["findings"]
     panel(page, "findings")
     cards = page.locator(".finding")
@@ -263,7 +263,7 @@ def test_findings_tell_what_was_measured(page: Page, api: httpx2.Client) -> None
     for at, one in enumerate(truth):
         card = cards.nth(at)
         expect(card.locator("h2")).to_have_text(one["statement"])
-        verdict = "The numbers support it" if one["supported"] else "do not support"
+        verdict = "Supported by" if one["supported"] else "Not supported by"
         expect(card.locator(".verdict")).to_contain_text(verdict)
         assert number(card.locator(".number").inner_text()) == pytest.approx(
             one["value"], rel=0.005
