@@ -1,4 +1,4 @@
-"""Ask Lightwell from Python: a picture or a sequence in, named NumPy arrays out.
+"""Python client of a Lightwell server: images and sequences in, named NumPy arrays out.
 
     from lightwell_client import Lightwell
 

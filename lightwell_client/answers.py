@@ -1,4 +1,4 @@
-"""What comes back: answers, and the named tensors in them."""
+"""Answers of the server: predictions, measures and named tensors, read from safetensors."""
 
 import json
 import struct
@@ -13,23 +13,23 @@ from lightwell_client import notebook
 from lightwell_client.errors import LightwellError
 
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "BOOL": "?"}
-"""The names of types in safetensors → NumPy's."""
+"""Type in safetensors → dtype of NumPy."""
 
 Draw = Callable[[int], bytes]
-"""From a scale to a PNG."""
+"""Function from a scale to the PNG of an answer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """Named values.
+    """Array with a name and an axis name for every dimension.
 
     Attributes:
-        kind: What they are: `pre_activation`, `gate`, `cell`, …
+        kind: Kind of the values: `pre_activation`, `gate`, `cell`, …
         axes: The name of every axis, in order.
-        coordinates: For an axis, what each row along it is: channel 7, step 1, label "yes". An axis
-            that is not here counts from 0.
-        values: Read-only; NumPy and what takes its arrays take the tensor itself too.
-        colour: How the picture colours them: `map`, `vmin`, `vmax`, `scope`.
+        coordinates: Labels along an axis: channel 7, step 1, label "yes". An axis without labels
+            counts from 0.
+        values: Read-only; functions of NumPy take the tensor itself too.
+        colour: Colour map and range of the server's pictures: `map`, `vmin`, `vmax`, `scope`.
     """
 
     name: str
@@ -40,32 +40,32 @@ class Tensor:
     colour: Mapping[str, Any] | None = None
 
     def take(self, **rows: int | str | Iterable[int | str]) -> "Tensor":
-        """Take rows by what they are: `take(channel=7, y=3)`, `take(step=[1, 5])`.
+        """Select by coordinate: `take(channel=7, y=3)`, `take(step=[1, 5])`.
 
-        One row takes its axis away, several keep it.
+        A single coordinate removes its axis, an iterable keeps it.
 
         Raises:
-            KeyError: There is no such axis, or no such row.
+            KeyError: The tensor has no such axis, or the axis no such coordinate.
         """
         axes, coordinates, values = self.axes, dict(self.coordinates), self.values
         for axis, wanted in rows.items():
             if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-                (place,), at = self._places(axis, (wanted,)), axes.index(axis)
+                (index,), at = self._indices(axis, (wanted,)), axes.index(axis)
                 coordinates.pop(axis, None)
-                axes, values = axes[:at] + axes[at + 1 :], values.take(place, at)
+                axes, values = axes[:at] + axes[at + 1 :], values.take(index, at)
             else:
                 coordinates[axis] = chosen = tuple(wanted)
-                values = values.take(self._places(axis, chosen), axes.index(axis))
+                values = values.take(self._indices(axis, chosen), axes.index(axis))
         return Tensor(self.name, self.kind, axes, coordinates, np.asarray(values), self.colour)
 
-    def _places(self, axis: str, rows: Iterable[Any]) -> list[int]:
-        """Find the places of rows along an axis."""
+    def _indices(self, axis: str, rows: Iterable[Any]) -> list[int]:
+        """Indices of coordinates along an axis."""
         if axis not in self.axes:
             raise KeyError(f"{self.name} has the axes {', '.join(self.axes)}, not {axis}")
         held = self.coordinates.get(axis, range(self.values.shape[self.axes.index(axis)]))
         for row in rows:
             if row not in held:
-                raise KeyError(f"{axis} {row} is not in {self.name}")
+                raise KeyError(f"{self.name} has no {axis} {row}")
         return [held.index(row) for row in rows]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -80,14 +80,14 @@ class Tensor:
 
 
 class Measure(NamedTuple):
-    """A scalar or a word, and its unit."""
+    """Number, text or boolean of an answer, with its unit."""
 
     value: float | str | bool | None
     unit: str
 
 
 class Notice(NamedTuple):
-    """Something that the reader of an answer should know."""
+    """Warning of an answer: a code such as `blank`, and a sentence."""
 
     code: str
     message: str
@@ -95,13 +95,13 @@ class Notice(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the network answers.
+    """Prediction of a network.
 
     Attributes:
-        label: Counted from 0.
-        name: The label's name: "7", "yes".
-        probabilities: Of every label; they sum to 1.
-        logits: Before the softmax.
+        label: Index of the predicted class, from 0.
+        name: Name of the predicted class: "7", "yes".
+        probabilities: Softmax of the logits, one for each class.
+        logits: Outputs of the last layer, one for each class.
     """
 
     label: int
@@ -112,12 +112,12 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a probe shows for one input.
+    """Answer of a probe: prediction, tensors and measures for one input.
 
     Attributes:
-        weights: SHA-256 of the weights that answered.
-        input: The input as the network really read it; None where there is none.
-        prediction: What the network makes of it; None where there is no input.
+        weights: SHA-256 of the weights that computed the answer.
+        input: Input of the network after preprocessing; None for probes of the weights.
+        prediction: Prediction for the input; None where there is no input.
         tensors: By name; `answer["relu1"]` is one of them.
     """
 
@@ -138,7 +138,7 @@ class Answer:
         return f"Answer({self.model}: {seen}{', '.join(self.tensors)})"
 
     def png(self, scale: int = 1) -> bytes:
-        """Have the server draw this answer; scale 2 suits a slide."""
+        """Picture of this answer, drawn by the server; scale 2 doubles both sides."""
         return self._draw(scale)
 
     def _repr_html_(self) -> str:
@@ -150,7 +150,7 @@ class Answer:
         try:
             picture = self.png()
         except (LightwellError, OSError, RuntimeError, httpx2.HTTPError) as error:
-            # A notebook may be looked at when its server has gone: the numbers are still here.
+            # A notebook may outlive its server: the tensors are displayed without the picture.
             said.append(f"No picture: {error}")
         rows = [(one.name, one.kind, one.axes, one.values) for one in self.tensors.values()]
         return notebook.answer(said, picture, notebook.table(rows))
@@ -158,12 +158,12 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A test image of MNIST; every method that takes an image takes it.
+    """Test image of MNIST, accepted by every method that takes an image.
 
     Attributes:
-        index: Its place in the test set.
-        label: The digit that it shows.
-        pixels: 28x28, 0 ground to 255 full ink.
+        index: Index in the test set.
+        label: Correct digit.
+        pixels: 28x28 integers, 0 (background) to 255 (full foreground).
     """
 
     index: int
@@ -172,19 +172,19 @@ class Sample:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
-        """Read an entry of the server's list."""
+        """Make a sample from an entry of `GET /samples`."""
         return cls(entry["index"], entry["label"], np.array(entry["pixels"], np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step of a sequence.
+    """Gates and states of one step of a sequence.
 
     Attributes:
-        input: Which of several sequences, counted from 0.
-        step: Counted from 1.
-        bit: What was read.
-        values: By name (`forget_gate`, …), one for each unit; `step["forget_gate"]` is one of them.
+        input: Index of the sequence among those of the request, from 0.
+        step: Number of the step, from 1.
+        bit: Bit that the network read at this step.
+        values: Values of all units by name (`forget_gate`, …), also as `step["forget_gate"]`.
     """
 
     input: int
@@ -197,10 +197,10 @@ class Step:
 
     @classmethod
     def of(cls, line: str) -> Self:
-        """Read a line of the stream.
+        """Parse a line of `/lstm/gates.jsonl`.
 
         Raises:
-            LightwellError: It tells why the stream ends before its time.
+            LightwellError: The line is the problem that ends the stream.
         """
         said = json.loads(line)
         if "problem" in said:
@@ -210,13 +210,13 @@ class Step:
 
 
 def read(content: bytes, draw: Draw) -> Answer:
-    """Read the answer to one input from safetensors."""
+    """Parse the answer to one input from safetensors."""
     arrays, document = _arrays(content)
     return _answer(document, arrays, "", draw)
 
 
 def read_several(content: bytes, draws: Sequence[Draw]) -> list[Answer]:
-    """Read the answers to several inputs from safetensors; the order is that of the inputs."""
+    """Parse the answers to several inputs from safetensors, in the order of the inputs."""
     arrays, document = _arrays(content)
     head = {"model": document["model"], "weights": document["weights"]}
     return [
@@ -226,9 +226,9 @@ def read_several(content: bytes, draws: Sequence[Draw]) -> list[Answer]:
 
 
 def _arrays(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read safetensors: arrays by name, as views of the bytes, and the rest of the answer.
+    """Arrays by name, as views of the bytes, and the JSON document of the answer.
 
-    Reading it takes an eighth of the time of NPZ, and the server writes it in less too.
+    The client uses safetensors because it is read in an eighth of the time of NPZ.
     """
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])

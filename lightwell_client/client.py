@@ -1,4 +1,4 @@
-"""Lightwell: a server, and the questions that can be asked of it."""
+"""Client of a Lightwell server: one method for each common probe, `ask` for all of them."""
 
 import contextlib
 import os
@@ -14,24 +14,24 @@ from lightwell_client import answers
 from lightwell_client.answers import Answer, Sample, Step
 from lightwell_client.errors import LightwellError
 from lightwell_client.inputs import (
-    READS,
-    Beside,
+    INPUT_KINDS,
     Bits,
     Body,
+    ExtraFields,
     Image,
     State,
-    alone,
-    is_several,
-    reads_as_bits,
-    together,
+    is_input_list,
+    is_sequence,
+    list_body,
+    single_body,
 )
-from lightwell_client.local import served
+from lightwell_client.local import running_app
 
-AT_ONCE = 64
-"""Inputs of one request, the most that a server takes; more of them become several requests."""
+MAX_INPUTS = 64
+"""Most inputs of one request, a limit of the server; longer lists become several requests."""
 
 MIN_PAUSE_S = 0.1
-"""The shortest time between two tries, whatever the server says."""
+"""Shortest pause between two attempts, for a `Retry-After` of 0 or none."""
 
 UNAVAILABLE = 503
 
@@ -40,7 +40,7 @@ ASequence = TypeVar("ASequence", bound=Bits)
 
 
 class MapParameters(TypedDict, total=False):
-    """What the CNN's probes can be asked; the server's documentation has the defaults."""
+    """Query parameters of the CNN's probes; docs/probes.md has their defaults."""
 
     layers: str | Iterable[str]
     channels: int | Iterable[int]
@@ -50,7 +50,7 @@ class MapParameters(TypedDict, total=False):
 
 
 class StepParameters(TypedDict, total=False):
-    """What the LSTM's probes can be asked, and the state to start from."""
+    """Query parameters of the LSTM's probes, and the initial state."""
 
     steps: int | Iterable[int]
     units: int | Iterable[int]
@@ -60,19 +60,19 @@ class StepParameters(TypedDict, total=False):
 
 
 class Lightwell:
-    """A Lightwell server.
+    """Connection to a Lightwell server.
 
-    Where an image or a sequence is asked for, several may come as a list; then a list of answers
-    comes back. While the server is full or warming up, every method waits and tries again.
+    Methods with an image or a sequence also take a list of them, and then return a list of answers.
+    While the server is overloaded or warming up, every method waits and repeats its request.
 
     Args:
-        url: Where the server listens.
-        patience_s: How long to go on trying, in all; 0 is once.
-        timeout_s: How long to wait for anything to come.
+        url: Address of the server.
+        patience_s: Most seconds of waiting between repeated requests of one call; 0 repeats none.
+        timeout_s: Seconds to wait for a connection, or for the next bytes of a response.
 
     Raises:
-        LightwellError: By every method: the server says no.
-        ConnectionError: By every method: there is no server.
+        LightwellError: By every method: the server refuses the request.
+        ConnectionError: By every method: no server listens at `url`.
     """
 
     def __init__(
@@ -89,19 +89,19 @@ class Lightwell:
 
     @classmethod
     def local(cls, weights: str | os.PathLike[str] | None = None) -> Self:
-        """Hold the models in this process, without a server; it needs the whole of Lightwell.
+        """Run the models in this process, without a server; needs the package `api` and JAX.
 
-        The settings are those of the server, from `LIGHTWELL_…` of the environment.
+        Settings are those of the server: environment variables `LIGHTWELL_…`.
 
         Args:
-            weights: Folder with weights of one's own; None is those that come with Lightwell.
+            weights: Folder with other weights; None for those of the settings.
         """
         lightwell = cls()
-        lightwell._http = lightwell._opened.enter_context(served(weights))
+        lightwell._http = lightwell._opened.enter_context(running_app(weights))
         return lightwell
 
     def close(self) -> None:
-        """Close the connections; stop what `local` started."""
+        """Close the connections, and stop the application that `local` started."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -116,12 +116,12 @@ class Lightwell:
         self.close()
 
     def models(self) -> list[dict[str, Any]]:
-        """Describe what is resident: layers, probes, weights, training."""
+        """Descriptions of the loaded models: layers, probes, weights, training."""
         found: list[dict[str, Any]] = self._get("/models", {}).json()["models"]
         return found
 
     def samples(self, label: int | None = None, count: int = 20) -> list[Sample]:
-        """Return at most so many test images, of one digit where it is named."""
+        """Test images of MNIST, at most `count`; with `label`, of that digit only."""
         listed = self._get("/samples", _query({"label": label, "count": count})).json()
         return [Sample.of(entry) for entry in listed["samples"]]
 
@@ -132,11 +132,11 @@ class Lightwell:
     @overload
     def predict(self, given: list[ASequence], **more: Any) -> list[Answer]: ...
     def predict(self, given: Any, **more: Any) -> Any:
-        """Say which digit an image shows, or whether a sequence has more 1s than 0s.
+        """Predict the digit of an image, or whether a sequence has more 1s than 0s.
 
-        A text of 0s and 1s is a sequence here, not a path.
+        A text of 0s and 1s is a sequence, not the path of an image.
         """
-        return self._about("predict", given, more)
+        return self._ask_by_input("predict", given, more)
 
     @overload
     def activations(self, image: Image, **parameters: Unpack[MapParameters]) -> Answer: ...
@@ -145,7 +145,7 @@ class Lightwell:
         self, image: list[AnImage], **parameters: Unpack[MapParameters]
     ) -> list[Answer]: ...
     def activations(self, image: Any, **parameters: Any) -> Any:
-        """Show the feature maps of every layer, or of `layers=` and `channels=`."""
+        """Feature maps of every layer, or of `layers=` and `channels=`."""
         return self.ask("cnn", "activations", image, **parameters)
 
     @overload
@@ -155,7 +155,7 @@ class Lightwell:
         self, image: list[AnImage], layer: str, channel: int, **more: Any
     ) -> list[Answer]: ...
     def channel(self, image: Any, layer: str, channel: int, **more: Any) -> Any:
-        """Show one channel, the kernel that made it and what its peak sees."""
+        """Feature map of one channel, its kernel, and the receptive field of its largest value."""
         return self.ask("cnn", "channel", image, layer=layer, channel=channel, **more)
 
     @overload
@@ -167,12 +167,12 @@ class Lightwell:
         self, image: list[AnImage], layer: str, channel: int, y: int, x: int, **more: Any
     ) -> list[Answer]: ...
     def pixel(self, image: Any, layer: str, channel: int, y: int, x: int, **more: Any) -> Any:
-        """Show the arithmetic of one value of a feature map."""
+        """Arithmetic of one value of a feature map: patch, kernel, products, bias."""
         where: dict[str, Any] = {"layer": layer, "channel": channel, "y": y, "x": x}
         return self.ask("cnn", "pixel", image, **where, **more)
 
     def filters(self, layers: str | Iterable[str] | None = None, **more: Any) -> Answer:
-        """Show the learned filters of the convolutions, or of `layers`."""
+        """Learned filters of the convolutions, or of `layers`."""
         answer: Answer = self.ask("cnn", "filters", layers=layers, **more)
         return answer
 
@@ -183,7 +183,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def gates(self, sequence: Any, **parameters: Any) -> Any:
-        """Show forget, input and output gate and the candidate at every step."""
+        """Forget, input and output gate and the candidate at every step."""
         return self.ask("lstm", "gates", sequence, **parameters)
 
     @overload
@@ -193,7 +193,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def hidden(self, sequence: Any, **parameters: Any) -> Any:
-        """Show how the hidden state moves, from step 0, the initial state, on."""
+        """Hidden state at every step, from step 0, the initial state, on."""
         return self.ask("lstm", "hidden", sequence, **parameters)
 
     @overload
@@ -203,7 +203,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def cell(self, sequence: Any, **parameters: Any) -> Any:
-        """Show how the cell state moves, from step 0, the initial state, on."""
+        """Cell state at every step, from step 0, the initial state, on."""
         return self.ask("lstm", "cell", sequence, **parameters)
 
     @overload
@@ -213,7 +213,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def summary(self, sequence: Any, **parameters: Any) -> Any:
-        """Show the whole run, and what each unit does."""
+        """Gates, states and logits of every step, and the role of each unit."""
         return self.ask("lstm", "summary", sequence, **parameters)
 
     @overload
@@ -223,39 +223,41 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def trace(self, sequence: Any, **parameters: Any) -> Any:
-        """Return everything of one run: gates, states and running logits."""
+        """Gates, states and logits of every step."""
         return self.ask("lstm", "trace", sequence, **parameters)
 
     def attribution(self, given: Any, **parameters: Any) -> Any:
-        """Say which pixels, or bits, count for the answer; see `ask` and the server's methods."""
-        return self._about("attribution", given, parameters)
+        """Attribution of the prediction to pixels or bits; `method=` as in docs/probes.md."""
+        return self._ask_by_input("attribution", given, parameters)
 
     def intervene(
         self, given: Any, edits: Sequence[Mapping[str, Any]], source: Any = None, **parameters: Any
     ) -> Any:
-        """Run an input with some of the network's values edited, beside the run without.
+        """Run the network with edited values, and compare with the unedited run.
 
         Args:
             given: An image or a sequence, or a list of them.
             edits: Such as `{"layer": "relu2", "channels": [3], "operation": "zero"}` or
                 `{"value": "forget_gate", "steps": [1, 4], "operation": "set", "amount": 1}`.
-            source: Another image or sequence, whose values `patch` takes.
-            parameters: As the server's documentation names them.
+            source: Another image or sequence: `patch` copies its values.
+            parameters: Query parameters of the probe, as in docs/probes.md.
         """
-        return self._about("intervene", given, {**parameters, "edits": edits, "source": source})
+        return self._ask_by_input(
+            "intervene", given, {**parameters, "edits": edits, "source": source}
+        )
 
     def findings(self) -> list[dict[str, Any]]:
-        """Say what is said of the two networks, and what the numbers say."""
+        """Claims about the two networks, each with the measurement that supports or refutes it."""
         content = self._get("/findings", {}).json()
         found: list[dict[str, Any]] = content["findings"]
         return found
 
-    def _about(self, probe: str, given: Any, told: Mapping[str, Any]) -> Any:
-        """Ask the model that reads such an input."""
-        return self.ask("lstm" if reads_as_bits(given) else "cnn", probe, given, **told)
+    def _ask_by_input(self, probe: str, given: Any, parameters: Mapping[str, Any]) -> Any:
+        """Run a probe of the CNN for images, of the LSTM for sequences."""
+        return self.ask("lstm" if is_sequence(given) else "cnn", probe, given, **parameters)
 
     def weights(self) -> Answer:
-        """Show the kernels of each gate, and the readout."""
+        """Weights of the LSTM: the kernels of each gate, and the readout."""
         answer: Answer = self.ask("lstm", "weights")
         return answer
 
@@ -266,15 +268,15 @@ class Lightwell:
         initial_state: State | None = None,
         **parameters: Any,
     ) -> Iterator[Step]:
-        """Go through a sequence step by step, while the server still reads it.
+        """Stream the gates of a sequence step by step, while the server computes them.
 
-        Of several sequences the steps come mixed, those of each in order.
+        Steps of several sequences are interleaved, in order for each sequence.
 
         Raises:
-            LightwellError: The server says no, perhaps in the middle.
+            LightwellError: The server refuses the request, or ends the stream with a problem.
         """
-        several = is_several(sequence, "lstm")
-        body = (together if several else alone)(sequence, "lstm", Beside(initial_state))  # type: ignore[arg-type]
+        is_list = is_input_list(sequence, "lstm")
+        body = (list_body if is_list else single_body)(sequence, "lstm", ExtraFields(initial_state))  # type: ignore[arg-type]
         request = self._post("/lstm/gates.jsonl", _query(parameters), body)
         with contextlib.closing(self._send(request, stream=True)) as response:
             for line in response.iter_lines():
@@ -291,34 +293,34 @@ class Lightwell:
         source: Any = None,
         **parameters: Any,
     ) -> Any:
-        """Ask any probe of the server, by its name.
+        """Run any probe of the server, by model and name.
 
         Args:
-            given: An image or a sequence, or a list of them; None for what is about the weights.
-            initial_state: For the LSTM, of every sequence.
-            edits: For `intervene`: what is done to values on their way.
-            source: For `intervene`, `sweep` and `patching`: a second input, whose values are taken.
-            parameters: As the server's documentation names them; lists may be lists.
+            given: An image or a sequence, or a list of them; None for probes of the weights.
+            initial_state: Cell and hidden state before the first step, for every sequence.
+            edits: For `intervene`: changes of values inside the network.
+            source: For `intervene`, `sweep` and `patching`: the input whose values are copied.
+            parameters: Query parameters, as in docs/probes.md; values may be lists.
 
         Returns:
-            An `Answer`; of several inputs a list of them.
+            An `Answer`; a list of them for a list of inputs.
 
         Raises:
-            KeyError: No such model takes an input.
+            KeyError: The model is unknown or takes no input.
         """
         path, query = f"/{model}/{probe}", _query(parameters)
-        beside = Beside(initial_state, edits, source)
+        extra = ExtraFields(initial_state, edits, source)
         if given is None:
             return answers.read(*self._answer(path, query, None))
-        if model not in READS:
-            raise KeyError(f"{model} is not one of {', '.join(READS)}")
-        if not is_several(given, model):
-            return answers.read(*self._answer(path, query, alone(given, model, beside)))
+        if model not in INPUT_KINDS:
+            raise KeyError(f"{model} is not one of {', '.join(INPUT_KINDS)}")
+        if not is_input_list(given, model):
+            return answers.read(*self._answer(path, query, single_body(given, model, extra)))
         found: list[Answer] = []
-        for first in range(0, len(given), AT_ONCE):
-            some = given[first : first + AT_ONCE]
-            content, _ = self._answer(path, query, together(some, model, beside))
-            bodies = [alone(one, model, beside) for one in some]
+        for first in range(0, len(given), MAX_INPUTS):
+            chunk = given[first : first + MAX_INPUTS]
+            content, _ = self._answer(path, query, list_body(chunk, model, extra))
+            bodies = [single_body(one, model, extra) for one in chunk]
             draws = [partial(self._picture, path, query, body) for body in bodies]
             found += answers.read_several(content, draws)
         return found
@@ -326,12 +328,12 @@ class Lightwell:
     def _answer(
         self, path: str, query: Mapping[str, str], body: Body | None
     ) -> tuple[bytes, answers.Draw]:
-        """Ask; return the answer as safetensors, and how to draw it when somebody wants that."""
+        """Answer as safetensors, and a function that requests its picture when it is needed."""
         content = self._content(path, {**query, "format": "safetensors"}, body)
         return content, partial(self._picture, path, query, body)
 
     def _picture(self, path: str, query: Mapping[str, str], body: Body | None, scale: int) -> bytes:
-        """Ask for the picture of an answer."""
+        """PNG of an answer: the same request with another format."""
         return self._content(path, {**query, "format": "png", "scale": str(scale)}, body)
 
     def _content(self, path: str, query: Mapping[str, str], body: Body | None) -> bytes:
@@ -349,7 +351,7 @@ class Lightwell:
         )
 
     def _send(self, request: httpx2.Request, *, stream: bool = False) -> httpx2.Response:
-        """Send a request, again and again while the server is not ready for it."""
+        """Send a request, and repeat it while the response is a 503."""
         waited = 0.0
         while True:
             try:
@@ -368,19 +370,19 @@ class Lightwell:
 
 
 def _query(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Write parameters as the server reads them: lists with commas, None not at all."""
+    """Query string values: lists are comma-separated, None is left out."""
     return {
-        name: value if isinstance(value, str) else ",".join(map(str, _listed(value)))
+        name: value if isinstance(value, str) else ",".join(map(str, _as_iterable(value)))
         for name, value in parameters.items()
         if value is not None
     }
 
 
-def _listed(value: Any) -> Iterable[Any]:
+def _as_iterable(value: Any) -> Iterable[Any]:
     return value if isinstance(value, Iterable) else (value,)
 
 
 def _pause(response: httpx2.Response) -> float:
-    """Return how many seconds the server asks to wait."""
-    asked = response.headers.get("Retry-After", "")
-    return max(MIN_PAUSE_S, float(asked) if asked.isdecimal() else 0.0)
+    """Seconds to wait, from the header `Retry-After`."""
+    retry_after = response.headers.get("Retry-After", "")
+    return max(MIN_PAUSE_S, float(retry_after) if retry_after.isdecimal() else 0.0)

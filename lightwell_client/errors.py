@@ -1,4 +1,4 @@
-"""What is raised where the server says no."""
+"""Error of a request that the server refuses."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -7,14 +7,14 @@ import httpx2
 
 
 class LightwellError(Exception):
-    """The server says no.
+    """Problem response of the server.
 
     Attributes:
-        status: The HTTP status.
-        kind: What kind of problem: `invalid-parameter`, `busy`, … (docs/problems.md).
-        detail: What is wrong, naming the thing and the limit.
-        errors: The same place by place: `{"location": […], "reason": …}` each.
-        request_id: By which the server's log names the request.
+        status: HTTP status code.
+        kind: Problem type: `invalid-parameter`, `busy`, … (docs/problems.md).
+        detail: Sentence with the invalid value and the limit.
+        errors: Single errors: `{"location": […], "reason": …}` each.
+        request_id: Id of the request in the server's log.
     """
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
@@ -27,10 +27,10 @@ class LightwellError(Exception):
 
     @classmethod
     def of(cls, response: httpx2.Response) -> Self:
-        """Read an answer that says no; a proxy's may be in no form that is known here."""
+        """Error of a response; a proxy may send no problem document, then its kind is `unknown`."""
         try:
             return cls(response.json())
         except (ValueError, KeyError, TypeError):
             detail = response.reason_phrase or "no reason given"
-            said = {"status": response.status_code, "type": "unknown", "detail": detail}
-            return cls(said)
+            problem = {"status": response.status_code, "type": "unknown", "detail": detail}
+            return cls(problem)

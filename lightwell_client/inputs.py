@@ -1,4 +1,4 @@
-"""What is sent: every form in which an image or a sequence may be at hand → a body."""
+"""Request bodies: images as PNG, JPEG or base64, sequences as JSON."""
 
 import base64
 import json
@@ -19,61 +19,61 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 WHITE = 255
 
-READS = {"cnn": "image", "lstm": "sequence"}
-"""What each model reads."""
+INPUT_KINDS = {"cnn": "image", "lstm": "sequence"}
+"""Model → kind of its input."""
 
 
 class Drawing(Protocol):
-    """An image of Pillow."""
+    """Protocol of `PIL.Image.Image`, which the client does not import."""
 
     def save(self, fp: Any, format: str | None = None) -> None:  # noqa: A002 - Pillow's name
-        """Write it."""
+        """Write the image to a file."""
 
 
 Image: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray | Sample | Drawing
-"""A path; the bytes of a PNG or JPEG; rows of grey, integers from 0 to 255; an image of Pillow."""
+"""A path, the bytes of a PNG or JPEG, rows of grey values from 0 to 255, or an image of Pillow."""
 
 Bits: TypeAlias = str | Sequence[int] | np.ndarray
 """A sequence, oldest bit first: "10110" or [1, 0, 1, 1, 0]."""
 
 State: TypeAlias = tuple[ArrayLike, ArrayLike]
-"""A state to start from: `final_cell` and `final_hidden` of an answer."""
+"""Cell and hidden state before the first step: `final_cell` and `final_hidden` of an answer."""
 
 
 class Body(NamedTuple):
-    """What is sent."""
+    """Body of a request, with its media type."""
 
     content: bytes
     media_type: str
 
 
-def is_several(given: Any, model: str) -> bool:
-    """Tell a list of inputs from one input: a list of integers is one sequence."""
+def is_input_list(given: Any, model: str) -> bool:
+    """Whether the argument is a list of inputs; a list of integers is one sequence."""
     if isinstance(given, np.ndarray):
-        return READS[model] == "sequence" and given.ndim > 1
+        return INPUT_KINDS[model] == "sequence" and given.ndim > 1
     if not isinstance(given, list | tuple):
         return False
-    return READS[model] == "image" or any(not _is_integer(one) for one in given)
+    return INPUT_KINDS[model] == "image" or any(not _is_integer(one) for one in given)
 
 
-def reads_as_bits(given: Any) -> bool:
-    """Tell sequences from images: a text of 0s and 1s or integers in a row are a sequence."""
+def is_sequence(given: Any) -> bool:
+    """Whether the argument is a sequence, or a list of them: texts of 0s and 1s, or integers."""
     if isinstance(given, str):
         return bool(given) and not given.strip("01")
     if isinstance(given, np.ndarray):
         return given.ndim == 1
     if not isinstance(given, list | tuple):
         return False
-    return all(_is_integer(one) or reads_as_bits(one) for one in given)
+    return all(_is_integer(one) or is_sequence(one) for one in given)
 
 
-class Beside(NamedTuple):
-    """What is sent beside an input, where something is.
+class ExtraFields(NamedTuple):
+    """Further fields of an input's JSON object.
 
     Attributes:
-        state: A state to start from.
-        edits: What is done to values on their way, as the server's documentation says.
-        source: A second input, whose values edits may take.
+        state: Cell and hidden state before the first step.
+        edits: Changes of values inside the network, as in docs/probes.md.
+        source: Second input, whose values the edit `patch` copies.
     """
 
     state: State | None = None
@@ -81,39 +81,41 @@ class Beside(NamedTuple):
     source: Any = None
 
 
-def alone(given: Any, model: str, beside: Beside) -> Body:
-    """Make the body for one input."""
-    if READS[model] == "image" and beside == Beside():
+def single_body(given: Any, model: str, extra: ExtraFields) -> Body:
+    """Body of one input: the picture itself, or JSON where there are extra fields."""
+    if INPUT_KINDS[model] == "image" and extra == ExtraFields():
         encoded = _encoded(given)
         return Body(encoded, "image/jpeg" if encoded.startswith(JPEG) else "image/png")
-    return Body(json.dumps(_entry(given, model, beside)).encode(), "application/json")
+    return Body(json.dumps(_entry(given, model, extra)).encode(), "application/json")
 
 
-def together(several: Sequence[Any], model: str, beside: Beside) -> Body:
-    """Make the body for several inputs, all with the same beside them."""
-    entries = [_entry(one, model, beside) for one in several]
+def list_body(several: Sequence[Any], model: str, extra: ExtraFields) -> Body:
+    """JSON body of several inputs, all with the same extra fields."""
+    entries = [_entry(one, model, extra) for one in several]
     return Body(json.dumps({"inputs": entries}).encode(), "application/json")
 
 
-def _entry(given: Any, model: str, beside: Beside) -> dict[str, Any]:
-    """Make the JSON object of one input."""
-    if READS[model] == "image":
+def _entry(given: Any, model: str, extra: ExtraFields) -> dict[str, Any]:
+    """JSON object of one input."""
+    if INPUT_KINDS[model] == "image":
         entry: dict[str, Any] = {"image": base64.b64encode(_encoded(given)).decode()}
     else:
-        entry = _sequence(given, beside.state)
-    if beside.edits is not None:
-        entry["edits"] = [dict(edit) for edit in beside.edits]
-    if beside.source is not None:
-        entry["source"] = _entry(beside.source, model, Beside())
+        entry = _sequence(given, extra.state)
+    if extra.edits is not None:
+        entry["edits"] = [dict(edit) for edit in extra.edits]
+    if extra.source is not None:
+        entry["source"] = _entry(extra.source, model, ExtraFields())
     return entry
 
 
 def grey_png(pixels: np.ndarray) -> bytes:
-    """Write a grey image of 8 bits a pixel.
+    """PNG of a grey image with 8 bits a pixel.
+
+    The client writes PNG itself so that it needs only httpx2 and NumPy.
 
     Raises:
         TypeError: The pixels are not integers.
-        ValueError: They are not rows of 0 to 255.
+        ValueError: The pixels are not rows of 0 to 255.
     """
     if pixels.dtype.kind not in "iub":
         raise TypeError(
@@ -126,7 +128,7 @@ def grey_png(pixels: np.ndarray) -> bytes:
             + (f" and goes from {pixels.min()} to {pixels.max()}." if pixels.size else ".")
         )
     height, width = pixels.shape
-    rows = np.zeros((height, 1 + width), np.uint8)  # each row begins with its filter: none
+    rows = np.zeros((height, 1 + width), np.uint8)  # byte 0 of each row is its filter type: none
     rows[:, 1:] = pixels
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
@@ -134,13 +136,13 @@ def grey_png(pixels: np.ndarray) -> bytes:
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    """Frame a chunk of a PNG: its length, kind, content and checksum."""
+    """Chunk of a PNG: length, type, content and CRC-32."""
     check = zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
 
 
 def _encoded(image: Any) -> bytes:
-    """Turn an image, in whatever form it is at hand, into a PNG or JPEG."""
+    """PNG or JPEG of an image of any accepted type."""
     match image:
         case bytes():
             return image
@@ -161,7 +163,7 @@ def _encoded(image: Any) -> bytes:
 
 
 def _sequence(given: Any, state: State | None) -> dict[str, Any]:
-    """Make the JSON object of one sequence; whether it is one of 0 and 1, the server says."""
+    """JSON object of one sequence; the server checks that its values are 0 and 1."""
     if isinstance(given, str):
         entry: dict[str, Any] = {"sequence": given}
     elif isinstance(given, Iterable) and all(_is_integer(bit) for bit in given):

@@ -1,4 +1,4 @@
-"""The models in this process: the whole application, without a port."""
+"""The application in this process, without a port, for `Lightwell.local`."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ import httpx2
 
 
 @contextlib.contextmanager
-def served(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Client]:
-    """Start the application, lend a client of it, and stop it.
+def running_app(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Client]:
+    """Start the application, yield an HTTP client of it, and stop it.
 
-    Everything is imported here, because whoever asks a server needs neither JAX nor FastAPI.
+    The imports are here, because a client of a remote server needs neither JAX nor FastAPI.
 
     Args:
-        weights: Folder with weights of one's own; None is what the settings say.
+        weights: Folder with other weights; None for those of the settings.
 
     Raises:
         models.runtime.checkpoints.CheckpointError: The weights cannot be served.

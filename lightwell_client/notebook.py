@@ -1,4 +1,4 @@
-"""How answers look in a notebook: plain HTML that loads nothing."""
+"""HTML of answers for notebooks, without scripts and external resources."""
 
 import base64
 import html
@@ -9,11 +9,11 @@ import numpy as np
 HEAD = ("tensor", "kind", "axes", "shape", "min", "mean", "max")
 
 Row = tuple[str, str, Sequence[str], np.ndarray]
-"""A tensor's name, kind, axes and values."""
+"""Name, kind, axes and values of a tensor."""
 
 
 def table(rows: Iterable[Row]) -> str:
-    """List tensors: what they are, and their range."""
+    """HTML table of tensors: name, kind, axes, shape, range and mean."""
     lines = [_line("th", HEAD)]
     for name, kind, axes, values in rows:
         shape = " × ".join(map(str, values.shape))
@@ -22,7 +22,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def answer(said: Iterable[str], picture: bytes | None, tensors: str) -> str:
-    """Show what was said, the picture where there is one, and the tensors folded away."""
+    """HTML of an answer: lines of text, the picture, and the tensors in a closed <details>."""
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in said)
     drawn = ""
     if picture is not None:
@@ -33,7 +33,7 @@ def answer(said: Iterable[str], picture: bytes | None, tensors: str) -> str:
 
 
 def _range(values: np.ndarray) -> tuple[str, str, str]:
-    """Write the extremes and the mean of the finite values."""
+    """Least value, mean and largest value of the finite values as text."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return ("", "", "")

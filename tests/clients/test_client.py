@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lightwell_client import Lightwell, Sample
-from lightwell_client.client import AT_ONCE
+from lightwell_client.client import MAX_INPUTS
 from probes.cnn.activations import activations, filters, pixel
 from probes.rnn import gates, weights
 
@@ -37,7 +37,7 @@ def test_several_inputs_are_as_each_by_itself(lightwell: Lightwell) -> None:
 
 def test_more_inputs_than_a_request_takes(lightwell: Lightwell) -> None:
     """They are asked in parts, and their order stays; none at all asks nothing."""
-    sequences = [f"{number:08b}" for number in range(AT_ONCE + 6)]
+    sequences = [f"{number:08b}" for number in range(MAX_INPUTS + 6)]
 
     answers = lightwell.predict(sequences)
 
