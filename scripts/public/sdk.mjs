@@ -42,7 +42,7 @@ function attributesOf(made) {
 }
 
 function eventsOf(made) {
-  return sorted(found(made, /(?:CustomEvent|#tell)\("(lw-\w+)"/g));
+  return sorted(found(made, /(?:CustomEvent|#dispatch)\("(lw-\w+)"/g));
 }
 
 const exported = await import(process.argv[2]);

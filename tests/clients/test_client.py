@@ -5,7 +5,7 @@ import pytest
 
 from lightwell_client import Lightwell, Sample
 from lightwell_client.client import MAX_INPUTS
-from probes.cnn.activations import activations, filters, pixel
+from probes.cnn import activations, filters, pixel
 from probes.rnn import gates, weights
 
 BITS = "1011010010"
