@@ -32,7 +32,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api import STARTED
-from api.app import create_app, front
+from api.app import create_app
 from api.inference.engine import Engine
 from api.server.protocol import Protocol
 from api.settings import Settings
@@ -187,7 +187,7 @@ def main() -> int:
         print(f"lightwell: {_told(error)}", file=sys.stderr)
         return 2
     config = uvicorn.Config(
-        front(app),
+        app,
         host=settings.host,
         port=settings.port,
         http=Protocol,

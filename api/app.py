@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.types import ASGIApp
 
 import api.routes.colours
 import api.routes.findings
@@ -24,7 +23,7 @@ from api.middleware.metrics import Metrics
 from api.middleware.request_context import RequestContextMiddleware
 from api.middleware.timeouts import Patience
 from api.openapi import spec
-from api.routes.route_cache import RouteCache
+from api.routes import route_cache
 from api.settings import Settings
 
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
@@ -57,7 +56,6 @@ def create_app(settings: Settings) -> FastAPI:
         engine.start()
         yield
         await engine.stop()
-        app.state.ledger.settle()
 
     app: FastAPI = FastAPIOffline(
         title="Lightwell",
@@ -68,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine, app.state.settings = engine, settings
-    app.state.ledger, app.state.patience = AccessLog(Metrics(engine)), Patience()
+    app.state.metrics, app.state.patience = Metrics(engine), Patience()
     app.openapi = lambda: spec.describe(app)  # type: ignore[method-assign]
     for routes in (
         api.routes.models,
@@ -82,22 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(routes.router())
     handlers.install(app)
-    behind = app.build_middleware_stack
-
-    def stack() -> ASGIApp:
-        # Before everything else: what needs no routing does not pay for it.
-        app.state.dispatch = RouteCache(behind(), handlers.handle_exception)
-        return RequestContextMiddleware(app, app.state.dispatch, app.state.ledger)
-
-    app.build_middleware_stack = stack  # type: ignore[method-assign]
+    app.state.route_cache = route_cache.install(app.router)
+    # Each is outside of those before it.
     app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
+    app.add_middleware(RequestContextMiddleware, access_log=AccessLog(app.state.metrics))
     return app
-
-
-def front(app: FastAPI) -> ASGIApp:
-    """Return what a server calls: the same application, complete from now on.
-
-    It spares every request what FastAPI and Starlette do before their first middleware.
-    """
-    app.middleware_stack = app.build_middleware_stack()
-    return app.middleware_stack

@@ -1,5 +1,6 @@
 """Exception handlers: the one table from exceptions to problem responses."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,7 +41,8 @@ def handle_exception(request: Request, error: Exception) -> Response:
 
 def _handle_bug(request: Request, _: Exception) -> Response:
     """Answer an exception that is not in the table."""
-    return bug_response(request.state.request_id)
+    # An exception of another application's middleware can come before the request has an ID.
+    return bug_response(getattr(request.state, "request_id", "") or str(uuid.uuid4()))
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:

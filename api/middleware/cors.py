@@ -1,4 +1,4 @@
-"""Whose pages may read the answers: those of this machine, and those that a setting names."""
+"""CORS: pages of this machine, and of configured origins, may read responses."""
 
 import logging
 import re
@@ -10,26 +10,27 @@ logger = logging.getLogger("lightwell")
 
 LOCAL = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 EXPOSED = ("ETag", "Lightwell-Weights", "Retry-After", "Server-Timing", "X-Request-ID")
-"""Headers of an answer that a page of another origin may read."""
+"""Response headers that a page of another origin may read."""
 
 PUBLIC = (
     (b"access-control-allow-origin", b"*"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
-"""Headers of what any page may embed and read: pictures, and the modules of the SDK."""
+"""Response headers of pictures and SDK modules, which any page may embed and read."""
 
 SANE = re.compile(r"null|https?://[A-Za-z0-9.\-\[\]:]{1,190}")
-"""Origins that may be repeated in the log; `null` is that of a page opened from a file."""
+"""Origins that may be written to the log; `null` is that of a page opened from a file."""
 
-MAX_NOTED = 64
+MAX_LOGGED = 64
+"""Refused origins that one application logs."""
 
 
 class LoggingCORSMiddleware(CORSMiddleware):
-    """Lets pages of other origins read answers, and says how to let those that it refuses.
+    """CORS middleware that logs, for each refused origin, the setting that would allow it.
 
     Args:
-        app: Answers the requests.
-        allowed: Origins to allow beside those of this machine; `*` is every one.
+        app: Handles the requests.
+        allowed: Origins to allow in addition to those of this machine; `*` is any.
     """
 
     def __init__(self, app: ASGIApp, allowed: tuple[str, ...]) -> None:
@@ -39,26 +40,26 @@ class LoggingCORSMiddleware(CORSMiddleware):
             allow_origin_regex=LOCAL,
             allow_methods=("GET", "HEAD", "POST"),
             allow_headers=("*",),
-            # A page of the internet may ask a server of this machine only where a setting names it.
+            # Chromium asks for this when a page of the internet calls a server on this machine.
             allow_private_network=True,
             expose_headers=EXPOSED,
         )
         self._allowed = allowed
-        self._noted: set[str] = set()
+        self._logged: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Handle one request."""
         if scope["type"] == "http" and not is_public(scope):
             origin = foreign_origin(scope)
             if origin is not None and not self.is_allowed_origin(origin):
-                self._note(origin)
+                self._log_refusal(origin)
         await super().__call__(scope, receive, send)
 
-    def _note(self, origin: str) -> None:
-        """Say in the log, once for each, which setting would allow an origin."""
-        if origin in self._noted or len(self._noted) >= MAX_NOTED:
+    def _log_refusal(self, origin: str) -> None:
+        """Log, once for each origin, the setting that would allow it."""
+        if origin in self._logged or len(self._logged) >= MAX_LOGGED:
             return
-        self._noted.add(origin)
+        self._logged.add(origin)
         if SANE.fullmatch(origin) is None:
             logger.warning("a page was refused whose origin is not one")
             return
@@ -73,20 +74,23 @@ class LoggingCORSMiddleware(CORSMiddleware):
 
 
 def is_public(scope: Scope) -> bool:
-    """Tell whether what is asked for may be embedded and read by any page."""
-    path: str = scope["path"]
-    return scope["method"] in {"GET", "HEAD"} and (path.endswith(".png") or path[:5] == "/sdk/")
+    """Whether any page may embed and read the response: a picture or an SDK module."""
+    if scope["method"] not in {"GET", "HEAD"}:
+        return False
+    # The path of a mounted application begins with the prefix it is mounted under.
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return bool(path.endswith(".png") or path.startswith("/sdk/"))
 
 
 def foreign_origin(scope: Scope) -> str | None:
-    """Return the origin of the page that asks; None where it is this server's own, or no page."""
+    """Origin of the page that sent the request; None for pages of this server and for no page."""
     origin = host = b""
     for name, value in scope["headers"]:
         if name == b"origin":
             origin = value
         elif name == b"host":
             host = value
-    # A browser sends an origin along with every POST, also to where the page came from.
+    # A browser sends its origin with every POST, also to the origin of the page itself.
     if not origin or origin in (b"http://" + host, b"https://" + host):
         return None
     return str(origin.decode("latin-1"))

@@ -102,8 +102,8 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
 
         response = await again(request)
         if source != "query":  # a sequence is seldom asked about twice
-            dispatch: RouteCache = request.app.state.dispatch
-            dispatch.remember(request, again)
+            route_cache: RouteCache = request.app.state.route_cache
+            route_cache.add(request, again)
         return response
 
     name = operation_id(probe, source, picture=picture)

@@ -1,60 +1,75 @@
-"""Dispatch: a request line that was answered before is not routed and validated again."""
+"""Route cache: repeated request lines go to their endpoint without routing and validation."""
 
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.middleware.cors import foreign_origin
-
 Respond = Callable[[Request], Awaitable[Response]]
+RequestLine = tuple[str, str, str, bytes]
 
-MAX_KNOWN = 1024
-MAX_QUERY = 256  # bytes
+MAX_ENTRIES = 1024
+MAX_QUERY_BYTES = 256
 
 
 class RouteCache:
-    """Stands before the whole application and knows the request lines that it has accepted.
+    """Innermost ASGI application, in front of the router: a cache of accepted request lines.
 
-    Method, path and query say which endpoint is called with which parameters; bodies are read by
-    the endpoint in either case. The line that was learned first is forgotten first. Requests of
-    pages from other origins always go through the application, which knows who may ask.
+    Method, path and query determine the endpoint and its validated parameters; the body is read by
+    the endpoint. Every middleware is outside of it, so that it sees each request, cached or not.
+    The oldest entry is evicted first. It lives as long as the application.
 
     Args:
-        app: Answers every line that is not known.
-        refuse: From a request and what its endpoint raised to a response; raises what is a bug.
+        routes: Handles the request lines that are not cached.
     """
 
-    def __init__(self, app: ASGIApp, refuse: Callable[[Request, Exception], Response]) -> None:
-        self._app = app
-        self._refuse = refuse
-        self._known: dict[tuple[str, str, bytes], tuple[object, Respond]] = {}
+    def __init__(self, routes: ASGIApp) -> None:
+        self._routes = routes
+        self._entries: dict[RequestLine, tuple[object, object, Respond]] = {}
 
-    def remember(self, request: Request, respond: Respond) -> None:
-        """Answer requests of the same line by this from now on."""
-        scope, line = request.scope, _line(request.scope)
-        if line in self._known or len(scope["query_string"]) > MAX_QUERY:
+    def __len__(self) -> int:
+        """Number of cached request lines."""
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Evict every entry."""
+        self._entries.clear()
+
+    def add(self, request: Request, respond: Respond) -> None:
+        """Let `respond` answer later requests with the request line of this one.
+
+        Args:
+            request: One whose parameters are valid, and whose route has no path parameters.
+            respond: Keeps nothing of that request but its validated parameters.
+        """
+        scope, line = request.scope, _request_line(request.scope)
+        if line in self._entries or len(scope["query_string"]) > MAX_QUERY_BYTES:
             return
-        if len(self._known) >= MAX_KNOWN:
-            del self._known[next(iter(self._known))]
-        self._known[line] = (scope["route"], respond)
+        if len(self._entries) >= MAX_ENTRIES:
+            del self._entries[next(iter(self._entries))]
+        self._entries[line] = (scope["route"], scope["endpoint"], respond)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a known request line; pass on every other."""
-        known = self._known.get(_line(scope)) if scope["type"] == "http" else None
-        if known is None or foreign_origin(scope) is not None:
-            await self._app(scope, receive, send)
+        """Call the endpoint of a cached request line; hand any other request to the router."""
+        entry = self._entries.get(_request_line(scope)) if scope["type"] == "http" else None
+        if entry is None:
+            await self._routes(scope, receive, send)
             return
-        scope["route"], respond = known
-        request = Request(scope, receive, send)
-        try:
-            response = await respond(request)
-        except Exception as error:
-            response = self._refuse(request, error)
-        response.raw_headers.append((b"vary", b"Origin"))
+        # The keys that the router sets: middleware reads them when the request has been answered.
+        scope["route"], scope["endpoint"], respond = entry
+        scope["path_params"] = {}
+        response = await respond(Request(scope, receive, send))
         await response(scope, receive, send)
 
 
-def _line(scope: Scope) -> tuple[str, str, bytes]:
-    return scope["method"], scope["path"], scope["query_string"]
+def install(router: Router) -> RouteCache:
+    """Put a cache in front of the routes of an application's router."""
+    cache = RouteCache(router.middleware_stack)
+    router.middleware_stack = cache
+    return cache
+
+
+def _request_line(scope: Scope) -> RequestLine:
+    return scope["method"], scope.get("root_path", ""), scope["path"], scope["query_string"]

@@ -84,8 +84,8 @@ async def _endpoint(request: Request, query: Annotated[LineOptions, Query()]) ->
         return _respond(request, query)
 
     response = await again(request)
-    dispatch: RouteCache = request.app.state.dispatch
-    dispatch.remember(request, again)
+    route_cache: RouteCache = request.app.state.route_cache
+    route_cache.add(request, again)
     return response
 
 

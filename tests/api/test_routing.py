@@ -1,4 +1,4 @@
-"""Routing of a request: format by the Accept header, CORS, known request lines."""
+"""Routing of a request: format by the Accept header, CORS, repeated request lines."""
 
 from typing import Any
 
@@ -28,12 +28,12 @@ def test_local_pages_may_call_and_others_not(client: TestClient) -> None:
         assert (response.headers.get("access-control-allow-origin") == origin) == allowed
 
 
-def test_a_known_request_line_is_answered_as_a_new_one(
+def test_a_cached_request_line_is_answered_as_a_new_one(
     client: TestClient, app: FastAPI, digit_png: bytes
 ) -> None:
     """Responses and CORS headers are the same for the first and for repeated request lines."""
     png, ignored = {"Content-Type": "image/png"}, {"instance", "request_id"}
-    app.state.dispatch._known.clear()
+    app.state.route_cache.clear()
 
     def asked(content: bytes) -> tuple[int, dict[str, Any], str]:
         response = client.post("/cnn/predict?precision=4", content=content, headers=png)
@@ -42,7 +42,7 @@ def test_a_known_request_line_is_answered_as_a_new_one(
 
     refused, answered = asked(b"no picture"), asked(digit_png)
     assert (refused[0], answered[0]) == (422, 200)
-    assert len(app.state.dispatch._known) == 1
+    assert len(app.state.route_cache) == 1
     assert (asked(b"no picture"), asked(digit_png)) == (refused, answered)
     foreign = {**png, "Origin": "https://example.com"}
     response = client.post("/cnn/predict?precision=4", content=digit_png, headers=foreign)

@@ -328,10 +328,10 @@ def test_a_client_that_reads_nothing_is_let_go() -> None:
 
 def test_a_known_request_line_streams_too(app: FastAPI, client: TestClient) -> None:
     """The second of two requests is answered as the first."""
-    app.state.dispatch._known.clear()
+    app.state.route_cache.clear()
     first, second = (client.post(PATH, json={"sequence": "10110"}) for _ in range(2))
 
-    assert len(app.state.dispatch._known) == 1
+    assert len(app.state.route_cache) == 1
     assert first.content == second.content
 
 

@@ -1,0 +1,101 @@
+"""Route cache: inside of every middleware, bounded, and without a trace of earlier requests."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.app import create_app
+from api.routes.route_cache import MAX_ENTRIES, MAX_QUERY_BYTES
+from api.settings import Settings
+
+BODY = {"sequence": "101"}
+TOKEN = {"Authorization": "Bearer open-sesame"}
+
+
+class Auth:
+    """An embedder's middleware: a token, or 401."""
+
+    def __init__(self, app: ASGIApp, seen: list[str]) -> None:
+        self.app, self.seen = app, seen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            if (b"authorization", TOKEN["Authorization"].encode()) not in scope["headers"]:
+                await PlainTextResponse("a token, please", 401)(scope, receive, send)
+                return
+            await self.app(scope, receive, send)
+            self.seen.append(f"{scope['route'].path} {scope['endpoint'].__name__}")
+            return
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[tuple[TestClient, list[str]]]:
+    """A client of an application with a middleware that its embedder added, and its log."""
+    app, seen = create_app(Settings()), []
+    app.add_middleware(Auth, seen=seen)
+    with TestClient(app) as client:
+        assert client.portal is not None
+        client.portal.call(app.state.engine.warmed)
+        yield client, seen
+
+
+def test_added_middleware_sees_every_request(guarded: tuple[TestClient, list[str]]) -> None:
+    """A request line that was answered before is refused without the token, as the first was."""
+    client, seen = guarded
+    statuses = [
+        client.post("/lstm/predict", json=BODY, headers=headers).status_code
+        for headers in ({}, TOKEN, {}, TOKEN, {})
+    ]
+
+    assert statuses == [401, 200, 401, 200, 401]
+    assert seen == ["/lstm/predict endpoint"] * 2
+
+
+def test_an_error_of_added_middleware_is_a_problem(caplog: pytest.LogCaptureFixture) -> None:
+    """Also outside of the middleware that gives a request its ID."""
+
+    class Broken:
+        def __init__(self, app: ASGIApp) -> None:
+            pass
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            raise KeyError
+
+    app = create_app(Settings())
+    app.add_middleware(Broken)
+    answer = TestClient(app, raise_server_exceptions=False).get("/livez")
+
+    assert answer.status_code == 500
+    assert answer.json()["type"] == "urn:lightwell:problem:internal"
+
+
+def test_one_request_line_is_one_entry(client: TestClient, app: FastAPI) -> None:
+    """Path and query tell lines apart; what was refused, and long queries, are not kept."""
+    cache = app.state.route_cache
+    cache.clear()
+    for path in ("/lstm/gates", "/lstm/gates", "/lstm/gates?units=1", "/lstm/gates?units=99"):
+        client.post(path, json=BODY)
+    assert len(cache) == 2
+
+    client.post(f"/lstm/gates?values={'cell,' * (MAX_QUERY_BYTES // 5)}cell", json=BODY)
+    client.post("/lstm/gates?nonsense=1", json=BODY)
+    assert len(cache) == 2
+
+
+def test_the_cache_is_bounded(client: TestClient, app: FastAPI) -> None:
+    """The oldest request line is evicted for a new one."""
+    cache = app.state.route_cache
+    cache.clear()
+    client.post("/lstm/predict?precision=1", json=BODY)
+    oldest, entry = next(iter(cache._entries.items()))
+    cache._entries.update({("GET", "", f"/{n}", b""): entry for n in range(MAX_ENTRIES - 1)})
+    client.post("/lstm/predict?precision=2", json=BODY)
+
+    assert len(cache) == MAX_ENTRIES
+    assert oldest not in cache._entries
