@@ -1,63 +1,108 @@
-"""HTTP on the wire: an answer leaves in one piece, and what is not HTTP is refused as a problem."""
+"""HTTP/1.1 protocol: one write for each response, no upgrades, a problem for bad syntax."""
 
 import asyncio
 import uuid
 from collections.abc import Iterable
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors.problem import Problem, problem_response
 
 
 class WriteCoalescingTransport:
-    """A transport that sends what is written in one go of the event loop as one piece.
+    """Transport that joins the writes of one event-loop iteration into one system call.
 
-    An answer's head and body are written one after the other. Sent so, they would be two calls of
-    the system, and wake whoever waits for them twice.
+    Head and body of a response are written one after the other. Sent separately, they would cost
+    two system calls, and wake the client twice.
 
     Args:
-        transport: Sends; whatever is not about writing is asked of it.
-        loop: The event loop of both.
+        transport: Sends the bytes; has every attribute that is not about writing.
+        loop: Event loop of the transport.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
-        self._held: list[bytes] = []
+        self._pending: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
-        """Return whatever the transport itself has by this name."""
+        """Attribute of the wrapped transport."""
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send bytes, together with what else is written before the event loop goes on."""
-        if not self._held:
-            self._loop.call_soon(self._send)
-        self._held.append(data)
+        """Send bytes with the other writes of this event-loop iteration."""
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(data)
 
     def writelines(self, parts: Iterable[bytes]) -> None:
-        """Send some bytes after others, as `write` does."""
+        """Send several buffers in order, as `write` does."""
         for part in parts:
             self.write(part)
 
     def close(self) -> None:
-        """Send what is held, then close."""
-        self._send()
+        """Send pending bytes, then close the connection."""
+        self._flush()
         self._transport.close()
 
-    def _send(self) -> None:
-        held, self._held = self._held, []
-        if held and not self._transport.is_closing():
-            self._transport.writelines(held)
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending and not self._transport.is_closing():
+            self._transport.writelines(pending)
 
 
 class Protocol(HttpToolsProtocol):
-    """Uvicorn's protocol, but for the one answer that it writes itself, and how all are sent."""
+    """Uvicorn's httptools protocol that ignores offers to upgrade and answers bad HTTP with a 400.
+
+    A client may offer another protocol with any request, body included; a server that does not
+    want to switch answers as if the offer was not there (RFC 9110, section 7.8). llhttp, under
+    httptools, takes the bytes after such a head for the other protocol instead, so that a POST
+    loses its body, and a body in a later packet is executed as the next request. So a head with an
+    offer is parsed a second time without its `Upgrade` header.
+    """
+
+    _offer: bytes | None = None  # the head of a request that offers an upgrade, without the offer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin with a new connection."""
+        """Begin a connection whose writes are joined."""
         super().connection_made(WriteCoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Parse received bytes; those that follow an ignored offer are parsed as HTTP, too."""
+        self._unset_keepalive_if_required()
+        while data:
+            self._offer = None
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._offer is None:
+                    self.handle_websocket_upgrade()
+                    return
+                data = self._offer + data[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            else:
+                return
+
+    def on_headers_complete(self) -> None:
+        """Begin the response to a request, or keep its head where it offers an upgrade."""
+        method = self.parser.get_method()
+        is_offer = self.parser.should_upgrade() and method != b"CONNECT"
+        if not is_offer or self._should_upgrade():
+            super().on_headers_complete()
+            return
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s\r\n" % (method, self.url, version)]
+        lines += [b"%s: %s\r\n" % each for each in self.headers if each[0] != b"upgrade"]
+        self._offer = b"".join((*lines, b"\r\n"))
+
+    def on_message_complete(self) -> None:
+        """End the body of a request; an offer has none yet."""
+        if self._offer is None:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the message is uvicorn's own
         """Answer what cannot be parsed with a problem, and close the connection."""
