@@ -56,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         engine.start()
         yield
         await engine.stop()
+        app.state.access_log.flush()
 
     app: FastAPI = FastAPIOffline(
         title="Lightwell",
@@ -66,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine, app.state.settings = engine, settings
-    app.state.metrics, app.state.patience = Metrics(engine), Patience()
+    app.state.access_log, app.state.patience = AccessLog(Metrics(engine)), Patience()
     app.openapi = lambda: spec.describe(app)  # type: ignore[method-assign]
     for routes in (
         api.routes.models,
@@ -83,5 +84,5 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.route_cache = route_cache.install(app.router)
     # Each is outside of those before it.
     app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
-    app.add_middleware(RequestContextMiddleware, access_log=AccessLog(app.state.metrics))
+    app.add_middleware(RequestContextMiddleware, access_log=app.state.access_log)
     return app

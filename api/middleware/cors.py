@@ -4,7 +4,7 @@ import logging
 import re
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("lightwell")
 
@@ -49,11 +49,19 @@ class LoggingCORSMiddleware(CORSMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http" and not is_public(scope):
-            origin = foreign_origin(scope)
-            if origin is not None and not self.is_allowed_origin(origin):
-                self._log_refusal(origin)
+        if scope["type"] == "http":
+            origin = _header(scope, b"origin")
+            if not origin:
+                # Starlette's way takes 40 us to arrive at the same single header.
+                await self.app(scope, receive, _varying_by_origin(send))
+                return
+            if is_foreign(scope, origin) and not is_public(scope):
+                self._check(origin.decode("latin-1"))
         await super().__call__(scope, receive, send)
+
+    def _check(self, origin: str) -> None:
+        if not self.is_allowed_origin(origin):
+            self._log_refusal(origin)
 
     def _log_refusal(self, origin: str) -> None:
         """Log, once for each origin, the setting that would allow it."""
@@ -82,15 +90,30 @@ def is_public(scope: Scope) -> bool:
     return bool(path.endswith(".png") or path.startswith("/sdk/"))
 
 
-def foreign_origin(scope: Scope) -> str | None:
-    """Origin of the page that sent the request; None for pages of this server and for no page."""
-    origin = host = b""
-    for name, value in scope["headers"]:
-        if name == b"origin":
-            origin = value
-        elif name == b"host":
-            host = value
+def is_foreign(scope: Scope, origin: bytes) -> bool:
+    """Whether the page that sent a request is not one of this server's own."""
     # A browser sends its origin with every POST, also to the origin of the page itself.
-    if not origin or origin in (b"http://" + host, b"https://" + host):
-        return None
-    return str(origin.decode("latin-1"))
+    host = _header(scope, b"host")
+    return origin not in (b"http://" + host, b"https://" + host)
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    """Value of a request header; empty where it is missing."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value)
+    return b""
+
+
+def _varying_by_origin(send: Send) -> Send:
+    """Sender that appends `Origin` to the `Vary` header of a response."""
+
+    async def send_varying(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = message.setdefault("headers", [])
+            varies = [value for name, value in headers if name == b"vary"]
+            headers[:] = [each for each in headers if each[0] != b"vary"]
+            headers.append((b"vary", b", ".join((*varies, b"Origin"))))
+        await send(message)
+
+    return send_varying

@@ -3,6 +3,7 @@
 import logging
 import random
 import re
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -68,9 +69,11 @@ class RequestContextMiddleware:
         finally:
             # The router has put the route into the scope by now.
             route = getattr(inner_scope.get("route"), "path", "unmatched")
-            encode_s = watch.stages.get("encode")
+            seconds, encode_s = watch.total, watch.stages.get("encode")
             self._access_log.record(
-                AccessRecord(route, scope["method"], status, watch.total, encode_s, request_id)
+                AccessRecord(
+                    time.time(), route, scope["method"], status, seconds, encode_s, request_id
+                )
             )
 
 

@@ -46,6 +46,6 @@ def router() -> APIRouter:
     )
     async def metrics(request: Request) -> Response:
         """What has been counted and timed, for Prometheus."""
-        return Response(request.app.state.metrics.exposition(), media_type=CONTENT_TYPE)
+        return Response(request.app.state.access_log.exposition(), media_type=CONTENT_TYPE)
 
     return routes

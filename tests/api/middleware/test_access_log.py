@@ -1,58 +1,88 @@
-"""Access log: each finished request is counted, timed and logged once."""
+"""Access log: each finished request is counted, timed and logged, soon and once."""
 
+import asyncio
 import logging
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.inference.engine import Engine
-from api.middleware.access_log import AccessLog, AccessRecord
+from api.middleware.access_log import FLUSH_S, MAX_BUFFERED, AccessLog, AccessRecord
 from api.middleware.metrics import Metrics
 
-ANSWERED = AccessRecord("/cnn/predict", "POST", 200, 0.0015, 0.0001, "its-name")
+ANSWERED = AccessRecord(1_700_000_000.25, "/cnn/predict", "POST", 200, 0.0015, 0.0001, "its-name")
 
 
 @pytest.fixture
-def metrics() -> Metrics:
-    """Metrics of an engine that has answered nothing."""
-    return Metrics(Engine(None, 1, 1, 1, 1))
+def log() -> AccessLog:
+    """Access log of an engine that has answered nothing."""
+    return AccessLog(Metrics(Engine(None, 1, 1, 1, 1)))
 
 
-def total(metrics: Metrics, name: str) -> float:
+def total(log: AccessLog, name: str = "lightwell_requests_total") -> float:
     """Sum of one counter over its labels in the exposition."""
-    families = text_string_to_metric_families(metrics.exposition().decode())
+    families = text_string_to_metric_families(log.exposition().decode())
     samples = [sample for family in families for sample in family.samples]
     return sum(sample.value for sample in samples if sample.name == name)
 
 
-def test_a_request_is_one_line(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
-    """Method, route, status, milliseconds and request ID; neither path nor query."""
+def test_a_request_is_logged_soon_at_its_own_time(
+    log: AccessLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not while the request is answered; and with the moment at which it ended."""
+
+    async def record() -> int:
+        log.record(ANSWERED)
+        before = len(caplog.records)
+        await asyncio.sleep(2 * FLUSH_S)
+        return before
+
     with caplog.at_level(logging.INFO, "lightwell.access"):
-        AccessLog(metrics).record(ANSWERED)
+        assert asyncio.run(record()) == 0
 
-    assert [record.getMessage() for record in caplog.records] == [
-        "POST /cnn/predict 200 1.5 ms its-name"
-    ]
+    [line] = caplog.records
+    assert line.getMessage() == "POST /cnn/predict 200 1.5 ms its-name"
+    assert (line.created, line.msecs) == (ANSWERED.ended, 250)
 
 
-def test_a_request_is_counted_and_timed_once(metrics: Metrics) -> None:
-    """Encoding is timed only where something was encoded."""
-    log = AccessLog(metrics)
-    log.record(ANSWERED)
-    log.record(ANSWERED._replace(encode_s=None))
+def test_many_requests_wait_for_no_timer(log: AccessLog, caplog: pytest.LogCaptureFixture) -> None:
+    """The buffer of a busy server is bounded."""
 
-    assert total(metrics, "lightwell_requests_total") == 2.0
-    assert total(metrics, "lightwell_request_seconds_count") == 2.0
-    assert total(metrics, "lightwell_stage_seconds_count") == 1.0
+    async def record() -> None:
+        for _ in range(MAX_BUFFERED):
+            log.record(ANSWERED)
+
+    with caplog.at_level(logging.INFO, "lightwell.access"):
+        asyncio.run(record())
+
+    assert len(caplog.records) == MAX_BUFFERED
+
+
+def test_the_exposition_counts_every_request_once(log: AccessLog) -> None:
+    """Also those that are not flushed yet; encoding is timed where something was encoded."""
+
+    async def record() -> tuple[float, float]:
+        log.record(ANSWERED)
+        log.record(ANSWERED._replace(encode_s=None))
+        return total(log), total(log)
+
+    assert asyncio.run(record()) == (2.0, 2.0)
+    assert total(log, "lightwell_request_seconds_count") == 2.0
+    assert total(log, "lightwell_stage_seconds_count") == 1.0
 
 
 @pytest.mark.parametrize(("status", "lines"), [(200, 0), (404, 0), (500, 1)])
 def test_a_polled_route_is_logged_only_where_it_fails(
-    status: int, lines: int, metrics: Metrics, caplog: pytest.LogCaptureFixture
+    status: int, lines: int, log: AccessLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A monitor that asks every few seconds would bury every other line; it is counted."""
+
+    async def record() -> None:
+        log.record(ANSWERED._replace(route="/readyz", status=status))
+        log.flush()
+
     with caplog.at_level(logging.INFO, "lightwell.access"):
-        AccessLog(metrics).record(ANSWERED._replace(route="/readyz", status=status))
+        asyncio.run(record())
 
     assert len(caplog.records) == lines
-    assert total(metrics, "lightwell_requests_total") == 1.0
+    assert total(log) == 1.0
