@@ -1,5 +1,6 @@
 """The code of README.md and of every page in docs/ runs as it is written."""
 
+import importlib.util
 import json
 import re
 import tomllib
@@ -74,7 +75,7 @@ def test_code_that_does_not_run_says_why() -> None:
 
 
 def test_paths_exist() -> None:
-    """Every file, folder and test of the repository that a page names is there."""
+    """Every file, folder, test and module of the repository that a page names is there."""
     for page in (*PAGES, ROOT / "CONTRIBUTING.md"):
         text = page.read_text(encoding="utf-8")
         named = r"`((?:api|docs|examples|lightwell_client|models|probes|scripts|tests)/[^`*…\s]*)`"
@@ -82,6 +83,8 @@ def test_paths_exist() -> None:
             file, _, test = path.partition("::")
             assert (ROOT / file).exists(), f"{page.name}: {path}"
             assert f"def {test}" in (ROOT / file).read_text() if test else True, path
+        for module in re.findall(r"python -m ((?:api|scripts|tests)[.\w]*)", text):
+            assert importlib.util.find_spec(module), f"{page.name}: {module}"
 
 
 def test_data_is_well_formed() -> None:

@@ -1,5 +1,6 @@
 """docs/public-names.txt: fresh, short, and without a silent removal."""
 
+import re
 import time
 from collections import Counter
 
@@ -144,3 +145,29 @@ def test_the_access_log_has_the_fields(
 def test_each_kind_of_name_is_listed(name: str, names: Names) -> None:
     """One known name of every kind is in the list."""
     assert name in flat(names)
+
+
+def test_elements_are_in_the_docs(names: Names) -> None:
+    """docs/embedding.md has every attribute, event, property and method of every element."""
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+
+    for element in (heading for heading in names if heading.startswith("<")):
+        section = page.partition(f"## `{element}`\n")[2].partition("\n## ")[0]
+        for word in (word for words in names[element].values() for word in words):
+            assert re.search(rf"`{word}\b", section), f"{element} {word}"
+
+
+def test_members_of_the_clients_are_in_the_docs(names: Names) -> None:
+    """The pages about the clients have every public member of their classes."""
+    for heading, page in (
+        ("lightwell_client.Answer", "python-client.md"),
+        ("lightwell_client.Lightwell", "python-client.md"),
+        ("lightwell_client.LightwellError", "python-client.md"),
+        ("lightwell_client.Tensor", "python-client.md"),
+        ("/sdk/lightwell.js Lightwell", "embedding.md"),
+        ("/sdk/lightwell.js LightwellError", "embedding.md"),
+        ("/sdk/lightwell.js Tensor", "embedding.md"),
+    ):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        for word in names[heading]["members"]:
+            assert re.search(rf"\b{word}\b", text), f"{page}: {word}"
