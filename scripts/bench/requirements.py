@@ -136,45 +136,53 @@ def _share(
 
 def _other_requirements(found: Mapping[str, Any]) -> list[Verdict]:
     """Return the verdicts on requirements other than throughput."""
-    same = found.get("predict_hlo_is_bare")
-    added = found.get("batching_added_s")
-    grown = found.get("memory_grown_bytes")
-    mixed = found.get("interleavings") or {}
-    held = mixed.get("held")
     return [
-        Verdict(
-            "predict's HLO",
-            "a forward pass without probes",
-            "the same",
-            None if same is None else "the same" if same else "another",
-            same,
-        ),
-        Verdict(
-            "time added by the batcher, concurrency 1",
-            "direct call of the program",
-            f"{1e6 * BATCHING_LIMIT_S:.0f} µs",
-            None if added is None else f"{1e6 * added:.0f} µs",
-            None if added is None else added <= BATCHING_LIMIT_S,
-        ),
+        _predict_hlo(found.get("predict_hlo_is_bare")),
+        _batching(found.get("batching_added_s")),
         *_starts(found),
         _mixed_load(found),
         _training(found.get("training")),
         *_attributions(found.get("attributions")),
-        Verdict(
-            f"memory after {found.get('memory_requests', 100_000):,} requests",
-            "after 1,000",
-            f"+{MEMORY_LIMIT // 2**20} MiB",
-            None if grown is None else f"{grown / 2**20:+.1f} MiB",
-            None if grown is None else grown <= MEMORY_LIMIT,
-        ),
-        Verdict(
-            f"rows mixed up in {mixed.get('cases', 0):,} interleavings",
-            "",
-            "none",
-            None if held is None else "none" if held else "some",
-            held,
-        ),
+        _memory(found.get("memory_requests", 100_000), found.get("memory_grown_bytes")),
+        _interleavings(found.get("interleavings") or {}),
     ]
+
+
+def _predict_hlo(equal: bool | None) -> Verdict:
+    """Compare the HLO of the predict program with that of a bare forward pass."""
+    shown = None if equal is None else "equal" if equal else "different"
+    return Verdict("HLO of predict", "a forward pass without probes", "equal", shown, equal)
+
+
+def _batching(added_s: float | None) -> Verdict:
+    """Compare the time that the batcher adds to a program call with its limit."""
+    return Verdict(
+        "time added by the batcher, concurrency 1",
+        "direct call of the program",
+        f"{1e6 * BATCHING_LIMIT_S:.0f} µs",
+        None if added_s is None else f"{1e6 * added_s:.0f} µs",
+        None if added_s is None else added_s <= BATCHING_LIMIT_S,
+    )
+
+
+def _memory(requests: int, grown: int | None) -> Verdict:
+    """Compare the growth of resident memory over many requests with its limit."""
+    return Verdict(
+        f"memory after {requests:,} requests",
+        "after 1,000",
+        f"+{MEMORY_LIMIT // 2**20} MiB",
+        None if grown is None else f"{grown / 2**20:+.1f} MiB",
+        None if grown is None else grown <= MEMORY_LIMIT,
+    )
+
+
+def _interleavings(found: Mapping[str, Any]) -> Verdict:
+    """Return whether random interleavings of requests mixed up any rows."""
+    held = found.get("held")
+    shown = None if held is None else "none" if held else "some"
+    return Verdict(
+        f"rows mixed up in {found.get('cases', 0):,} interleavings", "", "none", shown, held
+    )
 
 
 def _attributions(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdict]:

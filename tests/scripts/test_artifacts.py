@@ -1,4 +1,4 @@
-"""Records are made from weights, named for them, and read by the server."""
+"""Artifacts are computed from weights, hold their digest, and are read by the server."""
 
 from pathlib import Path
 
@@ -18,19 +18,21 @@ from tests.oracles.parameters import draw
 FEW = 150
 
 
-def kept_run(folder: Path, shapes, rounds: tuple[int, ...]) -> dict[int, dict[str, np.ndarray]]:
-    """Make a run that kept milestones."""
+def run_with_checkpoints(
+    folder: Path, shapes, rounds: tuple[int, ...]
+) -> dict[int, dict[str, np.ndarray]]:
+    """Make a run directory with training checkpoints."""
     kept = {number: draw(shapes, number) for number in rounds}
     for number, tensors in kept.items():
         RunDirectory(folder, {}).keep(number, tensors)
     return kept
 
 
-def test_milestones_of_a_run_are_joined(tmp_path):
-    """In the order of training; those of an LSTM to the bit, those of a CNN to half as many."""
+def test_training_checkpoints_are_joined(tmp_path):
+    """Checkpoints are in training order; those of an LSTM exact, those of a CNN in float16."""
     for model, shapes, close in (("lstm", lstm_parameters(3), 0), ("cnn", CNN_PARAMETERS, 1e-3)):
         folder = tmp_path / model
-        kept = kept_run(folder, shapes, (0, 12, 4))
+        kept = run_with_checkpoints(folder, shapes, (0, 12, 4))
         checkpoints.save(folder / f"{model}.safetensors", draw(shapes, 99), {})
         trained = checkpoints.load(folder / f"{model}.safetensors")
         artifacts.join_checkpoints(model, trained, RunDirectory(folder, {}), folder)
@@ -44,13 +46,13 @@ def test_milestones_of_a_run_are_joined(tmp_path):
                 )
 
 
-def test_a_cnn_gets_all_its_records(tmp_path, monkeypatch, digits: Samples, capsys):
-    """They are made for its weights, and hold what was measured over the images given."""
+def test_a_cnn_gets_all_artifacts(tmp_path, monkeypatch, digits: Samples, capsys):
+    """The artifacts hold the digest of the weights and statistics over the given images."""
     for name in ("LEARNED_FROM", "COMPARED", "MAPPED"):
         monkeypatch.setattr(layer_comparison, name, FEW)
     shown = Digits(digits.images[:FEW], digits.labels[:FEW].astype(np.uint8))
     monkeypatch.setattr(artifacts, "mnist", lambda split: shown)
-    kept_run(tmp_path, CNN_PARAMETERS, (0,))
+    run_with_checkpoints(tmp_path, CNN_PARAMETERS, (0,))
     checkpoints.save(tmp_path / "cnn.safetensors", draw(CNN_PARAMETERS, 1), {})
 
     folder = str(tmp_path)
@@ -67,21 +69,21 @@ def test_a_cnn_gets_all_its_records(tmp_path, monkeypatch, digits: Samples, caps
     assert capsys.readouterr().out.count(" tensors, ") == 3
 
 
-def test_what_cannot_be_recorded_is_said(tmp_path, capsys):
-    """No weights there, or milestones of other weights."""
+def test_missing_and_other_weights_are_errors(tmp_path, capsys):
+    """Missing weights, and checkpoints of other weights, are errors with a message."""
     folder = str(tmp_path)
     assert artifacts.main(["cnn", "--folder", folder]) == 1
     assert "scripts.artifacts: cnn.safetensors" in capsys.readouterr().err
     trained = checkpoints.Checkpoint({}, {}, "0" * 64)
-    kept_run(tmp_path, lstm_parameters(2), (1,))
+    run_with_checkpoints(tmp_path, lstm_parameters(2), (1,))
     artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
     checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_parameters(2), 3), {})
     with pytest.raises(checkpoints.CheckpointError, match="made for other weights"):
         registry.load("lstm", tmp_path)
 
 
-def test_a_run_without_milestones_makes_no_record(tmp_path):
-    """Nothing is written."""
+def test_a_run_without_checkpoints_writes_no_artifact(tmp_path):
+    """A run without training checkpoints writes no file."""
     trained = checkpoints.Checkpoint({}, {}, "0" * 64)
     artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
 

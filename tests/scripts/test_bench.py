@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic, and its load generator against small servers."""
+"""The benchmark's statistics, and its load generator against small servers."""
 
 import math
 import socket
@@ -42,17 +42,17 @@ REQUEST = post("/", "text/plain", b"hello")
 
 @contextmanager
 def serving(answer):
-    """Serve raw answers on loopback: from a request and its number to bytes, or None to hang up."""
+    """Serve raw responses on loopback, as a function of request and number; None closes."""
     listener = socket.create_server(("127.0.0.1", 0))
     served = iter(range(10**9))
 
-    def talk(connection):
-        with connection, suppress(ConnectionError):  # the load may leave at any moment
+    def respond(connection):
+        with connection, suppress(ConnectionError):  # the client may disconnect at any time
             while request := connection.recv(65536):
-                said = answer(next(served), request)
-                if said is None:
+                response = answer(next(served), request)
+                if response is None:
                     return
-                connection.sendall(said)
+                connection.sendall(response)
 
     def accept():
         while True:
@@ -60,7 +60,7 @@ def serving(answer):
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=talk, args=(connection,), daemon=True).start()
+            threading.Thread(target=respond, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     try:
@@ -74,8 +74,8 @@ def http(body=b"hi", status=200):
     return b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
 
 
-def test_closed_loop_counts_every_answer_and_its_bytes():
-    """Every connection is kept busy, and each answer is counted with head and body."""
+def test_closed_loop_counts_every_response_and_its_bytes():
+    """Every connection is kept busy, and each response is counted with head and body."""
     with serving(lambda _, __: http(b"x" * 300_000)) as port, Load(port, [REQUEST], 4) as load:
         run = load.closed(0.2, 20, 5)
     assert len(run.answers) >= 20
@@ -84,8 +84,8 @@ def test_closed_loop_counts_every_answer_and_its_bytes():
     assert all(0 < one.latency_s < 5 for one in run.answers)
 
 
-def test_refusals_and_lost_connections_are_errors():
-    """What is not 200 is no answer; after a server hangs up, a new connection goes on."""
+def test_error_statuses_and_closed_connections_are_errors():
+    """Other statuses than 200 are errors; a closed connection is replaced."""
 
     def answer(number, _):
         return {0: http(), 1: http(status=503), 2: None}[number % 3]
@@ -97,8 +97,8 @@ def test_refusals_and_lost_connections_are_errors():
     assert window.errors == {"503": 3, "closed": 3}
 
 
-def test_open_loop_counts_latency_from_the_intended_moment():
-    """While a server stands still, requests that could not be sent grow old all the same."""
+def test_open_loop_latency_counts_from_the_due_time():
+    """While a server is blocked, latency counts from the due time of a request."""
 
     def answer(number, _):
         time.sleep(0.3 if number == 0 else 0)
@@ -113,8 +113,8 @@ def test_open_loop_counts_latency_from_the_intended_moment():
         assert latency == pytest.approx(0.3 - moment, abs=0.05)
 
 
-def test_open_loop_counts_what_was_never_answered():
-    """Requests under way and requests that still waited are both unanswered."""
+def test_open_loop_counts_unanswered_requests():
+    """Requests in flight and requests still waiting at the end are both unanswered."""
 
     def answer(_, __):
         time.sleep(2)
@@ -126,8 +126,8 @@ def test_open_loop_counts_what_was_never_answered():
     assert all(0.1 < one.latency_s < 1 for one in run.answers)
 
 
-def test_collected_answers_come_in_the_order_of_the_requests():
-    """Each body stands at its request's place, whichever connection brought it."""
+def test_collected_responses_are_in_the_order_of_the_requests():
+    """Bodies are returned in the order of the requests, independent of connections."""
     asked = [post("/", "text/plain", b"%d" % number) for number in range(7)]
 
     def answer(_, request):
@@ -138,15 +138,15 @@ def test_collected_answers_come_in_the_order_of_the_requests():
 
 
 def test_quantiles_are_values_that_occurred():
-    """A quantile is the smallest value that so large a share does not exceed."""
+    """A quantile is the smallest value that the given share of values does not exceed."""
     values = [float(number) for number in range(1, 101)]
     assert [quantile(values, share) for share in (0.5, 0.95, 0.99)] == [50, 95, 99]
     assert quantile([7.0], 0.99) == 7
     assert math.isnan(quantile([], 0.5))
 
 
-def test_windows_take_answers_by_when_they_came():
-    """Throughput belongs to the answer's window; a late answer has a latency and no throughput."""
+def test_windows_count_responses_by_arrival():
+    """Throughput counts in the response's window; a late response has only a latency."""
     run = Run(
         0,
         2,
@@ -161,16 +161,16 @@ def test_windows_take_answers_by_when_they_came():
     assert (second.answers, second.per_second, second.p99_s) == (2, 1, 3)
 
 
-def test_strangers_come_as_often_as_they_should():
-    """The moments are the same each time, ascending, and about as many as the rate says."""
+def test_poisson_arrivals_have_the_given_rate():
+    """Arrival times are reproducible, ascending, and have the given mean rate."""
     moments = poisson(500, 4, seed=1)
     assert moments == poisson(500, 4, seed=1) == sorted(moments)
     assert len(moments) == pytest.approx(2000, rel=0.1)
     assert 0 < moments[0] < moments[-1] < 4
 
 
-def test_wrong_answers_are_told_apart_from_rounding():
-    """A wrong value, a missing array or another shape is refused; the last bits are not."""
+def test_wrong_responses_are_distinguished_from_rounding():
+    """A wrong value, a missing array or another shape is an error; rounding is not."""
     right = {"label": np.array(3), "probabilities": np.full(10, 0.1)}
     check({"label": np.array(3), "probabilities": np.full(10, 0.1) + 1e-6}, right)
     with pytest.raises(WrongAnswerError, match="probabilities is off by"):
@@ -181,8 +181,8 @@ def test_wrong_answers_are_told_apart_from_rounding():
         check({"label": np.array([3]), "probabilities": np.full(10, 0.1)}, right)
 
 
-def test_everybody_is_sent_the_same_bytes():
-    """Who reads PNG as it is gets one body; every image is in every request for predict."""
+def test_all_systems_get_the_same_images():
+    """Systems that take PNG get identical bodies; every image is in each system's requests."""
     asked = workloads()["predict"]
     bodies = {
         one.name: [request.partition(b"\r\n\r\n")[2] for request in one.requests(asked)]
@@ -193,8 +193,8 @@ def test_everybody_is_sent_the_same_bytes():
     assert workloads()["gates-mixed"].inputs == sequences(mixed_lengths())
 
 
-def test_triton_binary_answers_are_read():
-    """The tensors lie behind the JSON, one after the other."""
+def test_triton_binary_responses_are_decoded():
+    """Binary tensors after the JSON are decoded in order."""
     label, probabilities = np.array([[3]], np.int64), np.full((1, 10), 0.1, np.float32)
     head = (
         b'{"outputs":[{"name":"label","datatype":"INT64","shape":[1,1],'
@@ -211,7 +211,7 @@ def cell(name, workload, concurrency, per_second):
     return Cell(name, workload, concurrency, None, window, 0.0, 0.001, 0)
 
 
-def test_the_bound_is_one_stage_after_the_other():
+def test_the_bound_is_the_stages_in_sequence():
     """The best bucket that the concurrency can fill gives the program's share."""
     stage = {"decode_s": 0.001, "encode_s": 0.002, "program_s": {"1": 0.003, "8": 0.008, "64": 0.1}}
     [one, many] = baselines.baselines({"w": stage}, {("w", 1): 1000.0, ("w", 32): 2000.0})
@@ -220,8 +220,8 @@ def test_the_bound_is_one_stage_after_the_other():
     assert many.bound == pytest.approx(1 / (0.0005 + 0.001 + 0.001 + 0.002))
 
 
-def test_ratios_are_against_the_fastest_of_those_named():
-    """What is missing is not beaten: it is not measured."""
+def test_ratios_are_to_the_fastest_system_named():
+    """A requirement without a measurement is not measured, and so not met."""
     cells = [
         cell("lightwell", "predict", 32, 3000.0),
         cell("litserve", "predict", 32, 500.0),
@@ -237,8 +237,8 @@ def test_ratios_are_against_the_fastest_of_those_named():
     assert found["activations-json, concurrency 32", "bound"].met is None
 
 
-def test_a_figure_is_the_middle_one_of_its_turns():
-    """Processor time is that of all rounds, for each good answer of any."""
+def test_a_cell_is_the_median_window_of_its_rounds():
+    """CPU time is that of all rounds, divided by their successful responses."""
     windows = [Window(10, rate, 0.1, 0.1, 0.1, {}, 100.0) for rate in (30.0, 10.0, 20.0)]
     rounds = [
         Measurement(window, cpu_s, 7)
@@ -254,20 +254,20 @@ def test_a_figure_is_the_middle_one_of_its_turns():
     assert (opened.concurrency, opened.rate) == (None, 250.0)
 
 
-class Played(__main__.Benchmark):
-    """A benchmark whose rounds are only written down; one system breaks down."""
+class RecordingBenchmark(__main__.Benchmark):
+    """A benchmark that only records its measurements; one system fails."""
 
-    played: list[tuple[str, int | float]]
+    measured: list[tuple[str, int | float]]
 
     def _measure_once(self, server, system, workload, load, round_number):
-        self.played.append((system.name, load))
+        self.measured.append((system.name, load))
         if (system.name, round_number) == ("broken", 1):
             raise OSError
         return Measurement(Window(10, 100.0, 0.1, 0.1, 0.1, {}, 100.0), 0.1, 1)
 
 
-def test_contestants_take_turns_and_who_fails_is_missing():
-    """Nobody is measured for long at a time; the others go on without who has failed."""
+def test_systems_alternate_and_a_failed_one_is_missing():
+    """Systems alternate within a round; the others continue without a failed one."""
 
     @contextmanager
     def resumed():
@@ -276,19 +276,19 @@ def test_contestants_take_turns_and_who_fails_is_missing():
     server = SimpleNamespace(resumed=resumed)
     named = [replace(systems.SYSTEMS[0], name=name) for name in ("us", "broken")]
     results = SimpleNamespace(cells=[], missing={})
-    bench = Played(None, results, SimpleNamespace(print=lambda *_, **__: None))
-    bench.played = []
+    bench = RecordingBenchmark(None, results, SimpleNamespace(print=lambda *_, **__: None))
+    bench.measured = []
 
     bench._measure_rounds(dict.fromkeys(named, server), workloads()["predict"], 8)
 
-    names = [name for name, _ in bench.played]
+    names = [name for name, _ in bench.measured]
     assert names == ["us", "broken", "us", "broken", "us"]
     assert [one.system for one in results.cells] == ["us"]
     assert list(results.missing) == ["broken, predict"]
 
 
-def test_processor_time_and_memory_are_those_of_the_whole_tree(tmp_path):
-    """A child's workload and memory count, both stand still together, and both are ended."""
+def test_cpu_time_and_memory_include_child_processes(tmp_path):
+    """Child processes count, are suspended together with the server, and are terminated."""
     script = tmp_path / "server.py"
     script.write_text(
         "import http.server, subprocess, sys\n"
@@ -332,25 +332,25 @@ def _grows(server, above_s, within_s=20):
 
 
 def _has_ended(pid):
-    """Tell whether a process is gone, or only waits to be buried."""
+    """Tell whether a process has ended or is a zombie."""
     path = Path(f"/proc/{pid}/stat")
     return not path.exists() or path.read_text().rpartition(") ")[2].startswith("Z")
 
 
-def test_a_server_that_does_not_start_says_why(tmp_path):
-    """The reason is the last that it said."""
+def test_a_server_that_does_not_start_raises_its_log(tmp_path):
+    """The error message is the end of the server's log."""
     command = [sys.executable, "-c", "print('first'); raise SystemExit('no such weights')"]
     with pytest.raises(NotStartedError, match="no such weights"):
         Server(command, free_port(), REQUEST, tmp_path / "log", {})
 
 
-def test_a_lost_connection_has_a_status_of_its_own():
-    """No HTTP status is mistaken for it."""
+def test_a_closed_connection_has_a_distinct_status():
+    """No HTTP status equals the codes for closed and unanswered."""
     assert {CLOSED, UNANSWERED}.isdisjoint(range(100, 600))
 
 
-def test_the_measuring_process_stays_without_jax():
-    """It would bring threads into the process whose loop is to be undisturbed."""
+def test_the_load_generator_does_not_import_jax():
+    """JAX would start threads in the process of the load generator."""
     script = "import sys, scripts.bench.__main__; sys.exit('jax' in sys.modules)"
     command = [sys.executable, "-c", script]
     assert subprocess.run(command, check=False).returncode == 0  # noqa: S603 - our own line

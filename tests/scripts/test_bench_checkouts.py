@@ -31,13 +31,13 @@ REQUESTS = [post("/", "text/plain", b"%d" % number) for number in range(4)]
 
 
 def body(label):
-    """JSON of a prediction as Lightwell's responses have it."""
+    """Build the JSON of a prediction as in Lightwell's responses."""
     return json.dumps({"tensors": [], "prediction": {"label": label, "logits": [0.5, 0.5]}})
 
 
 @pytest.fixture
 def pair(tmp_path):
-    """Start two servers that answer the same prediction."""
+    """Start two servers that return equal predictions."""
     (tmp_path / "server.py").write_text(RESPONDER)
     servers = []
     for number in range(2):
@@ -50,7 +50,7 @@ def pair(tmp_path):
 
 
 def test_the_result_is_the_median_of_the_ratios_of_each_round():
-    """Costs are paired by round: a round in which the machine was slow counts like the others."""
+    """Costs are paired by round, so that a slow round affects both."""
     one = Comparison("predict", [1.0, 20.0, 1.0], [1.0, 10.0, 4.0])
     assert one.ratios == [1.0, 2.0, 0.25]
     assert one.ratio == 1.0
@@ -141,7 +141,7 @@ def test_checkouts_with_other_answers_are_not_compared(pair, tmp_path):
 
 
 def test_compare_restarts_both_servers_for_each_group(pair, monkeypatch, tmp_path):
-    """A comparison has one ratio per round, whichever processes it was measured on."""
+    """A comparison has one ratio per round, over several restarts."""
     started = []
 
     def start(folder, _request, log):

@@ -1,4 +1,4 @@
-"""Training from the command line: cut off and resumed, refused, and out of disk."""
+"""Training from the command line: interrupted and resumed, refused, and with a full disk."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ TINY = ["lstm", "--hidden", "2", "--longest", "32", "--rounds", "4", "--brief", 
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_once(tmp_path_factory):
-    """Keep what is compiled for the next of these runs, in this process or another."""
+    """Share a compilation cache among these runs, in this process and in subprocesses."""
     settings = {
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
@@ -42,7 +42,7 @@ def _compiled_once(tmp_path_factory):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Make rounds of a few steps on short sequences."""
+    """Shorten rounds to a few steps on short sequences."""
     monkeypatch.setattr(training, "ROUND", 3)
     monkeypatch.setattr(train, "STAGES", (Stage(8, 8, 4, 0.01),))
     brief = Measurement(longest=3, hard_lengths=(5,), hard=4, curve=(8,), points=4)
@@ -50,7 +50,7 @@ def tiny(monkeypatch):
 
 
 def lines(output: Path) -> list[dict]:
-    """Read the metrics without the times, which are never the same twice."""
+    """Read the metrics without the times, which differ between runs."""
     text = (output / "metrics.jsonl").read_text()
     assert text.endswith("\n")
     read = [json.loads(line) for line in text.splitlines()]
@@ -58,15 +58,15 @@ def lines(output: Path) -> list[dict]:
 
 
 def start(output: Path, *more: str) -> subprocess.Popen:
-    """Start a training run as somebody would from a shell."""
+    """Start a training run from the command line in a subprocess."""
     command = [sys.executable, "-m", "scripts.train", *TINY, str(output), *more]
     return subprocess.Popen(  # noqa: S603 - our own command
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
 
 
-def test_a_killed_run_goes_on_to_the_same_parameters(tmp_path):
-    """After `kill -9` and `--resume` the weights are those of a run that was never cut off."""
+def test_a_killed_run_resumes_to_equal_weights(tmp_path):
+    """After `kill -9` and `--resume` the weights equal those of an uninterrupted run."""
     with start(tmp_path / "whole") as whole:
         whole.communicate()
     with start(tmp_path / "killed") as killed:
@@ -78,17 +78,17 @@ def test_a_killed_run_goes_on_to_the_same_parameters(tmp_path):
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "lstm.safetensors").exists()
     with start(tmp_path / "killed", "--resume") as resumed:
-        said = resumed.communicate()[0].decode()
+        output_text = resumed.communicate()[0].decode()
     assert (whole.returncode, resumed.returncode) == (0, 0)
-    assert re.search(r"going on after round [234] of 4", said)
+    assert re.search(r"going on after round [234] of 4", output_text)
     one = checkpoints.load(tmp_path / "whole" / "lstm.safetensors")
     other = checkpoints.load(tmp_path / "killed" / "lstm.safetensors")
     assert one.digest == other.digest
     assert lines(tmp_path / "whole") == lines(tmp_path / "killed")
 
 
-def test_a_run_leaves_weights_metrics_and_a_report(tmp_path, tiny, capsys):
-    """The weights say what they are, the report how they were made, and three checkpoints stay."""
+def test_a_run_writes_weights_metrics_and_a_report(tmp_path, tiny, capsys):
+    """A run writes weights with metadata, a report, metrics, and keeps three checkpoints."""
     output = tmp_path / "run"
     assert train.main([*TINY, str(output), "--seed", "5"]) == 0
     weights = checkpoints.load(output / "lstm.safetensors")
@@ -113,15 +113,15 @@ def test_a_seed_changes_the_weights(tmp_path, tiny):
     assert len(digests) == 2
 
 
-def test_a_terminal_shows_a_bar(tmp_path, tiny, capsys, monkeypatch):
-    """On a terminal the rounds move a bar."""
+def test_a_terminal_shows_a_progress_bar(tmp_path, tiny, capsys, monkeypatch):
+    """On a terminal the progress bar advances with the rounds."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert train.main([*TINY, str(tmp_path / "run")]) == 0
     assert "━" in capsys.readouterr().out
 
 
-def test_a_damaged_checkpoint_is_passed_over(tmp_path, tiny, caplog):
-    """A corrupted newest checkpoint costs one round, not the run, and the end is the same."""
+def test_a_corrupted_checkpoint_is_skipped(tmp_path, tiny, caplog):
+    """A corrupted newest checkpoint costs one round, and the final weights are equal."""
     output = tmp_path / "run"
     assert train.main([*TINY, str(output)]) == 0
     before = checkpoints.load(output / "lstm.safetensors").digest
@@ -136,24 +136,24 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, tiny, caplog):
     assert [line["round"] for line in lines(output)] == [1, 2, 3, 4]
 
 
-def test_a_run_is_not_written_over(tmp_path, tiny, capsys):
-    """Without `--resume` a directory that holds a run is left alone."""
+def test_a_run_is_not_overwritten(tmp_path, tiny, capsys):
+    """Without `--resume` a directory that holds a run is not modified."""
     output = tmp_path / "run"
     assert train.main([*TINY, str(output)]) == 0
     assert train.main([*TINY, str(output)]) == 1
     assert "holds a run: give --resume, or another --output" in capsys.readouterr().err
 
 
-def test_a_run_goes_on_with_its_own_options(tmp_path, tiny, capsys):
-    """A run cannot go on with another seed."""
+def test_a_run_resumes_only_with_its_options(tmp_path, tiny, capsys):
+    """A run cannot be resumed with another seed."""
     output = tmp_path / "run"
     assert train.main([*TINY, str(output)]) == 0
     assert train.main([*TINY, str(output), "--resume", "--seed", "9"]) == 1
     assert "holds a run with other options" in capsys.readouterr().err
 
 
-def test_a_second_trainer_is_refused(tmp_path, tiny, capsys):
-    """Two runs do not write to one directory; the lock is free again after the first."""
+def test_a_concurrent_run_is_refused(tmp_path, tiny, capsys):
+    """Two runs cannot write to one directory; the lock is released after the first."""
     output = tmp_path / "run"
     with claim(output, {}, resume=False):
         assert train.main([*TINY, str(output)]) == 1
@@ -163,17 +163,17 @@ def test_a_second_trainer_is_refused(tmp_path, tiny, capsys):
     assert train.main([*TINY, str(output)]) == 0
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path, capsys):
-    """Where there is no place for the run, one sentence says so."""
+def test_a_directory_that_cannot_be_created_is_an_error(tmp_path, capsys):
+    """A directory that cannot be created is an error of one sentence."""
     (tmp_path / "file").write_text("in the way")
     assert train.main([*TINY, str(tmp_path / "file" / "run")]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("scripts.train: cannot write to")
-    assert said.endswith("Not a directory\n")
+    output_text = capsys.readouterr().err
+    assert output_text.startswith("scripts.train: cannot write to")
+    assert output_text.endswith("Not a directory\n")
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, tiny, capsys, monkeypatch):
-    """When the disk is full the run ends with a sentence, and goes on from the last checkpoint."""
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, tiny, capsys, monkeypatch):
+    """With a full disk the run ends with a sentence, and resumes from the last checkpoint."""
     output = tmp_path / "run"
     written = checkpoints.write_atomically
 
@@ -192,8 +192,8 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, tiny, capsys, monkey
     assert [line["round"] for line in lines(output)] == [1, 2, 3, 4]
 
 
-def test_stopping_by_hand_says_how_to_go_on(tmp_path, tiny, capsys, monkeypatch):
-    """Ctrl-C ends the run with the sentence that names `--resume`."""
+def test_an_interrupt_names_the_resume_option(tmp_path, tiny, capsys, monkeypatch):
+    """Ctrl-C ends the run with a message that names `--resume`."""
 
     def interrupt(*_args):
         raise KeyboardInterrupt
@@ -203,15 +203,15 @@ def test_stopping_by_hand_says_how_to_go_on(tmp_path, tiny, capsys, monkeypatch)
     assert "stopped; --resume goes on" in capsys.readouterr().err
 
 
-def test_missing_mnist_is_a_sentence(tmp_path, capsys, monkeypatch):
-    """Without MNIST and without a network, training the CNN says what to do."""
+def test_missing_mnist_is_an_error(tmp_path, capsys, monkeypatch):
+    """Without MNIST and without a network, the error says how to provide it."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("models.data.datasets._answers", lambda _address: False)
     assert train.main(["cnn", "--output", str(tmp_path / "run")]) == 1
-    said = capsys.readouterr().err
-    assert "set TFDS_DATA_DIR to a directory" in said
-    assert len(said.splitlines()) == 1
+    output_text = capsys.readouterr().err
+    assert "set TFDS_DATA_DIR to a directory" in output_text
+    assert len(output_text.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_missing_mnist_is_a_sentence(tmp_path, capsys, monkeypatch):
     ],
 )
 def test_impossible_options_are_refused(tmp_path, tiny, capsys, option, value, sentence):
-    """An option out of range ends the run with its limit."""
+    """An option out of range is an error that names the limit."""
     assert train.main(["lstm", option, value, "--output", str(tmp_path / "run")]) == 1
     assert sentence in capsys.readouterr().err
 
@@ -234,8 +234,8 @@ def test_counts_are_at_least_one(capsys):
     assert "0 is not at least 1" in capsys.readouterr().err
 
 
-def test_the_defaults_are_the_shipped_recipe():
-    """Without options the command trains as the shipped weights were trained."""
+def test_the_defaults_are_the_shipped_configuration():
+    """The default options are the training configuration of the shipped weights."""
     options = train._parser().parse_args(["lstm"])
     assert train._lstm_trainer(options).recipe == training.LSTMTrainConfig()
     assert options.output == Path("runs/lstm")
