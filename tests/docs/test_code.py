@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import shlex
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+import scripts.bench.__main__ as bench
 from tests.docs.fences import PAGES, RUNNERS, code_of, fences
 from tests.servers import ROOT
 
@@ -85,6 +87,16 @@ def test_paths_exist() -> None:
             assert f"def {test}" in (ROOT / file).read_text() if test else True, path
         for module in re.findall(r"python -m ((?:api|scripts|tests)[.\w]*)", text):
             assert importlib.util.find_spec(module), f"{page.name}: {module}"
+
+
+def test_flags_of_long_commands_exist() -> None:
+    """Commands of the benchmark take too long to run here; their flags are those of its parser."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = re.findall(r'(?:python -m scripts\.bench|make bench ARGS=)"? ?(-[^"`#]+)', text)
+
+    assert len(shown) >= 4
+    for flags in shown:
+        bench._parser().parse_args(shlex.split(flags))
 
 
 def test_data_is_well_formed() -> None:
