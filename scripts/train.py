@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RunError, CheckpointError, DatasetError, ValueError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        return _fail("stopped; --resume goes on after the last checkpoint", 130)
+        return _fail("stopped; --resume continues after the last checkpoint", 130)
     return 0
 
 
@@ -53,7 +53,7 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
     with _reporting(trainer.rounds) as report:
         progress = directory.latest(trainer.start())
         if progress.rounds:
-            report(f"going on after round {progress.rounds} of {trainer.rounds}")
+            report(f"resuming after round {progress.rounds} of {trainer.rounds}")
         if progress.rounds == 0 and 0 in trainer.milestones:
             directory.keep(0, trainer.network(progress.state))
         while progress.rounds < trainer.rounds:
@@ -64,7 +64,7 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
                 directory.keep(progress.rounds, trainer.network(progress.state))
             if progress.rounds % options.every == 0 or progress.rounds == trainer.rounds:
                 directory.save(progress)
-        report("measuring")
+        report("evaluating")
         _write_results(trainer, progress, directory, options.model, command)
 
 
@@ -122,7 +122,7 @@ def _lstm_trainer(options: argparse.Namespace) -> Trainer:
         if stage.length <= options.longest
     )
     if not stages:
-        msg = f"--longest must be at least {STAGES[0].length}, where training begins"
+        msg = f"--longest must be at least {STAGES[0].length}, the length of the first stage"
         raise ValueError(msg)
     config = LSTMTrainConfig(hidden=options.hidden, stages=stages, seed=options.seed)
     return LSTMTrainer(config, BRIEF if options.brief else Measurement())
@@ -157,7 +157,7 @@ def _reporting(rounds: int) -> Iterator[Report]:
         task = bar.add_task("compiling", total=rounds)
 
         def show(sentence: str) -> None:
-            done = re.match(r"(?:going on after )?round (\d+)", sentence)
+            done = re.match(r"(?:resuming after )?round (\d+)", sentence)
             completed = int(done[1]) if done else None
             bar.update(task, completed=completed, description=sentence)
 
@@ -174,24 +174,33 @@ def _parser() -> argparse.ArgumentParser:
     """Declare the command line; its defaults trained the weights that come with Lightwell."""
     parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
     models = parser.add_subparsers(dest="model", required=True)
-    cnn = models.add_parser("cnn", help="the digits network, on MNIST")
+    cnn = models.add_parser("cnn", help="convolutional network, on MNIST")
     digits, counting = CNNTrainConfig(), LSTMTrainConfig()
     cnn.add_argument("--epochs", type=_positive, default=digits.epochs)
-    cnn.add_argument("--validation", type=int, default=digits.validation, help="images held back")
+    cnn.add_argument(
+        "--validation",
+        type=int,
+        default=digits.validation,
+        help="number of training images held out",
+    )
     cnn.add_argument(
         "--images", type=_positive, help="number of training images, the first of the data set"
     )
-    lstm = models.add_parser("lstm", help="the counting network, on sequences drawn as it learns")
-    lstm.add_argument("--hidden", type=_positive, default=counting.hidden, help="units, to 64")
+    lstm = models.add_parser("lstm", help="recurrent network, on generated sequences")
+    lstm.add_argument(
+        "--hidden", type=_positive, default=counting.hidden, help="hidden units, 1 to 64"
+    )
     lstm.add_argument("--longest", type=int, default=MAX_STEPS, help="longest training sequence")
     most = max(stage.rounds for stage in STAGES)
-    lstm.add_argument("--rounds", type=_positive, default=most, help="at most, at each length")
-    lstm.add_argument("--brief", action="store_true", help="test it on fewer sequences at the end")
+    lstm.add_argument(
+        "--rounds", type=_positive, default=most, help="most rounds at each sequence length"
+    )
+    lstm.add_argument("--brief", action="store_true", help="evaluate on fewer sequences at the end")
     for name, config in (("cnn", digits), ("lstm", counting)):
         model = models.choices[name]
         model.add_argument("--seed", type=int, default=config.seed)
         model.add_argument("--output", type=Path, default=Path("runs", name), metavar="DIR")
-        model.add_argument("--resume", action="store_true", help="go on with the run in --output")
+        model.add_argument("--resume", action="store_true", help="resume the run in --output")
         model.add_argument("--every", type=_positive, default=1, help="rounds between checkpoints")
     return parser
 

@@ -69,7 +69,9 @@ class Plan:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
     names = [one.name for one in SYSTEMS]
-    parser.add_argument("--quick", action="store_true", help="a few workloads, short windows")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few workloads, short windows, fewer repetitions"
+    )
     parser.add_argument(
         "--only", nargs="+", choices=[*names, *SECTIONS], help="systems and sections to measure"
     )
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "--beside",
         type=Path,
         metavar="CHECKOUT",
-        help="compare CPU time per request with another checkout, instead of all else",
+        help="compare CPU time per request with another checkout, and nothing else",
     )
     parser.add_argument(
         "--rounds", type=int, default=checkouts.ROUNDS, help="interleaved rounds of --beside"

@@ -52,7 +52,7 @@ def echo(size: int) -> System:
 
     return System(
         name="echo",
-        title="baseline: bare uvicorn, ready-made bytes",
+        title="baseline: bare uvicorn, fixed response",
         command=lambda python, port: [
             *(python, "-m", "scripts.bench.servers.echo", str(port), str(size))
         ],

@@ -246,7 +246,7 @@ def _measure_slice(server: Server, requests: Sequence[bytes], count: int) -> tup
         load.drain(TIMEOUT_S)
         spent = server.cpu_s() - before
     if failed := [one.status for one in run.answers if one.status != OK]:
-        msg = f"status {failed[0]} under load"
+        msg = f"a request under load had status {failed[0]}"
         raise WrongAnswerError(msg)
     return spent, len(run.answers)
 

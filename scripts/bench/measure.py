@@ -107,9 +107,7 @@ def check_answers(
         found = load.collect(len(requests), timeout_s=60)
     for number, ((status, body), expected) in enumerate(zip(found, expected_outputs, strict=True)):
         if status != OK:
-            msg = (
-                f"input {number} was answered with {status}: {body[:200].decode(errors='replace')}"
-            )
+            msg = f"input {number}: status {status}: {body[:200].decode(errors='replace')}"
             raise WrongAnswerError(msg)
         check(system.decode(body), expected)
 

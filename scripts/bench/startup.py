@@ -80,7 +80,7 @@ def _start(ready: str, *arguments: str) -> Start:
     process.terminate()
     process.communicate(timeout=START_TIMEOUT_S)
     if not found:
-        msg = f"no line of {' '.join(arguments[:2])} was like {ready!r}"
+        msg = f"no line of {' '.join(arguments[:2])} matched {ready!r}"
         raise RuntimeError(msg)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

@@ -131,7 +131,7 @@ SYSTEMS = (
         request=_by_path(LIGHTWELL_PATHS, "/lstm/gates"),
         decode=decoders.from_lightwell,
         python=lambda: sys.executable,
-        settings="as `make serve` starts it",
+        settings="defaults of `make serve`",
     ),
     System(
         name="naive",
@@ -145,12 +145,12 @@ SYSTEMS = (
     ),
     System(
         name="naive-typed",
-        title="(a') the same, its dict's type declared",
+        title="(a') as (a), with a response model",
         command=_module("naive", "--typed"),
         request=_by_path(NAIVE_PATHS, "/gates"),
         decode=decoders.from_pytorch,
         python=_environment("naive"),
-        settings="as (a), with response_model",
+        settings="as (a), with response_model=dict[str, Any]",
         environment=ONE_THREAD,
     ),
     System(
@@ -160,7 +160,7 @@ SYSTEMS = (
         request=_by_path(CAREFUL_PATHS, "/gates"),
         decode=decoders.from_pytorch,
         python=_environment("careful"),
-        settings="uvloop, httptools, inference_mode, 1 PyTorch thread (measured best)",
+        settings="uvloop, httptools, inference_mode, 1 PyTorch thread (fastest setting)",
     ),
     System(
         name="litserve",

@@ -218,7 +218,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="variants to train")
     parser.add_argument("--on", nargs=2, metavar=("NPZ", "EPOCHS"), help=argparse.SUPPRESS)
     parser.add_argument("--recipe", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--speed", type=int, metavar="ROUNDS", help="an epoch of each, as JSON")
+    parser.add_argument(
+        "--speed", type=int, metavar="ROUNDS", help="time one epoch of each variant; print JSON"
+    )
     flags = parser.parse_args(arguments)
     if flags.on:
         path, epochs = flags.on

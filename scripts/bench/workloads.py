@@ -97,7 +97,7 @@ def post(path: str, media_type: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def check(found: Arrays, right: Arrays) -> None:
+def check(found: Arrays, expected: Arrays) -> None:
     """Compare the arrays of a response with the expected ones.
 
     Args:
@@ -106,16 +106,16 @@ def check(found: Arrays, right: Arrays) -> None:
     Raises:
         WrongAnswerError: An array is missing, or differs by more than rounding.
     """
-    missing = {name for name in right if name != "logits"} - found.keys()
+    missing = {name for name in expected if name != "logits"} - found.keys()
     if missing:
-        msg = f"without {', '.join(sorted(missing))}"
+        msg = f"missing: {', '.join(sorted(missing))}"
         raise WrongAnswerError(msg)
-    for name in right.keys() & found.keys():
-        if found[name].shape != right[name].shape:
-            msg = f"{name} has shape {found[name].shape}, not {right[name].shape}"
+    for name in expected.keys() & found.keys():
+        if found[name].shape != expected[name].shape:
+            msg = f"{name} has shape {found[name].shape}, not {expected[name].shape}"
             raise WrongAnswerError(msg)
-        furthest = float(np.abs(found[name] - right[name]).max())
+        error = float(np.abs(found[name] - expected[name]).max())
         limit = 0.01 if name == "picture" else TOLERANCE
-        if not furthest <= limit * max(1.0, float(np.abs(right[name]).max())):
-            msg = f"{name} is off by {furthest:.2g}"
+        if not error <= limit * max(1.0, float(np.abs(expected[name]).max())):
+            msg = f"{name} is off by {error:.2g}"
             raise WrongAnswerError(msg)

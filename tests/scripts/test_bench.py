@@ -175,7 +175,7 @@ def test_wrong_responses_are_distinguished_from_rounding():
     check({"label": np.array(3), "probabilities": np.full(10, 0.1) + 1e-6}, right)
     with pytest.raises(WrongAnswerError, match="probabilities is off by"):
         check({"label": np.array(3), "probabilities": np.full(10, 0.2)}, right)
-    with pytest.raises(WrongAnswerError, match="without probabilities"):
+    with pytest.raises(WrongAnswerError, match="missing: probabilities"):
         check({"label": np.array(3)}, right)
     with pytest.raises(WrongAnswerError, match="shape"):
         check({"label": np.array([3]), "probabilities": np.full(10, 0.1)}, right)

@@ -80,7 +80,7 @@ def test_a_killed_run_resumes_to_equal_weights(tmp_path):
     with start(tmp_path / "killed", "--resume") as resumed:
         output_text = resumed.communicate()[0].decode()
     assert (whole.returncode, resumed.returncode) == (0, 0)
-    assert re.search(r"going on after round [234] of 4", output_text)
+    assert re.search(r"resuming after round [234] of 4", output_text)
     one = checkpoints.load(tmp_path / "whole" / "lstm.safetensors")
     other = checkpoints.load(tmp_path / "killed" / "lstm.safetensors")
     assert one.digest == other.digest
@@ -188,7 +188,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, tiny, capsys, monkeypat
     assert len(list((output / "checkpoints").iterdir())) == 2
     monkeypatch.setattr(checkpoints, "write_atomically", written)
     assert train.main([*TINY, str(output), "--resume"]) == 0
-    assert "going on after round 2 of 4" in capsys.readouterr().out
+    assert "resuming after round 2 of 4" in capsys.readouterr().out
     assert [line["round"] for line in lines(output)] == [1, 2, 3, 4]
 
 
@@ -200,7 +200,7 @@ def test_an_interrupt_names_the_resume_option(tmp_path, tiny, capsys, monkeypatc
 
     monkeypatch.setattr(run_directory.RunDirectory, "record", interrupt)
     assert train.main([*TINY, str(tmp_path / "run")]) == 130
-    assert "stopped; --resume goes on" in capsys.readouterr().err
+    assert "stopped; --resume continues" in capsys.readouterr().err
 
 
 def test_missing_mnist_is_an_error(tmp_path, capsys, monkeypatch):
@@ -218,7 +218,7 @@ def test_missing_mnist_is_an_error(tmp_path, capsys, monkeypatch):
     ("option", "value", "sentence"),
     [
         ("--hidden", "65", "hidden must be between 1 and 64, got 65"),
-        ("--longest", "7", "--longest must be at least 8, where training begins"),
+        ("--longest", "7", "--longest must be at least 8, the length of the first stage"),
     ],
 )
 def test_impossible_options_are_refused(tmp_path, tiny, capsys, option, value, sentence):
