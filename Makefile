@@ -12,7 +12,7 @@ MODEL ?= lstm
 .DEFAULT_GOAL := help
 .PHONY: help serve test train bench check format docs openapi pins clean
 
-help:  ## List what can be made.
+help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
 serve: $(VENV)/serve.done  ## Start the server (flags: make serve ARGS="--port 9000").
@@ -24,7 +24,7 @@ test: $(VENV)/dev.done node_modules/done  ## Run the tests.
 train: $(VENV)/dev.done  ## Train a network (make train MODEL=lstm ARGS="--hidden 16").
 	$(BIN)/python -m scripts.train $(MODEL) $(ARGS)
 
-bench: $(VENV)/dev.done  ## Measure beside other servers (make bench ARGS=--quick).
+bench: $(VENV)/dev.done  ## Benchmark against other servers (make bench ARGS=--quick).
 	@$(BIN)/python -m scripts.bench $(ARGS)
 
 check: $(VENV)/dev.done node_modules/done  ## Check format, style, types, direction of imports, Dockerfile, generated files.
@@ -37,7 +37,7 @@ check: $(VENV)/dev.done node_modules/done  ## Check format, style, types, direct
 	$(BIN)/python -m scripts.docs --check
 	@$(MAKE) --no-print-directory openapi
 
-format: $(VENV)/dev.done  ## Put every file into the project's format.
+format: $(VENV)/dev.done  ## Format every file and fix lint errors.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -49,7 +49,7 @@ openapi: $(VENV)/serve.done  ## Write the OpenAPI description to build/openapi.j
 	@mkdir -p build
 	$(BIN)/python -m api --openapi > build/openapi.json
 
-pins: pyproject.toml  ## Choose versions anew and pin them by hash (needs uv).
+pins: pyproject.toml  ## Resolve the newest versions and pin them by hash (needs uv).
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 		--extra train --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \

@@ -126,27 +126,41 @@ def compare(
         names: Workloads to measure.
         rounds: How many pairs of measurements each workload gets.
 
+    Returns:
+        The workloads whose requests were all answered with 200, equally by both servers.
+
     Raises:
         NotStartedError: A server did not become ready.
-        WrongAnswerError: The two servers' answers differ by more than rounding.
     """
     requests = {name: workloads()[name] for name in names}
-    this: dict[str, list[float]] = {name: [] for name in names}
-    other: dict[str, list[float]] = {name: [] for name in names}
+    costs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     slices: dict[str, Slices] = {}
     for group in round_groups(rounds):
         with _both_servers(checkout, next(iter(requests.values()))[0]) as servers:
-            for name, sent in requests.items():
-                _check_equal(servers, name, sent)
-                if name not in slices:
-                    slices[name] = _slices(servers[0], sent)
+            for name, sent in tuple(requests.items()):
+                with _excluding_failures(requests, name, console):
+                    _check_equal(servers, sent)
+                    slices[name] = slices.get(name) or _slices(servers[0], sent)
             for number in group:
-                for name, sent in requests.items():
-                    this_s, other_s = _measure_round(servers, sent, slices[name], number)
-                    this[name].append(this_s)
-                    other[name].append(other_s)
+                for name, sent in tuple(requests.items()):
+                    with _excluding_failures(requests, name, console):
+                        costs[name].append(_measure_round(servers, sent, slices[name], number))
                 console.print(f"round {number + 1} of {rounds}", highlight=False)
-    return [Comparison(name, this[name], other[name]) for name in names]
+        if not requests:
+            break
+    return [Comparison(name, *zip(*costs[name], strict=True)) for name in requests]
+
+
+@contextmanager
+def _excluding_failures(
+    requests: dict[str, list[bytes]], name: str, console: Console
+) -> Iterator[None]:
+    """Print why a workload failed and leave it out of the rest of the comparison."""
+    try:
+        yield
+    except (WrongAnswerError, OSError) as error:
+        del requests[name]
+        console.print(f"{name} is not compared: {error}", highlight=False, style="red")
 
 
 def round_groups(rounds: int, restarts: int = RESTARTS) -> list[range]:
@@ -180,7 +194,7 @@ def _started(folder: Path, request: bytes, log: str) -> Server:
     return server
 
 
-def _check_equal(servers: Sequence[Server], name: str, requests: Sequence[bytes]) -> None:
+def _check_equal(servers: Sequence[Server], requests: Sequence[bytes]) -> None:
     """Compare the two servers' answers to every request of a workload.
 
     Raises:
@@ -191,15 +205,11 @@ def _check_equal(servers: Sequence[Server], name: str, requests: Sequence[bytes]
         with server.resumed(), Load(server.port, requests, CONCURRENCY, keep=True) as load:
             collected = load.collect(len(requests), TIMEOUT_S)
         if failed := [status for status, _ in collected if status != OK]:
-            msg = f"{name}: status {failed[0]}"
+            msg = f"status {failed[0]}"
             raise WrongAnswerError(msg)
         bodies.append([body for _, body in collected])
     for found, expected in zip(*bodies, strict=True):
-        try:
-            check(decoders.from_lightwell(found), decoders.from_lightwell(expected))
-        except WrongAnswerError as error:
-            msg = f"{name}: {error}"
-            raise WrongAnswerError(msg) from error
+        check(decoders.from_lightwell(found), decoders.from_lightwell(expected))
 
 
 def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
@@ -213,7 +223,7 @@ def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
 
 def _measure_round(
     servers: Sequence[Server], requests: Sequence[bytes], slices: Slices, number: int
-) -> list[float]:
+) -> tuple[float, float]:
     """Measure one workload once on each server, in alternating slices.
 
     Returns:
@@ -228,7 +238,7 @@ def _measure_round(
             seconds, count = _measure_slice(servers[side], requests, slices.requests)
             spent[side] += seconds
             answered[side] += count
-    return [seconds / count for seconds, count in zip(spent, answered, strict=True)]
+    return spent[0] / answered[0], spent[1] / answered[1]
 
 
 def _measure_slice(server: Server, requests: Sequence[bytes], count: int) -> tuple[float, int]:

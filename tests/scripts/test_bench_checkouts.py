@@ -10,7 +10,7 @@ from rich.console import Console
 
 from scripts.bench import __main__, checkouts, decoders
 from scripts.bench.checkouts import Comparison, Slices, in_order, round_groups
-from scripts.bench.processes import Server, free_port
+from scripts.bench.processes import NotStartedError, Server, free_port
 from scripts.bench.workloads import WrongAnswerError, post
 
 RESPONDER = """
@@ -123,7 +123,7 @@ def test_a_round_measures_the_cpu_time_of_each_server(pair):
     """Both servers get every slice, and each request costs some CPU time."""
     for server in pair:
         server.suspend()
-    checkouts._check_equal(pair, "predict", REQUESTS)
+    checkouts._check_equal(pair, REQUESTS)
     costs = checkouts._measure_round(pair, REQUESTS, Slices(2, 8), 0)
     assert len(costs) == 2
     assert all(0 < cost < 1 for cost in costs)
@@ -135,30 +135,37 @@ def test_checkouts_with_other_answers_are_not_compared(pair, tmp_path):
     command = [sys.executable, str(tmp_path / "server.py"), str(port), body(4)]
     with (
         Server(command, port, REQUESTS[0], tmp_path / "log", {}, tmp_path) as other,
-        pytest.raises(WrongAnswerError, match="predict: label is off by 1"),
+        pytest.raises(WrongAnswerError, match="label is off by 1"),
     ):
-        checkouts._check_equal([pair[0], other], "predict", REQUESTS)
+        checkouts._check_equal([pair[0], other], REQUESTS)
 
 
-def test_compare_restarts_both_servers_for_each_group(pair, monkeypatch, tmp_path):
-    """A comparison has one ratio per round, over several restarts."""
-    started = []
+@pytest.fixture
+def start(monkeypatch, tmp_path):
+    """Compare small servers in short slices; return the folders that servers were started in."""
+    (tmp_path / "server.py").write_text(RESPONDER)
+    folders = []
 
-    def start(folder, _request, log):
-        started.append(folder)
+    def started(folder, _request, log):
+        folders.append(folder)
         port = free_port()
         command = [sys.executable, str(tmp_path / "server.py"), str(port), body(3)]
         server = Server(command, port, REQUESTS[0], tmp_path / log, {}, tmp_path)
         server.suspend()
         return server
 
-    monkeypatch.setattr(checkouts, "_started", start)
+    monkeypatch.setattr(checkouts, "_started", started)
     monkeypatch.setattr(checkouts, "ROUND_S", 0.05)
     monkeypatch.setattr(checkouts, "SLICE_S", 0.02)
+    return folders
+
+
+def test_compare_restarts_both_servers_for_each_group(start, monkeypatch, tmp_path):
+    """A comparison has one ratio per round, over several restarts."""
     monkeypatch.setattr(checkouts, "workloads", lambda: {"predict": REQUESTS})
     [compared] = checkouts.compare(tmp_path, ["predict"], 3, Console(quiet=True))
     assert len(compared.ratios) == 3
-    assert started == [checkouts.ROOT, tmp_path] * 3
+    assert start == [checkouts.ROOT, tmp_path] * 3
 
 
 @pytest.mark.parametrize(
@@ -190,16 +197,41 @@ def test_the_exit_status_tells_whether_a_ratio_is_above_the_limit(ratio, status,
     monkeypatch.chdir(checkouts.ROOT)
     measured = [Comparison("predict", [ratio] * 2, [1.0] * 2)]
     monkeypatch.setattr(checkouts, "compare", lambda *_: measured)
-    assert __main__.main(["--beside", "."]) == status
+    assert __main__.main(["--beside", ".", "--workload", "predict"]) == status
 
 
-def test_a_comparison_that_fails_is_a_sentence(monkeypatch, capsys):
-    """Different answers end the comparison with a message instead of a table."""
+def test_a_server_that_does_not_start_is_a_message(monkeypatch, capsys):
+    """A comparison without servers ends with the log of the one that failed."""
 
     def fail(*_):
-        raise WrongAnswerError("predict: label is off by 1")
+        raise NotStartedError("no such module")
 
     monkeypatch.chdir(checkouts.ROOT)
     monkeypatch.setattr(checkouts, "compare", fail)
     assert __main__.main(["--beside", "."]) == 1
-    assert capsys.readouterr().err == "scripts.bench: predict: label is off by 1\n"
+    assert capsys.readouterr().err == "scripts.bench: no such module\n"
+
+
+def test_a_workload_that_was_not_compared_fails_the_comparison(monkeypatch):
+    """A missing ratio is not one within the limit."""
+    monkeypatch.chdir(checkouts.ROOT)
+    monkeypatch.setattr(checkouts, "compare", lambda *_: [])
+    assert __main__.main(["--beside", ".", "--workload", "predict"]) == 1
+
+
+def test_a_workload_that_fails_is_left_out_with_its_reason(start, monkeypatch, tmp_path, capsys):
+    """Workloads with different responses are not compared; the others are."""
+    monkeypatch.setattr(checkouts, "workloads", lambda: {"predict": REQUESTS, "gates-20": REQUESTS})
+    check = checkouts._check_equal
+    checked = []
+
+    def different_once(servers, requests):
+        checked.append(requests)
+        if len(checked) == 1:
+            raise WrongAnswerError("label is off by 1")
+        check(servers, requests)
+
+    monkeypatch.setattr(checkouts, "_check_equal", different_once)
+    compared = checkouts.compare(tmp_path, ["predict", "gates-20"], 2, Console(width=100))
+    assert [one.workload for one in compared] == ["gates-20"]
+    assert "predict is not compared: label is off by 1" in capsys.readouterr().out
