@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from api.app import create_app
 from api.errors.problem import PROBLEMS
-from api.requests.inputs import CheckpointOptions
+from api.requests.options import CheckpointOptions
 from api.routes.probes import METHODS, sources
 from api.settings import Settings
 from probes import PROBES

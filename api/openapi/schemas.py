@@ -1,6 +1,6 @@
 """The shapes of bodies and answers, as pydantic models: for the OpenAPI text and for tests."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -173,51 +173,6 @@ class ProblemAnswer(Schema):
     instance: str
     request_id: str
     errors: list[ProblemReason]
-
-
-class ImageItem(Schema):
-    """An image in JSON: exactly one of the two."""
-
-    image: str | None = Field(None, description="PNG or JPEG in base64, or as a data URL.")
-    pixels: list[list[int]] | None = Field(
-        None, description="Rows of integers: 0 is ground, 255 is full ink."
-    )
-
-
-class ImageBody(ImageItem):
-    """An image in JSON, or several: exactly one of the three."""
-
-    inputs: list[ImageItem] | None = Field(
-        None, description="1 to 64 images; the answer has `answers`, in the same order."
-    )
-
-
-class InitialState(Schema):
-    """The state to start from: `final_cell` and `final_hidden` of another answer."""
-
-    cell: list[float]
-    hidden: list[float]
-
-
-class SequenceItem(Schema):
-    """A sequence in JSON."""
-
-    sequence: str | list[Annotated[int, Field(ge=0, le=1)]] = Field(
-        description="1 to 4,096 bits, oldest first: a string of 0 and 1, or a list."
-    )
-    initial_state: InitialState | None = Field(None, description="Zeros where it is left out.")
-
-
-class SequenceBody(Schema):
-    """A sequence in JSON, or several: `sequence` or `inputs`."""
-
-    sequence: str | list[Annotated[int, Field(ge=0, le=1)]] | None = Field(
-        None, description="1 to 4,096 bits, oldest first: a string of 0 and 1, or a list."
-    )
-    initial_state: InitialState | None = Field(None, description="Zeros where it is left out.")
-    inputs: list[SequenceItem] | None = Field(
-        None, description="1 to 64 sequences; the answer has `answers`, in the same order."
-    )
 
 
 class ReceptiveFieldEntry(Schema):

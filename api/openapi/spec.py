@@ -1,16 +1,16 @@
 """What OpenAPI says of bodies and answers, in the words that client generators understand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel
 
 from api.errors.problem import MEDIA_TYPE as PROBLEM
 from api.openapi import schemas
 from api.openapi.examples import EXAMPLES, LINES
+from api.requests.probe_body import BODIES, body_of
 from api.responses.negotiation import MEDIA_TYPES
-from models.registry import MODELS
 from probes import PROBES
 from probes.declaration import Probe
 
@@ -63,20 +63,7 @@ SEQUENCE_BODY: dict[str, Any] = {
         }
     },
 }
-BODIES = {"image": IMAGE_BODY, "sequence": SEQUENCE_BODY}
-ITEMS: Mapping[str, tuple[type[BaseModel], type[BaseModel], str]] = {
-    "image": (
-        schemas.ImageBody,
-        schemas.ImageItem,
-        "1 to 64 images, each with what belongs to it.",
-    ),
-    "sequence": (
-        schemas.SequenceBody,
-        schemas.SequenceItem,
-        "1 to 64 sequences, each with what belongs to it.",
-    ),
-}
-"""By what a model reads: the schema of a body, that of one input, and what several are."""
+REQUEST_BODIES = {"image": IMAGE_BODY, "sequence": SEQUENCE_BODY}
 
 EXAMPLE_INPUTS: Mapping[str, dict[str, Any]] = {
     "image": {"pixels": TINY_PIXELS},
@@ -91,45 +78,17 @@ ANSWERS = {
 
 
 def request_body(source: str, probe: Probe | None = None) -> dict[str, Any]:
-    """Describe what a route reads: an input, and what its probe reads beside it."""
-    if source not in BODIES:
+    """Return the `requestBody` of a route: an input, with the extra fields of its probe."""
+    if source not in REQUEST_BODIES:
         return {}
+    described = REQUEST_BODIES[source]
     if probe is None or probe.body is None:
-        return {"requestBody": BODIES[source]}
-    name = body_name(probe)
-    schema = {"$ref": f"#/components/schemas/{name}"}
+        return {"requestBody": described}
+    schema = {"$ref": f"#/components/schemas/{body_of(probe).__name__}"}
     example = {**EXAMPLE_INPUTS[source], **probe.posted}
     json_body = {"schema": schema, "examples": {"one": {"value": example}}}
-    described = BODIES[source]
     content = {**described["content"], "application/json": json_body}
     return {"requestBody": {**described, "content": content}}
-
-
-def body_name(probe: Probe) -> str:
-    """Name the schema of what a probe reads."""
-    words = f"{probe.model}_{probe.name}_body".split("_")
-    return "".join(word.capitalize() for word in words)
-
-
-def bodies() -> Iterator[type[BaseModel]]:
-    """Compose the schemas of what probes read that read more than an input."""
-    for probe in PROBES:
-        if probe.body is not None:
-            yield _body(probe, probe.body)
-
-
-def _body(probe: Probe, beside: type[BaseModel]) -> type[BaseModel]:
-    """Compose the schema of an input, or several, each with what stands beside it."""
-    base, item, several = ITEMS[MODELS[probe.model].input]
-    fields: dict[str, Any] = {
-        name: (field.annotation, field) for name, field in beside.model_fields.items()
-    }
-    if "source" in fields:
-        described = beside.model_fields["source"].description
-        fields["source"] = (item | None, Field(None, description=described))
-    one: Any = create_model(f"{body_name(probe)}Item", __base__=item, **fields)
-    fields["inputs"] = (list[one] | None, Field(None, description=several))
-    return create_model(body_name(probe), __base__=base, **fields)
 
 
 def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
@@ -179,11 +138,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
         named: tuple[type[BaseModel], ...] = (
-            schemas.ImageBody,
-            schemas.SequenceBody,
             schemas.ProblemAnswer,
+            *BODIES.values(),
+            *map(body_of, PROBES),
         )
-        for model in (*named, *bodies()):
+        for model in named:
             written = model.model_json_schema(ref_template="#/components/schemas/{model}")
             components |= written.pop("$defs", {})
             components[model.__name__] = written

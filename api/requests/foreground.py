@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
-FIELD = 28  # pixels: MNIST's side
+IMAGE_SIDE = 28  # pixels: MNIST's side
 FAINTEST = 32  # grey levels between ground and ink; below it is the grain of an empty sheet
 LOSS = 16  # grey levels that JPEG may put beside a stroke
 SAMPLE = 64  # points along a side that a ground is fitted to: more add time, not precision
@@ -102,7 +102,7 @@ def _ground(
         The ground in grey levels, and its grain: the median distance of what is ground from it.
     """
     height, width = grey.shape
-    thick = max(1, min(height, width) // FIELD)
+    thick = max(1, min(height, width) // IMAGE_SIDE)
     sides = (grey[:thick], grey[-thick:], grey[:, :thick], grey[:, -thick:])
     border = np.concatenate([side.ravel() for side in sides])
     level = np.median(border)

@@ -12,15 +12,15 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import NoReturn
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageFile, PngImagePlugin
 
-from api.errors.problem import Problem, Reason
+from api.errors.problem import Problem, body_problem
 from api.requests.foreground import Planes
 
+MAX_ENCODED_BYTES = 4_194_304  # a phone's photo
 MAX_PIXELS = 4_194_304  # 2048 x 2048: 16 MiB per float plane, about 0.2 s of work
 MAX_SIDE = 8192  # pixels
 MAX_ASPECT = 100  # longer side over shorter; past it nothing is left of a 20-pixel digit
@@ -92,10 +92,13 @@ def decode(encoded: bytes) -> Planes:
     makes of it; colour profiles and gamma are ignored. Transparency is kept as alpha.
 
     Raises:
-        Problem: `encoded` is empty, is not a PNG or JPEG, moves, is broken or over a limit.
+        Problem: `encoded` is empty, is not a PNG or JPEG, is animated, broken or over a limit.
     """
+    if len(encoded) > MAX_ENCODED_BYTES:
+        detail = f"The image is larger than {MAX_ENCODED_BYTES} bytes."
+        raise body_problem("body-too-large", detail)
     if not encoded:
-        _refuse("The image is empty: 0 bytes.")
+        raise _invalid("The image is empty: 0 bytes.")
     if encoded.startswith(PNG):
         chunks = _needed_chunks(encoded)
         return _plain(chunks) or _decoded(PNG + b"".join(chunks), "PNG")
@@ -105,8 +108,8 @@ def decode(encoded: bytes) -> Planes:
     for offset, magic, name in OTHERS:
         if encoded.startswith(magic, offset):
             detail = f"The image is {name}; only PNG and JPEG are read here."
-            raise Problem("unsupported-media-type", detail, [Reason(("body",), detail)])
-    return _refuse("The image is neither PNG nor JPEG.")
+            raise body_problem("unsupported-media-type", detail)
+    raise _invalid("The image is neither PNG nor JPEG.")
 
 
 def png_size(encoded: bytes) -> tuple[int, int] | None:
@@ -116,42 +119,44 @@ def png_size(encoded: bytes) -> tuple[int, int] | None:
     return struct.unpack_from(">II", encoded, 16)
 
 
-def check_size(width: int, height: int) -> None:
-    """Refuse a picture of no pixels, of too many, too long or too narrow.
-
-    Raises:
-        Problem: With the limit that was passed.
-    """
-    if min(width, height) < 1:
-        _refuse("The image has no pixels: its width or height is 0.")
+def size_fault(width: int, height: int) -> str | None:
+    """Return a sentence about an image of no pixels, too many or too narrow; None if it is fine."""
     size = f"The image is {width} x {height} pixels"
+    if min(width, height) < 1:
+        return "The image has no pixels: its width or height is 0."
     if max(width, height) > MAX_SIDE:
-        _refuse(f"{size}; a side may have at most {MAX_SIDE}.")
+        return f"{size}; a side may have at most {MAX_SIDE}."
     if width * height > MAX_PIXELS:
-        _refuse(TOO_MANY)
+        return TOO_MANY
     if max(width, height) > MAX_ASPECT * min(width, height):
-        _refuse(f"{size}; the longer side may be at most {MAX_ASPECT} times the shorter.")
+        return f"{size}; the longer side may be at most {MAX_ASPECT} times the shorter."
+    return None
 
 
-def _refuse(detail: str) -> NoReturn:
-    raise Problem("invalid-image", detail, [Reason(("body",), detail)])
+def _check_size(width: int, height: int) -> None:
+    if (fault := size_fault(width, height)) is not None:
+        raise _invalid(fault)
+
+
+def _invalid(detail: str) -> Problem:
+    return body_problem("invalid-image", detail)
 
 
 def _decoded(encoded: bytes, image_format: str) -> Planes:
     """Let Pillow decode what the checks have passed."""
     try:
         with Image.open(BytesIO(encoded), formats=[image_format]) as image:
-            check_size(*image.size)
+            _check_size(*image.size)
             image.load()
             turn = UPRIGHT.get(_orientation(image))
             grey, alpha = _planes(image if turn is None else image.transpose(turn))
     except Problem:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        _refuse(TOO_MANY)
+        raise _invalid(TOO_MANY) from None
     except Exception as error:
-        # Whatever Pillow says names files, addresses or content: none of it leaves this function.
-        raise Problem("invalid-image", UNDECODABLE, [Reason(("body",), UNDECODABLE)]) from error
+        # Pillow's messages name files, addresses and content: none of it leaves this function.
+        raise _invalid(UNDECODABLE) from error
     return Planes(grey, alpha, lossy=image_format == "JPEG")
 
 
@@ -203,7 +208,7 @@ def _plain(chunks: list[bytes]) -> Planes | None:
     if any(one[4:8] != b"IDAT" for one in data):
         return None
     width, height = struct.unpack_from(">II", header, CHUNK_HEAD)
-    check_size(width, height)
+    _check_size(width, height)
     packed = b"".join([one[CHUNK_HEAD:-4] for one in data])
     try:
         image = Image.new("L", (width, height), None)  # left as it is: every pixel is decoded into
@@ -222,7 +227,7 @@ def _needed_chunks(encoded: bytes) -> list[bytes]:
     kept, text = [], 0
     for kind, start, end in _chunks(encoded):
         if kind == b"acTL" and encoded[start : start + 4] != b"\0\0\0\1":
-            _refuse("The PNG is animated; only a picture of one frame is read.")
+            raise _invalid("The PNG is animated; only a picture of one frame is read.")
         if kind in {b"zTXt", b"iTXt"}:
             text += _inflated(kind, encoded[start : end - 4], MAX_TEXT - text)
         # An upper-case first letter marks what no decoder may skip.
@@ -240,16 +245,16 @@ def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
     position = len(PNG)
     for _ in range(MAX_CHUNKS):
         if position + 12 > len(encoded):
-            _refuse(UNDECODABLE)
+            raise _invalid(UNDECODABLE)
         size, kind = struct.unpack_from(">I4s", encoded, position)
         end = position + 12 + size
         if end > len(encoded):
-            _refuse(UNDECODABLE)
+            raise _invalid(UNDECODABLE)
         yield kind, position + 8, end
         if kind == b"IEND":
             return
         position = end
-    _refuse(f"The PNG has more than {MAX_CHUNKS} chunks.")
+    raise _invalid(f"The PNG has more than {MAX_CHUNKS} chunks.")
 
 
 def _inflated(kind: bytes, data: bytes, limit: int) -> int:
@@ -270,7 +275,7 @@ def _inflated(kind: bytes, data: bytes, limit: int) -> int:
     except zlib.error:
         return 0
     if size > limit:
-        _refuse(f"The PNG's compressed text holds more than {MAX_TEXT} bytes.")
+        raise _invalid(f"The PNG's compressed text holds more than {MAX_TEXT} bytes.")
     return size
 
 
@@ -288,7 +293,7 @@ def _check_segments(encoded: bytes) -> None:
         scans += marker == START_OF_SCAN
         segments += 1
         if scans > MAX_SCANS:
-            _refuse(f"The JPEG has more than {MAX_SCANS} scans.")
+            raise _invalid(f"The JPEG has more than {MAX_SCANS} scans.")
         if segments > MAX_SEGMENTS:
-            _refuse(f"The JPEG has more than {MAX_SEGMENTS} segments.")
+            raise _invalid(f"The JPEG has more than {MAX_SEGMENTS} segments.")
         position = found.end() + max(int.from_bytes(encoded[found.end() : found.end() + 2]), 2)

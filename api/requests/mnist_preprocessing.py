@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from api.requests.foreground import FIELD, LOSS, Box, Planes, ink_box, ink_of, opaque
+from api.requests.foreground import IMAGE_SIDE, LOSS, Box, Planes, ink_box, ink_of, opaque
 
 BOX = 20  # pixels: the longer side of the ink in MNIST
 CENTRE = 14  # in all 10,000 MNIST test images the centre of mass rounds to this pixel
 SHORTEST = 18  # pixels: ink this long in a 28x28 picture already has MNIST's size (the data: 19)
 _MASS_AND_MOMENTS = (
-    np.stack([np.ones((FIELD, FIELD)), *np.mgrid[:FIELD, :FIELD]])  # of every pixel: 1, its y and x
+    np.stack(
+        [np.ones((IMAGE_SIDE, IMAGE_SIDE)), *np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]]
+    )  # of every pixel: 1, its y and x
     .reshape(3, -1)
     .astype(np.float32)
 )
@@ -77,7 +79,7 @@ def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) 
     """Take ink that is already in form as it is."""
     shift = (box.left, box.top)
     return PreparedImage(
-        pixels, _preparation("mnist", [FIELD, FIELD], box, 1.0, shift, inverted=inverted)
+        pixels, _preparation("mnist", [IMAGE_SIDE, IMAGE_SIDE], box, 1.0, shift, inverted=inverted)
     )
 
 
@@ -86,7 +88,7 @@ def as_it_is(planes: Planes) -> PreparedImage:
     grey = planes.grey
     if planes.alpha is not None:
         grey = np.rint(grey * (planes.alpha / np.float32(255))).astype(np.uint8)
-    whole = Box(0, 0, FIELD, FIELD)
+    whole = Box(0, 0, IMAGE_SIDE, IMAGE_SIDE)
     return PreparedImage(
         grey, _preparation("none", planes.size, whole, 1.0, (0, 0), inverted=False)
     )
@@ -115,8 +117,8 @@ def _preparation(
 def _blank(size: list[int]) -> PreparedImage:
     """Return the empty field, with the whole picture laid into the box for the way back."""
     scale = BOX / max(size)
-    shift = (round((FIELD - size[0] * scale) / 2), round((FIELD - size[1] * scale) / 2))
-    pixels = np.zeros((FIELD, FIELD), np.uint8)
+    shift = (round((IMAGE_SIDE - size[0] * scale) / 2), round((IMAGE_SIDE - size[1] * scale) / 2))
+    pixels = np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     return PreparedImage(pixels, _preparation("mnist", size, None, scale, shift, inverted=False))
 
 
@@ -126,18 +128,18 @@ def _box_as_it_is(planes: Planes) -> Box | None:
     Its ground is exactly 0, so that nothing has to come off.
     """
     grey = planes.grey
-    if grey.shape != (FIELD, FIELD) or planes.alpha is not None or planes.lossy:
+    if grey.shape != (IMAGE_SIDE, IMAGE_SIDE) or planes.alpha is not None or planes.lossy:
         return None
     box = _box_in_form(grey)
-    if box is None or (min(box.left, box.top) > 0 and max(box.right, box.bottom) < FIELD):
+    if box is None or (min(box.left, box.top) > 0 and max(box.right, box.bottom) < IMAGE_SIDE):
         return box
     inked = sum(map(np.count_nonzero, (grey[0], grey[-1], grey[:, 0], grey[:, -1])))
-    return box if inked < 2 * FIELD - 1 else None  # of the border; its median and grain are 0
+    return box if inked < 2 * IMAGE_SIDE - 1 else None  # of the border; its median and grain are 0
 
 
 def _box_in_form(ink: np.ndarray) -> Box | None:
     """Return the box of a picture, ink on a ground of 0, that is just as MNIST's are, or None."""
-    if ink.shape != (FIELD, FIELD) or ink.flat[ink.argmax()] < STROKE:
+    if ink.shape != (IMAGE_SIDE, IMAGE_SIDE) or ink.flat[ink.argmax()] < STROKE:
         return None
     whole = ink.astype(np.uint8, copy=False)
     if whole is not ink and not np.array_equal(ink, whole):
@@ -156,7 +158,7 @@ def _placed(ink: UInt8[np.ndarray, "28 28"]) -> tuple[Box, tuple[int, int]]:
     total, by_y, by_x = map(int, _MASS_AND_MOMENTS @ ink.reshape(-1).astype(np.float32))
     first, end = _ends(ink.tobytes())
     left, right = _ends(np.bitwise_or.reduce(ink).tobytes())
-    top, bottom = first // FIELD, -(-end // FIELD)
+    top, bottom = first // IMAGE_SIDE, -(-end // IMAGE_SIDE)
     shift = (_to_centre(left, right, by_x, total), _to_centre(top, bottom, by_y, total))
     return Box(left, top, right, bottom), shift
 
@@ -169,7 +171,7 @@ def _ends(values: bytes) -> tuple[int, int]:
 def _to_centre(first: int, end: int, moment: int, total: int) -> int:
     """Return how far ink has to move along one axis, within the field, to be centred."""
     to_centre = CENTRE - (2 * moment + total) // (2 * total)
-    return min(max(to_centre, -first), FIELD - end)
+    return min(max(to_centre, -first), IMAGE_SIDE - end)
 
 
 def _fitted(
@@ -178,7 +180,7 @@ def _fitted(
     """Scale the ink in a box and put it in its place; return the box, scale and shift used."""
     stretch = 1.0
     for _ in range(16):
-        sized = ink.shape == (FIELD, FIELD) and SHORTEST <= box.long_side <= BOX
+        sized = ink.shape == (IMAGE_SIDE, IMAGE_SIDE) and SHORTEST <= box.long_side <= BOX
         scale = 1.0 if sized else stretch * BOX / box.long_side
         pixels = _scaled(ink[box.top : box.bottom, box.left : box.right], scale)
         found, (right, down) = _placed(pixels)
@@ -217,9 +219,9 @@ def _weights(pixels: int, scale: float) -> Float32[np.ndarray, "28 width"]:
     it grows: one formula for both. At a scale of 1 it is the identity.
     """
     shrink = min(scale, 1)
-    centres = (np.arange(FIELD) + 0.5) / scale
+    centres = (np.arange(IMAGE_SIDE) + 0.5) / scale
     distance = np.abs(centres[:, None] - (np.arange(pixels) + 0.5)[None, :])
     weights = np.clip(0.5 / shrink + 0.5 - distance, 0, 1) * shrink
     # Interpolation reaches past the box, where the field stays empty.
-    weights[(np.arange(FIELD) + 1e-6) / scale >= pixels] = 0
+    weights[(np.arange(IMAGE_SIDE) + 1e-6) / scale >= pixels] = 0
     return weights.astype(np.float32)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from api.errors.problem import Problem
 from api.inference.engine import DeviceTime, Engine
-from api.requests.inputs import ModelInput, ModelInputs
+from api.requests.model_input import ModelInput, ModelInputs
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
 from models.registry import ResidentModel

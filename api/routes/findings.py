@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from api.inference.engine import Engine
 from api.openapi import schemas, spec
-from api.requests.inputs import ModelInput
+from api.requests.model_input import ModelInput
 from api.responses.context import RequestContext
 from api.responses.pipeline import ProbeRequest, run_probe
 from probes import PROBES

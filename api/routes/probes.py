@@ -10,17 +10,10 @@ from starlette.responses import Response
 from api.inference.engine import Engine
 from api.middleware.timeouts import Patience
 from api.openapi import spec
-from api.requests.inputs import (
-    Beside,
-    CheckpointOptions,
-    ImageOptions,
-    ModelInput,
-    ModelInputs,
-    SequenceQuery,
-    posted_images,
-    posted_sequences,
-    queried_sequence,
-)
+from api.requests.inputs import queried_sequence, read_images, read_sequences
+from api.requests.model_input import ModelInput, ModelInputs
+from api.requests.options import CheckpointOptions, ImageOptions, SequenceQuery
+from api.requests.probe_body import body_of
 from api.requests.query import SingleValueRoute
 from api.responses.context import RequestContext
 from api.responses.negotiation import (
@@ -141,29 +134,27 @@ async def _respond(
             tag = etag(digest, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
-        read = questions(request, asked.probe.model, source, asked.query, asked.probe.body)
-        question = await read
+        inputs = await read_inputs(request, source, asked)
         stay.arrived(request.receive)
         context.watch.lap("prepare")
-        content = await answer(context, asked, question, form)
+        content = await answer(context, asked, inputs, form)
         return EncodedResponse(content, form, tag)
 
 
-async def questions(
-    request: Request, name: str, source: Source, query: Any, beside: Beside = None
-) -> ModelInputs:
-    """Read the input of a model, or several.
+async def read_inputs(request: Request, source: Source, asked: ProbeRequest) -> ModelInputs:
+    """Read the input of a request, or several.
 
     Raises:
-        Problem: It cannot be read.
+        Problem: The body, or the sequence in the query, is not valid.
     """
     engine: Engine = request.app.state.engine
+    model, body = engine.models[asked.probe.model], body_of(asked.probe)
     match source:
         case "image":
-            return await posted_images(request, engine, query, beside)
+            return await read_images(request, engine, asked.query, body)
         case "sequence":
-            return await posted_sequences(request, engine, engine.models[name], beside)
+            return await read_sequences(request, engine, model, body)
         case "query":
-            return queried_sequence(query, engine.models[name])
+            return queried_sequence(asked.query, model)
         case "weights":
             return ModelInput()

@@ -17,11 +17,12 @@ from api.errors.handlers import handle_exception
 from api.errors.problem import bug_response
 from api.inference.engine import DeviceTime, Engine
 from api.openapi import spec
-from api.requests.inputs import ModelInput
+from api.requests.inputs import read_sequences
+from api.requests.model_input import ModelInput
 from api.requests.query import SingleValueRoute
+from api.requests.sequence_body import SequenceBody
 from api.responses.context import RequestContext
 from api.responses.pipeline import gather_or_cancel
-from api.routes.probes import questions
 from api.routes.route_cache import RouteCache
 from models.rnn.programs import CHUNKS, STATE
 from models.rnn.unit_statistics import STATES
@@ -96,7 +97,7 @@ async def _respond(request: Request, query: LineOptions) -> Response:
     with ExitStack() as held:
         held.enter_context(engine.admit())
         with request.app.state.patience.stay(context.timeout_s) as stay:
-            asked = await questions(request, "lstm", "sequence", query)
+            asked = await read_sequences(request, engine, engine.models["lstm"], SequenceBody)
             stay.arrived(request.receive)
             context.watch.lap("prepare")
             every = asked if isinstance(asked, list) else [asked]

@@ -12,13 +12,15 @@ from functools import partial
 from typing import Any
 
 import jax
-import numpy as np
 
-from api.requests.body import Body, sequence_from
-from api.requests.inputs import ImageOptions, image_question
+from api.requests.body import Body
+from api.requests.image_body import ImageBody
+from api.requests.inputs import parse_images, parse_sequences
+from api.requests.model_input import ModelInput
+from api.requests.sequence_body import SequenceBody
 from api.responses.negotiation import AnswerOptions, Format, encode
 from api.responses.pipeline import prediction
-from models.registry import ResidentModel, hidden_size, load
+from models.registry import ResidentModel, load
 from models.runtime.programs import Outputs, Row
 from models.runtime.resident import drive
 from probes import PROBES
@@ -63,16 +65,13 @@ class Stages:
     def decode(self, body: bytes) -> tuple[Row, object]:
         """Decode a request's body into a model input row."""
         if self._work.is_image:
-            question = image_question(Body(body, "image/png", {}), ImageOptions(preprocess="mnist"))
-            return question.row, question.echo
-        content = b'{"sequence":"%s"}' % body
-        sequence = sequence_from(
-            Body(content, "application/json", {}), hidden_size(self._model.weights)
-        )
-        zeros = np.zeros(hidden_size(self._model.weights), np.float32)
-        return {"sequence": sequence.bits, "cell": zeros, "hidden": zeros}, {
-            "length": len(sequence.bits)
-        }
+            given: object = parse_images(Body(body, "image/png", {}), ImageBody, "mnist")
+        else:
+            content = b'{"sequence":"%s"}' % body
+            json_body = Body(content, "application/json", {})
+            given = parse_sequences(json_body, SequenceBody, self._model)
+        assert isinstance(given, ModelInput)  # noqa: S101 - every workload sends one input
+        return given.row, given.echo
 
     def program(self, row: Row, rows: int) -> list[Outputs]:
         """Run a full bucket of equal rows; of a sequence, every chunk."""

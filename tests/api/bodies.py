@@ -13,12 +13,12 @@ from PIL import Image
 from starlette.requests import Request
 
 from api.errors.problem import Problem
-from api.requests.body import (
-    IMAGE_BODIES,
-    Body,
-    image_from,
-    read_body,
-)
+from api.requests.body import IMAGE_BODIES, Body, read_body
+from api.requests.image_body import ImageBody
+from api.requests.inputs import parse_images
+from api.requests.model_input import ModelInput, Preprocess
+from api.requests.posted import parse_body
+from api.requests.sequence_body import SequenceBody, SequenceInput
 
 DIGIT = np.zeros((28, 28), np.uint8)
 DIGIT[5:24, 12:17] = 255
@@ -47,6 +47,20 @@ def form_body(data: bytes) -> Body:
     return Body(head + data + b"\r\n--x--\r\n", "multipart/form-data", {"boundary": "x"})
 
 
+def image_of(body: Body, preprocess: Preprocess = "mnist") -> ModelInput:
+    """Return the model input of a body of one image."""
+    found = parse_images(body, ImageBody, preprocess)
+    assert isinstance(found, ModelInput)
+    return found
+
+
+def sequence_of(body: Body, hidden: int) -> SequenceInput:
+    """Return the validated sequence of a body of one sequence."""
+    [found] = parse_body(body, SequenceBody, hidden).inputs
+    assert isinstance(found, SequenceInput)
+    return found
+
+
 def base64_of(data: bytes) -> str:
     """Write base64 as browsers do."""
     return base64.b64encode(data).decode()
@@ -55,7 +69,7 @@ def base64_of(data: bytes) -> str:
 def refusal(body: Body) -> tuple[str, str, tuple[str | int, ...]]:
     """Return the kind, text and place with which an image body is refused."""
     with pytest.raises(Problem) as caught:
-        image_from(body, "mnist")
+        image_of(body)
     return told(caught.value)
 
 

@@ -11,7 +11,7 @@ from safetensors.numpy import load
 from starlette.testclient import TestClient
 
 from api.openapi.spec import schemas
-from api.requests.body import MAX_INPUTS
+from api.requests.declared_body import MAX_INPUTS
 from models.data.samples import Samples
 from models.registry import ResidentModel
 from tests.api.bodies import PICTURE, base64_of, encoded

@@ -7,7 +7,8 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from api.requests.body import MAX_FORM, MAX_INPUTS, MAX_SEQUENCE_JSON
+from api.requests.body import MAX_FORM, MAX_SEQUENCE_JSON
+from api.requests.declared_body import MAX_INPUTS
 from tests.api.bodies import PICTURE, base64_of, encoded
 from tests.api.several import JSON, files
 

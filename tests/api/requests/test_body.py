@@ -84,7 +84,10 @@ def test_compressed_bodies_are_refused_unread(encoding: str) -> None:
     problem = wire.refusal()
 
     assert (problem.kind, problem.status) == ("unsupported-encoding", 415)
-    assert problem.detail == "Bodies must come as they are, without a Content-Encoding."
+    assert (
+        problem.detail
+        == "The body must be sent without a Content-Encoding; compressed bodies are not read."
+    )
     assert problem.headers == {"Accept-Encoding": "identity"}
     assert wire.taken == 0
 

@@ -7,15 +7,21 @@ import orjson
 import pytest
 
 from api.errors.problem import Problem
-from api.requests.body import (
-    IMAGE_BODIES,
-    MAX_IMAGE,
-    Body,
-    image_from,
-    sequence_from,
+from api.requests.body import IMAGE_BODIES, Body
+from api.requests.image_decoding import MAX_ENCODED_BYTES
+from api.requests.json_parsing import MAX_VALUES
+from tests.api.bodies import (
+    DIGIT,
+    PICTURE,
+    base64_of,
+    encoded,
+    form_body,
+    image_of,
+    json_body,
+    refusal,
+    sequence_of,
+    told,
 )
-from api.requests.json_fields import MAX_VALUES
-from tests.api.bodies import DIGIT, PICTURE, base64_of, encoded, form_body, json_body, refusal, told
 
 
 @pytest.mark.parametrize("preprocess", ["mnist", "none"])
@@ -36,12 +42,15 @@ from tests.api.bodies import DIGIT, PICTURE, base64_of, encoded, form_body, json
 )
 def test_every_form_gives_the_same_pixels(body: Body, preprocess: Any) -> None:
     """However an image comes, the network sees the same."""
-    result = image_from(body, preprocess)
+    result = image_of(body, preprocess)
 
-    np.testing.assert_array_equal(result.pixels, DIGIT)
-    assert result.preparation["preprocess"] == preprocess
-    assert result.preparation["source_size"] == [28, 28]
-    assert orjson.loads(orjson.dumps(result.preparation)) == result.preparation
+    np.testing.assert_array_equal(result.row["image"], DIGIT)
+    assert (result.echo or {})["preparation"]["preprocess"] == preprocess
+    assert (result.echo or {})["preparation"]["source_size"] == [28, 28]
+    assert (
+        orjson.loads(orjson.dumps((result.echo or {})["preparation"]))
+        == (result.echo or {})["preparation"]
+    )
 
 
 @pytest.mark.parametrize("preprocess", ["mnist", "none"])
@@ -49,8 +58,8 @@ def test_jpegs_come_through(preprocess: Any) -> None:
     """A JPEG gives nearly the same, raw and in base64."""
     photo = encoded(DIGIT, "JPEG")
     for body in (Body(photo, "image/jpeg", {}), json_body({"image": base64_of(photo)})):
-        result = image_from(body, preprocess)
-        assert np.abs(result.pixels.astype(int) - DIGIT).mean() < 2
+        result = image_of(body, preprocess)
+        assert np.abs(result.row["image"].astype(int) - DIGIT).mean() < 2
 
 
 def test_larger_pixels_are_prepared_as_a_picture_is() -> None:
@@ -58,8 +67,8 @@ def test_larger_pixels_are_prepared_as_a_picture_is() -> None:
     large = np.kron(255 - DIGIT, np.ones((5, 7), np.uint8))
 
     np.testing.assert_array_equal(
-        image_from(json_body({"pixels": large.tolist()}), "mnist").pixels,
-        image_from(Body(encoded(large), "image/png", {}), "mnist").pixels,
+        image_of(json_body({"pixels": large.tolist()}), "mnist").row["image"],
+        image_of(Body(encoded(large), "image/png", {}), "mnist").row["image"],
     )
 
 
@@ -67,7 +76,7 @@ def test_larger_pixels_are_prepared_as_a_picture_is() -> None:
 def test_none_takes_28_by_28_only(shape: tuple[int, int]) -> None:
     """Without preparation a picture must have the network's size; both sizes are named."""
     with pytest.raises(Problem) as caught:
-        image_from(json_body({"pixels": np.zeros(shape, int).tolist()}), "none")
+        image_of(json_body({"pixels": np.zeros(shape, int).tolist()}), "none")
 
     text = f"The image is {shape[1]} x {shape[0]} pixels; preprocess=none takes 28 x 28."
     assert told(caught.value) == ("invalid-image", text, ("body",))
@@ -76,7 +85,10 @@ def test_none_takes_28_by_28_only(shape: tuple[int, int]) -> None:
 def test_an_encoded_image_may_have_4_mib() -> None:
     """The limit is the same in every form, and counts the image, not what wraps it."""
     text = "The image is larger than 4194304 bytes."
-    for size, expected in ((MAX_IMAGE, "invalid-image"), (MAX_IMAGE + 1, "body-too-large")):
+    for size, expected in (
+        (MAX_ENCODED_BYTES, "invalid-image"),
+        (MAX_ENCODED_BYTES + 1, "body-too-large"),
+    ):
         image = PICTURE[:8] + bytes(size - 8)
         bodies = form_body(image), json_body({"image": base64_of(image)})
         for body in bodies:
@@ -122,7 +134,7 @@ def test_what_is_no_json_is_refused(content: bytes) -> None:
     """Text that standard JSON or a double cannot hold ends in one fixed text, for any route."""
     assert refusal(json_body(content)) == ("invalid-json", NOT_JSON, ("body",))
     with pytest.raises(Problem) as caught:
-        sequence_from(json_body(content), 4)
+        sequence_of(json_body(content), 4)
     assert told(caught.value) == ("invalid-json", NOT_JSON, ("body",))
 
 
@@ -274,7 +286,7 @@ def test_pixels_have_the_limits_of_every_picture() -> None:
 
     text = "The image is 1 x 101 pixels; the longer side may be at most 100 times the shorter."
     assert refusal(json_body({"pixels": long}))[1] == text
-    assert image_from(json_body({"pixels": long[:100]}), "mnist").preparation["box"] is None
+    assert image_of(json_body({"pixels": long[:100]}), "mnist").echo["preparation"]["box"] is None
     wide = json_body({"pixels": [[0] * 8193]})
     assert refusal(wide)[1] == "The image is 8193 x 1 pixels; a side may have at most 8192."
 

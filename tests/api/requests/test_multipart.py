@@ -115,7 +115,7 @@ def test_files_among_texts_are_refused() -> None:
 @pytest.mark.parametrize("name", ["image", "FILE", "", "file "])
 def test_another_field_is_refused(name: str) -> None:
     """A wrong name is answered with the right one, and is not repeated."""
-    text = "The form has a field other than 'file'; it is the only one taken."
+    text = "The form has a field other than 'file', the only one that is read."
 
     assert refusal(form(part(b"data", name=name))) == (422, text)
     assert refusal(form(part(b"data"), part(b"data", name=name))) == (422, text)
@@ -174,7 +174,7 @@ def test_a_part_without_its_headers_is_refused(broken: bytes, text: str) -> None
 
 def test_base64_parts_are_refused() -> None:
     """A transfer encoding that changes the bytes is not undone."""
-    text = "A part of the form has a Content-Transfer-Encoding; its bytes must be as they are."
+    text = "A part of the form has a Content-Transfer-Encoding; it must be sent unchanged."
 
     assert refusal(form(part(b"", more="Content-Transfer-Encoding: base64\r\n"))) == (415, text)
 

@@ -7,20 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.errors.problem import Problem
-from api.requests.body import (
-    IMAGE_BODIES,
-    Body,
-    image_from,
-    sequence_from,
-)
-from tests.api.bodies import PICTURE, Wire, base64_of, json_body
+from api.requests.body import IMAGE_BODIES, Body
+from tests.api.bodies import PICTURE, Wire, base64_of, image_of, json_body, sequence_of
 
 
 def status(body: Body) -> int:
     """Return the status that a body leads to; any other exception passes through."""
     try:
-        image_from(body, "mnist")
-        image_from(body, "none")
+        image_of(body, "mnist")
+        image_of(body, "none")
     except Problem as problem:
         return problem.status
     return 200
@@ -70,7 +65,7 @@ def test_random_json_breaks_nothing(value: Any) -> None:
     for body in ({"sequence": value}, {"sequence": "1", "initial_state": value}):
         with_state = json_body(orjson.dumps(body))
         try:
-            sequence_from(with_state, 2)
+            sequence_of(with_state, 2)
         except Problem as problem:
             caught = problem.status
         else:

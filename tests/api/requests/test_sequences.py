@@ -6,17 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors.problem import Problem
-from api.requests.body import (
-    parse_sequence,
-    sequence_from,
-)
-from tests.api.bodies import json_body, told
+from api.requests.json_object import FieldError
+from api.requests.sequence_body import parse_text
+from tests.api.bodies import json_body, sequence_of, told
 
 
 def sequence_refusal(value: object, hidden: int = 2) -> tuple[str, str, tuple[str | int, ...]]:
     """Return the kind, text and place with which a sequence body is refused."""
     with pytest.raises(Problem) as caught:
-        sequence_from(json_body(value), hidden)
+        sequence_of(json_body(value), hidden)
     return told(caught.value)
 
 
@@ -24,24 +22,24 @@ def sequence_refusal(value: object, hidden: int = 2) -> tuple[str, str, tuple[st
 def test_both_forms_of_a_sequence_are_the_same(sequence: object) -> None:
     """A text and a list give the same bits, oldest first."""
     for value in ({"sequence": sequence}, {"sequence": sequence, "initial_state": None}):
-        result = sequence_from(json_body(value), 64)
-        assert result.bits.dtype == np.uint8
-        assert result.bits.tolist() == [1, 0, 1, 1, 0]
+        result = sequence_of(json_body(value), 64)
+        assert result.sequence.dtype == np.uint8
+        assert result.sequence.tolist() == [1, 0, 1, 1, 0]
         assert result.initial_state is None
 
 
 @given(st.text("01", min_size=1, max_size=4096))
 def test_texts_become_their_bits(text: str) -> None:
     """Every character is a step."""
-    assert "".join(map(str, parse_sequence(text))) == text
-    assert parse_sequence(text).dtype == np.uint8
+    assert "".join(map(str, parse_text(text))) == text
+    assert parse_text(text).dtype == np.uint8
 
 
 def test_a_sequence_has_1_to_4096_steps() -> None:
     """Empty and 4,097 steps are refused in every form, 1 and 4,096 are not."""
     for steps in (1, 4096):
-        assert len(parse_sequence("1" * steps)) == steps
-        assert len(sequence_from(json_body({"sequence": [1] * steps}), 2).bits) == steps
+        assert len(parse_text("1" * steps)) == steps
+        assert len(sequence_of(json_body({"sequence": [1] * steps}), 2).sequence) == steps
     for steps in (0, 4097):
         text = f"The sequence has {steps} steps; it must have 1 to 4096."
         for sequence in ("1" * steps, [1] * steps):
@@ -51,9 +49,9 @@ def test_a_sequence_has_1_to_4096_steps() -> None:
 
 def test_a_shorter_limit_may_be_set() -> None:
     """A GET takes fewer steps than a POST."""
-    assert len(parse_sequence("1" * 1024, 1024)) == 1024
-    with pytest.raises(Problem, match="has 1025 steps; it must have 1 to 1024"):
-        parse_sequence("1" * 1025, 1024)
+    assert len(parse_text("1" * 1024, 1024)) == 1024
+    with pytest.raises(FieldError, match="has 1025 steps; it must have 1 to 1024"):
+        parse_text("1" * 1025, 1024)
 
 
 @pytest.mark.parametrize("step", [2, -1, 1.0, 0.0, True, False, "1", None, [1], 1e300])
@@ -70,11 +68,12 @@ def test_steps_are_the_integers_0_and_1(step: object) -> None:
 )
 def test_characters_are_0_and_1(character: str) -> None:
     """So is any other character, digits of other scripts too."""
-    with pytest.raises(Problem) as caught:
-        parse_sequence("01" + character + character)
+    with pytest.raises(FieldError) as caught:
+        parse_text("01" + character + character)
 
     text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
-    assert told(caught.value) == ("invalid-sequence", text, ("body", "sequence", 2))
+    error = caught.value
+    assert (error.kind, error.reason, error.place) == ("invalid-sequence", text, (2,))
 
 
 @pytest.mark.parametrize("value", [{}, {"sequence": None}, {"sequence": 10110}, {"sequence": {}}])
@@ -97,12 +96,10 @@ def test_unknown_keys_beside_a_sequence_are_refused() -> None:
 def test_an_initial_state_is_read() -> None:
     """Cell and hidden state come in this order, up to their bounds."""
     state = {"hidden": [-1, 1.0], "cell": [-1e6, 1000000]}
-    cell, hidden = sequence_from(
-        json_body({"sequence": "1", "initial_state": state}), 2
-    ).initial_state or (None, None)
+    found = sequence_of(json_body({"sequence": "1", "initial_state": state}), 2).initial_state
+    assert found is not None
+    cell, hidden = found.cell, found.hidden
 
-    assert cell is not None
-    assert hidden is not None
     assert cell.dtype == hidden.dtype == np.float32
     assert (cell.tolist(), hidden.tolist()) == ([-1e6, 1e6], [-1, 1])
 

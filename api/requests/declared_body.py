@@ -1,0 +1,99 @@
+"""Declared bodies: one input or several as `inputs`, each with the extra fields of a probe."""
+
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import BaseModel, BeforeValidator, Field, create_model
+
+from api.requests.json_object import FieldError, JSONObject
+from api.requests.multipart import MAX_PARTS
+
+MAX_INPUTS = MAX_PARTS  # of one request, in JSON as in a form
+
+
+class DeclaredInput(JSONObject):
+    """Base of the declarations of one input.
+
+    Attributes:
+        has_extra: Whether the declaration has the extra fields of a probe.
+    """
+
+    has_extra: ClassVar[bool] = False
+
+    @property
+    def extra(self) -> BaseModel | None:
+        """The input as an instance of the probe's `body` model; None without extra fields."""
+        return self if self.has_extra else None
+
+
+class DeclaredBody(JSONObject):
+    """Base of the declarations of a JSON body: one input, or several as `inputs`."""
+
+    noun = "The body"
+    inputs: Any = None
+
+    @classmethod
+    def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Check the keys of one input, or that `inputs` is the only key."""
+        if "inputs" not in given:
+            return super().check_keys(given)
+        if len(given) > 1:
+            reason = "'inputs' must be the only key of the body: each input has its own keys."
+            raise FieldError("invalid-body", reason, "inputs")
+        return given
+
+
+def declare_body(name: str, declared: type[DeclaredInput], several: str) -> type[DeclaredBody]:
+    """Declare the body of a request from the declaration of one input.
+
+    Args:
+        name: Name of the class, and of the schema in OpenAPI.
+        declared: One input.
+        several: Description of `inputs`.
+    """
+    # With `inputs` no other key is required; without it `required_keys` asks for those of an input.
+    fields: dict[str, Any] = {
+        key: (
+            Annotated[(field.annotation, Field(description=field.description), *field.metadata)],
+            None,
+        )
+        for key, field in declared.model_fields.items()
+        if field.is_required()
+    }
+    inputs = Annotated[list[declared], BeforeValidator(_check_count)]  # type: ignore[valid-type]
+    fields["inputs"] = (inputs | None, Field(None, description=several))
+    doc = f"{declared.__doc__} Or several as `inputs`."
+    bases: tuple[Any, ...] = (DeclaredBody, declared)
+    made = create_model(name, __base__=bases, __doc__=doc, **fields)
+    body = cast("type[DeclaredBody]", made)
+    body.required_keys = declared.required_keys
+    return body
+
+
+def declare_extra(
+    name: str, declared: type[DeclaredInput], extra: type[BaseModel]
+) -> type[DeclaredInput]:
+    """Declare an input with the extra fields of a probe.
+
+    Args:
+        name: Name of the class, and of the schema in OpenAPI.
+        declared: The input alone.
+        extra: The extra fields. One that is called `source` is a second input.
+    """
+    fields: dict[str, Any] = {}
+    if (source := extra.model_fields.get("source")) is not None:
+        second = declared if source.is_required() else declared | None
+        default = ... if source.is_required() else None
+        fields["source"] = (second, Field(default, description=source.description))
+    # Pydantic orders fields from the last base on: `image, pixels, edits, source`.
+    bases: tuple[Any, ...] = (extra, declared)
+    made = create_model(name, __base__=bases, __doc__=declared.__doc__, **fields)
+    composed = cast("type[DeclaredInput]", made)
+    composed.has_extra = True
+    return composed
+
+
+def _check_count(value: object) -> object:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_INPUTS:
+        reason = f"'inputs' must be a list of 1 to {MAX_INPUTS} objects."
+        raise FieldError("invalid-body", reason)
+    return value

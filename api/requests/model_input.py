@@ -1,0 +1,90 @@
+"""Model inputs: the rows that programs run on, made of validated images and sequences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from api.errors.problem import Problem, body_problem
+from api.requests.foreground import IMAGE_SIDE, Planes
+from api.requests.image_body import ImageInput
+from api.requests.image_decoding import decode
+from api.requests.mnist_preprocessing import PreparedImage, as_it_is, as_mnist
+from api.requests.sequence_body import SequenceInput
+from models.runtime.programs import Row
+from probes.declaration import ProbeInput
+
+Preprocess = Literal["mnist", "none"]
+
+
+@dataclass(frozen=True)
+class ModelInput(ProbeInput):
+    """One prepared input of a request.
+
+    Attributes:
+        echo: Value of `input` in the response; None for a probe of the weights alone.
+    """
+
+    echo: Mapping[str, Any] | None = None
+
+
+ModelInputs: TypeAlias = ModelInput | list[ModelInput]
+"""Input of one request; a list where the request has several."""
+
+
+def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
+    """Decode and preprocess an image, and its `source` where a probe reads one. CPU work.
+
+    Raises:
+        Problem: The image cannot be decoded, or is over a limit.
+    """
+    image = _prepare(given, preprocess)
+    source: Row = {}
+    if isinstance(second := getattr(given, "source", None), ImageInput):
+        try:
+            source = {"image": _prepare(second, preprocess).pixels}
+        except Problem as problem:
+            raise problem.within("source") from problem
+    echo = {"pixels": image.pixels, "preparation": image.preparation}
+    return ModelInput({"image": image.pixels}, given.extra, source, echo)
+
+
+def _prepare(given: ImageInput, preprocess: Preprocess) -> PreparedImage:
+    """Convert an image to the 28x28 pixels of the network's input."""
+    planes = decode(given.image or b"") if given.pixels is None else Planes(given.pixels)
+    if preprocess == "mnist":
+        return as_mnist(planes)
+    if planes.size != [IMAGE_SIDE, IMAGE_SIDE]:
+        width, height = planes.size
+        raise body_problem(
+            "invalid-image",
+            f"The image is {width} x {height} pixels; preprocess=none takes "
+            f"{IMAGE_SIDE} x {IMAGE_SIDE}.",
+        )
+    return as_it_is(planes)
+
+
+def sequence_input(given: SequenceInput, hidden: int) -> ModelInput:
+    """Make the row of a sequence, and of its `source` where a probe reads one.
+
+    Args:
+        hidden: Number of hidden units, for the initial state of zeros.
+    """
+    second = getattr(given, "source", None)
+    source = _sequence_row(second, hidden) if isinstance(second, SequenceInput) else {}
+    echo = {
+        "sequence": (given.sequence + np.uint8(ord("0"))).tobytes().decode(),
+        "length": len(given.sequence),
+        "ones": int(given.sequence.sum()),
+        "initial_state": "zero" if given.initial_state is None else "given",
+    }
+    return ModelInput(_sequence_row(given, hidden), given.extra, source, echo)
+
+
+def _sequence_row(given: SequenceInput, hidden: int) -> Row:
+    state = given.initial_state
+    cell, before = (
+        (np.zeros(hidden, np.float32),) * 2 if state is None else (state.cell, state.hidden)
+    )
+    return {"sequence": given.sequence, "cell": cell, "hidden": before}

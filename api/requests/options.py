@@ -1,0 +1,32 @@
+"""Query options of inputs and weights: preprocessing, a short sequence, a training checkpoint."""
+
+from pydantic import BaseModel, Field
+
+from api.requests.model_input import Preprocess
+
+
+class ImageOptions(BaseModel):
+    """Preprocessing of a posted image."""
+
+    preprocess: Preprocess = Field(
+        "mnist",
+        description="`mnist` scales the foreground to 20x20 pixels and centres its mass in 28x28, "
+        "white on black, as MNIST was made. `none` takes 28x28 pixels as they are.",
+    )
+
+
+class SequenceQuery(BaseModel):
+    """A sequence in the query."""
+
+    sequence: str = Field(description="1 to 1,024 bits, oldest first.", examples=["10110"])
+
+
+class CheckpointOptions(BaseModel):
+    """Training checkpoint whose weights are used."""
+
+    checkpoint: str | None = Field(
+        None,
+        pattern=r"^[\w.-]{1,32}$",
+        description="The network as it was during training, such as `round-4`: `/models` lists "
+        "them. The trained one where left out.",
+    )

@@ -1,0 +1,26 @@
+"""Body of a probe's route: the input of its model with the extra fields of the probe."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from api.requests.declared_body import DeclaredBody, DeclaredInput, declare_body, declare_extra
+from api.requests.image_body import ImageBody, ImageInput
+from api.requests.sequence_body import SequenceBody, SequenceInput
+from models.registry import MODELS
+from probes.declaration import Probe
+
+BODIES: Mapping[str, type[DeclaredBody]] = {"image": ImageBody, "sequence": SequenceBody}
+"""Bodies without extra fields, by the input of a model."""
+
+_INPUTS: Mapping[str, type[DeclaredInput]] = {"image": ImageInput, "sequence": SequenceInput}
+
+
+@cache
+def body_of(probe: Probe) -> type[DeclaredBody]:
+    """Return the declaration of the JSON body that a probe's routes read."""
+    kind = MODELS[probe.model].input
+    if probe.body is None:
+        return BODIES[kind]
+    name = "".join(word.capitalize() for word in f"{probe.model}_{probe.name}_body".split("_"))
+    declared = declare_extra(f"{name}Item", _INPUTS[kind], probe.body)
+    return declare_body(name, declared, f"1 to 64 {kind}s, each with its own extra fields.")
