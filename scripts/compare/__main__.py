@@ -103,8 +103,7 @@ class Comparison:
     def _ask_others(self, material: Material) -> None:
         """Ask for pages, and for everything that a server of default limits refuses."""
         print("pages and problems", file=sys.stderr, flush=True)
-        for request in plan.pages():
-            self._follow(request)
+        self.send(plan.pages())
         self.send(refused(material))
         self.send([METRICS])
 

@@ -1,5 +1,6 @@
 """Bodies of answers -> trees of keys, numbers, texts and arrays that can be compared."""
 
+import gzip
 import io
 import json
 import struct
@@ -49,8 +50,13 @@ def decoded(answer: Answer) -> Any:
             msg = f"no {kind}: {error}"
             raise DecodeError(msg) from error
     if kind.startswith("text/") or kind in {"image/svg+xml", "application/manifest+json"}:
-        return Prose(answer.body.decode())
+        return Prose(_unzipped(answer).decode(errors="replace"))
     return answer.body
+
+
+def _unzipped(answer: Answer) -> bytes:
+    zipped = answer.header("content-encoding") == "gzip"
+    return gzip.decompress(answer.body) if zipped else answer.body
 
 
 def lines(content: bytes) -> list[Any]:

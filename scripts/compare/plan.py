@@ -170,7 +170,9 @@ def pages() -> Iterator[Request]:
     """Yield requests of pages, and of request ids and origins that belong to no operation."""
     for path in PAGES:
         yield Request(f"page {path}", "GET", path)
+        yield Request(f"page {path} HEAD", "HEAD", path)
         yield Request(f"page {path} gzip", "GET", path, (("Accept-Encoding", "gzip"),))
+        yield Request(f"page {path} If-None-Match", "GET", path, (("If-None-Match", "*"),))
     own = (("X-Request-ID", "comparison-1"),)
     gates = f"/lstm/gates?sequence={SEQUENCE}"
     yield Request("own request id", "GET", gates, own)

@@ -1,5 +1,6 @@
 """The comparison of two checkouts: it finds each kind of difference, and each gap."""
 
+import gzip
 import io
 import json
 import socket
@@ -24,6 +25,7 @@ from scripts.compare.servers import Side
 from scripts.compare.wire import Answer, Request, exchange, json_body, target
 
 PLAIN = Request("plain", "GET", "/plain")
+OPERATION = Request("gates", "GET", "/lstm/gates", operation="GET /lstm/gates")
 DIGIT = [[0] * 28] * 28
 MATERIAL = Material((DIGIT, DIGIT), {"cnn": ("round-0",), "lstm": ("round-1",)}, 8)
 TYPED = [{"name": "scale", "in": "query", "schema": {"type": "integer", "default": 1}}]
@@ -54,7 +56,7 @@ def answer(body, media="application/json", status=200, **headers):
     return Answer(status, tuple(given.items()), content)
 
 
-def found(old, new, request=PLAIN):
+def found(old, new, request=OPERATION):
     """Return the places of the differences between two answers, with texts in parentheses."""
     listed = compare(request, old, new, [len(old.body), len(new.body)])
     return [f"({one.where})" if one.text else one.where for one in listed]
@@ -179,6 +181,18 @@ def test_changed_headers_are_found() -> None:
 
     assert found(old, new) == ["headers.allow", "headers.etag", "headers.vary"]
     assert found(answer({}), short) == ["headers.content-length"]
+
+
+def test_the_words_of_a_page_may_change() -> None:
+    """Another text of a page, zipped or not, is listed with the texts; its tag follows from it."""
+    old, new = (answer(text, "text/html", etag=text.decode()) for text in (b"one", b"two"))
+    zipped = [
+        answer(gzip.compress(text), "text/html", **{"content-encoding": "gzip"})
+        for text in (b"one", b"two")
+    ]
+
+    assert found(old, new, PLAIN) == ["(body)"]
+    assert found(*zipped, PLAIN) == ["(body)"]
 
 
 def test_lines_of_one_header_are_one_list() -> None:
