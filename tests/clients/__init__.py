@@ -1,1 +1,1 @@
-"""What asks a server: the Python client, generated clients, the notebook."""
+"""Tests of the Python client, of generated clients and of the example notebook."""

@@ -12,7 +12,7 @@ BITS = "1011010010"
 TOLERANCE = 2e-5  # between buckets: docs/architecture.md
 
 
-def test_several_inputs_are_as_each_by_itself(lightwell: Lightwell) -> None:
+def test_several_inputs_are_answered_like_each_alone(lightwell: Lightwell) -> None:
     """A list of inputs gives a list of answers, in order, equal to those of each input alone."""
     samples = lightwell.samples(count=3)
     sequences = [[1, 0], [1], [0, 1, 1]]
@@ -45,7 +45,7 @@ def test_more_inputs_than_a_request_takes(lightwell: Lightwell) -> None:
     assert lightwell.activations([]) == []
 
 
-def test_a_state_is_gone_on_from(lightwell: Lightwell) -> None:
+def test_a_sequence_continues_from_a_state(lightwell: Lightwell) -> None:
     """The second half, started from the final state of the first, ends alike."""
     half = lightwell.predict(BITS[:4])
 
@@ -55,7 +55,7 @@ def test_a_state_is_gone_on_from(lightwell: Lightwell) -> None:
     np.testing.assert_allclose(rest["final_cell"], whole["final_cell"], atol=TOLERANCE)
 
 
-def test_steps_are_those_of_the_trace(lightwell: Lightwell) -> None:
+def test_streamed_steps_equal_the_trace(lightwell: Lightwell) -> None:
     """The streamed steps equal the trace; steps of several sequences keep the order of each."""
     bits = BITS * 60
     names = ("forget_gate", "candidate", "hidden")
@@ -72,7 +72,7 @@ def test_steps_are_those_of_the_trace(lightwell: Lightwell) -> None:
     assert [(step.step, step.bit) for step in steps if step.input == 1] == [(1, 0), (2, 1)]
 
 
-def test_what_a_model_shows_has_a_method() -> None:
+def test_basic_probes_have_methods() -> None:
     """Every probe that reads a trace or the weights has a method of its name."""
     for probe in (
         *activations.PROBES,
@@ -84,7 +84,7 @@ def test_what_a_model_shows_has_a_method() -> None:
         assert callable(getattr(Lightwell, probe.name)), probe.name
 
 
-def test_edits_and_a_second_input_go_along(lightwell: Lightwell, digit: Sample) -> None:
+def test_edits_and_a_second_input_are_posted(lightwell: Lightwell, digit: Sample) -> None:
     """`edits` and `source` are posted with one input and with several, images and sequences."""
     patch = [{"layer": "relu4", "operation": "patch"}]
     other = lightwell.samples(label=3, count=1)[0]
@@ -100,9 +100,7 @@ def test_edits_and_a_second_input_go_along(lightwell: Lightwell, digit: Sample) 
     assert swept["recovery"].values.shape == (128,)
 
 
-def test_why_is_asked_of_the_model_that_reads_the_input(
-    lightwell: Lightwell, digit: Sample
-) -> None:
+def test_attribution_chooses_the_model_by_the_input(lightwell: Lightwell, digit: Sample) -> None:
     """Attribution has one value a pixel or a bit; `findings` lists the six claims."""
     assert lightwell.attribution(digit, method="gradient")["attribution"].axes == ("y", "x")
     assert lightwell.attribution("1101", method="flip")["attribution"].axes == ("step",)
@@ -119,7 +117,7 @@ def test_weights_need_no_input(lightwell: Lightwell) -> None:
     assert {model["name"] for model in lightwell.models()} == {"cnn", "lstm"}
 
 
-def test_the_models_can_be_held_here(lightwell: Lightwell, digit: Sample) -> None:
+def test_local_models_equal_the_server(lightwell: Lightwell, digit: Sample) -> None:
     """`Lightwell.local()` answers as the server does, until its `with` block ends."""
     with Lightwell.local() as here:
         answer = here.activations([digit], layers="conv2")[0]

@@ -11,9 +11,7 @@ from lightwell_client import Lightwell, Sample, Tensor
 BITS = "1011010010"
 
 
-def test_tensors_are_those_of_the_json(
-    lightwell: Lightwell, http: httpx2.Client, digit: Sample
-) -> None:
+def test_tensors_equal_the_json(lightwell: Lightwell, http: httpx2.Client, digit: Sample) -> None:
     """Every name, axis, coordinate, value and colour equals the one of the JSON answer."""
     query = {"layers": "conv1,relu4", "channels": "3,7"}
     said = http.post("/cnn/activations", params=query, json={"pixels": digit.pixels.tolist()})
@@ -36,9 +34,7 @@ def test_tensors_are_those_of_the_json(
         assert tensor.colour == entry["colour"]
 
 
-def test_measures_and_warnings_are_those_of_the_json(
-    lightwell: Lightwell, http: httpx2.Client
-) -> None:
+def test_measures_and_warnings_equal_the_json(lightwell: Lightwell, http: httpx2.Client) -> None:
     """A blank image has a warning; the measures of a summary equal those of the JSON."""
     blank = lightwell.predict(np.zeros((28, 28), np.uint8))
     said = http.post("/lstm/summary", json={"sequence": BITS}).json()["measures"]
@@ -52,7 +48,7 @@ def test_measures_and_warnings_are_those_of_the_json(
     ]
 
 
-def test_rows_are_taken_by_what_they_are() -> None:
+def test_take_selects_by_coordinate() -> None:
     """`take` selects by coordinate, not by position; a missing coordinate is a KeyError."""
     values = np.arange(12).reshape(2, 2, 3)
     tensor = Tensor("relu1", "post_activation", ("channel", "y", "x"), {"channel": (3, 7)}, values)
@@ -100,7 +96,7 @@ def test_a_notebook_outlives_its_server(url: str, digit: Sample) -> None:
     assert "<td>probabilities</td>" in shown
 
 
-def test_what_is_shown_is_text() -> None:
+def test_html_is_escaped() -> None:
     """Names are escaped; values that are not finite have no range."""
     values = np.array([np.nan, np.inf])
 

@@ -12,7 +12,7 @@ from tests.clients.scripted import scripted
 BITS = "1011010010"
 
 
-def test_steps_tell_what_ends_them() -> None:
+def test_a_stream_raises_its_problem() -> None:
     """A problem in the last line of a stream is raised as an error."""
     problem = {"type": "urn:lightwell:problem:deadline", "status": 504, "detail": "Too late."}
     lines = ['{"input": 0, "step": 1, "bit": 1, "hidden": [0.5]}', '{"problem": %s}']
@@ -25,7 +25,7 @@ def test_steps_tell_what_ends_them() -> None:
         next(steps)
 
 
-def test_a_refusal_names_the_place(lightwell: Lightwell) -> None:
+def test_errors_have_status_kind_and_location(lightwell: Lightwell) -> None:
     """A refused request is an error with status, kind, locations and request id."""
     with pytest.raises(LightwellError, match="unit 99") as caught:
         lightwell.gates(BITS, units=99)
@@ -39,7 +39,7 @@ def test_a_refusal_names_the_place(lightwell: Lightwell) -> None:
     assert streamed.value.kind == "invalid-sequence"
 
 
-def test_an_error_of_something_else_is_an_error_too() -> None:
+def test_a_response_without_a_problem_document() -> None:
     """A response that is no problem document, such as a proxy's, still has its status."""
     answer = httpx2.Response(502, text="<html>Bad gateway</html>")
 
@@ -63,7 +63,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-def test_a_full_server_is_waited_for(pauses: list[float]) -> None:
+def test_overload_is_retried(pauses: list[float]) -> None:
     """The client repeats the request after the seconds of `Retry-After`."""
     ready = httpx2.Response(200, json={"models": []})
 
@@ -73,7 +73,7 @@ def test_a_full_server_is_waited_for(pauses: list[float]) -> None:
 
 
 @pytest.mark.parametrize(("patience", "tries"), [(0, 0), (3, 1), (4, 2)])
-def test_patience_ends(pauses: list[float], patience: float, tries: int) -> None:
+def test_retries_end_after_patience_s(pauses: list[float], patience: float, tries: int) -> None:
     """The pauses of a call add up to at most `patience_s`."""
     with pytest.raises(LightwellError, match="Full"):
         scripted(full, patience_s=patience).models()
@@ -81,7 +81,7 @@ def test_patience_ends(pauses: list[float], patience: float, tries: int) -> None
     assert pauses == [2] * tries
 
 
-def test_no_server_is_said() -> None:
+def test_no_server_is_a_connection_error() -> None:
     """Where no server listens, the error names the command that starts one."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen

@@ -15,7 +15,7 @@ from tests.clients.scripted import scripted
 BITS = "1011010010"
 
 
-def test_an_image_may_be_anything(lightwell: Lightwell, digit: Sample, tmp_path: Path) -> None:
+def test_types_of_images(lightwell: Lightwell, digit: Sample, tmp_path: Path) -> None:
     """Path, bytes, array, Pillow image and sample give the same pixels."""
     path = tmp_path / "digit.png"
     picture = Image.fromarray(digit.pixels)
@@ -37,7 +37,7 @@ def test_an_image_may_be_anything(lightwell: Lightwell, digit: Sample, tmp_path:
         np.testing.assert_array_equal(seen["pixels"], digit.pixels)
 
 
-def test_a_photo_may_come_as_a_jpeg(lightwell: Lightwell, digit: Sample) -> None:
+def test_jpeg_is_sent_unchanged(lightwell: Lightwell, digit: Sample) -> None:
     """The bytes of a JPEG are sent as they are."""
     file = io.BytesIO()
     Image.fromarray(digit.pixels).resize((112, 112)).save(file, "JPEG", quality=95)
@@ -49,7 +49,7 @@ def test_a_photo_may_come_as_a_jpeg(lightwell: Lightwell, digit: Sample) -> None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (28, 28), (3, 7)])
-def test_arrays_are_written_as_pillow_reads_them(shape: tuple[int, int]) -> None:
+def test_grey_png_is_read_by_pillow(shape: tuple[int, int]) -> None:
     """A grey PNG holds each value of the array in its place."""
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
@@ -67,7 +67,7 @@ def test_arrays_are_written_as_pillow_reads_them(shape: tuple[int, int]) -> None
         (7, TypeError, "int"),
     ],
 )
-def test_what_is_no_image_is_not_sent(image: object, error: type[Exception], words: str) -> None:
+def test_invalid_images_are_not_sent(image: object, error: type[Exception], words: str) -> None:
     """An array of the wrong type, range or shape is an error before a request is sent."""
 
     def never(request: httpx2.Request) -> httpx2.Response:
@@ -77,7 +77,7 @@ def test_what_is_no_image_is_not_sent(image: object, error: type[Exception], wor
         scripted(never).activations(image)  # type: ignore[call-overload]
 
 
-def test_a_sequence_may_be_anything(lightwell: Lightwell, http: httpx2.Client) -> None:
+def test_types_of_sequences(lightwell: Lightwell, http: httpx2.Client) -> None:
     """Text, list, tuple and array give the same bits."""
     gate = http.post("/lstm/gates", json={"sequence": BITS}).json()["tensors"][1]
     bits = [int(bit) for bit in BITS]
@@ -91,7 +91,7 @@ def test_a_sequence_may_be_anything(lightwell: Lightwell, http: httpx2.Client) -
 
 
 @pytest.mark.parametrize("wrong", [[1.0, 0.0], [["1"]], np.array([0.5])])
-def test_what_is_no_sequence_is_not_sent(lightwell: Lightwell, wrong: object) -> None:
+def test_invalid_sequences_are_not_sent(lightwell: Lightwell, wrong: object) -> None:
     """Numbers that are not integers are an error before a request is sent."""
     with pytest.raises(TypeError, match="0 and 1"):
         lightwell.gates(wrong)  # type: ignore[call-overload]

@@ -52,7 +52,7 @@ def heatmap_values(of: Locator) -> np.ndarray:
          "method=occlusion&target=7&against=1&baseline=white"),
     ],
 )  # fmt: skip
-def test_the_map_is_the_api_s(
+def test_attribution_map_equals_the_api(
     fragment: str, query: str, opened: Opener, api: httpx2.Client
 ) -> None:
     """Map, target and verdict follow the answer of `/cnn/attribution`."""
@@ -71,9 +71,7 @@ def test_the_map_is_the_api_s(
     expect(why.locator("polyline")).to_have_count(2)
 
 
-def test_choosing_a_method_asks_again_and_is_kept_in_the_link(
-    page: Page, api: httpx2.Client
-) -> None:
+def test_attribution_method_is_kept_in_the_link(page: Page, api: httpx2.Client) -> None:
     """A change of method sends a request, and shows layer or baseline where it has one."""
     why = panel(page, "why")
     expect(why).to_contain_text("error of the sum")
@@ -90,7 +88,7 @@ def test_choosing_a_method_asks_again_and_is_kept_in_the_link(
     expect(page).to_have_url(re.compile("method=grad_cam"))
 
 
-def test_the_check_with_reset_weights_says_what_it_found(page: Page, api: httpx2.Client) -> None:
+def test_sanity_check_shows_its_correlation(page: Page, api: httpx2.Client) -> None:
     """The sentence has the rank correlation of the answer."""
     why = panel(page, "why")
     expect(why).to_contain_text("target")
@@ -103,9 +101,7 @@ def test_the_check_with_reset_weights_says_what_it_found(page: Page, api: httpx2
     assert number(said.split("correlate ")[1]) == pytest.approx(float(last), abs=0.01)
 
 
-def test_a_channel_that_is_switched_off_changes_the_answer_as_the_api_says(
-    opened: Opener, api: httpx2.Client
-) -> None:
+def test_channel_ablation_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
     """Predictions and the change of the logit equal the API's; a chip undoes the edit."""
     page = opened("#layer=relu3&channel=35")
     what_if = panel(page, "what-if")
@@ -134,7 +130,7 @@ def test_a_channel_that_is_switched_off_changes_the_answer_as_the_api_says(
     expect(what_if).to_contain_text("Select a channel above")
 
 
-def test_the_sweep_is_the_api_s_and_chooses_channels(opened: Opener, api: httpx2.Client) -> None:
+def test_sweep_equals_the_api_and_selects_channels(opened: Opener, api: httpx2.Client) -> None:
     """The bars equal the sweep of the API; an arrow key selects the next channel."""
     page = opened("#layer=relu2&channel=7")
     what_if = panel(page, "what-if")
@@ -151,7 +147,7 @@ def test_the_sweep_is_the_api_s_and_chooses_channels(opened: Opener, api: httpx2
     expect(page).to_have_url(re.compile("channel=8"))
 
 
-def test_what_a_channel_likes_is_the_api_s(opened: Opener, api: httpx2.Client) -> None:
+def test_channel_preferences_equal_the_api(opened: Opener, api: httpx2.Client) -> None:
     """Test images, crops and optimised images equal the answer of `/cnn/unit`."""
     page = opened("#layer=relu3&channel=5")
     unit = panel(page, "unit")
@@ -164,7 +160,7 @@ def test_what_a_channel_likes_is_the_api_s(opened: Opener, api: httpx2.Client) -
         np.testing.assert_allclose(found, truth[name].ravel(), rtol=1e-2, atol=1e-3)
 
 
-def test_bits_add_up_in_the_page(opened: Opener, api: httpx2.Client) -> None:
+def test_decomposition_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
     """Bars and sum of the decomposition equal the API's."""
     page = opened("#sequence=1101001")
     reasons = panel(page, "bit-reasons")
@@ -181,7 +177,7 @@ def test_bits_add_up_in_the_page(opened: Opener, api: httpx2.Client) -> None:
     assert shown == pytest.approx(float(truth[len(truth) - 7]), rel=1e-5)
 
 
-def test_long_sequences_say_which_bits_are_free(opened: Opener, api: httpx2.Client) -> None:
+def test_shapley_values_of_long_sequences(opened: Opener, api: httpx2.Client) -> None:
     """Of longer sequences, Shapley values have the last 16 bits free."""
     bits = "1001011" * 3
     page = opened(f"#sequence={bits}&bitMethod=shapley")
@@ -196,7 +192,7 @@ def test_long_sequences_say_which_bits_are_free(opened: Opener, api: httpx2.Clie
     assert shown == pytest.approx(float(truth["attribution"][-1]), rel=1e-5)
 
 
-def test_a_shut_gate_moves_the_answer_as_the_api_says(opened: Opener, api: httpx2.Client) -> None:
+def test_gate_intervention_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
     """The panel shows both curves, and the change of the logits that the API returns."""
     page = opened("#sequence=110100111&step=9&gateEdit=input_gate.0&gateSteps=all")
     panel_if = panel(page, "gates-if")
@@ -221,9 +217,7 @@ def test_a_shut_gate_moves_the_answer_as_the_api_says(opened: Opener, api: httpx
         ("layers", "First filters described"),
     ],
 )
-def test_what_is_so_of_the_network_is_drawn_by_the_server(
-    where: str, name: str, page: Page
-) -> None:
+def test_server_pictures_are_loaded(where: str, name: str, page: Page) -> None:
     """The picture of the view is loaded, with a link to its JSON."""
     views = panel(page, where)
     views.get_by_role("button", name=name).click()
@@ -242,7 +236,7 @@ def test_what_is_so_of_the_network_is_drawn_by_the_server(
     assert (picture.get_attribute("src") or "").endswith(drawn)
 
 
-def test_filters_are_shown_as_they_were(opened: Opener, api: httpx2.Client) -> None:
+def test_filters_of_a_training_checkpoint(opened: Opener, api: httpx2.Client) -> None:
     """A training checkpoint can be selected, and is kept in the link."""
     page = opened("#filters=conv1&filtersOrder=index")
     filters = panel(page, "filters")
@@ -253,7 +247,7 @@ def test_filters_are_shown_as_they_were(opened: Opener, api: httpx2.Client) -> N
     expect(page).to_have_url(re.compile("checkpoint=round-0"))
 
 
-def test_findings_tell_what_was_measured(page: Page, api: httpx2.Client) -> None:
+def test_findings_have_verdict_and_measurement(page: Page, api: httpx2.Client) -> None:
     """Each of six claims has its verdict, its number and its request."""
     truth = api.get("/findings").json()["findings"]
     panel(page, "findings")

@@ -45,7 +45,7 @@ def exact(figure: Locator) -> float:
     return float(figure.locator("data").get_attribute("value") or "")
 
 
-def test_the_difference_is_the_api_s(opened: Opener, api: httpx2.Client) -> None:
+def test_difference_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
     """A, B and B − A equal the API's values to the bit, and have their colours."""
     page = opened(FRAGMENT)
     panel = page.locator("#compare")

@@ -131,7 +131,7 @@ def give(page: Page, event: str, content: bytes, media: str) -> None:
     )
 
 
-def test_a_picture_is_brought_along(page: Page, api: httpx2.Client) -> None:
+def test_a_picture_file_is_classified(page: Page, api: httpx2.Client) -> None:
     """An uploaded, pasted or dropped picture is classified as by the API."""
     samples = {one["label"]: one["index"] for one in api.get("/samples?count=10").json()["samples"]}
     for way, label in (("upload", 4), ("paste", 6), ("drop", 9)):
@@ -164,7 +164,7 @@ def test_a_file_that_is_no_picture_is_refused(page: Page, watcher: Watcher) -> N
     expect(refusal).to_be_hidden()
 
 
-def test_preparation_on_a_switch(page: Page) -> None:
+def test_preprocessing_can_be_switched_off(page: Page) -> None:
     """Without preprocessing the drawing keeps its position."""
     page.get_by_role("button", name="Clear").click()
     with page.expect_response(lambda answer: "/cnn/activations" in answer.url):
@@ -205,7 +205,7 @@ def tiles(page: Page, layer: str) -> Locator:
     return page.locator(f'#network section[aria-label$=": {layer}"] lw-tensor-heatmap')
 
 
-def test_a_square_is_chosen(page: Page, api: httpx2.Client) -> None:
+def test_a_channel_is_selected(page: Page, api: httpx2.Client) -> None:
     """A click selects a channel in the inspector; so do the arrow keys and Enter."""
     picker = page.locator("#inspector .channel-picker input")
     heatmap = tiles(page, "relu2")
@@ -226,7 +226,7 @@ def test_a_square_is_chosen(page: Page, api: httpx2.Client) -> None:
     assert np.float32(shown) == truth[11].max()
 
 
-def test_every_layer_is_painted_in_its_numbers(opened: Opener, api: httpx2.Client) -> None:
+def test_values_under_the_pointer_equal_the_api(opened: Opener, api: httpx2.Client) -> None:
     """The value of a tile under the pointer equals the API's to the bit."""
     page = opened("#range=layer")
     truth = ask(api, "/cnn/activations", api.get("/samples/0.png").content)

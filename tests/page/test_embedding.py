@@ -97,7 +97,7 @@ def test_the_example_shows_gates_and_activations(opened: Opener, api: httpx2.Cli
         keep(page, "embedded")
 
 
-def test_the_pages_about_it_work_as_they_stand(opened: Opener) -> None:
+def test_html_and_javascript_of_the_docs_run(opened: Opener) -> None:
     """The HTML of the docs displays its elements; the client of docs/embedding.md runs."""
     pieces = [one.code for one in fences() if one.language == "html"]
     assert len(pieces) >= 2
@@ -140,7 +140,7 @@ def test_elements_take_attributes(opened: Opener, api: httpx2.Client) -> None:
         expect(trace.locator("[role=slider]")).to_have_attribute("aria-valuemax", "2")
 
 
-def test_errors_are_said_in_place(opened: Opener) -> None:
+def test_errors_are_shown_in_the_element(opened: Opener) -> None:
     """An element shows the server's error message instead of the picture."""
     body = """<lw-gate-trace sequence="10a"></lw-gate-trace>
       <lw-gate-trace sequence="101" values="forgot_gate"></lw-gate-trace>
@@ -155,7 +155,7 @@ def test_errors_are_said_in_place(opened: Opener) -> None:
         expect(page.locator("lw-gate-trace").nth(1)).to_contain_text("forgot_gate")
 
 
-def test_an_origin_that_is_not_allowed_reads_pictures_only(opened: Opener) -> None:
+def test_a_foreign_origin_loads_pictures_only(opened: Opener) -> None:
     """A page of a foreign origin may load pictures and modules, but gets no JSON."""
     # A sandboxed frame has the origin "null", which is not allowed.
     frame = '<iframe title="Far" sandbox="allow-scripts" srcdoc="<p>Far</p>"></iframe>'

@@ -59,7 +59,7 @@ FIELDS = {
 }
 
 
-def test_a_value_and_what_it_sees(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
+def test_a_value_and_its_receptive_field(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
     """The value under the pointer equals the API's to the bit; its receptive field is right."""
     channel = 5
     truth = ask(api, "/cnn/activations?layers=all", digit)
@@ -175,7 +175,7 @@ def test_colours_are_those_of_the_api(opened: Opener, api: httpx2.Client, digit:
     assert len(seen) == 4
 
 
-def test_another_number_is_another_picture(opened: Opener) -> None:
+def test_a_changed_value_changes_one_pixel(opened: Opener) -> None:
     """A changed value of the answer changes the colour of its pixel alone."""
     page = opened("#layer=relu1&channel=3&y=9&x=9")
     before = [colour_at(page, 9, at, 28) for at in (9, 10)]
@@ -231,7 +231,7 @@ def numbers_of(cards: Locator) -> list[int]:
     ]
 
 
-def test_filters_are_asked_for_when_they_are_near(opened: Opener) -> None:
+def test_filters_load_when_they_are_near(opened: Opener) -> None:
     """The request of the filters is sent when they are scrolled near the window."""
     page = opened(visit=False)
     page.goto(opened.url)

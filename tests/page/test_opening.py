@@ -39,7 +39,7 @@ TABBABLE = """() => {
 }"""
 
 
-def test_it_opens_alive(opened: Opener, api: httpx2.Client) -> None:
+def test_the_first_load_is_small_and_complete(opened: Opener, api: httpx2.Client) -> None:
     """Digit and sequence have answers after at most 12 API requests and 500 kB."""
     page = opened(visit=False)
     received: dict[str, float] = {}
@@ -120,7 +120,7 @@ def widest(page: Page) -> list[str]:
     )
 
 
-def test_the_keyboard_reaches_everything_and_gets_out_again(page: Page) -> None:
+def test_the_keyboard_reaches_every_control(page: Page) -> None:
     """Tab reaches every control of the page, and then leaves it."""
     stops = page.evaluate(TABBABLE)
     assert stops > 40
@@ -133,7 +133,7 @@ def test_the_keyboard_reaches_everything_and_gets_out_again(page: Page) -> None:
     assert page.evaluate("window.left()") == []
 
 
-def test_a_skip_link_leads_past_the_head(page: Page) -> None:
+def test_a_skip_link_leads_to_the_content(page: Page) -> None:
     """The first tab stop is a link to the main content."""
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -141,7 +141,7 @@ def test_a_skip_link_leads_past_the_head(page: Page) -> None:
     expect(page.locator("#main")).to_be_focused()
 
 
-def test_nothing_moves_for_who_asks_for_that(opened: Opener) -> None:
+def test_reduced_motion_has_no_animation(opened: Opener) -> None:
     """With reduced motion no animation or transition runs."""
     page = opened(reduced_motion="reduce")
     page.evaluate(
@@ -161,7 +161,7 @@ def test_nothing_moves_for_who_asks_for_that(opened: Opener) -> None:
     assert page.evaluate("document.getAnimations().length") == 0
 
 
-def test_without_the_server_it_says_so(page: Page, watcher: Watcher) -> None:
+def test_a_stopped_server_is_reported(page: Page, watcher: Watcher) -> None:
     """Without the server an open page shows a message; it works again when the server is back."""
     watcher.expect("ERR_INTERNET_DISCONNECTED")
     page.context.set_offline(True)
@@ -177,9 +177,7 @@ def test_without_the_server_it_says_so(page: Page, watcher: Watcher) -> None:
     expect(page.locator("#digit-bars li.winner")).to_be_visible()
 
 
-def test_a_server_that_cannot_be_reached_from_the_first(
-    opened: Opener, watchers: list[Watcher]
-) -> None:
+def test_an_unreachable_server_is_reported(opened: Opener, watchers: list[Watcher]) -> None:
     """A page that cannot reach the server at first shows a message."""
     page = opened(visit=False)
     watchers[0].expect("ERR_CONNECTION_REFUSED")

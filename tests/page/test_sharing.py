@@ -37,7 +37,7 @@ def shown(page: Page) -> dict[str, object]:
     }
 
 
-def test_a_link_brings_everything_back(opened: Opener) -> None:
+def test_a_link_restores_the_state(opened: Opener) -> None:
     """A link restores drawing, selection, colours and sequence in another profile."""
     page = opened("#layer=pool2&channel=9&y=3&x=2&sequence=1100101&step=4&unit=6")
     page.get_by_role("button", name="Clear").click()
@@ -81,7 +81,7 @@ NONSENSE = (
 )
 
 
-def test_a_link_may_say_anything(opened: Opener) -> None:
+def test_a_link_with_invalid_values_opens(opened: Opener) -> None:
     """A link with invalid values opens the page without an error."""
     page = opened(visit=False)
     for fragment in NONSENSE:

@@ -40,7 +40,7 @@ def step_of(page: Page) -> int:
     return int(page.locator(SLIDER).get_attribute("aria-valuenow") or "")
 
 
-def test_every_lane_is_painted_in_its_numbers(opened: Opener, api: httpx2.Client) -> None:
+def test_lanes_have_the_colours_of_their_values(opened: Opener, api: httpx2.Client) -> None:
     """Sampled cells of all six lanes have the colours of their values."""
     palette = "cividis"
     page = opened(f"#sequence={SEQUENCE}&palette={palette}", viewport=TALL)
@@ -69,7 +69,7 @@ def test_every_lane_is_painted_in_its_numbers(opened: Opener, api: httpx2.Client
     assert checked == 6 * 4 * 3
 
 
-def test_another_gate_is_another_picture(opened: Opener) -> None:
+def test_a_changed_gate_changes_one_cell(opened: Opener) -> None:
     """A changed value of the answer changes the colour of its cell alone, and its text."""
 
     def shut(tensor: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 /** Downloads: the tensor of a panel as JSON or CSV, and the server's answer as PNG or NPZ. */
 
-import { make } from "/sdk/dom.js";
 import { Lightwell } from "/sdk/client.js";
+import { make } from "/sdk/dom.js";
 
 /** @typedef {import("./context.js").View} View */
 

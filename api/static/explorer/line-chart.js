@@ -1,6 +1,6 @@
 /** Line chart: curves over a common axis, with the values under the pointer as text. */
 
-import { makeSvg, make } from "/sdk/dom.js";
+import { make, makeSvg } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
 
 const WIDTH = 320;

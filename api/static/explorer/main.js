@@ -1,8 +1,8 @@
 /** Entry point of the page: waits for the server, then mounts the two chapters. */
 
-import "/sdk/lightwell.js";
 import { Lightwell } from "/sdk/client.js";
 import { make } from "/sdk/dom.js";
+import "/sdk/lightwell.js";
 import { mountDigits } from "./digits/digits-chapter.js";
 import { loadWhenNear } from "./lazy-panels.js";
 import { mountSequences } from "./sequences/sequences-chapter.js";

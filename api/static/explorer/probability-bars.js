@@ -1,7 +1,7 @@
 /** Probability bars: one bar for each class, on an axis from 0 to 1. */
 
 import { make } from "/sdk/dom.js";
-import { formatPercent, formatNumber } from "/sdk/number-format.js";
+import { formatNumber, formatPercent } from "/sdk/number-format.js";
 
 /**
  * Fill a container with a bar for each class, and return a function that sets their lengths.

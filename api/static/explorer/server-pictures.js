@@ -56,7 +56,7 @@ function pictureOf(path) {
  * @param {string} id Of the panel's body.
  * @param {"layersView" | "counterView"} key State value that holds the index of the visible view.
  */
-export function mountViews({ store }, id, key) {
+export function mountServerPictures({ store }, id, key) {
   const body = /** @type {HTMLElement} */ (document.getElementById(id));
   const views = VIEWS[key];
   const chips = views.map(({ name }, at) => {

@@ -13,8 +13,8 @@
  * `trace-input.js` handles pointer and keyboard.
  */
 
-import { colourMaps } from "./colours.js";
 import "./colour-bar.js";
+import { colourMaps } from "./colours.js";
 import { clientOf, sheet } from "./dom.js";
 import { STYLE } from "./gate-trace-style.js";
 import { listenToTrace } from "./trace-input.js";

@@ -1,7 +1,7 @@
 /** Trace lane: title, cells of all units as colours, and the line of the followed unit. */
 
 import { paint } from "./colours.js";
-import { makeSvg, make } from "./dom.js";
+import { make, makeSvg } from "./dom.js";
 import { formatNumber } from "./number-format.js";
 import { LANES, valueAt } from "./trace-lane-data.js";
 

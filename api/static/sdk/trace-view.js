@@ -4,8 +4,8 @@ import { make, makeSvg } from "./dom.js";
 import { formatNumber } from "./number-format.js";
 import { AXIS_HEIGHT, axisMarks } from "./step-axis.js";
 import { StepColumns } from "./step-columns.js";
-import { TraceLane } from "./trace-lane.js";
 import { DEFAULT_LANES, laneData, LANES } from "./trace-lane-data.js";
+import { TraceLane } from "./trace-lane.js";
 
 /** @typedef {import("./client.js").Answer} Answer */
 

@@ -2,12 +2,12 @@
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
-import { probabilityBars } from "../probability-bars.js";
 import { latestRequest } from "../latest-request.js";
+import { probabilityBars } from "../probability-bars.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
+import { VectorBars } from "../vector-bars.js";
+import { editLabel, postedEdits, readEdits, writeEdits } from "./channel-edits.js";
 import { selectedChannel } from "./channel-picker.js";
-import { postedEdits, readEdits, editLabel, writeEdits } from "./channel-edits.js";
-import { VectorBars } from "./vector-bars.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */

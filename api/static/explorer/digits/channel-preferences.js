@@ -1,13 +1,13 @@
 /** Channel preferences: test images and optimised images that activate the selected channel most. */
 
 import { make } from "/sdk/dom.js";
-import { formatPercent, formatNumber } from "/sdk/number-format.js";
+import { formatNumber, formatPercent } from "/sdk/number-format.js";
 import { TensorHeatmap } from "/sdk/tensor-heatmap.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
+import { VectorBars } from "../vector-bars.js";
 import { selectedChannel } from "./channel-picker.js";
-import { VectorBars } from "./vector-bars.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */

@@ -2,15 +2,15 @@
 
 import { colourMaps } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
-import { ComparedMaps } from "./compared-maps.js";
-import { differingChannels } from "./differing-channels.js";
+import { latestRequest } from "../latest-request.js";
 import { probabilityBars } from "../probability-bars.js";
 import { selectedChannel } from "./channel-picker.js";
-import { latestRequest } from "../latest-request.js";
+import { ComparedMaps } from "./compared-maps.js";
+import { differingChannels } from "./differing-channels.js";
 import { PixelMap } from "./pixel-map.js";
 import { pixelsToText } from "./pixels-text.js";
-import { INPUT } from "./stages.js";
 import { hasSecond, secondInput, swapped } from "./second-digit.js";
+import { INPUT } from "./stages.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {{ index: number, label: number }} Sample */

@@ -4,12 +4,12 @@ import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
+import { exactNumber } from "../exact-number.js";
+import { endsOf, VectorBars } from "../vector-bars.js";
+import { channelTensor } from "./channel-tensor.js";
 import { comparisonFiles } from "./comparison-files.js";
 import { difference, differenceTensor, largest } from "./differences.js";
-import { exactNumber } from "../exact-number.js";
-import { channelTensor } from "./channel-tensor.js";
 import { PixelMap } from "./pixel-map.js";
-import { VectorBars, endsOf } from "./vector-bars.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("/sdk/client.js").Answer} Answer */

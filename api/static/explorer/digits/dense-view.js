@@ -2,11 +2,11 @@
 
 import { ColourBar } from "/sdk/colour-bar.js";
 import { make } from "/sdk/dom.js";
-import { kernelOf } from "./channel-picker.js";
 import { exactNumber } from "../exact-number.js";
 import { latestRequest } from "../latest-request.js";
+import { VectorBars } from "../vector-bars.js";
+import { kernelOf } from "./channel-picker.js";
 import { PixelMap } from "./pixel-map.js";
-import { VectorBars } from "./vector-bars.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("/sdk/client.js").Answer} Answer */

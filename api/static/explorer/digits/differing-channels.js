@@ -3,8 +3,8 @@
 import { paint } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
-import { byChannel, largest } from "./differences.js";
 import { exactNumber } from "../exact-number.js";
+import { byChannel, largest } from "./differences.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 

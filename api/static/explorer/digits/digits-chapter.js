@@ -2,17 +2,17 @@
 
 import { make } from "/sdk/dom.js";
 import { formatPercent } from "/sdk/number-format.js";
+import { downloads } from "../downloads.js";
+import { loadWhenNear } from "../lazy-panels.js";
 import { probabilityBars } from "../probability-bars.js";
 import { codePanel } from "../request-code.js";
 import { mountCompare } from "./compare.js";
 import { currentDigit, layersOf } from "./current-digit.js";
-import { downloads } from "../downloads.js";
 import { mountFilters } from "./filters.js";
 import { mountInspector } from "./inspector.js";
+import { mountNetworkInput } from "./network-input.js";
 import { mountNetwork } from "./network.js";
-import { mountPicture } from "./picture-input.js";
-import { loadWhenNear } from "../lazy-panels.js";
-import { mountSeen } from "./network-input.js";
+import { mountPictureInput } from "./picture-input.js";
 
 /** @typedef {import("./current-digit.js").Digit} Digit */
 
@@ -25,7 +25,7 @@ export async function mountDigits(context) {
   /** @type {unknown[]} */
   let lastQuery = [];
 
-  const picture = await mountPicture(context);
+  const picture = await mountPictureInput(context);
   const { digit, request, requestSoon } = currentDigit(context, picture.source, picture.showRefusal);
 
   /** Send a request, unless picture and settings are those of the last one. */
@@ -39,7 +39,7 @@ export async function mountDigits(context) {
   }
 
   digit.onAnswer(({ input }) => picture.showAnswered(input.pixels));
-  mountSeen(context, digit);
+  mountNetworkInput(context, digit);
   mountAnswer(context, digit);
   mountNetwork(context, digit);
   void mountInspector(context, digit);
@@ -47,7 +47,7 @@ export async function mountDigits(context) {
   void mountCompare(context, digit);
   loadWhenNear("why", async () => (await import("./pixel-attribution.js")).mountPixelAttribution(context, digit));
   loadWhenNear("what-if", async () => (await import("./channel-interventions.js")).mountChannelInterventions(context, digit));
-  loadWhenNear("layers", async () => (await import("../server-pictures.js")).mountViews(context, "layers-body", "layersView"));
+  loadWhenNear("layers", async () => (await import("../server-pictures.js")).mountServerPictures(context, "layers-body", "layersView"));
   loadWhenNear("unit", async () => (await import("./channel-preferences.js")).mountChannelPreferences(context));
   mountCode(context, digit);
   picture.listen({ changed: requestIfChanged, drawing: requestSoon });

@@ -4,14 +4,14 @@ import { ColourBar } from "/sdk/colour-bar.js";
 import { colourMaps, rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { exactDigits, formatNumber } from "/sdk/number-format.js";
-import { selectedChannel, kernelOf } from "./channel-picker.js";
-import { stateSelect } from "../state-select.js";
 import { downloads } from "../downloads.js";
-import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
-import { READS } from "./kernel-view.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
 import { rovingTabindex } from "../roving-tabindex.js";
+import { stateSelect } from "../state-select.js";
+import { kernelOf, selectedChannel } from "./channel-picker.js";
+import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
+import { READS } from "./kernel-view.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 

@@ -4,15 +4,15 @@ import { ColourBar } from "/sdk/colour-bar.js";
 import { colourMaps, rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { exactDigits, formatNumber, formatPercent } from "/sdk/number-format.js";
-import { mountPixelArithmetic } from "./pixel-arithmetic.js";
-import { channelPicker, selectedChannel } from "./channel-picker.js";
-import { denseView } from "./dense-view.js";
 import { downloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
-import { kernelView } from "./kernel-view.js";
+import { channelPicker, selectedChannel } from "./channel-picker.js";
 import { channelTensor } from "./channel-tensor.js";
+import { denseView } from "./dense-view.js";
+import { kernelView } from "./kernel-view.js";
+import { mountPixelArithmetic } from "./pixel-arithmetic.js";
 import { PixelMap } from "./pixel-map.js";
-import { receptiveField, describeBox } from "./receptive-field.js";
+import { describeBox, receptiveField } from "./receptive-field.js";
 
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("./pixel-map.js").Place} Place */

@@ -4,10 +4,10 @@ import { ColourBar } from "/sdk/colour-bar.js";
 import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { exactDigits } from "/sdk/number-format.js";
+import { latestRequest } from "../latest-request.js";
 import { kernelOf } from "./channel-picker.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { drawKernels, weightAt } from "./kernel-tiles.js";
-import { latestRequest } from "../latest-request.js";
 
 const COLUMNS = 8;
 

@@ -22,7 +22,7 @@ import { INPUT } from "./stages.js";
  * @param {import("../context.js").Context} context
  * @param {import("./current-digit.js").Digit} digit
  */
-export function mountSeen({ store }, digit) {
+export function mountNetworkInput({ store }, digit) {
   const container = /** @type {Element} */ (document.getElementById("seen"));
   const map = /** @type {TensorHeatmap} */ (document.createElement("lw-tensor-heatmap"));
   map.setAttribute("label", "Input of the network");

@@ -20,7 +20,7 @@ const MEDIA_TYPES = ["image/png", "image/jpeg"];
  * Fill the panel in which digits are drawn and chosen.
  * @param {import("../context.js").Context} context
  */
-export async function mountPicture({ lightwell, store }) {
+export async function mountPictureInput({ lightwell, store }) {
   const panel = /** @type {HTMLElement} */ (document.getElementById("draw"));
   const samples = await loadSamples(lightwell);
   const pad = /** @type {DigitPad} */ (document.createElement("lw-digit-pad"));

@@ -3,13 +3,13 @@
 import { rangeOf } from "/sdk/colours.js";
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
-import { Contributions } from "./contributions.js";
 import { downloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
-import { kernelGrid } from "./kernel-grid.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
 import { roundedSum } from "../rounded-sum.js";
+import { Contributions } from "./contributions.js";
+import { kernelGrid } from "./kernel-grid.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */

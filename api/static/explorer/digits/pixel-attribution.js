@@ -3,11 +3,11 @@
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
 import { TensorHeatmap } from "/sdk/tensor-heatmap.js";
-import { stateSelect } from "../state-select.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
+import { stateSelect } from "../state-select.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */

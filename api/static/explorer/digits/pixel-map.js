@@ -4,7 +4,7 @@
  */
 
 import { paint } from "/sdk/colours.js";
-import { makeSvg, make } from "/sdk/dom.js";
+import { make, makeSvg } from "/sdk/dom.js";
 
 /** @typedef {{ y: number, x: number }} Place */
 /**

@@ -2,11 +2,11 @@
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
-import { VectorBars } from "../digits/vector-bars.js";
-import { stateSelect } from "../state-select.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
+import { stateSelect } from "../state-select.js";
+import { VectorBars } from "../vector-bars.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */

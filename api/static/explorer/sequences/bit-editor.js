@@ -2,7 +2,7 @@
 
 import { make } from "/sdk/dom.js";
 import { rovingTabindex } from "../roving-tabindex.js";
-import { countBits, MAX_LENGTH, withNoun, PRESETS, randomBits, readBits } from "./sequence-text.js";
+import { countBits, MAX_LENGTH, PRESETS, randomBits, readBits, withNoun } from "./sequence-text.js";
 
 /** Buttons on display: of longer sequences those around the followed step. */
 const SHOWN = 64;
@@ -12,7 +12,7 @@ const LONGEST_RANDOM = 128;
  * Fill the panel `bits`.
  * @param {import("../context.js").Context} context
  */
-export function mountBits({ store, announce }) {
+export function mountBitEditor({ store, announce }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("bits-body"));
   const grid = make("div", { class: "bit-grid", role: "group", "aria-label": "Bits, oldest first" });
   const place = make("p", { class: "quiet" });

@@ -2,8 +2,8 @@
 
 import { make } from "/sdk/dom.js";
 import { formatPercent } from "/sdk/number-format.js";
-import { probabilityBars } from "../probability-bars.js";
 import { exactNumber } from "../exact-number.js";
+import { probabilityBars } from "../probability-bars.js";
 import { roundedSum } from "../rounded-sum.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */

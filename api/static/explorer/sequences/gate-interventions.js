@@ -1,11 +1,11 @@
 /** Gate interventions: the running probability with a gate or a state set to a value for some steps. */
 
 import { make } from "/sdk/dom.js";
-import { formatPercent, formatNumber } from "/sdk/number-format.js";
-import { stateSelect } from "../state-select.js";
+import { formatNumber, formatPercent } from "/sdk/number-format.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
+import { stateSelect } from "../state-select.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */

@@ -1,18 +1,18 @@
 /** Sequences chapter: mounts the panels of the LSTM. */
 
-import { GateTrace } from "/sdk/gate-trace.js";
 import { make } from "/sdk/dom.js";
+import { GateTrace } from "/sdk/gate-trace.js";
 import { formatPercent } from "/sdk/number-format.js";
-import { LANES, DEFAULT_LANES } from "/sdk/trace-lane-data.js";
-import { probabilityBars } from "../probability-bars.js";
-import { mountBits } from "./bit-editor.js";
-import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
-import { codePanel } from "../request-code.js";
+import { DEFAULT_LANES, LANES } from "/sdk/trace-lane-data.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { loadWhenNear } from "../lazy-panels.js";
-import { countBits, withNoun, readBits } from "./sequence-text.js";
+import { probabilityBars } from "../probability-bars.js";
+import { codePanel } from "../request-code.js";
 import { DEFAULTS } from "../state.js";
+import { mountBitEditor } from "./bit-editor.js";
+import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
+import { countBits, readBits, withNoun } from "./sequence-text.js";
 import { stepControls } from "./step-controls.js";
 import { orderOf, unitChips } from "./unit-chips.js";
 
@@ -27,7 +27,7 @@ export async function mountSequences(context) {
   const { lightwell, store, announce, lstm } = context;
   const units = lstm.layers.find(({ name }) => name === "cell")?.shape[1] ?? 0;
   keepValid(store, units);
-  mountBits(context);
+  mountBitEditor(context);
   const roles = await rolesOf(lightwell, units);
 
   /** @type {Answer | null} */
@@ -118,7 +118,7 @@ export async function mountSequences(context) {
   });
   loadWhenNear("bit-reasons", async () => (await import("./bit-attribution.js")).mountBitAttribution(context));
   loadWhenNear("gates-if", async () => (await import("./gate-interventions.js")).mountGateInterventions(context));
-  loadWhenNear("counter", async () => (await import("../server-pictures.js")).mountViews(context, "counter-body", "counterView"));
+  loadWhenNear("counter", async () => (await import("../server-pictures.js")).mountServerPictures(context, "counter-body", "counterView"));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette"], ({ sequence, palette }) => {
     code.update();

@@ -1,6 +1,6 @@
 /** Step controls: buttons, slider and playback of the followed step. */
 
-import { makeSvg, make } from "/sdk/dom.js";
+import { make, makeSvg } from "/sdk/dom.js";
 
 const SPEEDS = [1, 2, 4, 8, 16];
 const DEFAULT_SPEED = 4;
