@@ -1,9 +1,9 @@
-"""HTTP, and nothing else."""
+"""HTTP server of the models and their probes."""
 
 import time
 
 STARTED = time.monotonic()
-"""When the process began, but for the 20 ms that Python itself takes."""
+"""Start of the process, by `time.monotonic`, except for the 20 ms of Python's own start."""
 
 VERSION = "0.2.0"
 """Version of the package, of the API and of the citation; pyproject.toml reads it from here."""

@@ -1,4 +1,4 @@
-"""The application: create_app(settings) wires everything, and nothing happens at import."""
+"""Application factory: create_app() connects settings, engine, routes and middleware."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,39 +16,45 @@ import api.routes.samples
 import api.routes.streams
 from api import VERSION
 from api.errors import handlers
-from api.inference.engine import Engine
+from api.inference.admission import Admission
+from api.inference.engine import Engine, QueueLimits
+from api.inference.loading import load_models
 from api.middleware.access_log import AccessLog
 from api.middleware.cors import LoggingCORSMiddleware
 from api.middleware.metrics import Metrics
 from api.middleware.request_context import RequestContextMiddleware
-from api.middleware.timeouts import Patience
 from api.openapi import spec
 from api.routes import route_cache
 from api.settings import Settings
 
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
 TAGS = [
-    {"name": "models", "description": "What is resident."},
-    {"name": "cnn", "description": "SimpleCNN: which digit does a picture show, and why."},
-    {"name": "lstm", "description": "CountingLSTM: does a sequence have more 1s than 0s, and why."},
-    {"name": "findings", "description": "What is said of the networks, measured."},
+    {"name": "models", "description": "Resident models."},
+    {"name": "cnn", "description": "SimpleCNN: which digit a picture shows, and why."},
+    {
+        "name": "lstm",
+        "description": "CountingLSTM: whether a sequence has more 1s than 0s.",
+    },
+    {"name": "findings", "description": "Statements about the networks, measured."},
     {"name": "samples", "description": "MNIST test images to try."},
-    {"name": "health", "description": "Alive, ready, counted."},
+    {"name": "health", "description": "Liveness, readiness, metrics."},
 ]
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build an application of its own, with its own models.
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build an application with its own models, which its lifespan compiles.
+
+    Args:
+        settings: None reads them from the environment.
 
     Raises:
         CheckpointError: The weights cannot be served.
     """
+    settings = Settings() if settings is None else settings
     engine = Engine(
-        settings.weights,
-        settings.queue_rows,
-        settings.queue_bytes,
-        settings.max_requests,
-        settings.analysis_rows,
+        load_models(settings.weights, settings.cache),
+        QueueLimits(settings.queue_rows, settings.queue_bytes),
+        Admission(settings.max_requests, settings.analysis_rows),
     )
 
     @asynccontextmanager
@@ -67,8 +73,18 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine, app.state.settings = engine, settings
-    app.state.access_log, app.state.patience = AccessLog(Metrics(engine)), Patience()
+    app.state.access_log = AccessLog(Metrics(engine))
     app.openapi = lambda: spec.describe(app)  # type: ignore[method-assign]
+    handlers.install(app)
+    _add_routes(app)
+    # Each is outside of those before it; those that an embedder adds are outside of all.
+    app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
+    app.add_middleware(RequestContextMiddleware, access_log=app.state.access_log)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    """Add every route, and the route cache in front of them."""
     for routes in (
         api.routes.models,
         api.routes.probes,
@@ -80,9 +96,4 @@ def create_app(settings: Settings) -> FastAPI:
         api.routes.page,
     ):
         app.include_router(routes.router())
-    handlers.install(app)
     app.state.route_cache = route_cache.install(app.router)
-    # Each is outside of those before it.
-    app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
-    app.add_middleware(RequestContextMiddleware, access_log=app.state.access_log)
-    return app

@@ -22,13 +22,15 @@ def running_app(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Clien
     """
     from starlette.testclient import TestClient  # noqa: PLC0415
 
-    from api.__main__ import use_cache  # noqa: PLC0415 - before JAX, to which it says what to log
+    from api.server.environment import configure_environment  # noqa: PLC0415
+
+    configure_environment()  # before JAX is imported, which reads it
+
     from api.app import create_app  # noqa: PLC0415
     from api.settings import Settings  # noqa: PLC0415
 
     settings = Settings() if weights is None else Settings(weights=Path(weights))
     app = create_app(settings)
-    use_cache(app.state.engine, settings.cache)
     with TestClient(app, raise_server_exceptions=False) as http:
         assert http.portal is not None  # noqa: S101 - it is there once the client is entered
         http.portal.call(app.state.engine.warmed)

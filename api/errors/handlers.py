@@ -13,11 +13,13 @@ from starlette.responses import Response
 from api.errors.parameters import parameter_problem
 from api.errors.problem import Problem, Reason, bug_response, name_value, problem_response
 from api.inference.batching import DeadlineError, QueueFullError
-from api.inference.engine import RETRY_AFTER
+from api.inference.errors import EngineBusyError, EngineClosedError, EngineNotReadyError
 from models.registry import MODELS
 from probes import PROBES
 from probes.declaration import ParameterError
 from probes.output.encode import AnswerTooLargeError
+
+RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
 
 
 def install(app: FastAPI) -> None:
@@ -96,6 +98,9 @@ PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
         "The queue of this program is full: it has reached its limit of rows or bytes.",
         headers=RETRY_AFTER,
     ),
+    EngineBusyError: lambda _, error: Problem("busy", str(error), headers=RETRY_AFTER),
+    EngineClosedError: lambda _, error: Problem("draining", str(error), headers=RETRY_AFTER),
+    EngineNotReadyError: lambda _, error: Problem("warming", str(error), headers=RETRY_AFTER),
     DeadlineError: lambda request, _: Problem(
         "deadline",
         f"The device was not reached within {request.app.state.settings.deadline_s:g} s.",

@@ -1,9 +1,9 @@
-"""Batching: from a function of many items to calls with one item each.
+"""Dynamic batching: calls with one item each are joined into calls of a function of many items.
 
-A batch is what arrived while the last one ran: nobody waits for a timer, nothing polls, and a busy
-device sees large batches by itself.
+A batch is made of the items that arrived while the last one ran: there is no timer and no polling,
+and the busier the device, the larger the batches.
 
-    submit (event loop) -> Queue, one for each program -> Lane (its thread) -> settle (event loop)
+    submit (event loop) -> Queue of a program -> DeviceWorker (thread) -> resolve (event loop)
 """
 
 import asyncio
@@ -20,15 +20,15 @@ Result = TypeVar("Result")
 
 
 class QueueFullError(Exception):
-    """As many items, or bytes, wait as may wait."""
+    """The queue has reached its limit of items or bytes."""
 
 
 class DeadlineError(Exception):
-    """An item's deadline passed before its batch was formed; it was never run."""
+    """The deadline of an item passed before its batch was formed; it was not run."""
 
 
 class Served(NamedTuple, Generic[Result]):
-    """A result, and where the time went, in seconds."""
+    """Result of one item, its time in the queue and that of its batch, in seconds."""
 
     result: Result
     queued_s: float
@@ -47,7 +47,7 @@ class _Waiting(Generic[Item, Result]):
 
 @dataclass
 class Counts:
-    """What became of the items so far, and how long they took in all."""
+    """Counters of a queue: items by outcome, batches, and total seconds of completed items."""
 
     completed: int = 0
     refused: int = 0
@@ -61,12 +61,12 @@ class Counts:
 
 @dataclass(eq=False)
 class Batch(Generic[Item, Result]):
-    """What one call takes out of a queue, and what became of it.
+    """Items that one call takes out of a queue, and their results.
 
     Attributes:
-        live: Those that somebody still waits for, oldest first.
-        expired: Those whose deadline has passed.
-        cancelled: How many had been left by their callers.
+        live: Items to run, oldest first.
+        expired: Items whose deadline has passed.
+        cancelled: Number of items whose callers were cancelled.
     """
 
     live: list[_Waiting[Item, Result]]
@@ -79,27 +79,27 @@ class Batch(Generic[Item, Result]):
 
 
 def _observe_nothing(batch: Batch[Any, Any]) -> None:
-    """Take no note."""
+    """Ignore a batch."""
 
 
 class Queue(Generic[Item, Result]):
-    """The items that wait for one kind of work. It lives as long as the event loop that uses it.
+    """First-in, first-out queue of one program. It lives as long as the event loop that uses it.
 
-    Items come and results leave on the event loop; batches are formed and run in the lane's turn.
-    Each field is written either on the event loop or in that turn, so that no other lock is needed.
+    Items are added, and results given out, on the event loop; batches are formed and run while the
+    worker holds its lock. Each field is written in one of the two only, and needs no other lock.
 
     Args:
-        lane: Whose thread does the work.
-        work: From a batch to its results, one for each item in the same order.
-        max_batch: The most items of one batch; may be raised while it is used.
-        max_waiting: The most items that wait; one more is refused at once.
-        max_bytes: The most bytes that wait, as `submit` is told them, but for one item alone.
+        worker: Runs the batches.
+        work: Function from the items of a batch to their results, in the same order.
+        max_batch: Most items of one batch; may be raised during use.
+        max_waiting: Most items that wait; a further item is refused at once.
+        max_bytes: Most bytes that wait; a single item may exceed it.
         observe: Called on the event loop with every batch that was run.
     """
 
     def __init__(
         self,
-        lane: "DeviceWorker",
+        worker: "DeviceWorker",
         work: Callable[[list[Item]], Sequence[Result]],
         *,
         max_batch: int,
@@ -107,7 +107,7 @@ class Queue(Generic[Item, Result]):
         max_bytes: int,
         observe: Callable[[Batch[Item, Result]], None] = _observe_nothing,
     ) -> None:
-        self._lane = lane
+        self._worker = worker
         self._work = work
         self.max_batch = max_batch
         self._max_waiting = max_waiting
@@ -115,35 +115,35 @@ class Queue(Generic[Item, Result]):
         self._observe = observe
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._bytes_in = self._admitted_in = 0  # written by the event loop
-        self._bytes_out = self._admitted_out = 0  # written in the lane's turn
+        self._bytes_out = self._admitted_out = 0  # written under the worker's lock
         self.counts = Counts()
-        lane.queues.append(self)
+        worker.queues.append(self)
 
     @property
     def waiting(self) -> int:
-        """How many items wait; those of callers who have gone count until a batch is formed."""
+        """Number of items that wait, cancelled ones included until a batch is formed."""
         return len(self._waiting)
 
     @property
     def waiting_bytes(self) -> int:
-        """How many bytes these items are said to have."""
+        """Sum of the sizes of the items that wait, in bytes."""
         return self._bytes_in - self._bytes_out
 
     @property
     def oldest(self) -> float:
-        """Since when the first item has waited. Only in the lane's turn, and where one does."""
+        """Time at which the first item was added. Read it under the worker's lock only."""
         return self._waiting[0].since
 
     async def submit(self, item: Item, deadline: float, size: int = 0) -> Served[Result]:
-        """Have one item worked on.
+        """Add one item and wait for its result.
 
         Args:
-            item: What to work on. Dropped unseen where the caller is cancelled while it waits.
+            item: Dropped without being run when the caller is cancelled while it waits.
             deadline: By `time.monotonic`, in seconds.
-            size: How many bytes the item and its result take.
+            size: Bytes of the item and its result.
 
         Raises:
-            QueueFullError: Too many items, or bytes, wait.
+            QueueFullError: The queue has reached its limit of items or bytes.
             DeadlineError: The deadline passed while the item waited.
         """
         return await self.enqueue(item, deadline, size)
@@ -151,15 +151,14 @@ class Queue(Generic[Item, Result]):
     def enqueue(
         self, item: Item, deadline: float, size: int = 0, *, admitted: bool = False
     ) -> "asyncio.Future[Served[Result]]":
-        """Let an item wait, and return what it will become; see `submit`.
+        """Add one item, with the arguments of `submit`, and return the future of its result.
 
         Args:
-            item: As for `submit`, and so are its deadline and its size.
-            admitted: Whether it was let in elsewhere, as part of something larger: then it is not
-                refused here, and takes nobody else's place.
+            admitted: Whether the item belongs to an admitted analysis: the limits of the queue do
+                not apply to it, and it does not count towards them.
 
         Raises:
-            QueueFullError: Too many items, or bytes, wait.
+            QueueFullError: The queue has reached its limit of items or bytes.
         """
         size = 0 if admitted else size
         waiting = len(self._waiting) - (self._admitted_in - self._admitted_out)
@@ -171,11 +170,11 @@ class Queue(Generic[Item, Result]):
         self._bytes_in += size
         self._admitted_in += admitted
         self._waiting.append(_Waiting(item, size, time.monotonic(), deadline, admitted, future))
-        self._lane.wake()
+        self._worker.wake()
         return future
 
     def take(self) -> Batch[Item, Result]:
-        """Take the oldest items that somebody still waits for, as many as a batch may have."""
+        """Form a batch of the oldest items, without those that are cancelled or expired."""
         batch: Batch[Item, Result] = Batch([], [], 0, time.monotonic())
         while self._waiting and len(batch.live) < self.max_batch:
             waiting = self._waiting.popleft()
@@ -190,19 +189,19 @@ class Queue(Generic[Item, Result]):
         return batch
 
     def run(self, batch: Batch[Item, Result]) -> None:
-        """Do the work of a batch; whatever goes wrong belongs to those who wait for it."""
+        """Run the work of a batch; its exception is kept for the callers."""
         if batch.live:
             try:
                 batch.results = self._work([waiting.item for waiting in batch.live])
                 if len(batch.results) != len(batch.live):
                     msg = f"{len(batch.results)} results for {len(batch.live)} items"
-                    raise ValueError(msg)  # noqa: TRY301 - told to those who wait, like any other
+                    raise ValueError(msg)  # noqa: TRY301 - raised for the callers, as any other
             except Exception as error:
                 batch.error = error
         batch.ended = time.monotonic()
 
-    def settle(self, batch: Batch[Item, Result]) -> None:
-        """Give each caller of a batch its own result, and count what became of everybody."""
+    def resolve(self, batch: Batch[Item, Result]) -> None:
+        """Resolve the future of each item of a batch, and count the outcomes. On the event loop."""
         counts = self.counts
         counts.cancelled += batch.cancelled
         for waiting in batch.expired:
@@ -231,38 +230,36 @@ class Queue(Generic[Item, Result]):
 
 
 class DeviceWorker:
-    """The one thread that runs the batches of several queues that share a device.
+    """Thread that runs the batches of all queues of one device, from `start` to `stop`.
 
-    The queue whose first item has waited longest goes next, so that long work that comes in slices
-    and short work take turns. It runs from `start` to `stop`.
+    The queue whose first item has waited longest goes next, so that a long analysis, which comes in
+    slices, and short requests alternate.
 
     Args:
         name: Of the thread.
-        run_inline: Whether an item that finds nothing else to be done is run on the event loop
-            itself. Where the device is this very processor, to wake a thread, and to be woken by
-            it, can take as long as the work.
+        run_inline: Whether a single item, while the thread is idle, is run on the event loop. Where
+            the device is the CPU, two switches of threads can take as long as the work.
     """
 
     def __init__(self, name: str, *, run_inline: bool = False) -> None:
         self._run_inline = run_inline
         self.queues: list[Queue[Any, Any]] = []
         self._wake: SimpleQueue[bool] = SimpleQueue()
-        self._idle = False  # whether the thread sleeps, or is about to
+        self._idle = False  # whether the thread waits, or is about to
         self._waking = False  # whether the event loop is about to wake it
-        self._turn = Lock()  # held while a batch is formed and run, by the thread or the event loop
+        self._lock = Lock()  # held by whichever thread forms and runs a batch
         self._thread = Thread(target=self._serve, name=name, daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        """Begin to serve the running event loop."""
+        """Start the thread, for the queues of the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def wake(self) -> None:
-        """Let the thread look again, where it sleeps, once the event loop has gone round.
+        """Wake the idle thread at the end of this iteration of the event loop.
 
-        Requests that arrived together are parsed one after the other: the first waits for the
-        others, which costs it nothing that they would not have cost it later.
+        Requests that arrive together are parsed in one iteration: so they become one batch.
         """
         if self._idle and not self._waking:
             self._waking = True
@@ -280,26 +277,26 @@ class DeviceWorker:
         self._wake.put(True)
 
     def _run_here(self) -> None:
-        """Run what waits on the event loop, while the thread sleeps: nobody else has to wait."""
-        if not self._turn.acquire(blocking=False):
-            return  # the thread was about to sleep and is not: it looks again when it is done
+        """Run the waiting item on the event loop, inline, unless the thread is busy after all."""
+        if not self._lock.acquire(blocking=False):
+            return  # the thread looks at the queues again when it has finished its batch
         try:
             if formed := self.next_batch():
                 queue, batch = formed
                 queue.run(batch)
         finally:
-            self._turn.release()
+            self._lock.release()
         if formed:
-            queue.settle(batch)
+            queue.resolve(batch)
 
     def stop(self) -> None:
-        """End after the batch that runs; blocks until then."""
+        """End the thread; blocks until its current batch is done."""
         if self._thread.is_alive():
             self._wake.put(False)
             self._thread.join()
 
     def next_batch(self) -> tuple[Queue[Any, Any], Batch[Any, Any]] | None:
-        """Form the batch whose first item has waited longest; None where nothing waits."""
+        """Form a batch of the queue whose first item has waited longest; None if all are empty."""
         waiting = [queue for queue in self.queues if queue.waiting]
         if not waiting:
             return None
@@ -307,20 +304,20 @@ class DeviceWorker:
         return queue, queue.take()
 
     def _serve(self) -> None:
-        """Run batches while there are any, sleep where there are none."""
+        """Run batches until the worker is stopped."""
         assert self._loop is not None  # noqa: S101 - set before the thread starts
         while self._go_on():
-            with self._turn:
+            with self._lock:
                 if formed := self.next_batch():
                     queue, batch = formed
                     queue.run(batch)
             if formed:
-                self._loop.call_soon_threadsafe(queue.settle, batch)
+                self._loop.call_soon_threadsafe(queue.resolve, batch)
 
     def _go_on(self) -> bool:
-        """Wait until something waits; false when it is time to stop."""
+        """Wait for an item in any queue; false when the worker is stopped."""
         while True:
-            # Said before looking: who comes after the look finds it said, and wakes the thread.
+            # Set before the queues are read: an item added after that finds it set, and wakes us.
             self._idle = True
             if any(queue.waiting for queue in self.queues):
                 self._idle = False

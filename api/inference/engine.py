@@ -1,21 +1,20 @@
-"""Engine: the resident models, the one thread that talks to the device, and who waits for it."""
+"""Engine: the resident models, the thread that runs their programs, and the queues before it."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import jax
 
-from api.errors.problem import Problem
+from api.inference.admission import Admission, InFlightCounter
 from api.inference.batching import Batch, DeviceWorker, Queue, QueueFullError, Served
-from models.registry import MODELS, ResidentModel, load
+from api.inference.errors import EngineClosedError, EngineNotReadyError
+from api.inference.result_cache import ResultCache
+from models.registry import ResidentModel
 from models.runtime.programs import Call, Outputs, Run
 from models.runtime.resident import ResidentProgram
 from probes.declaration import ModelContext
@@ -24,130 +23,118 @@ from probes.model_context import model_context
 Result = TypeVar("Result")
 Observer = Callable[[ResidentProgram, Batch[Call, Outputs]], None]
 
-RETRY_AFTER = MappingProxyType({"Retry-After": "1"})
+CPU_THREADS = 2
+"""Threads that decode and draw; with more, each would wait longer for the interpreter's lock."""
 
-
-REMEMBERED = 64
-"""How many answers' outputs are kept that depend on the weights alone."""
+NOT_STARTED = (
+    "the application was not started, so that no model is compiled: its ASGI lifespan has not run. "
+    "A mounted application is started by the lifespan of its parent: "
+    "`async with app.router.lifespan_context(app): yield`"
+)
 
 logger = logging.getLogger("lightwell")
 
 
 @dataclass
 class DeviceTime:
-    """Where one request's time on the device went, in seconds."""
+    """Time of one request in queue and on the device, in seconds."""
 
     queued_s: float = 0.0
     ran_s: float = 0.0
 
 
-class InFlight:
-    """What a request holds while it is worked on.
+@dataclass(frozen=True)
+class QueueLimits:
+    """Limits of the queue of each program.
 
     Attributes:
-        held: How many requests do.
+        rows: Rows that wait.
+        nbytes: Bytes that these rows and their outputs take.
     """
 
-    def __init__(self) -> None:
-        self.held = 0
-
-    def __enter__(self) -> None:
-        self.held += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.held -= 1
+    rows: int
+    nbytes: int
 
 
 class Engine:
-    """Holds the models and answers runs. It lives as long as the server.
+    """Resident models, and the queues through which requests run their programs.
 
-    Loading is done at once, so that wrong weights stop the start; compiling and warming up go on in
-    the background while the server already says that it is alive.
+    It compiles the programs in the background from `start` on, and runs them until `stop`. It lives
+    as long as the application, on one event loop.
 
     Args:
-        weights: Folder with weights of one's own; None serves the shipped ones.
-        queue_rows: Rows that may wait for each program.
-        queue_bytes: Bytes that these rows and their outputs may take.
-        max_requests: Requests that may be worked on at once; more are refused.
-        analysis_rows: Rows that requests which make many may make together.
+        models: Loaded models by name.
+        limits: Of the queue of each program.
+        admission: Limits of all requests together.
 
-    Raises:
-        CheckpointError: Weights cannot be served.
+    Attributes:
+        contexts: Each model's context for probes, by name; empty until it is warm.
+        queues: Queue of each program, by name; empty until it is warm.
+        observers: Called on the event loop with each batch that was run.
+        results: Outputs of runs about the weights alone.
+        draining: Whether the server will soon close its listener: `/readyz` fails, and requests are
+            still answered.
+        closed: Whether no more requests are accepted.
+        warm_s: Seconds that the warm-up took; None until the engine is warm.
     """
 
     def __init__(
-        self,
-        weights: Path | None,
-        queue_rows: int,
-        queue_bytes: int,
-        max_requests: int,
-        analysis_rows: int,
+        self, models: Mapping[str, ResidentModel], limits: QueueLimits, admission: Admission
     ) -> None:
-        # A call waits for its result anyway: to hand it to another thread only takes time. This has
-        # to be said before JAX is first used.
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
-        self.models: Mapping[str, ResidentModel] = {name: load(name, weights) for name in MODELS}
+        self.models = models
         self.contexts: dict[str, ModelContext] = {}
         self.queues: dict[str, Queue[Call, Outputs]] = {}
         self.observers: list[Observer] = []
-        self.draining = False
+        self.admission = admission
+        self.results = ResultCache()
+        self.draining = self.closed = False
         self.warm_s: float | None = None
-        self._queue_rows = queue_rows
-        self._queue_bytes = queue_bytes
-        self._max_requests = max_requests
-        self._place = InFlight()
-        self._analysis_rows = analysis_rows
-        self._claimed_rows = 0
-        self._remembered: dict[str, Outputs] = {}
-        self._analysing: asyncio.Task[None] | None = None
+        self._limits = limits
         self._programs: dict[str, ResidentProgram] = {}
-        self._lane = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")
-        self._workers = ThreadPoolExecutor(2, thread_name_prefix="worker")
+        self._worker = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")
+        self._cpu_threads = ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="worker")
         self._warming: asyncio.Task[None] | None = None
+        self._warming_rest: asyncio.Task[None] | None = None
+        self._has_warned = False
 
     @property
     def ready(self) -> bool:
-        """Whether every program is compiled and warm, and the server is not stopping."""
-        return self.warm_s is not None and not self.draining
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are worked on."""
-        return self._place.held
+        """Whether the programs of predictions and traces are warm, and no stop has begun."""
+        return self.warm_s is not None and not self.draining and not self.closed
 
     @property
     def programs(self) -> Mapping[str, ResidentProgram]:
-        """The compiled programs of all models, by name."""
+        """Compiled programs of all models, by name."""
         return self._programs
 
     def start(self) -> None:
-        """Begin to warm up."""
+        """Begin to warm up, on the running event loop."""
         self._warming = asyncio.get_running_loop().create_task(self.warm_up())
 
     async def warmed(self) -> None:
-        """Wait until the warm-up has ended; what it raised is raised here."""
+        """Wait for the end of the warm-up, and raise its exception."""
         await _ended(self._warming)
 
     async def analyses_warmed(self) -> None:
-        """Wait until also every program that the server is ready without can be asked."""
+        """Wait until the programs of analyses are compiled, too, and raise their exception."""
         await self.warmed()
-        await _ended(self._analysing)
+        await _ended(self._warming_rest)
 
     async def warm_up(self) -> None:
-        """Compile and run every program once; from then on runs are answered."""
+        """Compile every program of predictions and traces, run each once, then accept requests."""
         began = time.perf_counter()
         await asyncio.gather(*(self.compute(model.compile) for model in self.models.values()))
         for name, model in self.models.items():
             self.contexts[name] = await self.compute(model_context, model)
             for program in model.programs.values():
                 self._serve(program)
-        self._lane.start()
+        self._worker.start()
         self.warm_s = time.perf_counter() - began
-        self._analysing = asyncio.get_running_loop().create_task(self._warm_rest())
-        self._analysing.add_done_callback(_log_failure)
+        self._warming_rest = asyncio.get_running_loop().create_task(self._warm_rest())
+        self._warming_rest.add_done_callback(_log_failure)
 
     async def _warm_rest(self) -> None:
-        """Compile what can wait while requests are answered: larger batches, analyses."""
+        """Compile programs of larger batches and of analyses while requests are answered."""
         for model in self.models.values():
             await self.compute(model.widen)
             for name, program in model.programs.items():
@@ -159,79 +146,75 @@ class Engine:
                 self._serve(await self.compute(model.compile_analysis, declared))
 
     def _serve(self, program: ResidentProgram) -> None:
-        """Answer the calls of a program from now on."""
+        """Accept calls of a program from now on."""
         self._programs[program.program.name] = program
         self.queues[program.program.name] = self._queue(program)
 
     def _queue(self, program: ResidentProgram) -> Queue[Call, Outputs]:
-        """Put a queue before a program."""
+        """Create the queue of a program."""
 
         def observe(batch: Batch[Call, Outputs]) -> None:
             for observer in self.observers:
                 observer(program, batch)
 
         return Queue(
-            self._lane,
+            self._worker,
             program,
             max_batch=program.max_rows,
-            max_waiting=self._queue_rows,
-            max_bytes=self._queue_bytes,
+            max_waiting=self._limits.rows,
+            max_bytes=self._limits.nbytes,
             observe=observe,
         )
 
     def check_ready(self) -> None:
-        """Refuse while there is nothing to answer with.
+        """Raise an error unless new requests should be sent here.
 
         Raises:
-            Problem: `warming` or `draining`, with `Retry-After`.
+            EngineClosedError: The server is stopping, or about to.
+            EngineNotReadyError: The models are being compiled.
         """
         if self.draining:
-            raise Problem("draining", "The server is stopping.", headers=RETRY_AFTER)
-        if not self.ready:
-            raise Problem("warming", "The models are being compiled.", headers=RETRY_AFTER)
+            msg = "The server is stopping."
+            raise EngineClosedError(msg)
+        self.check_open()
 
-    def admit(self) -> InFlight:
-        """Let a request in, or refuse it before anything is done for it.
-
-        Raises:
-            Problem: `warming`, `draining` or `busy`, with `Retry-After`.
-        """
-        self.check_ready()
-        if self.in_flight >= self._max_requests:
-            detail = f"{self._max_requests} requests are being worked on, as many as may be."
-            raise Problem("busy", detail, headers=RETRY_AFTER)
-        return self._place
-
-    @contextmanager
-    def claim(self, rows: int) -> Iterator[None]:
-        """Let a request make many rows, or refuse it; one alone may always.
+    def check_open(self) -> None:
+        """Raise an error unless requests are answered.
 
         Raises:
-            Problem: `busy`, with `Retry-After`.
+            EngineClosedError: The engine has stopped.
+            EngineNotReadyError: The models are being compiled.
         """
-        if self._claimed_rows and self._claimed_rows + rows > self._analysis_rows:
-            detail = f"Analyses of {self._claimed_rows} rows are being worked on; this one has "
-            detail += f"{rows}, and {self._analysis_rows} may be worked on together."
-            raise Problem("busy", detail, headers=RETRY_AFTER)
-        self._claimed_rows += rows
-        try:
-            yield
-        finally:
-            self._claimed_rows -= rows
+        if self.closed:
+            msg = "The server is stopping."
+            raise EngineClosedError(msg)
+        if self.warm_s is None:
+            self._refuse_cold()
 
-    def remembered(self, key: str) -> Outputs | None:
-        """Return what a run about the weights alone came to, where it was done lately."""
-        return self._remembered.get(key)
+    def _refuse_cold(self) -> None:
+        """Raise the error of an engine that is warming up, or that nothing has started."""
+        if self._warming is not None:
+            msg = "The models are being compiled."
+            raise EngineNotReadyError(msg)
+        if not self._has_warned:
+            self._has_warned = True
+            logger.error(NOT_STARTED)
+        msg = f"{NOT_STARTED[0].upper()}{NOT_STARTED[1:]}."
+        raise EngineNotReadyError(msg)
 
-    def remember(self, key: str, outputs: Outputs) -> None:
-        """Keep what a run about the weights alone came to; the oldest is forgotten."""
-        self._remembered[key] = outputs
-        while len(self._remembered) > REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
+    def admit(self) -> InFlightCounter:
+        """Admit one request: `with engine.admit():` counts it while it is in flight.
+
+        Raises:
+            EngineClosedError, EngineNotReadyError: See `check_open`.
+            EngineBusyError: As many requests are in flight as are allowed.
+        """
+        self.check_open()
+        return self.admission.request()
 
     async def compute(self, function: Callable[..., Result], *args: Any) -> Result:
-        """Do work for the CPU, such as decoding or drawing, away from the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
+        """Run a function of CPU work, such as decoding or drawing, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._cpu_threads, function, *args)
 
     async def run(
         self,
@@ -240,53 +223,61 @@ class Engine:
         spent: DeviceTime,
         checkpoint: str | None = None,
         *,
-        claimed: bool = False,
+        admitted: bool = False,
     ) -> Outputs:
-        """Drive a run to its end: each of its calls waits its turn, with other people's.
+        """Drive a run to its end: queue each of its calls, and send it their results.
 
         Args:
             deadline: By `time.monotonic`, in seconds, for every call.
-            spent: Where the time goes is added here.
+            spent: The time in queue and on the device is added here.
             checkpoint: Name of the parameter set to run with; None for the served weights.
-            claimed: Whether its rows were let in by `claim`, so that no queue refuses them.
+            admitted: Whether it is an admitted analysis, so that no queue refuses its rows.
 
         Raises:
-            QueueFullError: Too many rows, or bytes, wait.
+            QueueFullError: The queue has reached its limit of rows or bytes.
             DeadlineError: The deadline passed before the device was reached.
-            Problem: `warming`: a program is still being compiled.
+            EngineNotReadyError: A program is still being compiled.
         """
         results: list[Outputs] | None = None
         while True:
-            # What a run of many rows does between its calls may take a while.
-            calls = await self.compute(_go_on, run, results) if claimed else _go_on(run, results)
+            # Between its calls, an analysis may compute for a while.
+            calls = (
+                await self.compute(_advance, run, results) if admitted else _advance(run, results)
+            )
             if isinstance(calls, dict):
                 return calls
             if checkpoint is not None:
                 calls = [call._replace(checkpoint=checkpoint) for call in calls]
-            waiting = self._enqueue(calls, deadline, claimed=claimed)
-            try:
-                served = [await one for one in waiting]
-            finally:
-                for one in waiting:
-                    one.cancel()
+            served = await self._served(calls, deadline, admitted=admitted)
             spent.queued_s += served[0].queued_s
             spent.ran_s += sum({one.ran_s for one in served})
             results = [one.result for one in served]
 
+    async def _served(
+        self, calls: Sequence[Call], deadline: float, *, admitted: bool
+    ) -> list[Served[Outputs]]:
+        """Queue calls of one program and wait for their results; one error cancels the others."""
+        waiting = self._enqueue(calls, deadline, admitted=admitted)
+        try:
+            return [await one for one in waiting]
+        finally:
+            for one in waiting:
+                one.cancel()
+
     def _enqueue(
-        self, calls: Sequence[Call], deadline: float, *, claimed: bool
+        self, calls: Sequence[Call], deadline: float, *, admitted: bool
     ) -> list["asyncio.Future[Served[Outputs]]"]:
-        """Let calls of one program wait side by side."""
+        """Add calls of one program to its queue; all of them, or none."""
         name = calls[0].program
         program = self._programs.get(name)
         if program is None or not program.holds(calls[0].checkpoint):
-            detail = "The programs of this analysis are still being compiled."
-            raise Problem("warming", detail, headers=RETRY_AFTER)
+            msg = "The programs of this analysis are still being compiled."
+            raise EngineNotReadyError(msg)
         queue = self.queues[name]
         waiting: list[asyncio.Future[Served[Outputs]]] = []
         try:
             waiting.extend(
-                queue.enqueue(one, deadline, program.size(one), admitted=claimed) for one in calls
+                queue.enqueue(one, deadline, program.size(one), admitted=admitted) for one in calls
             )
         except QueueFullError:
             for one in waiting:
@@ -295,27 +286,27 @@ class Engine:
         return waiting
 
     async def stop(self) -> None:
-        """Let the device finish what it does, and let go of its threads."""
-        self.draining = True
-        for task in (self._warming, self._analysing):
+        """Refuse further requests, wait for the batch that runs, and end the threads."""
+        self.closed = True
+        for task in (self._warming, self._warming_rest):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        for stop in (self._lane.stop, self._workers.shutdown):
+        for stop in (self._worker.stop, self._cpu_threads.shutdown):
             await asyncio.get_running_loop().run_in_executor(None, stop)
 
 
-def _go_on(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Outputs:
-    """Send a run what its calls gave; return what it asks for next, or at its end what it found."""
+def _advance(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Outputs:
+    """Send a run the results of its calls; return its next calls, or its outputs at the end."""
     try:
         return next(run) if results is None else run.send(results)
     except StopIteration as end:
-        found: Outputs = end.value
-        return found
+        outputs: Outputs = end.value
+        return outputs
 
 
 async def _ended(task: "asyncio.Task[None] | None") -> None:
-    """Wait until a task has ended; what it raised is raised here."""
+    """Wait for the end of a task, and raise its exception."""
     if task is not None:
         await asyncio.wait([task])
         if not task.cancelled():
@@ -323,6 +314,6 @@ async def _ended(task: "asyncio.Task[None] | None") -> None:
 
 
 def _log_failure(task: "asyncio.Task[None]") -> None:
-    """Say in the log why the programs of analyses cannot be asked."""
+    """Log why the programs of analyses could not be compiled."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("the programs of analyses cannot be compiled", exc_info=error)
+        logger.error("the programs of analyses could not be compiled", exc_info=error)

@@ -1,7 +1,8 @@
-"""What is counted and timed: each app has its own, so that two apps in one process do not mix.
+"""Prometheus metrics of one application: requests, stages, queues and programs.
 
-Counters of the models have the names that Triton Inference Server gave them, so that dashboards
-made for it work here; what it does not have is a histogram in seconds under `lightwell_`.
+Each application has its own registry, so that two in one process do not mix. Counters of models
+have the names of Triton Inference Server, so that its dashboards work here; metrics that it does
+not have begin with `lightwell_`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -55,13 +56,13 @@ TRITON: Mapping[str, tuple[str, str]] = {
 
 
 class _Queues(Collector):
-    """Reads the queues and programs of the engine when it is asked."""
+    """Collector that reads the queues and programs of the engine at each scrape."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
-        """Report what became of every program's rows, and how many wait."""
+        """Metrics of each program: rows by outcome, batches, padding and waiting rows."""
         rows = CounterMetricFamily(
             "lightwell_rows", "Rows by outcome.", labels=["program", "outcome"]
         )
@@ -83,7 +84,7 @@ class _Queues(Collector):
 
 
 class Metrics:
-    """Counts requests and times them, by route template. It lives as long as its app."""
+    """Counters and histograms of requests, by route template. They live as long as their app."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -116,36 +117,36 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=self._registry,
         )
-        # To look a child up by its labels costs more than to count: each is looked up once.
+        # The lookup of a child by its labels costs more than its update.
         self._request = cache(requests.labels)
         self._route = cache(seconds.labels)
         self._batch_rows = cache(batch_rows.labels)
         self._queue, self._program, self._encode = map(stages.labels, STAGES)
-        engine.observers.append(self._note_batch)
+        engine.observers.append(self._observe_batch)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one request. Unknown methods share one label, as unknown paths do."""
+        """Count and time one request; unknown methods share one label, as unknown paths do."""
         method = method if method in METHODS else "other"
         self._request(route, method, status).inc()
         self._route(route).observe(seconds)
 
     def observe_encoding(self, seconds: float) -> None:
-        """Take note of how long an answer took to write."""
+        """Observe the time that encoding a response took."""
         self._encode.observe(seconds)
 
-    def _note_batch(self, program: ResidentProgram, batch: Batch[Call, Outputs]) -> None:
-        """Take note of a batch that was run."""
+    def _observe_batch(self, program: ResidentProgram, batch: Batch[Call, Outputs]) -> None:
+        """Observe the rows, the run time and the queue times of a batch."""
         self._batch_rows(program.program.name).observe(len(batch.live))
         self._program.observe(batch.ended - batch.began)
         for waiting in batch.live:
             self._queue.observe(batch.began - waiting.since)
 
     def exposition(self) -> bytes:
-        """Write everything down in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry) + "".join(self._triton()).encode()
 
     def _triton(self) -> Iterator[str]:
-        """Write the counters of the models; Prometheus' library would not leave Triton's names."""
+        """Counters of the models; the client library would append `_total` to Triton's names."""
         values = {name: self._of_model(name) for name in self._engine.models}
         for name, (kind, meaning) in TRITON.items():
             yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
@@ -155,7 +156,7 @@ class Metrics:
                     yield f'{name}{{model="{model}",{labels}version="{version}"}} {value}\n'
 
     def _of_model(self, model: str) -> dict[str, dict[str, int]]:
-        """Add up what the programs of one model have done; times in microseconds."""
+        """Totals over the programs of one model; times in microseconds."""
         names = [name for name in self._engine.queues if name.startswith(f"{model}.")]
         counts = [self._engine.queues[name].counts for name in names]
         spent = [self._engine.programs[name].spent for name in names]

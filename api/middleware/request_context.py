@@ -35,46 +35,60 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        watch = Stopwatch()
-        request_id = _request_id(scope)
+        response = _Response(scope, send)
         state = scope.setdefault("state", {})
-        state["request_id"], state["stopwatch"] = request_id, watch
-        is_head = scope["method"] == "HEAD"
-        inner_scope = {**scope, "method": "GET"} if is_head else scope
-        status = 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = message.setdefault("headers", [])
-                headers += [
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"server-timing", watch.header.encode()),
-                ]
-                if is_public(scope):
-                    kept = [each for each in headers if each[0] != PUBLIC[0][0]]
-                    message["headers"] = [*kept, *PUBLIC]
-            elif is_head:
-                message = {**message, "body": b""}
-            await send(message)
-
+        state["request_id"], state["stopwatch"] = response.request_id, response.watch
+        inner_scope = {**scope, "method": "GET"} if response.is_head else scope
         try:
-            await self._app(inner_scope, receive, send_with_headers)
+            await self._app(inner_scope, receive, response.send)
         except Exception:
-            logger.exception("request %s failed", request_id)
-            if not status:
-                await bug_response(request_id)(scope, receive, send_with_headers)
+            logger.exception("request %s failed", response.request_id)
+            if not response.status:
+                await bug_response(response.request_id)(scope, receive, response.send)
         finally:
             # The router has put the route into the scope by now.
             route = getattr(inner_scope.get("route"), "path", "unmatched")
-            seconds, encode_s = watch.total, watch.stages.get("encode")
-            self._access_log.record(
-                AccessRecord(
-                    time.time(), route, scope["method"], status, seconds, encode_s, request_id
-                )
-            )
+            self._access_log.record(response.access_record(route))
+
+
+class _Response:
+    """Response of one request, which gets the headers of every response as it is sent.
+
+    Attributes:
+        status: 0 until its head is sent.
+    """
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.watch = Stopwatch()
+        self.request_id = _request_id(scope)
+        self.status = 0
+        self.is_head = scope["method"] == "HEAD"
+        self._scope, self._send = scope, send
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the application."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message.setdefault("headers", [])
+            headers += [
+                (b"x-request-id", self.request_id.encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"server-timing", self.watch.header.encode()),
+            ]
+            if is_public(self._scope):
+                kept = [each for each in headers if each[0] != PUBLIC[0][0]]
+                message["headers"] = [*kept, *PUBLIC]
+        elif self.is_head:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def access_record(self, route: str) -> AccessRecord:
+        """Record of the finished request for the access log."""
+        seconds, encode_s = self.watch.total, self.watch.stages.get("encode")
+        method = self._scope["method"]
+        return AccessRecord(
+            time.time(), route, method, self.status, seconds, encode_s, self.request_id
+        )
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""Timing: the stages of one request, for `Server-Timing` and the histograms."""
+"""Server-Timing: stages of one request and their durations."""
 
 import time
 
@@ -6,11 +6,11 @@ from starlette.types import Scope
 
 
 class Stopwatch:
-    """Measures the stages of one request by `time.monotonic`, from when it was made.
+    """Stopwatch of one request, which measures its stages by `time.monotonic`.
 
     Attributes:
-        began: When it was made, in seconds.
-        stages: How long each stage took, in seconds.
+        began: Time at which it was started, in seconds.
+        stages: Duration of each stage, in seconds.
     """
 
     def __init__(self) -> None:
@@ -19,28 +19,28 @@ class Stopwatch:
 
     @property
     def total(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since it was started."""
         return time.monotonic() - self.began
 
     def lap(self, stage: str) -> None:
-        """Say which stage has just ended."""
+        """End a stage, which began when the last one ended."""
         now = time.monotonic()
         self.stages[stage] = now - self._last
         self._last = now
 
     def split(self, **stages: float) -> None:
-        """Say of which stages, measured elsewhere, the time since the last one was made up."""
+        """Add stages that were measured elsewhere, in seconds; the next stage begins now."""
         self.stages |= stages
         self._last = time.monotonic()
 
     @property
     def header(self) -> str:
-        """The stages so far and the total, in milliseconds."""
+        """Value of the `Server-Timing` header: the stages so far and the total, in milliseconds."""
         listed = (*self.stages.items(), ("total", self.total))
         return ", ".join([f"{stage};dur={1000 * seconds:.2f}" for stage, seconds in listed])
 
 
 def stopwatch(scope: Scope) -> Stopwatch:
-    """Return the stopwatch of a request."""
+    """Stopwatch that the middleware gave a request."""
     watch: Stopwatch = scope["state"]["stopwatch"]
     return watch

@@ -165,13 +165,13 @@ async def run_probe(
         run = engine.models[probe.model].card.run(probe.program or "", given.row, asked.outputs)
         outputs = await engine.run(run, context.deadline, device_time, name)
         return call.with_outputs(outputs), device_time
-    if not probe.input and (known := engine.remembered(asked.cache_key)) is not None:
+    if not probe.input and (known := engine.results.get(asked.cache_key)) is not None:
         return call.with_outputs(known), device_time
-    with engine.claim(probe.rows(call)):
+    with engine.admission.analysis(probe.rows(call)):
         run = probe.run(call)
-        outputs = await engine.run(run, context.deadline, device_time, name, claimed=True)
+        outputs = await engine.run(run, context.deadline, device_time, name, admitted=True)
     if not probe.input:
-        engine.remember(asked.cache_key, outputs)
+        engine.results.add(asked.cache_key, outputs)
     return call.with_outputs(outputs), device_time
 
 

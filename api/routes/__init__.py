@@ -1,1 +1,1 @@
-"""The routes, by what they are about."""
+"""Routes of the HTTP API, one module for each subject."""

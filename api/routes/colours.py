@@ -1,4 +1,4 @@
-"""The colour maps of every picture, so that a page can colour as the pictures do."""
+"""Route of the colour maps, so that a page can draw in the colours of the pictures."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _KINDS: Mapping[str, Literal["diverging", "categorical"]] = {
 
 
 def router() -> APIRouter:
-    """Make the route."""
+    """Build the route."""
     routes = APIRouter(tags=["models"])
 
     @routes.get(
@@ -45,10 +45,10 @@ def router() -> APIRouter:
 
 @cache
 def _all() -> tuple[bytes, str]:
-    """Write all maps down when they are first asked for: to look them up takes a tenth of a second.
+    """Encode all colour maps once, at the first request, which takes a tenth of a second.
 
     Returns:
-        JSON, and its name as an ETag.
+        JSON and its ETag.
     """
     listed = schemas.ColourMapList(colormaps=[_map(name) for name in NAMES])
     content = listed.model_dump_json().encode()
@@ -56,7 +56,7 @@ def _all() -> tuple[bytes, str]:
 
 
 def _map(name: str) -> schemas.ColourMap:
-    """Write one map down."""
+    """Response entry of one colour map."""
     return schemas.ColourMap(
         name=name,
         kind=_KINDS.get(name, "sequential"),

@@ -1,4 +1,4 @@
-"""What is said of the two networks, each statement with the number that bears it out or not."""
+"""Route of the findings: statements about the networks, and whether measurements support them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ MEASURED_BY = {probe.model: probe for probe in PROBES if probe.name == "findings
 
 
 def router() -> APIRouter:
-    """Make the route."""
+    """Build the route."""
     routes = APIRouter(tags=["findings"])
 
     @routes.get(
@@ -42,7 +42,7 @@ def router() -> APIRouter:
 
 
 async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
-    """Ask a model for all its findings, and return what they state by name."""
+    """Run a model's `findings` probe and return its measures by name."""
     query = probe.parameters()
     seen, _ = await run_probe(context, ProbeRequest(probe, query), ModelInput())
     figure = await context.engine.compute(probe.figure, seen)
@@ -50,7 +50,7 @@ async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
 
 
 def _entry(engine: Engine, key: str, stated: dict[str, Any]) -> schemas.FindingEntry:
-    """Put a statement and what was measured together."""
+    """Response entry of one statement, with its measures."""
     statement = STATEMENTS[key]
     return schemas.FindingEntry(
         key=key,

@@ -1,51 +1,52 @@
-"""Is it alive, is it ready, and how is it doing."""
+"""Health routes: liveness, readiness, and metrics for Prometheus."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.inference.engine import Engine
+from api.middleware.access_log import AccessLog
 from api.middleware.metrics import CONTENT_TYPE
 from api.openapi import schemas, spec
 
 
 def router() -> APIRouter:
-    """Make the routes that a load balancer, a container and Prometheus ask."""
+    """Build the health routes."""
     routes = APIRouter(tags=["health"])
-
-    @routes.get(
-        "/livez",
-        operation_id="livez",
-        summary="Whether the process answers.",
-        responses=spec.answers("livez"),
-    )
-    async def livez() -> schemas.Status:
-        """Whether the process answers at all."""
-        return schemas.Status(status="alive")
-
-    @routes.get(
-        "/readyz",
-        operation_id="readyz",
-        summary="Whether requests are answered.",
-        responses=spec.answers("readyz"),
-    )
-    async def readyz(request: Request) -> schemas.Status:
-        """Whether every program is compiled and warm, and the server is not stopping.
-
-        503 with `Retry-After` while it is not.
-        """
-        engine: Engine = request.app.state.engine
-        engine.check_ready()
-        return schemas.Status(status="ready")
-
-    @routes.get(
+    for endpoint, summary in (
+        (livez, "Whether the process answers."),
+        (readyz, "Whether requests are answered."),
+    ):
+        name = endpoint.__name__
+        routes.add_api_route(
+            f"/{name}", endpoint, operation_id=name, summary=summary, responses=spec.answers(name)
+        )
+    routes.add_api_route(
         "/metrics",
+        metrics,
         operation_id="metrics",
         summary="Counts and times, for Prometheus.",
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    async def metrics(request: Request) -> Response:
-        """What has been counted and timed, for Prometheus."""
-        return Response(request.app.state.access_log.exposition(), media_type=CONTENT_TYPE)
-
     return routes
+
+
+async def livez() -> schemas.Status:
+    """Whether the process answers at all."""
+    return schemas.Status(status="alive")
+
+
+async def readyz(request: Request) -> schemas.Status:
+    """Whether every program is compiled and warm, and the server is not stopping.
+
+    503 with `Retry-After` while it is not.
+    """
+    engine: Engine = request.app.state.engine
+    engine.check_ready()
+    return schemas.Status(status="ready")
+
+
+async def metrics(request: Request) -> Response:
+    """Counters and histograms in Prometheus' text format."""
+    access_log: AccessLog = request.app.state.access_log
+    return Response(access_log.exposition(), media_type=CONTENT_TYPE)

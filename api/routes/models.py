@@ -1,4 +1,4 @@
-"""What is resident: the models, their layers, their probes, how they were trained."""
+"""Routes that describe the models: layers, probes, weights, training."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -22,7 +22,7 @@ from probes.rnn.gates import KINDS
 
 
 def router() -> APIRouter:
-    """Make the routes that describe the models."""
+    """Build the routes that describe the models."""
     routes = APIRouter(tags=["models"])
 
     @routes.get(
@@ -55,7 +55,7 @@ def router() -> APIRouter:
 
 
 def describe(model: ResidentModel) -> schemas.ModelEntry:
-    """Say what one model is."""
+    """Description of one model."""
     card = model.card
     device = jax.devices()[0]
     return schemas.ModelEntry(
@@ -78,7 +78,7 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
 
 
 def _training(model: ResidentModel) -> dict[str, Any]:
-    """Return what the weights' file states of their training."""
+    """Metadata of the training, from the weights file."""
     stated = ("metrics", "seed", "data", "versions", "tested_length")
     return {
         key: model.checkpoint.metadata[key] for key in stated if key in model.checkpoint.metadata
@@ -86,7 +86,7 @@ def _training(model: ResidentModel) -> dict[str, Any]:
 
 
 def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
-    """List the values of a trace."""
+    """Values of a trace: axes, shape, parameters, receptive field."""
     if model.card.input == "image":
         return [_cnn_layer(name, model.weights) for name in LAYERS]
     units, sizes = hidden_size(model.weights), _sizes(model.weights)
@@ -96,7 +96,7 @@ def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
             kind=kind,
             axes=["step", "unit"],
             shape=[None, units],
-            # The four products are one layer; a state has none of its own.
+            # The four gates share one layer of parameters; a state has none.
             parameters=sizes["cell"] // 4 if name not in STATES else 0,
             receptive_field=None,
         )
@@ -132,7 +132,7 @@ def _field(field: ReceptiveField) -> schemas.ReceptiveFieldEntry:
 
 
 def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Count the parameters of every module."""
+    """Number of parameters of each module."""
     sizes: dict[str, int] = {}
     for name, value in weights.items():
         module = name.partition(".")[0]
@@ -142,7 +142,7 @@ def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 @cache
 def _probe(probe: Probe) -> schemas.ProbeEntry:
-    """Say how one probe is asked."""
+    """Description of one probe: path, methods, JSON schema of the query."""
     ways = sources(probe)
     query = query_model(probe, ways[0], picture=False)
     return schemas.ProbeEntry(

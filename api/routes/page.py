@@ -1,4 +1,4 @@
-"""The explorer page, and the modules that it and other pages are made with."""
+"""Routes of static files: the explorer page, and the SDK modules for other pages."""
 
 import gzip
 import hashlib
@@ -26,10 +26,11 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
-"""By the end of a file's name; a file that ends otherwise is not served."""
+"""File suffix → media type; a file with another suffix is not served."""
 
 PAGE_HEADERS: Mapping[str, str] = {
-    # A page that shows what strangers post runs its own scripts only, and asks this server only.
+    # The page shows images and links of strangers: it may run its own scripts only, and call this
+    # server only.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob: data:; connect-src 'self'; form-action 'none'; frame-ancestors 'self'; "
     "base-uri 'none'",
@@ -40,7 +41,7 @@ PAGE_HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Variant:
-    """The bytes of a file in one encoding, ready to be sent."""
+    """Content of a file in one encoding, with its response headers."""
 
     content: bytes
     headers: Mapping[str, str]
@@ -48,7 +49,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Asset:
-    """A file that browsers may ask for.
+    """Static file in memory, plain and compressed.
 
     Attributes:
         gzipped: None where compressing makes it no smaller.
@@ -59,9 +60,9 @@ class Asset:
 
 
 def router(folder: Path = STATIC) -> APIRouter:
-    """Make the routes of the files in a folder, which are read now and not again."""
+    """Build the routes of the files in a folder, which are read once, now."""
     assets = read_assets(folder)
-    # Pages and their parts are not asked for by programs: OpenAPI does not list them.
+    # OpenAPI describes the API for programs, which request no pages.
     routes = APIRouter(include_in_schema=False)
 
     def send(request: Request, name: str) -> Response:
@@ -89,7 +90,7 @@ def router(folder: Path = STATIC) -> APIRouter:
 
 
 def read_assets(folder: Path) -> dict[str, Asset]:
-    """Read what is served: the page, and all of its folders. Name → file, the name with slashes."""
+    """Read the page and its folders into memory: relative path with slashes → file."""
     paths = [
         folder / PAGE,
         *(path for one in FOLDERS for path in sorted((folder / one).rglob("*"))),
@@ -119,7 +120,7 @@ def _asset(path: Path) -> Asset:
 
 
 def _respond(request: Request, asset: Asset) -> Response:
-    """Send a file, or say that the browser holds it already."""
+    """Respond with a file, or with 304 where the browser has it cached."""
     variant = asset.plain
     if asset.gzipped and takes_gzip(request.headers.get("accept-encoding", "")):
         variant = asset.gzipped
@@ -130,7 +131,7 @@ def _respond(request: Request, asset: Asset) -> Response:
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Tell whether a client reads gzip: `gzip` and `gzip;q=0.5` say so, `gzip;q=0` does not."""
+    """Whether a client accepts gzip: `gzip` and `gzip;q=0.5` do, `gzip;q=0` does not."""
     for part in accept_encoding.lower().split(","):
         coding, _, quality = (piece.strip() for piece in part.partition(";"))
         if coding == "gzip":

@@ -1,4 +1,4 @@
-"""One family of routes for every probe: its answer, and its picture at a path of its own."""
+"""Routes of the probes: one for each source of the input, with a `.png` path of its own."""
 
 from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any, Literal
@@ -8,7 +8,7 @@ from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
 from api.inference.engine import Engine
-from api.middleware.timeouts import Patience
+from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.requests.inputs import queried_sequence, read_images, read_sequences
 from api.requests.model_input import ModelInput, ModelInputs
@@ -32,7 +32,7 @@ from probes import PROBES
 from probes.declaration import Probe
 
 Source = Literal["image", "sequence", "query", "weights"]
-"""Where the input comes from: a posted image or sequence, the query; or there is none."""
+"""Source of the input: a posted image or sequence, or the query; `weights` is no input."""
 
 METHODS: Mapping[Source, str] = {
     "image": "POST",
@@ -43,7 +43,7 @@ METHODS: Mapping[Source, str] = {
 
 
 def router() -> APIRouter:
-    """Make the routes of every probe."""
+    """Build the routes of every probe."""
     routes = APIRouter(route_class=SingleValueRoute)
     for probe in PROBES:
         for source in sources(probe):
@@ -53,7 +53,7 @@ def router() -> APIRouter:
 
 
 def sources(probe: Probe) -> tuple[Source, ...]:
-    """Return the ways in which a probe can be asked."""
+    """Sources from which a probe takes its input."""
     if not probe.input:
         return ("weights",)
     if MODELS[probe.model].input == "image":
@@ -62,7 +62,7 @@ def sources(probe: Probe) -> tuple[Source, ...]:
 
 
 def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseModel]:
-    """Compose what the query of one route may hold; it refuses everything else."""
+    """Compose the query model of one route, which rejects unknown parameters."""
     options: tuple[type[BaseModel], ...] = (PictureOptions if picture else AnswerOptions,)
     if probe.checkpoints:
         options = (CheckpointOptions, *options)
@@ -77,7 +77,7 @@ def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseMode
 
 
 def operation_id(probe: Probe, source: Source, *, picture: bool) -> str:
-    """Name a route for client generators: `lstm_gates`, `lstm_gates_png`, `get_lstm_gates`."""
+    """Operation ID for client generators: `lstm_gates`, `lstm_gates_png`, `get_lstm_gates`."""
     name = f"{probe.model}_{probe.name}" + ("_png" if picture else "")
     return f"get_{name}" if source == "query" else name
 
@@ -90,13 +90,13 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
         asked = ProbeRequest(probe, query)
         chosen: Format | None = "png" if picture else query.format  # type: ignore[attr-defined]
 
-        def again(request: Request) -> Coroutine[Any, Any, Response]:
+        def respond(request: Request) -> Coroutine[Any, Any, Response]:
             return _respond(request, source, asked, chosen)
 
-        response = await again(request)
-        if source != "query":  # a sequence is seldom asked about twice
+        response = await respond(request)
+        if source != "query":  # few sequences are sent twice
             route_cache: RouteCache = request.app.state.route_cache
-            route_cache.add(request, again)
+            route_cache.add(request, respond)
         return response
 
     name = operation_id(probe, source, picture=picture)
@@ -125,8 +125,7 @@ async def _respond(
     """
     context = RequestContext.of(request)
     engine: Engine = context.engine
-    patience: Patience = request.app.state.patience
-    with engine.admit(), patience.stay(context.timeout_s) as stay:
+    with engine.admit(), RequestTimeout(context.timeout_s) as timeout:
         form = negotiate(chosen, request.headers.get("accept"))
         tag = None
         if METHODS[source] == "GET":
@@ -135,7 +134,7 @@ async def _respond(
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
         inputs = await read_inputs(request, source, asked)
-        stay.arrived(request.receive)
+        timeout.body_received(request.receive)
         context.watch.lap("prepare")
         content = await answer(context, asked, inputs, form)
         return EncodedResponse(content, form, tag)

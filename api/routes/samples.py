@@ -1,4 +1,4 @@
-"""Images to try: some of the MNIST test set, with their labels."""
+"""Routes of the samples: MNIST test images with their labels, as JSON and PNG."""
 
 from typing import Annotated, Any
 
@@ -22,14 +22,14 @@ from probes.output.render import picture, render
 
 
 class SamplesQuery(Parameters):
-    """Which samples to list."""
+    """Digit and number of the samples to list."""
 
     label: int | None = Field(None, ge=0, le=CLASSES - 1, description="Only this digit.")
-    count: int = Field(20, ge=1, le=200, description="At most so many.")
+    count: int = Field(20, ge=1, le=200, description="Maximum number of samples.")
 
 
 class SamplesPictureQuery(SamplesQuery, PictureOptions):
-    """Which samples to draw, and how large."""
+    """Digit and number of the samples to draw, and the scale of the picture."""
 
 
 PNG: dict[int | str, dict[str, Any]] = {
@@ -39,65 +39,70 @@ PNG: dict[int | str, dict[str, Any]] = {
 
 
 def router() -> APIRouter:
-    """Make the routes of the samples."""
+    """Build the routes of the samples."""
+    samples.load()  # a file that is missing or altered stops the start, not the first request
     routes = APIRouter(tags=["samples"], route_class=SingleValueRoute)
-    held = samples.load()
-
-    @routes.get(
+    routes.add_api_route(
         "/samples",
+        list_samples,
         operation_id="samples",
         summary="Test images with their labels.",
         responses=spec.answers("samples"),
     )
-    async def listed(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
-        """MNIST test images to try, with their labels; post `pixels` as they are."""
-        return schemas.SampleList(
-            samples=[
-                schemas.Sample(
-                    index=int(held.indices[at]),
-                    label=int(held.labels[at]),
-                    pixels=held.images[at].tolist(),
-                )
-                for at in _chosen(held, query)
-            ]
+    for path, endpoint, operation_id, summary in (
+        ("/samples.png", draw_samples, "samples_png", "Test images on one sheet."),
+        ("/samples/{index}.png", draw_sample, "sample_png", "One test image as a plain PNG."),
+    ):
+        routes.add_api_route(
+            path,
+            endpoint,
+            operation_id=operation_id,
+            summary=summary,
+            response_class=Response,
+            responses=PNG,
         )
-
-    @routes.get(
-        "/samples.png",
-        operation_id="samples_png",
-        summary="Test images on one sheet.",
-        response_class=Response,
-        responses=PNG,
-    )
-    async def drawn(request: Request, query: Annotated[SamplesPictureQuery, Query()]) -> Response:
-        """The same images on one sheet."""
-        engine: Engine = request.app.state.engine
-        content = await engine.compute(_sheet, held, query)
-        return Response(content, media_type="image/png")
-
-    @routes.get(
-        "/samples/{index}.png",
-        operation_id="sample_png",
-        summary="One test image as a plain PNG.",
-        response_class=Response,
-        responses=PNG,
-    )
-    async def one(
-        request: Request, index: Annotated[int, Path(ge=0, description="Place in the test set.")]
-    ) -> Response:
-        """One image as a plain 28x28 PNG, to post to the CNN."""
-        found = np.flatnonzero(held.indices == index)
-        if not found.size:
-            raise Problem("unknown-path", f"Test image {index} is not among the samples.")
-        engine: Engine = request.app.state.engine
-        content = await engine.compute(picture, held.images[found[0]])
-        return Response(content, media_type="image/png")
-
     return routes
 
 
+async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
+    """MNIST test images to try, with their labels; post `pixels` as they are."""
+    held = samples.load()
+    return schemas.SampleList(
+        samples=[
+            schemas.Sample(
+                index=int(held.indices[at]),
+                label=int(held.labels[at]),
+                pixels=held.images[at].tolist(),
+            )
+            for at in _chosen(held, query)
+        ]
+    )
+
+
+async def draw_samples(
+    request: Request, query: Annotated[SamplesPictureQuery, Query()]
+) -> Response:
+    """The images of `/samples` on one sheet."""
+    engine: Engine = request.app.state.engine
+    content = await engine.compute(_sheet, samples.load(), query)
+    return Response(content, media_type="image/png")
+
+
+async def draw_sample(
+    request: Request, index: Annotated[int, Path(ge=0, description="Index in the test set.")]
+) -> Response:
+    """One image as a plain 28x28 PNG, to post to the CNN."""
+    held = samples.load()
+    found = np.flatnonzero(held.indices == index)
+    if not found.size:
+        raise Problem("unknown-path", f"Test image {index} is not among the samples.")
+    engine: Engine = request.app.state.engine
+    content = await engine.compute(picture, held.images[found[0]])
+    return Response(content, media_type="image/png")
+
+
 def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
-    """Return the positions of the samples that a query asks for, the digits taking turns."""
+    """Positions of the samples of a query; without a label, 0 to 9 in turn."""
     if query.label is not None:
         return np.flatnonzero(held.labels == query.label)[: query.count]
     turns = np.argsort(held.labels, kind="stable").reshape(CLASSES, -1).T.ravel()
@@ -105,7 +110,7 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
 
 
 def _sheet(held: Samples, query: SamplesPictureQuery) -> bytes:
-    """Draw samples as tiles, each named by its label and place in the test set."""
+    """Draw samples as tiles, each named by its label and index in the test set."""
     chosen = _chosen(held, query)
     names = [f"{held.labels[at]} (#{held.indices[at]})" for at in chosen]
     axes, coordinates = ("sample", "y", "x"), {"sample": names}

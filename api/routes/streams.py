@@ -1,4 +1,4 @@
-"""The gates of sequences as a stream: one JSON line for each step, while the device goes on."""
+"""Route that streams the gates of sequences, one JSON line for each step, as they are computed."""
 
 import asyncio
 import logging
@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api.errors.handlers import handle_exception
 from api.errors.problem import bug_response
 from api.inference.engine import DeviceTime, Engine
+from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.requests.inputs import read_sequences
 from api.requests.model_input import ModelInput
@@ -34,20 +35,20 @@ logger = logging.getLogger("lightwell.access")
 
 MEDIA_TYPE = "application/jsonl"
 STEPS = CHUNKS[-1]
-"""Steps of each sequence that are asked of the device at a time: one call, of the longest chunk."""
+"""Steps of each sequence in one call of the device: the longest chunk."""
 
 DESCRIPTION = """\
-Lines come as the device gives them, some hundred steps at a time; nothing is kept of a line once it
-is sent. The lines of several sequences may come mixed, those of each come in order: `input` is its
-place in `inputs`, 0 for the only one; `step` counts from 1. `cell`, `hidden` and `logits` are those
+Lines are sent as they are computed, some hundred steps at a time; no line is kept once it is sent.
+The lines of several sequences may be mixed, those of each are in order: `input` is its index in
+`inputs`, 0 for the only one; `step` counts from 1. `cell`, `hidden` and `logits` are those
 after the step.
 
-What goes wrong before the first line is answered with a problem. Afterwards it ends the stream with
-one last line, `{"problem": {…}}`; a stream without it is whole."""
+An error before the first line is answered with a problem. A later one ends the stream with a last
+line, `{"problem": {…}}`; a stream without it is complete."""
 
 
 class LineOptions(Parameters):
-    """What every line says."""
+    """Values, units and precision of every line."""
 
     values: Values = Field(
         ["input_gate", "forget_gate", "candidate", "output_gate"],
@@ -62,7 +63,7 @@ class LineOptions(Parameters):
 
 
 def router() -> APIRouter:
-    """Make the route."""
+    """Build the route."""
     routes = APIRouter(route_class=SingleValueRoute)
     routes.add_api_route(
         "/lstm/gates.jsonl",
@@ -70,7 +71,7 @@ def router() -> APIRouter:
         methods=["POST"],
         name="lstm_gates_jsonl",
         operation_id="lstm_gates_jsonl",
-        summary="The gates of every step as JSON lines, sent while the device goes on.",
+        summary="The gates of every step as JSON lines, sent as they are computed.",
         description=DESCRIPTION,
         tags=["lstm"],
         response_class=Response,
@@ -81,46 +82,45 @@ def router() -> APIRouter:
 
 
 async def _endpoint(request: Request, query: Annotated[LineOptions, Query()]) -> Response:
-    def again(request: Request) -> Coroutine[Any, Any, Response]:
+    def respond(request: Request) -> Coroutine[Any, Any, Response]:
         return _respond(request, query)
 
-    response = await again(request)
+    response = await respond(request)
     route_cache: RouteCache = request.app.state.route_cache
-    route_cache.add(request, again)
+    route_cache.add(request, respond)
     return response
 
 
 async def _respond(request: Request, query: LineOptions) -> Response:
-    """Begin to answer: the first lines are made before anything is sent."""
+    """Begin the response: the first lines are computed before its status is sent."""
     context = RequestContext.of(request)
     engine: Engine = context.engine
     with ExitStack() as held:
         held.enter_context(engine.admit())
-        with request.app.state.patience.stay(context.timeout_s) as stay:
-            asked = await read_sequences(request, engine, engine.models["lstm"], SequenceBody)
-            stay.arrived(request.receive)
+        with RequestTimeout(context.timeout_s) as timeout:
+            given = await read_sequences(request, engine, engine.models["lstm"], SequenceBody)
+            timeout.body_received(request.receive)
             context.watch.lap("prepare")
-            every = asked if isinstance(asked, list) else [asked]
-            _check(every, query)
-            blocks = _blocks(context, every, query)
+            inputs = given if isinstance(given, list) else [given]
+            check_units(inputs[0].row, query.units)
+            blocks = _blocks(context, inputs, query)
             first = await anext(blocks)
         headers = {
             "Cache-Control": "no-store",
             "Lightwell-Weights": engine.models["lstm"].checkpoint.digest,
         }
         return Lines(
-            _until_a_fault(request, first, blocks), headers, context.timeout_s, held.pop_all()
+            _with_last_line(request, first, blocks), headers, context.timeout_s, held.pop_all()
         )
 
 
 class Lines(StreamingResponse):
-    """A stream of lines that holds its place among the requests in flight until it ends.
+    """Streaming response that counts as a request in flight until it ends.
 
     Args:
-        blocks: Lines, some at a time; closed when the stream ends, however it does.
-        headers: To send along.
-        seconds: How long a client may let one block wait before it is taken for gone.
-        held: Let go of when the stream ends.
+        blocks: Lines, some at a time; closed when the stream ends, also by an error.
+        seconds: Time that a client has to take one block before the stream is cut.
+        held: Closed when the stream ends.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Lines(StreamingResponse):
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream; stop the work as soon as the client has gone."""
+        """Send the stream; stop its computation when the client disconnects."""
 
         async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(self._seconds):
@@ -151,15 +151,10 @@ class Lines(StreamingResponse):
                 await self._blocks.aclose()
 
 
-def _check(asked: list[ModelInput], query: LineOptions) -> None:
-    """Refuse units that the model does not have."""
-    check_units(asked[0].row, query.units)
-
-
-async def _until_a_fault(
+async def _with_last_line(
     request: Request, first: bytes, blocks: AsyncGenerator[bytes, None]
 ) -> AsyncGenerator[bytes, None]:
-    """Pass on blocks of lines; say in a last line what went wrong, if anything does."""
+    """Blocks of lines, with the problem of an error as the last line."""
     try:
         yield first
         async for block in blocks:
@@ -171,7 +166,7 @@ async def _until_a_fault(
 
 
 def _problem(request: Request, error: Exception) -> orjson.Fragment:
-    """Write the problem that stands for an exception."""
+    """Problem of an exception as JSON."""
     try:
         response = handle_exception(request, error)
     except Exception:
@@ -181,24 +176,24 @@ def _problem(request: Request, error: Exception) -> orjson.Fragment:
 
 
 async def _blocks(
-    context: RequestContext, asked: list[ModelInput], query: LineOptions
+    context: RequestContext, inputs: list[ModelInput], query: LineOptions
 ) -> AsyncGenerator[bytes, None]:
-    """Run sequences side by side, so many steps at a time, and write what comes of each.
+    """Run sequences concurrently, `STEPS` steps at a time, and encode the lines of each.
 
-    What waits to be sent is at most so many steps of each: the device goes on when they are.
+    The next steps are computed when the lines of the last ones have been sent.
 
     Raises:
         QueueFullError, DeadlineError: The device could not be reached in time.
-        Problem: The server is stopping.
+        EngineClosedError: The server is stopping.
     """
     engine = context.engine
     model = engine.models["lstm"]
     wanted = frozenset((*query.values, *STATE))
-    rows = dict(enumerate(question.row for question in asked))
+    rows = dict(enumerate(one.row for one in inputs))
     start = 0
     while rows:
         if start:
-            engine.check_ready()
+            engine.check_open()
         deadline, spents = context.chunk_deadline, [DeviceTime() for _ in rows]
         given = await gather_or_cancel(
             engine.run(model.card.run("trace", _head(row), wanted), deadline, spent)
@@ -218,18 +213,18 @@ async def _blocks(
 
 
 def _head(row: Row) -> Row:
-    """Return the row of the steps that go to the device next."""
+    """Row of the next steps to compute."""
     return {**row, "sequence": row["sequence"][:STEPS]}
 
 
 def _rest(row: Row, outputs: Outputs) -> Row:
-    """Return the row of the steps after these, which starts where they ended."""
+    """Row of the remaining steps, which start from the final state of these."""
     state = {"cell": outputs["final_cell"], "hidden": outputs["final_hidden"]}
     return {"sequence": row["sequence"][STEPS:], **state}
 
 
 def _written(index: int, start: int, row: Row, outputs: Outputs, query: LineOptions) -> bytes:
-    """Write one line for each step of a row."""
+    """Encode one line for each step of a row."""
     option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     return b"".join(
         orjson.dumps(line, option=option) for line in _lines(index, start, row, outputs, query)
@@ -248,9 +243,9 @@ def _lines(
 
 
 def _shown(name: str, values: np.ndarray, query: LineOptions) -> np.ndarray:
-    """Return what the lines say of one value, one row for each step."""
+    """Numbers of one value for the lines, one row for each step."""
     if name in STATES:
-        values = values[1:]  # the first is the state before the first step
+        values = values[1:]  # row 0 is the state before the first step
     if query.units is not None and name != "logits":
         values = values[:, query.units]
     if query.precision is not None:

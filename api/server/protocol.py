@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import httptools
+import uvicorn.server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors.problem import Problem, problem_response
@@ -53,6 +54,17 @@ class WriteCoalescingTransport:
             self._transport.writelines(pending)
 
 
+class ServerState(uvicorn.server.ServerState):
+    """State of a server that its connections share.
+
+    Attributes:
+        draining: Whether the listener will be closed soon: each response ends its connection, so
+            that no client sends its next request on a connection that is being closed.
+    """
+
+    draining = False
+
+
 class Protocol(HttpToolsProtocol):
     """Uvicorn's httptools protocol that ignores offers to upgrade and answers bad HTTP with a 400.
 
@@ -93,6 +105,8 @@ class Protocol(HttpToolsProtocol):
         is_offer = self.parser.should_upgrade() and method != b"CONNECT"
         if not is_offer or self._should_upgrade():
             super().on_headers_complete()
+            if getattr(self.server_state, "draining", False):
+                self.cycle.keep_alive = False
             return
         version = self.parser.get_http_version().encode()
         lines = [b"%s %s HTTP/%s\r\n" % (method, self.url, version)]
@@ -105,7 +119,7 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the message is uvicorn's own
-        """Answer what cannot be parsed with a problem, and close the connection."""
+        """Answer bytes that are not HTTP/1.1 with a problem, and close the connection."""
         problem = Problem(
             "invalid-request",
             "This is not HTTP/1.1, or its line or headers are too long.",

@@ -14,8 +14,8 @@ FAR = 1e9
 MAX_BATCH, MAX_WAITING, MAX_BYTES = 4, 12, 60
 
 
-class LaneByHand(DeviceWorker):
-    """A lane without a thread: the test says when a batch is formed, when it runs, when it ends."""
+class WorkerByHand(DeviceWorker):
+    """A worker without a thread: the test forms, runs and resolves each batch by hand."""
 
     def __init__(self) -> None:
         super().__init__("by hand")
@@ -42,8 +42,8 @@ class Play:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)  # noqa: S311 - a game
-        self.lane = LaneByHand()
-        self.queues = [self.lane.queue(), self.lane.queue()]
+        self.worker = WorkerByHand()
+        self.queues = [self.worker.queue(), self.worker.queue()]
         self.callers: list[tuple[float, asyncio.Task[Served[int]]]] = []
         self.formed: list[tuple[Queue[int, int], Batch[int, int]]] = []
         self.left_waiting = set[int]()
@@ -64,7 +64,7 @@ class Play:
 
     def form(self) -> None:
         """Form the batch that the thread would form."""
-        if formed := self.lane.next_batch():
+        if formed := self.worker.next_batch():
             self.formed.append(formed)
 
     def finish(self) -> None:
@@ -88,10 +88,10 @@ class Play:
 
     def check_device(self) -> None:
         """Look at what was run."""
-        ran = [number for batch in self.lane.ran for number in batch]
+        ran = [number for batch in self.worker.ran for number in batch]
         assert len(ran) == len(set(ran)), "a row ran twice"
-        assert all(len(batch) <= MAX_BATCH for batch in self.lane.ran)
-        assert all(len({number % 2 for number in batch}) == 1 for batch in self.lane.ran), "mixed"
+        assert all(len(batch) <= MAX_BATCH for batch in self.worker.ran)
+        assert all(len({number % 2 for number in batch}) == 1 for batch in self.worker.ran), "mixed"
         assert not self.left_waiting & set(ran), "the device saw what nobody waited for"
         assert all(queue.waiting == queue.waiting_bytes == 0 for queue in self.queues)
 
@@ -120,7 +120,7 @@ def total(errors: list[BaseException | None], kind: type[Exception]) -> int:
 def finish(queue: Queue[int, int], batch: Batch[int, int]) -> None:
     """Run a batch and give out its results."""
     queue.run(batch)
-    queue.settle(batch)
+    queue.resolve(batch)
 
 
 async def play_all(seeds: range) -> None:

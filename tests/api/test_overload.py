@@ -68,7 +68,7 @@ def test_more_requests_than_may_be_worked_on_are_refused(
     app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request above the limit of requests in flight is a 503 before any work on it."""
-    monkeypatch.setattr(app.state.engine, "_max_requests", 0)
+    monkeypatch.setattr(app.state.engine.admission, "_max_requests", 0)
 
     response = client.get("/lstm/gates?sequence=1")
 

@@ -109,23 +109,24 @@ def test_analyses_count_by_their_rows(app: FastAPI, client: TestClient) -> None:
     engine: Engine = app.state.engine
     query = "/cnn/attribution?method=gradient&preprocess=none"
 
-    engine._analysis_rows, limit = 100, engine._analysis_rows
+    admission = engine.admission
+    admission._max_analysis_rows, limit = 100, admission._max_analysis_rows
     try:
         assert client.post(query, json=PIXELS).status_code == 200
         alone = client.post("/cnn/attribution?method=smoothgrad&samples=256", json=PIXELS)
-        with engine.claim(95):
+        with admission.analysis(95):
             refused = client.post(query, json=PIXELS)
             predicted = client.post("/cnn/predict", json=PIXELS)
         again = client.post(query, json=PIXELS)
     finally:
-        engine._analysis_rows = limit
+        admission._max_analysis_rows = limit
 
     assert (alone.status_code, predicted.status_code, again.status_code) == (200, 200, 200)
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
     assert refused.json()["type"] == "urn:lightwell:problem:busy"
     assert "95 rows" in refused.json()["detail"]
-    assert engine._claimed_rows == 0
+    assert admission.analysis_rows == 0
 
 
 def test_until_its_programs_are_compiled_an_analysis_says_when_to_come_back() -> None:
@@ -151,23 +152,6 @@ def test_until_its_programs_are_compiled_an_analysis_says_when_to_come_back() ->
     assert refused.json()["type"] == "urn:lightwell:problem:warming"
 
 
-def test_what_is_asked_about_the_weights_alone_is_worked_out_once(
-    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The engine forgets the oldest of many answers, and no others."""
-    engine: Engine = app.state.engine
-    kept = dict(engine._remembered)
-    monkeypatch.setattr("api.inference.engine.REMEMBERED", 2)
-    try:
-        engine._remembered.clear()
-        for name in ("a", "b", "c"):
-            engine.remember(name, {"value": np.zeros(1)})
-        assert [engine.remembered(name) is not None for name in "abc"] == [False, True, True]
-    finally:
-        engine._remembered.clear()
-        engine._remembered.update(kept)
-
-
 def test_rows_that_are_let_in_together_fill_nobody_elses_queue() -> None:
     """What was admitted elsewhere is neither refused nor counted; what was not, is."""
 
@@ -175,7 +159,7 @@ def test_rows_that_are_let_in_together_fill_nobody_elses_queue() -> None:
         queue: Queue[int, int] = Queue(
             DeviceWorker("still"), lambda items: items, max_batch=4, max_waiting=2, max_bytes=100
         )
-        queue._lane.wake = lambda: None  # type: ignore[method-assign]
+        queue._worker.wake = lambda: None  # type: ignore[method-assign]
         later = time.monotonic() + 60
         for number in range(10):
             queue.enqueue(number, later, 90, admitted=True)

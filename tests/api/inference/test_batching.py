@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from api.inference.batching import DeadlineError, DeviceWorker, Queue, QueueFullError, Served
-from tests.api.interleavings import FAR, LaneByHand, finish, play_all
+from tests.api.interleavings import FAR, WorkerByHand, finish, play_all
 
 
 async def submitted(
@@ -22,9 +22,9 @@ async def submitted(
     return tasks
 
 
-def run_one(lane: LaneByHand) -> None:
+def run_one(worker: WorkerByHand) -> None:
     """Form, run and settle one batch."""
-    formed = lane.next_batch()
+    formed = worker.next_batch()
     assert formed is not None
     finish(*formed)
 
@@ -38,14 +38,14 @@ def test_a_batch_is_what_waits_oldest_first() -> None:
     """As many as a batch may have go together, in the order in which they came."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        queue = lane.queue(max_batch=4)
+        worker = WorkerByHand()
+        queue = worker.queue(max_batch=4)
         tasks = await submitted(queue, 1, 2, 3, 4, 5, 6)
-        run_one(lane)
-        run_one(lane)
+        run_one(worker)
+        run_one(worker)
         assert await results(tasks) == [2, 4, 6, 8, 10, 12]
-        assert lane.ran == [[1, 2, 3, 4], [5, 6]]
-        assert lane.next_batch() is None
+        assert worker.ran == [[1, 2, 3, 4], [5, 6]]
+        assert worker.next_batch() is None
 
     asyncio.run(scene())
 
@@ -54,12 +54,12 @@ def test_one_more_than_may_wait_is_refused_at_once() -> None:
     """A full queue refuses, and keeps what it holds."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        queue = lane.queue(max_waiting=2)
+        worker = WorkerByHand()
+        queue = worker.queue(max_waiting=2)
         held = await submitted(queue, 2, 3)
         with pytest.raises(QueueFullError):
             await queue.submit(4, FAR)
-        run_one(lane)
+        run_one(worker)
         assert await results(held) == [4, 6]
         assert queue.counts.refused == 1
 
@@ -70,18 +70,18 @@ def test_more_bytes_than_may_wait_are_refused() -> None:
     """Bytes are bounded as rows are; one item alone may be of any size."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        queue = lane.queue(max_bytes=100)
+        worker = WorkerByHand()
+        queue = worker.queue(max_bytes=100)
         held = await submitted(queue, 1, size=500)
         with pytest.raises(QueueFullError):
             await queue.submit(2, FAR, 1)
         assert queue.waiting_bytes == 500
-        run_one(lane)
+        run_one(worker)
         assert queue.waiting_bytes == 0
         held += await submitted(queue, 3, 4, size=50)
         with pytest.raises(QueueFullError):
             await queue.submit(5, FAR, 1)
-        run_one(lane)
+        run_one(worker)
         assert await results(held) == [2, 6, 8]
 
     asyncio.run(scene())
@@ -91,15 +91,15 @@ def test_an_expired_item_is_never_run() -> None:
     """Past its deadline an item gets an error, and the device does not see it."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        queue = lane.queue()
+        worker = WorkerByHand()
+        queue = worker.queue()
         late = asyncio.ensure_future(queue.submit(2, time.monotonic()))
         tasks = await submitted(queue, 1)
-        run_one(lane)
+        run_one(worker)
         assert await results(tasks) == [2]
         with pytest.raises(DeadlineError):
             await late
-        assert lane.ran == [[1]]
+        assert worker.ran == [[1]]
         assert queue.counts.expired == 1
 
     asyncio.run(scene())
@@ -109,14 +109,14 @@ def test_who_leaves_before_a_batch_is_formed_is_not_in_it() -> None:
     """A caller who has gone costs the device nothing."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        queue = lane.queue()
+        worker = WorkerByHand()
+        queue = worker.queue()
         gone, *stayed = await submitted(queue, 1, 2)
         gone.cancel()
         await asyncio.sleep(0)
-        run_one(lane)
+        run_one(worker)
         assert await results(stayed) == [4]
-        assert lane.ran == [[2]]
+        assert worker.ran == [[2]]
         assert queue.counts.cancelled == 1
 
     asyncio.run(scene())
@@ -126,15 +126,15 @@ def test_a_failed_batch_fails_its_own_items_only() -> None:
     """An error reaches those who were in the batch; the next batch runs."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        queue = lane.queue()
+        worker = WorkerByHand()
+        queue = worker.queue()
         failed = await submitted(queue, -1, 7)
-        run_one(lane)
+        run_one(worker)
         for task in failed:
             with pytest.raises(RuntimeError):
                 await task
         tasks = await submitted(queue, 3)
-        run_one(lane)
+        run_one(worker)
         assert await results(tasks) == [6]
         assert (queue.counts.failed, queue.counts.completed) == (2, 1)
 
@@ -145,31 +145,31 @@ def test_a_wrong_number_of_results_is_an_error_and_no_mix_up() -> None:
     """Results that do not match the batch are given to nobody."""
 
     async def scene() -> None:
-        lane = LaneByHand()
+        worker = WorkerByHand()
         queue = Queue[int, int](
-            lane, lambda items: items[1:], max_batch=4, max_waiting=9, max_bytes=9
+            worker, lambda items: items[1:], max_batch=4, max_waiting=9, max_bytes=9
         )
         (task,) = await submitted(queue, 1)
-        run_one(lane)
+        run_one(worker)
         with pytest.raises(ValueError, match="0 results for 1 items"):
             await task
 
     asyncio.run(scene())
 
 
-def test_queues_of_one_lane_take_turns() -> None:
+def test_queues_of_one_lane_take_locks() -> None:
     """Whoever has waited longest goes first, whichever queue it is in: neither starves."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        one, other = lane.queue(max_batch=1), lane.queue(max_batch=1)
+        worker = WorkerByHand()
+        one, other = worker.queue(max_batch=1), worker.queue(max_batch=1)
         tasks = []
         for item in (1, 2, 3):
             tasks += await submitted(one, item)
             tasks += await submitted(other, 10 * item)
         for _ in tasks:
-            run_one(lane)
-        assert lane.ran == [[1], [10], [2], [20], [3], [30]]
+            run_one(worker)
+        assert worker.ran == [[1], [10], [2], [20], [3], [30]]
 
     asyncio.run(scene())
 
@@ -178,11 +178,11 @@ def test_a_result_says_how_long_it_waited_and_ran() -> None:
     """The two times are of the item and its batch, and are added up."""
 
     async def scene() -> None:
-        lane = LaneByHand()
-        queue = lane.queue()
+        worker = WorkerByHand()
+        queue = worker.queue()
         (task,) = await submitted(queue, 1)
         await asyncio.sleep(0.01)
-        run_one(lane)
+        run_one(worker)
         served = await task
         assert served.queued_s >= 0.01
         assert 0 <= served.ran_s < 1
@@ -198,23 +198,23 @@ def test_whoever_leaves_nobody_gets_anothers_result() -> None:
 
 
 @contextmanager
-def started(lane: DeviceWorker) -> Iterator[DeviceWorker]:
-    """Run a lane's thread."""
-    lane.start()
+def started(worker: DeviceWorker) -> Iterator[DeviceWorker]:
+    """Run a worker's thread."""
+    worker.start()
     try:
-        yield lane
+        yield worker
     finally:
-        lane.stop()
+        worker.stop()
 
 
 def on_a_thread(
     scene: Callable[[DeviceWorker], Awaitable[None]], *, run_inline: bool = False
 ) -> None:
-    """Play a scene with a real lane; its thread has ended afterwards."""
+    """Play a scene with a real worker; its thread has ended afterwards."""
 
     async def play() -> None:
-        with started(DeviceWorker("lane", run_inline=run_inline)) as lane:
-            await scene(lane)
+        with started(DeviceWorker("worker", run_inline=run_inline)) as worker:
+            await scene(worker)
 
     before = threading.active_count()
     asyncio.run(play())
@@ -224,7 +224,7 @@ def on_a_thread(
 def test_what_arrives_while_a_batch_runs_goes_together() -> None:
     """The first goes alone; those that come meanwhile are one batch."""
 
-    async def scene(lane: DeviceWorker) -> None:
+    async def scene(worker: DeviceWorker) -> None:
         running, may_run, batches = threading.Event(), threading.Event(), list[list[int]]()
 
         def work(items: list[int]) -> list[int]:
@@ -233,7 +233,7 @@ def test_what_arrives_while_a_batch_runs_goes_together() -> None:
             may_run.wait()
             return items
 
-        queue = Queue(lane, work, max_batch=8, max_waiting=9, max_bytes=9)
+        queue = Queue(worker, work, max_batch=8, max_waiting=9, max_bytes=9)
         tasks = await submitted(queue, 1)
         await asyncio.get_running_loop().run_in_executor(None, running.wait)
         tasks += await submitted(queue, 2, 3, 4)
@@ -247,14 +247,14 @@ def test_what_arrives_while_a_batch_runs_goes_together() -> None:
 def test_what_arrives_together_goes_together() -> None:
     """Items submitted in one round of the event loop make one batch, though nothing runs."""
 
-    async def scene(lane: DeviceWorker) -> None:
+    async def scene(worker: DeviceWorker) -> None:
         batches = list[list[int]]()
 
         def work(items: list[int]) -> list[int]:
             batches.append(items)
             return items
 
-        queue = Queue(lane, work, max_batch=8, max_waiting=9, max_bytes=9)
+        queue = Queue(worker, work, max_batch=8, max_waiting=9, max_bytes=9)
         await asyncio.sleep(0.01)  # the thread has found nothing and sleeps
         assert await results(await submitted(queue, 1, 2, 3)) == [1, 2, 3]
         assert batches == [[1, 2, 3]]
@@ -266,20 +266,20 @@ def test_a_lone_item_can_run_on_the_event_loop() -> None:
     """What finds nothing else to be done needs no other thread; two together do."""
 
     async def scene() -> None:
-        with started(DeviceWorker("lane", run_inline=True)) as lane:
+        with started(DeviceWorker("worker", run_inline=True)) as worker:
             ran_on = []
 
             def work(items: list[int]) -> list[int]:
                 ran_on.append(threading.current_thread().name)
                 return items
 
-            queue = Queue(lane, work, max_batch=8, max_waiting=9, max_bytes=9)
+            queue = Queue(worker, work, max_batch=8, max_waiting=9, max_bytes=9)
             await asyncio.sleep(0.01)  # the thread has found nothing and sleeps
             assert await results(await submitted(queue, 1)) == [1]
             assert await results(await submitted(queue, 2, 3)) == [2, 3]
             await asyncio.sleep(0.01)
             assert await results(await submitted(queue, 4)) == [4]
-            assert ran_on == ["MainThread", "lane", "MainThread"]
+            assert ran_on == ["MainThread", "worker", "MainThread"]
 
     asyncio.run(scene())
 
@@ -288,7 +288,7 @@ def test_the_event_loop_never_runs_a_batch_beside_the_thread() -> None:
     """Even where the thread seems to sleep, a lone item waits for the thread's turn to end."""
 
     async def scene() -> None:
-        with started(DeviceWorker("lane", run_inline=True)) as lane:
+        with started(DeviceWorker("worker", run_inline=True)) as worker:
             running, may_run, ran_on = threading.Event(), threading.Event(), []
 
             def work(items: list[int]) -> list[int]:
@@ -297,17 +297,17 @@ def test_the_event_loop_never_runs_a_batch_beside_the_thread() -> None:
                 may_run.wait(5)
                 return items
 
-            queue = Queue(lane, work, max_batch=2, max_waiting=9, max_bytes=9)
+            queue = Queue(worker, work, max_batch=2, max_waiting=9, max_bytes=9)
             tasks = await submitted(queue, 1, 2)
             await asyncio.get_running_loop().run_in_executor(None, running.wait)
-            lane._idle = True  # as it is for a moment before the thread looks a last time
+            worker._idle = True  # as it is for a moment before the thread looks a last time
             tasks += await submitted(queue, 3)
             await asyncio.sleep(0.01)
-            assert ran_on == ["lane"]
+            assert ran_on == ["worker"]
             may_run.set()
             async with asyncio.timeout(5):
                 assert await results(tasks) == [1, 2, 3]
-            assert ran_on == ["lane", "lane"]
+            assert ran_on == ["worker", "worker"]
 
     asyncio.run(scene())
 
@@ -316,14 +316,14 @@ def test_the_event_loop_never_runs_a_batch_beside_the_thread() -> None:
 def test_a_thread_under_random_load_mixes_nothing_up(run_inline: bool) -> None:
     """Hundreds of callers of two queues, some of whom leave: results are always one's own."""
 
-    async def scene(lane: DeviceWorker) -> None:
+    async def scene(worker: DeviceWorker) -> None:
         dice = random.Random(0)  # noqa: S311 - a game
 
         def work(items: list[int]) -> list[int]:
             time.sleep(0.0002)
             return [2 * item for item in items]
 
-        queues = [Queue(lane, work, max_batch=5, max_waiting=999, max_bytes=9) for _ in range(2)]
+        queues = [Queue(worker, work, max_batch=5, max_waiting=999, max_bytes=9) for _ in range(2)]
         tasks = []
         for item in range(600):
             tasks += await submitted(queues[item % 2], item)

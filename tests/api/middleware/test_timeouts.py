@@ -1,4 +1,4 @@
-"""What becomes of requests that arrive too slowly, or whose client goes."""
+"""Request timeout: requests whose body is late, or whose client has disconnected."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,91 +9,95 @@ from starlette.requests import ClientDisconnect
 
 from api.errors.problem import Problem
 from api.middleware import timeouts
-from api.middleware.timeouts import LOOK_S, Patience
+from api.middleware.timeouts import RequestTimeout
 
 LONG_S = 30.0
 
 
 @pytest.fixture(autouse=True)
-def watched_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at once whether anybody still waits."""
+def watched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Watch the connection as soon as the body has arrived."""
     monkeypatch.setattr(timeouts, "UNWATCHED_S", 0.0)
 
 
 async def never() -> Any:
-    """Wait for what does not come."""
+    """Wait for a message that does not come."""
     await asyncio.Event().wait()
 
 
-async def goes() -> dict[str, Any]:
-    """Be a client who goes."""
+async def disconnected() -> dict[str, Any]:
+    """Receive the message of a closed connection."""
     return {"type": "http.disconnect"}
 
 
-def run(scene: Callable[[Patience], Coroutine[Any, Any, Any]]) -> Any:
-    """Play a scene with a patience of its own, which must have forgotten it at the end."""
+def run(scene: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Run a scene, after which no task may be left."""
 
     async def play() -> Any:
-        looks_after = Patience()
         try:
-            return await scene(looks_after)
+            return await scene()
         finally:
-            assert not looks_after._stays
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
 
     return asyncio.run(play())
 
 
-def test_what_does_not_arrive_in_time_is_refused() -> None:
-    """The limit is named."""
+def test_a_body_that_does_not_arrive_in_time_is_refused() -> None:
+    """With 408, the limit, and the end of the connection."""
 
-    async def scene(looks_after: Patience) -> None:
-        with looks_after.stay(0.01):
+    async def scene() -> None:
+        with RequestTimeout(0.01):
             await never()
 
     with pytest.raises(Problem, match=r"did not arrive within 0\.01 s") as refused:
         run(scene)
     assert refused.value.kind == "request-timeout"
+    assert refused.value.headers == {"Connection": "close"}
 
 
-def test_what_has_arrived_may_take_longer() -> None:
-    """The limit is on arriving."""
+def test_a_request_that_has_arrived_may_take_longer() -> None:
+    """The limit is on its body."""
 
-    async def scene(looks_after: Patience) -> str:
-        with looks_after.stay(0.01) as stay:
-            stay.arrived(never)
-            await asyncio.sleep(5 * LOOK_S)
+    async def scene() -> str:
+        with RequestTimeout(0.01) as timeout:
+            timeout.body_received(never)
+            await asyncio.sleep(0.1)
             return "answered"
 
     assert run(scene) == "answered"
 
 
-def test_when_the_client_goes_the_work_is_dropped() -> None:
+def test_when_the_client_disconnects_the_work_is_cancelled() -> None:
     """Also where the client had something left to send."""
 
-    async def scene(looks_after: Patience) -> None:
+    async def scene() -> None:
         messages = iter([{"type": "http.request"}, {"type": "http.disconnect"}])
 
         async def receive() -> dict[str, Any]:
             return next(messages)
 
-        with looks_after.stay(LONG_S) as stay:
-            stay.arrived(receive)
+        with RequestTimeout(LONG_S) as timeout:
+            timeout.body_received(receive)
             await never()
 
     with pytest.raises(ClientDisconnect):
         run(scene)
 
 
-def test_a_cancellation_from_elsewhere_goes_through() -> None:
-    """It is not taken for a timeout, nor for a client who has gone."""
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_cancellation_from_elsewhere_goes_through(arrives: bool) -> None:
+    """It is taken neither for a timeout nor for a disconnect."""
 
-    async def waits(looks_after: Patience) -> None:
-        with looks_after.stay(LONG_S):
+    async def waits() -> None:
+        with RequestTimeout(LONG_S) as timeout:
+            if arrives:
+                timeout.body_received(never)
             await never()
 
-    async def scene(looks_after: Patience) -> bool:
-        task = asyncio.create_task(waits(looks_after))
-        await asyncio.sleep(0)
+    async def scene() -> bool:
+        task = asyncio.create_task(waits())
+        await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -102,28 +106,45 @@ def test_a_cancellation_from_elsewhere_goes_through() -> None:
     assert run(scene)
 
 
-def test_a_failure_stays_what_it_was() -> None:
-    """Only what is ended here is given another name."""
+def test_two_cancellations_at_once_are_one_from_elsewhere() -> None:
+    """Where the timeout and another end the task together, it stays cancelled."""
 
-    async def scene(looks_after: Patience) -> None:
-        with looks_after.stay(LONG_S) as stay:
-            stay.arrived(goes)
+    async def waits() -> None:
+        with RequestTimeout(0.0):
+            await never()
+
+    async def scene() -> bool:
+        task = asyncio.create_task(waits())
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(task.cancel)
+        with pytest.raises((asyncio.CancelledError, Problem)) as raised:
+            await task
+        return raised.type is asyncio.CancelledError
+
+    assert run(scene)
+
+
+def test_an_exception_stays_what_it_was() -> None:
+    """Only a cancellation of the timeout's own is translated."""
+
+    async def scene() -> None:
+        with RequestTimeout(LONG_S) as timeout:
+            timeout.body_received(disconnected)
             raise KeyError
 
     with pytest.raises(KeyError):
         run(scene)
 
 
-def test_nothing_is_looked_at_where_nothing_goes_on() -> None:
-    """The one timer stops with the last request, and starts with the next."""
+def test_nothing_is_watched_once_a_request_is_answered() -> None:
+    """Neither its body nor its connection ends a task that goes on to something else."""
 
-    async def scene(looks_after: Patience) -> list[bool]:
-        with looks_after.stay(LONG_S):
-            looking = [looks_after._looking]
-        await asyncio.sleep(3 * LOOK_S)
-        looking.append(looks_after._looking)
-        with looks_after.stay(LONG_S):
-            looking.append(looks_after._looking)
-        return looking
+    async def scene() -> str:
+        with RequestTimeout(0.01):
+            pass
+        with RequestTimeout(LONG_S) as timeout:
+            timeout.body_received(disconnected)
+        await asyncio.sleep(0.05)
+        return "went on"
 
-    assert run(scene) == [True, False, True]
+    assert run(scene) == "went on"

@@ -192,7 +192,7 @@ def test_lines_are_sent_before_the_last_steps_have_run(
 
     assert lines_before == [0, STEPS, 2 * STEPS]
     assert len(caller.lines) == len(LONG)
-    assert engine.in_flight == 0
+    assert engine.admission.in_flight == 0
 
 
 def failing(engine: Engine, monkeypatch: pytest.MonkeyPatch, call: int, fault: Any) -> None:
@@ -239,16 +239,16 @@ def test_a_fault_after_the_first_line_is_the_last_line(
     assert last["problem"]["request_id"] == response.headers["x-request-id"]
     assert refused.status_code == status
     assert refused.json().keys() == last["problem"].keys()
-    assert app.state.engine.in_flight == 0
+    assert app.state.engine.admission.in_flight == 0
 
 
 def test_a_server_that_stops_ends_its_streams(
     app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After SIGTERM no more steps are asked for, and the last line says why."""
+    """A stream that is still sent when the engine closes has a last line that says why."""
 
     async def stopping() -> None:
-        monkeypatch.setattr(app.state.engine, "draining", True)
+        monkeypatch.setattr(app.state.engine, "closed", True)
 
     failing(app.state.engine, monkeypatch, 2, stopping)
     *lines, last = lines_of(client.post(PATH, json={"sequence": LONG}).text)
@@ -276,7 +276,7 @@ def test_the_work_stops_when_the_client_goes(
 
     assert dropped == [call]
     assert len([line for line in caller.lines if "step" in line]) == (call - 1) * STEPS
-    assert app.state.engine.in_flight == 0
+    assert app.state.engine.admission.in_flight == 0
 
 
 def test_a_stream_is_in_flight_until_it_ends(app: FastAPI, client: TestClient) -> None:
@@ -285,14 +285,14 @@ def test_a_stream_is_in_flight_until_it_ends(app: FastAPI, client: TestClient) -
     send = caller.send
 
     async def send_noted(message: Any) -> None:
-        seen.append(engine.in_flight)
+        seen.append(engine.admission.in_flight)
         await send(message)
 
     caller.send = send_noted  # type: ignore[method-assign]
     caller.ask()
 
     assert set(seen) == {1}
-    assert engine.in_flight == 0
+    assert engine.admission.in_flight == 0
 
 
 def test_a_client_that_reads_nothing_is_let_go() -> None:

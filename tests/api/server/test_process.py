@@ -1,5 +1,6 @@
 """The server as a process of its own: starts, says where it is, drains, and refuses nonsense."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -73,19 +74,41 @@ def test_a_server_starts_answers_and_drains(server: Server) -> None:
     assert server.process.wait(PATIENCE_S) == 0
 
 
-def test_a_draining_server_is_not_ready_at_once(own_weights: Path) -> None:
-    """Between the signal and the end /readyz is a 503, for a load balancer to see."""
-    server = Server("--weights", str(own_weights), "--drain-s", "3")
+DRAIN_S = 1
+
+
+@pytest.mark.parametrize(
+    ("path", "keeps"), [("predict", True), ("predict", False), ("gates.jsonl", True)]
+)
+def test_a_draining_server_answers_until_its_listener_closes(
+    path: str, keeps: bool, own_weights: Path
+) -> None:
+    """A serial load across SIGTERM gets only whole 200s, on one connection and on new ones.
+
+    /readyz fails from the signal on, for a load balancer to see, and the process ends with 0.
+    """
+    server = Server("--weights", str(own_weights), "--drain-s", str(DRAIN_S))
+    body, statuses, ready = {"sequence": "10110" * 60}, [], []
     try:
         server.wait_for("Ready after")
         with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
-            assert client.get("/readyz").status_code == 200
+            expected = client.post(f"/lstm/{path}", json=body).content
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
-            response = client.get("/readyz")
-            assert response.status_code == 503
-            assert response.json()["type"] == "urn:lightwell:problem:draining"
-            assert client.get("/livez").status_code == 200
+            began = time.monotonic()
+            with contextlib.suppress(httpx2.TransportError):  # the listener is closed
+                while True:
+                    headers = {} if keeps else {"Connection": "close"}
+                    answer = client.post(f"/lstm/{path}", json=body, headers=headers)
+                    statuses.append(answer.status_code)
+                    assert answer.content == expected
+                    if time.monotonic() - began > DRAIN_S / 10:
+                        ready.append(client.get("/readyz"))
+            lasted = time.monotonic() - began
+        assert lasted >= DRAIN_S
+        assert set(statuses) == {200}
+        assert {one.status_code for one in ready} == {503}
+        assert ready[0].json()["type"] == "urn:lightwell:problem:draining"
+        assert ready[0].headers["connection"] == "close"
         assert server.process.wait(PATIENCE_S) == 0
     finally:
         server.stop()

@@ -4,11 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx2
 import pytest
 
-from api import __main__ as command
+from api.inference.loading import use_cache
 from api.settings import Settings
 from models.runtime.executable_cache import Cache
 from tests.servers import PATIENCE_S, ROOT, Server
@@ -58,44 +59,41 @@ def test_starting_imports_neither_flax_nor_optax() -> None:
     assert done.stdout == "[]\n"
 
 
-def engine() -> SimpleNamespace:
-    """What stands for an engine of one model."""
-    return SimpleNamespace(models={"lstm": SimpleNamespace(cache=None)})
+@pytest.fixture
+def model() -> Any:
+    """Stand-in for a loaded model."""
+    return SimpleNamespace(cache=None)
 
 
-def test_the_models_are_given_the_cache(tmp_path: Path) -> None:
+def test_the_models_are_given_the_cache(model: Any, tmp_path: Path) -> None:
     """A folder that can be used is."""
-    held = engine()
+    use_cache([model], tmp_path / "cache")
 
-    command.use_cache(held, tmp_path / "cache")
-
-    assert isinstance(held.models["lstm"].cache, Cache)
+    assert isinstance(model.cache, Cache)
 
 
 def test_a_folder_that_cannot_be_used_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    model: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line says why; the server starts without."""
     tmp_path.chmod(0o777)
-    held = engine()
+    use_cache([model], tmp_path)
 
-    command.use_cache(held, tmp_path)
-
-    assert held.models["lstm"].cache is None
+    assert model.cache is None
     assert [record.message for record in caplog.records] == [
         f"the cache {tmp_path} is not used: others may write to it (mode 777)"
     ]
 
 
 @pytest.mark.parametrize("off", ["", "none"])
-def test_the_cache_can_be_switched_off(off: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_can_be_switched_off(
+    off: str, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the empty text, or by name."""
     monkeypatch.setenv("LIGHTWELL_CACHE", off)
-    held = engine()
+    use_cache([model], Settings().cache)
 
-    command.use_cache(held, Settings().cache)
-
-    assert held.models["lstm"].cache is None
+    assert model.cache is None
 
 
 def test_the_cache_is_named_after_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

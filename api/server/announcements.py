@@ -1,0 +1,57 @@
+"""Announcements: lines of the starting server on standard output."""
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from api import STARTED
+from api.inference.engine import Engine
+
+
+def announce_listening(listener: socket.socket, engine: Engine) -> str:
+    """Print the address of the server and the weights it serves; return the URL."""
+    host, port = listener.getsockname()[:2]
+    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+    print(
+        "\n".join((f"Lightwell on {url} (every route: {url}/docs)", *_weights(engine))), flush=True
+    )
+    return url
+
+
+def announce_ready(url: str, engine: Engine) -> None:
+    """Print that requests are answered, and some to try."""
+    print(f"Ready after {_seconds()} ({_executables(engine)}).")
+    print(f"Open {url} in a browser, or try:")
+    print(f"  curl '{url}/lstm/gates?sequence=10110'")
+    print(
+        f"  curl -s {url}/samples/0.png | "
+        f"curl -s -H 'Content-Type: image/png' --data-binary @- {url}/cnn/predict",
+        flush=True,
+    )
+
+
+def announce_analyses() -> None:
+    """Print that analyses are answered, too."""
+    print(f"Analyses ready after {_seconds()}.", flush=True)
+
+
+def _seconds() -> str:
+    return f"{time.monotonic() - STARTED:.1f} s"
+
+
+def _weights(engine: Engine) -> Iterator[str]:
+    """Digest and test accuracy of each model's weights."""
+    for name, model in engine.models.items():
+        metrics: dict[str, Any] = model.checkpoint.metadata.get("metrics", {})
+        accuracy = metrics.get("test_accuracy")
+        shown = "not recorded" if accuracy is None else f"{100 * accuracy:.2f} %"
+        yield f"  {name}: weights {model.checkpoint.digest[:12]}, test accuracy {shown}"
+
+
+def _executables(engine: Engine) -> str:
+    """Number of executables, and whether they were compiled or cached."""
+    models = engine.models.values()
+    count = sum(len(program.buckets) for model in models for program in model.programs.values())
+    cached = all(model.cached for model in models)
+    return f"{count} executables {'from the cache' if cached else 'compiled'}"

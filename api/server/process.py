@@ -1,0 +1,142 @@
+"""Server process: uvicorn's server with draining, announcements and interpreter settings."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.inference.engine import Engine
+from api.server.announcements import announce_analyses, announce_listening, announce_ready
+from api.server.protocol import Protocol, ServerState
+from api.settings import Settings
+
+logger = logging.getLogger("lightwell")
+
+GRACEFUL_S = 10
+"""Seconds that requests in flight have when the listener is closed, before they are cancelled."""
+
+STREAM_END_S = 1
+"""Seconds before that cancellation at which streams end with a problem as their last line."""
+
+GC_THRESHOLD = 20_000
+"""Net allocations between two garbage collections; a request makes as many as Python's own 700."""
+
+SWITCH_INTERVAL_S = 0.0005
+"""Longest wait of a finished batch for a busy event loop; a tenth of Python's own interval."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server, which drains on SIGTERM or SIGINT before it stops.
+
+    From the signal on `/readyz` fails, and responses end their connections, so that a load balancer
+    and its clients go elsewhere; requests are answered. After `drain_s` the listener is closed, and
+    requests in flight are finished. A second signal stops the server at once.
+
+    Args:
+        app: The application that `config` serves.
+        drain_s: Seconds between the signal and the end of the listener.
+
+    Attributes:
+        failed: Whether the models could not be compiled.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
+        super().__init__(config)
+        self.server_state = self._state = ServerState()
+        self._engine: Engine = app.state.engine
+        self._drain_s = drain_s
+        self.failed = False
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle SIGTERM and SIGINT in the event loop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._drain)
+        yield
+
+    def _drain(self) -> None:
+        """Begin to drain; stop at once on a second signal."""
+        if self._engine.draining:
+            self.force_exit = self.should_exit = True
+            return
+        self._engine.draining = self._state.draining = True
+        asyncio.get_running_loop().call_later(self._drain_s, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the listener, then announce its address."""
+        await super().startup(sockets)
+        if self.started:
+            self._announcing = asyncio.create_task(self._announce())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listener, and finish the requests in flight."""
+        loop = asyncio.get_running_loop()
+        # A stream that uvicorn cancels would end without a line that says why.
+        loop.call_later(GRACEFUL_S - STREAM_END_S, self._close_engine)
+        await super().shutdown(sockets)
+
+    def _close_engine(self) -> None:
+        self._engine.closed = True
+
+    async def _announce(self) -> None:
+        """Print the address, then when the models and the analyses are ready."""
+        url = announce_listening(self.servers[0].sockets[0], self._engine)
+        try:
+            await self._engine.warmed()
+        except Exception:
+            logger.exception("the models could not be compiled")
+            self.should_exit = self.failed = True
+        if self._engine.warm_s is None:
+            return
+        tune_garbage_collection()
+        announce_ready(url, self._engine)
+        with contextlib.suppress(Exception):  # the engine has logged it
+            await self._engine.analyses_warmed()
+            tune_garbage_collection()
+            announce_analyses()
+
+
+def serve(app: FastAPI, settings: Settings) -> bool:
+    """Serve an application until a signal stops the process.
+
+    Returns:
+        Whether the listener was opened and the models were compiled.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=Protocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACEFUL_S,
+    )
+    server = Server(config, app, settings.drain_s)
+    server.run()
+    return server.started and not server.failed
+
+
+def tune_garbage_collection() -> None:
+    """Exclude the objects that exist from garbage collection, and collect others less often.
+
+    The libraries' hundreds of thousands of objects live as long as the server: each full
+    collection would visit them all.
+    """
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    gc.enable()

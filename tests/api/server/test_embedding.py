@@ -1,0 +1,128 @@
+"""The application without its own process: `uvicorn --factory`, and mounted under a path."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.inference.engine import Engine
+from tests.servers import PATIENCE_S, ROOT
+
+PATH = "/lstm/gates?sequence=10110"
+IGNORED = ("date", "server", "server-timing", "x-request-id")
+
+
+def served_by_uvicorn(*flags: str, cache: Path) -> Iterator[str]:
+    """Run the factory in uvicorn until the test is over; yield its URL once it is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", *flags]
+    process = subprocess.Popen(  # noqa: S603
+        [*command, "--port", str(port), "--log-level", "warning"],
+        cwd=ROOT,
+        env={**os.environ, "LIGHTWELL_CACHE": str(cache)},
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + PATIENCE_S
+        while not _is_ready(url):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        yield url
+        process.terminate()
+        process.wait(PATIENCE_S)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/readyz", timeout=PATIENCE_S).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def headers_of(answer: httpx2.Response) -> dict[str, str]:
+    """Headers of an answer that do not change from one to the next."""
+    return {name: value for name, value in answer.headers.items() if name not in IGNORED}
+
+
+@pytest.mark.parametrize("flags", [(), ("--http", "api.server.protocol:Protocol")])
+def test_uvicorn_serves_the_factory(flags: tuple[str, ...], url: str, tmp_path: Path) -> None:
+    """Without arguments: settings of the environment, its cache, and the answers of the command."""
+    for served in served_by_uvicorn(*flags, cache=tmp_path / "cache"):
+        assert any((tmp_path / "cache").iterdir())
+        there, here = (httpx2.get(f"{one}{PATH}", timeout=PATIENCE_S) for one in (url, served))
+        assert there.status_code == 200
+        assert (here.status_code, here.content) == (there.status_code, there.content)
+        assert headers_of(here) == headers_of(there)
+
+
+def parent_of(app: FastAPI, *, is_started: bool) -> FastAPI:
+    """An application that has another mounted, and starts it in its own lifespan or not."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if not is_started:
+            yield
+            return
+        async with app.router.lifespan_context(app):
+            yield
+
+    parent = FastAPI(lifespan=lifespan)
+    parent.mount("/deep/inside", app)
+    return parent
+
+
+def test_a_mounted_application_answers(client: TestClient) -> None:
+    """Under a prefix, as it does without one; repeated request lines, too."""
+    app = create_app()
+    engine: Engine = app.state.engine
+    loggers, interval = list(logging.getLogger().handlers), sys.getswitchinterval()
+    with TestClient(parent_of(app, is_started=True)) as mounted:
+        assert mounted.portal is not None
+        mounted.portal.call(engine.warmed)
+        body = {"sequence": "10110"}
+        expected = client.post("/lstm/gates", json=body)
+        for _ in range(2):
+            answer = mounted.post("/deep/inside/lstm/gates", json=body)
+            assert answer.json() == expected.json()
+            assert headers_of(answer) == headers_of(expected)
+        assert len(app.state.route_cache) == 1
+        module = mounted.get("/deep/inside/sdk/lightwell.js")
+        assert module.headers["access-control-allow-origin"] == "*"
+        assert mounted.get("/deep/inside/lstm").status_code == 404
+    assert (list(logging.getLogger().handlers), sys.getswitchinterval()) == (loggers, interval)
+
+
+def test_an_application_that_was_not_started_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """Every refusal says that its lifespan has not run; the log says how to run it, once."""
+    with (
+        caplog.at_level(logging.ERROR, "lightwell"),
+        TestClient(parent_of(create_app(), is_started=False)) as mounted,
+    ):
+        for path in (PATH, "/readyz", PATH):
+            answer = mounted.get(f"/deep/inside{path}")
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json()["type"] == "urn:lightwell:problem:warming"
+            assert "its ASGI lifespan has not run" in answer.json()["detail"]
+        assert mounted.get("/deep/inside/livez").status_code == 200
+
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "its ASGI lifespan has not run" in line
+    assert "app.router.lifespan_context(app)" in line
