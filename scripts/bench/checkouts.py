@@ -2,7 +2,7 @@
 
 Both servers run at the same time, each as `python -m api` in its own folder; one is stopped by
 SIGSTOP while the other is measured. A round measures every workload once on each server, with the
-same requests, in slices of a tenth of a second between which the servers alternate: a slow phase of
+same requests, in slices of 0.1 s of CPU time between which the servers alternate: a slow phase of
 the machine affects both. The result of a workload is the median of the rounds' ratios. Both servers
 are restarted after every third round, as processes of the same code differ by a percent or two.
 """
@@ -36,10 +36,10 @@ T = TypeVar("T")
 ROUNDS, MIN_ROUNDS = 9, 2
 RESTARTS = 3
 CONCURRENCY = 8
-ROUND_S, SLICE_S = 0.6, 0.1
-"""Time that a server is measured for in a round, and that of one slice of it."""
+ROUND_S, SLICE_S = 0.8, 0.1
+"""CPU time that is measured of each server in a round, and in one slice of it."""
 
-MAX_SLICES, MIN_SLICES = 6, 2
+MAX_SLICES, MIN_SLICES = 8, 2
 TIMEOUT_S = 30.0
 START_SETTLE_S = 90.0
 LIMIT = 1.05
@@ -83,15 +83,15 @@ class Slices:
     requests: int
 
     @classmethod
-    def of(cls, per_second: float, rotation: int) -> "Slices":
-        """Choose slices by a server's throughput.
+    def of(cls, cpu_s: float, rotation: int) -> "Slices":
+        """Choose slices by the CPU time of a request, which does not depend on other processes.
 
         Args:
-            per_second: Requests answered per second.
+            cpu_s: CPU time per request, in seconds.
             rotation: How many different requests there are; a slice sends each equally often.
         """
-        requests = rotation * max(1, round(per_second * SLICE_S / rotation))
-        number = round(per_second * ROUND_S / requests)
+        requests = rotation * max(1, round(SLICE_S / cpu_s / rotation))
+        number = round(ROUND_S / cpu_s / requests)
         return cls(min(max(number, MIN_SLICES), MAX_SLICES), requests)
 
 
@@ -213,12 +213,11 @@ def _check_equal(servers: Sequence[Server], requests: Sequence[bytes]) -> None:
 
 
 def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
-    """Measure a server's throughput to choose how long the slices of a workload are."""
-    with server.resumed(), Load(server.port, requests, CONCURRENCY) as load:
-        load.closed(ROUND_S / 2, CONCURRENCY, TIMEOUT_S)
-        run = load.closed(ROUND_S / 2, CONCURRENCY, TIMEOUT_S)
-        load.drain(TIMEOUT_S)
-    return Slices.of(run.windows(1)[0].per_second, len(requests))
+    """Measure the CPU time of a request to choose how long the slices of a workload are."""
+    with server.resumed():
+        _measure_slice(server, requests, len(requests))
+        seconds, count = _measure_slice(server, requests, 2 * len(requests))
+    return Slices.of(seconds / count, len(requests))
 
 
 def _measure_round(

@@ -90,12 +90,12 @@ def test_the_order_alternates():
 
 
 @pytest.mark.parametrize(
-    ("per_second", "rotation", "expected"),
-    [(1000.0, 10, Slices(6, 100)), (20.0, 4, Slices(3, 4)), (3.0, 10, Slices(2, 10))],
+    ("cpu_s", "rotation", "expected"),
+    [(0.001, 10, Slices(8, 100)), (0.05, 4, Slices(4, 4)), (0.1, 10, Slices(2, 10))],
 )
-def test_slices_send_every_request_equally_often(per_second, rotation, expected):
+def test_slices_send_every_request_equally_often(cpu_s, rotation, expected):
     """A slice is whole rotations of the requests; a slow workload still gets two slices."""
-    assert Slices.of(per_second, rotation) == expected
+    assert Slices.of(cpu_s, rotation) == expected
 
 
 def test_every_workload_has_requests_of_its_own_form():
