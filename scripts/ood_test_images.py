@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from api.requests.foreground import Planes
-from api.requests.mnist_preprocessing import as_mnist
+from api.requests.mnist_preprocessing import preprocess_mnist
 from models.cnn.ood_detector import OODDetector
 from probes.shared.input_warnings import image_warnings
 
@@ -48,7 +48,7 @@ def _grey(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
 
 
 def _prepared(values: np.ndarray) -> Picture:
-    return np.asarray(as_mnist(Planes(_grey(values))).pixels)
+    return np.asarray(preprocess_mnist(Planes(_grey(values))).pixels)
 
 
 def _centred(side: int) -> Float64[np.ndarray, "2 side side"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, UInt8
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from api.requests.foreground import Planes
-from api.requests.mnist_preprocessing import as_mnist
+from api.requests.mnist_preprocessing import preprocess_mnist
 
 CANVAS = 56  # pixels; MNIST preprocessing scales to 20
 FONT = ImageFont.load_default(size=32)  # Pillow's default font, equal on every machine
@@ -26,7 +26,9 @@ Random = np.random.Generator
 
 def prepared(picture: np.ndarray) -> Picture:
     """Apply the server's MNIST preprocessing to a picture with light foreground."""
-    return np.asarray(as_mnist(Planes(picture.clip(0, 255).round().astype(np.uint8))).pixels)
+    return np.asarray(
+        preprocess_mnist(Planes(picture.clip(0, 255).round().astype(np.uint8))).pixels
+    )
 
 
 def warped(picture: Picture, random: Random, turn: float, bend: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""An answer of each kind, cut short, for the OpenAPI text."""
+"""Example responses of the OpenAPI document, shortened."""
 
 from typing import Any
 
@@ -98,7 +98,7 @@ _PROBLEM = {
 
 _GATES = '"input_gate":[0.5],"forget_gate":[0.75],"candidate":[-0.25],"output_gate":[0.5]'
 LINES = f'{{"input":0,"step":1,"bit":1,{_GATES}}}\n{{"input":0,"step":2,"bit":0,{_GATES}}}\n'
-"""Two steps of a stream of gates."""
+"""Two lines of a stream of gates."""
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
@@ -135,4 +135,4 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""By what is asked: a source of probes' input, an operation, or `problem`."""
+"""Example responses by input source of a probe, operation ID, or `problem`."""

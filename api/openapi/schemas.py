@@ -1,4 +1,4 @@
-"""The shapes of bodies and answers, as pydantic models: for the OpenAPI text and for tests."""
+"""Schemas of responses, as pydantic models: for OpenAPI and for tests."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 class Schema(BaseModel):
-    """An object on the wire."""
+    """Base of the schemas: an object without unknown keys."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,23 +24,27 @@ class Stats(Schema):
 
 
 class ColourRange(Schema):
-    """How the picture colours a tensor, so that a page can do the same."""
+    """Colour map and range of a tensor in the picture, for clients that draw it themselves."""
 
     map: Literal["viridis", "cividis", "gray", "RdBu", "petroff10"]
-    vmin: float | list[float] = Field(description="The low end; one for each channel by itself.")
-    vmax: float | list[float] = Field(description="The high end, likewise.")
+    vmin: float | list[float] = Field(
+        description="Lower limit; one for each channel with `scope=channel`."
+    )
+    vmax: float | list[float] = Field(
+        description="Upper limit; one for each channel with `scope=channel`."
+    )
     scope: Literal["channel", "layer", "fixed"]
 
 
 class TensorEntry(Schema):
-    """Named values."""
+    """A tensor with its name, axes, statistics and values."""
 
     name: str
-    kind: str = Field(description="What the values are: `pre_activation`, `gate`, `cell`, …")
+    kind: str = Field(description="Kind of values: `pre_activation`, `gate`, `cell`, …")
     axes: list[str] = Field(description="The name of every axis, in order.")
     coordinates: dict[str, list[int | str]] = Field(
-        description="For an axis, what each row along it is: where not all rows came back, or "
-        "where rows have names. An axis that is not here counts from 0."
+        description="Positions or names along an axis, where only some rows were selected or rows "
+        "have names. An axis without an entry counts from 0."
     )
     shape: list[int]
     dtype: str
@@ -53,7 +57,7 @@ class TensorEntry(Schema):
 
 
 class MeasureEntry(Schema):
-    """A scalar or a word."""
+    """A named scalar or word."""
 
     name: str
     value: float | str | bool | None
@@ -61,14 +65,14 @@ class MeasureEntry(Schema):
 
 
 class WarningEntry(Schema):
-    """Something that the reader of an answer should know."""
+    """A warning about an input that is unlike the training data, or about values in JSON."""
 
     code: str
     message: str
 
 
 class Prediction(Schema):
-    """What the network answers."""
+    """Prediction of the network: class, probabilities and logits."""
 
     label: int
     name: str
@@ -77,12 +81,12 @@ class Prediction(Schema):
 
 
 class ImageEcho(Schema):
-    """The picture as the network really saw it."""
+    """The image after preprocessing, as the network read it."""
 
     pixels: list[list[int]] = Field(
-        description="28 rows of 28 integers, 0 ground to 255 full ink; post them again as `pixels`."
+        description="28 rows of 28 integers, 0 background to 255 foreground; valid as `pixels`."
     )
-    preparation: Json = Field(description="What was done to get there.")
+    preparation: Json = Field(description="Record of the preprocessing.")
 
 
 class SequenceEcho(Schema):
@@ -95,17 +99,17 @@ class SequenceEcho(Schema):
 
 
 class WeightsAnswer(Schema):
-    """An answer about the weights alone."""
+    """Response of a probe of the weights alone."""
 
     model: str
-    weights: str = Field(description="SHA-256 of the weights that answered.")
+    weights: str = Field(description="SHA-256 of the weights.")
     tensors: list[TensorEntry]
     measures: list[MeasureEntry]
     warnings: list[WarningEntry]
 
 
 class ImageResult(Schema):
-    """What is said of one of several images."""
+    """Result for one of several images."""
 
     input: ImageEcho
     prediction: Prediction
@@ -115,7 +119,7 @@ class ImageResult(Schema):
 
 
 class SequenceResult(Schema):
-    """What is said of one of several sequences."""
+    """Result for one of several sequences."""
 
     input: SequenceEcho
     prediction: Prediction
@@ -124,17 +128,19 @@ class SequenceResult(Schema):
     warnings: list[WarningEntry]
 
 
-SEVERAL = "One for each of several inputs, in order; with it come only `model` and `weights`."
+SEVERAL = (
+    "One result for each of several inputs, in order; then only `model` and `weights` are set."
+)
 
-# Not a union of an answer about one input and one about several: users of a typed client would have
-# to tell them apart before they could read the first field of either.
+# Not a union of a response about one input and one about several: users of a typed client would
+# have to check the type before they could read the first field.
 
 
 class ImageAnswer(Schema):
-    """An answer about one image, or in `answers` about several."""
+    """Response about one image; `answers` has the results of several."""
 
     model: str
-    weights: str = Field(description="SHA-256 of the weights that answered.")
+    weights: str = Field(description="SHA-256 of the weights.")
     input: ImageEcho | None = None
     prediction: Prediction | None = None
     tensors: list[TensorEntry] | None = None
@@ -144,10 +150,10 @@ class ImageAnswer(Schema):
 
 
 class SequenceAnswer(Schema):
-    """An answer about one sequence, or in `answers` about several."""
+    """Response about one sequence; `answers` has the results of several."""
 
     model: str
-    weights: str = Field(description="SHA-256 of the weights that answered.")
+    weights: str = Field(description="SHA-256 of the weights.")
     input: SequenceEcho | None = None
     prediction: Prediction | None = None
     tensors: list[TensorEntry] | None = None
@@ -157,14 +163,14 @@ class SequenceAnswer(Schema):
 
 
 class ProblemReason(Schema):
-    """One thing that is wrong, and where."""
+    """One fault of a request and its location."""
 
     location: list[str | int]
     reason: str
 
 
 class ProblemAnswer(Schema):
-    """An answer that says no (RFC 9457)."""
+    """Problem details of an error response (RFC 9457)."""
 
     type: str
     title: str
@@ -176,10 +182,10 @@ class ProblemAnswer(Schema):
 
 
 class ReceptiveFieldEntry(Schema):
-    """Which part of the picture one value sees.
+    """Receptive field of one value, in pixels of the input.
 
-    The value in row i sees the `size` rows of the picture from stride · i - offset on, as far as
-    the picture goes; columns likewise.
+    The value in row i depends on `size` rows of the image from row stride · i - offset, within the
+    image; the same holds for columns.
     """
 
     size: int
@@ -188,21 +194,20 @@ class ReceptiveFieldEntry(Schema):
 
 
 class LayerEntry(Schema):
-    """A value of the trace that can be asked for."""
+    """A value of the trace, by its layer name."""
 
     name: str
     kind: str
     axes: list[str]
     shape: list[int | None] = Field(description="null is the length of the sequence.")
-    parameters: int = Field(description="How many parameters this layer has of its own.")
+    parameters: int = Field(description="Number of parameters of this layer.")
     receptive_field: ReceptiveFieldEntry | None = Field(
-        description="The square of the picture that one value sees, in pixels; null where it sees "
-        "everything."
+        description="Receptive field of one value, in pixels; null where it is the whole image."
     )
 
 
 class ProbeEntry(Schema):
-    """A question that can be asked of a model."""
+    """A probe of a model, with its path and parameters."""
 
     name: str
     path: str
@@ -212,7 +217,7 @@ class ProbeEntry(Schema):
 
 
 class ModelEntry(Schema):
-    """What is resident."""
+    """A resident model: task, classes, layers, probes and training."""
 
     name: str
     title: str
@@ -228,10 +233,9 @@ class ModelEntry(Schema):
     layers: list[LayerEntry]
     probes: list[ProbeEntry]
     checkpoints: list[str] = Field(
-        description="The network as it was during training, the earliest first: what `checkpoint` "
-        "may name."
+        description="Training checkpoints, earliest first: values of the parameter `checkpoint`."
     )
-    training: Json = Field(description="What is recorded of the training of these weights.")
+    training: Json = Field(description="Record of the training of these weights.")
 
 
 class ModelList(Schema):
@@ -241,24 +245,24 @@ class ModelList(Schema):
 
 
 class FindingEntry(Schema):
-    """A statement about a network, and what was measured."""
+    """A statement about a network, with its measurement."""
 
     key: str
     statement: str
     model: str
-    weights: str = Field(description="SHA-256 of the weights that it was measured on.")
-    supported: bool = Field(description="Whether the numbers bear the statement out.")
+    weights: str = Field(description="SHA-256 of the measured weights.")
+    supported: bool = Field(description="Whether the measured value supports the statement.")
     value: float
-    least: float = Field(description="The value from which on the statement is supported.")
-    reference: float = Field(description="The same by chance, or with weights drawn anew.")
+    least: float = Field(description="Threshold: the statement is supported from this value on.")
+    reference: float = Field(description="Value by chance, or with random weights.")
     unit: str
-    measured: str = Field(description="What is measured.")
+    measured: str = Field(description="Definition of the measured quantity.")
     request: str = Field(description="The path that measures it again.")
     picture: str = Field(description="The path of its picture.")
 
 
 class FindingList(Schema):
-    """What is said of the two networks."""
+    """Every statement about the two networks."""
 
     findings: list[FindingEntry]
 
@@ -280,13 +284,13 @@ class ColourMapList(Schema):
 class Sample(Schema):
     """An image of the MNIST test set."""
 
-    index: int = Field(description="Its place in the test set.")
+    index: int = Field(description="Position in the test set.")
     label: int
     pixels: list[list[int]]
 
 
 class SampleList(Schema):
-    """Images to try."""
+    """MNIST test images with their labels."""
 
     samples: list[Sample]
 

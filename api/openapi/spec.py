@@ -1,4 +1,4 @@
-"""What OpenAPI says of bodies and answers, in the words that client generators understand."""
+"""The OpenAPI document: request bodies and responses, in forms that client generators accept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from probes.declaration import Probe
 
 BINARY = {"type": "string", "format": "binary"}
 
-# A digit's worth of pixels would fill the page: a 4x4 picture shows the form as well.
+# 28x28 pixels would fill the page at /docs; 4x4 show the same form.
 TINY_PIXELS = [[0, 0, 0, 0], [0, 255, 255, 0], [0, 0, 255, 0], [0, 0, 255, 0]]
 TINY_PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAAAAACMmsGiAAAAEklEQVR4nGNgYGD4/58BSIIgABbrA/14m52hAAAA"
@@ -92,7 +92,7 @@ def request_body(source: str, probe: Probe | None = None) -> dict[str, Any]:
 
 
 def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
-    """Describe what a route answers."""
+    """Return the `responses` of a probe's route."""
     forms = ("png",) if picture else tuple(MEDIA_TYPES)
     content: dict[str, Any] = {MEDIA_TYPES[form]: {"schema": BINARY} for form in forms}
     described: dict[str, Any] = {"description": "The answer.", "content": content}
@@ -103,33 +103,36 @@ def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
 
 
 def lines(media_type: str) -> dict[int | str, dict[str, Any]]:
-    """Describe what a route answers that sends JSON lines."""
+    """Return the `responses` of a route that sends JSON lines."""
     content = {media_type: {"schema": {"type": "string"}, "example": LINES}}
     return {200: {"description": "One line for each step.", "content": content}, **problems()}
 
 
 def answers(operation: str) -> dict[int | str, dict[str, Any]]:
-    """Describe what an operation that is no probe answers, by an example."""
+    """Return the `responses` of an operation other than a probe, with an example."""
     content = {"application/json": {"example": EXAMPLES[operation]}}
     return {200: {"content": content}, **problems()}
 
 
 def problems() -> dict[int | str, dict[str, Any]]:
-    """Describe the answers that say no."""
+    """Return the error responses of every operation."""
     schema = {"$ref": "#/components/schemas/ProblemAnswer"}
     content = {PROBLEM: {"schema": schema, "example": EXAMPLES["problem"]}}
     return {
-        "4XX": {"description": "The request is at fault; `detail` says how.", "content": content},
-        "5XX": {"description": "The server is at fault, or busy.", "content": content},
+        "4XX": {
+            "description": "The request is not valid; `detail` names the fault.",
+            "content": content,
+        },
+        "5XX": {"description": "The server is busy or failed.", "content": content},
     }
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI text of the app, mended where generators would stumble."""
+    """Return the OpenAPI document of an application, corrected for client generators."""
     if app.openapi_schema is None:
         text = FastAPI.openapi(app)
         for operation in (each for path in text["paths"].values() for each in path.values()):
-            operation["responses"].pop("422", None)  # ours is among 4XX
+            operation["responses"].pop("422", None)  # the problems are under 4XX
             for parameter in operation.get("parameters", ()):
                 parameter["schema"] = _without_null(parameter["schema"])
                 if parameter["schema"].get("type") == "array":
@@ -153,7 +156,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe an optional parameter by what it is when it is there: a query has no null."""
+    """Remove null from the schema of an optional parameter: a query has no null."""
     if "anyOf" not in schema:
         return schema
     kinds = [one for one in schema["anyOf"] if one != {"type": "null"}]
@@ -162,7 +165,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_absent(component: dict[str, Any]) -> None:
-    """Describe optional properties likewise: a field that an answer does not have is left out."""
+    """Remove null from optional properties: an absent key is left out, never null."""
     for name in component.get("properties", {}).keys() - set(component.get("required", ())):
         schema = _without_null(component["properties"][name])
         if schema.get("default", ...) is None:

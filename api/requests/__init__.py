@@ -1,1 +1,1 @@
-"""From the bytes of a request to model inputs."""
+"""Request parsing: bodies and queries become model inputs."""

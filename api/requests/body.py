@@ -67,7 +67,7 @@ async def read_body(request: Request, limits: Mapping[str, int]) -> Body:
 
 
 async def _receive(request: Request, limit: int) -> bytes:
-    """Receive the chunks of a body; count them, whatever length was declared."""
+    """Receive the chunks of a body and count their bytes: the declared length may be wrong."""
     chunks, size, more = [], 0, True
     while more:
         message = await request.receive()

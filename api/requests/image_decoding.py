@@ -1,9 +1,9 @@
-"""Bytes of a PNG or JPEG -> its grey and alpha planes, the right way up, within limits.
+"""Image decoding within limits: a PNG or JPEG becomes upright grey and alpha planes.
 
     bytes -> known format? -> chunks and segments in bounds? -> size from the header -> decode
 
-Nothing is decoded before its header is known to be in bounds, and Pillow never sees the parts of a
-file that a picture of a digit does not need (PNG text and colour profiles).
+Limits are checked on the headers before anything is decoded, and Pillow does not read the parts of
+a file that an image of a digit does not need (PNG text and colour profiles).
 """
 
 import re
@@ -23,7 +23,7 @@ from api.requests.foreground import Planes
 MAX_ENCODED_BYTES = 4_194_304  # a phone's photo
 MAX_PIXELS = 4_194_304  # 2048 x 2048: 16 MiB per float plane, about 0.2 s of work
 MAX_SIDE = 8192  # pixels
-MAX_ASPECT = 100  # longer side over shorter; past it nothing is left of a 20-pixel digit
+MAX_ASPECT = 100  # longer side over shorter; beyond it a 20-pixel digit vanishes
 MAX_SCANS = 64  # each scan of a JPEG costs a pass over all pixels; cameras write about 10
 MAX_SEGMENTS = 1024  # of a JPEG; 4 MiB in the usual 64 KiB pieces make 64
 MAX_CHUNKS = 16_384  # of a PNG; 4 MiB in the usual 8 KiB pieces make 512
@@ -35,8 +35,8 @@ CHUNK_HEAD = 8  # bytes of a PNG's chunk before its data: length and kind
 PLAIN_HEADER = 25  # bytes of the chunk IHDR, whole
 PLAIN_GREY = b"\x08\0\0\0\0"  # of a PNG's header: 8 bits, grey, the usual methods, not interlaced
 
-# First bytes, from an offset -> the formats that people send by mistake, as they know them.
-OTHERS = (
+# Signatures of formats that are sent by mistake: offset, first bytes, name.
+OTHER_FORMATS = (
     (0, b"GIF8", "a GIF"),
     (8, b"WEBP", "a WebP"),
     (0, b"BM", "a BMP"),
@@ -51,10 +51,10 @@ OTHERS = (
 )
 
 # A marker that opens a segment: not a stuffed zero, not a restart, not TEM or fill.
-MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
+SEGMENT_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
 START_OF_SCAN, END_OF_IMAGE, SECOND_START = 0xDA, 0xD9, 0xD8
 
-UPRIGHT = {
+TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -66,14 +66,13 @@ UPRIGHT = {
 ORIENTATION = 0x0112  # EXIF
 
 TOO_MANY = f"The image has more than {MAX_PIXELS} pixels."
-UNDECODABLE = "The image cannot be decoded: it is cut short, corrupt or of a kind never seen."
+UNDECODABLE = "The image cannot be decoded: it is cut short, corrupt or of an unknown kind."
 
 
 def _bound_pillow() -> None:
-    """Set Pillow's own limits, a second line behind the checks of this file.
+    """Set Pillow's own limits, in addition to the checks of this module.
 
-    They are the process's: whoever else decodes here is bound by them too, and the renderer,
-    which only encodes, is not touched.
+    They hold for every decoder in the process; the renderer, which only encodes, has none.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -88,8 +87,8 @@ _bound_pillow()
 def decode(encoded: bytes) -> Planes:
     """Decode a PNG or JPEG of any colour mode, turned as its EXIF orientation says.
 
-    Colours become luma (ITU-R 601), 16 bits become 8, a palette its colours and CMYK what Pillow
-    makes of it; colour profiles and gamma are ignored. Transparency is kept as alpha.
+    Colours become luma (ITU-R 601), 16 bits become 8, a palette its colours, and CMYK is converted
+    by Pillow; colour profiles and gamma are ignored. Transparency is kept as alpha.
 
     Raises:
         Problem: `encoded` is empty, is not a PNG or JPEG, is animated, broken or over a limit.
@@ -100,12 +99,12 @@ def decode(encoded: bytes) -> Planes:
     if not encoded:
         raise _invalid("The image is empty: 0 bytes.")
     if encoded.startswith(PNG):
-        chunks = _needed_chunks(encoded)
-        return _plain(chunks) or _decoded(PNG + b"".join(chunks), "PNG")
+        chunks = _pixel_chunks(encoded)
+        return _decode_plain_grey(chunks) or _decode_with_pillow(PNG + b"".join(chunks), "PNG")
     if encoded.startswith(JPEG):
         _check_segments(encoded)
-        return _decoded(encoded, "JPEG")
-    for offset, magic, name in OTHERS:
+        return _decode_with_pillow(encoded, "JPEG")
+    for offset, magic, name in OTHER_FORMATS:
         if encoded.startswith(magic, offset):
             detail = f"The image is {name}; only PNG and JPEG are read here."
             raise body_problem("unsupported-media-type", detail)
@@ -142,13 +141,13 @@ def _invalid(detail: str) -> Problem:
     return body_problem("invalid-image", detail)
 
 
-def _decoded(encoded: bytes, image_format: str) -> Planes:
-    """Let Pillow decode what the checks have passed."""
+def _decode_with_pillow(encoded: bytes, image_format: str) -> Planes:
+    """Decode a file with Pillow after its chunks or segments were checked."""
     try:
         with Image.open(BytesIO(encoded), formats=[image_format]) as image:
             _check_size(*image.size)
             image.load()
-            turn = UPRIGHT.get(_orientation(image))
+            turn = TRANSPOSITIONS.get(_orientation(image))
             grey, alpha = _planes(image if turn is None else image.transpose(turn))
     except Problem:
         raise
@@ -161,20 +160,20 @@ def _decoded(encoded: bytes, image_format: str) -> Planes:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 where there is none that can be read."""
+    """Return the EXIF orientation; 1 (upright) where it is absent or not readable."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except Exception:
-        # Broken metadata does not make a picture unusable.
+        # An image with broken metadata is still usable.
         return 1
 
 
 def _planes(
     image: Image.Image,
 ) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
-    """Return luma and alpha; no alpha where all is opaque."""
+    """Return luma and alpha; None for the alpha of an opaque image."""
     if image.mode.startswith("I"):
-        return _deep_planes(image)
+        return _planes_of_16_bit(image)
     if not image.has_transparency_data:
         return np.asarray(image if image.mode == "L" else image.convert("L")), None
     colours = image.convert("RGBA")
@@ -182,24 +181,23 @@ def _planes(
     return np.asarray(colours.convert("L")), None if alpha.min() == 255 else alpha  # noqa: PLR2004
 
 
-def _deep_planes(
+def _planes_of_16_bit(
     image: Image.Image,
 ) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
-    """Return the planes of a 16-bit grey picture: 65535 becomes 255, one level may be clear."""
+    """Return the planes of a 16-bit grey image: 65535 becomes 255; one level may be transparent."""
     deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
-    clear = image.info.get("transparency")
-    alpha = None if clear is None else np.where(deep == clear, 0, 255).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    alpha = None if transparent is None else np.where(deep == transparent, 0, 255).astype(np.uint8)
     return ((deep + 128) // 257).astype(np.uint8), alpha
 
 
-def _plain(chunks: list[bytes]) -> Planes | None:
-    """Decode the PNG that MNIST's digits are sent as: 8 bits of grey, and nothing but its pixels.
+def _decode_plain_grey(chunks: list[bytes]) -> Planes | None:
+    """Decode a PNG of 8-bit grey without any other chunk, the usual form of MNIST's digits.
 
-    Of such a picture Pillow's decoder is given what it needs; to have the same found out by
-    `Image.open` takes longer than the decoding.
+    Pillow's zip decoder is called directly: `Image.open` takes longer than the decoding.
 
     Returns:
-        None where the picture is another, or broken: then `_decoded` says what it is.
+        None for other or broken PNGs, which `_decode_with_pillow` decodes or reports.
     """
     header, *data = chunks[:-1] or [b""]
     plain = header[4:8] == b"IHDR" and len(header) == PLAIN_HEADER and header[16:21] == PLAIN_GREY
@@ -218,19 +216,19 @@ def _plain(chunks: list[bytes]) -> Planes | None:
     return Planes(np.frombuffer(image.tobytes(), np.uint8).reshape(height, width))
 
 
-def _needed_chunks(encoded: bytes) -> list[bytes]:
-    """Return the chunks of a PNG that its pixels need, whole.
+def _pixel_chunks(encoded: bytes) -> list[bytes]:
+    """Return the chunks of a PNG that its pixels need.
 
-    Text and profiles are dropped unread, but for compressed text, which is refused where it
-    would inflate past `MAX_TEXT`.
+    Text and profiles are dropped unread, except for compressed text, which must not inflate to more
+    than `MAX_TEXT` bytes.
     """
     kept, text = [], 0
     for kind, start, end in _chunks(encoded):
         if kind == b"acTL" and encoded[start : start + 4] != b"\0\0\0\1":
-            raise _invalid("The PNG is animated; only a picture of one frame is read.")
+            raise _invalid("The PNG is animated; only images of one frame are read.")
         if kind in {b"zTXt", b"iTXt"}:
-            text += _inflated(kind, encoded[start : end - 4], MAX_TEXT - text)
-        # An upper-case first letter marks what no decoder may skip.
+            text += _inflated_bytes(kind, encoded[start : end - 4], MAX_TEXT - text)
+        # An upper-case first letter marks a critical chunk, which no decoder may skip.
         if kind[:1].isupper() or kind in {b"tRNS", b"eXIf"}:
             kept.append(encoded[start - CHUNK_HEAD : end])
     return kept
@@ -257,11 +255,11 @@ def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
     raise _invalid(f"The PNG has more than {MAX_CHUNKS} chunks.")
 
 
-def _inflated(kind: bytes, data: bytes, limit: int) -> int:
-    """Return how many bytes a text chunk holds once inflated, which it is no further than needed.
+def _inflated_bytes(kind: bytes, data: bytes, limit: int) -> int:
+    """Return the size of an inflated text chunk in bytes; inflation stops past the limit.
 
     Raises:
-        Problem: They are more than `limit`.
+        Problem: It is larger than `limit`.
     """
     _, _, rest = data.partition(b"\0")
     if kind == b"iTXt":
@@ -280,13 +278,13 @@ def _inflated(kind: bytes, data: bytes, limit: int) -> int:
 
 
 def _check_segments(encoded: bytes) -> None:
-    """Refuse a JPEG of too many scans or segments: each scan is a pass over every pixel.
+    """Check the number of scans and segments of a JPEG: each scan is a pass over every pixel.
 
     Markers are followed as a decoder follows them, so that bytes in a thumbnail, a profile or
     behind the end of the image do not count.
     """
     position, scans, segments = 2, 0, 0
-    while (found := MARKER.search(encoded, position)) is not None:
+    while (found := SEGMENT_MARKER.search(encoded, position)) is not None:
         marker = found[1][0]
         if marker in {END_OF_IMAGE, SECOND_START}:
             return

@@ -1,9 +1,9 @@
-"""A grey picture of any size -> the 28x28 field, prepared as the MNIST images were.
+"""MNIST preprocessing: an image of any size becomes 28x28 pixels as the MNIST images were made.
 
-    planes -> opaque grey -> ink on a ground of 0 -> ink's box -> 20 pixels long -> centre of mass
+    planes -> composite -> foreground -> bounding box -> 20 pixels long -> centre of mass
 
-What is already in MNIST's form passes untouched, and whatever comes out is in that form: preparing
-twice is preparing once, to the bit.
+An image that is already in MNIST's form is not changed, and every result is in that form:
+preprocessing is idempotent, to the bit.
 """
 
 from collections.abc import Mapping
@@ -13,78 +13,87 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from api.requests.foreground import IMAGE_SIDE, LOSS, Box, Planes, ink_box, ink_of, opaque
+from api.requests.foreground import (
+    IMAGE_SIDE,
+    JPEG_NOISE,
+    Box,
+    Planes,
+    composite,
+    extract_foreground,
+    foreground_box,
+)
 
-BOX = 20  # pixels: the longer side of the ink in MNIST
-CENTRE = 14  # in all 10,000 MNIST test images the centre of mass rounds to this pixel
-SHORTEST = 18  # pixels: ink this long in a 28x28 picture already has MNIST's size (the data: 19)
-_MASS_AND_MOMENTS = (
+BOX_SIDE = 20  # pixels: the longer side of the foreground in MNIST
+CENTRE = 14  # pixel: the rounded centre of mass of all 10,000 MNIST test images
+MIN_LENGTH = 18  # pixels: a foreground this long in 28x28 has MNIST's size (the data: 19)
+_MOMENT_WEIGHTS = (
     np.stack(
         [np.ones((IMAGE_SIDE, IMAGE_SIDE)), *np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]]
-    )  # of every pixel: 1, its y and x
+    )  # of every pixel: 1, y and x
     .reshape(3, -1)
     .astype(np.float32)
 )
-STROKE = 240  # level of a stroke: 99 % of MNIST images have a tenth of their ink above it
+STROKE_LEVEL = 240  # 99 % of MNIST images have a tenth of their foreground above this level
 
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """What the network really sees, and how it came to be.
+    """The network's input as 28x28 pixels, with the record of its preprocessing.
 
     Attributes:
-        pixels: The network's input times 255: 0 is ground, 255 is full ink.
-        preparation: What was done: `preprocess`; `source_size`, width and height the right way up;
-            `inverted`, whether the ink was darker than its ground; `box`, the ink's left, top,
-            right and bottom in source pixels (None where blank); `scale` and `shift`, which take
-            a source point to the field by (point - box's left or top) * scale + shift; and
-            `affine`, the way back: (a, b, c, d, e, f) with x = a u + b v + c, y = d u + e v + f
-            for a point (u, v) of the field. Coordinates count from the top left corner of the top
-            left pixel, so that pixel's centre is (0.5, 0.5).
+        pixels: The network's input times 255: 0 is background, 255 is full foreground.
+        preparation: Record of the preprocessing, part of the response: `preprocess`;
+            `source_size`, width and height of the upright image; `inverted`, whether the foreground
+            was darker than its background; `box`, left, top, right and bottom of the foreground in
+            source pixels (None for a blank image); `scale` and `shift`, which map a source point to
+            28x28 by (point - left or top of the box) * scale + shift; and `affine`, the inverse
+            map: (a, b, c, d, e, f) with x = a u + b v + c, y = d u + e v + f for a point (u, v) in
+            28x28. The origin is the top left corner of the top left pixel, whose centre is
+            (0.5, 0.5).
     """
 
     pixels: UInt8[np.ndarray, "28 28"]
     preparation: Mapping[str, Any]
 
 
-def as_mnist(planes: Planes) -> PreparedImage:
-    """Prepare a picture of one digit as the MNIST images were prepared.
+def preprocess_mnist(planes: Planes) -> PreparedImage:
+    """Preprocess an image of one digit as the MNIST images were made.
 
-    The picture is laid on an opaque ground (a transparent one is ground), the ground is taken
-    off (a level, or a slope where a photo has one) and the ink made light on dark, whichever it
-    was. The ink's box is scaled to 20 pixels along its longer side, keeping its aspect, by area
-    (linearly where it must grow); strokes that grew faint by that are raised to the level
-    MNIST's have; and the whole is moved by full pixels until its centre of mass rounds to pixel
-    (14, 14), as it does in MNIST, or its box meets the edge of the field.
+    Alpha is composited on a contrasting background; the background is subtracted (a level, or a
+    quadratic surface for a photo) and the foreground made light on dark. The bounding box of the
+    foreground is scaled to 20 pixels along its longer side, with its aspect ratio, by area
+    averaging (linear interpolation where it grows); strokes that became faint are raised to the
+    level of MNIST's; and the whole is shifted by full pixels until its centre of mass rounds to
+    pixel (14, 14), as in MNIST, or its box touches the border of the 28x28 pixels.
 
     Returns:
-        All zeros where there is no ink: nothing that stands out by 32 grey levels or more.
+        All zeros for a blank image: no pixel differs from the background by 32 grey levels.
 
     References:
         LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document
         recognition, section III-A.
     """
-    if (box := _box_as_it_is(planes)) is not None:
+    if (box := _unchanged_box(planes)) is not None:
         return _unchanged(planes.grey, box, inverted=False)
-    ink, inverted = ink_of(opaque(planes), LOSS if planes.lossy else 0)
-    if (box := _box_in_form(ink)) is not None:
-        return _unchanged(ink.astype(np.uint8), box, inverted=inverted)
-    if (box := ink_box(ink)) is None:
+    foreground, inverted = extract_foreground(composite(planes), JPEG_NOISE if planes.lossy else 0)
+    if (box := _mnist_box(foreground)) is not None:
+        return _unchanged(foreground.astype(np.uint8), box, inverted=inverted)
+    if (box := foreground_box(foreground)) is None:
         return _blank(planes.size)
-    pixels, box, scale, shift = _fitted(ink, box)
+    pixels, box, scale, shift = _scale_and_place(foreground, box)
     return PreparedImage(pixels, _preparation("mnist", planes.size, box, scale, shift, inverted))
 
 
 def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) -> PreparedImage:
-    """Take ink that is already in form as it is."""
+    """Return a foreground that is already in MNIST's form."""
     shift = (box.left, box.top)
     return PreparedImage(
         pixels, _preparation("mnist", [IMAGE_SIDE, IMAGE_SIDE], box, 1.0, shift, inverted=inverted)
     )
 
 
-def as_it_is(planes: Planes) -> PreparedImage:
-    """Take a 28x28 picture as the network's input; what is transparent is 0."""
+def without_preprocessing(planes: Planes) -> PreparedImage:
+    """Return a 28x28 image as the network's input; transparent pixels are 0."""
     grey = planes.grey
     if planes.alpha is not None:
         grey = np.rint(grey * (planes.alpha / np.float32(255))).astype(np.uint8)
@@ -115,113 +124,128 @@ def _preparation(
 
 
 def _blank(size: list[int]) -> PreparedImage:
-    """Return the empty field, with the whole picture laid into the box for the way back."""
-    scale = BOX / max(size)
+    """Return 28x28 zeros; the map to the source fits the whole image into the box."""
+    scale = BOX_SIDE / max(size)
     shift = (round((IMAGE_SIDE - size[0] * scale) / 2), round((IMAGE_SIDE - size[1] * scale) / 2))
     pixels = np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     return PreparedImage(pixels, _preparation("mnist", size, None, scale, shift, inverted=False))
 
 
-def _box_as_it_is(planes: Planes) -> Box | None:
-    """Return the box of a picture that is just as MNIST's are before anything is done to it.
+def _unchanged_box(planes: Planes) -> Box | None:
+    """Return the bounding box of an image that is in MNIST's form as it was sent, or None.
 
-    Its ground is exactly 0, so that nothing has to come off.
+    Its background is exactly 0, so that there is nothing to subtract.
     """
     grey = planes.grey
     if grey.shape != (IMAGE_SIDE, IMAGE_SIDE) or planes.alpha is not None or planes.lossy:
         return None
-    box = _box_in_form(grey)
+    box = _mnist_box(grey)
     if box is None or (min(box.left, box.top) > 0 and max(box.right, box.bottom) < IMAGE_SIDE):
         return box
-    inked = sum(map(np.count_nonzero, (grey[0], grey[-1], grey[:, 0], grey[:, -1])))
-    return box if inked < 2 * IMAGE_SIDE - 1 else None  # of the border; its median and grain are 0
+    # Where less than half of the border is foreground, its median and its grain are 0.
+    count = sum(map(np.count_nonzero, (grey[0], grey[-1], grey[:, 0], grey[:, -1])))
+    return box if count < 2 * IMAGE_SIDE - 1 else None
 
 
-def _box_in_form(ink: np.ndarray) -> Box | None:
-    """Return the box of a picture, ink on a ground of 0, that is just as MNIST's are, or None."""
-    if ink.shape != (IMAGE_SIDE, IMAGE_SIDE) or ink.flat[ink.argmax()] < STROKE:
+def _mnist_box(foreground: np.ndarray) -> Box | None:
+    """Return the bounding box of a foreground that is in MNIST's form, or None."""
+    if (
+        foreground.shape != (IMAGE_SIDE, IMAGE_SIDE)
+        or foreground.flat[foreground.argmax()] < STROKE_LEVEL
+    ):
         return None
-    whole = ink.astype(np.uint8, copy=False)
-    if whole is not ink and not np.array_equal(ink, whole):
+    whole = foreground.astype(np.uint8, copy=False)
+    if whole is not foreground and not np.array_equal(foreground, whole):
         return None
-    box, centring = _placed(whole)
-    return box if SHORTEST <= box.long_side <= BOX and centring == (0, 0) else None
+    box, centring = _box_and_shift(whole)
+    return box if MIN_LENGTH <= box.long_side <= BOX_SIDE and centring == (0, 0) else None
 
 
-def _placed(ink: UInt8[np.ndarray, "28 28"]) -> tuple[Box, tuple[int, int]]:
-    """Return the box of ink in the field, and how far right and down it must go within the field.
+def _box_and_shift(foreground: UInt8[np.ndarray, "28 28"]) -> tuple[Box, tuple[int, int]]:
+    """Return the bounding box, and the shift right and down that centres the mass within 28x28.
 
     Args:
-        ink: Not all of it 0.
+        foreground: Not all zeros.
     """
-    # Whole numbers under 2^24, which float32 has all: the centre of mass is exact, on any machine.
-    total, by_y, by_x = map(int, _MASS_AND_MOMENTS @ ink.reshape(-1).astype(np.float32))
-    first, end = _ends(ink.tobytes())
-    left, right = _ends(np.bitwise_or.reduce(ink).tobytes())
+    # Integers below 2^24, which float32 represents exactly: so is the centre of mass, everywhere.
+    total, by_y, by_x = map(int, _MOMENT_WEIGHTS @ foreground.reshape(-1).astype(np.float32))
+    first, end = _nonzero_span(foreground.tobytes())
+    left, right = _nonzero_span(np.bitwise_or.reduce(foreground).tobytes())
     top, bottom = first // IMAGE_SIDE, -(-end // IMAGE_SIDE)
     shift = (_to_centre(left, right, by_x, total), _to_centre(top, bottom, by_y, total))
     return Box(left, top, right, bottom), shift
 
 
-def _ends(values: bytes) -> tuple[int, int]:
-    """Return where what is not 0 begins and ends."""
+def _nonzero_span(values: bytes) -> tuple[int, int]:
+    """Return start and end of the bytes from the first to the last that is not 0."""
     return len(values) - len(values.lstrip(b"\0")), len(values.rstrip(b"\0"))
 
 
 def _to_centre(first: int, end: int, moment: int, total: int) -> int:
-    """Return how far ink has to move along one axis, within the field, to be centred."""
+    """Return the shift along one axis that centres the mass, as far as 28 pixels allow."""
     to_centre = CENTRE - (2 * moment + total) // (2 * total)
     return min(max(to_centre, -first), IMAGE_SIDE - end)
 
 
-def _fitted(
-    ink: Float32[np.ndarray, "height width"], box: Box
+def _scale_and_place(
+    foreground: Float32[np.ndarray, "height width"], box: Box
 ) -> tuple[UInt8[np.ndarray, "28 28"], Box, float, tuple[int, int]]:
-    """Scale the ink in a box and put it in its place; return the box, scale and shift used."""
+    """Scale a foreground to MNIST's size and centre it.
+
+    Returns:
+        The 28x28 pixels, and the box, scale and shift that were used.
+    """
     stretch = 1.0
     for _ in range(16):
-        sized = ink.shape == (IMAGE_SIDE, IMAGE_SIDE) and SHORTEST <= box.long_side <= BOX
-        scale = 1.0 if sized else stretch * BOX / box.long_side
-        pixels = _scaled(ink[box.top : box.bottom, box.left : box.right], scale)
-        found, (right, down) = _placed(pixels)
-        if found.long_side >= SHORTEST:
+        sized = (
+            foreground.shape == (IMAGE_SIDE, IMAGE_SIDE) and MIN_LENGTH <= box.long_side <= BOX_SIDE
+        )
+        scale = 1.0 if sized else stretch * BOX_SIDE / box.long_side
+        pixels = _scale(foreground[box.top : box.bottom, box.left : box.right], scale)
+        found, (right, down) = _box_and_shift(pixels)
+        if found.long_side >= MIN_LENGTH:
             break
-        # The outermost ink was too faint to be seen at this size: the box was drawn too wide.
+        # The outermost foreground rounds to 0 at this size: the box was too wide.
         smaller = Box(
             box.left + int(found.left / scale),
             box.top + int(found.top / scale),
             min(box.right, box.left + int(np.ceil(found.right / scale))),
             min(box.bottom, box.top + int(np.ceil(found.bottom / scale))),
         )
-        # Of a few pixels, whose outermost fade out between their centres, no less can be taken.
-        stretch = stretch * (BOX - 0.5) / found.long_side if smaller == box else 1.0
+        # A box of few pixels, whose border fades between their centres, cannot become smaller.
+        stretch = stretch * (BOX_SIDE - 0.5) / found.long_side if smaller == box else 1.0
         box = smaller
     return np.roll(pixels, (down, right), axis=(0, 1)), box, scale, (right, down)
 
 
-def _scaled(ink: Float32[np.ndarray, "height width"], scale: float) -> UInt8[np.ndarray, "28 28"]:
-    """Scale ink into the top left of the field, its strokes at the level MNIST's have."""
-    rows, columns = _weights(ink.shape[0], scale), _weights(ink.shape[1], scale)
-    field = rows @ ink @ columns.T
-    stroke = np.percentile(field[field > field.max() / 16], 90)
-    # What grows keeps its faintest edge, so that its box stays as long as it was made.
+def _scale(
+    foreground: Float32[np.ndarray, "height width"], scale: float
+) -> UInt8[np.ndarray, "28 28"]:
+    """Scale a foreground into the top left of 28x28, with its strokes at the level of MNIST's."""
+    rows, columns = (
+        _resampling_weights(foreground.shape[0], scale),
+        _resampling_weights(foreground.shape[1], scale),
+    )
+    scaled = rows @ foreground @ columns.T
+    stroke = np.percentile(scaled[scaled > scaled.max() / 16], 90)
+    # An enlarged foreground keeps its faintest pixels, so that its box keeps its length.
     whole = np.ceil if scale > 1 else np.rint
     pixels: UInt8[np.ndarray, "28 28"] = whole(
-        np.minimum(field * max(1, STROKE / stroke), 255)
+        np.minimum(scaled * max(1, STROKE_LEVEL / stroke), 255)
     ).astype(np.uint8)
     return pixels
 
 
-def _weights(pixels: int, scale: float) -> Float32[np.ndarray, "28 width"]:
-    """Return each source pixel's share in each pixel of the field, along one axis.
+def _resampling_weights(pixels: int, scale: float) -> Float32[np.ndarray, "28 width"]:
+    """Return the weight of each source pixel in each of the 28 pixels, along one axis.
 
-    The share is the overlap of the two where the picture shrinks, and linear interpolation where
-    it grows: one formula for both. At a scale of 1 it is the identity.
+    The weight is the overlap of the two where the image shrinks, and linear interpolation where it
+    grows: one formula for both. At a scale of 1 it is the identity.
     """
     shrink = min(scale, 1)
     centres = (np.arange(IMAGE_SIDE) + 0.5) / scale
     distance = np.abs(centres[:, None] - (np.arange(pixels) + 0.5)[None, :])
     weights = np.clip(0.5 / shrink + 0.5 - distance, 0, 1) * shrink
-    # Interpolation reaches past the box, where the field stays empty.
+    # Interpolation extends past the box, where the result stays 0.
     weights[(np.arange(IMAGE_SIDE) + 1e-6) / scale >= pixels] = 0
     return weights.astype(np.float32)

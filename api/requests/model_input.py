@@ -10,7 +10,7 @@ from api.errors.problem import Problem, body_problem
 from api.requests.foreground import IMAGE_SIDE, Planes
 from api.requests.image_body import ImageInput
 from api.requests.image_decoding import decode
-from api.requests.mnist_preprocessing import PreparedImage, as_it_is, as_mnist
+from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, without_preprocessing
 from api.requests.sequence_body import SequenceInput
 from models.runtime.programs import Row
 from probes.declaration import ProbeInput
@@ -54,7 +54,7 @@ def _prepare(given: ImageInput, preprocess: Preprocess) -> PreparedImage:
     """Convert an image to the 28x28 pixels of the network's input."""
     planes = decode(given.image or b"") if given.pixels is None else Planes(given.pixels)
     if preprocess == "mnist":
-        return as_mnist(planes)
+        return preprocess_mnist(planes)
     if planes.size != [IMAGE_SIDE, IMAGE_SIDE]:
         width, height = planes.size
         raise body_problem(
@@ -62,7 +62,7 @@ def _prepare(given: ImageInput, preprocess: Preprocess) -> PreparedImage:
             f"The image is {width} x {height} pixels; preprocess=none takes "
             f"{IMAGE_SIDE} x {IMAGE_SIDE}.",
         )
-    return as_it_is(planes)
+    return without_preprocessing(planes)
 
 
 def sequence_input(given: SequenceInput, hidden: int) -> ModelInput:

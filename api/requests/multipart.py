@@ -4,7 +4,7 @@ The whole form is in memory, so that it is cut at its boundaries (RFC 2046) and 
 to disk; file names are ignored. python-multipart's parser is not used, for its rules differ: it
 accepts text behind the closing boundary, padding behind a boundary and lines in a file that begin
 with the boundary, and rejects header lines without a colon. With the checks that make up for it, a
-form of 8 KB takes 28 µs instead of 6, one of 4 MiB 2.6 ms instead of 1.6.
+form of 8 KB takes 32 µs of CPU time instead of 10, one of 4 MiB 2.3 ms instead of 0.9.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""From an answer to the representation asked for: JSON, PNG, NPZ or safetensors."""
+"""Content negotiation: response formats JSON, PNG, NPZ and safetensors; ETags; caching headers."""
 
 import hashlib
 from collections.abc import Mapping
@@ -29,40 +29,43 @@ MEDIA_TYPES: Mapping[Format, str] = {
     "npz": "application/x-npz",
     "safetensors": "application/x-safetensors",
 }
-"""In the order of preference where a client accepts several alike."""
+"""Media types of the formats, in the order of preference where a client accepts several equally."""
 
 MAX_JSON_BYTES = 8 * 2**20
 
 RENDERING = 2
-"""Raised whenever the same question would be answered in other bytes: part of every ETag."""
+"""Version of the encoding, part of every ETag: raised when a result is encoded to other bytes."""
 
 
 class PictureOptions(BaseModel):
-    """How a picture is drawn."""
+    """Query options of a picture."""
 
     scale: int = Field(1, ge=1, le=4, description="Size of the picture; 2 suits a slide.")
 
 
 class AnswerOptions(PictureOptions):
-    """Which representation is sent, and how."""
+    """Query options of a response: format, encoding of tensors, precision of floats."""
 
     format: Format | None = Field(
-        None, description="Beats the `Accept` header; JSON where neither says anything."
+        None, description="Overrides the `Accept` header; JSON where neither is given."
     )
     encoding: Encoding = Field(
         "nested", description="How JSON writes tensors: nested lists, or base64 of their bytes."
     )
     precision: int | None = Field(
-        None, ge=0, le=9, description="Decimals of floats in JSON; all that matter where left out."
+        None,
+        ge=0,
+        le=9,
+        description="Decimals of floats in JSON; full float32 precision where left out.",
     )
 
 
 @lru_cache(256)
 def negotiate(chosen: Format | None, accept: str | None) -> Format:
-    """Pick the representation: `format`, else the best of the `Accept` header, else JSON.
+    """Choose the response format: `format`, else the best of the `Accept` header, else JSON.
 
     Raises:
-        Problem: The header accepts none of what there is.
+        Problem: The header accepts none of the formats.
     """
     if chosen is not None:
         return chosen
@@ -71,12 +74,12 @@ def negotiate(chosen: Format | None, accept: str | None) -> Format:
     best = max(quality, key=lambda name: quality[name])
     if quality[best] <= 0:
         offered = ", ".join(MEDIA_TYPES.values())
-        raise Problem("not-acceptable", f"The answer comes as one of {offered}.")
+        raise Problem("not-acceptable", f"The Accept header allows none of {offered}.")
     return best
 
 
 def _ranges(accept: str) -> dict[str, float]:
-    """Read an `Accept` header: media range → quality. What is malformed is passed over."""
+    """Parse an `Accept` header: media range → quality. Malformed ranges are skipped."""
     found = {}
     for part in accept.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -89,7 +92,7 @@ def _ranges(accept: str) -> dict[str, float]:
 
 
 def _quality(media: str, ranges: Mapping[str, float]) -> float:
-    """Return how much a client wants a media type, by the most specific range that names it."""
+    """Return the quality of a media type, from the most specific range that includes it."""
     for candidate in (media, media.partition("/")[0] + "/*", "*/*"):
         if candidate in ranges:
             return ranges[candidate]
@@ -97,7 +100,7 @@ def _quality(media: str, ranges: Mapping[str, float]) -> float:
 
 
 def encode(answer: ProbeResult | ProbeResults, form: Format, options: AnswerOptions) -> bytes:
-    """Write an answer in one representation. CPU work: not for the event loop.
+    """Encode the results of a probe in one format. CPU work: not for the event loop.
 
     Raises:
         AnswerTooLargeError: The JSON would be larger than 8 MiB.
@@ -126,24 +129,24 @@ def _picture(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
 
 
 def etag(weights: str, path: str, form: Format, query: BaseModel) -> str:
-    """Name an answer that depends on weights and parameters alone."""
+    """Return the ETag of a response that depends on weights and parameters alone."""
     text = f"{RENDERING} {weights} {path} {form} {query.model_dump_json()}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
 def fresh(etag_now: str, if_none_match: str | None) -> bool:
-    """Tell whether a client already holds the answer of this name."""
+    """Tell whether an `If-None-Match` header has this ETag."""
     held = [] if if_none_match is None else if_none_match.split(",")
     return any(one.strip().removeprefix("W/") in {etag_now, "*"} for one in held)
 
 
 class EncodedResponse(Response):
-    """An answer about to be sent; what depends on a posted input is not to be stored.
+    """Response with encoded content; caches may store it only where it depends on no input.
 
     Args:
-        content: As it was written.
-        form: What it was written as.
-        tag: The answer's `ETag`; None where it depends on an input.
+        content: The encoded bytes.
+        form: Format of the content.
+        tag: `ETag` of the response; None where it depends on an input.
     """
 
     def __init__(self, content: bytes, form: Format, tag: str | None) -> None:
@@ -156,7 +159,7 @@ class EncodedResponse(Response):
 
 @lru_cache(256)
 def _headers(form: Format, tag: str | None) -> tuple[tuple[bytes, bytes], ...]:
-    """Return what stands above an answer beside its length."""
+    """Return the response headers other than Content-Length, cached per format and ETag."""
     always = (b"content-type", MEDIA_TYPES[form].encode()), (b"vary", b"Accept")
     if tag is None:
         return *always, (b"cache-control", b"no-store")

@@ -204,7 +204,7 @@ def test_animated_pngs_are_refused() -> None:
     frames = [Image.new("L", (4, 4), level) for level in (0, 255)]
     moving = encoded(frames[0], save_all=True, append_images=frames[1:])
 
-    assert refusal(moving) == "The PNG is animated; only a picture of one frame is read."
+    assert refusal(moving) == "The PNG is animated; only images of one frame are read."
     still = png(SQUARE, chunk(b"acTL", struct.pack(">II", 1, 0)))
     np.testing.assert_array_equal(decode(still).grey, SQUARE)
 

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from api.requests import mnist_preprocessing
 from api.requests.foreground import Planes
-from api.requests.mnist_preprocessing import PreparedImage, as_it_is, as_mnist
+from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, without_preprocessing
 from models.data import samples
 
 SAMPLES = Path("models/records/samples.safetensors")
@@ -29,7 +29,7 @@ def prepared(
     grey: np.ndarray, alpha: np.ndarray | None = None, *, lossy: bool = False
 ) -> np.ndarray:
     """Prepare, and return the pixels only."""
-    return as_mnist(Planes(grey, alpha, lossy)).pixels
+    return preprocess_mnist(Planes(grey, alpha, lossy)).pixels
 
 
 def drawing(side: int = 280, width: float = 0.07, x: float = 0.5, size: float = 0.6) -> np.ndarray:
@@ -57,7 +57,7 @@ SEVEN = prepared(drawing())
 def test_mnist_passes_untouched(digits: np.ndarray) -> None:
     """Every sample comes out to the bit, and the way back is the identity."""
     for digit in digits:
-        result = as_mnist(Planes(digit))
+        result = preprocess_mnist(Planes(digit))
 
         np.testing.assert_array_equal(result.pixels, digit)
         assert result.preparation["affine"] == IDENTITY
@@ -67,7 +67,7 @@ def test_mnist_passes_untouched(digits: np.ndarray) -> None:
 def test_negatives_of_mnist_come_out_as_mnist(digits: np.ndarray) -> None:
     """Black on white is turned round, to the bit."""
     for digit in digits:
-        result = as_mnist(Planes(255 - digit))
+        result = preprocess_mnist(Planes(255 - digit))
 
         np.testing.assert_array_equal(result.pixels, digit)
         assert result.preparation["inverted"]
@@ -171,7 +171,7 @@ def test_a_blank_picture_stays_blank(level: int) -> None:
     grain = np.random.default_rng(6).integers(-6, 7, (300, 200))
 
     for grey in (flat, np.clip(flat[:1, :1] + grain, 0, 255).astype(np.uint8)):
-        result = as_mnist(Planes(grey))
+        result = preprocess_mnist(Planes(grey))
         assert not result.pixels.any()
         assert result.preparation["box"] is None
 
@@ -230,7 +230,7 @@ def test_ink_far_from_its_box_stays_whole() -> None:
 def test_the_way_back_leads_to_the_ink() -> None:
     """The affine takes the field's pixels to where they came from in the source."""
     grey = drawing(x=0.35)
-    result = as_mnist(Planes(grey))
+    result = preprocess_mnist(Planes(grey))
     a, b, c, d, e, f = result.preparation["affine"]
     rows, columns = np.nonzero(result.pixels > 250)
     x = a * (columns + 0.5) + b * (rows + 0.5) + c
@@ -245,25 +245,27 @@ def test_the_way_back_leads_to_the_ink() -> None:
 
 
 @given(arrays.arrays(np.uint8, (28, 28)))
-def test_as_it_is_changes_nothing(grey: np.ndarray) -> None:
+def test_no_preprocessing_changes_nothing(grey: np.ndarray) -> None:
     """Without preparation the network sees the picture itself."""
-    result = as_it_is(Planes(grey))
+    result = without_preprocessing(Planes(grey))
 
     np.testing.assert_array_equal(result.pixels, grey)
     assert result.preparation["affine"] == IDENTITY
 
 
-def test_as_it_is_takes_what_is_clear_for_ground() -> None:
+def test_no_preprocessing_takes_what_is_clear_for_ground() -> None:
     """Alpha is laid on black, which is MNIST's ground."""
     alpha = np.repeat(np.arange(28, dtype=np.uint8) * 9, 28).reshape(28, 28)
 
-    np.testing.assert_array_equal(as_it_is(Planes(np.full_like(alpha, 255), alpha)).pixels, alpha)
+    np.testing.assert_array_equal(
+        without_preprocessing(Planes(np.full_like(alpha, 255), alpha)).pixels, alpha
+    )
 
 
 def twice(planes: Planes) -> tuple[PreparedImage, PreparedImage]:
     """Prepare a picture, and what came out."""
-    once = as_mnist(planes)
-    return once, as_mnist(Planes(once.pixels))
+    once = preprocess_mnist(planes)
+    return once, preprocess_mnist(Planes(once.pixels))
 
 
 @st.composite
@@ -305,9 +307,9 @@ def test_preparing_odd_pictures_twice_is_preparing_once(seed: int) -> None:
 def test_what_is_its_own_ink_is_prepared_as_everything_else_is(monkeypatch):
     """The short way for pictures in MNIST's form gives what the long way gives."""
     pictures = [Planes(image) for image in samples.load().images]
-    short = [as_mnist(picture) for picture in pictures]
-    monkeypatch.setattr(mnist_preprocessing, "_box_as_it_is", lambda _: None)
+    short = [preprocess_mnist(picture) for picture in pictures]
+    monkeypatch.setattr(mnist_preprocessing, "_unchanged_box", lambda _: None)
     for picture, made in zip(pictures, short, strict=True):
-        long = as_mnist(picture)
+        long = preprocess_mnist(picture)
         np.testing.assert_array_equal(made.pixels, long.pixels)
         assert made.preparation == long.preparation

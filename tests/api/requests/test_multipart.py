@@ -77,6 +77,22 @@ def test_more_behind_the_closing_boundary_is_refused() -> None:
     assert refusal(form(part(b"data")) + b"more") == (400, CUT_SHORT)
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (form(part(b"data")).replace(b"cut-here\r", b"cut-here \r", 1), "a broken boundary."),
+        (form(part(b"a\r\n--cut-here-and-more\r\nb")), "a broken boundary."),
+    ],
+    ids=["padding", "in a file"],
+)
+def test_boundaries_are_exact(content: bytes, text: str) -> None:
+    """Padding behind a boundary, and lines of a file that begin with it, make a form invalid."""
+    status, detail = refusal(content)
+
+    assert status == 400
+    assert detail.endswith(text)
+
+
 @pytest.mark.parametrize("boundary", [{}, {"boundary": ""}, {"boundary": "x" * 71}])
 def test_a_boundary_is_needed(boundary: dict[str, str]) -> None:
     """The Content-Type must name a boundary of a legal length."""

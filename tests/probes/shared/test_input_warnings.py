@@ -7,7 +7,7 @@ import pytest
 from PIL import ImageFont
 
 from api.requests.foreground import Planes
-from api.requests.mnist_preprocessing import as_mnist
+from api.requests.mnist_preprocessing import preprocess_mnist
 from models.cnn import ood_detector
 from models.data import datasets, samples
 from probes.shared.input_warnings import (
@@ -17,7 +17,7 @@ from probes.shared.input_warnings import (
     image_warnings,
     sequence_warnings,
 )
-from scripts import calibration
+from scripts import ood_test_images
 
 TEST_SPLIT = Path(__file__).parents[2] / "tensorflow_datasets"
 
@@ -48,7 +48,9 @@ def beside(first, second, gap):
     """Prepare a picture of two digits, one beside the other."""
     left, right = first[:, first.any(axis=0)], second[:, second.any(axis=0)]
     ground = np.zeros((28, gap), np.uint8)
-    return as_mnist(Planes(np.pad(np.concatenate([left, ground, right], axis=1), 10))).pixels
+    return preprocess_mnist(
+        Planes(np.pad(np.concatenate([left, ground, right], axis=1), 10))
+    ).pixels
 
 
 def bar(pixels, top, bottom):
@@ -139,33 +141,33 @@ def test_at_most_one_in_a_hundred_test_digits_warns(known):
     """All 10,000 images of the MNIST test set, all rules together: at most 1 % warn."""
     images = datasets.mnist("test", TEST_SPLIT).images
     assert len(images) == 10_000
-    assert calibration.share_warned(images, known) <= 0.01
+    assert ood_test_images.share_warned(images, known) <= 0.01
 
 
-@pytest.mark.parametrize("kind", [*calibration.NOISE, *calibration.TEXTURES])
+@pytest.mark.parametrize("kind", [*ood_test_images.NOISE, *ood_test_images.TEXTURES])
 def test_noise_and_textures_warn(kind, known):
     """At least 90 % of each kind of noise and texture warn."""
-    draw = {**calibration.NOISE, **calibration.TEXTURES}[kind]
-    images = calibration.draw_many(draw, 60, 11)
-    assert calibration.share_warned(images, known) >= 0.9
+    draw = {**ood_test_images.NOISE, **ood_test_images.TEXTURES}[kind]
+    images = ood_test_images.draw_many(draw, 60, 11)
+    assert ood_test_images.share_warned(images, known) >= 0.9
 
 
 def test_letters_warn(known):
     """At least 90 % of letters that no digit looks like, drawn with a pen, warn."""
-    draw = calibration.plotted_one_of(calibration.PLOTTED)
-    assert calibration.share_warned(calibration.draw_many(draw, 300, 12), known) >= 0.9
+    draw = ood_test_images.plotted_one_of(ood_test_images.PLOTTED)
+    assert ood_test_images.share_warned(ood_test_images.draw_many(draw, 300, 12), known) >= 0.9
 
 
 def test_drawn_digits_seldom_warn(known):
     """Of digits drawn with a pen, thick or thin and turned, fewer than one in ten warns."""
-    draw = calibration.plotted_one_of(calibration.PLOTTED_DIGITS)
-    assert calibration.share_warned(calibration.draw_many(draw, 300, 13), known) < 0.1
+    draw = ood_test_images.plotted_one_of(ood_test_images.PLOTTED_DIGITS)
+    assert ood_test_images.share_warned(ood_test_images.draw_many(draw, 300, 13), known) < 0.1
 
 
 def test_printed_digits_seldom_warn(known):
     """Of digits in Pillow's own font, fewer than one in ten warns."""
-    draw = calibration.printed_one_of("0123456789", [ImageFont.load_default(50)])
-    assert calibration.share_warned(calibration.draw_many(draw, 100, 14), known) < 0.1
+    draw = ood_test_images.printed_one_of("0123456789", [ImageFont.load_default(50)])
+    assert ood_test_images.share_warned(ood_test_images.draw_many(draw, 100, 14), known) < 0.1
 
 
 @pytest.mark.parametrize("length", [1, 1023, 1024])
