@@ -1,4 +1,4 @@
-"""Random interleavings of callers, cancellations, deadlines and batches, played one after another.
+"""Random interleavings of callers, cancellations, deadlines and batches, run in sequence.
 
 `python -m tests.api.interleavings 100000` plays as many as it is told.
 """
@@ -22,17 +22,17 @@ class WorkerByHand(DeviceWorker):
         self.ran: list[list[int]] = []
 
     def wake(self) -> None:
-        """Sleep on: batches are formed by hand."""
+        """Do nothing: batches are formed by hand."""
 
     def double(self, items: list[int]) -> list[int]:
-        """Double numbers, and remember whose turn it was; -1 cannot be doubled."""
+        """Double numbers, and record the batch; -1 raises an exception."""
         self.ran.append(items)
         if -1 in items:
             raise RuntimeError
         return [2 * item for item in items]
 
     def queue(self, **limits: int) -> Queue[int, int]:
-        """Put a queue before the doubling."""
+        """Create a queue of the doubling."""
         held = {"max_batch": MAX_BATCH, "max_waiting": MAX_WAITING, "max_bytes": MAX_BYTES}
         return Queue(self, self.double, **{**held, **limits})
 
@@ -49,14 +49,14 @@ class Play:
         self.left_waiting = set[int]()
 
     def arrive(self) -> None:
-        """Let somebody come; some come too late."""
+        """Submit an item, sometimes after its deadline."""
         number = len(self.callers)
         deadline = FAR if self.dice.random() < 0.9 else time.monotonic() - 1
         submitted = self.queues[number % 2].submit(number, deadline, number % 20)
         self.callers.append((deadline, asyncio.ensure_future(submitted)))
 
     def leave(self) -> None:
-        """Let somebody go, who may wait, be in a batch, or have an answer."""
+        """Cancel a caller, whose item is queued, in a batch, or done."""
         number = self.dice.randrange(max(1, len(self.callers)))
         if self.callers and self.callers[number][1].cancel():
             in_a_batch = {one.item for _, batch in self.formed for one in batch.live}
@@ -68,12 +68,12 @@ class Play:
             self.formed.append(formed)
 
     def finish(self) -> None:
-        """Run the oldest batch, and give out its results."""
+        """Run the oldest batch, and resolve it."""
         if self.formed:
             finish(*self.formed.pop(0))
 
     async def play(self) -> None:
-        """Make 4 to 60 moves, end what is open and account for everybody."""
+        """Make 4 to 60 moves, finish the open batches and check the outcome of each item."""
         moves = (self.arrive, self.arrive, self.arrive, self.leave, self.form, self.finish)
         for _ in range(self.dice.randrange(4, 60)):
             self.dice.choice(moves)()
@@ -87,7 +87,7 @@ class Play:
         self.check_callers()
 
     def check_device(self) -> None:
-        """Look at what was run."""
+        """Check the batches that were run."""
         ran = [number for batch in self.worker.ran for number in batch]
         assert len(ran) == len(set(ran)), "a row ran twice"
         assert all(len(batch) <= MAX_BATCH for batch in self.worker.ran)
@@ -96,7 +96,7 @@ class Play:
         assert all(queue.waiting == queue.waiting_bytes == 0 for queue in self.queues)
 
     def check_callers(self) -> None:
-        """Look at what everybody got."""
+        """Check the result of each caller."""
         errors: list[BaseException | None] = []
         for number, (deadline, task) in enumerate(self.callers):
             if task.cancelled():
@@ -118,13 +118,13 @@ def total(errors: list[BaseException | None], kind: type[Exception]) -> int:
 
 
 def finish(queue: Queue[int, int], batch: Batch[int, int]) -> None:
-    """Run a batch and give out its results."""
+    """Run a batch and resolve it."""
     queue.run(batch)
     queue.resolve(batch)
 
 
 async def play_all(seeds: range) -> None:
-    """Play many interleavings in one event loop."""
+    """Run many interleavings in one event loop."""
     for seed in seeds:
         await Play(seed).play()
 

@@ -1,4 +1,4 @@
-"""Questions of many rows: bounded, in slices, and dropped when nobody waits for the answer."""
+"""Analyses of many rows: limited, run in slices, and cancelled with their request."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ IMAGE = draw_images(1, 4)[0].astype(np.float32) / 255
 
 
 def many(rows: int) -> Run:
-    """Ask for the logits of one image many times."""
+    """Run that computes the logits of one image many times."""
     calls = (Call("cnn.score", {"image": IMAGE}, frozenset({"logits"})) for _ in range(rows))
     found = yield from in_slices(calls)
     return {"logits": np.stack([one["logits"] for one in found])}
@@ -40,7 +40,7 @@ def call(client: TestClient, scene: Any, *arguments: Any) -> Any:
 
 
 def test_a_slice_is_all_that_is_ever_asked_for() -> None:
-    """Rows are made when their slice comes, and results keep their order."""
+    """Rows are built one slice at a time, and results keep the order of the rows."""
     made = []
 
     def calls() -> Any:
@@ -83,8 +83,8 @@ def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> N
     assert engine.programs["cnn.score"].max_rows == SCORE_BUCKETS[-1]
 
 
-def test_what_nobody_waits_for_is_dropped(app: FastAPI, client: TestClient) -> None:
-    """A run that is cancelled asks for no further slice, and its rows that wait never run."""
+def test_a_cancelled_run_stops(app: FastAPI, client: TestClient) -> None:
+    """A cancelled run queues no further slice, and its rows in the queue never run."""
     engine: Engine = app.state.engine
     spent = engine.programs["cnn.score"].spent
 
@@ -105,7 +105,7 @@ def test_what_nobody_waits_for_is_dropped(app: FastAPI, client: TestClient) -> N
 
 
 def test_analyses_count_by_their_rows(app: FastAPI, client: TestClient) -> None:
-    """One alone may always; a second that would be too many rows together is a 503."""
+    """One analysis may exceed the limit of rows; a second one that would is a 503."""
     engine: Engine = app.state.engine
     query = "/cnn/attribution?method=gradient&preprocess=none"
 
@@ -129,8 +129,8 @@ def test_analyses_count_by_their_rows(app: FastAPI, client: TestClient) -> None:
     assert admission.analysis_rows == 0
 
 
-def test_until_its_programs_are_compiled_an_analysis_says_when_to_come_back() -> None:
-    """The server is ready before: what needs only predict and trace is answered."""
+def test_an_analysis_whose_programs_are_not_compiled_is_refused() -> None:
+    """Predictions and traces are answered while the programs of analyses are compiled."""
     app = create_app(Settings())
     engine: Engine = app.state.engine
 
@@ -152,8 +152,8 @@ def test_until_its_programs_are_compiled_an_analysis_says_when_to_come_back() ->
     assert refused.json()["type"] == "urn:lightwell:problem:warming"
 
 
-def test_rows_that_are_let_in_together_fill_nobody_elses_queue() -> None:
-    """What was admitted elsewhere is neither refused nor counted; what was not, is."""
+def test_rows_of_an_analysis_do_not_fill_the_queue() -> None:
+    """Rows of an admitted analysis are not refused, and do not count towards the queue's limits."""
 
     async def scene() -> None:
         queue: Queue[int, int] = Queue(

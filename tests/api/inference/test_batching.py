@@ -1,4 +1,4 @@
-"""Batching: everybody gets their own result, whatever happens to the others."""
+"""Batching: each caller gets its own result, independent of the others in the batch."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ async def submitted(
 
 
 def run_one(worker: WorkerByHand) -> None:
-    """Form, run and settle one batch."""
+    """Form, run and resolve one batch."""
     formed = worker.next_batch()
     assert formed is not None
     finish(*formed)
@@ -35,7 +35,7 @@ async def results(tasks: list[asyncio.Task[Served[int]]]) -> list[int]:
 
 
 def test_a_batch_is_what_waits_oldest_first() -> None:
-    """As many as a batch may have go together, in the order in which they came."""
+    """A batch has at most its maximum of items, in the order of their arrival."""
 
     async def scene() -> None:
         worker = WorkerByHand()
@@ -51,7 +51,7 @@ def test_a_batch_is_what_waits_oldest_first() -> None:
 
 
 def test_one_more_than_may_wait_is_refused_at_once() -> None:
-    """A full queue refuses, and keeps what it holds."""
+    """A full queue refuses an item, and keeps the others."""
 
     async def scene() -> None:
         worker = WorkerByHand()
@@ -106,7 +106,7 @@ def test_an_expired_item_is_never_run() -> None:
 
 
 def test_who_leaves_before_a_batch_is_formed_is_not_in_it() -> None:
-    """A caller who has gone costs the device nothing."""
+    """The item of a cancelled caller is not run."""
 
     async def scene() -> None:
         worker = WorkerByHand()
@@ -123,7 +123,7 @@ def test_who_leaves_before_a_batch_is_formed_is_not_in_it() -> None:
 
 
 def test_a_failed_batch_fails_its_own_items_only() -> None:
-    """An error reaches those who were in the batch; the next batch runs."""
+    """An exception is raised for each caller of the batch; the next batch runs."""
 
     async def scene() -> None:
         worker = WorkerByHand()
@@ -142,7 +142,7 @@ def test_a_failed_batch_fails_its_own_items_only() -> None:
 
 
 def test_a_wrong_number_of_results_is_an_error_and_no_mix_up() -> None:
-    """Results that do not match the batch are given to nobody."""
+    """A wrong number of results is an error for each caller of the batch."""
 
     async def scene() -> None:
         worker = WorkerByHand()
@@ -158,7 +158,7 @@ def test_a_wrong_number_of_results_is_an_error_and_no_mix_up() -> None:
 
 
 def test_queues_of_one_lane_take_locks() -> None:
-    """Whoever has waited longest goes first, whichever queue it is in: neither starves."""
+    """The item that has waited longest goes first, in either queue, so that neither starves."""
 
     async def scene() -> None:
         worker = WorkerByHand()
@@ -210,7 +210,7 @@ def started(worker: DeviceWorker) -> Iterator[DeviceWorker]:
 def on_a_thread(
     scene: Callable[[DeviceWorker], Awaitable[None]], *, run_inline: bool = False
 ) -> None:
-    """Play a scene with a real worker; its thread has ended afterwards."""
+    """Run a scene with a real worker, whose thread ends with it."""
 
     async def play() -> None:
         with started(DeviceWorker("worker", run_inline=run_inline)) as worker:
@@ -222,7 +222,7 @@ def on_a_thread(
 
 
 def test_what_arrives_while_a_batch_runs_goes_together() -> None:
-    """The first goes alone; those that come meanwhile are one batch."""
+    """The first item runs alone; items that arrive meanwhile are one batch."""
 
     async def scene(worker: DeviceWorker) -> None:
         running, may_run, batches = threading.Event(), threading.Event(), list[list[int]]()
@@ -263,7 +263,7 @@ def test_what_arrives_together_goes_together() -> None:
 
 
 def test_a_lone_item_can_run_on_the_event_loop() -> None:
-    """What finds nothing else to be done needs no other thread; two together do."""
+    """A single item runs on the event loop while the thread is idle; two run in the thread."""
 
     async def scene() -> None:
         with started(DeviceWorker("worker", run_inline=True)) as worker:
@@ -285,7 +285,7 @@ def test_a_lone_item_can_run_on_the_event_loop() -> None:
 
 
 def test_the_event_loop_never_runs_a_batch_beside_the_thread() -> None:
-    """Even where the thread seems to sleep, a lone item waits for the thread's turn to end."""
+    """A single item waits for the batch of a thread that has just begun one."""
 
     async def scene() -> None:
         with started(DeviceWorker("worker", run_inline=True)) as worker:
@@ -314,7 +314,7 @@ def test_the_event_loop_never_runs_a_batch_beside_the_thread() -> None:
 
 @pytest.mark.parametrize("run_inline", [False, True])
 def test_a_thread_under_random_load_mixes_nothing_up(run_inline: bool) -> None:
-    """Hundreds of callers of two queues, some of whom leave: results are always one's own."""
+    """Hundreds of callers of two queues, some cancelled, get their own results."""
 
     async def scene(worker: DeviceWorker) -> None:
         dice = random.Random(0)  # noqa: S311 - a game

@@ -1,4 +1,4 @@
-"""Pages of other origins: who may read answers, and what the log says of those who may not."""
+"""CORS: origins that may read responses, and the log lines of those that may not."""
 
 import logging
 from typing import Any
@@ -16,13 +16,13 @@ FOREIGN = "https://example.org"
 
 @pytest.fixture(scope="module")
 def named() -> TestClient:
-    """A server, still cold, that lets one origin in by a setting."""
+    """A server that allows one origin by a setting; its models are not compiled."""
     # Not entered: nothing is compiled for what is answered without a model.
     return TestClient(create_app(Settings(cors_origins=("https://mine.example",))))
 
 
 def preflight(client: TestClient, origin: str, **more: str) -> tuple[int, str | None]:
-    """Ask as a browser asks before it posts a picture; return the status and who is let in."""
+    """Send a browser's preflight of a POST; return the status and the allowed origin."""
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST", **more}
     headers["Access-Control-Request-Headers"] = "content-type"
     answer = client.options("/cnn/activations", headers=headers)
@@ -44,7 +44,7 @@ def test_pages_of_this_machine_may_ask(origin: str, named: TestClient) -> None:
 
 @pytest.mark.parametrize("origin", [FOREIGN, "http://localhost.example.org", "null"])
 def test_other_pages_may_not(origin: str, named: TestClient) -> None:
-    """The browser is told nothing that would let such a page read an answer."""
+    """No response has a header that would let such a page read it."""
     assert preflight(named, origin) == (400, None)
     assert (
         "access-control-allow-origin" not in named.get("/livez", headers={"Origin": origin}).headers
@@ -60,7 +60,7 @@ def test_a_setting_lets_a_page_in(named: TestClient) -> None:
 
 
 def test_the_log_says_how_to_let_a_page_in(caplog: pytest.LogCaptureFixture) -> None:
-    """Once for each origin, with the whole setting; what is no origin is not repeated."""
+    """Once for each origin, with the whole setting; an invalid origin is not logged."""
     client = TestClient(create_app(Settings(cors_origins=("https://mine.example",))))
     with caplog.at_level(logging.WARNING, "lightwell"):
         for origin in (FOREIGN, FOREIGN, "null", "https://evil.example/\tfaked", *LOCAL):
@@ -78,7 +78,7 @@ def test_the_log_says_how_to_let_a_page_in(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_the_log_does_not_grow_without_end(caplog: pytest.LogCaptureFixture) -> None:
-    """After 64 origins no more are named."""
+    """After 64 origins no more are logged."""
     client = TestClient(create_app(Settings()))
     with caplog.at_level(logging.WARNING, "lightwell"):
         for number in range(80):
@@ -88,7 +88,7 @@ def test_the_log_does_not_grow_without_end(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_pictures_are_readable_from_anywhere(client: TestClient) -> None:
-    """Whether a page asks or an image element, and however often; what is posted is not public."""
+    """For a page and an image element, cached or not; responses to a POST are not public."""
     path = "/lstm/gates.png?sequence=101"
     for headers in ({}, {}, {"Origin": FOREIGN}, {"Origin": LOCAL[0]}):
         answer = client.get(path, headers=headers)
@@ -100,7 +100,7 @@ def test_pictures_are_readable_from_anywhere(client: TestClient) -> None:
 
 
 def test_head_is_get_without_its_body(client: TestClient) -> None:
-    """Of every route that has a GET, with the headers of that; a POST alone has no HEAD."""
+    """HEAD has the headers of GET on every route; a route of POST alone has no HEAD."""
     for path in ("/lstm/gates.png?sequence=101", "/samples/0.png", "/colormaps", "/models"):
         head, get = client.head(path), client.get(path)
         assert (head.status_code, head.content) == (200, b"")

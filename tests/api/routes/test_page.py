@@ -16,7 +16,7 @@ FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
 
 @pytest.fixture(scope="module")
 def cold() -> TestClient:
-    """A server that need not be ready: files wait for no model."""
+    """A server whose models are not compiled: files need none."""
     return TestClient(create_app(Settings()))
 
 

@@ -76,7 +76,7 @@ def test_an_error_of_added_middleware_is_a_problem(caplog: pytest.LogCaptureFixt
 
 
 def test_one_request_line_is_one_entry(client: TestClient, app: FastAPI) -> None:
-    """Path and query tell lines apart; what was refused, and long queries, are not kept."""
+    """Lines differ by path and query; refused requests and long queries are not cached."""
     cache = app.state.route_cache
     cache.clear()
     for path in ("/lstm/gates", "/lstm/gates", "/lstm/gates?units=1", "/lstm/gates?units=99"):

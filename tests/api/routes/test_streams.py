@@ -1,4 +1,4 @@
-"""Gates as a stream of JSON lines: the same values, sent while the device goes on."""
+"""Stream of gates as JSON lines: the values of a trace, sent as they are computed."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from models.registry import ResidentModel
 
 GATES = ["input_gate", "forget_gate", "candidate", "output_gate"]
 LONG = "1011000" * 200
-"""Of more than two chunks of the device."""
+"""A sequence of more than two chunks of the device."""
 
 STATE = {"cell": [0.5] * 8, "hidden": [-0.25] * 8}
 BUCKETS = {"rtol": 2e-5, "atol": 2e-5}
@@ -32,7 +32,7 @@ def lines_of(content: str | bytes) -> list[dict[str, Any]]:
 
 
 def traced(client: TestClient, body: dict[str, Any], query: str = "") -> dict[str, np.ndarray]:
-    """Return what `/lstm/trace` says of a sequence; of states, from step 1 on."""
+    """Values of a sequence from `/lstm/trace`; of states, from step 1 on."""
     answer = client.post(f"/lstm/trace?{query}", json=body).json()
     values = {one["name"]: np.array(one["data"]) for one in answer["tensors"]}
     return {name: each[1:] if name in STATE else each for name, each in values.items()}
@@ -76,7 +76,7 @@ def test_values_units_and_precision_select(client: TestClient) -> None:
 
 
 def test_lines_of_several_sequences_are_each_in_order(client: TestClient) -> None:
-    """`input` says whose a line is; each has all its steps, in order."""
+    """`input` is the index of the sequence of a line; each sequence has all its steps, in order."""
     inputs = [{"sequence": LONG}, {"sequence": "10"}, {"sequence": "0" * 700}]
 
     lines = lines_of(client.post(PATH, json={"inputs": inputs}).text)
@@ -89,7 +89,7 @@ def test_lines_of_several_sequences_are_each_in_order(client: TestClient) -> Non
 
 
 def test_headers_say_which_weights_answered(client: TestClient, lstm: ResidentModel) -> None:
-    """There is no place in the lines for what is true of all of them."""
+    """Lines have no fields that belong to the whole response."""
     headers = client.post(PATH, json={"sequence": "1"}).headers
 
     assert headers["lightwell-weights"] == lstm.checkpoint.digest
@@ -137,7 +137,7 @@ def test_the_example_is_what_the_server_says(client: TestClient) -> None:
 
 
 class Caller:
-    """Somebody who posts a sequence and reads the stream by hand, in the server's event loop."""
+    """Client that posts a sequence and reads the stream in the server's event loop."""
 
     def __init__(self, client: TestClient, sequence: str) -> None:
         self.client = client
@@ -148,11 +148,11 @@ class Caller:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """What arrived so far."""
+        """Lines received so far."""
         return lines_of(b"".join(message.get("body", b"") for message in self.sent))
 
     async def receive(self) -> dict[str, Any]:
-        """Give the body, then nothing until the caller goes."""
+        """Send the body, then nothing until the client disconnects."""
         if not self.posted:
             self.posted = True
             return {"type": "http.request", "body": self.content}
@@ -160,11 +160,11 @@ class Caller:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
-        """Take what the server sends."""
+        """Receive one message of the server."""
         self.sent.append(message)
 
     def ask(self) -> None:
-        """Ask, until the server has ended the answer."""
+        """Send the request, and wait for the end of the response."""
         scope = {
             "type": "http",
             "method": "POST",
@@ -179,7 +179,7 @@ class Caller:
 def test_lines_are_sent_before_the_last_steps_have_run(
     app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The device is asked for more steps only when the lines of those before are sent."""
+    """The next steps are computed only when the lines of the last ones are sent."""
     caller, engine = Caller(client, LONG), app.state.engine
     run, lines_before = engine.run, []
 
@@ -196,7 +196,7 @@ def test_lines_are_sent_before_the_last_steps_have_run(
 
 
 def failing(engine: Engine, monkeypatch: pytest.MonkeyPatch, call: int, fault: Any) -> None:
-    """Let the engine do something else at one of its runs, counted from 1."""
+    """Replace one run of the engine, counted from 1, by a fault."""
     run, calls = engine.run, []
 
     async def fails(*args: Any) -> Any:
@@ -220,7 +220,7 @@ def test_a_fault_after_the_first_line_is_the_last_line(
     client: TestClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What was sent stays; the last line is the problem, and before the first it is the answer."""
+    """The problem is the last line after others; before the first line it is the response."""
 
     async def fault() -> None:
         raise error
@@ -261,7 +261,7 @@ def test_a_server_that_stops_ends_its_streams(
 def test_the_work_stops_when_the_client_goes(
     call: int, app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the first line or after it, what waits for the device is dropped."""
+    """Queued work is cancelled when the client disconnects, before the first line and after it."""
     caller, dropped = Caller(client, LONG), []
 
     async def waits() -> None:
@@ -280,7 +280,7 @@ def test_the_work_stops_when_the_client_goes(
 
 
 def test_a_stream_is_in_flight_until_it_ends(app: FastAPI, client: TestClient) -> None:
-    """It holds its place among the requests that are worked on while lines are sent."""
+    """A stream counts as in flight while its lines are sent."""
     caller, engine, seen = Caller(client, LONG), app.state.engine, []
     send = caller.send
 
@@ -296,7 +296,7 @@ def test_a_stream_is_in_flight_until_it_ends(app: FastAPI, client: TestClient) -
 
 
 def test_a_client_that_reads_nothing_is_let_go() -> None:
-    """A stream whose lines nobody takes ends, and gives back what it held."""
+    """A stream whose client takes no line is cut, and releases its resources."""
     let_go = []
 
     async def blocks() -> Any:
@@ -327,7 +327,7 @@ def test_a_client_that_reads_nothing_is_let_go() -> None:
 
 
 def test_a_known_request_line_streams_too(app: FastAPI, client: TestClient) -> None:
-    """The second of two requests is answered as the first."""
+    """A cached request line streams the same lines as the first."""
     app.state.route_cache.clear()
     first, second = (client.post(PATH, json={"sequence": "10110"}) for _ in range(2))
 

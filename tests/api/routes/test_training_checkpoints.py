@@ -49,7 +49,7 @@ def test_activations_are_those_of_that_time(
 
 
 def test_gates_are_those_of_that_time(client: TestClient, lstm: ResidentModel) -> None:
-    """Of the LSTM likewise."""
+    """A checkpoint of the LSTM equals the float64 network, too."""
     for name, weights in lstm.milestones.items():
         answer = client.get(f"/lstm/gates?sequence={BITS}&checkpoint={name}").json()
         expected = lstm_trace(np.array([int(bit) for bit in BITS]), weights)
@@ -112,7 +112,7 @@ def test_records_of_other_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_milestones_come_back_as_they_were_kept(tmp_path: Path) -> None:
-    """In the order of training, as float32, whatever they were written as."""
+    """Checkpoints are in the order of training, and float32, also where the file is not."""
     kept = {12: draw(CNN_SHAPES, 1), 0: draw(CNN_SHAPES, 2), 4: draw(CNN_SHAPES, 3)}
     path = tmp_path / "cnn.milestones.safetensors"
     artifacts.save(path, artifacts.joined(kept, "float16"), "the digest")

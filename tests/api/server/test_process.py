@@ -1,4 +1,4 @@
-"""The server as a process of its own: starts, says where it is, drains, and refuses nonsense."""
+"""Server process: start, announcement, drain, and refusal of wrong settings."""
 
 import contextlib
 import signal
@@ -27,14 +27,14 @@ def own_weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(own_weights: Path) -> Iterator[Server]:
-    """A running server with weights of one's own."""
+    """A running server with its own weights."""
     server = Server("--weights", str(own_weights))
     yield server
     server.stop()
 
 
-def said_to(server: Server, request: bytes) -> bytes:
-    """Send bytes to a server; return what it says until it closes the connection."""
+def response_to(server: Server, request: bytes) -> bytes:
+    """Send bytes to a server; return its response, up to the end of the connection."""
     host, port = server.url.removeprefix("http://").split(":")
     received = b""
     with socket.create_connection((host, int(port))) as connection:
@@ -45,13 +45,13 @@ def said_to(server: Server, request: bytes) -> bytes:
 
 
 def test_a_server_starts_answers_and_drains(server: Server) -> None:
-    """It says where it is, what it serves and how to ask; SIGTERM ends it with exit code 0.
+    """It prints its address, weights and examples; SIGTERM ends it with exit code 0.
 
-    A request in flight when the signal comes is answered, and /readyz says no from then on.
+    A request in flight at the signal is answered.
     """
     server.wait_for("Ready after")
     assert any("lstm: weights" in line for line in server.lines)
-    assert b"application/problem+json" in said_to(server, b"nonsense\r\n\r\n")
+    assert b"application/problem+json" in response_to(server, b"nonsense\r\n\r\n")
     with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
         answer = client.get("/lstm/trace?sequence=101").json()
         assert [t["shape"] for t in answer["tensors"] if t["name"] == "cell"] == [[4, 3]]
@@ -115,7 +115,7 @@ def test_a_draining_server_answers_until_its_listener_closes(
 
 
 def refused(*flags: str) -> str:
-    """Start a server that cannot be started; return what it says."""
+    """Start a server that must refuse to start; return its standard error."""
     done = subprocess.run(  # noqa: S603 - our own server
         [sys.executable, "-m", "api", *flags],
         cwd=ROOT,
@@ -138,7 +138,7 @@ def test_a_wrong_setting_is_named() -> None:
 
 
 def test_wrong_weights_stop_the_start(tmp_path: Path) -> None:
-    """Weights that are not this model's are refused before the door opens."""
+    """Weights of another shape are refused before the listener opens."""
     tensors = {**draw(lstm_shapes(3), 1), "readout.bias": np.zeros(3, np.float32)}
     checkpoints.save(tmp_path / "lstm.safetensors", tensors, {})
 
@@ -158,7 +158,7 @@ def test_a_folder_without_weights_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_training_packages_are_never_imported() -> None:
-    """Nothing that only training needs is loaded with the server."""
+    """No package of training alone is imported with the server."""
     # Flax itself imports Optax.
     training = (
         "tensorflow_datasets",

@@ -1,4 +1,4 @@
-"""What reaches the transport, and when."""
+"""Write-coalescing transport: number and time of the writes."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,46 +9,46 @@ from api.server.protocol import WriteCoalescingTransport
 
 
 class Wire:
-    """A transport that keeps what it is told to send, piece by piece."""
+    """Transport that records each write."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.closed = False
 
     def writelines(self, parts: Iterable[bytes]) -> None:
-        """Take one piece."""
+        """Record one write."""
         assert not self.closed
         self.pieces.append(b"".join(parts))
 
     def is_closing(self) -> bool:
-        """Tell whether it was closed."""
+        """Whether it was closed."""
         return self.closed
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Refuse further writes."""
         self.closed = True
 
     def get_extra_info(self, name: str) -> str:
-        """Answer what is not about writing."""
+        """Value of an attribute that does not write."""
         return f"its {name}"
 
 
 @pytest.fixture
 def wire() -> Wire:
-    """Return a transport that has sent nothing yet."""
+    """Transport without a write."""
     return Wire()
 
 
-def corked(wire: Wire) -> WriteCoalescingTransport:
-    """Put a cork on a transport, on the running event loop."""
+def coalescing(wire: Wire) -> WriteCoalescingTransport:
+    """Wrap a transport, on the running event loop."""
     return WriteCoalescingTransport(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
 
 
 def test_an_answer_leaves_in_one_piece(wire: Wire) -> None:
-    """Head and body of one go of the event loop go together; the next answer goes by itself."""
+    """Head and body of one event-loop iteration are one write; the next response is another."""
 
     async def answer_twice() -> None:
-        transport = corked(wire)
+        transport = coalescing(wire)
         transport.write(b"head ")
         transport.writelines([b"body ", b"end"])
         assert wire.pieces == []
@@ -62,10 +62,10 @@ def test_an_answer_leaves_in_one_piece(wire: Wire) -> None:
 
 
 def test_closing_sends_what_is_held_first(wire: Wire) -> None:
-    """And nothing is sent a second time, or after it."""
+    """Pending bytes are sent once, before the close, and none after it."""
 
     async def answer_and_close() -> None:
-        transport = corked(wire)
+        transport = coalescing(wire)
         transport.write(b"last")
         transport.close()
         transport.write(b"too late")
@@ -78,10 +78,10 @@ def test_closing_sends_what_is_held_first(wire: Wire) -> None:
 
 
 def test_the_rest_is_the_transports_own(wire: Wire) -> None:
-    """Whoever asks for an address gets it from the transport."""
+    """Other attributes are those of the wrapped transport."""
 
     async def ask() -> str:
-        found: str = corked(wire).get_extra_info("peername")
+        found: str = coalescing(wire).get_extra_info("peername")
         return found
 
     assert asyncio.run(ask()) == "its peername"

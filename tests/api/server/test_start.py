@@ -1,4 +1,4 @@
-"""How the server starts: with what it compiled the last time, and without what it does not need."""
+"""Start of the server: cached executables, and no unneeded imports."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tests.servers import PATIENCE_S, ROOT, Server
 
 
 def started(folder: Path) -> tuple[str, bytes]:
-    """Start a server with a cache; return what it said of its executables, and one answer."""
+    """Start a server with a cache; return its line on executables, and one response."""
     server = Server("--cache", str(folder))
     try:
         said = server.wait_for(r"Ready after [\d.]+ s \((.*)\)")
@@ -28,7 +28,7 @@ def started(folder: Path) -> tuple[str, bytes]:
 
 
 def test_a_second_start_compiles_nothing(tmp_path: Path) -> None:
-    """It says so, and answers the same to the byte."""
+    """It prints so, and responds with the same bytes."""
     first, answer = started(tmp_path / "cache")
     second, same = started(tmp_path / "cache")
 
@@ -61,12 +61,12 @@ def test_starting_imports_neither_flax_nor_optax() -> None:
 
 @pytest.fixture
 def model() -> Any:
-    """Stand-in for a loaded model."""
+    """Substitute for a loaded model."""
     return SimpleNamespace(cache=None)
 
 
 def test_the_models_are_given_the_cache(model: Any, tmp_path: Path) -> None:
-    """A folder that can be used is."""
+    """A usable folder becomes the cache of each model."""
     use_cache([model], tmp_path / "cache")
 
     assert isinstance(model.cache, Cache)

@@ -90,7 +90,7 @@ class Connection:
         self.drop()
 
     def drop(self) -> None:
-        """Close it, whatever else was received."""
+        """Close it, also where more was received."""
         self._socket.close()
 
 
