@@ -1,4 +1,4 @@
-"""Bodies of requests, made by hand, and what is said of them."""
+"""Request bodies for tests, and the problems that they lead to."""
 
 import asyncio
 import base64
@@ -66,15 +66,15 @@ def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def refusal(body: Body) -> tuple[str, str, tuple[str | int, ...]]:
-    """Return the kind, text and place with which an image body is refused."""
+def problem_of(body: Body) -> tuple[str, str, tuple[str | int, ...]]:
+    """Return type, text and location of the problem of an image body."""
     with pytest.raises(Problem) as caught:
         image_of(body)
     return told(caught.value)
 
 
 def told(problem: Problem) -> tuple[str, str, tuple[str | int, ...]]:
-    """Return a problem's kind, text and place, which say the same."""
+    """Return type, text and location of a problem with one reason."""
     [reason] = problem.reasons
     assert reason.reason == problem.detail
     assert problem.detail.endswith((".", "base64,"))
@@ -82,7 +82,7 @@ def told(problem: Problem) -> tuple[str, str, tuple[str | int, ...]]:
 
 
 class Wire:
-    """A connection that delivers chunks, and counts how many were asked for."""
+    """A connection that delivers chunks, and counts those that were received."""
 
     def __init__(self, chunks: Iterable[bytes | None], **headers: str | list[str]) -> None:
         self.chunks = iter(chunks)
@@ -94,7 +94,7 @@ class Wire:
         ]
 
     async def receive(self) -> dict[str, Any]:
-        """Return the next chunk, the end, or that the client is gone."""
+        """Return the next chunk, the end of the body, or a disconnect."""
         chunk = next(self.chunks, b"")
         self.taken += 1
         if chunk is None:
@@ -106,8 +106,8 @@ class Wire:
         request = Request({"type": "http", "headers": self.headers}, self.receive)
         return asyncio.run(read_body(request, limits))
 
-    def refusal(self, limits: Any = IMAGE_BODIES) -> Problem:
-        """Return the problem that reading ends with."""
+    def problem_of(self, limits: Any = IMAGE_BODIES) -> Problem:
+        """Return the problem that reading the body raises."""
         with pytest.raises(Problem) as caught:
             self.read(limits)
         return caught.value

@@ -49,8 +49,8 @@ def jpeg(**options: object) -> bytes:
     return encoded(Image.fromarray(np.kron(SQUARE, np.ones((4, 4), np.uint8))), "JPEG", **options)
 
 
-def refusal(content: bytes) -> str:
-    """Return the text with which an image is refused as such."""
+def problem_of(content: bytes) -> str:
+    """Return the text with which an image is rejected as such."""
     with pytest.raises(Problem) as caught:
         decode(content)
     assert caught.value.kind == "invalid-image"

@@ -11,7 +11,7 @@ from api.openapi.spec import schemas
 
 
 def test_openapi_is_what_generators_like(client: TestClient) -> None:
-    """Operation ids are unique; tags, examples, binary schemas exist; every $ref resolves."""
+    """Operation IDs are unique; tags, examples, binary schemas exist; every $ref resolves."""
     text = client.get("/openapi.json").json()
 
     operations = [one for path in text["paths"].values() for one in path.values()]
@@ -58,7 +58,7 @@ def test_examples_are_what_their_schemas_say() -> None:
 
 
 def test_the_command_prints_the_openapi_description(client: TestClient, openapi_file: Path) -> None:
-    """`python -m api --openapi` prints what the app serves, and ends."""
+    """`python -m api --openapi` prints the document that the application serves."""
     assert json.loads(openapi_file.read_text()) == client.get("/openapi.json").json()
 
 

@@ -124,7 +124,7 @@ def test_pictures_stand_one_under_another(client: TestClient) -> None:
     assert three[1] - two[1] == two[1] - one[1] > 0.8 * one[1]
 
 
-def test_a_picture_of_too_many_inputs_is_refused(client: TestClient) -> None:
+def test_a_picture_of_too_many_inputs_is_rejected(client: TestClient) -> None:
     """A picture above the pixel limit is a 422 that states the limit."""
     response = client.post("/cnn/activations.png", files=files([PICTURE] * MAX_INPUTS))
 

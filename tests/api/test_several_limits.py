@@ -34,7 +34,7 @@ from tests.api.several import JSON, files
         ("/cnn/predict", [None], [0], "an object of image, pixels"),
     ],
 )
-def test_one_wrong_entry_refuses_the_whole_request(
+def test_one_wrong_entry_rejects_the_whole_request(
     path: str, entries: list[Any], place: list[Any], text: str, client: TestClient
 ) -> None:
     """The problem names the invalid entry and the reason."""
@@ -101,7 +101,7 @@ def test_the_most_of_everything_fits(form: str, client: TestClient) -> None:
     assert [one["input"]["length"] for one in response.json()["answers"]] == [4096] * 64
 
 
-def test_a_form_past_its_limit_is_refused(client: TestClient) -> None:
+def test_a_form_past_its_limit_is_rejected(client: TestClient) -> None:
     """A form has a limit of bytes in total, and one for each file."""
     large = b"\x89PNG" + bytes(4 * 2**20)
 
@@ -136,7 +136,7 @@ def test_the_json_of_all_answers_is_bounded(client: TestClient) -> None:
     assert client.post("/lstm/gates?format=npz", json=body).status_code == 200
 
 
-def test_values_that_would_fill_the_memory_are_refused(
+def test_values_that_would_fill_the_memory_are_rejected(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit on bytes of traced steps is checked before a program runs."""

@@ -1,4 +1,4 @@
-"""Bad requests through HTTP: each a problem that names the limit, none of them anybody else's."""
+"""Invalid requests through HTTP: each is a problem that names the limit."""
 
 import base64
 import io
@@ -159,7 +159,7 @@ QUERIES = {
 
 
 def check_problem(response: Any, status: int) -> dict[str, Any]:
-    """Every refusal has the one shape."""
+    """Check that an error response has the shape of RFC 9457, and return it."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert len(response.content) <= MAX_BYTES
@@ -178,8 +178,8 @@ def check_problem(response: Any, status: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", IMAGES)
 @pytest.mark.parametrize("path", ["/cnn/predict", "/cnn/activations.png"])
-def test_a_bad_image_is_refused_with_its_limit(case: str, path: str, client: TestClient) -> None:
-    """Whatever is wrong with a body, the answer is a 4xx problem, and the next request is well."""
+def test_a_bad_image_is_rejected_with_its_limit(case: str, path: str, client: TestClient) -> None:
+    """An invalid body is a 4xx problem with its limit, and the next request is answered."""
     content, headers, status, named = IMAGES[case]
 
     body = check_problem(client.post(path, content=content, headers=headers), status)
@@ -189,8 +189,8 @@ def test_a_bad_image_is_refused_with_its_limit(case: str, path: str, client: Tes
 
 
 @pytest.mark.parametrize("case", SEQUENCES)
-def test_a_bad_sequence_is_refused_with_its_limit(case: str, client: TestClient) -> None:
-    """So it is with a sequence."""
+def test_a_bad_sequence_is_rejected_with_its_limit(case: str, client: TestClient) -> None:
+    """An invalid sequence is a 4xx problem with its limit."""
     content, status, named = SEQUENCES[case]
 
     body = check_problem(client.post("/lstm/gates", content=content, headers=JSON), status)
@@ -199,8 +199,8 @@ def test_a_bad_sequence_is_refused_with_its_limit(case: str, client: TestClient)
 
 
 @pytest.mark.parametrize("path", QUERIES)
-def test_a_bad_path_or_query_is_refused_by_name(path: str, client: TestClient) -> None:
-    """What does not exist is named beside what does; what may not be shown is not shown."""
+def test_a_bad_path_or_query_is_rejected_by_name(path: str, client: TestClient) -> None:
+    """The problem lists valid values; an invalid one is repeated only if it is a plain word."""
     status, detail = QUERIES[path]
 
     body = check_problem(client.get(path), status)
@@ -208,7 +208,7 @@ def test_a_bad_path_or_query_is_refused_by_name(path: str, client: TestClient) -
     assert detail is None or body["detail"] == detail
 
 
-def test_an_unknown_channel_of_any_selected_layer_is_refused(client: TestClient) -> None:
+def test_an_unknown_channel_of_any_selected_layer_is_rejected(client: TestClient) -> None:
     """Channel 40 exists in relu2 and not in relu1: the answer names relu1."""
     path = "/cnn/activations?layers=relu2,relu1&channels=40"
 
@@ -219,7 +219,7 @@ def test_an_unknown_channel_of_any_selected_layer_is_refused(client: TestClient)
 
 
 def test_a_wrong_method_is_a_405_that_names_the_right_one(client: TestClient) -> None:
-    """`Allow` and the text say what the path takes."""
+    """The `Allow` header and the text list the allowed methods."""
     response = client.get("/cnn/predict")
 
     assert check_problem(response, 405)["detail"] == "This path takes POST."
@@ -227,24 +227,24 @@ def test_a_wrong_method_is_a_405_that_names_the_right_one(client: TestClient) ->
 
 
 def test_an_accept_that_nothing_satisfies_is_a_406(client: TestClient) -> None:
-    """The answer says what there is."""
+    """The problem lists the available media types."""
     response = client.get("/lstm/gates?sequence=1", headers={"Accept": "text/html"})
 
     assert "application/json, image/png" in check_problem(response, 406)["detail"]
 
 
-def test_an_answer_over_8_mib_is_refused_with_a_way_out(client: TestClient) -> None:
-    """JSON of the largest trace is refused by its limit; the binary form holds it."""
+def test_an_answer_over_8_mib_is_rejected_with_a_way_out(client: TestClient) -> None:
+    """JSON of the largest trace is rejected by its limit; the binary form holds it."""
     body = {"sequence": "10" * 2048}
     path = "/lstm/trace?units=" + ",".join(["0"] * 64)
 
-    refused = check_problem(client.post(path, json=body), 422)
+    rejected = check_problem(client.post(path, json=body), 422)
 
-    assert "8 MiB" in refused["detail"]
+    assert "8 MiB" in rejected["detail"]
     assert client.post(f"{path}&format=npz", json=body).status_code == 200
 
 
-def test_a_refusal_says_where_the_sequence_came_in(client: TestClient) -> None:
+def test_a_problem_has_the_location_of_the_sequence(client: TestClient) -> None:
     """The same mistake is in the body of a POST and in the query of a GET."""
     posted = client.post("/lstm/gates", json={"sequence": "12"})
     queried = client.get("/lstm/gates?sequence=12")
@@ -270,7 +270,7 @@ def test_a_request_id_is_kept_where_it_is_sane(client: TestClient) -> None:
 
 
 def test_base64_of_a_picture_is_that_picture(client: TestClient) -> None:
-    """The refusals above are not of everything: the same picture is taken when it is whole."""
+    """A valid image is accepted as base64: the tests above reject no valid body."""
     coded = base64.b64encode(PICTURE).decode()
 
     assert client.post("/cnn/predict", json={"image": coded}).status_code == 200

@@ -1,4 +1,4 @@
-"""Bodies on the wire: read whole, no further than their limit, or refused unread."""
+"""Reading of request bodies: whole, up to the limit of the media type."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.api.bodies import Wire
 
 
 def test_a_body_is_read_whole() -> None:
-    """Chunks are joined; the media type is told from its parameters."""
+    """Chunks are joined; media type and parameters of the Content-Type are separated."""
     wire = Wire([b"ab", b"c"], content_type='Multipart/Form-Data; Boundary="x;y"; charset=utf-8')
 
     body = wire.read()
@@ -42,7 +42,7 @@ def test_bodies_are_bounded_by_their_type(media_type: str, limits: Any, limit: i
     declared = Wire([b"x"], content_type=media_type, content_length=str(limit + 1))
     counted = Wire([bytes(limit), b"x", b"never read"], content_type=media_type)
     for wire, taken in ((declared, 0), (counted, 2)):
-        problem = wire.refusal(limits)
+        problem = wire.problem_of(limits)
         assert (problem.kind, problem.status) == ("body-too-large", 413)
         assert problem.headers == {"Connection": "close"}
         assert str(limit) in problem.detail
@@ -50,16 +50,16 @@ def test_bodies_are_bounded_by_their_type(media_type: str, limits: Any, limit: i
 
 
 def test_a_body_that_declares_less_than_it_sends_is_counted() -> None:
-    """What is declared is not believed, only what arrives."""
+    """The received bytes are counted, whether or not Content-Length is correct."""
     wire = Wire([bytes(1_100_000)], content_type="application/json", content_length="5")
 
-    assert wire.refusal(SEQUENCE_BODIES).status == 413
+    assert wire.problem_of(SEQUENCE_BODIES).status == 413
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "0" * 5000 + "9" * 20])
 def test_absurd_lengths_are_too_large(length: str) -> None:
     """A declared length of thousands of digits is a 413 too."""
-    assert Wire([], content_type="image/png", content_length=length).refusal().status == 413
+    assert Wire([], content_type="image/png", content_length=length).problem_of().status == 413
 
 
 def test_leading_zeros_mean_nothing() -> None:
@@ -71,17 +71,17 @@ def test_leading_zeros_mean_nothing() -> None:
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "", "\xb2", "0x10", "+1"])
 def test_a_length_is_a_number(length: str) -> None:
-    """What is no number is refused before reading."""
-    problem = Wire([], content_type="image/png", content_length=length).refusal()
+    """A Content-Length that is not a number is a 400 before the body is read."""
+    problem = Wire([], content_type="image/png", content_length=length).problem_of()
 
     assert (problem.status, problem.detail) == (400, "Content-Length must be a number of bytes.")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "deflate", ""])
-def test_compressed_bodies_are_refused_unread(encoding: str) -> None:
-    """Nothing is ever decompressed."""
+def test_compressed_bodies_are_rejected_unread(encoding: str) -> None:
+    """A Content-Encoding is a 415 before the body is read."""
     wire = Wire([b"x"], content_type="image/png", content_encoding=encoding)
-    problem = wire.refusal()
+    problem = wire.problem_of()
 
     assert (problem.kind, problem.status) == ("unsupported-encoding", 415)
     assert (
@@ -93,7 +93,7 @@ def test_compressed_bodies_are_refused_unread(encoding: str) -> None:
 
 
 def test_identity_is_no_encoding() -> None:
-    """A client may say that it did nothing."""
+    """The content encoding `identity` is accepted."""
     wire = Wire([b"x"], content_type="image/png", content_encoding="Identity")
 
     assert wire.read().content == b"x"
@@ -103,10 +103,10 @@ def test_identity_is_no_encoding() -> None:
     "media_type",
     ["image/gif", "text/plain", "application/x-www-form-urlencoded", "", "image", "\xff", "*/*"],
 )
-def test_other_media_types_are_refused_unread(media_type: str) -> None:
-    """A 415 names what is read here, for people and, in Accept, for programs."""
+def test_other_media_types_are_rejected_unread(media_type: str) -> None:
+    """The 415 lists the supported media types in its text and in the Accept header."""
     wire = Wire([b"x"], content_type=media_type)
-    problem = wire.refusal()
+    problem = wire.problem_of()
 
     names = "image/png, image/jpeg, multipart/form-data, application/json"
     assert problem.status == 415
@@ -117,14 +117,14 @@ def test_other_media_types_are_refused_unread(media_type: str) -> None:
 
 @pytest.mark.parametrize("media_types", [[], ["image/png", "application/json"]])
 def test_one_media_type_is_needed(media_types: list[str]) -> None:
-    """None and two are refused."""
-    problem = Wire([b"x"], content_type=media_types).refusal(SEQUENCE_BODIES)
+    """None and two are rejected."""
+    problem = Wire([b"x"], content_type=media_types).problem_of(SEQUENCE_BODIES)
 
     assert problem.status == 415
     assert problem.detail == "The request needs one Content-Type, of application/json."
 
 
 def test_a_client_that_leaves_is_told_apart() -> None:
-    """A body that never ends is nobody's error."""
+    """A disconnect before the end of the body raises ClientDisconnect."""
     with pytest.raises(ClientDisconnect):
         Wire([b"x", None], content_type="image/png").read()

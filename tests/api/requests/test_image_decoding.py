@@ -37,7 +37,7 @@ def test_a_png_comes_out_to_the_bit() -> None:
     data=st.data(),
 )
 def test_a_png_is_read_as_pillow_reads_it(grey: np.ndarray, data: st.DataObject) -> None:
-    """A grey PNG, whole or with a byte changed, is what Pillow itself opens, or refused by both."""
+    """A grey PNG, valid or with a byte changed, decodes as with Pillow, or fails with both."""
     content = bytearray(encoded(Image.fromarray(grey), optimize=data.draw(st.booleans())))
     if damaged := data.draw(st.booleans()):
         content[data.draw(st.integers(8, len(content) - 1))] ^= data.draw(st.integers(1, 255))
@@ -92,7 +92,7 @@ def test_every_mode_has_a_defined_grey(
 
 
 def test_a_palette_becomes_its_colours() -> None:
-    """An index stands for its colour, and a transparent entry is transparent."""
+    """Palette indices become their colours, and transparent entries have alpha 0."""
     image = Image.new("P", (2, 1))
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.putpixel((1, 0), 1)
@@ -119,7 +119,7 @@ def test_a_transparent_colour_is_transparent(
 
 
 def test_cmyk_jpegs_are_read() -> None:
-    """Ink of a press is dark, no ink is light."""
+    """CMYK with full ink is dark, without ink light."""
     dark = decode(encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 255)), "JPEG")).grey
     light = decode(encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 0)), "JPEG")).grey
 
@@ -130,7 +130,7 @@ def test_cmyk_jpegs_are_read() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
 def test_exif_orientation_is_applied(orientation: int, image_format: str) -> None:
-    """Whatever way round a camera stored it, the picture comes out upright."""
+    """An image with any EXIF orientation is decoded upright."""
     upright = np.zeros((16, 32), np.uint8)
     upright[:8, :8] = 255
     # What a camera held in that orientation would store: the inverse of what undoes it.
@@ -154,7 +154,7 @@ def test_exif_orientation_is_applied(orientation: int, image_format: str) -> Non
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"\0" * 9, b"II"])
 @pytest.mark.filterwarnings("ignore")
 def test_broken_exif_is_ignored(exif: bytes) -> None:
-    """A picture with metadata that cannot be read is still a picture."""
+    """An image with broken metadata is decoded."""
     assert decode(jpeg(exif=exif)).size == [32, 32]
     np.testing.assert_array_equal(decode(png(SQUARE, chunk(b"eXIf", exif))).grey, SQUARE)
 

@@ -1,4 +1,4 @@
-"""Bytes that are no picture, or too much of one: refused before they cost anything."""
+"""Bytes that are no picture, or too much of one: rejected before they cost anything."""
 
 import struct
 import warnings
@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from api.errors.problem import Problem
 from api.requests.image_decoding import MAX_CHUNKS, MAX_SEGMENTS, MAX_TEXT, PNG, UNDECODABLE, decode
-from tests.api.pictures_by_hand import SQUARE, blank, chunk, encoded, header, jpeg, png, refusal
+from tests.api.pictures_by_hand import SQUARE, blank, chunk, encoded, header, jpeg, png, problem_of
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from tests.api.pictures_by_hand import SQUARE, blank, chunk, encoded, header, jp
     ],
 )
 def test_other_formats_are_named(content: bytes, name: str) -> None:
-    """Someone who sends a phone's HEIC is told what it is and what to send."""
+    """The 415 of another image format names it and lists PNG and JPEG."""
     with pytest.raises(Problem) as caught:
         decode(content)
 
@@ -41,32 +41,32 @@ def test_other_formats_are_named(content: bytes, name: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"x", b"hello", PNG[:-1], b"\x89png", b"\xff\xd8", b"PK\3\4"])
-def test_what_is_no_image_is_refused(content: bytes) -> None:
+def test_what_is_no_image_is_rejected(content: bytes) -> None:
     """Anything else is called neither."""
-    assert refusal(content) == "The image is neither PNG nor JPEG."
+    assert problem_of(content) == "The image is neither PNG nor JPEG."
 
 
-def test_an_empty_image_is_refused() -> None:
+def test_an_empty_image_is_rejected() -> None:
     """No bytes are named as such."""
-    assert refusal(b"") == "The image is empty: 0 bytes."
+    assert problem_of(b"") == "The image is empty: 0 bytes."
 
 
 @pytest.mark.parametrize("content", [png(SQUARE), jpeg(), jpeg(progressive=True)])
-def test_truncated_images_are_refused(content: bytes) -> None:
-    """Cut anywhere before its last bytes, an image is refused with one fixed text."""
+def test_truncated_images_are_rejected(content: bytes) -> None:
+    """Cut anywhere before its last bytes, an image is rejected with one fixed text."""
     for end in {*range(8, 40), *range(40, len(content) - 2, 29), len(content) - 2}:
-        assert refusal(content[:end]) == UNDECODABLE
+        assert problem_of(content[:end]) == UNDECODABLE
 
 
-def test_a_corrupt_image_is_refused() -> None:
+def test_a_corrupt_image_is_rejected() -> None:
     """Pixels that do not inflate, a wrong checksum or a second start are fixed text too."""
     broken = PNG + header(8, 8) + chunk(b"IDAT", b"not deflated") + chunk(b"IEND", b"")
     checksum = bytearray(png(SQUARE))
     checksum[29] ^= 1
 
-    assert refusal(broken) == UNDECODABLE
-    assert refusal(bytes(checksum)) == UNDECODABLE
-    assert refusal(b"\xff\xd8" + jpeg()) == UNDECODABLE
+    assert problem_of(broken) == UNDECODABLE
+    assert problem_of(bytes(checksum)) == UNDECODABLE
+    assert problem_of(b"\xff\xd8" + jpeg()) == UNDECODABLE
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (8192, 82), (82, 8192), (2048, 2048)])
@@ -97,28 +97,28 @@ def test_sizes_at_the_limit_are_read(width: int, height: int) -> None:
         (9000, 9000, "The image has more than 4194304 pixels."),
     ],
 )
-def test_sizes_past_the_limit_are_refused_unread(
+def test_sizes_past_the_limit_are_rejected_unread(
     width: int, height: int, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The header is enough to say no: 81 million pixels in 10 kB are never decoded."""
     loaded: list[object] = []
     monkeypatch.setattr(ImageFile.ImageFile, "load", loaded.append)
 
-    assert refusal(blank(width, height)) == text
+    assert problem_of(blank(width, height)) == text
     assert not loaded
 
 
-def test_a_picture_a_little_too_large_is_refused_without_our_warning_filter() -> None:
+def test_a_picture_a_little_too_large_is_rejected_without_our_warning_filter() -> None:
     """Should someone reset the warnings, the limit on pixels still holds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert refusal(blank(2048, 2049)) == "The image has more than 4194304 pixels."
+        assert problem_of(blank(2048, 2049)) == "The image has more than 4194304 pixels."
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
-def test_no_pixels_are_refused(size: tuple[int, int]) -> None:
-    """A header that promises nothing is refused."""
-    assert refusal(blank(*size)) in {
+def test_no_pixels_are_rejected(size: tuple[int, int]) -> None:
+    """A header with a side of 0 pixels is rejected."""
+    assert problem_of(blank(*size)) in {
         "The image has no pixels: its width or height is 0.",
         UNDECODABLE,
     }
@@ -134,10 +134,10 @@ def with_scans(scans: int) -> bytes:
 
 
 def test_scans_are_counted_before_decoding() -> None:
-    """64 scans are decoded, 65 are refused, and so are thousands."""
+    """64 scans are decoded, 65 are rejected, and so are thousands."""
     assert decode(with_scans(64)).size == [32, 32]
     for scans in (65, 5000):
-        assert refusal(with_scans(scans)) == "The JPEG has more than 64 scans."
+        assert problem_of(with_scans(scans)) == "The JPEG has more than 64 scans."
 
 
 def test_scans_of_thumbnails_and_of_what_follows_do_not_count() -> None:
@@ -148,22 +148,24 @@ def test_scans_of_thumbnails_and_of_what_follows_do_not_count() -> None:
 
 
 def test_segments_are_counted() -> None:
-    """A JPEG of a thousand comments is refused before anyone walks through them again."""
+    """A JPEG of a thousand comments is rejected by the number of its segments."""
     content = jpeg()
     comments = b"\xff\xfe\0\2" * (MAX_SEGMENTS + 1)
 
-    assert refusal(content[:2] + comments + content[2:]) == "The JPEG has more than 1024 segments."
+    assert (
+        problem_of(content[:2] + comments + content[2:]) == "The JPEG has more than 1024 segments."
+    )
 
 
 def test_chunks_are_counted() -> None:
     """So is a PNG of thousands of chunks."""
     content = png(SQUARE, chunk(b"tEXt", b"") * (MAX_CHUNKS + 1))
 
-    assert refusal(content) == "The PNG has more than 16384 chunks."
+    assert problem_of(content) == "The PNG has more than 16384 chunks."
 
 
 def compressed_text(kind: bytes, size: int) -> bytes:
-    """Write a chunk of compressed text that inflates to so many bytes."""
+    """Write a chunk of compressed text that inflates to a number of bytes."""
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(MAX_TEXT)) for _ in range(size // MAX_TEXT))
     packed += packer.compress(bytes(size % MAX_TEXT)) + packer.flush()
@@ -178,9 +180,9 @@ def test_compressed_text_is_bounded(kind: bytes) -> None:
     for size in (0, MAX_TEXT - 1, MAX_TEXT):
         assert decode(png(SQUARE, compressed_text(kind, size))).size == [8, 8]
     for size in (MAX_TEXT + 1, 60_000_000):
-        assert refusal(png(SQUARE, compressed_text(kind, size))) == text
+        assert problem_of(png(SQUARE, compressed_text(kind, size))) == text
     two = compressed_text(kind, MAX_TEXT // 2) + compressed_text(kind, MAX_TEXT // 2 + 1)
-    assert refusal(png(SQUARE, two)) == text
+    assert problem_of(png(SQUARE, two)) == text
 
 
 @pytest.mark.parametrize(
@@ -199,12 +201,12 @@ def test_other_text_is_ignored(text: bytes) -> None:
     np.testing.assert_array_equal(decode(png(SQUARE, text)).grey, SQUARE)
 
 
-def test_animated_pngs_are_refused() -> None:
-    """Which frame was meant is not guessed; an animation of one frame is a picture."""
+def test_animated_pngs_are_rejected() -> None:
+    """An animated PNG is rejected; one with a single frame is an image."""
     frames = [Image.new("L", (4, 4), level) for level in (0, 255)]
     moving = encoded(frames[0], save_all=True, append_images=frames[1:])
 
-    assert refusal(moving) == "The PNG is animated; only images of one frame are read."
+    assert problem_of(moving) == "The PNG is animated; only images of one frame are read."
     still = png(SQUARE, chunk(b"acTL", struct.pack(">II", 1, 0)))
     np.testing.assert_array_equal(decode(still).grey, SQUARE)
 
@@ -221,7 +223,7 @@ def status(content: bytes) -> int:
 @settings(max_examples=150)
 @given(st.sampled_from([b"", PNG, b"\xff\xd8\xff", PNG + header(8, 8)]), st.binary(max_size=200))
 def test_random_bytes_break_nothing(start: bytes, content: bytes) -> None:
-    """Whatever follows a known beginning is read or refused."""
+    """Random bytes after a known signature are decoded or raise a problem."""
     assert status(start + content) in {200, 415, 422}
 
 
@@ -229,7 +231,7 @@ def test_random_bytes_break_nothing(start: bytes, content: bytes) -> None:
 @settings(max_examples=200)
 @given(st.data())
 def test_mutated_images_break_nothing(data: st.DataObject) -> None:
-    """Good pictures with bytes changed, cut out or put in are read or refused."""
+    """Good pictures with bytes changed, cut out or put in are parsed or rejected."""
     seeds = [
         png(SQUARE, chunk(b"gAMA", b"\0\0\0\1"), compressed_text(b"iTXt", 9)),
         encoded(Image.new("P", (4, 4)), transparency=bytes([9])),
@@ -248,6 +250,6 @@ def test_mutated_images_break_nothing(data: st.DataObject) -> None:
 @settings(max_examples=150)
 @given(st.binary(min_size=13, max_size=13), st.binary(max_size=40), st.binary(max_size=60))
 def test_pngs_with_good_checksums_break_nothing(head: bytes, palette: bytes, data: bytes) -> None:
-    """Any header, palette and pixels that pass the checksums are read or refused."""
+    """Any header, palette and pixels that pass the checksums are parsed or rejected."""
     chunks = chunk(b"IHDR", head), chunk(b"PLTE", palette), chunk(b"IDAT", zlib.compress(data))
     assert status(PNG + b"".join(chunks) + chunk(b"IEND", b"")) in {200, 415, 422}

@@ -1,4 +1,4 @@
-"""Every form of an image, through one decoder, and every way to be refused."""
+"""Image bodies in every form, valid and invalid."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.api.bodies import (
     form_body,
     image_of,
     json_body,
-    refusal,
+    problem_of,
     sequence_of,
     told,
 )
@@ -63,7 +63,7 @@ def test_jpegs_come_through(preprocess: Any) -> None:
 
 
 def test_larger_pixels_are_prepared_as_a_picture_is() -> None:
-    """JSON pixels of any size go the way of every picture."""
+    """JSON pixels of any size are preprocessed as an encoded image is."""
     large = np.kron(255 - DIGIT, np.ones((5, 7), np.uint8))
 
     np.testing.assert_array_equal(
@@ -74,7 +74,7 @@ def test_larger_pixels_are_prepared_as_a_picture_is() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (27, 28), (28, 29), (100, 50)])
 def test_none_takes_28_by_28_only(shape: tuple[int, int]) -> None:
-    """Without preparation a picture must have the network's size; both sizes are named."""
+    """With preprocess=none an image must be 28x28; the problem has both sizes."""
     with pytest.raises(Problem) as caught:
         image_of(json_body({"pixels": np.zeros(shape, int).tolist()}), "none")
 
@@ -83,7 +83,7 @@ def test_none_takes_28_by_28_only(shape: tuple[int, int]) -> None:
 
 
 def test_an_encoded_image_may_have_4_mib() -> None:
-    """The limit is the same in every form, and counts the image, not what wraps it."""
+    """The limit of the encoded image is the same in forms and in base64."""
     text = "The image is larger than 4194304 bytes."
     for size, expected in (
         (MAX_ENCODED_BYTES, "invalid-image"),
@@ -93,7 +93,7 @@ def test_an_encoded_image_may_have_4_mib() -> None:
         bodies = form_body(image), json_body({"image": base64_of(image)})
         for body in bodies:
             assert len(body.content) <= IMAGE_BODIES[body.media_type]
-            kind, detail, _ = refusal(body)
+            kind, detail, _ = problem_of(body)
             assert kind == expected
             assert (detail == text) == (kind == "body-too-large")
 
@@ -130,9 +130,9 @@ NOT_JSON = (
         PICTURE,
     ],
 )
-def test_what_is_no_json_is_refused(content: bytes) -> None:
+def test_what_is_no_json_is_rejected(content: bytes) -> None:
     """Text that standard JSON or a double cannot hold ends in one fixed text, for any route."""
-    assert refusal(json_body(content)) == ("invalid-json", NOT_JSON, ("body",))
+    assert problem_of(json_body(content)) == ("invalid-json", NOT_JSON, ("body",))
     with pytest.raises(Problem) as caught:
         sequence_of(json_body(content), 4)
     assert told(caught.value) == ("invalid-json", NOT_JSON, ("body",))
@@ -140,10 +140,10 @@ def test_what_is_no_json_is_refused(content: bytes) -> None:
 
 @pytest.mark.parametrize("value", [1, "a", [], [1], None, True, 1.5])
 def test_a_body_must_be_an_object(value: object) -> None:
-    """Any other JSON value is refused."""
+    """Any other JSON value is rejected."""
     text = "The body must be an object of image, pixels, inputs."
 
-    assert refusal(json_body(value)) == ("invalid-body", text, ("body",))
+    assert problem_of(json_body(value)) == ("invalid-body", text, ("body",))
 
 
 @pytest.mark.parametrize(
@@ -159,29 +159,29 @@ def test_a_body_must_be_an_object(value: object) -> None:
         ("a\n", "a key that"),
     ],
 )
-def test_unknown_keys_are_refused(key: str, shown: str) -> None:
+def test_unknown_keys_are_rejected(key: str, shown: str) -> None:
     """A key is repeated only where it is a harmless word."""
     text = f"The body has {shown} is not one of image, pixels, inputs."
 
-    assert refusal(json_body({"pixels": [[1]], key: 1})) == ("invalid-body", text, ("body",))
+    assert problem_of(json_body({"pixels": [[1]], key: 1})) == ("invalid-body", text, ("body",))
 
 
 @pytest.mark.parametrize(
     "value", [{}, {"image": None}, {"image": base64_of(PICTURE), "pixels": [[1]]}]
 )
 def test_one_image_is_needed(value: object) -> None:
-    """Neither form or both is refused."""
+    """Neither form or both is rejected."""
     text = "There must be exactly one of 'image' and 'pixels'."
 
-    assert refusal(json_body(value)) == ("invalid-body", text, ("body",))
+    assert problem_of(json_body(value)) == ("invalid-body", text, ("body",))
 
 
 @pytest.mark.parametrize("image", [1, True, [], {}, ["a"], 1.5])
 def test_image_must_be_a_text(image: object) -> None:
-    """Lists of images and other values are refused."""
+    """Lists of images and other values are rejected."""
     text = "'image' must be a text: base64 or a data URL."
 
-    assert refusal(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
+    assert problem_of(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
 
 
 @pytest.mark.parametrize(
@@ -210,19 +210,19 @@ def test_image_must_be_a_text(image: object) -> None:
     ],
 )
 def test_base64_is_strict(image: str) -> None:
-    """White space, other alphabets, wrong padding and other prefixes are refused."""
+    """White space, other alphabets, wrong padding and other prefixes are rejected."""
     text = (
         "'image' must be base64 (A-Z, a-z, 0-9, + and /, padded with =, no white space), alone "
         "or after data:image/png;base64, or data:image/jpeg;base64,"
     )
 
-    assert refusal(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
+    assert problem_of(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
 
 
 def test_an_empty_text_is_an_empty_image() -> None:
-    """Base64 of nothing is nothing."""
+    """The empty string is base64 of an empty image."""
     for image in ("", "data:image/png;base64,"):
-        assert refusal(json_body({"image": image}))[1] == "The image is empty: 0 bytes."
+        assert problem_of(json_body({"image": image}))[1] == "The image is empty: 0 bytes."
 
 
 @pytest.mark.parametrize("pixels", [1, "a", True, {}, []])
@@ -230,7 +230,7 @@ def test_pixels_must_be_rows(pixels: object) -> None:
     """A picture has at least a row."""
     text = "'pixels' must be a list of rows, at least 1."
 
-    assert refusal(json_body({"pixels": pixels})) == ("invalid-image", text, ("body", "pixels"))
+    assert problem_of(json_body({"pixels": pixels})) == ("invalid-image", text, ("body", "pixels"))
 
 
 @pytest.mark.parametrize(
@@ -254,25 +254,25 @@ def test_pixels_must_be_rows(pixels: object) -> None:
 )
 @pytest.mark.parametrize("number", [1, 2])
 def test_wrong_rows_are_named(row: object, text: str, number: int) -> None:
-    """A wrong row is named by its number, with what is expected of it."""
+    """The problem of an invalid row has its number and the valid form."""
     rows: list[object] = [[0, 255], [0, 255], [0, 255]]
     rows[number] = row
     expected = f"Row {number} of 'pixels' {text}"
 
     place = ("body", "pixels", number)
-    assert refusal(json_body({"pixels": rows})) == ("invalid-image", expected, place)
+    assert problem_of(json_body({"pixels": rows})) == ("invalid-image", expected, place)
 
 
 @pytest.mark.parametrize("first", [[], 0, "ab", None, [1.5], [True], [300]])
 def test_a_wrong_first_row_is_named(first: object) -> None:
     """Row 0 sets the width, and must be right itself."""
-    assert refusal(json_body({"pixels": [first, [0]]}))[2] == ("body", "pixels", 0)
+    assert problem_of(json_body({"pixels": [first, [0]]}))[2] == ("body", "pixels", 0)
 
 
 @pytest.mark.parametrize("digits", [20, 300])
-def test_long_integers_are_refused(digits: int) -> None:
+def test_long_integers_are_rejected(digits: int) -> None:
     """An integer past 64 bits is out of range like any other."""
-    kind, detail, _ = refusal(json_body(b'{"pixels": [[' + b"9" * digits + b"]]}"))
+    kind, detail, _ = problem_of(json_body(b'{"pixels": [[' + b"9" * digits + b"]]}"))
 
     assert (kind, detail) == (
         "invalid-image",
@@ -285,17 +285,17 @@ def test_pixels_have_the_limits_of_every_picture() -> None:
     long = [[0]] * 101
 
     text = "The image is 1 x 101 pixels; the longer side may be at most 100 times the shorter."
-    assert refusal(json_body({"pixels": long}))[1] == text
+    assert problem_of(json_body({"pixels": long}))[1] == text
     assert image_of(json_body({"pixels": long[:100]}), "mnist").echo["preparation"]["box"] is None
     wide = json_body({"pixels": [[0] * 8193]})
-    assert refusal(wide)[1] == "The image is 8193 x 1 pixels; a side may have at most 8192."
+    assert problem_of(wide)[1] == "The image is 8193 x 1 pixels; a side may have at most 8192."
 
 
 def test_values_are_counted_before_parsing() -> None:
-    """A body of millions of tiny lists is refused before it costs a second."""
+    """A body of millions of tiny lists is rejected before it is parsed."""
     text = "The body holds more than 1048576 values."
 
     most = b"[" + b"0," * (MAX_VALUES - 1) + b"0]"
-    assert refusal(json_body(most))[1] == "The body must be an object of image, pixels, inputs."
+    assert problem_of(json_body(most))[1] == "The body must be an object of image, pixels, inputs."
     for content in (b"[" + b"0," * MAX_VALUES + b"0]", b"[" * (MAX_VALUES + 1)):
-        assert refusal(json_body(content)) == ("invalid-body", text, ("body",))
+        assert problem_of(json_body(content)) == ("invalid-body", text, ("body",))

@@ -21,7 +21,7 @@ IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 @pytest.fixture(scope="module")
 def digits() -> np.ndarray:
-    """Real MNIST test images, white ink on black."""
+    """MNIST test images, white on black."""
     return load_file(SAMPLES)["images"]
 
 
@@ -95,7 +95,7 @@ def test_mnist_enlarged_comes_back(digits: np.ndarray) -> None:
 
 
 def test_a_drawing_has_mnists_geometry() -> None:
-    """Its ink is 20 pixels long, strokes are full, and its centre of mass rounds to (14, 14)."""
+    """The foreground is 20 pixels long and its centre of mass rounds to (14, 14)."""
     rows, columns = np.nonzero(SEVEN)
     mass = SEVEN / SEVEN.sum()
 
@@ -134,7 +134,7 @@ def test_the_same_drawing_in_another_dress_is_the_same(planes: tuple[np.ndarray,
 
 
 def test_a_sheet_with_cut_corners_is_a_sheet() -> None:
-    """Where the picture is a sheet with ink on it, the sheet is ground, not what is clear."""
+    """An opaque sheet with transparent corners is the background of its digit."""
     alpha = np.zeros((280, 280), np.uint8)
     alpha[20:260, 20:260] = 255
 
@@ -142,7 +142,7 @@ def test_a_sheet_with_cut_corners_is_a_sheet() -> None:
 
 
 def test_strokes_cut_out_tightly_are_strokes() -> None:
-    """A mostly solid picture of one colour is all ink."""
+    """A mostly opaque image of one colour is all foreground."""
     alpha = np.full((40, 10), 255, np.uint8)
     alpha[0, 0] = 0
 
@@ -152,7 +152,7 @@ def test_strokes_cut_out_tightly_are_strokes() -> None:
 @pytest.mark.parametrize("light", ["slope", "vignette"])
 @pytest.mark.parametrize("lossy", [True, False])
 def test_a_photo_comes_out_as_a_drawing(light: str, lossy: bool) -> None:
-    """Uneven light and grain are taken off, and leave the ground at 0."""
+    """Uneven light and grain are subtracted; the background is 0."""
     v, u = np.mgrid[-1:1:280j, -1:1:280j]
     ground = {"slope": 170 + 30 * u - 20 * v, "vignette": 210 - 40 * (u**2 + v**2)}[light]
     grain = np.random.default_rng(5).normal(0, 3, ground.shape)
@@ -166,7 +166,7 @@ def test_a_photo_comes_out_as_a_drawing(light: str, lossy: bool) -> None:
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_picture_stays_blank(level: int) -> None:
-    """One level is no ink, whatever the level; neither is the grain of an empty sheet."""
+    """A constant image and the grain of an empty sheet are blank."""
     flat = np.full((50, 30), level, np.uint8)
     grain = np.random.default_rng(6).integers(-6, 7, (300, 200))
 
@@ -177,7 +177,7 @@ def test_a_blank_picture_stays_blank(level: int) -> None:
 
 
 def test_contrast_below_the_limit_is_blank() -> None:
-    """31 grey levels are grain, 32 are ink."""
+    """A contrast of 31 grey levels is grain, one of 32 is foreground."""
     ink = np.zeros((28, 28), np.uint8)
     ink[5:20, 12:15] = 1
 
@@ -188,7 +188,7 @@ def test_contrast_below_the_limit_is_blank() -> None:
 
 
 def test_an_all_transparent_picture_is_blank() -> None:
-    """Nothing visible is nothing."""
+    """A fully transparent image is blank."""
     assert not prepared(np.full((9, 9), 200, np.uint8), np.zeros((9, 9), np.uint8)).any()
 
 
@@ -209,12 +209,12 @@ def test_strokes_thinner_than_a_pixel_keep_their_level() -> None:
 
 
 def test_one_pixel_is_a_blank() -> None:
-    """A picture of one pixel is prepared, and has nothing on it."""
+    """An image of one pixel is valid and blank."""
     assert not prepared(np.full((1, 1), 90, np.uint8)).any()
 
 
 def test_ink_far_from_its_box_stays_whole() -> None:
-    """Where centring would push ink out of the field, it stops at the edge."""
+    """Centring stops where the foreground touches the border."""
     ink = np.zeros((60, 60), np.uint8)
     ink[10:30, 10:12] = ink[10:13, 10:30] = 255
     ink[10:18, 10:18] = 255
@@ -246,7 +246,7 @@ def test_the_way_back_leads_to_the_ink() -> None:
 
 @given(arrays.arrays(np.uint8, (28, 28)))
 def test_no_preprocessing_changes_nothing(grey: np.ndarray) -> None:
-    """Without preparation the network sees the picture itself."""
+    """Without preprocessing the image itself is the input."""
     result = without_preprocessing(Planes(grey))
 
     np.testing.assert_array_equal(result.pixels, grey)
@@ -254,7 +254,7 @@ def test_no_preprocessing_changes_nothing(grey: np.ndarray) -> None:
 
 
 def test_no_preprocessing_takes_what_is_clear_for_ground() -> None:
-    """Alpha is laid on black, which is MNIST's ground."""
+    """Alpha is composited on black, the background of MNIST."""
     alpha = np.repeat(np.arange(28, dtype=np.uint8) * 9, 28).reshape(28, 28)
 
     np.testing.assert_array_equal(
@@ -263,14 +263,14 @@ def test_no_preprocessing_takes_what_is_clear_for_ground() -> None:
 
 
 def twice(planes: Planes) -> tuple[PreparedImage, PreparedImage]:
-    """Prepare a picture, and what came out."""
+    """Preprocess an image, and then the result."""
     once = preprocess_mnist(planes)
     return once, preprocess_mnist(Planes(once.pixels))
 
 
 @st.composite
 def pictures(draw: st.DrawFn) -> Planes:
-    """Make pictures of few levels, of noise, of blots, with alpha or without, of any shape."""
+    """Draw images of few levels, of noise, of blots, with alpha or without, of any shape."""
     shape = draw(arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40))
     levels = st.sampled_from([0, 255]) | st.sampled_from([0, 0, 0, 7, 200]) | st.integers(0, 255)
     grey = draw(arrays.arrays(np.uint8, shape, elements=levels, fill=st.just(draw(levels))))
@@ -293,7 +293,7 @@ def test_preparing_twice_is_preparing_once(planes: Planes) -> None:
 
 @pytest.mark.parametrize("seed", range(15))
 def test_preparing_odd_pictures_twice_is_preparing_once(seed: int) -> None:
-    """So it is for large pictures of noise, faint edges, tails and scattered dots."""
+    """Preprocessing of large images of noise, faint edges, tails and dots is idempotent too."""
     random = np.random.default_rng(seed)
     shape = tuple(random.integers(1, 700, 2))
     grey = random.integers(0, 256, shape) * (random.random(shape) < random.choice([0.001, 0.1, 1]))
@@ -305,7 +305,7 @@ def test_preparing_odd_pictures_twice_is_preparing_once(seed: int) -> None:
 
 
 def test_what_is_its_own_ink_is_prepared_as_everything_else_is(monkeypatch):
-    """The short way for pictures in MNIST's form gives what the long way gives."""
+    """The shortcut for images in MNIST's form gives the result of the full computation."""
     pictures = [Planes(image) for image in samples.load().images]
     short = [preprocess_mnist(picture) for picture in pictures]
     monkeypatch.setattr(mnist_preprocessing, "_unchanged_box", lambda _: None)

@@ -1,4 +1,4 @@
-"""Whatever is sent, a body is read or refused: nothing else is ever raised."""
+"""Random bodies: each is parsed or raises a problem, never another exception."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def status(body: Body) -> int:
 @settings(max_examples=100)
 @given(st.sampled_from(["", "image/png;", "multipart/form-data;"]), st.binary(max_size=40))
 def test_random_content_types_break_nothing(start: str, more: bytes) -> None:
-    """Any Content-Type is read or refused."""
+    """Any Content-Type is parsed or rejected."""
     wire = Wire([b"x"], content_type=start + more.decode("latin-1"))
     try:
         media_type = wire.read().media_type
@@ -52,14 +52,14 @@ JSON = st.recursive(
 @settings(max_examples=100)
 @given(st.sampled_from(sorted(IMAGE_BODIES)), st.binary(max_size=300))
 def test_random_bodies_break_nothing(media_type: str, content: bytes) -> None:
-    """Any bytes under any type are read or refused."""
+    """Any bytes under any type are parsed or rejected."""
     assert status(Body(content, media_type, {"boundary": "x"})) in CLIENT
 
 
 @settings(max_examples=100)
 @given(JSON)
 def test_random_json_breaks_nothing(value: Any) -> None:
-    """Any JSON value in any place is read or refused."""
+    """Any JSON value in any place is parsed or rejected."""
     for key in ("image", "pixels"):
         assert status(json_body(orjson.dumps({key: value}))) in CLIENT
     for body in ({"sequence": value}, {"sequence": "1", "initial_state": value}):
@@ -76,7 +76,7 @@ def test_random_json_breaks_nothing(value: Any) -> None:
 @settings(max_examples=100)
 @given(st.data())
 def test_mutated_json_breaks_nothing(data: st.DataObject) -> None:
-    """Good bodies with bytes changed, cut out or put in are read or refused."""
+    """Good bodies with bytes changed, cut out or put in are parsed or rejected."""
     seeds = [{"pixels": [[0, 255], [1, 2]]}, {"image": base64_of(PICTURE)}]
     content = bytearray(orjson.dumps(data.draw(st.sampled_from(seeds))))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -41,7 +41,7 @@ def test_a_repeated_sequence_is_not_its_last_value(client: TestClient) -> None:
     assert problem["errors"] == [{"location": ["query", "sequence"], "reason": text}]
 
 
-def test_a_repeated_parameter_is_refused_after_the_same_path_was_answered(
+def test_a_repeated_parameter_is_rejected_after_the_same_path_was_answered(
     client: TestClient,
 ) -> None:
     """Request lines that are answered from the route cache are checked too."""

@@ -1,4 +1,4 @@
-"""Both forms of a sequence, and every way to be refused."""
+"""Sequence bodies in both forms, valid and invalid."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from api.requests.sequence_body import parse_text
 from tests.api.bodies import json_body, sequence_of, told
 
 
-def sequence_refusal(value: object, hidden: int = 2) -> tuple[str, str, tuple[str | int, ...]]:
-    """Return the kind, text and place with which a sequence body is refused."""
+def sequence_problem_of(value: object, hidden: int = 2) -> tuple[str, str, tuple[str | int, ...]]:
+    """Return type, text and location of the problem of a sequence body."""
     with pytest.raises(Problem) as caught:
         sequence_of(json_body(value), hidden)
     return told(caught.value)
@@ -36,15 +36,15 @@ def test_texts_become_their_bits(text: str) -> None:
 
 
 def test_a_sequence_has_1_to_4096_steps() -> None:
-    """Empty and 4,097 steps are refused in every form, 1 and 4,096 are not."""
+    """Empty and 4,097 steps are rejected in every form, 1 and 4,096 are not."""
     for steps in (1, 4096):
         assert len(parse_text("1" * steps)) == steps
         assert len(sequence_of(json_body({"sequence": [1] * steps}), 2).sequence) == steps
     for steps in (0, 4097):
         text = f"The sequence has {steps} steps; it must have 1 to 4096."
         for sequence in ("1" * steps, [1] * steps):
-            refused = sequence_refusal({"sequence": sequence})
-            assert refused == ("invalid-sequence", text, ("body", "sequence"))
+            rejected = sequence_problem_of({"sequence": sequence})
+            assert rejected == ("invalid-sequence", text, ("body", "sequence"))
 
 
 def test_a_shorter_limit_may_be_set() -> None:
@@ -56,11 +56,11 @@ def test_a_shorter_limit_may_be_set() -> None:
 
 @pytest.mark.parametrize("step", [2, -1, 1.0, 0.0, True, False, "1", None, [1], 1e300])
 def test_steps_are_the_integers_0_and_1(step: object) -> None:
-    """Anything else is refused by its place."""
+    """Anything else is rejected by its place."""
     text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
 
-    refused = sequence_refusal({"sequence": [0, 1, step, step]})
-    assert refused == ("invalid-sequence", text, ("body", "sequence", 2))
+    rejected = sequence_problem_of({"sequence": [0, 1, step, step]})
+    assert rejected == ("invalid-sequence", text, ("body", "sequence", 2))
 
 
 @pytest.mark.parametrize(
@@ -78,19 +78,19 @@ def test_characters_are_0_and_1(character: str) -> None:
 
 @pytest.mark.parametrize("value", [{}, {"sequence": None}, {"sequence": 10110}, {"sequence": {}}])
 def test_a_sequence_is_a_text_or_a_list(value: object) -> None:
-    """A missing sequence and other values are refused."""
+    """A missing sequence and other values are rejected."""
     text = "'sequence' must be a text or a list of 0 and 1."
 
-    assert sequence_refusal(value) == ("invalid-sequence", text, ("body", "sequence"))
+    assert sequence_problem_of(value) == ("invalid-sequence", text, ("body", "sequence"))
 
 
-def test_unknown_keys_beside_a_sequence_are_refused() -> None:
+def test_unknown_keys_beside_a_sequence_are_rejected() -> None:
     """A body has no other keys, nor has the state."""
     text = "The body has key 'image', which is not one of sequence, initial_state, inputs."
-    assert sequence_refusal({"sequence": "1", "image": 1}) == ("invalid-body", text, ("body",))
+    assert sequence_problem_of({"sequence": "1", "image": 1}) == ("invalid-body", text, ("body",))
     text = "'initial_state' has key 'c', which is not one of cell, hidden."
-    refused = sequence_refusal({"sequence": "1", "initial_state": {"c": [0, 0]}})
-    assert refused == ("invalid-body", text, ("body", "initial_state"))
+    rejected = sequence_problem_of({"sequence": "1", "initial_state": {"c": [0, 0]}})
+    assert rejected == ("invalid-body", text, ("body", "initial_state"))
 
 
 def test_an_initial_state_is_read() -> None:
@@ -109,27 +109,27 @@ def test_an_initial_state_is_read() -> None:
     "numbers",
     [None, 0, "ab", [], [0], [0, 0, 0], [0, True], [0, "0"], [0, None], [0, 1e7], [2e6, 0]],
 )
-def test_wrong_states_are_refused(name: str, numbers: object) -> None:
+def test_wrong_states_are_rejected(name: str, numbers: object) -> None:
     """A state has one bounded number for each unit."""
     bound = {"cell": "1e+06", "hidden": "1"}[name]
     state = {"cell": [0, 0], "hidden": [0, 0]} | {name: numbers}
     text = f"'{name}' must be a list of 2 numbers from -{bound} to {bound}."
 
-    refused = sequence_refusal({"sequence": "1", "initial_state": state})
-    assert refused == ("invalid-sequence", text, ("body", "initial_state", name))
+    rejected = sequence_problem_of({"sequence": "1", "initial_state": state})
+    assert rejected == ("invalid-sequence", text, ("body", "initial_state", name))
 
 
-def test_a_hidden_state_just_past_its_bound_is_refused() -> None:
+def test_a_hidden_state_just_past_its_bound_is_rejected() -> None:
     """|h| = |o tanh(c)| cannot be more than 1."""
     state = {"cell": [0.0], "hidden": [np.nextafter(1, 2).item()]}
 
-    assert "from -1 to 1" in sequence_refusal({"sequence": "1", "initial_state": state}, 1)[1]
+    assert "from -1 to 1" in sequence_problem_of({"sequence": "1", "initial_state": state}, 1)[1]
 
 
 @pytest.mark.parametrize("state", [1, "a", [], True])
 def test_a_state_is_an_object(state: object) -> None:
-    """Other values are refused."""
+    """Other values are rejected."""
     text = "'initial_state' must be an object of cell, hidden."
 
-    refused = sequence_refusal({"sequence": "1", "initial_state": state})
-    assert refused == ("invalid-body", text, ("body", "initial_state"))
+    rejected = sequence_problem_of({"sequence": "1", "initial_state": state})
+    assert rejected == ("invalid-body", text, ("body", "initial_state"))

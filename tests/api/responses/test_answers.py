@@ -1,4 +1,4 @@
-"""What each endpoint says, against oracles."""
+"""Responses of the endpoints, compared with oracles."""
 
 import io
 from typing import Any
@@ -174,7 +174,7 @@ def test_an_image_may_be_sent_in_every_form(client: TestClient, digits: Samples)
 
 
 def test_echoed_pixels_can_be_posted_again(client: TestClient, digit_png: bytes) -> None:
-    """What the network saw, posted as it is, is what the network sees."""
+    """The echoed pixels, posted with preprocess=none, give the same input."""
     first = client.post("/cnn/predict", content=digit_png, headers=PNG).json()
 
     again = client.post(
