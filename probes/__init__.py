@@ -49,4 +49,4 @@ PROBES = (
     *generalisation.PROBES,
     *weights.PROBES,
 )
-"""Every probe that the server answers: one list for each file."""
+"""All probes of the server, from the list at the end of each file."""

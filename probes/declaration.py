@@ -1,4 +1,4 @@
-"""Probe declaration: what a probe reads, and how its routes, docs and tests come to be.
+"""Probe declaration: parameters, input, model context, program and figure of a probe.
 
 A probe is declared once; routes, JSON, PNG and binary answers, OpenAPI text, documentation and
 contract tests follow from the declaration.
@@ -87,7 +87,7 @@ Extra = TypeVar("Extra", bound=BaseModel)
 
 
 class Coloured(Parameters):
-    """Parameters of a probe whose picture has colours."""
+    """Query parameters of a probe whose picture has a sequential colour map."""
 
     cmap: Sequential = Field(
         "viridis",
@@ -97,7 +97,7 @@ class Coloured(Parameters):
 
 
 class Ranged(Coloured):
-    """Parameters of a probe whose colour range can be chosen."""
+    """Query parameters of a probe whose colour range can be chosen."""
 
     range: Literal["channel", "layer", "fixed"] = Field(
         "layer",

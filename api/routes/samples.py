@@ -114,5 +114,7 @@ def _sheet(held: Samples, query: SamplesPictureQuery) -> bytes:
     chosen = _chosen(held, query)
     names = [f"{held.labels[at]} (#{held.indices[at]})" for at in chosen]
     axes, coordinates = ("sample", "y", "x"), {"sample": names}
-    images = Tensor("samples", "input", axes, held.images[chosen], coordinates, colours.ink())
+    images = Tensor(
+        "samples", "input", axes, held.images[chosen], coordinates, colours.intensities()
+    )
     return render(Tiles("MNIST test images", images, columns=10), query.scale)

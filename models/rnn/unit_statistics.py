@@ -1,4 +1,4 @@
-"""What an LSTM's units do, measured over held-out sequences that are always the same."""
+"""Unit statistics of an LSTM over fixed held-out sequences: R², saturation, roles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from models.runtime.resident import ResidentProgram, drive
 GATES = ("input_gate", "forget_gate", "output_gate")
 STATES = ("cell", "hidden")
 QUANTITIES = ("difference", "ones", "zeros", "steps", "bit", "answer")
-"""What a state may follow: ones minus zeros so far, either count, the steps taken, the last bit,
-and whether there are more ones than zeros."""
+"""Quantities that a state may follow: ones minus zeros so far, either count, the number of steps,
+the last bit, and whether there are more ones than zeros."""
 
-SEQUENCES = 64
-STEPS = 64
-SEED = 2025
+HELD_OUT_SEQUENCES = 64
+HELD_OUT_STEPS = 64
+HELD_OUT_SEED = 2025
 
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9
-"""A gate is shut below the one and open above the other (Karpathy, Johnson & Fei-Fei 2015, 4.2)."""
+"""Limits of a closed and an open gate (Karpathy, Johnson & Fei-Fei 2015, section 4.2)."""
 
 STRONG_R2 = 0.9
-"""From this R² on, a unit is said to do what it follows best."""
+"""Smallest R² at which a unit's role is the quantity that it follows best."""
 
-STILL = 0.05
-"""A unit whose cell state varies less than this (standard deviation) is said to be constant."""
+CONSTANT_DEVIATION = 0.05
+"""Standard deviation of the cell state below which a unit's role is `constant`."""
 
 ROLES = {
     "difference": "counter",
@@ -39,27 +39,27 @@ ROLES = {
 
 
 def held_out_sequences() -> UInt8[np.ndarray, "sequences time"]:
-    """Return the sequences that units are measured over.
+    """Return the held-out sequences of the unit statistics.
 
     The share of ones differs from sequence to sequence (uniform from 0 to 1), since fair coins keep
     the count near zero, where a counter cannot be told from anything else.
     """
-    random = np.random.default_rng(SEED)
-    share = random.uniform(0.0, 1.0, (SEQUENCES, 1))
-    return (random.uniform(0.0, 1.0, (SEQUENCES, STEPS)) < share).astype(np.uint8)
+    random = np.random.default_rng(HELD_OUT_SEED)
+    share = random.uniform(0.0, 1.0, (HELD_OUT_SEQUENCES, 1))
+    return (random.uniform(0.0, 1.0, (HELD_OUT_SEQUENCES, HELD_OUT_STEPS)) < share).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class UnitStatistics:
-    """What every unit of an LSTM does over the held-out sequences.
+    """Statistics of each unit of an LSTM over the held-out sequences.
 
     Attributes:
-        r2: Share of a state's variance that a straight line in a quantity explains.
-        slope: Change of a state for one more of the quantity.
+        r2: Share of a state's variance that a linear fit in a quantity explains.
+        slope: Slope of that fit: change of a state for one more of the quantity.
         saturation: Share of the steps at which a gate is below 0.1, and above 0.9.
-        time_constant: After how many steps the cell state fades to 1/e, by the mean forget gate;
-            infinite where it is 1.
-        roles: In one word or two, what each unit does.
+        time_constant: E-folding time of the cell state in steps, from the mean forget gate;
+            infinite where that is 1.
+        roles: Role of each unit, such as `counter` or `last bit`.
     """
 
     r2: Float[np.ndarray, "states quantities units"]
@@ -72,7 +72,7 @@ class UnitStatistics:
 def quantities(
     sequences: UInt8[np.ndarray, "sequences time"],
 ) -> Int[np.ndarray, "quantities sequences time"]:
-    """Count what there is to count after every step."""
+    """Return the value of each quantity after each step."""
     ones = np.cumsum(sequences, axis=1, dtype=np.int64)
     steps = np.broadcast_to(np.arange(1, sequences.shape[1] + 1), sequences.shape)
     difference = 2 * ones - steps
@@ -86,11 +86,11 @@ def measure_units(
     sequences: UInt8[np.ndarray, "sequences time"],
     trace: dict[str, Float[np.ndarray, "sequences time units"]],
 ) -> UnitStatistics:
-    """Describe units by what their states follow and how their gates stand.
+    """Compute unit statistics: linear fits of the states, gate saturation, time constants, roles.
 
     Args:
-        sequences: What was run.
-        trace: Gates and states after every step, without the initial state.
+        sequences: Input sequences.
+        trace: Gates and states after each step, without the initial state.
 
     References:
         Weiss, Goldberg & Yahav (2018), On the practical computational power of finite precision
@@ -108,7 +108,7 @@ def measure_units(
     forget = trace["forget_gate"].mean(axis=(0, 1), dtype=np.float64)
     with np.errstate(divide="ignore"):
         time_constant = -1.0 / np.log(forget)
-    still = trace["cell"].std(axis=(0, 1)) < STILL
+    still = trace["cell"].std(axis=(0, 1)) < CONSTANT_DEVIATION
     roles = tuple(_role(r2[0, :, unit], bool(still[unit])) for unit in range(len(forget)))
     return UnitStatistics(r2, slope, np.array(ends), time_constant, roles)
 
@@ -116,7 +116,7 @@ def measure_units(
 def _fit(
     state: Float[np.ndarray, "sequences time units"], quantity: Int[np.ndarray, "sequences time"]
 ) -> tuple[Float[np.ndarray, " units"], Float[np.ndarray, " units"]]:
-    """Fit each unit by a straight line in a quantity: R² and slope; 0 where a unit stands still."""
+    """Fit each unit linearly in a quantity; return R² and slope, 0 for a constant unit."""
     y = state.reshape(-1, state.shape[-1]).astype(np.float64)
     y = y - y.mean(axis=0)
     x = quantity.reshape(-1).astype(np.float64)
@@ -128,7 +128,7 @@ def _fit(
 
 
 def _role(r2: Float[np.ndarray, " quantities"], still: bool) -> str:
-    """Name what a cell state follows best, where it follows anything."""
+    """Return the role of a unit: the quantity that its cell state follows best, or `mixed`."""
     if still:
         return "constant"
     best = int(r2.argmax())

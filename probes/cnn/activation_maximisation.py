@@ -1,4 +1,4 @@
-"""Activation maximisation: a picture, found by gradient ascent, that drives a unit high."""
+"""Activation maximisation: gradient ascent for images that maximise a unit's activation."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -14,36 +14,36 @@ from models.runtime.programs import Call, Outputs
 Pictures = Float32[np.ndarray, "images 28 28"]
 Basis = Literal["fourier", "pixel"]
 
-RATE = 0.1
+LEARNING_RATE = 0.1
 """Step size of Adam, in units of the parameters before the sigmoid."""
 
-FORGETTING = (0.9, 0.999)
-"""How much of their past Adam's two averages keep at each step."""
+ADAM_DECAY = (0.9, 0.999)
+"""Decay rates of Adam's running averages of the gradient and of its square."""
 
-START_SPREAD = 0.3
-"""Standard deviation of the parameters at the start, before the sigmoid."""
+INITIAL_DEVIATION = 0.3
+"""Standard deviation of the initial parameters, before the sigmoid."""
 
-START_LEVEL = -1.0
-"""Their mean: the search begins from dark grey, as most of a digit is ground."""
+INITIAL_MEAN = -1.0
+"""Mean of the initial parameters, before the sigmoid: dark grey, as most of a digit is black."""
 
-ROUGHNESS = 5.0
-"""What the mean squared difference of neighbouring pixels costs, in units of the largest value over
-the test set."""
+ROUGHNESS_WEIGHT = 5.0
+"""Weight of the mean squared difference of neighbouring pixels, relative to the largest activation
+over the test set."""
 
-INK = 0.3
-"""What the mean squared intensity costs, likewise."""
+INTENSITY_WEIGHT = 0.3
+"""Weight of the mean squared intensity, relative to the largest activation over the test set."""
 
 
 @dataclass(frozen=True)
-class Search:
-    """What is searched for, and how.
+class AscentConfig:
+    """Objective and hyperparameters of a gradient ascent.
 
     Attributes:
-        weights: Of every value before a nonlinearity in the sum to be driven high.
-        scale: What that sum is at most over the test images: costs are measured in it.
-        basis: The parameters are those of the pixels, or of their Fourier transform with amplitudes
-            that fall with frequency as those of natural pictures do.
-        jitter: Before each step the picture is moved by up to so many pixels each way.
+        weights: Weight of each value before a nonlinearity in the objective, a weighted sum.
+        scale: Largest value of the objective over the test images, the unit of the penalties.
+        basis: Parameters are pixels, or Fourier coefficients whose amplitudes fall with frequency
+            as those of natural images do.
+        jitter: Largest random shift of the images before each step, in pixels.
     """
 
     weights: Float32[np.ndarray, " values"]
@@ -56,13 +56,13 @@ class Search:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a search came to.
+class AscentResult:
+    """Images that a gradient ascent ended with, and the objective along the way.
 
     Attributes:
-        pictures: The last of each, with intensities in [0, 1].
-        values: The sum that each reaches as it is, not moved.
-        course: The sum at each step, of the picture moved.
+        pictures: Final images, intensities in [0, 1].
+        values: Objective of each final image, without jitter.
+        course: Objective at each step, of the shifted images.
     """
 
     pictures: Pictures
@@ -71,10 +71,10 @@ class Found:
 
 
 def weights_of(layer: str, channel: int, place: tuple[int, int] | None) -> np.ndarray:
-    """Return the weights that pick one value, or the mean over a channel's map.
+    """Return the objective's weights for one value, or for the mean over a channel's map.
 
     Args:
-        layer: One before a nonlinearity, a key of `LINEAR_SLICES`.
+        layer: A layer before a nonlinearity, a key of `LINEAR_SLICES`.
         place: Row and column of a map; None takes its mean, or the unit of a dense layer.
     """
     shape = LAYERS[layer].shape
@@ -88,34 +88,34 @@ def weights_of(layer: str, channel: int, place: tuple[int, int] | None) -> np.nd
     return weights
 
 
-def ascend(search: Search) -> Generator[Sequence[Call], list[Outputs], Found]:
-    """Climb, all images side by side: each step is a slice of calls of one program.
+def ascend(config: AscentConfig) -> Generator[Sequence[Call], list[Outputs], AscentResult]:
+    """Run Adam on all images at once; each step yields one call of the gradient program per image.
 
-    Pictures are the sigmoid of the parameters, so that no intensity leaves [0, 1].
+    Images are the sigmoid of the parameters, so that intensities stay within [0, 1].
 
     References:
         Olah, Mordvintsev & Schubert (2017), Feature visualization. Kingma & Ba (2015), Adam.
     """
-    random = np.random.default_rng(search.seed)
-    spectrum = _amplitudes(search.basis)
-    noise = random.normal(size=(search.images, HEIGHT, WIDTH)).astype(np.float32)
-    parameters = noise * np.float32(START_SPREAD)
+    random = np.random.default_rng(config.seed)
+    spectrum = _amplitudes(config.basis)
+    noise = random.normal(size=(config.images, HEIGHT, WIDTH)).astype(np.float32)
+    parameters = noise * np.float32(INITIAL_DEVIATION)
     climber = _Adam(parameters.shape)
     course: list[np.ndarray] = []
-    for _ in range(search.steps):
+    for _ in range(config.steps):
         pictures = _pictures(parameters, spectrum)
-        down, right = random.integers(-search.jitter, search.jitter + 1, 2).tolist()
-        got = yield _calls(np.roll(pictures, (down, right), (1, 2)), search.weights)
+        down, right = random.integers(-config.jitter, config.jitter + 1, 2).tolist()
+        got = yield _calls(np.roll(pictures, (down, right), (1, 2)), config.weights)
         course.append(_values(got))
         raw = np.stack([one["gradient"] for one in got])
-        uphill = np.roll(raw, (-down, -right), (1, 2)) / np.float32(search.scale)
+        uphill = np.roll(raw, (-down, -right), (1, 2)) / np.float32(config.scale)
         uphill = (uphill - _cost_gradient(pictures)) * pictures * (1 - pictures)
         parameters = parameters + climber.step(filtered(uphill, spectrum))
     pictures = _pictures(parameters, spectrum)
-    got = yield _calls(pictures, search.weights)
+    got = yield _calls(pictures, config.weights)
     values = _values(got)
-    steps = np.stack(course, axis=1) if course else np.zeros((search.images, 0), np.float32)
-    return Found(pictures, values, steps)
+    steps = np.stack(course, axis=1) if course else np.zeros((config.images, 0), np.float32)
+    return AscentResult(pictures, values, steps)
 
 
 def _values(got: Sequence[Outputs]) -> Float32[np.ndarray, " images"]:
@@ -128,7 +128,7 @@ def _calls(pictures: Pictures, weights: np.ndarray) -> list[Call]:
 
 
 def _amplitudes(basis: Basis) -> Float32[np.ndarray, "rows columns"]:
-    """Return how strongly each frequency follows its parameters; one mean square over all."""
+    """Return the amplitude of each frequency, with mean square 1 over all frequencies."""
     across, down = np.fft.rfftfreq(WIDTH), np.fft.fftfreq(HEIGHT)
     frequency = np.hypot(down[:, None], across[None])
     if basis == "pixel":
@@ -138,30 +138,30 @@ def _amplitudes(basis: Basis) -> Float32[np.ndarray, "rows columns"]:
 
 
 def filtered(pictures: Pictures, spectrum: np.ndarray) -> Pictures:
-    """Multiply the Fourier transform of each picture by real amplitudes: its own transpose."""
+    """Multiply the Fourier transform of each image by real amplitudes, a self-adjoint map."""
     transformed = np.fft.rfft2(pictures) * spectrum
     return np.asarray(np.fft.irfft2(transformed, s=(HEIGHT, WIDTH)), np.float32)
 
 
 def _pictures(parameters: Pictures, spectrum: np.ndarray) -> Pictures:
-    level = filtered(parameters, spectrum) + np.float32(START_LEVEL)
+    level = filtered(parameters, spectrum) + np.float32(INITIAL_MEAN)
     return np.asarray(1 / (1 + np.exp(-level)), np.float32)
 
 
 def _cost_gradient(pictures: Pictures) -> Pictures:
-    """Differentiate the cost of roughness and of ink with respect to every pixel."""
-    gradient = 2 * INK * pictures
+    """Gradient of the roughness and intensity penalties with respect to each pixel."""
+    gradient = 2 * INTENSITY_WEIGHT * pictures
     for axis in (1, 2):
         steps = np.diff(pictures, axis=axis)
         ends = [(0, 0)] * 3
         ends[axis] = (1, 1)
-        # A pixel is the end of one step and the start of the next.
-        gradient -= 2 * ROUGHNESS * np.diff(np.pad(steps, ends), axis=axis)
+        # Each pixel is the end of one difference and the start of the next.
+        gradient -= 2 * ROUGHNESS_WEIGHT * np.diff(np.pad(steps, ends), axis=axis)
     return np.asarray(gradient / (HEIGHT * WIDTH), np.float32)
 
 
 class _Adam:
-    """Adam on the host, climbing."""
+    """Adam optimiser in NumPy that maximises."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._first = np.zeros(shape, np.float32)
@@ -169,11 +169,11 @@ class _Adam:
         self._steps = 0
 
     def step(self, gradient: Pictures) -> Pictures:
-        """Return how far to go, up the gradient."""
+        """Return the parameter update for a gradient."""
         self._steps += 1
-        slow, slower = (np.float32(each) for each in FORGETTING)
+        slow, slower = (np.float32(each) for each in ADAM_DECAY)
         self._first += (1 - slow) * (gradient - self._first)
         self._second += (1 - slower) * (gradient**2 - self._second)
         first = self._first / (1 - slow**self._steps)
         second = self._second / (1 - slower**self._steps)
-        return np.asarray(np.float32(RATE) * first / (np.sqrt(second) + np.float32(1e-8)))
+        return np.asarray(np.float32(LEARNING_RATE) * first / (np.sqrt(second) + np.float32(1e-8)))

@@ -1,4 +1,4 @@
-"""What can be asked of the CNN about a picture: prediction, feature maps, single channels."""
+"""Probes `predict`, `activations` and `channel` of the CNN: class probabilities, feature maps."""
 
 from typing import Annotated, Literal
 
@@ -31,7 +31,7 @@ from probes.figures.figures import (
     Tensor,
     Tiles,
 )
-from probes.shared.checks import refuse_channel
+from probes.shared.checks import check_channel_index
 from probes.shared.class_probabilities import class_bars
 
 MapName = Literal["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3"]
@@ -39,7 +39,7 @@ LayerName = Literal[MapName, "dense1", "relu4", "logits"]
 DEFAULT_LAYERS: tuple[LayerName, ...] = ("relu1", "pool1", "relu2", "pool2", "relu3", "relu4")
 
 ACTIVATION_LIMIT = 4.0
-"""End of the `fixed` range of feature maps: few values of the shipped weights lie beyond it."""
+"""Upper limit of the `fixed` colour range of activations; few of the shipped network exceed it."""
 
 
 def kernel_of(
@@ -52,12 +52,14 @@ def kernel_of(
 
 
 def picture(context: ProbeContext[Parameters]) -> Tensor:
-    """Return the integers 0 to 255 that the network saw, divided by 255."""
-    return Tensor("image", "input", ("y", "x"), context.input.row["image"], colour=colours.ink())
+    """Return the input image as the tensor `image`: the integers 0 to 255 before scaling."""
+    return Tensor(
+        "image", "input", ("y", "x"), context.input.row["image"], colour=colours.intensities()
+    )
 
 
 def predict(context: ProbeContext[Parameters]) -> Figure:
-    """Which digit the network sees, and how sure it is.
+    """Predicted digit and class probabilities.
 
     Probabilities are the softmax of the logits. A network is also sure of pictures that show no
     digit at all: read the warnings.
@@ -67,7 +69,7 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
 
 
 class ActivationsParameters(Ranged):
-    """Which layers and channels to show."""
+    """Layers and channels to show, and the colour range."""
 
     layers: Annotated[
         list[Literal[LayerName, "all"]],
@@ -83,31 +85,30 @@ class ActivationsParameters(Ranged):
     )
 
     def names(self) -> list[str]:
-        """Return the layers, each once."""
+        """Return the selected layers without duplicates."""
         return list(LAYERS) if "all" in self.layers else list(dict.fromkeys(self.layers))
 
 
 def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
-    """Refuse a channel that a selected layer does not have."""
+    """Raise `ParameterError` for a channel that a selected layer does not have."""
     parameters = call.parameters
     for layer in parameters.names():
         largest = max(parameters.channels or [0])
-        refuse_channel("channels", layer, largest, LAYERS[layer].shape[-1])
+        check_channel_index("channels", layer, largest, LAYERS[layer].shape[-1])
 
 
 def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
-    """What every layer makes of the picture: feature maps, channel by channel.
+    """Activations of selected layers: feature maps by channel, dense layers by unit.
 
     Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
     `channel` for dense layers. `range` says which values share a colour scale.
     """
-    parameters = context.parameters
-    layers = [_layer(context, name) for name in parameters.names()]
+    layers = [_layer(context, name) for name in context.parameters.names()]
     return Panels("Activations", (Heatmap("What the network sees", picture(context), "x"), *layers))
 
 
 def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
-    """Show one layer: tiles where it has maps, bars where it is a vector."""
+    """Figure of one layer: tiles for feature maps, bars for a dense layer."""
     parameters = context.parameters
     layer = LAYERS[name]
     values = context.outputs[name]
@@ -122,33 +123,33 @@ def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
 
 
 def _colour(name: str, values: np.ndarray, cmap: str, scope: Scope) -> Colour:
-    """Colour a layer: about zero where it can be negative."""
+    """Return the colour rule of a layer: diverging about zero where values can be negative."""
     if LAYERS[name].kind in {"pre_activation", "logits"}:
         return colours.signed(values, scope, ACTIVATION_LIMIT)
     return colours.non_negative(values, cmap, scope, ACTIVATION_LIMIT)
 
 
 def _whole(scope: Scope) -> Scope:
-    """Return the scope for what is shown as one: a vector, or a channel by itself."""
+    """Return the colour scope of a vector or a single channel, which has no channel axis."""
     return "fixed" if scope == "fixed" else "layer"
 
 
 class ChannelParameters(Ranged):
-    """Which channel to show."""
+    """Layer and channel to show, and the colour range."""
 
     layer: MapName = Field(description="A layer that has maps.")
     channel: int = Field(ge=0, description="A channel of it, counted from 0.")
 
 
 def check_channel(call: ProbeCall[ChannelParameters]) -> None:
-    """Refuse a channel that the layer does not have."""
+    """Raise `ParameterError` for a channel that the layer does not have."""
     parameters = call.parameters
     count = LAYERS[parameters.layer].shape[-1]
-    refuse_channel("channel", parameters.layer, parameters.channel, count)
+    check_channel_index("channel", parameters.layer, parameters.channel, count)
 
 
 def channel(context: ProbeContext[ChannelParameters]) -> Figure:
-    """One channel: its map large over the picture, the kernel that made it, what its peak sees.
+    """Feature map of one channel over the picture, its kernel, and its peak's receptive field.
 
     The box is the receptive field of the map's largest value: the part of the picture that this
     value depends on. The kernel of a ReLU or a pool is that of the convolution before it.
@@ -175,7 +176,7 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
 
 
 def receptive_field(layer: str, y: int, x: int) -> Box:
-    """Return what of the picture one value of a map depends on."""
+    """Return the receptive field of one value of a map, clipped to the image."""
     field = LAYERS[layer].field
     if field is None:
         return Box(0, 0, HEIGHT - 1, WIDTH - 1)
@@ -191,7 +192,7 @@ def _sides(box: Box) -> tuple[Measure, ...]:
 
 
 def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...]:
-    """Say how strong a map is and how much of it is silent."""
+    """Measures of a feature map: maximum, mean and share of positive values."""
     return (
         Measure("max", float(values.max())),
         Measure("mean", float(values.mean())),
@@ -200,7 +201,7 @@ def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...
 
 
 def _kernel(context: ProbeContext[Parameters], module: str, index: int) -> Tiles:
-    """Show the kernel that makes one channel, one tile for each channel that it reads."""
+    """Figure of the kernel of one output channel, one tile for each input channel."""
     values = kernel_of(context.model, module, index)
     tensor = Tensor(
         f"{module}.kernel.{index}",

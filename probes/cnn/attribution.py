@@ -1,4 +1,4 @@
-"""Why the CNN says what it says, pixel by pixel, with what the answer can be checked by."""
+"""Probe `attribution` of the CNN: pixel attributions, deletion curves and sanity checks."""
 
 import numpy as np
 from pydantic import Field
@@ -7,18 +7,18 @@ from models.cnn.randomisation import CASCADE
 from models.runtime.programs import Call, Run
 from probes.cnn import faithfulness, targets
 from probes.cnn.activations import picture
-from probes.cnn.attribution_methods import CAMS, MethodParameters, attribute, enlarged
+from probes.cnn.attribution_methods import CAMS, MethodInput, MethodParameters, attribute, enlarged
 from probes.cnn.attribution_methods import rows as rows_of
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor
 
 PREDICTED = frozenset({"logits", "unfamiliarity"})
-"""What every answer about an image states, from the predict program."""
+"""Outputs of the predict program that every answer about an image needs."""
 
 
 class AttributionParameters(MethodParameters):
-    """Which attribution, and how it is checked."""
+    """Attribution method, its settings, and the checks to run with it."""
 
     deletion: bool = Field(
         True,
@@ -33,31 +33,32 @@ class AttributionParameters(MethodParameters):
 
 
 def rows(call: ProbeCall[AttributionParameters]) -> int:
-    """Return how many rows an attribution makes with its checks."""
+    """Return the number of rows of an attribution and its checks."""
     parameters = call.parameters
     times = 1 + len(CASCADE) * parameters.sanity
     return rows_of(parameters) * times + faithfulness.ROWS * parameters.deletion + 1
 
 
 def run(call: ProbeCall[AttributionParameters]) -> Run:
-    """Predict, attribute, check."""
+    """Run the prediction, the attribution and the selected checks."""
     row = call.input.row
     parameters = call.parameters
     (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     image = row["image"].astype(np.float32) / np.float32(255)
     target = targets.weights(parameters, said["logits"])
-    found = dict((yield from attribute(image, target, parameters)))
+    given = MethodInput(image, target, parameters)
+    found = dict((yield from attribute(given)))
     if parameters.deletion:
         shown = enlarged(found["map"])
-        curves = yield from faithfulness.deletion(image, shown, target, parameters)
+        curves = yield from faithfulness.deletion(given, shown)
         found["deletion"], found["deletion_random"] = curves
     if parameters.sanity:
-        found["sanity"] = yield from faithfulness.resets(image, found["map"], target, parameters)
+        found["sanity"] = yield from faithfulness.randomisation_check(given, found["map"])
     return {**said, **found}
 
 
 def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
-    """How much each pixel counts for the network's answer, and whether that can be trusted.
+    """Attribution of the target logit to pixels, with deletion curves and a sanity check.
 
     `attribution` is the raw signed map: blue speaks for the target, red against it. Of `grad_cam`,
     `hirescam` and `layer_cam` it has the layer's size; beside it stand the map without what speaks
@@ -88,7 +89,7 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
 
 
 def _said(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
-    """State the target, and what the method found out about itself."""
+    """Measures of an attribution: target, completeness terms, and the sum of the map."""
     parameters = context.parameters
     raw = context.outputs["map"]
     measures = [Measure("target", targets.called(parameters, context.outputs["logits"]))]
@@ -104,7 +105,7 @@ def _said(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
 
 
 def _rectified(raw: np.ndarray) -> list[Figure]:
-    """Show what of a map speaks for the target, as it is and from 0 to 1."""
+    """Heatmaps of the positive part of a class activation map, raw and scaled to [0, 1]."""
     rectified = np.maximum(raw, 0)
     largest = rectified.max()
     normalised = rectified / largest if largest > 0 else rectified
@@ -122,7 +123,7 @@ def _rectified(raw: np.ndarray) -> list[Figure]:
 
 
 def _curves(context: ProbeContext[Parameters]) -> Lines:
-    """Draw the target while ink is deleted, in both orders."""
+    """Figure of the deletion curves, in the order of the attribution and in random order."""
     both = [context.outputs[name] for name in ("deletion", "deletion_random")]
     at = {"deleted": faithfulness.SHARES}
     ordered, random = (
@@ -140,7 +141,7 @@ def _curves(context: ProbeContext[Parameters]) -> Lines:
 
 
 def _sanity(context: ProbeContext[Parameters]) -> Heatmap:
-    """Draw the rank correlations with the maps of reset weights."""
+    """Heatmap of the rank correlations with the maps of randomised weights."""
     values = context.outputs["sanity"].astype(np.float32)
     coordinates = {"compared": ("values", "magnitudes"), "reset_from": CASCADE}
     tensor = Tensor(

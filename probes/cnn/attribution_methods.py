@@ -1,10 +1,11 @@
-"""Attribution: how much each pixel counts for what the network says, by eight methods.
+"""Eight attribution methods of the CNN: gradients, class activation maps and occlusion.
 
-Each is a generator over the rows of a program: it yields calls and is sent what they gave, and ends
-with a raw signed map and the numbers by which the map can be checked.
+Each is a generator: it yields program calls, is sent their outputs, and returns a raw signed map
+and the numbers by which the map can be checked.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,8 +17,8 @@ from models.cnn.analyses import GRADIENT_BUCKETS, SCORE_BUCKETS
 from models.runtime.programs import Call, Outputs, in_slices
 from probes.cnn.activations import MapName
 from probes.cnn.baselines import BaselineName, baseline
-from probes.cnn.targets import Targeted
-from probes.shared.quadrature import nodes
+from probes.cnn.targets import TargetParameters
+from probes.shared.quadrature import gauss_legendre
 
 MethodName = Literal[
     "gradient",
@@ -33,14 +34,11 @@ METHODS = get_args(MethodName)
 CAMS = ("grad_cam", "hirescam", "layer_cam")
 
 Image = Float32[np.ndarray, "28 28"]
-Checkpoint = str | None
-"""Name of other parameters; None for those that are served."""
-
-Way = Generator[Sequence[Call], list[Outputs], Mapping[str, np.ndarray]]
+MethodRun = Generator[Sequence[Call], list[Outputs], Mapping[str, np.ndarray]]
 
 
-class MethodParameters(Targeted):
-    """Which attribution, of what."""
+class MethodParameters(TargetParameters):
+    """Attribution method and its settings."""
 
     method: MethodName = Field(
         "integrated_gradients",
@@ -74,7 +72,7 @@ class MethodParameters(Targeted):
 
 
 def rows(parameters: MethodParameters) -> int:
-    """Return how many rows a method makes."""
+    """Return the number of rows of a method."""
     match parameters.method:
         case "integrated_gradients":
             return parameters.nodes + 2
@@ -86,101 +84,98 @@ def rows(parameters: MethodParameters) -> int:
             return 1
 
 
-def attribute(
-    image: Image,
-    target: Float32[np.ndarray, " classes"],
-    parameters: MethodParameters,
-    checkpoint: Checkpoint = None,
-) -> Way:
-    """Attribute with the method that the parameters name.
+@dataclass(frozen=True, eq=False)
+class MethodInput:
+    """Input of an attribution method.
 
-    Args:
+    Attributes:
         image: Intensities in [0, 1].
-        target: What each logit counts for.
-        parameters: The method and its settings.
-        checkpoint: Name of other parameters than the served ones.
+        target: Logit weights of the attribution target.
+        parameters: Method and its settings.
+        checkpoint: Name of the parameter set that the network has; None for the served weights.
+    """
+
+    image: Image
+    target: Float32[np.ndarray, " classes"]
+    parameters: MethodParameters
+    checkpoint: str | None = None
+
+    def call(self, program: str, image: Image, *outputs: str) -> Call:
+        """Return the call of a gradient program for an image."""
+        row = {"image": image, "target": self.target}
+        return Call(f"cnn.{program}", row, frozenset(outputs), self.checkpoint)
+
+
+def attribute(given: MethodInput) -> MethodRun:
+    """Attribute the target logit to pixels with the method that the parameters name.
 
     Returns:
-        `map`, raw and signed, and what else the method says of itself.
+        `map`, raw and signed, and the numbers by which the method can be checked.
     """
-    if parameters.method in CAMS:
-        return (yield from _cam(image, target, parameters, checkpoint))
-    return (yield from _BY_PIXELS[parameters.method](image, target, parameters, checkpoint))
-
-
-def _call(
-    program: str, image: Image, target: np.ndarray, checkpoint: Checkpoint, *outputs: str
-) -> Call:
-    row = {"image": image, "target": target}
-    return Call(f"cnn.{program}", row, frozenset(outputs), checkpoint)
+    return (yield from _METHODS[given.parameters.method](given))
 
 
 def _gradients(
-    images: Iterator[Image], target: np.ndarray, checkpoint: Checkpoint
+    given: MethodInput, images: Iterator[Image]
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Return gradient and logits at several images."""
-    calls = (_call("gradient", one, target, checkpoint, "gradient", "logits") for one in images)
+    """Return gradient and logits of several images."""
+    calls = (given.call("gradient", image, "gradient", "logits") for image in images)
     return (yield from in_slices(calls, 2 * GRADIENT_BUCKETS[-1]))
 
 
-def _gradient(image: Image, target: np.ndarray, _: MethodParameters, checkpoint: Checkpoint) -> Way:
-    """Differentiate the target with respect to every pixel (Simonyan et al. 2013, section 3)."""
-    (found,) = yield (_call("gradient", image, target, checkpoint, "gradient"),)
+def _gradient(given: MethodInput) -> MethodRun:
+    """Gradient of the target with respect to each pixel (Simonyan et al. 2013, section 3)."""
+    (found,) = yield (given.call("gradient", given.image, "gradient"),)
     return {"map": found["gradient"]}
 
 
-def _gradient_x_input(
-    image: Image, target: np.ndarray, _: MethodParameters, checkpoint: Checkpoint
-) -> Way:
-    """Multiply the gradient with the picture: what the network would lose to first order."""
-    found = yield from _gradient(image, target, _, checkpoint)
-    return {"map": found["map"] * image}
+def _gradient_x_input(given: MethodInput) -> MethodRun:
+    """Gradient times input: first-order effect of setting a pixel to 0."""
+    found = yield from _gradient(given)
+    return {"map": found["map"] * given.image}
 
 
-def _smoothgrad(
-    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint
-) -> Way:
-    """Average the gradient over noisy copies (Smilkov et al. 2017, section 3)."""
+def _smoothgrad(given: MethodInput) -> MethodRun:
+    """SmoothGrad: mean gradient of noisy copies (Smilkov et al. 2017, section 3)."""
+    image, parameters = given.image, given.parameters
     random = np.random.default_rng(parameters.seed)
     noisy = (
         image + random.normal(0.0, parameters.noise, image.shape).astype(np.float32)
         for _ in range(parameters.samples)
     )
-    found = yield from _gradients(noisy, target, checkpoint)
+    found = yield from _gradients(given, noisy)
     gradients = np.stack([one["gradient"] for one in found])
     return {"map": gradients.mean(axis=0, dtype=np.float64).astype(np.float32)}
 
 
-def _integrated_gradients(
-    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint = None
-) -> Way:
-    """Add up the gradient on the straight way from the baseline (Sundararajan et al. 2017).
+def _integrated_gradients(given: MethodInput) -> MethodRun:
+    """Integrated gradients from the baseline (Sundararajan et al. 2017).
 
-    By Gauss-Legendre quadrature, in float64; `delta` is what the map's sum lacks of the difference
-    that it should add up to.
+    By Gauss-Legendre quadrature, in float64; `delta` is the map's sum minus the difference of the
+    targets, which are equal in exact arithmetic (completeness).
     """
-    start = baseline(parameters.baseline, image)
-    way = image.astype(np.float64) - start
-    places, weights = nodes(parameters.nodes)
-    between = ((start + place * way).astype(np.float32) for place in (0.0, *places, 1.0))
-    found = yield from _gradients(between, target, checkpoint)
+    start = baseline(given.parameters.baseline, given.image)
+    path = given.image.astype(np.float64) - start
+    places, weights = gauss_legendre(given.parameters.nodes)
+    between = ((start + place * path).astype(np.float32) for place in (0.0, *places, 1.0))
+    found = yield from _gradients(given, between)
     gradients = np.stack([one["gradient"] for one in found[1:-1]]).astype(np.float64)
-    attribution = way * np.tensordot(weights, gradients, 1)
+    attribution = path * np.tensordot(weights, gradients, 1)
     of_baseline, of_input = (
-        float(found[end]["logits"].astype(np.float64) @ target) for end in (0, -1)
+        float(found[end]["logits"].astype(np.float64) @ given.target) for end in (0, -1)
     )
     delta = attribution.sum() - (of_input - of_baseline)
-    said = {"f_input": of_input, "f_baseline": of_baseline, "delta": delta}
+    terms = {"f_input": of_input, "f_baseline": of_baseline, "delta": delta}
     return {
         "map": attribution.astype(np.float32),
-        **{key: np.asarray(value) for key, value in said.items()},
+        **{key: np.asarray(value) for key, value in terms.items()},
     }
 
 
 def scores(
-    images: Iterator[Image], target: np.ndarray, checkpoint: Checkpoint = None
+    images: Iterator[Image], target: np.ndarray, checkpoint: str | None = None
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, " images"]]:
-    """Return the target of each image: a weighted sum of its logits."""
+    """Return the target of each image, a weighted sum of its logits."""
     wanted = frozenset({"logits"})
     calls = (Call("cnn.score", {"image": image}, wanted, checkpoint) for image in images)
     found = yield from in_slices(calls, 2 * SCORE_BUCKETS[-1])
@@ -189,7 +184,7 @@ def scores(
 
 
 def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
-    """Lay windows over the picture from the top left until it is covered; the last are cut off."""
+    """Return the windows that cover the image from the top left, clipped at the border."""
 
     def along(size: int) -> list[slice]:
         steps = max(0, -(-(size - side) // stride))
@@ -198,13 +193,12 @@ def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
     return [(rows, columns) for rows in along(HEIGHT) for columns in along(WIDTH)]
 
 
-def _occlusion(
-    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint
-) -> Way:
-    """Cover a window with the baseline and see what is lost (Zeiler & Fergus 2014, section 4.2).
+def _occlusion(given: MethodInput) -> MethodRun:
+    """Occlusion: loss of the target when a window is covered (Zeiler & Fergus 2014, section 4.2).
 
-    A pixel's value is the mean over the windows that cover it; 0 where none does.
+    A pixel's value is the mean over the windows that cover it, 0 without one.
     """
+    image, parameters = given.image, given.parameters
     places = windows(parameters.window, parameters.stride)
     cover = baseline(parameters.baseline, image)
 
@@ -215,7 +209,7 @@ def _occlusion(
             one[place] = cover[place]
             yield one
 
-    found = yield from scores(covered(), target, checkpoint)
+    found = yield from scores(covered(), given.target, given.checkpoint)
     lost, count = np.zeros(image.shape), np.zeros(image.shape)
     for place, score in zip(places, found[1:], strict=True):
         lost[place] += found[0] - score
@@ -224,19 +218,17 @@ def _occlusion(
     return {"map": attribution.astype(np.float32), "f_input": np.asarray(found[0])}
 
 
-def _cam(
-    image: Image, target: np.ndarray, parameters: MethodParameters, checkpoint: Checkpoint
-) -> Way:
-    """Weigh the maps of a layer by the gradient at them, and add them up over channels.
+def _cam(given: MethodInput) -> MethodRun:
+    """Class activation map: a layer's maps, weighted by their gradients and summed over channels.
 
-    Grad-CAM weighs by the mean over each map (Selvaraju et al. 2017, section 3), HiResCAM value by
-    value (Draelos & Carin 2020), LayerCAM by the positive part of that (Jiang et al. 2021).
+    Grad-CAM weights by the mean over each map (Selvaraju et al. 2017, section 3), HiResCAM by the
+    gradient itself (Draelos & Carin 2020), LayerCAM by its positive part (Jiang et al. 2021).
     """
-    layer = parameters.layer
+    layer = given.parameters.layer
     wanted = (layer, f"{layer}.gradient")
-    (found,) = yield (_call("layer_gradient", image, target, checkpoint, *wanted),)
+    (found,) = yield (given.call("layer_gradient", given.image, *wanted),)
     values, gradient = (found[each].astype(np.float64) for each in wanted)
-    match parameters.method:
+    match given.parameters.method:
         case "grad_cam":
             weights = gradient.mean(axis=(1, 2), keepdims=True)
         case "layer_cam":
@@ -246,22 +238,23 @@ def _cam(
     return {"map": (weights * values).sum(axis=0).astype(np.float32)}
 
 
-_BY_PIXELS: Mapping[str, Callable[[Image, np.ndarray, MethodParameters, Checkpoint], Way]] = {
+_METHODS: Mapping[str, Callable[[MethodInput], MethodRun]] = {
     "gradient": _gradient,
     "gradient_x_input": _gradient_x_input,
     "smoothgrad": _smoothgrad,
     "integrated_gradients": _integrated_gradients,
     "occlusion": _occlusion,
+    **dict.fromkeys(CAMS, _cam),
 }
 
 
 def enlarged(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "28 28"]:
-    """Bring a map to the size of the picture, linearly between the centres of its values."""
+    """Enlarge a map to 28x28 by linear interpolation between the centres of its values."""
     rows, columns = (_spread(size) for size in values.shape)
     return np.asarray(rows @ values.astype(np.float64) @ columns.T)
 
 
 def _spread(size: int) -> Float[np.ndarray, "28 size"]:
-    """Return the matrix that enlarges a line of so many values to 28."""
+    """Return the matrix of linear interpolation from `size` values to 28."""
     at = np.clip((np.arange(HEIGHT) + 0.5) * size / HEIGHT - 0.5, 0, size - 1)
     return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(size)[None]))

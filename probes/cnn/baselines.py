@@ -1,4 +1,4 @@
-"""What takes the place of ink that an attribution imagines away."""
+"""Baseline images of attributions: black, white, mean and blur."""
 
 from typing import Literal
 
@@ -10,20 +10,20 @@ from models.data import samples
 BaselineName = Literal["black", "white", "mean", "blur"]
 
 BLUR_DEVIATION = 3.0
-"""Of the Gaussian that blurs, in pixels: strokes of a digit, 2 to 4 pixels wide, are lost."""
+"""Standard deviation of the blur in pixels; strokes of a digit, 2 to 4 pixels wide, vanish."""
 
 _REACH = 9
-"""Pixels on either side that it takes into account: three deviations."""
+"""Radius of the blur kernel in pixels: three standard deviations."""
 
 Image = Float32[np.ndarray, "height width"]
 
 
 def baseline(name: BaselineName, image: Image) -> Image:
-    """Return the picture that stands for nothing.
+    """Return a baseline image.
 
     Args:
-        name: `black`, the ground of MNIST; `white`, full ink; `mean`, the mean of the training
-            images; `blur`, the picture itself without its details.
+        name: `black`, MNIST's background; `white`, full intensity; `mean`, the mean of the
+            training images; `blur`, the image itself, blurred.
         image: Intensities in [0, 1].
     """
     match name:
@@ -38,7 +38,7 @@ def baseline(name: BaselineName, image: Image) -> Image:
 
 
 def blurred(image: Image) -> Image:
-    """Blur a picture by a Gaussian; beyond its border it is ground."""
+    """Blur an image with a Gaussian, padded with zeros."""
     offsets = np.arange(-_REACH, _REACH + 1)
     kernel = np.exp(-0.5 * (offsets / BLUR_DEVIATION) ** 2)
     kernel /= kernel.sum()
@@ -49,7 +49,7 @@ def blurred(image: Image) -> Image:
 
 
 def _band(kernel: np.ndarray, size: int) -> np.ndarray:
-    """Return the matrix that convolves a line of so many pixels with a kernel."""
+    """Return the banded matrix that convolves a row of pixels with a kernel."""
     distance = np.arange(size)[:, None] - np.arange(size)[None]
     inside = np.abs(distance) <= _REACH
     near = np.minimum(np.abs(distance), _REACH)

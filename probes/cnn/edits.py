@@ -1,7 +1,7 @@
-"""What can be done to the values of the CNN: declared edits, and the scale and shift they come to.
+"""Edits of the CNN's activations, posted as extra fields, and their scale and shift.
 
-Every value v of every layer goes on as v · scale + shift, so that one compiled program serves all
-edits; scale 1 and shift 0 leave a value as it is.
+Every activation v is replaced by v · scale + shift, so that one compiled program serves all edits;
+scale 1 and shift 0 leave it unchanged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from models.architecture import LAYERS
 from models.cnn.analyses import LAYER_SLICES, no_edit
 from probes.cnn.activations import LayerName
 from probes.declaration import ExtraFields, ModelContext, ParameterError, ProbeInput
-from probes.shared.affine_edits import LARGEST, apply
+from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
 
 Operation = Literal["zero", "scale", "add", "set", "mean", "patch"]
 
@@ -34,7 +34,7 @@ class Region(ExtraFields):
 
 
 class Edit(ExtraFields):
-    """What is done to some values of one layer."""
+    """Edit of some activations of one layer."""
 
     layer: LayerName = Field(description="Whose values are edited.")
     channels: tuple[int, ...] | None = Field(
@@ -47,7 +47,7 @@ class Edit(ExtraFields):
         "has there."
     )
     amount: float | None = Field(
-        None, ge=-LARGEST, le=LARGEST, description="Of `scale`, `add` and `set`: by how much."
+        None, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Of `scale`, `add` and `set`: by how much."
     )
     values: list[Any] | None = Field(
         None,
@@ -57,7 +57,7 @@ class Edit(ExtraFields):
 
     @model_validator(mode="after")
     def _amount_where_needed(self) -> "Edit":
-        """Ask for just what the operation needs."""
+        """Require the operands of the operation, and no others."""
         given = (self.amount is not None) + (self.values is not None)
         needed = 1 if self.operation in {*_WITH_AMOUNT, "set"} else 0
         wrong = self.operation in _WITH_AMOUNT and self.values is not None
@@ -69,7 +69,7 @@ class Edit(ExtraFields):
 
 
 class Edits(ExtraFields):
-    """What is edited, and from where values may come."""
+    """Extra fields of an intervention: the edits and the image to patch from."""
 
     edits: tuple[Edit, ...] = Field(
         (), max_length=64, description="Done in this order, the later ones to what came of others."
@@ -96,10 +96,10 @@ def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
 
 
 def check_edits(model: ModelContext, given: ProbeInput) -> None:
-    """Refuse edits of what the network does not have, and of what nothing is known.
+    """Check edits against the layers of the network, the records and the source.
 
     Raises:
-        ParameterError: With the place in the body.
+        ParameterError: An edit that cannot be applied, with its location in the body.
     """
     for index, edit in enumerate(given.extra_as(Edits).edits):
         if reason := _fault(model, given, edit):
@@ -107,7 +107,7 @@ def check_edits(model: ModelContext, given: ProbeInput) -> None:
 
 
 def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
-    """Say what is wrong with an edit; None where nothing is."""
+    """Return why an edit cannot be applied; None for a valid one."""
     *sides, channels = LAYERS[edit.layer].shape
     for channel in edit.channels or ():
         if not 0 <= channel < channels:
@@ -126,7 +126,7 @@ def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
 
 
 def _values_fault(edit: Edit) -> str | None:
-    """Say what is wrong with the values that an edit sets."""
+    """Return why the values of a `set` do not fit its selection; None for valid ones."""
     shape = places_of(edit).shape
     try:
         values = np.array(edit.values, np.float64)
@@ -134,32 +134,32 @@ def _values_fault(edit: Edit) -> str | None:
         return f"values must be numbers in lists of the shape {list(shape)}"
     if values.shape != shape:
         return f"values have the shape {list(values.shape)}; what is edited has {list(shape)}"
-    if not (np.abs(values) <= LARGEST).all():
-        return f"values must lie from {-LARGEST:g} to {LARGEST:g}"
+    if not (np.abs(values) <= MAX_AMOUNT).all():
+        return f"values must lie from {-MAX_AMOUNT:g} to {MAX_AMOUNT:g}"
     return None
 
 
 def scale_and_shift(
     edits: Sequence[Edit], means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
 ) -> tuple[Float32[np.ndarray, " values"], Float32[np.ndarray, " values"]]:
-    """Bring edits to a scale and a shift of every value.
+    """Compose edits into one scale and one shift per activation.
 
     Args:
-        edits: One after the other.
-        means: By layer, the mean of each value over the training images, channel first.
-        source: By layer, the values that patches take, channel first.
+        edits: Edits in the order of application.
+        means: By layer, the mean of each activation over the training images, channel first.
+        source: By layer, the activations that patches take, channel first.
     """
     scale, shift = no_edit()
     for edit in edits:
         at = places_of(edit)
-        apply(edit, at, (scale, shift), partial(_replacement, edit, means, source))
+        apply_edit(edit, at, (scale, shift), partial(_replacement, edit, means, source))
     return scale, shift
 
 
 def _replacement(
     edit: Edit, means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
 ) -> np.ndarray | float:
-    """Return what stands in the place of the values that an edit is about."""
+    """Return the replacement values of a `zero`, `set`, `mean` or `patch`."""
     match edit.operation:
         case "zero":
             return 0.0

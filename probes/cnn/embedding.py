@@ -1,4 +1,4 @@
-"""Where a picture stands among the test images, as the last hidden layer sees them."""
+"""Probe `embedding` of the CNN: PCA map of the last hidden layer, nearest test images."""
 
 from typing import NamedTuple
 
@@ -23,11 +23,11 @@ from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Measure, Panels, Scatter, Tensor, Tiles
 
 COMPONENTS = 16
-"""Principal axes that are recorded."""
+"""Number of principal axes in the record."""
 
 
 class EmbeddingParameters(Parameters):
-    """Which axes to draw, and how many neighbours to show."""
+    """Principal axes to draw, and the number of neighbours."""
 
     across: int = Field(0, ge=0, lt=COMPONENTS, description="The principal axis drawn across.")
     upward: int = Field(1, ge=0, lt=COMPONENTS, description="The principal axis drawn upward.")
@@ -35,10 +35,12 @@ class EmbeddingParameters(Parameters):
 
 
 class Map(NamedTuple):
-    """The record of the map.
+    """PCA of the last hidden layer over the test set, as training recorded it.
 
     Attributes:
-        coordinates: Of each of the pictures along every axis.
+        axes: Mean, principal axes and shares of the variance.
+        coordinates: Coordinates of each recorded test image along the axes.
+        pictures: The recorded test images.
     """
 
     axes: PCA
@@ -47,7 +49,7 @@ class Map(NamedTuple):
 
 
 def map_of(model: ModelContext) -> Map:
-    """Read the record of the map."""
+    """Read the PCA from the record of layers."""
     tensors = record_of(model, "neighbours").tensors
     names = ("mean", "components", "shares")
     axes = PCA(*(tensors[f"embedding.{name}"] for name in names))
@@ -56,7 +58,7 @@ def map_of(model: ModelContext) -> Map:
 
 
 def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
-    """Refuse weights without a record, and a map along one axis twice."""
+    """Raise `ParameterError` for weights without a record, or for one axis given twice."""
     parameters = call.parameters
     record_of(call.model, "neighbours")
     if parameters.across == parameters.upward:
@@ -64,7 +66,7 @@ def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
 
 
 def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
-    """Where the picture stands among 2,000 test images, and which of them are nearest to it.
+    """PCA map of the picture among 2,000 test images, with its nearest neighbours.
 
     The map is a principal component analysis of the 128 values of `relu4` over all 10,000 test
     images. `across` and `upward` are the places of 2,000 of them, drawn with a seed and coloured by
@@ -100,7 +102,7 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
 def _scatter(
     known: Map, own: Float32[np.ndarray, " components"], parameters: EmbeddingParameters
 ) -> Scatter:
-    """Draw the map, the picture pointed out."""
+    """Scatter plot of the test images along two axes, the picture marked."""
     names = ("across", "upward")
     at = (parameters.across, parameters.upward)
     indices = {"image": known.pictures.indices.tolist()}
@@ -121,12 +123,12 @@ def _scatter(
 
 
 def _neighbours(known: Map, nearest: Int[np.ndarray, " neighbours"]) -> Tiles:
-    """Show the nearest images, the nearest first."""
+    """Tiles of the nearest test images, the nearest first."""
     held = known.pictures
     pairs = zip(held.labels[nearest], held.indices[nearest], strict=True)
     names = {"neighbour": [f"{label} · {index}" for label, index in pairs]}
     axes = ("neighbour", "y", "x")
-    tensor = Tensor("neighbours", "input", axes, held.images[nearest], names, colours.ink())
+    tensor = Tensor("neighbours", "input", axes, held.images[nearest], names, colours.intensities())
     return Tiles("Digit · number in the test set", tensor, 5)
 
 

@@ -1,38 +1,36 @@
-"""Whether an attribution means something: deletion beside random order, and reset weights."""
+"""Checks of an attribution: deletion curves, and sanity checks with randomised weights."""
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from models.cnn.randomisation import CASCADE
 from models.runtime.programs import Call, Outputs
-from probes.cnn.attribution_methods import MethodParameters, attribute, scores
+from probes.cnn.attribution_methods import MethodInput, attribute, scores
 from probes.cnn.baselines import baseline
 
 SHARES = tuple(range(0, 101, 5))
-"""How much is deleted at each point of the curve, in per cent of the pixels that can be."""
+"""Share of the pixels that is deleted at each point of a curve, in per cent."""
 
 RANDOM_ORDERS = 3
-"""How many random orders the curve beside is the mean of."""
+"""Number of random orders that the comparison curve is the mean of."""
 
 ROWS = 2 + (len(SHARES) - 2) * (1 + RANDOM_ORDERS)
-"""How many rows the curves make."""
+"""Number of program rows of the deletion curves."""
 
 Image = Float32[np.ndarray, "28 28"]
 Curve = Float[np.ndarray, " shares"]
 
 
 def deletion(
-    image: Image,
-    values: Float[np.ndarray, "28 28"],
-    target: Float32[np.ndarray, " classes"],
-    parameters: MethodParameters,
+    given: MethodInput, values: Float[np.ndarray, "28 28"]
 ) -> Generator[Sequence[Call], list[Outputs], tuple[Curve, Curve]]:
-    """Replace pixels by the baseline, those first that count most, and follow the target.
+    """Deletion curves: the target while pixels are replaced by the baseline.
 
-    Only pixels that differ from the baseline are counted, in either order: to replace ground by
-    ground would make any order of them look bad.
+    Only pixels that differ from the baseline are deleted: replacing background by background would
+    flatten the curve of any order.
 
     Returns:
         The target at each share of `SHARES`: in the order of the values, largest first; and in
@@ -41,6 +39,7 @@ def deletion(
     References:
         Petsiuk, Das & Saenko (2018), RISE, section 4.3; Samek et al. (2017), section III.
     """
+    image, parameters = given.image, given.parameters
     cover = baseline(parameters.baseline, image)
     can_be = image != cover
     random = np.random.default_rng(parameters.seed)
@@ -57,7 +56,7 @@ def deletion(
                 one[gone] = cover.reshape(-1)[gone]
                 yield one.reshape(image.shape)
 
-    found = yield from scores(deleted(), target)
+    found = yield from scores(deleted(), given.target)
     inner = found[2:].reshape(len(orders), -1)
     curves = np.pad(inner, ((0, 0), (1, 1)))
     curves[:, 0], curves[:, -1] = found[0], found[1]
@@ -65,41 +64,38 @@ def deletion(
 
 
 def _order(values: np.ndarray, can_be: Bool[np.ndarray, "28 28"]) -> Int[np.ndarray, " pixels"]:
-    """Return the pixels that can be deleted, those of the largest values first."""
+    """Return the pixels that can be deleted, in descending order of their values."""
     order = np.argsort(-values.reshape(-1), kind="stable")
     return np.asarray(order[can_be.reshape(-1)[order]])
 
 
 def area(curve: Curve) -> float:
-    """Return the mean height of a curve over equal steps, by trapezoids."""
+    """Return the mean height of a curve, by the trapezoidal rule."""
     return float((curve[1:] + curve[:-1]).mean() / 2)
 
 
-def resets(
-    image: Image,
-    values: Float[np.ndarray, "height width"],
-    target: Float32[np.ndarray, " classes"],
-    parameters: MethodParameters,
+def randomisation_check(
+    given: MethodInput, values: Float[np.ndarray, "height width"]
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, "layers 2"]]:
-    """Attribute again with weights that are reset layer by layer, from the last to the first.
+    """Sanity check by cascading randomisation: attribute with weights reset from the last layer on.
 
     Returns:
         Rank correlation with the map of the trained weights, of the values and of their
-        magnitudes. One near 1 says that the map does not depend on what was learned.
+        magnitudes. A correlation near 1 means that the map does not depend on the training.
 
     References:
         Adebayo et al. (2018), Sanity checks for saliency maps, section 3.
     """
     found = []
     for layer in CASCADE:
-        again = yield from attribute(image, target, parameters, f"reset-{layer}")
+        again = yield from attribute(replace(given, checkpoint=f"reset-{layer}"))
         one = again["map"]
         found.append([rank_correlation(values, one), rank_correlation(np.abs(values), np.abs(one))])
     return np.array(found)
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Return Spearman's correlation; equal values share their mean rank. NaN where one is flat."""
+    """Return Spearman's rank correlation, ties averaged; NaN where either input is constant."""
     first, second = (_ranks(values.reshape(-1)) for values in (one, other))
     first, second = first - first.mean(), second - second.mean()
     scale = np.sqrt((first @ first) * (second @ second))

@@ -1,4 +1,4 @@
-"""What the 3x3 kernels of the CNN are like: edges, lines and means, which way, and how fine."""
+"""Probe `descriptors`: Frei-Chen energies, orientation and spatial frequency of 3x3 kernels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ FREI_CHEN: Float[np.ndarray, "9 3 3"] = np.array(
         np.ones((3, 3)) / 3,
     ]
 )
-"""Four edges (the first two the isotropic gradient, up and to the left), four lines, and the mean:
-an orthonormal basis, so the squared coefficients of a kernel sum to its squared norm.
+"""Frei-Chen basis: four edges (the first two are the isotropic gradient, up and to the left), four
+lines, and the mean. It is orthonormal: a kernel's squared coefficients sum to its squared norm.
 
 References:
     Frei & Chen (1977), Fast boundary detection: a generalization and a new algorithm.
@@ -42,13 +42,13 @@ COMPONENTS += ("mean",)
 GROUPS = {"edge": slice(0, 4), "line": slice(4, 8), "mean": slice(8, 9)}
 
 NO_GRADIENT = 1e-6
-"""Where the gradient has less of the squared norm than this, it has no direction."""
+"""Smallest share of the squared norm at which a gradient has a direction."""
 
 SIDE = 64
-"""Kernels are padded with zeros to so many pixels before their frequency is sought."""
+"""Side length, in pixels, to which kernels are zero-padded for the Fourier transform."""
 
 _TINY = 1e-300
-"""Stands in for a norm of zero, so that a filter of zeros has shares of zero."""
+"""Lower bound of a norm in a division, so that a filter of zeros has shares of zero."""
 
 Ways = Complex[np.ndarray, "..."]
 Kernels = Float[np.ndarray, "outputs inputs 3 3"]
@@ -56,7 +56,7 @@ Order = Literal["index", "norm", "edge", "line", "mean", "orientation", "frequen
 
 
 class DescriptorsParameters(Parameters):
-    """Which layer's kernels, and how they are sorted."""
+    """Layer whose kernels are described, and the order of its filters."""
 
     layer: Literal["conv1", "conv2", "conv3"] = Field("conv1", description="A convolution.")
     order: Order = Field(
@@ -68,11 +68,12 @@ class DescriptorsParameters(Parameters):
 
 @dataclass(frozen=True, eq=False)
 class Descriptors:
-    """What is said of the filters of one layer.
+    """Descriptors of the filters of one layer.
 
     Attributes:
-        energies: Squared coefficients in the Frei-Chen basis, of each slice over one channel.
-        gradients: Gradient of each slice, as a complex number: real to the right, imaginary up.
+        kernels: Kernels in float64, a slice for each input channel.
+        energies: Squared coefficients of each slice in the Frei-Chen basis.
+        gradients: Gradient of each slice as a complex number: real to the right, imaginary up.
     """
 
     kernels: Kernels
@@ -81,21 +82,21 @@ class Descriptors:
 
     @property
     def squared_norms(self) -> Float[np.ndarray, " outputs"]:
-        """The sum of a filter's squared weights."""
+        """Sum of the squared weights of each filter."""
         return np.asarray((self.kernels**2).sum(axis=(1, 2, 3)))
 
     @property
     def shares(self) -> Float[np.ndarray, "outputs 9"]:
-        """Each component's share of a filter's squared norm; none of a filter of zeros."""
+        """Share of each component in a filter's squared norm; 0 for a filter of zeros."""
         return np.asarray(self.energies.sum(axis=1) / self._whole[:, None])
 
     @property
     def orientation(self) -> Float[np.ndarray, " outputs"]:
-        """Degrees, counted from the right towards the top; NaN without a gradient.
+        """Orientation in degrees from the right towards the top; NaN without a gradient.
 
-        Of a filter over one channel, the way in which its weights grow, -180 to 180. Of one over
-        several, half the angle of the sum of squared gradients: the axis, 0 to 180, of slices of
-        which some grow one way and some the other.
+        With one input channel, the direction of the gradient, -180 to 180. With several, half the
+        angle of the sum of squared gradients: the axis, 0 to 180, of slices whose gradients may
+        have opposite directions.
         """
         if self.gradients.shape[1] == 1:
             return self.slice_orientation[:, 0]
@@ -104,22 +105,22 @@ class Descriptors:
 
     @property
     def slice_orientation(self) -> Float[np.ndarray, "outputs inputs"]:
-        """The way in which the weights of each slice grow, in degrees, -180 to 180."""
+        """Direction of the gradient of each slice, in degrees, -180 to 180."""
         whole = np.maximum((self.kernels**2).sum(axis=(2, 3)), _TINY)
         return _degrees(self.gradients, np.abs(self.gradients) ** 2 / whole)
 
     @property
     def coherence(self) -> Float[np.ndarray, " outputs"]:
-        """How far the slices agree on an axis: 0 not at all, 1 wholly."""
+        """Agreement of a filter's slices on one axis: 0 for none, 1 for full agreement."""
         squared = self.gradients**2
         together = np.abs(squared.sum(axis=1))
         return np.asarray(together / np.maximum(np.abs(squared).sum(axis=1), _TINY))
 
     @property
     def peaks(self) -> Float[np.ndarray, "outputs 2"]:
-        """Cycles a pixel, across and upward, at which a filter's slices have most power together.
+        """Peak frequency of the summed power spectrum, in cycles per pixel, across and up.
 
-        The mean of each slice is removed before. NaN where nothing is left.
+        Each slice's mean is removed first. NaN where nothing is left.
         """
         centred = self.kernels - self.kernels.mean(axis=(2, 3), keepdims=True)
         flat = centred.reshape(*centred.shape[:2], 9)
@@ -127,7 +128,7 @@ class Descriptors:
         # Summed over slices, the power of a wave is a quadratic form of nine by nine.
         forms = np.einsum("oik,oil->okl", flat, flat)
         power = np.einsum("okl,kf,lf->of", forms, waves.conj(), waves, optimize=True).real
-        # A real kernel has equal peaks at opposite frequencies: the first of them is meant.
+        # A real kernel has equal peaks at opposite frequencies: take the first of them.
         first = (power >= power.max(axis=1, keepdims=True) * (1 - 1e-9)).argmax(axis=1)
         left = np.einsum("okk->o", forms) / self._whole
         return np.where(left[:, None] > NO_GRADIENT, frequencies[first], np.nan)
@@ -138,7 +139,7 @@ class Descriptors:
 
 
 def describe(kernels: Kernels) -> Descriptors:
-    """Take kernels apart, in float64."""
+    """Compute the descriptors of kernels, in float64."""
     wide = kernels.astype(np.float64)
     coefficients = np.einsum("oiyx,cyx->oic", wide, FREI_CHEN)
     up, left = coefficients[..., 0], coefficients[..., 1]
@@ -146,15 +147,15 @@ def describe(kernels: Kernels) -> Descriptors:
 
 
 def _degrees(ways: Ways, share: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Return angles of complex numbers; NaN where they are too small a share to have one."""
+    """Return the angles of complex numbers in degrees; NaN where their share is too small."""
     return np.where(share > NO_GRADIENT, np.degrees(np.angle(ways)), np.nan)
 
 
 @cache
 def _waves() -> tuple[Ways, Float[np.ndarray, "waves 2"]]:
-    """Return the waves of a Fourier transform of 64x64 at the nine weights, and their frequencies.
+    """Return the waves of a 64x64 Fourier transform at the nine weights, and their frequencies.
 
-    Half of all frequencies are enough: those of a non-negative frequency across.
+    Half of the frequencies are enough: those that are not negative across.
     """
     down, across = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.rfftfreq(SIDE), indexing="ij")
     y, x = np.divmod(np.arange(9), 3)
@@ -163,7 +164,7 @@ def _waves() -> tuple[Ways, Float[np.ndarray, "waves 2"]]:
 
 
 def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
-    """What the 3×3 kernels are like: edges, lines or a mean, which way they point, and how fine.
+    """Frei-Chen energies, orientation and spatial frequency of a layer's 3×3 kernels.
 
     `share` is each component's share of a filter's squared norm in the orthonormal Frei-Chen basis:
     four edges, four lines, the mean; summed over the channels that the filter reads, so that
@@ -196,12 +197,12 @@ def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
 
 
 def _grouped(components: Float[np.ndarray, "*rows 9"]) -> Float[np.ndarray, "*rows 3"]:
-    """Add up edges, lines and the mean."""
+    """Sum components into edge, line and mean energy."""
     return np.stack([components[..., part].sum(axis=-1) for part in GROUPS.values()], axis=-1)
 
 
 def _columns(found: Descriptors) -> dict[str, Float[np.ndarray, " outputs"]]:
-    """Return what is one number for each filter, by name."""
+    """Return the scalar descriptors of the filters, by name."""
     across, upward = found.peaks.T
     columns = dict(zip(GROUPS, _grouped(found.shares).T, strict=True)) | {
         "norm": np.sqrt(found.squared_norms),
@@ -232,7 +233,7 @@ def _shares(
 
 
 def _sorted(columns: Mapping[str, np.ndarray], order: Order) -> Int[np.ndarray, " outputs"]:
-    """Return filters in the order asked for; what is NaN comes last."""
+    """Return the filters' indices in the given order, NaN last."""
     if order == "index":
         return np.arange(len(columns["norm"]))
     rising = order in {"orientation", "frequency"}
@@ -252,7 +253,7 @@ def _kernel_tensor(kernels: np.ndarray, names: Coordinates) -> Tensor:
 
 
 def _slices(found: Descriptors, order: Int[np.ndarray, " outputs"]) -> list[Heatmap]:
-    """Show energies and orientation of each slice: a filter over one of its channels."""
+    """Heatmaps of the energies and the orientation of each slice, by input channel."""
     names, axes = {"output_channel": order.tolist()}, ("input_channel", "output_channel")
     energies = _grouped(found.energies[order])
     energy = colours.non_negative(energies, "viridis")

@@ -10,21 +10,21 @@ from models.architecture import LAYERS
 from probes.declaration import Indices, Probe, ProbeCall, ProbeContext, Ranged, split_commas
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Panels, Tensor, Tiles
-from probes.shared.checks import refuse_channel
+from probes.shared.checks import check_channel_index
 
 KernelName = Literal["conv1", "conv2", "conv3", "dense1", "output"]
 
 
 WEIGHT_LIMIT = 0.5
-"""End of the `fixed` range of kernels: few values of the shipped weights lie beyond it."""
+"""Limit of the `fixed` colour range of kernels; few weights of the shipped network exceed it."""
 
 
 MATRIX = 2
-"""Dimensions of a kernel without y and x: that of the output layer."""
+"""Number of dimensions of a dense kernel, which has no y and x."""
 
 
 class FiltersParameters(Ranged):
-    """Which kernels to show, and in which order."""
+    """Layers and output channels whose kernels to show, and their order."""
 
     layers: Annotated[list[KernelName], BeforeValidator(split_commas), Field(min_length=1)] = Field(
         ["conv1", "conv2", "conv3"], description="Layers whose kernels to show."
@@ -39,28 +39,27 @@ class FiltersParameters(Ranged):
 
 
 def check_filters(call: ProbeCall[FiltersParameters]) -> None:
-    """Refuse an output channel that a selected layer does not have."""
+    """Raise `ParameterError` for an output channel that a selected layer does not have."""
     parameters = call.parameters
     for layer in parameters.layers:
         largest = max(parameters.channels or [0])
-        refuse_channel("channels", layer, largest, call.model.weights[f"{layer}.bias"].size)
+        check_channel_index("channels", layer, largest, call.model.weights[f"{layer}.bias"].size)
 
 
 def filters(context: ProbeContext[FiltersParameters]) -> Figure:
-    """The learned filters of every layer: what each channel looks for in the layer before it.
+    """Learned kernels of selected layers, with the norm of each filter.
 
     A kernel is `output_channel, input_channel, y, x`: one row of tiles for each output channel, one
     tile for each channel that it reads. The norm is the square root of the sum of a channel's
     squared weights.
     """
-    parameters = context.parameters
-    layers = dict.fromkeys(parameters.layers)
+    layers = dict.fromkeys(context.parameters.layers)
     shown = [figure for name in layers for figure in _filters(context, name)]
     return Panels("Learned filters", tuple(shown))
 
 
 def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figure, Figure]:
-    """Show the kernels of one layer and how large each is."""
+    """Figures of one layer: its kernels, and the norm of each."""
     parameters = context.parameters
     kernels = _output_first(context.model.weights[f"{name}.kernel"], name)
     outputs = np.arange(len(kernels)) if parameters.channels is None else parameters.channels
@@ -90,7 +89,7 @@ def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figur
 
 
 def _output_first(kernel: np.ndarray, name: str) -> np.ndarray:
-    """Bring a kernel to output channel, input channel, y, x (the last two where it has them)."""
+    """Transpose a kernel to output channel, input channel and, for a convolution, y and x."""
     if name == "dense1":  # it reads the flattened maps of relu3: y, x, channel
         kernel = kernel.reshape(*LAYERS["relu3"].shape, -1)
     if kernel.ndim == MATRIX:
@@ -99,7 +98,7 @@ def _output_first(kernel: np.ndarray, name: str) -> np.ndarray:
 
 
 def _order(norms: Float[np.ndarray, " channels"], order: str) -> np.ndarray:
-    """Return positions in the order asked for; equal norms keep their order."""
+    """Return positions sorted by descending norm, or by index; equal norms keep their order."""
     return np.argsort(-norms, kind="stable") if order == "norm" else np.arange(len(norms))
 
 

@@ -1,4 +1,4 @@
-"""What is said of the CNN's inside, measured on the sample images."""
+"""Probe `findings` of the CNN: three statements about its layers, measured on sample images."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Literal
@@ -14,24 +14,26 @@ from probes.cnn.unit_record import selectivity
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, split_commas
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Tensor
-from probes.shared.statements import Found, panels
+from probes.shared.statements import Measurement, panels
 
 Name = Literal["edges_to_patterns", "filters_specialise", "space_is_kept"]
 
-LAYERS = ("pool1", "pool2", "relu3", "relu4")
-DEPTH = ("image", *LAYERS)
-RESET = "reset-conv1"
-"""The network with every layer drawn anew."""
+TRACED_LAYERS = ("pool1", "pool2", "relu3", "relu4")
+DEPTHS = ("image", *TRACED_LAYERS)
+"""Representations that are classified by the nearest mean, from the image on."""
+
+RANDOMISED = "reset-conv1"
+"""Parameter set in which all layers have random weights."""
 
 SHIFT = 4
-"""Pixels by which the pictures are moved: one place of relu3."""
+"""Shift of the images in pixels: one position of relu3."""
 
 EDGE_SHARE = 0.94
-"""At least so much of the first filters' energy is not in their mean where they are edges."""
+"""Smallest share of energy outside the mean at which the first filters count as edges."""
 
 
 class CNNFindings(Parameters):
-    """Which statements to measure."""
+    """Statements to measure."""
 
     finding: Annotated[list[Name], BeforeValidator(split_commas), Field(min_length=1)] = Field(
         ["edges_to_patterns", "filters_specialise", "space_is_kept"],
@@ -40,12 +42,12 @@ class CNNFindings(Parameters):
 
 
 def run(_: ProbeCall[CNNFindings]) -> Run:
-    """Trace the samples with the weights and with reset ones, and moved pictures with both."""
+    """Trace the samples and shifted samples, with the trained and with random weights."""
     images = samples.load().images
     found: dict[str, np.ndarray] = {}
-    for prefix, checkpoint in (("", None), ("reset.", RESET)):
-        traced = yield from in_slices(_calls(images, LAYERS, checkpoint))
-        for name in LAYERS:
+    for prefix, checkpoint in (("", None), ("reset.", RANDOMISED)):
+        traced = yield from in_slices(_calls(images, TRACED_LAYERS, checkpoint))
+        for name in TRACED_LAYERS:
             found[prefix + name] = np.stack([one[name] for one in traced])
         moved = np.roll(images, SHIFT, axis=2)
         traced = yield from in_slices(_calls(moved, ("relu3",), checkpoint))
@@ -59,7 +61,7 @@ def _calls(images: np.ndarray, names: tuple[str, ...], checkpoint: str | None) -
 
 
 def findings(context: ProbeContext[CNNFindings]) -> Figure:
-    """What is said of the CNN's inside, each statement with the number that bears it out or not.
+    """Statements about the CNN's layers, each measured and compared with random weights.
 
     `value` is held against `least`; `reference` is the same measured on weights drawn anew.
     Measured on the sample images, 20 of each digit.
@@ -68,24 +70,24 @@ def findings(context: ProbeContext[CNNFindings]) -> Figure:
     return panels((name, _MEASURED[name](context)) for name in dict.fromkeys(parameters.finding))
 
 
-def _edges_to_patterns(context: ProbeContext[Parameters]) -> Found:
-    """Classify by the nearest mean at every depth, and look at the energy of the first filters."""
+def _edges_to_patterns(context: ProbeContext[Parameters]) -> Measurement:
+    """Measure nearest-mean accuracy at each depth, and the edge energy of the first filters."""
     by_depth = np.array(
         [
-            [_nearest_mean(_values(context, prefix, name)) for name in DEPTH]
+            [_nearest_mean(_values(context, prefix, name)) for name in DEPTHS]
             for prefix in ("", "reset.")
         ]
     )
     kernel = context.model.weights["conv1.kernel"].astype(np.float64).reshape(9, -1)
     energy = (kernel**2).sum(axis=0)
     share = 1.0 - kernel.sum(axis=0) ** 2 / np.where(energy > 0, 9 * energy, 1.0)
-    depth = {"depth": DEPTH}
+    depth = {"depth": DEPTHS}
     curves = tuple(
         Tensor(name, "statistic", ("depth",), values.astype(np.float32), depth)
         for name, values in zip(("trained", "drawn_anew"), by_depth, strict=True)
     )
     filters = Tensor("edge_share", "statistic", ("channel",), share.astype(np.float32))
-    return Found(
+    return Measurement(
         float(by_depth[0, -1] - by_depth[0, 0]),
         float(by_depth[1, -1] - by_depth[1, 0]),
         (
@@ -108,7 +110,7 @@ def _values(
 
 
 def _nearest_mean(values: Float[np.ndarray, "samples values"]) -> float:
-    """Return how many samples are nearest to their own digit's mean over the other half of them."""
+    """Return the share of samples nearest to the mean of their own digit over the other half."""
     labels = samples.load().labels
     half = np.arange(len(labels)) % 2 == 0
     right = [_right(values, labels, known) for known in (half, ~half)]
@@ -121,13 +123,13 @@ def _right(
     known: np.ndarray,
 ) -> np.ndarray:
     means = np.stack([values[known & (labels == digit)].mean(axis=0) for digit in range(CLASSES)])
-    # |v - m|² less |v|², which is the same for every mean.
+    # |v - m|² without |v|², which is equal for all means.
     apart = (means**2).sum(axis=1) - 2 * values[~known] @ means.T
     return np.asarray(apart.argmin(axis=1) == labels[~known])
 
 
-def _filters_specialise(context: ProbeContext[Parameters]) -> Found:
-    """Compare the selectivity of relu3's channels with that of a network that learned nothing."""
+def _filters_specialise(context: ProbeContext[Parameters]) -> Measurement:
+    """Compare the class selectivity of relu3's channels with that of random weights."""
     trained, reset = (
         np.sort(
             selectivities(
@@ -145,11 +147,11 @@ def _filters_specialise(context: ProbeContext[Parameters]) -> Found:
     title = "Class selectivity of the channels of relu3, the least first"
     by_digit = _by_digit(context.outputs["relu3"].mean(axis=(2, 3)))
     figures = (Lines(title, curves, "rank", (0.0, 1.0)), by_digit)
-    return Found(ratio, 1.0, figures)
+    return Measurement(ratio, 1.0, figures)
 
 
 def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
-    """Show what each channel does for each digit, as a share of what it does at most."""
+    """Heatmap of the mean activation by digit, relative to each channel's largest."""
     means = _means(values, samples.load().labels)
     most = means.max(axis=0)
     share = (means / np.where(most > 0, most, 1.0)).astype(np.float32)
@@ -170,7 +172,7 @@ def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
 def selectivities(
     values: Float[np.ndarray, "samples channels"], labels: Int[np.ndarray, " samples"]
 ) -> Float[np.ndarray, " channels"]:
-    """Return the selectivity of each channel for a digit; 0 for one that does nothing at all."""
+    """Return the class selectivity of each channel; 0 for a channel that is always 0."""
     return np.array([selectivity(means) or 0.0 for means in _means(values, labels).T])
 
 
@@ -180,8 +182,8 @@ def _means(
     return np.stack([values[labels == digit].mean(axis=0) for digit in range(CLASSES)])
 
 
-def _space_is_kept(context: ProbeContext[Parameters]) -> Found:
-    """Move the maps of moved pictures back, and compare."""
+def _space_is_kept(context: ProbeContext[Parameters]) -> Measurement:
+    """Correlate the maps of shifted images, shifted back, with those of the images."""
     found = {
         prefix: _moved_back(context.outputs[f"{prefix}relu3"], context.outputs[f"{prefix}moved"])
         for prefix in ("", "reset.")
@@ -205,16 +207,16 @@ def _space_is_kept(context: ProbeContext[Parameters]) -> Found:
             strict=True,
         )
     )
-    return Found(found[""], found["reset."], figures, columns=2)
+    return Measurement(found[""], found["reset."], figures, columns=2)
 
 
 def _moved_back(
     maps: Float[np.ndarray, "samples channels 7 7"],
     moved: Float[np.ndarray, "samples channels 7 7"],
 ) -> float:
-    """Correlate maps with those of moved pictures, place for place; 0 where there is nothing.
+    """Return the correlation of maps with those of shifted images; 0 for constant maps.
 
-    The border is left out: what stands there has been moved in from the other side.
+    The border is left out: its values come from the opposite side of the image.
     """
     here, there = maps[..., 1:-2].ravel(), moved[..., 2:-1].ravel()
     if not here.std() or not there.std():
@@ -222,7 +224,7 @@ def _moved_back(
     return float(np.corrcoef(here.astype(np.float64), there.astype(np.float64))[0, 1])
 
 
-_MEASURED: Mapping[str, Callable[[ProbeContext[CNNFindings]], Found]] = {
+_MEASURED: Mapping[str, Callable[[ProbeContext[CNNFindings]], Measurement]] = {
     "edges_to_patterns": _edges_to_patterns,
     "filters_specialise": _filters_specialise,
     "space_is_kept": _space_is_kept,

@@ -1,4 +1,4 @@
-"""What the CNN would say if some of its values were others: one intervention, or a sweep."""
+"""Probes `intervene` and `sweep` of the CNN: edited activations and their effect on the logits."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ from probes.cnn import targets
 from probes.cnn.activations import LayerName, picture
 from probes.cnn.attribution import PREDICTED
 from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
-from probes.cnn.targets import Targeted
+from probes.cnn.targets import TargetParameters
 from probes.declaration import (
     ExtraFields,
     Indices,
@@ -28,18 +28,18 @@ from probes.declaration import (
 )
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
-from probes.shared.checks import refuse_channel
+from probes.shared.checks import check_channel_index
 from probes.shared.class_probabilities import softmax
-from probes.shared.recovery import share_of_way
+from probes.shared.recovery import recovery_of
 
-FEW = 4
-"""Up to so many maps of both runs stand side by side in a picture."""
+MAX_TILES_SIDE_BY_SIDE = 4
+"""Most channels at which the maps of both runs are drawn side by side."""
 
 RUNS = ("baseline", "edited")
 
 
 class InterventionParameters(Parameters):
-    """Which layers and channels to show of both runs."""
+    """Layers and channels of both runs to show."""
 
     layers: Annotated[
         list[LayerName] | None,
@@ -53,7 +53,7 @@ class InterventionParameters(Parameters):
     )
 
     def names(self, edits: tuple[Edit, ...]) -> list[str]:
-        """Return the layers to show, each once, in the order of the network."""
+        """Return the layers to show, in the order of the network."""
         named = {edit.layer for edit in edits} if self.layers is None else set(self.layers)
         return [name for name in LAYERS if name in named]
 
@@ -68,12 +68,12 @@ class InterventionParameters(Parameters):
 
 
 def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
-    """Refuse edits that cannot be done, and channels that a layer does not have."""
+    """Raise `ParameterError` for edits that cannot be applied and for missing channels."""
     parameters = call.parameters
     check_edits(call.model, call.input)
     for layer in parameters.names(edits_of(call)):
         largest = max(parameters.channels or [0])
-        refuse_channel("channels", layer, largest, LAYERS[layer].shape[-1])
+        check_channel_index("channels", layer, largest, LAYERS[layer].shape[-1])
 
 
 def edits_of(call: ProbeCall[Parameters]) -> tuple[Edit, ...]:
@@ -82,9 +82,9 @@ def edits_of(call: ProbeCall[Parameters]) -> tuple[Edit, ...]:
 
 
 def means_of(model: ModelContext) -> Mapping[str, np.ndarray]:
-    """Return the mean of every value over the training images, by layer, channel first.
+    """Return each activation's mean over the training images, by layer, channel first.
 
-    Empty where training recorded none.
+    Empty for weights without a record of units.
     """
     record = model.records.get("units")
     if record is None:
@@ -101,9 +101,8 @@ def _call(
 
 
 def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
-    """Run both, side by side, and the source before them, by one program."""
+    """Run the source, then the baseline and the edited image together, with one program."""
     row = call.input.row
-    parameters = call.parameters
     edits, posted = edits_of(call), call.input.source
     (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     source: Mapping[str, np.ndarray] = {}
@@ -112,7 +111,7 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
         patched = frozenset({edit.layer for edit in edits if edit.operation == "patch"})
         (source,) = yield (_call(posted["image"], no_edit(), patched | {"logits"}),)
         found["logits.source"] = source["logits"]
-    wanted = frozenset({*parameters.names(edits), "logits"})
+    wanted = frozenset({*call.parameters.names(edits), "logits"})
     edited = scale_and_shift(edits, means_of(call.model), source)
     both = yield tuple(_call(row["image"], each, wanted) for each in (no_edit(), edited))
     for name, outputs in zip(RUNS, both, strict=True):
@@ -121,7 +120,7 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
 
 
 def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
-    """What the network says when some of its values are edited, beside what it says otherwise.
+    """Effect of edited activations: logits and maps of the edited run and of the baseline.
 
     Both runs go through the same program, in which every value goes on as value · scale + shift;
     without an edit they are equal to the bit. Of each layer shown there are the values of both runs
@@ -144,7 +143,7 @@ def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
 
 
 def _probabilities(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
-    """Show the probabilities of both runs."""
+    """Heatmap of the class probabilities of both runs."""
     tensor = Tensor(
         "probabilities",
         "probability",
@@ -157,7 +156,7 @@ def _probabilities(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
 
 
 def _logits(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
-    """Show the logits of both runs."""
+    """Heatmap of the logits of both runs."""
     coordinates = {"run": RUNS, "label": DIGITS}
     tensor = Tensor(
         "logits", "logits", ("run", "label"), logits, coordinates, colours.signed(logits)
@@ -168,7 +167,7 @@ def _logits(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
 def _changes(
     context: ProbeContext[Parameters], logits: Float32[np.ndarray, "runs classes"]
 ) -> tuple[Measure, ...]:
-    """State what came of the edits."""
+    """Measures of an intervention: labels, change of the logit, and recovery."""
     before, after = (int(one.argmax()) for one in logits)
     measures = [
         Measure("edits", len(edits_of(context))),
@@ -187,17 +186,17 @@ def recovery(
     baseline: Float32[np.ndarray, " classes"],
     source: Float32[np.ndarray, " classes"],
 ) -> float | None:
-    """Return how far an edit moves the answer from one image's to another's.
+    """Return the recovery of an edit, from the logit difference of source label and baseline label.
 
-    By the logit of the source's label minus that of the baseline's; None where they are the same.
+    None where both labels are equal.
     """
     to, away = int(source.argmax()), int(baseline.argmax())
     at = [float(one[to]) - float(one[away]) for one in (edited, baseline, source)]
-    return share_of_way(*at)
+    return recovery_of(*at)
 
 
 def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) -> Figure:
-    """Show the values of both runs and their difference."""
+    """Figures of one layer: both runs, and edited minus baseline."""
     baseline, edited = (context.outputs[f"{name}.{each}"][channels] for each in RUNS)
     together = np.stack([baseline, edited])
     signed = LAYERS[name].kind in {"pre_activation", "logits"} or bool((together < 0).any())
@@ -216,11 +215,15 @@ def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) ->
         Tiles(title, one) if one.values.ndim > 1 else Bars(title, one)
         for title, one in zip(titles, parts, strict=True)
     )
-    return Panels(name, tuple(figures), 3 if len(channels) <= FEW and baseline.ndim > 1 else 1)
+    return Panels(
+        name,
+        tuple(figures),
+        3 if len(channels) <= MAX_TILES_SIDE_BY_SIDE and baseline.ndim > 1 else 1,
+    )
 
 
-class SweepParameters(Targeted):
-    """Which layer to go through, and what is done to each of its channels."""
+class SweepParameters(TargetParameters):
+    """Layer whose channels are edited one at a time, and the operation."""
 
     layer: LayerName = Field("relu3", description="Whose channels (of a dense layer: units).")
     operation: Literal["zero", "mean", "patch"] = Field(
@@ -231,7 +234,7 @@ class SweepParameters(Targeted):
 
 
 class SweepSource(ExtraFields):
-    """Where the values of `patch` come from."""
+    """Extra fields of a sweep: the image that `patch` takes activations from."""
 
     source: dict[str, Any] | None = Field(
         None, description="A second image, in `image` or `pixels`, whose values `patch` takes."
@@ -239,7 +242,7 @@ class SweepSource(ExtraFields):
 
 
 def check_sweep(call: ProbeCall[SweepParameters]) -> None:
-    """Refuse a sweep whose values are not known, or about the difference of nothing."""
+    """Raise `ParameterError` for a sweep without the source or the record that it needs."""
     parameters = call.parameters
     targets.check_target(call)
     if parameters.operation == "patch" and not call.input.source:
@@ -249,13 +252,12 @@ def check_sweep(call: ProbeCall[SweepParameters]) -> None:
 
 
 def sweep_rows(call: ProbeCall[SweepParameters]) -> int:
-    """Return how many rows a sweep makes."""
-    parameters = call.parameters
-    return LAYERS[parameters.layer].shape[-1] + 3
+    """Return the number of rows of a sweep."""
+    return LAYERS[call.parameters.layer].shape[-1] + 3
 
 
 def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
-    """Run the image once for each channel, with that channel edited."""
+    """Run the image once for each channel of the layer, with that channel edited."""
     row = call.input.row
     parameters = call.parameters
     wanted = frozenset({"logits"})
@@ -279,7 +281,7 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
 
 
 def sweep(context: ProbeContext[SweepParameters]) -> Figure:
-    """The effect of every channel of a layer: what the target loses when that one is edited.
+    """Effect of each channel of a layer on the target logit when that channel is edited.
 
     `effect` is the target's logit of the image as it is minus that with the channel edited: the
     network needs channels with a large positive effect, and those with a negative one speak
@@ -296,34 +298,28 @@ def sweep(context: ProbeContext[SweepParameters]) -> Figure:
         Measure("strongest", int(effect.argmax())),
         Measure("answers_changed", int((labels != baseline.argmax()).sum())),
     )
-    axes = ("channel",)
-    figures: list[Figure] = [
-        Bars(
-            f"What the target loses without each channel of {parameters.layer}",
-            Tensor("effect", "effect", axes, effect, colour=colours.signed(effect)),
-            highlight=int(effect.argmax()),
-            measures=measures,
-        ),
-        Heatmap(
-            "Logits with each channel edited",
-            Tensor(
-                "edited",
-                "logits",
-                ("label", "channel"),
-                np.ascontiguousarray(edited.T),
-                {"label": DIGITS},
-                colours.signed(edited),
-            ),
-            "channel",
-        ),
-    ]
+    bars = Bars(
+        f"What the target loses without each channel of {parameters.layer}",
+        Tensor("effect", "effect", ("channel",), effect, colour=colours.signed(effect)),
+        highlight=int(effect.argmax()),
+        measures=measures,
+    )
+    figures: list[Figure] = [bars, _edited_logits(edited)]
     if "source" in context.outputs:
         figures.append(_recoveries(context))
     return Panels(f"Sweep of {parameters.layer}, {parameters.operation}", tuple(figures))
 
 
+def _edited_logits(edited: Float32[np.ndarray, "channels classes"]) -> Heatmap:
+    """Heatmap of the logits with each channel edited."""
+    values, names = np.ascontiguousarray(edited.T), {"label": DIGITS}
+    colour = colours.signed(edited)
+    tensor = Tensor("edited", "logits", ("label", "channel"), values, names, colour)
+    return Heatmap("Logits with each channel edited", tensor, "channel")
+
+
 def _recoveries(context: ProbeContext[Parameters]) -> Bars:
-    """Show how far each channel alone moves the answer to the source's; NaN where it cannot say."""
+    """Bars of the recovery by each channel; NaN where source and baseline have one label."""
     baseline, source = context.outputs["baseline"], context.outputs["source"]
     found = [recovery(one, baseline, source) for one in context.outputs["edited"]]
     values = np.array([np.nan if one is None else one for one in found], np.float32)

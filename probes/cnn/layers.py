@@ -1,4 +1,4 @@
-"""The layers of the CNN compared: what can be read off each, and how alike they are."""
+"""Probe `layers` of the CNN: linear probe accuracy of each layer, and CKA between layers."""
 
 from collections.abc import Mapping
 
@@ -17,15 +17,15 @@ from probes.declaration import (
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Measure, Panels, Tensor
 
-DEPTH = ("image", *LAYERS)
-"""What is compared: the picture itself, too."""
+COMPARED_LAYERS = ("image", *LAYERS)
+"""Compared representations: the image and all layers."""
 
 
 def record_of(model: ModelContext, parameter: str) -> Checkpoint:
-    """Return what is recorded of the layers.
+    """Return the record of layers.
 
     Raises:
-        ParameterError: These weights have no such record.
+        ParameterError: The weights have no such record.
     """
     if "layers" not in model.records:
         reason = "these weights have no record of layers: run python -m scripts.artifacts cnn"
@@ -34,12 +34,12 @@ def record_of(model: ModelContext, parameter: str) -> Checkpoint:
 
 
 def check_layers(call: ProbeCall[Coloured]) -> None:
-    """Refuse weights without a record."""
+    """Raise `ParameterError` for weights without a record of layers."""
     record_of(call.model, "cmap")
 
 
 def layers(context: ProbeContext[Coloured]) -> Figure:
-    """The layers compared: how well each lets the digit be read off it, and how alike they are.
+    """Layers compared: linear probe accuracy of each, and their similarity by linear CKA.
 
     `accuracy` is that of a linear probe on the 10,000 test images: a multinomial logistic
     regression on the standardised values of the frozen layer (`image` being the pixels), learned
@@ -54,46 +54,51 @@ def layers(context: ProbeContext[Coloured]) -> Figure:
     rotation of the other up to scale, about 0 (above or below) where they are unrelated.
     `cka.training` is that of each layer during training with the same layer at the end.
     """
-    parameters = context.parameters
     record = record_of(context.model, "cmap")
-    held, told = record.tensors, record.metadata
+    alike = _similarities(record, context.parameters.cmap)
+    return Panels("Layers compared", (_accuracies(record), Panels("Debiased linear CKA", alike)))
+
+
+def _accuracies(record: Checkpoint) -> Panels:
+    """Bars of the linear probes' accuracies, for digits and for random labels."""
+    held, metadata = record.tensors, record.metadata
     measures = (
-        Measure("majority", told["majority"]),
-        Measure("learned_from", told["learned_from"], "images"),
-        Measure("compared", told["compared"], "images"),
+        Measure("majority", metadata["majority"]),
+        Measure("learned_from", metadata["learned_from"], "images"),
+        Measure("compared", metadata["compared"], "images"),
         Measure("gradient_left", float(held["gradient"].max())),
     )
-    bars = [
+    bars = (
         _bars("accuracy", "A linear probe, held out", held),
         _bars("fitted", "Over what it learned from", held),
         _bars("control", "For random labels, held out", held),
         _bars("control.fitted", "For random labels, over what it learned from", held),
-    ]
-    read = Panels("Read off by a linear probe", tuple(bars), 2, measures)
-    names = {"layer": DEPTH, "other": DEPTH}
-    alike = _alike("cka", ("other", "layer"), held, names, parameters.cmap)
+    )
+    return Panels("Read off by a linear probe", bars, 2, measures)
+
+
+def _similarities(record: Checkpoint, cmap: str) -> tuple[Figure, ...]:
+    """Heatmaps of the CKA between layers, and of each layer during training with its end."""
+    names = {"layer": COMPARED_LAYERS, "other": COMPARED_LAYERS}
+    alike = _cka("cka", ("other", "layer"), record, names, cmap)
     parts: list[Figure] = [Heatmap("Layers with each other", alike, "layer")]
-    if told["milestones"]:
-        names = {"checkpoint": told["milestones"], "layer": DEPTH}
-        axes = ("checkpoint", "layer")
-        during = _alike("cka.training", axes, held, names, parameters.cmap)
+    if milestones := record.metadata["milestones"]:
+        names = {"checkpoint": milestones, "layer": COMPARED_LAYERS}
+        during = _cka("cka.training", ("checkpoint", "layer"), record, names, cmap)
         parts.append(Heatmap("During training with the end", during, "layer"))
-    return Panels("Layers compared", (read, Panels("Debiased linear CKA", tuple(parts))))
+    return tuple(parts)
 
 
 def _bars(name: str, title: str, held: Mapping[str, np.ndarray]) -> Bars:
-    tensor = Tensor(name, "probability", ("layer",), held[name], {"layer": DEPTH})
+    tensor = Tensor(name, "probability", ("layer",), held[name], {"layer": COMPARED_LAYERS})
     return Bars(title, tensor, (0.0, 1.0))
 
 
-def _alike(
-    name: str,
-    axes: tuple[str, str],
-    held: Mapping[str, np.ndarray],
-    names: Coordinates,
-    cmap: str,
+def _cka(
+    name: str, axes: tuple[str, str], record: Checkpoint, names: Coordinates, cmap: str
 ) -> Tensor:
-    return Tensor(name, "statistic", axes, held[name], names, colours.unit_interval(cmap))
+    values, colour = record.tensors[name], colours.unit_interval(cmap)
+    return Tensor(name, "statistic", axes, values, names, colour)
 
 
 PROBES = (

@@ -1,4 +1,4 @@
-"""The arithmetic of one value of a feature map, number by number."""
+"""Probe `pixel` of the CNN: the convolution sum behind one value of a feature map."""
 
 import math
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from probes.cnn.activations import MapName, kernel_of
 from probes.declaration import Coloured, ParameterError, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Kind, Measure, Panels, Tensor, Tiles
-from probes.shared.checks import refuse_channel
+from probes.shared.checks import check_channel_index
 
-READ_BY = {"conv1": "image", "conv2": "pool1", "conv3": "pool2"}
-"""What each convolution reads."""
+INPUT_OF = {"conv1": "image", "conv2": "pool1", "conv3": "pool2"}
+"""Input of each convolution: the image, or a layer."""
 
-REACH = 1
-"""How far a 3x3 kernel reaches beyond its centre."""
+KERNEL_RADIUS = 1
+"""Radius of a 3x3 kernel in pixels."""
 
-STRIDE = 2
-"""Rows (and columns) from one window of a pool to the next."""
+POOL_STRIDE = 2
+"""Stride of the max-pools, in rows and columns."""
 
-COLUMNS = 8
-"""Tiles side by side, so that patch, kernel and products of 64 channels are side by side too."""
+TILE_COLUMNS = 8
+"""Tiles per row: patch, kernel and products of 64 channels then fit next to each other."""
 
 
 class PixelParameters(Coloured):
-    """Which value to explain."""
+    """Value to explain: layer, channel, row and column."""
 
     layer: MapName = Field(description="A layer that has maps.")
     channel: int = Field(ge=0, description="A channel of it, counted from 0.")
@@ -37,22 +37,22 @@ class PixelParameters(Coloured):
 
     @property
     def convolution(self) -> str:
-        """The convolution whose sum is behind the layer."""
+        """Convolution that the layer's values come from."""
         return LAYERS[self.layer].parameters
 
     @property
     def relu(self) -> str:
-        """The ReLU after that convolution."""
+        """ReLU after that convolution."""
         return self.convolution.replace("conv", "relu")
 
     @property
     def pooled(self) -> bool:
-        """Whether the value is the winner of a window."""
+        """Whether the value is the maximum of a pooling window."""
         return LAYERS[self.layer].kind == "pooled"
 
     def needed(self) -> tuple[str, ...]:
-        """Return the values of the trace that the arithmetic is made of."""
-        read = READ_BY[self.convolution]
+        """Return the layers that the sum is computed from."""
+        read = INPUT_OF[self.convolution]
         return tuple(
             dict.fromkeys(
                 name for name in (read, self.convolution, self.relu, self.layer) if name in LAYERS
@@ -61,10 +61,10 @@ class PixelParameters(Coloured):
 
 
 def check_pixel(call: ProbeCall[PixelParameters]) -> None:
-    """Refuse a value that the layer does not have."""
+    """Raise `ParameterError` for a channel, row or column that the layer does not have."""
     parameters = call.parameters
     rows, columns, channels = LAYERS[parameters.layer].shape
-    refuse_channel("channel", parameters.layer, parameters.channel, channels)
+    check_channel_index("channel", parameters.layer, parameters.channel, channels)
     for name, at, count, called in (
         ("y", parameters.y, rows, "rows"),
         ("x", parameters.x, columns, "columns"),
@@ -76,15 +76,17 @@ def check_pixel(call: ProbeCall[PixelParameters]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Arithmetic:
-    """One sum of a convolution, taken apart.
+    """Terms of one convolution sum.
 
     The product of two float32 numbers is exact in float64, and `math.fsum` rounds once: `total` is
-    what the sum is, and `rounding` what float32 arithmetic made of it besides.
+    the exact sum, and `rounding` the error of float32 arithmetic.
 
     Attributes:
-        patch: What the kernel lies on; zeros beyond the border.
-        inside: 1 where the patch lies on the map, 0 beyond its border.
-        value: The map's own value before the ReLU.
+        patch: Part of the input under the kernel; zeros beyond the border.
+        inside: 1 where the patch lies within the input, 0 beyond its border.
+        kernel: Kernel of the output channel.
+        bias: Bias of the output channel.
+        value: Value of the feature map before the ReLU.
     """
 
     patch: Float32[np.ndarray, "inputs 3 3"]
@@ -95,27 +97,27 @@ class Arithmetic:
 
     @property
     def products(self) -> Float[np.ndarray, "inputs 3 3"]:
-        """Patch times kernel, exact."""
+        """Exact elementwise product of patch and kernel."""
         return np.asarray(np.multiply(self.patch, self.kernel, dtype=np.float64))
 
     @property
     def contributions(self) -> Float[np.ndarray, " inputs"]:
-        """What each input channel brings to the sum."""
+        """Contribution of each input channel to the sum."""
         return np.array([math.fsum(one) for one in self.products.reshape(len(self.patch), -1)])
 
     @property
     def total(self) -> float:
-        """The sum of all products and the bias, rounded once."""
+        """Sum of all products and the bias, rounded once."""
         return math.fsum([*self.products.ravel().tolist(), self.bias])
 
     @property
     def rounding(self) -> float:
-        """What float32 arithmetic added to it or lost of it."""
+        """Rounding error: value of the float32 network minus the exact sum."""
         return self.value - self.total
 
 
 def pixel(context: ProbeContext[PixelParameters]) -> Figure:
-    """The arithmetic of one value: patch times kernel, summed, plus bias, ReLU, pool.
+    """Arithmetic of one activation: patch times kernel, summed, plus bias, ReLU and pooling.
 
     `products` are exact, `contributions` are their sums by input channel. `sum` is all products
     and the bias, `rounding` what float32 made of it besides: `sum` + `rounding` is `value`, the
@@ -126,15 +128,17 @@ def pixel(context: ProbeContext[PixelParameters]) -> Figure:
     parameters = context.parameters
     place = _winner(context)
     made = _arithmetic(context, *place)
-    read = READ_BY[parameters.convolution]
+    read = INPUT_OF[parameters.convolution]
     brings = Tensor("contributions", "statistic", ("input_channel",), made.contributions)
     inside = Tensor(
         "inside", "statistic", ("y", "x"), made.inside, {}, colours.unit_interval("gray")
     )
     parts: list[Figure] = [
-        Tiles(f"Patch: what the kernel lies on ({read})", _patch(made, parameters.cmap), COLUMNS),
-        Tiles("Kernel", _signed("kernel", "filter", made.kernel), COLUMNS),
-        Tiles("Patch × kernel", _signed("products", "statistic", made.products), COLUMNS),
+        Tiles(
+            f"Patch: what the kernel lies on ({read})", _patch(made, parameters.cmap), TILE_COLUMNS
+        ),
+        Tiles("Kernel", _signed("kernel", "filter", made.kernel), TILE_COLUMNS),
+        Tiles("Patch × kernel", _signed("products", "statistic", made.products), TILE_COLUMNS),
         Bars("What each input channel brings", brings),
         Heatmap(f"1 where the patch lies on {read}, 0 beyond its border", inside, "x"),
     ]
@@ -146,34 +150,34 @@ def pixel(context: ProbeContext[PixelParameters]) -> Figure:
 
 
 def _winner(context: ProbeContext[PixelParameters]) -> tuple[int, int]:
-    """Return where the value stands in its convolution's map; of a pool, the first that won."""
+    """Return row and column in the convolution's map; of a pool, those of the first maximum."""
     parameters = context.parameters
     if not parameters.pooled:
         return parameters.y, parameters.x
     window = _window(context).values
     row, column = np.unravel_index(window.argmax(), window.shape)
-    return STRIDE * parameters.y + int(row), STRIDE * parameters.x + int(column)
+    return POOL_STRIDE * parameters.y + int(row), POOL_STRIDE * parameters.x + int(column)
 
 
 def _window(context: ProbeContext[PixelParameters]) -> Tensor:
-    """Return the four values that a pool chooses from."""
+    """Return the four values of the pooling window."""
     parameters = context.parameters
-    top, left = STRIDE * parameters.y, STRIDE * parameters.x
+    top, left = POOL_STRIDE * parameters.y, POOL_STRIDE * parameters.x
     maps = context.outputs[parameters.relu][parameters.channel]
-    values = np.ascontiguousarray(maps[top : top + STRIDE, left : left + STRIDE])
+    values = np.ascontiguousarray(maps[top : top + POOL_STRIDE, left : left + POOL_STRIDE])
     places = {"y": (top, top + 1), "x": (left, left + 1)}
     colour = colours.non_negative(values, parameters.cmap)
     return Tensor("window", "post_activation", ("y", "x"), values, places, colour)
 
 
 def _arithmetic(context: ProbeContext[PixelParameters], row: int, column: int) -> Arithmetic:
-    """Gather what one sum of the convolution is made of."""
+    """Collect patch, kernel, bias and value of one convolution sum."""
     parameters = context.parameters
     module = parameters.convolution
     if module == "conv1":
         read = (context.input.row["image"].astype(np.float32) / np.float32(255.0))[None]
     else:
-        read = context.outputs[READ_BY[module]]
+        read = context.outputs[INPUT_OF[module]]
     return Arithmetic(
         patch=_around(read, row, column),
         inside=_around(np.ones((1, *read.shape[1:]), np.float32), row, column)[0],
@@ -186,9 +190,9 @@ def _arithmetic(context: ProbeContext[PixelParameters], row: int, column: int) -
 def _around(
     maps: Float32[np.ndarray, "channels height width"], row: int, column: int
 ) -> Float32[np.ndarray, "channels 3 3"]:
-    """Cut out what lies within reach of one place; zeros beyond the border."""
-    framed = np.pad(maps, ((0, 0), (REACH, REACH), (REACH, REACH)))
-    return framed[:, row : row + 2 * REACH + 1, column : column + 2 * REACH + 1]
+    """Return the patch of maps under a 3x3 kernel at one position, padded with zeros."""
+    framed = np.pad(maps, ((0, 0), (KERNEL_RADIUS, KERNEL_RADIUS), (KERNEL_RADIUS, KERNEL_RADIUS)))
+    return framed[:, row : row + 2 * KERNEL_RADIUS + 1, column : column + 2 * KERNEL_RADIUS + 1]
 
 
 def _patch(made: Arithmetic, cmap: str) -> Tensor:
@@ -204,14 +208,14 @@ def _signed(name: str, kind: Kind, values: np.ndarray) -> Tensor:
 def _measures(
     context: ProbeContext[PixelParameters], made: Arithmetic, place: tuple[int, int]
 ) -> tuple[Measure, ...]:
-    """Say every number of the sum that is no tensor, in the order in which they follow."""
+    """Measures of the sum, in the order of computation."""
     parameters = context.parameters
     row, column = place
     asked = context.outputs[parameters.layer][parameters.channel, parameters.y, parameters.x]
     after = context.outputs[parameters.relu][parameters.channel, row, column]
     numbers: dict[str, float | int] = {
-        "patch_top": row - REACH,
-        "patch_left": column - REACH,
+        "patch_top": row - KERNEL_RADIUS,
+        "patch_left": column - KERNEL_RADIUS,
         "bias": made.bias,
         "sum": made.total,
         "rounding": made.rounding,

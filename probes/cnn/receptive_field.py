@@ -1,4 +1,4 @@
-"""What part of a picture a unit of the CNN depends on."""
+"""Probe `field` of the CNN: the receptive field of a unit."""
 
 import numpy as np
 from pydantic import Field
@@ -10,8 +10,8 @@ from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Measure, Tensor
 
 
-class FieldParameters(Parameters):
-    """Which unit."""
+class ReceptiveFieldParameters(Parameters):
+    """Unit whose receptive field to show: layer, row and column."""
 
     layer: LayerName = Field(description="A layer.")
     y: int | None = Field(
@@ -23,15 +23,15 @@ class FieldParameters(Parameters):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Row and column; zeros for a layer without maps, whose units see everything."""
+        """Row and column of the unit; zeros for a dense layer, whose units see the whole image."""
         if LAYERS[self.layer].field is None:
             return 0, 0
         rows, columns, _ = LAYERS[self.layer].shape
         return rows // 2 if self.y is None else self.y, columns // 2 if self.x is None else self.x
 
 
-def check_field(call: ProbeCall[FieldParameters]) -> None:
-    """Refuse a place that the layer does not have."""
+def check_position(call: ProbeCall[ReceptiveFieldParameters]) -> None:
+    """Raise `ParameterError` for a row or column that the layer does not have."""
     parameters = call.parameters
     layer = LAYERS[parameters.layer]
     counts = layer.shape[:2] if layer.field else (0, 0)
@@ -46,8 +46,8 @@ def check_field(call: ProbeCall[FieldParameters]) -> None:
             raise ParameterError(name, f"{reason}(0 to {count - 1})")
 
 
-def field(context: ProbeContext[FieldParameters]) -> Figure:
-    """The receptive field of a unit: the pixels that its value depends on, and no others.
+def receptive_field_mask(context: ProbeContext[ReceptiveFieldParameters]) -> Figure:
+    """Receptive field of a unit: the pixels that its value depends on, and no others.
 
     `mask` is 1 there. `size` is how many rows and columns it has before the border cuts it off,
     `jump` how many pixels it moves from one unit of the map to the next; `top`, `left`, `bottom`
@@ -74,10 +74,10 @@ PROBES = (
     Probe(
         model="cnn",
         name="field",
-        figure=field,
-        parameters=FieldParameters,
+        figure=receptive_field_mask,
+        parameters=ReceptiveFieldParameters,
         input=False,
-        check=check_field,
+        check=check_position,
         example={"layer": "conv2", "y": "3", "x": "0"},
     ),
 )

@@ -1,4 +1,4 @@
-"""What an attribution or an intervention is about: a logit, or the difference of two."""
+"""Target of attributions and sweeps of the CNN: a logit, or the difference of two."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -8,8 +8,8 @@ from models.architecture import CLASSES, DIGITS
 from probes.declaration import ParameterError, Parameters, ProbeCall
 
 
-class Targeted(Parameters):
-    """Which logit a question is about."""
+class TargetParameters(Parameters):
+    """Target class, and a contrast class whose logit is subtracted."""
 
     target: int | None = Field(
         None,
@@ -25,15 +25,15 @@ class Targeted(Parameters):
     )
 
 
-def check_target(call: ProbeCall[Targeted]) -> None:
-    """Refuse the difference of a logit and itself."""
+def check_target(call: ProbeCall[TargetParameters]) -> None:
+    """Raise `ParameterError` for a contrast class that is the target class."""
     parameters = call.parameters
     if parameters.target is not None and parameters.target == parameters.against:
         raise ParameterError("against", f"against {parameters.against} is the target itself")
 
 
-def weights(parameters: Targeted, logits: Float32[np.ndarray, " classes"]) -> np.ndarray:
-    """Return what each logit counts for: 1 for the target, -1 for what it is held against."""
+def weights(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> np.ndarray:
+    """Return logit weights: 1 for the target class, -1 for the contrast class, else 0."""
     label = chosen(parameters, logits)
     found = np.zeros(CLASSES, np.float32)
     found[label] += 1.0
@@ -42,12 +42,12 @@ def weights(parameters: Targeted, logits: Float32[np.ndarray, " classes"]) -> np
     return found
 
 
-def chosen(parameters: Targeted, logits: Float32[np.ndarray, " classes"]) -> int:
-    """Return the digit that is explained."""
+def chosen(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> int:
+    """Return the target class: the given one, or the predicted class."""
     return int(logits.argmax()) if parameters.target is None else parameters.target
 
 
-def called(parameters: Targeted, logits: Float32[np.ndarray, " classes"]) -> str:
-    """Name the target: `7`, or `7 - 1`."""
+def called(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> str:
+    """Return the name of the target: `7`, or `7 - 1` with a contrast class."""
     name = DIGITS[chosen(parameters, logits)]
     return name if parameters.against is None else f"{name} - {DIGITS[parameters.against]}"

@@ -1,4 +1,4 @@
-"""What one unit of the CNN likes: over the test set, by digit, and in a picture made for it."""
+"""Probe `unit` of the CNN: strongest test images, statistics and activation maximisation."""
 
 import numpy as np
 from jaxtyping import Int
@@ -7,7 +7,7 @@ from pydantic import Field
 from models.architecture import DIGITS, LAYERS
 from models.runtime.programs import Run
 from probes.cnn import activation_maximisation
-from probes.cnn.activation_maximisation import Basis, Search
+from probes.cnn.activation_maximisation import AscentConfig, Basis
 from probes.cnn.activations import LayerName
 from probes.cnn.unit_record import (
     UnitRecord,
@@ -20,15 +20,15 @@ from probes.cnn.unit_record import (
 from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tensor, Tiles
-from probes.shared.checks import refuse_channel
+from probes.shared.checks import check_channel_index
 
 LEAST_SCALE = 0.05
-"""Costs of a search are measured in the largest mean over a map, or in this share of the largest
-value where that mean is smaller, or negative."""
+"""Lower bound of the objective's scale, as a share of the unit's largest activation, for a map
+whose largest mean is smaller or negative."""
 
 
 class UnitParameters(Parameters):
-    """Which unit, and how to search for a picture that drives it high."""
+    """Unit to describe, and the settings of activation maximisation."""
 
     layer: LayerName = Field(description="A layer.")
     channel: int = Field(ge=0, description="A channel of it (of a dense layer: a unit), from 0.")
@@ -56,23 +56,23 @@ class UnitParameters(Parameters):
 
     @property
     def place(self) -> tuple[int, int] | None:
-        """Where in the map before the nonlinearity the one value stands; None for all of it."""
+        """Position of the maximised value before the nonlinearity; None for the mean of the map."""
         if self.y is None or self.x is None:
             return None
         return stride(self.layer) * self.y, stride(self.layer) * self.x
 
 
 def record_of(call: ProbeCall[UnitParameters]) -> UnitRecord:
-    """Return what is recorded of the unit."""
+    """Return the record of the unit."""
     tensors = call.model.records["units"].tensors
     return UnitRecord(tensors, call.parameters.layer, call.parameters.channel)
 
 
 def check_unit(call: ProbeCall[UnitParameters]) -> None:
-    """Refuse a unit that is not there, and weights without a record."""
+    """Raise `ParameterError` for a missing unit, and for weights without a record of units."""
     parameters = call.parameters
     layer, shape = parameters.layer, LAYERS[parameters.layer].shape
-    refuse_channel("channel", layer, parameters.channel, shape[-1])
+    check_channel_index("channel", layer, parameters.channel, shape[-1])
     place = {"y": parameters.y, "x": parameters.x}
     given = [name for name, at in place.items() if at is not None]
     if given and LAYERS[layer].field is None:
@@ -89,19 +89,19 @@ def check_unit(call: ProbeCall[UnitParameters]) -> None:
 
 
 def unit_rows(call: ProbeCall[UnitParameters]) -> int:
-    """Return how many rows a search makes."""
+    """Return the number of rows of activation maximisation."""
     parameters = call.parameters
     return parameters.images * (parameters.steps + 1) if parameters.steps else 0
 
 
 def run_unit(call: ProbeCall[UnitParameters]) -> Run:
-    """Search, if so told."""
+    """Run activation maximisation; with 0 steps, nothing."""
     parameters = call.parameters
     if not parameters.steps:
         return {}
     held = record_of(call)
     layer = before_nonlinearity(parameters.layer)
-    search = Search(
+    search = AscentConfig(
         weights=activation_maximisation.weights_of(layer, parameters.channel, parameters.place),
         scale=max(_reference(held, parameters), LEAST_SCALE * abs(held.maximum)),
         **parameters.model_dump(include={"basis", "images", "steps", "jitter", "seed"}),
@@ -111,13 +111,13 @@ def run_unit(call: ProbeCall[UnitParameters]) -> Run:
 
 
 def _reference(held: UnitRecord, parameters: UnitParameters) -> float:
-    """Return the largest over the test set of what a search drives high."""
+    """Return the largest value of the objective over the test set."""
     whole = held.has_map and parameters.place is None
     return held.highest_mean if whole else held.maximum
 
 
 def unit(context: ProbeContext[UnitParameters]) -> Figure:
-    """What one unit likes: its strongest test images, its statistics, and pictures made for it.
+    """One unit: its strongest test images, its statistics, and activation maximisation.
 
     `strongest` are the nine test images with the largest value of the unit, or of the channel
     anywhere in its map; each is named by its digit and its number in the test set. `crops` are what
@@ -144,13 +144,13 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
 
 
 def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
-    """Show the test images that drive the unit highest."""
+    """Figures of the test images with the unit's largest activations."""
     known, indices = held.pictures, held.strongest
     at = known.places(indices)
     images, labels = known.images[at], known.labels[at]
     names = [f"{label} · {index}" for label, index in zip(labels, indices, strict=True)]
     axes = ("image", "y", "x")
-    shown = Tensor("strongest", "input", axes, images, {"image": names}, colours.ink())
+    shown = Tensor("strongest", "input", axes, images, {"image": names}, colours.intensities())
     numbers = {"image": indices.tolist()}
     value = Tensor("strongest.value", "statistic", ("image",), held.strongest_values, numbers)
     whole = Tiles("Strongest test images: digit · number", shown, len(images))
@@ -160,7 +160,7 @@ def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
     places = held.places
     pairs = zip(images, places.tolist(), strict=True)
     crops = np.stack([crop(image, held.layer, *place) for image, place in pairs])
-    context = Tensor("crops", "input", axes, crops, numbers, colours.ink())
+    context = Tensor("crops", "input", axes, crops, numbers, colours.intensities())
     sees = Tiles("What that value sees of them", context, len(images))
     return whole, sees, Panels("", (bars, _where(held.layer, places, indices)), 2)
 
@@ -168,7 +168,7 @@ def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
 def _where(
     layer: str, places: Int[np.ndarray, "images 2"], indices: Int[np.ndarray, " images"]
 ) -> Heatmap:
-    """Say where in the map, and in the picture, each maximum stands."""
+    """Heatmap of the position of each maximum, in the map and in the image."""
     corners = [corner(layer, y, x)[:2] for y, x in places.tolist()]
     values = np.concatenate([places, corners], axis=1).T.astype(np.int32)
     names = {"place": ("y", "x", "top", "left"), "image": indices.tolist()}
@@ -178,7 +178,7 @@ def _where(
 
 
 def _statistics(held: UnitRecord) -> Figure:
-    """Show what the unit does over the whole test set."""
+    """Figures of the unit's statistics over the test set."""
     means = held.class_means
     silence = [Measure("silent_values", held.silent("values"))]
     bars = [_bins("histogram", "All values", held, "", silence)]
@@ -199,7 +199,7 @@ def _statistics(held: UnitRecord) -> Figure:
 
 
 def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measure]) -> Bars:
-    """Show a histogram, each bin named by where it begins."""
+    """Bars of a histogram, each bin named by its lower limit."""
     counts, (low, high) = held.histogram(of)
     starts = np.linspace(low, high, len(counts), endpoint=False)
     names = {"value": [f"{start:.3g}" for start in starts.tolist()]}
@@ -209,7 +209,7 @@ def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measu
 
 
 def _optimum(context: ProbeContext[UnitParameters], held: UnitRecord) -> Figure:
-    """Show what the search came to, and how it went."""
+    """Figures of activation maximisation: the images, and the objective by step."""
     parameters = context.parameters
     found, values = context.outputs["pictures"], context.outputs["values"]
     grey = colours.unit_interval("gray")

@@ -1,4 +1,4 @@
-"""What the record of units holds of one unit of the CNN."""
+"""Record of one unit of the CNN over the test set, as training wrote it."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from models.runtime.checkpoints import Tensors
 
 
 def before_nonlinearity(layer: str) -> str:
-    """Return the layer whose maxima are those of this one: itself, or what a ReLU or pool reads."""
+    """Return the layer before the nonlinearity: itself, or the input of a ReLU or pool."""
     return "logits" if layer == "logits" else LAYERS[layer].parameters
 
 
 def stride(layer: str) -> int:
-    """Return how many rows of the map before the nonlinearity make one of this layer."""
+    """Return the stride of a layer over the map before its nonlinearity: 2 for a pool, else 1."""
     return LAYERS[before_nonlinearity(layer)].shape[0] // LAYERS[layer].shape[0]
 
 
@@ -53,38 +53,38 @@ class UnitRecord:
 
     @property
     def pictures(self) -> Pictures:
-        """The test images that the record speaks of."""
+        """Test images in the record."""
         return test_images.unpacked(self.tensors)
 
     @property
     def strongest(self) -> Int[np.ndarray, " images"]:
-        """The test images that drive it highest, the highest first."""
+        """Indices of the test images with the largest values, the largest first."""
         return self._before("strongest").astype(np.int32)
 
     @property
     def strongest_values(self) -> Float[np.ndarray, " images"]:
-        """The largest value in each of these."""
+        """Largest value of the unit in each of its strongest images."""
         values = self._before("strongest.value")
         return np.maximum(values, 0) if self.rectified else values
 
     @property
     def places(self) -> Int[np.ndarray, "images 2"]:
-        """Row and column of that value in the channel's map."""
+        """Row and column in the map of the largest value in each of the strongest images."""
         return self._before("strongest.place").astype(np.int32) // stride(self.layer)
 
     @property
     def maximum(self) -> float:
-        """The largest value over the test set before the nonlinearity."""
+        """Largest value over the test set, before the nonlinearity."""
         return float(self._before("strongest.value")[0])
 
     @property
     def highest_mean(self) -> float:
-        """The largest mean over a map over the test set, before the nonlinearity."""
+        """Largest mean over a map among the test images, before the nonlinearity."""
         return float(self._before("highest_mean"))
 
     @property
     def class_means(self) -> Float[np.ndarray, " classes"]:
-        """The mean value over the images of each digit."""
+        """Mean value over the test images of each digit."""
         return np.ascontiguousarray(self.tensors[f"{self.layer}.class_means"][:, self.channel])
 
     def silent(self, what: str) -> float:
@@ -92,19 +92,19 @@ class UnitRecord:
         return float(self.tensors[f"{self.layer}.silent_{what}"][self.channel])
 
     def histogram(self, of: str = "") -> tuple[Int[np.ndarray, " bins"], tuple[float, float]]:
-        """Return how many values there are in each bin, and where the bins begin and end.
+        """Return the counts of a histogram, and its lower and upper limit.
 
         Args:
-            of: Of all values, or `maxima.` of each image.
+            of: Empty for all values, `maxima.` for the largest value of each image.
         """
         low, high = self._own(f"{of}range").tolist()
         return self._own(f"{of}histogram").astype(np.int64), (low, high)
 
 
 def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
-    """Return how much higher a unit is for its favourite class than for the others; 0 to 1.
+    """Return the class selectivity (μ_max - μ_rest) / (μ_max + μ_rest), 0 to 1.
 
-    None where means can be below zero, or all are zero.
+    None where a mean is below zero, or all are zero.
 
     References:
         Morcos et al. (2018), On the importance of single directions for generalization.
@@ -118,14 +118,14 @@ def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
 
 
 def crop(image: UInt8[np.ndarray, "28 28"], layer: str, y: int, x: int) -> np.ndarray:
-    """Cut out of a picture what one value of a map depends on; zeros beyond the border."""
+    """Crop the receptive field of one value out of an image, padded with zeros."""
     top, left, size = corner(layer, y, x)
     framed = np.pad(image, size)
     return framed[top + size : top + 2 * size, left + size : left + 2 * size]
 
 
 def corner(layer: str, y: int, x: int) -> tuple[int, int, int]:
-    """Return top, left and size of a value's receptive field; beyond the border is negative."""
+    """Return top, left and size of a receptive field; negative beyond the border."""
     field = LAYERS[layer].field
     if field is None:
         msg = f"{layer} has no maps"

@@ -1,6 +1,6 @@
-"""Figures: named tensors and measures, and how they are laid out.
+"""Figures: named tensors and measures, and their layout.
 
-The JSON answer lists what a figure holds and the PNG draws it, so the two cannot disagree.
+JSON lists the tensors of a figure and PNG draws them, so that both show equal values.
 
     Figure
     ├── Tiles      many small maps side by side
@@ -45,13 +45,13 @@ Coordinates = Mapping[str, Sequence[int | str]]
 
 @dataclass(frozen=True)
 class Colour:
-    """How values become colours.
+    """Colour rule of a tensor: colour map and range.
 
     Attributes:
         map: Name of the colour map: one of `probes.figures.colormaps`.
-        vmin: The value at the low end; one per channel where `scope` is "channel".
-        vmax: The value at the high end, likewise.
-        scope: What shares the range: one channel, the whole tensor ("layer"), or every answer.
+        vmin: Value at the low end; one for each channel where `scope` is "channel".
+        vmax: Value at the high end; one for each channel where `scope` is "channel".
+        scope: Values that share the range: a channel, the tensor ("layer"), or all answers.
     """
 
     map: str
@@ -65,12 +65,12 @@ class Tensor:
     """Values with a name, an axis name for every dimension, and a colour rule.
 
     Attributes:
-        name: Unique within an answer, such as `conv1` or `input_gate`.
-        kind: What the values are.
-        axes: The name of every axis in order, such as ("channel", "y", "x").
-        values: The numbers themselves, as many dimensions as `axes` has names.
-        coordinates: For an axis of which only some rows are here, which ones; also names of rows.
-        colour: None for what is not drawn in colours.
+        name: Name, unique within an answer, such as `conv1` or `input_gate`.
+        kind: Kind of the values, such as `gate` or `post_activation`.
+        axes: Name of each axis in order, such as ("channel", "y", "x").
+        values: Array with one dimension for each name in `axes`.
+        coordinates: Indices of the rows along an axis that has a part of all, or names of the rows.
+        colour: Colour rule; None for a tensor that is not drawn in colours.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Tensor:
     colour: Colour | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values that the axes and coordinates do not describe."""
+        """Raise `ValueError` where axes or coordinates do not fit the values."""
         if self.values.ndim != len(self.axes):
             msg = f"{self.name} has {self.values.ndim} dimensions but axes {self.axes}"
             raise ValueError(msg)
@@ -92,28 +92,30 @@ class Tensor:
                 raise ValueError(msg)
 
     def labels(self, axis: str) -> Sequence[int | str]:
-        """Return what each row along an axis is called: its coordinate, else its position."""
+        """Return the label of each row along an axis: its coordinate, else its index."""
         return self.coordinates.get(axis, range(self.values.shape[self.axes.index(axis)]))
 
 
 def extremes(flat: np.ndarray) -> tuple[float, float]:
-    """Return the least and the largest of some values; NaN where one is among them.
+    """Return minimum and maximum of values; NaN where one of them is NaN.
 
     Args:
-        flat: At least one value, in one dimension.
+        flat: One-dimensional array of at least one value.
     """
-    # To look for the place is several times as fast as to ask for the value.
+    # argmin and argmax are several times as fast as min and max.
     return float(flat[flat.argmin()]), float(flat[flat.argmax()])
 
 
 def finite(flat: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return the finite ones among some values, the least and the largest; 0 where there is none.
+    """Return the finite values, their minimum and their maximum; 0 for both without any.
 
     Args:
-        flat: In one dimension.
+        flat: One-dimensional array.
     """
     low, high = extremes(flat) if flat.size else (0.0, 0.0)
-    if math.isfinite(low) and math.isfinite(high):  # what is not shows at one of the two ends
+    if math.isfinite(low) and math.isfinite(
+        high
+    ):  # a non-finite value is the minimum or the maximum
         return flat, low, high
     left = flat[np.isfinite(flat)]
     return left, *(extremes(left) if left.size else (0.0, 0.0))
@@ -121,7 +123,7 @@ def finite(flat: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 @dataclass(frozen=True)
 class Measure:
-    """A scalar or a word that an answer states, with its unit ("" where it has none)."""
+    """Scalar or word in an answer, with its unit ("" without one)."""
 
     name: str
     value: float | int | str | bool | None
@@ -130,7 +132,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle on a picture in its pixels, both ends included: a receptive field."""
+    """Rectangle in pixels of an image, both ends included, such as a receptive field."""
 
     top: int
     left: int
@@ -140,7 +142,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Tiles:
-    """A grid of small maps: the last two axes of the tensor are y and x, one tile for each row."""
+    """Grid of small maps; the last two axes of the tensor are y and x."""
 
     title: str
     tensor: Tensor
@@ -150,7 +152,7 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """One matrix as coloured cells, `x` the axis drawn from left to right."""
+    """Matrix as coloured cells, the axis `x` from left to right."""
 
     title: str
     tensor: Tensor
@@ -160,11 +162,11 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class Lines:
-    """Series over the common axis `x`: one line for each tensor, or for each row of a matrix.
+    """Line chart over the common axis `x`: a line for each tensor, or for each row of a matrix.
 
     Attributes:
-        limits: The fixed range of the vertical axis; None takes the range of the values.
-        reference: Where to draw a horizontal line that the eye can compare with.
+        limits: Fixed range of the vertical axis; None takes the range of the values.
+        reference: Height of a horizontal reference line.
     """
 
     title: str
@@ -177,11 +179,11 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar for each entry of a vector, named by its coordinates.
+    """Bar chart of a vector, each bar named by its coordinate.
 
     Attributes:
-        limits: The fixed range of the bars; None takes zero and the values.
-        highlight: The position of the bar to point out.
+        limits: Fixed range of the bars; None takes zero and the values.
+        highlight: Index of the highlighted bar.
     """
 
     title: str
@@ -193,12 +195,12 @@ class Bars:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points whose positions are the entries of two tensors of one size.
+    """Scatter plot of the entries of two tensors of one size.
 
     Attributes:
-        colour: As many values, by which the points are coloured.
-        path: The x and y of points that a line joins, drawn over the others and cut off with them.
-        marked: The x and y of points to point out, by number.
+        colour: Values that the points are coloured by.
+        path: x and y of the points of a line, clipped to the range of the plot.
+        marked: x and y of points that are marked and numbered.
     """
 
     title: str
@@ -213,7 +215,7 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A map enlarged to the size of the picture that caused it and laid over it."""
+    """Map over the image that it was computed from, enlarged to its size."""
 
     title: str
     picture: Tensor
@@ -224,7 +226,7 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Panels:
-    """Figures under one title, in rows of `columns`."""
+    """Several figures under one title, in rows of `columns`."""
 
     title: str
     figures: tuple["Figure", ...]
@@ -236,7 +238,7 @@ Figure = Tiles | Heatmap | Lines | Bars | Scatter | Overlay | Panels
 
 
 def tensors(figure: Figure) -> list[Tensor]:
-    """List the tensors of a figure in drawing order, each once."""
+    """List the tensors of a figure in drawing order, without duplicates."""
     found: dict[str, Tensor] = {}
     for tensor in _walk(figure):
         if found.setdefault(tensor.name, tensor) is not tensor:

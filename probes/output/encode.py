@@ -1,4 +1,4 @@
-"""An answer as JSON, NPZ or safetensors: the same tensors by name, the rest as metadata."""
+"""Encode answers as JSON, NPZ or safetensors: tensors by name, all else as metadata."""
 
 import binascii
 import io
@@ -28,29 +28,29 @@ from probes.output.render import MOST_PIXELS, render
 Encoding = Literal["nested", "base64"]
 
 FEW = 32
-"""Numbers of which Python is done before NumPy has begun."""
+"""Number of values below which Python is faster than NumPy."""
 
 MIN_BYTES_PER_NUMBER = 2
-"""A digit and a comma: no JSON of so many numbers can be smaller."""
+"""Smallest size of a number in JSON: a digit and a comma."""
 
 
 class AnswerTooLargeError(ValueError):
-    """An answer has more JSON than an answer may have; the binary forms hold it."""
+    """JSON of an answer over the size limit; the binary formats have none."""
 
 
 class PictureTooLargeError(ValueError):
-    """The pictures of several inputs, one under another, are more than one picture may be."""
+    """Picture of several inputs over the pixel limit."""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What is sent back for one input.
+    """Result of a probe for one input, before it is encoded.
 
     Attributes:
-        head: What comes before the tensors: model, weights, and where there is an input, `input`
-            and `prediction`.
-        figure: What was asked for.
-        warnings: `{code, message}` each.
+        head: Fields before the tensors: model, weights and, with an input, `input` and
+            `prediction`.
+        figure: Figure of the probe.
+        warnings: `{code, message}` of each warning.
     """
 
     head: Mapping[str, Any]
@@ -59,14 +59,14 @@ class ProbeResult:
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """What the figure holds, by the names that the binary forms use."""
+        """Tensors of the figure by name."""
         return {tensor.name: tensor for tensor in tensors(self.figure)}
 
     def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
-        """Put the whole answer together around its tensors.
+        """Return the answer as a JSON document.
 
         Args:
-            describe: Writes one tensor, with its `name` and `stats`.
+            describe: Returns the entry of one tensor, with its `name` and `stats`.
         """
         encoded = [describe(tensor) for tensor in self.tensors.values()]
         listed = [
@@ -79,11 +79,11 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class ProbeResults:
-    """What is sent back for several inputs of one request.
+    """Results of a probe for several inputs of one request.
 
     Attributes:
-        head: What is true of all of them: model and weights.
-        answers: What is said of each, in order, without that head.
+        head: Common fields: model and weights.
+        answers: Result of each input in order, without the common fields.
     """
 
     head: Mapping[str, Any]
@@ -91,7 +91,7 @@ class ProbeResults:
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """What all figures hold, by the place of each answer: `answers.0.relu1`."""
+        """Tensors of all figures, named by the index of their answer: `answers.0.relu1`."""
         return {
             f"answers.{index}.{name}": tensor
             for index, answer in enumerate(self.answers)
@@ -100,18 +100,18 @@ class ProbeResults:
 
     @property
     def figure(self) -> Figure:
-        """The figures one under another, each with the place of its input in its title."""
+        """Figures one below the other, each with the index of its input in the title."""
         figures = (one.figure for one in self.answers)
         named = (replace(one, title=f"Input {at}: {one.title}") for at, one in enumerate(figures))
         return Panels("", tuple(named))
 
     def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
-        """Put the whole answer together, as `Answer.document` does."""
+        """Return the answers as one JSON document, as `ProbeResult.document` does."""
         return {**self.head, "answers": [one.document(describe) for one in self.answers]}
 
 
 def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Say which tensors hold values that JSON cannot."""
+    """Return a warning for each tensor with NaN or infinity, which JSON cannot hold."""
     text = "{} holds values that are not finite: null in JSON, exact in NPZ and safetensors."
     return [
         {"code": "non-finite", "message": text.format(one["name"])}
@@ -121,18 +121,17 @@ def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def to_png(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
-    """Draw an answer.
+    """Encode an answer as PNG.
 
     Args:
-        scale: As `probes.output.render.render` takes it.
+        scale: Enlargement, as in `probes.output.render.render`.
 
     Raises:
-        PictureTooLargeError: The pictures of several inputs would have to be drawn so small that
-            values are left out.
+        PictureTooLargeError: The picture of several inputs would have more than `MOST_PIXELS`.
     """
     if isinstance(answer, ProbeResults):
         pixels = 0.0
-        for one in answer.answers:  # one by one: the whole is laid out only where it is in bounds
+        for one in answer.answers:  # one at a time: all are laid out together only within the limit
             block = page(one.figure)
             pixels += block.width * block.height
             if pixels > MOST_PIXELS:
@@ -143,15 +142,15 @@ def to_png(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
 def to_json(
     answer: ProbeResult | ProbeResults, max_bytes: int, encoding: Encoding, precision: int | None
 ) -> bytes:
-    """Write an answer as JSON, numbers straight from their arrays.
+    """Encode an answer as JSON, numbers straight from their arrays.
 
     Args:
-        max_bytes: The most that may be sent.
+        max_bytes: Size limit of the JSON.
         encoding: `nested` lists, or `base64` of the little-endian bytes in row-major order.
-        precision: Decimals to round floats to; None is every digit that float32 needs.
+        precision: Decimals that floats are rounded to; None keeps all digits.
 
     Raises:
-        AnswerTooLargeError: The answer would be larger than `max_bytes`.
+        AnswerTooLargeError: The JSON is larger than `max_bytes`.
     """
     numbers = sum(tensor.values.size for tensor in answer.tensors.values())
     if numbers * MIN_BYTES_PER_NUMBER > max_bytes:
@@ -164,11 +163,11 @@ def to_json(
 
 
 def _entry(tensor: Tensor, encoding: Encoding, precision: int | None) -> dict[str, Any]:
-    """Describe one tensor and write its values."""
+    """Return the JSON entry of a tensor, with its values."""
     values = np.ascontiguousarray(tensor.values)
     if encoding == "base64":
         text = binascii.b2a_base64(_little_endian(values).data, newline=False)
-        # Put in as it is: there is nothing in base64 that JSON would have to escape.
+        # Base64 needs no escaping in JSON, so it is inserted without a scan.
         data = orjson.Fragment(b'"' + text + b'"')
         return {**describe(tensor), "encoding": "base64", "data": data}
     if precision is not None and values.dtype.kind == "f":
@@ -177,7 +176,7 @@ def _entry(tensor: Tensor, encoding: Encoding, precision: int | None) -> dict[st
 
 
 def describe(tensor: Tensor) -> dict[str, Any]:
-    """Say everything about a tensor but its values."""
+    """Return the JSON entry of a tensor without its values."""
     return {
         "name": tensor.name,
         "kind": tensor.kind,
@@ -191,10 +190,10 @@ def describe(tensor: Tensor) -> dict[str, Any]:
 
 
 class Statistics(dict[str, float | None]):
-    """Statistics of a tensor's finite values; null where there are none.
+    """Statistics of a tensor's finite values; null for a tensor without any.
 
     Attributes:
-        finite: Whether all values are.
+        finite: Whether all values are finite.
     """
 
     def __init__(self, values: np.ndarray) -> None:
@@ -229,7 +228,7 @@ class Statistics(dict[str, float | None]):
 
 @cache
 def _dtype_name(dtype: np.dtype[Any]) -> str:
-    """Name a type; NumPy puts its names together anew each time."""
+    """Return the name of a dtype; NumPy builds the string at each access, hence the cache."""
     return dtype.name
 
 
@@ -240,12 +239,12 @@ def _colour(colour: Colour | None) -> dict[str, Any] | None:
 
 
 def _metadata(answer: ProbeResult | ProbeResults) -> bytes:
-    """Write all but the values, for the binary forms."""
+    """Return the JSON metadata of the binary formats: all but the values."""
     return orjson.dumps(answer.document(describe), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def to_npz(answer: ProbeResult | ProbeResults) -> bytes:
-    """Write the tensors as an uncompressed NPZ, the rest as JSON text under `metadata`."""
+    """Encode the tensors as an uncompressed NPZ, all else as JSON text in `metadata`."""
     arrays = {name: tensor.values for name, tensor in answer.tensors.items()}
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, metadata=np.array(_metadata(answer).decode()), **arrays)
@@ -253,12 +252,12 @@ def to_npz(answer: ProbeResult | ProbeResults) -> bytes:
 
 
 def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
-    """Write the tensors as safetensors, the rest as JSON text under `lightwell` of its metadata.
+    """Encode the tensors as safetensors, all else as JSON text in `lightwell` of its metadata.
 
-    The library's own writer copies every value three times; this one does it once.
+    The library's own writer copies each value three times; this one copies it once.
     """
     arrays = {name: _little_endian(tensor.values) for name, tensor in answer.tensors.items()}
-    # Wide types first, as the library does it, so that every tensor is aligned.
+    # Wide types first, as the library orders them, so that each tensor is aligned.
     arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
     ends = list(accumulate((values.nbytes for values in arrays.values()), initial=0))
     header: dict[str, Any] = {"__metadata__": {"lightwell": _metadata(answer).decode()}}
@@ -271,7 +270,7 @@ def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
 
 
 SAFETENSORS_TYPES = {"f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "u1": "U8", "b1": "BOOL"}
-"""NumPy's names of types → those of safetensors."""
+"""Names of dtypes: NumPy → safetensors."""
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:

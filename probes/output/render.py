@@ -1,4 +1,4 @@
-"""Figures as PNG pictures, and where in them each value stands."""
+"""Render figures as PNG, and locate the values of each tensor in the picture."""
 
 import math
 
@@ -11,33 +11,32 @@ from probes.output.drawing.layout import page
 from probes.output.drawing.marks import Area, Block, Length, pixel, walk
 
 MOST_PIXELS = 16_000_000
-"""No picture has more pixels; one that would is drawn at the next smaller scale that fits, below 1
-too. The rest of its values are then left out, not averaged: a colour always means a value."""
+"""Pixel limit of a picture; a larger one is drawn at the next smaller scale, even below 1. Values
+are then left out, not averaged, so that each colour still is that of a value."""
 
 DEFAULT_SCALE = 1
 
 
 def render(figure: Figure, scale: int = DEFAULT_SCALE) -> bytes:
-    """Draw a figure as a PNG: the same figure, the same bytes.
+    """Draw a figure as PNG; equal figures give equal bytes.
 
-    The pixels of a map's cell have exactly the colour that its value has in the colour map, and
-    are never mixed with others (but for an overlay, which is there to be seen through). What is not
-    finite is hatched, or a gap in a line.
+    The pixels of a cell have exactly the colour of its value in the colour map, without blending
+    except in overlays. Values that are not finite are hatched, or a gap in a line.
 
     Args:
         figure: Any figure.
-        scale: Multiplies every length, text too; 1 to 4. A picture of many maps at scale 1 is as
-            large as a slide. Lowered where the picture would exceed `MOST_PIXELS`.
+        scale: Factor of all lengths, text included; 1 to 4. Lowered where the picture would exceed
+            `MOST_PIXELS`.
     """
     block = page(figure)
     return canvas.encode(canvas.paint(block, _fitting(block, scale)))
 
 
 def place(figure: Figure, scale: int = DEFAULT_SCALE) -> list[Area]:
-    """Return where the values of each tensor stand in the picture that `render` draws.
+    """Return the areas of each tensor's values in the picture that `render` draws.
 
-    Maps have one area for each tile or matrix, which their rows and columns share out evenly; bars
-    one each; lines and points that of their plot.
+    Maps have one area for each tile or matrix, divided evenly into rows and columns; bars have one
+    each; lines and points have the area of their plot.
     """
     block = page(figure)
     factor = _fitting(block, scale)
@@ -52,7 +51,7 @@ def _scaled(area: Area, x: Length, y: Length, factor: Length) -> Area:
 
 
 def _fitting(block: Block, scale: Length) -> Length:
-    """Return the scale, or the greatest smaller one at which the picture is not too large."""
+    """Return the scale, or the largest smaller one within the pixel limit."""
     most = math.sqrt(MOST_PIXELS / (block.width * block.height))
     if scale <= most:
         return float(scale)
@@ -60,5 +59,5 @@ def _fitting(block: Block, scale: Length) -> Length:
 
 
 def picture(image: UInt8[np.ndarray, "height width"]) -> bytes:
-    """Return a grey picture as a PNG of just its own pixels, without a frame."""
+    """Encode a grey image as PNG, pixel for pixel, without a frame."""
     return canvas.encode(np.repeat(image[..., None], 3, axis=-1))

@@ -1,4 +1,4 @@
-"""Why the LSTM says what it says, bit by bit: four attributions, and what they are checked by."""
+"""Probe `attribution` of the LSTM: input attribution by four methods, with completeness checks."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,31 +17,31 @@ from probes.declaration import Indices, ParameterError, Parameters, Probe, Probe
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor
 from probes.rnn.gates import sequence_strip
-from probes.rnn.targets import NAMES, WEIGHTS, LSTMTargeted
-from probes.shared.quadrature import nodes as nodes_of
+from probes.rnn.targets import LOGIT_WEIGHTS, TARGET_NAMES, LSTMTargetParameters
+from probes.shared.quadrature import gauss_legendre
 
-MAX_FREE = 16
-"""Bits whose every combination is run: 65,536 sequences."""
+MAX_FREE_BITS = 16
+"""Most free bits of exact Shapley values: 2^16 = 65,536 sequences are run."""
 
-TOGETHER = 4
-"""So many blocks of sequences wait for the device at a time."""
+MAX_BLOCKS_IN_FLIGHT = 4
+"""Blocks of sequences that are queued for the device at a time."""
 
-BASELINES = {"zero": 0.0, "one": 1.0, "half": 0.5}
+BASELINE_VALUES = {"zero": 0.0, "one": 1.0, "half": 0.5}
 
 MethodName = Literal["flip", "shapley", "integrated_gradients", "gradient_x_input"]
 
-TITLES: Mapping[MethodName, str] = {
+METHOD_TITLES: Mapping[MethodName, str] = {
     "flip": "What flipping each bit takes away",
     "shapley": "Shapley value of each bit",
     "integrated_gradients": "Integrated gradients of each bit",
     "gradient_x_input": "Gradient times input of each bit",
 }
 
-Way = Generator[Sequence[Call], list[Outputs], dict[str, np.ndarray]]
+MethodRun = Generator[Sequence[Call], list[Outputs], dict[str, np.ndarray]]
 
 
-class BitParameters(LSTMTargeted):
-    """Which attribution, of which bits."""
+class BitParameters(LSTMTargetParameters):
+    """Attribution method, its settings, and the attributed steps."""
 
     method: MethodName = Field(
         "shapley",
@@ -58,7 +58,7 @@ class BitParameters(LSTMTargeted):
     free: Indices | None = Field(
         None,
         description="Steps whose bits are attributed, counted from 1; the others keep theirs. All "
-        f"where left out. `shapley` takes at most {MAX_FREE}.",
+        f"where left out. `shapley` takes at most {MAX_FREE_BITS}.",
     )
     nodes: int = Field(
         200,
@@ -69,22 +69,22 @@ class BitParameters(LSTMTargeted):
     )
 
     def steps(self, row: Row) -> list[int]:
-        """Return the steps whose bits are attributed, each once, in order."""
+        """Return the attributed steps, sorted and without duplicates."""
         every = range(1, len(row["sequence"]) + 1)
         return list(every) if self.free is None else sorted(set(self.free))
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What an attribution is about.
+class AttributionInput:
+    """Input of an attribution method: sequence, baseline, attributed bits and target.
 
     Attributes:
-        row: The sequence, and the state to start from.
-        bits: The sequence as the network reads it.
-        absent: The same with the free bits as the baseline has them.
-        free: Positions of the free bits, counted from 0.
-        target: What each logit counts for.
-        nodes: Of integrated gradients.
+        row: Program row: the sequence and its initial state.
+        bits: Sequence as float input of the network.
+        absent: Sequence in which the attributed bits have the baseline's value.
+        free: Positions of the attributed bits, counted from 0.
+        target: Logit weights of the attribution target.
+        n_steps: Quadrature nodes of integrated gradients.
     """
 
     row: Row
@@ -92,30 +92,30 @@ class Question:
     absent: Float32[np.ndarray, " steps"]
     free: Int[np.ndarray, " free"]
     target: Float64[np.ndarray, " classes"]
-    nodes: int
+    n_steps: int
 
     @classmethod
-    def of(cls, row: Row, parameters: BitParameters) -> "Question":
-        """Read the question off what was asked."""
+    def of(cls, row: Row, parameters: BitParameters) -> "AttributionInput":
+        """Build the input of the methods from a row and the query parameters."""
         bits = row["sequence"].astype(np.float32)
         free = np.array(parameters.steps(row), np.int64) - 1
         absent = bits.copy()
-        absent[free] = BASELINES[parameters.baseline]
-        return cls(row, bits, absent, free, WEIGHTS[parameters.target], parameters.nodes)
+        absent[free] = BASELINE_VALUES[parameters.baseline]
+        return cls(row, bits, absent, free, LOGIT_WEIGHTS[parameters.target], parameters.nodes)
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """The state before the first step."""
+        """State before the first step."""
         return {name: self.row[name] for name in LSTMState._fields}
 
     def scores(self, found: Sequence[Outputs]) -> Float64[np.ndarray, " rows"]:
-        """Return the target of each row that was run."""
+        """Return the target of each row, a weighted sum of its logits."""
         scores: np.ndarray = np.stack([one["logits"] for one in found]).astype(float) @ self.target
         return scores
 
 
 def check_bits(call: ProbeCall[BitParameters]) -> None:
-    """Refuse a sequence that is too long, a step that it does not have, and too many free bits."""
+    """Raise `ParameterError` for too long a sequence, a missing step, or too many free bits."""
     row = call.input.row
     parameters = call.parameters
     last = len(row["sequence"])
@@ -126,13 +126,15 @@ def check_bits(call: ProbeCall[BitParameters]) -> None:
         if not 1 <= step <= last:
             raise ParameterError("free", f"step {step} is not one of the sequence's, 1 to {last}")
     free = len(parameters.steps(row))
-    if parameters.method == "shapley" and free > MAX_FREE:
-        reason = f"shapley takes up to {MAX_FREE} free bits, not {free}: name their steps in free"
+    if parameters.method == "shapley" and free > MAX_FREE_BITS:
+        reason = (
+            f"shapley takes up to {MAX_FREE_BITS} free bits, not {free}: name their steps in free"
+        )
         raise ParameterError("free", reason)
 
 
 def rows(call: ProbeCall[BitParameters]) -> int:
-    """Return how many rows an attribution makes, its prediction with them."""
+    """Return the number of rows of an attribution and its prediction."""
     row = call.input.row
     parameters = call.parameters
     free = len(parameters.steps(row))
@@ -149,30 +151,30 @@ def rows(call: ProbeCall[BitParameters]) -> int:
 
 
 def run(call: ProbeCall[BitParameters]) -> Run:
-    """Predict, then attribute."""
+    """Run the prediction, then the attribution method."""
     row = call.input.row
     parameters = call.parameters
     said = yield from run_lstm("predict", row, frozenset({"logits"}))
-    found = yield from METHODS[parameters.method](Question.of(row, parameters))
+    found = yield from METHODS[parameters.method](AttributionInput.of(row, parameters))
     return {**said, **found}
 
 
-def _flip(asked: Question) -> Way:
-    """Run the sequence with each bit flipped."""
-    length = np.array(len(asked.bits), np.int32)
+def _flip(given: AttributionInput) -> MethodRun:
+    """Flip each bit in turn, and subtract the target from that of the sequence."""
+    length = np.array(len(given.bits), np.int32)
     padded = np.zeros(CHUNK, np.uint8)
-    padded[: len(asked.bits)] = asked.row["sequence"]
+    padded[: len(given.bits)] = given.row["sequence"]
 
     def calls() -> Iterator[Call]:
-        for flipped in (None, *asked.free.tolist()):
+        for flipped in (None, *given.free.tolist()):
             sequence = padded.copy()
             if flipped is not None:
                 sequence[flipped] ^= 1
-            sent: Row = {"sequence": sequence, "length": length, **asked.state}
+            sent: Row = {"sequence": sequence, "length": length, **given.state}
             yield Call(f"lstm.predict.{CHUNK}", sent, frozenset({"logits"}))
 
     found = yield from in_slices(calls())
-    scores = asked.scores(found)
+    scores = given.scores(found)
     labels = np.stack([one["logits"] for one in found]).argmax(axis=1)
     return {
         "attribution": scores[0] - scores[1:],
@@ -182,79 +184,79 @@ def _flip(asked: Question) -> Way:
 
 
 def _gradients(
-    asked: Question, inputs: Iterator[Float32[np.ndarray, " steps"]]
+    given: AttributionInput, inputs: Iterator[Float32[np.ndarray, " steps"]]
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Return gradient and logits of sequences of any numbers."""
-    length = np.array(len(asked.bits), np.int32)
-    target = asked.target.astype(np.float32)
+    """Return gradient and logits of sequences of real-valued inputs."""
+    length = np.array(len(given.bits), np.int32)
+    target = given.target.astype(np.float32)
 
     def calls() -> Iterator[Call]:
         for one in inputs:
             padded = np.zeros(CHUNK, np.float32)
             padded[: len(one)] = one
-            sent = {"inputs": padded, "length": length, "target": target, **asked.state}
+            sent = {"inputs": padded, "length": length, "target": target, **given.state}
             yield Call("lstm.gradient", sent, frozenset({"gradient", "logits"}))
 
     return (yield from in_slices(calls()))
 
 
-def _gradient_x_input(asked: Question) -> Way:
-    """Multiply the gradient with the bits: what a 1 brings, to first order."""
-    (found,) = yield from _gradients(asked, iter((asked.bits,)))
-    gradient = found["gradient"][asked.free]
+def _gradient_x_input(given: AttributionInput) -> MethodRun:
+    """Gradient times input: first-order effect of setting a 1 to 0."""
+    (found,) = yield from _gradients(given, iter((given.bits,)))
+    gradient = found["gradient"][given.free]
     return {
-        "attribution": gradient.astype(np.float64) * asked.bits[asked.free],
+        "attribution": gradient.astype(np.float64) * given.bits[given.free],
         "gradient": gradient,
-        "f_input": asked.scores([found])[0],
+        "f_input": given.scores([found])[0],
     }
 
 
-def _integrated_gradients(asked: Question) -> Way:
-    """Add up the gradient on the straight way from the baseline (Sundararajan et al. 2017).
+def _integrated_gradients(given: AttributionInput) -> MethodRun:
+    """Integrated gradients from the baseline (Sundararajan et al. 2017).
 
-    By Gauss-Legendre quadrature, in float64; `delta` is what the sum exceeds the difference by that
-    it should be.
+    By Gauss-Legendre quadrature, in float64; `delta` is the sum minus the difference of the
+    targets, which are equal in exact arithmetic (completeness).
     """
-    start, way = asked.absent.astype(np.float64), asked.bits.astype(np.float64) - asked.absent
-    places, weights = nodes_of(asked.nodes)
+    start, way = given.absent.astype(np.float64), given.bits.astype(np.float64) - given.absent
+    places, weights = gauss_legendre(given.n_steps)
     between = ((start + place * way).astype(np.float32) for place in (0.0, *places, 1.0))
-    found = yield from _gradients(asked, between)
-    gradients = np.stack([one["gradient"][asked.free] for one in found[1:-1]]).astype(np.float64)
-    attribution = way[asked.free] * (weights @ gradients)
-    return {"attribution": attribution, **_ends(attribution, *asked.scores([found[0], found[-1]]))}
+    found = yield from _gradients(given, between)
+    gradients = np.stack([one["gradient"][given.free] for one in found[1:-1]]).astype(np.float64)
+    attribution = way[given.free] * (weights @ gradients)
+    return {"attribution": attribution, **_ends(attribution, *given.scores([found[0], found[-1]]))}
 
 
 def _ends(
     attribution: Float64[np.ndarray, " free"], baseline: float, whole: float
 ) -> dict[str, np.ndarray]:
-    """State the target at both ends, and how far the attribution is from adding up to it."""
+    """Return the target of sequence and baseline, and the completeness error `delta`."""
     delta = attribution.sum() - (whole - baseline)
     said = {"f_input": whole, "f_baseline": baseline, "delta": delta}
     return {name: np.asarray(value) for name, value in said.items()}
 
 
-def _shapley(asked: Question) -> Way:
-    """Run every combination of present and absent bits, and take the Shapley values of them.
+def _shapley(given: AttributionInput) -> MethodRun:
+    """Exact Shapley values from the target of each combination of present and absent bits.
 
-    A bit that is the same present and absent is left out of the combinations: its value is 0.
+    A bit that equals its baseline is left out of the combinations: its value is 0.
     """
-    players = asked.free[asked.bits[asked.free] != asked.absent[asked.free]]
-    worth = yield from _worth(asked, players)
-    attribution = np.zeros(len(asked.free))
-    attribution[np.isin(asked.free, players)] = shapley_values(worth)
+    players = given.free[given.bits[given.free] != given.absent[given.free]]
+    worth = yield from _worth(given, players)
+    attribution = np.zeros(len(given.free))
+    attribution[np.isin(given.free, players)] = shapley_values(worth)
     return {"attribution": attribution, **_ends(attribution, worth[0], worth[-1])}
 
 
 def shapley_values(
     worth: Float64[np.ndarray, " coalitions"],
 ) -> Float64[np.ndarray, " players"]:
-    """Return the Shapley value of every player.
+    """Return the Shapley value of each player of a coalition game.
 
     A player's value is the sum over the coalitions S without it of |S|! (k - |S| - 1)! / k! times
-    what S gains when it joins.
+    its marginal contribution, worth(S with it) - worth(S).
 
     Args:
-        worth: Of all 2^k coalitions; player j is in coalition s where bit j of s is 1.
+        worth: Worth of all 2^k coalitions; player j is in coalition s where bit j of s is 1.
 
     References:
         Shapley (1953), A value for n-person games; Lundberg & Lee (2017), A unified approach to
@@ -273,42 +275,42 @@ def shapley_values(
 
 
 def _worth(
-    asked: Question, players: Int[np.ndarray, " players"]
+    given: AttributionInput, players: Int[np.ndarray, " players"]
 ) -> Generator[Sequence[Call], list[Outputs], Float64[np.ndarray, " coalitions"]]:
-    """Return the target of every coalition of present bits, in float64 from served logits.
+    """Return the target of each coalition of present bits, in float64 from float32 logits.
 
-    What comes before the first bit that is not the same in all of them is run once.
+    The common prefix of all sequences, before the first player, is run once.
     """
-    first = int(players.min(initial=len(asked.bits) - 1))
-    state = asked.state
+    first = int(players.min(initial=len(given.bits) - 1))
+    state = given.state
     if first:
-        before = {"sequence": asked.row["sequence"][:first], **state}
+        before = {"sequence": given.row["sequence"][:first], **state}
         final = yield from run_lstm("predict", before, frozenset())
         state = {name: final[f"final_{name}"] for name in LSTMState._fields}
     count, logits = 2 ** len(players), []
-    for start in range(0, count, TOGETHER * BLOCK):
-        starts = range(start, min(start + TOGETHER * BLOCK, count), BLOCK)
-        blocks = [_block(asked, players, at)[:, first:] for at in starts]
+    for start in range(0, count, MAX_BLOCKS_IN_FLIGHT * BLOCK):
+        starts = range(start, min(start + MAX_BLOCKS_IN_FLIGHT * BLOCK, count), BLOCK)
+        blocks = [_block(given, players, at)[:, first:] for at in starts]
         logits += yield from _through(blocks, state)
-    found: np.ndarray = np.concatenate(logits)[:count].astype(np.float64) @ asked.target
+    found: np.ndarray = np.concatenate(logits)[:count].astype(np.float64) @ given.target
     return found
 
 
 def _block(
-    asked: Question, players: Int[np.ndarray, " players"], start: int
+    given: AttributionInput, players: Int[np.ndarray, " players"], start: int
 ) -> Float32[np.ndarray, "block steps"]:
-    """Return the sequences of a block of coalitions; past the last of them they begin again."""
+    """Return the sequences of a block of coalitions; the last block repeats the first ones."""
     coalitions = np.arange(start, start + BLOCK)
     present = (coalitions[:, None] >> np.arange(len(players))) & 1
-    block = np.tile(asked.absent, (BLOCK, 1))
-    block[:, players] = np.where(present, asked.bits[players], asked.absent[players])
+    block = np.tile(given.absent, (BLOCK, 1))
+    block[:, players] = np.where(present, given.bits[players], given.absent[players])
     return block
 
 
 def _through(
     blocks: list[Float32[np.ndarray, "block steps"]], state: Mapping[str, np.ndarray]
 ) -> Generator[Sequence[Call], list[Outputs], list[Float32[np.ndarray, "block classes"]]]:
-    """Run blocks side by side from one state, chunk by chunk, and return their logits."""
+    """Run blocks of sequences from one state, chunk by chunk, and return their logits."""
     alike = {name: np.tile(value, (BLOCK, 1)) for name, value in state.items()}
     states, got = [alike] * len(blocks), []
     for start in range(0, blocks[0].shape[1], FREE_CHUNK):
@@ -320,7 +322,7 @@ def _through(
 def _enumerate(
     block: Float32[np.ndarray, "block steps"], state: Mapping[str, np.ndarray], start: int
 ) -> Call:
-    """Ask for one chunk of a block."""
+    """Return the program call of one chunk of a block."""
     taken = block[:, start : start + FREE_CHUNK]
     inputs = np.zeros((BLOCK, FREE_CHUNK), np.float32)
     inputs[:, : taken.shape[1]] = taken
@@ -328,7 +330,7 @@ def _enumerate(
     return Call("lstm.enumerate", sent, STATE | {"logits"})
 
 
-METHODS: Mapping[MethodName, Callable[[Question], Way]] = {
+METHODS: Mapping[MethodName, Callable[[AttributionInput], MethodRun]] = {
     "flip": _flip,
     "shapley": _shapley,
     "integrated_gradients": _integrated_gradients,
@@ -337,7 +339,7 @@ METHODS: Mapping[MethodName, Callable[[Question], Way]] = {
 
 
 def attribution(context: ProbeContext[BitParameters]) -> Figure:
-    """How much each bit counts for the network's answer.
+    """Attribution of the target logit to the bits of the sequence.
 
     Blue speaks for the target, red against it. `flip` is the target minus what it is with that bit
     flipped. Shapley values add up to `f_input` minus `f_baseline` whatever the network is, and
@@ -352,16 +354,16 @@ def attribution(context: ProbeContext[BitParameters]) -> Figure:
     figures: list[Figure] = [
         sequence_strip(context),
         Heatmap("Blue speaks for it, red against it", tensor, "step"),
-        Bars(TITLES[parameters.method], tensor, measures=_measures(context)),
+        Bars(METHOD_TITLES[parameters.method], tensor, measures=_measures(context)),
     ]
     if (gradient := context.outputs.get("gradient")) is not None:
         slope = Tensor("gradient", "attribution", ("step",), gradient, at, colours.signed(gradient))
         figures.append(Bars("Gradient by each bit", slope))
-    return Panels(f"Attribution of the logit of {NAMES[parameters.target]}", tuple(figures))
+    return Panels(f"Attribution of the logit of {TARGET_NAMES[parameters.target]}", tuple(figures))
 
 
 def _measures(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
-    """State what the method found out about itself."""
+    """Measures of an attribution: completeness terms, sum, and number of changed answers."""
     names = [name for name in ("f_input", "f_baseline", "delta") if name in context.outputs]
     measures = [Measure(name, float(context.outputs[name]), "logits") for name in names]
     measures.append(Measure("sum", float(context.outputs["attribution"].sum()), "logits"))

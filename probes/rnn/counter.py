@@ -1,4 +1,4 @@
-"""Which of the LSTM's units count, how they do it, and which few are enough."""
+"""Probe `counter` of the LSTM: counting units, unit ablations, and drift of the cell state."""
 
 from collections.abc import Generator, Iterable, Sequence
 from itertools import combinations
@@ -32,28 +32,28 @@ from probes.figures.figures import (
     Tensor,
 )
 from probes.rnn.fixed_points import Cell
-from probes.rnn.targets import WEIGHTS
+from probes.rnn.targets import LOGIT_WEIGHTS
 
-SEED = 2027
+ABLATION_SEED = 2027
 
-COUNTED = QUANTITIES[:3]
-"""What a counter may follow: ones minus zeros, ones, and zeros."""
+COUNTS = QUANTITIES[:3]
+"""Quantities that a counter may follow: ones minus zeros, ones, and zeros."""
 
-MOST_EXHAUSTIVE = 8
-"""With more units than these, not every set of them is tried."""
+MAX_EXHAUSTIVE_UNITS = 8
+"""Most units at which each set of units is tried; above, greedy elimination."""
 
-DROPPED = 4
-"""Then a round of the search drops one unit in so many, at least one."""
+ELIMINATION_DIVISOR = 4
+"""Each round of elimination drops one unit in this number, at least one."""
 
-GROUPS = 8
-"""Steps are put into so many groups of one size, by the cell state before them."""
+CELL_GROUPS = 8
+"""Number of equal groups into which steps are sorted by the cell state before them."""
 
 Kept = UInt8[np.ndarray, "sets units"]
 Correct = Int[np.ndarray, " sets"]
 
 
 class CounterParameters(Parameters):
-    """When a set of units is enough."""
+    """Accuracy at which a set of units is sufficient."""
 
     tolerance: float = Field(
         0.01,
@@ -65,13 +65,13 @@ class CounterParameters(Parameters):
 
 
 def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
-    """Return the sequences that sets of units are tried on: one bit decides each.
+    """Return the sequences of the ablations: the counts of 1s and 0s differ by one in each.
 
-    Half have one 1 more than 0s and half one 0 more, so that any constant answer scores 0.5. Of
-    both, half are shuffled; in the others all ones follow one another, but for where the sequence
-    begins, so that the count goes far out and comes back.
+    Half have one 1 more and half one 0 more, so that a constant answer scores 0.5. Half of each
+    are shuffled; the others are one run of ones and one of zeros, rotated, so that the running
+    count takes large values and returns.
     """
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(ABLATION_SEED)
     ones = STEPS // 2 + np.arange(SEQUENCES) % 2
     bits = (np.arange(STEPS) < ones[:, None]).astype(np.uint8)
     half = SEQUENCES // 2
@@ -81,30 +81,30 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
 
 
 def rows(_: ProbeCall[CounterParameters]) -> int:
-    """Return about how many rows are made: a row is all sequences with one set of units."""
-    return (1 << MOST_EXHAUSTIVE) + 1
+    """Return the approximate number of rows: one for each set of units, over all sequences."""
+    return (1 << MAX_EXHAUSTIVE_UNITS) + 1
 
 
 def run(call: ProbeCall[CounterParameters]) -> Run:
-    """Try sets of units: every set of a few units, else what greedy elimination leaves.
+    """Run ablations of sets of units: all sets of a few units, else greedy elimination.
 
     Returns:
-        `keep`, the sets that were tried, and `correct`, how many answers of each were right.
+        `keep`, the sets that were tried, and `correct`, the number of correct answers of each.
     """
     units = len(call.model.weights["readout.kernel"])
-    asked = Ablation(ablation_sequences(), units)
+    ablation = Ablation(ablation_sequences(), units)
     whole = np.ones((1, units), np.uint8)
-    yield from asked.find_mean(whole)
-    if units <= MOST_EXHAUSTIVE:
+    yield from ablation.find_mean(whole)
+    if units <= MAX_EXHAUSTIVE_UNITS:
         keep = every_set(units)
-        correct = yield from asked.correct(keep)
+        correct = yield from ablation.correct(keep)
     else:
-        keep, correct = yield from _eliminate(asked, units)
+        keep, correct = yield from _eliminate(ablation, units)
     return {"keep": keep, "correct": correct}
 
 
 def every_set(units: int) -> Kept:
-    """Return all sets of units, the empty one first and the whole one last."""
+    """Return all sets of units, the empty set first and the full set last."""
     sets = [one for size in range(units + 1) for one in combinations(range(units), size)]
     keep = np.zeros((len(sets), units), np.uint8)
     for row, one in zip(keep, sets, strict=True):
@@ -113,11 +113,11 @@ def every_set(units: int) -> Kept:
 
 
 class Ablation:
-    """Asks how many answers are right when all but some units stand still.
+    """Mean ablation: correct answers with the hidden states of dropped units at their mean.
 
     Args:
-        sequences: What is read.
-        units: How many units there are.
+        sequences: Input sequences.
+        units: Number of units.
     """
 
     def __init__(self, sequences: UInt8[np.ndarray, "sequences time"], units: int) -> None:
@@ -127,12 +127,12 @@ class Ablation:
         self._slice = 2 * ablation_buckets(units)[-1]
 
     def find_mean(self, whole: Kept) -> Generator[Sequence[Call], list[Outputs], None]:
-        """Find each unit's hidden state in the whole network, averaged over steps and sequences."""
+        """Measure each unit's mean hidden state over steps and sequences, without ablation."""
         (found,) = yield (self._call(whole[0], "mean_hidden"),)
         self.mean = found["mean_hidden"]
 
     def correct(self, keep: Kept) -> Generator[Sequence[Call], list[Outputs], Correct]:
-        """Count the right answers with each of some sets of units."""
+        """Count the correct answers with each set of units kept."""
         calls = (self._call(one, "logits") for one in keep)
         found = yield from in_slices(calls, self._slice)
         said = (one["logits"][:, 1] > one["logits"][:, 0] for one in found)
@@ -144,32 +144,32 @@ class Ablation:
 
 
 def _eliminate(
-    asked: Ablation, units: int
+    ablation: Ablation, units: int
 ) -> Generator[Sequence[Call], list[Outputs], tuple[Kept, Correct]]:
-    """Drop units, those first without which most answers are right, until none is left.
+    """Greedy backward elimination: drop the units whose ablation costs least, until none is left.
 
-    Each unit is tried alone, too.
+    Each unit is also tried alone.
     """
     kept = np.ones(units, np.uint8)
     tried = [np.concatenate([kept[None], np.eye(units, dtype=np.uint8)])]
-    counts = [(yield from asked.correct(tried[0]))]
+    counts = [(yield from ablation.correct(tried[0]))]
     while kept.any():
         left = np.flatnonzero(kept)
         without = np.repeat(kept[None], len(left), axis=0)
         without[np.arange(len(left)), left] = 0
-        correct = yield from asked.correct(without)
+        correct = yield from ablation.correct(without)
         tried.append(without)
         counts.append(correct)
-        first = np.argsort(-correct, kind="stable")[: max(1, len(left) // DROPPED)]
+        first = np.argsort(-correct, kind="stable")[: max(1, len(left) // ELIMINATION_DIVISOR)]
         kept = kept.copy()
         kept[left[first]] = 0
         tried.append(kept[None])
-        counts.append((yield from asked.correct(kept[None])))
+        counts.append((yield from ablation.correct(kept[None])))
     return np.concatenate(tried), np.concatenate(counts)
 
 
 def counter(context: ProbeContext[CounterParameters]) -> Figure:
-    """Which units count, how each of them does it, and the fewest that are enough.
+    """Counting units of the network: how each counts, and the smallest sufficient set.
 
     `r2` is the share of a state's variance that a straight line in ones minus zeros, in ones or in
     zeros explains, `slope` its change for one more of them, over 64 held-out sequences whose share
@@ -191,13 +191,14 @@ def counter(context: ProbeContext[CounterParameters]) -> Figure:
     alike wherever it stands, one that forgets moves back. `time_constant` is −1 / ln of the mean
     forget gate, in steps, and `saturation` the share of steps at which a gate is shut or open.
     """
-    parameters = context.parameters
     sequences, cell = held_out_sequences(), Cell.of(context.model.weights)
     states = cell.run(sequences)
     statistics = _statistics(cell, sequences, states)
-    readout = context.model.weights["readout.kernel"].astype(np.float64) @ WEIGHTS["difference"]
+    readout = (
+        context.model.weights["readout.kernel"].astype(np.float64) @ LOGIT_WEIGHTS["difference"]
+    )
     figures = (
-        *_ablations(context.outputs, parameters.tolerance),
+        *_ablations(context.outputs, context.parameters.tolerance),
         Bars("Readout: weight in “yes” minus “no”", _by_unit("readout", readout)),
         *_following(statistics),
         *_drifts(sequences, states[..., cell.units :]),
@@ -212,7 +213,7 @@ def _statistics(
     sequences: UInt8[np.ndarray, "sequences time"],
     states: Float[np.ndarray, "sequences steps state"],
 ) -> UnitStatistics:
-    """Measure every unit over held-out sequences, in float64."""
+    """Measure unit statistics over held-out sequences, in float64."""
     i, f, _, o = cell.gates(states[:, :-1], sequences.astype(np.float64))
     hidden, memory = np.split(states[:, 1:], 2, axis=-1)
     gates = {"input_gate": i, "forget_gate": f, "output_gate": o}
@@ -224,7 +225,7 @@ def _by_unit(name: str, values: Float[np.ndarray, " units"]) -> Tensor:
 
 
 def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
-    """Draw how well sets of units do, and which are the best."""
+    """Figures of the best accuracy by number of units, and the sets that reach it."""
     keep, accuracy = outputs["keep"], outputs["correct"] / SEQUENCES
     sizes = keep.sum(axis=1, dtype=np.int64)
     best = {n: _best(keep, accuracy, n) for n in np.unique(sizes).tolist()}
@@ -260,13 +261,13 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
 
 
 def _best(keep: Kept, accuracy: Float[np.ndarray, " sets"], size: int) -> int:
-    """Return the position of the best set of a size, the first of equals."""
+    """Return the index of the most accurate set of a size, the first of equals."""
     places = np.flatnonzero(keep.sum(axis=1) == size)
     return int(places[accuracy[places].argmax()])
 
 
 def _one_unit(keep: Kept, accuracy: Float[np.ndarray, " sets"]) -> Heatmap:
-    """Draw accuracy where only one unit is left, and where only one is ablated."""
+    """Heatmap of the accuracy with one unit kept, and with one unit ablated."""
     units = keep.shape[1]
     found = {tuple(one): value for one, value in zip(keep.tolist(), accuracy, strict=True)}
     alone = np.eye(units, dtype=np.uint8)
@@ -278,10 +279,10 @@ def _one_unit(keep: Kept, accuracy: Float[np.ndarray, " sets"]) -> Heatmap:
 
 
 def _following(statistics: UnitStatistics) -> tuple[Heatmap, Heatmap]:
-    """Draw what the states follow."""
-    named: Coordinates = {"follows": [f"{state} · {one}" for state in STATES for one in COUNTED]}
+    """Heatmaps of R² and slope of each state with the quantities that a unit may count."""
+    named: Coordinates = {"follows": [f"{state} · {one}" for state in STATES for one in COUNTS]}
     r2, slope = (
-        one[:, : len(COUNTED)].reshape(len(STATES) * len(COUNTED), -1)
+        one[:, : len(COUNTS)].reshape(len(STATES) * len(COUNTS), -1)
         for one in (statistics.r2, statistics.slope)
     )
     axes, unit = ("follows", "unit"), colours.unit_interval("viridis")
@@ -303,13 +304,13 @@ def _drifts(
     sequences: UInt8[np.ndarray, "sequences time"],
     cell: Float[np.ndarray, "sequences steps units"],
 ) -> tuple[Figure, ...]:
-    """Draw how a 0 and a 1 move the cell states, on the whole and by where they stand."""
+    """Figures of the mean change of the cell state by bit, in total and by group of cell states."""
     before = cell[:, :-1].reshape(-1, cell.shape[-1])
     change = np.diff(cell, axis=1).reshape(before.shape)
     bits = sequences.ravel()
     mean = np.stack([change[bits == bit].mean(axis=0) for bit in (0, 1)])
-    group = before.argsort(axis=0).argsort(axis=0) * GROUPS // len(before)
-    named: Coordinates = {"group": [_percent(n) for n in range(GROUPS)]}
+    group = before.argsort(axis=0).argsort(axis=0) * CELL_GROUPS // len(before)
+    named: Coordinates = {"group": [_percent(n) for n in range(CELL_GROUPS)]}
     drifts = [_grouped(change[bits == bit], group[bits == bit]) for bit in (0, 1)]
     stands = _grouped(before, group)
     axes = ("unit", "group")
@@ -338,16 +339,16 @@ def _drifts(
 
 
 def _percent(group: int) -> str:
-    low, high = (100 * n / GROUPS for n in (group, group + 1))
+    low, high = (100 * n / CELL_GROUPS for n in (group, group + 1))
     return f"{low:.0f}-{high:.0f} %"
 
 
 def _grouped(
     values: Float[np.ndarray, "moves units"], group: Int[np.ndarray, "moves units"]
 ) -> Float[np.ndarray, "units groups"]:
-    """Return the mean of each group, for each unit; NaN of a group without a step."""
-    found = np.full((values.shape[1], GROUPS), np.nan)
-    for n in range(GROUPS):
+    """Return the mean of each group, for each unit; NaN for an empty group."""
+    found = np.full((values.shape[1], CELL_GROUPS), np.nan)
+    for n in range(CELL_GROUPS):
         inside = group == n
         number = inside.sum(axis=0)
         total = np.where(inside, values, 0.0).sum(axis=0)
@@ -356,7 +357,7 @@ def _grouped(
 
 
 def _memory(statistics: UnitStatistics) -> Iterable[Figure]:
-    """Draw how long units remember, and how their gates stand."""
+    """Figures of the time constants and gate saturation of the units."""
     ends = (f"< {SATURATED_LOW}", f"> {SATURATED_HIGH}")
     named: Coordinates = {"gate": [f"{gate} {end}" for gate in GATES for end in ends]}
     share = statistics.saturation.reshape(len(GATES) * len(ends), -1)

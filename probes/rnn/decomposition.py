@@ -1,4 +1,4 @@
-"""Exact decompositions of a run of the LSTM: of its memory, and of its answer, into steps."""
+"""Probes `memory` and `decomposition` of the LSTM: cell state and logit as sums over steps."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -20,16 +20,16 @@ from probes.declaration import (
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tensor
 from probes.rnn.gates import check_units, sequence_strip
-from probes.rnn.targets import NAMES, WEIGHTS, LSTMTargeted
+from probes.rnn.targets import LOGIT_WEIGHTS, TARGET_NAMES, LSTMTargetParameters
 
 TRACED = ("input_gate", "forget_gate", "candidate", "output_gate", "cell")
 
-Written = Float64[np.ndarray, "states units"]
-"""Of each step from 0, the initial state, and each unit."""
+StatesByUnit = Float64[np.ndarray, "states units"]
+"""Values of each step, 0 being the initial state, and each unit."""
 
 
 class MemoryParameters(Coloured):
-    """Whose cell state is taken apart."""
+    """Step and units whose cell state is decomposed."""
 
     step: int | None = Field(
         None,
@@ -43,7 +43,7 @@ class MemoryParameters(Coloured):
 
 
 def check_memory(call: ProbeCall[MemoryParameters]) -> None:
-    """Refuse a step after the end of the sequence, and a unit that the model does not have."""
+    """Raise `ParameterError` for a step or unit that does not exist."""
     row = call.input.row
     parameters = call.parameters
     last = len(row["sequence"])
@@ -53,17 +53,17 @@ def check_memory(call: ProbeCall[MemoryParameters]) -> None:
     check_units(row, parameters.units)
 
 
-def kept(forget_gate: Float[np.ndarray, "steps units"]) -> Written:
-    """Return the share of what was there after each step, from 0, that is there after the last.
+def kept(forget_gate: Float[np.ndarray, "steps units"]) -> StatesByUnit:
+    """Return the share of the cell state after each step that remains after the last step.
 
-    It is the product of the forget gates of all later steps.
+    The product of the forget gates of all later steps; the first share is of the initial state.
     """
     later = np.cumprod(forget_gate[::-1].astype(np.float64), axis=0)[::-1]
     return np.concatenate([later, np.ones_like(later[:1])])
 
 
-def written(trace: Mapping[str, np.ndarray]) -> Written:
-    """Return what each step wrote into the cell state, and the initial state before them."""
+def written(trace: Mapping[str, np.ndarray]) -> StatesByUnit:
+    """Return the initial cell state, and input gate times candidate of each step."""
     i, g = (trace[name].astype(np.float64) for name in ("input_gate", "candidate"))
     return np.concatenate([trace["cell"][:1].astype(np.float64), i * g])
 
@@ -78,7 +78,7 @@ def _until(context: ProbeContext[Parameters], step: int) -> dict[str, np.ndarray
 
 
 def memory(context: ProbeContext[MemoryParameters]) -> Figure:
-    """What each step wrote into the cell state, and how much of it is still there.
+    """Cell state as a sum over steps: each step's write, times the later forget gates.
 
     After step T the cell state is the sum over the steps j of what step j wrote, input gate times
     candidate, times the forget gates of all later steps; step 0 is the initial state.
@@ -91,29 +91,33 @@ def memory(context: ProbeContext[MemoryParameters]) -> Figure:
     trace = _until(context, step)
     share = kept(trace["forget_gate"])
     parts = share * written(trace)
-    cell = trace["cell"][-1]
-    rounding = float(np.abs(parts.sum(axis=0) - cell).max())
-    units = list(range(cell.size)) if parameters.units is None else parameters.units
+    rounding = float(np.abs(parts.sum(axis=0) - trace["cell"][-1]).max())
+    figures = _memory_figures(context, step, parts, share)
+    measures = (Measure("step", step), Measure("rounding", rounding))
+    return Panels("Memory", (sequence_strip(context, parameters.cmap), *figures), measures=measures)
+
+
+def _memory_figures(
+    context: ProbeContext[MemoryParameters], step: int, parts: StatesByUnit, share: StatesByUnit
+) -> tuple[Figure, ...]:
+    """Figures of the contributions to the cell state, the kept shares, and the cell state."""
+    cell = context.outputs["cell"][step]
+    chosen = context.parameters.units
+    units = list(range(cell.size)) if chosen is None else chosen
     at = {"unit": units}
     by_step = {"step": range(step + 1), **at}
     axes = ("step", "unit")
-    contributions, still = parts[:, units], share[:, units]
-    figures = (
+    values, still = parts[:, units], share[:, units]
+    colour = colours.unit_interval(context.parameters.cmap)
+    return (
         Heatmap(
             f"Part of the cell state after step {step} that each step wrote",
-            Tensor(
-                "contributions",
-                "cell",
-                axes,
-                contributions,
-                by_step,
-                colours.signed(contributions),
-            ),
+            Tensor("contributions", "cell", axes, values, by_step, colours.signed(values)),
             "step",
         ),
         Heatmap(
             "Share of the state after each step that the forget gates have kept",
-            Tensor("kept", "gate", axes, still, by_step, colours.unit_interval(parameters.cmap)),
+            Tensor("kept", "gate", axes, still, by_step, colour),
             "step",
         ),
         Bars(
@@ -121,12 +125,10 @@ def memory(context: ProbeContext[MemoryParameters]) -> Figure:
             Tensor("cell", "cell", ("unit",), cell[units], at, colours.signed(cell[units])),
         ),
     )
-    measures = (Measure("step", step), Measure("rounding", rounding))
-    return Panels("Memory", (sequence_strip(context, parameters.cmap), *figures), measures=measures)
 
 
-class DecompositionParameters(LSTMTargeted):
-    """What is taken apart, and how."""
+class DecompositionParameters(LSTMTargetParameters):
+    """Target logit, and how the cell state is split over steps."""
 
     split: Literal["change", "memory"] = Field(
         "change",
@@ -136,16 +138,16 @@ class DecompositionParameters(LSTMTargeted):
     )
 
 
-def path(trace: Mapping[str, np.ndarray], split: Literal["change", "memory"]) -> Written:
-    """Return by which values, from step 0 on, the cell state comes to what it is at the end."""
+def path(trace: Mapping[str, np.ndarray], split: Literal["change", "memory"]) -> StatesByUnit:
+    """Return the path of the cell state from step 0 to its last value, for either split."""
     if split == "change":
         return trace["cell"].astype(np.float64)
-    found: Written = np.cumsum(kept(trace["forget_gate"]) * written(trace), axis=0)
+    found: StatesByUnit = np.cumsum(kept(trace["forget_gate"]) * written(trace), axis=0)
     return found
 
 
 def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
-    """The answer as an exact sum over steps: what each of them adds to a logit, unit by unit.
+    """Target logit as an exact sum of contributions of each step through each unit.
 
     The logit is the readout's bias plus its weights times output gate times tanh of the cell state,
     at the last step. That tanh is a telescoping sum over steps: `contributions` has what each step
@@ -155,7 +157,7 @@ def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
     the answer would change without it.
     """
     parameters = context.parameters
-    target = WEIGHTS[parameters.target]
+    target = LOGIT_WEIGHTS[parameters.target]
     readout = context.model.weights["readout.kernel"].astype(np.float64) @ target
     bias = float(context.model.weights["readout.bias"].astype(np.float64) @ target)
     logit = float(context.outputs["logits"][-1].astype(np.float64) @ target)
@@ -168,12 +170,12 @@ def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
         Measure("logit", logit, "logits"),
         Measure("rounding", float(bias + parts.sum() - logit), "logits"),
     )
-    title = f"Logit of {NAMES[parameters.target]}, step by step"
+    title = f"Logit of {TARGET_NAMES[parameters.target]}, step by step"
     return Panels(title, (sequence_strip(context), *_sums(parts)), measures=measures)
 
 
-def _sums(parts: Written) -> tuple[Figure, ...]:
-    """Draw the parts, and their sums over units and over steps."""
+def _sums(parts: StatesByUnit) -> tuple[Figure, ...]:
+    """Figures of the contributions, and of their sums over units and over steps."""
     steps = {"step": range(len(parts))}
     by_step, by_unit = parts.sum(axis=1), parts.sum(axis=0)
     axes = ("step", "unit")

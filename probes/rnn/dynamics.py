@@ -1,4 +1,4 @@
-"""The LSTM as a dynamical system: trajectories, slow and fixed points, and what happens there."""
+"""Probe `dynamics` of the LSTM: trajectories, slow and fixed points, and their eigenvalues."""
 
 from dataclasses import dataclass
 
@@ -21,31 +21,31 @@ from probes.figures.figures import (
     Tensor,
 )
 from probes.rnn.fixed_points import Cell, Points, search
-from probes.rnn.targets import WEIGHTS
+from probes.rnn.targets import LOGIT_WEIGHTS
 
 TOLERANCES = (1e-6, 1e-9, 1e-12)
-"""So small q has to be; by the last, a point counts as fixed."""
+"""Tolerances of q at which points are counted; at the last, a point counts as fixed."""
 
-FIXED = TOLERANCES[-1]
+FIXED_TOLERANCE = TOLERANCES[-1]
 
-COMPONENTS = 3
-"""Principal axes whose weights are shown."""
+SHOWN_AXES = 3
+"""Number of principal axes whose weights are shown."""
 
-SHARES = 8
-"""Principal axes whose share of the variance is shown."""
+SHOWN_SHARES = 8
+"""Number of principal axes whose share of the variance is shown."""
 
-PLACES = 12
-"""Along the first axis visited states are put into so many groups of one size."""
+DRIFT_GROUPS = 12
+"""Number of equal groups of visited states along the first axis."""
 
-LONGEST = 256.0
-"""Longer time constants have the colour of this one."""
+MAX_COLOURED_STEPS = 256.0
+"""Time constant in steps at which the colour scale ends."""
 
-READ = (0.0, 1.0)
-"""What a network reads; its drift is shown for these beside the chosen input."""
+BIT_VALUES = (0.0, 1.0)
+"""Inputs of training; drift is shown for these and for the chosen input."""
 
 
 class DynamicsParameters(Parameters):
-    """At which input, and from where, points are sought."""
+    """Constant input of the fixed-point search, and its starting states."""
 
     input: float = Field(
         0.5,
@@ -65,12 +65,13 @@ class DynamicsParameters(Parameters):
 
 
 @dataclass(frozen=True, eq=False)
-class Axes:
-    """The principal axes of visited states, the one of most variance first.
+class PrincipalAxes:
+    """Principal axes of visited states, the axis of most variance first.
 
     Attributes:
-        directions: Orthonormal; the largest entry of each is positive.
-        shares: Of the whole variance, along each.
+        mean: Mean of the visited states.
+        directions: Orthonormal directions; the largest entry of each is positive.
+        shares: Share of the variance along each axis.
     """
 
     mean: Float[np.ndarray, " state"]
@@ -78,47 +79,49 @@ class Axes:
     shares: Float[np.ndarray, " components"]
 
     def place(self, states: Float[np.ndarray, "*rows state"]) -> Float[np.ndarray, "*rows axes"]:
-        """Return where states are along the axes."""
+        """Return the coordinates of states along the axes."""
         return np.asarray((states - self.mean) @ self.directions.T)
 
 
-def axes_of(states: Float[np.ndarray, "rows state"]) -> Axes:
-    """Find the principal axes of states, by their singular value decomposition."""
+def axes_of(states: Float[np.ndarray, "rows state"]) -> PrincipalAxes:
+    """Compute the principal axes of states by singular value decomposition."""
     mean = states.mean(axis=0)
     _, lengths, directions = np.linalg.svd(states - mean, full_matrices=False)
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
     variances = lengths**2
     shares = variances / max(float(variances.sum()), np.finfo(np.float64).tiny)
-    return Axes(mean, directions * np.where(largest < 0, -1.0, 1.0), shares)
+    return PrincipalAxes(mean, directions * np.where(largest < 0, -1.0, 1.0), shares)
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """Trajectories of a network, and their axes.
+    """Trajectories of a network over held-out sequences, and their principal axes.
 
     Attributes:
-        states: After every step, the first all zeros.
-        count: Ones minus zeros, after every step.
+        cell: LSTM cell in float64.
+        states: State after each step, from the zero state on.
+        count: Ones minus zeros after each step.
+        axes: Principal axes of all states.
     """
 
     cell: Cell
     states: Float[np.ndarray, "sequences steps state"]
     count: Float[np.ndarray, "sequences steps"]
-    axes: Axes
+    axes: PrincipalAxes
 
     @property
     def visited(self) -> Float[np.ndarray, "states state"]:
-        """All states, of all sequences."""
+        """States of all steps of all sequences."""
         return self.states.reshape(-1, self.states.shape[-1])
 
     @property
     def speed(self) -> Float[np.ndarray, " moves"]:
-        """How far each bit moved the state."""
+        """Distance between the states before and after each bit."""
         return np.asarray(np.linalg.norm(np.diff(self.states, axis=1), axis=-1)).ravel()
 
 
 def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
-    """Where the state goes: trajectories, the points at which it is slowest, and what is near them.
+    """State space: trajectories, fixed and slow points, and their eigenvalues.
 
     A state is s = [h; c], the hidden states before the cell states. `pc1` and `pc2` are the states
     of held-out sequences along their two axes of most variance, `count` their ones minus zeros;
@@ -155,9 +158,8 @@ def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
 
 
 def _trajectories_of(context: ProbeContext[DynamicsParameters]) -> Trajectories:
-    """Run held-out sequences, in float64."""
-    parameters = context.parameters
-    sequences = held_out_sequences()[: parameters.sequences]
+    """Run the held-out sequences in float64."""
+    sequences = held_out_sequences()[: context.parameters.sequences]
     cell = Cell.of(context.model.weights)
     states = cell.run(sequences)
     count = np.cumsum(2.0 * sequences - 1.0, axis=1)
@@ -166,15 +168,17 @@ def _trajectories_of(context: ProbeContext[DynamicsParameters]) -> Trajectories:
 
 
 def _readout(context: ProbeContext[Parameters], run: Trajectories) -> Float[np.ndarray, " axes"]:
-    """Return the direction in which the answer grows, a unit vector, along the axes."""
-    weights = context.model.weights["readout.kernel"].astype(np.float64) @ WEIGHTS["difference"]
+    """Return the unit vector of the readout's logit difference, along the principal axes."""
+    weights = (
+        context.model.weights["readout.kernel"].astype(np.float64) @ LOGIT_WEIGHTS["difference"]
+    )
     direction = np.concatenate([weights, np.zeros_like(weights)])
     length = float(np.linalg.norm(direction)) or 1.0
     return np.asarray(run.axes.directions @ (direction / length))
 
 
 def _trajectories(context: ProbeContext[Parameters], run: Trajectories, points: Points) -> Scatter:
-    """Draw visited states in the plane of the first two axes."""
+    """Scatter plot of visited states in the plane of the first two axes."""
     places = run.axes.place(run.states)
     readout = _readout(context, run)[:2]
     length = float(np.linalg.norm(readout))
@@ -203,21 +207,21 @@ def _trajectories(context: ProbeContext[Parameters], run: Trajectories, points: 
     )
 
 
-def _shares(axes: Axes) -> Bars:
-    shares = axes.shares[:SHARES]
+def _shares(axes: PrincipalAxes) -> Bars:
+    shares = axes.shares[:SHOWN_SHARES]
     names: Coordinates = {"component": [f"pc{n + 1}" for n in range(len(shares))]}
     tensor = Tensor("explained_variance", "statistic", ("component",), shares, names)
     return Bars("Share of the variance along each axis", tensor, (0.0, 1.0))
 
 
 def entries(units: int) -> list[str]:
-    """Name the entries of a state."""
+    """Return the names of a state's entries: hidden h0 to hN, cell c0 to cN."""
     return [f"{state}{unit}" for state in ("h", "c") for unit in range(units)]
 
 
-def _weights(axes: Axes) -> Heatmap:
-    """Draw what the first axes are made of."""
-    directions = axes.directions[:COMPONENTS]
+def _weights(axes: PrincipalAxes) -> Heatmap:
+    """Heatmap of the weights of the first principal axes."""
+    directions = axes.directions[:SHOWN_AXES]
     names = [f"pc{n + 1}" for n in range(len(directions))]
     named: Coordinates = {"component": names, "entry": entries(directions.shape[1] // 2)}
     tensor = Tensor(
@@ -232,10 +236,10 @@ def _weights(axes: Axes) -> Heatmap:
 
 
 def _drift(run: Trajectories, chosen: float) -> Lines:
-    """Draw how far a step moves visited states along the first axis, for each input."""
+    """Lines of the mean displacement along the first axis in one step, for each input."""
     place = run.axes.place(run.visited)[:, 0]
-    groups = np.array_split(np.argsort(place, kind="stable"), PLACES)
-    inputs = sorted({*READ, chosen})
+    groups = np.array_split(np.argsort(place, kind="stable"), DRIFT_GROUPS)
+    inputs = sorted({*BIT_VALUES, chosen})
     moved = np.stack(
         [(run.cell.step(run.visited, x) - run.visited) @ run.axes.directions[0] for x in inputs]
     )
@@ -254,7 +258,7 @@ def _slowness(points: Points) -> Bars:
 
 
 def _states(points: Points) -> Heatmap:
-    """Draw the points themselves."""
+    """Heatmap of the states of the points."""
     named: Coordinates = {"entry": entries(points.states.shape[1] // 2)}
     tensor = Tensor(
         "points",
@@ -268,7 +272,7 @@ def _states(points: Points) -> Heatmap:
 
 
 def _eigenvalues(points: Points) -> Scatter:
-    """Draw the eigenvalues of all points, and the circle inside which they are stable."""
+    """Scatter plot of the eigenvalues of all points, with the unit circle."""
     axes = ("point", "eigenvalue")
     real, imaginary = points.eigenvalues.real, points.eigenvalues.imag
     turn = np.linspace(0.0, 2 * np.pi, 73)
@@ -291,15 +295,15 @@ def _time_constants(points: Points) -> Heatmap:
         "statistic",
         ("point", "eigenvalue"),
         values,
-        colour=colours.signed(np.clip(values, -LONGEST, LONGEST)),
+        colour=colours.signed(np.clip(values, -MAX_COLOURED_STEPS, MAX_COLOURED_STEPS)),
     )
     return Heatmap("Time constants at the points, in steps", tensor, "point")
 
 
 def _measures(run: Trajectories, points: Points) -> tuple[Measure, ...]:
-    """State what was found, beside how fast the network usually is."""
+    """Measures of the search: points found, typical speed, and stability of each point."""
     typical = float(run.speed.mean())
-    fixed = points.found(FIXED)
+    fixed = points.found(FIXED_TOLERANCE)
     stated = [
         Measure("fixed_points", f"{fixed} found" if fixed else "none found"),
         Measure("slowest_q", float(points.q[0])),

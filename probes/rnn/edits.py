@@ -1,7 +1,7 @@
-"""What can be done to the values of the LSTM: declared edits, and the scale and shift they come to.
+"""Edits of the LSTM's gates and states, posted as extra fields, and their scale and shift.
 
-Every value v of every step and unit goes on as v · scale + shift, so that one compiled program
-serves all edits; scale 1 and shift 0 leave a value as it is.
+Every value v of every step and unit is replaced by v · scale + shift, so that one compiled program
+serves all edits; scale 1 and shift 0 leave it unchanged.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
 from models.rnn.programs import STATE
 from models.runtime.programs import Call, Outputs, Row
 from probes.declaration import ExtraFields, ParameterError, ProbeInput
-from probes.shared.affine_edits import LARGEST, apply
+from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
 
 ValueName = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"]
 
@@ -28,7 +28,7 @@ _WITH_AMOUNT = ("scale", "add", "set")
 
 
 class LSTMEdit(ExtraFields):
-    """What is done to one value of some units at some steps."""
+    """Edit of one gate or state of some units at some steps."""
 
     value: ValueName = Field(description="Which gate, candidate or state is edited.")
     units: tuple[int, ...] | None = Field(
@@ -45,12 +45,12 @@ class LSTMEdit(ExtraFields):
         "that the run on `source` has there."
     )
     amount: float | None = Field(
-        None, ge=-LARGEST, le=LARGEST, description="Of `scale`, `add` and `set`: by how much."
+        None, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Of `scale`, `add` and `set`: by how much."
     )
 
     @model_validator(mode="after")
     def _amount_where_needed(self) -> "LSTMEdit":
-        """Ask for just what the operation needs."""
+        """Require an amount where the operation takes one, and none elsewhere."""
         needed = self.operation in _WITH_AMOUNT
         if needed is not (self.amount is not None):
             msg = f"{self.operation} takes {'an' if needed else 'no'} amount"
@@ -58,17 +58,17 @@ class LSTMEdit(ExtraFields):
         return self
 
     def last(self, length: int) -> int:
-        """Return the last step that is edited in a run of so many steps."""
+        """Return the last edited step in a sequence of the given length."""
         return length if self.steps is None else self.steps[1]
 
     def within(self, start: int, stop: int) -> slice:
-        """Return the steps that are edited among those after `start` up to `stop`, from 0."""
+        """Return the edited steps of a chunk, relative to its start and counted from 0."""
         first, last = (1, stop) if self.steps is None else self.steps
         return slice(max(first - 1 - start, 0), max(min(last, stop) - start, 0))
 
 
 class LSTMEdits(ExtraFields):
-    """What is edited, and from where values may come."""
+    """Extra fields of an intervention: the edits and the sequence to patch from."""
 
     edits: tuple[LSTMEdit, ...] = Field(
         (),
@@ -83,10 +83,10 @@ class LSTMEdits(ExtraFields):
 
 
 def check_edits(given: ProbeInput) -> None:
-    """Refuse edits of what the network or the sequences do not have.
+    """Check edits against the network's units, the sequence and the source.
 
     Raises:
-        ParameterError: With the place in the body.
+        ParameterError: An edit that cannot be applied, with its location in the body.
     """
     for index, edit in enumerate(given.extra_as(LSTMEdits).edits):
         if reason := _fault(given, edit):
@@ -94,7 +94,7 @@ def check_edits(given: ProbeInput) -> None:
 
 
 def _fault(given: ProbeInput, edit: LSTMEdit) -> str | None:
-    """Say what is wrong with an edit; None where nothing is."""
+    """Return why an edit cannot be applied; None for a valid one."""
     units, length = len(given.row["cell"]), len(given.row["sequence"])
     for unit in edit.units or ():
         if not 0 <= unit < units:
@@ -113,12 +113,12 @@ def _fault(given: ProbeInput, edit: LSTMEdit) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class EditedRun:
-    """One run with its edits.
+    """Sequence to run with edits.
 
     Attributes:
-        row: The sequence, and the state to start from.
-        edits: One after the other.
-        source: Where patches take their values, by name: of each step from 1 and every unit.
+        row: Program row: the sequence and its initial state.
+        edits: In the order of application.
+        source: Values that patches take, by name: of each step from 1 and each unit.
     """
 
     row: Row
@@ -127,11 +127,11 @@ class EditedRun:
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """The state before the first step."""
+        """State before the first step."""
         return {name: self.row[name] for name in LSTMState._fields}
 
     def call(self, start: int, state: Row, outputs: Iterable[str]) -> Call:
-        """Ask for one chunk of the run."""
+        """Return the program call of one chunk of the sequence."""
         taken = self.row["sequence"][start : start + CHUNK]
         padded = np.zeros(CHUNK, np.uint8)
         padded[: len(taken)] = taken
@@ -148,19 +148,19 @@ class EditedRun:
     def scale_and_shift(
         self, start: int, stop: int
     ) -> tuple[Float32[np.ndarray, "chunk 6 units"], Float32[np.ndarray, "chunk 6 units"]]:
-        """Bring the edits to a scale and a shift of every value of a chunk."""
+        """Compose the edits into one scale and one shift per value of a chunk."""
         scale, shift = no_edit(CHUNK, len(self.row["cell"]))
         for edit in self.edits:
             steps, value = edit.within(start, stop), EDITABLE_VALUES.index(edit.value)
             units = slice(None) if edit.units is None else list(edit.units)
             replacement = partial(self._replacement, edit, start, steps, units)
-            apply(edit, (steps, value, units), (scale, shift), replacement)
+            apply_edit(edit, (steps, value, units), (scale, shift), replacement)
         return scale, shift
 
     def _replacement(
         self, edit: LSTMEdit, start: int, steps: slice, units: slice | list[int]
     ) -> np.ndarray | float:
-        """Return what stands in the place of the values that an edit is about."""
+        """Return the replacement values of a `zero`, `set` or `patch`."""
         if edit.operation != "patch":
             return edit.amount or 0.0
         held = self.source[edit.value][start + steps.start : start + steps.stop]
@@ -170,10 +170,10 @@ class EditedRun:
 def side_by_side(
     runs: Sequence[EditedRun], outputs: frozenset[str]
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Run sequences of one length with their edits, chunk by chunk with the state carried.
+    """Run edited sequences of one length together, chunk by chunk, carrying the states.
 
     Returns:
-        Of each run, the outputs at steps 1 to T.
+        Outputs of each run at steps 1 to T.
     """
     states: list[Row] = [run.state for run in runs]
     found: list[dict[str, list[np.ndarray]]] = [{name: [] for name in outputs} for _ in runs]

@@ -1,6 +1,6 @@
-"""The LSTM as a map from state to state: where it stands still, and how it moves nearby.
+"""Fixed points of an LSTM at a constant input: search, Jacobian and eigenvalues.
 
-Everything is float64 on the host: what is sought are differences far below float32's rounding.
+In float64 on the host: q of a fixed point is far below the rounding of float32.
 """
 
 from collections.abc import Mapping
@@ -10,35 +10,35 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float, Int, UInt8
 
 States = Float[np.ndarray, "*rows state"]
-"""Hidden state, then cell state: s = [h; c]."""
+"""States s = [h; c]: the hidden state, then the cell state."""
 
-SAME = 1e-2
-"""Two points are one where no entry differs by more of what the region spans."""
+SAME_POINT = 1e-2
+"""Largest difference of any entry, as a share of the region, at which points are one point."""
 
-ITERATIONS = 60
-ENOUGH = 1e-28
-"""From here on q is nothing but rounding."""
+MAX_ITERATIONS = 60
+CONVERGED_Q = 1e-28
+"""Value of q below which it is rounding error, so that the search ends."""
 
-SETTLING = 64
-"""For so many steps the input is held, to see where states go then."""
+SETTLING_STEPS = 64
+"""Steps at constant input after which states count as settled."""
 
 MOST_STARTS, LEAST_STARTS = 64, 8
 STARTING_ENTRIES = 1024
-"""Starts times entries of a state, within those limits: a search of 64 units must end soon too."""
+"""Starts times entries of a state, within the limits above, to bound the time for 64 units."""
 
-NOISE = 0.1
-"""Standard deviation of what is added to a visited state, to start from beside the trajectories."""
+START_DEVIATION = 0.1
+"""Standard deviation of the noise on every other start, to leave the trajectories."""
 
-AIR = 0.25
-"""How much further than the visited states points are sought, as a share of what these span."""
+REGION_MARGIN = 0.25
+"""Margin of the search region around the visited states, as a share of their range."""
 
-TINY = 1e-6
-"""Is added to that, for what never moves."""
+MIN_MARGIN = 1e-6
+"""Absolute margin of the search region, for entries that are constant."""
 
 DAMPING = 1e-2
 LEAST_DAMPING, MOST_DAMPING = 1e-12, 1e12
-FALL, RISE = 0.2, 5.0
-"""By what damping is multiplied after a step that helped, and after one that did not."""
+DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
+"""Factors of the damping after a step that lowers q, and after one that does not."""
 
 
 def sigmoid(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -48,12 +48,12 @@ def sigmoid(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """An LSTM cell in float64: [i, f, g, o] are the four quarters of W x + U h + b.
+    """LSTM cell in float64: [i, f, g, o] are the four quarters of W x + U h + b.
 
     Attributes:
-        from_input: W.
-        from_hidden: U.
-        bias: b.
+        from_input: Input weights W.
+        from_hidden: Recurrent weights U.
+        bias: Bias b.
     """
 
     from_input: Float[np.ndarray, " sums"]
@@ -62,13 +62,13 @@ class Cell:
 
     @classmethod
     def of(cls, weights: Mapping[str, np.ndarray]) -> "Cell":
-        """Read the cell off the weights of a network."""
+        """Build the cell from the weights of a network."""
         kernels = (weights["cell.dense_i.kernel"][0], weights["cell.dense_h.kernel"])
         return cls(*(one.astype(np.float64) for one in (*kernels, weights["cell.dense_h.bias"])))
 
     @property
     def units(self) -> int:
-        """How many units it has: a state has twice as many entries."""
+        """Number of units; a state has twice as many entries."""
         return len(self.from_hidden)
 
     def gates(
@@ -81,7 +81,7 @@ class Cell:
         return sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
 
     def step(self, states: States, inputs: Float[np.ndarray, "*rows"] | float) -> States:
-        """Return the states one step later, F(s; x)."""
+        """Return the next states F(s; x)."""
         i, f, g, o = self.gates(states, inputs)
         cell = f * states[..., self.units :] + i * g
         return np.concatenate([o * np.tanh(cell), cell], axis=-1)
@@ -89,7 +89,7 @@ class Cell:
     def jacobian(
         self, states: Float[np.ndarray, "rows state"], inputs: float
     ) -> Float[np.ndarray, "rows state state"]:
-        """Return ∂F/∂s, by the chain rule: row by what comes out, column by what goes in."""
+        """Return the Jacobian ∂F/∂s by the chain rule, a row for each entry of F(s)."""
         units = self.units
         i, f, g, o = self.gates(states, inputs)
         before = states[:, units:]
@@ -111,7 +111,7 @@ class Cell:
     def run(
         self, sequences: UInt8[np.ndarray, "sequences time"]
     ) -> Float[np.ndarray, "sequences times state"]:
-        """Return the states of every step, the first being all zeros."""
+        """Return the states after each step, from the zero state on."""
         states = [np.zeros((len(sequences), 2 * self.units))]
         for bits in sequences.T:
             states.append(self.step(states[-1], bits.astype(np.float64)))
@@ -121,7 +121,7 @@ class Cell:
 def slowness(
     cell: Cell, states: Float[np.ndarray, "rows state"], inputs: float
 ) -> Float[np.ndarray, " rows"]:
-    """Return q(s) = ½ ‖F(s; x) − s‖²: how far a state is from standing still.
+    """Return q(s) = ½ ‖F(s; x) − s‖², which is 0 at a fixed point.
 
     References:
         Sussillo & Barak (2013), Opening the black box: low-dimensional dynamics in high-dimensional
@@ -132,49 +132,50 @@ def slowness(
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Where points are sought: between two limits of each entry of a state."""
+    """Search region: a lower and an upper limit of each entry of a state."""
 
     low: Float[np.ndarray, " state"]
     high: Float[np.ndarray, " state"]
 
     @classmethod
     def around(cls, visited: Float[np.ndarray, "states state"]) -> "Region":
-        """Return what the states span, and a share of it more on either side."""
+        """Return the bounding box of states, enlarged by the margin."""
         low, high = visited.min(axis=0), visited.max(axis=0)
-        air = AIR * (high - low) + TINY
+        air = REGION_MARGIN * (high - low) + MIN_MARGIN
         return cls(low - air, high + air)
 
     def clipped(self, states: Float[np.ndarray, "rows state"]) -> Float[np.ndarray, "rows state"]:
-        """Return states moved to the nearest one in the region."""
+        """Return states clipped to the region."""
         return np.asarray(np.clip(states, self.low, self.high))
 
     def leaving(
         self, states: Float[np.ndarray, "rows state"], way: Float[np.ndarray, "rows state"]
     ) -> Bool[np.ndarray, "rows state"]:
-        """Tell which entries stand at an edge and would go on beyond it."""
+        """Return which entries are at a limit and would move beyond it."""
         below, above = (states <= self.low) & (way < 0), (states >= self.high) & (way > 0)
         return np.asarray(below | above)
 
     def span(self) -> Float[np.ndarray, " state"]:
-        """Return how far apart the limits are."""
+        """Return the width of the region in each entry."""
         return np.asarray(self.high - self.low)
 
     def inside(self, states: Float[np.ndarray, "rows state"]) -> UInt8[np.ndarray, " rows"]:
-        """Return 1 for states that stand at no edge."""
+        """Return 1 for states strictly within the region, 0 for those at a limit."""
         within = (states > self.low) & (states < self.high)
         return np.asarray(within.all(axis=1), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Where a search for fixed points ended, the slowest first.
+    """Points that a fixed-point search ended at, the slowest first.
 
     Attributes:
-        q: How far each is from standing still.
-        reached: How many starts ended there.
-        distance: From each to the nearest of the states that trajectories visit.
-        inside: 0 where the search was stopped by the edge of the region: q falls on beyond it.
-        eigenvalues: Of the Jacobian there, the largest magnitude first.
+        states: State of each point.
+        q: Value of q at each point, 0 at a fixed point.
+        reached: Number of starts that ended at each point.
+        distance: Distance from each point to the nearest visited state.
+        inside: 0 for a point at the limit of the region, beyond which q decreases further.
+        eigenvalues: Eigenvalues of the Jacobian, the largest magnitude first.
     """
 
     states: Float[np.ndarray, "points state"]
@@ -186,46 +187,47 @@ class Points:
 
     @property
     def magnitude(self) -> Float[np.ndarray, "points state"]:
-        """|λ|: below 1 what is moved that way comes back, above 1 it runs off."""
+        """Magnitudes |λ|: perturbations along an eigenvector decay below 1 and grow above 1."""
         return np.asarray(np.abs(self.eigenvalues))
 
     @property
     def time_constant(self) -> Float[np.ndarray, "points state"]:
-        """−1 / ln |λ|, in steps: after so many what was moved that way has shrunk to 1/e.
+        """Time constant −1/ln |λ| in steps: e-folding time of a perturbation along the eigenvector.
 
-        Negative where it grows; infinite where it stays, 0 where it is gone at once.
+        Negative for a growing perturbation, infinite at |λ| = 1, 0 at λ = 0.
         """
         with np.errstate(divide="ignore"):
             return np.asarray(-1.0 / np.log(self.magnitude))
 
     @property
     def stable(self) -> UInt8[np.ndarray, " points"]:
-        """1 where all |λ| are below 1."""
+        """Stability: 1 where all |λ| are below 1."""
         return np.asarray(self.magnitude[:, 0] < 1, np.uint8)
 
     def found(self, tolerance: float) -> int:
-        """Count the points that are as near to standing still as a tolerance asks."""
+        """Count the points whose q is at most a tolerance."""
         return int((self.q <= tolerance).sum())
 
 
 def search(
     cell: Cell, visited: Float[np.ndarray, "states state"], inputs: float, seed: int, most: int
 ) -> Points:
-    """Look for states that a constant input leaves alone: minimise q from many starts.
+    """Search fixed points at a constant input: minimise q from many starts.
 
-    The search keeps to the region that states are in, as trajectories visit them or come to them
-    when the input is held, and a little more: the cell state has no bound, and an LSTM that counts
-    is ever slower far beyond any sequence, where its gates saturate.
+    The search is limited to the region of the visited states and of the states that they settle
+    in: the cell state is unbounded, and q of a counting LSTM decreases without limit far beyond
+    any sequence, where its gates saturate.
 
     Args:
+        cell: LSTM cell.
         visited: States of trajectories.
-        inputs: The constant input.
-        seed: Of the choice of the starts, and of the noise.
-        most: How many points to return at most.
+        inputs: Constant input.
+        seed: Seed of the choice of starts and of the noise.
+        most: Largest number of points to return.
     """
     starts = _starts(visited, seed)
     settled = starts
-    for _ in range(SETTLING):
+    for _ in range(SETTLING_STEPS):
         settled = cell.step(settled, inputs)
     region = Region.around(np.concatenate([visited, settled]))
     ends = minimise(cell, starts, inputs, region)
@@ -246,7 +248,7 @@ def search(
 def _eigenvalues(
     jacobians: Float[np.ndarray, "points state state"],
 ) -> Complex[np.ndarray, "points state"]:
-    """Return the eigenvalues of each, the largest magnitude first."""
+    """Return the eigenvalues of each Jacobian, the largest magnitude first."""
     found = np.linalg.eigvals(jacobians).astype(np.complex128)
     order = np.argsort(-np.abs(found), axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)
@@ -255,12 +257,12 @@ def _eigenvalues(
 def _starts(
     visited: Float[np.ndarray, "states state"], seed: int
 ) -> Float[np.ndarray, "starts state"]:
-    """Draw visited states, and move every other one off the trajectories."""
+    """Sample visited states, and add noise to every other one."""
     random = np.random.default_rng(seed)
     entries = visited.shape[1]
     count = int(np.clip(STARTING_ENTRIES // entries, LEAST_STARTS, MOST_STARTS))
     starts = visited[random.integers(0, len(visited), count)]
-    noise = random.normal(0.0, NOISE, starts.shape)
+    noise = random.normal(0.0, START_DEVIATION, starts.shape)
     noise[::2] = 0.0
     return np.asarray(starts + noise)
 
@@ -268,17 +270,17 @@ def _starts(
 def minimise(
     cell: Cell, starts: Float[np.ndarray, "starts state"], inputs: float, region: Region
 ) -> Float[np.ndarray, "starts state"]:
-    """Follow q downhill from each start within a region, by the method of Levenberg and Marquardt.
+    """Minimise q from each start within a region, by the Levenberg-Marquardt method.
 
-    An entry that stands at an edge, and would go on beyond it, is left there for that step.
+    An entry at a limit that would move beyond it is held there for that step.
 
     References:
         Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters.
     """
     states, size = region.clipped(starts), starts.shape[1]
     damping, q = np.full(len(states), DAMPING), slowness(cell, states, inputs)
-    for _ in range(ITERATIONS):
-        if q.max() < ENOUGH:
+    for _ in range(MAX_ITERATIONS):
+        if q.max() < CONVERGED_Q:
             break
         slope = cell.jacobian(states, inputs) - np.eye(size)
         off = (cell.step(states, inputs) - states)[..., None]
@@ -290,24 +292,28 @@ def minimise(
         lower = slowness(cell, moved, inputs)
         better = lower < q
         states, q = np.where(better[:, None], moved, states), np.where(better, lower, q)
-        damping = np.clip(damping * np.where(better, FALL, RISE), LEAST_DAMPING, MOST_DAMPING)
+        damping = np.clip(
+            damping * np.where(better, DAMPING_DECREASE, DAMPING_INCREASE),
+            LEAST_DAMPING,
+            MOST_DAMPING,
+        )
     return states
 
 
 def _distinct(
     states: Float[np.ndarray, "ends state"],
 ) -> tuple[Int[np.ndarray, " points"], Int[np.ndarray, " points"]]:
-    """Return the position of the first of all states that are one point, and how many these are.
+    """Merge equal points: return the index of the first of each, and the number of its states.
 
     Args:
-        states: In shares of what the region spans.
+        states: States as shares of the region, in the order of q.
     """
     apart = np.abs(states[:, None] - states[None]).max(axis=-1)
     left = np.ones(len(states), np.bool_)
     kept, reached = [], []
     for place in range(len(states)):
         if left[place]:
-            same = left & (apart[place] <= SAME)
+            same = left & (apart[place] <= SAME_POINT)
             kept.append(place)
             reached.append(int(same.sum()))
             left &= ~same

@@ -1,4 +1,4 @@
-"""What can be asked of the LSTM about a sequence: prediction, gates, states, the whole run."""
+"""Probes `predict`, `gates`, `hidden`, `cell`, `summary` and `trace` of the LSTM."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Literal
@@ -47,17 +47,19 @@ KINDS: Mapping[str, Kind] = {
     "cell": "cell",
     "hidden": "hidden",
 }
-"""What each traced value is, in the order in which they are shown."""
+"""Kind of each traced value, in the order of display."""
 
-ALL = tuple(KINDS)
+TRACED_VALUES = tuple(KINDS)
 
 Value = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden", "logits"]
 Values = Annotated[
-    list[Value], BeforeValidator(split_commas), Field(min_length=1, max_length=len(ALL) + 1)
+    list[Value],
+    BeforeValidator(split_commas),
+    Field(min_length=1, max_length=len(TRACED_VALUES) + 1),
 ]
-"""What of a run shall be shown, in this order."""
+"""Names of traced values, in the order of display."""
 
-TITLES = {
+VALUE_TITLES = {
     "input_gate": "Input gate: how much of the candidate is written",
     "forget_gate": "Forget gate: how much of the cell state is kept",
     "candidate": "Candidate: what could be written",
@@ -68,7 +70,7 @@ TITLES = {
 
 
 class Selection(Coloured):
-    """Which steps and units to show."""
+    """Steps and units to show."""
 
     steps: Indices | None = Field(
         None,
@@ -81,7 +83,7 @@ class Selection(Coloured):
 
 
 class TraceSelection(Selection):
-    """Which values to show, and of which steps and units."""
+    """Values, steps and units to show."""
 
     values: Values | None = Field(
         None,
@@ -90,12 +92,14 @@ class TraceSelection(Selection):
     )
 
     def names(self) -> list[str]:
-        """Return the values, each once."""
-        return [*ALL, "logits"] if self.values is None else list(dict.fromkeys(self.values))
+        """Return the selected values without duplicates."""
+        return (
+            [*TRACED_VALUES, "logits"] if self.values is None else list(dict.fromkeys(self.values))
+        )
 
 
 def check_selection(call: ProbeCall[Selection]) -> None:
-    """Refuse a step after the end of the sequence, and a unit that the model does not have."""
+    """Raise `ParameterError` for a step or unit that does not exist."""
     row = call.input.row
     parameters = call.parameters
     last = len(row["sequence"])
@@ -105,10 +109,10 @@ def check_selection(call: ProbeCall[Selection]) -> None:
 
 
 def check_units(row: Row, chosen: Iterable[int] | None) -> None:
-    """Refuse a unit that the model does not have.
+    """Check units against the number of units of the model.
 
     Raises:
-        ParameterError: Naming the unit and how many there are.
+        ParameterError: A unit that does not exist, with the number of units.
     """
     units = len(row["cell"])
     if (unit := max(chosen or [0])) >= units:
@@ -117,7 +121,7 @@ def check_units(row: Row, chosen: Iterable[int] | None) -> None:
 
 
 def check_gates(call: ProbeCall[Selection]) -> None:
-    """Refuse also a selection of nothing but the initial state, which has no gates."""
+    """Raise `ParameterError` also for step 0 alone, the initial state, which has no gates."""
     parameters = call.parameters
     check_selection(call)
     if parameters.steps is not None and not any(parameters.steps):
@@ -125,14 +129,13 @@ def check_gates(call: ProbeCall[Selection]) -> None:
 
 
 def check_trace(call: ProbeCall[TraceSelection]) -> None:
-    """Refuse step 0 alone also where none of the values has it."""
-    parameters = call.parameters
-    stepped = not {*STATES, "logits"}.isdisjoint(parameters.names())
+    """Raise `ParameterError` also for step 0 alone where no selected value has it."""
+    stepped = not {*STATES, "logits"}.isdisjoint(call.parameters.names())
     (check_selection if stepped else check_gates)(call)
 
 
 def traced(context: ProbeContext[Selection], name: str) -> Tensor:
-    """Return one value of every step and unit: gates have steps 1 to T, states 0 to T."""
+    """Return one traced value as a tensor: gates have steps 1 to T, states 0 to T."""
     chosen = context.parameters
     values = context.outputs[name]
     first = 0 if name in STATES else 1
@@ -150,7 +153,7 @@ def traced(context: ProbeContext[Selection], name: str) -> Tensor:
 
 
 def _colour(kind: Kind, values: np.ndarray, cmap: str) -> Colour:
-    """Colour a traced value: gates and what a tanh has bounded keep their limits."""
+    """Return the colour rule of a traced value: fixed limits for gates and for tanh outputs."""
     match kind:
         case "gate":
             return colours.unit_interval(cmap)
@@ -161,12 +164,12 @@ def _colour(kind: Kind, values: np.ndarray, cmap: str) -> Colour:
 
 
 def heatmap(context: ProbeContext[Selection], name: str) -> Heatmap:
-    """Draw one value over steps and units."""
-    return Heatmap(TITLES[name], traced(context, name), "step")
+    """Heatmap of one traced value over steps and units."""
+    return Heatmap(VALUE_TITLES[name], traced(context, name), "step")
 
 
 def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> Heatmap:
-    """Draw the bits that were read, oldest first."""
+    """Heatmap strip of the input bits, oldest first."""
     bits = context.input.row["sequence"]
     steps = {"step": range(1, len(bits) + 1)}
     colour = colours.unit_interval(cmap)
@@ -174,7 +177,7 @@ def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> 
 
 
 def running_count(context: ProbeContext[Parameters]) -> Lines:
-    """Draw ones minus zeros after every step: the answer is yes above zero."""
+    """Line of ones minus zeros after each step: the correct answer is yes above zero."""
     bits = context.input.row["sequence"].astype(np.int32)
     count = np.cumsum(2 * bits - 1, dtype=np.int32)
     steps = {"step": range(1, len(count) + 1)}
@@ -183,7 +186,7 @@ def running_count(context: ProbeContext[Parameters]) -> Lines:
 
 
 def running_probability(context: ProbeContext[Parameters]) -> Lines:
-    """Draw the probability of "yes" that the network would state after every step."""
+    """Line of the network's probability of "yes" after each step."""
     yes = softmax(context.outputs["logits"])[:, 1]
     steps = {"step": range(1, len(yes) + 1)}
     colour = colours.unit_interval("viridis")
@@ -192,7 +195,7 @@ def running_probability(context: ProbeContext[Parameters]) -> Lines:
 
 
 def predict(context: ProbeContext[Parameters]) -> Figure:
-    """Whether the sequence has more 1s than 0s, and how sure the network is.
+    """Predicted answer, whether the sequence has more 1s than 0s, and its probability.
 
     `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
     with the next bits to go on where this sequence ended.
@@ -202,7 +205,7 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
 
 
 def final_state(context: ProbeContext[Parameters]) -> tuple[Bars, Bars]:
-    """Draw the state after the last step."""
+    """Bars of the cell and hidden state after the last step."""
     cell, hidden = context.outputs["final_cell"], context.outputs["final_hidden"]
     return (
         Bars("Cell state at the end", _vector("final_cell", "cell", cell)),
@@ -215,7 +218,7 @@ def _vector(name: str, kind: Kind, values: np.ndarray) -> Tensor:
 
 
 def gates(context: ProbeContext[Selection]) -> Figure:
-    """Forget, input and output gate and the candidate, at every step.
+    """Forget, input and output gate and the candidate, at each step.
 
     A gate near 1 lets through, near 0 it blocks. `step` counts from 1: the gates of step t were
     computed from bit t and the hidden state of step t - 1.
@@ -229,12 +232,12 @@ def gates(context: ProbeContext[Selection]) -> Figure:
 
 
 def hidden(context: ProbeContext[Selection]) -> Figure:
-    """How the hidden state evolves, from the initial state at step 0 to the last step."""
+    """Hidden state at each step, from the initial state at step 0."""
     return _state(context, "hidden", (-1.0, 1.0))
 
 
 def cell(context: ProbeContext[Selection]) -> Figure:
-    """How the cell state, the long-term memory, moves from step 0 to the last step.
+    """Cell state, the long-term memory, at each step from the initial state at step 0.
 
     The cell state has no bound: a unit that counts drifts a little with every bit.
     """
@@ -244,7 +247,7 @@ def cell(context: ProbeContext[Selection]) -> Figure:
 def _state(
     context: ProbeContext[Selection], name: str, limits: tuple[float, float] | None
 ) -> Figure:
-    """Draw a state as cells and as one line for each unit."""
+    """Figures of a state: a heatmap, and one line for each unit."""
     chosen = context.parameters
     cells = heatmap(context, name)
     lines = Lines("The same, one line for each unit", (cells.tensor,), "step", limits, 0.0)
@@ -254,7 +257,7 @@ def _state(
 
 
 def trace(context: ProbeContext[TraceSelection]) -> Figure:
-    """Everything of one run: gates, candidate, states and running logits, for notebooks.
+    """Full trace of a sequence: gates, candidate, states and running logits.
 
     `values` picks some of them, or one.
     """
@@ -267,7 +270,7 @@ def trace(context: ProbeContext[TraceSelection]) -> Figure:
 
 
 def running_logits(context: ProbeContext[Parameters]) -> Lines:
-    """Draw the logits that the network would state after every step."""
+    """Lines of the network's logits after each step."""
     logits = context.outputs["logits"]
     coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": ANSWERS}
     running = Tensor("logits", "logits", ("step", "label"), logits, coordinates)
@@ -275,7 +278,7 @@ def running_logits(context: ProbeContext[Parameters]) -> Lines:
 
 
 def summary(context: ProbeContext[Selection]) -> Figure:
-    """The run in one figure, and in numbers what each unit does.
+    """Summary of a sequence: gates, states, running answer, and statistics of each unit.
 
     Roles, R², saturation and time constants describe the network, not this sequence: they come from
     held-out sequences that are always the same.
@@ -290,7 +293,7 @@ def summary(context: ProbeContext[Selection]) -> Figure:
         sequence_strip(context, chosen.cmap),
         running_count(context),
         running_probability(context),
-        *(heatmap(context, name) for name in ALL),
+        *(heatmap(context, name) for name in TRACED_VALUES),
     )
     known = Panels(
         "What each unit does, over held-out sequences", _unit_figures(units, chosen.cmap), 2
@@ -299,7 +302,7 @@ def summary(context: ProbeContext[Selection]) -> Figure:
 
 
 def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
-    """Draw what is known of every unit."""
+    """Figures of the unit statistics over held-out sequences."""
     unit = colours.unit_interval(cmap)
     follows = [f"{state} · {quantity}" for state in STATES for quantity in QUANTITIES]
     ends = (f"< {SATURATED_LOW}", f"> {SATURATED_HIGH}")
@@ -334,7 +337,7 @@ def _of_trace(
     outputs: tuple[str, ...],
     check: Callable[[ProbeCall[Selection]], None] = check_selection,
 ) -> Probe:
-    """Declare a probe that reads these outputs of a trace."""
+    """Declare a probe of the trace program that reads some of its outputs."""
     return Probe(
         model="lstm",
         name=name,
@@ -353,7 +356,7 @@ PROBES = (
     _of_trace("gates", gates, (*GATES, "candidate"), check_gates),
     _of_trace("hidden", hidden, ("hidden",)),
     _of_trace("cell", cell, ("cell",)),
-    _of_trace("summary", summary, ALL),
+    _of_trace("summary", summary, TRACED_VALUES),
     Probe(
         model="lstm",
         name="trace",

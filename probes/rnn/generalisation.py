@@ -1,4 +1,4 @@
-"""How far the LSTM's counting goes beyond what it was trained on: by length, and by margin."""
+"""Probe `generalisation` of the LSTM: accuracy by sequence length and by margin."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
@@ -12,23 +12,23 @@ from models.runtime.programs import Call, Outputs, Row, Run
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures.figures import Coordinates, Figure, Lines, Measure, Panels, Tensor
 
-LONGEST = 1024
-"""So many bits each sequence has: its running answers are those to all its beginnings."""
+LENGTH = 1024
+"""Bits of each sequence; its running answers are those to all its prefixes."""
 
-TOGETHER = 32
-"""So many sequences are run side by side; others get their turn after every chunk."""
+MAX_CONCURRENT = 32
+"""Sequences that are run together; other requests are served after each chunk."""
 
-SHORTEST = 8
-"""The shortest length at which a sequence is made to be hard."""
+SHORTEST_HARD = 8
+"""Shortest length at which the hard sequences have margin 0 or 2."""
 
-MARGINS = 17
-"""Accuracy is stated for margins from 0 to one less than so many."""
+MAX_MARGINS = 17
+"""Number of margins, from 0 on, for which the accuracy is measured."""
 
 Bits = UInt8[np.ndarray, "sequences time"]
 
 
 class GeneralisationParameters(Parameters):
-    """How many sequences, and which."""
+    """Number and seed of the sequences."""
 
     sequences: int = Field(
         64, ge=16, le=256, description="How many sequences of 1,024 bits are run of each kind."
@@ -37,37 +37,37 @@ class GeneralisationParameters(Parameters):
 
 
 def coins(random: np.random.Generator, number: int) -> Bits:
-    """Toss a fair coin for every bit."""
-    return random.integers(0, 2, (number, LONGEST), np.uint8)
+    """Draw independent fair bits."""
+    return random.integers(0, 2, (number, LENGTH), np.uint8)
 
 
 def balanced(random: np.random.Generator, number: int) -> Bits:
-    """Draw sequences that one bit decides at every length that is a power of two, from 8 on.
+    """Draw shuffled sequences with margin 0 or 2 at each power of two from 8 on.
 
-    There, half of them are ties and half have two ones more; in between, bits are shuffled.
+    Half of the margins are 0, a tie, and half are 2.
     """
     return np.concatenate([random.permuted(part, axis=1) for part in _parts(random, number)], 1)
 
 
 def there_and_back(random: np.random.Generator, number: int) -> Bits:
-    """Draw sequences of the same margins in long runs: the count goes far out and comes back."""
+    """Draw sequences with the margins of `balanced`, in long runs of equal bits."""
     return np.concatenate([_rolled(random, part) for part in _parts(random, number)], 1)
 
 
-KINDS: Mapping[str, Callable[[np.random.Generator, int], Bits]] = {
+SEQUENCE_KINDS: Mapping[str, Callable[[np.random.Generator, int], Bits]] = {
     "coins": coins,
     "balanced": balanced,
     "there_and_back": there_and_back,
 }
 
-NAMES = [name.replace("_", " ") for name in KINDS]
+KIND_NAMES = [name.replace("_", " ") for name in SEQUENCE_KINDS]
 
 
 def _parts(random: np.random.Generator, number: int) -> Iterator[Bits]:
-    """Yield what lies between powers of two, ones first: so many that the margin is 0 or 2 then."""
+    """Yield the parts between powers of two, ones first, after which the margin is 0 or 2."""
     before = np.zeros(number, np.int64)
-    start, stop = 0, SHORTEST
-    while stop <= LONGEST:
+    start, stop = 0, SHORTEST_HARD
+    while stop <= LENGTH:
         margin = 2 * random.permutation(np.arange(number) % 2)
         ones = (stop - start + margin - before) // 2
         yield (np.arange(stop - start) < ones[:, None]).astype(np.uint8)
@@ -75,29 +75,28 @@ def _parts(random: np.random.Generator, number: int) -> Iterator[Bits]:
 
 
 def _rolled(random: np.random.Generator, part: Bits) -> Bits:
-    """Let each row begin somewhere else, and go on with its beginning after its end."""
+    """Rotate each row by a random number of steps."""
     shift = random.integers(0, part.shape[1], (len(part), 1))
     return np.take_along_axis(part, (np.arange(part.shape[1]) + shift) % part.shape[1], axis=1)
 
 
 def margins(sequences: Bits) -> Int[np.ndarray, "sequences time"]:
-    """Count ones minus zeros up to and including each step."""
+    """Return ones minus zeros up to and including each step."""
     return np.cumsum(2 * sequences.astype(np.int64) - 1, axis=1)
 
 
 def rows(call: ProbeCall[GeneralisationParameters]) -> int:
-    """Return how many rows the sequences make."""
-    parameters = call.parameters
-    return len(KINDS) * parameters.sequences * -(-LONGEST // CHUNKS[-1])
+    """Return the number of rows of all sequences."""
+    return len(SEQUENCE_KINDS) * call.parameters.sequences * -(-LENGTH // CHUNKS[-1])
 
 
 def run(call: ProbeCall[GeneralisationParameters]) -> Run:
-    """Run sequences of every kind, and keep whether each says yes after each of its steps."""
+    """Run sequences of each kind, and record the answer after each step."""
     parameters = call.parameters
     random = np.random.default_rng(parameters.seed)
     units = len(call.model.weights["readout.kernel"])
     found: Outputs = {}
-    for name, draw in KINDS.items():
+    for name, draw in SEQUENCE_KINDS.items():
         found[name] = draw(random, parameters.sequences)
         found[f"{name}.yes"] = yield from running_answers(found[name], units)
     return found
@@ -106,19 +105,19 @@ def run(call: ProbeCall[GeneralisationParameters]) -> Run:
 def running_answers(
     sequences: Bits, units: int
 ) -> Generator[Sequence[Call], list[Outputs], Bool[np.ndarray, "sequences time"]]:
-    """Return whether the network says yes after every step of every sequence."""
+    """Return whether the answer is yes after each step of each sequence."""
     zeros = np.zeros(units, np.float32)
     wanted = frozenset({"logits"})
     coming: Iterator[Row] = ({"sequence": x, "cell": zeros, "hidden": zeros} for x in sequences)
     answers: list[Bool[np.ndarray, " time"]] = []
-    while taken := tuple(islice(coming, TOGETHER)):
+    while taken := tuple(islice(coming, MAX_CONCURRENT)):
         ended = yield from _side_by_side([run_lstm("trace", row, wanted) for row in taken])
         answers += [one["logits"][:, 1] > one["logits"][:, 0] for one in ended]
     return np.stack(answers)
 
 
 def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Drive runs of one length together, so that each of their calls is part of a batch."""
+    """Drive runs of one length together, so that their calls are batched."""
     calls = [next(run)[0] for run in runs]
     while True:
         got = yield calls
@@ -129,7 +128,7 @@ def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], l
 
 
 def _send(run: Run, got: Outputs) -> Call | Outputs:
-    """Return a run's next call, or what it came to."""
+    """Return a run's next call, or its outputs at the end."""
     try:
         return run.send([got])[0]
     except StopIteration as end:
@@ -138,7 +137,7 @@ def _send(run: Run, got: Outputs) -> Call | Outputs:
 
 
 def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
-    """How often the answer is right, by the length of a sequence and by its margin.
+    """Accuracy by sequence length and by margin, beyond the lengths of training.
 
     Three kinds of sequences of 1,024 bits: `coins`, fair and independent; `balanced`, which one bit
     decides at every length 8, 16, 32, …, 1,024 (a tie, or two ones more, equally often); and
@@ -152,9 +151,9 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     `accuracy_by_margin` is over all steps of all kinds by |ones − zeros|; NaN where no sequence had
     that margin. `longest_without_error` is the length up to which nothing was wrong.
     """
-    right = {name: _right(context.outputs, name) for name in KINDS}
+    right = {name: _right(context.outputs, name) for name in SEQUENCE_KINDS}
     accuracy = np.stack([one.mean(axis=0) for one in right.values()])
-    no = np.stack([(margins(context.outputs[name]) <= 0).mean(axis=0) for name in KINDS])
+    no = np.stack([(margins(context.outputs[name]) <= 0).mean(axis=0) for name in SEQUENCE_KINDS])
     figures = (
         _by_length("Share of right answers after so many bits", "accuracy", accuracy),
         _by_length("What “no” would score, whatever is read", "always_no", no),
@@ -165,23 +164,23 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
 
 
 def _right(outputs: Outputs, name: str) -> Bool[np.ndarray, "sequences time"]:
-    """Return which running answers are true, by counting."""
+    """Return which running answers are correct."""
     right: np.ndarray = outputs[f"{name}.yes"] == (margins(outputs[name]) > 0)
     return right
 
 
 def _by_length(title: str, name: str, values: Float[np.ndarray, "kinds time"]) -> Lines:
-    """Draw one line for each kind, over all lengths."""
-    at: Coordinates = {"kind": NAMES, "step": range(1, values.shape[1] + 1)}
+    """Lines over all lengths, one for each kind of sequence."""
+    at: Coordinates = {"kind": KIND_NAMES, "step": range(1, values.shape[1] + 1)}
     tensor = Tensor(name, "statistic", ("kind", "step"), values.astype(np.float32), at)
     return Lines(title, (tensor,), "step", (0.0, 1.0), 0.5)
 
 
 def _by_power(accuracy: Float[np.ndarray, "kinds time"]) -> Lines:
-    """Draw the same where the hard sequences are decided by one bit."""
-    lengths = [SHORTEST << n for n in range((LONGEST // SHORTEST).bit_length())]
+    """Lines of the accuracy at the powers of two, where hard sequences have margin 0 or 2."""
+    lengths = [SHORTEST_HARD << n for n in range((LENGTH // SHORTEST_HARD).bit_length())]
     values = accuracy[:, np.array(lengths) - 1].astype(np.float32)
-    at: Coordinates = {"kind": NAMES, "length": [str(length) for length in lengths]}
+    at: Coordinates = {"kind": KIND_NAMES, "length": [str(length) for length in lengths]}
     tensor = Tensor("accuracy_at_powers", "statistic", ("kind", "length"), values, at)
     return Lines(
         "At lengths where one bit decides, but for coins", (tensor,), "length", (0.0, 1.0), 0.5
@@ -189,16 +188,16 @@ def _by_power(accuracy: Float[np.ndarray, "kinds time"]) -> Lines:
 
 
 def _by_margin(outputs: Outputs, right: Mapping[str, Bool[np.ndarray, "sequences time"]]) -> Lines:
-    """Draw accuracy by margin, and what “no” would score."""
-    margin = np.abs(np.stack([margins(outputs[name]) for name in KINDS])).ravel()
-    within = margin < MARGINS
-    number = np.bincount(margin[within], minlength=MARGINS)
-    truth = np.stack([margins(outputs[name]) <= 0 for name in KINDS]).ravel()
+    """Lines of the accuracy by margin, of the network and of the constant answer “no”."""
+    margin = np.abs(np.stack([margins(outputs[name]) for name in SEQUENCE_KINDS])).ravel()
+    within = margin < MAX_MARGINS
+    number = np.bincount(margin[within], minlength=MAX_MARGINS)
+    truth = np.stack([margins(outputs[name]) <= 0 for name in SEQUENCE_KINDS]).ravel()
     found = {"accuracy_by_margin": np.stack(list(right.values())).ravel(), "no_by_margin": truth}
     tensors = []
     for name, hits in found.items():
-        hit = np.bincount(margin[within], weights=hits[within], minlength=MARGINS)
-        share = np.divide(hit, number, out=np.full(MARGINS, np.nan), where=number > 0)
+        hit = np.bincount(margin[within], weights=hits[within], minlength=MAX_MARGINS)
+        share = np.divide(hit, number, out=np.full(MAX_MARGINS, np.nan), where=number > 0)
         tensors.append(Tensor(name, "statistic", ("margin",), share.astype(np.float32)))
     return Lines("By |ones − zeros|, over all lengths", tuple(tensors), "margin", (0.0, 1.0), 0.5)
 
@@ -207,12 +206,12 @@ def _measures(
     right: Mapping[str, Bool[np.ndarray, "sequences time"]],
     accuracy: Float[np.ndarray, "kinds time"],
 ) -> Iterator[Measure]:
-    """State for each kind how far it goes without an error, and how it ends."""
+    """Yield for each kind the longest length without an error, and the final accuracy."""
     for place, (name, hits) in enumerate(right.items()):
         wrong = np.flatnonzero(~hits.all(axis=0))
-        longest = int(wrong[0]) if wrong.size else LONGEST
+        longest = int(wrong[0]) if wrong.size else LENGTH
         yield Measure(f"longest_without_error.{name}", longest, "bits")
-        yield Measure(f"accuracy_at_{LONGEST}.{name}", float(accuracy[place, -1]))
+        yield Measure(f"accuracy_at_{LENGTH}.{name}", float(accuracy[place, -1]))
         yield Measure(f"errors.{name}", int((~hits).sum()), f"of {hits.size} answers")
 
 

@@ -1,4 +1,4 @@
-"""What the LSTM would say if some of its values were others."""
+"""Probe `intervene` of the LSTM: edited gates and states and their effect on the logits."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -17,7 +17,7 @@ from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor
 from probes.rnn.edits import EditedRun, LSTMEdit, LSTMEdits, ValueName, check_edits, side_by_side
 from probes.rnn.gates import (
-    TITLES,
+    VALUE_TITLES,
     Selection,
     check_gates,
     check_selection,
@@ -26,29 +26,31 @@ from probes.rnn.gates import (
 )
 from probes.rnn.targets import difference
 from probes.shared.class_probabilities import softmax
-from probes.shared.recovery import share_of_way
+from probes.shared.recovery import recovery_of
 
 RUNS = ("baseline", "edited")
 
-SHOWN: tuple[ValueName, ...] = ("forget_gate", "cell", "hidden")
-"""Shown where nothing else is asked for."""
+DEFAULT_VALUES: tuple[ValueName, ...] = ("forget_gate", "cell", "hidden")
+"""Values that are shown by default."""
 
 
 class InterventionParameters(Selection):
-    """Which values of both runs to show, and of which steps and units."""
+    """Values, steps and units of both runs to show."""
 
     values: Annotated[
         list[ValueName],
         BeforeValidator(split_commas),
         Field(min_length=1, max_length=len(EDITABLE_VALUES)),
     ] = Field(
-        list(SHOWN),
-        description="Values to show of both runs, in this order; " + ", ".join(SHOWN) + " where "
+        list(DEFAULT_VALUES),
+        description="Values to show of both runs, in this order; "
+        + ", ".join(DEFAULT_VALUES)
+        + " where "
         "left out.",
     )
 
     def names(self) -> list[ValueName]:
-        """Return the values, each once."""
+        """Return the selected values without duplicates."""
         return list(dict.fromkeys(self.values))
 
 
@@ -58,24 +60,22 @@ def edits_of(call: ProbeCall[Parameters]) -> tuple[LSTMEdit, ...]:
 
 
 def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
-    """Refuse edits that cannot be done, and steps and units that are not there."""
-    parameters = call.parameters
+    """Raise `ParameterError` for edits that cannot be applied, and missing steps or units."""
     check_edits(call.input)
-    stepped = not set(STATES).isdisjoint(parameters.names())
+    stepped = not set(STATES).isdisjoint(call.parameters.names())
     (check_selection if stepped else check_gates)(call)
 
 
 def rows(call: ProbeCall[InterventionParameters]) -> int:
-    """Return how many rows an intervention makes, its prediction with them."""
+    """Return the number of rows of an intervention and its prediction."""
     row = call.input.row
     runs = [row, row, row, *([call.input.source] if call.input.source else [])]
     return sum(-(-len(one["sequence"]) // CHUNK) for one in runs)
 
 
 def run(call: ProbeCall[InterventionParameters]) -> Run:
-    """Run both, side by side, and the source before them, by one program."""
+    """Run the source, then the baseline and the edited sequence together, with one program."""
     row = call.input.row
-    parameters = call.parameters
     said = yield from run_lstm("predict", row, frozenset({"logits"}))
     found, source = dict(said), {}
     edits = edits_of(call)
@@ -84,7 +84,7 @@ def run(call: ProbeCall[InterventionParameters]) -> Run:
         (source,) = yield from side_by_side([EditedRun(call.input.source)], patched | {"logits"})
         found["logits.source"] = source["logits"]
     runs = [EditedRun(row), EditedRun(row, edits, source)]
-    both = yield from side_by_side(runs, frozenset({*parameters.names(), "logits"}))
+    both = yield from side_by_side(runs, frozenset({*call.parameters.names(), "logits"}))
     for name, outputs in zip(RUNS, both, strict=True):
         for state in outputs.keys() & set(STATES):  # which have a step 0, as those of a trace
             outputs[state] = np.concatenate([row[state][None], outputs[state]])
@@ -93,7 +93,7 @@ def run(call: ProbeCall[InterventionParameters]) -> Run:
 
 
 def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
-    """What the network says when some of its values are edited, beside what it says otherwise.
+    """Effect of edited gates and states: the edited run and the baseline, and their logits.
 
     Both runs go through the same program, in which every value goes on as value · scale + shift;
     without an edit they are equal to the bit. At each step the gates and the candidate are edited
@@ -115,13 +115,13 @@ def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
 
 
 def source_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> Heatmap:
-    """Draw the bits of the source."""
+    """Heatmap strip of the source's bits."""
     strip = sequence_strip(replace(context, input=ProbeInput(context.input.source)), cmap)
     return replace(strip, title="Source", tensor=replace(strip.tensor, name="source"))
 
 
 def _running(context: ProbeContext[Parameters]) -> Lines:
-    """Draw the probability of "yes" that both runs would state after every step."""
+    """Lines of the probability of "yes" after each step, in both runs."""
     tensors = []
     for name in RUNS:
         yes = softmax(context.outputs[f"logits.{name}"])[:, 1]
@@ -138,7 +138,7 @@ def _finals(context: ProbeContext[Parameters]) -> dict[str, Float32[np.ndarray, 
 
 
 def _logits(context: ProbeContext[Parameters]) -> Heatmap:
-    """Show the logits of each run, and state the difference of both."""
+    """Heatmap of the final logits of each run, with their difference as measures."""
     finals = _finals(context)
     logits = np.stack(list(finals.values()))
     coordinates = {"run": list(finals), "label": ANSWERS}
@@ -152,7 +152,7 @@ def _logits(context: ProbeContext[Parameters]) -> Heatmap:
 
 
 def _answers(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
-    """State what came of the edits."""
+    """Measures of an intervention: answers, and recovery."""
     finals = _finals(context)
     answers = {name: ANSWERS[int(last.argmax())] for name, last in finals.items()}
     measures = [
@@ -163,19 +163,19 @@ def _answers(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     if "source" in finals:
         at = [difference(finals[name]) for name in ("edited", "baseline", "source")]
         measures.append(Measure("answer_source", answers["source"]))
-        measures.append(Measure("recovery", share_of_way(*at)))
+        measures.append(Measure("recovery", recovery_of(*at)))
     return tuple(measures)
 
 
 def _value(context: ProbeContext[InterventionParameters], name: ValueName) -> Figure:
-    """Show one value of both runs, and the difference."""
+    """Figures of one value in both runs, and edited minus baseline."""
     both = [
         traced(replace(context, outputs={name: context.outputs[f"{name}.{each}"]}), name)
         for each in RUNS
     ]
     baseline, edited = (one.values for one in both)
     colour = both[0].colour
-    if name == "cell":  # whose range is that of its values: both shall have the same
+    if name == "cell":  # its range is that of its values: both runs share one
         colour = colours.signed(np.stack([baseline, edited]))
     figures: list[Figure] = [
         Heatmap(each, replace(one, name=f"{name}.{each}", colour=colour), "step")
@@ -190,7 +190,7 @@ def _value(context: ProbeContext[InterventionParameters], name: ValueName) -> Fi
         colour=colours.signed(changed),
     )
     figures.append(Heatmap("edited minus baseline", difference_of, "step"))
-    return Panels(TITLES[name], tuple(figures))
+    return Panels(VALUE_TITLES[name], tuple(figures))
 
 
 PROBES = (

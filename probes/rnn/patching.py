@@ -1,4 +1,4 @@
-"""Which unit at which step carries what makes one sequence's answer different from another's."""
+"""Probe `patching` of the LSTM: activation patching of each unit at each step."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -25,20 +25,20 @@ from probes.rnn.edits import EditedRun, LSTMEdit, ValueName, side_by_side
 from probes.rnn.gates import check_units, sequence_strip
 from probes.rnn.interventions import source_strip
 from probes.rnn.targets import difference
-from probes.shared.recovery import NEGLIGIBLE, shares_of_way
+from probes.shared.recovery import MIN_LOGIT_DIFFERENCE, recoveries_of
 
 MAX_PATCHES = 1024
-"""Steps times units: runs with one value patched each."""
+"""Most patches, steps times units; each is one run."""
 
 MAX_PATCHED_STEPS = 1024
-"""Each of these runs reads the whole sequence."""
+"""Longest sequence; each patch runs the whole sequence."""
 
-WHOLE: tuple[ValueName, ...] = ("cell", "hidden")
-"""The whole state that one step hands to the next."""
+STATE_VALUES: tuple[ValueName, ...] = ("cell", "hidden")
+"""State that one step passes to the next."""
 
 
 class PatchingParameters(Parameters):
-    """Which values are patched."""
+    """State, steps and units to patch."""
 
     value: Literal["cell", "hidden"] = Field(
         "cell", description="The state whose values are patched, one unit at one step at a time."
@@ -58,7 +58,7 @@ class PatchingParameters(Parameters):
 
 
 class PatchingSource(ExtraFields):
-    """Where the values come from."""
+    """Extra fields of patching: the sequence whose states are patched in."""
 
     source: dict[str, Any] = Field(
         description="A second sequence of the same length, in `sequence` and perhaps "
@@ -67,7 +67,7 @@ class PatchingSource(ExtraFields):
 
 
 def check_patching(call: ProbeCall[PatchingParameters]) -> None:
-    """Refuse a source of another length, what the run does not have, and too many patches."""
+    """Raise `ParameterError` for a source of another length or for too many patches."""
     row = call.input.row
     parameters = call.parameters
     length, other = len(row["sequence"]), len(call.input.source["sequence"])
@@ -90,27 +90,26 @@ def check_patching(call: ProbeCall[PatchingParameters]) -> None:
 
 
 def rows(call: ProbeCall[PatchingParameters]) -> int:
-    """Return how many rows a grid makes."""
+    """Return the number of rows of all patches."""
     row = call.input.row
-    parameters = call.parameters
-    steps, units = parameters.places(row)
+    steps, units = call.parameters.places(row)
     runs = len(steps) * (len(units) + 1) + 3
     return runs * -(-len(row["sequence"]) // CHUNK)
 
 
 def run(call: ProbeCall[PatchingParameters]) -> Run:
-    """Run the sequence once for each place, with the source's value there."""
+    """Run the sequence once for each step and unit, with the source's value patched in."""
     row = call.input.row
     parameters = call.parameters
     said = yield from run_lstm("predict", row, frozenset({"logits"}))
     wanted = frozenset({"logits"})
-    (source,) = yield from side_by_side([EditedRun(call.input.source)], wanted | set(WHOLE))
+    (source,) = yield from side_by_side([EditedRun(call.input.source)], wanted | set(STATE_VALUES))
     steps, units = parameters.places(row)
 
     def runs() -> Iterator[EditedRun]:
         yield EditedRun(row)
         for step in steps:
-            yield EditedRun(row, [_patch(name, step) for name in WHOLE], source)
+            yield EditedRun(row, [_patch(name, step) for name in STATE_VALUES], source)
         for step in steps:
             for unit in units:
                 yield EditedRun(row, [_patch(parameters.value, step, unit)], source)
@@ -130,12 +129,12 @@ def run(call: ProbeCall[PatchingParameters]) -> Run:
 
 
 def _patch(name: ValueName, step: int, *units: int) -> LSTMEdit:
-    """Declare that a state of one step is the source's: of these units, of all where none."""
+    """Return the edit that patches one state at one step: of the given units, or of all."""
     return LSTMEdit(value=name, units=units or None, steps=(step, step), operation="patch")
 
 
 def patching(context: ProbeContext[PatchingParameters]) -> Figure:
-    """Which unit at which step carries what makes the answers to two sequences different.
+    """Activation patching: effect of each unit's state at each step on the logit difference.
 
     One value at a time of this run is replaced by that of the run on `source`. `recovery` is how
     far that moves the logit difference, yes minus no, from this sequence's to the source's: 0 not
@@ -145,26 +144,30 @@ def patching(context: ProbeContext[PatchingParameters]) -> Figure:
     (NaN). Take sequences that differ in as little as the question is about, such as one bit; and a
     unit without effect alone may still do the work of another that is patched.
     """
-    parameters = context.parameters
     baseline, source = float(context.outputs["baseline"]), float(context.outputs["source"])
-    single = context.outputs["single"]
     measures = (
         Measure("logit_difference_baseline", baseline, "logits"),
         Measure("logit_difference_source", source, "logits"),
         *_strongest(context),
     )
-    steps, units = parameters.places(context.input.row)
-    at = {"step": steps, "unit": units}
-    axes = ("step", "unit")
-    shares = shares_of_way(single, baseline, source).astype(np.float32)
+    strips = (sequence_strip(context), source_strip(context))
+    title = f"Patching of the {context.parameters.value} state"
+    return Panels(title, (*strips, *_effects(context, baseline, source)), measures=measures)
+
+
+def _effects(
+    context: ProbeContext[PatchingParameters], baseline: float, source: float
+) -> tuple[Figure, ...]:
+    """Figures of the recovery by each unit and by the whole state, and of the logit differences."""
+    steps, units = context.parameters.places(context.input.row)
+    axes, at = ("step", "unit"), {"step": steps, "unit": units}
+    single = context.outputs["single"]
+    shares = recoveries_of(single, baseline, source).astype(np.float32)
     recovery = Tensor("recovery", "effect", axes, shares, at, colours.signed(shares, "fixed"))
-    whole = shares_of_way(context.outputs["whole"], baseline, source).astype(np.float32)
+    whole = recoveries_of(context.outputs["whole"], baseline, source).astype(np.float32)
     moved = single.astype(np.float32)
     differences = Tensor("logit_difference", "effect", axes, moved, at, colours.signed(moved))
-    title = f"Patching of the {parameters.value} state"
-    figures = (
-        sequence_strip(context),
-        source_strip(context),
+    return (
         Heatmap("Recovery by each unit at each step", recovery, "step"),
         Lines(
             "Recovery by both states of all units",
@@ -174,17 +177,15 @@ def patching(context: ProbeContext[PatchingParameters]) -> Figure:
         ),
         Heatmap("Logit of yes minus that of no, patched", differences, "step"),
     )
-    return Panels(title, figures, measures=measures)
 
 
 def _strongest(context: ProbeContext[PatchingParameters]) -> tuple[Measure, ...]:
-    """State which single patch moves the answer furthest towards the source's, if any can."""
-    parameters = context.parameters
+    """Measures of the patch with the largest recovery; none where recovery is undefined."""
     baseline, source = float(context.outputs["baseline"]), float(context.outputs["source"])
-    if abs(source - baseline) < NEGLIGIBLE:
+    if abs(source - baseline) < MIN_LOGIT_DIFFERENCE:
         return ()
-    shares = shares_of_way(context.outputs["single"], baseline, source)
-    steps, units = parameters.places(context.input.row)
+    shares = recoveries_of(context.outputs["single"], baseline, source)
+    steps, units = context.parameters.places(context.input.row)
     step, unit = np.unravel_index(shares.argmax(), shares.shape)
     return (Measure("strongest_step", steps[step]), Measure("strongest_unit", units[unit]))
 

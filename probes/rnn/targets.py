@@ -1,4 +1,4 @@
-"""What a question about the LSTM's answer is about: one logit, or the difference of both."""
+"""Target of attributions of the LSTM: one logit, or the difference of both."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -11,18 +11,18 @@ from probes.declaration import Parameters
 
 Target = Literal["difference", "yes", "no"]
 
-WEIGHTS: Mapping[Target, Float64[np.ndarray, " classes"]] = {
+LOGIT_WEIGHTS: Mapping[Target, Float64[np.ndarray, " classes"]] = {
     "difference": np.array([-1.0, 1.0]),
     "yes": np.array([0.0, 1.0]),
     "no": np.array([1.0, 0.0]),
 }
-"""What the logits of "no" and "yes" count for."""
+"""Weights of the logits of "no" and "yes" for each target."""
 
-NAMES: Mapping[Target, str] = {"difference": "yes - no", "yes": "yes", "no": "no"}
+TARGET_NAMES: Mapping[Target, str] = {"difference": "yes - no", "yes": "yes", "no": "no"}
 
 
-class LSTMTargeted(Parameters):
-    """Which logit a question is about."""
+class LSTMTargetParameters(Parameters):
+    """Target logit: yes, no, or their difference."""
 
     target: Target = Field(
         "difference",
@@ -32,6 +32,6 @@ class LSTMTargeted(Parameters):
 
 
 def difference(logits: np.ndarray) -> float:
-    """Return the logit of "yes" minus that of "no" at the end of a run."""
-    last = logits.reshape(-1, len(NAMES) - 1)[-1].astype(np.float64)
-    return float(last @ WEIGHTS["difference"])
+    """Return the logit of "yes" minus that of "no" after the last step."""
+    last = logits.reshape(-1, len(TARGET_NAMES) - 1)[-1].astype(np.float64)
+    return float(last @ LOGIT_WEIGHTS["difference"])

@@ -7,24 +7,24 @@ from probes.declaration import Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor
 
-PACKED = ("input_gate", "forget_gate", "candidate", "output_gate")
-"""The order in which the kernels of the LSTM hold their four quarters."""
+GATE_ORDER = ("input_gate", "forget_gate", "candidate", "output_gate")
+"""Order of the gates in the packed kernels of the LSTM."""
 
 
 def gate_weights(context: ProbeContext[Parameters]) -> Figure:
-    """The kernels of each gate, and the readout.
+    """Weights of the LSTM: kernels of each gate, biases, and the readout.
 
     Rows are what a kernel reads (the bit, or a unit's hidden state), columns the unit that it
     writes.
     """
     held = context.model.weights
-    recurrent = np.split(held["cell.dense_h.kernel"], len(PACKED), axis=1)
+    recurrent = np.split(held["cell.dense_h.kernel"], len(GATE_ORDER), axis=1)
     named = {
-        "cell.dense_i.kernel": held["cell.dense_i.kernel"].reshape(len(PACKED), -1),
-        "cell.dense_h.bias": held["cell.dense_h.bias"].reshape(len(PACKED), -1),
+        "cell.dense_i.kernel": held["cell.dense_i.kernel"].reshape(len(GATE_ORDER), -1),
+        "cell.dense_h.bias": held["cell.dense_h.bias"].reshape(len(GATE_ORDER), -1),
     }
     rows = [
-        _matrix(f"{name}, by gate", name, ("gate", "unit"), values, {"gate": PACKED})
+        _matrix(f"{name}, by gate", name, ("gate", "unit"), values, {"gate": GATE_ORDER})
         for name, values in named.items()
     ]
     kernels = [
@@ -35,7 +35,7 @@ def gate_weights(context: ProbeContext[Parameters]) -> Figure:
             values,
             {},
         )
-        for gate, values in zip(PACKED, recurrent, strict=True)
+        for gate, values in zip(GATE_ORDER, recurrent, strict=True)
     ]
     readout = _matrix(
         "readout.kernel",

@@ -1,1 +1,1 @@
-"""Functions that probes of both families use."""
+"""Code that probes of both families use: checks, softmax, edits, recovery, warnings."""

@@ -1,27 +1,27 @@
-"""Edits v · scale + shift of the values of a trace, and the fields that are posted for them."""
+"""Affine edits v · scale + shift of the values of a trace."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-LARGEST = 1e6
-"""No amount and no value that is set may be larger: far beyond what any layer makes."""
+MAX_AMOUNT = 1e6
+"""Largest magnitude of an amount or a set value: far beyond the activations of any layer."""
 
 
-def apply(
+def apply_edit(
     edit: Any, at: Any, both: tuple[np.ndarray, np.ndarray], replacement: Callable[[], Any]
 ) -> None:
-    """Let an edit follow what a scale and a shift do already.
+    """Compose an edit with the scale and shift of the edits before it.
 
     Args:
-        edit: Has an `operation` and an `amount`.
-        at: The index of the values that it is about.
+        edit: Edit with an `operation` and an `amount`.
+        at: Index of the edited values.
         both: Scale and shift, changed in place.
-        replacement: Returns what stands in the place of the values, for all but `scale` and `add`.
+        replacement: Returns the new values, for all operations but `scale` and `add`.
     """
     scale, shift = both
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the answer
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow is visible in the result
         match edit.operation:
             case "scale":
                 scale[at] *= edit.amount

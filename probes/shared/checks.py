@@ -1,13 +1,13 @@
-"""Checks of parameters that several probes share."""
+"""Parameter checks that several probes use."""
 
 from probes.declaration import ParameterError
 
 
-def refuse_channel(parameter: str, layer: str, channel: int, count: int) -> None:
-    """Refuse a channel that is not one of so many.
+def check_channel_index(parameter: str, layer: str, channel: int, count: int) -> None:
+    """Check a channel index against the number of channels of a layer.
 
     Raises:
-        ParameterError: Naming layer, channel and limit.
+        ParameterError: The layer has no such channel.
     """
     if channel >= count:
         reason = f"channel {channel} of {layer} is not one of its {count} (0 to {count - 1})"

@@ -1,4 +1,4 @@
-"""What a network says of its classes: probabilities, and how they are drawn."""
+"""Class probabilities: softmax of logits, and their bar chart."""
 
 import math
 
@@ -10,8 +10,8 @@ from probes.figures.figures import Bars, Tensor
 
 
 def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*batch classes"]:
-    """Turn logits into probabilities, without overflow."""
-    if logits.ndim == 1:  # of so few, NumPy takes longer to begin than Python to end
+    """Softmax over the last axis, without overflow."""
+    if logits.ndim == 1:  # for a few values Python is faster than the overhead of NumPy
         listed = logits.tolist()
         largest = max(listed)
         shares = [math.exp(logit - largest) for logit in listed]
@@ -22,7 +22,7 @@ def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*
 
 
 def class_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:
-    """Draw one bar for each class on a fixed axis from 0 to 1, the largest pointed out."""
+    """Bar chart of class probabilities on a fixed axis from 0 to 1, the largest highlighted."""
     tensor = Tensor(
         "probabilities",
         "probability",

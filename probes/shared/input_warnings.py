@@ -1,23 +1,27 @@
-"""What to tell people about an input before they believe the answer to it."""
+"""Warnings about inputs that are unlike the training data: blank, several digits, too long."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-BLANK = 10 * 255  # grey levels in all: ten pixels of full ink; the least in MNIST is 4,000
-INK = 40  # grey level above which a pixel belongs to a blob: the soft edge of a stroke does not
-SHARE = 0.1  # of all ink; a dot or a speck has less
-HEIGHT = 0.4  # of the picture's ink; the detached top of a 5 is lower, a second digit is not
+BLANK_INTENSITY = 10 * 255  # sum of grey levels: ten white pixels; the smallest of MNIST is 4,000
+FOREGROUND_LEVEL = (
+    40  # grey level above which a pixel is foreground; soft edges of strokes are below
+)
+MIN_BLOB_SHARE = 0.1  # share of the total intensity; a dot or a speck has less
+MIN_BLOB_HEIGHT = (
+    0.4  # share of the foreground's height; the detached top of a 5 is lower, a second digit is not
+)
 
 
 @dataclass(frozen=True)
 class InputWarning:
-    """A sentence that belongs beside an answer.
+    """Warning about an input, in the response's `warnings`.
 
     Attributes:
-        code: For programs: `blank`, `several-blobs`, `unfamiliar` or `long-sequence`.
-        message: For people: what was found, and the limit.
+        code: `blank`, `several-blobs`, `unfamiliar` or `long-sequence`.
+        message: Sentence with the measured value and the limit.
     """
 
     code: str
@@ -27,31 +31,31 @@ class InputWarning:
 def image_warnings(
     pixels: UInt8[np.ndarray, "28 28"], unfamiliarity: float, limit: float
 ) -> list[InputWarning]:
-    """Say what makes the answer to an image doubtful; a blank image has nothing else to say.
+    """Return the warnings about an image; of a blank one, that warning alone.
 
     Args:
-        pixels: What the network sees, times 255: 0 is ground, 255 is full ink.
-        unfamiliarity: The image's score (`models.cnn.ood_detector`).
-        limit: The score beyond which an image counts as unfamiliar.
+        pixels: Input image: 0 is background, 255 full intensity.
+        unfamiliarity: Score of the OOD detector (`models.cnn.ood_detector`).
+        limit: Score above which an image counts as out of distribution.
     """
-    # So many pixels over a level have at least so much ink: hardly ever has all to be added up.
-    inked = int(np.count_nonzero(pixels > INK))
-    if inked * INK < BLANK and int(pixels.sum()) < BLANK:
+    # Foreground pixels bound the sum from below, so that it is seldom computed.
+    inked = int(np.count_nonzero(pixels > FOREGROUND_LEVEL))
+    if inked * FOREGROUND_LEVEL < BLANK_INTENSITY and int(pixels.sum()) < BLANK_INTENSITY:
         return [_blank(pixels)]
-    notices = []
+    warnings = []
     if (count := digit_sized_blobs(pixels)) > 1:
-        notices.append(_several_blobs(count))
+        warnings.append(_several_blobs(count))
     if unfamiliarity > limit:
-        notices.append(_unfamiliar(unfamiliarity, limit))
-    return notices
+        warnings.append(_unfamiliar(unfamiliarity, limit))
+    return warnings
 
 
 def sequence_warnings(length: int, tested_length: int) -> list[InputWarning]:
-    """Say when a sequence is longer than those that the network was tested on.
+    """Return a warning for a sequence longer than those that the network was tested on.
 
     Args:
-        length: Steps of the sequence.
-        tested_length: The longest that was tested, in steps.
+        length: Length of the sequence in steps.
+        tested_length: Longest tested length in steps.
     """
     if length <= tested_length:
         return []
@@ -63,17 +67,17 @@ def sequence_warnings(length: int, tested_length: int) -> list[InputWarning]:
 
 
 def _blank(pixels: UInt8[np.ndarray, "28 28"]) -> InputWarning:
-    """Say that there is nothing to read."""
+    """Return the warning about a blank image."""
     ink = int(pixels.sum()) / 255
     message = (
         f"The picture is blank: it has the ink of {ink:.1f} full pixels, and a digit has "
-        f"at least {BLANK // 255}. The network names a digit all the same."
+        f"at least {BLANK_INTENSITY // 255}. The network names a digit all the same."
     )
     return InputWarning("blank", message)
 
 
 def _several_blobs(count: int) -> InputWarning:
-    """Say that there is more to read than one digit."""
+    """Return the warning about several digit-sized blobs."""
     message = (
         f"The picture has {count} separate blobs of ink; the network was trained on one digit "
         "at a time."
@@ -82,7 +86,7 @@ def _several_blobs(count: int) -> InputWarning:
 
 
 def _unfamiliar(score: float, limit: float) -> InputWarning:
-    """Say that the picture is none of the things that the network can name."""
+    """Return the warning about an out-of-distribution image."""
     message = (
         "The picture is unlike the handwritten digits that the network was trained on: it scores "
         f"{score:.1f} for being none of them, and nearly all digits score below {limit:.1f}."
@@ -91,26 +95,25 @@ def _unfamiliar(score: float, limit: float) -> InputWarning:
 
 
 def digit_sized_blobs(pixels: UInt8[np.ndarray, "28 28"]) -> int:
-    """Count the blobs of ink that are large and tall enough to be digits of their own."""
-    found = blobs(pixels > INK)
-    if len(found) < 2:  # noqa: PLR2004 - one blob is nearly always all there is
+    """Count the foreground blobs that are large and tall enough to be digits."""
+    found = blobs(pixels > FOREGROUND_LEVEL)
+    if len(found) < 2:  # noqa: PLR2004 - most images have one blob
         return len(found)
     inks = np.array([int(pixels[blob].sum()) for blob in found])
     rows = [np.flatnonzero(blob.any(axis=1)) for blob in found]
     spans = np.array([np.ptp(row) + 1 for row in rows])
     whole = np.ptp(np.concatenate(rows)) + 1
-    return int(((spans >= HEIGHT * whole) & (inks >= SHARE * inks.sum())).sum())
+    return int(((spans >= MIN_BLOB_HEIGHT * whole) & (inks >= MIN_BLOB_SHARE * inks.sum())).sum())
 
 
 def blobs(ink: Bool[np.ndarray, "height width"]) -> list[Bool[np.ndarray, "height width"]]:
-    """Take the ink apart into blobs.
+    """Return the connected components of foreground pixels, across gaps of up to one pixel.
 
-    Pixels belong together when at most one other lies between them: a thin stroke that was
-    scaled down can lose a pixel, two digits lie further apart.
+    A thin stroke that was scaled down can lose a pixel; two digits lie further apart.
     """
     height, width = ink.shape
-    stride = width + 2  # two columns of ground, so that no row reaches into the next
-    # A picture as one integer with a bit for each pixel: a shift moves all of it at once.
+    stride = width + 2  # two background columns separate a row from the next
+    # The image as one integer, a bit for each pixel: a shift moves all pixels at once.
     board = np.zeros((height, stride), np.bool_)
     board[:, :width] = ink
     packed = np.packbits(board, bitorder="little")
@@ -125,7 +128,7 @@ def blobs(ink: Bool[np.ndarray, "height width"]) -> list[Bool[np.ndarray, "heigh
 
 
 def _grown(blob: int, ink: int, stride: int) -> int:
-    """Let a blob grow by two pixels to every side, within the ink, until nothing is added."""
+    """Dilate a blob by two pixels within the foreground until it no longer grows."""
     before = 0
     while blob != before:
         before = blob

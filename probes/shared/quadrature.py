@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 
 @cache
-def nodes(count: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Return where on the way from 0 to 1 to look, and what each place counts for (sum 1)."""
-    places, weights = np.polynomial.legendre.leggauss(count)
+def gauss_legendre(n_steps: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+    """Return nodes and weights of Gauss-Legendre quadrature from 0 to 1; the weights sum to 1."""
+    places, weights = np.polynomial.legendre.leggauss(n_steps)
     return (places + 1.0) / 2.0, weights / 2.0

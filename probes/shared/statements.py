@@ -1,4 +1,4 @@
-"""Six statements about what happens inside the two networks, and how each is put to the test."""
+"""Six statements about the two networks, and how each is measured."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from probes.figures.figures import Figure, Measure, Panels
 
 @dataclass(frozen=True)
 class Statement:
-    """What is said of a network, before it is measured.
+    """Statement about a network, with its measurement and its threshold.
 
     Attributes:
-        model: Whose inside it is about.
-        key: Its name in requests.
+        model: Name of the model.
+        key: Name of the statement in requests.
         text: The statement.
-        measured: What is measured, and what would refute it.
-        unit: Of the value.
-        least: The value from which on the statement is supported.
+        measured: Quantity that is measured, and the result that would refute the statement.
+        unit: Unit of the value.
+        least: Smallest value that supports the statement.
     """
 
     model: Literal["cnn", "lstm"]
@@ -29,12 +29,12 @@ class Statement:
 
     @property
     def request(self) -> str:
-        """The path that measures it again."""
+        """Path of the request that measures the statement."""
         return f"/{self.model}/findings?finding={self.key}"
 
     @property
     def picture(self) -> str:
-        """The path of its picture."""
+        """Path of the picture of the measurement."""
         return f"/{self.model}/findings.png?finding={self.key}"
 
 
@@ -104,15 +104,15 @@ STATEMENTS: Mapping[str, Statement] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a measurement came to.
+class Measurement:
+    """Measurement of a statement.
 
     Attributes:
-        value: What is held against the statement's `least`.
-        reference: The same with weights drawn anew, or by chance.
-        figures: What it looks like.
-        columns: How many of the figures stand side by side.
-        also: Whether what the statement asks for beside the value is so.
+        value: Measured value, compared with the statement's `least`.
+        reference: Value with random weights, or by chance.
+        figures: Figures of the measurement.
+        also: Whether the statement's further condition holds.
+        columns: Number of figures in a row.
     """
 
     value: float
@@ -122,19 +122,19 @@ class Found:
     columns: int = 1
 
 
-def panel(key: str, found: Found) -> Panels:
-    """Put a statement, the numbers and the picture together."""
+def panel(key: str, measured: Measurement) -> Panels:
+    """Figure of a statement: the text, the numbers as measures, and the figures."""
     statement = STATEMENTS[key]
-    supported = found.also and found.value >= statement.least
+    supported = measured.also and measured.value >= statement.least
     measures = (
-        Measure(f"{key}.value", found.value, statement.unit),
-        Measure(f"{key}.reference", found.reference, statement.unit),
+        Measure(f"{key}.value", measured.value, statement.unit),
+        Measure(f"{key}.reference", measured.reference, statement.unit),
         Measure(f"{key}.least", statement.least, statement.unit),
         Measure(f"{key}.supported", supported),
     )
-    return Panels(statement.text, found.figures, found.columns, measures)
+    return Panels(statement.text, measured.figures, measured.columns, measures)
 
 
-def panels(findings: Iterable[tuple[str, Found]]) -> Panels:
-    """Put several findings under one another."""
-    return Panels("Findings", tuple(panel(key, found) for key, found in findings))
+def panels(findings: Iterable[tuple[str, Measurement]]) -> Panels:
+    """Figure of several measured statements, one below the other."""
+    return Panels("Findings", tuple(panel(key, measured) for key, measured in findings))

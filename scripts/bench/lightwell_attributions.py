@@ -14,7 +14,7 @@ from models.data import samples
 from models.registry import load
 from models.runtime.programs import ANALYSIS_BUCKETS, Call, Run
 from models.runtime.resident import ResidentProgram, drive
-from probes.cnn.attribution_methods import MethodParameters, attribute
+from probes.cnn.attribution_methods import MethodInput, MethodParameters, attribute
 
 ROWS = ANALYSIS_BUCKETS[-1]
 REPEATS = 15
@@ -67,7 +67,7 @@ def _attributed(
     """Compute one attribution, from the image to the attribution map in host memory."""
 
     def run() -> Run:
-        found = yield from attribute(image, target, parameters)
+        found = yield from attribute(MethodInput(image, target, parameters))
         return dict(found)
 
     drive([run()], programs)

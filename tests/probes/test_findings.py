@@ -15,7 +15,7 @@ from models.registry import ResidentModel
 from models.rnn.unit_statistics import held_out_sequences
 from models.runtime import checkpoints
 from probes.cnn.findings import selectivities
-from probes.rnn.findings import HALF_WAY, SEQUENCES, STEPS, hard_sequences
+from probes.rnn.findings import HARD_SEQUENCES, HARD_STEPS, WIPED_STEP, hard_sequences
 from probes.shared.statements import STATEMENTS
 from tests.oracles.numpy64 import lstm_trace, sigmoid
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
@@ -104,8 +104,8 @@ def edited_answers(weights: Any, name: str) -> np.ndarray:
         for gate in ("input_gate", "forget_gate", "output_gate")
     }
     bits = hard_sequences()
-    cell = hidden = np.zeros((SEQUENCES, len(wide["readout.kernel"])))
-    for step in range(STEPS):
+    cell = hidden = np.zeros((HARD_SEQUENCES, len(wide["readout.kernel"])))
+    for step in range(HARD_STEPS):
         sums = bits[:, step, None] * wide["cell.dense_i.kernel"][0]
         sums = sums + hidden @ wide["cell.dense_h.kernel"] + wide["cell.dense_h.bias"]
         i, f, g, o = np.split(sums, 4, axis=1)
@@ -113,10 +113,10 @@ def edited_answers(weights: Any, name: str) -> np.ndarray:
         if name == "all gates":
             i, f, o = (means[gate] for gate in ("input_gate", "forget_gate", "output_gate"))
         cell = f * cell + i * g
-        if name == "cell" and step == HALF_WAY - 1:
+        if name == "cell" and step == WIPED_STEP - 1:
             cell = cell * 0
         hidden = o * np.tanh(cell)
-        if name == "hidden" and step == HALF_WAY - 1:
+        if name == "hidden" and step == WIPED_STEP - 1:
             hidden = hidden * 0
     logits = hidden @ wide["readout.kernel"] + wide["readout.bias"]
     return np.asarray(logits.argmax(axis=1) == 1)
@@ -126,7 +126,7 @@ def test_accuracies_are_those_of_the_float64_network(
     client: TestClient, lstm: ResidentModel
 ) -> None:
     """With gates that stand still, and with either state wiped half way."""
-    truth = 2 * hard_sequences().sum(axis=1, dtype=int) > STEPS
+    truth = 2 * hard_sequences().sum(axis=1, dtype=int) > HARD_STEPS
     answer = client.get("/lstm/findings").json()
     still, wiped = (
         np.array(next(one for one in answer["tensors"] if one["name"] == name)["data"])
@@ -139,13 +139,13 @@ def test_accuracies_are_those_of_the_float64_network(
 
     found = [still[0], still[1], wiped[1], wiped[2]]
     # An answer at the very edge may fall to either side in float32.
-    assert found == pytest.approx(list(expected.values()), abs=2 / SEQUENCES)
+    assert found == pytest.approx(list(expected.values()), abs=2 / HARD_SEQUENCES)
 
 
 def test_hard_sequences_are_decided_by_one_bit() -> None:
     """Half of them ties, half two ones more, in an order that is always the same."""
-    margins = 2 * hard_sequences().sum(axis=1, dtype=int) - STEPS
+    margins = 2 * hard_sequences().sum(axis=1, dtype=int) - HARD_STEPS
 
     assert sorted(set(margins.tolist())) == [0, 2]
-    assert (margins == 2).sum() == SEQUENCES // 2
+    assert (margins == 2).sum() == HARD_SEQUENCES // 2
     assert np.array_equal(hard_sequences(), hard_sequences())

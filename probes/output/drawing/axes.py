@@ -1,4 +1,4 @@
-"""Axes: tracks of equal cells, scales of numbers, and the frame that puts them around data."""
+"""Axes of charts: tracks of equal cells, numeric scales, and the frame around the data."""
 
 import math
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ Labels = Sequence[int | str]
 TICK = 4
 _MOST_TICKS = 24
 LINE_HEIGHT = 17
-"""From one line of small text to the next."""
+"""Line spacing of small text in pixels at scale 1."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A title, and words at distances from the axis' beginning, with or without strokes."""
+    """Axis title, and tick labels at distances from the start, with or without tick marks."""
 
     title: str
     ticks: list[tuple[Length, str]]
@@ -39,10 +39,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class Track:
-    """Cells of one size along an axis, one for each label.
+    """Axis of cells of one size, one for each label.
 
     Attributes:
-        cell: The size of a cell in pixels.
+        name: Name of the axis.
+        labels: Label of each cell.
+        cell: Size of a cell in pixels.
     """
 
     name: str
@@ -51,11 +53,11 @@ class Track:
 
     @property
     def length(self) -> Length:
-        """From the first cell's beginning to the last one's end."""
+        """Length of all cells in pixels."""
         return self.cell * len(self.labels)
 
     def middles(self, labels: Labels) -> Float[np.ndarray, " labels"]:
-        """Return the middle of the cell of each label."""
+        """Return the centre of the cell of each label."""
         first = self.labels[0]
         if isinstance(self.labels, range) and isinstance(first, int):
             places = np.asarray(labels, dtype=np.float64) - first
@@ -65,7 +67,7 @@ class Track:
         return (places + 0.5) * self.cell
 
     def axis(self, *, upright: bool = False) -> Axis:
-        """Choose as many labels as fit, at round numbers where the labels are numbers in a row."""
+        """Return an axis with as many labels as fit, at round numbers for consecutive integers."""
         widest = max(text_width(str(label), TEXT_SIZE) for label in _longest(self.labels))
         apart = (
             TEXT_SIZE + 2 if upright else max(widest + 12, self.length / _MOST_TICKS)
@@ -78,22 +80,22 @@ class Track:
 
 
 def step_cell(count: int) -> int:
-    """Return the width of one of so many cells side by side: from 1 pixel to a fat 48."""
+    """Return the width of a cell among `count` cells, 1 to 48 pixels."""
     return max(1, min(round(800 / count), 48))
 
 
 def spaced(name: str) -> str:
-    """Return a name of tensors or axes as words."""
+    """Return a tensor or axis name with spaces for underscores."""
     return name.replace("_", " ")
 
 
 def shortened(words: str, most: int = 40) -> str:
-    """Return words cut to a length that a picture has room for."""
+    """Truncate text with an ellipsis."""
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def in_a_row(labels: Labels) -> range | None:
-    """Return labels as a range where they are integers one after another."""
+    """Return consecutive integer labels as a range; None for others."""
     if isinstance(labels, range):
         return labels
     first = labels[0]
@@ -108,7 +110,7 @@ def _longest(labels: Labels) -> Labels:
 
 
 def _round_places(labels: Labels, apart: Length) -> list[int]:
-    """Return positions at least `apart` from one another, the first one among them if it fits."""
+    """Return label positions at least `apart` cells from each other, with the first if it fits."""
     row = in_a_row(labels)
     last = len(labels) - 1
     if row is None:
@@ -124,10 +126,13 @@ def _round_places(labels: Labels, apart: Length) -> list[int]:
 
 @dataclass(frozen=True)
 class Scale:
-    """A range of numbers over a length in pixels.
+    """Linear scale from numbers to pixels.
 
     Attributes:
-        rising: Whether greater values stand nearer to the beginning, as on a vertical axis.
+        low: Value at the low end.
+        high: Value at the high end.
+        length: Length in pixels.
+        rising: Whether larger values are nearer to the start, as on a vertical axis.
     """
 
     low: Length
@@ -136,16 +141,16 @@ class Scale:
     rising: bool = False
 
     def places(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-        """Return the distance of values from the beginning; not cut off at the ends."""
+        """Return the positions of values in pixels, without clipping."""
         share = (values - self.low) / ((self.high - self.low) or 1.0)
         return (1.0 - share if self.rising else share) * self.length
 
     def place(self, value: Length) -> Length:
-        """Return the distance of one value."""
+        """Return the position of one value in pixels."""
         return float(self.places(np.asarray([value], dtype=np.float64))[0])
 
     def axis(self, title: str, apart: Length) -> Axis:
-        """Choose round values, at least about `apart` pixels from one another."""
+        """Return an axis of round values, about `apart` pixels or more from each other."""
         most = max(2, int(self.length / apart))
         chosen = numbers.ticks(self.low, self.high, most)
         return Axis(title, [(self.place(value), words) for value, words in chosen])
@@ -154,7 +159,7 @@ class Scale:
 def frame(
     data: Block, left: Axis | None, bottom: Axis | None, beside: Block | None = None
 ) -> Block:
-    """Put axes around data, and a colour bar or a legend on their right."""
+    """Return the data with its axes, and a colour bar or legend to the right."""
     inset = _left_width(left) if left else 0.0
     beneath = _bottom_height(bottom) if bottom else 0.0
     marks: list[Mark] = []

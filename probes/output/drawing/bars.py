@@ -1,4 +1,4 @@
-"""Bars: one value for each name."""
+"""Drawing of bar charts."""
 
 import numpy as np
 from jaxtyping import Float
@@ -29,14 +29,14 @@ _MOST_PRINTED = 16
 _PITCH = 26
 _LENGTH = 400
 _LEAST_WITH_GAP = 3
-"""Thinner bars touch one another."""
+"""Smallest cell width in pixels at which bars have a gap."""
 _HEIGHT = 180
 
 Values = Float[np.ndarray, " bars"]
 
 
 def bars_block(figure: Bars) -> Block:
-    """Draw up to 16 bars from left to right with their values, more of them upright on an axis."""
+    """Draw up to 16 horizontal bars with their values, or more as vertical bars on an axis."""
     values = np.asarray(figure.tensor.values, dtype=np.float64).ravel()
     limits = figure.limits or _limits(values)
     if len(values) <= _MOST_PRINTED:
@@ -51,7 +51,7 @@ def _limits(values: Values) -> tuple[Length, Length]:
 
 
 def _colour(figure: Bars, place: int, value: Length) -> RGB:
-    """Return blue for positive and red for negative, pale where another bar is pointed out."""
+    """Return blue for positive and red for negative, pale where another bar is highlighted."""
     colour = POSITIVE if value >= 0 else NEGATIVE
     if figure.highlight in (None, place):
         return colour
@@ -60,9 +60,9 @@ def _colour(figure: Bars, place: int, value: Length) -> RGB:
 
 
 def _ends(values: Values, scale: Scale) -> tuple[list[tuple[Length, Length]], float]:
-    """Return where each bar begins and ends on the scale, and where zero is on it.
+    """Return start and end of each bar in pixels, and the position of zero.
 
-    What is not finite is a bar without length.
+    Values that are not finite have bars of length 0.
     """
     zero = min(max(scale.place(0.0), 0.0), scale.length)
     finite = np.where(np.isfinite(values), values, 0.0)

@@ -1,4 +1,4 @@
-"""The drawing surface: it measures text and paints marks; nothing else here knows Pillow."""
+"""Drawing surface on Pillow: text measurement, painting of marks, PNG encoding."""
 
 import math
 from functools import cache, partial
@@ -26,7 +26,7 @@ from probes.output.drawing.marks import (
 )
 
 NAN_COLOURS: tuple[RGB, RGB] = ((236, 226, 208), (176, 152, 118))
-"""The two colours of the hatch for what is not a number: sandy, as no colour map is."""
+"""Two colours of the hatch for values that are not finite; no colour map has them."""
 
 _SPELLED = str.maketrans(
     {
@@ -35,14 +35,14 @@ _SPELLED = str.maketrans(
         "²": "2", "∂": "d", "∇": "grad ",
     }
 )  # fmt: skip
-"""What the bundled font has no glyph for; everything else outside it shows as an empty box."""
+"""Replacements of characters without a glyph in the bundled font; others show as a box."""
 
 _SMOOTH_FROM = 6
-"""Shapes are painted at least at this scale and averaged: Pillow's own lines have jagged edges."""
+"""Smallest supersampling scale of shapes: Pillow's own lines are not antialiased."""
 
 _SMOOTH_JOINTS = 400
-"""Lines of more points are drawn without rounded joints, which Pillow makes one by one in Python;
-at that density the segments are too short for the notches to show."""
+"""Most points of a line with rounded joints, which Pillow draws one at a time in Python; in longer
+lines the segments are too short for missing joints to be visible."""
 
 
 @cache
@@ -60,12 +60,12 @@ def _width_of(character: str, size: int) -> Length:
 
 
 def text_width(words: str, size: int) -> Length:
-    """Return how wide words are in pixels at scale 1, to within a pixel or two (no kerning)."""
+    """Return the width of text in pixels at scale 1, without kerning: within a pixel or two."""
     return sum(_width_of(character, size) for character in words.translate(_SPELLED))
 
 
 def paint(block: Block, scale: Length) -> UInt8[np.ndarray, "height width 3"]:
-    """Paint a block on white, every length multiplied by `scale`."""
+    """Paint a block on white at a scale."""
     size = (max(1, round(block.width * scale)), max(1, round(block.height * scale)))
     surface = Image.new("RGB", size, WHITE)
     for x, y, part in walk(block):
@@ -75,7 +75,7 @@ def paint(block: Block, scale: Length) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def encode(pixels: UInt8[np.ndarray, "height width 3"]) -> bytes:
-    """Return pixels as a PNG without any metadata, in a third of the time that Pillow takes."""
+    """Encode pixels as PNG without metadata, in a third of Pillow's time."""
     return png.encode(pixels, level=3)
 
 
@@ -94,7 +94,7 @@ def _paint_mark(surface: Image.Image, mark: Mark, x: Length, y: Length, scale: L
 def _edges(
     mark: Rectangle | Picture | Sketch, origin: tuple[Length, Length], scale: Length
 ) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom on the surface, the last two not included."""
+    """Return left, top, right and bottom in pixels of the surface, the last two exclusive."""
     x, y = origin[0] + mark.x, origin[1] + mark.y
     left, top = pixel(x * scale), pixel(y * scale)
     right, bottom = pixel((x + mark.width) * scale), pixel((y + mark.height) * scale)
@@ -121,7 +121,7 @@ def _paint_rectangle(
     surface: Image.Image, mark: Rectangle, origin: tuple[Length, Length], scale: Length
 ) -> None:
     left, top, right, bottom = _edges(mark, origin, scale)
-    box = (left, top, right - 1, bottom - 1)  # Pillow counts the last pixel in
+    box = (left, top, right - 1, bottom - 1)  # Pillow includes the last pixel
     draw = ImageDraw.Draw(surface)
     if mark.border:
         draw.rectangle(box, outline=mark.colour, width=max(1, round(mark.border * scale)))

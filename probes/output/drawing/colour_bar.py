@@ -1,4 +1,4 @@
-"""The colour bar: which colour is which number."""
+"""Drawing of colour bars, the legend of coloured values."""
 
 import numpy as np
 
@@ -25,10 +25,10 @@ _ARROW = 9
 
 
 def colour_bar(shaded: Shaded, height: Length) -> Block:
-    """Draw an upright bar with its numbers, as tall as the data within reason.
+    """Draw a vertical colour bar with numbers, 64 to 200 pixels tall.
 
-    A pointed end says that values beyond it were given its colour. Where each channel has its own
-    range, the ends say "min" and "max". Values that are not finite get a hatched sample.
+    A pointed end marks that values beyond it have its colour. Where each channel has its own
+    range, the ends are labelled "min" and "max". Values that are not finite have a hatched sample.
     """
     table = lookup_table(shaded.colour.map)
     length = float(min(max(height, 64), 200) - _ARROW * (shaded.below + shaded.above))
@@ -51,7 +51,7 @@ def colour_bar(shaded: Shaded, height: Length) -> Block:
 
 
 def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:
-    """Return the ends of the range and round values between them, with their distance from top."""
+    """Return the labels of the bar with their distances from its top: ends and round values."""
     low, high = shaded.colour.vmin, shaded.colour.vmax
     if isinstance(low, tuple) or isinstance(high, tuple):
         return [(6, "max"), (6 + LINE_HEIGHT, "of each"), (length - 6, "min")]
@@ -71,7 +71,7 @@ def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:
 
 
 def _arrow(base: Length, direction: int, colour: np.ndarray) -> Sketch:
-    """Draw a triangle that continues the bar, its base on the bar's end."""
+    """Draw the triangle at one end of the bar."""
     foot, tip = (_ARROW, 1) if direction < 0 else (0, _ARROW - 1)
     corners = np.asarray([[0, foot], [_WIDTH, foot], [_WIDTH / 2, tip]], dtype=np.float64)
     red, green, blue = colour.tolist()

@@ -1,4 +1,4 @@
-"""Heatmap: a matrix as coloured cells between its two axes."""
+"""Drawing of heatmaps: a matrix as coloured cells with two axes."""
 
 import numpy as np
 
@@ -9,18 +9,18 @@ from probes.output.drawing.marks import Area, Block, Length, Picture, outline
 from probes.output.drawing.shading import shade
 
 _ROWS_HEIGHT = 260
-"""All rows together are about so tall."""
+"""Approximate height of all rows in pixels."""
 
 _ROW_HEIGHT = 24
-"""Few rows are not taller than so."""
+"""Largest height of a row in pixels."""
 
 
 def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
-    """Draw a matrix; its columns stand at their labels where panels share an axis."""
+    """Draw a heatmap; on a shared axis its columns are aligned with other panels."""
     tensor = figure.tensor
     own = tensor.labels(figure.x)
     labels = shared or in_a_row(own) or own
-    is_map = set(tensor.axes) == {"y", "x"}  # a picture: its cells are square
+    is_map = set(tensor.axes) == {"y", "x"}  # maps have square cells
     cell = max(_ROWS_HEIGHT // len(labels), 1) if is_map else step_cell(len(labels))
     track = Track(figure.x, labels, cell)
     down = _rows(tensor, figure.x, cell if is_map else _ROW_HEIGHT)
@@ -38,7 +38,7 @@ def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
 
 
 def _rows(tensor: Tensor, x: str, most: Length) -> Track:
-    """Return the vertical track: of the one other axis, or of all others as plain positions."""
+    """Return the vertical track: that of the other axis, or indices over several axes."""
     others = [axis for axis in tensor.axes if axis != x]
     count = tensor.values.size // tensor.values.shape[tensor.axes.index(x)]
     height = max(_ROWS_HEIGHT // count, 1 if count > _ROWS_HEIGHT else 2)

@@ -1,4 +1,4 @@
-"""From a figure to a block of marks: titles, captions, panels and the axes that panels share."""
+"""Layout of figures: titles, captions, panels and shared axes."""
 
 from collections.abc import Iterator, Mapping
 
@@ -33,18 +33,18 @@ _INNER_HEADING_SIZE = 19
 _MARGIN = 20
 _ACROSS, _DOWN = 36, 26
 _MOST_MEASURES = 4
-"""A caption states so few measures; longer lists are left to the JSON."""
+"""Most measures in a caption; longer lists are in JSON only."""
 
 
 def page(figure: Figure) -> Block:
-    """Lay out a whole picture with its margins."""
+    """Lay out a figure as a picture with margins."""
     block = lay_out(figure, {}, _HEADING_SIZE)
     size = (block.width + 2 * _MARGIN, block.height + 2 * _MARGIN)
     return Block(*size, parts=((_MARGIN, _MARGIN, block),))
 
 
 def lay_out(figure: Figure, shared: Shared, heading: int) -> Block:
-    """Lay out a figure under its title; on an axis in `shared` its steps stand as told there."""
+    """Lay out a figure with its title; axes in `shared` take their range from there."""
     size = heading if isinstance(figure, Panels) else _TITLE_SIZE
     return _titled(figure, _body(figure, shared), size)
 
@@ -71,7 +71,7 @@ def _body(figure: Figure, shared: Shared) -> Block:
 
 
 def _titled(figure: Figure, body: Block, size: int) -> Block:
-    """Put the title above the data, and under it the measures where they are few."""
+    """Put title and caption above the data; the caption states a few measures."""
     title, caption = shortened(figure.title, 120), _caption(figure.measures)
     inset = body.inset
     marks: list[Mark] = [Text(inset, size / 2, title, size=size)] if title else []
@@ -104,7 +104,7 @@ def _stated(measure: Measure) -> str:
 
 
 def _grid(figure: Panels, shared: Shared) -> Block:
-    """Put figures in rows; in each column their data begin at one line, in each row their tops."""
+    """Arrange figures in rows and columns, the left edges of their data aligned in each column."""
     blocks = [lay_out(part, shared, _INNER_HEADING_SIZE) for part in figure.figures]
     columns = max(1, figure.columns)
     rows = [blocks[start : start + columns] for start in range(0, len(blocks), columns)]
@@ -123,9 +123,9 @@ def _grid(figure: Panels, shared: Shared) -> Block:
 
 
 def _common_axes(figure: Panels) -> dict[str, range]:
-    """Find axes on which several figures have much the same steps, such as 1 to 20 and 0 to 20.
+    """Return the axes whose ranges overlap in all figures, such as 1 to 20 and 0 to 20.
 
-    These figures then share one axis, so that a step stands at one place in all of them.
+    The figures share these axes, so that a step has one horizontal position in all of them.
     """
     found: dict[str, list[range | None]] = {}
     for axis, labels in _horizontal_axes(figure):

@@ -1,4 +1,4 @@
-"""Lines: series over a common axis."""
+"""Drawing of line charts."""
 
 import math
 from collections.abc import Iterator
@@ -47,14 +47,14 @@ OKABE_ITO: tuple[RGB, ...] = (
     (230, 159, 0),
     (86, 180, 233),
     (60, 60, 60),
-    (200, 185, 40),  # their yellow, darker: (240, 228, 66) does not show on white
+    (200, 185, 40),  # darker than the original yellow (240, 228, 66), which is faint on white
 )
-"""Colours that differ for people with any colour vision (Okabe & Ito 2008, Color universal
-design); their black is ours for text."""
+"""Line colours that are distinct with any colour vision (Okabe & Ito 2008, Color universal design);
+its black is replaced by the text colour."""
 
 _HEIGHT = 180
 _BLEED = 3
-"""So far beyond the plot a line may go: half of one that runs along a limit."""
+"""Distance in pixels by which lines may exceed the plot: half the width of one on a limit."""
 _MOST_NAMED = 8
 _MOST_DOTTED = 40
 
@@ -67,7 +67,7 @@ class _Series:
 
 
 def lines_block(figure: Lines, shared: Labels | None) -> Block:
-    """Draw each tensor, or each row of a matrix, as a line; what is not finite is a gap in it."""
+    """Draw a line for each tensor or matrix row; values that are not finite are gaps."""
     track = _track(figure, shared)
     series = [each for tensor in figure.tensors for each in _series(figure, tensor, track)]
     scale = _scale(figure, series)
@@ -85,7 +85,7 @@ def lines_block(figure: Lines, shared: Labels | None) -> Block:
 
 
 def _track(figure: Lines, shared: Labels | None) -> Track:
-    """Return the axis that all series share: all their labels, in order."""
+    """Return the common axis of all series, with all their labels in order."""
     if shared:
         return Track(figure.x, shared, step_cell(len(shared)))
     each = [tensor.labels(figure.x) for tensor in figure.tensors]
@@ -142,7 +142,7 @@ def _reference(figure: Lines, scale: Scale, width: Length) -> list[Mark]:
 
 
 def _shapes(series: _Series, scale: Scale, colour: RGB, count: int) -> list[Stroke | Dot]:
-    """Return the unbroken stretches of a series; a dot for each value where there are few."""
+    """Return the strokes of a series between gaps, and a dot for each value of a short one."""
     thickness = 2.0 if count <= _MOST_NAMED else 1.0
     heights = np.clip(scale.places(series.values), -_BLEED, scale.length + _BLEED)
     points = np.column_stack([series.places, heights]) + _BLEED
@@ -167,12 +167,12 @@ def _each(figure: Lines) -> str:
 
 
 def _legend(series: list[_Series], figure: Lines) -> Block | None:
-    """Name up to eight lines; of more, only say what they are."""
+    """Draw the legend of up to eight lines, or the number of more."""
     if len(series) > _MOST_NAMED:
         words = f"{len(series)} lines{_each(figure)}"
         return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour=SOFT_INK),))
     if len(series) == 1:
-        return None  # the title has named it
+        return None  # the title names it
     marks: list[Mark] = []
     for place, each in enumerate(series):
         y = 8 + 18 * place

@@ -1,4 +1,4 @@
-"""What a picture is made of before it is painted: marks, and blocks of them."""
+"""Marks and blocks: the elements of a picture before it is painted."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 
 RGB = tuple[int, int, int]
 Length = float | int
-"""In pixels at scale 1. Both are named as the tests' run-time checks tell them apart."""
+"""Length in pixels at scale 1; int is named for the run-time type checks of the tests."""
 
 WHITE: RGB = (255, 255, 255)
 INK: RGB = (45, 45, 45)
@@ -20,13 +20,13 @@ GRID: RGB = (228, 228, 228)
 BACKDROP: RGB = (243, 243, 243)
 
 TEXT_SIZE = 13
-"""Of ticks and captions, in pixels at scale 1: the smallest text that a picture has. The bundled
-font has even gaps between words at 13, 17, 19 and 22; at 14 to 16 they nearly close."""
+"""Size of ticks and captions in pixels at scale 1, the smallest text of a picture. The bundled font
+has even word gaps at 13, 17, 19 and 22; at 14 to 16 they nearly close."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words at a point. The anchor is horizontal (l, m, r) then vertical (m: middle)."""
+    """Text at a point; the anchor is horizontal (l, m, r), then vertical (m: middle)."""
 
     x: Length
     y: Length
@@ -39,7 +39,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A filled rectangle; with a `border`, only an outline that thick inside its edges."""
+    """Filled rectangle; with a `border`, an outline of that width inside its edges."""
 
     x: Length
     y: Length
@@ -51,11 +51,12 @@ class Rectangle:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels enlarged to a rectangle without smoothing.
+    """Image enlarged to a rectangle without interpolation.
 
     Attributes:
-        missing: Where there is no number to colour; drawn hatched.
-        opacity: From 0, unseen, to 255, hiding what is below; None hides everything.
+        pixels: Colour of each pixel.
+        missing: Pixels that are hatched: their values are not finite.
+        opacity: Opacity of each pixel, 0 transparent to 255 opaque; None is opaque.
     """
 
     x: Length
@@ -69,7 +70,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """A line through points."""
+    """Line through points."""
 
     points: Float[np.ndarray, "points 2"]
     colour: RGB
@@ -78,7 +79,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Dot:
-    """A filled circle."""
+    """Filled circle."""
 
     x: Length
     y: Length
@@ -88,7 +89,7 @@ class Dot:
 
 @dataclass(frozen=True, eq=False)
 class Polygon:
-    """A filled polygon."""
+    """Filled polygon."""
 
     points: Float[np.ndarray, "points 2"]
     colour: RGB
@@ -96,7 +97,7 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Sketch:
-    """Smooth shapes, cut off at the edges of a rectangle; their points count from its corner."""
+    """Antialiased shapes, clipped to a rectangle and relative to its corner."""
 
     x: Length
     y: Length
@@ -110,11 +111,11 @@ Mark = Text | Rectangle | Picture | Sketch
 
 @dataclass(frozen=True)
 class Area:
-    """Where values stand in a picture, in its pixels from the top left corner.
+    """Rectangle of a tensor's values in a picture, in pixels from the top left corner.
 
     Attributes:
         tensor: Name of the tensor.
-        index: Which tile or bar it is, by position; empty where the whole tensor is in the area.
+        index: Index of the tile or bar; empty for an area of the whole tensor.
     """
 
     tensor: str
@@ -127,10 +128,10 @@ class Area:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a picture: marks, and other blocks at their offsets.
+    """Part of a picture: marks, and other blocks at their offsets.
 
     Attributes:
-        inset: How far the data stand from the left edge; blocks above one another align there.
+        inset: Distance of the data from the left edge, where stacked blocks are aligned.
     """
 
     width: Length
@@ -142,17 +143,17 @@ class Block:
 
 
 def walk(block: Block, x: Length = 0.0, y: Length = 0.0) -> Iterator[tuple[Length, Length, Block]]:
-    """List a block and all its parts with their offsets, in the order in which they are painted."""
+    """List a block and its parts with their offsets, in painting order."""
     yield x, y, block
     for right, down, part in block.parts:
         yield from walk(part, x + right, y + down)
 
 
 def outline(x: Length, y: Length, width: Length, height: Length) -> Rectangle:
-    """Return a thin frame around a rectangle, all of it outside: no value is hidden."""
+    """Return a thin frame outside of a rectangle, which hides no value."""
     return Rectangle(x - 1, y - 1, width + 2, height + 2, FRAME, border=1)
 
 
 def pixel(length: Length) -> int:
-    """Return the nearest whole pixel; halves go up, so that thin lines are all equally thin."""
+    """Round a length to whole pixels, halves up, so that thin lines have equal widths."""
     return math.floor(length + 0.5)

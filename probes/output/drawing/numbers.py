@@ -1,4 +1,4 @@
-"""Numbers as people read them: short, and at round steps."""
+"""Number formatting and tick values of charts."""
 
 import math
 from collections.abc import Iterable
@@ -8,12 +8,13 @@ from jaxtyping import Num
 
 _STEPS = (1, 2, 5, 10)
 _SMALL, _THOUSAND, _LARGE = 1e-3, 1e3, 1e6
-"""Below and from there on a number is written with an exponent, or without decimals."""
+"""Limits of number formatting: exponents below the first and from the last on, and no decimals
+from the second on."""
 _MOST_DECIMALS = 5
 
 
 def number(value: float) -> str:
-    """Return a number in three significant digits, or all digits before the point.
+    """Format a number with three significant digits, or all digits before the point.
 
     >>> number(0.30000000000000004), number(1234.5), number(0.0000125), number(float("nan"))
     ('0.3', '1234', '1.25e-5', 'NaN')
@@ -28,13 +29,13 @@ def number(value: float) -> str:
 
 
 def nice_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5 and their powers of ten that is at least so much."""
+    """Return the smallest of 1, 2, 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(power * step for step in _STEPS if power * step >= least * (1 - 1e-9))
 
 
 def ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
-    """Return round values from low to high and how each is written; at most about `most`."""
+    """Return about `most` round values from low to high, each with its text."""
     room = (high - low) / most
     if not (room > 0 and math.isfinite(room)):
         return [(low, number(low))]
@@ -51,7 +52,7 @@ def _at_step(value: float, step: float) -> str:
 
 
 def span(values: Iterable[Num[np.ndarray, "..."]]) -> tuple[float, float] | None:
-    """Return the least and the greatest finite number of several arrays; None without any."""
+    """Return minimum and maximum of the finite values of arrays; None without any."""
     finite = [kept for each in values if (kept := each[np.isfinite(each)]).size]
     if not finite:
         return None
@@ -59,6 +60,6 @@ def span(values: Iterable[Num[np.ndarray, "..."]]) -> tuple[float, float] | None
 
 
 def padded(low: float, high: float, share: float = 0.05) -> tuple[float, float]:
-    """Return a range with a little air at both ends, also where it was a single value."""
-    air = (high - low) * share or abs(low) * 0.5 or 1.0
-    return low - air, high + air
+    """Return a range with padding at both ends, also for a single value."""
+    padding = (high - low) * share or abs(low) * 0.5 or 1.0
+    return low - padding, high + padding

@@ -1,4 +1,4 @@
-"""Overlay: a map laid over the picture that caused it."""
+"""Drawing of overlays: a map over the image that it was computed from."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ _DARK: RGB = (20, 20, 20)
 
 
 def overlay_block(figure: Overlay) -> Block:
-    """Draw the picture in grey, the map over all of it, and the boxes around their pixels."""
+    """Draw the image in grey, the map over it, and the boxes."""
     below, above = _flat(figure.picture), _flat(figure.tensor)
     rows, columns = below.values.shape
     cell = max(1, _SIZE // max(rows, columns))
@@ -39,7 +39,7 @@ def overlay_block(figure: Overlay) -> Block:
 
 
 def _flat(tensor: Tensor) -> Tensor:
-    """Return the first map of a tensor: its rows and columns are y and x, or the last two axes."""
+    """Return the first map of a tensor along y and x, or along the last two axes."""
     values, axes = tensor.values, list(tensor.axes)
     if {"y", "x"} <= set(axes):
         values = np.moveaxis(values, (axes.index("y"), axes.index("x")), (-2, -1))
@@ -51,7 +51,7 @@ def _flat(tensor: Tensor) -> Tensor:
 
 
 def _opacity(shaded: Shaded) -> UInt8[np.ndarray, "rows columns"]:
-    """Let the picture show where the map says little: near its low end, or near zero if signed."""
+    """Return the opacity of a map: low near the low end, or near zero for signed values."""
     positions = shaded.positions
     strength = np.abs(2 * positions - 1) if shaded.colour.map == DIVERGING else positions
     covered = np.where(shaded.missing, 1.0, strength)
@@ -59,10 +59,7 @@ def _opacity(shaded: Shaded) -> UInt8[np.ndarray, "rows columns"]:
 
 
 def _around(box: Box, shape: tuple[int, int], cell: int) -> list[Mark]:
-    """Draw a light line inside a dark one, so that it shows on any colour.
-
-    What of the box is outside the picture (a receptive field over the padding) is left out.
-    """
+    """Draw a box as a light line inside a dark one, visible on any colour, clipped to the image."""
     top, left = max(box.top, 0), max(box.left, 0)
     bottom, right = min(box.bottom, shape[0] - 1) + 1, min(box.right, shape[1] - 1) + 1
     if top >= bottom or left >= right:

@@ -1,4 +1,4 @@
-"""Scatter: points of two vectors."""
+"""Drawing of scatter plots."""
 
 from collections.abc import Iterable
 
@@ -32,15 +32,15 @@ from probes.output.drawing.shading import shade
 
 _WIDTH, _HEIGHT = 420, 300
 _CROWD = 300
-"""From so many points on, they are drawn smaller."""
+"""Number of points from which on they are drawn smaller."""
 
 _Rectangle = tuple[Length, Length, Length, Length]
 
 
 def scatter_block(figure: Scatter) -> Block:
-    """Draw a point for each pair of finite values, with its label where there is room for it.
+    """Draw a point for each pair of finite values, with its label where it fits.
 
-    Marked points are numbered. What of a path lies beyond all points is cut off.
+    Marked points are numbered. A path is clipped to the range of the points.
     """
     across, upward = zip((figure.x, figure.y), figure.marked or (figure.x, figure.y), strict=True)
     horizontal = Scale(*_limits(across), _WIDTH)
@@ -83,13 +83,13 @@ def _limits(tensors: Iterable[Tensor]) -> tuple[Length, Length]:
 def _places(
     x: Tensor, y: Tensor, horizontal: Scale, vertical: Scale
 ) -> Float[np.ndarray, "points 2"]:
-    """Return where points stand in the plot."""
+    """Return the positions of points in the plot."""
     across, upward = (np.asarray(each.values, dtype=np.float64).ravel() for each in (x, y))
     return np.column_stack([horizontal.places(across), vertical.places(upward)])
 
 
 def _colours(figure: Scatter) -> tuple[list[RGB], Block | None]:
-    """Return the colour of each point, and the bar that says what it means."""
+    """Return the colour of each point, and the colour bar."""
     if figure.colour is None:
         return [OKABE_ITO[0]] * figure.x.values.size, None
     shaded = shade(figure.colour)
@@ -98,7 +98,7 @@ def _colours(figure: Scatter) -> tuple[list[RGB], Block | None]:
 
 
 def _labels(points: Float[np.ndarray, "points 2"], labels: list[str]) -> list[Mark]:
-    """Put each label right or left of its point, above or below; leave out what fits nowhere."""
+    """Place each label right, left, above or below its point; omit labels that do not fit."""
     taken: list[_Rectangle] = [(x - 4, y - 4, x + 4, y + 4) for x, y in points.tolist()]
     marks: list[Mark] = []
     for (x, y), label in zip(points.tolist(), labels, strict=False):

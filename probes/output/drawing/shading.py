@@ -1,4 +1,4 @@
-"""Values as colours: the one rule by which a number finds its place in a colour map."""
+"""Mapping of values to colours of a colour map."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,15 @@ from probes.output.drawing.numbers import span
 
 @dataclass(frozen=True, eq=False)
 class Shaded:
-    """A tensor in colours.
+    """Colours of a tensor's values.
 
     Attributes:
-        positions: Where each value stands between the low end, 0, and the high end, 1.
-        pixels: The colour of each value.
-        missing: Where a value is not finite, so that its colour means nothing.
-        below: Whether some value is under the range, and has the colour of its low end.
-        above: Whether some value is over the range, and has the colour of its high end.
+        colour: Colour rule.
+        positions: Position of each value in the range, 0 at the low and 1 at the high end.
+        pixels: Colour of each value.
+        missing: Values that are not finite, whose colour is meaningless.
+        below: Whether a value is below the range, and has the colour of its low end.
+        above: Whether a value is above the range, and has the colour of its high end.
     """
 
     colour: Colour
@@ -31,10 +32,10 @@ class Shaded:
 
 
 def colour_rule(tensor: Tensor) -> Colour:
-    """Return how a tensor is coloured; by its own range where it does not say.
+    """Return the colour rule of a tensor; without one, a rule from the range of its values.
 
-    Non-negative values go from their least to their greatest on viridis; signed ones are
-    symmetric about zero on the diverging map.
+    Non-negative values have viridis from minimum to maximum; signed values have the diverging map,
+    symmetric about zero.
     """
     if tensor.colour is not None:
         return tensor.colour
@@ -46,10 +47,10 @@ def colour_rule(tensor: Tensor) -> Colour:
 
 
 def shade(tensor: Tensor) -> Shaded:
-    """Colour every value of a tensor: entry round((v - vmin) / (vmax - vmin) * 255) of its map.
+    """Colour each value of a tensor: entry round((v - vmin) / (vmax - vmin) * 255) of its map.
 
-    Values outside the range take the colour of its nearer end. Where the range is a single value,
-    that value has the low end of a sequential map and the middle of a diverging one.
+    Values outside of the range have the colour of the nearer end. In a range of a single value, it
+    has the low end of a sequential map and the middle of a diverging one.
     """
     colour = colour_rule(tensor)
     values = np.asarray(tensor.values, dtype=np.float64)
@@ -63,7 +64,7 @@ def shade(tensor: Tensor) -> Shaded:
 
 
 def _bound(bound: float | tuple[float, ...], dimensions: int) -> Float[np.ndarray, "..."]:
-    """Return an end of the range so that one per channel meets the first axis of the values."""
+    """Return an end of the range, shaped to broadcast over the first axis of the values."""
     ends = np.asarray(bound, dtype=np.float64)
     return ends.reshape(ends.shape + (1,) * (dimensions - 1)) if ends.ndim else ends
 
@@ -74,7 +75,7 @@ def _position(
     high: Float[np.ndarray, "..."],
     middle: float,
 ) -> Float[np.ndarray, "..."]:
-    """Return where values stand between low (0) and high (1); `middle` if the two are one."""
+    """Return the positions of values from low (0) to high (1); `middle` in an empty range."""
     width = high - low
     open_range = width > 0
     single = middle + np.sign(values - low)

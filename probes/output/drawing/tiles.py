@@ -1,4 +1,4 @@
-"""Tiles: many small maps, captioned one by one or named by the rows and columns of a table."""
+"""Drawing of tiles: small maps with captions, or in a table with row and column labels."""
 
 import math
 from collections.abc import Iterable
@@ -32,17 +32,17 @@ _GAP = 5
 _TABLE_SIZE = 920
 _TABLE_GROUND: RGB = (205, 205, 205)
 _SIZES = ((1, 1, 280), (4, 4, 168), (16, 8, 84), (256, 16, 56), (math.inf, 32, 28))
-"""Up to how many tiles: how many of them in a row at most, and about how large."""
+"""Largest number of tiles, most tiles in a row, and approximate size of a tile in pixels."""
 _MOST_CAPTIONS = 512
-"""Of more tiles than that, nobody reads the names one by one."""
+"""Most tiles that have captions."""
 _SHORT = {"output_channel": "out", "input_channel": "in"}
 
 
 def tiles_block(figure: Tiles) -> Block:
     """Draw each map of a tensor as a tile.
 
-    Filters of several output and input channels make a table of one row for each output channel;
-    all others stand in rows of `columns`, or of as many as make a wide picture.
+    Filters of several output and input channels are a table with one row for each output channel;
+    others are in rows of `columns`, or of a number that gives a wide picture.
     """
     tensor, shaded = figure.tensor, shade(figure.tensor)
     match tensor.values.shape, figure.columns:
@@ -77,7 +77,7 @@ def _joined(
     gap: int,
     ground: RGB | bool,
 ) -> Shaped[np.ndarray, "rows columns parts"]:
-    """Join all maps into one, in pixels: to paint thousands one by one would take long."""
+    """Join all maps into one image: thousands of separate tiles would be slow to paint."""
     outputs, inputs, height, width, parts = maps.shape
     start, tall, wide = gap // 2, height * cell, width * cell
     table = np.full((outputs, tall + gap, inputs, wide + gap, parts), ground, maps.dtype)
@@ -113,7 +113,7 @@ def _captioned(tensor: Tensor, shaded: Shaded, columns: int | None) -> Block:
 
 
 def _areas(tensor: Tensor, corners: Iterable[Corner], cell: int) -> tuple[Area, ...]:
-    """Return where each tile stands whose corners these are, in the order of their indices."""
+    """Return the areas of the tiles at the given corners, in the order of their indices."""
     *leading, rows, columns = tensor.values.shape
     size = (columns * cell, rows * cell)
     indices = np.ndindex(*leading)
@@ -129,19 +129,19 @@ def _tile(area: Area, shaded: Shaded) -> tuple[Mark, Mark]:
 
 
 def _columns(count: int) -> int:
-    """Return a number of columns that fills its rows evenly and makes the picture wide."""
+    """Return a number of columns with evenly filled rows and a wide picture."""
     widest = next(columns for most, columns, _ in _SIZES if count <= most)
     return math.ceil(count / math.ceil(count / widest))
 
 
 def _cell(count: int, side: int) -> int:
-    """Return how many pixels a value gets on each side: the fewer the tiles, the more."""
+    """Return the side of a cell in pixels, larger for fewer tiles."""
     size = next(size for most, _, size in _SIZES if count <= most)
     return max(1, min(size // side, 56))
 
 
 def _captions(tensor: Tensor, colour: Colour) -> list[list[str]]:
-    """Return the lines under each tile: what it is called, and its range where it has its own."""
+    """Return the caption lines of each tile: its name, and its own colour range if it has one."""
     leading = tensor.axes[:-2]
     several = [axis for axis in leading if tensor.values.shape[tensor.axes.index(axis)] > 1]
     named = several or [axis for axis in leading if axis in tensor.coordinates]

@@ -15,15 +15,15 @@ from models.registry import ResidentModel
 from models.runtime.programs import Call
 from models.runtime.resident import drive
 from probes.cnn import activation_maximisation
-from probes.cnn.activation_maximisation import Found, Search, ascend, weights_of
+from probes.cnn.activation_maximisation import AscentConfig, Found, ascend, weights_of
 from tests.oracles.numpy64 import cnn_trace
 
 RANDOM = np.random.default_rng(6)
 QUIET = {"basis": "fourier", "images": 2, "jitter": 0, "seed": 3}
 
 
-def found(search: Search, model: ResidentModel) -> Found:
-    """Search with the compiled program."""
+def found(search: AscentConfig, model: ResidentModel) -> Found:
+    """AscentConfig with the compiled program."""
     ended: list[Found] = []
 
     def run() -> Generator[Any, Any, dict[str, np.ndarray]]:
@@ -102,7 +102,7 @@ def test_of_a_linear_value_it_finds_the_optimum() -> None:
     """Ink where the weight is positive, none where it is negative; moves are undone."""
     slope = np.full((28, 28), -1, np.float32)
     slope[8:20, 5:15] = 1
-    climb = ascend(Search(np.zeros(1, np.float32), 0.05, "pixel", 1, 200, 0, 0))
+    climb = ascend(AscentConfig(np.zeros(1, np.float32), 0.05, "pixel", 1, 200, 0, 0))
     calls = next(climb)
     try:
         while True:
@@ -127,7 +127,7 @@ def test_it_climbs_beyond_the_start(
     layer: str, channel: int, place: tuple[int, int] | None, cnn: ResidentModel
 ) -> None:
     """Every picture ends far above where it began, whatever it is that is driven."""
-    search = Search(weights_of(layer, channel, place), 1.0, steps=40, **QUIET)
+    search = AscentConfig(weights_of(layer, channel, place), 1.0, steps=40, **QUIET)
     ended = found(search, cnn)
 
     assert ended.course.shape == (2, 40)
@@ -140,7 +140,7 @@ def test_a_seed_decides(cnn: ResidentModel) -> None:
     """The same seed gives the same pictures, another seed others; no two of one search are one."""
     weights = weights_of("logits", 3, None)
     one, same, other = (
-        found(Search(weights, 1.0, "fourier", 2, 6, 1, seed), cnn) for seed in (1, 1, 2)
+        found(AscentConfig(weights, 1.0, "fourier", 2, 6, 1, seed), cnn) for seed in (1, 1, 2)
     )
 
     np.testing.assert_array_equal(one.pictures, same.pictures)
@@ -150,7 +150,7 @@ def test_a_seed_decides(cnn: ResidentModel) -> None:
 
 def test_the_value_stated_is_that_of_the_picture(cnn: ResidentModel) -> None:
     """Another program gives the last pictures the same logit."""
-    ended = found(Search(weights_of("logits", 4, None), 1.0, steps=5, **QUIET), cnn)
+    ended = found(AscentConfig(weights_of("logits", 4, None), 1.0, steps=5, **QUIET), cnn)
     calls = [Call("cnn.score", {"image": one}, frozenset({"logits"})) for one in ended.pictures]
     logits = [one["logits"][4] for one in cnn.programs["cnn.score"](calls)]
 

@@ -13,7 +13,13 @@ from models.registry import MODELS
 from models.runtime.programs import Call, Run
 from models.runtime.resident import ResidentProgram, drive
 from probes.cnn import faithfulness
-from probes.cnn.attribution_methods import MethodParameters, attribute, enlarged, windows
+from probes.cnn.attribution_methods import (
+    MethodInput,
+    MethodParameters,
+    attribute,
+    enlarged,
+    windows,
+)
 from probes.cnn.baselines import BLUR_DEVIATION, baseline
 from probes.shared.quadrature import nodes
 from tests.oracles.numpy64 import cnn_trace
@@ -43,7 +49,7 @@ def programs() -> Mapping[str, ResidentProgram]:
 
 def by(programs: Mapping[str, ResidentProgram], image: np.ndarray = IMAGE, **told: Any) -> Any:
     """Attribute with one method."""
-    return done(attribute(image, TARGET, MethodParameters(**told)), programs)
+    return done(attribute(MethodInput(image, TARGET, MethodParameters(**told))), programs)
 
 
 def done(way: Any, programs: Mapping[str, ResidentProgram]) -> Any:
@@ -195,9 +201,9 @@ def test_the_blur_keeps_the_ink_of_the_middle() -> None:
 def test_deletion_goes_from_the_picture_to_the_baseline(programs: Any) -> None:
     """Both curves begin and end at the same scores; in between the map's order counts."""
     gradient = by(programs, method="integrated_gradients")["map"]
-    parameters = MethodParameters(baseline="black")
-    curve, random = done(faithfulness.deletion(IMAGE, gradient, TARGET, parameters), programs)
-    backwards, _ = done(faithfulness.deletion(IMAGE, -gradient, TARGET, parameters), programs)
+    given = MethodInput(IMAGE, TARGET, MethodParameters(baseline="black"))
+    curve, random = done(faithfulness.deletion(given, gradient), programs)
+    backwards, _ = done(faithfulness.deletion(given, -gradient), programs)
 
     ends = [float(logits(image) @ TARGET) for image in (IMAGE, IMAGE * 0)]
     for one in (curve, random, backwards):
@@ -241,7 +247,9 @@ def test_sanity_asks_the_reset_weights(programs: Any) -> None:
     """The correlations are those of maps with each set of weights."""
     told = MethodParameters(method="gradient_x_input")
     trained = by(programs, method="gradient_x_input")["map"]
-    found = done(faithfulness.resets(IMAGE, trained, TARGET, told), programs)
+    found = done(
+        faithfulness.randomisation_check(MethodInput(IMAGE, TARGET, told), trained), programs
+    )
     image = {"image": IMAGE, "target": TARGET}
     (reset,) = programs["cnn.gradient"](
         [Call("cnn.gradient", image, frozenset({"gradient"}), "reset-conv3")]

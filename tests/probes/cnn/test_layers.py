@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from models.architecture import LAYERS
 from models.data.samples import Samples
 from models.registry import ResidentModel
-from probes.cnn.layers import DEPTH, check_layers
+from probes.cnn.layers import COMPARED_LAYERS, check_layers
 from probes.declaration import Coloured, ModelContext, ParameterError, ProbeCall, ProbeInput
 from tests.models.cnn.test_cka import direct
 from tests.oracles.numpy64 import cnn_trace
@@ -27,7 +27,7 @@ def test_a_layer_is_like_itself(told: dict[str, Any]) -> None:
     """CKA is symmetric, 1 with itself and at most 1; the pixels never change in training."""
     cka = told["cka"]
 
-    assert cka.shape == (len(DEPTH), len(DEPTH)) == (12, 12)
+    assert cka.shape == (len(COMPARED_LAYERS), len(COMPARED_LAYERS)) == (12, 12)
     np.testing.assert_allclose(np.diagonal(cka), 1, atol=1e-6)
     np.testing.assert_allclose(cka, cka.T, atol=1e-6)
     assert cka.max() <= 1 + 1e-6
@@ -50,7 +50,7 @@ def test_cka_is_near_that_of_other_images(
     traces = [cnn_trace(image, cnn.weights) for image in digits.images[:100]]
     for one, other in (("relu1", "pool1"), ("pool2", "relu3"), ("conv1", "relu4")):
         values = [np.stack([trace[name].ravel() for trace in traces]) for name in (one, other)]
-        at = DEPTH.index(one), DEPTH.index(other)
+        at = COMPARED_LAYERS.index(one), COMPARED_LAYERS.index(other)
         assert told["cka"][at] == pytest.approx(direct(*values), abs=0.08)
 
 
@@ -61,7 +61,7 @@ def test_what_can_be_read_off_grows_with_depth(told: dict[str, Any]) -> None:
     assert 0.85 < accuracy[0] < 0.93
     assert accuracy[-1] > 0.99
     for stage in ("pool1", "pool2", "relu3"):
-        assert accuracy[DEPTH.index(stage)] > accuracy[0]
+        assert accuracy[COMPARED_LAYERS.index(stage)] > accuracy[0]
     assert told["majority"] == 0.1135
 
 
@@ -69,7 +69,7 @@ def test_random_labels_cannot_be_read_off_other_images(told: dict[str, Any]) -> 
     """Held out, they are guessed; learned by heart, the better the more values a layer has."""
     assert np.abs(told["control"] - 0.1).max() < 0.02
     assert (told["control.fitted"] > told["control"]).all()
-    fitted = dict(zip(DEPTH, told["control.fitted"], strict=True))
+    fitted = dict(zip(COMPARED_LAYERS, told["control.fitted"], strict=True))
     assert fitted["relu3"] > fitted["relu4"] > fitted["logits"]
     assert told["gradient_left"] < 1e-3
 
@@ -84,4 +84,4 @@ def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
 
 def test_every_layer_is_compared(cnn: ResidentModel) -> None:
     """What was recorded is what is shown."""
-    assert tuple(cnn.records["layers"].metadata["layers"]) == DEPTH == ("image", *LAYERS)
+    assert tuple(cnn.records["layers"].metadata["layers"]) == COMPARED_LAYERS == ("image", *LAYERS)

@@ -13,9 +13,9 @@ from models.runtime.resident import drive
 from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.figures.figures import measures, tensors
 from probes.rnn.generalisation import (
-    KINDS,
-    LONGEST,
-    MARGINS,
+    LENGTH,
+    MAX_MARGINS,
+    SEQUENCE_KINDS,
     GeneralisationParameters,
     generalisation,
     run,
@@ -68,11 +68,11 @@ def test_answers_to_all_short_sequences_are_the_float64_networks(lstm: ResidentM
 
 def test_answers_to_long_sequences_are_the_float64_networks(lstm: ResidentModel) -> None:
     """Over several chunks, in which the state is carried; and as many as several batches hold."""
-    sequences = KINDS["there_and_back"](np.random.default_rng(5), 40)
+    sequences = SEQUENCE_KINDS["there_and_back"](np.random.default_rng(5), 40)
 
     found = answers_of(sequences, lstm)
 
-    assert found.shape == (40, LONGEST)
+    assert found.shape == (40, LENGTH)
     for place in (0, 17, 39):
         logits = lstm_trace(sequences[place], lstm.weights)["logits"]
         np.testing.assert_array_equal(found[place], logits[:, 1] > logits[:, 0])
@@ -81,20 +81,20 @@ def test_answers_to_long_sequences_are_the_float64_networks(lstm: ResidentModel)
 @pytest.mark.parametrize("kind", ["balanced", "there_and_back"])
 def test_one_bit_decides_at_powers_of_two(kind: str) -> None:
     """Half are ties, half have two ones more; those that come back have longer runs."""
-    sequences = KINDS[kind](np.random.default_rng(1), 20)
+    sequences = SEQUENCE_KINDS[kind](np.random.default_rng(1), 20)
     length = 8
-    while length <= LONGEST:
+    while length <= LENGTH:
         counts = [sum(bits[:length]) - length // 2 for bits in sequences.tolist()]
         assert sorted(counts) == [0] * 10 + [1] * 10
         length *= 2
     turns = (np.diff(sequences.astype(int), axis=1) != 0).sum(axis=1)
-    assert sequences.shape == (20, LONGEST)
+    assert sequences.shape == (20, LENGTH)
     assert (turns.max() <= 30) if kind == "there_and_back" else (turns.min() > 400)
 
 
 def test_coins_are_fair() -> None:
     """Of 64,000 tosses, half are ones within four standard deviations."""
-    tossed = KINDS["coins"](np.random.default_rng(1), 64)
+    tossed = SEQUENCE_KINDS["coins"](np.random.default_rng(1), 64)
 
     assert abs(tossed.mean() - 0.5) < 4 * 0.5 / np.sqrt(tossed.size)
 
@@ -119,8 +119,10 @@ def test_an_exact_counter_is_never_wrong(lstm: ResidentModel) -> None:
     told = said(weights, outputs_with(lstm, weights))
 
     assert (told["accuracy"] == 1).all()
-    assert [told[f"longest_without_error.{kind}"] for kind in KINDS] == [LONGEST] * len(KINDS)
-    assert [told[f"errors.{kind}"] for kind in KINDS] == [0] * len(KINDS)
+    assert [told[f"longest_without_error.{kind}"] for kind in SEQUENCE_KINDS] == [LENGTH] * len(
+        SEQUENCE_KINDS
+    )
+    assert [told[f"errors.{kind}"] for kind in SEQUENCE_KINDS] == [0] * len(SEQUENCE_KINDS)
 
 
 def test_shares_are_what_counting_one_by_one_gives(lstm: ResidentModel) -> None:
@@ -130,7 +132,7 @@ def test_shares_are_what_counting_one_by_one_gives(lstm: ResidentModel) -> None:
     told = said(weights, outputs)
 
     by_margin: dict[int, list[bool]] = {}
-    for place, kind in enumerate(KINDS):
+    for place, kind in enumerate(SEQUENCE_KINDS):
         right, no = [], []
         for bits, yes in zip(outputs[kind].tolist(), outputs[f"{kind}.yes"].tolist(), strict=True):
             count, row = 0, []
@@ -141,13 +143,13 @@ def test_shares_are_what_counting_one_by_one_gives(lstm: ResidentModel) -> None:
                 no.append(count <= 0)
             right.append(row)
         np.testing.assert_allclose(told["accuracy"][place], np.mean(right, axis=0), atol=1e-6)
-        rows = np.reshape(no, (16, LONGEST))
+        rows = np.reshape(no, (16, LENGTH))
         np.testing.assert_allclose(told["always_no"][place], rows.mean(axis=0), atol=1e-6)
         whole = [all(column) for column in zip(*right, strict=True)]
         assert told[f"longest_without_error.{kind}"] == whole.index(False)
         assert told[f"errors.{kind}"] == sum(not one for row in right for one in row) > 0
-        assert told[f"accuracy_at_{LONGEST}.{kind}"] == np.mean([row[-1] for row in right])
-    for margin in range(MARGINS):
+        assert told[f"accuracy_at_{LENGTH}.{kind}"] == np.mean([row[-1] for row in right])
+    for margin in range(MAX_MARGINS):
         expected = np.mean(by_margin[margin])
         assert told["accuracy_by_margin"][margin] == pytest.approx(expected, abs=1e-6)
 
@@ -162,7 +164,7 @@ def test_the_seed_decides_the_sequences(lstm: ResidentModel) -> None:
         for seed in (1, 1, 2)
     ]
 
-    for kind in KINDS:
+    for kind in SEQUENCE_KINDS:
         np.testing.assert_array_equal(found[0][kind], found[1][kind])
         assert (found[0][kind] != found[2][kind]).any()
 

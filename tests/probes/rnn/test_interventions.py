@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from models.registry import ResidentModel
 from models.rnn.analyses import CHUNK, EDITABLE_VALUES
 from probes.rnn.edits import EditedRun, LSTMEdit
-from probes.shared.recovery import share_of_way
+from probes.shared.recovery import recovery_of
 from tests.oracles.edited_lstm import edited_trace
 from tests.oracles.parameters import draw_bits
 
@@ -204,8 +204,8 @@ def test_the_answer_states_what_came_of_it(client: TestClient) -> None:
     assert stated["answer_changed"] == (stated["answer_edited"] == "no")
     at = [stated[f"logit_difference_{name}"] for name in ("edited", "baseline", "source")]
     assert stated["recovery"] == pytest.approx((at[0] - at[1]) / (at[2] - at[1]))
-    assert share_of_way(1.0, 2.0, 2.0) is None
-    assert share_of_way(3.0, 2.0, 6.0) == 0.25
+    assert recovery_of(1.0, 2.0, 2.0) is None
+    assert recovery_of(3.0, 2.0, 6.0) == 0.25
 
 
 def test_the_network_as_it_was_during_training_is_edited_too(

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
-from probes.shared.recovery import shares_of_way
+from probes.shared.recovery import recoveries_of
 from tests.oracles.edited_lstm import edited_trace
 from tests.oracles.parameters import draw_bits
 
@@ -118,8 +118,8 @@ def test_nothing_is_recovered_between_equals(client: TestClient) -> None:
     assert "strongest_step" not in measures(answer)
     differences = np.array(found["logit_difference"]["data"])
     assert (differences == differences[0, 0]).all()
-    assert np.isnan(shares_of_way(np.ones(3), 1.0, 1.0 + 1e-7)).all()
-    np.testing.assert_allclose(shares_of_way(np.array([1.0, 2.0, 5.0]), 1.0, 3.0), [0, 0.5, 2])
+    assert np.isnan(recoveries_of(np.ones(3), 1.0, 1.0 + 1e-7)).all()
+    np.testing.assert_allclose(recoveries_of(np.array([1.0, 2.0, 5.0]), 1.0, 3.0), [0, 0.5, 2])
 
 
 def test_bounds_are_refused(client: TestClient) -> None:
