@@ -91,8 +91,8 @@ class Coloured(Parameters):
 
     cmap: Sequential = Field(
         "viridis",
-        description="Colour map of values that cannot be negative. `cividis` reads the same with "
-        "and without red-green colour blindness. Signed values are always red-white-blue.",
+        description="Colour map of non-negative values; `cividis` looks alike with and without "
+        "red-green colour blindness. Signed values are always red-white-blue.",
     )
 
 
@@ -101,8 +101,8 @@ class Ranged(Coloured):
 
     range: Literal["channel", "layer", "fixed"] = Field(
         "layer",
-        description="What shares a colour range: each `channel` by itself, the whole `layer`, or "
-        "`fixed`: the same for every answer, so that pictures can be compared.",
+        description="Scope of the colour range: a range for each `channel`, one for the `layer`, "
+        "or a `fixed` range for all answers, which makes pictures comparable.",
     )
 
 

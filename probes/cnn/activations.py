@@ -77,11 +77,11 @@ class ActivationsParameters(Ranged):
         Field(min_length=1, max_length=len(LAYERS)),
     ] = Field(
         list(DEFAULT_LAYERS),
-        description="Layers to show, in this order; `all` is every layer. `conv` and `dense` are "
+        description="Layers to show, in this order; `all` for all layers. `conv` and `dense` are "
         "values before the ReLU, `relu` after it, `pool` after pooling.",
     )
     channels: Indices | None = Field(
-        None, description="Channels (of a dense layer: units) to show; all where left out."
+        None, description="Channels (of a dense layer: units) to show; default all."
     )
 
     def names(self) -> list[str]:
@@ -137,8 +137,8 @@ def _whole(scope: Scope) -> Scope:
 class ChannelParameters(Ranged):
     """Layer and channel to show, and the colour range."""
 
-    layer: MapName = Field(description="A layer that has maps.")
-    channel: int = Field(ge=0, description="A channel of it, counted from 0.")
+    layer: MapName = Field(description="Layer with feature maps.")
+    channel: int = Field(ge=0, description="Channel of the layer, counted from 0.")
 
 
 def check_channel(call: ProbeCall[ChannelParameters]) -> None:

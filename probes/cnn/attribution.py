@@ -22,13 +22,13 @@ class AttributionParameters(MethodParameters):
 
     deletion: bool = Field(
         True,
-        description="Also delete pixels in the order of the map, and in random order: the target "
-        "falls faster where the map is right.",
+        description="Also compute deletion curves: pixels are deleted in the order of the map and "
+        "in random order; a faithful map lowers the target faster.",
     )
     sanity: bool = Field(
         False,
-        description="Also attribute with weights that are reset layer by layer: a map that stays "
-        "the same does not depend on what was learned.",
+        description="Also run the sanity check by cascading randomisation: attribute with weights "
+        "reset layer by layer; an unchanged map does not depend on the training.",
     )
 
 

@@ -43,31 +43,33 @@ class MethodParameters(TargetParameters):
     method: MethodName = Field(
         "integrated_gradients",
         description="`gradient`; `gradient_x_input`; `smoothgrad`, the mean gradient of noisy "
-        "copies; `integrated_gradients`, along the way from a baseline; `grad_cam`, `hirescam` and "
-        "`layer_cam`, at a layer; `occlusion`, what is lost when a window is covered.",
+        "copies; `integrated_gradients`, from a baseline; `grad_cam`, `hirescam` and `layer_cam`, "
+        "class activation maps of a layer; `occlusion`, loss of the target by a covered window.",
     )
-    layer: MapName = Field("relu3", description="Of `grad_cam`, `hirescam`, `layer_cam`: where.")
+    layer: MapName = Field("relu3", description="Layer of `grad_cam`, `hirescam`, `layer_cam`.")
     baseline: BaselineName = Field(
         "black",
-        description="What takes the place of ink, for `integrated_gradients`, `occlusion` and the "
-        "deletion curve: `black`, `white`, the `mean` of the training images, or the picture "
-        "`blur`red. Where a pixel is the baseline's, integrated gradients give exactly 0.",
+        description="Baseline of `integrated_gradients`, `occlusion` and the deletion curves: "
+        "`black`, `white`, the `mean` of the training images, or the image with a Gaussian `blur`. "
+        "Integrated gradients of a pixel that equals the baseline are exactly 0.",
     )
     nodes: int = Field(
-        50, ge=2, le=256, description="Of `integrated_gradients`: Gauss-Legendre nodes on the way."
+        50, ge=2, le=256, description="Gauss-Legendre nodes of `integrated_gradients`."
     )
-    samples: int = Field(50, ge=1, le=256, description="Of `smoothgrad`: noisy copies.")
+    samples: int = Field(50, ge=1, le=256, description="Noisy copies of `smoothgrad`.")
     noise: float = Field(
-        0.15, ge=0.0, le=1.0, description="Of `smoothgrad`: standard deviation; full ink is 1."
+        0.15, ge=0.0, le=1.0, description="Standard deviation of `smoothgrad`; white is 1."
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="Of `smoothgrad`, and of random deletion.")
-    window: int = Field(5, ge=1, le=28, description="Of `occlusion`: side of the window, pixels.")
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of `smoothgrad` and of the random deletion order."
+    )
+    window: int = Field(5, ge=1, le=28, description="Side of the window of `occlusion`, pixels.")
     stride: int = Field(
         2,
         ge=1,
         le=28,
-        description="Of `occlusion`: pixels from one window to the next; at most the window's side "
-        "for every pixel to be covered.",
+        description="Stride of the window of `occlusion` in pixels; at most the window's side "
+        "covers all pixels.",
     )
 
 

@@ -36,23 +36,23 @@ class Region(ExtraFields):
 class Edit(ExtraFields):
     """Edit of some activations of one layer."""
 
-    layer: LayerName = Field(description="Whose values are edited.")
+    layer: LayerName = Field(description="Layer whose values are edited.")
     channels: tuple[int, ...] | None = Field(
-        None, description="Channels (of a dense layer: units), counted from 0; all if left out."
+        None, description="Channels (of a dense layer: units), counted from 0; default all."
     )
-    region: Region | None = Field(None, description="Part of the maps; the whole if left out.")
+    region: Region | None = Field(None, description="Part of the maps; default all of it.")
     operation: Operation = Field(
         description="`zero`; `scale` or `add` by `amount`; `set` to `amount`, or to `values`; "
-        "`mean`, the mean over the training images at each place; `patch`, the value that `source` "
-        "has there."
+        "`mean`, the mean over the training images at each position; `patch`, the value in the "
+        "run of `source`."
     )
     amount: float | None = Field(
-        None, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Of `scale`, `add` and `set`: by how much."
+        None, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Operand of `scale`, `add` and `set`."
     )
     values: list[Any] | None = Field(
         None,
-        description="Of `set`: one number for each value that is edited, channel first, as "
-        "`/cnn/activations` sends a layer: the rest of the network runs from there.",
+        description="Operand of `set`: a number for each edited value, channel first, as in "
+        "`/cnn/activations`; the rest of the network runs with these.",
     )
 
     @model_validator(mode="after")
@@ -71,11 +71,9 @@ class Edit(ExtraFields):
 class Edits(ExtraFields):
     """Extra fields of an intervention: the edits and the image to patch from."""
 
-    edits: tuple[Edit, ...] = Field(
-        (), max_length=64, description="Done in this order, the later ones to what came of others."
-    )
+    edits: tuple[Edit, ...] = Field((), max_length=64, description="Edits, applied in this order.")
     source: dict[str, Any] | None = Field(
-        None, description="A second image, in `image` or `pixels`, whose values `patch` takes."
+        None, description="Second image, as `image` or `pixels`, whose values `patch` takes."
     )
 
 

@@ -29,9 +29,9 @@ COMPONENTS = 16
 class EmbeddingParameters(Parameters):
     """Principal axes to draw, and the number of neighbours."""
 
-    across: int = Field(0, ge=0, lt=COMPONENTS, description="The principal axis drawn across.")
-    upward: int = Field(1, ge=0, lt=COMPONENTS, description="The principal axis drawn upward.")
-    neighbours: int = Field(8, ge=1, le=10, description="How many nearest images to show.")
+    across: int = Field(0, ge=0, lt=COMPONENTS, description="Principal axis of the x direction.")
+    upward: int = Field(1, ge=0, lt=COMPONENTS, description="Principal axis of the y direction.")
+    neighbours: int = Field(8, ge=1, le=10, description="Number of nearest images.")
 
 
 class Map(NamedTuple):

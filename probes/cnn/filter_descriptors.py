@@ -58,11 +58,11 @@ Order = Literal["index", "norm", "edge", "line", "mean", "orientation", "frequen
 class DescriptorsParameters(Parameters):
     """Layer whose kernels are described, and the order of its filters."""
 
-    layer: Literal["conv1", "conv2", "conv3"] = Field("conv1", description="A convolution.")
+    layer: Literal["conv1", "conv2", "conv3"] = Field("conv1", description="Convolution.")
     order: Order = Field(
         "edge",
-        description="By number (`index`); by the norm, or the share of edges, lines or the mean, "
-        "the largest first; by orientation or frequency, the smallest first.",
+        description="Order of the filters: by `index`; by norm, or by the share of edges, lines or "
+        "the mean, descending; by orientation or frequency, ascending.",
     )
 
 

@@ -30,11 +30,11 @@ class FiltersParameters(Ranged):
         ["conv1", "conv2", "conv3"], description="Layers whose kernels to show."
     )
     channels: Indices | None = Field(
-        None, description="Output channels (of a dense layer: units) to show; all where left out."
+        None, description="Output channels (of a dense layer: units) to show; default all."
     )
     order: Literal["norm", "index"] = Field(
         "norm",
-        description="By norm, the largest first, or by number. `coordinates` says which is where.",
+        description="Order of the filters: by norm, descending, or by index, as in `coordinates`.",
     )
 
 

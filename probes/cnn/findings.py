@@ -37,7 +37,7 @@ class CNNFindings(Parameters):
 
     finding: Annotated[list[Name], BeforeValidator(split_commas), Field(min_length=1)] = Field(
         ["edges_to_patterns", "filters_specialise", "space_is_kept"],
-        description="The statements to measure; `/findings` lists them.",
+        description="Statements to measure; `/findings` lists them.",
     )
 
 

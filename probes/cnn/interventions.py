@@ -45,11 +45,11 @@ class InterventionParameters(Parameters):
         list[LayerName] | None,
         BeforeValidator(split_commas),
         Field(min_length=1, max_length=len(LAYERS)),
-    ] = Field(None, description="Layers to show; those that are edited where left out.")
+    ] = Field(None, description="Layers to show; default the edited layers.")
     channels: Indices | None = Field(
         None,
-        description="Channels (of a dense layer: units) to show of these; where left out, those "
-        "that are edited, and of a layer that is not, all.",
+        description="Channels (of a dense layer: units) to show; default the edited channels, and "
+        "all of a layer without edits.",
     )
 
     def names(self, edits: tuple[Edit, ...]) -> list[str]:
@@ -225,11 +225,11 @@ def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) ->
 class SweepParameters(TargetParameters):
     """Layer whose channels are edited one at a time, and the operation."""
 
-    layer: LayerName = Field("relu3", description="Whose channels (of a dense layer: units).")
+    layer: LayerName = Field("relu3", description="Layer whose channels (or units) are edited.")
     operation: Literal["zero", "mean", "patch"] = Field(
         "zero",
-        description="What is done to one channel at a time: `zero`; `mean`, the mean over the "
-        "training images at each place; `patch`, the values that `source` has there.",
+        description="Edit of one channel at a time: `zero`; `mean`, the mean over the training "
+        "images at each position; `patch`, the values in the run of `source`.",
     )
 
 
@@ -237,7 +237,7 @@ class SweepSource(ExtraFields):
     """Extra fields of a sweep: the image that `patch` takes activations from."""
 
     source: dict[str, Any] | None = Field(
-        None, description="A second image, in `image` or `pixels`, whose values `patch` takes."
+        None, description="Second image, as `image` or `pixels`, whose values `patch` takes."
     )
 
 

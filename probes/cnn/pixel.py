@@ -30,10 +30,10 @@ TILE_COLUMNS = 8
 class PixelParameters(Coloured):
     """Value to explain: layer, channel, row and column."""
 
-    layer: MapName = Field(description="A layer that has maps.")
-    channel: int = Field(ge=0, description="A channel of it, counted from 0.")
-    y: int = Field(ge=0, description="A row of the map, counted from 0 at the top.")
-    x: int = Field(ge=0, description="A column of the map, counted from 0 at the left.")
+    layer: MapName = Field(description="Layer with feature maps.")
+    channel: int = Field(ge=0, description="Channel of the layer, counted from 0.")
+    y: int = Field(ge=0, description="Row of the map, counted from 0 at the top.")
+    x: int = Field(ge=0, description="Column of the map, counted from 0 at the left.")
 
     @property
     def convolution(self) -> str:

@@ -13,12 +13,12 @@ from probes.figures.figures import Figure, Heatmap, Measure, Tensor
 class ReceptiveFieldParameters(Parameters):
     """Unit whose receptive field to show: layer, row and column."""
 
-    layer: LayerName = Field(description="A layer.")
+    layer: LayerName = Field(description="Layer.")
     y: int | None = Field(
-        None, ge=0, description="A row of its maps, from 0; the middle one where left out."
+        None, ge=0, description="Row of the layer's maps, counted from 0; default the middle."
     )
     x: int | None = Field(
-        None, ge=0, description="A column of its maps, from 0; the middle one where left out."
+        None, ge=0, description="Column of the layer's maps, counted from 0; default the middle."
     )
 
     @property

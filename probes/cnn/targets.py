@@ -15,13 +15,13 @@ class TargetParameters(Parameters):
         None,
         ge=0,
         lt=CLASSES,
-        description="The digit whose logit is explained; what the network sees where left out.",
+        description="Target class: the digit whose logit is explained; default the prediction.",
     )
     against: int | None = Field(
         None,
         ge=0,
         lt=CLASSES,
-        description="A digit whose logit is subtracted: why this one and not that one.",
+        description="Contrast class: a digit whose logit is subtracted from the target's.",
     )
 
 

@@ -30,28 +30,28 @@ whose largest mean is smaller or negative."""
 class UnitParameters(Parameters):
     """Unit to describe, and the settings of activation maximisation."""
 
-    layer: LayerName = Field(description="A layer.")
-    channel: int = Field(ge=0, description="A channel of it (of a dense layer: a unit), from 0.")
+    layer: LayerName = Field(description="Layer.")
+    channel: int = Field(ge=0, description="Channel (of a dense layer: unit), counted from 0.")
     y: int | None = Field(
-        None, ge=0, description="Row of one value of the map to search for; goes with `x`."
+        None, ge=0, description="Row of the value of the map to maximise; goes with `x`."
     )
     x: int | None = Field(
         None,
         ge=0,
-        description="Its column. Without both, the mean over the channel's map is driven high.",
+        description="Column of that value. Without `y` and `x`, the mean of the map is maximised.",
     )
-    images: int = Field(2, ge=1, le=4, description="How many pictures to search for.")
+    images: int = Field(2, ge=1, le=4, description="Number of images to optimise.")
     steps: int = Field(
-        128, ge=0, le=512, description="Steps of the search; none is made where this is 0."
+        128, ge=0, le=512, description="Steps of activation maximisation; 0 for none."
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Where the searches start from.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the initial images.")
     basis: Basis = Field(
         "fourier",
-        description="What the search moves: `fourier`, frequencies, the low ones further, which "
-        "makes smooth pictures; `pixel`, each pixel by itself.",
+        description="Parametrisation of the images: `fourier`, coefficients that favour low "
+        "frequencies, for smooth images; `pixel`, independent pixels.",
     )
     jitter: int = Field(
-        1, ge=0, le=2, description="Pixels by which the picture is moved at random at each step."
+        1, ge=0, le=2, description="Largest random shift of the image at each step, pixels."
     )
 
     @property

@@ -45,27 +45,27 @@ class BitParameters(LSTMTargetParameters):
 
     method: MethodName = Field(
         "shapley",
-        description="`flip`, what is lost when one bit is flipped; `shapley`, the mean of what a "
-        "bit brings over all orders in which bits can come in, exactly; `integrated_gradients`, "
-        "along the way from a baseline; `gradient_x_input`.",
+        description="`flip`, loss of the target when one bit is flipped; `shapley`, exact Shapley "
+        "values: the mean marginal contribution of a bit over all orders; `integrated_gradients`, "
+        "from a baseline; `gradient_x_input`.",
     )
     baseline: Literal["zero", "one", "half"] = Field(
         "zero",
-        description="What an absent bit is, for `shapley` and `integrated_gradients`: `zero`, "
-        "`one`, or `half`, which favours neither but which the network never saw in training. A "
-        "bit that is the baseline's gets exactly 0.",
+        description="Value of an absent bit, for `shapley` and `integrated_gradients`: `zero`, "
+        "`one`, or `half`, which favours neither but does not occur in training. The attribution "
+        "of a bit that equals the baseline is exactly 0.",
     )
     free: Indices | None = Field(
         None,
-        description="Steps whose bits are attributed, counted from 1; the others keep theirs. All "
-        f"where left out. `shapley` takes at most {MAX_FREE_BITS}.",
+        description="Attributed steps, counted from 1, default all; other bits keep their values. "
+        f"At most {MAX_FREE_BITS} for `shapley`.",
     )
     nodes: int = Field(
         200,
         ge=2,
         le=200,
-        description="Of `integrated_gradients`: Gauss-Legendre nodes on the way. The longer the "
-        "sequence, the steeper the network turns somewhere on it: more where `delta` is not small.",
+        description="Gauss-Legendre nodes of `integrated_gradients`; use more where `delta` is "
+        "not small: the gradient of long sequences varies fast along the path.",
     )
 
     def steps(self, row: Row) -> list[int]:

@@ -59,8 +59,8 @@ class CounterParameters(Parameters):
         0.01,
         ge=0.0,
         le=0.5,
-        description="A set of units is enough where the accuracy with all others ablated is at "
-        "most so much lower than that of the whole network.",
+        description="Largest loss of accuracy at which a set of units is sufficient, with all "
+        "other units ablated.",
     )
 
 

@@ -35,11 +35,9 @@ class MemoryParameters(Coloured):
         None,
         ge=1,
         le=MAX_STEPS,
-        description="After which step; after the last where left out.",
+        description="Step after which the cell state is decomposed; default the last.",
     )
-    units: Indices | None = Field(
-        None, description="Units to show, counted from 0; all where left out."
-    )
+    units: Indices | None = Field(None, description="Units to show, counted from 0; default all.")
 
 
 def check_memory(call: ProbeCall[MemoryParameters]) -> None:
@@ -132,9 +130,9 @@ class DecompositionParameters(LSTMTargetParameters):
 
     split: Literal["change", "memory"] = Field(
         "change",
-        description="What is a step's part: the `change` of the cell state at that step, or what "
-        "of the final `memory` that step wrote. A counter that forgets has small early parts in "
-        "the second alone.",
+        description="Contribution of a step: the `change` of the cell state at that step, or the "
+        "part of the final `memory` that it wrote. A forgetting counter has small early parts only "
+        "in the second.",
     )
 
 

@@ -51,16 +51,13 @@ class DynamicsParameters(Parameters):
         0.5,
         ge=0.0,
         le=1.0,
-        description="The constant input at which fixed and slow points are sought. A counter has "
-        "none at 0 or 1, as every bit moves it; 0.5 favours neither, but no network saw it in "
-        "training.",
+        description="Constant input of the fixed-point search. A counter has no fixed points at 0 "
+        "or 1, as each bit changes its state; 0.5 favours neither, but does not occur in training.",
     )
-    sequences: int = Field(
-        32, ge=4, le=64, description="How many held-out sequences of 64 bits are run."
-    )
-    points: int = Field(4, ge=1, le=16, description="How many points to show, the slowest first.")
+    sequences: int = Field(32, ge=4, le=64, description="Number of held-out sequences of 64 bits.")
+    points: int = Field(4, ge=1, le=16, description="Number of points to show, slowest first.")
     seed: int = Field(
-        0, ge=0, le=4_294_967_295, description="Of the states from which points are sought."
+        0, ge=0, le=4_294_967_295, description="Seed of the starting states of the search."
     )
 
 

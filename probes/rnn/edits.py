@@ -30,22 +30,22 @@ _WITH_AMOUNT = ("scale", "add", "set")
 class LSTMEdit(ExtraFields):
     """Edit of one gate or state of some units at some steps."""
 
-    value: ValueName = Field(description="Which gate, candidate or state is edited.")
+    value: ValueName = Field(description="Edited gate, candidate or state.")
     units: tuple[int, ...] | None = Field(
-        None, min_length=1, description="Units, counted from 0; all if left out."
+        None, min_length=1, description="Units, counted from 0; default all."
     )
     steps: tuple[int, ...] | None = Field(
         None,
         min_length=2,
         max_length=2,
-        description=f"First and last step, both included, from 1 to {MAX_STEPS}; all if left out.",
+        description=f"First and last step, both included, from 1 to {MAX_STEPS}; default all.",
     )
     operation: Literal["zero", "scale", "add", "set", "patch"] = Field(
         description="`zero`; `scale` or `add` by `amount`; `set` to `amount`; `patch`, the value "
-        "that the run on `source` has there."
+        "in the run of `source`."
     )
     amount: float | None = Field(
-        None, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Of `scale`, `add` and `set`: by how much."
+        None, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Operand of `scale`, `add` and `set`."
     )
 
     @model_validator(mode="after")
@@ -73,12 +73,12 @@ class LSTMEdits(ExtraFields):
     edits: tuple[LSTMEdit, ...] = Field(
         (),
         max_length=MAX_EDITS,
-        description="Done in this order, the later ones to what came of others.",
+        description="Edits, applied in this order.",
     )
     source: dict[str, Any] | None = Field(
         None,
-        description="A second sequence, in `sequence` and perhaps `initial_state`, whose values "
-        "`patch` takes; at least as long as the last step that is patched.",
+        description="Second sequence, as `sequence` and optional `initial_state`, whose values "
+        "`patch` takes; at least as long as the last patched step.",
     )
 
 

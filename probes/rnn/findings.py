@@ -33,7 +33,7 @@ class LSTMFindings(Parameters):
 
     finding: Annotated[list[Name], BeforeValidator(split_commas), Field(min_length=1)] = Field(
         ["gates_decide", "cell_remembers", "hidden_encodes_context"],
-        description="The statements to measure; `/findings` lists them.",
+        description="Statements to measure; `/findings` lists them.",
     )
 
 

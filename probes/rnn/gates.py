@@ -75,11 +75,9 @@ class Selection(Coloured):
     steps: Indices | None = Field(
         None,
         description="Steps to show, counted from 1; step 0 is the initial state, which has no "
-        "gates. All where left out.",
+        "gates. Default all.",
     )
-    units: Indices | None = Field(
-        None, description="Units to show, counted from 0; all where left out."
-    )
+    units: Indices | None = Field(None, description="Units to show, counted from 0; default all.")
 
 
 class TraceSelection(Selection):
@@ -87,8 +85,7 @@ class TraceSelection(Selection):
 
     values: Values | None = Field(
         None,
-        description="Values to show, in this order; all where left out. `logits` are of every "
-        "step.",
+        description="Values to show, in this order; default all. `logits` are those of each step.",
     )
 
     def names(self) -> list[str]:

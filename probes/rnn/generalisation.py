@@ -31,9 +31,9 @@ class GeneralisationParameters(Parameters):
     """Number and seed of the sequences."""
 
     sequences: int = Field(
-        64, ge=16, le=256, description="How many sequences of 1,024 bits are run of each kind."
+        64, ge=16, le=256, description="Number of sequences of 1,024 bits of each kind."
     )
-    seed: int = Field(0, ge=0, le=4_294_967_295, description="Of the sequences.")
+    seed: int = Field(0, ge=0, le=4_294_967_295, description="Seed of the sequences.")
 
 
 def coins(random: np.random.Generator, number: int) -> Bits:

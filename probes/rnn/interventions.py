@@ -43,10 +43,7 @@ class InterventionParameters(Selection):
         Field(min_length=1, max_length=len(EDITABLE_VALUES)),
     ] = Field(
         list(DEFAULT_VALUES),
-        description="Values to show of both runs, in this order; "
-        + ", ".join(DEFAULT_VALUES)
-        + " where "
-        "left out.",
+        description=f"Values of both runs to show; default {', '.join(DEFAULT_VALUES)}.",
     )
 
     def names(self) -> list[ValueName]:

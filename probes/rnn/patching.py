@@ -41,14 +41,10 @@ class PatchingParameters(Parameters):
     """State, steps and units to patch."""
 
     value: Literal["cell", "hidden"] = Field(
-        "cell", description="The state whose values are patched, one unit at one step at a time."
+        "cell", description="State that is patched, one unit at one step at a time."
     )
-    steps: Indices | None = Field(
-        None, description="Steps to patch, counted from 1; all where left out."
-    )
-    units: Indices | None = Field(
-        None, description="Units to patch, counted from 0; all where left out."
-    )
+    steps: Indices | None = Field(None, description="Steps to patch, counted from 1; default all.")
+    units: Indices | None = Field(None, description="Units to patch, counted from 0; default all.")
 
     def places(self, row: Row) -> tuple[list[int], list[int]]:
         """Return the steps and the units to patch."""
@@ -61,8 +57,8 @@ class PatchingSource(ExtraFields):
     """Extra fields of patching: the sequence whose states are patched in."""
 
     source: dict[str, Any] = Field(
-        description="A second sequence of the same length, in `sequence` and perhaps "
-        "`initial_state`, whose values take the place of this one's.",
+        description="Second sequence of equal length, as `sequence` and optional `initial_state`, "
+        "whose states are patched in.",
     )
 
 

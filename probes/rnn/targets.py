@@ -26,8 +26,8 @@ class LSTMTargetParameters(Parameters):
 
     target: Target = Field(
         "difference",
-        description="The logit that is explained: `yes`, `no`, or the `difference` yes minus no, "
-        "whose sign is the answer.",
+        description="Explained logit: `yes`, `no`, or their `difference`, yes minus no, whose sign "
+        "is the answer.",
     )
 
 

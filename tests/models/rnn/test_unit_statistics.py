@@ -5,9 +5,9 @@ import pytest
 
 from models.rnn.unit_statistics import (
     GATES,
+    HELD_OUT_SEQUENCES,
+    HELD_OUT_STEPS,
     QUANTITIES,
-    SEQUENCES,
-    STEPS,
     UnitStatistics,
     held_out_sequences,
     measure_units,
@@ -73,5 +73,5 @@ def test_held_out_sequences_are_always_the_same_and_varied() -> None:
     sequences = held_out_sequences()
 
     np.testing.assert_array_equal(sequences, held_out_sequences())
-    assert sequences.shape == (SEQUENCES, STEPS)
-    assert quantities(sequences)[0, :, -1].std() > 3 * np.sqrt(STEPS)
+    assert sequences.shape == (HELD_OUT_SEQUENCES, HELD_OUT_STEPS)
+    assert quantities(sequences)[0, :, -1].std() > 3 * np.sqrt(HELD_OUT_STEPS)

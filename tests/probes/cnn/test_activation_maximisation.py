@@ -15,16 +15,16 @@ from models.registry import ResidentModel
 from models.runtime.programs import Call
 from models.runtime.resident import drive
 from probes.cnn import activation_maximisation
-from probes.cnn.activation_maximisation import AscentConfig, Found, ascend, weights_of
+from probes.cnn.activation_maximisation import AscentConfig, AscentResult, ascend, weights_of
 from tests.oracles.numpy64 import cnn_trace
 
 RANDOM = np.random.default_rng(6)
 QUIET = {"basis": "fourier", "images": 2, "jitter": 0, "seed": 3}
 
 
-def found(search: AscentConfig, model: ResidentModel) -> Found:
+def found(search: AscentConfig, model: ResidentModel) -> AscentResult:
     """AscentConfig with the compiled program."""
-    ended: list[Found] = []
+    ended: list[AscentResult] = []
 
     def run() -> Generator[Any, Any, dict[str, np.ndarray]]:
         ended.append((yield from ascend(search)))
@@ -73,8 +73,8 @@ def test_the_cost_is_differentiated() -> None:
     def cost(image: np.ndarray) -> float:
         rough = sum((np.diff(image, axis=axis) ** 2).sum() for axis in (0, 1))
         return (
-            activation_maximisation.ROUGHNESS * rough
-            + activation_maximisation.INK * (image**2).sum()
+            activation_maximisation.ROUGHNESS_WEIGHT * rough
+            + activation_maximisation.INTENSITY_WEIGHT * (image**2).sum()
         ) / 784
 
     gradient = activation_maximisation._cost_gradient(picture)[0]
@@ -89,7 +89,9 @@ def test_the_cost_is_differentiated() -> None:
 def test_adam_is_that_of_optax() -> None:
     """Step after step, up instead of down."""
     climber = activation_maximisation._Adam((2, 28, 28))
-    reference = optax.adam(activation_maximisation.RATE, *activation_maximisation.FORGETTING)
+    reference = optax.adam(
+        activation_maximisation.LEARNING_RATE, *activation_maximisation.ADAM_DECAY
+    )
     state = reference.init(np.zeros((2, 28, 28), np.float32))
     for _ in range(5):
         gradient = RANDOM.normal(size=(2, 28, 28)).astype(np.float32)

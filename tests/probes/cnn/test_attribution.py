@@ -21,7 +21,7 @@ from probes.cnn.attribution_methods import (
     windows,
 )
 from probes.cnn.baselines import BLUR_DEVIATION, baseline
-from probes.shared.quadrature import nodes
+from probes.shared.quadrature import gauss_legendre
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_images
 
@@ -155,7 +155,7 @@ def test_integrated_gradients_leave_pixels_of_the_baseline_alone(programs: Any) 
 
 def test_nodes_are_those_of_gauss_and_legendre() -> None:
     """N nodes integrate polynomials of degree 2 n - 1 exactly, and weights add up to 1."""
-    places, weights = nodes(5)
+    places, weights = gauss_legendre(5)
 
     for degree in range(10):
         assert weights @ places**degree == pytest.approx(1 / (degree + 1), abs=1e-14)

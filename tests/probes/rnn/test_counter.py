@@ -14,7 +14,7 @@ from models.runtime.resident import drive
 from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.figures.figures import measures, tensors
 from probes.rnn.counter import (
-    GROUPS,
+    CELL_GROUPS,
     CounterParameters,
     ablation_sequences,
     counter,
@@ -165,7 +165,7 @@ def test_drift_is_the_mean_change(told: dict[str, Any], traces: dict[str, np.nda
             assert told["drift"][bit, unit] == pytest.approx(mean, abs=1e-9)
     cell = traces["cell"][..., 1]  # which has no two equal states but the first
     before, change = cell[:, :-1].ravel(), np.diff(cell, axis=1).ravel()
-    for group, places in enumerate(np.split(np.argsort(before), GROUPS)):
+    for group, places in enumerate(np.split(np.argsort(before), CELL_GROUPS)):
         assert told["cell"][1, group] == pytest.approx(before[places].mean(), abs=1e-9)
         reads_one = places[bits[places] == 1]
         assert told["drift_1"][1, group] == pytest.approx(change[reads_one].mean(), abs=0.01)

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
 from probes.rnn.decomposition import kept, path, written
-from probes.rnn.targets import WEIGHTS
+from probes.rnn.targets import LOGIT_WEIGHTS
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
 
@@ -129,7 +129,7 @@ def test_the_logit_is_what_the_steps_add(
 
 def test_targets_are_differences_of_one_another(client: TestClient) -> None:
     """What speaks for yes minus no is what speaks for yes less what speaks for no."""
-    found = {name: ask(client, "decomposition", target=name)[0] for name in WEIGHTS}
+    found = {name: ask(client, "decomposition", target=name)[0] for name in LOGIT_WEIGHTS}
 
     expected = found["yes"]["contributions"] - found["no"]["contributions"]
     np.testing.assert_allclose(found["difference"]["contributions"], expected, atol=1e-12)

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
 from models.rnn.unit_statistics import held_out_sequences
-from probes.rnn.dynamics import PLACES, axes_of
+from probes.rnn.dynamics import DRIFT_GROUPS, axes_of
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import lstm_shapes
 
@@ -137,7 +137,7 @@ def test_drift_is_how_far_a_step_goes_along_the_first_axis(
     """Of visited states in groups of one size, for a 0, half a bit, and a 1."""
     flat = states.reshape(-1, states.shape[-1])
     order = np.argsort(told["pc1"].ravel(), kind="stable")
-    first = np.array_split(order, PLACES)[0]
+    first = np.array_split(order, DRIFT_GROUPS)[0]
     for row, inputs in zip(told["drift"], (0.0, 0.5, 1.0), strict=True):
         moved = [stepped(flat[at], lstm, inputs) - flat[at] for at in first]
         assert row[0] == pytest.approx(np.mean(moved, axis=0) @ told["components"][0], abs=1e-9)
