@@ -61,8 +61,8 @@ def picture(context: ProbeContext[Parameters]) -> Tensor:
 def predict(context: ProbeContext[Parameters]) -> Figure:
     """Predicted digit and class probabilities.
 
-    Probabilities are the softmax of the logits. A network is also sure of pictures that show no
-    digit at all: read the warnings.
+    Probabilities are the softmax of the logits. They can be high for images without a digit too:
+    read the warnings.
     """
     bars = class_bars(context.probabilities, DIGITS)
     return Panels("Prediction", (Heatmap("What the network sees", picture(context), "x"), bars), 2)
@@ -152,7 +152,7 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
     """Feature map of one channel over the picture, its kernel, and its peak's receptive field.
 
     The box is the receptive field of the map's largest value: the part of the picture that this
-    value depends on. The kernel of a ReLU or a pool is that of the convolution before it.
+    value depends on. A ReLU or a pool has the kernel of the convolution before it.
     """
     parameters = context.parameters
     name, index = parameters.layer, parameters.channel

@@ -60,14 +60,13 @@ def run(call: ProbeCall[AttributionParameters]) -> Run:
 def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     """Attribution of the target logit to pixels, with deletion curves and a sanity check.
 
-    `attribution` is the raw signed map: blue speaks for the target, red against it. Of `grad_cam`,
-    `hirescam` and `layer_cam` it has the layer's size; beside it stand the map without what speaks
-    against the target (`rectified`), and that divided by its largest value (`normalised`: zeros
-    where nothing speaks for it, which `all_nonpositive` says). `delta` is what integrated
-    gradients lack of `f_input - f_baseline`. The curves follow the target while ink is deleted in
-    the order of the map and in random order: `faithfulness` is the area between them, in logits.
-    `sanity` are rank correlations with the maps of weights that are reset from the last layer to
-    the first.
+    `attribution` is the raw signed map: blue increases the target, red decreases it. For
+    `grad_cam`, `hirescam` and `layer_cam` it has the layer's size; `rectified` is its positive
+    part, and `normalised` that divided by its maximum (zeros where `all_nonpositive` is true).
+    `delta` is the completeness error of integrated gradients, the map's sum minus `f_input -
+    f_baseline`. The deletion curves are the target while pixels are deleted in the order of the map
+    and in random order; `faithfulness` is the area between them, in logits. `sanity` are rank
+    correlations with the maps of weights that are reset from the last layer to the first.
     """
     parameters = context.parameters
     raw = context.outputs["map"]

@@ -69,11 +69,11 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
     """PCA map of the picture among 2,000 test images, with its nearest neighbours.
 
     The map is a principal component analysis of the 128 values of `relu4` over all 10,000 test
-    images. `across` and `upward` are the places of 2,000 of them, drawn with a seed and coloured by
-    digit, along two of its axes, and of the picture; shares say how much of the whole variance lies
-    along an axis. Neighbours are nearest by Euclidean distance
-    in the space of the first 16 axes, not on the map, on which things that are far apart can look
-    near; each is named by its digit and its number in the test set. `votes` counts their digits.
+    images. `across` and `upward` are the coordinates of 2,000 of them, sampled with a seed and
+    coloured by digit, and of the picture, along two axes; shares are those of the total variance.
+    Neighbours are nearest by Euclidean distance in the space of the first 16 axes, not on the map,
+    where distant images can look near; each is named by its digit and its number in the test set.
+    `votes` counts their digits.
     """
     parameters = context.parameters
     known = map_of(context.model)

@@ -167,15 +167,15 @@ def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
     """Frei-Chen energies, orientation and spatial frequency of a layer's 3×3 kernels.
 
     `share` is each component's share of a filter's squared norm in the orthonormal Frei-Chen basis:
-    four edges, four lines, the mean; summed over the channels that the filter reads, so that
-    `share` × `norm`² is the energy, and the nine sum to 1; `group` adds them up. `orientation` is
-    in degrees from the right towards the top: of conv1 the way in which the weights grow, -180 to
-    180; of the others, whose slices may grow opposite ways, the axis of the sum of squared
-    gradients, 0 to 180, with `coherence`, how far the slices agree on it. `frequency` is the peak
-    of the power spectrum (each slice less its mean, padded with zeros to 64×64, powers summed over
-    slices) in cycles a pixel, at most 0.71, and `angle` the way across its stripes, 0 to 180.
-    Orientation is NaN where the gradient has less than a millionth of the squared norm, frequency
-    where the kernel is flat. Nine weights cannot hold more: no Gabor function is fitted to them.
+    four edges, four lines, the mean; summed over the input channels of the filter, so that
+    `share` × `norm`² is the energy, and the nine sum to 1; `group` sums edges, lines and mean.
+    `orientation` is in degrees from the right towards the top: for conv1 the direction of the
+    gradient, -180 to 180; for the others, whose slices may have opposite gradients, the axis of the
+    sum of squared gradients, 0 to 180, with `coherence`, the agreement of the slices. `frequency`
+    is the peak of the power spectrum (each slice minus its mean, zero-padded to 64×64, summed over
+    slices) in cycles per pixel, at most 0.71, and `angle` the direction across its stripes, 0 to
+    180. Orientation is NaN where the gradient has less than a millionth of the squared norm,
+    frequency where the kernel is constant. Nine weights are too few to fit a Gabor function.
     """
     parameters = context.parameters
     kernels = context.model.weights[f"{parameters.layer}.kernel"].transpose(3, 2, 0, 1)

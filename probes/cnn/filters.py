@@ -49,8 +49,8 @@ def check_filters(call: ProbeCall[FiltersParameters]) -> None:
 def filters(context: ProbeContext[FiltersParameters]) -> Figure:
     """Learned kernels of selected layers, with the norm of each filter.
 
-    A kernel is `output_channel, input_channel, y, x`: one row of tiles for each output channel, one
-    tile for each channel that it reads. The norm is the square root of the sum of a channel's
+    A kernel has the axes `output_channel, input_channel, y, x`: one row of tiles for each output
+    channel, one tile for each input channel. The norm is the square root of the sum of a channel's
     squared weights.
     """
     layers = dict.fromkeys(context.parameters.layers)

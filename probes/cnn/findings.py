@@ -63,8 +63,8 @@ def _calls(images: np.ndarray, names: tuple[str, ...], checkpoint: str | None) -
 def findings(context: ProbeContext[CNNFindings]) -> Figure:
     """Statements about the CNN's layers, each measured and compared with random weights.
 
-    `value` is held against `least`; `reference` is the same measured on weights drawn anew.
-    Measured on the sample images, 20 of each digit.
+    A statement is supported where `value` is at least `least`; `reference` is its value with random
+    weights. Measured on the sample images, 20 of each digit.
     """
     parameters = context.parameters
     return panels((name, _MEASURED[name](context)) for name in dict.fromkeys(parameters.finding))

@@ -122,12 +122,11 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
 def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
     """Effect of edited activations: logits and maps of the edited run and of the baseline.
 
-    Both runs go through the same program, in which every value goes on as value · scale + shift;
-    without an edit they are equal to the bit. Of each layer shown there are the values of both runs
-    and the difference, edited minus baseline. With a `source`, `recovery` says how far the edit
-    moves the answer from this image to that one: 0 not at all, 1 all the way, measured by the logit
-    of what the network sees in `source` minus that of what it sees here (null where it sees the
-    same digit in both).
+    Both runs use one program, in which each value is replaced by value · scale + shift; without an
+    edit they are equal to the bit. For each layer there are the values of both runs and the
+    difference, edited minus baseline. With a `source`, `recovery` is the share of the way that the
+    edit moves the logit difference of the source's label and the baseline's label, from that of
+    the image (0) to that of `source` (1); null where both labels are equal.
     """
     parameters = context.parameters
     edits = edits_of(context)
@@ -283,10 +282,10 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
 def sweep(context: ProbeContext[SweepParameters]) -> Figure:
     """Effect of each channel of a layer on the target logit when that channel is edited.
 
-    `effect` is the target's logit of the image as it is minus that with the channel edited: the
-    network needs channels with a large positive effect, and those with a negative one speak
-    against. `edited` has all logits, `label` what the network then says. With `patch`, `recovery`
-    says how far each channel alone moves the answer to that of `source`.
+    `effect` is the target's logit without an edit minus that with the channel edited: positive for
+    channels that increase the target, negative for those that decrease it. `edited` has all
+    logits. With `patch`, `recovery` is the share of the way to the answer of `source` that each
+    channel alone moves the logits.
     """
     parameters = context.parameters
     baseline, edited = context.outputs["baseline"], context.outputs["edited"]

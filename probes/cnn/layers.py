@@ -42,13 +42,13 @@ def layers(context: ProbeContext[Coloured]) -> Figure:
     """Layers compared: linear probe accuracy of each, and their similarity by linear CKA.
 
     `accuracy` is that of a linear probe on the 10,000 test images: a multinomial logistic
-    regression on the standardised values of the frozen layer (`image` being the pixels), learned
-    from 3,000 training images drawn with a seed; `fitted` is the same over these. `majority` is
-    what always guessing the most common digit gives, and `gradient_left` is 0 at the optimum of
-    every regression. `control` is the accuracy for labels that were drawn at random for each image,
-    whatever it shows: held out it can be no better than 0.1, and `control.fitted`, the share of
-    random labels that the probe has learned by heart, says how much of `fitted` needs no digit.
-    What can be read off a layer need not be used by the network: ablate it to know.
+    regression on the standardised values of the frozen layer (`image` being the pixels), fitted to
+    3,000 training images sampled with a seed; `fitted` is its accuracy on these. `majority` is the
+    accuracy of the most common digit, and `gradient_left` is 0 at the optimum of each regression.
+    `control` is the accuracy for random labels, drawn for each image and independent of its
+    content: held out it cannot exceed 0.1 by more than chance, and `control.fitted`, the share of
+    memorised random labels, shows how much `fitted` overfits. Information that is decodable from a
+    layer need not be used by the network: test by ablation.
 
     `cka` is the debiased linear CKA of each pair of layers over 1,000 test images: 1 where one is a
     rotation of the other up to scale, about 0 (above or below) where they are unrelated.

@@ -119,11 +119,11 @@ class Arithmetic:
 def pixel(context: ProbeContext[PixelParameters]) -> Figure:
     """Arithmetic of one activation: patch times kernel, summed, plus bias, ReLU and pooling.
 
-    `products` are exact, `contributions` are their sums by input channel. `sum` is all products
-    and the bias, `rounding` what float32 made of it besides: `sum` + `rounding` is `value`, the
-    map's own value before the ReLU. `patch_top` and `patch_left` say where the patch lies on what
-    the convolution reads, -1 being the border of zeros. Of a pool, the arithmetic is that of the
-    value that won its window.
+    `products` are exact, `contributions` are their sums by input channel. `sum` is the sum of all
+    products and the bias, `rounding` the error of float32: `sum` + `rounding` is `value`, the map's
+    value before the ReLU. `patch_top` and `patch_left` are the position of the patch in the input
+    of the convolution, -1 being the zero padding. For a pool, the arithmetic is that of the maximum
+    of its window.
     """
     parameters = context.parameters
     place = _winner(context)

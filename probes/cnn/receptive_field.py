@@ -49,10 +49,10 @@ def check_position(call: ProbeCall[ReceptiveFieldParameters]) -> None:
 def receptive_field_mask(context: ProbeContext[ReceptiveFieldParameters]) -> Figure:
     """Receptive field of a unit: the pixels that its value depends on, and no others.
 
-    `mask` is 1 there. `size` is how many rows and columns it has before the border cuts it off,
-    `jump` how many pixels it moves from one unit of the map to the next; `top`, `left`, `bottom`
-    and `right` are the box within the picture, both ends included. Pixels near the middle of the
-    box reach the unit in more ways than those at its rim, so they usually matter more.
+    `mask` is 1 there. `size` is its number of rows and columns before it is clipped at the border,
+    `jump` its stride from one unit of the map to the next, in pixels; `top`, `left`, `bottom` and
+    `right` are the box within the picture, both ends included. Pixels near the centre of the box
+    reach the unit on more paths than those at its edge, so they usually matter more.
     """
     parameters = context.parameters
     y, x = parameters.place

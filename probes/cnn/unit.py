@@ -120,19 +120,18 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
     """One unit: its strongest test images, its statistics, and activation maximisation.
 
     `strongest` are the nine test images with the largest value of the unit, or of the channel
-    anywhere in its map; each is named by its digit and its number in the test set. `crops` are what
-    that value depends on, black beyond the border, and `strongest.place` says where: `y` and `x` in
-    the map, `top` and `left` in the picture. `histogram` counts the values over all 10,000 test
-    images, and `maxima` the largest of each image; after a ReLU both leave out zeros.
+    anywhere in its map; each is named by its digit and its number in the test set. `crops` are the
+    receptive fields of these values, black beyond the border, and `strongest.place` their position:
+    `y` and `x` in the map, `top` and `left` in the picture. `histogram` counts the values over all
+    10,000 test images, and `maxima` the largest of each image; after a ReLU both leave out zeros.
     `silent_values` and `silent_images` are the shares of them at or below zero. `class_means` are
     means by digit; selectivity is (μ_max − μ_rest) / (μ_max + μ_rest), the largest of them against
     the mean of the others (Morcos et al., 2018), null where means can be below zero.
 
-    `optimum` are pictures found by gradient ascent for the value before the ReLU: of the dense
-    unit, of the mean over the channel's map, or of one value at `y`, `x` (of a pool, the upper left
-    of its window). `optimum.value` is what they reach, `test_reference` the largest over the test
-    set of the same. They are where a search ended, not what the unit looks for: another `seed`,
-    `basis` or number of `steps` ends elsewhere.
+    `optimum` are images from gradient ascent on the value before the ReLU: of the dense unit, of
+    the mean over the channel's map, or of one value at `y`, `x` (for a pool, the upper left of its
+    window). `optimum.value` is the value that they reach, `test_reference` the largest over the
+    test set. They are local optima, which depend on `seed`, `basis` and `steps`.
     """
     parameters = context.parameters
     held = record_of(context)

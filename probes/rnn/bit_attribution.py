@@ -341,11 +341,11 @@ METHODS: Mapping[MethodName, Callable[[AttributionInput], MethodRun]] = {
 def attribution(context: ProbeContext[BitParameters]) -> Figure:
     """Attribution of the target logit to the bits of the sequence.
 
-    Blue speaks for the target, red against it. `flip` is the target minus what it is with that bit
-    flipped. Shapley values add up to `f_input` minus `f_baseline` whatever the network is, and
-    integrated gradients but for the quadrature: `delta` is what the sum exceeds it by. All but
-    `flip` compare a bit with a baseline, so with `zero` a 0 counts for nothing; and a bit early in
-    the sequence may count for little though its flip would change the answer, where gates saturate.
+    Blue increases the target, red decreases it. `flip` is the target minus the target with that bit
+    flipped. Shapley values sum to `f_input` minus `f_baseline` exactly, integrated gradients up to
+    the quadrature; `delta` is the error of the sum. All methods but `flip` compare a bit with a
+    baseline, so with `zero` the attribution of a 0 is 0; and where gates saturate, an early bit may
+    have a small attribution although its flip would change the answer.
     """
     parameters = context.parameters
     values = context.outputs["attribution"].astype(np.float32)

@@ -171,25 +171,26 @@ def _eliminate(
 def counter(context: ProbeContext[CounterParameters]) -> Figure:
     """Counting units of the network: how each counts, and the smallest sufficient set.
 
-    `r2` is the share of a state's variance that a straight line in ones minus zeros, in ones or in
-    zeros explains, `slope` its change for one more of them, over 64 held-out sequences whose share
-    of ones varies; `role.k` is what unit k's cell state follows best. Ones, zeros and steps add up,
-    so a unit that follows one of them follows the others a little too, and following is not yet
-    being used: for that, `readout` has the weight of each hidden state in “yes” minus “no”, and
-    units are ablated.
+    `r2` is the share of a state's variance that a linear fit in ones minus zeros, in ones or in
+    zeros explains, `slope` the slope of that fit, over 64 held-out sequences whose share of ones
+    varies; `role.k` is the quantity that unit k's cell state follows best. Ones, zeros and steps
+    are correlated, so a unit that follows one of them also follows the others a little, and a
+    correlation does not show that the unit is used: for that, `readout` has the weight of each
+    hidden state in “yes” minus “no”, and units are ablated.
 
-    An ablated unit's hidden state is its mean over steps and sequences, at every step: so it
-    carries nothing, not even time. (Its cell state is read by itself alone, so to replace that too
-    would change nothing.) `best_accuracy` is the best of all sets of so many units on sequences
-    that one bit decides, on which a constant answer scores 0.5; `smallest_set` are the fewest that
-    stay within `tolerance` of the whole network, the first of equals. With more than 8 units not
-    all sets are tried: the least missed quarter is dropped, round by round. That few units are
-    enough does not say that the network uses no others.
+    The hidden state of an ablated unit is its mean over steps and sequences, at each step, so that
+    it carries no information. (Only the unit itself reads its cell state.) `best_accuracy` is that
+    of the best set of each size on sequences in which the counts differ by one, where a constant
+    answer scores 0.5; `smallest_set` is the smallest set within `tolerance` of the full network,
+    the first of equals. With more than 8 units not all sets are tried: each round of greedy
+    elimination drops the least important quarter. A small sufficient set does not show that the
+    network uses no other units.
 
-    `drift` is the mean change of the cell state as a 0, or a 1, is read, `drift_0` and `drift_1`
-    the same in groups by the cell state before, whose mean is `cell`: a unit that counts moves
-    alike wherever it stands, one that forgets moves back. `time_constant` is −1 / ln of the mean
-    forget gate, in steps, and `saturation` the share of steps at which a gate is shut or open.
+    `drift` is the mean change of the cell state when a 0, or a 1, is read, `drift_0` and `drift_1`
+    that change by group of the previous cell state, whose mean is `cell`: the change is constant
+    for a unit that counts, and opposite to the cell state for one that forgets. `time_constant` is
+    −1 / ln of the mean forget gate, in steps, and `saturation` the share of steps at which a gate
+    is closed or open.
     """
     sequences, cell = held_out_sequences(), Cell.of(context.model.weights)
     states = cell.run(sequences)

@@ -78,11 +78,11 @@ def _until(context: ProbeContext[Parameters], step: int) -> dict[str, np.ndarray
 def memory(context: ProbeContext[MemoryParameters]) -> Figure:
     """Cell state as a sum over steps: each step's write, times the later forget gates.
 
-    After step T the cell state is the sum over the steps j of what step j wrote, input gate times
-    candidate, times the forget gates of all later steps; step 0 is the initial state.
-    `contributions` are the summands, in float64, `kept` the products of forget gates; `rounding` is
-    the largest difference of the sum from the cell state itself. The gates depend on what was read
-    before, so this is a share of the memory, not the effect of a bit: `/lstm/attribution` has that.
+    After step T the cell state is the sum over the steps j of input gate times candidate of step j,
+    times the forget gates of all later steps; step 0 is the initial state. `contributions` are the
+    summands, in float64, `kept` the products of forget gates; `rounding` is the largest difference
+    of the sum from the cell state. The gates depend on earlier bits, so a contribution is not the
+    effect of a bit: `/lstm/attribution` measures that.
     """
     parameters = context.parameters
     step = parameters.step or len(context.input.row["sequence"])
@@ -148,11 +148,10 @@ def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
     """Target logit as an exact sum of contributions of each step through each unit.
 
     The logit is the readout's bias plus its weights times output gate times tanh of the cell state,
-    at the last step. That tanh is a telescoping sum over steps: `contributions` has what each step
-    adds through each unit, step 0 being the initial state, `by_step` and `by_unit` their sums.
-    `bias` and all contributions add up to `logit`, but for `rounding`. Parts of early steps are
-    weighed by the last output gate, whatever it was then; that a step adds much does not say that
-    the answer would change without it.
+    at the last step. That tanh is a telescoping sum over steps: `contributions` has the term of
+    each step and unit, step 0 being the initial state, `by_step` and `by_unit` their sums. `bias`
+    and all contributions sum to `logit`, up to `rounding`. All steps are weighted by the last
+    output gate; a large contribution does not show that the answer would change without the step.
     """
     parameters = context.parameters
     target = LOGIT_WEIGHTS[parameters.target]

@@ -121,22 +121,21 @@ def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
     """State space: trajectories, fixed and slow points, and their eigenvalues.
 
     A state is s = [h; c], the hidden states before the cell states. `pc1` and `pc2` are the states
-    of held-out sequences along their two axes of most variance, `count` their ones minus zeros;
-    the line is the direction in which the readout's “yes” minus “no” grows, as far as it lies in
-    that plane. The entries of s are not scaled: cell states, which have no bound, outweigh hidden
-    ones.
+    of held-out sequences along their first two principal axes, `count` their ones minus zeros; the
+    line is the direction of the readout's “yes” minus “no”, projected on that plane. The entries of
+    s are not scaled: cell states, which are unbounded, dominate hidden states.
 
-    `q` is ½‖F(s; input) − s‖², half the squared way of one step at a constant `input`, sought to be
-    as small as can be by the Levenberg-Marquardt method from visited states, in the region that
-    states are in and a quarter more. At 1e-12 a point counts as fixed; "none found" is an answer,
-    and no proof that there is none. What is merely slow beside `typical_q`, that of a bit that is
-    read, may be part of a line attractor. Points are numbered, slowest first, and ringed.
+    `q` is ½‖F(s; input) − s‖², half the squared displacement of one step at a constant `input`,
+    minimised by the Levenberg-Marquardt method from visited states, in their region enlarged by a
+    quarter. A point counts as fixed at 1e-12; "none found" does not prove that there is none. A
+    point that is slow compared with `typical_q`, that of a bit, may be part of a line attractor.
+    Points are numbered, slowest first, and ringed.
 
-    Eigenvalues are those of the Jacobian there: all |λ| below 1 is `stable`, |λ| near 1 integrates,
-    and −1 / ln|λ| is the time constant in steps (negative where it grows). They tell of a slow
-    point only what happens for fewer steps than it takes to leave it. `inside.k` is no where the
-    edge of the region stopped the search. `drift` is the mean way of visited states along the first
-    axis, in groups of one size by where they are on it.
+    Eigenvalues are those of the Jacobian at the points: with all |λ| below 1 a point is `stable`,
+    |λ| near 1 integrates, and −1 / ln|λ| is the time constant in steps (negative for growth). At a
+    slow point they are valid only for fewer steps than it takes to leave it. `inside.k` is no where
+    the search ended at the limit of the region. `drift` is the mean displacement of visited states
+    along the first axis, by group of their position on it.
     """
     parameters = context.parameters
     run = _trajectories_of(context)

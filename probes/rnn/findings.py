@@ -97,8 +97,8 @@ def _calls(
 def findings(context: ProbeContext[LSTMFindings]) -> Figure:
     """Statements about the LSTM's gates and states, each measured and compared with chance.
 
-    `value` is held against `least`; `reference` is what chance would give. Measured on 128
-    shuffled sequences of 64 bits that one bit decides: ties, and two ones more.
+    A statement is supported where `value` is at least `least`; `reference` is its value by chance.
+    Measured on 128 shuffled sequences of 64 bits: ties, and sequences with two more ones.
     """
     parameters = context.parameters
     return panels((name, _MEASURED[name](context)) for name in dict.fromkeys(parameters.finding))

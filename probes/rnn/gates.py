@@ -195,7 +195,7 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
     """Predicted answer, whether the sequence has more 1s than 0s, and its probability.
 
     `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
-    with the next bits to go on where this sequence ended.
+    with the next bits to continue the sequence.
     """
     bars = class_bars(context.probabilities, ANSWERS)
     return Panels("Prediction", (sequence_strip(context), bars, *final_state(context)))
@@ -217,8 +217,8 @@ def _vector(name: str, kind: Kind, values: np.ndarray) -> Tensor:
 def gates(context: ProbeContext[Selection]) -> Figure:
     """Forget, input and output gate and the candidate, at each step.
 
-    A gate near 1 lets through, near 0 it blocks. `step` counts from 1: the gates of step t were
-    computed from bit t and the hidden state of step t - 1.
+    A gate is open near 1 and closed near 0. `step` counts from 1: the gates of step t are computed
+    from bit t and the hidden state of step t - 1.
     """
     chosen = context.parameters
     shown = ("forget_gate", "input_gate", "output_gate", "candidate")
@@ -236,7 +236,7 @@ def hidden(context: ProbeContext[Selection]) -> Figure:
 def cell(context: ProbeContext[Selection]) -> Figure:
     """Cell state, the long-term memory, at each step from the initial state at step 0.
 
-    The cell state has no bound: a unit that counts drifts a little with every bit.
+    The cell state is unbounded: that of a counting unit changes a little with each bit.
     """
     return _state(context, "cell", None)
 
@@ -256,7 +256,7 @@ def _state(
 def trace(context: ProbeContext[TraceSelection]) -> Figure:
     """Full trace of a sequence: gates, candidate, states and running logits.
 
-    `values` picks some of them, or one.
+    `values` selects some of them.
     """
     chosen = context.parameters
     parts = (
@@ -277,8 +277,8 @@ def running_logits(context: ProbeContext[Parameters]) -> Lines:
 def summary(context: ProbeContext[Selection]) -> Figure:
     """Summary of a sequence: gates, states, running answer, and statistics of each unit.
 
-    Roles, R², saturation and time constants describe the network, not this sequence: they come from
-    held-out sequences that are always the same.
+    Roles, R², saturation and time constants describe the network, not this sequence: they are
+    measured over fixed held-out sequences.
     """
     chosen = context.parameters
     units = context.model.units

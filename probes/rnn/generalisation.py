@@ -139,17 +139,17 @@ def _send(run: Run, got: Outputs) -> Call | Outputs:
 def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     """Accuracy by sequence length and by margin, beyond the lengths of training.
 
-    Three kinds of sequences of 1,024 bits: `coins`, fair and independent; `balanced`, which one bit
-    decides at every length 8, 16, 32, …, 1,024 (a tie, or two ones more, equally often); and
-    `there_and_back`, of the same margins there but in long runs of equal bits, so that the count
-    goes far out in between. A network that is right about coins alone may only have learnt short
-    counts. The answer after each step is that to the sequence so far, so every beginning of every
-    sequence counts; beginnings of one sequence are alike, and a rare error is easily missed.
+    Three kinds of sequences of 1,024 bits: `coins`, fair and independent; `balanced`, with margin 0
+    or 2, equally often, at each length 8, 16, 32, …, 1,024; and `there_and_back`, with equal
+    margins but in long runs of equal bits, so that the running count takes large values. A network
+    that is correct on coins alone may only count over short ranges. The answer after each step is
+    that to the prefix, so that all prefixes of all sequences are tested; prefixes of one sequence
+    are correlated, and rare errors are easily missed.
 
-    `accuracy` is the share of right answers after so many steps, `always_no` what the constant
-    answer “no” would score on the same; as a tie is a no, it may well be right half of the time.
-    `accuracy_by_margin` is over all steps of all kinds by |ones − zeros|; NaN where no sequence had
-    that margin. `longest_without_error` is the length up to which nothing was wrong.
+    `accuracy` is the share of correct answers after each number of steps, `always_no` that of the
+    constant answer “no”, which is often near one half, as a tie is a no. `accuracy_by_margin` is
+    over all steps of all kinds by |ones − zeros|; NaN without a sequence of that margin.
+    `longest_without_error` is the length up to which all answers are correct.
     """
     right = {name: _right(context.outputs, name) for name in SEQUENCE_KINDS}
     accuracy = np.stack([one.mean(axis=0) for one in right.values()])

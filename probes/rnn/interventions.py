@@ -92,13 +92,13 @@ def run(call: ProbeCall[InterventionParameters]) -> Run:
 def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
     """Effect of edited gates and states: the edited run and the baseline, and their logits.
 
-    Both runs go through the same program, in which every value goes on as value · scale + shift;
-    without an edit they are equal to the bit. At each step the gates and the candidate are edited
-    first, then the cell state that they make, then the hidden state that it makes; the next step
-    goes on with what was edited. Of each value shown there are both runs and the difference, edited
-    minus baseline. With a `source`, `recovery` says how far the edits move the answer from this
-    sequence to that one, by the logit of yes minus that of no: 0 not at all, 1 all the way; null
-    where both sequences have the same difference of logits.
+    Both runs use one program, in which each value is replaced by value · scale + shift; without an
+    edit they are equal to the bit. At each step the gates and the candidate are edited first, then
+    the cell state computed from them, then the hidden state computed from that; the next step
+    starts from the edited state. For each value there are both runs and the difference, edited
+    minus baseline. With a `source`, `recovery` is the share of the way that the edits move the
+    logit difference, yes minus no, from that of the sequence (0) to that of `source` (1); null
+    where both are equal.
     """
     parameters = context.parameters
     top: tuple[Figure, ...] = (

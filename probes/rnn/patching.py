@@ -132,13 +132,13 @@ def _patch(name: ValueName, step: int, *units: int) -> LSTMEdit:
 def patching(context: ProbeContext[PatchingParameters]) -> Figure:
     """Activation patching: effect of each unit's state at each step on the logit difference.
 
-    One value at a time of this run is replaced by that of the run on `source`. `recovery` is how
-    far that moves the logit difference, yes minus no, from this sequence's to the source's: 0 not
-    at all, 1 all the way, below 0 away from it. `whole_state` is the same with both states of all
-    units replaced at a step: it shows by when the difference is in the state. `logit_difference` is
-    what `recovery` is computed from; where both sequences have the same, nothing can be recovered
-    (NaN). Take sequences that differ in as little as the question is about, such as one bit; and a
-    unit without effect alone may still do the work of another that is patched.
+    One value at a time is replaced by that of the run on `source`. `recovery` is the share of the
+    way that this moves the logit difference, yes minus no, from that of the sequence (0) to that of
+    `source` (1), negative in the other direction. `whole_state` is the recovery when both states of
+    all units are replaced at a step: it shows at which step the state holds the difference.
+    `recovery` is computed from `logit_difference`, and NaN where both sequences have equal ones.
+    Choose sequences that differ as little as possible, such as in one bit; a unit without effect of
+    its own may still replace another unit that is patched.
     """
     baseline, source = float(context.outputs["baseline"]), float(context.outputs["source"])
     measures = (

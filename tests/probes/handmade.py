@@ -1,4 +1,4 @@
-"""LSTMs whose weights are made by hand, so that it is known what they do, and a way to run them."""
+"""LSTMs with handmade weights of known behaviour, and helpers to run them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from tests.oracles.parameters import lstm_shapes
 Tensors = dict[str, np.ndarray]
 
 STEP = 0.01
-"""By so much a bit moves the cell state of the counter."""
+"""Change of the counter's cell state per bit."""
 
 
 def nothing(units: int) -> Tensors:
@@ -38,7 +38,7 @@ def one_counter(units: int, unit: int) -> Tensors:
 
 
 def always_yes(units: int) -> Tensors:
-    """Return a network that says yes, whatever it reads."""
+    """Return a network that answers yes to every sequence."""
     made = nothing(units)
     made["readout.bias"][:] = (0, 1)
     return made

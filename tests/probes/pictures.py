@@ -36,7 +36,7 @@ def holding(values: Float[np.ndarray, "..."], axes: str, colour: Colour | None) 
 
 @cache
 def pixels(figure: Figure, scale: int = 1) -> UInt8[np.ndarray, "height width 3"]:
-    """Return the picture of a figure as someone sees it who opens the PNG."""
+    """Return the pixels of a figure's PNG."""
     with Image.open(io.BytesIO(render(figure, scale)), formats=["PNG"]) as image:
         assert image.mode == "RGB"
         return np.asarray(image)
@@ -45,7 +45,7 @@ def pixels(figure: Figure, scale: int = 1) -> UInt8[np.ndarray, "height width 3"
 def cells(
     figure: Figure, shape: tuple[int, int], scale: int = 1, area: int = 0
 ) -> UInt8[np.ndarray, "rows columns 3"]:
-    """Return the colour in the middle of each cell of an area of so many rows and columns."""
+    """Return the colour at the centre of each cell of an area with the given rows and columns."""
     found = place(figure, scale)[area]
     rows = found.y + (np.arange(shape[0]) + 0.5) * found.height / shape[0]
     columns = found.x + (np.arange(shape[1]) + 0.5) * found.width / shape[1]

@@ -1,4 +1,4 @@
-"""Axis check of the contract tests: it fails for a probe that takes one axis for another."""
+"""Axis check of the contract tests: faults of tensors with wrong axes."""
 
 from collections.abc import Callable
 
@@ -53,7 +53,7 @@ def faults(client: TestClient) -> Faults:
 
 @pytest.mark.parametrize("layer", [name for name in LAYERS if LAYERS[name].field])
 def test_a_mean_over_the_wrong_axes_is_caught(layer: str, maps: Outputs, faults: Faults) -> None:
-    """Channels of maps that are taken for channel last are rows; those of channel first are not."""
+    """A mean over channel and row is a fault, one over row and column is not."""
     wrong, right = (
         Tensor("activity", "statistic", ("channel",), maps[layer].mean(axis=axes))
         for axes in ((0, 1), (1, 2))
@@ -70,7 +70,7 @@ def test_a_mean_over_the_wrong_axes_is_caught(layer: str, maps: Outputs, faults:
 def test_maps_with_their_axes_in_another_order_are_caught(
     order: tuple[int, int, int], maps: Outputs, faults: Faults
 ) -> None:
-    """Each axis that is not where it is said to be is named, whatever the tensor is called."""
+    """Maps with transposed axes have a fault for each misplaced axis."""
     axes = ("channel", "y", "x")
     turned = Tensor("relu2.edited", "post_activation", axes, maps["relu2"].transpose(order))
 
@@ -79,7 +79,7 @@ def test_maps_with_their_axes_in_another_order_are_caught(
 
 
 def test_steps_and_units_that_change_places_are_caught(run: Outputs, faults: Faults) -> None:
-    """A transposed gate has as many steps as there are units."""
+    """A transposed gate has faults in both axes."""
     gate = run["forget_gate"]
     wrong, right = (
         Tensor("forget_gate", "gate", ("step", "unit"), values) for values in (gate.T, gate)
@@ -90,7 +90,7 @@ def test_steps_and_units_that_change_places_are_caught(run: Outputs, faults: Fau
 
 
 def test_a_state_without_its_initial_value_is_caught(run: Outputs, faults: Faults) -> None:
-    """States have a step 0, and coordinates that only say what is there do not hide its loss."""
+    """A state without its step 0 is a fault, also with coordinates that leave out that step."""
     cell, last = run["cell"], len(BITS)
     whole, short = (
         Tensor("cell", "cell", ("step", "unit"), cell[first:], {"step": range(first, last + 1)})
@@ -102,7 +102,7 @@ def test_a_state_without_its_initial_value_is_caught(run: Outputs, faults: Fault
 
 
 def test_a_selection_needs_coordinates_that_exist(maps: Outputs, faults: Faults) -> None:
-    """Some channels may be shown, where each is named and the layer has it."""
+    """A selection of channels needs coordinates, and each of them must exist."""
     some = maps["pool2"][[3, 63]]
     named, unnamed, unknown = (
         Tensor("pool2", "pooled", ("channel", "y", "x"), some, names)

@@ -1,4 +1,4 @@
-"""What is said of the networks: the numbers, and that they are not foregone conclusions."""
+"""Findings: the numbers against float64 networks, and their failure on random weights."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_the_trained_networks_bear_the_statements_out(client: TestClient) -> Non
 
 
 def test_networks_that_learned_nothing_do_not(client: TestClient, untrained: TestClient) -> None:
-    """The numbers are others, and but for what the architecture sees to, the statements fail."""
+    """With random weights only the statement that follows from the architecture is supported."""
     trained, found = stated(client), stated(untrained)
 
     for key, one in found.items():
@@ -125,7 +125,7 @@ def edited_answers(weights: Any, name: str) -> np.ndarray:
 def test_accuracies_are_those_of_the_float64_network(
     client: TestClient, lstm: ResidentModel
 ) -> None:
-    """With gates that stand still, and with either state wiped half way."""
+    """Accuracies with gates at their mean, and with either state set to zero half way."""
     truth = 2 * hard_sequences().sum(axis=1, dtype=int) > HARD_STEPS
     answer = client.get("/lstm/findings").json()
     still, wiped = (

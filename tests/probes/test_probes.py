@@ -1,4 +1,4 @@
-"""What every declared probe must pass, whatever it shows."""
+"""Contract tests: all declared probes pass them."""
 
 import base64
 import io
@@ -39,7 +39,7 @@ every_way = pytest.mark.parametrize(
 
 
 class Asker:
-    """Asks probes through HTTP, as a client would."""
+    """HTTP client that requests probes with the parameters of their examples."""
 
     def __init__(self, client: TestClient, png: bytes) -> None:
         self.client = client
@@ -53,7 +53,7 @@ class Asker:
         leave_out: Container[str] = (),
         **query: str,
     ) -> Any:
-        """Ask a probe with the parameters of its example, but for those that are left out."""
+        """Request a probe with its example's parameters, except those in `leave_out`."""
         example = {name: value for name, value in probe.example.items() if name not in leave_out}
         query = {**example, **query}
         if source == "query":
@@ -91,7 +91,7 @@ def png_width(content: bytes) -> int:
 
 @every_way
 def test_json_is_what_the_schema_says(probe: Probe, source: Source, ask: Asker) -> None:
-    """Every field is there with its type, and every tensor is what its header says."""
+    """An answer has the fields of its schema, and tensors of the stated shape and statistics."""
     response = ask(probe, source)
 
     assert response.status_code == 200, response.text
@@ -113,7 +113,7 @@ def test_json_is_what_the_schema_says(probe: Probe, source: Source, ask: Asker) 
 
 @every_way
 def test_axes_are_as_long_as_the_model_says(probe: Probe, source: Source, ask: Asker) -> None:
-    """Channels, rows, columns, units, steps and labels are all there, or named by coordinates."""
+    """Each axis has all rows that the model declares, or coordinates of a selection."""
     answer = ask(probe, source, leave_out=SELECTORS).json()
     model = ask.client.get(f"/models/{probe.model}").json()
     named = probe.example.get("layers", probe.example.get("layer", ""))
@@ -187,7 +187,7 @@ def test_what_a_probe_does_not_know_is_refused(probe: Probe, source: Source, ask
 def test_an_answer_may_be_kept_only_where_it_stays_true(
     probe: Probe, source: Source, ask: Asker
 ) -> None:
-    """What depends on a posted input is not stored; the rest has a strong ETag and a 304."""
+    """Answers about posted inputs are not stored; others have a strong ETag and a 304."""
     response = ask(probe, source)
 
     assert response.headers["vary"].lower().startswith("accept")

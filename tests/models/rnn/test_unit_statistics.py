@@ -1,4 +1,4 @@
-"""What is said of units, on traces whose units are known."""
+"""Unit statistics on traces of units with known behaviour."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def units() -> UnitStatistics:
 
 
 def test_each_unit_gets_its_role(units: UnitStatistics) -> None:
-    """A unit is named after what its cell state follows."""
+    """The role of a unit is the quantity that its cell state follows."""
     assert units.roles == (
         "counter", "counts ones", "counts zeros", "clock",
         "last bit", "answer", "constant", "mixed",
@@ -69,7 +69,7 @@ def test_saturation_counts_both_ends(units: UnitStatistics) -> None:
 
 
 def test_held_out_sequences_are_always_the_same_and_varied() -> None:
-    """Two calls agree, and counts spread far beyond what fair coins give."""
+    """Held-out sequences are equal in two calls, with counts far wider than those of fair coins."""
     sequences = held_out_sequences()
 
     np.testing.assert_array_equal(sequences, held_out_sequences())

@@ -1,4 +1,4 @@
-"""Activation maximisation: its parts against other means, and what it reaches."""
+"""Activation maximisation: objective, penalties and Adam against references, and its result."""
 
 from collections.abc import Generator
 from typing import Any
@@ -128,7 +128,7 @@ def test_of_a_linear_value_it_finds_the_optimum() -> None:
 def test_it_climbs_beyond_the_start(
     layer: str, channel: int, place: tuple[int, int] | None, cnn: ResidentModel
 ) -> None:
-    """Every picture ends far above where it began, whatever it is that is driven."""
+    """Each image ends with an objective far above that of its start, for every kind of unit."""
     search = AscentConfig(weights_of(layer, channel, place), 1.0, steps=40, **QUIET)
     ended = found(search, cnn)
 

@@ -53,7 +53,7 @@ def by(programs: Mapping[str, ResidentProgram], image: np.ndarray = IMAGE, **tol
 
 
 def done(way: Any, programs: Mapping[str, ResidentProgram]) -> Any:
-    """Drive a part of a run to its end, whatever it returns."""
+    """Drive a generator of program calls to its end and return its result."""
     returned = []
 
     def run() -> Run:
@@ -231,7 +231,7 @@ def test_rank_correlation_knows_ties_and_order() -> None:
 
 
 def test_reset_weights_are_reset_from_the_last_layer_on() -> None:
-    """Each step keeps the layers before it and draws its own anew, with the spread of a start."""
+    """Reset weights keep the earlier layers and draw the others as at initialisation."""
     reset = cascade(WEIGHTS)
 
     assert list(reset) == [f"reset-{n}" for n in ("output", "dense1", "conv3", "conv2", "conv1")]

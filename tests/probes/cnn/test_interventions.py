@@ -1,4 +1,4 @@
-"""Interventions: what is edited is edited, and nothing else is."""
+"""Interventions on the CNN: edits change the edited values and no others."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def tensors(answer: Any) -> dict[str, np.ndarray]:
 
 
 def measures(answer: Any) -> dict[str, Any]:
-    """Read what an answer states."""
+    """Return tensors and measures of an answer by name."""
     return {one["name"]: one["value"] for one in answer.json()["measures"]}
 
 
@@ -55,7 +55,7 @@ def rest(values: dict[str, np.ndarray], edited: dict[str, Any], weights: Any) ->
 
 
 def test_no_edit_is_the_baseline_to_the_bit(client: Any) -> None:
-    """Of every layer; and the baseline is what the trace says."""
+    """An intervention without edits is equal to the baseline and to the trace in every layer."""
     names = ",".join(LAYERS)
     found = tensors(post(client, query=f"&layers={names}"))
     traced = tensors(post(client, "activations", "&layers=all"))
@@ -72,7 +72,7 @@ def test_no_edit_is_the_baseline_to_the_bit(client: Any) -> None:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_whole_layer_of_another_image_gives_that_images_answer(layer: str, client: Any) -> None:
-    """To the bit: what comes after does not know where its values are from."""
+    """A layer set to another image's values gives the later layers of that image, to the bit."""
     patch = [{"layer": layer, "operation": "patch"}]
     patched = tensors(post(client, edits=patch, source={"pixels": OTHER}))["logits"][1]
     own = client.post("/cnn/intervene?preprocess=none", json={"pixels": OTHER})
@@ -260,7 +260,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("edits", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_refused(edits: Any, said: str, client: Any) -> None:
-    """With the place in the body and the limit, and nothing of what was sent."""
+    """Each refusal names the location in the body and the limit, and repeats no posted value."""
     answer = post(client, edits=edits)
 
     assert answer.status_code == 422
@@ -283,7 +283,7 @@ def test_an_entry_of_several_is_named(client: Any) -> None:
 
 
 def measures_of(answer: Any) -> dict[str, Any]:
-    """Read what one of several answers states."""
+    """Return tensors and measures of one of several answers."""
     return {one["name"]: one["value"] for one in answer["measures"]}
 
 

@@ -1,4 +1,4 @@
-"""The layers compared: what the record says has the identities that it must have."""
+"""Probe `layers`: identities that CKA and linear probe accuracies of the record satisfy."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_cka_is_near_that_of_other_images(
 
 
 def test_what_can_be_read_off_grows_with_depth(told: dict[str, Any]) -> None:
-    """From the pixels, where a linear rule does what is known of MNIST, to the logits."""
+    """Pixels have the known accuracy of linear classifiers on MNIST; later layers are higher."""
     accuracy = told["accuracy"]
 
     assert 0.85 < accuracy[0] < 0.93
@@ -83,5 +83,5 @@ def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
 
 
 def test_every_layer_is_compared(cnn: ResidentModel) -> None:
-    """What was recorded is what is shown."""
+    """The record holds every layer, in the order of the probe."""
     assert tuple(cnn.records["layers"].metadata["layers"]) == COMPARED_LAYERS == ("image", *LAYERS)

@@ -1,4 +1,4 @@
-"""What is said of a unit is what the network does, in the images that are named."""
+"""Probe `unit`: its statistics and images against the activations of the network."""
 
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ def test_a_crop_is_all_that_the_value_sees(
 
 
 def test_histograms_count_all_test_images(client: TestClient) -> None:
-    """Bins and what is silent are all 10,000 images, and all their values."""
+    """Histogram counts and silent shares add up to all 10,000 images and all their values."""
     for layer, places in (("relu2", 196), ("pool1", 196), ("relu4", 1)):
         told = ask(client, layer=layer, channel=20)
         silent = round(told["silent_values"] * 10_000 * places)
@@ -116,7 +116,7 @@ def test_histograms_count_all_test_images(client: TestClient) -> None:
 
 
 def test_selectivity_is_that_of_the_paper(client: TestClient) -> None:
-    """One class alone gives 1, equal classes 0; it is that of the class means that are told."""
+    """Selectivity is 1 for one active class, 0 for equal classes, and that of the class means."""
     assert selectivity(np.array([0.0, 3, 0, 0])) == 1
     assert selectivity(np.array([2.0, 2, 2])) == 0
     assert selectivity(np.array([3.0, 1, 2])) == pytest.approx((3 - 1.5) / (3 + 1.5))
@@ -131,7 +131,7 @@ def test_selectivity_is_that_of_the_paper(client: TestClient) -> None:
 
 
 def test_the_optimum_is_stated_beside_the_test_set(client: TestClient) -> None:
-    """A logit is driven beyond every test image; the course ends near what is reached."""
+    """Maximised logits exceed those of all test images; the course ends near the final value."""
     told = ask(client, layer="logits", channel=3, steps=40, images=2, jitter=0)
 
     assert told["test_reference"] == pytest.approx(told["strongest.value"][0])

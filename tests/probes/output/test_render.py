@@ -26,7 +26,7 @@ from tests.probes.pictures import RANDOM, SIGNED, UNIT, cells, expected, holding
 
 @pytest.fixture(autouse=True, scope="module")
 def _large_pictures() -> Iterator[None]:
-    """Let Pillow open our own large pictures: the server lowers its limit for what users send."""
+    """Raise Pillow's pixel limit, which the server lowers for posted images, for large pictures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Image, "MAX_IMAGE_PIXELS", None)
         yield
@@ -117,7 +117,7 @@ def test_what_is_not_finite_is_hatched(value: float) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_colour_map_has_a_colour_of_the_hatch(name: str) -> None:
-    """What is not a number cannot be mistaken for one on any map."""
+    """The hatch colours of NaN are far from all colours of every colour map."""
     distances = np.abs(lookup_table(name).astype(int)[:, None] - np.array(NAN_COLOURS)).sum(-1)
 
     assert distances.min() > 12

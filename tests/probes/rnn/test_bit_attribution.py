@@ -1,4 +1,4 @@
-"""Attributions of bits: each by its definition, and by what it promises."""
+"""Input attributions of the LSTM: each against its definition and its axioms."""
 
 from itertools import permutations
 from typing import Any
@@ -53,7 +53,7 @@ class Oracle:
 
 
 def by_orders(worth: np.ndarray, players: int) -> np.ndarray:
-    """Let the players join in every order, and take the mean of what each brings."""
+    """Return Shapley values as mean marginal contributions over all orders of the players."""
     brought = np.zeros(players)
     orders = list(permutations(range(players)))
     for order in orders:

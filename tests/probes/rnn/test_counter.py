@@ -34,7 +34,7 @@ def call_with(weights: Tensors) -> ProbeCall[CounterParameters]:
 
 @pytest.fixture(scope="module")
 def told(client: TestClient) -> dict[str, Any]:
-    """What the server says of the shipped network."""
+    """Tensors and measures of the shipped network from the server."""
     given = client.get("/lstm/counter").json()
     return {one["name"]: np.array(one["data"], float) for one in given["tensors"]} | {
         one["name"]: one["value"] for one in given["measures"]
@@ -56,7 +56,7 @@ def traces(lstm: ResidentModel) -> dict[str, np.ndarray]:
 
 
 def said_of(weights: Tensors, outputs: Outputs) -> dict[str, Any]:
-    """Return what is said of a network, by name."""
+    """Return tensors and measures of a network, by name."""
     figure = counter(call_with(weights).with_outputs(outputs))
     return {one.name: one.values for one in tensors(figure)} | {
         one.name: one.value for one in measures(figure)
@@ -64,7 +64,7 @@ def said_of(weights: Tensors, outputs: Outputs) -> dict[str, Any]:
 
 
 def test_ablated_logits_are_those_of_the_float64_network(lstm: ResidentModel) -> None:
-    """Whatever units stand still, at whatever values; the mean hidden state, too."""
+    """Ablations of any units at any values agree with float64, the mean hidden state included."""
     random = np.random.default_rng(3)
     sequences = ablation_sequences()
     worst = 0.0
@@ -174,7 +174,7 @@ def test_drift_is_the_mean_change(told: dict[str, Any], traces: dict[str, np.nda
 def test_readout_and_gates_are_those_of_the_weights(
     told: dict[str, Any], lstm: ResidentModel, traces: dict[str, np.ndarray]
 ) -> None:
-    """The readout is “yes” minus “no”; gates stand as in float64 traces."""
+    """The readout is “yes” minus “no”, and gate statistics agree with float64 traces."""
     kernel = lstm.weights["readout.kernel"]
     forget = traces["forget_gate"]
 

@@ -40,7 +40,7 @@ def traced(weights: Any) -> dict[str, np.ndarray]:
 
 
 def by_definition(trace: dict[str, np.ndarray], step: int) -> np.ndarray:
-    """Write out, term by term, what each step wrote times the later forget gates."""
+    """Return the contributions term by term: each step's write times the later forget gates."""
     parts = np.empty((step + 1, trace["cell"].shape[1]))
     for at in range(step + 1):
         wrote = trace["cell"][0]
@@ -128,7 +128,7 @@ def test_the_logit_is_what_the_steps_add(
 
 
 def test_targets_are_differences_of_one_another(client: TestClient) -> None:
-    """What speaks for yes minus no is what speaks for yes less what speaks for no."""
+    """Contributions to yes minus no are those to yes minus those to no."""
     found = {name: ask(client, "decomposition", target=name)[0] for name in LOGIT_WEIGHTS}
 
     expected = found["yes"]["contributions"] - found["no"]["contributions"]

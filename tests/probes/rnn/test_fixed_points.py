@@ -1,4 +1,4 @@
-"""The float64 cell, its Jacobian, and points that are known to stand still."""
+"""The float64 cell, its Jacobian, and known fixed points."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ def test_a_network_without_recurrence_rests_where_algebra_says(inputs: float) ->
 
 
 def bistable() -> Tensors:
-    """Return one unit that writes what it shows: two states hold, and zero between them does not.
+    """Return a bistable unit: two stable fixed points, and an unstable one at zero.
 
     Input and output gate are open, the forget gate is a half, and it starts at -1 or 1 by the bit.
     """
@@ -104,7 +104,7 @@ def bistable() -> Tensors:
 
 
 def test_a_switch_has_two_stable_points_and_one_that_is_not() -> None:
-    """All three are found, and each stands still in the other float64 network."""
+    """All three fixed points are found, and a second float64 network confirms each."""
     found = find(bistable(), 0.5)
 
     order = np.argsort(found.states[:, 0])
@@ -151,7 +151,7 @@ def test_a_counter_rests_nowhere_and_everywhere() -> None:
 
 
 def test_a_search_never_leaves_its_region() -> None:
-    """A unit that is ever slower far away is followed to the edge, and that is said."""
+    """A unit whose speed falls without limit is followed to the region's limit, and marked so."""
     weights = nothing(1)
     weights["cell.dense_h.bias"][:] = (0, 8, 1, 0)
     weights["cell.dense_h.kernel"][:] = (-3, 0, 0, 3)  # writes less the more it has

@@ -44,7 +44,7 @@ def call_with(weights: Tensors, seed: int = 0) -> ProbeCall[GeneralisationParame
 
 
 def said(weights: Tensors, outputs: Outputs) -> dict[str, Any]:
-    """Return what the figure says, by name."""
+    """Return tensors and measures of the figure, by name."""
     figure = generalisation(call_with(weights).with_outputs(outputs))
     return {one.name: one.values for one in tensors(figure)} | {
         one.name: one.value for one in measures(figure)

@@ -1,4 +1,4 @@
-"""Interventions on the LSTM: what is edited is edited, and nothing else is."""
+"""Interventions on the LSTM: edits change the edited values and no others."""
 
 from typing import Any
 
@@ -36,13 +36,13 @@ def tensors(answer: Any) -> dict[str, np.ndarray]:
 
 
 def measures(answer: Any) -> Named:
-    """Read what an answer states."""
+    """Return tensors and measures of an answer by name."""
     assert answer.status_code == 200, answer.text
     return {one["name"]: one["value"] for one in answer.json()["measures"]}
 
 
 def test_no_edit_is_the_baseline_to_the_bit(client: TestClient) -> None:
-    """Of every value over several chunks; and the baseline is what the trace says."""
+    """Without edits both runs are equal to the trace in every value, over several chunks."""
     found = tensors(post(client, LONG, initial_state=STATE))
     body = {"sequence": LONG.tolist(), "initial_state": STATE}
     traced = tensors(client.post("/lstm/trace", json=body))
@@ -79,7 +79,7 @@ EDITS = st.lists(
 
 
 def through_edits(edits: list[Named], source: dict[str, np.ndarray]) -> Any:
-    """Do what the edits say, one value at a time."""
+    """Apply edits in float64, one value at a time."""
 
     def through(name: str, step: int, value: np.ndarray) -> np.ndarray:
         value = value.copy()
@@ -127,7 +127,7 @@ def test_edits_are_those_of_the_float64_network(
 
 @pytest.mark.parametrize("step", [1, 100, 128, 129, 299])
 def test_the_whole_state_of_another_run_gives_its_answer(step: int, client: TestClient) -> None:
-    """With the same bits from there on, to the bit: what follows does not know where it is from."""
+    """After a patch of both states, equal bits give the source's later steps to the bit."""
     other = LONG.copy()
     other[:step] ^= 1
     edits = [
@@ -228,7 +228,7 @@ def test_the_network_as_it_was_during_training_is_edited_too(
 
 
 def test_extreme_edits_are_answered(client: TestClient) -> None:
-    """What overflows is null and a warning, not a failure."""
+    """An overflow is null with a warning, not an error."""
     edits = [{"value": "cell", "operation": "scale", "amount": 1e6}] * 8
     edits += [{"value": "forget_gate", "operation": "zero"}]
 
@@ -298,7 +298,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("edit", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_refused(edit: Named, said: str, client: TestClient) -> None:
-    """With the place in the body and the limit, and nothing of what was sent."""
+    """Each refusal names the location in the body and the limit, and repeats no posted value."""
     answer = post(client, edits=[edit])
 
     assert answer.status_code == 422

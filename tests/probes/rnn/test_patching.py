@@ -34,7 +34,7 @@ def tensors(answer: Any) -> dict[str, np.ndarray]:
 
 
 def measures(answer: Any) -> Named:
-    """Read what an answer states."""
+    """Return tensors and measures of an answer by name."""
     return {one["name"]: one["value"] for one in answer.json()["measures"]}
 
 
@@ -123,7 +123,7 @@ def test_nothing_is_recovered_between_equals(client: TestClient) -> None:
 
 
 def test_bounds_are_refused(client: TestClient) -> None:
-    """With what there is and how much there may be."""
+    """Each refusal names the available range or the limit."""
     long = draw_bits(1, 129, 1)[0]
     longer = np.zeros(1025, np.uint8)
     refused = {

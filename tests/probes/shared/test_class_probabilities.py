@@ -1,4 +1,4 @@
-"""Probabilities of one answer, and of many at once."""
+"""Softmax of one vector of logits, and of many."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_nothing_overflows(far: float) -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_what_is_not_a_number_leaves_nothing_certain(place: int) -> None:
-    """Wherever it stands."""
+    """A NaN among the logits makes all probabilities NaN, at any position."""
     logits = np.zeros(3, np.float32)
     logits[place] = np.nan
 

@@ -40,7 +40,7 @@ def test_panels_put_one_step_at_one_place() -> None:
 
 
 def test_panels_fill_their_columns() -> None:
-    """Three figures in two columns stand side by side, then below, their data aligned."""
+    """Three figures in two columns are placed in two rows with aligned data."""
     figure = Panels(
         "p", tuple(Heatmap(str(i), tensor((9, 3), name=str(i)), "step") for i in range(3)), 2
     )
@@ -152,7 +152,7 @@ def test_a_path_is_drawn_and_cut_off_and_marked_points_are_shown_whole() -> None
 
 
 def test_the_overlay_shows_picture_and_map() -> None:
-    """Changing either the picture or the map changes what is seen where both are."""
+    """Both the image and the map affect the pixels of an overlay."""
     picture, above = tensor((8, 8), "y x"), tensor((2, 2), "y x", name="map")
     inverted = replace(picture, values=1 - picture.values)
     other = replace(above, values=1 - above.values)

@@ -45,7 +45,7 @@ def test_ticks_stay_inside_and_apart(low: float, width: float, most: int) -> Non
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 1.0), (0.0, 37.0), (-0.02, 0.02)])
 def test_ticks_are_written_as_they_are(low: float, high: float) -> None:
-    """What stands beside a tick is its value, not a neighbour's after rounding."""
+    """The label of a tick is its value, distinct from its neighbours' after rounding."""
     assert all(float(words) == pytest.approx(value) for value, words in ticks(low, high, 5))
 
 
@@ -55,7 +55,7 @@ def test_a_range_of_one_value_has_one_tick() -> None:
 
 
 def test_span_looks_at_finite_values_only() -> None:
-    """The span of arrays ignores what is not finite, and is None where nothing is left."""
+    """The span of arrays ignores values that are not finite, and is None without finite values."""
     assert span([np.array([np.nan, 4.0]), np.array([-1.0, -np.inf])]) == (-1.0, 4.0)
     assert span([np.array([np.nan]), np.array([])]) is None
 

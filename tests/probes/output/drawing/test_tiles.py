@@ -38,7 +38,7 @@ def test_small_maps_are_enlarged_most() -> None:
 
 
 def test_a_table_of_filters_has_output_channels_as_rows() -> None:
-    """The tile of output channel 2 and input channel 1 stands in the third row, second column."""
+    """The tile of output channel 2 and input channel 1 is in the third row, second column."""
     kernels = tensor((4, 3, 3, 3), "output_channel input_channel y x", SIGNED)
     areas = {area.index: area for area in place(Tiles("t", kernels))}
     chosen = areas[2, 1]
@@ -100,7 +100,7 @@ def test_the_range_of_each_tile_is_printed() -> None:
 def test_tiles_of_any_size_can_be_read_back(
     shape: tuple[int, int, int], columns: int | None, scale: int
 ) -> None:
-    """Whatever the number and shape of tiles, the last one is where `place` says."""
+    """The last tile is at the position that `place` returns, for any number and shape of tiles."""
     maps = tensor(shape, "channel y x")
     figure = Tiles("t", maps, columns)
 
