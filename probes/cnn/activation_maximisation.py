@@ -80,6 +80,7 @@ def weights_of(layer: str, channel: int, place: tuple[int, int] | None) -> np.nd
     shape = LAYERS[layer].shape
     picked = np.zeros(shape, np.float32)
     if place is None:
+        # 1 / (height * width) for each position: the weighted sum is the mean of the map.
         picked[..., channel] = np.float32(shape[-1] / picked.size)
     else:
         picked[(*place, channel)] = 1.0
@@ -99,16 +100,19 @@ def ascend(config: AscentConfig) -> Generator[Sequence[Call], list[Outputs], Asc
     random = np.random.default_rng(config.seed)
     spectrum = _amplitudes(config.basis)
     noise = random.normal(size=(config.images, HEIGHT, WIDTH)).astype(np.float32)
+    # float32 throughout: the host then computes in the precision of the device program.
     parameters = noise * np.float32(INITIAL_DEVIATION)
     climber = _Adam(parameters.shape)
     course: list[np.ndarray] = []
     for _ in range(config.steps):
         pictures = _pictures(parameters, spectrum)
         down, right = random.integers(-config.jitter, config.jitter + 1, 2).tolist()
+        # Jitter suppresses patterns that only have a high value at one exact position.
         got = yield _calls(np.roll(pictures, (down, right), (1, 2)), config.weights)
         course.append(_values(got))
         raw = np.stack([one["gradient"] for one in got])
         uphill = np.roll(raw, (-down, -right), (1, 2)) / np.float32(config.scale)
+        # Chain rule through the sigmoid, whose derivative is p (1 - p).
         uphill = (uphill - _cost_gradient(pictures)) * pictures * (1 - pictures)
         parameters = parameters + climber.step(filtered(uphill, spectrum))
     pictures = _pictures(parameters, spectrum)
@@ -133,6 +137,7 @@ def _amplitudes(basis: Basis) -> Float32[np.ndarray, "rows columns"]:
     frequency = np.hypot(down[:, None], across[None])
     if basis == "pixel":
         return np.ones_like(frequency, np.float32)
+    # The constant has frequency 0: it gets the amplitude of the lowest other frequency.
     falling = 1 / np.maximum(frequency, 1 / max(HEIGHT, WIDTH))
     return np.asarray(falling / np.sqrt((falling**2).mean()), np.float32)
 
@@ -174,6 +179,7 @@ class _Adam:
         slow, slower = (np.float32(each) for each in ADAM_DECAY)
         self._first += (1 - slow) * (gradient - self._first)
         self._second += (1 - slower) * (gradient**2 - self._second)
+        # Bias correction: both averages start at zero.
         first = self._first / (1 - slow**self._steps)
         second = self._second / (1 - slower**self._steps)
         return np.asarray(np.float32(LEARNING_RATE) * first / (np.sqrt(second) + np.float32(1e-8)))

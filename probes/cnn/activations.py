@@ -158,6 +158,7 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
     name, index = parameters.layer, parameters.channel
     layer = LAYERS[name]
     values = context.outputs[name][index]
+    # A single channel has no channel axis, so its colour range is that of the whole tensor.
     colour = _colour(name, values, parameters.cmap, _whole(parameters.range))
     shown = Tensor(f"{name}.{index}", layer.kind, ("y", "x"), values, colour=colour)
     y, x = (int(at) for at in np.unravel_index(values.argmax(), values.shape))

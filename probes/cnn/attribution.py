@@ -44,11 +44,13 @@ def run(call: ProbeCall[AttributionParameters]) -> Run:
     row = call.input.row
     parameters = call.parameters
     (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    # The gradient programs take intensities, the predict program takes pixels.
     image = row["image"].astype(np.float32) / np.float32(255)
     target = targets.weights(parameters, said["logits"])
     given = MethodInput(image, target, parameters)
     found = dict((yield from attribute(given)))
     if parameters.deletion:
+        # Class activation maps are smaller than the image whose pixels are deleted.
         shown = enlarged(found["map"])
         curves = yield from faithfulness.deletion(given, shown)
         found["deletion"], found["deletion_random"] = curves

@@ -146,6 +146,7 @@ def _smoothgrad(given: MethodInput) -> MethodRun:
         for _ in range(parameters.samples)
     )
     found = yield from _gradients(given, noisy)
+    # Summed in float64: with many copies float32 would lose digits of the mean.
     gradients = np.stack([one["gradient"] for one in found])
     return {"map": gradients.mean(axis=0, dtype=np.float64).astype(np.float32)}
 
@@ -159,6 +160,7 @@ def _integrated_gradients(given: MethodInput) -> MethodRun:
     start = baseline(given.parameters.baseline, given.image)
     path = given.image.astype(np.float64) - start
     places, weights = gauss_legendre(given.parameters.nodes)
+    # The two ends give the targets of the completeness check, not a part of the integral.
     between = ((start + place * path).astype(np.float32) for place in (0.0, *places, 1.0))
     found = yield from _gradients(given, between)
     gradients = np.stack([one["gradient"] for one in found[1:-1]]).astype(np.float64)
@@ -215,6 +217,7 @@ def _occlusion(given: MethodInput) -> MethodRun:
     lost, count = np.zeros(image.shape), np.zeros(image.shape)
     for place, score in zip(places, found[1:], strict=True):
         lost[place] += found[0] - score
+        # Windows overlap where the stride is smaller than the side.
         count[place] += 1
     attribution = lost / np.maximum(count, 1)
     return {"map": attribution.astype(np.float32), "f_input": np.asarray(found[0])}

@@ -43,6 +43,7 @@ def blurred(image: Image) -> Image:
     kernel = np.exp(-0.5 * (offsets / BLUR_DEVIATION) ** 2)
     kernel /= kernel.sum()
     height, width = image.shape
+    # A separable kernel: two banded matrices in place of a convolution in two dimensions.
     rows, columns = (_band(kernel, size) for size in (height, width))
     found: np.ndarray = rows @ image.astype(np.float64) @ columns.T
     return found.astype(np.float32)

@@ -132,6 +132,7 @@ def _values_fault(edit: Edit) -> str | None:
         return f"values must be numbers in lists of the shape {list(shape)}"
     if values.shape != shape:
         return f"values have the shape {list(values.shape)}; what is edited has {list(shape)}"
+    # Written so that NaN, which compares false, is refused too.
     if not (np.abs(values) <= MAX_AMOUNT).all():
         return f"values must lie from {-MAX_AMOUNT:g} to {MAX_AMOUNT:g}"
     return None

@@ -79,6 +79,7 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
     known = map_of(context.model)
     own = known.axes.place(context.outputs["relu4"])
     distances = np.linalg.norm(known.coordinates - own, axis=1)
+    # Stable, so that equal distances keep the order of the test set on every machine.
     nearest = np.argsort(distances, kind="stable")[: parameters.neighbours]
     shares = known.axes.shares
     measures = (

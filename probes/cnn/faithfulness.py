@@ -58,6 +58,7 @@ def deletion(
 
     found = yield from scores(deleted(), given.target)
     inner = found[2:].reshape(len(orders), -1)
+    # All orders share the first and the last point: nothing and everything deleted.
     curves = np.pad(inner, ((0, 0), (1, 1)))
     curves[:, 0], curves[:, -1] = found[0], found[1]
     return curves[0], curves[1:].mean(axis=0)

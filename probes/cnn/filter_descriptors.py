@@ -100,6 +100,7 @@ class Descriptors:
         """
         if self.gradients.shape[1] == 1:
             return self.slice_orientation[:, 0]
+        # Squaring doubles the angle, so that opposite gradients add up instead of cancelling.
         doubled = (self.gradients**2).sum(axis=1)
         return _degrees(doubled, np.abs(doubled) / self._whole) / 2 % 180
 
@@ -122,6 +123,7 @@ class Descriptors:
 
         Each slice's mean is removed first. NaN where nothing is left.
         """
+        # Without this the constant part would dominate the power spectrum.
         centred = self.kernels - self.kernels.mean(axis=(2, 3), keepdims=True)
         flat = centred.reshape(*centred.shape[:2], 9)
         waves, frequencies = _waves()
@@ -142,6 +144,7 @@ def describe(kernels: Kernels) -> Descriptors:
     """Compute the descriptors of kernels, in float64."""
     wide = kernels.astype(np.float64)
     coefficients = np.einsum("oiyx,cyx->oic", wide, FREI_CHEN)
+    # The first two basis kernels are the gradient towards the top and towards the left.
     up, left = coefficients[..., 0], coefficients[..., 1]
     return Descriptors(wide, coefficients**2, -left + 1j * up)
 

@@ -66,6 +66,7 @@ def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figur
     kernels = kernels[outputs]
     norms = np.sqrt((kernels**2).sum(axis=tuple(range(1, kernels.ndim))))
     rows = _order(norms, parameters.order)
+    # Input channels are ordered by their norm over the output channels that are shown.
     inputs = _order(np.sqrt((kernels**2).sum(axis=(0, *range(2, kernels.ndim)))), parameters.order)
     labels = {
         "output_channel": np.asarray(outputs)[rows].tolist(),

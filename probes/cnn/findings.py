@@ -112,6 +112,7 @@ def _values(
 def _nearest_mean(values: Float[np.ndarray, "samples values"]) -> float:
     """Return the share of samples nearest to the mean of their own digit over the other half."""
     labels = samples.load().labels
+    # Two-fold cross-validation: no sample is compared with a mean that includes it.
     half = np.arange(len(labels)) % 2 == 0
     right = [_right(values, labels, known) for known in (half, ~half)]
     return float(np.concatenate(right).mean())
@@ -218,6 +219,7 @@ def _moved_back(
 
     The border is left out: its values come from the opposite side of the image.
     """
+    # A shift by one position, written as two slices.
     here, there = maps[..., 1:-2].ravel(), moved[..., 2:-1].ravel()
     if not here.std() or not there.std():
         return 0.0

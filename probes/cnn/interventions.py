@@ -113,6 +113,7 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
         found["logits.source"] = source["logits"]
     wanted = frozenset({*call.parameters.names(edits), "logits"})
     edited = scale_and_shift(edits, means_of(call.model), source)
+    # In one batch of one program: equal values are then equal to the bit.
     both = yield tuple(_call(row["image"], each, wanted) for each in (no_edit(), edited))
     for name, outputs in zip(RUNS, both, strict=True):
         found |= {f"{layer}.{name}": value for layer, value in outputs.items()}
@@ -197,6 +198,7 @@ def recovery(
 def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) -> Figure:
     """Figures of one layer: both runs, and edited minus baseline."""
     baseline, edited = (context.outputs[f"{name}.{each}"][channels] for each in RUNS)
+    # Both runs share one colour range, so that their pictures can be compared.
     together = np.stack([baseline, edited])
     signed = LAYERS[name].kind in {"pre_activation", "logits"} or bool((together < 0).any())
     colour = colours.signed(together) if signed else colours.non_negative(together, "viridis")

@@ -163,6 +163,7 @@ def _window(context: ProbeContext[PixelParameters]) -> Tensor:
     """Return the four values of the pooling window."""
     parameters = context.parameters
     top, left = POOL_STRIDE * parameters.y, POOL_STRIDE * parameters.x
+    # The pool reads the ReLU, so the window is shown after it.
     maps = context.outputs[parameters.relu][parameters.channel]
     values = np.ascontiguousarray(maps[top : top + POOL_STRIDE, left : left + POOL_STRIDE])
     places = {"y": (top, top + 1), "x": (left, left + 1)}

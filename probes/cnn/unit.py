@@ -103,6 +103,7 @@ def run_unit(call: ProbeCall[UnitParameters]) -> Run:
     layer = before_nonlinearity(parameters.layer)
     search = AscentConfig(
         weights=activation_maximisation.weights_of(layer, parameters.channel, parameters.place),
+        # A scale near zero would make the penalties overwhelm the objective.
         scale=max(_reference(held, parameters), LEAST_SCALE * abs(held.maximum)),
         **parameters.model_dump(include={"basis", "images", "steps", "jitter", "seed"}),
     )

@@ -64,6 +64,7 @@ class UnitRecord:
     @property
     def strongest_values(self) -> Float[np.ndarray, " images"]:
         """Largest value of the unit in each of its strongest images."""
+        # ReLU and max-pool are monotonic: the strongest images are those before the nonlinearity.
         values = self._before("strongest.value")
         return np.maximum(values, 0) if self.rectified else values
 
@@ -120,6 +121,7 @@ def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
 def crop(image: UInt8[np.ndarray, "28 28"], layer: str, y: int, x: int) -> np.ndarray:
     """Crop the receptive field of one value out of an image, padded with zeros."""
     top, left, size = corner(layer, y, x)
+    # Padding by the whole size keeps all indices non-negative.
     framed = np.pad(image, size)
     return framed[top + size : top + 2 * size, left + size : left + 2 * size]
 

@@ -42,6 +42,7 @@ def non_negative(
 ) -> Colour:
     """Colour rule from zero to the largest value of each channel or all, or to a fixed limit."""
     end = _end(values, scope, limit)
+    # A range per channel has a tuple of ends, one for each.
     start = (0.0,) * len(end) if isinstance(end, tuple) else 0.0
     return Colour(cmap, start, end, scope)
 

@@ -153,6 +153,7 @@ def to_json(
         AnswerTooLargeError: The JSON is larger than `max_bytes`.
     """
     numbers = sum(tensor.values.size for tensor in answer.tensors.values())
+    # A cheap lower bound first: it avoids encoding what is certainly too large.
     if numbers * MIN_BYTES_PER_NUMBER > max_bytes:
         raise AnswerTooLargeError
     document = answer.document(lambda tensor: _entry(tensor, encoding, precision))
@@ -265,6 +266,7 @@ def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
         dtype = SAFETENSORS_TYPES[values.dtype.str.lstrip("<|")]
         header[name] = {"dtype": dtype, "shape": values.shape, "data_offsets": offsets}
     text = orjson.dumps(header)
+    # The format allows spaces after the header; values then start at a multiple of 8.
     text += b" " * (-len(text) % 8)
     return b"".join([struct.pack("<Q", len(text)), text, *(one.data for one in arrays.values())])
 

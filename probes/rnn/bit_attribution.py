@@ -281,6 +281,7 @@ def _worth(
 
     The common prefix of all sequences, before the first player, is run once.
     """
+    # Coalitions differ from the first player on; at least one step is left to run.
     first = int(players.min(initial=len(given.bits) - 1))
     state = given.state
     if first:
@@ -288,6 +289,7 @@ def _worth(
         final = yield from run_lstm("predict", before, frozenset())
         state = {name: final[f"final_{name}"] for name in LSTMState._fields}
     count, logits = 2 ** len(players), []
+    # Blocks are made as they are needed: 65,536 sequences at once would take much memory.
     for start in range(0, count, MAX_BLOCKS_IN_FLIGHT * BLOCK):
         starts = range(start, min(start + MAX_BLOCKS_IN_FLIGHT * BLOCK, count), BLOCK)
         blocks = [_block(given, players, at)[:, first:] for at in starts]
@@ -311,6 +313,7 @@ def _through(
     blocks: list[Float32[np.ndarray, "block steps"]], state: Mapping[str, np.ndarray]
 ) -> Generator[Sequence[Call], list[Outputs], list[Float32[np.ndarray, "block classes"]]]:
     """Run blocks of sequences from one state, chunk by chunk, and return their logits."""
+    # One program row is a whole block, which has a state for each of its sequences.
     alike = {name: np.tile(value, (BLOCK, 1)) for name, value in state.items()}
     states, got = [alike] * len(blocks), []
     for start in range(0, blocks[0].shape[1], FREE_CHUNK):

@@ -75,6 +75,7 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
     ones = STEPS // 2 + np.arange(SEQUENCES) % 2
     bits = (np.arange(STEPS) < ones[:, None]).astype(np.uint8)
     half = SEQUENCES // 2
+    # Rotated runs of ones take the running count far from zero and back.
     shift = random.integers(0, STEPS, (half, 1))
     runs = np.take_along_axis(bits[:half], (np.arange(STEPS) + shift) % STEPS, axis=1)
     return np.concatenate([runs, random.permuted(bits[half:], axis=1)])
@@ -124,6 +125,7 @@ class Ablation:
         self.sequences = sequences
         self.yes = 2 * sequences.sum(axis=1, dtype=np.int64) > sequences.shape[1]
         self.mean = np.zeros(units, np.float32)
+        # Two batches per slice: the device has work while the next calls are made.
         self._slice = 2 * ablation_buckets(units)[-1]
 
     def find_mean(self, whole: Kept) -> Generator[Sequence[Call], list[Outputs], None]:
@@ -161,6 +163,7 @@ def _eliminate(
         tried.append(without)
         counts.append(correct)
         first = np.argsort(-correct, kind="stable")[: max(1, len(left) // ELIMINATION_DIVISOR)]
+        # The previous array is already in `tried`.
         kept = kept.copy()
         kept[left[first]] = 0
         tried.append(kept[None])
@@ -310,6 +313,7 @@ def _drifts(
     change = np.diff(cell, axis=1).reshape(before.shape)
     bits = sequences.ravel()
     mean = np.stack([change[bits == bit].mean(axis=0) for bit in (0, 1)])
+    # Ranks by two argsorts give groups of equal size, for any distribution.
     group = before.argsort(axis=0).argsort(axis=0) * CELL_GROUPS // len(before)
     named: Coordinates = {"group": [_percent(n) for n in range(CELL_GROUPS)]}
     drifts = [_grouped(change[bits == bit], group[bits == bit]) for bit in (0, 1)]

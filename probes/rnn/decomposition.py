@@ -56,6 +56,7 @@ def kept(forget_gate: Float[np.ndarray, "steps units"]) -> StatesByUnit:
 
     The product of the forget gates of all later steps; the first share is of the initial state.
     """
+    # Reversed, because each step needs the product of the gates after it.
     later = np.cumprod(forget_gate[::-1].astype(np.float64), axis=0)[::-1]
     return np.concatenate([later, np.ones_like(later[:1])])
 

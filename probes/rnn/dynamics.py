@@ -84,6 +84,7 @@ def axes_of(states: Float[np.ndarray, "rows state"]) -> PrincipalAxes:
     """Compute the principal axes of states by singular value decomposition."""
     mean = states.mean(axis=0)
     _, lengths, directions = np.linalg.svd(states - mean, full_matrices=False)
+    # The sign of a singular vector is arbitrary: fixed here, so that pictures are reproducible.
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
     variances = lengths**2
     shares = variances / max(float(variances.sum()), np.finfo(np.float64).tiny)
@@ -291,6 +292,7 @@ def _time_constants(points: Points) -> Heatmap:
         "statistic",
         ("point", "eigenvalue"),
         values,
+        # One infinite time constant would leave no colours for the others.
         colour=colours.signed(np.clip(values, -MAX_COLOURED_STEPS, MAX_COLOURED_STEPS)),
     )
     return Heatmap("Time constants at the points, in steps", tensor, "point")

@@ -182,6 +182,7 @@ def side_by_side(
         got = yield tuple(
             run.call(start, state, outputs) for run, state in zip(runs, states, strict=True)
         )
+        # The next chunk starts from the edited state, as the next step of an unchunked run would.
         states = [{name: one[f"final_{name}"] for name in LSTMState._fields} for one in got]
         for parts, one in zip(found, got, strict=True):
             for name, part in parts.items():

@@ -249,6 +249,7 @@ def _eigenvalues(
     jacobians: Float[np.ndarray, "points state state"],
 ) -> Complex[np.ndarray, "points state"]:
     """Return the eigenvalues of each Jacobian, the largest magnitude first."""
+    # NumPy returns a real array where all eigenvalues are real.
     found = np.linalg.eigvals(jacobians).astype(np.complex128)
     order = np.argsort(-np.abs(found), axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)
@@ -263,6 +264,7 @@ def _starts(
     count = int(np.clip(STARTING_ENTRIES // entries, LEAST_STARTS, MOST_STARTS))
     starts = visited[random.integers(0, len(visited), count)]
     noise = random.normal(0.0, START_DEVIATION, starts.shape)
+    # Half of the starts stay on the trajectories, where the network was trained.
     noise[::2] = 0.0
     return np.asarray(starts + noise)
 
@@ -285,11 +287,13 @@ def minimise(
         slope = cell.jacobian(states, inputs) - np.eye(size)
         off = (cell.step(states, inputs) - states)[..., None]
         uphill = (np.swapaxes(slope, 1, 2) @ off)[..., 0]
+        # A zero column keeps that entry fixed in the least-squares step.
         slope = np.where(region.leaving(states, -uphill)[:, None], 0.0, slope)
         back = np.swapaxes(slope, 1, 2)
         damped = back @ slope + damping[:, None, None] * np.eye(size)
         moved = region.clipped(states - np.linalg.solve(damped, back @ off)[..., 0])
         lower = slowness(cell, moved, inputs)
+        # A step that raises q is discarded and tried again with more damping.
         better = lower < q
         states, q = np.where(better[:, None], moved, states), np.where(better, lower, q)
         damping = np.clip(

@@ -135,6 +135,7 @@ def traced(context: ProbeContext[Selection], name: str) -> Tensor:
     """Return one traced value as a tensor: gates have steps 1 to T, states 0 to T."""
     chosen = context.parameters
     values = context.outputs[name]
+    # States have one row more than gates: the initial state.
     first = 0 if name in STATES else 1
     steps: Sequence[int] = range(first, first + len(values))
     if chosen.steps is not None:

@@ -67,6 +67,7 @@ def _parts(random: np.random.Generator, number: int) -> Iterator[Bits]:
     """Yield the parts between powers of two, ones first, after which the margin is 0 or 2."""
     before = np.zeros(number, np.int64)
     start, stop = 0, SHORTEST_HARD
+    # Each part restores the margin at its end, so that every power of two is a hard length.
     while stop <= LENGTH:
         margin = 2 * random.permutation(np.arange(number) % 2)
         ones = (stop - start + margin - before) // 2
@@ -122,6 +123,7 @@ def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], l
     while True:
         got = yield calls
         steps = [_send(run, one) for run, one in zip(runs, got, strict=True)]
+        # Runs of one length end at the same call.
         if isinstance(steps[0], dict):
             return [step for step in steps if isinstance(step, dict)]
         calls = [step for step in steps if isinstance(step, Call)]

@@ -82,6 +82,7 @@ def run(call: ProbeCall[InterventionParameters]) -> Run:
         found["logits.source"] = source["logits"]
     runs = [EditedRun(row), EditedRun(row, edits, source)]
     both = yield from side_by_side(runs, frozenset({*call.parameters.names(), "logits"}))
+    # The initial state is no output of the program; a trace has it as step 0.
     for name, outputs in zip(RUNS, both, strict=True):
         for state in outputs.keys() & set(STATES):  # which have a step 0, as those of a trace
             outputs[state] = np.concatenate([row[state][None], outputs[state]])

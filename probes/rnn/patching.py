@@ -110,6 +110,7 @@ def run(call: ProbeCall[PatchingParameters]) -> Run:
             for unit in units:
                 yield EditedRun(row, [_patch(parameters.value, step, unit)], source)
 
+    # Only the logit difference of each run is kept: a thousand runs of states would not fit.
     coming, patched = runs(), []
     while taken := tuple(islice(coming, SLICE)):
         found = yield from side_by_side(taken, wanted)

@@ -24,6 +24,7 @@ def apply_edit(
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is visible in the result
         match edit.operation:
             case "scale":
+                # (v s + t) a = v (s a) + t a: both factors of the edits so far are scaled.
                 scale[at] *= edit.amount
                 shift[at] *= edit.amount
             case "add":

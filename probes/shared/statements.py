@@ -45,9 +45,9 @@ STATEMENTS: Mapping[str, Statement] = {
             "cnn",
             "edges_to_patterns",
             "Features go from edges to patterns.",
-            "How many more test images are next to the mean of their own digit in relu4 than in "
-            "the picture itself, while the first filters are edges and lines: at least 94 % of "
-            "their energy is not in their mean (8/9 of a random filter's is not).",
+            "Share of sample images nearest to the mean of their own digit, in relu4 minus that "
+            "in the pixels, provided that the first filters are edges and lines: at least 94 % of "
+            "their energy is outside of their mean (8/9 for a random filter).",
             "share of images",
             0.1,
         ),
@@ -56,8 +56,7 @@ STATEMENTS: Mapping[str, Statement] = {
             "filters_specialise",
             "Filters specialise.",
             "Class selectivity of the channels of relu3, (most - rest) / (most + rest) of their "
-            "mean activation by digit, as a multiple of what the same network has with weights "
-            "drawn anew.",
+            "mean activation by digit, as a multiple of that with random weights.",
             "times",
             2.0,
         ),
@@ -65,9 +64,9 @@ STATEMENTS: Mapping[str, Statement] = {
             "cnn",
             "space_is_kept",
             "Spatial relations are kept.",
-            "Correlation of the maps of relu3 with those of the picture moved by 4 pixels, when "
-            "they are moved back by 1 place. The convolutions see to that, whatever was learned: "
-            "it holds with weights drawn anew too.",
+            "Correlation of the maps of relu3 with those of the picture shifted by 4 pixels, "
+            "shifted back by 1 position. It follows from the convolutions, and holds with random "
+            "weights too.",
             "correlation",
             0.9,
         ),
@@ -75,8 +74,8 @@ STATEMENTS: Mapping[str, Statement] = {
             "lstm",
             "gates_decide",
             "Gates decide what is remembered.",
-            "Accuracy that is lost on sequences that one bit decides when all three gates stand "
-            "still, each unit's at its mean over held-out sequences.",
+            "Loss of accuracy, on sequences with margin 0 or 2, with the three gates of each unit "
+            "fixed at their mean over held-out sequences.",
             "accuracy",
             0.1,
         ),
@@ -84,8 +83,8 @@ STATEMENTS: Mapping[str, Statement] = {
             "lstm",
             "cell_remembers",
             "The cell state holds long-term memory.",
-            "Accuracy that is lost on sequences that one bit decides when the cell state is wiped "
-            "half way, less what is lost when the hidden state is.",
+            "Loss of accuracy, on sequences with margin 0 or 2, with the cell state set to zero "
+            "half way, minus the loss with the hidden state set to zero.",
             "accuracy",
             0.1,
         ),
@@ -93,9 +92,8 @@ STATEMENTS: Mapping[str, Statement] = {
             "lstm",
             "hidden_encodes_context",
             "The hidden state encodes context.",
-            "How often a straight line through the hidden state alone, fitted to other sequences, "
-            "tells whether there were more ones so far, at the steps that one bit decides; chance "
-            "is a half.",
+            "Accuracy of a linear probe on the hidden state, fitted to other sequences, for "
+            "whether there were more ones so far, at steps with margin 0 or 1; chance is one half.",
             "accuracy",
             0.9,
         ),

@@ -113,6 +113,7 @@ def _paint_text(
     width, height = math.ceil(font.getlength(words)) + 2, math.ceil(mark.size * scale * 1.5)
     glyphs = Image.new("L", (width, height))
     ImageDraw.Draw(glyphs).text((width / 2, height / 2), words, 255, font, "mm")
+    # Pillow draws horizontal text only: vertical text is drawn apart and rotated.
     turned = glyphs.transpose(Image.Transpose.ROTATE_90)
     surface.paste(mark.colour, (round(x - height / 2), round(y - width / 2)), turned)
 
@@ -156,6 +157,7 @@ def _paint_sketch(
 ) -> None:
     left, top, right, bottom = _edges(mark, origin, scale)
     below = surface.crop((left, top, right, bottom))
+    # At least 2 for antialiasing, at most 3 to bound memory.
     factor = max(2, min(3, math.ceil(_SMOOTH_FROM / scale)))
     large = below.resize((below.width * factor, below.height * factor), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(large)

@@ -25,6 +25,7 @@ def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
     track = Track(figure.x, labels, cell)
     down = _rows(tensor, figure.x, cell if is_map else _ROW_HEIGHT)
     side = tensor.axes.index(figure.x)
+    # Colours are found before axes are merged, since a range per channel needs the channel axis.
     shaded = shade(tensor)
     pixels = np.moveaxis(shaded.pixels, side, -2).reshape(-1, len(own), 3)
     missing = np.moveaxis(shaded.missing, side, -1).reshape(-1, len(own))

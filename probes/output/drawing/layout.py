@@ -131,6 +131,7 @@ def _common_axes(figure: Panels) -> dict[str, range]:
     for axis, labels in _horizontal_axes(figure):
         found.setdefault(axis, []).append(in_a_row(labels) if len(labels) else None)
     common = {}
+    # Axes with names instead of consecutive numbers, or with little overlap, are not shared.
     for axis, rows in found.items():
         known = [row for row in rows if row]
         if not known or len(known) < len(rows):

@@ -147,6 +147,7 @@ def _shapes(series: _Series, scale: Scale, colour: RGB, count: int) -> list[Stro
     heights = np.clip(scale.places(series.values), -_BLEED, scale.length + _BLEED)
     points = np.column_stack([series.places, heights]) + _BLEED
     finite = np.isfinite(series.values)
+    # Boundaries of the finite stretches: a line must not bridge a gap.
     starts = np.flatnonzero(np.diff(finite, prepend=False) & finite)
     ends = np.flatnonzero(np.diff(finite, append=False) & finite) + 1
     shapes: list[Stroke | Dot] = []

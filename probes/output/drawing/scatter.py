@@ -104,6 +104,7 @@ def _labels(points: Float[np.ndarray, "points 2"], labels: list[str]) -> list[Ma
     for (x, y), label in zip(points.tolist(), labels, strict=False):
         words = shortened(label, 24)
         half = text_width(words, TEXT_SIZE) / 2
+        # In order of preference; the first that overlaps nothing is taken.
         offsets = ((half + 8, 0), (-half - 8, 0), (0, -13), (0, 13))
         for right, down in offsets:
             box = _around(x + right, y + down, half)

@@ -55,6 +55,7 @@ def shade(tensor: Tensor) -> Shaded:
     colour = colour_rule(tensor)
     values = np.asarray(tensor.values, dtype=np.float64)
     finite = np.isfinite(values)
+    # NaN cannot be converted to an index of the colour map; `missing` marks it.
     known = np.where(finite, values, 0.0)
     low, high = _bound(colour.vmin, values.ndim), _bound(colour.vmax, values.ndim)
     position = _position(known, low, high, 0.5 if colour.map == DIVERGING else 0.0)

@@ -64,6 +64,7 @@ def _table(tensor: Tensor, shaded: Shaded) -> Block:
         for row, column in np.ndindex(rows, columns)
     ]
     pixels = _joined(shaded.pixels, cell, gap, _TABLE_GROUND)
+    # The trailing axis makes a mask look like an image of one part per pixel.
     missing = _joined(shaded.missing[..., None], cell, gap, False)[..., 0]
     picture = Picture(0, 0, across.length, down.length, pixels, missing)
     areas = _areas(tensor, corners, cell)
