@@ -43,10 +43,10 @@ def run(call: ProbeCall[AttributionParameters]) -> Run:
     """Run the prediction, the attribution and the selected checks."""
     row = call.input.row
     parameters = call.parameters
-    (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     # The gradient programs take intensities, the predict program takes pixels.
     image = row["image"].astype(np.float32) / np.float32(255)
-    target = targets.weights(parameters, said["logits"])
+    target = targets.weights(parameters, predicted["logits"])
     given = MethodInput(image, target, parameters)
     found = dict((yield from attribute(given)))
     if parameters.deletion:
@@ -56,7 +56,7 @@ def run(call: ProbeCall[AttributionParameters]) -> Run:
         found["deletion"], found["deletion_random"] = curves
     if parameters.sanity:
         found["sanity"] = yield from faithfulness.randomisation_check(given, found["map"])
-    return {**said, **found}
+    return {**predicted, **found}
 
 
 def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
@@ -73,10 +73,10 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     parameters = context.parameters
     raw = context.outputs["map"]
     shown = Tensor("attribution", "attribution", ("y", "x"), raw, colour=colours.signed(raw))
-    said = _said(context)
+    measures = _method_measures(context)
     maps: list[Figure] = [
         Heatmap("Raw, signed", shown, "x"),
-        Overlay("Over the picture", picture(context), shown, (), said),
+        Overlay("Over the picture", picture(context), shown, (), measures),
     ]
     if parameters.method in CAMS:
         maps += _rectified(raw)
@@ -89,7 +89,7 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     return Panels("Attribution", tuple(figures))
 
 
-def _said(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
+def _method_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
     """Measures of an attribution: target, completeness terms, and the sum of the map."""
     parameters = context.parameters
     raw = context.outputs["map"]

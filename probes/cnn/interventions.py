@@ -104,9 +104,9 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     """Run the source, then the baseline and the edited image together, with one program."""
     row = call.input.row
     edits, posted = edits_of(call), call.input.source
-    (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     source: Mapping[str, np.ndarray] = {}
-    found = dict(said)
+    found = dict(predicted)
     if posted:
         patched = frozenset({edit.layer for edit in edits if edit.operation == "patch"})
         (source,) = yield (_call(posted["image"], no_edit(), patched | {"logits"}),)
@@ -262,7 +262,7 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     row = call.input.row
     parameters = call.parameters
     wanted = frozenset({"logits"})
-    (said,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
     source: Mapping[str, np.ndarray] = {}
     if parameters.operation == "patch":
         image = call.input.source["image"]
@@ -277,7 +277,7 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
 
     found = yield from in_slices(calls())
     logits = np.stack([one["logits"] for one in found])
-    outputs = {**said, "baseline": logits[0], "edited": logits[1:]}
+    outputs = {**predicted, "baseline": logits[0], "edited": logits[1:]}
     return outputs | ({"source": source["logits"]} if source else {})
 
 

@@ -154,9 +154,9 @@ def run(call: ProbeCall[BitParameters]) -> Run:
     """Run the prediction, then the attribution method."""
     row = call.input.row
     parameters = call.parameters
-    said = yield from run_lstm("predict", row, frozenset({"logits"}))
+    predicted = yield from run_lstm("predict", row, frozenset({"logits"}))
     found = yield from METHODS[parameters.method](AttributionInput.of(row, parameters))
-    return {**said, **found}
+    return {**predicted, **found}
 
 
 def _flip(given: AttributionInput) -> MethodRun:
@@ -231,8 +231,8 @@ def _ends(
 ) -> dict[str, np.ndarray]:
     """Return the target of sequence and baseline, and the completeness error `delta`."""
     delta = attribution.sum() - (whole - baseline)
-    said = {"f_input": whole, "f_baseline": baseline, "delta": delta}
-    return {name: np.asarray(value) for name, value in said.items()}
+    terms = {"f_input": whole, "f_baseline": baseline, "delta": delta}
+    return {name: np.asarray(value) for name, value in terms.items()}
 
 
 def _shapley(given: AttributionInput) -> MethodRun:

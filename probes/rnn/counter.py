@@ -137,8 +137,8 @@ class Ablation:
         """Count the correct answers with each set of units kept."""
         calls = (self._call(one, "logits") for one in keep)
         found = yield from in_slices(calls, self._slice)
-        said = (one["logits"][:, 1] > one["logits"][:, 0] for one in found)
-        return np.array([(yes == self.yes).sum() for yes in said], np.int64)
+        answers = (one["logits"][:, 1] > one["logits"][:, 0] for one in found)
+        return np.array([(yes == self.yes).sum() for yes in answers], np.int64)
 
     def _call(self, keep: UInt8[np.ndarray, " units"], output: str) -> Call:
         held = {"keep": keep.astype(np.float32), "instead": self.mean}
@@ -317,7 +317,7 @@ def _drifts(
     group = before.argsort(axis=0).argsort(axis=0) * CELL_GROUPS // len(before)
     named: Coordinates = {"group": [_percent(n) for n in range(CELL_GROUPS)]}
     drifts = [_grouped(change[bits == bit], group[bits == bit]) for bit in (0, 1)]
-    stands = _grouped(before, group)
+    levels = _grouped(before, group)
     axes = ("unit", "group")
     by_bit: Coordinates = {"bit": [0, 1]}
     return (
@@ -328,7 +328,7 @@ def _drifts(
         ),
         Heatmap(
             "Mean cell state of each group of steps",
-            Tensor("cell", "cell", axes, stands, named, colours.signed(stands)),
+            Tensor("cell", "cell", axes, levels, named, colours.signed(levels)),
             "group",
         ),
         *(

@@ -144,8 +144,8 @@ def _hidden_encodes_context(context: ProbeContext[Parameters]) -> Measurement:
     margin = np.cumsum(2 * hard_sequences().astype(int) - 1, axis=1)
     fitted, tested = (np.arange(HARD_SEQUENCES) % 4 < 2), (np.arange(HARD_SEQUENCES) % 4 >= 2)  # noqa: PLR2004
     states = context.outputs["states"].astype(np.float64)
-    told = _line(states[fitted], margin[fitted] > 0, states[tested])
-    right = told == (margin[tested] > 0)
+    predicted = _line(states[fitted], margin[fitted] > 0, states[tested])
+    right = predicted == (margin[tested] > 0)
     furthest = 8
     shares = np.array(
         [right[margin[tested] == at].mean() for at in range(-furthest, furthest + 1)], np.float32

@@ -304,9 +304,9 @@ def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
     unit = colours.unit_interval(cmap)
     follows = [f"{state} · {quantity}" for state in STATES for quantity in QUANTITIES]
     ends = (f"< {SATURATED_LOW}", f"> {SATURATED_HIGH}")
-    stands = [f"{gate} {end}" for gate in GATES for end in ends]
+    gate_ends = [f"{gate} {end}" for gate in GATES for end in ends]
     r2 = units.r2.reshape(len(follows), -1)
-    saturation = units.saturation.reshape(len(stands), -1)
+    saturation = units.saturation.reshape(len(gate_ends), -1)
     return (
         Heatmap(
             "R² with what a state may follow",
@@ -315,7 +315,9 @@ def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
         ),
         Heatmap(
             "Share of steps at which a gate is saturated",
-            Tensor("saturation", "statistic", ("gate", "unit"), saturation, {"gate": stands}, unit),
+            Tensor(
+                "saturation", "statistic", ("gate", "unit"), saturation, {"gate": gate_ends}, unit
+            ),
             "unit",
         ),
         Bars(

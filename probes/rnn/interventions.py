@@ -73,8 +73,8 @@ def rows(call: ProbeCall[InterventionParameters]) -> int:
 def run(call: ProbeCall[InterventionParameters]) -> Run:
     """Run the source, then the baseline and the edited sequence together, with one program."""
     row = call.input.row
-    said = yield from run_lstm("predict", row, frozenset({"logits"}))
-    found, source = dict(said), {}
+    predicted = yield from run_lstm("predict", row, frozenset({"logits"}))
+    found, source = dict(predicted), {}
     edits = edits_of(call)
     if call.input.source:
         patched = frozenset(edit.value for edit in edits if edit.operation == "patch")

@@ -97,7 +97,7 @@ def run(call: ProbeCall[PatchingParameters]) -> Run:
     """Run the sequence once for each step and unit, with the source's value patched in."""
     row = call.input.row
     parameters = call.parameters
-    said = yield from run_lstm("predict", row, frozenset({"logits"}))
+    predicted = yield from run_lstm("predict", row, frozenset({"logits"}))
     wanted = frozenset({"logits"})
     (source,) = yield from side_by_side([EditedRun(call.input.source)], wanted | set(STATE_VALUES))
     steps, units = parameters.places(row)
@@ -117,7 +117,7 @@ def run(call: ProbeCall[PatchingParameters]) -> Run:
         patched += [difference(one["logits"]) for one in found]
     baseline, whole, single = patched[0], patched[1 : len(steps) + 1], patched[len(steps) + 1 :]
     return {
-        **said,
+        **predicted,
         "baseline": np.asarray(baseline),
         "source": np.asarray(difference(source["logits"])),
         "whole": np.array(whole),

@@ -157,7 +157,7 @@ class Scale:
 
 
 def frame(
-    data: Block, left: Axis | None, bottom: Axis | None, beside: Block | None = None
+    data: Block, left: Axis | None, bottom: Axis | None, legend: Block | None = None
 ) -> Block:
     """Return the data with its axes, and a colour bar or legend to the right."""
     inset = _left_width(left) if left else 0.0
@@ -169,10 +169,10 @@ def frame(
         marks += _bottom_marks(bottom, inset, data)
     parts = [(inset, 0.0, data)]
     width, height = inset + max([data.width, *_overhang(bottom)]), data.height + beneath
-    if beside:
-        parts.append((inset + data.width + 14, 0.0, beside))
-        width = max(width, inset + data.width + 14 + beside.width)
-        height = max(height, beside.height)
+    if legend:
+        parts.append((inset + data.width + 14, 0.0, legend))
+        width = max(width, inset + data.width + 14 + legend.width)
+        height = max(height, legend.height)
     return Block(width, height, tuple(marks), parts=tuple(parts), inset=inset)
 
 

@@ -50,7 +50,7 @@ def scatter_block(figure: Scatter) -> Block:
     bottom = horizontal.axis(spaced(figure.x.name), apart=64)
     left = vertical.axis(spaced(figure.y.name), apart=44)
     radius = 4.0 if len(points) < _CROWD else 2.0
-    colours, beside = _colours(figure)
+    colours, legend = _colours(figure)
     shapes: list[Dot | Stroke] = [
         Dot(x, y, radius, colour)
         for (x, y), colour, ok in zip(points.tolist(), colours, known, strict=True)
@@ -72,7 +72,7 @@ def scatter_block(figure: Scatter) -> Block:
         *(Text(x, y - 15, str(n), "mm") for n, (x, y) in enumerate(rings.tolist())),
     ]
     areas = tuple(Area(each.name, (), 0, 0, _WIDTH, _HEIGHT) for each in (figure.x, figure.y))
-    return frame(Block(_WIDTH, _HEIGHT, tuple(marks), areas), left, bottom, beside)
+    return frame(Block(_WIDTH, _HEIGHT, tuple(marks), areas), left, bottom, legend)
 
 
 def _limits(tensors: Iterable[Tensor]) -> tuple[Length, Length]:
