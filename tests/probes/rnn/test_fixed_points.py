@@ -176,7 +176,7 @@ def test_no_step_goes_uphill(monkeypatch: pytest.MonkeyPatch) -> None:
     q = [slowness(cell, starts, 0.3)]
 
     for steps in range(1, 16):
-        monkeypatch.setattr(fixed_points, "ITERATIONS", steps)
+        monkeypatch.setattr(fixed_points, "MAX_ITERATIONS", steps)
         q.append(slowness(cell, minimise(cell, starts, 0.3, Region.around(starts)), 0.3))
 
     assert (np.diff(q, axis=0) <= 0).all()
