@@ -37,8 +37,8 @@ References:
     Frei & Chen (1977), Fast boundary detection: a generalization and a new algorithm.
 """
 
-COMPONENTS = tuple(f"edge{n}" for n in range(1, 5)) + tuple(f"line{n}" for n in range(1, 5))
-COMPONENTS += ("mean",)
+BASIS_COMPONENTS = tuple(f"edge{n}" for n in range(1, 5)) + tuple(f"line{n}" for n in range(1, 5))
+BASIS_COMPONENTS += ("mean",)
 GROUPS = {"edge": slice(0, 4), "line": slice(4, 8), "mean": slice(8, 9)}
 
 NO_GRADIENT = 1e-6
@@ -189,7 +189,7 @@ def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
     several = [name for name in by_name if name not in GROUPS]
     parts = tuple(_statistic(name, by_name[name][order], names) for name in several)
     shares = (
-        _shares("share", "Share of each component", COMPONENTS, found.shares[order], names),
+        _shares("share", "Share of each component", BASIS_COMPONENTS, found.shares[order], names),
         _shares("group", "Together", tuple(GROUPS), _grouped(found.shares)[order], names),
     )
     title = f"{parameters.layer}, filters by {parameters.order}"

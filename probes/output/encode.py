@@ -27,8 +27,8 @@ from probes.output.render import MOST_PIXELS, render
 
 Encoding = Literal["nested", "base64"]
 
-FEW = 32
-"""Number of values below which Python is faster than NumPy."""
+MAX_PYTHON_VALUES = 32
+"""Most values for which plain Python is faster than NumPy."""
 
 MIN_BYTES_PER_NUMBER = 2
 """Smallest size of a number in JSON: a digit and a comma."""
@@ -206,7 +206,7 @@ class Statistics(dict[str, float | None]):
             return
         # A sum and a product in float64 take a fraction of the time of `mean` and `std`, and what
         # their difference loses is far below what float32 has.
-        if size <= FEW:
+        if size <= MAX_PYTHON_VALUES:
             listed = flat.tolist()
             total, squares = sum(listed), sum([value * value for value in listed])
             zeros = listed.count(0)

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from probes.output.drawing import numbers
 from probes.output.drawing.canvas import text_width
 from probes.output.drawing.marks import (
+    CAPTION_COLOUR,
     FRAME,
-    SOFT_INK,
     TEXT_SIZE,
     Block,
     Length,
@@ -199,7 +199,7 @@ def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Mark]:
             marks.append(Rectangle(edge - TICK, place - 0.5, TICK, 1, FRAME))
         marks.append(Text(edge - TICK - 4, place, words, "rm"))
     if axis.title:
-        marks.append(Text(8, height / 2, axis.title, "mm", colour=SOFT_INK, upward=True))
+        marks.append(Text(8, height / 2, axis.title, "mm", colour=CAPTION_COLOUR, upward=True))
     return marks
 
 
@@ -211,5 +211,5 @@ def _bottom_marks(axis: Axis, left: Length, data: Block) -> list[Mark]:
         marks.append(Text(left + place, under, words, "mm"))
     if axis.title:
         lower = under + LINE_HEIGHT * bool(axis.ticks)
-        marks.append(Text(left + data.width / 2, lower, axis.title, "mm", colour=SOFT_INK))
+        marks.append(Text(left + data.width / 2, lower, axis.title, "mm", colour=CAPTION_COLOUR))
     return marks

@@ -7,7 +7,7 @@ from probes.output.drawing import numbers
 from probes.output.drawing.axes import LINE_HEIGHT
 from probes.output.drawing.canvas import text_width
 from probes.output.drawing.marks import (
-    SOFT_INK,
+    CAPTION_COLOUR,
     TEXT_SIZE,
     Block,
     Length,
@@ -81,4 +81,4 @@ def _arrow(base: Length, direction: int, colour: np.ndarray) -> Sketch:
 def _sample_of_nan(y: Length) -> list[Mark]:
     blank = np.zeros((1, 1, 3), np.uint8)
     sample = Picture(0, y, _WIDTH, _WIDTH, blank, np.ones((1, 1), np.bool_))
-    return [sample, Text(_WIDTH + 6, y + _WIDTH / 2, "NaN", colour=SOFT_INK)]
+    return [sample, Text(_WIDTH + 6, y + _WIDTH / 2, "NaN", colour=CAPTION_COLOUR)]

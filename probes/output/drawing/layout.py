@@ -20,7 +20,7 @@ from probes.output.drawing.bars import bars_block
 from probes.output.drawing.canvas import text_width
 from probes.output.drawing.heatmap import heatmap_block
 from probes.output.drawing.lines import lines_block
-from probes.output.drawing.marks import SOFT_INK, TEXT_SIZE, Block, Mark, Text
+from probes.output.drawing.marks import CAPTION_COLOUR, TEXT_SIZE, Block, Mark, Text
 from probes.output.drawing.overlay import overlay_block
 from probes.output.drawing.scatter import scatter_block
 from probes.output.drawing.tiles import tiles_block
@@ -54,7 +54,7 @@ def _body(figure: Figure, shared: Shared) -> Block:
         case Panels():
             block = _grid(figure, {**_common_axes(figure), **shared})
         case _ if any(tensor.values.size == 0 for tensor in tensors(figure)):
-            block = Block(80, 20, (Text(0, 10, "no values", colour=SOFT_INK),))
+            block = Block(80, 20, (Text(0, 10, "no values", colour=CAPTION_COLOUR),))
         case Tiles():
             block = tiles_block(figure)
         case Heatmap():
@@ -77,7 +77,7 @@ def _titled(figure: Figure, body: Block, size: int) -> Block:
     marks: list[Mark] = [Text(inset, size / 2, title, size=size)] if title else []
     height = size + 12.0 if title else 0.0
     if caption:
-        marks.append(Text(inset, height + 2, caption, colour=SOFT_INK))
+        marks.append(Text(inset, height + 2, caption, colour=CAPTION_COLOUR))
         height += TEXT_SIZE + 8
     words = max(text_width(title, size), text_width(caption, TEXT_SIZE))
     width = max(body.width, inset + words)

@@ -22,11 +22,11 @@ from probes.output.drawing.axes import (
 )
 from probes.output.drawing.canvas import text_width
 from probes.output.drawing.marks import (
+    CAPTION_COLOUR,
     FRAME,
     GRID,
-    INK,
     RGB,
-    SOFT_INK,
+    TEXT_COLOUR,
     TEXT_SIZE,
     Area,
     Block,
@@ -136,7 +136,7 @@ def _reference(figure: Lines, scale: Scale, width: Length) -> list[Mark]:
         return []
     y = scale.place(figure.reference) - 0.5
     return [
-        Rectangle(start, y, min(6, width - start), 1, SOFT_INK)
+        Rectangle(start, y, min(6, width - start), 1, CAPTION_COLOUR)
         for start in range(0, int(width), 10)
     ]
 
@@ -171,13 +171,13 @@ def _legend(series: list[_Series], figure: Lines) -> Block | None:
     """Draw the legend of up to eight lines, or the number of more."""
     if len(series) > _MOST_NAMED:
         words = f"{len(series)} lines{_each(figure)}"
-        return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour=SOFT_INK),))
+        return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour=CAPTION_COLOUR),))
     if len(series) == 1:
         return None  # the title names it
     marks: list[Mark] = []
     for place, each in enumerate(series):
         y = 8 + 18 * place
         marks.append(Rectangle(0, y - 1.5, 18, 3, OKABE_ITO[place]))
-        marks.append(Text(24, y, shortened(each.name, 28), colour=INK))
+        marks.append(Text(24, y, shortened(each.name, 28), colour=TEXT_COLOUR))
     width = 24 + max(text_width(shortened(each.name, 28), TEXT_SIZE) for each in series)
     return Block(width, 18 * len(series), tuple(marks))

@@ -13,8 +13,8 @@ Length = float | int
 """Length in pixels at scale 1; int is named for the run-time type checks of the tests."""
 
 WHITE: RGB = (255, 255, 255)
-INK: RGB = (45, 45, 45)
-SOFT_INK: RGB = (100, 100, 100)
+TEXT_COLOUR: RGB = (45, 45, 45)
+CAPTION_COLOUR: RGB = (100, 100, 100)
 FRAME: RGB = (150, 150, 150)
 GRID: RGB = (228, 228, 228)
 BACKDROP: RGB = (243, 243, 243)
@@ -33,7 +33,7 @@ class Text:
     words: str
     anchor: Literal["lm", "mm", "rm"] = "lm"
     size: int = TEXT_SIZE
-    colour: RGB = INK
+    colour: RGB = TEXT_COLOUR
     upward: bool = False
 
 

@@ -14,8 +14,8 @@ from probes.output.drawing.lines import OKABE_ITO
 from probes.output.drawing.marks import (
     FRAME,
     GRID,
-    INK,
     RGB,
+    TEXT_COLOUR,
     TEXT_SIZE,
     WHITE,
     Area,
@@ -57,10 +57,10 @@ def scatter_block(figure: Scatter) -> Block:
         if ok
     ]
     if figure.path:
-        shapes.append(Stroke(_places(*figure.path, horizontal, vertical), INK))
+        shapes.append(Stroke(_places(*figure.path, horizontal, vertical), TEXT_COLOUR))
     rings = _places(*figure.marked, horizontal, vertical) if figure.marked else points[:0]
     for x, y in rings.tolist():
-        shapes += [Dot(x, y, 7.0, INK), Dot(x, y, 5.0, WHITE), Dot(x, y, 2.5, INK)]
+        shapes += [Dot(x, y, 7.0, TEXT_COLOUR), Dot(x, y, 5.0, WHITE), Dot(x, y, 2.5, TEXT_COLOUR)]
     marks: list[Mark] = [
         *(Rectangle(0, at - 0.5, _WIDTH, 1, GRID) for at, _ in left.ticks),
         *(Rectangle(at - 0.5, 0, 1, _HEIGHT, GRID) for at, _ in bottom.ticks),

@@ -13,8 +13,8 @@ from probes.output.drawing.axes import LINE_HEIGHT, Track, frame, spaced
 from probes.output.drawing.canvas import text_width
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.marks import (
+    CAPTION_COLOUR,
     RGB,
-    SOFT_INK,
     TEXT_SIZE,
     Area,
     Block,
@@ -167,6 +167,8 @@ def _range(low: Length, high: Length) -> str:
 
 def _caption(x: Length, y: Length, lines: list[str]) -> list[Mark]:
     return [
-        Text(x, y + LINE_HEIGHT * 0.55 + place * (LINE_HEIGHT - 1), line, "mm", colour=SOFT_INK)
+        Text(
+            x, y + LINE_HEIGHT * 0.55 + place * (LINE_HEIGHT - 1), line, "mm", colour=CAPTION_COLOUR
+        )
         for place, line in enumerate(lines)
     ]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probes.output.encode import FEW, Statistics
+from probes.output.encode import MAX_PYTHON_VALUES, Statistics
 
 
 class WithoutBLAS(np.ndarray):
@@ -23,7 +23,7 @@ class WithoutBLAS(np.ndarray):
         return super().__array_function__(function, types, args, kwargs)
 
 
-@pytest.mark.parametrize("size", [FEW + 1, 10_001, 500_000])
+@pytest.mark.parametrize("size", [MAX_PYTHON_VALUES + 1, 10_001, 500_000])
 def test_the_deviation_of_many_values_is_exact(size: int) -> None:
     """Mean and deviation agree with extended precision to 1e-12."""
     values = np.random.default_rng(size).normal(0.3, 1.0, size).astype(np.float32)
