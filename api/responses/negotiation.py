@@ -99,14 +99,16 @@ def _quality(media: str, ranges: Mapping[str, float]) -> float:
     return 0.0
 
 
-def encode(answer: ProbeResult | ProbeResults, form: Format, options: AnswerOptions) -> bytes:
+def encode(
+    answer: ProbeResult | ProbeResults, response_format: Format, options: AnswerOptions
+) -> bytes:
     """Encode the results of a probe in one format. CPU work: not for the event loop.
 
     Raises:
         AnswerTooLargeError: The JSON would be larger than 8 MiB.
         Problem: The picture of several inputs would be larger than a picture may be.
     """
-    match form:
+    match response_format:
         case "json":
             return to_json(answer, MAX_JSON_BYTES, options.encoding, options.precision)
         case "png":
@@ -128,9 +130,9 @@ def _picture(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
         raise Problem("answer-too-large", detail) from None
 
 
-def etag(weights: str, path: str, form: Format, query: BaseModel) -> str:
+def etag(weights: str, path: str, response_format: Format, query: BaseModel) -> str:
     """Return the ETag of a response that depends on weights and parameters alone."""
-    text = f"{RENDERING} {weights} {path} {form} {query.model_dump_json()}"
+    text = f"{RENDERING} {weights} {path} {response_format} {query.model_dump_json()}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
@@ -145,22 +147,22 @@ class EncodedResponse(Response):
 
     Args:
         content: The encoded bytes.
-        form: Format of the content.
+        response_format: Format of the content.
         tag: `ETag` of the response; None where it depends on an input.
     """
 
-    def __init__(self, content: bytes, form: Format, tag: str | None) -> None:
+    def __init__(self, content: bytes, response_format: Format, tag: str | None) -> None:
         self.status_code = 200
         self.background = None
         self.body = content
         length = (b"content-length", b"%d" % len(content))
-        self.raw_headers = [length, *_headers(form, tag)]
+        self.raw_headers = [length, *_headers(response_format, tag)]
 
 
 @lru_cache(256)
-def _headers(form: Format, tag: str | None) -> tuple[tuple[bytes, bytes], ...]:
+def _headers(response_format: Format, tag: str | None) -> tuple[tuple[bytes, bytes], ...]:
     """Return the response headers other than Content-Length, cached per format and ETag."""
-    always = (b"content-type", MEDIA_TYPES[form].encode()), (b"vary", b"Accept")
+    always = (b"content-type", MEDIA_TYPES[response_format].encode()), (b"vary", b"Accept")
     if tag is None:
         return *always, (b"cache-control", b"no-store")
     return *always, (b"cache-control", b"no-cache"), (b"etag", tag.encode())

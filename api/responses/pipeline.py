@@ -59,7 +59,7 @@ class ProbeRequest:
 
 
 async def answer(
-    context: RequestContext, asked: ProbeRequest, inputs: ModelInputs, form: Format
+    context: RequestContext, request: ProbeRequest, inputs: ModelInputs, response_format: Format
 ) -> bytes:
     """Run a probe on one input or several and encode the response.
 
@@ -70,62 +70,65 @@ async def answer(
         Problem: The picture, or the values of several inputs, exceed their limit.
     """
     if isinstance(inputs, list):
-        content = await _answer_several(context, asked, inputs, form)
+        content = await _answer_several(context, request, inputs, response_format)
     else:
-        content = await _answer_one(context, asked, inputs, form)
+        content = await _answer_one(context, request, inputs, response_format)
     context.watch.lap("encode")
     return content
 
 
 async def _answer_one(
-    context: RequestContext, asked: ProbeRequest, given: ModelInput, form: Format
+    context: RequestContext, request: ProbeRequest, given: ModelInput, response_format: Format
 ) -> bytes:
     """Run a probe on one input and encode the response, a small one on the event loop."""
-    engine, model = context.engine, context.engine.models[asked.probe.model]
-    _check_parameters(engine, asked, given)
-    result, device_time = await run_probe(context, asked, given)
+    engine, model = context.engine, context.engine.models[request.probe.model]
+    _check_parameters(engine, request, given)
+    result, device_time = await run_probe(context, request, given)
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
     values = sum([value.size for value in result.outputs.values()])
     # Figures of the weights alone take longer to compute than those of an input.
-    inline = form != "png" and asked.probe.input and 0 < values <= MAX_INLINE_VALUES
+    inline = response_format != "png" and request.probe.input and 0 < values <= MAX_INLINE_VALUES
     if inline:
-        return _encode(model, asked, given, result, form)
-    return await engine.compute(_encode, model, asked, given, result, form)
+        return _encode(model, request, given, result, response_format)
+    return await engine.compute(_encode, model, request, given, result, response_format)
 
 
 async def _answer_several(
-    context: RequestContext, asked: ProbeRequest, inputs: list[ModelInput], form: Format
+    context: RequestContext,
+    request: ProbeRequest,
+    inputs: list[ModelInput],
+    response_format: Format,
 ) -> bytes:
     """Run a probe on several inputs, whose rows are queued together, and encode one response."""
-    engine, model = context.engine, context.engine.models[asked.probe.model]
+    engine, model = context.engine, context.engine.models[request.probe.model]
     for index, given in enumerate(inputs):
         try:
-            _check_parameters(engine, asked, given)
+            _check_parameters(engine, request, given)
         except ParameterError as error:
             raise error.of_input(index) from error
-    _check_bytes(asked, inputs)
-    found = await gather_or_cancel(run_probe(context, asked, given) for given in inputs)
+    _check_bytes(request, inputs)
+    found = await gather_or_cancel(run_probe(context, request, given) for given in inputs)
     # The runs overlap: the slowest took as long as all of them.
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
     context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
     results = [result for result, _ in found]
-    return await engine.compute(_encode_several, model, asked, inputs, results, form)
+    return await engine.compute(_encode_several, model, request, inputs, results, response_format)
 
 
-def _check_parameters(engine: Engine, asked: ProbeRequest, given: ModelInput) -> None:
+def _check_parameters(engine: Engine, request: ProbeRequest, given: ModelInput) -> None:
     """Raise `ParameterError` for parameters that do not exist in this model or input."""
-    known = engine.contexts[asked.probe.model].milestones
-    if asked.checkpoint is not None and asked.checkpoint not in known:
+    known = engine.contexts[request.probe.model].milestones
+    if request.checkpoint is not None and request.checkpoint not in known:
         listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
-        raise ParameterError("checkpoint", f"checkpoint '{asked.checkpoint}' is not {listed}")
-    asked.probe.check(_call(engine, asked, given))
+        raise ParameterError("checkpoint", f"checkpoint '{request.checkpoint}' is not {listed}")
+    request.probe.check(_call(engine, request, given))
 
 
-def _check_bytes(asked: ProbeRequest, inputs: list[ModelInput]) -> None:
+def _check_bytes(request: ProbeRequest, inputs: list[ModelInput]) -> None:
     """Raise `answer-too-large` for sequences whose values would take too much memory."""
     steps = sum(len(given.row["sequence"]) for given in inputs if "sequence" in given.row)
-    step_bytes = len(asked.outputs) * inputs[0].row["cell"].nbytes if steps else 0
+    step_bytes = len(request.outputs) * inputs[0].row["cell"].nbytes if steps else 0
     if steps * step_bytes > MAX_SEVERAL_BYTES:
         raise Problem(
             "answer-too-large",
@@ -149,74 +152,76 @@ async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list
 
 
 async def run_probe(
-    context: RequestContext, asked: ProbeRequest, given: ModelInput
+    context: RequestContext, request: ProbeRequest, given: ModelInput
 ) -> tuple[ProbeContext[Any], DeviceTime | None]:
     """Run the probe's program on one input; outputs of the weights alone are cached.
 
     Returns:
         The outputs, and the time in queue and on the device; None for a probe without a program.
     """
-    engine, probe = context.engine, asked.probe
-    call = _call(engine, asked, given)
+    engine, probe = context.engine, request.probe
+    call = _call(engine, request, given)
     if probe.run is None and probe.program is None:
         return call.with_outputs({}), None
-    device_time, name = DeviceTime(), asked.checkpoint
+    device_time, name = DeviceTime(), request.checkpoint
     if probe.run is None:
-        run = engine.models[probe.model].card.run(probe.program or "", given.row, asked.outputs)
+        run = engine.models[probe.model].card.run(probe.program or "", given.row, request.outputs)
         outputs = await engine.run(run, context.deadline, device_time, name)
         return call.with_outputs(outputs), device_time
-    if not probe.input and (known := engine.results.get(asked.cache_key)) is not None:
+    if not probe.input and (known := engine.results.get(request.cache_key)) is not None:
         return call.with_outputs(known), device_time
     with engine.admission.analysis(probe.rows(call)):
         run = probe.run(call)
         outputs = await engine.run(run, context.deadline, device_time, name, admitted=True)
     if not probe.input:
-        engine.results.add(asked.cache_key, outputs)
+        engine.results.add(request.cache_key, outputs)
     return call.with_outputs(outputs), device_time
 
 
-def _call(engine: Engine, asked: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
+def _call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
     """Return the probe's arguments, with the weights of the requested training checkpoint."""
-    model: ModelContext = engine.contexts[asked.probe.model]
-    if asked.checkpoint is not None:
-        model = replace(model, weights=model.milestones[asked.checkpoint])
-    return ProbeCall(model, given, asked.query)
+    model: ModelContext = engine.contexts[request.probe.model]
+    if request.checkpoint is not None:
+        model = replace(model, weights=model.milestones[request.checkpoint])
+    return ProbeCall(model, given, request.query)
 
 
 def _encode(
     model: ResidentModel,
-    asked: ProbeRequest,
+    request: ProbeRequest,
     given: ModelInput,
     found: ProbeContext[Any],
-    form: Format,
+    response_format: Format,
 ) -> bytes:
     """Draw the figure of one input and encode the response. CPU work."""
-    result = _result(model, asked, given, found, _head(model, asked))
-    return encode(result, form, asked.query)
+    result = _result(model, request, given, found, _head(model, request))
+    return encode(result, response_format, request.query)
 
 
 def _encode_several(
     model: ResidentModel,
-    asked: ProbeRequest,
+    request: ProbeRequest,
     inputs: list[ModelInput],
     found: list[ProbeContext[Any]],
-    form: Format,
+    response_format: Format,
 ) -> bytes:
     """Draw a figure for each input and encode one response. CPU work."""
     results = [
-        _result(model, asked, given, one, {}) for given, one in zip(inputs, found, strict=True)
+        _result(model, request, given, one, {}) for given, one in zip(inputs, found, strict=True)
     ]
-    return encode(ProbeResults(_head(model, asked), tuple(results)), form, asked.query)
+    return encode(
+        ProbeResults(_head(model, request), tuple(results)), response_format, request.query
+    )
 
 
-def _head(model: ResidentModel, asked: ProbeRequest) -> dict[str, Any]:
+def _head(model: ResidentModel, request: ProbeRequest) -> dict[str, Any]:
     """Return the first keys of every response: the model and the digest of its weights."""
-    return {"model": asked.probe.model, "weights": model.digest(asked.checkpoint)}
+    return {"model": request.probe.model, "weights": model.digest(request.checkpoint)}
 
 
 def _result(
     model: ResidentModel,
-    asked: ProbeRequest,
+    request: ProbeRequest,
     given: ModelInput,
     found: ProbeContext[Any],
     head: dict[str, Any],
@@ -228,7 +233,7 @@ def _result(
         head |= {"input": given.echo, "prediction": stated}
         warnings = _input_warnings(model, found)
     listed = tuple({"code": one.code, "message": one.message} for one in warnings)
-    return ProbeResult(head, asked.probe.figure(found), listed)
+    return ProbeResult(head, request.probe.figure(found), listed)
 
 
 def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:
