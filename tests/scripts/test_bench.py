@@ -1,6 +1,7 @@
 """The benchmark's statistics, and its load generator against small servers."""
 
 import math
+import os
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from scripts.bench import __main__, baselines, decoders, requirements, systems
+from scripts.bench import __main__, baselines, decoders, processes, requirements, systems
 from scripts.bench.load import (
     CLOSED,
     OK,
@@ -354,3 +355,20 @@ def test_the_load_generator_does_not_import_jax():
     script = "import sys, scripts.bench.__main__; sys.exit('jax' in sys.modules)"
     command = [sys.executable, "-c", script]
     assert subprocess.run(command, check=False).returncode == 0  # noqa: S603 - our own line
+
+
+def test_waiting_for_a_busy_cpu_is_not_idleness():
+    """Of two processes that share a CPU, each waits in the run queue while the other runs."""
+    [cpu, *_] = os.sched_getaffinity(0)
+    script = f"import os\nos.sched_setaffinity(0, {{{cpu}}})\nwhile 1: pass"
+    command = [sys.executable, "-c", script]
+    busy = [subprocess.Popen(command) for _ in range(2)]  # noqa: S603 - our own script
+    try:
+        until = time.monotonic() + 20
+        while processes._run_delay_s(busy[0].pid) < 0.05 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert processes._run_delay_s(busy[0].pid) >= 0.05
+    finally:
+        for one in busy:
+            one.kill()
+            one.wait()
