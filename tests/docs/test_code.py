@@ -69,7 +69,6 @@ def test_code_that_does_not_run_says_why() -> None:
     assert reasons == {
         ("README.md", "sets up an environment and stays in the foreground"): 1,
         ("docs/container.md", "needs Docker"): 5,
-        ("docs/container.md", "stays in the foreground"): 1,
         ("docs/performance.md", "takes 38 minutes and downloads 5.7 GB"): 1,
         ("docs/training.md", "measures 60,000 images"): 1,
         ("docs/training.md", "trains for minutes to hours"): 1,
