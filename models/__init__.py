@@ -1,1 +1,1 @@
-"""The networks, their programs, weights, data and training: JAX, and nothing else."""
+"""Networks in JAX and Flax: architecture, compiled programs, weights, data sets and training."""

@@ -1,6 +1,7 @@
-"""What each network is made of, without the code that runs it.
+"""Architecture of each network: parameter shapes, layers, labels and limits, without Flax.
 
-Flax takes a third of a second to import, so whoever only needs names, shapes and limits looks here.
+Flax takes a third of a second to import, and code that needs only names, shapes and limits does not
+pay for it.
 """
 
 from collections.abc import Mapping
@@ -9,11 +10,11 @@ from typing import Literal, NamedTuple
 from jaxtyping import Array, Float
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""The shape of each parameter by its module path."""
+"""Shape of each parameter by its module path."""
 
 HEIGHT = WIDTH = 28
 DIGITS = tuple("0123456789")
-"""The labels 0 to 9."""
+"""Labels 0 to 9 of the CNN."""
 
 CLASSES = len(DIGITS)
 
@@ -32,7 +33,7 @@ CNN_PARAMETERS: Shapes = {
 
 
 class ReceptiveField(NamedTuple):
-    """Which input rows (and columns) an output row i sees: from jump·i - before, `size` of them.
+    """Receptive field along one axis: output row i reads `size` input rows from jump·i - before on.
 
     References:
         Araujo, Norris & Sim (2019), Computing receptive fields of convolutional neural networks.
@@ -43,24 +44,24 @@ class ReceptiveField(NamedTuple):
     before: int
 
     def span(self, index: int) -> tuple[int, int]:
-        """Return the first and last input row that output row `index` sees, within the picture."""
+        """Return the first and last input row that output row `index` reads, inside the image."""
         first = self.jump * index - self.before
         return max(first, 0), min(first + self.size - 1, HEIGHT - 1)
 
 
 class Layer(NamedTuple):
-    """One entry of the trace: what it is and which parameters made it.
+    """Layer of the CNN's trace: kind, shape, receptive field and parameters.
 
     Attributes:
-        shape: Of its values for one image, channel last.
-        field: What one of its values sees; None where each sees the whole picture.
-        parameters: The module whose kernel and bias made it; for a ReLU or a pool, those of the
+        shape: Shape of its values for one image, channel last.
+        receptive_field: Receptive field of one value; None where it is the whole image.
+        parameters: Module whose kernel and bias compute it; of a ReLU or a pool, that of the
             layer before.
     """
 
     kind: Literal["pre_activation", "post_activation", "pooled", "logits"]
     shape: tuple[int, ...]
-    field: ReceptiveField | None
+    receptive_field: ReceptiveField | None
     parameters: str
 
 
@@ -77,43 +78,43 @@ LAYERS = {
     "relu4": Layer("post_activation", (128,), None, "dense1"),
     "logits": Layer("logits", (10,), None, "output"),
 }
-"""The layers of the trace in order."""
+"""Layers of the CNN's trace, in the order of the forward pass."""
 
-ANSWERS = ("no", "yes")
-"""The labels 0 and 1. A tie is a no."""
+LSTM_LABELS = ("no", "yes")
+"""Labels 0 and 1 of the LSTM. A tie of 0s and 1s counts as "no"."""
 
 MAX_HIDDEN = 64
 MAX_STEPS = 4096
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM carries from one step to the next: (c, h), in Flax's order."""
+    """Recurrent state of the LSTM between two steps: (c, h), in Flax's order."""
 
     cell: Float[Array, "batch hidden"]
     hidden: Float[Array, "batch hidden"]
 
 
 def lstm_parameters(hidden: int) -> Shapes:
-    """Return the parameters of a CountingLSTM; the four gates stand side by side.
+    """Return the parameter shapes of a CountingLSTM, the four gates concatenated on the last axis.
 
     Args:
-        hidden: How many units, 1 to 64.
+        hidden: Number of units, 1 to 64.
 
     Raises:
-        ValueError: Another number of units.
+        ValueError: The number is not between 1 and 64.
     """
     check_hidden(hidden)
     return {
         "cell.dense_i.kernel": (1, 4 * hidden),
         "cell.dense_h.kernel": (hidden, 4 * hidden),
         "cell.dense_h.bias": (4 * hidden,),
-        "readout.kernel": (hidden, len(ANSWERS)),
-        "readout.bias": (len(ANSWERS),),
+        "readout.kernel": (hidden, len(LSTM_LABELS)),
+        "readout.bias": (len(LSTM_LABELS),),
     }
 
 
 def check_hidden(hidden: int) -> None:
-    """Refuse a number of units that no CountingLSTM has.
+    """Check the number of units of a CountingLSTM.
 
     Raises:
         ValueError: It is not between 1 and 64.

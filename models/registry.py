@@ -1,4 +1,4 @@
-"""The models that the server holds: what each one is, and how it comes to be resident."""
+"""Model registry: cards of both models, loading of weights, and resident models."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from models.architecture import ANSWERS, CNN_PARAMETERS, DIGITS, lstm_parameters
+from models.architecture import CNN_PARAMETERS, DIGITS, LSTM_LABELS, lstm_parameters
 from models.cnn import ood_detector, randomisation
 from models.cnn.analyses import cnn_analyses
 from models.cnn.ood_detector import OODDetector
@@ -21,29 +21,30 @@ from models.rnn.programs import lstm_programs, run_lstm
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from models.runtime.compilation import Executables, compile_programs
-from models.runtime.executable_cache import Cache
+from models.runtime.executable_cache import ExecutableCache
 from models.runtime.parameters import GraphDefinition, Parameters, check
 from models.runtime.programs import Program, Row, Run, row_buckets
 from models.runtime.resident import ResidentProgram
 from models.weights_folder import find_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
-RECORDS = Path(__file__).parent / "records"
+ARTIFACTS = Path(__file__).parent / "artifacts"
 
-RECORD_KINDS = ("milestones", "units", "layers")
-"""What training writes beside the weights, each as `{model}.{kind}.safetensors`; all may lack."""
+ARTIFACT_KINDS = ("milestones", "units", "layers")
+"""Kinds of training artifacts, in files `{model}.{kind}.safetensors` next to the weights. All are
+optional. `milestones` are the training checkpoints: the name of a file that users' folders hold."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model is, whatever its weights.
+    """Model card: name, task, input, classes and programs, independent of weights.
 
     Attributes:
-        input: What is posted to it.
-        classes: The name of each label, in order.
-        programs: From the weights' tensors to the programs that run with them.
-        analyses: The same, to programs that are compiled once the server is ready.
-        run: One input's way through a program.
+        input: Kind of input.
+        classes: Name of each label, in order.
+        programs: Returns predict and trace programs for the tensors of weights.
+        analyses: Returns the programs that are compiled after the server is ready.
+        run: Returns the run of one input through a program.
     """
 
     name: str
@@ -57,7 +58,7 @@ class ModelCard:
 
 
 def _cnn_graphdef(*, differentiable: bool = False) -> GraphDefinition[Any]:
-    """Return the CNN without values, perhaps with a convolution made for gradients by its input."""
+    """Return the graph definition of the CNN, perhaps with fast gradients by its input."""
 
     def build() -> Any:
         from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
@@ -82,7 +83,11 @@ def _cnn_analyses(_: Mapping[str, np.ndarray]) -> list[Program]:
 
 
 def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
-    """Read off the weights how many units an LSTM has."""
+    """Return the number of units of an LSTM by the shape of its weights.
+
+    Raises:
+        CheckpointError: The tensor is missing.
+    """
     kernel = tensors.get("cell.dense_h.kernel")
     if kernel is None or kernel.ndim == 0:
         msg = "tensor cell.dense_h.kernel is missing"
@@ -91,7 +96,7 @@ def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
 
 
 def _lstm_graphdef(hidden: int) -> GraphDefinition[Any]:
-    """Return an LSTM without values."""
+    """Return the graph definition of an LSTM."""
 
     def build() -> Any:
         from flax import nnx  # noqa: PLC0415
@@ -134,7 +139,7 @@ MODELS: Mapping[str, ModelCard] = {
         title="CountingLSTM",
         task="Does a sequence of bits have more 1s than 0s? A tie is a no.",
         input="sequence",
-        classes=ANSWERS,
+        classes=LSTM_LABELS,
         programs=_lstm_programs,
         analyses=_lstm_analyses,
         run=run_lstm,
@@ -147,64 +152,63 @@ class ResidentModel:
     """A model with its weights on the device. It lives as long as the server.
 
     Attributes:
-        report: How the weights were made; empty where nothing is recorded.
-        declared: The programs that run with these weights.
-        familiarity: Of a model of images, what it was trained on.
-        analyses: More programs, which are compiled when the server is ready.
-        milestones: The parameters as they were during training, by name, the earliest first.
-        records: What else training wrote beside the weights, by name.
-        programs: The same, compiled, by name; empty until `compile`.
-        cache: Where executables are kept from one start to the next, if anywhere.
-        cached: Whether the programs came from there.
+        report: Report of the training run; empty if there is none.
+        declared: Predict and trace programs.
+        ood_detector: Out-of-distribution detector of a model of images; None for sequences.
+        analyses: Programs that are compiled after the server is ready.
+        training_checkpoints: Parameters at points of the training, by name, the earliest first.
+        artifacts: Other training artifacts, by kind.
+        programs: Compiled programs by name; empty until `compile`.
+        cache: Cache of executables; None compiles at every start.
+        cached: Whether the declared programs were loaded from the cache.
     """
 
     card: ModelCard
     checkpoint: Checkpoint
     report: Mapping[str, Any]
     declared: list[Program]
-    familiarity: OODDetector | None = None
+    ood_detector: OODDetector | None = None
     analyses: list[Program] = field(default_factory=list)
-    milestones: Mapping[str, Tensors] = field(default_factory=dict)
-    records: Mapping[str, Checkpoint] = field(default_factory=dict)
+    training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
+    artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
-    cache: Cache | None = None
+    cache: ExecutableCache | None = None
     cached: bool = False
     _digests: dict[str, str] = field(default_factory=dict)
     _resident: dict[str | None, Parameters] = field(default_factory=dict)
 
     @property
     def weights(self) -> Tensors:
-        """The parameters on the host, by module path."""
+        """Parameters on the host, by module path."""
         return self.checkpoint.tensors
 
     def digest(self, checkpoint: str | None = None) -> str:
-        """Return the digest of the weights: those that are served, or those of a milestone."""
+        """Return the digest of the served weights, or of a training checkpoint."""
         if checkpoint is None:
             return self.checkpoint.digest
         if checkpoint not in self._digests:
-            self._digests[checkpoint] = checkpoints.digest(self.milestones[checkpoint])
+            self._digests[checkpoint] = checkpoints.digest(self.training_checkpoints[checkpoint])
         return self._digests[checkpoint]
 
     def compile(self) -> None:
-        """Compile or load every program that the server needs to be ready, and run it once.
+        """Compile or load the declared programs for the smallest bucket, and run each once.
 
-        Each for its smallest bucket, in which everything can be answered: that takes a third of the
-        time that all take.
+        The smallest bucket suffices for every request, and takes a third of the time of all.
         """
         smallest, _ = self._row_buckets
         executables, self.cached = self._executables(self.card.name, self.declared, smallest)
         for program in self.declared:
             self._keep(program, executables, smallest)
 
-    def widen(self) -> None:
-        """Compile or load the same programs for all larger buckets, and run each once."""
+    def compile_larger_buckets(self) -> None:
+        """Compile or load the declared programs for all larger buckets, and run each once."""
         _, larger = self._row_buckets
         executables, _ = self._executables(self.card.name, self.declared, larger)
         for program in self.declared:
-            self.programs[program.name].widen(larger, executables)
+            self.programs[program.name].add_buckets(larger, executables)
 
     def compile_analysis(self, program: Program) -> ResidentProgram:
-        """Compile or load a program that the server can be ready without, and run it once."""
+        """Compile or load an analysis program, and run it once."""
         buckets = program.buckets or row_buckets(self.card.name)
         executables, _ = self._executables(program.name, [program], buckets)
         resident = self._keep(program, executables, buckets)
@@ -213,44 +217,44 @@ class ResidentModel:
 
     @property
     def _row_buckets(self) -> tuple[Sequence[int], Sequence[int]]:
-        """The smallest of the model's buckets, and all others."""
+        """Smallest bucket of the model, and all larger ones."""
         buckets = row_buckets(self.card.name)
         return buckets[:1], buckets[1:]
 
     def _executables(
         self, name: str, programs: list[Program], buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
-        """Compile programs of the same buckets, or load them; tell whether they were kept."""
+        """Load or compile programs for these buckets; return whether they were loaded."""
         wanted = (programs, self._put(None, self.weights), buckets)
         if self.cache:
             return self.cache.executables(name, *wanted)
         return compile_programs(*wanted), False
 
     def add_parameter_sets(self, program: ResidentProgram) -> None:
-        """Let a program run also with the parameters of training's milestones, and with reset ones.
+        """Add the training checkpoints and the randomised weights to a program's parameter sets.
 
-        They are put on the device when the first program asks for them.
+        They are copied to the device for the first program.
         """
-        for name, tensors in self.alternatives.items():
-            program.hold(name, self._put(name, tensors))
+        for name, tensors in self.parameter_sets.items():
+            program.add_parameters(name, self._put(name, tensors))
 
     @cached_property
-    def alternatives(self) -> Mapping[str, Tensors]:
-        """Other parameters that a program may be run with, by name."""
+    def parameter_sets(self) -> Mapping[str, Tensors]:
+        """Parameter sets besides the served weights: training checkpoints, randomised weights."""
         reset = randomisation.cascade(self.weights) if self.card.input == "image" else {}
-        return {**self.milestones, **reset}
+        return {**self.training_checkpoints, **reset}
 
     def _put(self, name: str | None, weights: Mapping[str, np.ndarray]) -> Parameters:
-        """Put parameters on the device, once."""
+        """Copy a parameter set to the device once."""
         if name not in self._resident:
-            extra = self.familiarity.resident if self.familiarity else {}
+            extra = self.ood_detector.program_parameters if self.ood_detector else {}
             self._resident[name] = jax.device_put({**weights, **extra})
         return self._resident[name]
 
     def _keep(
         self, program: Program, executables: Executables, buckets: Sequence[int]
     ) -> ResidentProgram:
-        """Run a program once and keep it, with the parameters that are served on the device."""
+        """Make a program resident with the served weights, and run it once."""
         parameters = self._put(None, self.weights)
         resident = ResidentProgram(program, parameters, buckets, executables)
         resident.warm_up()
@@ -259,7 +263,7 @@ class ResidentModel:
 
 
 def load(name: str, folder: Path | None = None) -> ResidentModel:
-    """Read a model's weights, and what is recorded of them, from disk.
+    """Load a model's weights and training artifacts from disk.
 
     Args:
         name: A key of `MODELS`.
@@ -272,27 +276,27 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
     """
     card = MODELS[name]
     own = find_weights(folder, name) if folder else None
-    path, beside = (own, own.parent) if own else (WEIGHTS / f"{name}.safetensors", RECORDS)
+    path, folder = (own, own.parent) if own else (WEIGHTS / f"{name}.safetensors", ARTIFACTS)
     checkpoint = checkpoints.load(path)
     declared = card.programs(checkpoint.tensors)  # refuses weights that are not this model's
     found = {
-        kind: artifacts.load(beside / f"{name}.{kind}.safetensors", checkpoint.digest)
-        for kind in RECORD_KINDS
+        kind: artifacts.load(folder / f"{name}.{kind}.safetensors", checkpoint.digest)
+        for kind in ARTIFACT_KINDS
     }
     return ResidentModel(
         card,
         checkpoint,
-        _report(beside / f"{name}.report.json", checkpoint),
+        _report(folder / f"{name}.report.json", checkpoint),
         declared,
         ood_detector.load() if card.input == "image" else None,
         card.analyses(checkpoint.tensors),
-        artifacts.milestones(found.pop("milestones")),
-        {kind: record for kind, record in found.items() if record},
+        artifacts.training_checkpoints(found.pop("milestones")),
+        {kind: artifact for kind, artifact in found.items() if artifact},
     )
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Read the report of a training run; empty where there is none."""
+    """Read the report of a training run; empty if there is none."""
     if not path.exists():
         return {}
     report: dict[str, Any] = json.loads(path.read_text())

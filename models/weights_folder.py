@@ -1,4 +1,4 @@
-"""Find weights in the user's folder, and say what a folder without weights holds instead."""
+"""User's weights folder: find a model's weights, and describe a folder that holds none."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -63,10 +63,11 @@ def find_weights(folder: Path, model: str) -> Path | None:
 
 
 def _contents(entries: Iterable[Path]) -> str:
-    """List visible files and folders with the format of each, as far as it can be told."""
+    """List visible files and folders with the likely format of each."""
     visible = [entry for entry in entries if not entry.name.startswith(".")]
     if not visible:
         return "it is empty"
+    # The folder itself may be the checkpoint, whose file names would tell the user nothing.
     if _is_orbax(entry.name for entry in visible):
         return "it is an Orbax checkpoint, which is not read"
     shown = [f"{_printable(entry.name)}{_described(entry)}" for entry in visible[:MAX_LISTED]]
@@ -89,7 +90,7 @@ def _described(entry: Path) -> str:
 
 
 def _folder_kind(names: Collection[str]) -> str:
-    """Return what a sub-folder with these files is."""
+    """Return the kind of a sub-folder with these files."""
     if _is_orbax(names):
         return "an Orbax checkpoint"
     if "saved_model.pb" in names:
@@ -105,6 +106,7 @@ def _is_orbax(names: Iterable[str]) -> bool:
 def _safetensors_kind(path: Path) -> str:
     """Return whose tensors a safetensors file holds, by their names; values are not read."""
     try:
+        # Reads the header only, so that files of many gigabytes take no time.
         with safe_open(path, "numpy") as tensors:
             names = sorted(tensors.keys())
     except SafetensorError:

@@ -113,14 +113,14 @@ class ModelContext:
     Attributes:
         weights: Parameters by module path: those of the checkpoint that is asked.
         units: Statistics of an LSTM's units over held-out sequences; None for a CNN.
-        records: Artifacts that training wrote, by name (`models.runtime.artifacts`).
-        milestones: Parameters at each training checkpoint, by name, the earliest first.
+        artifacts: Artifacts that training wrote, by name (`models.runtime.artifacts`).
+        training_checkpoints: Parameters at each training checkpoint, by name, the earliest first.
     """
 
     weights: Tensors
     units: UnitStatistics | None = None
-    records: Mapping[str, Checkpoint] = field(default_factory=dict)
-    milestones: Mapping[str, Tensors] = field(default_factory=dict)
+    artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
+    training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from probes.declaration import ModelContext
 
 def model_context(model: ResidentModel) -> ModelContext:
     """Return the context of a model whose programs are compiled; runs held-out sequences once."""
-    return ModelContext(model.weights, _units(model), model.records, model.milestones)
+    return ModelContext(model.weights, _units(model), model.artifacts, model.training_checkpoints)
 
 
 def _units(model: ResidentModel) -> UnitStatistics | None:

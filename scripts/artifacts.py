@@ -1,6 +1,6 @@
 """Measure trained weights and write artifacts: unit statistics, layer comparison, checkpoints.
 
-python -m scripts.artifacts cnn                    # of models/weights, into models/records
+python -m scripts.artifacts cnn                    # of models/weights, into models/artifacts
 python -m scripts.artifacts cnn --run runs/cnn     # with the run's training checkpoints
 python -m scripts.artifacts cnn --folder runs/cnn  # of other weights, into their folder
 """
@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.cnn.layer_comparison import layer_record
-from models.cnn.unit_statistics import unit_record
+from models.cnn.layer_comparison import compare_layers
+from models.cnn.unit_statistics import measure_units
 from models.data.datasets import DatasetError, Digits, mnist
-from models.registry import RECORDS, WEIGHTS
+from models.registry import ARTIFACTS, WEIGHTS
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from scripts.run_directory import RunDirectory
@@ -25,7 +25,7 @@ MILESTONES = {"cnn": "float16", "lstm": "float32"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the artifacts that the command line selects; return the exit status."""
     options = _parser().parse_args(arguments)
-    weights, folder = (options.folder, options.folder) if options.folder else (WEIGHTS, RECORDS)
+    weights, folder = (options.folder, options.folder) if options.folder else (WEIGHTS, ARTIFACTS)
     try:
         trained = checkpoints.load(weights / f"{options.model}.safetensors")
         run = RunDirectory(options.run, {}) if options.run else None
@@ -59,7 +59,7 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder:
         trained: Weights at the end of the run.
     """
     if kept := run.milestones():
-        joined = artifacts.joined(kept, MILESTONES[model])
+        joined = artifacts.pack_training_checkpoints(kept, MILESTONES[model])
         _save(folder / f"{model}.milestones.safetensors", joined, trained)
 
 
@@ -74,9 +74,10 @@ def measure_cnn(trained: Checkpoint, folder: Path) -> None:
     """
     test, train = mnist("test"), mnist("train")
     before = artifacts.load(folder / "cnn.milestones.safetensors", trained.digest)
-    units = unit_record(trained.tensors, test, train.images)
+    units = measure_units(trained.tensors, test, train.images)
     _save(folder / "cnn.units.safetensors", units, trained, data=_data_set(test, train))
-    layers, described = layer_record(trained.tensors, artifacts.milestones(before), test, train)
+    kept = artifacts.training_checkpoints(before)
+    layers, described = compare_layers(trained.tensors, kept, test, train)
     _save(
         folder / "cnn.layers.safetensors", layers, trained, **described, data=_data_set(test, train)
     )

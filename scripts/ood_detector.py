@@ -1,6 +1,6 @@
 """Train the out-of-distribution detector and print how often each kind of image warns.
 
-    python -m scripts.ood_detector        # writes models/records/familiarity.safetensors
+    python -m scripts.ood_detector        # writes models/artifacts/familiarity.safetensors
     python -m scripts.ood_detector --only-measure --fonts FOLDER --count 2000
 
 Takes some minutes of one CPU core. The same seed on the same machine gives the same file.
@@ -139,7 +139,7 @@ def refit() -> OODDetector:
         "epochs": EPOCHS,
         "versions": {library.__name__: library.__version__ for library in (jax, np, optax)},
     }
-    ood_detector.save(ood_detector.RECORD, fitted, metadata)
+    ood_detector.save(ood_detector.PATH, fitted, metadata)
     return fitted
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError, Tensors
-from models.runtime.training_loop import TrainingState, restore, state_tensors
+from models.runtime.training_loop import TrainingState, restore_state, state_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class RunDirectory:
             if described["options"] != self._options:
                 msg = f"{self.path} holds a run with other options: {described['options']}"
                 raise RunError(msg)
-            state = restore(checkpoint.tensors, start)
+            state = restore_state(checkpoint.tensors, start)
             return Progress(state, described["rounds"], described["seconds"])
         return None
 

@@ -19,7 +19,7 @@ import jax
 from models.architecture import MAX_STEPS
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
-from models.rnn.training import BRIEF, STAGES, LSTMTrainConfig, LSTMTrainer, Measurement
+from models.rnn.training import BRIEF_MEASUREMENT, STAGES, LSTMTrainConfig, LSTMTrainer, Measurement
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import Trainer
@@ -54,13 +54,13 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
         progress = directory.latest(trainer.start())
         if progress.rounds:
             report(f"resuming after round {progress.rounds} of {trainer.rounds}")
-        if progress.rounds == 0 and 0 in trainer.milestones:
+        if progress.rounds == 0 and 0 in trainer.checkpoint_rounds:
             directory.keep(0, trainer.network(progress.state))
         while progress.rounds < trainer.rounds:
             progress, line = _advance(trainer, progress)
             directory.record(line)
             report(_sentence(line, trainer.rounds))
-            if progress.rounds in trainer.milestones:
+            if progress.rounds in trainer.checkpoint_rounds:
                 directory.keep(progress.rounds, trainer.network(progress.state))
             if progress.rounds % options.every == 0 or progress.rounds == trainer.rounds:
                 directory.save(progress)
@@ -125,7 +125,7 @@ def _lstm_trainer(options: argparse.Namespace) -> Trainer:
         msg = f"--longest must be at least {STAGES[0].length}, the length of the first stage"
         raise ValueError(msg)
     config = LSTMTrainConfig(hidden=options.hidden, stages=stages, seed=options.seed)
-    return LSTMTrainer(config, BRIEF if options.brief else Measurement())
+    return LSTMTrainer(config, BRIEF_MEASUREMENT if options.brief else Measurement())
 
 
 def _lasting(options: argparse.Namespace) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Engine:
     async def _warm_rest(self) -> None:
         """Compile programs of larger batches and of analyses while requests are answered."""
         for model in self.models.values():
-            await self.compute(model.widen)
+            await self.compute(model.compile_larger_buckets)
             for name, program in model.programs.items():
                 self.queues[name].max_batch = program.max_rows
         for model in self.models.values():
@@ -270,7 +270,7 @@ class Engine:
         """Add calls of one program to its queue; all of them, or none."""
         name = calls[0].program
         program = self._programs.get(name)
-        if program is None or not program.holds(calls[0].checkpoint):
+        if program is None or not program.has_parameters(calls[0].checkpoint):
             msg = "The programs of this analysis are still being compiled."
             raise EngineNotReadyError(msg)
         queue = self.queues[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 
 from models.registry import MODELS, ResidentModel, load
-from models.runtime.executable_cache import Cache, CacheError
+from models.runtime.executable_cache import CacheError, ExecutableCache
 
 logger = logging.getLogger("lightwell")
 
@@ -35,7 +35,7 @@ def use_cache(models: Iterable[ResidentModel], folder: Path | None) -> None:
     if folder is None:
         return
     try:
-        cache = Cache(folder)
+        cache = ExecutableCache(folder)
     except CacheError as error:
         logger.warning("the cache %s is not used: %s", folder, error)
         return

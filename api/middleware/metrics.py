@@ -75,7 +75,7 @@ class _Queues(Collector):
             for outcome in OUTCOMES:
                 rows.add_metric([name, outcome], getattr(queue.counts, outcome))
             batches.add_metric([name], queue.counts.batches)
-            padding.add_metric([name], self._engine.programs[name].spent.padding_rows)
+            padding.add_metric([name], self._engine.programs[name].totals.padding_rows)
             waiting.add_metric([name], queue.waiting)
         ready = GaugeMetricFamily(
             "lightwell_ready", "1 when requests are answered.", value=float(self._engine.ready)
@@ -159,7 +159,7 @@ class Metrics:
         """Totals over the programs of one model; times in microseconds."""
         names = [name for name in self._engine.queues if name.startswith(f"{model}.")]
         counts = [self._engine.queues[name].counts for name in names]
-        spent = [self._engine.programs[name].spent for name in names]
+        spent = [self._engine.programs[name].totals for name in names]
 
         def total(seconds: Iterator[float]) -> dict[str, int]:
             return {"": round(1e6 * sum(seconds))}

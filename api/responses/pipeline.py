@@ -249,9 +249,9 @@ def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]
 
 def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:
     """Return warnings about an input that is unlike the training data."""
-    if model.familiarity is not None:
+    if model.ood_detector is not None:
         score = float(found.outputs["unfamiliarity"][0])
-        return image_warnings(found.input.row["image"], score, model.familiarity.limit)
+        return image_warnings(found.input.row["image"], score, model.ood_detector.limit)
     tested = model.checkpoint.metadata.get("tested_length")
     if not isinstance(tested, int):
         return []

@@ -72,7 +72,7 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
         row_buckets=list(row_buckets(card.name)),
         layers=_layers(model),
         probes=[_probe(probe) for probe in PROBES if probe.model == card.name],
-        checkpoints=list(model.milestones),
+        checkpoints=list(model.training_checkpoints),
         training=_training(model),
     )
 
@@ -123,7 +123,7 @@ def _cnn_layer(name: str, weights: Mapping[str, np.ndarray]) -> schemas.LayerEnt
         axes=["channel", "y", "x"][: len(layer.shape)],
         shape=[channels, *sides],
         parameters=_sizes(weights)[layer.parameters] if own else 0,
-        receptive_field=_field(layer.field) if layer.field else None,
+        receptive_field=_field(layer.receptive_field) if layer.receptive_field else None,
     )
 
 

@@ -1,1 +1,1 @@
-"""Networks of images: layers, programs, analyses, training."""
+"""Image network (SimpleCNN): layers, programs, analyses and training."""

@@ -35,7 +35,7 @@ LAYER_SLICES: Mapping[str, slice] = {
 VALUE_COUNT = _ENDS[-1]
 """Length of the vector of all layers' values."""
 
-MAP_LAYERS = tuple(name for name, layer in LAYERS.items() if layer.field)
+MAP_LAYERS = tuple(name for name, layer in LAYERS.items() if layer.receptive_field)
 """Names of the layers that have feature maps."""
 
 LINEAR_LAYERS = tuple(n for n, one in LAYERS.items() if one.kind in {"pre_activation", "logits"})
@@ -133,6 +133,7 @@ def _layer_gradient(
         return logits, maps
 
     zeros = {name: jnp.zeros((len(image), *LAYERS[name].shape), jnp.float32) for name in MAP_LAYERS}
+    # The maps are auxiliary outputs, so that one forward pass gives values and gradients.
     logits, back, maps = jax.vjp(logits_of, zeros, has_aux=True)
     (gradients,) = back(rows["target"])
     named = {f"{name}.gradient": value for name, value in gradients.items()}

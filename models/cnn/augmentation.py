@@ -1,4 +1,4 @@
-"""Variations of digit images, drawn on the device: moved, bent, and drawn with another pen."""
+"""Data augmentation of digit images on the device: affine, elastic, and stroke width."""
 
 import jax
 import jax.numpy as jnp
@@ -14,17 +14,17 @@ ROTATION = 0.22  # radians either way
 SCALE = 0.14  # each side, either way
 SHEAR = 0.16
 SHIFT = 2.5  # pixels either way
-BEND = 1.0  # pixels: the largest standard deviation of the bending field
-BEND_REACH = 4.0  # pixels over which the bending stays alike
-KNOTS = 8  # the bending field is drawn on so many points a side
-REDRAWN = 0.5  # how many of the images have their strokes changed
+BEND = 1.0  # pixels: largest standard deviation of the elastic displacement field
+BEND_REACH = 4.0  # pixels: standard deviation of its Gaussian smoothing
+KNOTS = 8  # knots of the displacement field a side
+REDRAWN = 0.5  # share of the images whose strokes are changed
 
 
 def augment(key: PRNGKeyArray, images: Images) -> Images:
-    """Vary each image in its own way, as handwriting and drawing by mouse or finger vary.
+    """Augment each image independently, as handwriting and drawing by mouse or finger vary.
 
     Args:
-        key: The same key gives the same variations.
+        key: Random key; equal keys give equal results.
         images: Intensities in [0, 1].
 
     Returns:
@@ -37,7 +37,7 @@ def augment(key: PRNGKeyArray, images: Images) -> Images:
 
 
 def resample(images: Images, coordinates: Coordinates) -> Images:
-    """Read each image at the given rows and columns, blending four pixels; zero outside."""
+    """Sample each image at rows and columns by bilinear interpolation; zero outside."""
 
     def one(image: Float[Array, "28 28"], at: Float[Array, "2 28 28"]) -> Float[Array, "28 28"]:
         read: Array = map_coordinates(image, [at[0], at[1]], order=1, mode="constant", cval=0.0)
@@ -47,7 +47,7 @@ def resample(images: Images, coordinates: Coordinates) -> Images:
 
 
 def _affine(key: PRNGKeyArray, batch: int) -> Coordinates:
-    """Draw where each pixel of a turned, scaled, sheared and shifted image is read from."""
+    """Draw the source coordinates of a random rotation, scale, shear and shift."""
     spread = jnp.array([ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT])
     drawn = jax.random.uniform(key, (6, batch), minval=-1.0) * spread[:, None]
     angle, tall, wide, shear, down, right = drawn
@@ -62,7 +62,7 @@ def _affine(key: PRNGKeyArray, batch: int) -> Coordinates:
 
 
 def _bend(key: PRNGKeyArray, batch: int) -> Coordinates:
-    """Draw a smooth field of displacements: noise on a few knots, spread by a bell curve.
+    """Draw a smooth displacement field: noise on a few knots, smoothed by a Gaussian.
 
     References:
         Simard, Steinkraus & Platt (2003), Best practices for convolutional neural networks applied
@@ -80,7 +80,7 @@ def _bend(key: PRNGKeyArray, batch: int) -> Coordinates:
 
 
 def redraw(key: PRNGKeyArray, images: Images) -> Images:
-    """Change the strokes of half of the images: their width, then how sharp their edges are.
+    """Change stroke width, then edge sharpness, in half of the images.
 
     Returns:
         Intensities in [0, 1].
@@ -97,17 +97,17 @@ def redraw(key: PRNGKeyArray, images: Images) -> Images:
 
 
 def _neighbours(images: Images) -> Float[Array, "5 batch 28 28"]:
-    """Stack each pixel with the four beside it; the border repeats."""
+    """Stack each pixel with its four neighbours; the border is repeated."""
     padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
     shifts = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
     return jnp.stack([padded[:, y : y + HEIGHT, x : x + WIDTH] for y, x in shifts])
 
 
 def _widest(images: Images) -> Images:
-    """Take the largest of each pixel and the four beside it (grey dilation by a cross)."""
+    """Return the maximum of each pixel and its four neighbours (grey dilation by a cross)."""
     return _neighbours(images).max(axis=0)
 
 
 def _blur(images: Images) -> Images:
-    """Average each pixel, weighed as three, with the four beside it."""
+    """Return the mean of each pixel, with weight three, and its four neighbours."""
     return (_neighbours(images).sum(axis=0) + 2.0 * images) / 7.0

@@ -1,4 +1,4 @@
-"""How alike two layers see the same images: debiased linear CKA."""
+"""Debiased linear CKA: similarity of two layers' representations of a set of images."""
 
 from collections.abc import Sequence
 
@@ -13,21 +13,22 @@ Gram = Float[np.ndarray, "images images"]
 
 
 def centred_gram(features: Float[np.ndarray, "images features"]) -> Gram:
-    """Return the inner products of all pairs of images, centred without bias.
+    """Return the U-centred Gram matrix of images.
 
-    Of such matrices the mean product over all pairs is the unbiased HSIC.
+    The mean product of two such matrices over all pairs of images is the unbiased HSIC.
 
     Raises:
         ValueError: There are fewer than 4 images.
 
     References:
         Székely & Rizzo (2014), Partial distance correlation with methods for dissimilarities,
-        definition 2. The same number as HSIC₁ of Song et al. (2012).
+        definition 2. The product equals HSIC₁ of Song et al. (2012).
     """
     count = len(features)
     if count < 4:  # noqa: PLR2004 - the estimator divides by n - 3
         msg = f"CKA needs at least 4 images, got {count}"
         raise ValueError(msg)
+    # float64: the centring below subtracts nearly equal numbers.
     gram = np.array(_gram(jnp.asarray(features)), np.float64)
     np.fill_diagonal(gram, 0)
     rows = gram.sum(axis=0) / (count - 2)
@@ -38,20 +39,21 @@ def centred_gram(features: Float[np.ndarray, "images features"]) -> Gram:
 
 @jax.jit
 def _gram(features: Float[Array, "images features"]) -> Float[Array, "images images"]:
-    """Multiply features that have mean 0, which changes nothing but rounding."""
+    """Return the Gram matrix of centred features; centring reduces rounding errors only."""
     with jax.default_matmul_precision(MATMUL_PRECISION):
         moved = features - features.mean(axis=0, keepdims=True)
         return moved @ moved.T
 
 
 def cka(ones: Sequence[Gram], others: Sequence[Gram]) -> Float[np.ndarray, "ones others"]:
-    """Return the debiased CKA of each of some layers with each of others.
+    """Return the debiased CKA of all pairs of layers.
 
-    1 for layers that differ by a rotation and a scale; about 0, above or below, for unrelated ones.
+    It is 1 for layers that differ by a rotation and a scale, and about 0, above or below, for
+    unrelated ones.
 
     Args:
-        ones: From `centred_gram`.
-        others: Of the same images, likewise.
+        ones: Gram matrices of `centred_gram`.
+        others: Gram matrices of `centred_gram` over these images.
 
     References:
         Kornblith et al. (2019), Similarity of neural network representations revisited. Nguyen,

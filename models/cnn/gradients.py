@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 def max_pool(
     maps: Float[Array, "*batch height width channels"],
 ) -> Float[Array, "*batch rows columns channels"]:
-    """Keep the largest value of every 2x2 window; windows do not overlap."""
+    """Max-pool 2x2 windows with stride 2."""
     # Not `windows.max`: XLA's CPU backend compares faster than it reduces over two inner axes.
     windows = _windows(maps)
     rows = jnp.maximum(windows[..., 0, :, :, :], windows[..., 1, :, :, :])
@@ -47,10 +47,10 @@ def _convolve_forward(maps: Array, kernel: Array) -> tuple[Array, Array]:
 
 
 def _convolve_backward(kernel: Array, gradient: Array) -> tuple[Array, Array]:
-    """Convolve with the kernel turned by half a turn and transposed; weights get no gradient.
+    """Convolve the gradient with the rotated, transposed kernel; the kernel gets no gradient.
 
-    For a single input channel that convolution makes poor use of the processor: there each weight's
-    share is one product for all places, and nine shifted sums put them where they belong.
+    For a single input channel that convolution makes poor use of the processor: instead one matrix
+    product computes the contributions of the nine kernel positions, which are shifted and summed.
     """
     if kernel.shape[2] > 1:
         turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
@@ -74,10 +74,10 @@ def convolve_for_inputs(
     *_args: Any,
     **_options: Any,
 ) -> Float[Array, "batch height width features"]:
-    """Convolve so that only inputs are differentiated, by a convolution like the one forward.
+    """Convolution with a gradient by its input only, computed by a forward convolution.
 
-    What JAX derives itself is a dilated convolution in another layout, for which XLA's CPU backend
-    is slower.
+    JAX's own derivative is a dilated convolution in another layout, which XLA's CPU backend runs
+    more slowly.
     """
     return _convolve(maps, kernel)
 
@@ -110,7 +110,7 @@ def _by_kernel(
     maps: Float[Array, "batch height width channels"],
     gradient: Float[Array, "batch height width features"],
 ) -> Float[Array, "3 3 channels features"]:
-    """Convolve maps with a gradient: channels stand for images, and images for channels."""
+    """Convolve maps with a gradient, with channels and images swapped: the kernel's gradient."""
     # Transposed by hand: naming the axes in their places, as JAX does, leaves XLA's CPU backend
     # without a fast way inside a loop.
     shares = jax.lax.conv_general_dilated(
@@ -132,10 +132,10 @@ def convolve_for_training(
     *_args: Any,
     **_options: Any,
 ) -> Float[Array, "batch height width features"]:
-    """Convolve so that both gradients are convolutions like the one forward.
+    """Convolution with gradients by input and kernel, both computed by forward convolutions.
 
-    The same numbers as `lax.conv_general_dilated` and its derivative, up to rounding. Inside a loop
-    XLA's CPU backend runs what JAX derives itself many times slower.
+    Results equal those of `lax.conv_general_dilated` and its derivative up to rounding. Inside a
+    loop XLA's CPU backend runs JAX's own derivative many times more slowly.
     """
     return _convolve_to_learn(maps, kernel)
 
@@ -144,9 +144,9 @@ def convolve_for_training(
 def pool_for_inputs(
     maps: Float[Array, "*batch height width channels"],
 ) -> Float[Array, "*batch rows columns channels"]:
-    """Do as `max_pool`, but let the gradient of equal values go to the first of them.
+    """Max-pool like `max_pool`, with the gradient of tied values given to the first of them.
 
-    So PyTorch does, row by row; and on a CPU it costs less than to share it out.
+    PyTorch does so too, in row order; on a CPU it costs less than an equal split.
     """
     return max_pool(maps)
 
@@ -156,7 +156,7 @@ def _pool_forward(maps: Array) -> tuple[Array, Array]:
 
 
 def _pool_backward(maps: Array, gradient: Array) -> tuple[Array]:
-    """Send the gradient up or down, then left or right, to where the largest value stands."""
+    """Route the gradient to the row, then to the column, of the largest value of its window."""
     windows = _windows(maps)
     corners = [[windows[..., y, :, x, :] for x in (0, 1)] for y in (0, 1)]
     upper, lower = (jnp.maximum(left, right) for left, right in corners)

@@ -1,4 +1,4 @@
-"""The layers of the CNN compared with each other: the record of layers."""
+"""Layer comparison of the CNN (linear probes, CKA, PCA): the artifact `layers`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,76 +10,82 @@ from models.architecture import CLASSES, LAYERS
 from models.cnn import linear_probes
 from models.cnn.cka import Gram, centred_gram, cka
 from models.cnn.pca import principal_axes
-from models.cnn.unit_statistics import in_parts, tracer
+from models.cnn.unit_statistics import batches, trace_function
 from models.data import test_images
 from models.data.datasets import Digits
 from models.runtime.checkpoints import Tensors
 
 SEED = 0
-LEARNED_FROM = 3_000
-"""Training images that a linear probe learns from: its steps cost the square of their number."""
+PROBE_IMAGES = 3_000
+"""Training images of a linear probe, whose steps cost the square of their number."""
 
-COMPARED = 1_000
-"""Test images over which layers are compared."""
+CKA_IMAGES = 1_000
+"""Test images over which CKA is computed."""
 
-MAPPED = 2_000
-"""Test images that are shown on the map of the dense layer."""
+EMBEDDED_IMAGES = 2_000
+"""Test images of the PCA embedding."""
 
 COMPONENTS = 16
-EMBEDDED = "relu4"
-WHOLE = ("image", *LAYERS)
-"""What is compared: the picture itself, too."""
+EMBEDDED_LAYER = "relu4"
+REPRESENTATIONS = ("image", *LAYERS)
+"""Names of the compared representations: the input image and every layer."""
 
 Weights = Mapping[str, np.ndarray]
 Images = UInt8[np.ndarray, "images 28 28"]
 
 
-def layer_record(
-    weights: Weights, milestones: Mapping[str, Weights], test: Digits, train: Digits
+def compare_layers(
+    weights: Weights, training_checkpoints: Mapping[str, Weights], test: Digits, train: Digits
 ) -> tuple[Tensors, dict[str, Any]]:
-    """Compare all layers, and each with itself during training.
+    """Compare all layers, and the training checkpoints of each layer with its final state.
 
     Returns:
-        Tensors: `accuracy`, of a linear probe for each of `WHOLE`, `fitted`, the same over what it
-        learned from, `control` and `control.fitted`, both for labels drawn at random, `gradient`,
-        what is left of it for both; `cka` between all of `WHOLE`; `cka.training` of each milestone
-        with the end, of each of `WHOLE`; `embedding.*`, principal axes of the last hidden layer and
-        the coordinates of some test images; and these images. And what is to be said of them.
+        Tensors: `accuracy`, test accuracy of a linear probe on each of `REPRESENTATIONS`; `fitted`,
+        its training accuracy; `control` and `control.fitted`, both accuracies for random labels;
+        `gradient`, the remaining gradient norms; `cka` between all of `REPRESENTATIONS`;
+        `cka.training` of each training checkpoint with the final weights, for each of
+        `REPRESENTATIONS`; `embedding.*`, principal axes of the last hidden layer and coordinates of
+        some test images; and these images. Metadata: names, counts and seed.
     """
     random = np.random.default_rng(SEED)
     chosen = {
         name: np.sort(random.choice(len(part.labels), count, replace=False))
         for name, part, count in (
-            ("train", train, LEARNED_FROM),
-            ("cka", test, COMPARED),
-            ("map", test, MAPPED),
+            ("train", train, PROBE_IMAGES),
+            ("cka", test, CKA_IMAGES),
+            ("map", test, EMBEDDED_IMAGES),
         )
     }
-    lesson = Digits(train.images[chosen["train"]], train.labels[chosen["train"]])
+    training_set = Digits(train.images[chosen["train"]], train.labels[chosen["train"]])
     compared = test.images[chosen["cka"]]
     final = _grams(weights, compared)
-    made = _probes(weights, lesson, test, random) | _embedding(weights, test, chosen["map"])
+    made = _probes(weights, training_set, test, random) | _embedding(weights, test, chosen["map"])
     made["cka"] = cka(final, final).astype(np.float32)
-    before = [np.diagonal(cka(_grams(each, compared), final)) for each in milestones.values()]
-    made["cka.training"] = np.array(before, np.float32).reshape(len(milestones), len(WHOLE))
-    described = {
-        "layers": WHOLE,
-        "milestones": list(milestones),
+    rows = [np.diagonal(cka(_grams(one, compared), final)) for one in training_checkpoints.values()]
+    shape = (len(rows), len(REPRESENTATIONS))
+    made["cka.training"] = np.array(rows, np.float32).reshape(shape)
+    return made, _metadata(list(training_checkpoints), test)
+
+
+def _metadata(training_checkpoints: list[str], test: Digits) -> dict[str, Any]:
+    """Return names, counts and seed, under the keys that artifacts on disk have."""
+    return {
+        "layers": REPRESENTATIONS,
+        "milestones": training_checkpoints,
         "majority": float(np.bincount(test.labels).max() / len(test.labels)),
-        "learned_from": LEARNED_FROM,
-        "compared": COMPARED,
+        "learned_from": PROBE_IMAGES,
+        "compared": CKA_IMAGES,
         "penalty": linear_probes.PENALTY,
         "seed": SEED,
     }
-    return made, described
 
 
 def _values(weights: Weights, name: str, images: Images) -> Float32[np.ndarray, "images values"]:
-    """Return all values of one layer, flattened."""
+    """Return the values of one representation, flattened, for all images."""
     if name == "image":
         return np.asarray(images.reshape(len(images), -1) / np.float32(255))
-    trace = tracer(weights, (name,))
-    return np.concatenate([_flat(trace(part)[name]) for part in in_parts(images)])
+    trace = trace_function(weights, (name,))
+    return np.concatenate([_flat(trace(part)[name]) for part in batches(images)])
 
 
 def _flat(values: Any) -> np.ndarray:
@@ -87,18 +93,21 @@ def _flat(values: Any) -> np.ndarray:
 
 
 def _grams(weights: Weights, images: Images) -> list[Gram]:
-    """Return the centred inner products of images as each layer sees them."""
-    return [centred_gram(_values(weights, name, images)) for name in WHOLE]
+    """Return the centred Gram matrix of images for each representation."""
+    return [centred_gram(_values(weights, name, images)) for name in REPRESENTATIONS]
 
 
-def _probes(weights: Weights, lesson: Digits, test: Digits, random: np.random.Generator) -> Tensors:
-    """Fit a probe to the digits, and one to random labels, on every layer."""
-    learned, held_out = (
+def _probes(
+    weights: Weights, training_set: Digits, test: Digits, random: np.random.Generator
+) -> Tensors:
+    """Fit a linear probe to digits, and one to random labels, on every representation."""
+    training_labels, held_out = (
         np.stack([part.labels.astype(np.int32), random.integers(0, CLASSES, len(part.labels))])
-        for part in (lesson, test)
+        for part in (training_set, test)
     )
     found = [
-        _probe(weights, name, (lesson.images, learned), (test.images, held_out)) for name in WHOLE
+        _probe(weights, name, (training_set.images, training_labels), (test.images, held_out))
+        for name in REPRESENTATIONS
     ]
     fitted, right, left = (np.array(each, np.float32) for each in zip(*found, strict=True))
     return {
@@ -114,40 +123,40 @@ Tasks = tuple[Images, Int[np.ndarray, "tasks images"]]
 
 
 def _probe(
-    weights: Weights, name: str, lesson: Tasks, held_out: Tasks
+    weights: Weights, name: str, training_set: Tasks, held_out: Tasks
 ) -> tuple[list[float], list[float], list[float]]:
-    """Return of each task the share that a probe of a layer gets right, learned and held out."""
-    features = _values(weights, name, lesson[0])
+    """Return training accuracy, test accuracy and remaining gradient of each task's probe."""
+    features = _values(weights, name, training_set[0])
     scale = linear_probes.standard(features)
     features = scale(features)
-    probes = linear_probes.fit(features, lesson[1])
-    fitted = [probe.guess(features) for probe in probes]
+    probes = linear_probes.fit(features, training_set[1])
+    fitted = [probe.predict(features) for probe in probes]
     guesses = [
-        np.stack([probe.guess(scaled) for probe in probes])
-        for part in in_parts(held_out[0])
+        np.stack([probe.predict(scaled) for probe in probes])
+        for part in batches(held_out[0])
         for scaled in [scale(_values(weights, name, part))]
     ]
     return (
-        _share_right(np.stack(fitted), lesson[1]),
-        _share_right(np.concatenate(guesses, axis=1), held_out[1]),
+        _accuracies(np.stack(fitted), training_set[1]),
+        _accuracies(np.concatenate(guesses, axis=1), held_out[1]),
         [each.gradient for each in probes],
     )
 
 
-def _share_right(
+def _accuracies(
     guesses: Int[np.ndarray, "tasks images"], labels: Int[np.ndarray, "tasks images"]
 ) -> list[float]:
     return [float(each) for each in (guesses == labels).mean(axis=1)]
 
 
 def _embedding(weights: Weights, test: Digits, chosen: Int[np.ndarray, " images"]) -> Tensors:
-    """Map the test images by what the last hidden layer makes of them, and keep some."""
-    values = _values(weights, EMBEDDED, test.images)
+    """Compute principal axes of the last hidden layer, and coordinates of some test images."""
+    values = _values(weights, EMBEDDED_LAYER, test.images)
     axes = principal_axes(values, COMPONENTS)
     return {
         "embedding.mean": axes.mean,
         "embedding.components": axes.components,
-        "embedding.shares": axes.shares,
-        "embedding.coordinates": axes.place(values[chosen]).astype(np.float16),
-        **test_images.packed(test.images, test.labels, chosen),
+        "embedding.shares": axes.explained_variance,
+        "embedding.coordinates": axes.project(values[chosen]).astype(np.float16),
+        **test_images.pack(test.images, test.labels, chosen),
     }

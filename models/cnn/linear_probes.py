@@ -1,4 +1,4 @@
-"""Linear probes: how well a digit can be read off the values of one layer by a linear rule."""
+"""Linear probes: logistic regression from the values of one layer to the digit."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from jaxtyping import Float32, Int
 from models.architecture import CLASSES
 
 PENALTY = 1e-4
-"""Of half the squared weights, where a row of features has a mean square norm of 1."""
+"""L2 penalty on half the squared weights, for rows of features with mean square norm 1."""
 
 CONSTANT = 0.3
-"""The feature that every row has besides, whose weights make the bias. Features have mean 0, so
-little bias is needed; a larger constant would slow the descent."""
+"""Constant feature of every row, whose weights are the bias. Features have mean 0, so that little
+bias is needed; a larger constant would slow the descent."""
 
 STEPS = 300
-"""Of accelerated gradient descent; what is left of the gradient is stated."""
+"""Number of steps of accelerated gradient descent; the remaining gradient is reported."""
 
 POWER_STEPS = 30
 
@@ -24,9 +24,9 @@ Features = Float32[np.ndarray, "images features"]
 
 @dataclass(frozen=True, eq=False)
 class Standard:
-    """How features are standardised: by mean and deviation over the images that are learned from.
+    """Standardisation of features by mean and deviation over the training images.
 
-    A feature that never changes stays at zero.
+    A constant feature becomes zero.
     """
 
     mean: Float32[np.ndarray, " features"]
@@ -38,7 +38,7 @@ class Standard:
 
 
 def standard(features: Features) -> Standard:
-    """Measure features."""
+    """Return the standardisation fitted to features."""
     deviation = features.std(axis=0, dtype=np.float64)
     changes = deviation > 1e-6 * max(float(deviation.max()), 1e-12)
     inverse = np.where(changes, 1 / np.where(changes, deviation, 1), 0) / np.sqrt(
@@ -50,17 +50,17 @@ def standard(features: Features) -> Standard:
 
 @dataclass(frozen=True, eq=False)
 class LinearProbe:
-    """A fitted probe: logits are features @ weights + bias.
+    """Fitted linear probe: logits are features @ weights + bias.
 
     Attributes:
-        gradient: Norm of what is left of the objective's gradient, which is 0 at the optimum.
+        gradient: Norm of the objective's gradient after the last step; 0 at the optimum.
     """
 
     weights: Float32[np.ndarray, "features classes"]
     bias: Float32[np.ndarray, " classes"]
     gradient: float
 
-    def guess(self, features: Features) -> Int[np.ndarray, " images"]:
+    def predict(self, features: Features) -> Int[np.ndarray, " images"]:
         """Return the class of each row of standardised features."""
         return np.asarray((features @ self.weights + self.bias).argmax(axis=1))
 
@@ -85,6 +85,7 @@ def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[Line
     inner = features @ features.T + np.float32(CONSTANT**2)
     # The Hessian of the cross-entropy is at most half of the features' second moment.
     smooth = np.float32(0.5 * _largest_eigenvalue(inner) / count + PENALTY)
+    # Optimal momentum for a strongly convex objective; its convexity is at least the penalty.
     root = np.sqrt(PENALTY / smooth)
     momentum = np.float32((1 - root) / (1 + root))
     now = ahead = np.zeros_like(targets)
@@ -106,14 +107,14 @@ def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[Line
 def _softmax(
     logits: Float32[np.ndarray, "images together"],
 ) -> Float32[np.ndarray, "images together"]:
-    """Turn the logits of each task, ten beside ten, into probabilities."""
+    """Return the softmax of each task's ten logits, which are concatenated on the last axis."""
     apart = logits.reshape(len(logits), -1, CLASSES)
     powers = np.exp(apart - apart.max(axis=-1, keepdims=True))
     return np.asarray((powers / powers.sum(axis=-1, keepdims=True)).reshape(logits.shape))
 
 
 def _largest_eigenvalue(matrix: Float32[np.ndarray, "rows rows"]) -> float:
-    """Bound the largest eigenvalue of a positive matrix from above: by power iteration, and 5%."""
+    """Return an upper bound of the largest eigenvalue: power iteration, plus 5%."""
     vector = np.ones(len(matrix), np.float32)
     for _ in range(POWER_STEPS):
         vector = matrix @ vector

@@ -1,4 +1,4 @@
-"""SimpleCNN: a small convolutional network for 28x28 digits, with every intermediate value."""
+"""SimpleCNN: a small convolutional network for 28x28 digits that returns all activations."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from models.cnn.gradients import max_pool
 
 
 class CNNTrace(NamedTuple):
-    """Every value that one forward pass makes, in the order in which it makes them."""
+    """Activations of one forward pass, in the order of computation."""
 
     conv1: Float[Array, "*batch 28 28 32"]
     relu1: Float[Array, "*batch 28 28 32"]
@@ -28,16 +28,16 @@ class CNNTrace(NamedTuple):
 
 
 ActivationHook = Callable[[str, Array], Array]
-"""What each value of a trace goes through on its way: its name, itself, and what goes on."""
+"""Function of a layer's name and value that returns the value to continue with."""
 
 
 class SimpleCNN(nnx.Module):
     """Three 3x3 convolutions, two 2x2 max-pools, two dense layers: 458,570 parameters.
 
     Args:
-        rngs: Where the initial parameters are drawn from.
-        convolve: The convolution to use, with the signature of `jax.lax.conv_general_dilated`.
-        pool: The pooling to use.
+        rngs: Random streams of the initial parameters.
+        convolve: Convolution with the signature of `jax.lax.conv_general_dilated`.
+        pool: Pooling of 2x2 windows.
     """
 
     def __init__(
@@ -59,29 +59,29 @@ class SimpleCNN(nnx.Module):
     def trace(
         self,
         image: Float[Array, "batch 28 28 1"],
-        through: ActivationHook = lambda _, value: value,
+        hook: ActivationHook = lambda _, value: value,
     ) -> CNNTrace:
-        """Classify images and keep every intermediate value.
+        """Run the forward pass and return every activation.
 
         Args:
             image: Intensities in [0, 1]: 0 is ground, 1 is full ink.
-            through: Called with the name of each value and the value; what it returns goes on, and
-                is kept. An intervention, or a place to differentiate at.
+            hook: Called with the name and the value of each activation; the value that it returns
+                is passed on and traced. For interventions, or gradients at a layer.
 
         Returns:
             Values before and after every nonlinearity; maps are channel last.
         """
-        conv1 = through("conv1", self.conv1(image))
-        relu1 = through("relu1", nnx.relu(conv1))
-        pool1 = through("pool1", self.pool(relu1))
-        conv2 = through("conv2", self.conv2(pool1))
-        relu2 = through("relu2", nnx.relu(conv2))
-        pool2 = through("pool2", self.pool(relu2))
-        conv3 = through("conv3", self.conv3(pool2))
-        relu3 = through("relu3", nnx.relu(conv3))
-        dense1 = through("dense1", self.dense1(relu3.reshape(len(image), -1)))
-        relu4 = through("relu4", nnx.relu(dense1))
-        logits = through("logits", self.output(relu4))
+        conv1 = hook("conv1", self.conv1(image))
+        relu1 = hook("relu1", nnx.relu(conv1))
+        pool1 = hook("pool1", self.pool(relu1))
+        conv2 = hook("conv2", self.conv2(pool1))
+        relu2 = hook("relu2", nnx.relu(conv2))
+        pool2 = hook("pool2", self.pool(relu2))
+        conv3 = hook("conv3", self.conv3(pool2))
+        relu3 = hook("relu3", nnx.relu(conv3))
+        dense1 = hook("dense1", self.dense1(relu3.reshape(len(image), -1)))
+        relu4 = hook("relu4", nnx.relu(dense1))
+        logits = hook("logits", self.output(relu4))
         return CNNTrace(
             conv1, relu1, pool1, conv2, relu2, pool2, conv3, relu3, dense1, relu4, logits
         )

@@ -1,8 +1,8 @@
-"""How much an image is like what the digit network was trained on: a second, small network.
+"""Out-of-distribution detector: a small second network that tells digits from other marks.
 
     28x28 -> conv 5x5 stride 2 (24) -> conv 3x3 stride 2 (48) -> dense 96 -> ten digits + neither
 
-It sees the image alone, so that it stays as it is when the digit network is trained again.
+It reads the image only, so that it stays valid when the digit network is trained again.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,10 @@ from jaxtyping import Array, Float, UInt8
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError, Tensors
 
-RECORD = Path(__file__).parents[1] / "records" / "familiarity.safetensors"
-NEITHER = 10  # the class after the ten digits
+# The file and the prefix of tensors are named for the familiarity of an image, the score for its
+# opposite: `unfamiliarity` is a key of responses.
+PATH = Path(__file__).parents[1] / "artifacts" / "familiarity.safetensors"
+NEITHER = 10  # class after the ten digits: no digit
 PREFIX = "familiarity."
 
 SHAPES = {
@@ -37,29 +39,29 @@ SHAPES = {
 
 @dataclass(frozen=True, eq=False)
 class OODDetector:
-    """The network that tells digits from other marks, and where it draws the line.
+    """Weights of the out-of-distribution detector, and its threshold.
 
     Attributes:
-        parameters: Its weights by name, as in `SHAPES`.
-        limit: The score beyond which an image counts as unfamiliar.
+        parameters: Weights by name, as in `SHAPES`.
+        limit: Threshold: images with a higher score get a warning.
     """
 
     parameters: Tensors
     limit: float
 
     def score(self, image: UInt8[np.ndarray, "28 28"]) -> float:
-        """Return how unfamiliar an image is: 0 is even odds, beyond `limit` is a warning.
+        """Return the out-of-distribution score of an image: log-odds, of which 0 is even odds.
 
         Args:
-            image: 0 is ground, 255 is full ink.
+            image: Intensities: 0 is background, 255 is full ink.
         """
         return float(self.scores(image[None])[0])
 
     def scores(self, images: UInt8[np.ndarray, "batch 28 28"]) -> Float[np.ndarray, " batch"]:
-        """Return the log-odds that each image is none of the ten digits.
+        """Return the log-odds that each image shows none of the ten digits.
 
-        The network has learned MNIST's digits against marks that are none (letters, scribbles,
-        digits cut and mixed, blots, fields of grey), as an eleventh class.
+        The network was trained on MNIST's digits, and on other marks (letters, scribbles, digits
+        cut and mixed, blots, areas of grey) as an eleventh class.
 
         References:
             Hendrycks, Mazeika & Dietterich (2019), Deep anomaly detection with outlier exposure.
@@ -67,18 +69,18 @@ class OODDetector:
         return np.asarray(_odds(forward(self.parameters, images.astype(np.float32) / 255), np))
 
     @property
-    def resident(self) -> Tensors:
-        """The weights under the names by which a program of the digit network finds them."""
+    def program_parameters(self) -> Tensors:
+        """Weights under their names among the parameters of the CNN's programs."""
         return {PREFIX + name: value for name, value in self.parameters.items()}
 
 
-def unfamiliarity(
+def ood_scores(
     parameters: Mapping[str, Any], images: Float[Array, "batch 28 28 1"]
 ) -> Float[Array, "batch 1"]:
-    """Return the same score as `Familiarity.scores`, as part of a program.
+    """Return the score of `OODDetector.scores` within a compiled program.
 
     Args:
-        parameters: Those of the program, with `Familiarity.resident` among them.
+        parameters: Parameters of the program, with `OODDetector.program_parameters` among them.
         images: Intensities in [0, 1].
     """
     own = {name: parameters[PREFIX + name] for name in SHAPES}
@@ -88,7 +90,7 @@ def unfamiliarity(
 
 
 def _convolve(parameters: Mapping[str, Any], name: str, maps: Any, side: int) -> Any:
-    """Apply one convolution: what `_patches` and `_affine` do, which takes XLA long to compile."""
+    """Apply one convolution, which XLA compiles faster than `_patches` and `_affine`."""
     kernel = parameters[f"{name}.kernel"].reshape(side, side, maps.shape[-1], -1)
     layout = ("NHWC", "HWIO", "NHWC")
     made = jax.lax.conv_general_dilated(maps, kernel, (2, 2), "VALID", dimension_numbers=layout)
@@ -96,8 +98,9 @@ def _convolve(parameters: Mapping[str, Any], name: str, maps: Any, side: int) ->
 
 
 def _odds(logits: Any, xp: ModuleType) -> Any:
-    """Return the log-odds of the last class against all others together."""
+    """Return the log-odds of the last class against the sum of all others."""
     digits = logits[:, :NEITHER]
+    # Log-sum-exp with the maximum subtracted: exp of large logits would overflow.
     highest = digits.max(axis=1)
     together = highest + xp.log(xp.exp(digits - highest[:, None]).sum(axis=1))
     return logits[:, NEITHER] - together
@@ -109,7 +112,7 @@ def forward(parameters: Mapping[str, Any], images: Any, xp: ModuleType = np) -> 
     Args:
         parameters: Weights by name, as in `SHAPES`.
         images: Intensities in [0, 1], batch first.
-        xp: The library that computes: NumPy to serve, `jax.numpy` to train. One formula for both.
+        xp: Array library: NumPy to serve, `jax.numpy` to train.
     """
     maps = xp.maximum(_affine(parameters, "conv1", _patches(images[..., None], 5, xp)), 0)
     maps = xp.maximum(_affine(parameters, "conv2", _patches(maps, 3, xp)), 0)
@@ -122,34 +125,33 @@ def _dense(parameters: Mapping[str, Any], features: Any, xp: ModuleType) -> Any:
 
 
 def _affine(parameters: Mapping[str, Any], name: str, values: Any) -> Any:
-    """Apply one layer's weights."""
+    """Apply the weights and the bias of one layer."""
     product = values @ parameters[f"{name}.kernel"]
     return product + parameters[f"{name}.bias"].reshape((1,) * (product.ndim - 1) + (-1,))
 
 
 def _patches(maps: Any, side: int, xp: ModuleType) -> Any:
-    """Gather every second square patch, so that a convolution becomes one matrix product."""
+    """Return patches at stride 2, of which a convolution is one matrix product (im2col)."""
     last = maps.shape[1] - side + 1
     shifts = [maps[:, y : y + last : 2, x : x + last : 2] for y in range(side) for x in range(side)]
     return xp.concatenate(shifts, axis=-1)
 
 
-def save(path: Path, familiarity: OODDetector, metadata: Mapping[str, Any]) -> None:
-    """Write the reference that images are compared with, and how it was made."""
-    stamped = {**metadata, "limit": familiarity.limit}
-    checkpoints.save(path, familiarity.parameters, stamped)
+def save(path: Path, detector: OODDetector, metadata: Mapping[str, Any]) -> None:
+    """Write weights and threshold, with more metadata."""
+    checkpoints.save(path, detector.parameters, {**metadata, "limit": detector.limit})
 
 
-def load(path: Path = RECORD) -> OODDetector:
-    """Read the reference that images are compared with.
+def load(path: Path = PATH) -> OODDetector:
+    """Read weights and threshold.
 
     Raises:
-        CheckpointError: The file is missing or damaged, or holds something else.
+        CheckpointError: The file is missing or damaged, or holds other tensors.
     """
     checkpoint = checkpoints.load(path)
     shapes = {name: value.shape for name, value in checkpoint.tensors.items()}
     limit = checkpoint.metadata.get("limit")
     if shapes != SHAPES or not isinstance(limit, float):
-        msg = f"{path.name} is not a reference of familiar images: python -m scripts.ood_detector"
+        msg = f"{path.name} is not an OOD detector: make one by python -m scripts.ood_detector"
         raise CheckpointError(msg)
     return OODDetector(checkpoint.tensors, limit)

@@ -1,4 +1,4 @@
-"""The principal axes of what a layer makes of a data set."""
+"""Principal component analysis of a layer's values over a data set."""
 
 from typing import NamedTuple
 
@@ -7,31 +7,33 @@ from jaxtyping import Float, Float32
 
 
 class PCA(NamedTuple):
-    """The directions along which values vary most, the first one most.
+    """Principal axes by decreasing variance.
 
     Attributes:
-        shares: Of the whole variance that lies along each.
+        explained_variance: Share of the whole variance along each axis, in [0, 1].
     """
 
     mean: Float32[np.ndarray, " units"]
     components: Float32[np.ndarray, "components units"]
-    shares: Float32[np.ndarray, " components"]
+    explained_variance: Float32[np.ndarray, " components"]
 
-    def place(
+    def project(
         self, values: Float[np.ndarray, "*rows units"]
     ) -> Float32[np.ndarray, "*rows components"]:
-        """Return the coordinates of values along the axes."""
+        """Project values onto the axes."""
         return np.asarray((values - self.mean) @ self.components.T, np.float32)
 
 
 def principal_axes(values: Float[np.ndarray, "rows units"], count: int) -> PCA:
-    """Find the first axes, in float64; of each the largest entry is positive."""
+    """Compute the first axes in float64; the largest entry of each axis is positive."""
     wide = values.astype(np.float64)
     mean = wide.mean(axis=0)
+    # By the covariance rather than an SVD: 128 units make it small, however many images there are.
     variances, vectors = np.linalg.eigh(np.cov(wide, rowvar=False))
     order = np.argsort(-variances)[:count]
     components = vectors.T[order]
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
+    # The sign of an eigenvector is arbitrary; a rule makes artifacts of two runs comparable.
     components *= np.sign(largest)
     shares = variances[order] / variances.sum()
     narrow = (each.astype(np.float32) for each in (mean, components, shares))

@@ -53,7 +53,7 @@ def _predict(
     """Compute logits and the out-of-distribution score."""
     image = intensities(rows["image"])
     logits = graphdef.merge(parameters)(image)
-    return {"logits": logits, "unfamiliarity": ood_detector.unfamiliarity(parameters, image)}
+    return {"logits": logits, "unfamiliarity": ood_detector.ood_scores(parameters, image)}
 
 
 def _trace(
@@ -62,7 +62,7 @@ def _trace(
     """Compute the values of every layer and the out-of-distribution score."""
     image = intensities(rows["image"])
     values = channel_first(graphdef.merge(parameters).trace(image)._asdict())
-    return values | {"unfamiliarity": ood_detector.unfamiliarity(parameters, image)}
+    return values | {"unfamiliarity": ood_detector.ood_scores(parameters, image)}
 
 
 def run_cnn(program: str, row: Row, outputs: frozenset[str]) -> Run:

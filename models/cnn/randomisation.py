@@ -1,4 +1,4 @@
-"""Weights that have learned nothing, for asking whether an answer depends on what was learned."""
+"""Cascading randomisation of weights, a sanity check of attribution maps."""
 
 from collections.abc import Mapping
 
@@ -9,21 +9,22 @@ from models.runtime.checkpoints import Tensors
 SEED = 0
 
 CASCADE = ("output", "dense1", "conv3", "conv2", "conv1")
-"""The layers of the CNN from the last to the first."""
+"""Layers of the CNN from the last to the first."""
 
 
 def cascade(weights: Mapping[str, np.ndarray], seed: int = SEED) -> dict[str, Tensors]:
-    """Draw the layers of the CNN anew, one after the other from the last to the first.
+    """Randomise the layers of the CNN cumulatively, from the last to the first.
 
-    Kernels are drawn from a normal distribution with the variance 1 / inputs, biases are zero: as
+    Kernels are drawn from a normal distribution with variance 1 / inputs and biases are zero, as
     before training.
 
     Returns:
-        By name, such as `reset-conv3`: the weights with that layer, and all after it, drawn anew.
+        By name, such as `reset-conv3`: the weights with that layer and all later ones randomised.
 
     References:
         Adebayo et al. (2018), Sanity checks for saliency maps, section 3.
     """
+    # A fixed seed, so that equal requests have equal responses on every server.
     random = np.random.default_rng(seed)
     found, tensors = {}, dict(weights)
     for layer in CASCADE:

@@ -1,4 +1,4 @@
-"""How SimpleCNN is trained and measured: recipe, loss, epochs on the device, report."""
+"""Training of SimpleCNN: configuration, loss, epochs on the device, evaluation and report."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -22,33 +22,32 @@ from models.runtime.training_loop import (
     Metrics,
     ParameterState,
     TrainingState,
-    begin,
-    follow,
-    mean_of_parts,
+    apply_gradients,
+    initial_state,
+    mean_over_microbatches,
     parameter_tensors,
 )
 
-PART = 16
-"""How many images of a batch are differentiated at a time on a CPU: their maps fit its cache."""
+MICROBATCH = 16
+"""Images per microbatch on a CPU, chosen so that their feature maps fit into its cache."""
 
-MILESTONES = (0, 1, 4, 12)
-"""After how many epochs the network is kept: most of what it learns, it learns early."""
+CHECKPOINT_ROUNDS = (0, 1, 4, 12)
+"""Numbers of epochs after which the parameters are kept; accuracy rises fastest early on."""
 
 
 @dataclass(frozen=True)
 class CNNTrainConfig:
-    """What a run depends on, beside the images.
+    """Hyperparameters of a training run.
 
     Attributes:
-        epochs: How often each training image is seen.
-        batch: Images in a step; what is left over at the end of an epoch waits for the next.
-        validation: How many training images, the last ones, are held back to choose by. None are
-            held back for 0.
-        learning_rate: The highest; it rises to it for one epoch and falls along a cosine.
-        weight_decay: Of AdamW.
-        smoothing: What share of the target is spread over all digits.
-        average: How much of the moving average of the parameters stays at each step.
-        seed: Of the initial parameters, the order of the images and their variations.
+        epochs: Number of passes over the training images.
+        batch: Images per step; an incomplete last batch of an epoch is dropped.
+        validation: Number of training images, the last ones, held out for validation.
+        learning_rate: Peak rate, after a linear warm-up of one epoch and before a cosine decay.
+        weight_decay: Weight decay of AdamW.
+        smoothing: Label smoothing: share of the target that is spread over all digits.
+        average: Decay rate per step of the moving average of the parameters.
+        seed: Seed of initial parameters, order of images and augmentation.
     """
 
     epochs: int = 36
@@ -62,48 +61,51 @@ class CNNTrainConfig:
 
 
 class CNNTrainer:
-    """A training run; one round is one epoch.
+    """Training run of SimpleCNN, with epochs as rounds.
 
     Args:
-        recipe: What the run depends on.
-        train: Images to learn from, of which the last are held back.
-        test: Images that are looked at once, at the end.
+        config: Hyperparameters.
+        train: Training images, of which the last are held out for validation.
+        test: Test images, evaluated once at the end.
     """
 
-    def __init__(self, recipe: CNNTrainConfig, train: Digits, test: Digits) -> None:
-        self.recipe = recipe
-        self.rounds = recipe.epochs
-        self.milestones = tuple(epoch for epoch in MILESTONES if epoch < recipe.epochs)
+    def __init__(self, config: CNNTrainConfig, train: Digits, test: Digits) -> None:
+        self.config = config
+        self.rounds = config.epochs
+        self.checkpoint_rounds = tuple(
+            epoch for epoch in CHECKPOINT_ROUNDS if epoch < config.epochs
+        )
         self.test = test
-        held_back = len(train.labels) - recipe.validation
+        held_back = len(train.labels) - config.validation
         self.validation = Digits(train.images[held_back:], train.labels[held_back:])
         self._images = jnp.asarray(train.images[:held_back])
         self._labels = jnp.asarray(train.labels[:held_back])
-        self._steps = held_back // recipe.batch
+        self._steps = held_back // config.batch
 
     @cached_property
     def optimiser(self) -> optax.GradientTransformation:
-        """AdamW whose rate rises for one epoch and falls along a cosine to nothing."""
+        """AdamW with one epoch of linear warm-up and a cosine decay to 0."""
         rate = optax.warmup_cosine_decay_schedule(
             init_value=0.0,
-            peak_value=self.recipe.learning_rate,
+            peak_value=self.config.learning_rate,
             warmup_steps=self._steps,
-            decay_steps=self._steps * self.recipe.epochs + 1,
+            decay_steps=self._steps * self.config.epochs + 1,
         )
-        return optax.adamw(rate, weight_decay=self.recipe.weight_decay)
+        return optax.adamw(rate, weight_decay=self.config.weight_decay)
 
     def start(self) -> TrainingState:
         """Return the state before the first epoch."""
+        # On accelerators XLA has fast kernels for the derivatives of its own convolution.
         convolve = convolve_for_training if _on_cpu() else jax.lax.conv_general_dilated
-        self._network, parameters = nnx.split(SimpleCNN(nnx.Rngs(self.recipe.seed), convolve))
-        return begin(parameters, self.optimiser)
+        self._network, parameters = nnx.split(SimpleCNN(nnx.Rngs(self.config.seed), convolve))
+        return initial_state(parameters, self.optimiser)
 
-    def vary(self, key: PRNGKeyArray, images: Images) -> Images:
-        """Vary the images of a step, all with intensities in [0, 1]."""
+    def augment(self, key: PRNGKeyArray, images: Images) -> Images:
+        """Augment the images of a step, with intensities in [0, 1]."""
         return augment(key, images)
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
-        """Do one epoch, then measure the averaged parameters on the images held back."""
+        """Run one epoch, then evaluate the averaged parameters on the validation images."""
         epoch = jnp.asarray(number, jnp.int32)
         state, loss, accuracy = self._epoch(state, epoch, self._images, self._labels)
         metrics: Metrics = {"loss": float(loss), "train_accuracy": float(accuracy)}
@@ -121,17 +123,18 @@ class CNNTrainer:
         images: UInt8[Array, "images 28 28"],
         labels: UInt8[Array, " images"],
     ) -> tuple[TrainingState, Float[Array, ""], Float[Array, ""]]:
-        """Show every image once, in an order that follows from the epoch's number."""
-        shuffle = jax.random.fold_in(jax.random.key(self.recipe.seed), epoch)
-        order = jax.random.permutation(shuffle, len(labels))[: self._steps * self.recipe.batch]
+        """Run one epoch, with an order of images that follows from seed and epoch."""
+        shuffle = jax.random.fold_in(jax.random.key(self.config.seed), epoch)
+        order = jax.random.permutation(shuffle, len(labels))[: self._steps * self.config.batch]
 
         def step(
             before: TrainingState, chosen: Int[Array, " batch"]
         ) -> tuple[TrainingState, tuple[Float[Array, ""], Float[Array, ""]]]:
-            key = jax.random.fold_in(jax.random.key(self.recipe.seed + 1), before.step)
-            batch = self.vary(key, images[chosen].astype(jnp.float32) / 255.0)
+            # Another key than that of the shuffle: both fold in small integers.
+            key = jax.random.fold_in(jax.random.key(self.config.seed + 1), before.step)
+            batch = self.augment(key, images[chosen].astype(jnp.float32) / 255.0)
             measured, gradients = self._gradients(before.parameters, batch, labels[chosen])
-            after = follow(before, gradients, self.optimiser, self.recipe.average)
+            after = apply_gradients(before, gradients, self.optimiser, self.config.average)
             return after, measured
 
         state, (loss, right) = jax.lax.scan(step, state, order.reshape(self._steps, -1))
@@ -143,10 +146,10 @@ class CNNTrainer:
         images: Float[Array, "batch 28 28"],
         labels: UInt8[Array, " batch"],
     ) -> tuple[tuple[Float[Array, ""], Float[Array, ""]], ParameterState]:
-        """Return the loss and the accuracy, and the gradients of the loss."""
-        size = gcd(len(images), PART) if _on_cpu() else len(images)
+        """Return loss and accuracy of a batch, and the gradients of the loss."""
+        size = gcd(len(images), MICROBATCH) if _on_cpu() else len(images)
         differentiate = jax.value_and_grad(self._loss, has_aux=True)
-        return mean_of_parts(
+        return mean_over_microbatches(
             lambda part: differentiate(parameters, *part),
             (images.reshape(-1, size, *images.shape[1:]), labels.reshape(-1, size)),
         )
@@ -159,7 +162,7 @@ class CNNTrainer:
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Return the mean cross-entropy with smoothed targets, and the accuracy."""
         logits = nnx.merge(self._network, parameters)(images[..., None])
-        targets = optax.smooth_labels(jax.nn.one_hot(labels, CLASSES), self.recipe.smoothing)
+        targets = optax.smooth_labels(jax.nn.one_hot(labels, CLASSES), self.config.smoothing)
         right = logits.argmax(axis=-1) == labels.astype(jnp.int32)
         return optax.softmax_cross_entropy(logits, targets).mean(), right.mean()
 
@@ -168,7 +171,7 @@ class CNNTrainer:
         return parameter_tensors(nnx.merge(self._network, state.average))
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
-        """Measure the averaged parameters on the test images, for the first time."""
+        """Evaluate the averaged parameters on the test images."""
         guesses = classify(state.average, self.test.images)
         wrong = np.flatnonzero(guesses != self.test.labels)
         metrics: dict[str, Any] = {
@@ -183,12 +186,12 @@ class CNNTrainer:
         described = {
             "model": "cnn",
             "architecture": {},
-            "seed": self.recipe.seed,
+            "seed": self.config.seed,
             "data": f"MNIST through TensorFlow Datasets: {len(self._labels)} training images",
             "metrics": metrics,
         }
         report = {
-            "recipe": asdict(self.recipe),
+            "recipe": asdict(self.config),
             "misclassified_test_images": wrong.tolist(),
             "confusion": {"rows": "label", "columns": "prediction", "counts": confusion.tolist()},
         }
@@ -202,12 +205,12 @@ def _on_cpu() -> bool:
 def classify(
     parameters: ParameterState, images: UInt8[np.ndarray, "images 28 28"], rows: int = 1_000
 ) -> Int[np.ndarray, " images"]:
-    """Return the digit that the network sees in each image.
+    """Return the predicted digit of each image.
 
     Args:
-        parameters: Those of a SimpleCNN.
+        parameters: Parameters of a SimpleCNN.
         images: Intensities from 0 to 255.
-        rows: How many images are classified at a time.
+        rows: Batch size.
     """
     parts = [images[start : start + rows] for start in range(0, len(images), rows)]
     return np.concatenate([np.asarray(_classify(parameters, jnp.asarray(part))) for part in parts])

@@ -1,4 +1,4 @@
-"""What every unit of the CNN does over a data set: the record of units."""
+"""Unit statistics of the CNN over a data set: the artifact `units`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -22,18 +22,20 @@ from models.runtime.programs import MATMUL_PRECISION
 Images = UInt8[np.ndarray, "images 28 28"]
 Trace = Callable[[UInt8[np.ndarray, "images 28 28"]], Mapping[str, Array]]
 
-STRONGEST = 9
-"""How many images are kept for each channel, those that drive it highest."""
+TOP_IMAGES = 9
+"""Number of top-activating images that are kept for each channel."""
 
 BINS = 32
 ROWS = 250
-"""Images at a time."""
+"""Batch size."""
 
 _GRAPHDEF = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
 
 
-def tracer(weights: Mapping[str, np.ndarray], names: tuple[str, ...] = tuple(LAYERS)) -> Trace:
-    """Return what computes the values of these layers, and nothing beyond them."""
+def trace_function(
+    weights: Mapping[str, np.ndarray], names: tuple[str, ...] = tuple(LAYERS)
+) -> Trace:
+    """Return a function of images that computes the values of these layers only."""
     held = {name: jnp.asarray(value) for name, value in weights.items()}
     return lambda images: _trace(names, held, jnp.asarray(images))
 
@@ -47,25 +49,25 @@ def _trace(
     return {name: values[name] for name in names}
 
 
-def in_parts(images: Images, rows: int = ROWS) -> Iterator[Images]:
-    """Cut images into parts of so many."""
+def batches(images: Images, rows: int = ROWS) -> Iterator[Images]:
+    """Split images into batches."""
     return (images[start : start + rows] for start in range(0, len(images), rows))
 
 
-def unit_record(weights: Mapping[str, np.ndarray], test: Digits, train: Images) -> Tensors:
-    """Measure every channel and unit over the test set, and the mean of every value over training.
+def measure_units(weights: Mapping[str, np.ndarray], test: Digits, train: Images) -> Tensors:
+    """Measure every channel over the test set, and the mean of every value over the training set.
 
     Returns:
-        Of each layer before a nonlinearity, by channel: `strongest`, the test images that drive it
-        highest, the highest first, with `strongest.value` and, of maps, `strongest.place`, the row
+        Of each layer before a nonlinearity, by channel: `strongest`, the top-activating test images
+        in descending order, with `strongest.value` and, of maps, `strongest.place`, the row
         and column of the maximum; `highest_mean`, the largest mean over a map. A ReLU or a pool has
         its maxima at the same images. Of every layer: `class_means`; `silent_values` and
         `silent_images`, the share of values and of images whose maximum is at or below zero;
         `histogram` of values and, of maps, `maxima.histogram` of the maximum over each image, with
         `range`, the ends of the bins (after a ReLU only values above zero are counted); `mean`, the
-        mean of each value over the training images. Also the test images that are named.
+        mean of each value over the training images. Also the top-activating test images.
     """
-    trace = tracer(weights)
+    trace = trace_function(weights)
     seen = _summary(trace, test.images)
     made: Tensors = {}
     for name in LAYERS:
@@ -75,22 +77,23 @@ def unit_record(weights: Mapping[str, np.ndarray], test: Digits, train: Images) 
     for name in LINEAR_LAYERS:
         made |= _strongest(name, seen[name])
     chosen = np.concatenate([made[f"{name}.strongest"].ravel() for name in LINEAR_LAYERS])
-    return made | means(trace, train) | test_images.packed(test.images, test.labels, chosen)
+    return made | means(trace, train) | test_images.pack(test.images, test.labels, chosen)
 
 
 def means(trace: Trace, images: Images) -> Tensors:
-    """Return `{layer}.mean`: the mean of each value over the images, in the layer's own shape."""
+    """Return `{layer}.mean`: the mean of each value over the images, channel last."""
     sums = {name: np.zeros(layer.shape) for name, layer in LAYERS.items()}
     total = jax.jit(lambda values: {name: each.sum(axis=0) for name, each in values.items()})
-    for part in in_parts(images):
+    for part in batches(images):
         for name, each in total(trace(part)).items():
             sums[name] += np.asarray(each)
+    # float16 halves the artifact, at a relative error of at most 5e-4.
     return {f"{name}.mean": (each / len(images)).astype(np.float16) for name, each in sums.items()}
 
 
 @jax.jit
 def _of_part(values: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-    """Reduce each image's maps to what is kept of them, channel by channel."""
+    """Reduce each map to its maximum, position of the maximum, minimum, mean and silent share."""
     flat = {n: each.reshape(len(each), -1, each.shape[-1]) for n, each in values.items()}
     return {
         name: {
@@ -105,8 +108,8 @@ def _of_part(values: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
 
 
 def _summary(trace: Trace, images: Images) -> dict[str, Tensors]:
-    """Return by layer what is kept of each image: arrays of image and channel."""
-    parts = [jax.tree.map(np.asarray, _of_part(trace(part))) for part in in_parts(images)]
+    """Return the reduced maps of all images by layer: arrays of image and channel."""
+    parts = [jax.tree.map(np.asarray, _of_part(trace(part))) for part in batches(images)]
     return {
         name: {key: np.concatenate([part[name][key] for part in parts]) for key in parts[0][name]}
         for name in LAYERS
@@ -114,7 +117,7 @@ def _summary(trace: Trace, images: Images) -> dict[str, Tensors]:
 
 
 def _layer(name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]) -> Tensors:
-    """Return what is stated of any layer."""
+    """Return the statistics that every layer has."""
     by_class = [seen["mean"][labels == digit].mean(axis=0) for digit in range(CLASSES)]
     made = {
         "class_means": np.stack(by_class).astype(np.float32),
@@ -130,7 +133,7 @@ def _layer(name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]) -> Te
 
 
 def _range(name: str, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "channels 2"]:
-    """Return the ends of the bins of each channel; after a ReLU they begin at zero."""
+    """Return the range of each channel's histogram; after a ReLU it begins at zero."""
     lowest = np.zeros(low.shape[-1], np.float32) if _rectified(name) else low.min(axis=0)
     highest = high.max(axis=0)
     return np.stack([lowest, np.where(highest > lowest, highest, lowest + 1)], axis=-1)
@@ -143,7 +146,7 @@ def _rectified(name: str) -> bool:
 def _counts(
     name: str, values: np.ndarray, ends: Float32[np.ndarray, "channels 2"]
 ) -> Int[np.ndarray, "channels bins"]:
-    """Count values by channel and bin; after a ReLU only those above zero."""
+    """Return the histogram of each channel; after a ReLU only of values above zero."""
     flat = values.reshape(-1, values.shape[-1])
     low, high = ends.T
     places = ((flat - low) * (BINS / (high - low))).astype(np.int32)
@@ -156,18 +159,18 @@ def _counts(
 
 
 def _histograms(trace: Trace, images: Images, seen: Mapping[str, Tensors]) -> Tensors:
-    """Count all values of every layer, which takes a second way through the images."""
+    """Return histograms of every layer, by a second pass over the images."""
     ends = {name: _range(name, each["minimum"], each["maximum"]) for name, each in seen.items()}
     made = {name: np.zeros((LAYERS[name].shape[-1], BINS), np.int64) for name in LAYERS}
-    for part in in_parts(images):
+    for part in batches(images):
         for name, values in trace(part).items():
             made[name] += _counts(name, np.asarray(values), ends[name])
     return {name: counts.astype(np.uint32) for name, counts in made.items()}
 
 
 def _strongest(name: str, seen: Tensors) -> Tensors:
-    """Return the images with the largest maxima; of equal ones the first."""
-    order = np.argsort(-seen["maximum"], axis=0, kind="stable")[:STRONGEST]
+    """Return the top-activating images of each channel; of ties the first."""
+    order = np.argsort(-seen["maximum"], axis=0, kind="stable")[:TOP_IMAGES]
     made = {
         "strongest": order.T.astype(np.uint16),
         "strongest.value": np.take_along_axis(seen["maximum"], order, axis=0).T,

@@ -1,1 +1,1 @@
-"""Data sets, MNIST test images and samples."""
+"""MNIST data set, selected test images, samples, and a PNG encoder."""

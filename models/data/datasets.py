@@ -1,4 +1,4 @@
-"""MNIST through TensorFlow Datasets (TFDS): read in bulk, prepared where it is not there."""
+"""MNIST by TensorFlow Datasets (TFDS): read from disk, downloaded and prepared if missing."""
 
 import io
 import os
@@ -22,18 +22,18 @@ Split = Literal["train", "test"]
 
 
 class DatasetError(Exception):
-    """MNIST is not on this machine and cannot be fetched."""
+    """MNIST is neither on this machine nor downloadable, or an image of it is damaged."""
 
 
 class Digits(NamedTuple):
-    """Images of digits, 0 the ground and 255 full ink, and which digit each one is."""
+    """Images of digits, from 0 (background) to 255 (full ink), and their labels."""
 
     images: UInt8[np.ndarray, "images 28 28"]
     labels: UInt8[np.ndarray, " images"]
 
 
 def mnist(split: Split, folder: Path | None = None) -> Digits:
-    """Read one split, in the order in which TFDS keeps it: shuffled, always in the same way.
+    """Read one split in the order of TFDS, which is shuffled deterministically.
 
     Args:
         split: "train" has 60,000 images, "test" 10,000.
@@ -41,7 +41,7 @@ def mnist(split: Split, folder: Path | None = None) -> Digits:
             default TFDS directory, where MNIST is prepared when neither has it.
 
     Raises:
-        DatasetError: The split is not there and cannot be fetched, or an image of it is damaged.
+        DatasetError: The split is missing and cannot be downloaded, or an image is damaged.
     """
     import tensorflow_datasets as tfds  # noqa: PLC0415 - a second or more, and only training has it
 
@@ -74,7 +74,7 @@ def decode_png(encoded: bytes) -> UInt8[np.ndarray, "28 28"]:
 
 
 def find(split: Split) -> Path | None:
-    """Return where the split is already prepared, or None."""
+    """Return the folder of the prepared split; None if there is none."""
     places = (_version(folder) for folder in _folders())
     return next((place for place in places if any(place.glob(f"mnist-{split}.*"))), None)
 
@@ -86,8 +86,8 @@ def prepare(folder: Path) -> Path:
         The directory of the prepared version.
 
     Raises:
-        DatasetError: The download is unreachable, which takes at most 15 s to find out, or broke
-            off, or the directory cannot be written to.
+        DatasetError: The server is unreachable, which is detected within 15 s, the download was
+            interrupted, or the directory is not writable.
     """
     from models.data.mnist_builder import PlainMNIST  # noqa: PLC0415 - imports tensorflow_datasets
 
@@ -102,7 +102,7 @@ def prepare(folder: Path) -> Path:
 
 
 def _folders() -> list[Path]:
-    """List the TFDS directories in which MNIST may be, the first one first."""
+    """List the TFDS directories in which MNIST may be, in order of precedence."""
     named = os.environ.get("TFDS_DATA_DIR")
     default = Path.home() / "tensorflow_datasets"
     return [Path(named).expanduser(), default] if named else [default]
@@ -113,14 +113,14 @@ def _version(folder: Path) -> Path:
 
 
 def _check_reachable(address: str) -> None:
-    """Try the download's server once; TFDS itself would try for minutes.
+    """Check once that the download's server responds; TFDS itself would retry for minutes.
 
     Raises:
-        DatasetError: No answer came in time.
+        DatasetError: There was no response in time.
     """
     answers: SimpleQueue[bool] = SimpleQueue()
-    # A thread of its own, because looking up a name has no time limit; a daemon, so that the
-    # program can end before it does.
+    # In a thread, because name resolution has no timeout; a daemon thread, so that the program can
+    # end before it.
     Thread(target=lambda: answers.put(_answers(address)), daemon=True).start()
     try:
         reachable = answers.get(timeout=TIMEOUT_S)
@@ -135,7 +135,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _answers(address: str) -> bool:
-    """Ask for an address; any answer will do, also that there is nothing."""
+    """Return whether a server responds at an address, with any status."""
     try:
         with urlopen(Request(address, method="HEAD"), timeout=TIMEOUT_S / 2):  # noqa: S310 - https
             return True

@@ -1,4 +1,4 @@
-"""The `mnist` builder of TensorFlow Datasets without TensorFlow: same files, same checksums."""
+"""MNIST builder for TensorFlow Datasets that needs no TensorFlow."""
 
 import gzip
 import io
@@ -19,18 +19,18 @@ _LABELS_MAGIC, _IMAGES_MAGIC = 2049, 2051
 
 
 class PlainMNIST(MNIST, skip_registration=True):  # type: ignore[misc, call-arg, unused-ignore]
-    """Prepares what the builder that it extends prepares, byte order and features included.
+    """TFDS builder of MNIST with the two steps replaced that use TensorFlow.
 
-    Only the two steps that use TensorFlow are replaced: unpacking the files, and writing PNG. What
-    comes out is read by `tfds.data_source("mnist")` like any other copy.
+    These are unpacking the files and encoding PNG. `tfds.data_source("mnist")` reads the result as
+    any other copy; files, checksums and features are those of TFDS.
     """
 
     name = "mnist"
-    # The checksums of TFDS; its own way to them needs a package that it does not ask for.
+    # Checksums of TFDS, whose own loader needs a package that it does not depend on.
     url_infos = load_url_infos(tfds_path("url_checksums/mnist.txt"))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        """Fetch the four files; they stay packed, because TFDS unpacks by TensorFlow."""
+        """Download the four files without extraction, for which TFDS uses TensorFlow."""
         names = {"train": "train", "test": "t10k"}
         addresses = {
             split: {
@@ -48,16 +48,15 @@ class PlainMNIST(MNIST, skip_registration=True):  # type: ignore[misc, call-arg,
         """Yield the examples; TFDS orders them by a hash of their number."""
         pairs = zip(read_idx(images), read_idx(labels), strict=True)
         for index, (image, label) in enumerate(pairs):
-            # The image feature stores what a file object holds as it is, and would encode an array
-            # by TensorFlow.
+            # The image feature stores the bytes of a file object, but encodes arrays by TensorFlow.
             yield index, {"image": io.BytesIO(png.encode(image)), "label": int(label)}
 
 
 def read_idx(path: Path) -> UInt8[np.ndarray, "batch *pixels"]:
-    """Read a packed IDX file of images or labels.
+    """Read a gzip-compressed IDX file of images or labels.
 
     Raises:
-        ValueError: The file is not one of these, or shorter or longer than it says.
+        ValueError: The file is no IDX file of bytes, or its length contradicts its header.
     """
     content = gzip.decompress(Path(path).read_bytes())
     magic = int.from_bytes(content[:4])

@@ -1,4 +1,4 @@
-"""A few images of the MNIST test set, to try the network on without a data set at hand."""
+"""Sample images of the MNIST test set, shipped to try the CNN without the data set."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,18 +9,18 @@ from numpy import ndarray
 
 from models.runtime import checkpoints
 
-RECORD = Path(__file__).parents[1] / "records" / "samples.safetensors"
+PATH = Path(__file__).parents[1] / "artifacts" / "samples.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Images with what they show.
+    """Sample images with labels.
 
     Attributes:
-        images: 0 is ground, 255 is full ink.
-        labels: The digit that each shows.
-        indices: The place of each in the MNIST test set.
-        mean: The mean of all training images, in [0, 1].
+        images: Intensities from 0 (background) to 255 (full ink).
+        labels: Digit of each image.
+        indices: Index of each image in the MNIST test set.
+        mean: Mean of all training images, in [0, 1].
     """
 
     images: UInt8[ndarray, "samples 28 28"]
@@ -30,7 +30,7 @@ class Samples:
 
 
 @cache
-def load(path: Path = RECORD) -> Samples:
+def load(path: Path = PATH) -> Samples:
     """Read the samples.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Images of the MNIST test set inside a record: only those that it speaks of, packed."""
+"""MNIST test images inside an artifact: the selected ones, compressed."""
 
 import lzma
 from collections.abc import Mapping
@@ -12,39 +12,39 @@ from models.architecture import HEIGHT, WIDTH
 from models.runtime.checkpoints import Tensors
 
 _FILTERS = ({"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME},)
-"""Of what was tried (zlib, bzip2, pixel by pixel, differences), this packs them smallest."""
-
+"""LZMA filters: the smallest result among zlib, bzip2, and LZMA with and without differences."""
 
 NAMES = ("images", "images.label", "images.index")
-"""The tensors of a record that hold its images."""
+"""Names of an artifact's tensors that hold its images."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """Some test images.
+class SelectedImages:
+    """Selection of test images.
 
     Attributes:
-        images: 0 is ground, 255 is full ink.
-        labels: The digit that each shows.
-        indices: The place of each in the test set, ascending.
+        images: Intensities from 0 (background) to 255 (full ink).
+        labels: Digit of each image.
+        indices: Index of each image in the test set, ascending.
     """
 
     images: UInt8[np.ndarray, "images 28 28"]
     labels: Int[np.ndarray, " images"]
     indices: Int[np.ndarray, " images"]
 
-    def places(self, indices: Int[np.ndarray, " some"]) -> Int[np.ndarray, " some"]:
-        """Return where these test images stand among those that are held."""
+    def positions(self, indices: Int[np.ndarray, " some"]) -> Int[np.ndarray, " some"]:
+        """Return the positions of test images, given by index, in this selection."""
         return np.asarray(np.searchsorted(self.indices, indices))
 
 
-def packed(
+def pack(
     images: UInt8[np.ndarray, "all 28 28"],
     labels: UInt8[np.ndarray, " all"],
     indices: Integer[np.ndarray, " some"],
 ) -> Tensors:
-    """Choose test images, pack them without loss, and name the tensors that hold them."""
+    """Compress selected test images without loss into named tensors."""
     chosen = np.unique(indices)
+    # All images in one stream: strokes repeat from image to image.
     content = lzma.compress(images[chosen].tobytes(), lzma.FORMAT_XZ, filters=_FILTERS)
     return {
         "images": np.frombuffer(content, np.uint8),
@@ -53,15 +53,15 @@ def packed(
     }
 
 
-def unpacked(tensors: Mapping[str, np.ndarray]) -> Pictures:
-    """Read the images of a record; unpacking is done once."""
-    return _unpacked(*(tensors[name].tobytes() for name in NAMES))
+def unpack(tensors: Mapping[str, np.ndarray]) -> SelectedImages:
+    """Decompress the images of an artifact; the result is cached."""
+    return _unpack(*(tensors[name].tobytes() for name in NAMES))
 
 
 @lru_cache(maxsize=4)
-def _unpacked(images: bytes, labels: bytes, indices: bytes) -> Pictures:
+def _unpack(images: bytes, labels: bytes, indices: bytes) -> SelectedImages:
     pixels = np.frombuffer(lzma.decompress(images), np.uint8)
-    return Pictures(
+    return SelectedImages(
         pixels.reshape(-1, HEIGHT, WIDTH),
         np.frombuffer(labels, np.uint8).astype(np.int32),
         np.frombuffer(indices, np.uint16).astype(np.int32),

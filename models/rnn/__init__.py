@@ -1,1 +1,1 @@
-"""Networks of sequences: cells, programs, analyses, training."""
+"""Sequence network (CountingLSTM): cell, programs, analyses and training."""

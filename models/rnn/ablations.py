@@ -1,6 +1,7 @@
-"""What is left of the LSTM's answers when some of its units stand still."""
+"""Ablation program of the LSTM: logits with the hidden state of some units held constant."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,56 +17,60 @@ else:
     CountingLSTM = Any
 
 SEQUENCES = 256
-"""How many sequences one row holds: every set of units is asked about all of them."""
+"""Sequences per row: every set of ablated units is evaluated on all of them."""
 
 STEPS = 63
-"""How many bits each has: an odd number, so that there are no ties."""
+"""Bits per sequence: odd, so that there are no ties."""
 
 FEW_UNITS = 16
 
 
 def ablation_buckets(hidden: int) -> tuple[int, ...]:
-    """Return for how many rows the program is compiled: a call shall not take long.
+    """Return the batch sizes, chosen so that a call takes at most about 10 ms.
 
-    On two processors, four rows of 8 units take some 5 ms, and one of 64 units some 10.
+    On two processors, four rows of 8 units take some 5 ms, and one row of 64 units some 10 ms.
     """
     return (1, 4) if hidden <= FEW_UNITS else (1,)
 
 
 def lstm_ablations(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[Program]:
-    """Declare `lstm.ablate`: the answers with some units' hidden state held at a value.
+    """Declare `lstm.ablate`: logits with the hidden state of some units held at a value.
 
-    The cell state of a unit is read by nobody but that unit's own hidden state, so what is done to
-    it besides changes no answer.
+    The cell state of a unit affects the logits only by the unit's own hidden state, so that it need
+    not be held too.
 
     Args:
-        skeleton: The network.
-        hidden: How many units it has.
+        graphdef: The network.
+        hidden: Number of its units.
     """
-
-    def ablate(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        from models.rnn.network import gates  # noqa: PLC0415 - only compiling needs Flax
-
-        model = graphdef.merge(parameters)
-        keep, instead = (jnp.repeat(rows[name], SEQUENCES, axis=0) for name in ("keep", "instead"))
-        by_step = jnp.moveaxis(rows["sequence"].reshape(-1, STEPS, 1), 1, 0).astype(jnp.float32)
-
-        def step(
-            before: tuple[Array, Array, Array], bits: Float[Array, "batch 1"]
-        ) -> tuple[tuple[Array, Array, Array], None]:
-            cell, hidden, total = before
-            i, f, g, o = gates(model.cell.dense_i(bits) + model.cell.dense_h(hidden))
-            cell = f * cell + i * g
-            hidden = keep * o * jnp.tanh(cell) + (1 - keep) * instead
-            return (cell, hidden, total + hidden), None
-
-        zeros = jnp.zeros_like(keep)
-        (_, last, total), _ = jax.lax.scan(step, (zeros, zeros, zeros), by_step)
-        by_row = (-1, SEQUENCES)
-        mean = total.reshape(*by_row, hidden).mean(axis=1) / STEPS
-        return {"logits": model.readout(last).reshape(*by_row, 2), "mean_hidden": mean}
-
     units = jax.ShapeDtypeStruct((hidden,), jnp.float32)
     bits = jax.ShapeDtypeStruct((SEQUENCES, STEPS), jnp.uint8)
     row = {"sequence": bits, "keep": units, "instead": units}
-    return [Program("lstm.ablate", ablate, row, ablation_buckets(hidden))]
+    return [Program("lstm.ablate", partial(_ablate, graphdef), row, ablation_buckets(hidden))]
+
+
+def _ablate(
+    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Run all sequences with each row's ablation: h' = keep · h + (1 - keep) · instead."""
+    from models.rnn.network import gates  # noqa: PLC0415 - only compiling needs Flax
+
+    model = graphdef.merge(parameters)
+    keep, instead = (jnp.repeat(rows[name], SEQUENCES, axis=0) for name in ("keep", "instead"))
+    # Every row holds all sequences: its keep and instead apply to each of them.
+    by_step = jnp.moveaxis(rows["sequence"].reshape(-1, STEPS, 1), 1, 0).astype(jnp.float32)
+
+    def step(
+        before: tuple[Array, Array, Array], bits: Float[Array, "batch 1"]
+    ) -> tuple[tuple[Array, Array, Array], None]:
+        cell, hidden, total = before
+        i, f, g, o = gates(model.cell.dense_i(bits) + model.cell.dense_h(hidden))
+        cell = f * cell + i * g
+        hidden = keep * o * jnp.tanh(cell) + (1 - keep) * instead
+        return (cell, hidden, total + hidden), None
+
+    zeros = jnp.zeros_like(keep)
+    (_, last, total), _ = jax.lax.scan(step, (zeros, zeros, zeros), by_step)
+    by_row = (-1, SEQUENCES)
+    mean = total.reshape(*by_row, keep.shape[-1]).mean(axis=1) / STEPS
+    return {"logits": model.readout(last).reshape(*by_row, 2), "mean_hidden": mean}

@@ -1,4 +1,4 @@
-"""CountingLSTM: does a binary sequence have more 1s than 0s? With every gate at every step."""
+"""CountingLSTM: an LSTM that classifies whether a bit sequence has more 1s than 0s."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from models.architecture import ANSWERS, LSTMState, check_hidden
+from models.architecture import LSTM_LABELS, LSTMState, check_hidden
 
 
 class LSTMTrace(NamedTuple):
-    """Every value that one run makes, step by step, oldest first.
+    """Gates, states and logits of every step, oldest first.
 
     The three gates are in (0, 1), the candidate and the hidden state in (-1, 1); the cell state has
-    no bound. Values after a sequence's own length mean nothing.
+    no bound. Values after the end of a sequence are meaningless.
     """
 
     input_gate: Float[Array, "batch time hidden"]
@@ -30,12 +30,19 @@ class LSTMTrace(NamedTuple):
 def gates(sums: Float[Array, "*rows sums"]) -> list[Float[Array, "*rows hidden"]]:
     """Return σ of the quarters i, f and o of weighted sums, and tanh of g, in the order i, f, g, o.
 
-    As tanh x = 2 σ(2 x) - 1, one σ serves all four. On CPU a loop over steps takes its time for how
-    many things it does, not for their size: with a tanh beside the σ it is twice as slow.
+    As tanh x = 2 σ(2 x) - 1, one σ serves all four. On CPU the time of a loop over steps depends on
+    the number of operations, not on their size: a separate tanh would double it.
     """
     quarters = np.repeat(np.array([1, 1, 2, 1], np.float32), sums.shape[-1] // 4)
     scale = jnp.broadcast_to(quarters, sums.shape)
     return jnp.split(scale * nnx.sigmoid(scale * sums) - (scale - 1), 4, axis=-1)
+
+
+def last_state(trace: LSTMTrace, lengths: Int[Array, " batch"]) -> LSTMState:
+    """Return the state after the last step of each sequence."""
+    last = (lengths - 1)[:, None, None]
+    states = (trace.cell, trace.hidden)
+    return LSTMState(*(jnp.take_along_axis(one, last, axis=1)[:, 0] for one in states))
 
 
 class CountingLSTM(nnx.Module):
@@ -45,15 +52,15 @@ class CountingLSTM(nnx.Module):
     these stock layers can be traced.
 
     Args:
-        hidden: How many units, 1 to 64.
-        rngs: Where the initial parameters are drawn from.
+        hidden: Number of units, 1 to 64.
+        rngs: Random streams of the initial parameters.
     """
 
     def __init__(self, hidden: int, rngs: nnx.Rngs) -> None:
         check_hidden(hidden)
         self.hidden = hidden
         self.cell = nnx.OptimizedLSTMCell(1, hidden, rngs=rngs)
-        self.readout = nnx.Linear(hidden, len(ANSWERS), rngs=rngs)
+        self.readout = nnx.Linear(hidden, len(LSTM_LABELS), rngs=rngs)
 
     def initial_state(self, batch: int) -> LSTMState:
         """Return the state before the first step: all zeros."""
@@ -66,45 +73,42 @@ class CountingLSTM(nnx.Module):
         lengths: Int[Array, " batch"],
         state: LSTMState,
     ) -> tuple[LSTMTrace, LSTMState]:
-        """Run over whole sequences and keep every gate.
+        """Run over whole sequences and return every gate and state.
 
-        Per step, with [i, f, g, o] the four quarters of W x + U h + b in that order:
-        c' = σ(f) c + σ(i) tanh(g) and h' = σ(o) tanh(c').
+        With [i, f, g, o] = W x + U h + b: c' = σ(f) c + σ(i) tanh(g) and h' = σ(o) tanh(c').
 
         Args:
             sequence: One bit per step, 0.0 or 1.0, oldest first.
-            lengths: How many steps of each sequence count, at least 1.
-            state: The state before the first step.
+            lengths: Number of steps of each sequence, at least 1; the rest is padding.
+            state: State before the first step.
 
         Returns:
-            The trace, and the state after each sequence's last step: give it back as `state` to go
-            on where this run ended.
+            The trace, and the state after each sequence's last step, to continue from.
 
         References:
             Hochreiter & Schmidhuber (1997), Long short-term memory; the forget gate is from Gers,
             Schmidhuber & Cummins (2000), Learning to forget.
         """
-        from_hidden = self.cell.dense_h
-        # The input's share of all steps in one product: only U h has to wait for the step before.
+        # W x of all steps in one product: only U h depends on the previous step.
         from_input = self.cell.dense_i(sequence)
 
-        def step(
-            before: LSTMState, projected: Float[Array, "batch sums"]
-        ) -> tuple[LSTMState, LSTMState]:
-            i, f, g, o = gates(projected + from_hidden(before.hidden))
-            cell = f * before.cell + i * g
-            after = LSTMState(cell, o * jnp.tanh(cell))
-            return after, after
-
-        _, states = jax.lax.scan(step, state, jnp.moveaxis(from_input, 1, 0))
+        _, states = jax.lax.scan(self._step, state, jnp.moveaxis(from_input, 1, 0))
         cell, hidden = (jnp.moveaxis(values, 0, 1) for values in states)
-        # The gates of all steps at once, from the states: carried out of the loop one by one they
-        # would cost more than to compute them twice.
+        # The gates of all steps are recomputed from the states: to store them inside the loop would
+        # take longer.
         before = jnp.concatenate([state.hidden[:, None], hidden[:, :-1]], axis=1)
-        i, f, g, o = gates(from_input + from_hidden(before))
-        last = (lengths - 1)[:, None, None]
-        final = LSTMState(*(jnp.take_along_axis(v, last, axis=1)[:, 0] for v in (cell, hidden)))
-        return LSTMTrace(i, f, g, o, cell, hidden, self.readout(hidden)), final
+        i, f, g, o = gates(from_input + self.cell.dense_h(before))
+        trace = LSTMTrace(i, f, g, o, cell, hidden, self.readout(hidden))
+        return trace, last_state(trace, lengths)
+
+    def _step(
+        self, before: LSTMState, projected: Float[Array, "batch sums"]
+    ) -> tuple[LSTMState, LSTMState]:
+        """Take one step, given W x."""
+        i, f, g, o = gates(projected + self.cell.dense_h(before.hidden))
+        cell = f * before.cell + i * g
+        after = LSTMState(cell, o * jnp.tanh(cell))
+        return after, after
 
     def __call__(
         self,
@@ -124,41 +128,38 @@ class CountingLSTM(nnx.Module):
         scale: Float[Array, "batch time 6 hidden"],
         shift: Float[Array, "batch time 6 hidden"],
     ) -> tuple[LSTMTrace, LSTMState]:
-        """Trace, with every value v going on as v · scale + shift.
+        """Trace with every value v replaced by v · scale + shift.
 
-        Per step: the gates and the candidate, each edited; the cell state from these, edited; the
-        hidden state from that and the edited output gate, edited. The next step and the readout go
-        on with what was edited.
+        Per step the gates and the candidate are edited, then the cell state computed from them,
+        then the hidden state. The next step and the readout read the edited values.
 
         Args:
             sequence: One bit per step, 0.0 or 1.0, oldest first.
-            lengths: How many steps of each sequence count, at least 1.
-            state: The state before the first step, as it is.
-            scale: Of the six values of a unit, in the order of the trace; 1 leaves a value alone.
-            shift: Likewise; 0 leaves a value alone.
+            lengths: Number of steps of each sequence, at least 1; the rest is padding.
+            state: State before the first step, which is not edited.
+            scale: Factor of each of the six values of a unit, in the order of the trace.
+            shift: Summand of each of the six values of a unit, in the order of the trace.
 
         Returns:
             The edited trace, and the state after each sequence's last step.
         """
-        from_hidden = self.cell.dense_h
-
-        def step(
-            before: LSTMState, given: tuple[Array, ...]
-        ) -> tuple[LSTMState, tuple[Array, ...]]:
-            projected, scales, shifts = given
-
-            def edit(place: int, value: Array) -> Array:
-                return value * scales[:, place] + shifts[:, place]
-
-            made = gates(projected + from_hidden(before.hidden))
-            i, f, g, o = (edit(place, value) for place, value in enumerate(made))
-            cell = edit(4, f * before.cell + i * g)
-            hidden = edit(5, o * jnp.tanh(cell))
-            return LSTMState(cell, hidden), (i, f, g, o, cell, hidden)
-
         by_step = tuple(jnp.moveaxis(v, 1, 0) for v in (self.cell.dense_i(sequence), scale, shift))
-        _, values = jax.lax.scan(step, state, by_step)
+        _, values = jax.lax.scan(self._edited_step, state, by_step)
         i, f, g, o, cell, hidden = (jnp.moveaxis(value, 0, 1) for value in values)
-        last = (lengths - 1)[:, None, None]
-        final = LSTMState(*(jnp.take_along_axis(v, last, axis=1)[:, 0] for v in (cell, hidden)))
-        return LSTMTrace(i, f, g, o, cell, hidden, self.readout(hidden)), final
+        trace = LSTMTrace(i, f, g, o, cell, hidden, self.readout(hidden))
+        return trace, last_state(trace, lengths)
+
+    def _edited_step(
+        self, before: LSTMState, given: tuple[Array, ...]
+    ) -> tuple[LSTMState, tuple[Array, ...]]:
+        """Take one edited step, given W x and the scale and shift of each value."""
+        projected, scales, shifts = given
+
+        def edit(index: int, value: Array) -> Array:
+            return value * scales[:, index] + shifts[:, index]
+
+        unedited = gates(projected + self.cell.dense_h(before.hidden))
+        i, f, g, o = (edit(index, value) for index, value in enumerate(unedited))
+        cell = edit(4, f * before.cell + i * g)
+        hidden = edit(5, o * jnp.tanh(cell))
+        return LSTMState(cell, hidden), (i, f, g, o, cell, hidden)

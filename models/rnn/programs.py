@@ -1,6 +1,7 @@
-"""Predict and trace programs of sequence networks, and their chunks of steps."""
+"""Predict and trace programs of the LSTM, and the run of one sequence in chunks of steps."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,70 +20,86 @@ else:
 
 
 CHUNKS = (128, 512)
-"""How many steps one call of an LSTM program takes.
+"""Numbers of steps for which the LSTM's programs are compiled.
 
-A call costs as much as more than 100 steps before it takes the first, so padding is cheaper than
-more calls. The longest chunk takes no longer than a full batch of images: whoever comes next waits
-for one or the other.
+A call has a fixed cost of more than 100 steps, so that padding is cheaper than more calls. The
+longest chunk takes no longer than a full batch of images, which bounds the wait of other requests.
 """
 
-
 STATE = frozenset({"final_cell", "final_hidden"})
-"""The outputs of an LSTM program that the next chunk starts from."""
+"""Outputs of an LSTM program from which the next chunk starts."""
 
 
 def lstm_programs(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[Program]:
-    """Declare predict and trace of the LSTM, each for every length of chunk."""
+    """Declare predict and trace of the LSTM, each for every length of chunk.
 
-    def inputs(rows: Mapping[str, Array]) -> tuple[Array, Array, LSTMState]:
-        sequence = rows["sequence"][..., None].astype(jnp.float32)
-        return sequence, rows["length"], LSTMState(rows["cell"], rows["hidden"])
-
-    def trace(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        values, final = graphdef.merge(parameters).trace(*inputs(rows))
-        return values._asdict() | {"final_cell": final.cell, "final_hidden": final.hidden}
-
-    def predict(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        logits, final = graphdef.merge(parameters)(*inputs(rows))
-        return {"logits": logits, "final_cell": final.cell, "final_hidden": final.hidden}
-
-    def row(chunk: int) -> dict[str, jax.ShapeDtypeStruct]:
-        state = jax.ShapeDtypeStruct((hidden,), jnp.float32)
-        return {
-            "sequence": jax.ShapeDtypeStruct((chunk,), jnp.uint8),
-            "length": jax.ShapeDtypeStruct((), jnp.int32),
-            "cell": state,
-            "hidden": state,
-        }
-
+    Args:
+        graphdef: The network.
+        hidden: Number of its units.
+    """
+    functions = {"predict": partial(_predict, graphdef), "trace": partial(_trace, graphdef)}
     return [
-        Program(f"lstm.{name}.{chunk}", function, row(chunk))
-        for name, function in (("predict", predict), ("trace", trace))
+        Program(f"lstm.{name}.{chunk}", function, _row(chunk, hidden))
+        for name, function in functions.items()
         for chunk in CHUNKS
     ]
 
 
+def _row(chunk: int, hidden: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """Describe a chunk of bits, the number of them that count, and the state before the first."""
+    state = jax.ShapeDtypeStruct((hidden,), jnp.float32)
+    return {
+        "sequence": jax.ShapeDtypeStruct((chunk,), jnp.uint8),
+        "length": jax.ShapeDtypeStruct((), jnp.int32),
+        "cell": state,
+        "hidden": state,
+    }
+
+
+def _inputs(rows: Mapping[str, Array]) -> tuple[Array, Array, LSTMState]:
+    """Return sequences as floats, their lengths and initial states."""
+    sequence = rows["sequence"][..., None].astype(jnp.float32)
+    return sequence, rows["length"], LSTMState(rows["cell"], rows["hidden"])
+
+
+def _predict(
+    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute the logits after the last step, and the final state."""
+    logits, final = graphdef.merge(parameters)(*_inputs(rows))
+    return {"logits": logits, "final_cell": final.cell, "final_hidden": final.hidden}
+
+
+def _trace(
+    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Compute gates, states and logits of every step, and the final state."""
+    values, final = graphdef.merge(parameters).trace(*_inputs(rows))
+    return values._asdict() | {"final_cell": final.cell, "final_hidden": final.hidden}
+
+
 def chunks(length: int) -> Iterator[tuple[int, int, int]]:
-    """Cut a length into (start, stop, chunk): longest chunks, then the one that holds the rest."""
+    """Split a length into (start, stop, chunk): longest chunks, then the shortest for the rest."""
     for start in range(0, length, CHUNKS[-1]):
         stop = min(start + CHUNKS[-1], length)
         yield start, stop, next(chunk for chunk in CHUNKS if chunk >= stop - start)
 
 
 def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
-    """Send one sequence through one program, chunk by chunk with the state carried.
+    """Run one sequence through one program, chunk by chunk with the state carried over.
 
     Args:
         program: `predict` or `trace`.
-        row: `sequence`, the bits, oldest first; `cell` and `hidden`, the state before the first.
-        outputs: What shall be returned beside the final state.
+        row: `sequence`, the bits, oldest first; `cell` and `hidden`, the initial state.
+        outputs: Outputs to return besides the final state.
 
     Returns:
-        Of a trace, gates and logits of steps 1 to T and states of steps 0 to T, step 0 being the
-        state before the first; of predict, the logits after step T.
+        Of a trace, gates and logits of steps 1 to T and states of steps 0 to T, of which step 0 is
+        the initial state; of predict, the logits after step T.
     """
     sequence, state = row["sequence"], {"cell": row["cell"], "hidden": row["hidden"]}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs - STATE}
+    # States are reported from step 0, the initial state; gates and logits from step 1.
     for name in parts.keys() & state.keys():
         parts[name].append(state[name][None])
     for start, stop, chunk in chunks(len(sequence)):
@@ -100,5 +117,5 @@ def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    """Put what the chunks gave one after the other; a single one is taken as it is."""
+    """Concatenate the outputs of chunks; a single one is not copied."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

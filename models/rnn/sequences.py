@@ -1,4 +1,4 @@
-"""Sequences for the counting task, and how often an LSTM is wrong about them."""
+"""Bit sequences of the counting task (random, hard, exhaustive), and an LSTM's errors on them."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ from models.rnn.network import CountingLSTM
 
 Bits = Bool[np.ndarray, "batch time"]
 
-_STEPS_AT_ONCE = 2_000_000  # sequences are classified in parts of about so many steps
+_BATCH_STEPS = 2_000_000  # steps of a batch of sequences
 
 
 def sample(key: PRNGKeyArray, batch: int, length: int) -> Bool[Array, "batch time"]:
-    """Draw sequences to learn from: a quarter are coin tosses, the others go out and come back.
+    """Draw training sequences: a quarter are coin tosses, the others return to an even count.
 
-    The coins are fair or biased. A sequence that goes out and comes back is made of pairs of
-    blocks, the second the mirror image of the first with every bit inverted: after each pair the
-    count is even again, however far it went in between. The length of the blocks and the bias in
-    each are drawn; many are runs of one bit.
+    Coins are fair or biased. A returning sequence consists of pairs of blocks, of which the second
+    is the mirror image of the first with every bit inverted, so that 1s and 0s are equally many
+    after each pair. Block length and bias are random; many blocks are runs of one bit.
     """
     tossing, blocks, turning = jax.random.split(key, 3)
     coins = _coins(tossing, batch, length)
+    # Log-uniform: short and long blocks are equally frequent on a logarithmic scale.
     size = jnp.exp(jax.random.uniform(blocks, (batch, 1), maxval=jnp.log(length / 2)))
     returning = _there_and_back(turning, size.astype(jnp.int32), length)
     return jnp.where((jnp.arange(batch) < batch // 4)[:, None], coins, returning)
@@ -65,15 +65,15 @@ def random_sequences(generator: np.random.Generator, number: int, length: int) -
 
 
 def hard_sequences(generator: np.random.Generator, number: int, length: int, *, runs: bool) -> Bits:
-    """Draw sequences that one bit decides: the answers "no" and "yes" are equally many.
+    """Draw hard sequences, whose label one bit decides, with both labels equally often.
 
     Margins are -1 and +1 where the length is odd, 0 and +2 where it is even.
 
     Args:
-        generator: Where the sequences are drawn from.
-        number: How many.
-        length: How many bits each has.
-        runs: Whether the bits come in 2 to 10 long runs of equal bits; shuffled otherwise.
+        generator: Random generator.
+        number: Number of sequences.
+        length: Bits of each.
+        runs: Whether the bits form 2 to 10 runs of equal bits; they are shuffled otherwise.
     """
     ones = length // 2 + np.arange(number) % 2
     if runs:
@@ -82,7 +82,7 @@ def hard_sequences(generator: np.random.Generator, number: int, length: int, *, 
 
 
 def _in_runs(generator: np.random.Generator, ones: int, zeros: int) -> Bool[np.ndarray, " time"]:
-    """Lay ones and zeros out in alternating runs of random lengths."""
+    """Arrange ones and zeros in alternating runs of random lengths."""
     pairs = int(generator.integers(1, 6))
     cuts = [np.sort(generator.integers(0, count + 1, pairs - 1)) for count in (zeros, ones)]
     lengths = [
@@ -95,23 +95,23 @@ def _in_runs(generator: np.random.Generator, ones: int, zeros: int) -> Bool[np.n
 
 
 def classify(model: CountingLSTM, bits: Bits) -> Bool[np.ndarray, " batch"]:
-    """Return for each sequence whether the network says that it has more 1s than 0s."""
+    """Return for each sequence whether the network predicts "yes": more 1s than 0s."""
     network, parameters = nnx.split(model)
-    rows = max(1, _STEPS_AT_ONCE // bits.shape[1])
+    rows = max(1, _BATCH_STEPS // bits.shape[1])
     parts = [bits[start : start + rows] for start in range(0, len(bits), rows)]
     return np.concatenate([np.asarray(_last(network, parameters, part)) for part in parts])
 
 
 def errors(model: CountingLSTM, bits: Bits) -> int:
-    """Count the sequences about which the network is wrong."""
+    """Count the sequences that the network misclassifies."""
     return int(np.sum(classify(model, bits) != (2 * bits.sum(axis=1) > bits.shape[1])))
 
 
 def exhaustive_errors(model: CountingLSTM, longest: int) -> list[int]:
     """Count the errors on all sequences of each length, from 1 to `longest`.
 
-    A sequence is a prefix of many longer ones, and the network answers at every step: running the
-    longest ones shows the answers to all.
+    Only the longest sequences are run: logits at their earlier steps are those of all shorter
+    sequences, which are their prefixes.
     """
     network, parameters = nnx.split(model)
     rows = min(2**longest, 2**16)
@@ -120,12 +120,12 @@ def exhaustive_errors(model: CountingLSTM, longest: int) -> list[int]:
     for first in range(0, 2**longest, rows):
         numbers = np.arange(first, first + rows)[:, None]
         bits = (numbers >> places) & 1 == 1
-        # One sequence stands for each prefix: the one that goes on with nothing but zeros.
-        stands = numbers % (1 << places) == 0
+        # Each prefix is counted once: in the sequence that continues it with zeros only.
+        counted = numbers % (1 << places) == 0
         wrong = np.asarray(_running(network, parameters, bits)) != np.asarray(
             margins(jnp.asarray(bits)) > 0
         )
-        counts += (wrong & stands).sum(axis=0)
+        counts += (wrong & counted).sum(axis=0)
     return [int(count) for count in counts]
 
 

@@ -42,7 +42,7 @@ def held_out_sequences() -> UInt8[np.ndarray, "sequences time"]:
     """Return the held-out sequences of the unit statistics.
 
     The share of ones differs from sequence to sequence (uniform from 0 to 1), since fair coins keep
-    the count near zero, where a counter cannot be told from anything else.
+    the count near zero, where no counter can be distinguished.
     """
     random = np.random.default_rng(HELD_OUT_SEED)
     share = random.uniform(0.0, 1.0, (HELD_OUT_SEQUENCES, 1))

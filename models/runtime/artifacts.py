@@ -1,6 +1,8 @@
-"""Records: what training found out about weights and wrote beside them.
+"""Training artifacts: measurements and checkpoints in safetensors files next to the weights.
 
-A record names the digest of the weights that it was made for, and is refused for others.
+An artifact states the digest of the weights that it was made for, and is not loaded for others. The
+names of its files and tensors (`milestones`, `round-4/conv1.kernel`) are a file format that folders
+of users hold, and so they stay.
 """
 
 from pathlib import Path
@@ -11,50 +13,55 @@ from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 
 SEPARATOR = "/"
-"""Stands between the name of a milestone and that of a parameter."""
+"""Separator between the name of a training checkpoint and that of a parameter."""
 
 
 def load(path: Path, weights: str) -> Checkpoint | None:
-    """Read a record; None where there is none.
+    """Read an artifact; None if the file does not exist.
 
     Args:
-        path: A safetensors file whose metadata names the weights.
-        weights: The digest of the weights that are served.
+        path: Safetensors file whose metadata states the digest of the weights.
+        weights: Digest of the weights that are served.
 
     Raises:
-        CheckpointError: The record is damaged, or was made for other weights.
+        CheckpointError: The file is damaged, or was made for other weights.
     """
     if not path.exists():
         return None
-    record = checkpoints.load(path)
-    made_for = str(record.metadata.get("weights"))
+    artifact = checkpoints.load(path)
+    made_for = str(artifact.metadata.get("weights"))
     if made_for != weights:
         msg = f"{path.name} was made for other weights ({made_for[:12]})"
         raise CheckpointError(msg)
-    return record
+    return artifact
 
 
 def save(path: Path, tensors: Tensors, weights: str, **described: object) -> None:
-    """Write a record of these weights."""
+    """Write an artifact of these weights, with more metadata."""
     checkpoints.save(path, tensors, {**described, "weights": weights})
 
 
-def milestones(record: Checkpoint | None) -> dict[str, Tensors]:
-    """Take a record of milestones apart: the network as it was after some rounds of training.
+def training_checkpoints(artifact: Checkpoint | None) -> dict[str, Tensors]:
+    """Unpack an artifact of training checkpoints: the parameters after some rounds of training.
 
     Returns:
         By name, such as `round-4`, in the order of training: parameters by module path, as float32.
     """
     found: dict[int, Tensors] = {}
-    for name, values in (record.tensors if record else {}).items():
+    for name, values in (artifact.tensors if artifact else {}).items():
         rounds, _, parameter = name.partition(SEPARATOR)
         number = int(rounds.removeprefix("round-"))
         found.setdefault(number, {})[parameter] = values.astype(np.float32)
     return {f"round-{number}": found[number] for number in sorted(found)}
 
 
-def joined(kept: dict[int, Tensors], dtype: str) -> Tensors:
-    """Put milestones, by how many rounds of training they had, into the tensors of one record."""
+def pack_training_checkpoints(kept: dict[int, Tensors], dtype: str) -> Tensors:
+    """Pack training checkpoints into the tensors of one artifact.
+
+    Args:
+        kept: Parameters by the number of rounds before them.
+        dtype: Type in which they are stored.
+    """
     return {
         f"round-{rounds}{SEPARATOR}{name}": values.astype(dtype)
         for rounds, tensors in kept.items()

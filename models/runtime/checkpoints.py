@@ -1,4 +1,4 @@
-"""Weights and other named tensors on disk: one safetensors file, whole or not there at all."""
+"""Safetensors files with a digest: atomic writes, checked reads."""
 
 import hashlib
 import json
@@ -21,15 +21,15 @@ _METADATA_KEY = "lightwell"
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be read, or is not what it says it is."""
+    """A checkpoint cannot be read, was altered, or does not fit the model."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Named tensors and what is known about them.
+    """Named tensors with metadata and digest.
 
     Attributes:
-        tensors: By name; parameters bear their module path (`conv1.kernel`).
+        tensors: Arrays by name; the name of a parameter is its module path (`conv1.kernel`).
         metadata: JSON values: configuration, seed, data, metrics, versions.
         digest: SHA-256 of names, types, shapes and values, in hexadecimal. It does not depend on
             the metadata.
@@ -41,7 +41,7 @@ class Checkpoint:
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 of named tensors, the same whatever their order."""
+    """Return the SHA-256 of named tensors in hexadecimal, independent of their order."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         value = np.asarray(tensors[name], order="C")
@@ -51,10 +51,10 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
 
 
 def save(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
-    """Write a checkpoint so that a crash at any moment leaves the old file or the new one.
+    """Write a checkpoint atomically: a crash at any moment leaves the old file or the new one.
 
     Raises:
-        OSError: The file system refused (full, read-only); the old file is untouched.
+        OSError: The file system is full or read-only; the old file is unchanged.
     """
     whole = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     stamped = {**metadata, "digest": digest(whole)}
@@ -63,8 +63,9 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, A
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under another name, flush it to the disk, then rename it into place."""
+    """Write a file atomically: a temporary file, fsync, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Left by a process that was killed while it wrote.
     for stale in path.parent.glob(f".{path.name}.*.partial"):
         stale.unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
@@ -87,9 +88,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint and check that its values are those that were written.
+    """Read a checkpoint and check its digest.
 
-    A safetensors file without our metadata is read too; its digest is then computed, not checked.
+    The digest of a safetensors file of other origin, without our metadata, is only computed.
 
     Raises:
         CheckpointError: The file is missing, truncated, altered, or not a safetensors file.
@@ -112,7 +113,8 @@ def load(path: Path) -> Checkpoint:
 
 
 def _metadata(content: bytes) -> dict[str, Any]:
-    """Read our own metadata from the header; empty where there is none."""
+    """Read our metadata from the header; empty if it has none."""
+    # safetensors.numpy.load does not return metadata; the format is a length, then JSON.
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])
     metadata = json.loads(header.get("__metadata__", {}).get(_METADATA_KEY, "{}"))

@@ -1,4 +1,4 @@
-"""Compilation: from programs to executables, one for each program and bucket of rows."""
+"""Ahead-of-time compilation: one executable per program and batch size, and its fingerprint."""
 
 import hashlib
 import os
@@ -17,48 +17,51 @@ import numpy as np
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Program
 
-OPTIONS: Mapping[str, dict[str, str | bool]] = {
+COMPILER_OPTIONS: Mapping[str, dict[str, str | bool]] = {
     "cnn": {"xla_backend_optimization_level": "1", "xla_cpu_use_fusion_emitters": "False"},
     "lstm": {"xla_backend_optimization_level": "1"},
 }
-"""Of the compiler on CPU, by model: less time to compile, and no more to run.
+"""XLA compiler options on CPU by model, which shorten compilation at equal run time.
 
-LLVM's first level saves a tenth, and XLA's older emitters two fifths. Only the CNN has those, since
-the newer ones make a loop over steps up to twice as fast. An XLA that knows an option no longer
-gets none.
+LLVM's first level saves a tenth, and XLA's older emitters two fifths. Only the CNN uses those: the
+newer ones make a loop over steps up to twice as fast. An XLA version that lacks an option compiles
+without options.
 """
 
-VARIABLES = ("XLA_", "JAX_", "LIBTPU_", "TF_XLA_")
-"""How the names of environment variables begin that say how to compile."""
+COMPILER_VARIABLES = ("XLA_", "JAX_", "LIBTPU_", "TF_XLA_")
+"""Prefixes of the environment variables that change compilation."""
 
-SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_disable_most_optimizations")
-"""What a program that imports this one may have set in JAX that changes what is compiled."""
-
+COMPILER_SETTINGS = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_disable_most_optimizations",
+)
+"""JAX settings of the embedding program that change compilation."""
 
 PACKAGE = Path(__file__).parents[1]
-"""The `models` package, whose sub-packages all hold code that programs are traced from."""
+"""Folder of the `models` package, from whose source code all programs are traced."""
 
 
-class Part(NamedTuple):
-    """One executable among those of a model: which program, for how many rows."""
+class ExecutableKey(NamedTuple):
+    """Name of a program and batch size of one of its executables."""
 
     program: str
     bucket: int
 
 
-Executables = dict[Part, jax.stages.Compiled]
+Executables = dict[ExecutableKey, jax.stages.Compiled]
 
 
 def compile_programs(
     programs: Sequence[Program], parameters: Parameters, buckets: Sequence[int]
 ) -> Executables:
-    """Compile every program for every bucket.
+    """Compile every program for every batch size.
 
-    One thread traces, which holds the interpreter; the others compile, which does not.
+    One thread traces, which holds the interpreter lock; the others compile, which releases it.
     """
     with ThreadPoolExecutor(_processors(), thread_name_prefix="compile") as pool:
         parts = {
-            Part(program.name, bucket): pool.submit(
+            ExecutableKey(program.name, bucket): pool.submit(
                 _compile,
                 jax.jit(program).lower(parameters, program.rows(bucket)),
                 _options(program),
@@ -70,16 +73,16 @@ def compile_programs(
 
 
 def _options(program: Program) -> dict[str, str | bool] | None:
-    """Return what to tell the compiler about a program."""
+    """Return the compiler options of a program; None on other platforms than CPU."""
     if jax.default_backend() != "cpu":
         return None
-    return OPTIONS.get(program.name.partition(".")[0])
+    return COMPILER_OPTIONS.get(program.name.partition(".")[0])
 
 
 def _compile(
     lowered: jax.stages.Lowered, options: dict[str, str | bool] | None
 ) -> jax.stages.Compiled:
-    """Compile with our options, or without where this XLA does not know them."""
+    """Compile with our options, or without them if this version of XLA rejects them."""
     try:
         return lowered.compile(compiler_options=options)
     except jax.errors.JaxRuntimeError:
@@ -89,19 +92,21 @@ def _compile(
 
 
 def _processors() -> int:
-    """Return how many processors this process may use: XLA cuts the work for so many."""
+    """Return the number of processors this process may use, by which XLA splits work."""
+    # A container may be confined to fewer processors than the machine has.
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def fingerprint(programs: Sequence[Program], parameters: Parameters, buckets: Sequence[int]) -> str:
-    """Return what changes whenever the executables could: in hexadecimal, 64 digits.
+    """Return the cache key of executables: SHA-256 of sources, versions, machine and shapes.
 
-    The weights' values do not count, since a program takes them as arguments; their shapes do.
+    The values of the weights are left out: programs take them as arguments.
     """
+    # Too many entries only cost a compilation; a missing one would load wrong executables.
     sha = hashlib.sha256(_sources())
-    for line in (*_machine(), *_software(), repr(OPTIONS), repr(tuple(buckets))):
+    for line in (*_machine(), *_software(), repr(COMPILER_OPTIONS), repr(tuple(buckets))):
         sha.update(f"{line}\n".encode())
     for name, value in sorted(parameters.items()):
         sha.update(f"{name} {value.dtype} {value.shape}\n".encode())
@@ -112,7 +117,7 @@ def fingerprint(programs: Sequence[Program], parameters: Parameters, buckets: Se
 
 
 def _sources(package: Path = PACKAGE) -> bytes:
-    """Read the source code of `models`, with relative paths: any line may change a program."""
+    """Return all source code of `models`, with relative paths: any line may change a program."""
     files = sorted(package.rglob("*.py"))
     return b"".join(
         f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes() + b"\0"
@@ -121,22 +126,24 @@ def _sources(package: Path = PACKAGE) -> bytes:
 
 
 def _software() -> Iterator[str]:
-    """Name what traces and compiles, and how it is set."""
+    """List versions and settings of the software that traces and compiles."""
     yield sys.version
     for package in (jax, jaxlib, np):
         yield f"{package.__name__} {package.__version__}"
     yield f"flax {version('flax')}"
-    yield from (f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES))
-    yield from (f"{name}={jax.config.values.get(name)}" for name in SETTINGS)
+    yield from (
+        f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(COMPILER_VARIABLES)
+    )
+    yield from (f"{name}={jax.config.values.get(name)}" for name in COMPILER_SETTINGS)
 
 
 def _machine() -> Iterator[str]:
-    """Name what the executables run on; XLA compiles for this very processor."""
+    """List devices and processor features: XLA compiles for exactly this processor."""
     for device in jax.devices():
         yield f"{device.platform} {device.device_kind} {device.client.platform_version}"
     yield f"{platform.system()} {platform.machine()} {platform.processor()} {_processors()}"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        told = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
+        fields = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
         first = cpuinfo.read_text().partition("\n\n")[0]
-        yield from (line for line in first.splitlines() if line.startswith(told))
+        yield from (line for line in first.splitlines() if line.startswith(fields))

@@ -1,7 +1,7 @@
-"""Cache: executables on disk, so that the next start on the same machine compiles nothing.
+"""Cache of compiled executables on disk, so that the next start compiles nothing.
 
-To read an executable is to run it. So the folder must be private, and a file counts only where its
-digest is right. Whatever is wrong, the log says it in a line and the programs are compiled.
+Loading an executable runs its code. Therefore the folder must be private, and files whose digest is
+wrong are not loaded. Every fault is one line in the log, after which the programs are compiled.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ import jax
 from jax.experimental import serialize_executable
 
 from models.runtime.checkpoints import write_atomically
-from models.runtime.compilation import Executables, Part, compile_programs, fingerprint
+from models.runtime.compilation import ExecutableKey, Executables, compile_programs, fingerprint
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Program
 
-KEPT = 64
-"""Files beyond this number are removed, those first that were not used for longest."""
+MAX_FILES = 64
+"""Number of files kept; the least recently used ones beyond it are removed."""
 
 SUFFIX = ".executables"
 
@@ -32,17 +32,17 @@ logger = logging.getLogger("lightwell")
 
 
 class CacheError(Exception):
-    """A cache cannot be used, for a reason that is told."""
+    """The cache folder or a file in it cannot be used; the message is the reason."""
 
 
-class Cache:
-    """A private folder that holds the executables of models, one file for each set.
+class ExecutableCache:
+    """Private folder of executables, one file per fingerprint.
 
     Args:
-        folder: Made where it is missing, for this user alone.
+        folder: Created with mode 0700 if it is missing.
 
     Raises:
-        CacheError: The folder cannot be made, or somebody else could put something into it.
+        CacheError: The folder cannot be created, or other users may write to it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,29 +64,30 @@ class Cache:
     def executables(
         self, name: str, programs: Sequence[Program], parameters: Parameters, buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
-        """Return the executables of a model, and whether they were here.
+        """Load executables, or compile and store them.
 
-        What was not here is compiled, and kept for the next time.
+        Returns:
+            The executables, and whether they were loaded.
         """
         path = self._folder / f"{name}-{fingerprint(programs, parameters, buckets)}{SUFFIX}"
-        kept = _load(path)
-        if kept is not None:
-            return kept, True
+        loaded = _load(path)
+        if loaded is not None:
+            return loaded, True
         executables = compile_programs(programs, parameters, buckets)
-        if _keep(path, executables):
+        if _store(path, executables):
             self._prune()
         return executables, False
 
     def _prune(self) -> None:
-        """Remove what was not used for longest."""
+        """Remove the least recently used files beyond `MAX_FILES`."""
         with contextlib.suppress(OSError):  # another server may do the same
             files = self._folder.glob(f"*{SUFFIX}")
-            for stale in sorted(files, key=lambda file: -file.stat().st_mtime)[KEPT:]:
+            for stale in sorted(files, key=lambda file: -file.stat().st_mtime)[MAX_FILES:]:
                 stale.unlink()
 
 
 def _load(path: Path) -> Executables | None:
-    """Read executables and put them on the first device; None where there are none to use."""
+    """Load executables onto the first device; None if there is no usable file."""
     try:
         content = path.read_bytes()
         executables = _parsed(content)
@@ -96,7 +97,7 @@ def _load(path: Path) -> Executables | None:
         logger.warning("cached programs are not used: %s: %s", path.name, error)
         return None
     with contextlib.suppress(OSError):
-        path.touch()  # it was used
+        path.touch()  # its time of modification is that of the last use
     return executables
 
 
@@ -105,13 +106,14 @@ def _parsed(content: bytes) -> Executables:
     if hashlib.sha256(content).digest() != digest:
         msg = "the file is damaged"
         raise CacheError(msg)
+    # Only after the digest: unpickling a damaged file may run anything or crash XLA.
     parts = pickle.loads(content)  # noqa: S301 - the folder is private
     load = partial(serialize_executable.deserialize_and_load, execution_devices=jax.devices()[:1])
-    return {Part(*part): load(*serialised) for part, serialised in parts.items()}
+    return {ExecutableKey(*part): load(*serialised) for part, serialised in parts.items()}
 
 
-def _keep(path: Path, executables: Executables) -> bool:
-    """Write executables; return whether they are there now."""
+def _store(path: Path, executables: Executables) -> bool:
+    """Write executables to disk; return whether that succeeded."""
     try:
         parts = {tuple(part): serialize_executable.serialize(e) for part, e in executables.items()}
         content = pickle.dumps(parts)

@@ -1,6 +1,6 @@
-"""Parameters by name: `conv1.kernel` ↔ the leaf of a Flax module.
+"""Parameters by module path (`conv1.kernel`), and their merge into Flax modules.
 
-Flax is imported where it is first needed: a server that compiles nothing never does it.
+Flax is imported on first use: a server that loads all its executables from the cache never does.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ from models.runtime.checkpoints import CheckpointError
 
 Module = TypeVar("Module")
 Parameters = Mapping[str, jax.Array]
-"""What a compiled program takes: arrays on the device by their module path."""
+"""Arrays on the device by module path: the first argument of every program."""
 
 
 def named(module: Any) -> dict[str, jax.Array]:
-    """List the parameters of a Flax module by their module path."""
+    """Return the parameters of a Flax module by module path."""
     from flax import nnx  # noqa: PLC0415
 
     flat = nnx.to_flat_state(nnx.state(module, nnx.Param))
@@ -27,11 +27,11 @@ def named(module: Any) -> dict[str, jax.Array]:
 
 
 class GraphDefinition(Generic[Module]):
-    """A module without values, into which named parameters are put.
+    """Flax module without values, to be merged with named parameters.
 
     Args:
-        build: Makes the module, when it is first needed. It is traced only: nothing is drawn or
-            allocated.
+        build: Constructor of the module, called on first use. It is only traced: no values are
+            drawn or allocated.
     """
 
     def __init__(self, build: Callable[[], Module]) -> None:
@@ -39,7 +39,7 @@ class GraphDefinition(Generic[Module]):
 
     @cached_property
     def _split(self) -> tuple[Any, dict[str, tuple[Any, Any]]]:
-        """The module's graph, and its variables with their path by name."""
+        """Graph definition of the module, and its variables with their paths by name."""
         from flax import nnx  # noqa: PLC0415
 
         graph, state = nnx.split(nnx.eval_shape(self._build))
@@ -47,7 +47,7 @@ class GraphDefinition(Generic[Module]):
 
     @property
     def shapes(self) -> Shapes:
-        """The shape of each parameter by its module path."""
+        """Shape of each parameter by its module path."""
         return {name: v.shape for name, (_, v) in self._split[1].items()}
 
     def merge(self, parameters: Parameters) -> Module:
@@ -60,7 +60,7 @@ class GraphDefinition(Generic[Module]):
         return module
 
     def check(self, tensors: Mapping[str, np.ndarray]) -> None:
-        """Refuse tensors that are not exactly this module's finite float32 parameters.
+        """Check that tensors are exactly the finite float32 parameters of this module.
 
         Raises:
             CheckpointError: A tensor is missing, unknown, of another shape or type, or not finite.
@@ -69,7 +69,7 @@ class GraphDefinition(Generic[Module]):
 
 
 def check(tensors: Mapping[str, np.ndarray], shapes: Shapes) -> None:
-    """Refuse tensors that are not exactly finite float32 parameters of these shapes.
+    """Check that tensors are exactly finite float32 parameters of these shapes.
 
     Raises:
         CheckpointError: A tensor is missing, unknown, of another shape or type, or not finite.

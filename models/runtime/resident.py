@@ -1,4 +1,4 @@
-"""Resident programs: compiled for every bucket, with their parameters on the device."""
+"""Resident programs: executables for every batch size, with parameters on the device."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from models.runtime.compilation import Executables, Part, compile_programs
+from models.runtime.compilation import ExecutableKey, Executables, compile_programs
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Call, Outputs, Program, Run
 
 
 @dataclass
 class CallTotals:
-    """What the calls of a program have taken so far; times in seconds."""
+    """Counters of a program's calls since the start; times in seconds."""
 
     calls: int = 0
     rows: int = 0
@@ -24,7 +24,7 @@ class CallTotals:
     output_s: float = 0.0
 
     def add(self, rows: int, bucket: int, input_s: float, infer_s: float, output_s: float) -> None:
-        """Take note of one call."""
+        """Add one batch of calls."""
         self.calls += 1
         self.rows += rows
         self.padding_rows += bucket - rows
@@ -34,13 +34,13 @@ class CallTotals:
 
 
 class ResidentProgram:
-    """A program that is ready to run. It lives as long as the server.
+    """Compiled program with parameter sets on the device. It lives as long as the server.
 
     Args:
-        program: What to compile.
-        parameters: Already on the device; shared by all programs of one model.
-        buckets: The numbers of rows to compile for, ascending; `widen` adds more.
-        executables: Of these and maybe other programs; compiled here where they are not given.
+        program: Program to run.
+        parameters: Served weights on the device, shared by all programs of one model.
+        buckets: Batch sizes, ascending; `add_buckets` adds more.
+        executables: Executables, perhaps of other programs too; None compiles them.
     """
 
     def __init__(
@@ -52,46 +52,48 @@ class ResidentProgram:
     ) -> None:
         self.program = program
         self.buckets = tuple(buckets)
-        self.spent = CallTotals()
+        self.totals = CallTotals()
         self._parameters: dict[str | None, Parameters] = {None: parameters}
         self._output_bytes: dict[str, int] = {}
         self._sizes: dict[frozenset[str], int] = {}
-        # There a call returns when it is done, and what it gave need not be copied.
+        # On CPU a call returns when it is done, and its outputs need not be copied.
         self._on_host = jax.default_backend() == "cpu"
         executables = executables or compile_programs([program], parameters, buckets)
-        self._executables = {bucket: executables[Part(program.name, bucket)] for bucket in buckets}
+        self._executables = {
+            bucket: executables[ExecutableKey(program.name, bucket)] for bucket in buckets
+        }
 
-    def hold(self, checkpoint: str, parameters: Parameters) -> None:
-        """Keep other parameters too, by name: calls that name them are run with them."""
+    def add_parameters(self, checkpoint: str, parameters: Parameters) -> None:
+        """Add a parameter set on the device, with which calls that name it are run."""
         self._parameters[checkpoint] = parameters
 
-    def holds(self, checkpoint: str | None) -> bool:
-        """Tell whether it can be run with these parameters."""
+    def has_parameters(self, checkpoint: str | None) -> bool:
+        """Return whether this parameter set was added; None are the served weights."""
         return checkpoint in self._parameters
 
     @property
     def max_rows(self) -> int:
-        """The most rows that one call takes."""
+        """Maximum number of rows of one batch."""
         return self.buckets[-1]
 
     def bucket(self, rows: int) -> int:
-        """Return the smallest bucket that holds so many rows."""
+        """Return the smallest batch size of at least this many rows."""
         return next(bucket for bucket in self.buckets if bucket >= rows)
 
     def warm_up(self) -> None:
-        """Run every bucket once on zeros, so that the first request finds everything in place."""
+        """Run every batch size once on zeros, so that the first request is not slower."""
         for bucket in self.buckets:
             self._run_once(bucket)
 
-    def widen(self, buckets: Sequence[int], executables: Executables) -> None:
-        """Take more rows in one call from now on, each of these buckets run once.
+    def add_buckets(self, buckets: Sequence[int], executables: Executables) -> None:
+        """Add larger batch sizes, after each has run once.
 
         Args:
-            buckets: Larger than those so far, ascending.
-            executables: Of these and maybe other programs.
+            buckets: Batch sizes larger than the present ones, ascending.
+            executables: Executables of these sizes, perhaps of other programs too.
         """
         for bucket in buckets:
-            self._executables[bucket] = executables[Part(self.program.name, bucket)]
+            self._executables[bucket] = executables[ExecutableKey(self.program.name, bucket)]
             self._run_once(bucket)
         self.buckets = (*self.buckets, *buckets)  # last: another thread may be forming a batch
 
@@ -102,47 +104,49 @@ class ResidentProgram:
         self._output_bytes = {name: value.nbytes // bucket for name, value in results.items()}
 
     def __call__(self, calls: Sequence[Call]) -> list[Outputs]:
-        """Execute calls as one batch; of each row only what its call asked for is returned.
+        """Execute calls as one batch and return the outputs that each call names.
 
-        Calls with different parameters make a batch for each.
+        Calls with different parameter sets are executed as one batch for each set.
         """
         checkpoint = calls[0].checkpoint
         if all(call.checkpoint == checkpoint for call in calls):
             return self._execute(calls, self._parameters[checkpoint])
-        of_each: dict[str | None, list[int]] = {}
+        by_set: dict[str | None, list[int]] = {}
         for index, call in enumerate(calls):
-            of_each.setdefault(call.checkpoint, []).append(index)
-        answers: dict[int, Outputs] = {}
-        for name, indices in of_each.items():
+            by_set.setdefault(call.checkpoint, []).append(index)
+        outputs: dict[int, Outputs] = {}
+        for name, indices in by_set.items():
             results = self._execute([calls[index] for index in indices], self._parameters[name])
-            answers |= dict(zip(indices, results, strict=True))
-        return [answers[index] for index in range(len(calls))]
+            outputs |= dict(zip(indices, results, strict=True))
+        return [outputs[index] for index in range(len(calls))]
 
     def _execute(self, calls: Sequence[Call], parameters: Parameters) -> list[Outputs]:
-        """Execute calls with the same parameters as one batch."""
+        """Execute calls with one parameter set as one batch."""
         began = time.perf_counter()
         bucket = self.bucket(len(calls))
         rows = {name: self._stack(name, calls, bucket) for name in self.program.row}
         stacked = time.perf_counter()
         results = self._executables[bucket](parameters, rows)
         wanted = frozenset[str]().union(*(call.outputs for call in calls))
+        # Copies start before any is awaited, so that they overlap on an accelerator.
         if not self._on_host:
             for name in wanted:
                 results[name].copy_to_host_async()
             jax.block_until_ready(results)
         computed = time.perf_counter()
         fetched = {name: np.asarray(results[name]) for name in wanted}
-        answers = [
+        outputs = [
             {name: fetched[name][index] for name in call.outputs}
             for index, call in enumerate(calls)
         ]
         ended = time.perf_counter()
-        self.spent.add(len(calls), bucket, stacked - began, computed - stacked, ended - computed)
-        return answers
+        self.totals.add(len(calls), bucket, stacked - began, computed - stacked, ended - computed)
+        return outputs
 
     def _stack(self, name: str, calls: Sequence[Call], bucket: int) -> np.ndarray:
-        """Put one input of all rows into an array; rows of padding are zeros."""
+        """Stack one input of all rows; padding rows are zeros."""
         if bucket == 1:
+            # A single row needs no copy: a view with a batch axis suffices.
             return np.asarray(calls[0].row[name])[None]
         one = self.program.row[name]
         # A new array each time: on CPU the device may read this memory until the call is done.
@@ -152,7 +156,8 @@ class ResidentProgram:
         return stacked
 
     def size(self, call: Call) -> int:
-        """Return how many bytes a call's row and outputs take."""
+        """Return the size of a call's row and outputs in bytes."""
+        # All rows of a program have equal shapes, so that the outputs alone determine the size.
         if (known := self._sizes.get(call.outputs)) is None:
             known = sum(value.nbytes for value in call.row.values())
             known += sum(self._output_bytes[name] for name in call.outputs)
@@ -161,7 +166,7 @@ class ResidentProgram:
 
 
 def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[Outputs]:
-    """Drive runs to their end side by side, without a server; calls of one program go together."""
+    """Run generators to their end without a server, with calls of one program in common batches."""
     waiting = {index: (run, next(run)) for index, run in enumerate(runs)}
     done: dict[int, Outputs] = {}
     while waiting:
@@ -178,7 +183,7 @@ def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[
 
 
 def _in_batches(calls: list[Call], programs: Mapping[str, ResidentProgram]) -> Iterator[Outputs]:
-    """Execute calls of one program, as many at a time as it takes."""
+    """Execute calls of one program in batches of the maximum size."""
     program = programs[calls[0].program]
     for start in range(0, len(calls), program.max_rows):
         yield from program(calls[start : start + program.max_rows])

@@ -1,4 +1,4 @@
-"""What every training run shares: its state, one step of descent, and its names on disk."""
+"""Training state, gradient steps, and the state's tensors on disk, for every network."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -20,10 +20,10 @@ U = TypeVar("U")
 
 
 class TrainingState(NamedTuple):
-    """All that one step needs of the steps before it.
+    """State between two training steps: parameters, their moving average, optimiser, step number.
 
-    There is no random key: what a step draws follows from the seed and its number, so that a run
-    that was cut off goes on as if nothing had happened.
+    There is no random key: random numbers of a step follow from the seed and the step's number, so
+    that an interrupted run resumes with equal results.
     """
 
     parameters: ParameterState
@@ -33,62 +33,67 @@ class TrainingState(NamedTuple):
 
 
 class Trainer(Protocol):
-    """A training run in rounds, each of which runs on the device from beginning to end.
+    """Training run in rounds, each of which runs on the device without interruption.
 
     Attributes:
-        rounds: How many there are.
-        milestones: After how many of them the network is kept, to be looked at later; 0 is before
+        rounds: Number of rounds.
+        checkpoint_rounds: Numbers of rounds after which the parameters are kept; 0 is before
             the first.
     """
 
     rounds: int
-    milestones: tuple[int, ...]
+    checkpoint_rounds: tuple[int, ...]
 
     def start(self) -> TrainingState:
         """Return the state before the first round."""
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
-        """Do one round; the same state and number give the same result."""
+        """Run one round, which is a deterministic function of state and number."""
 
     def network(self, state: TrainingState) -> Tensors:
-        """Return the parameters that would be kept if the run ended here."""
+        """Return the parameters that would be served if the run ended here."""
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
-        """Return the parameters to keep, what the file says of them, and the report."""
+        """Return the final parameters, the metadata of their file, and the report."""
 
 
-def begin(parameters: ParameterState, optimiser: optax.GradientTransformation) -> TrainingState:
-    """Return the state before the first step: the average starts at the parameters themselves."""
-    # A copy of its own: the state is donated to each round, and one buffer cannot be donated twice.
+def initial_state(
+    parameters: ParameterState, optimiser: optax.GradientTransformation
+) -> TrainingState:
+    """Return the state before the first step; the moving average starts at the parameters."""
+    # A copy: the state is donated to each round, and one buffer cannot be donated twice.
     average = jax.tree.map(jnp.copy, parameters)
     return TrainingState(parameters, average, optimiser.init(parameters), jnp.zeros((), jnp.int32))
 
 
-def descend(
+def gradient_step(
     state: TrainingState,
     loss: Callable[[ParameterState], tuple[Float[Array, ""], Any]],
     optimiser: optax.GradientTransformation,
     keep: float,
 ) -> tuple[TrainingState, Float[Array, ""], Any]:
-    """Take one step against the gradient.
+    """Compute gradients of a loss and apply them.
 
     Args:
-        state: The state before the step.
-        loss: Of the parameters; whatever it returns beside the loss comes back as it is.
+        state: State before the step.
+        loss: Returns the loss of parameters, and auxiliary values.
         optimiser: Turns gradients into updates.
-        keep: How much of the moving average stays, in [0, 1). Early in a run less does.
+        keep: Decay rate of the moving average, in [0, 1). It is smaller early in a run.
+
+    Returns:
+        The state after the step, the loss and the auxiliary values.
     """
-    (value, aside), gradients = jax.value_and_grad(loss, has_aux=True)(state.parameters)
-    return follow(state, gradients, optimiser, keep), value, aside
+    (value, auxiliary), gradients = jax.value_and_grad(loss, has_aux=True)(state.parameters)
+    return apply_gradients(state, gradients, optimiser, keep), value, auxiliary
 
 
-def follow(
+def apply_gradients(
     state: TrainingState,
     gradients: ParameterState,
     optimiser: optax.GradientTransformation,
     keep: float,
 ) -> TrainingState:
-    """Take one step against given gradients; the arguments are those of `descend`."""
+    """Apply gradients and update the moving average; arguments as of `gradient_step`."""
     # Optax raises floats to integer powers, which strict promotion does not allow.
     with jax.numpy_dtype_promotion("standard"):
         updates, memory = optimiser.update(gradients, state.optimiser, state.parameters)
@@ -101,14 +106,14 @@ def follow(
     return TrainingState(parameters, average, memory, state.step + 1)
 
 
-def mean_of_parts(measure: Callable[[T], U], parts: T) -> U:
-    """Return the mean of what a function of arrays returns for each part, one after the other.
+def mean_over_microbatches(measure: Callable[[T], U], parts: T) -> U:
+    """Return the mean of a function over microbatches, which are evaluated one after the other.
 
-    The mean over a batch takes less memory so than at once: that of one part.
+    It takes the memory of one microbatch instead of the whole batch.
 
     Args:
-        measure: Returns floats, in arrays of the same shapes for each part.
-        parts: Arrays with one row for each part.
+        measure: Function of one microbatch that returns floats, in arrays of constant shapes.
+        parts: Arrays whose first axis is that of microbatches.
     """
     number = len(jax.tree.leaves(parts)[0])
 
@@ -122,21 +127,25 @@ def mean_of_parts(measure: Callable[[T], U], parts: T) -> U:
 
 
 def parameter_tensors(module: nnx.Module) -> Tensors:
-    """Copy the parameters to the host, named by their module path, such as `conv1.kernel`."""
+    """Copy the parameters to the host, by module path, such as `conv1.kernel`."""
     return {name: np.asarray(value) for name, value in named(module).items()}
 
 
 def state_tensors(state: TrainingState) -> Tensors:
-    """Name every array of a state by its place in it; a scalar becomes an array of one."""
+    """Return every array of a state by its key path; scalars become arrays of one value."""
     leaves, _ = jax.tree.flatten_with_path(state)
     return {jax.tree_util.keystr(path): np.atleast_1d(np.asarray(leaf)) for path, leaf in leaves}
 
 
-def restore(tensors: Mapping[str, np.ndarray], like: TrainingState) -> TrainingState:
-    """Put named arrays back into the places of a state of the same run.
+def restore_state(tensors: Mapping[str, np.ndarray], like: TrainingState) -> TrainingState:
+    """Restore a training state from the arrays that `state_tensors` returned.
+
+    Args:
+        tensors: Arrays by key path.
+        like: State of the same structure, such as that before the first step.
 
     Raises:
-        CheckpointError: The arrays are those of another network or another optimiser.
+        CheckpointError: The arrays belong to another network or another optimiser.
     """
     expected = state_tensors(like)
     for name in sorted(expected.keys() | tensors.keys()):

@@ -118,7 +118,7 @@ def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
             return f"the region must lie within the {sides[0]} x {sides[1]} of {edit.layer}"
     if edit.operation == "patch" and not given.source:
         return "patch needs a source"
-    if edit.operation == "mean" and "units" not in model.records:
+    if edit.operation == "mean" and "units" not in model.artifacts:
         return "these weights have no record of units, which holds the means"
     return _values_fault(edit) if edit.values is not None else None
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from models.architecture import DIGITS
 from models.cnn.pca import PCA
 from models.data import test_images
-from models.data.test_images import Pictures
+from models.data.test_images import SelectedImages
 from probes.cnn.layers import record_of
 from probes.declaration import (
     ModelContext,
@@ -45,7 +45,7 @@ class Map(NamedTuple):
 
     axes: PCA
     coordinates: Float32[np.ndarray, "images components"]
-    pictures: Pictures
+    pictures: SelectedImages
 
 
 def map_of(model: ModelContext) -> Map:
@@ -54,7 +54,7 @@ def map_of(model: ModelContext) -> Map:
     names = ("mean", "components", "shares")
     axes = PCA(*(tensors[f"embedding.{name}"] for name in names))
     coordinates = tensors["embedding.coordinates"].astype(np.float32)
-    return Map(axes, coordinates, test_images.unpacked(tensors))
+    return Map(axes, coordinates, test_images.unpack(tensors))
 
 
 def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
@@ -77,11 +77,11 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
     """
     parameters = context.parameters
     known = map_of(context.model)
-    own = known.axes.place(context.outputs["relu4"])
+    own = known.axes.project(context.outputs["relu4"])
     distances = np.linalg.norm(known.coordinates - own, axis=1)
     # Stable, so that equal distances keep the order of the test set on every machine.
     nearest = np.argsort(distances, kind="stable")[: parameters.neighbours]
-    shares = known.axes.shares
+    shares = known.axes.explained_variance
     measures = (
         Measure("across_share", float(shares[parameters.across])),
         Measure("upward_share", float(shares[parameters.upward])),

@@ -86,7 +86,7 @@ def means_of(model: ModelContext) -> Mapping[str, np.ndarray]:
 
     Empty for weights without a record of units.
     """
-    record = model.records.get("units")
+    record = model.artifacts.get("units")
     if record is None:
         return {}
     return {name: np.moveaxis(record.tensors[f"{name}.mean"], -1, 0) for name in LAYERS}
@@ -248,7 +248,7 @@ def check_sweep(call: ProbeCall[SweepParameters]) -> None:
     targets.check_target(call)
     if parameters.operation == "patch" and not call.input.source:
         raise ParameterError("operation", "patch needs a source in the body")
-    if parameters.operation == "mean" and "units" not in call.model.records:
+    if parameters.operation == "mean" and "units" not in call.model.artifacts:
         raise ParameterError("operation", "these weights have no record of units, for the means")
 
 

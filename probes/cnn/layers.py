@@ -27,10 +27,10 @@ def record_of(model: ModelContext, parameter: str) -> Checkpoint:
     Raises:
         ParameterError: The weights have no such record.
     """
-    if "layers" not in model.records:
+    if "layers" not in model.artifacts:
         reason = "these weights have no record of layers: run python -m scripts.artifacts cnn"
         raise ParameterError(parameter, reason)
-    return model.records["layers"]
+    return model.artifacts["layers"]
 
 
 def check_layers(call: ProbeCall[Coloured]) -> None:

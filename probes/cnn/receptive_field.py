@@ -34,11 +34,11 @@ def check_position(call: ProbeCall[ReceptiveFieldParameters]) -> None:
     """Raise `ParameterError` for a row or column that the layer does not have."""
     parameters = call.parameters
     layer = LAYERS[parameters.layer]
-    counts = layer.shape[:2] if layer.field else (0, 0)
+    counts = layer.shape[:2] if layer.receptive_field else (0, 0)
     for name, at, count in zip("yx", (parameters.y, parameters.x), counts, strict=True):
         if at is None:
             continue
-        if layer.field is None:
+        if layer.receptive_field is None:
             reason = f"{parameters.layer} has no maps: each of its units sees the whole picture"
             raise ParameterError(name, reason)
         if at >= count:
@@ -59,7 +59,7 @@ def receptive_field_mask(context: ProbeContext[ReceptiveFieldParameters]) -> Fig
     box = receptive_field(parameters.layer, y, x)
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[box.top : box.bottom + 1, box.left : box.right + 1] = 1
-    span = LAYERS[parameters.layer].field
+    span = LAYERS[parameters.layer].receptive_field
     measures = (
         Measure("size", span.size if span else HEIGHT, "pixels"),
         Measure("jump", span.jump if span else 0, "pixels"),

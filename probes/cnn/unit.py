@@ -75,7 +75,7 @@ def check_unit(call: ProbeCall[UnitParameters]) -> None:
     check_channel_index("channel", layer, parameters.channel, shape[-1])
     place = {"y": parameters.y, "x": parameters.x}
     given = [name for name, at in place.items() if at is not None]
-    if given and LAYERS[layer].field is None:
+    if given and LAYERS[layer].receptive_field is None:
         raise ParameterError(given[0], f"{layer} has no maps, so a unit of it has no {given[0]}")
     if len(given) == 1:
         raise ParameterError(given[0], "y and x go together: give both, or neither")
@@ -83,7 +83,7 @@ def check_unit(call: ProbeCall[UnitParameters]) -> None:
         if at is not None and at >= count:
             reason = f"{name} {at} of {layer} is not one of its {count} (0 to {count - 1})"
             raise ParameterError(name, reason)
-    if "units" not in call.model.records:
+    if "units" not in call.model.artifacts:
         reason = "these weights have no record of units: run python -m scripts.artifacts cnn"
         raise ParameterError("layer", reason)
 
@@ -146,7 +146,7 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
 def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
     """Figures of the test images with the unit's largest activations."""
     known, indices = held.pictures, held.strongest
-    at = known.places(indices)
+    at = known.positions(indices)
     images, labels = known.images[at], known.labels[at]
     names = [f"{label} · {index}" for label, index in zip(labels, indices, strict=True)]
     axes = ("image", "y", "x")

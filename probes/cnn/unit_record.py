@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 
 from models.architecture import LAYERS
 from models.data import test_images
-from models.data.test_images import Pictures
+from models.data.test_images import SelectedImages
 from models.runtime.checkpoints import Tensors
 
 
@@ -49,7 +49,7 @@ class UnitRecord:
     @property
     def has_map(self) -> bool:
         """Whether it is a channel with a map."""
-        return LAYERS[self.layer].field is not None
+        return LAYERS[self.layer].receptive_field is not None
 
     @property
     def pictures(self) -> Pictures:

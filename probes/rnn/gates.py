@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from models.architecture import ANSWERS
+from models.architecture import LSTM_LABELS
 from models.rnn.unit_statistics import (
     GATES,
     QUANTITIES,
@@ -198,7 +198,7 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
     `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
     with the next bits to continue the sequence.
     """
-    bars = class_bars(context.probabilities, ANSWERS)
+    bars = class_bars(context.probabilities, LSTM_LABELS)
     return Panels("Prediction", (sequence_strip(context), bars, *final_state(context)))
 
 
@@ -270,7 +270,7 @@ def trace(context: ProbeContext[TraceSelection]) -> Figure:
 def running_logits(context: ProbeContext[Parameters]) -> Lines:
     """Lines of the network's logits after each step."""
     logits = context.outputs["logits"]
-    coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": ANSWERS}
+    coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": LSTM_LABELS}
     running = Tensor("logits", "logits", ("step", "label"), logits, coordinates)
     return Lines("Logits so far", (running,), "step", reference=0.0)
 

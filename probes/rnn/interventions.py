@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BeforeValidator, Field
 
-from models.architecture import ANSWERS
+from models.architecture import LSTM_LABELS
 from models.rnn.analyses import CHUNK, EDITABLE_VALUES
 from models.rnn.programs import run_lstm
 from models.rnn.unit_statistics import STATES
@@ -139,7 +139,7 @@ def _logits(context: ProbeContext[Parameters]) -> Heatmap:
     """Heatmap of the final logits of each run, with their difference as measures."""
     finals = _finals(context)
     logits = np.stack(list(finals.values()))
-    coordinates = {"run": list(finals), "label": ANSWERS}
+    coordinates = {"run": list(finals), "label": LSTM_LABELS}
     colour = colours.signed(logits)
     tensor = Tensor("logits", "logits", ("run", "label"), logits, coordinates, colour)
     measures = tuple(
@@ -152,7 +152,7 @@ def _logits(context: ProbeContext[Parameters]) -> Heatmap:
 def _answers(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     """Measures of an intervention: answers, and recovery."""
     finals = _finals(context)
-    answers = {name: ANSWERS[int(last.argmax())] for name, last in finals.items()}
+    answers = {name: LSTM_LABELS[int(last.argmax())] for name, last in finals.items()}
     measures = [
         Measure("edits", len(edits_of(context))),
         *(Measure(f"answer_{name}", answers[name]) for name in RUNS),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.architecture import ANSWERS
+from models.architecture import LSTM_LABELS
 from probes.declaration import Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor
@@ -42,9 +42,9 @@ def gate_weights(context: ProbeContext[Parameters]) -> Figure:
         "readout.kernel",
         ("label", "unit"),
         held["readout.kernel"].T,
-        {"label": ANSWERS},
+        {"label": LSTM_LABELS},
     )
-    bias = Tensor("readout.bias", "bias", ("label",), held["readout.bias"], {"label": ANSWERS})
+    bias = Tensor("readout.bias", "bias", ("label",), held["readout.bias"], {"label": LSTM_LABELS})
     return Panels("Weights", (*rows, *kernels, readout, Bars("readout.bias", bias)), 2)
 
 

@@ -24,7 +24,7 @@ from models.cnn.network import SimpleCNN
 from models.cnn.programs import intensities, run_cnn
 from models.data import samples
 from models.registry import load
-from models.runtime.compilation import Part, compile_programs
+from models.runtime.compilation import ExecutableKey, compile_programs
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Call, Program
 
@@ -47,17 +47,17 @@ def predict_hlo_is_bare() -> bool:
         maps = max_pool(nnx.relu(network.conv2(maps)))
         maps = nnx.relu(network.conv3(maps))
         hidden = nnx.relu(network.dense1(maps.reshape(len(image), -1)))
-        score = ood_detector.unfamiliarity(parameters, image)
+        score = ood_detector.ood_scores(parameters, image)
         return {"logits": network.output(hidden), "unfamiliarity": score}
 
     bare = Program("cnn.predict", forward, served.row)
-    held = model.familiarity
+    held = model.ood_detector
     assert held is not None  # noqa: S101 - every CNN has an OOD detector here
-    parameters = jax.device_put({**model.weights, **held.resident})
+    parameters = jax.device_put({**model.weights, **held.program_parameters})
     texts = []
     for program in (served, bare):
         executables = compile_programs([program], parameters, (1,))
-        texts.append(_hlo(executables[Part("cnn.predict", 1)]))
+        texts.append(_hlo(executables[ExecutableKey("cnn.predict", 1)]))
     return texts[0] == texts[1]
 
 

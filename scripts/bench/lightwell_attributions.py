@@ -45,7 +45,7 @@ def measured() -> dict[str, float]:
     """Measure all attribution methods, the gradient and the forward pass, in seconds by name."""
     model = load("cnn")
     model.compile()
-    model.widen()
+    model.compile_larger_buckets()
     for program in model.analyses:
         if program.name in PROGRAMS:
             model.compile_analysis(program)

@@ -24,7 +24,7 @@ import numpy as np
 
 from models.registry import ResidentModel, load
 from models.rnn.programs import CHUNKS, run_lstm
-from models.runtime.compilation import OPTIONS
+from models.runtime.compilation import COMPILER_OPTIONS
 from models.runtime.programs import Program, row_buckets
 from models.runtime.resident import ResidentProgram, drive
 
@@ -48,7 +48,7 @@ CPU_OPTIONS: Mapping[str, Mapping[str, str | bool] | None] = {
 }
 
 LOOP = "xla_cpu_small_while_loop_byte_threshold=1000000000"
-SETTINGS: Mapping[str, Mapping[str, str]] = {
+COMPILER_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "as JAX comes": {},
     "dispatch in the calling thread": {},
     "loops as one kernel": {"XLA_FLAGS": f"--xla_backend_extra_options={LOOP}"},
@@ -90,7 +90,7 @@ def _round(function: Function) -> Cost:
 
 def parameters_of(model: ResidentModel) -> dict[str, jax.Array]:
     """Transfer a model's parameters to the device."""
-    extra = model.familiarity.resident if model.familiarity else {}
+    extra = model.ood_detector.program_parameters if model.ood_detector else {}
     on_device: dict[str, jax.Array] = jax.device_put({**model.weights, **extra})
     return on_device
 
@@ -109,7 +109,7 @@ def compiled(
     Returns:
         A function that calls the program once, and CPU seconds for lowering and compiling.
     """
-    served = OPTIONS.get(program.name.partition(".")[0], {})
+    served = COMPILER_OPTIONS.get(program.name.partition(".")[0], {})
     began = time.process_time()
     # A new partial, as JAX caches traces by function.
     lowered = jax.jit(partial(program)).lower(parameters, program.rows(rows))
@@ -244,7 +244,7 @@ def _chosen() -> Iterator[tuple[str, Program, dict[str, jax.Array]]]:
 
 def settings_table() -> None:
     """Print the time of programs by process settings, each in a subprocess."""
-    for name, variables in SETTINGS.items():
+    for name, variables in COMPILER_SETTINGS.items():
         command = [sys.executable, "-m", "scripts.bench.programs", ONE_SETTING, name]
         subprocess.run(command, env={**os.environ, **variables}, check=True)  # noqa: S603 - the benchmark's own command
 

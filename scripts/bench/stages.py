@@ -131,7 +131,7 @@ def main() -> None:
     models = {name: load(name) for name in ("cnn", "lstm")}
     for model in models.values():
         model.compile()
-        model.widen()
+        model.compile_larger_buckets()
     measured = {
         name: Stages(models[_model(workload)], workload).measure()
         for name, workload in workloads().items()

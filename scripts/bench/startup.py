@@ -105,7 +105,7 @@ def stages(folder: Path) -> dict[str, float]:
     laps = [time.perf_counter()]
     from api.app import create_app  # noqa: PLC0415 - imports are what is measured
     from api.settings import Settings  # noqa: PLC0415
-    from models.runtime.executable_cache import Cache  # noqa: PLC0415
+    from models.runtime.executable_cache import ExecutableCache  # noqa: PLC0415
     from probes.model_context import model_context  # noqa: PLC0415
 
     laps.append(time.perf_counter())
@@ -113,7 +113,7 @@ def stages(folder: Path) -> dict[str, float]:
     laps.append(time.perf_counter())
     with _timed_warm_up() as warm_ups:
         for model in resident:
-            model.cache = Cache(folder)
+            model.cache = ExecutableCache(folder)
             model.compile()
     laps.append(time.perf_counter())
     for model in resident:

@@ -74,7 +74,7 @@ SPEED_NAMES = ("lightwell", "pytorch", "pytorch-channels-last")
 class PlainTrainer(CNNTrainer):
     """CNN training without augmentation."""
 
-    def vary(self, _key: PRNGKeyArray, images: Images) -> Images:
+    def augment(self, _key: PRNGKeyArray, images: Images) -> Images:
         """Return the images unchanged."""
         return images
 

@@ -25,11 +25,11 @@ def test_a_page_can_place_receptive_fields(client: TestClient) -> None:
 
     for name, layer in LAYERS.items():
         told = layers[name]["receptive_field"]
-        assert (told is None) == (layer.field is None)
-        for row in range(layer.shape[0] if layer.field else 0):
+        assert (told is None) == (layer.receptive_field is None)
+        for row in range(layer.shape[0] if layer.receptive_field else 0):
             first = told["stride"] * row - told["offset"]
             span = max(first, 0), min(first + told["size"] - 1, 27)
-            assert span == layer.field.span(row)
+            assert span == layer.receptive_field.span(row)
 
 
 def test_samples_are_mnists(client: TestClient, digits: Samples) -> None:

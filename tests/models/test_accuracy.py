@@ -25,7 +25,7 @@ TEST_COPY = Path(__file__).parents[1] / "tensorflow_datasets"
 def shipped(name):
     """Read shipped weights and the report of how they were made."""
     checkpoint = checkpoints.load(registry.WEIGHTS / f"{name}.safetensors")
-    report = json.loads((registry.RECORDS / f"{name}.report.json").read_text())
+    report = json.loads((registry.ARTIFACTS / f"{name}.report.json").read_text())
     return checkpoint, report
 
 

@@ -1,4 +1,4 @@
-"""Weights become resident, or are refused with a reason."""
+"""Model registry: loading of weights and artifacts, and reasons of refusals."""
 
 import json
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_weights_are_refused_by_name(case: str, tmp_path: Path) -> None:
-    """The message names the tensor and what it must be."""
+    """The error names the tensor and its expected shape and type."""
     change, message = WRONG[case]
     tensors = {**draw(CNN_SHAPES, 1), **change}
     write(tmp_path, "cnn", {name: value for name, value in tensors.items() if value is not None})
@@ -93,7 +93,7 @@ def test_too_many_units_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_report_of_other_weights_is_refused(tmp_path: Path) -> None:
-    """A record says which weights it was made for, and is served with no other."""
+    """An artifact states its weights, and is not served with others."""
     write(tmp_path, "cnn", draw(CNN_SHAPES, 1))
     (tmp_path / "cnn.report.json").write_text(json.dumps({"weights": "0123"}))
 
@@ -103,7 +103,7 @@ def test_a_report_of_other_weights_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", list(registry.MODELS))
 def test_shipped_reports_are_of_the_shipped_weights(name: str) -> None:
-    """What is recorded of the training is there, and is of these weights."""
+    """Reports are shipped, and state the digest of the shipped weights."""
     model = registry.load(name)
 
     assert model.report["weights"] == model.checkpoint.digest

@@ -1,4 +1,4 @@
-"""A weights folder without weights is refused, with what it holds."""
+"""User's weights folder: weights are found, and other contents are described in the error."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ def refusal(folder: Path) -> str:
 
 
 def held(folder: Path) -> str:
-    """Return what the error says that the folder holds."""
+    """Return the part of the error that lists the contents of the folder."""
     beginning, _, contents = refusal(folder).partition("; ")
     assert beginning == (
         f"weights folder {folder} holds neither cnn.safetensors nor lstm.safetensors"
@@ -42,7 +42,7 @@ def test_weights_are_found_by_their_names(tmp_path: Path) -> None:
 
 
 def test_the_names_of_tensors_are_those_of_the_networks() -> None:
-    """What is recognised is what can be served."""
+    """Tensor names by which files are recognised are those of the networks."""
     assert {"cnn": set(CNN_SHAPES), "lstm": set(lstm_shapes(7))} == TENSOR_NAMES
 
 
@@ -84,7 +84,7 @@ TENSORS: Mapping[str, tuple[Mapping[str, np.ndarray], str]] = {
 
 @pytest.mark.parametrize("case", TENSORS)
 def test_a_safetensors_file_is_recognised_by_its_tensors(case: str, tmp_path: Path) -> None:
-    """Weights under another name are told from those of other networks."""
+    """The error distinguishes our weights under another name from those of other networks."""
     tensors, kind = TENSORS[case]
     save_file(dict(tensors), tmp_path / "model.safetensors")
 
@@ -155,7 +155,7 @@ def test_the_list_is_bounded(tmp_path: Path) -> None:
 
 
 def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
-    """What cannot be read is listed with the reason."""
+    """An unreadable file is listed with the reason."""
     (tmp_path / "model.safetensors").symlink_to("/nowhere")
 
     assert held(tmp_path).startswith("it holds model.safetensors (unreadable: No such file")

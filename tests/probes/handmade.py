@@ -47,7 +47,7 @@ def always_yes(units: int) -> Tensors:
 def run_with(lstm: ResidentModel, weights: Mapping[str, np.ndarray], run: Run) -> Outputs:
     """Drive a run through the resident programs, with other weights than theirs."""
     for program in lstm.programs.values():
-        program.hold("handmade", jax.device_put(dict(weights)))
+        program.add_parameters("handmade", jax.device_put(dict(weights)))
     (outputs,) = drive([_with_checkpoint(run, "handmade")], lstm.programs)
     return outputs
 

@@ -51,7 +51,7 @@ def faults(client: TestClient) -> Faults:
     return check
 
 
-@pytest.mark.parametrize("layer", [name for name in LAYERS if LAYERS[name].field])
+@pytest.mark.parametrize("layer", [name for name in LAYERS if LAYERS[name].receptive_field])
 def test_a_mean_over_the_wrong_axes_is_caught(layer: str, maps: Outputs, faults: Faults) -> None:
     """A mean over channel and row is a fault, one over row and column is not."""
     wrong, right = (

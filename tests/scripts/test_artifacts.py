@@ -37,7 +37,7 @@ def test_training_checkpoints_are_joined(tmp_path):
         trained = checkpoints.load(folder / f"{model}.safetensors")
         artifacts.join_checkpoints(model, trained, RunDirectory(folder, {}), folder)
 
-        read = registry.load(model, folder).milestones
+        read = registry.load(model, folder).training_checkpoints
         assert list(read) == ["round-0", "round-4", "round-12"]
         for number, tensors in kept.items():
             for name, values in tensors.items():
@@ -48,7 +48,7 @@ def test_training_checkpoints_are_joined(tmp_path):
 
 def test_a_cnn_gets_all_artifacts(tmp_path, monkeypatch, digits: Samples, capsys):
     """The artifacts hold the digest of the weights and statistics over the given images."""
-    for name in ("LEARNED_FROM", "COMPARED", "MAPPED"):
+    for name in ("PROBE_IMAGES", "CKA_IMAGES", "EMBEDDED_IMAGES"):
         monkeypatch.setattr(layer_comparison, name, FEW)
     shown = Digits(digits.images[:FEW], digits.labels[:FEW].astype(np.uint8))
     monkeypatch.setattr(artifacts, "mnist", lambda split: shown)
@@ -59,7 +59,7 @@ def test_a_cnn_gets_all_artifacts(tmp_path, monkeypatch, digits: Samples, capsys
     assert artifacts.main(["cnn", "--run", folder, "--folder", folder]) == 0
 
     model = registry.load("cnn", tmp_path)
-    units, layers = model.records["units"].tensors, model.records["layers"]
+    units, layers = model.artifacts["units"].tensors, model.artifacts["layers"]
     assert units["relu3.mean"].shape == LAYERS["relu3"].shape
     assert layers.metadata["milestones"] == ["round-0"]
     assert layers.tensors["cka.training"].shape == (1, 12)

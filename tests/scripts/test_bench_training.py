@@ -37,7 +37,7 @@ def test_a_run_may_not_reach_the_goal():
 def test_the_plain_trainer_does_not_augment():
     """The comparison with a plain script augments no image."""
     images = np.zeros((2, 28, 28), np.float32)
-    assert PlainTrainer.vary(None, None, images) is images
+    assert PlainTrainer.augment(None, None, images) is images
 
 
 @pytest.fixture

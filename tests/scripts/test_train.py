@@ -46,7 +46,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(training, "ROUND", 3)
     monkeypatch.setattr(train, "STAGES", (Stage(8, 8, 4, 0.01),))
     brief = Measurement(longest=3, hard_lengths=(5,), hard=4, curve=(8,), points=4)
-    monkeypatch.setattr(train, "BRIEF", brief)
+    monkeypatch.setattr(train, "BRIEF_MEASUREMENT", brief)
 
 
 def lines(output: Path) -> list[dict]:
@@ -237,5 +237,5 @@ def test_counts_are_at_least_one(capsys):
 def test_the_defaults_are_the_shipped_configuration():
     """The default options are the training configuration of the shipped weights."""
     options = train._parser().parse_args(["lstm"])
-    assert train._lstm_trainer(options).recipe == training.LSTMTrainConfig()
+    assert train._lstm_trainer(options).config == training.LSTMTrainConfig()
     assert options.output == Path("runs/lstm")

@@ -27,7 +27,7 @@ class Engine:
     def __init__(self) -> None:
         model = load("cnn")
         model.compile()
-        model.widen()
+        model.compile_larger_buckets()
         self._program = model.programs["cnn.predict"]
 
     def __call__(self, pngs: Sequence[bytes]) -> list[Prediction]:

@@ -86,7 +86,7 @@ def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> N
 def test_a_cancelled_run_stops(app: FastAPI, client: TestClient) -> None:
     """A cancelled run queues no further slice, and its rows in the queue never run."""
     engine: Engine = app.state.engine
-    spent = engine.programs["cnn.score"].spent
+    spent = engine.programs["cnn.score"].totals
 
     async def scene() -> int:
         long = asyncio.ensure_future(drive(engine, many(1000 * SLICE)))

@@ -15,7 +15,7 @@ from api.requests.foreground import Planes
 from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, without_preprocessing
 from models.data import samples
 
-SAMPLES = Path("models/records/samples.safetensors")
+SAMPLES = Path("models/artifacts/samples.safetensors")
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 

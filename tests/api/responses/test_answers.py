@@ -100,7 +100,7 @@ def test_a_channel_is_one_row_of_its_layer(
     np.testing.assert_allclose(made["conv2.kernel.5"], expected, rtol=1e-6)
     y, x = measured["peak_y"], measured["peak_x"]
     assert layer[5][y, x] == layer[5].max() == pytest.approx(measured["max"])
-    field = LAYERS["relu2"].field
+    field = LAYERS["relu2"].receptive_field
     assert field is not None
     assert (measured["receptive_field_top"], measured["receptive_field_bottom"]) == field.span(y)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.registry import RECORDS, ResidentModel, load
+from models.registry import ARTIFACTS, ResidentModel, load
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import CheckpointError
 from tests.oracles.numpy64 import cnn_trace, lstm_trace
@@ -28,7 +28,7 @@ def test_models_list_what_may_be_asked(client: TestClient, cnn: ResidentModel) -
     """The earliest first; before training comes first of all."""
     listed = client.get("/models/cnn").json()["checkpoints"]
 
-    assert listed == list(cnn.milestones)
+    assert listed == list(cnn.training_checkpoints)
     assert listed[0] == "round-0"
     assert len(listed) >= 4
 
@@ -40,17 +40,17 @@ def test_activations_are_those_of_that_time(
     """As the float64 network with the recorded parameters has them."""
     query = f"/cnn/activations?layers=relu2,logits&preprocess=none&checkpoint={name}"
     answer = client.post(query, json={"pixels": PIXELS.tolist()}).json()
-    expected = cnn_trace(PIXELS, cnn.milestones[name])
+    expected = cnn_trace(PIXELS, cnn.training_checkpoints[name])
 
     relu2 = np.moveaxis(expected["relu2"], -1, 0)
     np.testing.assert_allclose(values(answer, "relu2"), relu2, atol=1e-4)
     np.testing.assert_allclose(values(answer, "logits"), expected["logits"], atol=1e-4)
-    assert answer["weights"] == checkpoints.digest(cnn.milestones[name])
+    assert answer["weights"] == checkpoints.digest(cnn.training_checkpoints[name])
 
 
 def test_gates_are_those_of_that_time(client: TestClient, lstm: ResidentModel) -> None:
     """A checkpoint of the LSTM equals the float64 network, too."""
-    for name, weights in lstm.milestones.items():
+    for name, weights in lstm.training_checkpoints.items():
         answer = client.get(f"/lstm/gates?sequence={BITS}&checkpoint={name}").json()
         expected = lstm_trace(np.array([int(bit) for bit in BITS]), weights)
         np.testing.assert_allclose(
@@ -63,7 +63,7 @@ def test_filters_are_those_of_that_time(client: TestClient, cnn: ResidentModel) 
     first = client.get("/cnn/filters?layers=conv1&order=index&checkpoint=round-0")
     last = client.get("/cnn/filters?layers=conv1&order=index")
 
-    held = cnn.milestones["round-0"]["conv1.kernel"].transpose(3, 2, 0, 1)
+    held = cnn.training_checkpoints["round-0"]["conv1.kernel"].transpose(3, 2, 0, 1)
     np.testing.assert_allclose(values(first.json(), "conv1.kernel"), held, atol=1e-6)
     assert first.headers["etag"] != last.headers["etag"]
     assert first.json()["weights"] != last.json()["weights"]
@@ -103,8 +103,8 @@ def test_a_time_that_is_not_recorded_is_refused(client: TestClient) -> None:
 def test_records_of_other_weights_are_refused(tmp_path: Path) -> None:
     """Every record names its weights; a start with a wrong one stops with its name."""
     checkpoints.save(tmp_path / "cnn.safetensors", draw(CNN_SHAPES, 3), {})
-    assert load("cnn", tmp_path).milestones == {}
-    for path in RECORDS.glob("cnn.*.safetensors"):
+    assert load("cnn", tmp_path).training_checkpoints == {}
+    for path in ARTIFACTS.glob("cnn.*.safetensors"):
         copy(path, tmp_path)
         with pytest.raises(CheckpointError, match=f"{path.name} was made for other weights"):
             load("cnn", tmp_path)
@@ -115,9 +115,9 @@ def test_milestones_come_back_as_they_were_kept(tmp_path: Path) -> None:
     """Checkpoints are in the order of training, and float32, also where the file is not."""
     kept = {12: draw(CNN_SHAPES, 1), 0: draw(CNN_SHAPES, 2), 4: draw(CNN_SHAPES, 3)}
     path = tmp_path / "cnn.milestones.safetensors"
-    artifacts.save(path, artifacts.joined(kept, "float16"), "the digest")
+    artifacts.save(path, artifacts.pack_training_checkpoints(kept, "float16"), "the digest")
 
-    found = artifacts.milestones(artifacts.load(path, "the digest"))
+    found = artifacts.training_checkpoints(artifacts.load(path, "the digest"))
 
     assert list(found) == ["round-0", "round-4", "round-12"]
     for rounds, tensors in kept.items():
@@ -125,4 +125,4 @@ def test_milestones_come_back_as_they_were_kept(tmp_path: Path) -> None:
             given = found[f"round-{rounds}"][name]
             assert given.dtype == np.float32
             np.testing.assert_array_equal(given, expected.astype(np.float16))
-    assert artifacts.milestones(None) == {}
+    assert artifacts.training_checkpoints(None) == {}

@@ -11,7 +11,7 @@ import pytest
 
 from api.inference.loading import use_cache
 from api.settings import Settings
-from models.runtime.executable_cache import Cache
+from models.runtime.executable_cache import ExecutableCache
 from tests.servers import PATIENCE_S, ROOT, Server
 
 
@@ -69,7 +69,7 @@ def test_the_models_are_given_the_cache(model: Any, tmp_path: Path) -> None:
     """A usable folder becomes the cache of each model."""
     use_cache([model], tmp_path / "cache")
 
-    assert isinstance(model.cache, Cache)
+    assert isinstance(model.cache, ExecutableCache)
 
 
 def test_a_folder_that_cannot_be_used_is_said(

@@ -1,4 +1,4 @@
-"""Debiased CKA is what its formula says, and has the identities that it must have."""
+"""Debiased CKA against its formula in float64, and its identities."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def direct(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
-    """CKA as the records have it."""
+    """CKA as the artifacts have it."""
     return float(cka([centred_gram(one)], [centred_gram(other)])[0, 0])
 
 
@@ -36,7 +36,7 @@ def features(rows: int = 60, columns: int = 12) -> np.ndarray:
 
 
 def test_it_is_the_formula_of_hsic() -> None:
-    """Of related and of unrelated features, what the formula gives in float64."""
+    """Related and unrelated features have the CKA that the formula gives in float64."""
     one = features()
     mixed = np.maximum(one @ RANDOM.normal(size=(12, 7)).astype(np.float32), 0)
     for other in (mixed, features(), features(columns=40)):

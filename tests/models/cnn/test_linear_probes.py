@@ -1,4 +1,4 @@
-"""A linear probe stands at the optimum of a convex objective, which float64 NumPy can check."""
+"""Linear probes reach the optimum of their convex objective, computed in float64."""
 
 import numpy as np
 import pytest
@@ -77,5 +77,5 @@ def test_it_reads_the_class_off_and_guesses_at_random(
     noise = RANDOM.integers(0, 10, 120)
     true, control = fit(scaled[:80], np.stack([labels, noise])[:, :80])
 
-    assert (true.guess(scaled[80:]) == labels[80:]).mean() > 0.8
-    assert (control.guess(scaled[80:]) == noise[80:]).mean() < 0.35
+    assert (true.predict(scaled[80:]) == labels[80:]).mean() > 0.8
+    assert (control.predict(scaled[80:]) == noise[80:]).mean() < 0.35

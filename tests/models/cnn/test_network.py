@@ -26,7 +26,7 @@ PROGRAM = jax.jit(cnn_programs(GRAPHDEF)[1])
 
 def trace(image: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Run the trace program on one image with drawn parameters; channels last."""
-    parameters = jax.device_put(draw(CNN_SHAPES, seed) | ood_detector.load().resident)
+    parameters = jax.device_put(draw(CNN_SHAPES, seed) | ood_detector.load().program_parameters)
     made = PROGRAM(parameters, {"image": jnp.asarray(image[None])})
     return {name: np.moveaxis(made[name][0], 0, -1) for name in made.keys() & LAYERS}
 
@@ -39,7 +39,7 @@ def test_the_architecture_has_458570_parameters() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_layer_equals_float64_numpy(seed: int) -> None:
-    """Each value of the trace is what the definition gives, to float32 rounding."""
+    """Each activation equals the definition in float64, to float32 rounding."""
     image = draw_images(1, seed)[0]
 
     expected = cnn_trace(image, draw(CNN_SHAPES, seed))
@@ -51,7 +51,7 @@ def test_every_layer_equals_float64_numpy(seed: int) -> None:
 
 
 def test_every_layer_equals_pytorch() -> None:
-    """Each value is also what PyTorch computes from the same weights."""
+    """Each activation equals that of PyTorch with these weights."""
     made = trace(draw_images(1, 7)[0], 7)
 
     with np.load(GOLDEN) as golden:
@@ -61,7 +61,7 @@ def test_every_layer_equals_pytorch() -> None:
 
 
 def test_the_oracle_notices_a_flipped_kernel() -> None:
-    """Convolution without a flip is told from convolution with one."""
+    """The oracle distinguishes cross-correlation from convolution with a flipped kernel."""
     held = draw(CNN_SHAPES, 7)
     held["conv1.kernel"] = held["conv1.kernel"][::-1, ::-1]
 
@@ -102,13 +102,13 @@ def test_training_convolves_as_inference_does(batch: int, channels: int) -> None
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer.field])
+@pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer.receptive_field])
 def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
     """A value depends on exactly the pixels that the table names."""
     model = SimpleCNN(nnx.Rngs(0))
     state = nnx.state(model)
     nnx.update(model, jax.tree.map(lambda value: jnp.abs(value) + 0.01, state))
-    field, side = LAYERS[name].field, LAYERS[name].shape[0]
+    field, side = LAYERS[name].receptive_field, LAYERS[name].shape[0]
     assert field is not None
 
     @jax.jit

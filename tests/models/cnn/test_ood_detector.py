@@ -1,4 +1,4 @@
-"""Familiarity: the second network's arithmetic, its score, and its file."""
+"""OOD detector: arithmetic, score and file."""
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ def convolved(maps, kernel, side):
 
 
 def test_forward_is_two_convolutions_and_two_dense_layers(random_parameters):
-    """The patches and matrix products are what JAX's own convolution computes."""
+    """Patches and matrix products equal JAX's own convolution."""
     images = np.random.default_rng(4).random((5, 28, 28))
     weights = {name: jnp.asarray(value, jnp.float32) for name, value in random_parameters.items()}
     maps = jnp.asarray(images[..., None], jnp.float32)
@@ -55,10 +55,10 @@ def test_a_score_is_the_log_odds_of_no_digit(random_parameters):
 
 
 def test_a_program_scores_as_numpy_does(random_parameters):
-    """What the digit network's programs compute is the score of `Familiarity.scores`."""
+    """The CNN's programs compute the score of `OODDetector.scores`."""
     known, images = OODDetector(random_parameters, 0.0), samples.load().images
     intensities = images[..., None].astype(np.float32) / 255
-    scores = ood_detector.unfamiliarity(known.resident, jnp.asarray(intensities))
+    scores = ood_detector.ood_scores(known.program_parameters, jnp.asarray(intensities))
     np.testing.assert_allclose(scores[:, 0], known.scores(images), atol=2e-4)
 
 
@@ -84,7 +84,7 @@ def test_the_record_knows_digits_from_their_shuffled_pixels():
 
 
 def test_an_altered_weight_is_noticed():
-    """The score depends on every tensor of the record."""
+    """The score depends on every tensor of the file."""
     known, images = ood_detector.load(), samples.load().images[:20]
     before = known.scores(images)
     for name in SHAPES:
@@ -105,7 +105,7 @@ def test_what_is_saved_is_loaded(tmp_path, random_parameters):
 
 @pytest.mark.parametrize("fault", ["a tensor too few", "another shape", "no limit"])
 def test_another_file_is_refused(fault, tmp_path, random_parameters):
-    """A safetensors file of something else is refused with what to do."""
+    """A safetensors file with other tensors is refused, and the error names the command."""
     path, metadata = tmp_path / "other.safetensors", {"limit": 1.5}
     if fault == "a tensor too few":
         del random_parameters["output.bias"]
@@ -114,13 +114,13 @@ def test_another_file_is_refused(fault, tmp_path, random_parameters):
     else:
         metadata = {}
     checkpoints.save(path, random_parameters, metadata)
-    with pytest.raises(CheckpointError, match=r"other\.safetensors is not a reference"):
+    with pytest.raises(CheckpointError, match=r"other\.safetensors is not an OOD detector"):
         ood_detector.load(path)
 
 
 def test_the_record_is_small_and_says_how_it_was_made():
     """The file is below 1 MB and names its data, seed and versions."""
-    assert ood_detector.RECORD.stat().st_size < 1_000_000
+    assert ood_detector.PATH.stat().st_size < 1_000_000
     assert {"seed", "data", "limit_from", "versions"} <= set(
-        checkpoints.load(ood_detector.RECORD).metadata
+        checkpoints.load(ood_detector.PATH).metadata
     )

@@ -1,4 +1,4 @@
-"""The record of units against the float64 network, image by image."""
+"""Unit statistics of the CNN against the float64 network, image by image."""
 
 import numpy as np
 import pytest
@@ -26,14 +26,14 @@ def test_set(digits: Samples) -> Digits:
 
 @pytest.fixture(scope="module")
 def weights() -> Tensors:
-    """Weights that nobody trained."""
+    """Random weights, without training."""
     return draw(CNN_PARAMETERS, 5)
 
 
 @pytest.fixture(scope="module")
-def record(test_set: Digits, weights: Tensors) -> Tensors:
-    """The record of these images."""
-    return unit_statistics.unit_record(weights, test_set, test_set.images[TRAIN])
+def artifact(test_set: Digits, weights: Tensors) -> Tensors:
+    """Unit statistics of these images."""
+    return unit_statistics.measure_units(weights, test_set, test_set.images[TRAIN])
 
 
 @pytest.fixture(scope="module")
@@ -47,54 +47,54 @@ def traces(test_set: Digits, weights: Tensors) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("layer", LINEAR_LAYERS)
-def test_strongest_images_are_those(layer: str, record: Tensors, traces: Tensors) -> None:
+def test_strongest_images_are_those(layer: str, artifact: Tensors, traces: Tensors) -> None:
     """Their maxima are the nine largest in order, in the images and at the places named."""
     maxima = traces[layer].max(axis=1)
     expected = -np.sort(-maxima, axis=0)[:9].T
-    strongest = record[f"{layer}.strongest"]
+    strongest = artifact[f"{layer}.strongest"]
 
-    np.testing.assert_allclose(record[f"{layer}.strongest.value"], expected, atol=CLOSE)
+    np.testing.assert_allclose(artifact[f"{layer}.strongest.value"], expected, atol=CLOSE)
     channels = np.arange(len(strongest))[:, None]
     np.testing.assert_allclose(maxima[strongest, channels], expected, atol=CLOSE)
     means = traces[layer].mean(axis=1).max(axis=0)
-    np.testing.assert_allclose(record[f"{layer}.highest_mean"], means, atol=CLOSE)
-    if LAYERS[layer].field:
-        rows, columns = record[f"{layer}.strongest.place"].astype(int).transpose(2, 0, 1)
+    np.testing.assert_allclose(artifact[f"{layer}.highest_mean"], means, atol=CLOSE)
+    if LAYERS[layer].receptive_field:
+        rows, columns = artifact[f"{layer}.strongest.place"].astype(int).transpose(2, 0, 1)
         at = traces[layer][strongest, rows * LAYERS[layer].shape[1] + columns, channels]
         np.testing.assert_allclose(at, expected, atol=CLOSE)
     else:
-        assert f"{layer}.strongest.place" not in record
+        assert f"{layer}.strongest.place" not in artifact
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_means_and_shares_are_those(
-    layer: str, record: Tensors, traces: Tensors, test_set: Digits
+    layer: str, artifact: Tensors, traces: Tensors, test_set: Digits
 ) -> None:
-    """By digit, over the training images at each place, and of what is silent."""
+    """Means by digit and by position, and silent shares, equal those of the definition."""
     values = traces[layer]
     for digit in range(10):
         expected = values[test_set.labels == digit].mean(axis=(0, 1))
-        np.testing.assert_allclose(record[f"{layer}.class_means"][digit], expected, atol=CLOSE)
-    mean = record[f"{layer}.mean"].astype(np.float64)
+        np.testing.assert_allclose(artifact[f"{layer}.class_means"][digit], expected, atol=CLOSE)
+    mean = artifact[f"{layer}.mean"].astype(np.float64)
     expected = values[TRAIN].mean(axis=0).reshape(LAYERS[layer].shape)
     assert mean.shape == LAYERS[layer].shape
     np.testing.assert_allclose(mean, expected, rtol=1e-3, atol=CLOSE)
     silent = (values <= 0).mean(axis=(0, 1))
-    np.testing.assert_allclose(record[f"{layer}.silent_values"], silent, atol=1e-3)
+    np.testing.assert_allclose(artifact[f"{layer}.silent_values"], silent, atol=1e-3)
     none = (values.max(axis=1) <= 0).mean(axis=0)
-    np.testing.assert_allclose(record[f"{layer}.silent_images"], none, atol=1e-6)
+    np.testing.assert_allclose(artifact[f"{layer}.silent_images"], none, atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_histograms_count_every_value(layer: str, record: Tensors, traces: Tensors) -> None:
+def test_histograms_count_every_value(layer: str, artifact: Tensors, traces: Tensors) -> None:
     """In the bins of NumPy's histogram but for rounding; after a ReLU without zeros."""
     for of, values in (("", traces[layer]), ("maxima.", traces[layer].max(axis=1)[:, None])):
-        if f"{layer}.{of}histogram" not in record:
-            assert LAYERS[layer].field is None
+        if f"{layer}.{of}histogram" not in artifact:
+            assert LAYERS[layer].receptive_field is None
             continue
-        counts = record[f"{layer}.{of}histogram"].astype(int)
+        counts = artifact[f"{layer}.{of}histogram"].astype(int)
         for channel in range(0, counts.shape[0], 7):
-            ends = tuple(record[f"{layer}.{of}range"][channel].tolist())
+            ends = tuple(artifact[f"{layer}.{of}range"][channel].tolist())
             given = values[..., channel].ravel()
             if LAYERS[layer].kind in {"post_activation", "pooled"}:
                 given = given[given > 0]
@@ -104,14 +104,14 @@ def test_histograms_count_every_value(layer: str, record: Tensors, traces: Tenso
             assert np.abs(counts[channel] - expected).sum() <= 4
 
 
-def test_images_are_kept_without_loss(record: Tensors, test_set: Digits) -> None:
+def test_images_are_kept_without_loss(artifact: Tensors, test_set: Digits) -> None:
     """Every image that is named is there, with its label, and no other."""
-    held = test_images.unpacked(record)
+    held = test_images.unpack(artifact)
     named = np.unique(
-        np.concatenate([record[f"{name}.strongest"].ravel() for name in LINEAR_LAYERS])
+        np.concatenate([artifact[f"{name}.strongest"].ravel() for name in LINEAR_LAYERS])
     )
 
     np.testing.assert_array_equal(held.indices, named)
     np.testing.assert_array_equal(held.images, test_set.images[named])
     np.testing.assert_array_equal(held.labels, test_set.labels[named])
-    np.testing.assert_array_equal(held.places(held.indices[[3, 0]]), [3, 0])
+    np.testing.assert_array_equal(held.positions(held.indices[[3, 0]]), [3, 0])

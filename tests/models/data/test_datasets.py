@@ -29,7 +29,7 @@ def idx(values: np.ndarray) -> bytes:
 
 
 def pairs(images, labels) -> list[tuple[bytes, int]]:
-    """List images with their labels, whatever their order."""
+    """List images with their labels in a canonical order."""
     return sorted(
         (image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)
     )
@@ -71,7 +71,7 @@ def test_mnist_is_prepared_without_tensorflow(downloads):
 
 
 def test_a_prepared_copy_is_one_of_tensorflow_datasets(downloads, tmp_path):
-    """What is prepared is read by TensorFlow Datasets itself, by the name of its own builder."""
+    """TensorFlow Datasets reads a prepared copy by the name of its own builder."""
     datasets.prepare(tmp_path / "prepared")
     source = tfds.data_source("mnist", split="train", data_dir=tmp_path / "prepared")
     images = [example["image"][..., 0] for example in source]
@@ -120,7 +120,7 @@ def test_the_timeout_of_a_download_is_under_fifteen_seconds():
 
 
 def test_a_server_that_refuses_the_address_is_reachable(monkeypatch):
-    """Any answer will do: the download itself says what is wrong."""
+    """Any response counts: the download itself reports errors."""
 
     def refuse(*_args, **_options):
         raise HTTPError(PlainMNIST.URL, 404, "not found", None, None)
@@ -195,7 +195,7 @@ def test_the_copy_says_which_splits_it_has():
 
 
 def test_images_are_read_as_tensorflow_datasets_reads_them(copy):
-    """Decoding in bulk gives what TensorFlow Datasets decodes one by one."""
+    """Pillow decodes images as TensorFlow Datasets does."""
     source = tfds.data_source("mnist", split="test", data_dir=TEST_COPY)
     for index in range(0, 10_000, 500):
         assert np.array_equal(source[index]["image"][..., 0], copy.images[index])

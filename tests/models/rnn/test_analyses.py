@@ -53,7 +53,7 @@ def ask(program: ResidentProgram, *rows: dict[str, Any], outputs: str) -> list[A
 
 
 def padded(values: np.ndarray, chunk: int) -> np.ndarray:
-    """Fill up with what must not matter."""
+    """Fill up with random padding, which must not matter."""
     rest = np.full((chunk - len(values), *values.shape[1:]), 1, values.dtype)
     return np.concatenate([values, rest])
 
@@ -66,7 +66,7 @@ def steps(count: int) -> np.ndarray:
 def test_the_gradient_is_that_of_central_differences(
     programs: Mapping[str, ResidentProgram],
 ) -> None:
-    """By inputs between 0 and 1, from a state that is not zero; nothing for what is padding."""
+    """Gradients by inputs in [0, 1] from a nonzero state equal float64; padding has none."""
     inputs = np.random.default_rng(1).uniform(0, 1, 37)
     target = np.array([-0.5, 2.0])
 
@@ -92,7 +92,7 @@ def test_the_gradient_is_that_of_central_differences(
 
 
 def test_a_block_is_many_sequences(programs: Mapping[str, ResidentProgram]) -> None:
-    """Each from its own state, with what comes after its end left out; the state is carried."""
+    """Each sequence starts from its own state and ends at its own length."""
     random = np.random.default_rng(2)
     inputs = random.choice([0.0, 0.5, 1.0], (BLOCK, FREE_CHUNK)).astype(np.float32)
     states = {
@@ -146,7 +146,7 @@ def test_edited_runs_are_the_float64_networks(
 
 
 def test_rows_do_not_depend_on_one_another(programs: Mapping[str, ResidentProgram]) -> None:
-    """A row is the same to the bit at any place of the batch, whatever its neighbours are."""
+    """A row has equal results to the bit at any position of a batch with any other rows."""
     nothing = dict(zip(("scale", "shift"), no_edit(CHUNK, HIDDEN), strict=True))
     rows = [
         {"sequence": padded(bits, CHUNK), "length": steps(40), **nothing}

@@ -47,7 +47,7 @@ def run(
 
 @pytest.mark.parametrize("hidden", [1, 12, MAX_HIDDEN])
 def test_every_gate_and_state_equals_float64_numpy(hidden: int) -> None:
-    """Each value at every step is what the definition gives, to float32 rounding."""
+    """Each value at every step equals the definition in float64, to float32 rounding."""
     bits = draw_bits(1, STEPS, hidden)
 
     expected = lstm_trace(bits[0], draw(lstm_shapes(hidden), SEED))
@@ -93,7 +93,7 @@ def test_swapped_gates_are_noticed() -> None:
 @settings(max_examples=25)
 @given(st.lists(st.integers(1, STEPS), min_size=4, max_size=4), st.integers(0, 1000))
 def test_padding_changes_nothing(lengths: list[int], seed: int) -> None:
-    """Whatever stands after a sequence's own length, its values and final state are the same."""
+    """Padding after a sequence's end changes neither its values nor its final state."""
     model, bits = model_of(HIDDEN, SEED), draw_bits(4, STEPS, seed)
     padded, final = run(model, bits, np.array(lengths))
     noise = bits.copy()

@@ -20,7 +20,7 @@ def path(tmp_path):
 
 
 def test_tensors_and_metadata_come_back(path):
-    """A checkpoint holds the tensors, bit for bit, and what was said of them."""
+    """A checkpoint holds tensors, bit for bit, and metadata."""
     loaded = checkpoints.load(path)
     assert loaded.metadata["seed"] == 3
     assert loaded.digest == checkpoints.digest(TENSORS)

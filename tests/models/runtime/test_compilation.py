@@ -1,4 +1,4 @@
-"""Executables are kept on disk from one start to the next, and a bad cache never breaks one."""
+"""Cache of executables: reuse, damage, permissions, fingerprint and concurrency."""
 
 import json
 import logging
@@ -17,8 +17,8 @@ import pytest
 from models.architecture import CNN_PARAMETERS, lstm_parameters
 from models.runtime import checkpoints, compilation
 from models.runtime import executable_cache as cache_module
-from models.runtime.compilation import Executables, Part, compile_programs, fingerprint
-from models.runtime.executable_cache import Cache, CacheError
+from models.runtime.compilation import ExecutableKey, Executables, compile_programs, fingerprint
+from models.runtime.executable_cache import CacheError, ExecutableCache
 from models.runtime.programs import Program
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 from tests.servers import ROOT
@@ -35,10 +35,10 @@ def scaled(parameters, rows):
 PROGRAM = Program("tiny.scale", scaled, {"values": jax.ShapeDtypeStruct((2,), jnp.float32)})
 
 
-def obtain(cache: Cache) -> bool:
+def obtain(cache: ExecutableCache) -> bool:
     """Ask for the executables and run one; tell whether they came from the cache."""
     executables, cached = cache.executables("tiny", [PROGRAM], PARAMETERS, BUCKETS)
-    assert set(executables) == {Part("tiny.scale", bucket) for bucket in BUCKETS}
+    assert set(executables) == {ExecutableKey("tiny.scale", bucket) for bucket in BUCKETS}
     check(executables)
     return cached
 
@@ -46,7 +46,7 @@ def obtain(cache: Cache) -> bool:
 def check(executables: Executables) -> None:
     """Run one executable."""
     rows = {"values": np.array([[1.0, 2.0]], np.float32)}
-    made = executables[Part("tiny.scale", 1)](PARAMETERS, rows)
+    made = executables[ExecutableKey("tiny.scale", 1)](PARAMETERS, rows)
     np.testing.assert_array_equal(made["scaled"], [[3.0, 6.0]])
 
 
@@ -62,14 +62,14 @@ from pathlib import Path
 import jax
 import numpy as np
 from models import registry
-from models.runtime.executable_cache import Cache
+from models.runtime.executable_cache import ExecutableCache
 from models.runtime.resident import drive
 compiled = []
 jax.monitoring.register_event_duration_secs_listener(
     lambda name, *_, **__: compiled.append(name) if "backend_compile" in name else None
 )
 model = registry.load("lstm", Path(sys.argv[1]))
-model.cache = Cache(Path(sys.argv[2]))
+model.cache = ExecutableCache(Path(sys.argv[2]))
 model.compile()
 zeros = np.zeros(2, np.float32)
 row = {"sequence": np.arange(40, dtype=np.uint8) % 2, "cell": zeros, "hidden": zeros}
@@ -82,7 +82,7 @@ print(json.dumps({
 
 
 def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
-    """It loads what the first one kept, never imports Flax, and computes the same to the bit."""
+    """It loads the executables of the first, imports no Flax, and computes equal bits."""
     checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_shapes(2), 1), {})
 
     first, second = (
@@ -105,11 +105,11 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
 
 
 def test_executables_are_kept_in_a_private_folder(tmp_path: Path) -> None:
-    """The folder is made for its user alone, and what is kept is found again."""
+    """The folder has mode 0700, and stored executables are found again."""
     folder = tmp_path / "a" / "cache"
 
-    assert not obtain(Cache(folder))
-    assert obtain(Cache(folder))
+    assert not obtain(ExecutableCache(folder))
+    assert obtain(ExecutableCache(folder))
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -125,8 +125,8 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 def test_a_bad_file_is_overwritten(
     damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is not whole is said in one line, compiled again and kept again."""
-    cache = Cache(tmp_path / "cache")
+    """A damaged file is reported in one line; its programs are compiled and stored again."""
+    cache = ExecutableCache(tmp_path / "cache")
     obtain(cache)
     file = only_file(tmp_path / "cache")
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
@@ -146,7 +146,7 @@ def test_executables_that_do_not_load_are_compiled(
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("made for another machine")
 
-    cache = Cache(tmp_path / "cache")
+    cache = ExecutableCache(tmp_path / "cache")
     obtain(cache)
     monkeypatch.setattr(cache_module.serialize_executable, "deserialize_and_load", refuse)
 
@@ -164,7 +164,7 @@ def test_a_full_disk_is_said_and_nothing_more(
 
     monkeypatch.setattr(cache_module, "write_atomically", refuse)
 
-    assert not obtain(Cache(tmp_path / "cache"))
+    assert not obtain(ExecutableCache(tmp_path / "cache"))
     assert "No space left on device" in caplog.records[0].message
     assert len(caplog.records) == 1
 
@@ -174,16 +174,16 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(CacheError, match="Not a directory"):
-        Cache(tmp_path / "file" / "cache")
+        ExecutableCache(tmp_path / "file" / "cache")
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
 def test_a_folder_that_others_may_write_to_is_refused(mode: int, tmp_path: Path) -> None:
-    """Somebody else could put code into it."""
+    """Other users could put code into it."""
     tmp_path.chmod(mode)
 
     with pytest.raises(CacheError, match=rf"others may write to it \(mode {mode:o}\)"):
-        Cache(tmp_path)
+        ExecutableCache(tmp_path)
 
 
 def test_a_folder_of_somebody_else_is_refused(
@@ -196,7 +196,7 @@ def test_a_folder_of_somebody_else_is_refused(
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
 
     with pytest.raises(CacheError, match=f"it belongs to user {owner}"):
-        Cache(tmp_path)
+        ExecutableCache(tmp_path)
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -204,7 +204,7 @@ CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "flax": lambda patch: patch.setattr(compilation, "version", lambda name: "0.0.1"),
     "python": lambda patch: patch.setattr(sys, "version", "4.0"),
     "flags": lambda patch: patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true"),
-    "options": lambda patch: patch.setattr(compilation, "OPTIONS", {}),
+    "options": lambda patch: patch.setattr(compilation, "COMPILER_OPTIONS", {}),
     "sources": lambda patch: patch.setattr(compilation, "_sources", lambda: b"other"),
     "processors": lambda patch: patch.setattr(compilation, "_processors", lambda: 99),
 }
@@ -262,7 +262,7 @@ def test_any_change_of_the_source_code_changes_the_fingerprint(change: str, tmp_
 
 
 def test_where_the_package_lies_does_not_change_the_fingerprint(tmp_path: Path) -> None:
-    """Two checkouts of one source code share what they compile; files of other kinds count not."""
+    """Two checkouts of one source code share executables; other kinds of files do not count."""
     for checkout in ("one", "two"):
         write_sources(tmp_path / checkout)
     (tmp_path / "two" / "README.md").write_text("text")
@@ -279,7 +279,7 @@ def test_the_fingerprint_reads_the_whole_models_package() -> None:
 
 
 def test_shapes_change_the_fingerprint_and_weights_do_not() -> None:
-    """Weights are arguments: trained anew, they need no other executables."""
+    """Weights are arguments, so that training again needs no other executables."""
     before = fingerprint([PROGRAM], PARAMETERS, BUCKETS)
 
     assert fingerprint([PROGRAM], {"scale": jnp.zeros(2)}, BUCKETS) == before
@@ -291,8 +291,8 @@ def test_shapes_change_the_fingerprint_and_weights_do_not() -> None:
 
 def test_the_cache_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many sets those stay that were used last."""
-    monkeypatch.setattr(cache_module, "KEPT", 2)
-    cache = Cache(tmp_path / "cache")
+    monkeypatch.setattr(cache_module, "MAX_FILES", 2)
+    cache = ExecutableCache(tmp_path / "cache")
     for bucket in (1, 2, 3):
         cache.executables("tiny", [PROGRAM], PARAMETERS, (bucket,))
         for file in (tmp_path / "cache").iterdir():
@@ -315,7 +315,7 @@ def test_servers_that_start_at_once_do_not_disturb_each_other(
     def keep() -> None:
         together.wait()
         for _ in range(5):
-            assert cache_module._keep(path, executables)
+            assert cache_module._store(path, executables)
 
     threads = [threading.Thread(target=keep) for _ in range(4)]
     for thread in threads:
@@ -334,12 +334,12 @@ def test_a_compiler_that_does_not_know_our_options_compiles_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The options only save time."""
-    monkeypatch.setattr(compilation, "OPTIONS", {"tiny": {"xla_no_such_option": "1"}})
+    monkeypatch.setattr(compilation, "COMPILER_OPTIONS", {"tiny": {"xla_no_such_option": "1"}})
 
     check(compile_programs([PROGRAM], PARAMETERS, BUCKETS))
 
 
 def test_the_declared_parameters_are_those_of_the_networks() -> None:
-    """What is checked without Flax is what Flax has."""
+    """Parameter shapes that are declared without Flax are those of the Flax modules."""
     assert CNN_PARAMETERS == CNN_SHAPES
     assert lstm_parameters(5) == lstm_shapes(5)

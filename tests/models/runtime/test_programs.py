@@ -1,4 +1,4 @@
-"""Programs: what is compiled, for which platforms, and how a run goes through them."""
+"""Compiled programs: platforms, precision, batches, chunks and runs."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from models.cnn import ood_detector
 from models.cnn.programs import run_cnn
 from models.registry import MODELS, ResidentModel
 from models.rnn.programs import CHUNKS, STATE, chunks, run_lstm
-from models.runtime.compilation import Part, compile_programs
+from models.runtime.compilation import ExecutableKey, compile_programs
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Call, Program, row_buckets
 from models.runtime.resident import ResidentProgram, drive
@@ -33,7 +33,7 @@ DECLARED = [
     *MODELS["lstm"].programs(draw(lstm_shapes(HIDDEN), 1)),
 ]
 PARAMETERS = {
-    "cnn": draw(CNN_SHAPES, 1) | ood_detector.load().resident,
+    "cnn": draw(CNN_SHAPES, 1) | ood_detector.load().program_parameters,
     "lstm": draw(lstm_shapes(HIDDEN), 1),
 }
 
@@ -57,7 +57,7 @@ def row(bits: np.ndarray, cell: float = 0.0, hidden: float = 0.0) -> dict[str, n
 
 
 def test_there_are_at_most_24_executables() -> None:
-    """What is compiled before the server is ready stays within its budget."""
+    """Compilation before the server is ready stays within its budget."""
     held = [row_buckets(program.name.partition(".")[0]) for program in DECLARED]
     assert sum(map(len, held)) <= 24
 
@@ -97,15 +97,15 @@ def hlo(executable: jax.stages.Compiled) -> list[str]:
 
 @pytest.mark.parametrize("name", ["cnn.predict", f"lstm.predict.{CHUNKS[0]}"])
 def test_predict_is_compiled_to_the_same_whether_or_not_there_are_probes(name: str) -> None:
-    """Beside the trace predict becomes what it becomes alone: nothing of a probe is in it."""
+    """Predict compiled with the trace has the HLO of predict alone."""
     predict, trace = (
         next(one for one in DECLARED if one.name == wanted)
         for wanted in (name, name.replace("predict", "trace"))
     )
     parameters = jax.device_put(PARAMETERS[name.partition(".")[0]])
 
-    beside = compile_programs([trace, predict], parameters, (2,))[Part(name, 2)]
-    alone = compile_programs([predict], parameters, (2,))[Part(name, 2)]
+    beside = compile_programs([trace, predict], parameters, (2,))[ExecutableKey(name, 2)]
+    alone = compile_programs([predict], parameters, (2,))[ExecutableKey(name, 2)]
 
     assert hlo(beside) == hlo(alone)
 
@@ -127,7 +127,8 @@ def test_what_a_program_does_not_return_is_not_computed(model: str) -> None:
 
     parameters = jax.device_put(PARAMETERS[model])
     made = [
-        compile_programs([kept(one)], parameters, (2,))[Part("kept", 2)] for one in (predict, trace)
+        compile_programs([kept(one)], parameters, (2,))[ExecutableKey("kept", 2)]
+        for one in (predict, trace)
     ]
 
     assert hlo(made[0]) == hlo(made[1])
@@ -144,7 +145,7 @@ def test_parameters_are_arguments_and_not_constants(program: Program) -> None:
 
 
 def test_a_forward_pass_sharded_over_eight_devices_is_the_same() -> None:
-    """Replicated parameters and a batch split over a mesh give what one device gives."""
+    """Replicated parameters and a batch sharded over a mesh give the results of one device."""
     script = """
 import jax, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
@@ -223,7 +224,7 @@ def test_rows_do_not_depend_on_their_bucket_or_neighbours(
 ) -> None:
     """A row alone, in a larger bucket and beside others gives the same, to the tolerance.
 
-    Within a bucket it is the same to the bit, wherever it stands and whoever stands beside it.
+    Within a bucket it is equal to the bit at any position and beside any other rows.
     """
     program = programs["cnn.trace"]
     images = draw_images(4, 9)
@@ -250,11 +251,11 @@ def test_a_widened_program_takes_more_rows_at_once() -> None:
     runs = [("predict", {"image": image}, frozenset({"logits"})) for image in draw_images(3, 9)]
 
     narrow = drive([run_cnn(*run) for run in runs], {program.name: resident})
-    calls = resident.spent.calls
-    resident.widen((2, 4), compile_programs([program], held, (2, 4)))
+    calls = resident.totals.calls
+    resident.add_buckets((2, 4), compile_programs([program], held, (2, 4)))
     wide = drive([run_cnn(*run) for run in runs], {program.name: resident})
 
-    assert (calls, resident.spent.calls) == (3, 4)
+    assert (calls, resident.totals.calls) == (3, 4)
     assert resident.buckets == (1, 2, 4)
     for one, other in zip(narrow, wide, strict=True):
         np.testing.assert_allclose(one["logits"], other["logits"], atol=TOLERANCE)
@@ -284,7 +285,7 @@ def test_a_row_of_another_shape_never_compiles(programs: dict[str, ResidentProgr
 
 
 def test_an_input_may_change_after_its_call(programs: dict[str, ResidentProgram]) -> None:
-    """Results do not share memory with what was sent."""
+    """Results do not share memory with inputs."""
     image = draw_images(1, 2)[0]
     call = Call("cnn.predict", {"image": image}, frozenset({"logits"}))
     first = programs["cnn.predict"]([call])[0]["logits"].copy()
@@ -309,7 +310,7 @@ def test_a_cnn_run_is_one_call() -> None:
 
 
 def test_resident_programs_are_those_declared(cnn: ResidentModel, lstm: ResidentModel) -> None:
-    """What the server holds is what the models declare, each for every bucket."""
+    """The server holds all declared programs, each for every bucket."""
     for model in (cnn, lstm):
         declared = {program.name: program for program in (*model.declared, *model.analyses)}
         assert set(model.programs) == set(declared)

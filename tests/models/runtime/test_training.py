@@ -21,11 +21,11 @@ from models.rnn.network import CountingLSTM
 from models.rnn.training import LSTMTrainConfig, LSTMTrainer, Measurement, Stage, reliable_length
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import (
-    begin,
-    descend,
-    mean_of_parts,
+    gradient_step,
+    initial_state,
+    mean_over_microbatches,
     parameter_tensors,
-    restore,
+    restore_state,
     state_tensors,
 )
 
@@ -144,7 +144,7 @@ def test_errors_are_counted_on_every_sequence():
 
 def test_errors_are_counted_on_given_sequences(monkeypatch):
     """Errors are counted over all parts into which many sequences are divided."""
-    monkeypatch.setattr(sequences, "_STEPS_AT_ONCE", 30)
+    monkeypatch.setattr(sequences, "_BATCH_STEPS", 30)
     bits = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0]] * 10, bool)
     assert sequences.errors(always(0), bits) == 20
     assert sequences.errors(always(1), bits) == 20
@@ -181,7 +181,9 @@ def test_a_step_goes_downhill_and_is_averaged():
     def loss(at):
         return (at["readout"]["bias"][...] ** 2).sum(), "aside"
 
-    state, value, aside = descend(begin(parameters, optimiser), loss, optimiser, keep=0.05)
+    state, value, aside = gradient_step(
+        initial_state(parameters, optimiser), loss, optimiser, keep=0.05
+    )
     assert float(value) == 1.0
     assert aside == "aside"
     assert int(state.step) == 1
@@ -197,25 +199,25 @@ def test_the_mean_of_parts_is_the_mean_of_all():
         row, number = part
         return {"sum": row.sum(), "scaled": row * number.astype(jnp.float32)}
 
-    mean = mean_of_parts(measure, parts)
+    mean = mean_over_microbatches(measure, parts)
     assert float(mean["sum"]) == pytest.approx(22.0)
     assert np.allclose(mean["scaled"], (np.arange(12).reshape(3, 4) * [[1], [2], [6]]).mean(axis=0))
 
 
-def small_course() -> LSTMTrainer:
+def small_trainer() -> LSTMTrainer:
     brief = Measurement(longest=4, hard_lengths=(6,), hard=8, curve=(8,), points=8)
     return LSTMTrainer(LSTMTrainConfig(hidden=3, stages=(Stage(8, 16, 3, 0.05),)), brief)
 
 
 def test_the_lstm_learns_and_describes_itself():
     """Rounds bring the loss down; the result has the names and numbers that the server reads."""
-    course = small_course()
-    state, losses = course.start(), []
-    for number in range(course.rounds):
-        state, metrics = course.run(state, number)
+    trainer = small_trainer()
+    state, losses = trainer.start(), []
+    for number in range(trainer.rounds):
+        state, metrics = trainer.run(state, number)
         losses.append(metrics["loss"])
     assert losses[-1] < 0.7 * losses[0]
-    tensors, described, report = course.finish(state)
+    tensors, described, report = trainer.finish(state)
     assert tensors.keys() == {
         "cell.dense_i.kernel",
         "cell.dense_h.kernel",
@@ -239,9 +241,9 @@ def test_forget_gates_start_open():
 
 def test_a_state_comes_back_from_named_tensors():
     """A state survives being written down, scalars included."""
-    course = small_course()
-    state = course.start()._replace(step=jnp.asarray(5, jnp.int32))
-    restored = restore(state_tensors(state), course.start())
+    trainer = small_trainer()
+    state = trainer.start()._replace(step=jnp.asarray(5, jnp.int32))
+    restored = restore_state(state_tensors(state), trainer.start())
     assert jax.tree.structure(restored) == jax.tree.structure(state)
     for one, other in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
         assert one.shape == other.shape
@@ -250,19 +252,19 @@ def test_a_state_comes_back_from_named_tensors():
 
 def test_a_state_of_another_network_is_refused():
     """Tensors of another shape, or with one missing, are not taken for a state."""
-    state = small_course().start()
+    state = small_trainer().start()
     tensors = state_tensors(state)
     name = next(name for name in tensors if "readout" in name)
     with pytest.raises(CheckpointError, match="is float64"):
-        restore({**tensors, name: tensors[name].astype(np.float64)}, state)
+        restore_state({**tensors, name: tensors[name].astype(np.float64)}, state)
     del tensors[name]
     with pytest.raises(CheckpointError, match="is in only one of"):
-        restore(tensors, state)
+        restore_state(tensors, state)
 
 
 @pytest.fixture(scope="module")
 def small_digits():
-    """Make easily told images: the digit's number of columns is inked."""
+    """Make images that are easy to classify: as many columns of ink as the digit's value."""
     labels = np.arange(80, dtype=np.uint8) % 10
     fields = np.zeros((80, 28, 28), np.uint8)
     for field, label in zip(fields, labels, strict=True):
@@ -271,22 +273,22 @@ def small_digits():
 
 
 def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
-    """An epoch changes the parameters, and the result says what it got wrong."""
+    """An epoch changes the parameters, and the report lists misclassified images."""
     # Tested above; compiled into the epoch it would take most of the time here.
     monkeypatch.setattr(cnn_training, "augment", lambda _key, images: images)
-    course = CNNTrainer(
+    trainer = CNNTrainer(
         CNNTrainConfig(epochs=1, batch=16, validation=16), small_digits, small_digits
     )
-    assert len(course.validation.labels) == 16
-    before = state_tensors(course.start())
-    state, metrics = course.run(course.start(), 0)
+    assert len(trainer.validation.labels) == 16
+    before = state_tensors(trainer.start())
+    state, metrics = trainer.run(trainer.start(), 0)
     after = state_tensors(state)
     assert after[".step"].tolist() == [4]
     assert all(np.isfinite(value).all() for value in after.values())
     changed = [name for name in before if not np.array_equal(before[name], after[name])]
     assert any(name.startswith(".parameters['conv1']") for name in changed)
     assert metrics.keys() == {"loss", "train_accuracy", "validation_accuracy"}
-    tensors, described, report = course.finish(state)
+    tensors, described, report = trainer.finish(state)
     assert tensors["conv1.kernel"].shape == (3, 3, 1, 32)
     wrong = report["misclassified_test_images"]
     assert described["metrics"]["test_errors"] == len(wrong)
@@ -302,9 +304,9 @@ def test_the_cnn_has_the_gradient_of_the_plain_network():
     images = jnp.asarray(draw.random((48, 28, 28)), jnp.float32)
     labels = jnp.asarray(draw.integers(0, 10, 48), jnp.uint8)
     digits = Digits(np.zeros((48, 28, 28), np.uint8), np.asarray(labels))
-    course = CNNTrainer(CNNTrainConfig(epochs=1, batch=48, validation=0), digits, digits)
-    parameters = course.start().parameters
-    (loss, right), gradients = jax.jit(course._gradients)(parameters, images, labels)
+    trainer = CNNTrainer(CNNTrainConfig(epochs=1, batch=48, validation=0), digits, digits)
+    parameters = trainer.start().parameters
+    (loss, right), gradients = jax.jit(trainer._gradients)(parameters, images, labels)
 
     network, _ = nnx.split(SimpleCNN(nnx.Rngs(0), jax.lax.conv_general_dilated))
 
@@ -327,23 +329,23 @@ def test_the_cnn_has_the_gradient_of_the_plain_network():
 def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
     """The same seed, state and epoch give the same parameters, bit by bit."""
     monkeypatch.setattr(cnn_training, "augment", lambda _key, images: images)
-    course = CNNTrainer(
+    trainer = CNNTrainer(
         CNNTrainConfig(epochs=1, batch=32, validation=16), small_digits, small_digits
     )
-    first, _ = course.run(course.start(), 0)
-    again, _ = course.run(course.start(), 0)
+    first, _ = trainer.run(trainer.start(), 0)
+    again, _ = trainer.run(trainer.start(), 0)
     for one, other in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
         assert np.array_equal(one, other)
 
 
 def test_stages_follow_each_other():
-    """Each stage has its own length, and its learning rate starts anew."""
+    """Each stage has its own length, and resets the learning rate."""
     assert [stage.length for stage in lstm_training.STAGES] == sorted(
         stage.length for stage in lstm_training.STAGES
     )
     stages = (Stage(4, 2, 1, 0.5), Stage(8, 2, 2, 0.25))
-    course = LSTMTrainer(LSTMTrainConfig(hidden=1, stages=stages), Measurement())
-    assert [stage.length for stage in course._plan] == [4, 8, 8]
+    trainer = LSTMTrainer(LSTMTrainConfig(hidden=1, stages=stages), Measurement())
+    assert [stage.length for stage in trainer._plan] == [4, 8, 8]
     rate = lstm_training.learning_rate(stages)
     rates = [float(rate(step)) for step in (0, 99, 100, 299)]
     assert rates == pytest.approx([0.5, 0.025, 0.25, 0.0125], rel=0.02)

@@ -40,7 +40,7 @@ def test_what_is_driven_is_the_value_meant(layer: str, cnn: ResidentModel, digit
     image = digits.images[5]
     values = cnn_trace(image, cnn.weights)[layer]
     channel = values.shape[-1] - 3
-    places = [None, (2, 5)] if LAYERS[layer].field else [None]
+    places = [None, (2, 5)] if LAYERS[layer].receptive_field else [None]
     for place in places:
         expected = values[(*place, channel)] if place else values[..., channel].mean()
         weights = weights_of(layer, channel, place)

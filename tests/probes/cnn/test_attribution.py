@@ -42,7 +42,7 @@ def programs() -> Mapping[str, ResidentProgram]:
         if program.name in {"cnn.score", "cnn.gradient", "cnn.layer_gradient"}:
             resident = ResidentProgram(program, held, (16,))
             for name, tensors in cascade(WEIGHTS).items():
-                resident.hold(name, jax.device_put(tensors))
+                resident.add_parameters(name, jax.device_put(tensors))
             made[program.name] = resident
     return made
 

@@ -42,9 +42,13 @@ def test_axes_are_those_of_a_singular_value_decomposition() -> None:
 
     _, sizes, axes = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
     np.testing.assert_allclose(np.abs((found.components * axes[:3]).sum(axis=1)), 1, atol=1e-6)
-    np.testing.assert_allclose(found.shares, sizes[:3] ** 2 / (sizes**2).sum(), rtol=1e-5)
     np.testing.assert_allclose(
-        np.abs(found.place(values)), np.abs((values - values.mean(axis=0)) @ axes[:3].T), atol=1e-4
+        found.explained_variance, sizes[:3] ** 2 / (sizes**2).sum(), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        np.abs(found.project(values)),
+        np.abs((values - values.mean(axis=0)) @ axes[:3].T),
+        atol=1e-4,
     )
     assert (found.components[np.arange(3), np.abs(found.components).argmax(axis=1)] > 0).all()
 
@@ -53,7 +57,7 @@ def test_the_picture_stands_where_the_float64_network_puts_it(
     client: TestClient, cnn: ResidentModel, test_set: Digits
 ) -> None:
     """Along any two axes."""
-    image, record = test_set.images[77], cnn.records["layers"].tensors
+    image, record = test_set.images[77], cnn.artifacts["layers"].tensors
     relu4 = cnn_trace(image, cnn.weights)["relu4"]
     expected = (relu4 - record["embedding.mean"]) @ record["embedding.components"].T
     for across, upward in ((0, 1), (5, 3)):
@@ -68,7 +72,7 @@ def test_axes_are_those_of_the_whole_test_set(
     client: TestClient, cnn: ResidentModel, test_set: Digits
 ) -> None:
     """Of 1,000 test images the coordinates spread as the shares of all 10,000 say, unrelated."""
-    program, record = cnn.programs["cnn.trace"], cnn.records["layers"].tensors
+    program, record = cnn.programs["cnn.trace"], cnn.artifacts["layers"].tensors
     calls = [
         Call("cnn.trace", {"image": image}, frozenset({"relu4"}))
         for image in test_set.images[:1000]
@@ -87,7 +91,7 @@ def test_a_test_image_on_the_map_is_its_own_neighbour(
     client: TestClient, cnn: ResidentModel, test_set: Digits
 ) -> None:
     """The nearest is itself, at next to no distance, at its place on the map."""
-    held = test_images.unpacked(cnn.records["layers"].tensors)
+    held = test_images.unpack(cnn.artifacts["layers"].tensors)
     for at in (0, 700, 1999):
         index = int(held.indices[at])
         told = ask(client, test_set.images[index])
@@ -101,7 +105,7 @@ def test_neighbours_are_the_nearest_of_all(
     client: TestClient, cnn: ResidentModel, test_set: Digits
 ) -> None:
     """By brute force over the recorded coordinates; pictures and labels are those of the images."""
-    record = cnn.records["layers"].tensors
+    record = cnn.artifacts["layers"].tensors
     image = test_set.images[4_321]
     relu4 = cnn_trace(image, cnn.weights)["relu4"]
     own = (relu4 - record["embedding.mean"]) @ record["embedding.components"].T

@@ -296,7 +296,7 @@ def test_an_edit_asks_for_just_what_it_needs() -> None:
 
 def test_a_mean_is_that_over_the_training_images(client: Any, cnn: ResidentModel) -> None:
     """At each place, as training recorded it; in a sweep as in an intervention."""
-    means = cnn.records["units"].tensors["relu3.mean"].astype(np.float32)
+    means = cnn.artifacts["units"].tensors["relu3.mean"].astype(np.float32)
     edits = [{"layer": "relu3", "channels": [4, 9], "operation": "mean"}]
     found = tensors(post(client, edits=edits))
     swept = tensors(post(client, "sweep", "&layer=relu3&operation=mean"))["edited"]

@@ -38,7 +38,7 @@ def test_training_ends_at_the_end(told: dict[str, Any], cnn: ResidentModel) -> N
     """The last milestone is more like the trained network than the first, in every layer."""
     during = told["cka.training"]
 
-    assert len(during) == len(cnn.milestones)
+    assert len(during) == len(cnn.training_checkpoints)
     assert (during[-1] >= during[0] - 1e-6).all()
     assert during[0, -1] < 0.6 < during[-1, -1]
 

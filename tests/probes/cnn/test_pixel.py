@@ -12,7 +12,7 @@ from models.data.samples import Samples
 from models.registry import ResidentModel
 from tests.oracles.numpy64 import cnn_trace
 
-MAPS = [name for name, layer in LAYERS.items() if layer.field]
+MAPS = [name for name, layer in LAYERS.items() if layer.receptive_field]
 READS = {"conv1": "image", "conv2": "pool1", "conv3": "pool2"}
 
 

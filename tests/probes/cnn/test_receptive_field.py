@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from models.architecture import LAYERS
 
-MAPS = [name for name, layer in LAYERS.items() if layer.field]
+MAPS = [name for name, layer in LAYERS.items() if layer.receptive_field]
 
 
 def positive_network(image: jax.Array, layer: str) -> jax.Array:

@@ -62,7 +62,7 @@ def test_strongest_images_have_the_values_and_places_stated(
     maxima = values.reshape(len(values), -1).max(axis=1)
     np.testing.assert_allclose(told["strongest.value"], maxima, atol=1e-4)
     assert (np.diff(told["strongest.value"]) <= 0).all()
-    if LAYERS[layer].field:
+    if LAYERS[layer].receptive_field:
         y, x, _, _ = told["strongest.place"]
         np.testing.assert_allclose(values[np.arange(9), y, x], maxima, atol=1e-4)
 
@@ -169,7 +169,7 @@ def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
 
 def test_a_pool_has_the_maxima_of_its_relu(cnn: ResidentModel) -> None:
     """At half the row and column, and with nothing below zero."""
-    tensors = cnn.records["units"].tensors
+    tensors = cnn.artifacts["units"].tensors
     relu, pool = (UnitRecord(tensors, layer, 4) for layer in ("relu1", "pool1"))
 
     np.testing.assert_array_equal(relu.strongest_values, pool.strongest_values)

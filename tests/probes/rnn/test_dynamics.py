@@ -155,7 +155,7 @@ def test_typical_speed_is_that_of_bits_that_are_read(
 
 def test_it_can_be_asked_before_training(client: TestClient, lstm: ResidentModel) -> None:
     """The network of the first milestone forgets, so it comes to rest somewhere."""
-    first = next(iter(lstm.milestones))
+    first = next(iter(lstm.training_checkpoints))
 
     told = ask(client, checkpoint=first)
 

@@ -127,7 +127,7 @@ def test_an_exact_counter_is_never_wrong(lstm: ResidentModel) -> None:
 
 def test_shares_are_what_counting_one_by_one_gives(lstm: ResidentModel) -> None:
     """Of a network in the middle of its training, which is wrong now and then."""
-    weights = list(lstm.milestones.values())[1]
+    weights = list(lstm.training_checkpoints.values())[1]
     outputs = outputs_with(lstm, weights)
     told = said(weights, outputs)
 

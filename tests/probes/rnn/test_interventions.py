@@ -212,7 +212,7 @@ def test_the_network_as_it_was_during_training_is_edited_too(
     client: TestClient, lstm: ResidentModel
 ) -> None:
     """With the weights of that time, in the edited run and in the source's."""
-    name, weights = next(iter(lstm.milestones.items()))
+    name, weights = next(iter(lstm.training_checkpoints.items()))
     edits = [{"value": "hidden", "units": [2], "steps": [4, 9], "operation": "patch"}]
     body = {"sequence": BITS.tolist(), "edits": edits, "source": {"sequence": OTHER.tolist()}}
 
