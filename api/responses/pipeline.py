@@ -118,7 +118,7 @@ async def _answer_several(
 
 def _check_parameters(engine: Engine, request: ProbeRequest, given: ModelInput) -> None:
     """Raise `ParameterError` for parameters that do not exist in this model or input."""
-    known = engine.contexts[request.probe.model].milestones
+    known = engine.contexts[request.probe.model].training_checkpoints
     if request.checkpoint is not None and request.checkpoint not in known:
         listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
         raise ParameterError("checkpoint", f"checkpoint '{request.checkpoint}' is not {listed}")
@@ -182,7 +182,7 @@ def _call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall
     """Return the probe's arguments, with the weights of the requested training checkpoint."""
     model: ModelContext = engine.contexts[request.probe.model]
     if request.checkpoint is not None:
-        model = replace(model, weights=model.milestones[request.checkpoint])
+        model = replace(model, weights=model.training_checkpoints[request.checkpoint])
     return ProbeCall(model, given, request.query)
 
 

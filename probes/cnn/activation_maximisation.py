@@ -11,7 +11,7 @@ from models.architecture import HEIGHT, LAYERS, WIDTH
 from models.cnn.analyses import LINEAR_SLICES
 from models.runtime.programs import Call, Outputs
 
-SelectedImages = Float32[np.ndarray, "images 28 28"]
+Pictures = Float32[np.ndarray, "images 28 28"]
 Basis = Literal["fourier", "pixel"]
 
 LEARNING_RATE = 0.1
@@ -65,7 +65,7 @@ class AscentResult:
         course: Objective at each step, of the shifted images.
     """
 
-    pictures: SelectedImages
+    pictures: Pictures
     values: Float32[np.ndarray, " images"]
     course: Float32[np.ndarray, "images steps"]
 
@@ -126,7 +126,7 @@ def _values(got: Sequence[Outputs]) -> Float32[np.ndarray, " images"]:
     return np.concatenate([one["value"] for one in got])
 
 
-def _calls(pictures: SelectedImages, weights: np.ndarray) -> list[Call]:
+def _calls(pictures: Pictures, weights: np.ndarray) -> list[Call]:
     wanted = frozenset({"value", "gradient"})
     return [Call("cnn.push", {"image": one, "weights": weights}, wanted) for one in pictures]
 

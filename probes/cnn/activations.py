@@ -178,7 +178,7 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
 
 def receptive_field(layer: str, y: int, x: int) -> Box:
     """Return the receptive field of one value of a map, clipped to the image."""
-    field = LAYERS[layer].field
+    field = LAYERS[layer].receptive_field
     if field is None:
         return Box(0, 0, HEIGHT - 1, WIDTH - 1)
     (top, bottom), (left, right) = field.span(y), field.span(x)

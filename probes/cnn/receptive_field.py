@@ -24,7 +24,7 @@ class ReceptiveFieldParameters(Parameters):
     @property
     def place(self) -> tuple[int, int]:
         """Row and column of the unit; zeros for a dense layer, whose units see the whole image."""
-        if LAYERS[self.layer].field is None:
+        if LAYERS[self.layer].receptive_field is None:
             return 0, 0
         rows, columns, _ = LAYERS[self.layer].shape
         return rows // 2 if self.y is None else self.y, columns // 2 if self.x is None else self.x

@@ -64,7 +64,7 @@ class UnitParameters(Parameters):
 
 def record_of(call: ProbeCall[UnitParameters]) -> UnitRecord:
     """Return the record of the unit."""
-    tensors = call.model.records["units"].tensors
+    tensors = call.model.artifacts["units"].tensors
     return UnitRecord(tensors, call.parameters.layer, call.parameters.channel)
 
 

@@ -52,9 +52,9 @@ class UnitRecord:
         return LAYERS[self.layer].receptive_field is not None
 
     @property
-    def pictures(self) -> Pictures:
+    def pictures(self) -> SelectedImages:
         """Test images in the record."""
-        return test_images.unpacked(self.tensors)
+        return test_images.unpack(self.tensors)
 
     @property
     def strongest(self) -> Int[np.ndarray, " images"]:
@@ -128,7 +128,7 @@ def crop(image: UInt8[np.ndarray, "28 28"], layer: str, y: int, x: int) -> np.nd
 
 def corner(layer: str, y: int, x: int) -> tuple[int, int, int]:
     """Return top, left and size of a receptive field; negative beyond the border."""
-    field = LAYERS[layer].field
+    field = LAYERS[layer].receptive_field
     if field is None:
         msg = f"{layer} has no maps"
         raise ValueError(msg)

@@ -84,4 +84,6 @@ def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
 
 def test_every_layer_is_compared(cnn: ResidentModel) -> None:
     """The record holds every layer, in the order of the probe."""
-    assert tuple(cnn.records["layers"].metadata["layers"]) == COMPARED_LAYERS == ("image", *LAYERS)
+    assert (
+        tuple(cnn.artifacts["layers"].metadata["layers"]) == COMPARED_LAYERS == ("image", *LAYERS)
+    )
