@@ -1,8 +1,5 @@
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from probes.figures.colormaps import DIVERGING, NAMES, lookup_table
 from probes.figures.figures import (
@@ -22,14 +19,6 @@ from probes.output import render as render_module
 from probes.output.drawing.canvas import NAN_COLOURS
 from probes.output.render import MOST_PIXELS, place, render
 from tests.probes.pictures import RANDOM, SIGNED, UNIT, cells, expected, holding, pixels, tensor
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _large_pictures() -> Iterator[None]:
-    """Raise Pillow's pixel limit, which the server lowers for posted images, for large pictures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-        yield
 
 
 def every_figure() -> dict[str, Figure]:
