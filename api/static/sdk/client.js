@@ -49,6 +49,7 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  * @property {Parameters} [parameters] Query parameters.
  * @property {Record<string, any>} [extra] Further fields of the JSON body, such as `edits`; the input
  *   must then be rows of integers or bits.
+ * @property {Record<string, any>} [beside] Deprecated name of `extra`.
  */
 /** @typedef {Content & Options} RequestOptions */
 
@@ -118,9 +119,9 @@ export class Lightwell {
    * @param {RequestOptions} [options]
    * @returns {Promise<Answer>}
    */
-  async ask(model, probe, { input, parameters = {}, extra, signal } = {}) {
+  async ask(model, probe, { parameters = {}, ...options } = {}) {
     const query = { ...parameters, format: "safetensors" };
-    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, extra, signal });
+    const response = await this.request(`/${model}/${probe}`, { ...options, parameters: query });
     const { document, tensor } = readSafetensors(await response.arrayBuffer());
     return {
       ...document,
@@ -137,9 +138,9 @@ export class Lightwell {
    * @param {RequestOptions} [options]
    * @returns {Promise<Blob>}
    */
-  async download(model, probe, format, { input, parameters = {}, extra, signal } = {}) {
+  async download(model, probe, format, { parameters = {}, ...options } = {}) {
     const query = { ...parameters, format };
-    const response = await this.request(`/${model}/${probe}`, { input, parameters: query, extra, signal });
+    const response = await this.request(`/${model}/${probe}`, { ...options, parameters: query });
     return response.blob();
   }
 
@@ -162,7 +163,8 @@ export class Lightwell {
    * @throws {LightwellError} The server refuses the request, or cannot be reached.
    * @throws {DOMException} `AbortError`: the signal was aborted.
    */
-  async request(path, { input, parameters = {}, extra, signal } = {}) {
+  async request(path, { input, parameters = {}, beside, extra = beside, signal } = {}) {
+    if (beside) console.warn("lightwell.js: the option 'beside' is deprecated; its name is 'extra'.");
     /** @type {RequestInit} */
     const init = { signal, ...(input === undefined ? {} : { method: "POST", ...bodyOf(input, extra) }) };
     let response;
