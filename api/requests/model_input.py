@@ -41,7 +41,7 @@ def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
     """
     image = _prepare(given, preprocess)
     source: Row = {}
-    if isinstance(second := getattr(given, "source", None), ImageInput):
+    if isinstance(second := given.second, ImageInput):
         try:
             source = {"image": _prepare(second, preprocess).pixels}
         except Problem as problem:
@@ -71,7 +71,7 @@ def sequence_input(given: SequenceInput, hidden: int) -> ModelInput:
     Args:
         hidden: Number of hidden units, for the initial state of zeros.
     """
-    second = getattr(given, "source", None)
+    second = given.second
     source = _sequence_row(second, hidden) if isinstance(second, SequenceInput) else {}
     echo = {
         "sequence": (given.sequence + np.uint8(ord("0"))).tobytes().decode(),
