@@ -1,4 +1,4 @@
-"""Answers of the server: predictions, measures and named tensors, read from safetensors."""
+"""Answers in the Python client: predictions, measures and tensors, read from safetensors."""
 
 import json
 import struct
@@ -13,15 +13,15 @@ from lightwell_client import notebook
 from lightwell_client.errors import LightwellError
 
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "BOOL": "?"}
-"""Type in safetensors → dtype of NumPy."""
+"""Python client: dtype of NumPy for each type of a tensor in an answer's safetensors."""
 
 Draw = Callable[[int], bytes]
-"""Function from a scale to the PNG of an answer."""
+"""Python client: function from a scale to the PNG of an answer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """Array with a name and an axis name for every dimension.
+    """Tensor of an answer in the Python client: array with a name for itself and for every axis.
 
     Attributes:
         kind: Kind of the values: `pre_activation`, `gate`, `cell`, …
@@ -40,7 +40,7 @@ class Tensor:
     colour: Mapping[str, Any] | None = None
 
     def take(self, **rows: int | str | Iterable[int | str]) -> "Tensor":
-        """Select by coordinate: `take(channel=7, y=3)`, `take(step=[1, 5])`.
+        """Select values of an answer's tensor: `take(channel=7, y=3)`, `take(step=[1, 5])`.
 
         A single coordinate removes its axis, an iterable keeps it.
 
@@ -59,7 +59,7 @@ class Tensor:
         return Tensor(self.name, self.kind, axes, coordinates, np.asarray(values), self.colour)
 
     def _indices(self, axis: str, rows: Iterable[Any]) -> list[int]:
-        """Indices of coordinates along an axis."""
+        """Return the indices of coordinates along an axis of an answer's tensor."""
         if axis not in self.axes:
             raise KeyError(f"{self.name} has the axes {', '.join(self.axes)}, not {axis}")
         held = self.coordinates.get(axis, range(self.values.shape[self.axes.index(axis)]))
@@ -80,14 +80,14 @@ class Tensor:
 
 
 class Measure(NamedTuple):
-    """Number, text or boolean of an answer, with its unit."""
+    """Measure in an answer of the Python client: number, text or boolean, with its unit."""
 
     value: float | str | bool | None
     unit: str
 
 
 class Notice(NamedTuple):
-    """Warning of an answer: a code such as `blank`, and a sentence."""
+    """Warning in an answer of the Python client: a code such as `blank`, and a sentence."""
 
     code: str
     message: str
@@ -95,7 +95,7 @@ class Notice(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Prediction of a network.
+    """Prediction in an answer of the Python client.
 
     Attributes:
         label: Index of the predicted class, from 0.
@@ -112,7 +112,7 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Answer of a probe: prediction, tensors and measures for one input.
+    """Answer of a probe in the Python client: prediction, tensors and measures for one input.
 
     Attributes:
         weights: SHA-256 of the weights that computed the answer.
@@ -138,7 +138,7 @@ class Answer:
         return f"Answer({self.model}: {seen}{', '.join(self.tensors)})"
 
     def png(self, scale: int = 1) -> bytes:
-        """Picture of this answer, drawn by the server; scale 2 doubles both sides."""
+        """Request the picture of an answer, drawn by the server; scale 2 doubles both sides."""
         return self._draw(scale)
 
     def _repr_html_(self) -> str:
@@ -158,7 +158,9 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Test image of MNIST, accepted by every method that takes an image.
+    """Sample image in the Python client, accepted by every method that takes an image.
+
+    It is a test image of MNIST.
 
     Attributes:
         index: Index in the test set.
@@ -172,13 +174,13 @@ class Sample:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
-        """Make a sample from an entry of `GET /samples`."""
+        """Parse a sample image in an answer of `GET /samples` to the Python client."""
         return cls(entry["index"], entry["label"], np.array(entry["pixels"], np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """Gates and states of one step of a sequence.
+    """Streamed answer of the Python client: gates and states of one step of a sequence.
 
     Attributes:
         input: Index of the sequence among those of the request, from 0.
@@ -197,7 +199,7 @@ class Step:
 
     @classmethod
     def of(cls, line: str) -> Self:
-        """Parse a line of `/lstm/gates.jsonl`.
+        """Parse a line of the streamed answer `/lstm/gates.jsonl` in the Python client.
 
         Raises:
             LightwellError: The line is the problem that ends the stream.
@@ -210,13 +212,13 @@ class Step:
 
 
 def read(content: bytes, draw: Draw) -> Answer:
-    """Parse the answer to one input from safetensors."""
+    """Parse the answer of a server to one input from safetensors, in the Python client."""
     arrays, document = _arrays(content)
     return _answer(document, arrays, "", draw)
 
 
 def read_several(content: bytes, draws: Sequence[Draw]) -> list[Answer]:
-    """Parse the answers to several inputs from safetensors, in the order of the inputs."""
+    """Parse a server's answers to several inputs from safetensors, in the order of the inputs."""
     arrays, document = _arrays(content)
     head = {"model": document["model"], "weights": document["weights"]}
     return [
@@ -226,7 +228,7 @@ def read_several(content: bytes, draws: Sequence[Draw]) -> list[Answer]:
 
 
 def _arrays(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays by name, as views of the bytes, and the JSON document of the answer.
+    """Return arrays by name, as views of an answer's safetensors bytes, and its JSON document.
 
     The client uses safetensors because it is read in an eighth of the time of NPZ.
     """

@@ -1,4 +1,4 @@
-"""Client of a Lightwell server: one method for each common probe, `ask` for all of them."""
+"""Python client of a Lightwell server: a method for each common probe, `ask` for all of them."""
 
 import contextlib
 import os
@@ -28,10 +28,10 @@ from lightwell_client.inputs import (
 from lightwell_client.local import running_app
 
 MAX_INPUTS = 64
-"""Most inputs of one request, a limit of the server; longer lists become several requests."""
+"""Python client: most inputs of a request, the server's limit; longer lists make several."""
 
 MIN_PAUSE_S = 0.1
-"""Shortest pause between two attempts, for a `Retry-After` of 0 or none."""
+"""Python client: shortest pause between two attempts, for a `Retry-After` of 0 or none."""
 
 UNAVAILABLE = 503
 
@@ -40,7 +40,7 @@ ASequence = TypeVar("ASequence", bound=Bits)
 
 
 class MapParameters(TypedDict, total=False):
-    """Query parameters of the CNN's probes; docs/probes.md has their defaults."""
+    """Python client: query parameters of the CNN's probes; docs/probes.md has their defaults."""
 
     layers: str | Iterable[str]
     channels: int | Iterable[int]
@@ -50,7 +50,7 @@ class MapParameters(TypedDict, total=False):
 
 
 class StepParameters(TypedDict, total=False):
-    """Query parameters of the LSTM's probes, and the initial state."""
+    """Python client: query parameters of the LSTM's probes, and the initial state."""
 
     steps: int | Iterable[int]
     units: int | Iterable[int]
@@ -60,7 +60,7 @@ class StepParameters(TypedDict, total=False):
 
 
 class Lightwell:
-    """Connection to a Lightwell server.
+    """Python client: connection to a Lightwell server.
 
     Methods with an image or a sequence also take a list of them, and then return a list of answers.
     While the server is overloaded or warming up, every method waits and repeats its request.
@@ -89,7 +89,7 @@ class Lightwell:
 
     @classmethod
     def local(cls, weights: str | os.PathLike[str] | None = None) -> Self:
-        """Run the models in this process, without a server; needs the package `api` and JAX.
+        """Make a client that runs the models in this process; needs the package `api` and JAX.
 
         Settings are those of the server: environment variables `LIGHTWELL_…`.
 
@@ -101,7 +101,7 @@ class Lightwell:
         return lightwell
 
     def close(self) -> None:
-        """Close the connections, and stop the application that `local` started."""
+        """Close the client's connections, and stop the application that `local` started."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -116,12 +116,12 @@ class Lightwell:
         self.close()
 
     def models(self) -> list[dict[str, Any]]:
-        """Descriptions of the loaded models: layers, probes, weights, training."""
+        """Request descriptions of the server's models: layers, probes, weights, training."""
         found: list[dict[str, Any]] = self._get("/models", {}).json()["models"]
         return found
 
     def samples(self, label: int | None = None, count: int = 20) -> list[Sample]:
-        """Test images of MNIST, at most `count`; with `label`, of that digit only."""
+        """Request sample images from the server, at most `count`; with `label`, of that digit only."""
         listed = self._get("/samples", _query({"label": label, "count": count})).json()
         return [Sample.of(entry) for entry in listed["samples"]]
 
@@ -132,7 +132,7 @@ class Lightwell:
     @overload
     def predict(self, given: list[ASequence], **more: Any) -> list[Answer]: ...
     def predict(self, given: Any, **more: Any) -> Any:
-        """Predict the digit of an image, or whether a sequence has more 1s than 0s.
+        """Request a prediction: the digit of an image, or whether a sequence has more 1s than 0s.
 
         A text of 0s and 1s is a sequence, not the path of an image.
         """
@@ -145,7 +145,7 @@ class Lightwell:
         self, image: list[AnImage], **parameters: Unpack[MapParameters]
     ) -> list[Answer]: ...
     def activations(self, image: Any, **parameters: Any) -> Any:
-        """Feature maps of every layer, or of `layers=` and `channels=`."""
+        """Request the feature maps of every layer, or of `layers=` and `channels=`."""
         return self.ask("cnn", "activations", image, **parameters)
 
     @overload
@@ -155,7 +155,7 @@ class Lightwell:
         self, image: list[AnImage], layer: str, channel: int, **more: Any
     ) -> list[Answer]: ...
     def channel(self, image: Any, layer: str, channel: int, **more: Any) -> Any:
-        """Feature map of one channel, its kernel, and the receptive field of its largest value."""
+        """Request one channel's feature map, kernel, and receptive field of its largest value."""
         return self.ask("cnn", "channel", image, layer=layer, channel=channel, **more)
 
     @overload
@@ -167,12 +167,12 @@ class Lightwell:
         self, image: list[AnImage], layer: str, channel: int, y: int, x: int, **more: Any
     ) -> list[Answer]: ...
     def pixel(self, image: Any, layer: str, channel: int, y: int, x: int, **more: Any) -> Any:
-        """Arithmetic of one value of a feature map: patch, kernel, products, bias."""
+        """Request the arithmetic of one value of a feature map: patch, kernel, products, bias."""
         where: dict[str, Any] = {"layer": layer, "channel": channel, "y": y, "x": x}
         return self.ask("cnn", "pixel", image, **where, **more)
 
     def filters(self, layers: str | Iterable[str] | None = None, **more: Any) -> Answer:
-        """Learned filters of the convolutions, or of `layers`."""
+        """Request the learned filters of the CNN's convolutions, or of `layers`."""
         answer: Answer = self.ask("cnn", "filters", layers=layers, **more)
         return answer
 
@@ -183,7 +183,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def gates(self, sequence: Any, **parameters: Any) -> Any:
-        """Forget, input and output gate and the candidate at every step."""
+        """Request forget, input and output gate and the candidate at every step of a sequence."""
         return self.ask("lstm", "gates", sequence, **parameters)
 
     @overload
@@ -193,7 +193,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def hidden(self, sequence: Any, **parameters: Any) -> Any:
-        """Hidden state at every step, from step 0, the initial state, on."""
+        """Request the hidden state of a sequence at every step, from step 0 (initial state) on."""
         return self.ask("lstm", "hidden", sequence, **parameters)
 
     @overload
@@ -203,7 +203,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def cell(self, sequence: Any, **parameters: Any) -> Any:
-        """Cell state at every step, from step 0, the initial state, on."""
+        """Request the cell state of a sequence at every step, from step 0 (initial state) on."""
         return self.ask("lstm", "cell", sequence, **parameters)
 
     @overload
@@ -213,7 +213,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def summary(self, sequence: Any, **parameters: Any) -> Any:
-        """Gates, states and logits of every step, and the role of each unit."""
+        """Request gates, states and logits at every step of a sequence, and roles of units."""
         return self.ask("lstm", "summary", sequence, **parameters)
 
     @overload
@@ -223,17 +223,17 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def trace(self, sequence: Any, **parameters: Any) -> Any:
-        """Gates, states and logits of every step."""
+        """Request gates, states and logits at every step of a sequence from the server."""
         return self.ask("lstm", "trace", sequence, **parameters)
 
     def attribution(self, given: Any, **parameters: Any) -> Any:
-        """Attribution of the prediction to pixels or bits; `method=` as in docs/probes.md."""
+        """Request the prediction's attribution to pixels or bits; `method=` as in docs/probes.md."""
         return self._ask_by_input("attribution", given, parameters)
 
     def intervene(
         self, given: Any, edits: Sequence[Mapping[str, Any]], source: Any = None, **parameters: Any
     ) -> Any:
-        """Run the network with edited values, and compare with the unedited run.
+        """Request a run of the network with edited values, compared with the unedited run.
 
         Args:
             given: An image or a sequence, or a list of them.
@@ -247,17 +247,17 @@ class Lightwell:
         )
 
     def findings(self) -> list[dict[str, Any]]:
-        """Claims about the two networks, each with the measurement that supports or refutes it."""
+        """Request claims about the two networks, and measurements that support or refute them."""
         content = self._get("/findings", {}).json()
         found: list[dict[str, Any]] = content["findings"]
         return found
 
     def _ask_by_input(self, probe: str, given: Any, parameters: Mapping[str, Any]) -> Any:
-        """Run a probe of the CNN for images, of the LSTM for sequences."""
+        """Request a probe by kind of input: of the CNN for images, of the LSTM for sequences."""
         return self.ask("lstm" if is_sequence(given) else "cnn", probe, given, **parameters)
 
     def weights(self) -> Answer:
-        """Weights of the LSTM: the kernels of each gate, and the readout."""
+        """Request the weights of the LSTM: the kernels of each gate, and the readout."""
         answer: Answer = self.ask("lstm", "weights")
         return answer
 
@@ -268,7 +268,7 @@ class Lightwell:
         initial_state: State | None = None,
         **parameters: Any,
     ) -> Iterator[Step]:
-        """Stream the gates of a sequence step by step, while the server computes them.
+        """Request a stream of a sequence's gates, step by step, while the server computes them.
 
         Steps of several sequences are interleaved, in order for each sequence.
 
@@ -293,7 +293,7 @@ class Lightwell:
         source: Any = None,
         **parameters: Any,
     ) -> Any:
-        """Run any probe of the server, by model and name.
+        """Request any probe of the server by model and name, in the Python client.
 
         Args:
             given: An image or a sequence, or a list of them; None for probes of the weights.
@@ -328,12 +328,12 @@ class Lightwell:
     def _answer(
         self, path: str, query: Mapping[str, str], body: Body | None
     ) -> tuple[bytes, answers.Draw]:
-        """Answer as safetensors, and a function that requests its picture when it is needed."""
+        """Request an answer as safetensors; return it and a function that requests its picture."""
         content = self._content(path, {**query, "format": "safetensors"}, body)
         return content, partial(self._picture, path, query, body)
 
     def _picture(self, path: str, query: Mapping[str, str], body: Body | None, scale: int) -> bytes:
-        """PNG of an answer: the same request with another format."""
+        """Request an answer as PNG: the client's request with another format."""
         return self._content(path, {**query, "format": "png", "scale": str(scale)}, body)
 
     def _content(self, path: str, query: Mapping[str, str], body: Body | None) -> bytes:
@@ -351,7 +351,7 @@ class Lightwell:
         )
 
     def _send(self, request: httpx2.Request, *, stream: bool = False) -> httpx2.Response:
-        """Send a request, and repeat it while the response is a 503."""
+        """Send a request of the client, and repeat it while the server's response is a 503."""
         waited = 0.0
         while True:
             try:
@@ -370,7 +370,7 @@ class Lightwell:
 
 
 def _query(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Query string values: lists are comma-separated, None is left out."""
+    """Return query string values of a client's request: lists comma-separated, None left out."""
     return {
         name: value if isinstance(value, str) else ",".join(map(str, _as_iterable(value)))
         for name, value in parameters.items()
@@ -383,6 +383,6 @@ def _as_iterable(value: Any) -> Iterable[Any]:
 
 
 def _pause(response: httpx2.Response) -> float:
-    """Seconds to wait, from the header `Retry-After`."""
+    """Return the seconds the client waits before it repeats a request, from `Retry-After`."""
     retry_after = response.headers.get("Retry-After", "")
     return max(MIN_PAUSE_S, float(retry_after) if retry_after.isdecimal() else 0.0)

@@ -1,4 +1,4 @@
-"""Error of a request that the server refuses."""
+"""Error in the Python client of a request that the server refuses."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -7,7 +7,7 @@ import httpx2
 
 
 class LightwellError(Exception):
-    """Problem response of the server.
+    """Error in the Python client: problem response of the server.
 
     Attributes:
         status: HTTP status code.
@@ -27,7 +27,10 @@ class LightwellError(Exception):
 
     @classmethod
     def of(cls, response: httpx2.Response) -> Self:
-        """Error of a response; a proxy may send no problem document, then its kind is `unknown`."""
+        """Make the client's error of a response; without a problem document its kind is `unknown`.
+
+        A proxy may send none.
+        """
         try:
             return cls(response.json())
         except (ValueError, KeyError, TypeError):

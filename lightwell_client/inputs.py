@@ -1,4 +1,4 @@
-"""Request bodies: images as PNG, JPEG or base64, sequences as JSON."""
+"""Inputs of the Python client as request bodies: images as PNG or JPEG, sequences as JSON."""
 
 import base64
 import json
@@ -20,35 +20,44 @@ JPEG = b"\xff\xd8"
 WHITE = 255
 
 INPUT_KINDS = {"cnn": "image", "lstm": "sequence"}
-"""Model → kind of its input."""
+"""Kind of input of each model that the Python client may send."""
 
 
 class Drawing(Protocol):
-    """Protocol of `PIL.Image.Image`, which the client does not import."""
+    """Protocol of `PIL.Image.Image`, an input that the Python client does not import."""
 
     def save(self, fp: Any, format: str | None = None) -> None:  # noqa: A002 - Pillow's name
-        """Write the image to a file."""
+        """Write an input image to a file, as Pillow does, for the Python client."""
 
 
 Image: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray | Sample | Drawing
-"""A path, the bytes of a PNG or JPEG, rows of grey values from 0 to 255, or an image of Pillow."""
+"""Image input of the Python client: path, bytes of a PNG or JPEG, rows of greys, Pillow image.
+
+Grey values are from 0 to 255.
+"""
 
 Bits: TypeAlias = str | Sequence[int] | np.ndarray
-"""A sequence, oldest bit first: "10110" or [1, 0, 1, 1, 0]."""
+"""Sequence input of the Python client, oldest bit first: "10110" or [1, 0, 1, 1, 0]."""
 
 State: TypeAlias = tuple[ArrayLike, ArrayLike]
-"""Cell and hidden state before the first step: `final_cell` and `final_hidden` of an answer."""
+"""State input of the Python client, before the first step: `final_cell` and `final_hidden`.
+
+Those are tensors of an answer.
+"""
 
 
 class Body(NamedTuple):
-    """Body of a request, with its media type."""
+    """Request body of the Python client's inputs, with its media type."""
 
     content: bytes
     media_type: str
 
 
 def is_input_list(given: Any, model: str) -> bool:
-    """Whether the argument is a list of inputs; a list of integers is one sequence."""
+    """Return whether an argument of the client is a list of inputs.
+
+    A list of integers is one sequence.
+    """
     if isinstance(given, np.ndarray):
         return INPUT_KINDS[model] == "sequence" and given.ndim > 1
     if not isinstance(given, list | tuple):
@@ -57,7 +66,10 @@ def is_input_list(given: Any, model: str) -> bool:
 
 
 def is_sequence(given: Any) -> bool:
-    """Whether the argument is a sequence, or a list of them: texts of 0s and 1s, or integers."""
+    """Return whether a client's input is a sequence, or a list of them.
+
+    Sequences are texts of 0s and 1s, or integers.
+    """
     if isinstance(given, str):
         return bool(given) and not given.strip("01")
     if isinstance(given, np.ndarray):
@@ -68,7 +80,7 @@ def is_sequence(given: Any) -> bool:
 
 
 class ExtraFields(NamedTuple):
-    """Further fields of an input's JSON object.
+    """Extra fields of an input in the Python client's JSON body.
 
     Attributes:
         state: Cell and hidden state before the first step.
@@ -82,7 +94,7 @@ class ExtraFields(NamedTuple):
 
 
 def single_body(given: Any, model: str, extra: ExtraFields) -> Body:
-    """Body of one input: the picture itself, or JSON where there are extra fields."""
+    """Make the client's body of one input: the picture itself, or JSON for extra fields."""
     if INPUT_KINDS[model] == "image" and extra == ExtraFields():
         encoded = _encoded(given)
         return Body(encoded, "image/jpeg" if encoded.startswith(JPEG) else "image/png")
@@ -90,13 +102,13 @@ def single_body(given: Any, model: str, extra: ExtraFields) -> Body:
 
 
 def list_body(several: Sequence[Any], model: str, extra: ExtraFields) -> Body:
-    """JSON body of several inputs, all with the same extra fields."""
+    """Make the client's JSON body of several inputs, all with equal extra fields."""
     entries = [_entry(one, model, extra) for one in several]
     return Body(json.dumps({"inputs": entries}).encode(), "application/json")
 
 
 def _entry(given: Any, model: str, extra: ExtraFields) -> dict[str, Any]:
-    """JSON object of one input."""
+    """Make the client's JSON object of one input."""
     if INPUT_KINDS[model] == "image":
         entry: dict[str, Any] = {"image": base64.b64encode(_encoded(given)).decode()}
     else:
@@ -109,7 +121,7 @@ def _entry(given: Any, model: str, extra: ExtraFields) -> dict[str, Any]:
 
 
 def grey_png(pixels: np.ndarray) -> bytes:
-    """PNG of a grey image with 8 bits a pixel.
+    """Encode a grey input image as PNG in the Python client, with 8 bits a pixel.
 
     The client writes PNG itself so that it needs only httpx2 and NumPy.
 
@@ -136,13 +148,13 @@ def grey_png(pixels: np.ndarray) -> bytes:
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    """Chunk of a PNG: length, type, content and CRC-32."""
+    """Return a chunk of the Python client's PNG: length, type, content and CRC-32."""
     check = zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
 
 
 def _encoded(image: Any) -> bytes:
-    """PNG or JPEG of an image of any accepted type."""
+    """Encode an input image of any type that the client accepts, as PNG or JPEG."""
     match image:
         case bytes():
             return image
@@ -163,7 +175,10 @@ def _encoded(image: Any) -> bytes:
 
 
 def _sequence(given: Any, state: State | None) -> dict[str, Any]:
-    """JSON object of one sequence; the server checks that its values are 0 and 1."""
+    """Make the client's JSON object of a sequence input.
+
+    The server checks that its values are 0 and 1.
+    """
     if isinstance(given, str):
         entry: dict[str, Any] = {"sequence": given}
     elif isinstance(given, Iterable) and all(_is_integer(bit) for bit in given):

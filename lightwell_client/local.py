@@ -1,4 +1,4 @@
-"""The application in this process, without a port, for `Lightwell.local`."""
+"""Local application in the client's process, without a port, for `Lightwell.local`."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import httpx2
 
 @contextlib.contextmanager
 def running_app(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Client]:
-    """Start the application, yield an HTTP client of it, and stop it.
+    """Start a local application in this process, yield an HTTP client of it, and stop it.
 
     The imports are here, because a client of a remote server needs neither JAX nor FastAPI.
 

@@ -1,4 +1,4 @@
-"""HTML of answers for notebooks, without scripts and external resources."""
+"""Notebook display in the Python client: answers as HTML, without scripts and resources."""
 
 import base64
 import html
@@ -9,11 +9,11 @@ import numpy as np
 HEAD = ("tensor", "kind", "axes", "shape", "min", "mean", "max")
 
 Row = tuple[str, str, Sequence[str], np.ndarray]
-"""Name, kind, axes and values of a tensor."""
+"""Row of the notebook table of tensors: name, kind, axes and values of one."""
 
 
 def table(rows: Iterable[Row]) -> str:
-    """HTML table of tensors: name, kind, axes, shape, range and mean."""
+    """Make the notebook table of tensors in HTML: name, kind, axes, shape, range and mean."""
     lines = [_line("th", HEAD)]
     for name, kind, axes, values in rows:
         shape = " × ".join(map(str, values.shape))
@@ -22,7 +22,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def answer(said: Iterable[str], picture: bytes | None, tensors: str) -> str:
-    """HTML of an answer: lines of text, the picture, and the tensors in a closed <details>."""
+    """Make the notebook display of an answer in HTML: text, picture, and tensors in <details>."""
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in said)
     drawn = ""
     if picture is not None:
@@ -33,7 +33,7 @@ def answer(said: Iterable[str], picture: bytes | None, tensors: str) -> str:
 
 
 def _range(values: np.ndarray) -> tuple[str, str, str]:
-    """Least value, mean and largest value of the finite values as text."""
+    """Return minimum, mean and maximum of a tensor's finite values for the notebook table."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return ("", "", "")

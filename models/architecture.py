@@ -1,4 +1,4 @@
-"""Architecture of each network: parameter shapes, layers, labels and limits, without Flax.
+"""Network architectures: parameter shapes, layers, labels and limits of each, without Flax.
 
 Flax takes a third of a second to import, and code that needs only names, shapes and limits does not
 pay for it.
@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 from jaxtyping import Array, Float
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""Shape of each parameter by its module path."""
+"""Architecture of a network: the shape of each parameter by its module path."""
 
 HEIGHT = WIDTH = 28
 DIGITS = tuple("0123456789")
-"""Labels 0 to 9 of the CNN."""
+"""Labels 0 to 9 of the CNN, a part of its architecture."""
 
 CLASSES = len(DIGITS)
 
@@ -33,7 +33,9 @@ CNN_PARAMETERS: Shapes = {
 
 
 class ReceptiveField(NamedTuple):
-    """Receptive field along one axis: output row i reads `size` input rows from jump·i - before on.
+    """Receptive field in the CNN's architecture, along one axis of the image.
+
+    Output row i reads `size` input rows from jump·i - before on.
 
     References:
         Araujo, Norris & Sim (2019), Computing receptive fields of convolutional neural networks.
@@ -44,13 +46,13 @@ class ReceptiveField(NamedTuple):
     before: int
 
     def span(self, index: int) -> tuple[int, int]:
-        """Return the first and last input row that output row `index` reads, inside the image."""
+        """Return first and last input row in the receptive field of row `index`, in the image."""
         first = self.jump * index - self.before
         return max(first, 0), min(first + self.size - 1, HEIGHT - 1)
 
 
 class Layer(NamedTuple):
-    """Layer of the CNN's trace: kind, shape, receptive field and parameters.
+    """Layer in the architecture of the CNN: kind, shape, receptive field and parameters.
 
     Attributes:
         shape: Shape of its values for one image, channel last.
@@ -78,24 +80,26 @@ LAYERS = {
     "relu4": Layer("post_activation", (128,), None, "dense1"),
     "logits": Layer("logits", (10,), None, "output"),
 }
-"""Layers of the CNN's trace, in the order of the forward pass."""
+"""Architecture of the CNN: every layer of its trace, in the order of the forward pass."""
 
 LSTM_LABELS = ("no", "yes")
-"""Labels 0 and 1 of the LSTM. A tie of 0s and 1s counts as "no"."""
+"""Labels 0 and 1 of the LSTM, a part of its architecture. A tie of 0s and 1s counts as "no"."""
 
 MAX_HIDDEN = 64
 MAX_STEPS = 4096
 
 
 class LSTMState(NamedTuple):
-    """Recurrent state of the LSTM between two steps: (c, h), in Flax's order."""
+    """Recurrent state in the LSTM's architecture, between two steps: (c, h), in Flax's order."""
 
     cell: Float[Array, "batch hidden"]
     hidden: Float[Array, "batch hidden"]
 
 
 def lstm_parameters(hidden: int) -> Shapes:
-    """Return the parameter shapes of a CountingLSTM, the four gates concatenated on the last axis.
+    """Return the architecture of a CountingLSTM as parameter shapes; its four gates share an axis.
+
+    The gates are concatenated on the last axis.
 
     Args:
         hidden: Number of units, 1 to 64.
@@ -114,7 +118,7 @@ def lstm_parameters(hidden: int) -> Shapes:
 
 
 def check_hidden(hidden: int) -> None:
-    """Check the number of units of a CountingLSTM.
+    """Check that the architecture of a CountingLSTM has an allowed number of units.
 
     Raises:
         ValueError: It is not between 1 and 64.

@@ -31,13 +31,16 @@ WEIGHTS = Path(__file__).parent / "weights"
 ARTIFACTS = Path(__file__).parent / "artifacts"
 
 ARTIFACT_KINDS = ("milestones", "units", "layers")
-"""Kinds of training artifacts, in files `{model}.{kind}.safetensors` next to the weights. All are
-optional. `milestones` are the training checkpoints: the name of a file that users' folders hold."""
+"""Model registry: kinds of training artifacts, in files `{model}.{kind}.safetensors`.
+
+The files are next to the weights and optional. `milestones` are the training checkpoints: the name
+of a file that users' folders hold.
+"""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Model card: name, task, input, classes and programs, independent of weights.
+    """Model card in the registry: name, task, input, classes and programs, independent of weights.
 
     Attributes:
         input: Kind of input.
@@ -58,7 +61,7 @@ class ModelCard:
 
 
 def _cnn_graphdef(*, differentiable: bool = False) -> GraphDefinition[Any]:
-    """Return the graph definition of the CNN, perhaps with fast gradients by its input."""
+    """Return the graph definition of the registry's CNN, perhaps with fast gradients by input."""
 
     def build() -> Any:
         from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
@@ -83,7 +86,7 @@ def _cnn_analyses(_: Mapping[str, np.ndarray]) -> list[Program]:
 
 
 def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
-    """Return the number of units of an LSTM by the shape of its weights.
+    """Return the number of units of the registry's LSTM by the shape of its weights.
 
     Raises:
         CheckpointError: The tensor is missing.
@@ -96,7 +99,7 @@ def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
 
 
 def _lstm_graphdef(hidden: int) -> GraphDefinition[Any]:
-    """Return the graph definition of an LSTM."""
+    """Return the graph definition of the registry's LSTM."""
 
     def build() -> Any:
         from flax import nnx  # noqa: PLC0415
@@ -149,7 +152,7 @@ MODELS: Mapping[str, ModelCard] = {
 
 @dataclass(eq=False)
 class ResidentModel:
-    """A model with its weights on the device. It lives as long as the server.
+    """Resident model of the registry, with weights on the device. It lives as long as the server.
 
     Attributes:
         report: Report of the training run; empty if there is none.
@@ -179,11 +182,11 @@ class ResidentModel:
 
     @property
     def weights(self) -> Tensors:
-        """Parameters on the host, by module path."""
+        """Served weights of a resident model on the host, by module path."""
         return self.checkpoint.tensors
 
     def digest(self, checkpoint: str | None = None) -> str:
-        """Return the digest of the served weights, or of a training checkpoint."""
+        """Return the digest of a resident model's served weights, or of a training checkpoint."""
         if checkpoint is None:
             return self.checkpoint.digest
         if checkpoint not in self._digests:
@@ -191,7 +194,7 @@ class ResidentModel:
         return self._digests[checkpoint]
 
     def compile(self) -> None:
-        """Compile or load the declared programs for the smallest bucket, and run each once.
+        """Compile or load a resident model's programs for the smallest bucket, and run each once.
 
         The smallest bucket suffices for every request, and takes a third of the time of all.
         """
@@ -201,14 +204,14 @@ class ResidentModel:
             self._keep(program, executables, smallest)
 
     def compile_larger_buckets(self) -> None:
-        """Compile or load the declared programs for all larger buckets, and run each once."""
+        """Compile or load a resident model's programs for all larger buckets, and run each once."""
         _, larger = self._row_buckets
         executables, _ = self._executables(self.card.name, self.declared, larger)
         for program in self.declared:
             self.programs[program.name].add_buckets(larger, executables)
 
     def compile_analysis(self, program: Program) -> ResidentProgram:
-        """Compile or load an analysis program, and run it once."""
+        """Compile or load an analysis program of a resident model, and run it once."""
         buckets = program.buckets or row_buckets(self.card.name)
         executables, _ = self._executables(program.name, [program], buckets)
         resident = self._keep(program, executables, buckets)
@@ -217,21 +220,21 @@ class ResidentModel:
 
     @property
     def _row_buckets(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Smallest bucket of the model, and all larger ones."""
+        """Smallest bucket of a resident model, and all larger ones."""
         buckets = row_buckets(self.card.name)
         return buckets[:1], buckets[1:]
 
     def _executables(
         self, name: str, programs: list[Program], buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
-        """Load or compile programs for these buckets; return whether they were loaded."""
+        """Load or compile programs of a resident model; return whether they were loaded."""
         wanted = (programs, self._put(None, self.weights), buckets)
         if self.cache:
             return self.cache.executables(name, *wanted)
         return compile_programs(*wanted), False
 
     def add_parameter_sets(self, program: ResidentProgram) -> None:
-        """Add the training checkpoints and the randomised weights to a program's parameter sets.
+        """Add training checkpoints and randomised weights to a program of a resident model.
 
         They are copied to the device for the first program.
         """
@@ -240,12 +243,15 @@ class ResidentModel:
 
     @cached_property
     def parameter_sets(self) -> Mapping[str, Tensors]:
-        """Parameter sets besides the served weights: training checkpoints, randomised weights."""
+        """Parameter sets of a resident model besides the served weights, by name.
+
+        These are its training checkpoints and randomised weights.
+        """
         reset = randomisation.cascade(self.weights) if self.card.input == "image" else {}
         return {**self.training_checkpoints, **reset}
 
     def _put(self, name: str | None, weights: Mapping[str, np.ndarray]) -> Parameters:
-        """Copy a parameter set to the device once."""
+        """Copy a parameter set of a resident model to the device, at most once."""
         if name not in self._resident:
             extra = self.ood_detector.program_parameters if self.ood_detector else {}
             self._resident[name] = jax.device_put({**weights, **extra})
@@ -254,7 +260,7 @@ class ResidentModel:
     def _keep(
         self, program: Program, executables: Executables, buckets: Sequence[int]
     ) -> ResidentProgram:
-        """Make a program resident with the served weights, and run it once."""
+        """Keep a program of a resident model with the served weights, and run it once."""
         parameters = self._put(None, self.weights)
         resident = ResidentProgram(program, parameters, buckets, executables)
         resident.warm_up()
@@ -263,7 +269,7 @@ class ResidentModel:
 
 
 def load(name: str, folder: Path | None = None) -> ResidentModel:
-    """Load a model's weights and training artifacts from disk.
+    """Load a resident model from disk: its weights and training artifacts.
 
     Args:
         name: A key of `MODELS`.
@@ -296,7 +302,7 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Read the report of a training run; empty if there is none."""
+    """Read the training report of a resident model; empty if there is none."""
     if not path.exists():
         return {}
     report: dict[str, Any] = json.loads(path.read_text())

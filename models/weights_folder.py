@@ -11,13 +11,13 @@ from models.runtime.checkpoints import CheckpointError
 SUFFIX = ".safetensors"
 
 MAX_LISTED = 8
-"""Number of files and folders that an error names."""
+"""Number of files of a weights folder that an error names."""
 
 MAX_NAME = 60
-"""Characters of a file's or tensor's name that an error shows."""
+"""Characters of a file's or tensor's name in a weights folder that an error shows."""
 
 TENSOR_NAMES = {"cnn": frozenset(CNN_PARAMETERS), "lstm": frozenset(lstm_parameters(1))}
-"""Names of the tensors of each model, by which a file under another name is recognised."""
+"""Names of a model's tensors, by which weights in a folder under another name are recognised."""
 
 FORMATS = {
     ".keras": "a Keras model",
@@ -32,14 +32,14 @@ FORMATS = {
     ".npz": "a NumPy archive",
     ".pb": "a TensorFlow graph",
 }
-"""Formats of weights that are not read, by the suffix of the file's name."""
+"""Formats of files in a weights folder that are not read, by the suffix of the file's name."""
 
 ORBAX_FILES = frozenset({"_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt"})
-"""Files of which an Orbax checkpoint folder holds at least one."""
+"""Files of which an Orbax checkpoint in a weights folder holds at least one."""
 
 
 def find_weights(folder: Path, model: str) -> Path | None:
-    """Return the model's weights file in the user's folder; None where only others have one.
+    """Return a model's file in the user's weights folder; None where it holds only other models.
 
     Args:
         folder: Folder that must hold the weights of at least one model.
@@ -63,7 +63,7 @@ def find_weights(folder: Path, model: str) -> Path | None:
 
 
 def _contents(entries: Iterable[Path]) -> str:
-    """List visible files and folders with the likely format of each."""
+    """List visible files of a weights folder with the likely format of each."""
     visible = [entry for entry in entries if not entry.name.startswith(".")]
     if not visible:
         return "it is empty"
@@ -76,7 +76,7 @@ def _contents(entries: Iterable[Path]) -> str:
 
 
 def _described(entry: Path) -> str:
-    """Return the likely format of a file or folder in brackets; empty where it is unknown."""
+    """Return the likely format of an entry of a weights folder, in brackets; empty if unknown."""
     try:
         if entry.is_dir():
             kind = _folder_kind({inner.name for inner in entry.iterdir()})
@@ -90,7 +90,7 @@ def _described(entry: Path) -> str:
 
 
 def _folder_kind(names: Collection[str]) -> str:
-    """Return the kind of a sub-folder with these files."""
+    """Return the kind of a sub-folder of a weights folder with these files."""
     if _is_orbax(names):
         return "an Orbax checkpoint"
     if "saved_model.pb" in names:
@@ -104,7 +104,7 @@ def _is_orbax(names: Iterable[str]) -> bool:
 
 
 def _safetensors_kind(path: Path) -> str:
-    """Return whose tensors a safetensors file holds, by their names; values are not read."""
+    """Return whose tensors a file of the weights folder holds, by names; values are not read."""
     try:
         # Reads the header only, so that files of many gigabytes take no time.
         with safe_open(path, "numpy") as tensors:
@@ -121,6 +121,9 @@ def _safetensors_kind(path: Path) -> str:
 
 
 def _printable(name: object, limit: int | None = MAX_NAME) -> str:
-    """Return a name fit for one line: control characters replaced, shortened to the limit."""
+    """Return a name in a weights folder fit for one line of an error.
+
+    Control characters are replaced, and it is shortened to the limit.
+    """
     text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(name))
     return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"

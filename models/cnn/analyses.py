@@ -30,23 +30,26 @@ _ENDS = (0, *accumulate(prod(layer.shape) for layer in LAYERS.values()))
 LAYER_SLICES: Mapping[str, slice] = {
     name: slice(*ends) for name, ends in zip(LAYERS, pairwise(_ENDS), strict=True)
 }
-"""Slice of each layer in the vector of all layers' values, each flattened channel last."""
+"""CNN analyses: slice of each layer in the vector of all layers' values, flattened channel last."""
 
 VALUE_COUNT = _ENDS[-1]
-"""Length of the vector of all layers' values."""
+"""CNN analyses: length of the vector of all layers' values, that of a row of edits."""
 
 MAP_LAYERS = tuple(name for name, layer in LAYERS.items() if layer.receptive_field)
-"""Names of the layers that have feature maps."""
+"""CNN analyses: layers that have feature maps, whose gradients `cnn.layer_gradient` returns."""
 
 LINEAR_LAYERS = tuple(n for n, one in LAYERS.items() if one.kind in {"pre_activation", "logits"})
-"""Names of the layers before a nonlinearity, whose negative values still have a gradient."""
+"""CNN analyses: layers before a nonlinearity, whose negative values still have a gradient."""
 
 _LINEAR_ENDS = (0, *accumulate(prod(LAYERS[name].shape) for name in LINEAR_LAYERS))
 
 LINEAR_SLICES: Mapping[str, slice] = {
     name: slice(*ends) for name, ends in zip(LINEAR_LAYERS, pairwise(_LINEAR_ENDS), strict=True)
 }
-"""Slice of each linear layer in the weight vector of `cnn.push`, flattened channel last."""
+"""CNN analyses: slice of each linear layer in the weight vector of `cnn.push`.
+
+Each layer is flattened channel last.
+"""
 
 # Score and gradient are mostly called with many rows, and a row in a larger batch costs less: 64
 # forward passes, or 50 nodes of integrated gradients and both ends, still take about 10 ms.
@@ -54,8 +57,11 @@ SCORE_BUCKETS = (*ANALYSIS_BUCKETS, 64)
 GRADIENT_BUCKETS = (*ANALYSIS_BUCKETS, 52)
 
 INTERVENTION_BUCKETS = (8,)
-"""Batch size of `cnn.intervene`: a single one, so that a run without edits equals the baseline to
-the bit, since results are reproducible to the bit only within one batch size."""
+"""Batch size of the CNN analysis `cnn.intervene`, a single one.
+
+So a run without edits equals the baseline to the bit, since results are reproducible to the bit
+only within one batch size.
+"""
 
 _IMAGE = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)
 _FLOAT_IMAGE = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.float32)
@@ -67,7 +73,7 @@ _PER_LINEAR_VALUE = jax.ShapeDtypeStruct((_LINEAR_ENDS[-1],), jnp.float32)
 def cnn_analyses(
     graphdef: GraphDefinition[SimpleCNN], differentiable: GraphDefinition[SimpleCNN]
 ) -> list[Program]:
-    """Declare the analysis programs; feature maps and their gradients are channel first.
+    """Declare the analysis programs of the CNN; feature maps and gradients are channel first.
 
     `cnn.score`: logits of images with any intensities. `cnn.gradient`: gradient of a weighted sum
     of logits with respect to the image. `cnn.layer_gradient`: with respect to every feature map.
@@ -98,14 +104,14 @@ def cnn_analyses(
 def _score(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute logits of images."""
+    """CNN analysis `cnn.score`: compute logits of images with intensities of any size."""
     return {"logits": graphdef.merge(parameters)(rows["image"][..., None])}
 
 
 def _gradient(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute logits, and the gradient of their weighted sum with respect to the image."""
+    """CNN analysis `cnn.gradient`: logits, and the gradient of their weighted sum by the image."""
     model = graphdef.merge(parameters)
     logits, back = jax.vjp(lambda image: model(image[..., None]), rows["image"])
     (by_image,) = back(rows["target"])
@@ -115,7 +121,9 @@ def _gradient(
 def _layer_gradient(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute feature maps, and the gradient of a weighted sum of logits with respect to them.
+    """CNN analysis `cnn.layer_gradient`: feature maps, and the gradient of a weighted logit sum.
+
+    The gradient is with respect to the maps.
 
     Each map gets a zero offset: the gradient with respect to the offset is that of the map.
     """
@@ -143,7 +151,7 @@ def _layer_gradient(
 def _maximise(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute the objective of activation maximisation, and its gradient by the image."""
+    """CNN analysis `cnn.push`: objective of activation maximisation, and gradient by the image."""
     model, weights = graphdef.merge(parameters), rows["weights"]
 
     def objective(image: Float[Array, "batch 28 28"]) -> Float[Array, " batch"]:
@@ -159,7 +167,10 @@ def _maximise(
 def _intervene(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Trace with every value v replaced by v · scale + shift before the next layer reads it."""
+    """CNN analysis `cnn.intervene`: trace with each value v replaced by v · scale + shift.
+
+    The next layer reads the replaced value.
+    """
 
     def edit(name: str, value: Array) -> Array:
         scale, shift = (
@@ -172,5 +183,5 @@ def _intervene(
 
 
 def no_edit() -> tuple[np.ndarray, np.ndarray]:
-    """Return the scale (ones) and shift (zeros) that leave every value as it is."""
+    """Return scale (ones) and shift (zeros) of a CNN intervention that edits no layer's values."""
     return np.ones(VALUE_COUNT, np.float32), np.zeros(VALUE_COUNT, np.float32)

@@ -21,7 +21,7 @@ REDRAWN = 0.5  # share of the images whose strokes are changed
 
 
 def augment(key: PRNGKeyArray, images: Images) -> Images:
-    """Augment each image independently, as handwriting and drawing by mouse or finger vary.
+    """Augment each digit image independently, as handwriting and drawing by mouse or finger vary.
 
     Args:
         key: Random key; equal keys give equal results.
@@ -37,7 +37,10 @@ def augment(key: PRNGKeyArray, images: Images) -> Images:
 
 
 def resample(images: Images, coordinates: Coordinates) -> Images:
-    """Sample each image at rows and columns by bilinear interpolation; zero outside."""
+    """Augmentation: sample each digit image at given coordinates by bilinear interpolation.
+
+    Outside of the image values are zero.
+    """
 
     def one(image: Float[Array, "28 28"], at: Float[Array, "2 28 28"]) -> Float[Array, "28 28"]:
         read: Array = map_coordinates(image, [at[0], at[1]], order=1, mode="constant", cval=0.0)
@@ -47,7 +50,7 @@ def resample(images: Images, coordinates: Coordinates) -> Images:
 
 
 def _affine(key: PRNGKeyArray, batch: int) -> Coordinates:
-    """Draw the source coordinates of a random rotation, scale, shear and shift."""
+    """Augmentation: draw the source coordinates of a random rotation, scale, shear and shift."""
     spread = jnp.array([ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT])
     drawn = jax.random.uniform(key, (6, batch), minval=-1.0) * spread[:, None]
     angle, tall, wide, shear, down, right = drawn
@@ -62,7 +65,7 @@ def _affine(key: PRNGKeyArray, batch: int) -> Coordinates:
 
 
 def _bend(key: PRNGKeyArray, batch: int) -> Coordinates:
-    """Draw a smooth displacement field: noise on a few knots, smoothed by a Gaussian.
+    """Augmentation: draw an elastic displacement field, Gaussian-smoothed noise on a few knots.
 
     References:
         Simard, Steinkraus & Platt (2003), Best practices for convolutional neural networks applied
@@ -80,7 +83,7 @@ def _bend(key: PRNGKeyArray, batch: int) -> Coordinates:
 
 
 def redraw(key: PRNGKeyArray, images: Images) -> Images:
-    """Change stroke width, then edge sharpness, in half of the images.
+    """Augmentation: change stroke width, then edge sharpness, in half of the digit images.
 
     Returns:
         Intensities in [0, 1].
@@ -97,17 +100,20 @@ def redraw(key: PRNGKeyArray, images: Images) -> Images:
 
 
 def _neighbours(images: Images) -> Float[Array, "5 batch 28 28"]:
-    """Stack each pixel with its four neighbours; the border is repeated."""
+    """Augmentation of strokes: stack each pixel with its four neighbours, repeating the border."""
     padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
     shifts = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
     return jnp.stack([padded[:, y : y + HEIGHT, x : x + WIDTH] for y, x in shifts])
 
 
 def _widest(images: Images) -> Images:
-    """Return the maximum of each pixel and its four neighbours (grey dilation by a cross)."""
+    """Augmentation to thicker strokes: maximum of each pixel and its four neighbours.
+
+    This is grey dilation by a cross.
+    """
     return _neighbours(images).max(axis=0)
 
 
 def _blur(images: Images) -> Images:
-    """Return the mean of each pixel, with weight three, and its four neighbours."""
+    """Augmentation to softer strokes: mean of each pixel, weighted by 3, and four neighbours."""
     return (_neighbours(images).sum(axis=0) + 2.0 * images) / 7.0

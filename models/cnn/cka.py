@@ -13,7 +13,7 @@ Gram = Float[np.ndarray, "images images"]
 
 
 def centred_gram(features: Float[np.ndarray, "images features"]) -> Gram:
-    """Return the U-centred Gram matrix of images.
+    """Return the U-centred Gram matrix of images that CKA multiplies.
 
     The mean product of two such matrices over all pairs of images is the unbiased HSIC.
 
@@ -39,14 +39,14 @@ def centred_gram(features: Float[np.ndarray, "images features"]) -> Gram:
 
 @jax.jit
 def _gram(features: Float[Array, "images features"]) -> Float[Array, "images images"]:
-    """Return the Gram matrix of centred features; centring reduces rounding errors only."""
+    """Return the Gram matrix for CKA, of centred features, which only reduces rounding errors."""
     with jax.default_matmul_precision(MATMUL_PRECISION):
         moved = features - features.mean(axis=0, keepdims=True)
         return moved @ moved.T
 
 
 def cka(ones: Sequence[Gram], others: Sequence[Gram]) -> Float[np.ndarray, "ones others"]:
-    """Return the debiased CKA of all pairs of layers.
+    """Return the debiased CKA of all pairs of layers, from Gram matrices of the layers.
 
     It is 1 for layers that differ by a rotation and a scale, and about 0, above or below, for
     unrelated ones.

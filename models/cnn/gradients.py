@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 def max_pool(
     maps: Float[Array, "*batch height width channels"],
 ) -> Float[Array, "*batch rows columns channels"]:
-    """Max-pool 2x2 windows with stride 2."""
+    """Max-pool 2x2 windows with stride 2; the gradient is shared equally among tied values."""
     # Not `windows.max`: XLA's CPU backend compares faster than it reduces over two inner axes.
     windows = _windows(maps)
     rows = jnp.maximum(windows[..., 0, :, :, :], windows[..., 1, :, :, :])
@@ -20,14 +20,14 @@ def max_pool(
 
 @max_pool.defjvp
 def _max_pool_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    """Differentiate as a reduction, whose gradient costs a third less than that of comparisons."""
+    """Gradient of `max_pool` as that of a reduction, a third cheaper than that of comparisons."""
     return jax.jvp(lambda maps: _windows(maps).max(axis=(-4, -2)), primals, tangents)
 
 
 def _windows(
     maps: Float[Array, "*batch height width channels"],
 ) -> Float[Array, "*batch rows 2 columns 2 channels"]:
-    """Cut maps into 2x2 windows."""
+    """Cut feature maps into 2x2 windows, for max pooling and its gradient."""
     *batch, height, width, channels = maps.shape
     return maps.reshape(*batch, height // 2, 2, width // 2, 2, channels)
 
@@ -36,7 +36,7 @@ def _windows(
 def _convolve(
     maps: Float[Array, "batch height width channels"], kernel: Float[Array, "3 3 channels features"]
 ) -> Float[Array, "batch height width features"]:
-    """Convolve 3x3 with SAME padding."""
+    """Convolve 3x3 with SAME padding; the gradient, by the input only, is defined by hand."""
     return jax.lax.conv_general_dilated(
         maps, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
@@ -47,7 +47,9 @@ def _convolve_forward(maps: Array, kernel: Array) -> tuple[Array, Array]:
 
 
 def _convolve_backward(kernel: Array, gradient: Array) -> tuple[Array, Array]:
-    """Convolve the gradient with the rotated, transposed kernel; the kernel gets no gradient.
+    """Gradient of `_convolve` by its input: convolve with the rotated, transposed kernel.
+
+    The kernel gets no gradient.
 
     For a single input channel that convolution makes poor use of the processor: instead one matrix
     product computes the contributions of the nine kernel positions, which are shifted and summed.
@@ -74,7 +76,7 @@ def convolve_for_inputs(
     *_args: Any,
     **_options: Any,
 ) -> Float[Array, "batch height width features"]:
-    """Convolution with a gradient by its input only, computed by a forward convolution.
+    """Convolve with a gradient by the input only, computed by a forward convolution.
 
     JAX's own derivative is a dilated convolution in another layout, which XLA's CPU backend runs
     more slowly.
@@ -86,7 +88,7 @@ def convolve_for_inputs(
 def _convolve_to_learn(
     maps: Float[Array, "batch height width channels"], kernel: Float[Array, "3 3 channels features"]
 ) -> Float[Array, "batch height width features"]:
-    """Convolve 3x3 with SAME padding."""
+    """Convolve 3x3 with SAME padding; gradients, by input and kernel, are defined by hand."""
     return _convolve(maps, kernel)
 
 
@@ -110,7 +112,7 @@ def _by_kernel(
     maps: Float[Array, "batch height width channels"],
     gradient: Float[Array, "batch height width features"],
 ) -> Float[Array, "3 3 channels features"]:
-    """Convolve maps with a gradient, with channels and images swapped: the kernel's gradient."""
+    """Gradient of a convolution by its kernel: a convolution with channels and images swapped."""
     # Transposed by hand: naming the axes in their places, as JAX does, leaves XLA's CPU backend
     # without a fast way inside a loop.
     shares = jax.lax.conv_general_dilated(
@@ -132,7 +134,7 @@ def convolve_for_training(
     *_args: Any,
     **_options: Any,
 ) -> Float[Array, "batch height width features"]:
-    """Convolution with gradients by input and kernel, both computed by forward convolutions.
+    """Convolve for training, with gradients by input and kernel, both by forward convolutions.
 
     Results equal those of `lax.conv_general_dilated` and its derivative up to rounding. Inside a
     loop XLA's CPU backend runs JAX's own derivative many times more slowly.
@@ -156,7 +158,7 @@ def _pool_forward(maps: Array) -> tuple[Array, Array]:
 
 
 def _pool_backward(maps: Array, gradient: Array) -> tuple[Array]:
-    """Route the gradient to the row, then to the column, of the largest value of its window."""
+    """Gradient of `pool_for_inputs`: route it to row, then column, of each window's maximum."""
     windows = _windows(maps)
     corners = [[windows[..., y, :, x, :] for x in (0, 1)] for y in (0, 1)]
     upper, lower = (jnp.maximum(left, right) for left, right in corners)

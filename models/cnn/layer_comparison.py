@@ -17,18 +17,18 @@ from models.runtime.checkpoints import Tensors
 
 SEED = 0
 PROBE_IMAGES = 3_000
-"""Training images of a linear probe, whose steps cost the square of their number."""
+"""Layer comparison: training images of a linear probe, whose steps cost the number squared."""
 
 CKA_IMAGES = 1_000
-"""Test images over which CKA is computed."""
+"""Layer comparison: number of test images over which CKA is computed."""
 
 EMBEDDED_IMAGES = 2_000
-"""Test images of the PCA embedding."""
+"""Layer comparison: number of test images of the PCA embedding."""
 
 COMPONENTS = 16
 EMBEDDED_LAYER = "relu4"
 REPRESENTATIONS = ("image", *LAYERS)
-"""Names of the compared representations: the input image and every layer."""
+"""Layer comparison: names of the compared representations, the input image and every layer."""
 
 Weights = Mapping[str, np.ndarray]
 Images = UInt8[np.ndarray, "images 28 28"]
@@ -37,7 +37,7 @@ Images = UInt8[np.ndarray, "images 28 28"]
 def compare_layers(
     weights: Weights, training_checkpoints: Mapping[str, Weights], test: Digits, train: Digits
 ) -> tuple[Tensors, dict[str, Any]]:
-    """Compare all layers, and the training checkpoints of each layer with its final state.
+    """Compare all layers of the CNN, and each layer during training with its final state.
 
     Returns:
         Tensors: `accuracy`, test accuracy of a linear probe on each of `REPRESENTATIONS`; `fitted`,
@@ -68,7 +68,7 @@ def compare_layers(
 
 
 def _metadata(training_checkpoints: list[str], test: Digits) -> dict[str, Any]:
-    """Return names, counts and seed, under the keys that artifacts on disk have."""
+    """Return the layer comparison's metadata: names, counts, seed, under keys of the artifact."""
     return {
         "layers": REPRESENTATIONS,
         "milestones": training_checkpoints,
@@ -81,7 +81,7 @@ def _metadata(training_checkpoints: list[str], test: Digits) -> dict[str, Any]:
 
 
 def _values(weights: Weights, name: str, images: Images) -> Float32[np.ndarray, "images values"]:
-    """Return the values of one representation, flattened, for all images."""
+    """Return the values of one compared layer, or of the input image, flattened, for all images."""
     if name == "image":
         return np.asarray(images.reshape(len(images), -1) / np.float32(255))
     trace = trace_function(weights, (name,))
@@ -93,14 +93,14 @@ def _flat(values: Any) -> np.ndarray:
 
 
 def _grams(weights: Weights, images: Images) -> list[Gram]:
-    """Return the centred Gram matrix of images for each representation."""
+    """Return the centred Gram matrix of images for each layer of the comparison."""
     return [centred_gram(_values(weights, name, images)) for name in REPRESENTATIONS]
 
 
 def _probes(
     weights: Weights, training_set: Digits, test: Digits, random: np.random.Generator
 ) -> Tensors:
-    """Fit a linear probe to digits, and one to random labels, on every representation."""
+    """Fit linear probes on every compared layer: one to the digits, one to random labels."""
     training_labels, held_out = (
         np.stack([part.labels.astype(np.int32), random.integers(0, CLASSES, len(part.labels))])
         for part in (training_set, test)
@@ -125,7 +125,10 @@ Tasks = tuple[Images, Int[np.ndarray, "tasks images"]]
 def _probe(
     weights: Weights, name: str, training_set: Tasks, held_out: Tasks
 ) -> tuple[list[float], list[float], list[float]]:
-    """Return training accuracy, test accuracy and remaining gradient of each task's probe."""
+    """Return accuracies of the linear probes on one compared layer, and the gradient that remains.
+
+    These are training accuracy, test accuracy and gradient norm of the probe of each task.
+    """
     features = _values(weights, name, training_set[0])
     scale = linear_probes.standard(features)
     features = scale(features)
@@ -150,7 +153,10 @@ def _accuracies(
 
 
 def _embedding(weights: Weights, test: Digits, chosen: Int[np.ndarray, " images"]) -> Tensors:
-    """Compute principal axes of the last hidden layer, and coordinates of some test images."""
+    """Compute the PCA embedding of the layer comparison: axes, and coordinates of test images.
+
+    The axes are those of the last hidden layer.
+    """
     values = _values(weights, EMBEDDED_LAYER, test.images)
     axes = principal_axes(values, COMPONENTS)
     return {

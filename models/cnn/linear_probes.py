@@ -8,14 +8,19 @@ from jaxtyping import Float32, Int
 from models.architecture import CLASSES
 
 PENALTY = 1e-4
-"""L2 penalty on half the squared weights, for rows of features with mean square norm 1."""
+"""Linear probe: L2 penalty on half the squared weights, for rows with mean square norm 1."""
 
 CONSTANT = 0.3
-"""Constant feature of every row, whose weights are the bias. Features have mean 0, so that little
-bias is needed; a larger constant would slow the descent."""
+"""Linear probe: constant feature of every row, whose weights are the bias.
+
+Features have mean 0, so that little bias is needed; a larger constant would slow the descent.
+"""
 
 STEPS = 300
-"""Number of steps of accelerated gradient descent; the remaining gradient is reported."""
+"""Linear probe: number of steps of accelerated gradient descent.
+
+The remaining gradient is reported.
+"""
 
 POWER_STEPS = 30
 
@@ -24,7 +29,7 @@ Features = Float32[np.ndarray, "images features"]
 
 @dataclass(frozen=True, eq=False)
 class Standard:
-    """Standardisation of features by mean and deviation over the training images.
+    """Standardisation of a linear probe's features by mean and deviation over training images.
 
     A constant feature becomes zero.
     """
@@ -33,12 +38,12 @@ class Standard:
     scale: Float32[np.ndarray, " features"]
 
     def __call__(self, features: Features) -> Features:
-        """Return features with mean 0, and rows whose mean square norm is 1."""
+        """Standardise features of a linear probe: mean 0, and rows whose mean square norm is 1."""
         return np.asarray((features - self.mean) * self.scale)
 
 
 def standard(features: Features) -> Standard:
-    """Return the standardisation fitted to features."""
+    """Fit the standardisation of a linear probe to the features of training images."""
     deviation = features.std(axis=0, dtype=np.float64)
     changes = deviation > 1e-6 * max(float(deviation.max()), 1e-12)
     inverse = np.where(changes, 1 / np.where(changes, deviation, 1), 0) / np.sqrt(
@@ -61,12 +66,12 @@ class LinearProbe:
     gradient: float
 
     def predict(self, features: Features) -> Int[np.ndarray, " images"]:
-        """Return the class of each row of standardised features."""
+        """Predict the digit of each row of standardised features by the linear probe."""
         return np.asarray((features @ self.weights + self.bias).argmax(axis=1))
 
 
 def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[LinearProbe]:
-    """Fit multinomial logistic regressions to the same features, one for each task.
+    """Fit linear probes (multinomial logistic regressions) to equal features, one for each task.
 
     The objective, mean cross-entropy + `PENALTY`/2 · squared weights, is strictly
     convex. Its gradient is a sum over images, so all steps are done in the coefficients of that
@@ -107,14 +112,20 @@ def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[Line
 def _softmax(
     logits: Float32[np.ndarray, "images together"],
 ) -> Float32[np.ndarray, "images together"]:
-    """Return the softmax of each task's ten logits, which are concatenated on the last axis."""
+    """Return the softmax of the ten logits of each linear probe's task.
+
+    Logits of the tasks are concatenated on the last axis.
+    """
     apart = logits.reshape(len(logits), -1, CLASSES)
     powers = np.exp(apart - apart.max(axis=-1, keepdims=True))
     return np.asarray((powers / powers.sum(axis=-1, keepdims=True)).reshape(logits.shape))
 
 
 def _largest_eigenvalue(matrix: Float32[np.ndarray, "rows rows"]) -> float:
-    """Return an upper bound of the largest eigenvalue: power iteration, plus 5%."""
+    """Return an upper bound of the largest eigenvalue, for the step size of linear probes.
+
+    It is that of power iteration, plus 5%.
+    """
     vector = np.ones(len(matrix), np.float32)
     for _ in range(POWER_STEPS):
         vector = matrix @ vector

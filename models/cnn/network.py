@@ -12,7 +12,7 @@ from models.cnn.gradients import max_pool
 
 
 class CNNTrace(NamedTuple):
-    """Activations of one forward pass, in the order of computation."""
+    """Activations of one forward pass of SimpleCNN, in the order of computation."""
 
     conv1: Float[Array, "*batch 28 28 32"]
     relu1: Float[Array, "*batch 28 28 32"]
@@ -28,11 +28,11 @@ class CNNTrace(NamedTuple):
 
 
 ActivationHook = Callable[[str, Array], Array]
-"""Function of a layer's name and value that returns the value to continue with."""
+"""Hook in SimpleCNN's forward pass: layer name and value to the value to continue with."""
 
 
 class SimpleCNN(nnx.Module):
-    """Three 3x3 convolutions, two 2x2 max-pools, two dense layers: 458,570 parameters.
+    """SimpleCNN: three 3x3 convolutions, two 2x2 max-pools, two dense layers; 458,570 parameters.
 
     Args:
         rngs: Random streams of the initial parameters.
@@ -61,7 +61,7 @@ class SimpleCNN(nnx.Module):
         image: Float[Array, "batch 28 28 1"],
         hook: ActivationHook = lambda _, value: value,
     ) -> CNNTrace:
-        """Run the forward pass and return every activation.
+        """Run the forward pass of SimpleCNN on images and return every activation.
 
         Args:
             image: Intensities in [0, 1]: 0 is ground, 1 is full ink.
@@ -87,5 +87,5 @@ class SimpleCNN(nnx.Module):
         )
 
     def __call__(self, image: Float[Array, "batch 28 28 1"]) -> Float[Array, "batch 10"]:
-        """Return the logits of the ten digits."""
+        """Return the logits of SimpleCNN for the ten digits."""
         return self.trace(image).logits

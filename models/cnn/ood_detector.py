@@ -58,7 +58,7 @@ class OODDetector:
         return float(self.scores(image[None])[0])
 
     def scores(self, images: UInt8[np.ndarray, "batch 28 28"]) -> Float[np.ndarray, " batch"]:
-        """Return the log-odds that each image shows none of the ten digits.
+        """Return the out-of-distribution score of each image: log-odds that it shows no digit.
 
         The network was trained on MNIST's digits, and on other marks (letters, scribbles, digits
         cut and mixed, blots, areas of grey) as an eleventh class.
@@ -70,7 +70,7 @@ class OODDetector:
 
     @property
     def program_parameters(self) -> Tensors:
-        """Weights under their names among the parameters of the CNN's programs."""
+        """Weights of the OOD detector under the names that the CNN's programs read."""
         return {PREFIX + name: value for name, value in self.parameters.items()}
 
 
@@ -90,7 +90,10 @@ def ood_scores(
 
 
 def _convolve(parameters: Mapping[str, Any], name: str, maps: Any, side: int) -> Any:
-    """Apply one convolution, which XLA compiles faster than `_patches` and `_affine`."""
+    """Apply one convolution of the OOD detector in a program.
+
+    XLA compiles it faster than `_patches` and `_affine`.
+    """
     kernel = parameters[f"{name}.kernel"].reshape(side, side, maps.shape[-1], -1)
     layout = ("NHWC", "HWIO", "NHWC")
     made = jax.lax.conv_general_dilated(maps, kernel, (2, 2), "VALID", dimension_numbers=layout)
@@ -98,7 +101,7 @@ def _convolve(parameters: Mapping[str, Any], name: str, maps: Any, side: int) ->
 
 
 def _odds(logits: Any, xp: ModuleType) -> Any:
-    """Return the log-odds of the last class against the sum of all others."""
+    """Return the OOD detector's log-odds of its eleventh class against the ten digits together."""
     digits = logits[:, :NEITHER]
     # Log-sum-exp with the maximum subtracted: exp of large logits would overflow.
     highest = digits.max(axis=1)
@@ -107,7 +110,7 @@ def _odds(logits: Any, xp: ModuleType) -> Any:
 
 
 def forward(parameters: Mapping[str, Any], images: Any, xp: ModuleType = np) -> Any:
-    """Return the eleven logits of each image.
+    """Return the eleven logits of the OOD detector for each image.
 
     Args:
         parameters: Weights by name, as in `SHAPES`.
@@ -120,30 +123,30 @@ def forward(parameters: Mapping[str, Any], images: Any, xp: ModuleType = np) -> 
 
 
 def _dense(parameters: Mapping[str, Any], features: Any, xp: ModuleType) -> Any:
-    """Apply the two dense layers."""
+    """Apply the two dense layers of the OOD detector."""
     return _affine(parameters, "output", xp.maximum(_affine(parameters, "dense1", features), 0))
 
 
 def _affine(parameters: Mapping[str, Any], name: str, values: Any) -> Any:
-    """Apply the weights and the bias of one layer."""
+    """Apply the weights and the bias of one layer of the OOD detector."""
     product = values @ parameters[f"{name}.kernel"]
     return product + parameters[f"{name}.bias"].reshape((1,) * (product.ndim - 1) + (-1,))
 
 
 def _patches(maps: Any, side: int, xp: ModuleType) -> Any:
-    """Return patches at stride 2, of which a convolution is one matrix product (im2col)."""
+    """Return patches at stride 2, with which the OOD detector convolves by one product (im2col)."""
     last = maps.shape[1] - side + 1
     shifts = [maps[:, y : y + last : 2, x : x + last : 2] for y in range(side) for x in range(side)]
     return xp.concatenate(shifts, axis=-1)
 
 
 def save(path: Path, detector: OODDetector, metadata: Mapping[str, Any]) -> None:
-    """Write weights and threshold, with more metadata."""
+    """Write weights and threshold of the OOD detector to a file, with more metadata."""
     checkpoints.save(path, detector.parameters, {**metadata, "limit": detector.limit})
 
 
 def load(path: Path = PATH) -> OODDetector:
-    """Read weights and threshold.
+    """Read weights and threshold of the OOD detector from its file.
 
     Raises:
         CheckpointError: The file is missing or damaged, or holds other tensors.

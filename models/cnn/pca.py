@@ -1,4 +1,4 @@
-"""Principal component analysis of a layer's values over a data set."""
+"""Principal component analysis (PCA) of a layer's values over a data set."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32
 
 
 class PCA(NamedTuple):
-    """Principal axes by decreasing variance.
+    """PCA of a layer: principal axes by decreasing variance.
 
     Attributes:
         explained_variance: Share of the whole variance along each axis, in [0, 1].
@@ -20,12 +20,12 @@ class PCA(NamedTuple):
     def project(
         self, values: Float[np.ndarray, "*rows units"]
     ) -> Float32[np.ndarray, "*rows components"]:
-        """Project values onto the axes."""
+        """Project values of a layer onto the principal axes of the PCA."""
         return np.asarray((values - self.mean) @ self.components.T, np.float32)
 
 
 def principal_axes(values: Float[np.ndarray, "rows units"], count: int) -> PCA:
-    """Compute the first axes in float64; the largest entry of each axis is positive."""
+    """Compute the first axes of a PCA in float64; the largest entry of each axis is positive."""
     wide = values.astype(np.float64)
     mean = wide.mean(axis=0)
     # By the covariance rather than an SVD: 128 units make it small, however many images there are.

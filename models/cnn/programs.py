@@ -22,12 +22,14 @@ else:
 def intensities(
     image: UInt8[Array, "batch 28 28"],
 ) -> Float[Array, "batch 28 28 1"]:
-    """Scale pixels from 0 to 255 to the network's input range [0, 1]."""
+    """Scale the pixels of images from 0 to 255 to the input range [0, 1] of the CNN's programs."""
     return image[..., None].astype(jnp.float32) / 255.0
 
 
 def channel_first(values: Mapping[str, Array]) -> dict[str, Array]:
-    """Move the channel axis of each batch of layer values from last to right after the batch.
+    """Move the channel axis of layer values to the front, for the outputs of every CNN program.
+
+    It moves from last to right after the batch axis.
 
     Every program of the CNN returns maps in this layout, which is the one that responses have. XLA
     transposes in next to no time.
@@ -36,7 +38,7 @@ def channel_first(values: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def cnn_programs(graphdef: GraphDefinition[SimpleCNN]) -> list[Program]:
-    """Declare predict and trace of the CNN, whose images are integers from 0 to 255.
+    """Declare the programs predict and trace of the CNN, whose images are integers from 0 to 255.
 
     Both also return the out-of-distribution score of the image, which every response warns by.
     """
@@ -50,7 +52,7 @@ def cnn_programs(graphdef: GraphDefinition[SimpleCNN]) -> list[Program]:
 def _predict(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute logits and the out-of-distribution score."""
+    """Program `cnn.predict`: compute the logits and the out-of-distribution score of images."""
     image = intensities(rows["image"])
     logits = graphdef.merge(parameters)(image)
     return {"logits": logits, "unfamiliarity": ood_detector.ood_scores(parameters, image)}
@@ -59,13 +61,13 @@ def _predict(
 def _trace(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute the values of every layer and the out-of-distribution score."""
+    """Program `cnn.trace`: compute the values of every layer and the out-of-distribution score."""
     image = intensities(rows["image"])
     values = channel_first(graphdef.merge(parameters).trace(image)._asdict())
     return values | {"unfamiliarity": ood_detector.ood_scores(parameters, image)}
 
 
 def run_cnn(program: str, row: Row, outputs: frozenset[str]) -> Run:
-    """Run one image through one program in a single call."""
+    """Run one image through one program of the CNN in a single call."""
     (got,) = yield (Call(f"cnn.{program}", row, outputs),)
     return got

@@ -1,4 +1,4 @@
-"""Cascading randomisation of weights, a sanity check of attribution maps."""
+"""Cascading randomisation of the CNN's weights, a sanity check of attribution maps."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from models.runtime.checkpoints import Tensors
 SEED = 0
 
 CASCADE = ("output", "dense1", "conv3", "conv2", "conv1")
-"""Layers of the CNN from the last to the first."""
+"""Order of the cascading randomisation: layers of the CNN from the last to the first."""
 
 
 def cascade(weights: Mapping[str, np.ndarray], seed: int = SEED) -> dict[str, Tensors]:

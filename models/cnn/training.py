@@ -29,15 +29,15 @@ from models.runtime.training_loop import (
 )
 
 MICROBATCH = 16
-"""Images per microbatch on a CPU, chosen so that their feature maps fit into its cache."""
+"""CNN training: images per microbatch on a CPU, whose feature maps should fit into its cache."""
 
 CHECKPOINT_ROUNDS = (0, 1, 4, 12)
-"""Numbers of epochs after which the parameters are kept; accuracy rises fastest early on."""
+"""CNN training: epochs after which parameters are kept; accuracy rises fastest early on."""
 
 
 @dataclass(frozen=True)
 class CNNTrainConfig:
-    """Hyperparameters of a training run.
+    """Hyperparameters of a training run of SimpleCNN.
 
     Attributes:
         epochs: Number of passes over the training images.
@@ -84,7 +84,7 @@ class CNNTrainer:
 
     @cached_property
     def optimiser(self) -> optax.GradientTransformation:
-        """AdamW with one epoch of linear warm-up and a cosine decay to 0."""
+        """Optimiser of CNN training: AdamW, one epoch of linear warm-up, and cosine decay to 0."""
         rate = optax.warmup_cosine_decay_schedule(
             init_value=0.0,
             peak_value=self.config.learning_rate,
@@ -94,18 +94,18 @@ class CNNTrainer:
         return optax.adamw(rate, weight_decay=self.config.weight_decay)
 
     def start(self) -> TrainingState:
-        """Return the state before the first epoch."""
+        """Return the training state of SimpleCNN before the first epoch."""
         # On accelerators XLA has fast kernels for the derivatives of its own convolution.
         convolve = convolve_for_training if _on_cpu() else jax.lax.conv_general_dilated
         self._network, parameters = nnx.split(SimpleCNN(nnx.Rngs(self.config.seed), convolve))
         return initial_state(parameters, self.optimiser)
 
     def augment(self, key: PRNGKeyArray, images: Images) -> Images:
-        """Augment the images of a step, with intensities in [0, 1]."""
+        """Augment the images of one CNN training step, with intensities in [0, 1]."""
         return augment(key, images)
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
-        """Run one epoch, then evaluate the averaged parameters on the validation images."""
+        """Train SimpleCNN for one epoch, then evaluate averaged parameters on validation images."""
         epoch = jnp.asarray(number, jnp.int32)
         state, loss, accuracy = self._epoch(state, epoch, self._images, self._labels)
         metrics: Metrics = {"loss": float(loss), "train_accuracy": float(accuracy)}
@@ -123,7 +123,7 @@ class CNNTrainer:
         images: UInt8[Array, "images 28 28"],
         labels: UInt8[Array, " images"],
     ) -> tuple[TrainingState, Float[Array, ""], Float[Array, ""]]:
-        """Run one epoch, with an order of images that follows from seed and epoch."""
+        """Run one epoch of CNN training; the order of images follows from seed and epoch."""
         shuffle = jax.random.fold_in(jax.random.key(self.config.seed), epoch)
         order = jax.random.permutation(shuffle, len(labels))[: self._steps * self.config.batch]
 
@@ -146,7 +146,7 @@ class CNNTrainer:
         images: Float[Array, "batch 28 28"],
         labels: UInt8[Array, " batch"],
     ) -> tuple[tuple[Float[Array, ""], Float[Array, ""]], ParameterState]:
-        """Return loss and accuracy of a batch, and the gradients of the loss."""
+        """Return CNN training loss and accuracy of a batch, and the gradients of the loss."""
         size = gcd(len(images), MICROBATCH) if _on_cpu() else len(images)
         differentiate = jax.value_and_grad(self._loss, has_aux=True)
         return mean_over_microbatches(
@@ -160,18 +160,18 @@ class CNNTrainer:
         images: Float[Array, "batch 28 28"],
         labels: UInt8[Array, " batch"],
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Return the mean cross-entropy with smoothed targets, and the accuracy."""
+        """Return CNN training loss, a cross-entropy with smoothed targets, and accuracy."""
         logits = nnx.merge(self._network, parameters)(images[..., None])
         targets = optax.smooth_labels(jax.nn.one_hot(labels, CLASSES), self.config.smoothing)
         right = logits.argmax(axis=-1) == labels.astype(jnp.int32)
         return optax.softmax_cross_entropy(logits, targets).mean(), right.mean()
 
     def network(self, state: TrainingState) -> Tensors:
-        """Return the averaged parameters."""
+        """Return the averaged parameters of SimpleCNN at a point of its training."""
         return parameter_tensors(nnx.merge(self._network, state.average))
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
-        """Evaluate the averaged parameters on the test images."""
+        """Finish CNN training: evaluate the averaged parameters on the test images, and report."""
         guesses = classify(state.average, self.test.images)
         wrong = np.flatnonzero(guesses != self.test.labels)
         metrics: dict[str, Any] = {
@@ -205,7 +205,7 @@ def _on_cpu() -> bool:
 def classify(
     parameters: ParameterState, images: UInt8[np.ndarray, "images 28 28"], rows: int = 1_000
 ) -> Int[np.ndarray, " images"]:
-    """Return the predicted digit of each image.
+    """Return the digit that a SimpleCNN in training predicts for each image.
 
     Args:
         parameters: Parameters of a SimpleCNN.

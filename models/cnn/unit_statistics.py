@@ -23,11 +23,11 @@ Images = UInt8[np.ndarray, "images 28 28"]
 Trace = Callable[[UInt8[np.ndarray, "images 28 28"]], Mapping[str, Array]]
 
 TOP_IMAGES = 9
-"""Number of top-activating images that are kept for each channel."""
+"""CNN unit statistics: number of top-activating images that are kept for each channel."""
 
 BINS = 32
 ROWS = 250
-"""Batch size."""
+"""CNN unit statistics: images per batch."""
 
 _GRAPHDEF = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
 
@@ -35,7 +35,7 @@ _GRAPHDEF = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
 def trace_function(
     weights: Mapping[str, np.ndarray], names: tuple[str, ...] = tuple(LAYERS)
 ) -> Trace:
-    """Return a function of images that computes the values of these layers only."""
+    """Return a function from images to the CNN layers whose unit statistics are measured."""
     held = {name: jnp.asarray(value) for name, value in weights.items()}
     return lambda images: _trace(names, held, jnp.asarray(images))
 
@@ -50,12 +50,12 @@ def _trace(
 
 
 def batches(images: Images, rows: int = ROWS) -> Iterator[Images]:
-    """Split images into batches."""
+    """Split the images of the CNN's unit statistics into batches."""
     return (images[start : start + rows] for start in range(0, len(images), rows))
 
 
 def measure_units(weights: Mapping[str, np.ndarray], test: Digits, train: Images) -> Tensors:
-    """Measure every channel over the test set, and the mean of every value over the training set.
+    """Measure CNN unit statistics: of channels over test images, of value means over training ones.
 
     Returns:
         Of each layer before a nonlinearity, by channel: `strongest`, the top-activating test images
@@ -81,7 +81,7 @@ def measure_units(weights: Mapping[str, np.ndarray], test: Digits, train: Images
 
 
 def means(trace: Trace, images: Images) -> Tensors:
-    """Return `{layer}.mean`: the mean of each value over the images, channel last."""
+    """CNN unit statistics: return `{layer}.mean`, each value's mean over images, channel last."""
     sums = {name: np.zeros(layer.shape) for name, layer in LAYERS.items()}
     total = jax.jit(lambda values: {name: each.sum(axis=0) for name, each in values.items()})
     for part in batches(images):
@@ -93,7 +93,10 @@ def means(trace: Trace, images: Images) -> Tensors:
 
 @jax.jit
 def _of_part(values: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-    """Reduce each map to its maximum, position of the maximum, minimum, mean and silent share."""
+    """CNN unit statistics: reduce each map to maximum, its position, minimum, mean and silence.
+
+    Silence is the share of values at or below zero.
+    """
     flat = {n: each.reshape(len(each), -1, each.shape[-1]) for n, each in values.items()}
     return {
         name: {
@@ -108,7 +111,7 @@ def _of_part(values: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
 
 
 def _summary(trace: Trace, images: Images) -> dict[str, Tensors]:
-    """Return the reduced maps of all images by layer: arrays of image and channel."""
+    """CNN unit statistics: return the reduced maps by layer, as arrays of image and channel."""
     parts = [jax.tree.map(np.asarray, _of_part(trace(part))) for part in batches(images)]
     return {
         name: {key: np.concatenate([part[name][key] for part in parts]) for key in parts[0][name]}
@@ -117,7 +120,7 @@ def _summary(trace: Trace, images: Images) -> dict[str, Tensors]:
 
 
 def _layer(name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]) -> Tensors:
-    """Return the statistics that every layer has."""
+    """CNN unit statistics: return the statistics that every layer has."""
     by_class = [seen["mean"][labels == digit].mean(axis=0) for digit in range(CLASSES)]
     made = {
         "class_means": np.stack(by_class).astype(np.float32),
@@ -133,7 +136,7 @@ def _layer(name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]) -> Te
 
 
 def _range(name: str, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "channels 2"]:
-    """Return the range of each channel's histogram; after a ReLU it begins at zero."""
+    """CNN unit statistics: range of each channel's histogram; after a ReLU it begins at zero."""
     lowest = np.zeros(low.shape[-1], np.float32) if _rectified(name) else low.min(axis=0)
     highest = high.max(axis=0)
     return np.stack([lowest, np.where(highest > lowest, highest, lowest + 1)], axis=-1)
@@ -146,7 +149,7 @@ def _rectified(name: str) -> bool:
 def _counts(
     name: str, values: np.ndarray, ends: Float32[np.ndarray, "channels 2"]
 ) -> Int[np.ndarray, "channels bins"]:
-    """Return the histogram of each channel; after a ReLU only of values above zero."""
+    """CNN unit statistics: histogram of each channel; after a ReLU only of values above zero."""
     flat = values.reshape(-1, values.shape[-1])
     low, high = ends.T
     places = ((flat - low) * (BINS / (high - low))).astype(np.int32)
@@ -159,7 +162,7 @@ def _counts(
 
 
 def _histograms(trace: Trace, images: Images, seen: Mapping[str, Tensors]) -> Tensors:
-    """Return histograms of every layer, by a second pass over the images."""
+    """CNN unit statistics: histograms of every layer, by a second pass over the images."""
     ends = {name: _range(name, each["minimum"], each["maximum"]) for name, each in seen.items()}
     made = {name: np.zeros((LAYERS[name].shape[-1], BINS), np.int64) for name in LAYERS}
     for part in batches(images):
@@ -169,7 +172,7 @@ def _histograms(trace: Trace, images: Images, seen: Mapping[str, Tensors]) -> Te
 
 
 def _strongest(name: str, seen: Tensors) -> Tensors:
-    """Return the top-activating images of each channel; of ties the first."""
+    """CNN unit statistics: return the top-activating images of each channel; of ties the first."""
     order = np.argsort(-seen["maximum"], axis=0, kind="stable")[:TOP_IMAGES]
     made = {
         "strongest": order.T.astype(np.uint16),

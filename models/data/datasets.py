@@ -1,4 +1,4 @@
-"""MNIST by TensorFlow Datasets (TFDS): read from disk, downloaded and prepared if missing."""
+"""MNIST data set by TensorFlow Datasets (TFDS): read from disk, downloaded if missing."""
 
 import io
 import os
@@ -22,18 +22,18 @@ Split = Literal["train", "test"]
 
 
 class DatasetError(Exception):
-    """MNIST is neither on this machine nor downloadable, or an image of it is damaged."""
+    """The MNIST data set is neither on this machine nor downloadable, or has a damaged image."""
 
 
 class Digits(NamedTuple):
-    """Images of digits, from 0 (background) to 255 (full ink), and their labels."""
+    """Data set of digit images, from 0 (background) to 255 (full ink), and their labels."""
 
     images: UInt8[np.ndarray, "images 28 28"]
     labels: UInt8[np.ndarray, " images"]
 
 
 def mnist(split: Split, folder: Path | None = None) -> Digits:
-    """Read one split in the order of TFDS, which is shuffled deterministically.
+    """Read one split of the MNIST data set in the order of TFDS, which is a fixed shuffle.
 
     Args:
         split: "train" has 60,000 images, "test" 10,000.
@@ -55,7 +55,7 @@ def mnist(split: Split, folder: Path | None = None) -> Digits:
 
 
 def decode_png(encoded: bytes) -> UInt8[np.ndarray, "28 28"]:
-    """Decode a grey PNG of 28x28 pixels.
+    """Decode an image of the MNIST data set: a grey PNG of 28x28 pixels.
 
     Raises:
         DatasetError: The bytes are no PNG, are damaged, or are an image of another mode or size.
@@ -74,13 +74,13 @@ def decode_png(encoded: bytes) -> UInt8[np.ndarray, "28 28"]:
 
 
 def find(split: Split) -> Path | None:
-    """Return the folder of the prepared split; None if there is none."""
+    """Return the folder of a prepared split of the MNIST data set; None if there is none."""
     places = (_version(folder) for folder in _folders())
     return next((place for place in places if any(place.glob(f"mnist-{split}.*"))), None)
 
 
 def prepare(folder: Path) -> Path:
-    """Download MNIST and prepare it in a TFDS directory; TensorFlow is not needed.
+    """Download the MNIST data set and prepare it in a TFDS directory; TensorFlow is not needed.
 
     Returns:
         The directory of the prepared version.
@@ -102,7 +102,7 @@ def prepare(folder: Path) -> Path:
 
 
 def _folders() -> list[Path]:
-    """List the TFDS directories in which MNIST may be, in order of precedence."""
+    """List the TFDS directories in which the MNIST data set may be, in order of precedence."""
     named = os.environ.get("TFDS_DATA_DIR")
     default = Path.home() / "tensorflow_datasets"
     return [Path(named).expanduser(), default] if named else [default]
@@ -113,7 +113,7 @@ def _version(folder: Path) -> Path:
 
 
 def _check_reachable(address: str) -> None:
-    """Check once that the download's server responds; TFDS itself would retry for minutes.
+    """Check once that the data set's download server responds; TFDS would retry for minutes.
 
     Raises:
         DatasetError: There was no response in time.
@@ -135,7 +135,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _answers(address: str) -> bool:
-    """Return whether a server responds at an address, with any status."""
+    """Return whether the data set's download server responds, with any status."""
     try:
         with urlopen(Request(address, method="HEAD"), timeout=TIMEOUT_S / 2):  # noqa: S310 - https
             return True

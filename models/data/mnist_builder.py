@@ -30,7 +30,7 @@ class PlainMNIST(MNIST, skip_registration=True):  # type: ignore[misc, call-arg,
     url_infos = load_url_infos(tfds_path("url_checksums/mnist.txt"))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        """Download the four files without extraction, for which TFDS uses TensorFlow."""
+        """MNIST builder: download the four files unextracted; TFDS extracts by TensorFlow."""
         names = {"train": "train", "test": "t10k"}
         addresses = {
             split: {
@@ -45,7 +45,7 @@ class PlainMNIST(MNIST, skip_registration=True):  # type: ignore[misc, call-arg,
     def _generate_examples(
         self, images: Path, labels: Path
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the examples; TFDS orders them by a hash of their number."""
+        """MNIST builder: yield images with labels; TFDS orders them by a hash of their number."""
         pairs = zip(read_idx(images), read_idx(labels), strict=True)
         for index, (image, label) in enumerate(pairs):
             # The image feature stores the bytes of a file object, but encodes arrays by TensorFlow.
@@ -53,7 +53,7 @@ class PlainMNIST(MNIST, skip_registration=True):  # type: ignore[misc, call-arg,
 
 
 def read_idx(path: Path) -> UInt8[np.ndarray, "batch *pixels"]:
-    """Read a gzip-compressed IDX file of images or labels.
+    """Read a gzip-compressed IDX file of MNIST images or labels for the builder.
 
     Raises:
         ValueError: The file is no IDX file of bytes, or its length contradicts its header.

@@ -1,4 +1,4 @@
-"""PNG encoder by zlib and NumPy: unfiltered rows, no metadata."""
+"""PNG encoder of the server by zlib and NumPy: unfiltered rows, no metadata."""
 
 import struct
 import zlib
@@ -14,7 +14,7 @@ _RGB_8_BIT = (8, 2, 0, 0, 0)
 def encode(
     image: UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width 3"], level: int = 9
 ) -> bytes:
-    """Encode one grey or RGB image as PNG, with filter 0 in every row.
+    """Encode one grey or RGB image as PNG on the server, with filter 0 in every row.
 
     Figures have large areas of one colour, which PNG's other filters do not make smaller.
 
@@ -40,6 +40,6 @@ def encode(
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    """Return a PNG chunk: length, type, content and checksum."""
+    """Return a chunk of the server's PNG encoder: length, type, content and checksum."""
     check = zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

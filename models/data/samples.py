@@ -14,7 +14,7 @@ PATH = Path(__file__).parents[1] / "artifacts" / "samples.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Sample images with labels.
+    """Shipped sample images of MNIST with labels, and the mean training image.
 
     Attributes:
         images: Intensities from 0 (background) to 255 (full ink).
@@ -31,7 +31,7 @@ class Samples:
 
 @cache
 def load(path: Path = PATH) -> Samples:
-    """Read the samples.
+    """Read the shipped sample images of MNIST from `samples.safetensors`.
 
     Raises:
         CheckpointError: The file is missing or altered.

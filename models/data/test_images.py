@@ -12,15 +12,18 @@ from models.architecture import HEIGHT, WIDTH
 from models.runtime.checkpoints import Tensors
 
 _FILTERS = ({"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME},)
-"""LZMA filters: the smallest result among zlib, bzip2, and LZMA with and without differences."""
+"""LZMA filters for the test images of an artifact.
+
+Their result is the smallest among zlib, bzip2, and LZMA with and without differences.
+"""
 
 NAMES = ("images", "images.label", "images.index")
-"""Names of an artifact's tensors that hold its images."""
+"""Names of the tensors of an artifact that hold its test images."""
 
 
 @dataclass(frozen=True, eq=False)
 class SelectedImages:
-    """Selection of test images.
+    """Selection of MNIST test images that an artifact holds.
 
     Attributes:
         images: Intensities from 0 (background) to 255 (full ink).
@@ -33,7 +36,7 @@ class SelectedImages:
     indices: Int[np.ndarray, " images"]
 
     def positions(self, indices: Int[np.ndarray, " some"]) -> Int[np.ndarray, " some"]:
-        """Return the positions of test images, given by index, in this selection."""
+        """Return the positions of test images, given by index, in an artifact's selection."""
         return np.asarray(np.searchsorted(self.indices, indices))
 
 
@@ -42,7 +45,7 @@ def pack(
     labels: UInt8[np.ndarray, " all"],
     indices: Integer[np.ndarray, " some"],
 ) -> Tensors:
-    """Compress selected test images without loss into named tensors."""
+    """Compress the selected MNIST test images of an artifact without loss into named tensors."""
     chosen = np.unique(indices)
     # All images in one stream: strokes repeat from image to image.
     content = lzma.compress(images[chosen].tobytes(), lzma.FORMAT_XZ, filters=_FILTERS)
@@ -54,7 +57,7 @@ def pack(
 
 
 def unpack(tensors: Mapping[str, np.ndarray]) -> SelectedImages:
-    """Decompress the images of an artifact; the result is cached."""
+    """Decompress the MNIST test images of an artifact; the result is cached."""
     return _unpack(*(tensors[name].tobytes() for name in NAMES))
 
 

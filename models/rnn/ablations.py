@@ -17,16 +17,16 @@ else:
     CountingLSTM = Any
 
 SEQUENCES = 256
-"""Sequences per row: every set of ablated units is evaluated on all of them."""
+"""LSTM ablation: sequences per row, on all of which a set of ablated units is evaluated."""
 
 STEPS = 63
-"""Bits per sequence: odd, so that there are no ties."""
+"""LSTM ablation: bits per sequence, an odd number, so that there are no ties."""
 
 FEW_UNITS = 16
 
 
 def ablation_buckets(hidden: int) -> tuple[int, ...]:
-    """Return the batch sizes, chosen so that a call takes at most about 10 ms.
+    """Return the batch sizes of the ablation program, for calls of at most about 10 ms.
 
     On two processors, four rows of 8 units take some 5 ms, and one row of 64 units some 10 ms.
     """
@@ -34,7 +34,7 @@ def ablation_buckets(hidden: int) -> tuple[int, ...]:
 
 
 def lstm_ablations(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[Program]:
-    """Declare `lstm.ablate`: logits with the hidden state of some units held at a value.
+    """Declare the ablation program `lstm.ablate`: logits with the hidden state of some units held.
 
     The cell state of a unit affects the logits only by the unit's own hidden state, so that it need
     not be held too.

@@ -24,29 +24,34 @@ else:
     CountingLSTM = Any
 
 EDITABLE_VALUES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
-"""Names of the values that interventions can edit at every step, in the order of a row of edits."""
+"""LSTM analyses: values that `lstm.intervene` can edit at every step, in the order of its rows."""
 
 CHUNK = CHUNKS[0]
-"""Steps per call of these programs, except `lstm.enumerate`, which takes `FREE_CHUNK`."""
+"""LSTM analyses: steps per call, except of `lstm.enumerate`, which takes `FREE_CHUNK`."""
 
 BLOCK = 512
-"""Sequences per row of `lstm.enumerate`."""
+"""LSTM analyses: sequences per row of `lstm.enumerate`."""
 
 FREE_CHUNK = 16
-"""Steps of each of these sequences per call."""
+"""LSTM analyses: steps of each sequence of `lstm.enumerate` per call."""
 
 GRADIENT_BUCKETS = (1, 16)
 ENUMERATION_BUCKETS = (1,)
-"""Batch size of `lstm.enumerate`: two rows, which are blocks of sequences, exceed a processor's
-cache."""
+"""Batch size of the LSTM analysis `lstm.enumerate`, a single row.
+
+Two rows, which are blocks of sequences, exceed a processor's cache.
+"""
 
 INTERVENTION_BUCKETS = (16,)
-"""Batch size of `lstm.intervene`: a single one, so that a run without edits equals the baseline to
-the bit, since results are reproducible to the bit only within one batch size."""
+"""Batch size of the LSTM analysis `lstm.intervene`, a single one.
+
+So a run without edits equals the baseline to the bit, since results are reproducible to the bit
+only within one batch size.
+"""
 
 
 def lstm_analyses(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[Program]:
-    """Declare the analysis programs.
+    """Declare the analysis programs of the LSTM.
 
     `lstm.gradient`: gradient of a weighted sum of logits with respect to inputs of any size.
     `lstm.enumerate`: logits and state of a block of many short sequences.
@@ -71,7 +76,7 @@ def lstm_analyses(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[
 def _gradient(
     graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute logits, and the gradient of their weighted sum with respect to the inputs."""
+    """LSTM analysis `lstm.gradient`: logits, and the gradient of their weighted sum by inputs."""
     model, state = graphdef.merge(parameters), LSTMState(rows["cell"], rows["hidden"])
 
     def logits_of(inputs: Float[Array, "batch time"]) -> Float[Array, "batch 2"]:
@@ -86,7 +91,7 @@ def _gradient(
 def _enumerate(
     graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute logits and final state of a block of sequences per row."""
+    """LSTM analysis `lstm.enumerate`: logits and final state of a block of sequences per row."""
     inputs = rows["inputs"].reshape(-1, FREE_CHUNK, 1)
     state = LSTMState(*(rows[k].reshape(-1, rows[k].shape[-1]) for k in LSTMState._fields))
     lengths = jnp.repeat(rows["length"], BLOCK)
@@ -98,7 +103,10 @@ def _enumerate(
 def _intervene(
     graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Trace with every value v replaced by v · scale + shift before it is read."""
+    """LSTM analysis `lstm.intervene`: trace with each value v replaced by v · scale + shift.
+
+    The next computation reads the replaced value.
+    """
     sequence = rows["sequence"][..., None].astype(jnp.float32)
     state = LSTMState(rows["cell"], rows["hidden"])
     edits = (rows["scale"], rows["shift"])
@@ -111,12 +119,12 @@ def _floats(*shape: int) -> jax.ShapeDtypeStruct:
 
 
 def _state(*shape: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """Describe the length of a sequence and the state before its first step."""
+    """Describe inputs of an LSTM analysis: sequence length, and the state before the first step."""
     length = {"length": jax.ShapeDtypeStruct((), jnp.int32)}
     return length | {name: _floats(*shape) for name in LSTMState._fields}
 
 
 def no_edit(steps: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scale (ones) and shift (zeros) that leave every value as it is."""
+    """Return scale (ones) and shift (zeros) of an LSTM intervention that edits no step's values."""
     shape = (steps, len(EDITABLE_VALUES), hidden)
     return np.ones(shape, np.float32), np.zeros(shape, np.float32)

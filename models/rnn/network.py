@@ -12,7 +12,7 @@ from models.architecture import LSTM_LABELS, LSTMState, check_hidden
 
 
 class LSTMTrace(NamedTuple):
-    """Gates, states and logits of every step, oldest first.
+    """Trace of CountingLSTM: gates, states and logits of every step, oldest first.
 
     The three gates are in (0, 1), the candidate and the hidden state in (-1, 1); the cell state has
     no bound. Values after the end of a sequence are meaningless.
@@ -28,7 +28,9 @@ class LSTMTrace(NamedTuple):
 
 
 def gates(sums: Float[Array, "*rows sums"]) -> list[Float[Array, "*rows hidden"]]:
-    """Return σ of the quarters i, f and o of weighted sums, and tanh of g, in the order i, f, g, o.
+    """Return the gates of CountingLSTM from weighted sums: σ of i, f and o, tanh of candidate g.
+
+    Sums and results are in the order i, f, g, o.
 
     As tanh x = 2 σ(2 x) - 1, one σ serves all four. On CPU the time of a loop over steps depends on
     the number of operations, not on their size: a separate tanh would double it.
@@ -39,14 +41,14 @@ def gates(sums: Float[Array, "*rows sums"]) -> list[Float[Array, "*rows hidden"]
 
 
 def last_state(trace: LSTMTrace, lengths: Int[Array, " batch"]) -> LSTMState:
-    """Return the state after the last step of each sequence."""
+    """Return the state of CountingLSTM after the last step of each sequence."""
     last = (lengths - 1)[:, None, None]
     states = (trace.cell, trace.hidden)
     return LSTMState(*(jnp.take_along_axis(one, last, axis=1)[:, 0] for one in states))
 
 
 class CountingLSTM(nnx.Module):
-    """One LSTM layer and a readout to two classes: "no" (0; a tie too) and "yes" (1).
+    """CountingLSTM: one LSTM layer and a readout to "no" (0; a tie too) and "yes" (1).
 
     The parameters are those of `nnx.OptimizedLSTMCell` and `nnx.Linear`, so that a checkpoint of
     these stock layers can be traced.
@@ -63,7 +65,7 @@ class CountingLSTM(nnx.Module):
         self.readout = nnx.Linear(hidden, len(LSTM_LABELS), rngs=rngs)
 
     def initial_state(self, batch: int) -> LSTMState:
-        """Return the state before the first step: all zeros."""
+        """Return the state of CountingLSTM before the first step: all zeros."""
         zeros = jnp.zeros((batch, self.hidden), jnp.float32)
         return LSTMState(zeros, zeros)
 
@@ -73,7 +75,7 @@ class CountingLSTM(nnx.Module):
         lengths: Int[Array, " batch"],
         state: LSTMState,
     ) -> tuple[LSTMTrace, LSTMState]:
-        """Run over whole sequences and return every gate and state.
+        """Run CountingLSTM over whole sequences and return every gate and state.
 
         With [i, f, g, o] = W x + U h + b: c' = σ(f) c + σ(i) tanh(g) and h' = σ(o) tanh(c').
 
@@ -104,7 +106,7 @@ class CountingLSTM(nnx.Module):
     def _step(
         self, before: LSTMState, projected: Float[Array, "batch sums"]
     ) -> tuple[LSTMState, LSTMState]:
-        """Take one step, given W x."""
+        """Take one step of CountingLSTM, given W x."""
         i, f, g, o = gates(projected + self.cell.dense_h(before.hidden))
         cell = f * before.cell + i * g
         after = LSTMState(cell, o * jnp.tanh(cell))
@@ -116,7 +118,7 @@ class CountingLSTM(nnx.Module):
         lengths: Int[Array, " batch"],
         state: LSTMState,
     ) -> tuple[Float[Array, "batch 2"], LSTMState]:
-        """Return the logits of "no" and "yes" after each sequence's last step, and the state."""
+        """Return the logits of CountingLSTM for "no" and "yes" after a sequence, and its state."""
         _, final = self.trace(sequence, lengths, state)
         return self.readout(final.hidden), final
 
@@ -128,7 +130,7 @@ class CountingLSTM(nnx.Module):
         scale: Float[Array, "batch time 6 hidden"],
         shift: Float[Array, "batch time 6 hidden"],
     ) -> tuple[LSTMTrace, LSTMState]:
-        """Trace with every value v replaced by v · scale + shift.
+        """Trace CountingLSTM with every value v replaced by v · scale + shift.
 
         Per step the gates and the candidate are edited, then the cell state computed from them,
         then the hidden state. The next step and the readout read the edited values.
@@ -152,7 +154,7 @@ class CountingLSTM(nnx.Module):
     def _edited_step(
         self, before: LSTMState, given: tuple[Array, ...]
     ) -> tuple[LSTMState, tuple[Array, ...]]:
-        """Take one edited step, given W x and the scale and shift of each value."""
+        """Take one edited step of CountingLSTM, given W x and the scale and shift of each value."""
         projected, scales, shifts = given
 
         def edit(index: int, value: Array) -> Array:

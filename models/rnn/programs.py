@@ -20,18 +20,18 @@ else:
 
 
 CHUNKS = (128, 512)
-"""Numbers of steps for which the LSTM's programs are compiled.
+"""Numbers of steps (chunks) for which the LSTM's programs are compiled.
 
 A call has a fixed cost of more than 100 steps, so that padding is cheaper than more calls. The
 longest chunk takes no longer than a full batch of images, which bounds the wait of other requests.
 """
 
 STATE = frozenset({"final_cell", "final_hidden"})
-"""Outputs of an LSTM program from which the next chunk starts."""
+"""Outputs of an LSTM program from which the next chunk of the sequence starts."""
 
 
 def lstm_programs(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[Program]:
-    """Declare predict and trace of the LSTM, each for every length of chunk.
+    """Declare the programs predict and trace of the LSTM, each for every length of chunk.
 
     Args:
         graphdef: The network.
@@ -46,7 +46,7 @@ def lstm_programs(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[
 
 
 def _row(chunk: int, hidden: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """Describe a chunk of bits, the number of them that count, and the state before the first."""
+    """Describe a row of the LSTM's programs: a chunk of bits, its length, and the initial state."""
     state = jax.ShapeDtypeStruct((hidden,), jnp.float32)
     return {
         "sequence": jax.ShapeDtypeStruct((chunk,), jnp.uint8),
@@ -57,7 +57,7 @@ def _row(chunk: int, hidden: int) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def _inputs(rows: Mapping[str, Array]) -> tuple[Array, Array, LSTMState]:
-    """Return sequences as floats, their lengths and initial states."""
+    """Return inputs of an LSTM program: sequences as floats, lengths and initial states."""
     sequence = rows["sequence"][..., None].astype(jnp.float32)
     return sequence, rows["length"], LSTMState(rows["cell"], rows["hidden"])
 
@@ -65,7 +65,7 @@ def _inputs(rows: Mapping[str, Array]) -> tuple[Array, Array, LSTMState]:
 def _predict(
     graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute the logits after the last step, and the final state."""
+    """Program `lstm.predict`: compute the logits after the last step, and the final state."""
     logits, final = graphdef.merge(parameters)(*_inputs(rows))
     return {"logits": logits, "final_cell": final.cell, "final_hidden": final.hidden}
 
@@ -73,20 +73,23 @@ def _predict(
 def _trace(
     graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Compute gates, states and logits of every step, and the final state."""
+    """Program `lstm.trace`: compute gates, states and logits of every step, and the final state."""
     values, final = graphdef.merge(parameters).trace(*_inputs(rows))
     return values._asdict() | {"final_cell": final.cell, "final_hidden": final.hidden}
 
 
 def chunks(length: int) -> Iterator[tuple[int, int, int]]:
-    """Split a length into (start, stop, chunk): longest chunks, then the shortest for the rest."""
+    """Split a sequence for the LSTM's programs into (start, stop, chunk) of compiled sizes.
+
+    Longest chunks come first, then the shortest that holds the rest.
+    """
     for start in range(0, length, CHUNKS[-1]):
         stop = min(start + CHUNKS[-1], length)
         yield start, stop, next(chunk for chunk in CHUNKS if chunk >= stop - start)
 
 
 def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
-    """Run one sequence through one program, chunk by chunk with the state carried over.
+    """Run one sequence through an LSTM program, chunk by chunk with the state carried over.
 
     Args:
         program: `predict` or `trace`.
@@ -117,5 +120,5 @@ def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    """Concatenate the outputs of chunks; a single one is not copied."""
+    """Concatenate the outputs of an LSTM program's chunks; a single one is not copied."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

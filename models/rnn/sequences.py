@@ -16,7 +16,7 @@ _BATCH_STEPS = 2_000_000  # steps of a batch of sequences
 
 
 def sample(key: PRNGKeyArray, batch: int, length: int) -> Bool[Array, "batch time"]:
-    """Draw training sequences: a quarter are coin tosses, the others return to an even count.
+    """Draw training sequences of bits: a quarter are coin tosses, others return to an even count.
 
     Coins are fair or biased. A returning sequence consists of pairs of blocks, of which the second
     is the mirror image of the first with every bit inverted, so that 1s and 0s are equally many
@@ -31,7 +31,7 @@ def sample(key: PRNGKeyArray, batch: int, length: int) -> Bool[Array, "batch tim
 
 
 def _coins(key: PRNGKeyArray, batch: int, length: int) -> Bool[Array, "batch time"]:
-    """Toss one coin for each sequence; half of the coins are fair."""
+    """Draw bit sequences by tossing one coin for each; half of the coins are fair."""
     fair, bias, toss = jax.random.split(key, 3)
     drawn = jax.random.uniform(bias, (batch, 1))
     chance = jnp.where(jax.random.bernoulli(fair, 0.5, (batch, 1)), 0.5, drawn)
@@ -41,7 +41,7 @@ def _coins(key: PRNGKeyArray, batch: int, length: int) -> Bool[Array, "batch tim
 def _there_and_back(
     key: PRNGKeyArray, size: Int[Array, "batch 1"], length: int
 ) -> Bool[Array, "batch time"]:
-    """Draw blocks of the given size, each followed by its inverted mirror image."""
+    """Draw bit sequences of blocks of a given size, each followed by its inverted mirror image."""
     biases, toss = jax.random.split(key)
     shape = (len(size), length)
     time = jnp.arange(length, dtype=jnp.int32)[None]
@@ -55,17 +55,17 @@ def _there_and_back(
 
 
 def margins(bits: Bool[Array, "batch time"]) -> Int[Array, "batch time"]:
-    """Count 1s minus 0s up to and including each step."""
+    """Count 1s minus 0s in bit sequences up to and including each step."""
     return jnp.cumsum(2 * bits.astype(jnp.int32) - 1, axis=1)
 
 
 def random_sequences(generator: np.random.Generator, number: int, length: int) -> Bits:
-    """Toss a fair coin for every bit."""
+    """Draw bit sequences by tossing a fair coin for every bit."""
     return generator.random((number, length)) < 0.5  # noqa: PLR2004 - fair
 
 
 def hard_sequences(generator: np.random.Generator, number: int, length: int, *, runs: bool) -> Bits:
-    """Draw hard sequences, whose label one bit decides, with both labels equally often.
+    """Draw hard bit sequences, whose label one bit decides, with both labels equally often.
 
     Margins are -1 and +1 where the length is odd, 0 and +2 where it is even.
 
@@ -82,7 +82,7 @@ def hard_sequences(generator: np.random.Generator, number: int, length: int, *, 
 
 
 def _in_runs(generator: np.random.Generator, ones: int, zeros: int) -> Bool[np.ndarray, " time"]:
-    """Arrange ones and zeros in alternating runs of random lengths."""
+    """Draw one hard bit sequence: ones and zeros in alternating runs of random lengths."""
     pairs = int(generator.integers(1, 6))
     cuts = [np.sort(generator.integers(0, count + 1, pairs - 1)) for count in (zeros, ones)]
     lengths = [
@@ -95,7 +95,7 @@ def _in_runs(generator: np.random.Generator, ones: int, zeros: int) -> Bool[np.n
 
 
 def classify(model: CountingLSTM, bits: Bits) -> Bool[np.ndarray, " batch"]:
-    """Return for each sequence whether the network predicts "yes": more 1s than 0s."""
+    """Return for each bit sequence whether the network predicts "yes": more 1s than 0s."""
     network, parameters = nnx.split(model)
     rows = max(1, _BATCH_STEPS // bits.shape[1])
     parts = [bits[start : start + rows] for start in range(0, len(bits), rows)]
@@ -103,12 +103,12 @@ def classify(model: CountingLSTM, bits: Bits) -> Bool[np.ndarray, " batch"]:
 
 
 def errors(model: CountingLSTM, bits: Bits) -> int:
-    """Count the sequences that the network misclassifies."""
+    """Count the bit sequences that the network misclassifies."""
     return int(np.sum(classify(model, bits) != (2 * bits.sum(axis=1) > bits.shape[1])))
 
 
 def exhaustive_errors(model: CountingLSTM, longest: int) -> list[int]:
-    """Count the errors on all sequences of each length, from 1 to `longest`.
+    """Count an LSTM's errors on all bit sequences of each length, from 1 to `longest`.
 
     Only the longest sequences are run: logits at their earlier steps are those of all shorter
     sequences, which are their prefixes.
@@ -155,7 +155,7 @@ def _running(
 def running_logits(
     model: CountingLSTM, bits: Bool[Array, "batch time"]
 ) -> Float[Array, "batch time 2"]:
-    """Return the logits after every step, starting from the zero state."""
+    """Return an LSTM's logits after every step of bit sequences, starting from the zero state."""
     batch, length = bits.shape
     lengths = jnp.full((batch,), length, jnp.int32)
     inputs = bits.astype(jnp.float32)[..., None]

@@ -36,7 +36,7 @@ CHECKPOINT_ROUNDS = (
 
 
 class Stage(NamedTuple):
-    """Stage of the curriculum, with sequences of one length.
+    """Stage of the curriculum of LSTM training, with sequences of one length.
 
     Attributes:
         length: Bits in each sequence.
@@ -65,7 +65,7 @@ STAGES = (
 
 @dataclass(frozen=True)
 class LSTMTrainConfig:
-    """Hyperparameters of a training run.
+    """Hyperparameters of a training run of CountingLSTM.
 
     Attributes:
         hidden: Number of units, 1 to 64.
@@ -83,7 +83,7 @@ class LSTMTrainConfig:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Scope of the evaluation of a trained network.
+    """Scope of the evaluation of CountingLSTM after training.
 
     Attributes:
         longest: Length up to which all sequences are evaluated.
@@ -125,18 +125,18 @@ class LSTMTrainer:
 
     @cached_property
     def optimiser(self) -> optax.GradientTransformation:
-        """Adam on clipped gradients, with the learning rate reset at each stage."""
+        """Optimiser of LSTM training: Adam on clipped gradients, its rate reset at each stage."""
         # Errors become rare as gates saturate: a small b2 and eps keep Adam from scaling the few
         # remaining gradients down to nothing.
         adam = optax.adam(learning_rate(self.config.stages), b2=0.99, eps=1e-10)
         return optax.chain(optax.clip_by_global_norm(self.config.clip), adam)
 
     def start(self) -> TrainingState:
-        """Return the state before the first round."""
+        """Return the training state of CountingLSTM before the first round."""
         return initial_state(jax.tree.map(jnp.copy, self._initial), self.optimiser)
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
-        """Run one round; the metrics are means over its steps."""
+        """Train CountingLSTM for one round; the metrics are means over its steps."""
         stage = self._plan[number]
         state, loss, wrong = self._round(state, stage.length, stage.batch)
         metrics: Metrics = {
@@ -150,7 +150,7 @@ class LSTMTrainer:
     def _round(
         self, state: TrainingState, length: int, batch: int
     ) -> tuple[TrainingState, Float[Array, ""], Float[Array, ""]]:
-        """Run 100 steps, each on sequences that follow from seed and step number."""
+        """Run 100 steps of LSTM training; sequences follow from seed and step number."""
 
         def step(
             before: TrainingState, _: None
@@ -170,7 +170,7 @@ class LSTMTrainer:
     def _loss(
         self, parameters: ParameterState, key: PRNGKeyArray, length: int, batch: int
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Return the cross-entropy of the logits at every step, and the error rate.
+        """Return LSTM training loss, a cross-entropy of the logits at every step, and error rate.
 
         Half of the weight of a sequence is on the steps whose label one bit decides, however few
         they are, because errors of a drifting count show only there.
@@ -188,11 +188,11 @@ class LSTMTrainer:
         return (weights * losses).sum() / weights.sum(), wrong.mean()
 
     def network(self, state: TrainingState) -> Tensors:
-        """Return the parameters."""
+        """Return the parameters of CountingLSTM at a point of its training."""
         return parameter_tensors(nnx.merge(self._network, state.parameters))
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
-        """Evaluate the network on sequences that training did not draw."""
+        """Finish LSTM training: evaluate the network on sequences that training did not draw."""
         model = nnx.merge(self._network, state.parameters)
         measured = measure(model, self.measurement)
         described = {
@@ -215,7 +215,7 @@ class LSTMTrainer:
 
 
 def learning_rate(stages: tuple[Stage, ...]) -> optax.Schedule:
-    """Return the learning rate schedule: one cosine decay per stage."""
+    """Return the learning rate schedule of LSTM training: one cosine decay per stage."""
     steps = [stage.rounds * ROUND for stage in stages]
     rates = [
         optax.cosine_decay_schedule(stage.learning_rate, count, alpha=0.05)
@@ -225,7 +225,7 @@ def learning_rate(stages: tuple[Stage, ...]) -> optax.Schedule:
 
 
 def _initial(config: LSTMTrainConfig) -> CountingLSTM:
-    """Return an initial network with chrono initialisation of its forget gates.
+    """Return CountingLSTM before training, with chrono initialisation of its forget gates.
 
     References:
         Tallec & Ollivier (2018), Can recurrent neural networks warp time?, section 2.
@@ -241,7 +241,7 @@ def _initial(config: LSTMTrainConfig) -> CountingLSTM:
 
 
 def measure(model: CountingLSTM, measurement: Measurement) -> dict[str, Any]:
-    """Count errors on all short sequences, and on random and hard longer ones."""
+    """Count errors of a trained CountingLSTM: all short sequences, random and hard long ones."""
     generator = np.random.default_rng(measurement.seed)
 
     def hard(length: int, number: int) -> dict[str, int]:
@@ -274,7 +274,7 @@ def measure(model: CountingLSTM, measurement: Measurement) -> dict[str, Any]:
 
 
 def summary(measured: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics for the metadata of the weights."""
+    """Return the metrics of LSTM training for the metadata of the weights."""
     by_length = measured["exhaustive"]["errors_by_length"]
     longest = measured["curve"][-1]
     test = next((point for point in measured["curve"] if point["length"] == TEST_LENGTH), longest)
@@ -287,7 +287,7 @@ def summary(measured: dict[str, Any]) -> dict[str, Any]:
 
 
 def reliable_length(measured: dict[str, Any]) -> int:
-    """Return the length up to which no evaluated sequence was misclassified."""
+    """Return the length up to which a trained CountingLSTM misclassified no evaluated sequence."""
     reliable = 0
     for errors in measured["exhaustive"]["errors_by_length"]:
         if errors:

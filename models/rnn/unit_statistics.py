@@ -12,21 +12,27 @@ from models.runtime.resident import ResidentProgram, drive
 GATES = ("input_gate", "forget_gate", "output_gate")
 STATES = ("cell", "hidden")
 QUANTITIES = ("difference", "ones", "zeros", "steps", "bit", "answer")
-"""Quantities that a state may follow: ones minus zeros so far, either count, the number of steps,
-the last bit, and whether there are more ones than zeros."""
+"""LSTM unit statistics: quantities that a state may follow.
+
+These are ones minus zeros so far, either count, the number of steps, the last bit, and whether
+there are more ones than zeros.
+"""
 
 HELD_OUT_SEQUENCES = 64
 HELD_OUT_STEPS = 64
 HELD_OUT_SEED = 2025
 
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9
-"""Limits of a closed and an open gate (Karpathy, Johnson & Fei-Fei 2015, section 4.2)."""
+"""LSTM unit statistics: limits of a closed and an open gate.
+
+From Karpathy, Johnson & Fei-Fei (2015), section 4.2.
+"""
 
 STRONG_R2 = 0.9
-"""Smallest R² at which a unit's role is the quantity that it follows best."""
+"""LSTM unit statistics: smallest R² at which a unit's role is the quantity followed best."""
 
 CONSTANT_DEVIATION = 0.05
-"""Standard deviation of the cell state below which a unit's role is `constant`."""
+"""LSTM unit statistics: cell state deviation below which a unit's role is `constant`."""
 
 ROLES = {
     "difference": "counter",
@@ -39,7 +45,7 @@ ROLES = {
 
 
 def held_out_sequences() -> UInt8[np.ndarray, "sequences time"]:
-    """Return the held-out sequences of the unit statistics.
+    """Return the held-out sequences of the LSTM's unit statistics.
 
     The share of ones differs from sequence to sequence (uniform from 0 to 1), since fair coins keep
     the count near zero, where no counter can be distinguished.
@@ -72,7 +78,7 @@ class UnitStatistics:
 def quantities(
     sequences: UInt8[np.ndarray, "sequences time"],
 ) -> Int[np.ndarray, "quantities sequences time"]:
-    """Return the value of each quantity after each step."""
+    """LSTM unit statistics: return each quantity that a state may follow, after each step."""
     ones = np.cumsum(sequences, axis=1, dtype=np.int64)
     steps = np.broadcast_to(np.arange(1, sequences.shape[1] + 1), sequences.shape)
     difference = 2 * ones - steps
@@ -86,7 +92,7 @@ def measure_units(
     sequences: UInt8[np.ndarray, "sequences time"],
     trace: dict[str, Float[np.ndarray, "sequences time units"]],
 ) -> UnitStatistics:
-    """Compute unit statistics: linear fits of the states, gate saturation, time constants, roles.
+    """Compute LSTM unit statistics: linear fits, gate saturation, time constants, roles.
 
     Args:
         sequences: Input sequences.
@@ -116,7 +122,10 @@ def measure_units(
 def _fit(
     state: Float[np.ndarray, "sequences time units"], quantity: Int[np.ndarray, "sequences time"]
 ) -> tuple[Float[np.ndarray, " units"], Float[np.ndarray, " units"]]:
-    """Fit each unit linearly in a quantity; return R² and slope, 0 for a constant unit."""
+    """LSTM unit statistics: fit each unit linearly in a quantity, for R² and slope.
+
+    Both are 0 for a constant unit.
+    """
     y = state.reshape(-1, state.shape[-1]).astype(np.float64)
     y = y - y.mean(axis=0)
     x = quantity.reshape(-1).astype(np.float64)
@@ -128,7 +137,7 @@ def _fit(
 
 
 def _role(r2: Float[np.ndarray, " quantities"], still: bool) -> str:
-    """Return the role of a unit: the quantity that its cell state follows best, or `mixed`."""
+    """Return the role of an LSTM unit: the quantity its cell state follows best, or `mixed`."""
     if still:
         return "constant"
     best = int(r2.argmax())
@@ -136,7 +145,7 @@ def _role(r2: Float[np.ndarray, " quantities"], still: bool) -> str:
 
 
 def measure_resident_units(programs: Mapping[str, ResidentProgram], units: int) -> UnitStatistics:
-    """Run the held-out sequences through the resident trace program, and measure every unit.
+    """Measure LSTM unit statistics: run the held-out sequences through the resident trace program.
 
     Args:
         programs: Compiled programs of the model, by name.

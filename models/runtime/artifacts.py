@@ -13,11 +13,11 @@ from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 
 SEPARATOR = "/"
-"""Separator between the name of a training checkpoint and that of a parameter."""
+"""Separator in an artifact between the name of a training checkpoint and that of a parameter."""
 
 
 def load(path: Path, weights: str) -> Checkpoint | None:
-    """Read an artifact; None if the file does not exist.
+    """Read a training artifact; None if the file does not exist.
 
     Args:
         path: Safetensors file whose metadata states the digest of the weights.
@@ -37,7 +37,7 @@ def load(path: Path, weights: str) -> Checkpoint | None:
 
 
 def save(path: Path, tensors: Tensors, weights: str, **described: object) -> None:
-    """Write an artifact of these weights, with more metadata."""
+    """Write a training artifact of these weights, with more metadata."""
     checkpoints.save(path, tensors, {**described, "weights": weights})
 
 

@@ -1,4 +1,4 @@
-"""Safetensors files with a digest: atomic writes, checked reads."""
+"""Checkpoints: safetensors files with a digest, atomic writes, checked reads."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Named tensors with metadata and digest.
+    """Checkpoint of a network: named tensors with metadata and digest.
 
     Attributes:
         tensors: Arrays by name; the name of a parameter is its module path (`conv1.kernel`).
@@ -41,7 +41,7 @@ class Checkpoint:
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 of named tensors in hexadecimal, independent of their order."""
+    """Return the digest of a checkpoint's tensors: SHA-256, independent of their order."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         value = np.asarray(tensors[name], order="C")
@@ -63,7 +63,7 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, A
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file atomically: a temporary file, fsync, then rename."""
+    """Write a checkpoint's file atomically: a temporary file, fsync, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Left by a process that was killed while it wrote.
     for stale in path.parent.glob(f".{path.name}.*.partial"):
@@ -113,7 +113,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def _metadata(content: bytes) -> dict[str, Any]:
-    """Read our metadata from the header; empty if it has none."""
+    """Read our metadata from the header of a checkpoint; empty if it has none."""
     # safetensors.numpy.load does not return metadata; the format is a length, then JSON.
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])

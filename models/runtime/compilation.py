@@ -29,7 +29,7 @@ without options.
 """
 
 COMPILER_VARIABLES = ("XLA_", "JAX_", "LIBTPU_", "TF_XLA_")
-"""Prefixes of the environment variables that change compilation."""
+"""Prefixes of the environment variables that change compilation by XLA."""
 
 COMPILER_SETTINGS = (
     "jax_enable_x64",
@@ -39,11 +39,14 @@ COMPILER_SETTINGS = (
 """JAX settings of the embedding program that change compilation."""
 
 PACKAGE = Path(__file__).parents[1]
-"""Folder of the `models` package, from whose source code all programs are traced."""
+"""Folder of the `models` package, whose source code is part of a compilation's fingerprint.
+
+All programs are traced from it.
+"""
 
 
 class ExecutableKey(NamedTuple):
-    """Name of a program and batch size of one of its executables."""
+    """Key of an executable from compilation: name of its program, and batch size."""
 
     program: str
     bucket: int
@@ -55,7 +58,7 @@ Executables = dict[ExecutableKey, jax.stages.Compiled]
 def compile_programs(
     programs: Sequence[Program], parameters: Parameters, buckets: Sequence[int]
 ) -> Executables:
-    """Compile every program for every batch size.
+    """Compile every program for every batch size, ahead of time.
 
     One thread traces, which holds the interpreter lock; the others compile, which releases it.
     """
@@ -73,7 +76,7 @@ def compile_programs(
 
 
 def _options(program: Program) -> dict[str, str | bool] | None:
-    """Return the compiler options of a program; None on other platforms than CPU."""
+    """Return the options to compile a program with; None on other platforms than CPU."""
     if jax.default_backend() != "cpu":
         return None
     return COMPILER_OPTIONS.get(program.name.partition(".")[0])
@@ -82,7 +85,7 @@ def _options(program: Program) -> dict[str, str | bool] | None:
 def _compile(
     lowered: jax.stages.Lowered, options: dict[str, str | bool] | None
 ) -> jax.stages.Compiled:
-    """Compile with our options, or without them if this version of XLA rejects them."""
+    """Compile with our XLA options, or without them if this version of XLA rejects them."""
     try:
         return lowered.compile(compiler_options=options)
     except jax.errors.JaxRuntimeError:
@@ -92,7 +95,7 @@ def _compile(
 
 
 def _processors() -> int:
-    """Return the number of processors this process may use, by which XLA splits work."""
+    """Return the number of processors to compile with and for, by which XLA splits work."""
     # A container may be confined to fewer processors than the machine has.
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
@@ -100,7 +103,9 @@ def _processors() -> int:
 
 
 def fingerprint(programs: Sequence[Program], parameters: Parameters, buckets: Sequence[int]) -> str:
-    """Return the cache key of executables: SHA-256 of sources, versions, machine and shapes.
+    """Return the fingerprint of a compilation: SHA-256 of sources, versions, machine and shapes.
+
+    It is the cache key of the executables.
 
     The values of the weights are left out: programs take them as arguments.
     """
@@ -117,7 +122,10 @@ def fingerprint(programs: Sequence[Program], parameters: Parameters, buckets: Se
 
 
 def _sources(package: Path = PACKAGE) -> bytes:
-    """Return all source code of `models`, with relative paths: any line may change a program."""
+    """Return all source code of `models` for the fingerprint of compiled executables.
+
+    Paths are relative. Any line may change a program.
+    """
     files = sorted(package.rglob("*.py"))
     return b"".join(
         f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes() + b"\0"
@@ -126,7 +134,7 @@ def _sources(package: Path = PACKAGE) -> bytes:
 
 
 def _software() -> Iterator[str]:
-    """List versions and settings of the software that traces and compiles."""
+    """List versions and settings of the software that traces and compiles, for the fingerprint."""
     yield sys.version
     for package in (jax, jaxlib, np):
         yield f"{package.__name__} {package.__version__}"
@@ -138,7 +146,7 @@ def _software() -> Iterator[str]:
 
 
 def _machine() -> Iterator[str]:
-    """List devices and processor features: XLA compiles for exactly this processor."""
+    """List devices and processor features for the fingerprint: XLA compiles for one processor."""
     for device in jax.devices():
         yield f"{device.platform} {device.device_kind} {device.client.platform_version}"
     yield f"{platform.system()} {platform.machine()} {platform.processor()} {_processors()}"

@@ -24,7 +24,7 @@ from models.runtime.parameters import Parameters
 from models.runtime.programs import Program
 
 MAX_FILES = 64
-"""Number of files kept; the least recently used ones beyond it are removed."""
+"""Executable cache: number of files kept; the least recently used ones beyond it are removed."""
 
 SUFFIX = ".executables"
 
@@ -32,11 +32,11 @@ logger = logging.getLogger("lightwell")
 
 
 class CacheError(Exception):
-    """The cache folder or a file in it cannot be used; the message is the reason."""
+    """The executable cache's folder or a file in it cannot be used; the message is the reason."""
 
 
 class ExecutableCache:
-    """Private folder of executables, one file per fingerprint.
+    """Executable cache in a private folder, one file per fingerprint.
 
     Args:
         folder: Created with mode 0700 if it is missing.
@@ -64,7 +64,7 @@ class ExecutableCache:
     def executables(
         self, name: str, programs: Sequence[Program], parameters: Parameters, buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
-        """Load executables, or compile and store them.
+        """Load executables from the cache, or compile and store them.
 
         Returns:
             The executables, and whether they were loaded.
@@ -79,7 +79,7 @@ class ExecutableCache:
         return executables, False
 
     def _prune(self) -> None:
-        """Remove the least recently used files beyond `MAX_FILES`."""
+        """Remove the least recently used files of the executable cache beyond `MAX_FILES`."""
         with contextlib.suppress(OSError):  # another server may do the same
             files = self._folder.glob(f"*{SUFFIX}")
             for stale in sorted(files, key=lambda file: -file.stat().st_mtime)[MAX_FILES:]:
@@ -87,7 +87,7 @@ class ExecutableCache:
 
 
 def _load(path: Path) -> Executables | None:
-    """Load executables onto the first device; None if there is no usable file."""
+    """Load executables from a file of the cache onto the first device; None if it is unusable."""
     try:
         content = path.read_bytes()
         executables = _parsed(content)
@@ -113,7 +113,7 @@ def _parsed(content: bytes) -> Executables:
 
 
 def _store(path: Path, executables: Executables) -> bool:
-    """Write executables to disk; return whether that succeeded."""
+    """Write executables to a file of the cache; return whether that succeeded."""
     try:
         parts = {tuple(part): serialize_executable.serialize(e) for part, e in executables.items()}
         content = pickle.dumps(parts)

@@ -15,11 +15,11 @@ from models.runtime.checkpoints import CheckpointError
 
 Module = TypeVar("Module")
 Parameters = Mapping[str, jax.Array]
-"""Arrays on the device by module path: the first argument of every program."""
+"""Parameters of a network on the device by module path: the first argument of every program."""
 
 
 def named(module: Any) -> dict[str, jax.Array]:
-    """Return the parameters of a Flax module by module path."""
+    """Return the named parameters of a Flax module, by module path."""
     from flax import nnx  # noqa: PLC0415
 
     flat = nnx.to_flat_state(nnx.state(module, nnx.Param))
@@ -27,7 +27,7 @@ def named(module: Any) -> dict[str, jax.Array]:
 
 
 class GraphDefinition(Generic[Module]):
-    """Flax module without values, to be merged with named parameters.
+    """Graph definition: a Flax module without values, to be merged with named parameters.
 
     Args:
         build: Constructor of the module, called on first use. It is only traced: no values are
@@ -39,7 +39,7 @@ class GraphDefinition(Generic[Module]):
 
     @cached_property
     def _split(self) -> tuple[Any, dict[str, tuple[Any, Any]]]:
-        """Graph definition of the module, and its variables with their paths by name."""
+        """Graph definition of a Flax module, and its parameters with their paths by name."""
         from flax import nnx  # noqa: PLC0415
 
         graph, state = nnx.split(nnx.eval_shape(self._build))
@@ -47,11 +47,11 @@ class GraphDefinition(Generic[Module]):
 
     @property
     def shapes(self) -> Shapes:
-        """Shape of each parameter by its module path."""
+        """Shape of each parameter of a graph definition by its module path."""
         return {name: v.shape for name, (_, v) in self._split[1].items()}
 
     def merge(self, parameters: Parameters) -> Module:
-        """Return the module with these parameters."""
+        """Merge a graph definition with named parameters to a Flax module."""
         from flax import nnx  # noqa: PLC0415
 
         graph, variables = self._split
@@ -60,7 +60,7 @@ class GraphDefinition(Generic[Module]):
         return module
 
     def check(self, tensors: Mapping[str, np.ndarray]) -> None:
-        """Check that tensors are exactly the finite float32 parameters of this module.
+        """Check that tensors are exactly the finite float32 parameters of a graph definition.
 
         Raises:
             CheckpointError: A tensor is missing, unknown, of another shape or type, or not finite.
@@ -69,7 +69,7 @@ class GraphDefinition(Generic[Module]):
 
 
 def check(tensors: Mapping[str, np.ndarray], shapes: Shapes) -> None:
-    """Check that tensors are exactly finite float32 parameters of these shapes.
+    """Check that tensors are exactly finite float32 parameters of given names and shapes.
 
     Raises:
         CheckpointError: A tensor is missing, unknown, of another shape or type, or not finite.

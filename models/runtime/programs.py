@@ -17,21 +17,24 @@ from jaxtyping import Array
 from models.runtime.parameters import Parameters
 
 MATMUL_PRECISION = "highest"
-"""Precision of every matrix product: float32, on GPU (not TF32) and TPU (not bfloat16) too."""
+"""Precision of every matrix product in a program: float32, on GPU (not TF32) and TPU too.
+
+On TPU the default would be bfloat16.
+"""
 
 ROW_BUCKETS: Mapping[str, tuple[int, ...]] = {"cnn": (1, 2, 4, 8), "lstm": (1, 4, 16)}
-"""Batch sizes on CPU by model: n rows run in the smallest bucket of at least n, padded.
+"""Buckets (batch sizes) of programs on CPU by model: n rows run padded in the smallest that fits.
 
 Larger batches would hardly make a row cheaper, and the next request would wait longer. A size that
 costs hardly less than the next larger one, such as 2 beside 4 of the LSTM, is left out.
 """
 
 ACCELERATOR_BUCKETS = (1, 8, 32)
-"""Batch sizes on GPU and TPU for every model: there padding is cheap and a call is not."""
+"""Buckets of programs on GPU and TPU for every model: there padding is cheap and a call is not."""
 
 
 Row = Mapping[str, np.ndarray]
-"""One row of a program's input by name, without the batch axis."""
+"""Row of a program: its inputs by name, without the batch axis."""
 
 Outputs = dict[str, np.ndarray]
 """Outputs of a program or a run for one row, by name, without the batch axis."""
@@ -51,22 +54,27 @@ class Call(NamedTuple):
 
 
 Run = Generator[Sequence[Call], list[Outputs], Outputs]
-"""Generator that yields calls of one program, receives their outputs, and returns its own."""
+"""Run: a generator that yields calls of one program, receives their outputs, returns its own."""
 
 ANALYSIS_BUCKETS = (1, 4, 16)
-"""Batch sizes of programs that one request calls with many rows. The largest is short enough for
-other requests to wait for: 16 gradients take some 5 ms on two processors."""
+"""Buckets of programs that one request calls with many rows.
+
+The largest is short enough for other requests to wait for: 16 gradients take some 5 ms on two
+processors.
+"""
 
 SLICE = 2 * ANALYSIS_BUCKETS[-1]
-"""Rows that a run of many rows yields at a time: two batches, so that the device does not idle
-until the next ones, and other requests do not wait long."""
+"""Rows of a program that a run of many yields at a time: two batches.
+
+So the device does not idle until the next ones, and other requests do not wait long.
+"""
 
 RowsFunction = Callable[[Parameters, Mapping[str, Array]], dict[str, Array]]
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Pure function that is compiled ahead of time.
+    """Program: a pure function of parameters and rows, to be compiled ahead of time.
 
     Attributes:
         name: Unique in the server, such as `cnn.trace`.
@@ -81,20 +89,20 @@ class Program:
     buckets: tuple[int, ...] | None = None
 
     def rows(self, bucket: int) -> dict[str, jax.ShapeDtypeStruct]:
-        """Return shape and type of each input of a whole batch."""
+        """Return shape and type of each input of a program for a whole batch of rows."""
         return {
             name: jax.ShapeDtypeStruct((bucket, *one.shape), one.dtype)
             for name, one in self.row.items()
         }
 
     def __call__(self, parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute the outputs with float32 matrix products."""
+        """Compute the outputs of a program with float32 matrix products."""
         with jax.default_matmul_precision(MATMUL_PRECISION):
             return self.function(parameters, rows)
 
 
 def row_buckets(model: str) -> tuple[int, ...]:
-    """Return the batch sizes of a model's programs on this machine, ascending."""
+    """Return the buckets of a model's programs on this machine, ascending."""
     return ROW_BUCKETS[model] if jax.default_backend() == "cpu" else ACCELERATOR_BUCKETS
 
 

@@ -14,7 +14,7 @@ from models.runtime.programs import Call, Outputs, Program, Run
 
 @dataclass
 class CallTotals:
-    """Counters of a program's calls since the start; times in seconds."""
+    """Totals of a resident program's calls since the start; times in seconds."""
 
     calls: int = 0
     rows: int = 0
@@ -24,7 +24,7 @@ class CallTotals:
     output_s: float = 0.0
 
     def add(self, rows: int, bucket: int, input_s: float, infer_s: float, output_s: float) -> None:
-        """Add one batch of calls."""
+        """Add one batch of calls to the totals of a resident program."""
         self.calls += 1
         self.rows += rows
         self.padding_rows += bucket - rows
@@ -34,7 +34,7 @@ class CallTotals:
 
 
 class ResidentProgram:
-    """Compiled program with parameter sets on the device. It lives as long as the server.
+    """Resident program, with parameter sets on the device. It lives as long as the server.
 
     Args:
         program: Program to run.
@@ -64,29 +64,29 @@ class ResidentProgram:
         }
 
     def add_parameters(self, checkpoint: str, parameters: Parameters) -> None:
-        """Add a parameter set on the device, with which calls that name it are run."""
+        """Add a parameter set to a resident program, with which calls that name it are run."""
         self._parameters[checkpoint] = parameters
 
     def has_parameters(self, checkpoint: str | None) -> bool:
-        """Return whether this parameter set was added; None are the served weights."""
+        """Return whether a resident program has this parameter set; None are the served weights."""
         return checkpoint in self._parameters
 
     @property
     def max_rows(self) -> int:
-        """Maximum number of rows of one batch."""
+        """Maximum number of rows of one batch of a resident program."""
         return self.buckets[-1]
 
     def bucket(self, rows: int) -> int:
-        """Return the smallest batch size of at least this many rows."""
+        """Return the smallest batch size of a resident program of at least this many rows."""
         return next(bucket for bucket in self.buckets if bucket >= rows)
 
     def warm_up(self) -> None:
-        """Run every batch size once on zeros, so that the first request is not slower."""
+        """Warm up a resident program before requests: run every batch size once on zeros."""
         for bucket in self.buckets:
             self._run_once(bucket)
 
     def add_buckets(self, buckets: Sequence[int], executables: Executables) -> None:
-        """Add larger batch sizes, after each has run once.
+        """Add larger batch sizes to a resident program, after each has run once.
 
         Args:
             buckets: Batch sizes larger than the present ones, ascending.
@@ -104,7 +104,7 @@ class ResidentProgram:
         self._output_bytes = {name: value.nbytes // bucket for name, value in results.items()}
 
     def __call__(self, calls: Sequence[Call]) -> list[Outputs]:
-        """Execute calls as one batch and return the outputs that each call names.
+        """Execute calls of a resident program as one batch; return the outputs each call names.
 
         Calls with different parameter sets are executed as one batch for each set.
         """
@@ -121,7 +121,7 @@ class ResidentProgram:
         return [outputs[index] for index in range(len(calls))]
 
     def _execute(self, calls: Sequence[Call], parameters: Parameters) -> list[Outputs]:
-        """Execute calls with one parameter set as one batch."""
+        """Execute calls of a resident program with one parameter set as one batch."""
         began = time.perf_counter()
         bucket = self.bucket(len(calls))
         rows = {name: self._stack(name, calls, bucket) for name in self.program.row}
@@ -144,7 +144,7 @@ class ResidentProgram:
         return outputs
 
     def _stack(self, name: str, calls: Sequence[Call], bucket: int) -> np.ndarray:
-        """Stack one input of all rows; padding rows are zeros."""
+        """Stack one input of all rows of a resident program's batch; padding rows are zeros."""
         if bucket == 1:
             # A single row needs no copy: a view with a batch axis suffices.
             return np.asarray(calls[0].row[name])[None]
@@ -156,7 +156,7 @@ class ResidentProgram:
         return stacked
 
     def size(self, call: Call) -> int:
-        """Return the size of a call's row and outputs in bytes."""
+        """Return the size of row and outputs of a resident program's call in bytes."""
         # All rows of a program have equal shapes, so that the outputs alone determine the size.
         if (known := self._sizes.get(call.outputs)) is None:
             known = sum(value.nbytes for value in call.row.values())
@@ -166,7 +166,10 @@ class ResidentProgram:
 
 
 def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[Outputs]:
-    """Run generators to their end without a server, with calls of one program in common batches."""
+    """Drive runs to their end on resident programs without a server, in common batches.
+
+    Calls of one program are in one batch.
+    """
     waiting = {index: (run, next(run)) for index, run in enumerate(runs)}
     done: dict[int, Outputs] = {}
     while waiting:
@@ -183,7 +186,7 @@ def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[
 
 
 def _in_batches(calls: list[Call], programs: Mapping[str, ResidentProgram]) -> Iterator[Outputs]:
-    """Execute calls of one program in batches of the maximum size."""
+    """Execute calls of one resident program in batches of the maximum size."""
     program = programs[calls[0].program]
     for start in range(0, len(calls), program.max_rows):
         yield from program(calls[start : start + program.max_rows])

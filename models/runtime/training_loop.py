@@ -1,4 +1,4 @@
-"""Training state, gradient steps, and the state's tensors on disk, for every network."""
+"""Training loop of every network: training state, gradient steps, and tensors on disk."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -20,7 +20,7 @@ U = TypeVar("U")
 
 
 class TrainingState(NamedTuple):
-    """State between two training steps: parameters, their moving average, optimiser, step number.
+    """Training state between two steps: parameters, moving average, optimiser, step number.
 
     There is no random key: random numbers of a step follow from the seed and the step's number, so
     that an interrupted run resumes with equal results.
@@ -33,7 +33,7 @@ class TrainingState(NamedTuple):
 
 
 class Trainer(Protocol):
-    """Training run in rounds, each of which runs on the device without interruption.
+    """Protocol of a training run in rounds, each of which the device runs without interruption.
 
     Attributes:
         rounds: Number of rounds.
@@ -45,22 +45,22 @@ class Trainer(Protocol):
     checkpoint_rounds: tuple[int, ...]
 
     def start(self) -> TrainingState:
-        """Return the state before the first round."""
+        """Return the training state before the first round, of any network."""
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
-        """Run one round, which is a deterministic function of state and number."""
+        """Run one training round, which is a deterministic function of state and number."""
 
     def network(self, state: TrainingState) -> Tensors:
-        """Return the parameters that would be served if the run ended here."""
+        """Return the parameters that would be served if the training run ended here."""
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
-        """Return the final parameters, the metadata of their file, and the report."""
+        """Finish a training run: return final parameters, metadata of their file, and report."""
 
 
 def initial_state(
     parameters: ParameterState, optimiser: optax.GradientTransformation
 ) -> TrainingState:
-    """Return the state before the first step; the moving average starts at the parameters."""
+    """Return the training state before the first step; the average starts at the parameters."""
     # A copy: the state is donated to each round, and one buffer cannot be donated twice.
     average = jax.tree.map(jnp.copy, parameters)
     return TrainingState(parameters, average, optimiser.init(parameters), jnp.zeros((), jnp.int32))
@@ -72,7 +72,7 @@ def gradient_step(
     optimiser: optax.GradientTransformation,
     keep: float,
 ) -> tuple[TrainingState, Float[Array, ""], Any]:
-    """Compute gradients of a loss and apply them.
+    """Take one gradient step of training: compute gradients of a loss and apply them.
 
     Args:
         state: State before the step.
@@ -93,7 +93,10 @@ def apply_gradients(
     optimiser: optax.GradientTransformation,
     keep: float,
 ) -> TrainingState:
-    """Apply gradients and update the moving average; arguments as of `gradient_step`."""
+    """Apply gradients to a training state and update its moving average.
+
+    Arguments are as of `gradient_step`.
+    """
     # Optax raises floats to integer powers, which strict promotion does not allow.
     with jax.numpy_dtype_promotion("standard"):
         updates, memory = optimiser.update(gradients, state.optimiser, state.parameters)
@@ -107,7 +110,7 @@ def apply_gradients(
 
 
 def mean_over_microbatches(measure: Callable[[T], U], parts: T) -> U:
-    """Return the mean of a function over microbatches, which are evaluated one after the other.
+    """Return the mean of a training loss over microbatches, evaluated one after the other.
 
     It takes the memory of one microbatch instead of the whole batch.
 
@@ -127,12 +130,15 @@ def mean_over_microbatches(measure: Callable[[T], U], parts: T) -> U:
 
 
 def parameter_tensors(module: nnx.Module) -> Tensors:
-    """Copy the parameters to the host, by module path, such as `conv1.kernel`."""
+    """Copy trained parameters to the host, by module path, such as `conv1.kernel`."""
     return {name: np.asarray(value) for name, value in named(module).items()}
 
 
 def state_tensors(state: TrainingState) -> Tensors:
-    """Return every array of a state by its key path; scalars become arrays of one value."""
+    """Return every array of a training state by its key path.
+
+    Scalars become arrays of one value.
+    """
     leaves, _ = jax.tree.flatten_with_path(state)
     return {jax.tree_util.keystr(path): np.atleast_1d(np.asarray(leaf)) for path, leaf in leaves}
 
