@@ -27,7 +27,7 @@ from models.runtime.checkpoints import CheckpointError
 
 
 class Command(Settings):
-    """Settings of the server, and flags of the command alone."""
+    """Command line of the server: its settings, and flags of the command alone."""
 
     openapi: CliImplicitFlag[bool] = Field(
         False, description="Print the OpenAPI description and exit, without starting a server."
@@ -35,7 +35,7 @@ class Command(Settings):
 
 
 def main() -> int:
-    """Run the command; return its exit code."""
+    """Run the command `python -m api`; return its exit code."""
     configure_logging()
     try:
         settings = CliApp.run(Command, cli_args=sys.argv[1:])
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def configure_logging() -> None:
-    """Log to standard error, one line for each request."""
+    """Configure the command's log: on standard error, one line for each request."""
     # No line has a thread, process or task: to look them up would take time for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -58,7 +58,7 @@ def configure_logging() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    """Error message for a wrong setting or file, in one line."""
+    """Error message of the command for a wrong setting or file, in one line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"])

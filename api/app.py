@@ -42,7 +42,7 @@ TAGS = [
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build an application with its own models, which its lifespan compiles.
+    """Create the application with its own models, which its lifespan compiles.
 
     Args:
         settings: None reads them from the environment.
@@ -84,7 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _add_routes(app: FastAPI) -> None:
-    """Add every route, and the route cache in front of them."""
+    """Add every route to the application, and the route cache in front of them."""
     for routes in (
         api.routes.models,
         api.routes.probes,

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     @field_validator("weights")
     @classmethod
     def _is_a_folder(cls, weights: Path | None) -> Path | None:
-        """Reject a path that is not a folder."""
+        """Reject a setting `weights` that is not a folder."""
         if weights is not None and not weights.is_dir():
             msg = "is not a folder"
             raise ValueError(msg)
@@ -76,13 +76,13 @@ class Settings(BaseSettings):
     @field_validator("cache", mode="before")
     @classmethod
     def _off(cls, cache: object) -> object:
-        """Parse the empty text and `none` as no folder."""
+        """Parse the setting `cache`: the empty text and `none` are no folder."""
         return None if cache in ("", "none") else cache
 
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, origins: object) -> object:
-        """Parse a comma-separated list; a slash at the end of an origin is removed."""
+        """Parse the setting `cors_origins`, comma-separated; an origin's last slash is removed."""
         if isinstance(origins, str):
             parts = (part.strip().removesuffix("/") for part in origins.split(","))
             return tuple(part for part in parts if part)

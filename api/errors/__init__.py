@@ -1,1 +1,1 @@
-"""Problem details (RFC 9457) and the table from exceptions to problems."""
+"""Error responses: problem details (RFC 9457), and the table from exceptions to problems."""

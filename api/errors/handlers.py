@@ -23,14 +23,14 @@ RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
 
 
 def install(app: FastAPI) -> None:
-    """Register the handler of every exception in the table, and one for bugs."""
+    """Register the exception handlers: of every exception in the table, and one for bugs."""
     for exception in PROBLEM_OF:
         app.add_exception_handler(exception, handle_exception)
     app.add_exception_handler(Exception, _handle_bug)
 
 
 def handle_exception(request: Request, error: Exception) -> Response:
-    """Answer an exception of the table with its problem.
+    """Handle an exception of the table: answer with its problem.
 
     Raises:
         Exception: `error` itself where the table does not have it: a bug.
@@ -42,13 +42,13 @@ def handle_exception(request: Request, error: Exception) -> Response:
 
 
 def _handle_bug(request: Request, _: Exception) -> Response:
-    """Answer an exception that is not in the table."""
+    """Handle an exception that is not in the table, a bug: answer with a 500 problem."""
     # An exception of another application's middleware can come before the request has an ID.
     return bug_response(getattr(request.state, "request_id", "") or str(uuid.uuid4()))
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:
-    """Translate an exception of the router."""
+    """Handle an HTTP exception of the router: translate its status to a problem."""
     headers = dict(error.headers or {})
     match error.status_code:
         case 404:
@@ -63,7 +63,7 @@ def _http_problem(request: Request, error: HTTPException) -> Problem:
 
 
 def _unknown_path(path: str) -> Problem:
-    """List the probes or models that exist, where a path looks like that of a probe."""
+    """Handle a 404: where the path looks like a probe's, list the probes or models that exist."""
     model, _, probe = path.strip("/").partition("/")
     if probe and model in MODELS:
         known = ", ".join(one.name for one in PROBES if one.model == model)
@@ -74,7 +74,7 @@ def _unknown_path(path: str) -> Problem:
 
 
 def unknown_model(name: str) -> Problem:
-    """Return the problem of a model that is not resident."""
+    """Handle the name of a model that is not resident: return its problem."""
     known = ", ".join(MODELS)
     return Problem("unknown-model", f"{name_value('model', name)} is not one of {known}.")
 

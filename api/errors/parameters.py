@@ -9,13 +9,13 @@ from api.errors.problem import Problem, Reason, name_value
 
 
 def parameter_problem(error: RequestValidationError) -> Problem:
-    """Translate a validation error of FastAPI to `invalid-parameter`."""
+    """Translate FastAPI's validation error of parameters to `invalid-parameter`."""
     reasons = [Reason(tuple(one["loc"][:2]), _reason(one)) for one in error.errors()]
     return Problem("invalid-parameter", reasons[0].reason, reasons)
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """Return the sentence for one error of pydantic."""
+    """Return the sentence about a query or path parameter for one error of pydantic."""
     parameter = str(error["loc"][1]) if len(error["loc"]) > 1 else "query"
     return _REASONS.get(error["type"], _other)(parameter, error)
 

@@ -45,7 +45,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
 
 @dataclass(frozen=True)
 class Reason:
-    """One fault of a request and its location.
+    """One fault that a problem reports, and its location in the request.
 
     Attributes:
         location: Outermost first: ("query", "layers"), ("body", "pixels").
@@ -57,7 +57,7 @@ class Reason:
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
-    """Error response of RFC 9457.
+    """Problem of RFC 9457: an error response, as an exception to raise.
 
     Args:
         kind: A key of `PROBLEMS`.
@@ -86,7 +86,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         return PROBLEMS[self.kind][0]
 
     def within(self, name: str, *index: int) -> "Problem":
-        """Return the problem with its location inside a part of the body.
+        """Return the problem with its location inside a part of the body, such as `inputs[2]`.
 
         Args:
             name: Key of the part: `inputs`, `source`, or `file` of a form.
@@ -101,12 +101,12 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 
 
 def body_problem(kind: str, detail: str, *location: str | int) -> Problem:
-    """Return a problem of one fault at one location of the body."""
+    """Return a problem of one fault at one location of the request body."""
     return Problem(kind, detail, [Reason(("body", *location), detail)])
 
 
 def name_value(name: str, value: object) -> str:
-    """Name a thing with its value, or without it where the value may not be shown."""
+    """Name a thing in a problem with its value, or without where that may not be shown."""
     text = str(value)
     return f"{name} '{text}'" if SHOWABLE.fullmatch(text) else f"this {name}"
 
@@ -132,13 +132,13 @@ def problem_response(problem: Problem, request_id: str) -> Response:
 
 
 def bug_response(request_id: str) -> Response:
-    """Return the response to a bug: the request ID, under which the log has the traceback."""
+    """Return the problem response to a bug: request ID, under which the log has the traceback."""
     problem = Problem("internal", "This is a bug; the log has it by request_id.")
     return problem_response(problem, request_id)
 
 
 def _uuid_of(request_id: str) -> uuid.UUID:
-    """Return the request ID where it is a UUID, else a UUID derived from it."""
+    """Return a UUID for a problem's `instance`: the request ID, or one derived from it."""
     try:
         return uuid.UUID(request_id)
     except ValueError:

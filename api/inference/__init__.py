@@ -1,1 +1,1 @@
-"""The engine that runs compiled programs for requests, and its batching."""
+"""Inference: the engine that runs compiled programs for requests, its queues and its limits."""

@@ -7,7 +7,7 @@ from api.inference.errors import EngineBusyError
 
 
 class InFlightCounter:
-    """Counts the requests in flight: each enters it and leaves it.
+    """Admission's counter of the requests in flight: each enters it and leaves it.
 
     Attributes:
         count: Requests that are in it now.
@@ -24,7 +24,7 @@ class InFlightCounter:
 
 
 class Admission:
-    """Admits requests, and analyses of many rows, up to a limit of each. Of one event loop.
+    """Admission of requests, and of analyses by rows, up to a limit of each. Of one event loop.
 
     Args:
         max_requests: Requests in flight; more are refused.
@@ -42,7 +42,7 @@ class Admission:
 
     @property
     def in_flight(self) -> int:
-        """Number of requests in flight."""
+        """Number of admitted requests in flight."""
         return self._in_flight.count
 
     def request(self) -> InFlightCounter:

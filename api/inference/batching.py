@@ -20,15 +20,15 @@ Result = TypeVar("Result")
 
 
 class QueueFullError(Exception):
-    """The queue has reached its limit of items or bytes."""
+    """A batching queue has reached its limit of items or bytes."""
 
 
 class DeadlineError(Exception):
-    """The deadline of an item passed before its batch was formed; it was not run."""
+    """The deadline of a queued item passed before its batch was formed; it was not run."""
 
 
 class Served(NamedTuple, Generic[Result]):
-    """Result of one item, its time in the queue and that of its batch, in seconds."""
+    """Result of one item of a batch, its time in the queue and that of the batch, in seconds."""
 
     result: Result
     queued_s: float
@@ -47,7 +47,7 @@ class _Waiting(Generic[Item, Result]):
 
 @dataclass
 class Counts:
-    """Counters of a queue: items by outcome, batches, and total seconds of completed items."""
+    """Counters of a batching queue: items by outcome, batches, seconds of completed items."""
 
     completed: int = 0
     refused: int = 0
@@ -61,7 +61,7 @@ class Counts:
 
 @dataclass(eq=False)
 class Batch(Generic[Item, Result]):
-    """Items that one call takes out of a queue, and their results.
+    """Batch of items that one call takes out of a queue, and their results.
 
     Attributes:
         live: Items to run, oldest first.
@@ -79,11 +79,11 @@ class Batch(Generic[Item, Result]):
 
 
 def _observe_nothing(batch: Batch[Any, Any]) -> None:
-    """Ignore a batch."""
+    """Ignore a batch: the observer of a queue that needs none."""
 
 
 class Queue(Generic[Item, Result]):
-    """First-in, first-out queue of one program. It lives as long as the event loop that uses it.
+    """Batching queue of one program, first in, first out. It lives as long as its event loop.
 
     Items are added, and results given out, on the event loop; batches are formed and run while the
     worker holds its lock. Each field is written in one of the two only, and needs no other lock.
@@ -121,21 +121,21 @@ class Queue(Generic[Item, Result]):
 
     @property
     def waiting(self) -> int:
-        """Number of items that wait, cancelled ones included until a batch is formed."""
+        """Number of items in the batching queue; cancelled ones count until a batch is formed."""
         return len(self._waiting)
 
     @property
     def waiting_bytes(self) -> int:
-        """Sum of the sizes of the items that wait, in bytes."""
+        """Sum of the sizes of the items in the batching queue, in bytes."""
         return self._bytes_in - self._bytes_out
 
     @property
     def oldest(self) -> float:
-        """Time at which the first item was added. Read it under the worker's lock only."""
+        """Time at which the batching queue's first item was added. Only under the worker's lock."""
         return self._waiting[0].since
 
     async def submit(self, item: Item, deadline: float, size: int = 0) -> Served[Result]:
-        """Add one item and wait for its result.
+        """Add one item to the batching queue and wait for its result.
 
         Args:
             item: Dropped without being run when the caller is cancelled while it waits.
@@ -151,9 +151,10 @@ class Queue(Generic[Item, Result]):
     def enqueue(
         self, item: Item, deadline: float, size: int = 0, *, admitted: bool = False
     ) -> "asyncio.Future[Served[Result]]":
-        """Add one item, with the arguments of `submit`, and return the future of its result.
+        """Add one item to the batching queue and return the future of its result.
 
         Args:
+            item: As in `submit`, like `deadline` and `size`.
             admitted: Whether the item belongs to an admitted analysis: the limits of the queue do
                 not apply to it, and it does not count towards them.
 
@@ -174,7 +175,7 @@ class Queue(Generic[Item, Result]):
         return future
 
     def take(self) -> Batch[Item, Result]:
-        """Form a batch of the oldest items, without those that are cancelled or expired."""
+        """Form a batch of the queue's oldest items, without those that are cancelled or expired."""
         batch: Batch[Item, Result] = Batch([], [], 0, time.monotonic())
         while self._waiting and len(batch.live) < self.max_batch:
             waiting = self._waiting.popleft()
@@ -189,7 +190,7 @@ class Queue(Generic[Item, Result]):
         return batch
 
     def run(self, batch: Batch[Item, Result]) -> None:
-        """Run the work of a batch; its exception is kept for the callers."""
+        """Run the work of a batch in the device thread; its exception is kept for the callers."""
         if batch.live:
             try:
                 batch.results = self._work([waiting.item for waiting in batch.live])
@@ -230,7 +231,7 @@ class Queue(Generic[Item, Result]):
 
 
 class DeviceWorker:
-    """Thread that runs the batches of all queues of one device, from `start` to `stop`.
+    """Device thread that runs the batches of all queues, from `start` to `stop`.
 
     The queue whose first item has waited longest goes next, so that a long analysis, which comes in
     slices, and short requests alternate.
@@ -252,12 +253,12 @@ class DeviceWorker:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        """Start the thread, for the queues of the running event loop."""
+        """Start the device thread, for the batching queues of the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def wake(self) -> None:
-        """Wake the idle thread at the end of this iteration of the event loop.
+        """Wake the idle device thread at the end of this iteration of the event loop.
 
         Requests that arrive together are parsed in one iteration: so they become one batch.
         """
@@ -277,7 +278,7 @@ class DeviceWorker:
         self._wake.put(True)
 
     def _run_here(self) -> None:
-        """Run the waiting item on the event loop, inline, unless the thread is busy after all."""
+        """Run a batch of one item on the event loop, inline, unless the device thread is busy."""
         if not self._lock.acquire(blocking=False):
             return  # the thread looks at the queues again when it has finished its batch
         try:
@@ -290,7 +291,7 @@ class DeviceWorker:
             queue.resolve(batch)
 
     def stop(self) -> None:
-        """End the thread; blocks until its current batch is done."""
+        """End the device thread; blocks until its current batch is done."""
         if self._thread.is_alive():
             self._wake.put(False)
             self._thread.join()
@@ -304,7 +305,7 @@ class DeviceWorker:
         return queue, queue.take()
 
     def _serve(self) -> None:
-        """Run batches until the worker is stopped."""
+        """Run batches in the device thread until the worker is stopped."""
         assert self._loop is not None  # noqa: S101 - set before the thread starts
         while self._go_on():
             with self._lock:
@@ -315,7 +316,7 @@ class DeviceWorker:
                 self._loop.call_soon_threadsafe(queue.resolve, batch)
 
     def _go_on(self) -> bool:
-        """Wait for an item in any queue; false when the worker is stopped."""
+        """Wait in the device thread for an item to batch; false when the worker is stopped."""
         while True:
             # Set before the queues are read: an item added after that finds it set, and wakes us.
             self._idle = True

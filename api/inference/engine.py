@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 Observer = Callable[[ResidentProgram, Batch[Call, Outputs]], None]
 
 CPU_THREADS = 2
-"""Threads that decode and draw; with more, each would wait longer for the interpreter's lock."""
+"""Threads of the engine that decode and draw: more would wait for the interpreter's lock."""
 
 NOT_STARTED = (
     "the application was not started, so that no model is compiled: its ASGI lifespan has not run. "
@@ -37,7 +37,7 @@ logger = logging.getLogger("lightwell")
 
 @dataclass
 class DeviceTime:
-    """Time of one request in queue and on the device, in seconds."""
+    """Time of one request in the engine's queue and on its device, in seconds."""
 
     queued_s: float = 0.0
     ran_s: float = 0.0
@@ -45,7 +45,7 @@ class DeviceTime:
 
 @dataclass(frozen=True)
 class QueueLimits:
-    """Limits of the queue of each program.
+    """Limits of the engine's queue of each program.
 
     Attributes:
         rows: Rows that wait.
@@ -57,7 +57,7 @@ class QueueLimits:
 
 
 class Engine:
-    """Resident models, and the queues through which requests run their programs.
+    """Engine: resident models, and the queues through which requests run their programs.
 
     It compiles the programs in the background from `start` on, and runs them until `stop`. It lives
     as long as the application, on one event loop.
@@ -99,29 +99,29 @@ class Engine:
 
     @property
     def ready(self) -> bool:
-        """Whether the programs of predictions and traces are warm, and no stop has begun."""
+        """Whether the engine has warm programs of predictions and traces, and no stop has begun."""
         return self.warm_s is not None and not self.draining and not self.closed
 
     @property
     def programs(self) -> Mapping[str, ResidentProgram]:
-        """Compiled programs of all models, by name."""
+        """Compiled programs of all models of the engine, by name."""
         return self._programs
 
     def start(self) -> None:
-        """Begin to warm up, on the running event loop."""
+        """Begin to warm up the engine, on the running event loop."""
         self._warming = asyncio.get_running_loop().create_task(self.warm_up())
 
     async def warmed(self) -> None:
-        """Wait for the end of the warm-up, and raise its exception."""
+        """Wait for the end of the engine's warm-up, and raise its exception."""
         await _ended(self._warming)
 
     async def analyses_warmed(self) -> None:
-        """Wait until the programs of analyses are compiled, too, and raise their exception."""
+        """Wait for the engine's warm-up of analyses, too, and raise its exception."""
         await self.warmed()
         await _ended(self._warming_rest)
 
     async def warm_up(self) -> None:
-        """Compile every program of predictions and traces, run each once, then accept requests."""
+        """Warm up the engine: compile and run predictions and traces, then accept requests."""
         began = time.perf_counter()
         await asyncio.gather(*(self.compute(model.compile) for model in self.models.values()))
         for name, model in self.models.items():
@@ -134,7 +134,7 @@ class Engine:
         self._warming_rest.add_done_callback(_log_failure)
 
     async def _warm_rest(self) -> None:
-        """Compile programs of larger batches and of analyses while requests are answered."""
+        """Compile larger batches and analyses while the engine already answers requests."""
         for model in self.models.values():
             await self.compute(model.compile_larger_buckets)
             for name, program in model.programs.items():
@@ -146,12 +146,12 @@ class Engine:
                 self._serve(await self.compute(model.compile_analysis, declared))
 
     def _serve(self, program: ResidentProgram) -> None:
-        """Accept calls of a program from now on."""
+        """Let the engine accept calls of a program from now on."""
         self._programs[program.program.name] = program
         self.queues[program.program.name] = self._queue(program)
 
     def _queue(self, program: ResidentProgram) -> Queue[Call, Outputs]:
-        """Create the queue of a program."""
+        """Create the engine's queue of a program."""
 
         def observe(batch: Batch[Call, Outputs]) -> None:
             for observer in self.observers:
@@ -167,7 +167,7 @@ class Engine:
         )
 
     def check_ready(self) -> None:
-        """Raise an error unless new requests should be sent here.
+        """Raise an error unless new requests should be sent to this engine.
 
         Raises:
             EngineClosedError: The server is stopping, or about to.
@@ -179,7 +179,7 @@ class Engine:
         self.check_open()
 
     def check_open(self) -> None:
-        """Raise an error unless requests are answered.
+        """Raise an error unless the engine answers requests.
 
         Raises:
             EngineClosedError: The engine has stopped.
@@ -213,7 +213,7 @@ class Engine:
         return self.admission.request()
 
     async def compute(self, function: Callable[..., Result], *args: Any) -> Result:
-        """Run a function of CPU work, such as decoding or drawing, in a thread."""
+        """Run a function of CPU work, such as decoding or drawing, in a thread of the engine."""
         return await asyncio.get_running_loop().run_in_executor(self._cpu_threads, function, *args)
 
     async def run(
@@ -225,7 +225,7 @@ class Engine:
         *,
         admitted: bool = False,
     ) -> Outputs:
-        """Drive a run to its end: queue each of its calls, and send it their results.
+        """Drive a run through the engine: queue each of its calls, and send it their results.
 
         Args:
             deadline: By `time.monotonic`, in seconds, for every call.
@@ -256,7 +256,7 @@ class Engine:
     async def _served(
         self, calls: Sequence[Call], deadline: float, *, admitted: bool
     ) -> list[Served[Outputs]]:
-        """Queue calls of one program and wait for their results; one error cancels the others."""
+        """Queue calls of one program in the engine and wait; one error cancels the others."""
         waiting = self._enqueue(calls, deadline, admitted=admitted)
         try:
             return [await one for one in waiting]
@@ -267,7 +267,7 @@ class Engine:
     def _enqueue(
         self, calls: Sequence[Call], deadline: float, *, admitted: bool
     ) -> list["asyncio.Future[Served[Outputs]]"]:
-        """Add calls of one program to its queue; all of them, or none."""
+        """Add calls of one program to the engine's queue of it; all of them, or none."""
         name = calls[0].program
         program = self._programs.get(name)
         if program is None or not program.has_parameters(calls[0].checkpoint):
@@ -286,7 +286,7 @@ class Engine:
         return waiting
 
     async def stop(self) -> None:
-        """Refuse further requests, wait for the batch that runs, and end the threads."""
+        """Stop the engine: refuse requests, wait for the batch that runs, and end the threads."""
         self.closed = True
         for task in (self._warming, self._warming_rest):
             if task is not None:
@@ -297,7 +297,7 @@ class Engine:
 
 
 def _advance(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Outputs:
-    """Send a run the results of its calls; return its next calls, or its outputs at the end."""
+    """Advance an engine's run by the results of its calls; return its next calls, or outputs."""
     try:
         return next(run) if results is None else run.send(results)
     except StopIteration as end:
@@ -306,7 +306,7 @@ def _advance(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Output
 
 
 async def _ended(task: "asyncio.Task[None] | None") -> None:
-    """Wait for the end of a task, and raise its exception."""
+    """Wait for a warm-up task of the engine, and raise its exception."""
     if task is not None:
         await asyncio.wait([task])
         if not task.cancelled():
@@ -314,6 +314,6 @@ async def _ended(task: "asyncio.Task[None] | None") -> None:
 
 
 def _log_failure(task: "asyncio.Task[None]") -> None:
-    """Log why the programs of analyses could not be compiled."""
+    """Log why the engine's warm-up could not compile the programs of analyses."""
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("the programs of analyses could not be compiled", exc_info=error)

@@ -2,7 +2,7 @@
 
 
 class EngineNotReadyError(Exception):
-    """The programs that a request needs are still being compiled."""
+    """The engine still compiles the programs that a request needs."""
 
 
 class EngineClosedError(Exception):
@@ -10,4 +10,4 @@ class EngineClosedError(Exception):
 
 
 class EngineBusyError(Exception):
-    """The requests in flight, or the rows of their analyses, have reached their limit."""
+    """The engine's requests in flight, or the rows of their analyses, have reached their limit."""

@@ -13,7 +13,7 @@ logger = logging.getLogger("lightwell")
 
 
 def load_models(weights: Path | None, cache: Path | None) -> Mapping[str, ResidentModel]:
-    """Load every model by name; none is compiled yet.
+    """Load every resident model from its weights, by name; none is compiled yet.
 
     Args:
         weights: Folder with the user's weights; None serves the shipped ones.
@@ -31,7 +31,7 @@ def load_models(weights: Path | None, cache: Path | None) -> Mapping[str, Reside
 
 
 def use_cache(models: Iterable[ResidentModel], folder: Path | None) -> None:
-    """Let models keep their executables in a folder; log why where it cannot be used."""
+    """Let loaded models keep their executables in a folder; log why where it cannot be used."""
     if folder is None:
         return
     try:

@@ -6,17 +6,17 @@ MAX_RESULTS = 64
 
 
 class ResultCache:
-    """Outputs of the latest runs about the weights alone; the oldest is evicted first."""
+    """Result cache of the latest runs about the weights alone; the oldest is evicted first."""
 
     def __init__(self) -> None:
         self._results: dict[str, Outputs] = {}
 
     def get(self, key: str) -> Outputs | None:
-        """Cached outputs of a run; None where there are none."""
+        """Outputs of a run in the result cache; None where there are none."""
         return self._results.get(key)
 
     def add(self, key: str, outputs: Outputs) -> None:
-        """Cache the outputs of a run."""
+        """Add the outputs of a run to the result cache."""
         self._results[key] = outputs
         while len(self._results) > MAX_RESULTS:
             del self._results[next(iter(self._results))]

@@ -10,17 +10,17 @@ from api.middleware.metrics import Metrics
 logger = logging.getLogger("lightwell.access")
 
 QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-"""Routes that monitors poll every few seconds: counted, but logged only when they fail."""
+"""Routes that the access log shows only when they fail: monitors poll them every few seconds."""
 
 FLUSH_S = 0.05
-"""Longest time that a request is buffered, in seconds."""
+"""Longest time that the access log buffers a request, in seconds."""
 
 MAX_BUFFERED = 64
-"""Most requests that are buffered."""
+"""Most requests that the access log buffers."""
 
 
 class AccessRecord(NamedTuple):
-    """Method, route, status and times of one finished request; neither its body nor its query.
+    """Access record of a finished request: method, route, status and times; no body, no query.
 
     Attributes:
         ended: By `time.time`, in seconds.
@@ -39,7 +39,7 @@ class AccessRecord(NamedTuple):
 
 
 class AccessLog:
-    """Buffer of finished requests, which are counted, timed and logged a few at a time.
+    """Access log that buffers finished requests, and counts, times and logs a few at a time.
 
     One by one takes some 60 us longer for each in a running server: what writes a log line is out
     of the processor's caches by the next request. It lives as long as its app.
@@ -50,7 +50,7 @@ class AccessLog:
         self._records: list[AccessRecord] = []
 
     def record(self, request: AccessRecord) -> None:
-        """Buffer one finished request until the next flush. On the event loop."""
+        """Buffer one finished request in the access log until the flush. On the event loop."""
         self._records.append(request)
         if len(self._records) == 1:
             asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
@@ -58,7 +58,7 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Count, time and log every buffered request."""
+        """Count, time and log every request that the access log has buffered."""
         records, self._records = self._records, []
         for request in records:
             self._metrics.observe(request.route, request.method, request.status, request.seconds)
@@ -69,13 +69,13 @@ class AccessLog:
                 _log(request)
 
     def exposition(self) -> bytes:
-        """Metrics in Prometheus' text format, with every request recorded so far."""
+        """Metrics in Prometheus' text format, with every request in the access log so far."""
         self.flush()
         return self._metrics.exposition()
 
 
 def _log(request: AccessRecord) -> None:
-    """Log one request with the time at which it ended, rather than that of the flush."""
+    """Write the access log's line of a request at the time at which it ended, not of the flush."""
     if not logger.isEnabledFor(logging.INFO):
         return
     milliseconds = 1000 * request.seconds

@@ -10,19 +10,19 @@ logger = logging.getLogger("lightwell")
 
 LOCAL = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 EXPOSED = ("ETag", "Lightwell-Weights", "Retry-After", "Server-Timing", "X-Request-ID")
-"""Response headers that a page of another origin may read."""
+"""Response headers that CORS lets a page of another origin read."""
 
 PUBLIC = (
     (b"access-control-allow-origin", b"*"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
-"""Response headers of pictures and SDK modules, which any page may embed and read."""
+"""CORS headers of pictures and SDK modules, which any page may embed and read."""
 
 SANE = re.compile(r"null|https?://[A-Za-z0-9.\-\[\]:]{1,190}")
-"""Origins that may be written to the log; `null` is that of a page opened from a file."""
+"""Origins that the CORS middleware may log; `null` is that of a page opened from a file."""
 
 MAX_LOGGED = 64
-"""Refused origins that one application logs."""
+"""Most refused origins that the CORS middleware of one application logs."""
 
 
 class LoggingCORSMiddleware(CORSMiddleware):
@@ -48,7 +48,7 @@ class LoggingCORSMiddleware(CORSMiddleware):
         self._logged: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handle one request by CORS, and log its origin where that is refused."""
         if scope["type"] == "http":
             origin = _header(scope, b"origin")
             if not origin:
@@ -64,7 +64,7 @@ class LoggingCORSMiddleware(CORSMiddleware):
             self._log_refusal(origin)
 
     def _log_refusal(self, origin: str) -> None:
-        """Log, once for each origin, the setting that would allow it."""
+        """Log, once for each origin that CORS refuses, the setting that would allow it."""
         if origin in self._logged or len(self._logged) >= MAX_LOGGED:
             return
         self._logged.add(origin)
@@ -82,7 +82,7 @@ class LoggingCORSMiddleware(CORSMiddleware):
 
 
 def is_public(scope: Scope) -> bool:
-    """Whether any page may embed and read the response: a picture or an SDK module."""
+    """Whether CORS lets any page embed and read the response: a picture or an SDK module."""
     if scope["method"] not in {"GET", "HEAD"}:
         return False
     # The path of a mounted application begins with the prefix it is mounted under.
@@ -91,14 +91,14 @@ def is_public(scope: Scope) -> bool:
 
 
 def is_foreign(scope: Scope, origin: bytes) -> bool:
-    """Whether the page that sent a request is not one of this server's own."""
+    """Whether the page that sent a request has an origin other than this server's own."""
     # A browser sends its origin with every POST, also to the origin of the page itself.
     host = _header(scope, b"host")
     return origin not in (b"http://" + host, b"https://" + host)
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:
-    """Value of a request header; empty where it is missing."""
+    """Value of a request header that CORS needs; empty where it is missing."""
     for name, value in scope["headers"]:
         if name == wanted:
             return bytes(value)
@@ -106,7 +106,7 @@ def _header(scope: Scope, wanted: bytes) -> bytes:
 
 
 def _varying_by_origin(send: Send) -> Send:
-    """Sender that appends `Origin` to the `Vary` header of a response."""
+    """Sender that appends `Origin` to a response's `Vary` header, as CORS requires of each."""
 
     async def send_varying(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -52,17 +52,17 @@ TRITON: Mapping[str, tuple[str, str]] = {
     "nv_inference_compute_infer_duration_us": ("counter", "Time that batches took on the device."),
     "nv_inference_compute_output_duration_us": ("counter", "Time that batches took to fetch."),
 }
-"""Name → type and meaning. Times are in microseconds."""
+"""Name of a Triton metric → its type and meaning. Times are in microseconds."""
 
 
 class _Queues(Collector):
-    """Collector that reads the queues and programs of the engine at each scrape."""
+    """Prometheus collector that reads the engine's queues and programs at each scrape."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
-        """Metrics of each program: rows by outcome, batches, padding and waiting rows."""
+        """Prometheus metrics of each program: rows by outcome, batches, padding, waiting rows."""
         rows = CounterMetricFamily(
             "lightwell_rows", "Rows by outcome.", labels=["program", "outcome"]
         )
@@ -84,7 +84,7 @@ class _Queues(Collector):
 
 
 class Metrics:
-    """Counters and histograms of requests, by route template. They live as long as their app."""
+    """Prometheus metrics of requests, by route template. They live as long as their app."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -125,28 +125,28 @@ class Metrics:
         engine.observers.append(self._observe_batch)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count and time one request; unknown methods share one label, as unknown paths do."""
+        """Count and time a request in the metrics; unknown methods share a label, as do paths."""
         method = method if method in METHODS else "other"
         self._request(route, method, status).inc()
         self._route(route).observe(seconds)
 
     def observe_encoding(self, seconds: float) -> None:
-        """Observe the time that encoding a response took."""
+        """Add the time that encoding a response took to the metrics of the stages."""
         self._encode.observe(seconds)
 
     def _observe_batch(self, program: ResidentProgram, batch: Batch[Call, Outputs]) -> None:
-        """Observe the rows, the run time and the queue times of a batch."""
+        """Add the rows, the run time and the queue times of a batch to the metrics."""
         self._batch_rows(program.program.name).observe(len(batch.live))
         self._program.observe(batch.ended - batch.began)
         for waiting in batch.live:
             self._queue.observe(batch.began - waiting.since)
 
     def exposition(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """All metrics of the application in Prometheus' text format."""
         return generate_latest(self._registry) + "".join(self._triton()).encode()
 
     def _triton(self) -> Iterator[str]:
-        """Counters of the models; the client library would append `_total` to Triton's names."""
+        """Metrics with the names of Triton, to which the client library would append `_total`."""
         values = {name: self._of_model(name) for name in self._engine.models}
         for name, (kind, meaning) in TRITON.items():
             yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
@@ -156,7 +156,7 @@ class Metrics:
                     yield f'{name}{{model="{model}",{labels}version="{version}"}} {value}\n'
 
     def _of_model(self, model: str) -> dict[str, dict[str, int]]:
-        """Totals over the programs of one model; times in microseconds."""
+        """Triton metrics of one model: totals over its programs; times in microseconds."""
         names = [name for name in self._engine.queues if name.startswith(f"{model}.")]
         counts = [self._engine.queues[name].counts for name in names]
         spent = [self._engine.programs[name].totals for name in names]

@@ -1,4 +1,4 @@
-"""Outermost middleware: request ID, Server-Timing, access log, last-resort 500."""
+"""Request context, the outermost middleware: request ID, Server-Timing, access log, bugs as 500."""
 
 import logging
 import random
@@ -19,7 +19,7 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestContextMiddleware:
-    """Gives each request an ID and a stopwatch, logs it, and answers a bug with a 500 problem.
+    """Outermost middleware: gives a request its ID and stopwatch, logs it, answers bugs with a 500.
 
     Args:
         app: Handles the requests; never sees HEAD, which is GET with the body left out.
@@ -31,7 +31,7 @@ class RequestContextMiddleware:
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handle one request with a context of its own: request ID, stopwatch, access record."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -52,7 +52,7 @@ class RequestContextMiddleware:
 
 
 class _Response:
-    """Response of one request, which gets the headers of every response as it is sent.
+    """Response that gets the headers of its request context, such as the ID, as it is sent.
 
     Attributes:
         status: 0 until its head is sent.
@@ -66,7 +66,7 @@ class _Response:
         self._scope, self._send = scope, send
 
     async def send(self, message: Message) -> None:
-        """Send a message of the application."""
+        """Send a message of the application; add request ID and Server-Timing to its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message.setdefault("headers", [])
@@ -83,7 +83,7 @@ class _Response:
         await self._send(message)
 
     def access_record(self, route: str) -> AccessRecord:
-        """Record of the finished request for the access log."""
+        """Access record of the request in this context, once it is finished."""
         seconds, encode_s = self.watch.total, self.watch.stages.get("encode")
         method = self._scope["method"]
         return AccessRecord(
@@ -100,7 +100,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _random_uuid() -> str:
-    """UUID of version 4, made in a fraction of the time of `uuid.uuid4`."""
+    """Random request ID: a UUID of version 4, made in a fraction of the time of `uuid.uuid4`."""
     digits = f"{_RANDOM.getrandbits(128):032x}"
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

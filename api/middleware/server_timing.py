@@ -6,7 +6,7 @@ from starlette.types import Scope
 
 
 class Stopwatch:
-    """Stopwatch of one request, which measures its stages by `time.monotonic`.
+    """Server-Timing's stopwatch of one request: measures its stages by `time.monotonic`.
 
     Attributes:
         began: Time at which it was started, in seconds.
@@ -19,17 +19,17 @@ class Stopwatch:
 
     @property
     def total(self) -> float:
-        """Seconds since it was started."""
+        """Seconds since the stopwatch was started: the `total` of Server-Timing."""
         return time.monotonic() - self.began
 
     def lap(self, stage: str) -> None:
-        """End a stage, which began when the last one ended."""
+        """End a stage of Server-Timing, which began when the last one ended."""
         now = time.monotonic()
         self.stages[stage] = now - self._last
         self._last = now
 
     def split(self, **stages: float) -> None:
-        """Add stages that were measured elsewhere, in seconds; the next stage begins now."""
+        """Add stages of Server-Timing measured elsewhere, in seconds; the next stage begins now."""
         self.stages |= stages
         self._last = time.monotonic()
 
@@ -41,6 +41,6 @@ class Stopwatch:
 
 
 def stopwatch(scope: Scope) -> Stopwatch:
-    """Stopwatch that the middleware gave a request."""
+    """Server-Timing's stopwatch that the middleware gave a request."""
     watch: Stopwatch = scope["state"]["stopwatch"]
     return watch

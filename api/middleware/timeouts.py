@@ -9,11 +9,11 @@ from starlette.types import Receive
 from api.errors.problem import Problem
 
 UNWATCHED_S = 0.1
-"""Seconds of work before the connection is watched; most responses take less."""
+"""Seconds of work before a request timeout watches the connection; most responses take less."""
 
 
 class RequestTimeout:
-    """Cancels the task of a request when its body is late, then when its client disconnects.
+    """Request timeout that cancels a task when its body is late, then when its client disconnects.
 
     Use it as `with RequestTimeout(10) as timeout:`, and call `body_received` within. Two
     `asyncio.timeout` would do the same in four times the time, a few percent of a small request.
@@ -41,7 +41,7 @@ class RequestTimeout:
         return self
 
     def body_received(self, receive: Receive) -> None:
-        """Stop the timeout; from now on `receive` waits for the client to disconnect."""
+        """Stop the request timeout; from now on `receive` waits for the client to disconnect."""
         self._timer.cancel()
         self._receive = receive
         self._timer = self._loop.call_later(UNWATCHED_S, self._watch)

@@ -98,7 +98,7 @@ _PROBLEM = {
 
 _GATES = '"input_gate":[0.5],"forget_gate":[0.75],"candidate":[-0.25],"output_gate":[0.5]'
 LINES = f'{{"input":0,"step":1,"bit":1,{_GATES}}}\n{{"input":0,"step":2,"bit":0,{_GATES}}}\n'
-"""Two lines of a stream of gates."""
+"""Example of the gates' JSON lines in the OpenAPI document: two steps."""
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
@@ -135,4 +135,4 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""Example responses by input source of a probe, operation ID, or `problem`."""
+"""Example responses of the OpenAPI document by input source, operation ID, or `problem`."""

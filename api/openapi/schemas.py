@@ -8,13 +8,13 @@ Json = dict[str, Any]
 
 
 class Schema(BaseModel):
-    """Base of the schemas: an object without unknown keys."""
+    """Base of the response schemas: an object without unknown keys."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Stats(Schema):
-    """Statistics of a tensor's finite values; null where it has none."""
+    """Schema of a tensor's statistics, over its finite values; null where it has none."""
 
     min: float | None
     max: float | None
@@ -24,7 +24,7 @@ class Stats(Schema):
 
 
 class ColourRange(Schema):
-    """Colour map and range of a tensor in the picture, for clients that draw it themselves."""
+    """Schema of a tensor's colour map and range, for clients that draw it themselves."""
 
     map: Literal["viridis", "cividis", "gray", "RdBu", "petroff10"]
     vmin: float | list[float] = Field(
@@ -37,7 +37,7 @@ class ColourRange(Schema):
 
 
 class TensorEntry(Schema):
-    """A tensor with its name, axes, statistics and values."""
+    """Schema of a tensor: its name, axes, statistics and values."""
 
     name: str
     kind: str = Field(description="Kind of values: `pre_activation`, `gate`, `cell`, …")
@@ -57,7 +57,7 @@ class TensorEntry(Schema):
 
 
 class MeasureEntry(Schema):
-    """A named scalar or word."""
+    """Schema of a measure: a named scalar or word."""
 
     name: str
     value: float | str | bool | None
@@ -65,14 +65,14 @@ class MeasureEntry(Schema):
 
 
 class WarningEntry(Schema):
-    """A warning about an input that is unlike the training data, or about values in JSON."""
+    """Schema of a warning about an input unlike the training data, or about values in JSON."""
 
     code: str
     message: str
 
 
 class Prediction(Schema):
-    """Prediction of the network: class, probabilities and logits."""
+    """Schema of a prediction: class, probabilities and logits."""
 
     label: int
     name: str
@@ -81,7 +81,7 @@ class Prediction(Schema):
 
 
 class ImageEcho(Schema):
-    """The image after preprocessing, as the network read it."""
+    """Schema of an image in a response: after preprocessing, as the CNN read it."""
 
     pixels: list[list[int]] = Field(
         description="28 rows of 28 integers, 0 background to 255 foreground; valid as `pixels`."
@@ -90,7 +90,7 @@ class ImageEcho(Schema):
 
 
 class SequenceEcho(Schema):
-    """The sequence as the network read it."""
+    """Schema of a sequence in a response, as the LSTM read it."""
 
     sequence: str
     length: int
@@ -99,7 +99,7 @@ class SequenceEcho(Schema):
 
 
 class WeightsAnswer(Schema):
-    """Response of a probe of the weights alone."""
+    """Schema of the response of a probe of the weights alone."""
 
     model: str
     weights: str = Field(description="SHA-256 of the weights.")
@@ -109,7 +109,7 @@ class WeightsAnswer(Schema):
 
 
 class ImageResult(Schema):
-    """Result for one of several images."""
+    """Schema of the result for one of several images."""
 
     input: ImageEcho
     prediction: Prediction
@@ -119,7 +119,7 @@ class ImageResult(Schema):
 
 
 class SequenceResult(Schema):
-    """Result for one of several sequences."""
+    """Schema of the result for one of several sequences."""
 
     input: SequenceEcho
     prediction: Prediction
@@ -137,7 +137,7 @@ SEVERAL = (
 
 
 class ImageAnswer(Schema):
-    """Response about one image; `answers` has the results of several."""
+    """Schema of the response about one image; `answers` has the results of several."""
 
     model: str
     weights: str = Field(description="SHA-256 of the weights.")
@@ -150,7 +150,7 @@ class ImageAnswer(Schema):
 
 
 class SequenceAnswer(Schema):
-    """Response about one sequence; `answers` has the results of several."""
+    """Schema of the response about one sequence; `answers` has the results of several."""
 
     model: str
     weights: str = Field(description="SHA-256 of the weights.")
@@ -163,14 +163,14 @@ class SequenceAnswer(Schema):
 
 
 class ProblemReason(Schema):
-    """One fault of a request and its location."""
+    """Schema of one fault in a problem: its reason and its location."""
 
     location: list[str | int]
     reason: str
 
 
 class ProblemAnswer(Schema):
-    """Problem details of an error response (RFC 9457)."""
+    """Schema of an error response: problem details (RFC 9457)."""
 
     type: str
     title: str
@@ -182,7 +182,7 @@ class ProblemAnswer(Schema):
 
 
 class ReceptiveFieldEntry(Schema):
-    """Receptive field of one value, in pixels of the input.
+    """Schema of a layer's receptive field: that of one value, in pixels of the input.
 
     The value in row i depends on `size` rows of the image from row stride · i - offset, within the
     image; the same holds for columns.
@@ -194,7 +194,7 @@ class ReceptiveFieldEntry(Schema):
 
 
 class LayerEntry(Schema):
-    """A value of the trace, by its layer name."""
+    """Schema of a layer: one value of a trace, by its name."""
 
     name: str
     kind: str
@@ -207,7 +207,7 @@ class LayerEntry(Schema):
 
 
 class ProbeEntry(Schema):
-    """A probe of a model, with its path and parameters."""
+    """Schema of a probe of a model, with its path and parameters."""
 
     name: str
     path: str
@@ -217,7 +217,7 @@ class ProbeEntry(Schema):
 
 
 class ModelEntry(Schema):
-    """A resident model: task, classes, layers, probes and training."""
+    """Schema of a resident model: task, classes, layers, probes and training."""
 
     name: str
     title: str
@@ -239,13 +239,13 @@ class ModelEntry(Schema):
 
 
 class ModelList(Schema):
-    """Every resident model."""
+    """Schema of `/models`: every resident model."""
 
     models: list[ModelEntry]
 
 
 class FindingEntry(Schema):
-    """A statement about a network, with its measurement."""
+    """Schema of a finding: a statement about a network, with its measurement."""
 
     key: str
     statement: str
@@ -262,13 +262,13 @@ class FindingEntry(Schema):
 
 
 class FindingList(Schema):
-    """Every statement about the two networks."""
+    """Schema of `/findings`: every statement about the two networks."""
 
     findings: list[FindingEntry]
 
 
 class ColourMap(Schema):
-    """The colours of a map, low values first."""
+    """Schema of a colour map: its colours, low values first."""
 
     name: str
     kind: Literal["sequential", "diverging", "categorical"]
@@ -276,13 +276,13 @@ class ColourMap(Schema):
 
 
 class ColourMapList(Schema):
-    """Every colour map."""
+    """Schema of `/colormaps`: every colour map."""
 
     colormaps: list[ColourMap]
 
 
 class Sample(Schema):
-    """An image of the MNIST test set."""
+    """Schema of a sample: an image of the MNIST test set with its label."""
 
     index: int = Field(description="Position in the test set.")
     label: int
@@ -290,12 +290,12 @@ class Sample(Schema):
 
 
 class SampleList(Schema):
-    """MNIST test images with their labels."""
+    """Schema of `/samples`: MNIST test images with their labels."""
 
     samples: list[Sample]
 
 
 class Status(Schema):
-    """Whether the server is alive, or ready."""
+    """Schema of `/livez` and `/readyz`: whether the server is alive, or ready."""
 
     status: str = Field(examples=["ready"])

@@ -1,4 +1,4 @@
-"""The OpenAPI document: request bodies and responses, in forms that client generators accept."""
+"""OpenAPI document: request bodies and responses, in forms that client generators accept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +78,7 @@ ANSWERS = {
 
 
 def request_body(source: str, probe: Probe | None = None) -> dict[str, Any]:
-    """Return the `requestBody` of a route: an input, with the extra fields of its probe."""
+    """Return the OpenAPI `requestBody` of a route: an input, with its probe's extra fields."""
     if source not in REQUEST_BODIES:
         return {}
     described = REQUEST_BODIES[source]
@@ -92,7 +92,7 @@ def request_body(source: str, probe: Probe | None = None) -> dict[str, Any]:
 
 
 def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a probe's route."""
+    """Return the OpenAPI `responses` of a probe's route."""
     forms = ("png",) if picture else tuple(MEDIA_TYPES)
     content: dict[str, Any] = {MEDIA_TYPES[form]: {"schema": BINARY} for form in forms}
     described: dict[str, Any] = {"description": "The answer.", "content": content}
@@ -103,19 +103,19 @@ def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
 
 
 def lines(media_type: str) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route that sends JSON lines."""
+    """Return the OpenAPI `responses` of a route that sends JSON lines."""
     content = {media_type: {"schema": {"type": "string"}, "example": LINES}}
     return {200: {"description": "One line for each step.", "content": content}, **problems()}
 
 
 def answers(operation: str) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of an operation other than a probe, with an example."""
+    """Return the OpenAPI `responses` of an operation other than a probe, with an example."""
     content = {"application/json": {"example": EXAMPLES[operation]}}
     return {200: {"content": content}, **problems()}
 
 
 def problems() -> dict[int | str, dict[str, Any]]:
-    """Return the error responses of every operation."""
+    """Return the OpenAPI error responses of every operation."""
     schema = {"$ref": "#/components/schemas/ProblemAnswer"}
     content = {PROBLEM: {"schema": schema, "example": EXAMPLES["problem"]}}
     return {
@@ -156,7 +156,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Remove null from the schema of an optional parameter: a query has no null."""
+    """Remove null from the OpenAPI schema of an optional parameter: a query has no null."""
     if "anyOf" not in schema:
         return schema
     kinds = [one for one in schema["anyOf"] if one != {"type": "null"}]
@@ -165,7 +165,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_absent(component: dict[str, Any]) -> None:
-    """Remove null from optional properties: an absent key is left out, never null."""
+    """Remove null from an OpenAPI schema's optional properties: an absent key is left out."""
     for name in component.get("properties", {}).keys() - set(component.get("required", ())):
         schema = _without_null(component["properties"][name])
         if schema.get("default", ...) is None:

@@ -30,7 +30,7 @@ SEQUENCE_BODIES: Mapping[str, int] = {"application/json": MAX_SEQUENCE_JSON}
 
 @dataclass(frozen=True)
 class Body:
-    """Body of a request, whole and within its limit, not parsed.
+    """Request body as bytes, whole and within the limit of its media type, not yet parsed.
 
     Attributes:
         content: The bytes.
@@ -44,7 +44,7 @@ class Body:
 
 
 async def read_body(request: Request, limits: Mapping[str, int]) -> Body:
-    """Read a request's body, no further than its limit.
+    """Read a request body as bytes, no further than the limit of its media type.
 
     Args:
         request: Its body must not have been read.
@@ -67,7 +67,7 @@ async def read_body(request: Request, limits: Mapping[str, int]) -> Body:
 
 
 async def _receive(request: Request, limit: int) -> bytes:
-    """Receive the chunks of a body and count their bytes: the declared length may be wrong."""
+    """Receive the chunks of a request body and count their bytes: Content-Length may be wrong."""
     chunks, size, more = [], 0, True
     while more:
         message = await request.receive()
@@ -83,7 +83,7 @@ async def _receive(request: Request, limit: int) -> bytes:
 
 
 def is_light(body: Body) -> bool:
-    """Tell whether parsing a body takes less time than handing it to another thread."""
+    """Tell whether parsing a request body takes less time than handing it to another thread."""
     if body.media_type == "application/json":
         # A few bytes of base64, or of a key with escapes, can hold a large picture; of several
         # pictures, each has a cost however small it is.
@@ -94,7 +94,7 @@ def is_light(body: Body) -> bool:
 
 
 class _BodyHeaders(NamedTuple):
-    """Headers about the body: its encoding, its length and every Content-Type."""
+    """Request headers about the body: Content-Encoding, Content-Length and every Content-Type."""
 
     encoding: str
     length: str
@@ -117,7 +117,7 @@ def _body_headers(headers: Iterable[tuple[bytes, bytes]]) -> _BodyHeaders:
 def _content_type(
     headers: tuple[str, ...], accepted: tuple[str, ...]
 ) -> tuple[str, Mapping[str, str]]:
-    """Return a request's one media type and its parameters."""
+    """Parse the only Content-Type of a request: media type of its body, and parameters."""
     names = ", ".join(accepted)
     if len(headers) != 1:
         detail = f"The request needs one Content-Type, of {names}."
@@ -134,7 +134,7 @@ def _content_type(
 
 
 def _check_content_length(declared: str, limit: int) -> None:
-    """Raise where Content-Length is not a number, or larger than the limit."""
+    """Raise where the Content-Length of a request body is not a number, or over its limit."""
     if not (declared.isascii() and declared.isdigit()):
         raise Problem("invalid-request", "Content-Length must be a number of bytes.")
     # By length first: Python refuses to convert thousands of digits.

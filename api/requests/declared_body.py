@@ -11,7 +11,7 @@ MAX_INPUTS = MAX_PARTS  # of one request, in JSON as in a form
 
 
 class DeclaredInput(JSONObject):
-    """Base of the declarations of one input.
+    """Base of a declared input, an image or a sequence in a JSON body.
 
     Attributes:
         has_extra: Whether the declaration has the extra fields of a probe.
@@ -21,25 +21,25 @@ class DeclaredInput(JSONObject):
 
     @property
     def extra(self) -> BaseModel | None:
-        """The input as an instance of the probe's `body` model; None without extra fields."""
+        """Declared input as an instance of its probe's `body` model; None without extra fields."""
         return self if self.has_extra else None
 
     @property
     def second(self) -> Any:
-        """The second input, of the extra field `source`; None without one."""
+        """Second declared input, the extra field `source` of a probe; None without one."""
         # Not by `getattr` alone: pydantic takes 4 µs to find that a field does not exist.
         return getattr(self, "source", None) if self.has_extra else None
 
 
 class DeclaredBody(JSONObject):
-    """Base of the declarations of a JSON body: one input, or several as `inputs`."""
+    """Base of a declared body: JSON of one declared input, or of several as `inputs`."""
 
     noun = "The body"
     inputs: Any = None
 
     @classmethod
     def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Check the keys of one input, or that `inputs` is the only key."""
+        """Check the keys of a declared body: those of one input, or `inputs` as the only key."""
         if "inputs" not in given:
             return super().check_keys(given)
         if len(given) > 1:
@@ -49,7 +49,7 @@ class DeclaredBody(JSONObject):
 
 
 def declare_body(name: str, declared: type[DeclaredInput], several: str) -> type[DeclaredBody]:
-    """Declare the body of a request from the declaration of one input.
+    """Declare a JSON body that holds one declared input, or several as `inputs`.
 
     Args:
         name: Name of the class, and of the schema in OpenAPI.
@@ -78,7 +78,7 @@ def declare_body(name: str, declared: type[DeclaredInput], several: str) -> type
 def declare_extra(
     name: str, declared: type[DeclaredInput], extra: type[BaseModel]
 ) -> type[DeclaredInput]:
-    """Declare an input with the extra fields of a probe.
+    """Declare an input of a JSON body together with the extra fields of a probe.
 
     Args:
         name: Name of the class, and of the schema in OpenAPI.

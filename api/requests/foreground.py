@@ -18,7 +18,7 @@ COARSE_BLOCKS = 112  # along a side, for a first bounding box that skips single 
 
 @dataclass(frozen=True)
 class Planes:
-    """Grey and alpha planes of a decoded image, turned upright.
+    """Grey and alpha planes of an upright image, from which its foreground is extracted.
 
     Attributes:
         grey: Luma, 0 (black) to 255 (white), not multiplied by alpha.
@@ -32,12 +32,12 @@ class Planes:
 
     @property
     def size(self) -> list[int]:
-        """Width and height in pixels, in that order."""
+        """Width and height of the planes that a foreground is extracted from, in pixels."""
         return [self.grey.shape[1], self.grey.shape[0]]
 
 
 class Box(NamedTuple):
-    """Bounding box in pixels; right and bottom are exclusive."""
+    """Bounding box of the foreground of an image, in pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -46,11 +46,11 @@ class Box(NamedTuple):
 
     @property
     def long_side(self) -> int:
-        """The longer of width and height, in pixels."""
+        """Longer side of the foreground's bounding box, in pixels."""
         return max(self.right - self.left, self.bottom - self.top)
 
     def moved(self, x: int, y: int) -> "Box":
-        """Return the box, translated by `x` to the right and `y` down."""
+        """Return the foreground's bounding box, translated by `x` to the right and `y` down."""
         return self._replace(
             left=self.left + x, top=self.top + y, right=self.right + x, bottom=self.bottom + y
         )
@@ -80,7 +80,7 @@ def composite(planes: Planes) -> Float32[np.ndarray, "height width"]:
 def extract_foreground(
     grey: Float32[np.ndarray, "height width"], loss: int
 ) -> tuple[Float32[np.ndarray, "height width"], bool]:
-    """Subtract the background from an image.
+    """Extract the foreground of an image: subtract its background, and make it light on dark.
 
     Args:
         loss: Grey levels of compression artifacts, `JPEG_NOISE` or 0.
@@ -109,7 +109,7 @@ def extract_foreground(
 def _background(
     grey: Float32[np.ndarray, "height width"],
 ) -> tuple[Float32[np.ndarray, "#height #width"], float]:
-    """Estimate the background: the level of the border, or else a quadratic surface.
+    """Estimate the background behind a foreground: level of the border, or a quadratic surface.
 
     Returns:
         The background in grey levels, and its grain: the median absolute deviation from it.
@@ -136,7 +136,7 @@ def _fit_surface(
     y: Float64[np.ndarray, " points"],
     values: Float64[np.ndarray, " points"],
 ) -> tuple[Float64[np.ndarray, " 6"], float]:
-    """Fit a quadratic surface (1, x, y, x², xy, y²) by iterated, trimmed least squares.
+    """Fit a quadratic surface to the background without the foreground: trimmed least squares.
 
     Strokes cover the smaller part of an image and are far from its background: they drop out.
 
@@ -156,7 +156,7 @@ def _fit_surface(
 
 
 def bounds(mask: Bool[np.ndarray, "height width"]) -> Box | None:
-    """Return the bounding box of the true values; None where there are none."""
+    """Return the bounding box of a foreground mask's true values; None where there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None

@@ -19,7 +19,7 @@ NOT_BASE64 = (
 
 
 def parse_base64(value: object) -> bytes:
-    """Decode base64, alone or in a data URL: no white space, no URL-safe alphabet.
+    """Decode the field `image` of an image body: strict base64, alone or in a data URL.
 
     Args:
         value: A string; bytes of a raw body or of a form are taken as they are.
@@ -44,7 +44,7 @@ def parse_base64(value: object) -> bytes:
 
 
 def parse_pixels(value: object) -> UInt8[np.ndarray, "height width"]:
-    """Convert rows of integers from 0 to 255 to an array.
+    """Parse the field `pixels` of an image body: rows of integers from 0 to 255.
 
     Raises:
         FieldError: It is empty, ragged, or has another value.
@@ -76,7 +76,7 @@ PixelRows = Annotated[
 
 
 class ImageInput(DeclaredInput):
-    """An image in JSON: exactly one of `image` and `pixels`."""
+    """Image in a JSON body: exactly one of `image` and `pixels`."""
 
     noun = "An image"
     image: EncodedImage | None = Field(None, description="PNG or JPEG in base64, or as a data URL.")
@@ -86,7 +86,7 @@ class ImageInput(DeclaredInput):
 
     @classmethod
     def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Check that there is one image, and its size before its pixels are looked at."""
+        """Check that an image body has one image, and its size before its pixels are read."""
         if ("image" in given) == ("pixels" in given):
             raise FieldError("invalid-body", "There must be exactly one of 'image' and 'pixels'.")
         rows = given.get("pixels")

@@ -70,7 +70,7 @@ UNDECODABLE = "The image cannot be decoded: it is cut short, corrupt or of an un
 
 
 def _bound_pillow() -> None:
-    """Set Pillow's own limits, in addition to the checks of this module.
+    """Set the limits of Pillow's image decoders, in addition to the checks of this module.
 
     They hold for every decoder in the process; the renderer, which only encodes, has none.
     """
@@ -85,7 +85,7 @@ _bound_pillow()
 
 
 def decode(encoded: bytes) -> Planes:
-    """Decode a PNG or JPEG of any colour mode, turned as its EXIF orientation says.
+    """Decode an image, a PNG or JPEG of any colour mode, turned upright by its EXIF orientation.
 
     Colours become luma (ITU-R 601), 16 bits become 8, a palette its colours, and CMYK is converted
     by Pillow; colour profiles and gamma are ignored. Transparency is kept as alpha.
@@ -112,14 +112,14 @@ def decode(encoded: bytes) -> Planes:
 
 
 def png_size(encoded: bytes) -> tuple[int, int] | None:
-    """Return the width and height that the header of a PNG states; None where there is none."""
+    """Return width and height from the header of an encoded PNG image; None where it has none."""
     if not encoded.startswith(PNG) or encoded[12:16] != b"IHDR" or len(encoded) < 24:  # noqa: PLR2004
         return None
     return struct.unpack_from(">II", encoded, 16)
 
 
 def size_fault(width: int, height: int) -> str | None:
-    """Return a sentence about an image of no pixels, too many or too narrow; None if it is fine."""
+    """Return why an image of this size is not decoded, as a sentence; None within the limits."""
     size = f"The image is {width} x {height} pixels"
     if min(width, height) < 1:
         return "The image has no pixels: its width or height is 0."
@@ -142,7 +142,7 @@ def _invalid(detail: str) -> Problem:
 
 
 def _decode_with_pillow(encoded: bytes, image_format: str) -> Planes:
-    """Decode a file with Pillow after its chunks or segments were checked."""
+    """Decode an image file with Pillow, after its chunks or segments were checked."""
     try:
         with Image.open(BytesIO(encoded), formats=[image_format]) as image:
             _check_size(*image.size)
@@ -160,7 +160,7 @@ def _decode_with_pillow(encoded: bytes, image_format: str) -> Planes:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation; 1 (upright) where it is absent or not readable."""
+    """Return the EXIF orientation of an image to decode; 1 (upright) if absent or unreadable."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except Exception:
@@ -171,7 +171,7 @@ def _orientation(image: Image.Image) -> int:
 def _planes(
     image: Image.Image,
 ) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
-    """Return luma and alpha; None for the alpha of an opaque image."""
+    """Return luma and alpha of a decoded image; None for the alpha of an opaque one."""
     if image.mode.startswith("I"):
         return _planes_of_16_bit(image)
     if not image.has_transparency_data:
@@ -184,7 +184,7 @@ def _planes(
 def _planes_of_16_bit(
     image: Image.Image,
 ) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
-    """Return the planes of a 16-bit grey image: 65535 becomes 255; one level may be transparent."""
+    """Return luma and alpha of a decoded 16-bit grey image: 65535 is 255, one level transparent."""
     deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
     transparent = image.info.get("transparency")
     alpha = None if transparent is None else np.where(deep == transparent, 0, 255).astype(np.uint8)
@@ -192,7 +192,7 @@ def _planes_of_16_bit(
 
 
 def _decode_plain_grey(chunks: list[bytes]) -> Planes | None:
-    """Decode a PNG of 8-bit grey without any other chunk, the usual form of MNIST's digits.
+    """Decode a PNG image of 8-bit grey without other chunks, the usual form of MNIST digits.
 
     Pillow's zip decoder is called directly: `Image.open` takes longer than the decoding.
 
@@ -217,7 +217,7 @@ def _decode_plain_grey(chunks: list[bytes]) -> Planes | None:
 
 
 def _pixel_chunks(encoded: bytes) -> list[bytes]:
-    """Return the chunks of a PNG that its pixels need.
+    """Return the chunks of an encoded PNG image that decoding its pixels needs.
 
     Text and profiles are dropped unread, except for compressed text, which must not inflate to more
     than `MAX_TEXT` bytes.
@@ -235,7 +235,7 @@ def _pixel_chunks(encoded: bytes) -> list[bytes]:
 
 
 def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk's kind and where its data starts and its checksum ends.
+    """Yield kind, start of data and end of checksum of each chunk of an encoded PNG image.
 
     Raises:
         Problem: The file ends before its last chunk, or has too many.
@@ -256,7 +256,7 @@ def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _inflated_bytes(kind: bytes, data: bytes, limit: int) -> int:
-    """Return the size of an inflated text chunk in bytes; inflation stops past the limit.
+    """Return the bytes of a PNG image's text chunk when inflated, which stops past the limit.
 
     Raises:
         Problem: It is larger than `limit`.
@@ -278,7 +278,7 @@ def _inflated_bytes(kind: bytes, data: bytes, limit: int) -> int:
 
 
 def _check_segments(encoded: bytes) -> None:
-    """Check the number of scans and segments of a JPEG: each scan is a pass over every pixel.
+    """Check the numbers of scans and segments of a JPEG image: each scan decodes every pixel.
 
     Markers are followed as a decoder follows them, so that bytes in a thumbnail, a profile or
     behind the end of the image do not count.

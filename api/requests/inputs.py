@@ -1,4 +1,4 @@
-"""Model inputs of a request: bytes -> JSON or form -> declared body -> model inputs.
+"""Inputs of a request, from the wire: bytes -> JSON or form -> declared body -> model inputs.
 
     read_body -> parse_body -> ImageInput    -> image_input    -> ModelInput
                                SequenceInput -> sequence_input
@@ -30,13 +30,13 @@ from models.registry import ResidentModel, hidden_size
 MAX_PIXELS_TOGETHER = 4 * MAX_PIXELS  # of all images of one request: 64 of 512 x 512
 
 MAX_QUERY_STEPS = 1024
-"""Longest sequence in a query: some proxies refuse longer URLs."""
+"""Most steps of an input sequence in the query (`?sequence=`): some proxies refuse longer URLs."""
 
 
 async def read_images(
     request: Request, engine: Engine, options: ImageOptions, declaration: type[DeclaredBody]
 ) -> ModelInputs:
-    """Read, decode and preprocess the image of a request, or several.
+    """Read the inputs of an image request: decode and preprocess one image, or several.
 
     Raises:
         Problem: The body is not valid, or an image is over a limit.
@@ -54,7 +54,7 @@ async def read_images(
 def parse_images(
     body: Body, declaration: type[DeclaredBody], preprocess: Preprocess
 ) -> ModelInput | PostedInputs:
-    """Parse a body; decode and preprocess a single image, leave several encoded. CPU work.
+    """Parse an image request; preprocess a single input image, leave several encoded. CPU work.
 
     Raises:
         Problem: The body is not valid, or the image is over a limit.
@@ -66,7 +66,7 @@ def parse_images(
 async def _image_inputs(
     engine: Engine, posted: PostedInputs, preprocess: Preprocess
 ) -> list[ModelInput]:
-    """Decode and preprocess several images, a task each, so that other requests run in between."""
+    """Make the inputs of several images, a task each, so that other requests run in between."""
     found, pixels, container = [], 0, str(posted.container)
     for index, given in enumerate(posted.inputs):
         try:
@@ -85,7 +85,7 @@ async def _image_inputs(
 async def read_sequences(
     request: Request, engine: Engine, model: ResidentModel, declaration: type[DeclaredBody]
 ) -> ModelInputs:
-    """Read the sequence of a request, or several, each with an initial state where it has one.
+    """Read the inputs of a sequence request: one or several sequences and initial states.
 
     Raises:
         Problem: The body is not valid.
@@ -99,7 +99,7 @@ async def read_sequences(
 def parse_sequences(
     body: Body, declaration: type[DeclaredBody], model: ResidentModel
 ) -> ModelInputs:
-    """Parse the sequences of a body. CPU work where it is large.
+    """Parse the body of a sequence request to its inputs. CPU work where it is large.
 
     Raises:
         Problem: The body is not valid.
@@ -111,7 +111,7 @@ def parse_sequences(
 
 
 def queried_sequence(query: SequenceQuery, model: ResidentModel) -> ModelInput:
-    """Make the model input of a sequence in the query.
+    """Make the input of a request whose sequence is in the query (`?sequence=10110`).
 
     Raises:
         Problem: It is empty, too long or has a character other than 0 and 1.

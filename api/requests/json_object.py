@@ -8,7 +8,7 @@ from api.errors.problem import SHOWABLE
 
 
 class FieldError(ValueError):
-    """A value of a body that is not valid; pydantic adds the location of the field.
+    """Error of a JSON object's field that is not valid; pydantic adds the location of the field.
 
     Args:
         kind: Type of the problem, a key of `api.errors.problem.PROBLEMS`.
@@ -24,7 +24,7 @@ class FieldError(ValueError):
 
 
 class JSONObject(BaseModel):
-    """A JSON object with known keys; a key whose value is null counts as absent.
+    """JSON object of a request body with known keys; a key whose value is null counts as absent.
 
     Attributes:
         noun: Subject of the sentences about the object as a whole.
@@ -39,7 +39,7 @@ class JSONObject(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Set the keys once the fields of a class are known: `model_fields` is slow."""
+        """Set the known keys of a JSON object's class once: pydantic's `model_fields` is slow."""
         fields = cls.model_fields
         cls.known_keys = dict.fromkeys(fields)
         cls.required_keys = tuple(name for name in fields if fields[name].is_required())
@@ -47,7 +47,7 @@ class JSONObject(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _check_object(cls, value: object) -> dict[str, Any]:
-        """Check the keys before any value is validated."""
+        """Check the keys of a JSON object before any of its values is validated."""
         if not isinstance(value, dict):
             keys = ", ".join(cls.known_keys)
             raise FieldError("invalid-body", f"{cls.noun} must be an object of {keys}.")
@@ -59,7 +59,7 @@ class JSONObject(BaseModel):
 
     @classmethod
     def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Check which keys come together.
+        """Check which keys of a JSON object come together.
 
         Args:
             given: The object without nulls; every key is known.

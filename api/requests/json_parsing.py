@@ -16,7 +16,7 @@ NOT_JSON = (
 
 
 def parse_json(content: bytes) -> Any:
-    """Parse JSON; of keys that are given twice the last counts.
+    """Parse the JSON text of a request body; of keys that are given twice the last counts.
 
     Integers beyond 64 bits become floats, which no field accepts as integers.
 

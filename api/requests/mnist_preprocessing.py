@@ -38,7 +38,7 @@ STROKE_LEVEL = 240  # 99 % of MNIST images have a tenth of their foreground abov
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """The network's input as 28x28 pixels, with the record of its preprocessing.
+    """Result of MNIST preprocessing: 28x28 pixels for the CNN, and a record of how they were made.
 
     Attributes:
         pixels: The network's input times 255: 0 is background, 255 is full foreground.
@@ -85,7 +85,7 @@ def preprocess_mnist(planes: Planes) -> PreparedImage:
 
 
 def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) -> PreparedImage:
-    """Return a foreground that is already in MNIST's form."""
+    """Return a foreground that is in MNIST's form already, with a record of its preprocessing."""
     shift = (box.left, box.top)
     return PreparedImage(
         pixels, _preparation("mnist", [IMAGE_SIDE, IMAGE_SIDE], box, 1.0, shift, inverted=inverted)
@@ -93,7 +93,7 @@ def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) 
 
 
 def without_preprocessing(planes: Planes) -> PreparedImage:
-    """Return a 28x28 image as the network's input; transparent pixels are 0."""
+    """Return a 28x28 image for the CNN without MNIST preprocessing; transparent pixels are 0."""
     grey = planes.grey
     if planes.alpha is not None:
         grey = np.rint(grey * (planes.alpha / np.float32(255))).astype(np.uint8)
@@ -124,7 +124,7 @@ def _preparation(
 
 
 def _blank(size: list[int]) -> PreparedImage:
-    """Return 28x28 zeros; the map to the source fits the whole image into the box."""
+    """Return MNIST preprocessing of a blank image: zeros; the map fits its sides into the box."""
     scale = BOX_SIDE / max(size)
     shift = (round((IMAGE_SIDE - size[0] * scale) / 2), round((IMAGE_SIDE - size[1] * scale) / 2))
     pixels = np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)
@@ -132,7 +132,7 @@ def _blank(size: list[int]) -> PreparedImage:
 
 
 def _unchanged_box(planes: Planes) -> Box | None:
-    """Return the bounding box of an image that is in MNIST's form as it was sent, or None.
+    """Return the bounding box of an image that needs no MNIST preprocessing; otherwise None.
 
     Its background is exactly 0, so that there is nothing to subtract.
     """
@@ -148,7 +148,7 @@ def _unchanged_box(planes: Planes) -> Box | None:
 
 
 def _mnist_box(foreground: np.ndarray) -> Box | None:
-    """Return the bounding box of a foreground that is in MNIST's form, or None."""
+    """Return the bounding box of a foreground of MNIST's size and centring; otherwise None."""
     if (
         foreground.shape != (IMAGE_SIDE, IMAGE_SIDE)
         or foreground.flat[foreground.argmax()] < STROKE_LEVEL
@@ -162,7 +162,7 @@ def _mnist_box(foreground: np.ndarray) -> Box | None:
 
 
 def _box_and_shift(foreground: UInt8[np.ndarray, "28 28"]) -> tuple[Box, tuple[int, int]]:
-    """Return the bounding box, and the shift right and down that centres the mass within 28x28.
+    """Return the box of a 28x28 MNIST foreground, and the shift right and down that centres it.
 
     Args:
         foreground: Not all zeros.
@@ -177,12 +177,12 @@ def _box_and_shift(foreground: UInt8[np.ndarray, "28 28"]) -> tuple[Box, tuple[i
 
 
 def _nonzero_span(values: bytes) -> tuple[int, int]:
-    """Return start and end of the bytes from the first to the last that is not 0."""
+    """Return start and end of the span from first to last nonzero byte of an MNIST image."""
     return len(values) - len(values.lstrip(b"\0")), len(values.rstrip(b"\0"))
 
 
 def _to_centre(first: int, end: int, moment: int, total: int) -> int:
-    """Return the shift along one axis that centres the mass, as far as 28 pixels allow."""
+    """Return the shift along one axis to MNIST's centre of mass, as far as 28 pixels allow."""
     to_centre = CENTRE - (2 * moment + total) // (2 * total)
     return min(max(to_centre, -first), IMAGE_SIDE - end)
 
@@ -190,7 +190,7 @@ def _to_centre(first: int, end: int, moment: int, total: int) -> int:
 def _scale_and_place(
     foreground: Float32[np.ndarray, "height width"], box: Box
 ) -> tuple[UInt8[np.ndarray, "28 28"], Box, float, tuple[int, int]]:
-    """Scale a foreground to MNIST's size and centre it.
+    """Scale a foreground to MNIST's size, 20 pixels, and centre its mass in 28x28.
 
     Returns:
         The 28x28 pixels, and the box, scale and shift that were used.
@@ -221,7 +221,7 @@ def _scale_and_place(
 def _scale(
     foreground: Float32[np.ndarray, "height width"], scale: float
 ) -> UInt8[np.ndarray, "28 28"]:
-    """Scale a foreground into the top left of 28x28, with its strokes at the level of MNIST's."""
+    """Scale a foreground into the top left of 28x28, its strokes raised to the level of MNIST's."""
     rows, columns = (
         _resampling_weights(foreground.shape[0], scale),
         _resampling_weights(foreground.shape[1], scale),
@@ -237,7 +237,7 @@ def _scale(
 
 
 def _resampling_weights(pixels: int, scale: float) -> Float32[np.ndarray, "28 width"]:
-    """Return the weight of each source pixel in each of the 28 pixels, along one axis.
+    """Return weights of MNIST resampling along one axis: of each source pixel in each of 28.
 
     The weight is the overlap of the two where the image shrinks, and linear interpolation where it
     grows: one formula for both. At a scale of 1 it is the identity.

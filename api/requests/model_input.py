@@ -20,7 +20,7 @@ Preprocess = Literal["mnist", "none"]
 
 @dataclass(frozen=True)
 class ModelInput(ProbeInput):
-    """One prepared input of a request.
+    """Model input: the row of one image or sequence of a request, and its echo in the response.
 
     Attributes:
         echo: Value of `input` in the response; None for a probe of the weights alone.
@@ -30,11 +30,11 @@ class ModelInput(ProbeInput):
 
 
 ModelInputs: TypeAlias = ModelInput | list[ModelInput]
-"""Input of one request; a list where the request has several."""
+"""Model inputs of one request: a single one, or a list where the request has several."""
 
 
 def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
-    """Decode and preprocess an image, and its `source` where a probe reads one. CPU work.
+    """Make the model input of an image: decode and preprocess it, and its `source`. CPU work.
 
     Raises:
         Problem: The image cannot be decoded, or is over a limit.
@@ -51,7 +51,7 @@ def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
 
 
 def _prepare(given: ImageInput, preprocess: Preprocess) -> PreparedImage:
-    """Convert an image to the 28x28 pixels of the network's input."""
+    """Convert an image to the 28x28 pixels of a model input."""
     planes = decode(given.image or b"") if given.pixels is None else Planes(given.pixels)
     if preprocess == "mnist":
         return preprocess_mnist(planes)
@@ -66,7 +66,7 @@ def _prepare(given: ImageInput, preprocess: Preprocess) -> PreparedImage:
 
 
 def sequence_input(given: SequenceInput, hidden: int) -> ModelInput:
-    """Make the row of a sequence, and of its `source` where a probe reads one.
+    """Make the model input of a sequence, and of its `source` where a probe reads one.
 
     Args:
         hidden: Number of hidden units, for the initial state of zeros.

@@ -23,7 +23,7 @@ TRANSFER_ENCODINGS = {b"", b"7bit", b"8bit", b"binary"}  # those that leave the 
 
 
 class _Part(NamedTuple):
-    """One part of a form."""
+    """One part of a `multipart/form-data` body."""
 
     name: str
     is_file: bool
@@ -31,7 +31,7 @@ class _Part(NamedTuple):
 
 
 def files_in(content: bytes, parameters: Mapping[str, str]) -> list[bytes]:
-    """Return the content of each field `file`, in the order of the form; there is at least one.
+    """Return the content of each `file` field of a multipart form, in order; there is at least one.
 
     Args:
         content: The body of a `multipart/form-data` request.
@@ -63,7 +63,7 @@ def _broken(detail: str) -> Problem:
 
 
 def _check_part(part: _Part) -> None:
-    """Raise for long text and for other fields than `file`."""
+    """Raise where a part of a multipart form is a long text or has a field other than `file`."""
     if not part.is_file and len(part.content) > MAX_TEXT:
         raise _broken(f"A text field of the form holds more than {MAX_TEXT} bytes.")
     if part.name != FILE_FIELD:
@@ -72,7 +72,7 @@ def _check_part(part: _Part) -> None:
 
 
 def _spans(content: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each part, from behind its boundary to the next.
+    """Yield start and end of each part of a multipart form, from behind its boundary to the next.
 
     Args:
         delimiter: CRLF, two hyphens and the boundary.
@@ -92,7 +92,7 @@ def _spans(content: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _parse_part(content: bytes, start: int, end: int) -> _Part:
-    """Parse the headers of a part."""
+    """Parse the headers of one part of a multipart form."""
     blank = content.find(b"\r\n\r\n", start, end)
     if not content.startswith(b"\r\n", start) or blank < 0:
         raise _broken("A part of the form has no headers, or a broken boundary.")

@@ -6,7 +6,7 @@ from api.requests.model_input import Preprocess
 
 
 class ImageOptions(BaseModel):
-    """Preprocessing of a posted image."""
+    """Query options of a posted image: its preprocessing."""
 
     preprocess: Preprocess = Field(
         "mnist",
@@ -16,13 +16,13 @@ class ImageOptions(BaseModel):
 
 
 class SequenceQuery(BaseModel):
-    """A sequence in the query."""
+    """Query options of a sequence that is in the query itself."""
 
     sequence: str = Field(description="1 to 1,024 bits, oldest first.", examples=["10110"])
 
 
 class CheckpointOptions(BaseModel):
-    """Training checkpoint whose weights are used."""
+    """Query options of the weights: the training checkpoint to use."""
 
     checkpoint: str | None = Field(
         None,

@@ -12,7 +12,7 @@ from api.requests.validation import validate
 
 @dataclass(frozen=True)
 class PostedInputs:
-    """The inputs of one body, validated, images not yet decoded.
+    """Posted inputs of one request body: validated, images not yet decoded.
 
     Attributes:
         inputs: In the order of the body; at least one.
@@ -24,7 +24,7 @@ class PostedInputs:
 
 
 def parse_body(body: Body, declaration: type[DeclaredBody], hidden: int = 0) -> PostedInputs:
-    """Parse a body and validate it by its declaration. CPU work where it is large.
+    """Parse a request body to its posted inputs, by its declaration. CPU work where it is large.
 
     Args:
         declaration: What JSON must be; the files of a form and a raw image are its `image`.

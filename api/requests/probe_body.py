@@ -10,7 +10,7 @@ from models.registry import MODELS
 from probes.declaration import Probe
 
 BODIES: Mapping[str, type[DeclaredBody]] = {"image": ImageBody, "sequence": SequenceBody}
-"""Bodies without extra fields, by the input of a model."""
+"""Bodies of probes without extra fields, by the input of a model: `image`, `sequence`."""
 
 _INPUTS: Mapping[str, type[DeclaredInput]] = {"image": ImageInput, "sequence": SequenceInput}
 

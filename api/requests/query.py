@@ -20,7 +20,7 @@ class SingleValueRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler of FastAPI with the check in front of it."""
+        """Return FastAPI's handler behind the check for repeated query parameters."""
         handle = super().get_route_handler()
         single = _single_valued(self)
 
@@ -66,5 +66,5 @@ def _single_valued(route: APIRoute) -> frozenset[str]:
 
 
 def _is_list(annotation: Any) -> bool:
-    """Tell whether a type is a list, or optionally one."""
+    """Tell whether the type of a query parameter is a list, or optionally one."""
     return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))

@@ -19,7 +19,7 @@ STATE_BOUNDS: Mapping[str, float] = {"cell": 1e6, "hidden": 1.0}
 
 
 def parse_sequence(value: object) -> UInt8[np.ndarray, " time"]:
-    """Convert a string such as "10110", or a list of the integers 0 and 1, to bits.
+    """Parse the field `sequence` of a sequence body: a string such as "10110", or a list of bits.
 
     Returns:
         0 or 1, oldest first.
@@ -40,7 +40,7 @@ def parse_sequence(value: object) -> UInt8[np.ndarray, " time"]:
 
 
 def parse_text(text: str, limit: int = MAX_SEQUENCE_STEPS) -> UInt8[np.ndarray, " time"]:
-    """Convert a string such as "10110" to its bits, oldest first.
+    """Parse a sequence of bits from a string such as "10110", oldest first.
 
     Raises:
         FieldError: It is empty, longer than `limit` or has another character.
@@ -67,7 +67,7 @@ def _not_a_bit(index: int) -> FieldError:
 
 
 def parse_state(value: object, info: ValidationInfo) -> Float32[np.ndarray, " hidden"]:
-    """Convert a list of one number for each hidden unit.
+    """Parse a state vector of a sequence body: one number for each hidden unit of the LSTM.
 
     Args:
         info: Its context has the number of units, `hidden`; its field is a key of `STATE_BOUNDS`.
@@ -98,7 +98,7 @@ StateVector = Annotated[np.ndarray, PlainValidator(parse_state, json_schema_inpu
 
 
 class InitialState(JSONObject):
-    """The state before the first step: `final_cell` and `final_hidden` of another answer."""
+    """Initial state of a sequence: `final_cell` and `final_hidden` of another answer."""
 
     noun = "'initial_state'"
     cell: StateVector
@@ -106,7 +106,7 @@ class InitialState(JSONObject):
 
 
 class SequenceInput(DeclaredInput):
-    """A sequence in JSON."""
+    """Sequence in a JSON body: bits, oldest first, and perhaps an initial state."""
 
     noun = "A sequence"
     sequence: Bits = Field(

@@ -15,7 +15,7 @@ Location = tuple[int | str, ...]
 def validate(
     declaration: type[DeclaredBody], value: object, context: Mapping[str, Any]
 ) -> DeclaredBody:
-    """Validate a parsed body.
+    """Validate the parsed body of a request by its declaration.
 
     Args:
         context: Sizes of the model that the validators compare with: `hidden`.
@@ -30,7 +30,7 @@ def validate(
 
 
 def _problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """Translate the errors of pydantic."""
+    """Translate pydantic's errors of a body's validation to one problem."""
     first = _field_error(errors[0])
     if first is not None:
         location: Location = errors[0]["loc"]
@@ -41,13 +41,13 @@ def _problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError | None:
-    """Return the exception of an own validator; None for an error of pydantic's validators."""
+    """Return the `FieldError` that failed a body's validation; None for pydantic's own errors."""
     cause = error.get("ctx", {}).get("error")
     return cause if isinstance(cause, FieldError) else None
 
 
 def _reason(error: Mapping[str, Any]) -> Reason:
-    """Translate an error of pydantic's validators to the words of JSON."""
+    """Translate pydantic's own error of a body's validation to the words of JSON."""
     prefix, rest = _split(error["loc"], of_object=False)
     message = error["msg"].removeprefix("Value error, ").replace("tuple", "list")
     message = message.replace("Tuple", "List")
@@ -55,7 +55,7 @@ def _reason(error: Mapping[str, Any]) -> Reason:
 
 
 def _split(location: Location, *, of_object: bool) -> tuple[str, Location]:
-    """Split a location into the inputs that hold it, as a prefix, and the rest.
+    """Split the location of a validation error: the inputs that hold it, as a prefix, and the rest.
 
     Args:
         of_object: Whether the last key may be such an input itself.
@@ -69,6 +69,6 @@ def _split(location: Location, *, of_object: bool) -> tuple[str, Location]:
 
 
 def _path(location: Location) -> str:
-    """Write a location as an expression: `edits[0].layer`."""
+    """Write the location of a validation error as an expression: `edits[0].layer`."""
     first, *rest = location
     return str(first) + "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in rest)

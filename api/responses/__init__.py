@@ -1,1 +1,1 @@
-"""From a probe's outputs to the bytes of a response."""
+"""Responses of the probes: from outputs of a program to encoded bytes and their headers."""

@@ -1,4 +1,4 @@
-"""Context of one request: engine, timeout and stopwatch, passed along as one object."""
+"""Response context of one request: engine, timeout and stopwatch, passed along as one object."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from api.middleware.server_timing import Stopwatch, stopwatch
 
 @dataclass(frozen=True)
 class RequestContext:
-    """Engine, timeout and stopwatch of one request.
+    """Response context of one request: its engine, timeout and stopwatch.
 
     Attributes:
         engine: The resident models and the queue of the device.
@@ -25,16 +25,16 @@ class RequestContext:
 
     @classmethod
     def of(cls, request: Request) -> "RequestContext":
-        """Return the context of a request that has passed the middleware."""
+        """Return the response context of a request that has passed the middleware."""
         state = request.app.state
         return cls(state.engine, state.settings.deadline_s, stopwatch(request.scope))
 
     @property
     def deadline(self) -> float:
-        """Deadline of the response, by `time.monotonic`, in seconds."""
+        """Deadline of the response in this context, by `time.monotonic`, in seconds."""
         return self.watch.began + self.timeout_s
 
     @property
     def chunk_deadline(self) -> float:
-        """Deadline of a chunk of a stream that begins now, by `time.monotonic`, in seconds."""
+        """Deadline in this context of a stream's chunk that begins now, by `time.monotonic`."""
         return time.monotonic() + self.timeout_s

@@ -29,22 +29,22 @@ MEDIA_TYPES: Mapping[Format, str] = {
     "npz": "application/x-npz",
     "safetensors": "application/x-safetensors",
 }
-"""Media types of the formats, in the order of preference where a client accepts several equally."""
+"""Media types to negotiate, in the order of preference where a client accepts several equally."""
 
 MAX_JSON_BYTES = 8 * 2**20
 
 RENDERING = 2
-"""Version of the encoding, part of every ETag: raised when a result is encoded to other bytes."""
+"""Version of the encoded formats, part of every ETag: raised when a result has other bytes."""
 
 
 class PictureOptions(BaseModel):
-    """Query options of a picture."""
+    """Query options of a picture: the scale of the PNG format."""
 
     scale: int = Field(1, ge=1, le=4, description="Size of the picture; 2 suits a slide.")
 
 
 class AnswerOptions(PictureOptions):
-    """Query options of a response: format, encoding of tensors, precision of floats."""
+    """Query options for content negotiation: format, encoding of tensors, precision of floats."""
 
     format: Format | None = Field(
         None, description="Overrides the `Accept` header; JSON where neither is given."
@@ -62,7 +62,7 @@ class AnswerOptions(PictureOptions):
 
 @lru_cache(256)
 def negotiate(chosen: Format | None, accept: str | None) -> Format:
-    """Choose the response format: `format`, else the best of the `Accept` header, else JSON.
+    """Negotiate the response format: `format`, else the best of the `Accept` header, else JSON.
 
     Raises:
         Problem: The header accepts none of the formats.
@@ -92,7 +92,7 @@ def _ranges(accept: str) -> dict[str, float]:
 
 
 def _quality(media: str, ranges: Mapping[str, float]) -> float:
-    """Return the quality of a media type, from the most specific range that includes it."""
+    """Return the quality of a media type in an `Accept` header, by the most specific range."""
     for candidate in (media, media.partition("/")[0] + "/*", "*/*"):
         if candidate in ranges:
             return ranges[candidate]
@@ -102,7 +102,7 @@ def _quality(media: str, ranges: Mapping[str, float]) -> float:
 def encode(
     answer: ProbeResult | ProbeResults, response_format: Format, options: AnswerOptions
 ) -> bytes:
-    """Encode the results of a probe in one format. CPU work: not for the event loop.
+    """Encode a probe's results in the negotiated format. CPU work: not for the event loop.
 
     Raises:
         AnswerTooLargeError: The JSON would be larger than 8 MiB.
@@ -143,7 +143,7 @@ def fresh(etag_now: str, if_none_match: str | None) -> bool:
 
 
 class EncodedResponse(Response):
-    """Response with encoded content; caches may store it only where it depends on no input.
+    """Response in a negotiated format; caches may store it only where it depends on no input.
 
     Args:
         content: The encoded bytes.
@@ -161,7 +161,7 @@ class EncodedResponse(Response):
 
 @lru_cache(256)
 def _headers(response_format: Format, tag: str | None) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the response headers other than Content-Length, cached per format and ETag."""
+    """Return headers of a negotiated response except Content-Length, cached by format and ETag."""
     always = (b"content-type", MEDIA_TYPES[response_format].encode()), (b"vary", b"Accept")
     if tag is None:
         return *always, (b"cache-control", b"no-store")

@@ -1,4 +1,4 @@
-"""Answer a request with a probe: check parameters, run the program, draw the figure, encode it."""
+"""Response pipeline: check a probe's parameters, run the program, draw the figure, encode it."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -17,20 +17,25 @@ from probes.output.encode import ProbeResult, ProbeResults
 from probes.shared.input_warnings import InputWarning, image_warnings, sequence_warnings
 
 MAX_INLINE_VALUES = 131_072
-"""Most values of a response that is encoded on the event loop, in some 2 ms: every CNN trace, or
-3,000 steps of the gates. Encoding holds the interpreter's lock on any thread; on another one it
-takes longer, and its memory is returned to the system and requested again each time."""
+"""Most values of a response that the pipeline encodes on the event loop, in some 2 ms.
+
+Every CNN trace has fewer, as have 3,000 steps of the gates. Encoding holds the interpreter's lock
+on any thread; on another one it takes longer, and its memory is returned to the system and
+requested again each time.
+"""
 
 MAX_SEVERAL_BYTES = 67_108_864
-"""Most bytes of values that the sequences of one request may produce, in any format: all values of
-64 sequences of 4,096 steps and 8 units."""
+"""Most bytes of values that the pipeline computes for the sequences of one request.
+
+In any format: all values of 64 sequences of 4,096 steps and 8 units.
+"""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """Probe and query parameters of one request; reused for requests with the same request line.
+    """Probe and query that the pipeline answers with; reused for requests with equal request lines.
 
     Attributes:
         query: The probe's parameters and the options of the response.
@@ -41,19 +46,19 @@ class ProbeRequest:
 
     @cached_property
     def checkpoint(self) -> str | None:
-        """Name of the training checkpoint to run; None for the served weights."""
+        """Name of the training checkpoint that the pipeline runs; None for the served weights."""
         return getattr(self.query, "checkpoint", None)
 
     @property
     def cache_key(self) -> str:
-        """Key of the outputs of a probe of the weights alone: all that they depend on."""
+        """Cache key of a pipeline without input: all that a probe of the weights depends on."""
         names = set(self.probe.parameters.model_fields)
         parameters = self.query.model_dump_json(include=names)
         return f"{self.probe.model} {self.probe.name} {self.checkpoint} {parameters}"
 
     @cached_property
     def outputs(self) -> frozenset[str]:
-        """Names of the outputs to fetch: the probe's, and those of prediction and warnings."""
+        """Names of the outputs that the pipeline fetches: for probe, prediction and warnings."""
         common = ("logits", "unfamiliarity") if self.probe.model == "cnn" else ("logits",)
         return frozenset((*self.probe.outputs(self.query), *common))
 
@@ -61,7 +66,7 @@ class ProbeRequest:
 async def answer(
     context: RequestContext, request: ProbeRequest, inputs: ModelInputs, response_format: Format
 ) -> bytes:
-    """Run a probe on one input or several and encode the response.
+    """Run the response pipeline: a probe on one input or several, then the encoding.
 
     Raises:
         ParameterError: The parameters do not exist in this model or input.
@@ -80,7 +85,7 @@ async def answer(
 async def _answer_one(
     context: RequestContext, request: ProbeRequest, given: ModelInput, response_format: Format
 ) -> bytes:
-    """Run a probe on one input and encode the response, a small one on the event loop."""
+    """Run the pipeline on one input, and encode a small response on the event loop."""
     engine, model = context.engine, context.engine.models[request.probe.model]
     _check_parameters(engine, request, given)
     result, device_time = await run_probe(context, request, given)
@@ -100,7 +105,7 @@ async def _answer_several(
     inputs: list[ModelInput],
     response_format: Format,
 ) -> bytes:
-    """Run a probe on several inputs, whose rows are queued together, and encode one response."""
+    """Run the pipeline on several inputs, whose rows are queued together; encode one response."""
     engine, model = context.engine, context.engine.models[request.probe.model]
     for index, given in enumerate(inputs):
         try:
@@ -117,7 +122,7 @@ async def _answer_several(
 
 
 def _check_parameters(engine: Engine, request: ProbeRequest, given: ModelInput) -> None:
-    """Raise `ParameterError` for parameters that do not exist in this model or input."""
+    """Check before the pipeline runs that a probe's parameters exist in its model and input."""
     known = engine.contexts[request.probe.model].training_checkpoints
     if request.checkpoint is not None and request.checkpoint not in known:
         listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
@@ -126,7 +131,7 @@ def _check_parameters(engine: Engine, request: ProbeRequest, given: ModelInput) 
 
 
 def _check_bytes(request: ProbeRequest, inputs: list[ModelInput]) -> None:
-    """Raise `answer-too-large` for sequences whose values would take too much memory."""
+    """Raise `answer-too-large` for sequences whose values exceed the pipeline's memory limit."""
     steps = sum(len(given.row["sequence"]) for given in inputs if "sequence" in given.row)
     step_bytes = len(request.outputs) * inputs[0].row["cell"].nbytes if steps else 0
     if steps * step_bytes > MAX_SEVERAL_BYTES:
@@ -138,7 +143,7 @@ def _check_bytes(request: ProbeRequest, inputs: list[ModelInput]) -> None:
 
 
 async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Run coroutines concurrently and return their results in order; cancel all when one fails.
+    """Run coroutines of a pipeline concurrently, results in order; cancel all when one fails.
 
     Raises:
         Exception: The exception of the first that failed.
@@ -154,7 +159,7 @@ async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list
 async def run_probe(
     context: RequestContext, request: ProbeRequest, given: ModelInput
 ) -> tuple[ProbeContext[Any], DeviceTime | None]:
-    """Run the probe's program on one input; outputs of the weights alone are cached.
+    """Run a probe's program as a step of the pipeline; outputs of the weights alone are cached.
 
     Returns:
         The outputs, and the time in queue and on the device; None for a probe without a program.
@@ -179,7 +184,7 @@ async def run_probe(
 
 
 def _call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
-    """Return the probe's arguments, with the weights of the requested training checkpoint."""
+    """Return the call of a pipeline's probe, with the weights of the requested checkpoint."""
     model: ModelContext = engine.contexts[request.probe.model]
     if request.checkpoint is not None:
         model = replace(model, weights=model.training_checkpoints[request.checkpoint])
@@ -193,7 +198,7 @@ def _encode(
     found: ProbeContext[Any],
     response_format: Format,
 ) -> bytes:
-    """Draw the figure of one input and encode the response. CPU work."""
+    """Finish the pipeline of one input: draw the figure and encode the response. CPU work."""
     result = _result(model, request, given, found, _head(model, request))
     return encode(result, response_format, request.query)
 
@@ -205,7 +210,7 @@ def _encode_several(
     found: list[ProbeContext[Any]],
     response_format: Format,
 ) -> bytes:
-    """Draw a figure for each input and encode one response. CPU work."""
+    """Finish the pipeline of several inputs: draw the figures, encode one response. CPU work."""
     results = [
         _result(model, request, given, one, {}) for given, one in zip(inputs, found, strict=True)
     ]
@@ -215,7 +220,7 @@ def _encode_several(
 
 
 def _head(model: ResidentModel, request: ProbeRequest) -> dict[str, Any]:
-    """Return the first keys of every response: the model and the digest of its weights."""
+    """Return the first keys of a pipeline's response: the model and the digest of its weights."""
     return {"model": request.probe.model, "weights": model.digest(request.checkpoint)}
 
 
@@ -226,7 +231,7 @@ def _result(
     found: ProbeContext[Any],
     head: dict[str, Any],
 ) -> ProbeResult:
-    """Draw the figure of one input, with the prediction and the warnings about the input."""
+    """Draw the figure of one input of the pipeline, with its prediction and its warnings."""
     warnings: list[InputWarning] = []
     if given.echo is not None:
         stated = prediction(model, found)
@@ -237,7 +242,7 @@ def _result(
 
 
 def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:
-    """Return the field `prediction` of a response: label, its name, probabilities, logits."""
+    """Return the field `prediction` of a probe's response: label, name, probabilities, logits."""
     label = int(found.logits.argmax())
     return {
         "label": label,
@@ -248,7 +253,7 @@ def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]
 
 
 def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:
-    """Return warnings about an input that is unlike the training data."""
+    """Return the warnings of a probe's response about an input unlike the training data."""
     if model.ood_detector is not None:
         score = float(found.outputs["unfamiliarity"][0])
         return image_warnings(found.input.row["image"], score, model.ood_detector.limit)

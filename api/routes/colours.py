@@ -19,7 +19,7 @@ _KINDS: Mapping[str, Literal["diverging", "categorical"]] = {
 
 
 def router() -> APIRouter:
-    """Build the route."""
+    """Build the route of the colour maps, `/colormaps`."""
     routes = APIRouter(tags=["models"])
 
     @routes.get(
@@ -56,7 +56,7 @@ def _all() -> tuple[bytes, str]:
 
 
 def _map(name: str) -> schemas.ColourMap:
-    """Response entry of one colour map."""
+    """Response entry of one colour map: its name, its kind and 256 colours."""
     return schemas.ColourMap(
         name=name,
         kind=_KINDS.get(name, "sequential"),

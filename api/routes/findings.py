@@ -18,7 +18,7 @@ MEASURED_BY = {probe.model: probe for probe in PROBES if probe.name == "findings
 
 
 def router() -> APIRouter:
-    """Build the route."""
+    """Build the route of the findings, `/findings`."""
     routes = APIRouter(tags=["findings"])
 
     @routes.get(
@@ -28,7 +28,7 @@ def router() -> APIRouter:
         responses=spec.answers("findings"),
     )
     async def findings(request: Request) -> schemas.FindingList:
-        """Every statement, whether the numbers support it, and the request that measures it."""
+        """Every finding: a statement, whether numbers support it, the request that measures it."""
         context = RequestContext.of(request)
         engine = context.engine
         with engine.admit():
@@ -50,7 +50,7 @@ async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
 
 
 def _entry(engine: Engine, key: str, stated: dict[str, Any]) -> schemas.FindingEntry:
-    """Response entry of one statement, with its measures."""
+    """Response entry of one finding: a statement with its measures."""
     statement = STATEMENTS[key]
     return schemas.FindingEntry(
         key=key,

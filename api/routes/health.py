@@ -10,7 +10,7 @@ from api.openapi import schemas, spec
 
 
 def router() -> APIRouter:
-    """Build the health routes."""
+    """Build the health routes: `/livez`, `/readyz` and `/metrics`."""
     routes = APIRouter(tags=["health"])
     for endpoint, summary in (
         (livez, "Whether the process answers."),
@@ -32,12 +32,12 @@ def router() -> APIRouter:
 
 
 async def livez() -> schemas.Status:
-    """Whether the process answers at all."""
+    """Health check of liveness: whether the process answers at all."""
     return schemas.Status(status="alive")
 
 
 async def readyz(request: Request) -> schemas.Status:
-    """Whether every program is compiled and warm, and the server is not stopping.
+    """Health check of readiness: every program is compiled and warm, and no stop has begun.
 
     503 with `Retry-After` while it is not.
     """
@@ -47,6 +47,6 @@ async def readyz(request: Request) -> schemas.Status:
 
 
 async def metrics(request: Request) -> Response:
-    """Counters and histograms in Prometheus' text format."""
+    """Health metrics of the server: counters and histograms in Prometheus' text format."""
     access_log: AccessLog = request.app.state.access_log
     return Response(access_log.exposition(), media_type=CONTENT_TYPE)

@@ -22,7 +22,7 @@ from probes.rnn.gates import KINDS
 
 
 def router() -> APIRouter:
-    """Build the routes that describe the models."""
+    """Build the routes that describe the models: `/models` and `/models/{model}`."""
     routes = APIRouter(tags=["models"])
 
     @routes.get(
@@ -32,7 +32,7 @@ def router() -> APIRouter:
         responses=spec.answers("models"),
     )
     async def models(request: Request) -> schemas.ModelList:
-        """Every resident model."""
+        """Every resident model, each as `/models/{model}` describes it."""
         engine: Engine = request.app.state.engine
         return schemas.ModelList(models=[describe(model) for model in engine.models.values()])
 
@@ -45,7 +45,7 @@ def router() -> APIRouter:
     async def model(
         request: Request, model: Annotated[str, Path(examples=["cnn"])]
     ) -> schemas.ModelEntry:
-        """One model: task, input, layers, probes with their parameters, weights, training."""
+        """One resident model: task, input, layers, probes and parameters, weights, training."""
         engine: Engine = request.app.state.engine
         if model not in engine.models:
             raise unknown_model(model)
@@ -55,7 +55,7 @@ def router() -> APIRouter:
 
 
 def describe(model: ResidentModel) -> schemas.ModelEntry:
-    """Description of one model."""
+    """Describe one resident model for `/models`."""
     card = model.card
     device = jax.devices()[0]
     return schemas.ModelEntry(
@@ -78,7 +78,7 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
 
 
 def _training(model: ResidentModel) -> dict[str, Any]:
-    """Metadata of the training, from the weights file."""
+    """Describe the training of a model for `/models`: metadata of its weights file."""
     stated = ("metrics", "seed", "data", "versions", "tested_length")
     return {
         key: model.checkpoint.metadata[key] for key in stated if key in model.checkpoint.metadata
@@ -86,7 +86,7 @@ def _training(model: ResidentModel) -> dict[str, Any]:
 
 
 def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
-    """Values of a trace: axes, shape, parameters, receptive field."""
+    """Describe the layers of a model for `/models`: axes, shape, parameters, receptive field."""
     if model.card.input == "image":
         return [_cnn_layer(name, model.weights) for name in LAYERS]
     units, sizes = hidden_size(model.weights), _sizes(model.weights)
@@ -132,7 +132,7 @@ def _field(field: ReceptiveField) -> schemas.ReceptiveFieldEntry:
 
 
 def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Number of parameters of each module."""
+    """Number of parameters of each module of a model, for `/models`."""
     sizes: dict[str, int] = {}
     for name, value in weights.items():
         module = name.partition(".")[0]
@@ -142,7 +142,7 @@ def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 @cache
 def _probe(probe: Probe) -> schemas.ProbeEntry:
-    """Description of one probe: path, methods, JSON schema of the query."""
+    """Describe one probe of a model for `/models`: path, methods, JSON schema of the query."""
     ways = sources(probe)
     query = query_model(probe, ways[0], picture=False)
     return schemas.ProbeEntry(

@@ -26,7 +26,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
-"""File suffix → media type; a file with another suffix is not served."""
+"""Suffix of the page's files → media type; a file with another suffix is not served."""
 
 PAGE_HEADERS: Mapping[str, str] = {
     # The page shows images and links of strangers: it may run its own scripts only, and call this
@@ -41,7 +41,7 @@ PAGE_HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Variant:
-    """Content of a file in one encoding, with its response headers."""
+    """Static file of the page in one content encoding, plain or gzip, with its response headers."""
 
     content: bytes
     headers: Mapping[str, str]
@@ -49,7 +49,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Asset:
-    """Static file in memory, plain and compressed.
+    """Static file of the page or the SDK in memory, plain and compressed.
 
     Attributes:
         gzipped: None where compressing makes it no smaller.
@@ -60,7 +60,7 @@ class Asset:
 
 
 def router(folder: Path = STATIC) -> APIRouter:
-    """Build the routes of the files in a folder, which are read once, now."""
+    """Build the routes of the page and the SDK: the files of a folder, which are read once, now."""
     assets = read_assets(folder)
     # OpenAPI describes the API for programs, which request no pages.
     routes = APIRouter(include_in_schema=False)
@@ -90,7 +90,7 @@ def router(folder: Path = STATIC) -> APIRouter:
 
 
 def read_assets(folder: Path) -> dict[str, Asset]:
-    """Read the page and its folders into memory: relative path with slashes → file."""
+    """Read the page and the SDK into memory: relative path with slashes → static file."""
     paths = [
         folder / PAGE,
         *(path for one in FOLDERS for path in sorted((folder / one).rglob("*"))),
@@ -120,7 +120,7 @@ def _asset(path: Path) -> Asset:
 
 
 def _respond(request: Request, asset: Asset) -> Response:
-    """Respond with a file, or with 304 where the browser has it cached."""
+    """Respond with a static file of the page, or with 304 where the browser has it cached."""
     variant = asset.plain
     if asset.gzipped and takes_gzip(request.headers.get("accept-encoding", "")):
         variant = asset.gzipped
@@ -131,7 +131,7 @@ def _respond(request: Request, asset: Asset) -> Response:
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Whether a client accepts gzip: `gzip` and `gzip;q=0.5` do, `gzip;q=0` does not."""
+    """Whether a browser takes the page in gzip: `gzip`, `gzip;q=0.5` do, `gzip;q=0` does not."""
     for part in accept_encoding.lower().split(","):
         coding, _, quality = (piece.strip() for piece in part.partition(";"))
         if coding == "gzip":

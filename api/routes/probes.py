@@ -32,7 +32,7 @@ from probes import PROBES
 from probes.declaration import Probe
 
 Source = Literal["image", "sequence", "query", "weights"]
-"""Source of the input: a posted image or sequence, or the query; `weights` is no input."""
+"""Source of a probe's input: a posted image or sequence, or the query; `weights` is no input."""
 
 METHODS: Mapping[Source, str] = {
     "image": "POST",
@@ -53,7 +53,7 @@ def router() -> APIRouter:
 
 
 def sources(probe: Probe) -> tuple[Source, ...]:
-    """Sources from which a probe takes its input."""
+    """Sources from which the routes of a probe take its input."""
     if not probe.input:
         return ("weights",)
     if MODELS[probe.model].input == "image":
@@ -62,7 +62,7 @@ def sources(probe: Probe) -> tuple[Source, ...]:
 
 
 def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseModel]:
-    """Compose the query model of one route, which rejects unknown parameters."""
+    """Compose the query model of a probe's route, which rejects unknown parameters."""
     options: tuple[type[BaseModel], ...] = (PictureOptions if picture else AnswerOptions,)
     if probe.checkpoints:
         options = (CheckpointOptions, *options)
@@ -77,13 +77,13 @@ def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseMode
 
 
 def operation_id(probe: Probe, source: Source, *, picture: bool) -> str:
-    """Operation ID for client generators: `lstm_gates`, `lstm_gates_png`, `get_lstm_gates`."""
+    """Operation ID of a probe's route: `lstm_gates`, `lstm_gates_png`, `get_lstm_gates`."""
     name = f"{probe.model}_{probe.name}" + ("_png" if picture else "")
     return f"get_{name}" if source == "query" else name
 
 
 def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> None:
-    """Add one route."""
+    """Add the route of a probe for one source of its input, with or without `.png`."""
     model = query_model(probe, source, picture=picture)
 
     async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
@@ -118,7 +118,7 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
 async def _respond(
     request: Request, source: Source, asked: ProbeRequest, chosen: Format | None
 ) -> Response:
-    """Answer one request; stop as soon as its client has disconnected.
+    """Answer one request to a probe's route; stop as soon as its client has disconnected.
 
     Args:
         chosen: Response format of the query; None leaves it to the `Accept` header.
@@ -141,7 +141,7 @@ async def _respond(
 
 
 async def read_inputs(request: Request, source: Source, asked: ProbeRequest) -> ModelInputs:
-    """Read the input of a request, or several.
+    """Read the input of a request to a probe's route, or several.
 
     Raises:
         Problem: The body, or the sequence in the query, is not valid.

@@ -15,7 +15,7 @@ MAX_QUERY_BYTES = 256
 
 
 class RouteCache:
-    """Innermost ASGI application, in front of the router: a cache of accepted request lines.
+    """Route cache of accepted request lines: the innermost ASGI application, around the router.
 
     Method, path and query determine the endpoint and its validated parameters; the body is read by
     the endpoint. Every middleware is outside of it, so that it sees each request, cached or not.
@@ -30,15 +30,15 @@ class RouteCache:
         self._entries: dict[RequestLine, tuple[object, object, Respond]] = {}
 
     def __len__(self) -> int:
-        """Number of cached request lines."""
+        """Number of request lines in the route cache."""
         return len(self._entries)
 
     def clear(self) -> None:
-        """Evict every entry."""
+        """Evict every request line from the route cache."""
         self._entries.clear()
 
     def add(self, request: Request, respond: Respond) -> None:
-        """Let `respond` answer later requests with the request line of this one.
+        """Let `respond` answer later requests with this request line, from the route cache.
 
         Args:
             request: One whose parameters are valid, and whose route has no path parameters.
@@ -52,7 +52,7 @@ class RouteCache:
         self._entries[line] = (scope["route"], scope["endpoint"], respond)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the endpoint of a cached request line; hand any other request to the router."""
+        """Call the route cache's endpoint of a request line; hand other requests to the router."""
         entry = self._entries.get(_request_line(scope)) if scope["type"] == "http" else None
         if entry is None:
             await self._routes(scope, receive, send)
@@ -65,7 +65,7 @@ class RouteCache:
 
 
 def install(router: Router) -> RouteCache:
-    """Put a cache in front of the routes of an application's router."""
+    """Put a route cache in front of the routes of an application's router."""
     cache = RouteCache(router.middleware_stack)
     router.middleware_stack = cache
     return cache

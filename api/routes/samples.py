@@ -22,14 +22,14 @@ from probes.output.render import picture, render
 
 
 class SamplesQuery(Parameters):
-    """Digit and number of the samples to list."""
+    """Query of `/samples`: digit and number of the samples to list."""
 
     label: int | None = Field(None, ge=0, le=CLASSES - 1, description="Only this digit.")
     count: int = Field(20, ge=1, le=200, description="Maximum number of samples.")
 
 
 class SamplesPictureQuery(SamplesQuery, PictureOptions):
-    """Digit and number of the samples to draw, and the scale of the picture."""
+    """Query of `/samples.png`: digit and number of the samples to draw, scale of the picture."""
 
 
 PNG: dict[int | str, dict[str, Any]] = {
@@ -39,7 +39,7 @@ PNG: dict[int | str, dict[str, Any]] = {
 
 
 def router() -> APIRouter:
-    """Build the routes of the samples."""
+    """Build the routes of the samples: `/samples`, `/samples.png` and `/samples/{index}.png`."""
     samples.load()  # a file that is missing or altered stops the start, not the first request
     routes = APIRouter(tags=["samples"], route_class=SingleValueRoute)
     routes.add_api_route(
@@ -65,7 +65,7 @@ def router() -> APIRouter:
 
 
 async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
-    """MNIST test images to try, with their labels; post `pixels` as they are."""
+    """Samples to try: MNIST test images with their labels; post `pixels` as they are."""
     held = samples.load()
     return schemas.SampleList(
         samples=[
@@ -82,7 +82,7 @@ async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.Sampl
 async def draw_samples(
     request: Request, query: Annotated[SamplesPictureQuery, Query()]
 ) -> Response:
-    """The images of `/samples` on one sheet."""
+    """Samples of the query `/samples` on one sheet."""
     engine: Engine = request.app.state.engine
     content = await engine.compute(_sheet, samples.load(), query)
     return Response(content, media_type="image/png")
@@ -91,7 +91,7 @@ async def draw_samples(
 async def draw_sample(
     request: Request, index: Annotated[int, Path(ge=0, description="Index in the test set.")]
 ) -> Response:
-    """One image as a plain 28x28 PNG, to post to the CNN."""
+    """One sample as a plain 28x28 PNG, to post to the CNN."""
     held = samples.load()
     found = np.flatnonzero(held.indices == index)
     if not found.size:
@@ -102,7 +102,7 @@ async def draw_sample(
 
 
 def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
-    """Positions of the samples of a query; without a label, 0 to 9 in turn."""
+    """Positions of the samples that a query chooses; without a label, digits 0 to 9 in turn."""
     if query.label is not None:
         return np.flatnonzero(held.labels == query.label)[: query.count]
     turns = np.argsort(held.labels, kind="stable").reshape(CLASSES, -1).T.ravel()
@@ -110,7 +110,7 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
 
 
 def _sheet(held: Samples, query: SamplesPictureQuery) -> bytes:
-    """Draw samples as tiles, each named by its label and index in the test set."""
+    """Draw samples as tiles of a sheet, each named by its label and index in the test set."""
     chosen = _chosen(held, query)
     names = [f"{held.labels[at]} (#{held.indices[at]})" for at in chosen]
     axes, coordinates = ("sample", "y", "x"), {"sample": names}

@@ -35,7 +35,7 @@ logger = logging.getLogger("lightwell.access")
 
 MEDIA_TYPE = "application/jsonl"
 STEPS = CHUNKS[-1]
-"""Steps of each sequence in one call of the device: the longest chunk."""
+"""Steps of each streamed sequence in one call of the device: the longest chunk."""
 
 DESCRIPTION = """\
 Lines are sent as they are computed, some hundred steps at a time; no line is kept once it is sent.
@@ -48,7 +48,7 @@ line, `{"problem": {…}}`; a stream without it is complete."""
 
 
 class LineOptions(Parameters):
-    """Values, units and precision of every line."""
+    """Query of a gate stream: values, units and precision of every line."""
 
     values: Values = Field(
         ["input_gate", "forget_gate", "candidate", "output_gate"],
@@ -63,7 +63,7 @@ class LineOptions(Parameters):
 
 
 def router() -> APIRouter:
-    """Build the route."""
+    """Build the route that streams gates, `/lstm/gates.jsonl`."""
     routes = APIRouter(route_class=SingleValueRoute)
     routes.add_api_route(
         "/lstm/gates.jsonl",
@@ -92,7 +92,7 @@ async def _endpoint(request: Request, query: Annotated[LineOptions, Query()]) ->
 
 
 async def _respond(request: Request, query: LineOptions) -> Response:
-    """Begin the response: the first lines are computed before its status is sent."""
+    """Begin a stream of gates: its first lines are computed before its status is sent."""
     context = RequestContext.of(request)
     engine: Engine = context.engine
     with ExitStack() as held:
@@ -115,7 +115,7 @@ async def _respond(request: Request, query: LineOptions) -> Response:
 
 
 class Lines(StreamingResponse):
-    """Streaming response that counts as a request in flight until it ends.
+    """Stream of JSON lines that counts as a request in flight until it ends.
 
     Args:
         blocks: Lines, some at a time; closed when the stream ends, also by an error.
@@ -136,7 +136,7 @@ class Lines(StreamingResponse):
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream; stop its computation when the client disconnects."""
+        """Send the stream of lines; stop its computation when the client disconnects."""
 
         async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(self._seconds):
@@ -154,7 +154,7 @@ class Lines(StreamingResponse):
 async def _with_last_line(
     request: Request, first: bytes, blocks: AsyncGenerator[bytes, None]
 ) -> AsyncGenerator[bytes, None]:
-    """Blocks of lines, with the problem of an error as the last line."""
+    """Blocks of a stream's lines, with the problem of an error as the last line."""
     try:
         yield first
         async for block in blocks:
@@ -166,7 +166,7 @@ async def _with_last_line(
 
 
 def _problem(request: Request, error: Exception) -> orjson.Fragment:
-    """Problem of an exception as JSON."""
+    """Problem of an exception as JSON, for the last line of a stream."""
     try:
         response = handle_exception(request, error)
     except Exception:
@@ -178,7 +178,7 @@ def _problem(request: Request, error: Exception) -> orjson.Fragment:
 async def _blocks(
     context: RequestContext, inputs: list[ModelInput], query: LineOptions
 ) -> AsyncGenerator[bytes, None]:
-    """Run sequences concurrently, `STEPS` steps at a time, and encode the lines of each.
+    """Run streamed sequences concurrently, `STEPS` steps at a time, and encode their lines.
 
     The next steps are computed when the lines of the last ones have been sent.
 
@@ -213,18 +213,18 @@ async def _blocks(
 
 
 def _head(row: Row) -> Row:
-    """Row of the next steps to compute."""
+    """Row of the next `STEPS` steps to stream."""
     return {**row, "sequence": row["sequence"][:STEPS]}
 
 
 def _rest(row: Row, outputs: Outputs) -> Row:
-    """Row of the remaining steps, which start from the final state of these."""
+    """Row of the steps that remain to stream, which start from the final state of the last ones."""
     state = {"cell": outputs["final_cell"], "hidden": outputs["final_hidden"]}
     return {"sequence": row["sequence"][STEPS:], **state}
 
 
 def _written(index: int, start: int, row: Row, outputs: Outputs, query: LineOptions) -> bytes:
-    """Encode one line for each step of a row."""
+    """Encode a stream's lines of one row, one for each step."""
     option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     return b"".join(
         orjson.dumps(line, option=option) for line in _lines(index, start, row, outputs, query)
@@ -243,7 +243,7 @@ def _lines(
 
 
 def _shown(name: str, values: np.ndarray, query: LineOptions) -> np.ndarray:
-    """Numbers of one value for the lines, one row for each step."""
+    """Numbers of one gate or state for a stream's lines, one row for each step."""
     if name in STATES:
         values = values[1:]  # row 0 is the state before the first step
     if query.units is not None and name != "logits":

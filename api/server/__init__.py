@@ -1,1 +1,1 @@
-"""The HTTP protocol on the socket and the server process."""
+"""Server: the HTTP protocol on the socket, and the process that serves the application."""

@@ -10,7 +10,7 @@ from api.inference.engine import Engine
 
 
 def announce_listening(listener: socket.socket, engine: Engine) -> str:
-    """Print the address of the server and the weights it serves; return the URL."""
+    """Announce the server's address and the weights it serves, by print; return the URL."""
     host, port = listener.getsockname()[:2]
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
     print(
@@ -20,7 +20,7 @@ def announce_listening(listener: socket.socket, engine: Engine) -> str:
 
 
 def announce_ready(url: str, engine: Engine) -> None:
-    """Print that requests are answered, and some to try."""
+    """Announce that requests are answered, and print some to try."""
     print(f"Ready after {_seconds()} ({_executables(engine)}).")
     print(f"Open {url} in a browser, or try:")
     print(f"  curl '{url}/lstm/gates?sequence=10110'")
@@ -32,7 +32,7 @@ def announce_ready(url: str, engine: Engine) -> None:
 
 
 def announce_analyses() -> None:
-    """Print that analyses are answered, too."""
+    """Announce that analyses are answered, too."""
     print(f"Analyses ready after {_seconds()}.", flush=True)
 
 
@@ -41,7 +41,7 @@ def _seconds() -> str:
 
 
 def _weights(engine: Engine) -> Iterator[str]:
-    """Digest and test accuracy of each model's weights."""
+    """Announce each model's weights: lines of digest and test accuracy."""
     for name, model in engine.models.items():
         metrics: dict[str, Any] = model.checkpoint.metadata.get("metrics", {})
         accuracy = metrics.get("test_accuracy")
@@ -50,7 +50,7 @@ def _weights(engine: Engine) -> Iterator[str]:
 
 
 def _executables(engine: Engine) -> str:
-    """Number of executables, and whether they were compiled or cached."""
+    """Announce the number of executables, and whether they were compiled or cached."""
     models = engine.models.values()
     count = sum(len(program.buckets) for model in models for program in model.programs.values())
     cached = all(model.cached for model in models)

@@ -4,7 +4,7 @@ import os
 
 
 def configure_environment() -> None:
-    """Set the variables that NumPy and XLA read at import, unless the user has set them."""
+    """Set the environment variables that NumPy and XLA read at import, unless the user has."""
     # The matrices of NumPy are small here: OpenBLAS' threads would only take time from XLA's.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # XLA takes the processor's tuning preferences in a cached executable for missing instructions,

@@ -20,20 +20,26 @@ from api.settings import Settings
 logger = logging.getLogger("lightwell")
 
 GRACEFUL_S = 10
-"""Seconds that requests in flight have when the listener is closed, before they are cancelled."""
+"""Seconds from closing the listener until the server cancels the requests in flight."""
 
 STREAM_END_S = 1
-"""Seconds before that cancellation at which streams end with a problem as their last line."""
+"""Seconds before the server's cancellation at which streams end with a problem as last line."""
 
 GC_THRESHOLD = 20_000
-"""Net allocations between two garbage collections; a request makes as many as Python's own 700."""
+"""Net allocations of the server process between two garbage collections.
+
+A request makes some 700, which is Python's own threshold: it would collect once in each.
+"""
 
 SWITCH_INTERVAL_S = 0.0005
-"""Longest wait of a finished batch for a busy event loop; a tenth of Python's own interval."""
+"""Switch interval of threads in the server process, in seconds; a tenth of Python's own.
+
+It is the longest wait of a finished batch for a busy event loop.
+"""
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's server, which drains on SIGTERM or SIGINT before it stops.
+    """Server of this process: uvicorn's, which drains on SIGTERM or SIGINT before it stops.
 
     From the signal on `/readyz` fails, and responses end their connections, so that a load balancer
     and its clients go elsewhere; requests are answered. After `drain_s` the listener is closed, and
@@ -56,14 +62,14 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle SIGTERM and SIGINT in the event loop."""
+        """Let the server handle SIGTERM and SIGINT in its event loop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._drain)
         yield
 
     def _drain(self) -> None:
-        """Begin to drain; stop at once on a second signal."""
+        """Begin to drain the server; stop it at once on a second signal."""
         if self._engine.draining:
             self.force_exit = self.should_exit = True
             return
@@ -74,13 +80,13 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the listener, then announce its address."""
+        """Open the server's listener, then announce its address."""
         await super().startup(sockets)
         if self.started:
             self._announcing = asyncio.create_task(self._announce())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the listener, and finish the requests in flight."""
+        """Close the server's listener, and finish the requests in flight."""
         loop = asyncio.get_running_loop()
         # A stream that uvicorn cancels would end without a line that says why.
         loop.call_later(GRACEFUL_S - STREAM_END_S, self._close_engine)
@@ -90,7 +96,7 @@ class Server(uvicorn.Server):
         self._engine.closed = True
 
     async def _announce(self) -> None:
-        """Print the address, then when the models and the analyses are ready."""
+        """Announce the server's address, then when the models and the analyses are ready."""
         url = announce_listening(self.servers[0].sockets[0], self._engine)
         try:
             await self._engine.warmed()
@@ -108,7 +114,7 @@ class Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, settings: Settings) -> bool:
-    """Serve an application until a signal stops the process.
+    """Serve an application in this process until a signal stops it.
 
     Returns:
         Whether the listener was opened and the models were compiled.
@@ -132,7 +138,7 @@ def serve(app: FastAPI, settings: Settings) -> bool:
 
 
 def tune_garbage_collection() -> None:
-    """Exclude the objects that exist from garbage collection, and collect others less often.
+    """Exclude the server's existing objects from garbage collection, and collect less often.
 
     The libraries' hundreds of thousands of objects live as long as the server: each full
     collection would visit them all.

@@ -13,7 +13,7 @@ from api.errors.problem import Problem, problem_response
 
 
 class WriteCoalescingTransport:
-    """Transport that joins the writes of one event-loop iteration into one system call.
+    """HTTP transport that joins the writes of one event-loop iteration into one system call.
 
     Head and body of a response are written one after the other. Sent separately, they would cost
     two system calls, and wake the client twice.
@@ -29,22 +29,22 @@ class WriteCoalescingTransport:
         self._pending: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
-        """Attribute of the wrapped transport."""
+        """Attribute of the transport that the HTTP connection wraps."""
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send bytes with the other writes of this event-loop iteration."""
+        """Send bytes of an HTTP response with the other writes of this event-loop iteration."""
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(data)
 
     def writelines(self, parts: Iterable[bytes]) -> None:
-        """Send several buffers in order, as `write` does."""
+        """Send several buffers of an HTTP response in order, as `write` does."""
         for part in parts:
             self.write(part)
 
     def close(self) -> None:
-        """Send pending bytes, then close the connection."""
+        """Send pending bytes of an HTTP response, then close the connection."""
         self._flush()
         self._transport.close()
 
@@ -55,7 +55,7 @@ class WriteCoalescingTransport:
 
 
 class ServerState(uvicorn.server.ServerState):
-    """State of a server that its connections share.
+    """State of a server that all of its HTTP connections share.
 
     Attributes:
         draining: Whether the listener will be closed soon: each response ends its connection, so
@@ -78,11 +78,11 @@ class Protocol(HttpToolsProtocol):
     _offer: bytes | None = None  # the head of a request that offers an upgrade, without the offer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin a connection whose writes are joined."""
+        """Begin an HTTP connection whose writes are joined."""
         super().connection_made(WriteCoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes; those that follow an ignored offer are parsed as HTTP, too."""
+        """Parse received HTTP bytes, also those that follow an ignored offer to upgrade."""
         self._unset_keepalive_if_required()
         while data:
             self._offer = None
@@ -100,7 +100,7 @@ class Protocol(HttpToolsProtocol):
                 return
 
     def on_headers_complete(self) -> None:
-        """Begin the response to a request, or keep its head where it offers an upgrade."""
+        """Begin the response to an HTTP request, or keep its head where it offers an upgrade."""
         method = self.parser.get_method()
         is_offer = self.parser.should_upgrade() and method != b"CONNECT"
         if not is_offer or self._should_upgrade():
@@ -114,7 +114,7 @@ class Protocol(HttpToolsProtocol):
         self._offer = b"".join((*lines, b"\r\n"))
 
     def on_message_complete(self) -> None:
-        """End the body of a request; an offer has none yet."""
+        """End the body of an HTTP request; one that offers an upgrade has none yet."""
         if self._offer is None:
             super().on_message_complete()
 
