@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await engine.stop()
         app.state.access_log.flush()
 
+    # Its page /docs loads scripts and styles from this server, not from the internet.
     app: FastAPI = FastAPIOffline(
         title="Lightwell",
         version=VERSION,

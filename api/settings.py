@@ -58,6 +58,7 @@ class Settings(BaseSettings):
         le=60,
         description="Seconds between SIGTERM and closing the listener; /readyz fails meanwhile.",
     )
+    # Without `NoDecode` the environment variable would have to be JSON.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Origins whose pages may call this server, in addition to those of this "

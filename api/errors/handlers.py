@@ -105,6 +105,7 @@ PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
         "deadline",
         f"The device was not reached within {request.app.state.settings.deadline_s:g} s.",
     ),
+    # No client is left to read this response: its status is for the access log.
     ClientDisconnect: lambda *_: Problem(
         "request-timeout", "The connection was closed before the request was answered."
     ),

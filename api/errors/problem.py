@@ -127,6 +127,7 @@ def problem_response(problem: Problem, request_id: str) -> Response:
         ],
     }
     while len(content := orjson.dumps(body)) > MAX_BYTES:
+        # Ends: a problem without reasons is far smaller than the limit.
         body["errors"].pop()
     return Response(content, status, problem.headers, MEDIA_TYPE)
 
@@ -142,4 +143,5 @@ def _uuid_of(request_id: str) -> uuid.UUID:
     try:
         return uuid.UUID(request_id)
     except ValueError:
+        # A client may send its own request ID, but `urn:uuid:` takes a UUID only.
         return uuid.uuid5(uuid.NAMESPACE_OID, request_id)

@@ -63,6 +63,7 @@ class Admission:
         Raises:
             EngineBusyError: The rows of all analyses would exceed the limit.
         """
+        # An analysis that is larger than the limit runs where it is alone, or it never could.
         if self.analysis_rows and self.analysis_rows + rows > self._max_analysis_rows:
             msg = (
                 f"Analyses of {self.analysis_rows} rows are in flight; with the {rows} rows of "

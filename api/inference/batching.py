@@ -162,6 +162,7 @@ class Queue(Generic[Item, Result]):
             QueueFullError: The queue has reached its limit of items or bytes.
         """
         size = 0 if admitted else size
+        # Rows of admitted analyses have a limit of their own: they leave the queue to requests.
         waiting = len(self._waiting) - (self._admitted_in - self._admitted_out)
         over = waiting and self.waiting_bytes + size > self._max_bytes
         if not admitted and (over or waiting >= self._max_waiting):
@@ -322,6 +323,7 @@ class DeviceWorker:
             self._idle = True
             if any(queue.waiting for queue in self.queues):
                 self._idle = False
+                # A signal that came meanwhile is taken here: it may be that of `stop`.
                 return self._wake.empty() or self._wake.get()
             if not self._wake.get():
                 return False

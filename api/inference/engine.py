@@ -250,6 +250,7 @@ class Engine:
                 calls = [call._replace(checkpoint=checkpoint) for call in calls]
             served = await self._served(calls, deadline, admitted=admitted)
             spent.queued_s += served[0].queued_s
+            # Calls that ran in one batch have the same time: it counts once.
             spent.ran_s += sum({one.ran_s for one in served})
             results = [one.result for one in served]
 
@@ -292,6 +293,7 @@ class Engine:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        # Each blocks until its threads have ended, which the event loop must not wait for.
         for stop in (self._worker.stop, self._cpu_threads.shutdown):
             await asyncio.get_running_loop().run_in_executor(None, stop)
 
@@ -308,6 +310,7 @@ def _advance(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Output
 async def _ended(task: "asyncio.Task[None] | None") -> None:
     """Wait for a warm-up task of the engine, and raise its exception."""
     if task is not None:
+        # Not `await task`, which would cancel the warm-up together with a caller.
         await asyncio.wait([task])
         if not task.cancelled():
             task.result()

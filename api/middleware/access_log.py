@@ -79,6 +79,7 @@ def _log(request: AccessRecord) -> None:
     if not logger.isEnabledFor(logging.INFO):
         return
     milliseconds = 1000 * request.seconds
+    # A client may send a method of any length.
     values = (request.method[:16], request.route, request.status, milliseconds, request.request_id)
     line = logger.makeRecord(
         logger.name, logging.INFO, "", 0, "%s %s %d %.1f ms %s", values, exc_info=None

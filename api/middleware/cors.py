@@ -65,6 +65,7 @@ class LoggingCORSMiddleware(CORSMiddleware):
 
     def _log_refusal(self, origin: str) -> None:
         """Log, once for each origin that CORS refuses, the setting that would allow it."""
+        # Any client can send any origin: a bound keeps log and memory small.
         if origin in self._logged or len(self._logged) >= MAX_LOGGED:
             return
         self._logged.add(origin)

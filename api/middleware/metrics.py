@@ -18,6 +18,7 @@ from models.runtime.programs import Call, Outputs
 from models.runtime.resident import ResidentProgram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# A client may send any method, and each value of a label makes a time series that stays.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 OUTCOMES = ("completed", "refused", "expired", "cancelled", "failed")
 SECONDS = (
@@ -151,6 +152,7 @@ class Metrics:
         for name, (kind, meaning) in TRITON.items():
             yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
             for model, metrics in values.items():
+                # Triton labels metrics with a version of the model; here it is that of the weights.
                 version = self._engine.models[model].checkpoint.digest[:12]
                 for labels, value in metrics[name].items():
                     yield f'{name}{{model="{model}",{labels}version="{version}"}} {value}\n'
@@ -167,6 +169,7 @@ class Metrics:
         return {
             "nv_inference_request_success": {"": sum(one.completed for one in counts)},
             "nv_inference_request_failure": {
+                # Reasons of Triton, whose dashboards expect each; none here is `OTHER`.
                 'reason="REJECTED",': sum(one.refused + one.expired for one in counts),
                 'reason="CANCELED",': sum(one.cancelled for one in counts),
                 'reason="BACKEND",': sum(one.failed for one in counts),

@@ -43,6 +43,7 @@ class RequestContextMiddleware:
             await self._app(inner_scope, receive, response.send)
         except Exception:
             logger.exception("request %s failed", response.request_id)
+            # After the head no other response can follow: the cut connection tells the client.
             if not response.status:
                 await bug_response(response.request_id)(scope, receive, response.send)
         finally:

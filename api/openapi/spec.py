@@ -136,10 +136,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
             for parameter in operation.get("parameters", ()):
                 parameter["schema"] = _without_null(parameter["schema"])
                 if parameter["schema"].get("type") == "array":
+                    # Lists are sent as one value with commas, `layers=relu1,relu2`.
                     parameter |= {"style": "form", "explode": False}
         components = text["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
+        # Routes read bodies and raise problems on their own: FastAPI does not know these schemas.
         named: tuple[type[BaseModel], ...] = (
             schemas.ProblemAnswer,
             *BODIES.values(),

@@ -51,6 +51,7 @@ class JSONObject(BaseModel):
         if not isinstance(value, dict):
             keys = ", ".join(cls.known_keys)
             raise FieldError("invalid-body", f"{cls.noun} must be an object of {keys}.")
+        # Pydantic would reject the key, too, but its message would repeat any text of a client.
         for key in value.keys() - cls.known_keys.keys():
             keys = ", ".join(cls.known_keys)
             which = f"key '{key}', which" if SHOWABLE.fullmatch(key) else "a key that"

@@ -215,6 +215,7 @@ def _scale_and_place(
         # A box of few pixels, whose border fades between their centres, cannot become smaller.
         stretch = stretch * (BOX_SIDE - 0.5) / found.long_side if smaller == box else 1.0
         box = smaller
+    # Nothing wraps around: the shift ends where the box touches the border.
     return np.roll(pixels, (down, right), axis=(0, 1)), box, scale, (right, down)
 
 

@@ -77,6 +77,7 @@ def _spans(content: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
     Args:
         delimiter: CRLF, two hyphens and the boundary.
     """
+    # RFC 2046 allows text before the first boundary; here it may be line breaks only.
     opening = 0 if content.startswith(delimiter[2:]) else content.find(delimiter) + 2
     if not content.startswith(delimiter[2:], opening) or content[:opening].strip(b"\r\n"):
         raise _broken("The form does not begin with the boundary that its Content-Type names.")

@@ -25,6 +25,7 @@ class SingleValueRoute(APIRoute):
         single = _single_valued(self)
 
         async def handle_single_values(request: Request) -> Response:
+            # Without `&` there is one parameter at most, and nothing to parse.
             if b"&" in request.scope["query_string"]:
                 check_repeated(request.scope["query_string"], single)
             return await handle(request)

@@ -49,6 +49,7 @@ def _field_error(error: Mapping[str, Any]) -> FieldError | None:
 def _reason(error: Mapping[str, Any]) -> Reason:
     """Translate pydantic's own error of a body's validation to the words of JSON."""
     prefix, rest = _split(error["loc"], of_object=False)
+    # The extra fields of probes are tuples in Python, but lists in JSON.
     message = error["msg"].removeprefix("Value error, ").replace("tuple", "list")
     message = message.replace("Tuple", "List")
     return Reason(("body", *error["loc"]), f"{prefix}{_path(rest)}: {message}.")

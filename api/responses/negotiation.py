@@ -71,6 +71,7 @@ def negotiate(chosen: Format | None, accept: str | None) -> Format:
         return chosen
     ranges = _ranges(accept or "*/*")
     quality = {name: _quality(media, ranges) for name, media in MEDIA_TYPES.items()}
+    # Of equal qualities `max` returns the first: the order of `MEDIA_TYPES` decides.
     best = max(quality, key=lambda name: quality[name])
     if quality[best] <= 0:
         offered = ", ".join(MEDIA_TYPES.values())
@@ -138,6 +139,7 @@ def etag(weights: str, path: str, response_format: Format, query: BaseModel) -> 
 
 def fresh(etag_now: str, if_none_match: str | None) -> bool:
     """Tell whether an `If-None-Match` header has this ETag."""
+    # Weak comparison (RFC 9110, section 13.1.2): a proxy that compresses marks the tag with `W/`.
     held = [] if if_none_match is None else if_none_match.split(",")
     return any(one.strip().removeprefix("W/") in {etag_now, "*"} for one in held)
 
@@ -152,6 +154,7 @@ class EncodedResponse(Response):
     """
 
     def __init__(self, content: bytes, response_format: Format, tag: str | None) -> None:
+        # Not by `Response.__init__`, which would encode the same headers for each response.
         self.status_code = 200
         self.background = None
         self.body = content
@@ -165,4 +168,5 @@ def _headers(response_format: Format, tag: str | None) -> tuple[tuple[bytes, byt
     always = (b"content-type", MEDIA_TYPES[response_format].encode()), (b"vary", b"Accept")
     if tag is None:
         return *always, (b"cache-control", b"no-store")
+    # A cache asks each time, and 304 answers it: the next start may serve other weights.
     return *always, (b"cache-control", b"no-cache"), (b"etag", tag.encode())

@@ -152,6 +152,7 @@ async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(task) for task in tasks]
     except ExceptionGroup as failed:
+        # The exception handlers know the exception itself, not a group that holds it.
         raise failed.exceptions[0] from None
     return [task.result() for task in running]
 
@@ -173,8 +174,10 @@ async def run_probe(
         run = engine.models[probe.model].card.run(probe.program or "", given.row, request.outputs)
         outputs = await engine.run(run, context.deadline, device_time, name)
         return call.with_outputs(outputs), device_time
+    # Only without an input: few inputs are sent twice, and each would evict a slow analysis.
     if not probe.input and (known := engine.results.get(request.cache_key)) is not None:
         return call.with_outputs(known), device_time
+    # An analysis has more rows than a queue takes: they are limited here, all of them or none.
     with engine.admission.analysis(probe.rows(call)):
         run = probe.run(call)
         outputs = await engine.run(run, context.deadline, device_time, name, admitted=True)

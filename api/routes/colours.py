@@ -35,6 +35,7 @@ def router() -> APIRouter:
         A value v has the colour at round(255 (v - vmin) / (vmax - vmin)).
         """
         content, etag = _all()
+        # Asked for again each time, and answered by a 304: another version may have other colours.
         headers = {"Cache-Control": "no-cache", "ETag": etag}
         if fresh(etag, request.headers.get("if-none-match")):
             return Response(status_code=304, headers=headers)

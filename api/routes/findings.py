@@ -33,6 +33,7 @@ def router() -> APIRouter:
         engine = context.engine
         with engine.admit():
             stated: dict[str, Any] = {}
+            # One run for each model measures all statements about it.
             for probe in MEASURED_BY.values():
                 stated |= await _measured(context, probe)
         entries = [_entry(engine, key, stated) for key in STATEMENTS]

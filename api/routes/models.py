@@ -116,6 +116,7 @@ def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
 def _cnn_layer(name: str, weights: Mapping[str, np.ndarray]) -> schemas.LayerEntry:
     layer = LAYERS[name]
     *sides, channels = layer.shape
+    # Its ReLU and pooling would count the parameters of a layer again.
     own = layer.kind in {"pre_activation", "logits"}
     return schemas.LayerEntry(
         name=name,

@@ -111,10 +111,12 @@ def _asset(path: Path) -> Asset:
         "Vary": "Accept-Encoding",
         **(PAGE_HEADERS if path.suffix == ".html" else {}),
     }
+    # Without the time of compression, equal files have equal bytes under their ETag.
     smaller = gzip.compress(content, mtime=0)
     plain = Variant(content, {**headers, "ETag": f'"{digest}"'})
     if len(smaller) >= len(content):
         return Asset(plain, None)
+    # An ETag names one encoding of a file (RFC 9110, section 8.8.3).
     headers |= {"Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
     return Asset(plain, Variant(smaller, headers))
 

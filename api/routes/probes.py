@@ -126,6 +126,7 @@ async def _respond(
     context = RequestContext.of(request)
     engine: Engine = context.engine
     with engine.admit(), RequestTimeout(context.timeout_s) as timeout:
+        # Before the body is read: a refusal or a 304 costs no decoding.
         form = negotiate(chosen, request.headers.get("accept"))
         tag = None
         if METHODS[source] == "GET":

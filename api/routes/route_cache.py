@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 Respond = Callable[[Request], Awaitable[Response]]
 RequestLine = tuple[str, str, str, bytes]
 
+# Any client can fill the cache: entries and their sizes are bounded.
 MAX_ENTRIES = 1024
 MAX_QUERY_BYTES = 256
 
@@ -48,6 +49,7 @@ class RouteCache:
         if line in self._entries or len(scope["query_string"]) > MAX_QUERY_BYTES:
             return
         if len(self._entries) >= MAX_ENTRIES:
+            # A dict keeps the order of insertion: its first key is the oldest.
             del self._entries[next(iter(self._entries))]
         self._entries[line] = (scope["route"], scope["endpoint"], respond)
 

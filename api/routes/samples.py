@@ -105,6 +105,7 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
     """Positions of the samples that a query chooses; without a label, digits 0 to 9 in turn."""
     if query.label is not None:
         return np.flatnonzero(held.labels == query.label)[: query.count]
+    # The file has the same number of images of each digit: one row of the matrix for each.
     turns = np.argsort(held.labels, kind="stable").reshape(CLASSES, -1).T.ravel()
     return np.asarray(turns[: query.count])
 

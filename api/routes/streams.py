@@ -109,6 +109,7 @@ async def _respond(request: Request, query: LineOptions) -> Response:
             "Cache-Control": "no-store",
             "Lightwell-Weights": engine.models["lstm"].checkpoint.digest,
         }
+        # The stream outlives this function: it counts as in flight until `Lines` has sent its end.
         return Lines(
             _with_last_line(request, first, blocks), headers, context.timeout_s, held.pop_all()
         )
@@ -148,6 +149,7 @@ class Lines(StreamingResponse):
             except TimeoutError:
                 logger.warning("a client took no line for %g s; its stream was cut", self._seconds)
             finally:
+                # Starlette does not close the generator of a stream that ends early.
                 await self._blocks.aclose()
 
 
@@ -193,6 +195,7 @@ async def _blocks(
     start = 0
     while rows:
         if start:
+            # Ends the stream of a stopping server with a problem, rather than by its cancellation.
             engine.check_open()
         deadline, spents = context.chunk_deadline, [DeviceTime() for _ in rows]
         given = await gather_or_cancel(

@@ -64,6 +64,7 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Let the server handle SIGTERM and SIGINT in its event loop."""
         loop = asyncio.get_running_loop()
+        # Uvicorn's handlers know no draining, and raise the signal a second time at the end.
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._drain)
         yield
