@@ -49,6 +49,7 @@ class Tensor:
         """
         axes, coordinates, values = self.axes, dict(self.coordinates), self.values
         for axis, wanted in rows.items():
+            # A text is one coordinate, such as the label "yes", although it is iterable.
             if isinstance(wanted, str) or not isinstance(wanted, Iterable):
                 (index,), at = self._indices(axis, (wanted,)), axes.index(axis)
                 coordinates.pop(axis, None)
@@ -69,6 +70,7 @@ class Tensor:
         return [held.index(row) for row in rows]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        # A copy by default: `values` is a read-only view of the response.
         return np.array(self.values, dtype, copy=True if copy is None else copy)
 
     def __repr__(self) -> str:
@@ -138,7 +140,7 @@ class Answer:
         return f"Answer({self.model}: {seen}{', '.join(self.tensors)})"
 
     def png(self, scale: int = 1) -> bytes:
-        """Request the picture of an answer, drawn by the server; scale 2 doubles both sides."""
+        """Return the PNG picture of an answer in the Python client; scale 2 doubles both sides."""
         return self._draw(scale)
 
     def _repr_html_(self) -> str:
@@ -158,7 +160,7 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Sample image in the Python client, accepted by every method that takes an image.
+    """Sample image in answers to the client, accepted by every method that takes an image.
 
     It is a test image of MNIST.
 
@@ -232,6 +234,7 @@ def _arrays(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     The client uses safetensors because it is read in an eighth of the time of NPZ.
     """
+    # Parsed by hand, so that the client needs no package but httpx2 and NumPy.
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])
     document: dict[str, Any] = json.loads(header.pop("__metadata__")["lightwell"])

@@ -116,12 +116,12 @@ class Lightwell:
         self.close()
 
     def models(self) -> list[dict[str, Any]]:
-        """Request descriptions of the server's models: layers, probes, weights, training."""
+        """Ask the server to describe its models: layers, probes, weights, training."""
         found: list[dict[str, Any]] = self._get("/models", {}).json()["models"]
         return found
 
     def samples(self, label: int | None = None, count: int = 20) -> list[Sample]:
-        """Request sample images from the server, at most `count`; with `label`, of that digit only."""
+        """Ask the server for at most `count` MNIST samples; with `label`, of that digit only."""
         listed = self._get("/samples", _query({"label": label, "count": count})).json()
         return [Sample.of(entry) for entry in listed["samples"]]
 
@@ -132,7 +132,7 @@ class Lightwell:
     @overload
     def predict(self, given: list[ASequence], **more: Any) -> list[Answer]: ...
     def predict(self, given: Any, **more: Any) -> Any:
-        """Request a prediction: the digit of an image, or whether a sequence has more 1s than 0s.
+        """Ask the server to predict the digit of an image, or if a sequence has more 1s than 0s.
 
         A text of 0s and 1s is a sequence, not the path of an image.
         """
@@ -145,7 +145,7 @@ class Lightwell:
         self, image: list[AnImage], **parameters: Unpack[MapParameters]
     ) -> list[Answer]: ...
     def activations(self, image: Any, **parameters: Any) -> Any:
-        """Request the feature maps of every layer, or of `layers=` and `channels=`."""
+        """Ask the server for the feature maps of every layer, or of `layers=` and `channels=`."""
         return self.ask("cnn", "activations", image, **parameters)
 
     @overload
@@ -155,7 +155,7 @@ class Lightwell:
         self, image: list[AnImage], layer: str, channel: int, **more: Any
     ) -> list[Answer]: ...
     def channel(self, image: Any, layer: str, channel: int, **more: Any) -> Any:
-        """Request one channel's feature map, kernel, and receptive field of its largest value."""
+        """Ask the server for a channel's map, kernel, and receptive field of its largest value."""
         return self.ask("cnn", "channel", image, layer=layer, channel=channel, **more)
 
     @overload
@@ -167,12 +167,12 @@ class Lightwell:
         self, image: list[AnImage], layer: str, channel: int, y: int, x: int, **more: Any
     ) -> list[Answer]: ...
     def pixel(self, image: Any, layer: str, channel: int, y: int, x: int, **more: Any) -> Any:
-        """Request the arithmetic of one value of a feature map: patch, kernel, products, bias."""
+        """Ask the server for the arithmetic of a map's pixel: patch, kernel, products, bias."""
         where: dict[str, Any] = {"layer": layer, "channel": channel, "y": y, "x": x}
         return self.ask("cnn", "pixel", image, **where, **more)
 
     def filters(self, layers: str | Iterable[str] | None = None, **more: Any) -> Answer:
-        """Request the learned filters of the CNN's convolutions, or of `layers`."""
+        """Ask the server for the learned filters of the CNN's convolutions, or of `layers`."""
         answer: Answer = self.ask("cnn", "filters", layers=layers, **more)
         return answer
 
@@ -183,7 +183,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def gates(self, sequence: Any, **parameters: Any) -> Any:
-        """Request forget, input and output gate and the candidate at every step of a sequence."""
+        """Ask the server for the three gates and the candidate at every step of a sequence."""
         return self.ask("lstm", "gates", sequence, **parameters)
 
     @overload
@@ -193,7 +193,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def hidden(self, sequence: Any, **parameters: Any) -> Any:
-        """Request the hidden state of a sequence at every step, from step 0 (initial state) on."""
+        """Ask the server for the hidden state at every step, from step 0 (initial state) on."""
         return self.ask("lstm", "hidden", sequence, **parameters)
 
     @overload
@@ -203,7 +203,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def cell(self, sequence: Any, **parameters: Any) -> Any:
-        """Request the cell state of a sequence at every step, from step 0 (initial state) on."""
+        """Ask the server for the cell state at every step, from step 0 (initial state) on."""
         return self.ask("lstm", "cell", sequence, **parameters)
 
     @overload
@@ -213,7 +213,7 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def summary(self, sequence: Any, **parameters: Any) -> Any:
-        """Request gates, states and logits at every step of a sequence, and roles of units."""
+        """Ask the server for gates, states and logits at every step, and the role of each unit."""
         return self.ask("lstm", "summary", sequence, **parameters)
 
     @overload
@@ -223,17 +223,17 @@ class Lightwell:
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
     ) -> list[Answer]: ...
     def trace(self, sequence: Any, **parameters: Any) -> Any:
-        """Request gates, states and logits at every step of a sequence from the server."""
+        """Ask the server for gates, states and logits at every step of a sequence."""
         return self.ask("lstm", "trace", sequence, **parameters)
 
     def attribution(self, given: Any, **parameters: Any) -> Any:
-        """Request the prediction's attribution to pixels or bits; `method=` as in docs/probes.md."""
+        """Ask the server to attribute a prediction to pixels or bits, by a given `method`."""
         return self._ask_by_input("attribution", given, parameters)
 
     def intervene(
         self, given: Any, edits: Sequence[Mapping[str, Any]], source: Any = None, **parameters: Any
     ) -> Any:
-        """Request a run of the network with edited values, compared with the unedited run.
+        """Ask the server to run a network with edited values, and compare with the unedited run.
 
         Args:
             given: An image or a sequence, or a list of them.
@@ -247,17 +247,17 @@ class Lightwell:
         )
 
     def findings(self) -> list[dict[str, Any]]:
-        """Request claims about the two networks, and measurements that support or refute them."""
+        """Ask the server for claims about the networks, and measurements that test them."""
         content = self._get("/findings", {}).json()
         found: list[dict[str, Any]] = content["findings"]
         return found
 
     def _ask_by_input(self, probe: str, given: Any, parameters: Mapping[str, Any]) -> Any:
-        """Request a probe by kind of input: of the CNN for images, of the LSTM for sequences."""
+        """Ask the server for a probe of the CNN for images, of the LSTM for sequences."""
         return self.ask("lstm" if is_sequence(given) else "cnn", probe, given, **parameters)
 
     def weights(self) -> Answer:
-        """Request the weights of the LSTM: the kernels of each gate, and the readout."""
+        """Ask the server for the weights of the LSTM: the kernels of each gate, and the readout."""
         answer: Answer = self.ask("lstm", "weights")
         return answer
 
@@ -268,7 +268,7 @@ class Lightwell:
         initial_state: State | None = None,
         **parameters: Any,
     ) -> Iterator[Step]:
-        """Request a stream of a sequence's gates, step by step, while the server computes them.
+        """Ask the server to stream the gates of a sequence step by step, as it computes them.
 
         Steps of several sequences are interleaved, in order for each sequence.
 
@@ -293,7 +293,7 @@ class Lightwell:
         source: Any = None,
         **parameters: Any,
     ) -> Any:
-        """Request any probe of the server by model and name, in the Python client.
+        """Ask the server for any probe by model and name, in the Python client.
 
         Args:
             given: An image or a sequence, or a list of them; None for probes of the weights.
@@ -320,6 +320,7 @@ class Lightwell:
         for first in range(0, len(given), MAX_INPUTS):
             chunk = given[first : first + MAX_INPUTS]
             content, _ = self._answer(path, query, list_body(chunk, model, extra))
+            # The picture of an answer is requested with its own input only.
             bodies = [single_body(one, model, extra) for one in chunk]
             draws = [partial(self._picture, path, query, body) for body in bodies]
             found += answers.read_several(content, draws)
@@ -361,6 +362,7 @@ class Lightwell:
                 raise ConnectionError(message) from error
             if response.is_success:
                 return response
+            # A streamed error too: its problem is in the body, and the connection is free again.
             response.read()
             pause = _pause(response)
             if response.status_code != UNAVAILABLE or waited + pause > self._patience_s:

@@ -26,6 +26,7 @@ def answer(said: Iterable[str], picture: bytes | None, tensors: str) -> str:
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in said)
     drawn = ""
     if picture is not None:
+        # Inside the page: a saved notebook shows the picture without the server.
         data = base64.b64encode(picture).decode()
         source = f'src="data:image/png;base64,{data}"'
         drawn = f'<img alt="The answer as a picture." style="max-width: 100%" {source}>'
@@ -34,6 +35,7 @@ def answer(said: Iterable[str], picture: bytes | None, tensors: str) -> str:
 
 def _range(values: np.ndarray) -> tuple[str, str, str]:
     """Return minimum, mean and maximum of a tensor's finite values for the notebook table."""
+    # Time constants may be infinite, and the CKA of a constant layer NaN.
     finite = values[np.isfinite(values)]
     if not finite.size:
         return ("", "", "")

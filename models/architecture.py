@@ -85,6 +85,8 @@ LAYERS = {
 LSTM_LABELS = ("no", "yes")
 """Labels 0 and 1 of the LSTM, a part of its architecture. A tie of 0s and 1s counts as "no"."""
 
+# Limits of served networks: analyses of 64 units take some 10 ms a call, and training ends at
+# 4,096 bits.
 MAX_HIDDEN = 64
 MAX_STEPS = 4096
 

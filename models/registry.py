@@ -77,6 +77,7 @@ def _cnn_graphdef(*, differentiable: bool = False) -> GraphDefinition[Any]:
 
 
 def _cnn_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
+    # Not by the graph definition, which would import Flax.
     check(tensors, CNN_PARAMETERS)
     return cnn_programs(_cnn_graphdef())
 
@@ -92,6 +93,7 @@ def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
         CheckpointError: The tensor is missing.
     """
     kernel = tensors.get("cell.dense_h.kernel")
+    # A file of another network may have a scalar of this name.
     if kernel is None or kernel.ndim == 0:
         msg = "tensor cell.dense_h.kernel is missing"
         raise CheckpointError(msg)
@@ -182,11 +184,11 @@ class ResidentModel:
 
     @property
     def weights(self) -> Tensors:
-        """Served weights of a resident model on the host, by module path."""
+        """Served weights of a registered model on the host, by module path."""
         return self.checkpoint.tensors
 
     def digest(self, checkpoint: str | None = None) -> str:
-        """Return the digest of a resident model's served weights, or of a training checkpoint."""
+        """Return the digest of a registered model's served weights, or of a training checkpoint."""
         if checkpoint is None:
             return self.checkpoint.digest
         if checkpoint not in self._digests:
@@ -194,7 +196,7 @@ class ResidentModel:
         return self._digests[checkpoint]
 
     def compile(self) -> None:
-        """Compile or load a resident model's programs for the smallest bucket, and run each once.
+        """Compile or load a registered model's programs for the smallest bucket, and run each once.
 
         The smallest bucket suffices for every request, and takes a third of the time of all.
         """
@@ -204,14 +206,14 @@ class ResidentModel:
             self._keep(program, executables, smallest)
 
     def compile_larger_buckets(self) -> None:
-        """Compile or load a resident model's programs for all larger buckets, and run each once."""
+        """Compile or load a registered model's programs for larger buckets, and run each once."""
         _, larger = self._row_buckets
         executables, _ = self._executables(self.card.name, self.declared, larger)
         for program in self.declared:
             self.programs[program.name].add_buckets(larger, executables)
 
     def compile_analysis(self, program: Program) -> ResidentProgram:
-        """Compile or load an analysis program of a resident model, and run it once."""
+        """Compile or load an analysis program of a registered model, and run it once."""
         buckets = program.buckets or row_buckets(self.card.name)
         executables, _ = self._executables(program.name, [program], buckets)
         resident = self._keep(program, executables, buckets)
@@ -220,21 +222,21 @@ class ResidentModel:
 
     @property
     def _row_buckets(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Smallest bucket of a resident model, and all larger ones."""
+        """Smallest bucket of a registered model, and all larger ones."""
         buckets = row_buckets(self.card.name)
         return buckets[:1], buckets[1:]
 
     def _executables(
         self, name: str, programs: list[Program], buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
-        """Load or compile programs of a resident model; return whether they were loaded."""
+        """Load or compile programs of a registered model; return whether they were loaded."""
         wanted = (programs, self._put(None, self.weights), buckets)
         if self.cache:
             return self.cache.executables(name, *wanted)
         return compile_programs(*wanted), False
 
     def add_parameter_sets(self, program: ResidentProgram) -> None:
-        """Add training checkpoints and randomised weights to a program of a resident model.
+        """Add training checkpoints and randomised weights to a program of a registered model.
 
         They are copied to the device for the first program.
         """
@@ -243,7 +245,7 @@ class ResidentModel:
 
     @cached_property
     def parameter_sets(self) -> Mapping[str, Tensors]:
-        """Parameter sets of a resident model besides the served weights, by name.
+        """Parameter sets of a registered model besides the served weights, by name.
 
         These are its training checkpoints and randomised weights.
         """
@@ -251,8 +253,9 @@ class ResidentModel:
         return {**self.training_checkpoints, **reset}
 
     def _put(self, name: str | None, weights: Mapping[str, np.ndarray]) -> Parameters:
-        """Copy a parameter set of a resident model to the device, at most once."""
+        """Copy a parameter set of a registered model to the device, at most once."""
         if name not in self._resident:
+            # Predict and trace read the detector's weights with every parameter set.
             extra = self.ood_detector.program_parameters if self.ood_detector else {}
             self._resident[name] = jax.device_put({**weights, **extra})
         return self._resident[name]
@@ -260,7 +263,7 @@ class ResidentModel:
     def _keep(
         self, program: Program, executables: Executables, buckets: Sequence[int]
     ) -> ResidentProgram:
-        """Keep a program of a resident model with the served weights, and run it once."""
+        """Keep a program of a registered model with the served weights, and run it once."""
         parameters = self._put(None, self.weights)
         resident = ResidentProgram(program, parameters, buckets, executables)
         resident.warm_up()
@@ -269,7 +272,7 @@ class ResidentModel:
 
 
 def load(name: str, folder: Path | None = None) -> ResidentModel:
-    """Load a resident model from disk: its weights and training artifacts.
+    """Load a registered model from disk: its weights and training artifacts.
 
     Args:
         name: A key of `MODELS`.
@@ -302,7 +305,7 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Read the training report of a resident model; empty if there is none."""
+    """Read the training report of a registered model; empty if there is none."""
     if not path.exists():
         return {}
     report: dict[str, Any] = json.loads(path.read_text())

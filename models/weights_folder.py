@@ -16,6 +16,7 @@ MAX_LISTED = 8
 MAX_NAME = 60
 """Characters of a file's or tensor's name in a weights folder that an error shows."""
 
+# One unit suffices: names of tensors do not depend on the number of units.
 TENSOR_NAMES = {"cnn": frozenset(CNN_PARAMETERS), "lstm": frozenset(lstm_parameters(1))}
 """Names of a model's tensors, by which weights in a folder under another name are recognised."""
 
@@ -125,5 +126,6 @@ def _printable(name: object, limit: int | None = MAX_NAME) -> str:
 
     Control characters are replaced, and it is shortened to the limit.
     """
+    # A name may hold line breaks or control sequences of the terminal that shows the error.
     text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(name))
     return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"

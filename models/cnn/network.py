@@ -54,6 +54,7 @@ class SimpleCNN(nnx.Module):
         self.conv3 = conv(64, 64)
         self.dense1 = nnx.Linear(7 * 7 * 64, 128, rngs=rngs)
         self.output = nnx.Linear(128, CLASSES, rngs=rngs)
+        # An argument, so that programs can replace the gradient of pooling, not its values.
         self.pool = pool
 
     def trace(
@@ -79,6 +80,7 @@ class SimpleCNN(nnx.Module):
         pool2 = hook("pool2", self.pool(relu2))
         conv3 = hook("conv3", self.conv3(pool2))
         relu3 = hook("relu3", nnx.relu(conv3))
+        # Flattened channel last, the order of rows of the kernel in every checkpoint.
         dense1 = hook("dense1", self.dense1(relu3.reshape(len(image), -1)))
         relu4 = hook("relu4", nnx.relu(dense1))
         logits = hook("logits", self.output(relu4))

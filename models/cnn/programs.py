@@ -55,13 +55,14 @@ def _predict(
     """Program `cnn.predict`: compute the logits and the out-of-distribution score of images."""
     image = intensities(rows["image"])
     logits = graphdef.merge(parameters)(image)
+    # Named for the key of responses.
     return {"logits": logits, "unfamiliarity": ood_detector.ood_scores(parameters, image)}
 
 
 def _trace(
     graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Program `cnn.trace`: compute the values of every layer and the out-of-distribution score."""
+    """Program `cnn.trace`: compute values of all layers, and the out-of-distribution score."""
     image = intensities(rows["image"])
     values = channel_first(graphdef.merge(parameters).trace(image)._asdict())
     return values | {"unfamiliarity": ood_detector.ood_scores(parameters, image)}

@@ -89,6 +89,7 @@ class CNNTrainer:
             init_value=0.0,
             peak_value=self.config.learning_rate,
             warmup_steps=self._steps,
+            # One more: Optax refuses a decay of no steps, which a run of one epoch would have.
             decay_steps=self._steps * self.config.epochs + 1,
         )
         return optax.adamw(rate, weight_decay=self.config.weight_decay)
@@ -107,8 +108,10 @@ class CNNTrainer:
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
         """Train SimpleCNN for one epoch, then evaluate averaged parameters on validation images."""
         epoch = jnp.asarray(number, jnp.int32)
+        # Images are arguments: captured, they would be constants inside the compiled program.
         state, loss, accuracy = self._epoch(state, epoch, self._images, self._labels)
         metrics: Metrics = {"loss": float(loss), "train_accuracy": float(accuracy)}
+        # None are held out when `validation` is 0.
         if len(self.validation.labels):
             guesses = classify(state.average, self.validation.images)
             right = float(np.mean(guesses == self.validation.labels))
@@ -220,6 +223,7 @@ def classify(
 def _classify(
     parameters: ParameterState, images: UInt8[Array, "rows 28 28"]
 ) -> Int[Array, " rows"]:
+    # Stock convolutions: those for training only have other gradients.
     network = nnx.eval_shape(lambda: SimpleCNN(nnx.Rngs(0)))
     model: SimpleCNN = nnx.merge(nnx.graphdef(network), parameters)
     return model(images.astype(jnp.float32)[..., None] / 255.0).argmax(axis=-1)

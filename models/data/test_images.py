@@ -61,6 +61,7 @@ def unpack(tensors: Mapping[str, np.ndarray]) -> SelectedImages:
     return _unpack(*(tensors[name].tobytes() for name in NAMES))
 
 
+# Keyed by content, so that artifacts with equal images share them.
 @lru_cache(maxsize=4)
 def _unpack(images: bytes, labels: bytes, indices: bytes) -> SelectedImages:
     pixels = np.frombuffer(lzma.decompress(images), np.uint8)

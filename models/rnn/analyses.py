@@ -35,6 +35,7 @@ BLOCK = 512
 FREE_CHUNK = 16
 """LSTM analyses: steps of each sequence of `lstm.enumerate` per call."""
 
+# No size between: the time of a loop over steps hardly depends on the number of rows.
 GRADIENT_BUCKETS = (1, 16)
 ENUMERATION_BUCKETS = (1,)
 """Batch size of the LSTM analysis `lstm.enumerate`, a single row.
@@ -92,6 +93,7 @@ def _enumerate(
     graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
     """LSTM analysis `lstm.enumerate`: logits and final state of a block of sequences per row."""
+    # The blocks of all rows are one batch of sequences for the network.
     inputs = rows["inputs"].reshape(-1, FREE_CHUNK, 1)
     state = LSTMState(*(rows[k].reshape(-1, rows[k].shape[-1]) for k in LSTMState._fields))
     lengths = jnp.repeat(rows["length"], BLOCK)

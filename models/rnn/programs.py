@@ -106,6 +106,7 @@ def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
     for name in parts.keys() & state.keys():
         parts[name].append(state[name][None])
     for start, stop, chunk in chunks(len(sequence)):
+        # Steps of padding are run too; `length` selects the state before them.
         padded = np.zeros(chunk, np.uint8)
         padded[: stop - start] = sequence[start:stop]
         sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}

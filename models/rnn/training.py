@@ -58,6 +58,7 @@ STAGES = (
     Stage(256, 128, 15, 0.02),
     Stage(512, 128, 10, 0.01),
     Stage(1024, 128, 8, 0.006),
+    # Fewer sequences a step from here on: it has 131,072 bits, as at length 1,024.
     Stage(2048, 64, 8, 0.004),
     Stage(4096, 32, 10, 0.003),
 )
@@ -133,6 +134,7 @@ class LSTMTrainer:
 
     def start(self) -> TrainingState:
         """Return the training state of CountingLSTM before the first round."""
+        # A copy: rounds donate the buffers of the state, and a run may start again.
         return initial_state(jax.tree.map(jnp.copy, self._initial), self.optimiser)
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
@@ -232,6 +234,7 @@ def _initial(config: LSTMTrainConfig) -> CountingLSTM:
     """
     rngs = nnx.Rngs(config.seed)
     model = CountingLSTM(config.hidden, rngs)
+    # Forget biases log U(1, T - 1): time constants up to T, the sequences of the first stage.
     span = config.stages[0].length - 1.0
     spread = jnp.log(jax.random.uniform(rngs(), (config.hidden,), minval=1.0, maxval=span))
     forget = slice(config.hidden, 2 * config.hidden)
@@ -294,6 +297,7 @@ def reliable_length(measured: dict[str, Any]) -> int:
             return reliable
         reliable += 1
     for point in sorted(measured["hard"] + measured["curve"], key=lambda point: point["length"]):
+        # Only points of the curve have random sequences.
         if point.get("random", 0) + point["shuffled"] + point["runs"]:
             return reliable
         reliable = max(reliable, point["length"])

@@ -112,6 +112,7 @@ def measure_units(
         for gate in GATES
     ]
     forget = trace["forget_gate"].mean(axis=(0, 1), dtype=np.float64)
+    # A forget gate of 1 in float32 never forgets: its time constant is infinite.
     with np.errstate(divide="ignore"):
         time_constant = -1.0 / np.log(forget)
     still = trace["cell"].std(axis=(0, 1)) < CONSTANT_DEVIATION
@@ -133,6 +134,7 @@ def _fit(
     covariance, variance = x @ y, (y**2).sum(axis=0)
     slope = covariance / (x @ x)
     explained = slope * covariance
+    # The floor only avoids a division by zero, whose quotient is not used.
     return np.where(variance > 0, explained / np.maximum(variance, 1e-30), 0.0), slope
 
 

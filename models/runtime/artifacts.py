@@ -50,6 +50,7 @@ def training_checkpoints(artifact: Checkpoint | None) -> dict[str, Tensors]:
     found: dict[int, Tensors] = {}
     for name, values in (artifact.tensors if artifact else {}).items():
         rounds, _, parameter = name.partition(SEPARATOR)
+        # Sorted by number below: by name, `round-12` comes before `round-4`.
         number = int(rounds.removeprefix("round-"))
         found.setdefault(number, {})[parameter] = values.astype(np.float32)
     return {f"round-{number}": found[number] for number in sorted(found)}

@@ -153,5 +153,6 @@ def _machine() -> Iterator[str]:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         fields = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
+        # One processor describes all; `Features` and `CPU …` are the fields of ARM.
         first = cpuinfo.read_text().partition("\n\n")[0]
         yield from (line for line in first.splitlines() if line.startswith(fields))

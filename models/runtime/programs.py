@@ -97,6 +97,7 @@ class Program:
 
     def __call__(self, parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
         """Compute the outputs of a program with float32 matrix products."""
+        # Not set globally: an embedding program may use JAX with another precision.
         with jax.default_matmul_precision(MATMUL_PRECISION):
             return self.function(parameters, rows)
 

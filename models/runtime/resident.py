@@ -173,6 +173,7 @@ def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[
     waiting = {index: (run, next(run)) for index, run in enumerate(runs)}
     done: dict[int, Outputs] = {}
     while waiting:
+        # Calls of the first run decide the program; runs that wait for others keep their calls.
         name = next(iter(waiting.values()))[1][0].program
         together = {i: calls for i, (_, calls) in waiting.items() if calls[0].program == name}
         results = iter(_in_batches([c for calls in together.values() for c in calls], programs))

@@ -102,6 +102,7 @@ def apply_gradients(
         updates, memory = optimiser.update(gradients, state.optimiser, state.parameters)
         parameters = optax.apply_updates(state.parameters, updates)
     steps = state.step.astype(jnp.float32)
+    # As TensorFlow's moving average: a short memory early on, when parameters change fast.
     kept = jnp.minimum(keep, (1.0 + steps) / (10.0 + steps))
     average = jax.tree.map(
         lambda old, new: kept * old + (1.0 - kept) * new, state.average, parameters
@@ -153,6 +154,7 @@ def restore_state(tensors: Mapping[str, np.ndarray], like: TrainingState) -> Tra
     Raises:
         CheckpointError: The arrays belong to another network or another optimiser.
     """
+    # Key paths name the structure, so that a checkpoint of another optimiser is refused.
     expected = state_tensors(like)
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
