@@ -1,1 +1,1 @@
-"""Training, and the tools of this project."""
+"""Scripts of the project: training, artifacts, benchmark, checkout comparison, documentation."""

@@ -19,7 +19,7 @@ from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from scripts.run_directory import RunDirectory
 
 MILESTONES = {"cnn": "float16", "lstm": "float32"}
-"""Data type of saved training checkpoints; float16 changes no rendered figure of the CNN."""
+"""Data type of checkpoints in a written artifact; float16 changes no rendered figure of the CNN."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def write_artifacts(
     model: str, trained: Checkpoint, run: RunDirectory | None, folder: Path
 ) -> None:
-    """Write every artifact of trained weights.
+    """Write every artifact of trained weights: checkpoints; unit statistics and layers of a CNN.
 
     Args:
         run: Directory of the run that trained them, if available.
@@ -53,7 +53,7 @@ def write_artifacts(
 
 
 def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder: Path) -> None:
-    """Write a run's training checkpoints into one artifact; none if it saved none.
+    """Write a run directory's permanent checkpoints into one artifact; none if it saved none.
 
     Args:
         trained: Weights at the end of the run.
@@ -64,7 +64,7 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder:
 
 
 def measure_cnn(trained: Checkpoint, folder: Path) -> None:
-    """Measure unit statistics and layer similarity of a CNN over MNIST, and write both artifacts.
+    """Write the artifacts of a CNN's unit statistics and layer similarity, measured over MNIST.
 
     Layers are compared with those of the training checkpoints in the folder.
 

@@ -1,4 +1,4 @@
-"""`python -m scripts.docs`: write the generated pages and lists; `--check` only compares."""
+"""`python -m scripts.docs`: write generated documentation and lists; `--check` only compares."""
 
 import argparse
 import json
@@ -51,7 +51,7 @@ Written by `make docs` from `api/errors/problem.py`. An error is `application/pr
 
 
 def written(names: Names) -> dict[Path, str]:
-    """Return the content of each generated file."""
+    """Return the content of each generated file of the documentation."""
     return {
         ROOT / "docs" / "probes.md": probes_page(),
         ROOT / "docs" / "problems.md": problems_page(),
@@ -60,30 +60,30 @@ def written(names: Names) -> dict[Path, str]:
 
 
 def probes_page() -> str:
-    """Return docs/probes.md: a table of all probes, then a section for each."""
+    """Return the page docs/probes.md: a table of all probes, then a section for each."""
     rows = [f"| [{_route(probe)}](#{_anchor(_route(probe))}) | {probe.title} |" for probe in PROBES]
     return PROBES_HEAD + "\n".join([*rows, "", *map(_section, PROBES)])
 
 
 def problems_page() -> str:
-    """Return docs/problems.md: a table of the problem types."""
+    """Return the page docs/problems.md: a table of the problem types."""
     rows = [f"| `{kind}` | {status} | {title}. |" for kind, (status, title) in PROBLEMS.items()]
     return PROBLEMS_HEAD + "\n".join(rows) + "\n"
 
 
 def _route(probe: Probe) -> str:
-    """Return methods and path of a probe, as the heading of its section."""
+    """Return a probe's methods and path, as the heading of its section in docs/probes.md."""
     methods = " and ".join(dict.fromkeys(METHODS[source] for source in sources(probe)))
     return f"{methods} /{probe.model}/{probe.name}"
 
 
 def _anchor(heading: str) -> str:
-    """Return the anchor that Markdown renderers give a heading."""
+    """Return the anchor that Markdown renderers give a heading of docs/probes.md."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _section(probe: Probe) -> str:
-    """Return the section of one probe: title, description, input, parameters, body."""
+    """Return a probe's section of docs/probes.md: title, description, input, parameters, body."""
     takes = " or ".join(INPUTS[source] for source in sources(probe))
     lines = [f"## {_route(probe)}", "", probe.title, ""]
     if probe.description:
@@ -105,12 +105,12 @@ def _section(probe: Probe) -> str:
 
 
 def _table(first: str, rows: Iterable[str]) -> list[str]:
-    """Return the lines of a table of names, defaults and meanings."""
+    """Return the lines of a docs/probes.md table of names, defaults and meanings."""
     return [f"| {first} | default | meaning |", "|---|---|---|", *rows, ""]
 
 
 def _body_rows(body: type[BaseModel], before: str = "") -> Iterator[str]:
-    """Yield a row for each extra field of a body, and for each field of an object in it."""
+    """Yield a docs/probes.md row for each extra field of a body and of the objects in it."""
     for name, declared in body.model_fields.items():
         yield _row(f"{before}{name}", declared)
         parts = (one for one in get_args(declared.annotation) if isinstance(one, type))
@@ -120,7 +120,7 @@ def _body_rows(body: type[BaseModel], before: str = "") -> Iterator[str]:
 
 
 def _row(name: str, declared: FieldInfo) -> str:
-    """Return the row of one parameter or field."""
+    """Return the docs/probes.md row of one parameter or field."""
     default = declared.default
     if declared.is_required():
         shown = "required"
@@ -132,20 +132,21 @@ def _row(name: str, declared: FieldInfo) -> str:
 
 
 def names_gone(names: Names) -> list[str]:
-    """Return the committed names that are gone and not under `### Removed` in the changelog."""
+    """Return names gone from docs/public-names.txt without an entry in the changelog."""
     committed = NAMES.read_text(encoding="utf-8") if NAMES.exists() else ""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     return removed(read(committed), names, announced_in(changelog))
 
 
 def main() -> int:
-    """Write the generated files, or name those that are stale; return the exit code."""
+    """Write the generated documentation, or name the files that are stale; return the exit code."""
     parser = argparse.ArgumentParser(
         description="Write docs/probes.md, docs/problems.md and docs/public-names.txt."
     )
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     only_check = parser.parse_args().check
     names = catalogue(create_app(Settings()))
+    # Before any file is written: `make docs` must not drop a public name unannounced.
     if gone := names_gone(names):
         print("\n".join(f"removed, and not in CHANGELOG.md: {name}" for name in gone))
         return 1

@@ -32,14 +32,14 @@ EPOCHS, BATCH, RATE, DECAY = 10, 128, 2e-3, 1e-3
 
 
 class TrainingSet(NamedTuple):
-    """Images, 0 background and 255 full foreground, and their classes: a digit or `NEITHER`."""
+    """Training set of the OOD detector: images, foreground up to 255; digits or `NEITHER`."""
 
     images: UInt8[np.ndarray, "images 28 28"]
     labels: Int[np.ndarray, " images"]
 
 
 def training_set(digits: datasets.Digits, random: np.random.Generator) -> TrainingSet:
-    """Build the training set: MNIST digits, augmented digits, and synthetic images of no digit."""
+    """Build the OOD detector's training set: MNIST digits, augmented digits, images of no digit."""
     images, labels = digits
     # A rotated or mirrored 0, 1 or 8 may still be read as a digit.
     sided = images[~np.isin(labels, (0, 1, 8))]
@@ -78,7 +78,7 @@ def _many(
 
 
 def fit(learned: TrainingSet, random: np.random.Generator, epochs: int = EPOCHS) -> Tensors:
-    """Train the network to classify a digit, or to reject the image as none."""
+    """Train the OOD detector's network to classify a digit, or to reject the image as none."""
     images, labels = learned
     steps = epochs * (len(images) // BATCH)
     rate = optax.warmup_cosine_decay_schedule(0, RATE, 200, steps)
@@ -107,7 +107,7 @@ def fit(learned: TrainingSet, random: np.random.Generator, epochs: int = EPOCHS)
 
 
 def _initial(random: np.random.Generator) -> dict[str, Float[np.ndarray, "..."]]:
-    """Draw He-initialised weights (He et al., 2015) and zero biases."""
+    """Draw the OOD detector's initial weights (He et al., 2015) and zero biases."""
     scales = {name: np.sqrt(2 / shape[0]) * (len(shape) > 1) for name, shape in SHAPES.items()}
     return {
         name: (random.normal(size=shape) * scales[name]).astype(np.float32)
@@ -118,7 +118,7 @@ def _initial(random: np.random.Generator) -> dict[str, Float[np.ndarray, "..."]]
 def calibrated(
     parameters: Tensors, images: UInt8[np.ndarray, "images 28 28"], budget: float = BUDGET
 ) -> OODDetector:
-    """Choose the lowest score limit at which at most a share of `budget` of the images warn."""
+    """Calibrate the OOD detector: the lowest limit at which a share of `budget` of images warn."""
     endless = OODDetector(parameters, np.inf)
     others = np.array([bool(image_warnings(image, 0.0, np.inf)) for image in images])
     scores = np.where(others, np.inf, endless.scores(images))
@@ -126,7 +126,7 @@ def calibrated(
 
 
 def refit() -> OODDetector:
-    """Train on the MNIST training images and write the detector."""
+    """Train the OOD detector on the MNIST training images and write it to its file."""
     random = np.random.default_rng(SEED)
     images, labels = datasets.mnist("train")
     learned = training_set(datasets.Digits(images[:-VALIDATION], labels[:-VALIDATION]), random)
@@ -144,7 +144,7 @@ def refit() -> OODDetector:
 
 
 def measure(fitted: OODDetector, fonts: Path | None, count: int) -> dict[str, float]:
-    """Return the share of warnings among MNIST test images and each kind of synthetic image."""
+    """Measure the OOD detector's share of warnings on MNIST and each kind of synthetic image."""
     kinds = ood_test_images.kinds(ood_test_images.fonts_in(fonts) if fonts else [])
     shares = {"MNIST test": ood_test_images.share_warned(datasets.mnist("test").images, fitted)}
     for number, (kind, draw) in enumerate(kinds.items()):
@@ -154,7 +154,7 @@ def measure(fitted: OODDetector, fonts: Path | None, count: int) -> dict[str, fl
 
 
 def main() -> None:
-    """Parse the command line, train and measure."""
+    """Parse the command line of `scripts.ood_detector`, train the detector and measure it."""
     parser = argparse.ArgumentParser(description="Train and measure the OOD detector.")
     parser.add_argument("--only-measure", action="store_true", help="do not train")
     parser.add_argument("--fonts", type=Path, help="a folder of fonts to print letters in")

@@ -52,54 +52,55 @@ def _prepared(values: np.ndarray) -> Picture:
 
 
 def _centred(side: int) -> Float64[np.ndarray, "2 side side"]:
-    """Return y and x of every pixel, from -1 to 1."""
+    """Return y and x of every pixel of an OOD test image, from -1 to 1."""
     return (np.mgrid[0:side, 0:side] + 0.5) / side * 2 - 1
 
 
 def _spectrum(random: Random, side: int, keep: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Filter white noise by frequency and normalise it to mean 0 and standard deviation 1."""
+    """Filter white noise by frequency for OOD test images; mean 0, standard deviation 1."""
     cycles = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)) * side
+    # The mean has 0 cycles, of which a negative power would be infinite.
     noise = np.fft.fft2(random.normal(size=(side, side))) * keep(np.maximum(cycles, 1))
     values = np.fft.ifft2(noise).real
     return np.asarray((values - values.mean()) / values.std())
 
 
 def uniform_noise(random: Random) -> Picture:
-    """Draw every pixel uniformly from 0 to 255."""
+    """Draw an OOD test image with every pixel uniform from 0 to 255."""
     return random.integers(0, 256, (SIDE, SIDE), np.uint8)
 
 
 def gaussian_noise(random: Random) -> Picture:
-    """Draw every pixel from a normal distribution about a random grey."""
+    """Draw an OOD test image with every pixel from a normal distribution about a random grey."""
     return _grey(random.normal(random.uniform(0, 160), random.uniform(30, 120), (SIDE, SIDE)))
 
 
 def salt_and_pepper(random: Random) -> Picture:
-    """Set 20 to 80 % of the pixels to white."""
+    """Draw an OOD test image with 20 to 80 % of the pixels white."""
     return _grey(255.0 * (random.random((SIDE, SIDE)) < random.uniform(0.2, 0.8)))
 
 
 def sparse_noise(random: Random) -> Picture:
-    """Set 2 to 15 % of the pixels to random greys."""
+    """Draw an OOD test image with 2 to 15 % of the pixels in random greys."""
     lit = random.random((SIDE, SIDE)) < random.uniform(0.02, 0.15)
     return _grey(lit * random.uniform(100, 255, (SIDE, SIDE)))
 
 
 def blurred_noise(random: Random) -> Picture:
-    """Blur white noise with a standard deviation of 0.5 to 3 pixels."""
+    """Draw an OOD test image of white noise, blurred by a standard deviation of 0.5 to 3 pixels."""
     blur = random.uniform(0.5, 3) * 2 * np.pi / SIDE
     smooth = _spectrum(random, SIDE, lambda cycles: np.exp(-((cycles * blur) ** 2) / 2))
     return _grey(random.uniform(0, 140) + smooth * random.uniform(40, 100))
 
 
 def posted_noise(random: Random) -> Picture:
-    """Draw a larger image of noise and apply MNIST preprocessing."""
+    """Draw an OOD test image from a larger image of noise by MNIST preprocessing."""
     side = int(random.integers(30, 150))
     return _prepared(random.normal(random.uniform(0, 128), 60, (side, side)))
 
 
 def stripes(random: Random) -> Picture:
-    """Draw parallel stripes, sinusoidal or sharp, at a random angle."""
+    """Draw an OOD test image of parallel stripes, sinusoidal or sharp, at a random angle."""
     angle, period = random.uniform(0, np.pi), random.uniform(2, 12)
     y, x = _centred(SIDE) * SIDE / 2
     wave = np.sin(2 * np.pi * ((x * np.cos(angle) + y * np.sin(angle)) / period + random.random()))
@@ -107,14 +108,14 @@ def stripes(random: Random) -> Picture:
 
 
 def checkerboard(random: Random) -> Picture:
-    """Draw a checkerboard of squares of 1 to 7 pixels."""
+    """Draw an OOD test image of a checkerboard of squares of 1 to 7 pixels."""
     y, x = np.indices((SIDE, SIDE)) + random.integers(0, 7, (2, 1, 1))
     square = random.integers(1, 8)
     return _grey(255.0 * ((x // square + y // square) % 2))
 
 
 def gradient(random: Random) -> Picture:
-    """Draw a linear or radial gradient."""
+    """Draw an OOD test image of a linear or radial gradient."""
     angle = random.uniform(0, 2 * np.pi)
     y, x = _centred(SIDE)
     slope = 0.5 + (x * np.cos(angle) + y * np.sin(angle)) / 2.5
@@ -122,19 +123,19 @@ def gradient(random: Random) -> Picture:
 
 
 def rings(random: Random) -> Picture:
-    """Draw concentric rings about a point near the centre."""
+    """Draw an OOD test image of concentric rings about a point near the centre."""
     y, x = _centred(SIDE) * SIDE / 2 + random.normal(0, 3, (2, 1, 1))
     return _grey(127.5 * (1 + np.sin(2 * np.pi * np.hypot(x, y) / random.uniform(3, 8))))
 
 
 def natural_noise(random: Random) -> Picture:
-    """Draw 1/f noise, with the spectrum of photographs."""
+    """Draw an OOD test image of 1/f noise, with the spectrum of photographs."""
     steepness = random.uniform(0.8, 1.6)
     return _grey(128 + 50 * _spectrum(random, SIDE, lambda cycles: cycles**-steepness))
 
 
 def filled_shape(random: Random) -> Picture:
-    """Fill an ellipse or a regular polygon and apply MNIST preprocessing."""
+    """Draw an OOD test image of a filled ellipse or regular polygon by MNIST preprocessing."""
     picture, middle = Image.new("L", (CANVAS, CANVAS)), CANVAS / 2
     width, height = random.uniform(35, 60), random.uniform(35, 60)
     pen = ImageDraw.Draw(picture)
@@ -147,7 +148,7 @@ def filled_shape(random: Random) -> Picture:
 
 
 def plotted(strokes: str, random: Random) -> Picture:
-    """Draw a character's strokes with a pen of random width and jitter, and preprocess it."""
+    """Draw an OOD test image of a character's strokes by a pen of random width and jitter."""
     picture, width = Image.new("L", (CANVAS, CANVAS)), random.uniform(6, 17)
     angle, stretch = np.radians(random.uniform(-15, 15)), random.uniform(0.75, 1.25)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -156,6 +157,7 @@ def plotted(strokes: str, random: Random) -> Picture:
         points = (_rounded(grid + random.normal(0, 0.12, grid.shape)) * 15 * [stretch, 1]) @ turn.T
         line = points + CANVAS / 2
         ImageDraw.Draw(picture).line([*line.ravel()], 255, round(width))
+        # Pillow's lines have no round ends and joints, unlike those of a pen.
         for x, y in line:
             box = [x - width / 2, y - width / 2, x + width / 2, y + width / 2]
             ImageDraw.Draw(picture).ellipse(box, 255)
@@ -163,7 +165,7 @@ def plotted(strokes: str, random: Random) -> Picture:
 
 
 def _rounded(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "more 2"]:
-    """Round the corners of a polyline by cutting them twice (Chaikin, 1974); end points stay."""
+    """Round the strokes of an OOD test character by cutting corners twice (Chaikin, 1974)."""
     for _ in range(2):
         near, far = points[:-1], points[1:]
         cuts = np.stack([near * 0.75 + far * 0.25, near * 0.25 + far * 0.75], axis=1)
@@ -172,7 +174,7 @@ def _rounded(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "more 2
 
 
 def printed(character: str, font: ImageFont.FreeTypeFont, random: Random) -> Picture:
-    """Print a character in a font, thicken, rotate and stretch it at random, and preprocess it."""
+    """Draw an OOD test image of a character printed in a font, thickened, rotated and stretched."""
     picture, middle = Image.new("L", (CANVAS, CANVAS)), (CANVAS / 2, CANVAS / 2)
     weight = int(random.integers(0, 4))
     ImageDraw.Draw(picture).text(middle, character, 255, font, anchor="mm", stroke_width=weight)
@@ -200,13 +202,13 @@ TEXTURES: Mapping[str, Draw] = {
 
 
 def plotted_one_of(characters: Mapping[str, str]) -> Draw:
-    """Return a function that draws a random one of some characters with a pen."""
+    """Return a drawer of OOD test images: a random one of some characters, with a pen."""
     strokes = list(characters.values())
     return lambda random: plotted(strokes[random.integers(len(strokes))], random)
 
 
 def printed_one_of(characters: str, fonts: list[ImageFont.FreeTypeFont]) -> Draw:
-    """Return a function that prints a random character in a random font."""
+    """Return a drawer of OOD test images: a random character in a random font."""
 
     def draw(random: Random) -> Picture:
         font = fonts[random.integers(len(fonts))]
@@ -216,7 +218,7 @@ def printed_one_of(characters: str, fonts: list[ImageFont.FreeTypeFont]) -> Draw
 
 
 def kinds(fonts: list[ImageFont.FreeTypeFont]) -> dict[str, Draw]:
-    """Return every kind of test image by name; printed characters if there are fonts."""
+    """Return the drawer of every kind of OOD test image by name; printed characters if fonts."""
     drawn = {
         **NOISE,
         **TEXTURES,
@@ -235,12 +237,12 @@ def kinds(fonts: list[ImageFont.FreeTypeFont]) -> dict[str, Draw]:
 
 
 def fonts_in(folder: Path) -> list[ImageFont.FreeTypeFont]:
-    """Open every TrueType and OpenType font in a folder and its subfolders."""
+    """Open every TrueType and OpenType font of a folder tree, to print OOD test characters."""
     return [ImageFont.truetype(file, 50) for file in sorted(folder.rglob("*.[ot]tf"))]
 
 
 def share_warned(images: UInt8[np.ndarray, "images 28 28"], detector: OODDetector) -> float:
-    """Return the share of images with any input warning."""
+    """Return the share of OOD test images with any input warning."""
     return float(
         np.mean(
             [bool(image_warnings(image, detector.score(image), detector.limit)) for image in images]
@@ -249,6 +251,6 @@ def share_warned(images: UInt8[np.ndarray, "images 28 28"], detector: OODDetecto
 
 
 def draw_many(draw: Draw, count: int, seed: int) -> UInt8[np.ndarray, "images 28 28"]:
-    """Draw a number of images with a seeded generator."""
+    """Draw a number of OOD test images with a seeded generator."""
     random = np.random.default_rng(seed)
     return np.stack([draw(random) for _ in range(count)])

@@ -25,14 +25,14 @@ Random = np.random.Generator
 
 
 def prepared(picture: np.ndarray) -> Picture:
-    """Apply the server's MNIST preprocessing to a picture with light foreground."""
+    """Make an OOD training image of a picture by the server's MNIST preprocessing."""
     return np.asarray(
         preprocess_mnist(Planes(picture.clip(0, 255).round().astype(np.uint8))).pixels
     )
 
 
 def warped(picture: Picture, random: Random, turn: float, bend: float) -> np.ndarray:
-    """Rotate, stretch, shear and bend a picture of the canvas at random.
+    """Warp an OOD training picture at random: rotate, stretch, shear and bend it.
 
     Args:
         turn: Largest rotation, in degrees.
@@ -53,7 +53,8 @@ def warped(picture: Picture, random: Random, turn: float, bend: float) -> np.nda
 def _sampled(
     picture: Picture, points: Float32[np.ndarray, "2 pixels"]
 ) -> Float32[np.ndarray, "height width"]:
-    """Sample a picture at points between its pixels by bilinear interpolation."""
+    """Sample an OOD training picture between its pixels by bilinear interpolation."""
+    # Before the last pixel, so that each point has a neighbour to the right and below.
     whole = points.clip(0, CANVAS - 1.01)
     corner = whole.astype(np.intp)
     down, right = whole - corner
@@ -65,7 +66,7 @@ def _sampled(
 
 
 def glyph(character: str, random: Random) -> Picture:
-    """Draw a character in Pillow's default font with random weight, and warp it."""
+    """Draw an OOD training image of a character in Pillow's default font, warped."""
     picture = Image.new("L", (CANVAS, CANVAS))
     middle, weight = (CANVAS / 2, CANVAS / 2), random.uniform(0, 3)
     ImageDraw.Draw(picture).text(
@@ -77,7 +78,7 @@ def glyph(character: str, random: Random) -> Picture:
 
 
 def scribble(random: Random) -> Picture:
-    """Draw one to four random strokes, straight or curved."""
+    """Draw an OOD training image of one to four random strokes, straight or curved."""
     picture = Image.new("L", (CANVAS, CANVAS))
     pen, width = ImageDraw.Draw(picture), random.uniform(2, 8)
     for _ in range(random.integers(1, 5)):
@@ -91,7 +92,7 @@ def scribble(random: Random) -> Picture:
 
 
 def _bezier(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "steps 2"]:
-    """Compute 16 points of a Bézier curve by de Casteljau's algorithm."""
+    """Compute 16 points of a Bézier stroke of an OOD training image by de Casteljau's algorithm."""
     time = np.linspace(0, 1, 16)[:, None, None]
     curve = np.broadcast_to(points, (16, *points.shape))
     while curve.shape[1] > 1:
@@ -100,7 +101,7 @@ def _bezier(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "steps 2
 
 
 def blot(random: Random) -> Picture:
-    """Fill a closed curve whose radius varies smoothly with the angle."""
+    """Draw an OOD training image of a closed blot whose radius varies smoothly with the angle."""
     angle = np.linspace(0, 2 * np.pi, 60)
     waves = np.arange(1, 6)[:, None]
     height = (
@@ -114,7 +115,7 @@ def blot(random: Random) -> Picture:
 
 
 def field(random: Random) -> Picture:
-    """Fill the picture with random greys at a random spatial resolution."""
+    """Draw an OOD training image of random greys at a random spatial resolution."""
     cells = int(random.integers(2, 29))
     greys = random.normal(random.uniform(-100, 200), random.uniform(40, 200), (cells, cells))
     posted = random.binomial(1, 0.5)
@@ -125,7 +126,7 @@ def field(random: Random) -> Picture:
 
 
 def chimera(random: Random, images: Images) -> Picture:
-    """Join halves of two pictures, or overlay them."""
+    """Make an OOD training image of two pictures: join halves of them, or overlay them."""
     first, second = images[random.integers(len(images), size=2)]
     cut, way = random.integers(11, 18), random.integers(3)
     if way == 0:
@@ -136,7 +137,7 @@ def chimera(random: Random, images: Images) -> Picture:
 
 
 def turned(random: Random, digits: Images) -> Picture:
-    """Rotate a digit by 90 degrees or mirror it."""
+    """Make an OOD training image of a digit by rotating it by 90 degrees or mirroring it."""
     digit = digits[random.integers(len(digits))]
     return prepared(
         np.rot90(digit, random.choice([1, 3])) if random.binomial(1, 0.5) else digit[:, ::-1]
@@ -144,7 +145,7 @@ def turned(random: Random, digits: Images) -> Picture:
 
 
 def spoilt(random: Random, digits: Images) -> Picture:
-    """Invert a digit, add noise to it, or shuffle its tiles."""
+    """Make an OOD training image of a digit by inverting it, adding noise or shuffling tiles."""
     digit = digits[random.integers(len(digits))].astype(np.float64)
     way, side = random.integers(3), random.choice([1, 2, 4, 7, 14])
     if way == 0:
@@ -158,11 +159,12 @@ def spoilt(random: Random, digits: Images) -> Picture:
 
 
 def redrawn(digit: Picture, random: Random) -> Picture:
-    """Augment a digit: change its stroke width, rotate, shear and bend it slightly."""
+    """Augment a digit for OOD training: change stroke width, rotate, shear and bend it slightly."""
     picture = Image.fromarray(digit).resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
     pen = PENS[random.choice(len(PENS), p=(0.25, 0.4, 0.2, 0.15))]
     if pen:
         picture = picture.filter(pen)
     if random.binomial(1, 0.5):
+        # Black and white, as drawings without antialiasing are.
         picture = picture.point(np.repeat([0, 255], 128).tolist())
     return prepared(warped(np.asarray(picture), random, 15, 0.015))

@@ -25,7 +25,7 @@ PICTURES = {
 
 
 def main() -> None:
-    """Request and write the pictures."""
+    """Request the README's pictures from the application and write them to docs/pictures."""
     FOLDER.mkdir(exist_ok=True)
     with TestClient(create_app(Settings())) as client:
         while client.get("/readyz").is_error:

@@ -15,16 +15,17 @@ from models.runtime.training_loop import TrainingState, restore_state, state_ten
 
 logger = logging.getLogger(__name__)
 
+# More than one, as a crash of the machine can damage the newest.
 _KEPT = 3
 
 
 class RunError(Exception):
-    """A training run cannot start or resume in this directory."""
+    """Run directory in which a training run cannot start or resume."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Training state, number of completed rounds and elapsed time of a run.
+    """Progress of a training run in its run directory: state, completed rounds, elapsed time.
 
     Attributes:
         state: Training state after the last completed round.
@@ -38,7 +39,7 @@ class Progress:
 
 
 class RunDirectory:
-    """Directory that one training run writes to; obtained from `claim`.
+    """Run directory that one training run writes to; obtained from `claim`.
 
     ```
     runs/lstm/
@@ -56,11 +57,11 @@ class RunDirectory:
         self._metrics = path / "metrics.jsonl"
 
     def is_new(self) -> bool:
-        """Return whether no run has written to the directory."""
+        """Return whether no training run has written to the run directory."""
         return not self._metrics.exists() and not self._checkpoints()
 
     def save(self, progress: Progress) -> None:
-        """Write a checkpoint of the training state and remove all but the newest three."""
+        """Write a checkpoint into the run directory and remove all but the newest three."""
         described = {
             "rounds": progress.rounds,
             "seconds": progress.seconds,
@@ -72,18 +73,18 @@ class RunDirectory:
             old.unlink()
 
     def keep(self, rounds: int, parameters: Tensors) -> None:
-        """Write the parameters after a number of rounds as a permanent training checkpoint."""
+        """Write parameters after some rounds into the run directory as a permanent checkpoint."""
         path = self.path / "milestones" / f"round-{rounds:05d}.safetensors"
         checkpoints.save(path, parameters, {"rounds": rounds})
 
     def milestones(self) -> dict[int, Tensors]:
-        """Return the parameters of the permanent training checkpoints, by number of rounds."""
+        """Return the parameters of the run directory's permanent checkpoints, by round."""
         files = sorted((self.path / "milestones").glob("round-*.safetensors"))
         kept = (checkpoints.load(file) for file in files)
         return {one.metadata["rounds"]: one.tensors for one in kept}
 
     def latest(self, start: TrainingState) -> Progress:
-        """Return the newest intact checkpoint to resume from, or the initial state.
+        """Return the run directory's newest intact checkpoint to resume from, or the initial state.
 
         Metrics of later rounds are dropped: those rounds will be repeated.
 
@@ -97,14 +98,15 @@ class RunDirectory:
         return progress
 
     def record(self, line: Mapping[str, Any]) -> None:
-        """Append the metrics of one round."""
+        """Append the metrics of one training round to the run directory."""
         with self._metrics.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the metrics of all rounds, without a truncated last line."""
+        """Return the metrics of all rounds in the run directory, without a truncated last line."""
         if not self._metrics.exists():
             return []
+        # The last line is incomplete where the process was killed while it wrote.
         lines = self._metrics.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
@@ -129,7 +131,7 @@ class RunDirectory:
 
 @contextmanager
 def claim(path: Path, options: Mapping[str, Any], *, resume: bool) -> Iterator[RunDirectory]:
-    """Lock a directory for one run; a second run is refused immediately.
+    """Lock a run directory for one training run; a second run is refused immediately.
 
     Args:
         path: The directory, created if it does not exist.

@@ -14,7 +14,7 @@ SAMPLES = Path("models/artifacts/samples.safetensors")
 
 
 def choose(digits: Digits, train: Digits) -> Tensors:
-    """Select the first 20 test images of each digit, in the order of the data set.
+    """Select the sample images: the first 20 test images of each digit, in data set order.
 
     Returns:
         `images`, their `labels`, their `indices` in the data set, and `mean`, the mean of the
@@ -31,7 +31,7 @@ def choose(digits: Digits, train: Digits) -> Tensors:
 
 
 def main() -> None:
-    """Write the samples from the repository's copy of the test split."""
+    """Write the sample images from the repository's copy of the MNIST test split."""
     data = "MNIST test split; Yann LeCun, Corinna Cortes, Christopher J.C. Burges; CC BY-SA 3.0"
     checkpoints.save(SAMPLES, choose(mnist("test", TEST_COPY), mnist("train")), {"data": data})
 

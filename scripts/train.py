@@ -30,7 +30,7 @@ Report = Callable[[str], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train the network that the command line selects; return the exit status."""
+    """Run `scripts.train`: train the network that the command line selects; return the status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     options = _parser().parse_args(given)
@@ -43,21 +43,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RunError, CheckpointError, DatasetError, ValueError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
+        # 130 is the status that shells give a command that SIGINT has ended.
         return _fail("stopped; --resume continues after the last checkpoint", 130)
     return 0
 
 
 def train(options: argparse.Namespace, directory: RunDirectory, command: str) -> None:
-    """Run the remaining training rounds, then write weights, report and artifacts."""
+    """Train the network of `scripts.train` for the remaining rounds, then write all results."""
     trainer = _trainer(options)
     with _reporting(trainer.rounds) as report:
         progress = directory.latest(trainer.start())
         if progress.rounds:
             report(f"resuming after round {progress.rounds} of {trainer.rounds}")
+        # The untrained network is a checkpoint too, to compare the trained one with.
         if progress.rounds == 0 and 0 in trainer.checkpoint_rounds:
             directory.keep(0, trainer.network(progress.state))
         while progress.rounds < trainer.rounds:
             progress, line = _advance(trainer, progress)
+            # Metrics first: resuming drops those of rounds that have no checkpoint.
             directory.record(line)
             report(_sentence(line, trainer.rounds))
             if progress.rounds in trainer.checkpoint_rounds:
@@ -69,7 +72,7 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
 
 
 def _advance(trainer: Trainer, progress: Progress) -> tuple[Progress, dict[str, Any]]:
-    """Run one training round and return its progress and metrics."""
+    """Run one training round of `scripts.train` and return its progress and metrics."""
     started = time.monotonic()
     state, metrics = trainer.run(progress.state, progress.rounds)
     seconds = progress.seconds + time.monotonic() - started
@@ -80,7 +83,7 @@ def _advance(trainer: Trainer, progress: Progress) -> tuple[Progress, dict[str, 
 def _write_results(
     trainer: Trainer, progress: Progress, directory: RunDirectory, model: str, command: str
 ) -> None:
-    """Write weights, training report and artifacts."""
+    """Write the results of `scripts.train`: weights, training report and artifacts."""
     tensors, described, report = trainer.finish(progress.state)
     versions = {name: version(name) for name in ("jax", "flax", "optax")}
     versions["python"] = platform.python_version()
@@ -104,7 +107,7 @@ def _write_results(
 
 
 def _trainer(options: argparse.Namespace) -> Trainer:
-    """Build the trainer for the options."""
+    """Build the trainer of the network that the options of `scripts.train` select."""
     return _cnn_trainer(options) if options.model == "cnn" else _lstm_trainer(options)
 
 
@@ -129,20 +132,20 @@ def _lstm_trainer(options: argparse.Namespace) -> Trainer:
 
 
 def _lasting(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that determine the result, and that a resumed run must share."""
+    """Return the `scripts.train` options that determine the result; a resumed run shares them."""
     passing = {"output", "resume", "every", "brief"}
     return {name: value for name, value in vars(options).items() if name not in passing}
 
 
 def _sentence(line: dict[str, Any], rounds: int) -> str:
-    """Format the metrics of one round as a line of text."""
+    """Format one training round's metrics as the line of text that `scripts.train` prints."""
     numbers = (f"{name} {value:.6g}" for name, value in line.items() if name != "round")
     return f"round {line['round']}/{rounds}: {', '.join(numbers)}"
 
 
 @contextmanager
 def _reporting(rounds: int) -> Iterator[Report]:
-    """Show a progress bar on a terminal, and lines elsewhere.
+    """Show the progress of `scripts.train` as a bar on a terminal, and as lines elsewhere.
 
     Yields:
         A function that takes a message; one that begins with "round" advances the bar.
@@ -165,13 +168,13 @@ def _reporting(rounds: int) -> Iterator[Report]:
 
 
 def _fail(sentence: str, status: int = 1) -> int:
-    """Print why the run ended and return the exit status."""
+    """Print why `scripts.train` ended and return the exit status."""
     print(f"scripts.train: {sentence}", file=sys.stderr)
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Declare the command line; its defaults trained the weights that come with Lightwell."""
+    """Declare `scripts.train` options; their defaults trained the weights of Lightwell."""
     parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
     models = parser.add_subparsers(dest="model", required=True)
     cnn = models.add_parser("cnn", help="convolutional network, on MNIST")
@@ -206,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    """Parse a whole number of at least 1."""
+    """Parse an option of `scripts.train` that is a whole number of at least 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")

@@ -1,1 +1,1 @@
-"""Figures: named tensors and measures, with their colours."""
+"""Figures of probes: named tensors and measures, with their colours."""

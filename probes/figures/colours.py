@@ -55,7 +55,7 @@ def signed(values: np.ndarray, scope: Scope = "layer", limit: float = 1.0) -> Co
 
 
 def _end(values: np.ndarray, scope: Scope, limit: float) -> float | tuple[float, ...]:
-    """Return the upper end of a colour range, or one for each channel."""
+    """Return the upper end of a colour rule's range, or one for each channel."""
     match scope:
         case "fixed":
             return limit
@@ -66,6 +66,6 @@ def _end(values: np.ndarray, scope: Scope, limit: float) -> float | tuple[float,
 
 
 def _largest(values: np.ndarray) -> float:
-    """Return the largest magnitude of the finite values; 1 where it is 0."""
+    """Return the largest magnitude of finite values, for a colour rule's range; 1 where it is 0."""
     _, low, high = finite(values.reshape(-1))
     return max(-low, high) or 1.0

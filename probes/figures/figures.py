@@ -1,4 +1,4 @@
-"""Figures: named tensors and measures, and their layout.
+"""Figures of probes: named tensors and measures, and their layout.
 
 JSON lists the tensors of a figure and PNG draws them, so that both show equal values.
 
@@ -45,7 +45,7 @@ Coordinates = Mapping[str, Sequence[int | str]]
 
 @dataclass(frozen=True)
 class Colour:
-    """Colour rule of a tensor: colour map and range.
+    """Colour rule of a figure's tensor: colour map and range.
 
     Attributes:
         map: Name of the colour map: one of `probes.figures.colormaps`.
@@ -62,7 +62,7 @@ class Colour:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """Values with a name, an axis name for every dimension, and a colour rule.
+    """Tensor of a figure: values, a name, an axis name for every dimension, a colour rule.
 
     Attributes:
         name: Name, unique within an answer, such as `conv1` or `input_gate`.
@@ -81,7 +81,7 @@ class Tensor:
     colour: Colour | None = None
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` where axes or coordinates do not fit the values."""
+        """Raise `ValueError` where axes or coordinates of a figure's tensor do not fit values."""
         if self.values.ndim != len(self.axes):
             msg = f"{self.name} has {self.values.ndim} dimensions but axes {self.axes}"
             raise ValueError(msg)
@@ -92,12 +92,12 @@ class Tensor:
                 raise ValueError(msg)
 
     def labels(self, axis: str) -> Sequence[int | str]:
-        """Return the label of each row along an axis: its coordinate, else its index."""
+        """Return the labels along an axis of a figure's tensor: coordinates, else indices."""
         return self.coordinates.get(axis, range(self.values.shape[self.axes.index(axis)]))
 
 
 def extremes(flat: np.ndarray) -> tuple[float, float]:
-    """Return minimum and maximum of values; NaN where one of them is NaN.
+    """Return minimum and maximum of a tensor's values in a figure; NaN where one value is NaN.
 
     Args:
         flat: One-dimensional array of at least one value.
@@ -107,7 +107,7 @@ def extremes(flat: np.ndarray) -> tuple[float, float]:
 
 
 def finite(flat: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return the finite values, their minimum and their maximum; 0 for both without any.
+    """Return the finite values of a figure's tensor, with minimum and maximum; 0 without any.
 
     Args:
         flat: One-dimensional array.
@@ -123,7 +123,7 @@ def finite(flat: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 @dataclass(frozen=True)
 class Measure:
-    """Scalar or word in an answer, with its unit ("" without one)."""
+    """Measure of a figure: scalar or word in an answer, with its unit ("" without one)."""
 
     name: str
     value: float | int | str | bool | None
@@ -132,7 +132,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Box:
-    """Rectangle in pixels of an image, both ends included, such as a receptive field."""
+    """Box of an `Overlay` figure: rectangle in image pixels, both ends included."""
 
     top: int
     left: int
@@ -142,7 +142,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Grid of small maps; the last two axes of the tensor are y and x."""
+    """Figure `Tiles`: grid of small maps; the last two axes of the tensor are y and x."""
 
     title: str
     tensor: Tensor
@@ -152,7 +152,7 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Matrix as coloured cells, the axis `x` from left to right."""
+    """Figure `Heatmap`: matrix as coloured cells, the axis `x` from left to right."""
 
     title: str
     tensor: Tensor
@@ -162,7 +162,7 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class Lines:
-    """Line chart over the common axis `x`: a line for each tensor, or for each row of a matrix.
+    """Figure `Lines`: line chart over the axis `x`, a line for each tensor or row of a matrix.
 
     Attributes:
         limits: Fixed range of the vertical axis; None takes the range of the values.
@@ -179,7 +179,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bars:
-    """Bar chart of a vector, each bar named by its coordinate.
+    """Figure `Bars`: bar chart of a vector, each bar named by its coordinate.
 
     Attributes:
         limits: Fixed range of the bars; None takes zero and the values.
@@ -195,7 +195,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Scatter plot of the entries of two tensors of one size.
+    """Figure `Scatter`: scatter plot of the entries of two tensors of one size.
 
     Attributes:
         colour: Values that the points are coloured by.
@@ -215,7 +215,7 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Overlay:
-    """Map over the image that it was computed from, enlarged to its size."""
+    """Figure `Overlay`: map over the image that it was computed from, enlarged to its size."""
 
     title: str
     picture: Tensor
@@ -226,7 +226,7 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Panels:
-    """Several figures under one title, in rows of `columns`."""
+    """Figure `Panels`: several figures under one title, in rows of `columns`."""
 
     title: str
     figures: tuple["Figure", ...]

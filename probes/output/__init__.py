@@ -1,1 +1,1 @@
-"""Figures as JSON, PNG, NPZ and safetensors."""
+"""Output of probes: figures as JSON, PNG, NPZ and safetensors."""

@@ -1,4 +1,4 @@
-"""Encode answers as JSON, NPZ or safetensors: tensors by name, all else as metadata."""
+"""Encode probe results as JSON, NPZ or safetensors: tensors by name, all else as metadata."""
 
 import binascii
 import io
@@ -29,21 +29,22 @@ from probes.output.render import MOST_PIXELS, render
 Encoding = Literal["nested", "base64"]
 
 MAX_PYTHON_VALUES = 32
-"""Most values for which plain Python is faster than NumPy."""
+"""Most values of an encoded tensor for which plain Python statistics are faster than NumPy."""
 
 MAX_DOT_VALUES = 8192
-"""Values of a dot product that OpenBLAS computes in one thread: it starts others past 10,000."""
+"""Most values in a dot product of an encoded tensor's statistics: past 10,000, OpenBLAS starts
+threads."""
 
 MIN_BYTES_PER_NUMBER = 2
-"""Smallest size of a number in JSON: a digit and a comma."""
+"""Smallest size of an encoded number in JSON: a digit and a comma."""
 
 
 class AnswerTooLargeError(ValueError):
-    """JSON of an answer over the size limit; the binary formats have none."""
+    """Answer encoded as JSON is over the size limit; the binary formats have none."""
 
 
 class PictureTooLargeError(ValueError):
-    """Picture of several inputs over the pixel limit."""
+    """Answer for several inputs, encoded as one PNG, is over the pixel limit."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class ProbeResult:
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """Tensors of the figure by name."""
+        """Tensors to encode of a probe result's figure, by name."""
         return {tensor.name: tensor for tensor in tensors(self.figure)}
 
     def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
-        """Return the answer as a JSON document.
+        """Return the JSON document of a probe result, to be encoded.
 
         Args:
             describe: Returns the entry of one tensor, with its `name` and `stats`.
@@ -83,7 +84,7 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class ProbeResults:
-    """Results of a probe for several inputs of one request.
+    """Results of a probe for several inputs of one request, before they are encoded.
 
     Attributes:
         head: Common fields: model and weights.
@@ -95,7 +96,7 @@ class ProbeResults:
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """Tensors of all figures, named by the index of their answer: `answers.0.relu1`."""
+        """Tensors of several inputs' probe results, by index and name: `answers.0.relu1`."""
         return {
             f"answers.{index}.{name}": tensor
             for index, answer in enumerate(self.answers)
@@ -104,18 +105,18 @@ class ProbeResults:
 
     @property
     def figure(self) -> Figure:
-        """Figures one below the other, each with the index of its input in the title."""
+        """Figures of several inputs' probe results, one below the other, with the input's index."""
         figures = (one.figure for one in self.answers)
         named = (replace(one, title=f"Input {at}: {one.title}") for at, one in enumerate(figures))
         return Panels("", tuple(named))
 
     def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
-        """Return the answers as one JSON document, as `ProbeResult.document` does."""
+        """Return the JSON document of several inputs' probe results, to be encoded."""
         return {**self.head, "answers": [one.document(describe) for one in self.answers]}
 
 
 def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return a warning for each tensor with NaN or infinity, which JSON cannot hold."""
+    """Return a warning for each encoded tensor with NaN or infinity, which JSON cannot hold."""
     text = "{} holds values that are not finite: null in JSON, exact in NPZ and safetensors."
     return [
         {"code": "non-finite", "message": text.format(one["name"])}
@@ -125,7 +126,7 @@ def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def to_png(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
-    """Encode an answer as PNG.
+    """Encode a probe result as PNG.
 
     Args:
         scale: Enlargement, as in `probes.output.render.render`.
@@ -146,7 +147,7 @@ def to_png(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
 def to_json(
     answer: ProbeResult | ProbeResults, max_bytes: int, encoding: Encoding, precision: int | None
 ) -> bytes:
-    """Encode an answer as JSON, numbers straight from their arrays.
+    """Encode a probe result as JSON, numbers straight from their arrays.
 
     Args:
         max_bytes: Size limit of the JSON.
@@ -168,7 +169,7 @@ def to_json(
 
 
 def _entry(tensor: Tensor, encoding: Encoding, precision: int | None) -> dict[str, Any]:
-    """Return the JSON entry of a tensor, with its values."""
+    """Encode a tensor of a probe result as its JSON entry, with its values."""
     values = np.ascontiguousarray(tensor.values)
     if encoding == "base64":
         text = binascii.b2a_base64(_little_endian(values).data, newline=False)
@@ -181,7 +182,7 @@ def _entry(tensor: Tensor, encoding: Encoding, precision: int | None) -> dict[st
 
 
 def describe(tensor: Tensor) -> dict[str, Any]:
-    """Return the JSON entry of a tensor without its values."""
+    """Encode a tensor of a probe result as its JSON entry, without its values."""
     return {
         "name": tensor.name,
         "kind": tensor.kind,
@@ -195,7 +196,7 @@ def describe(tensor: Tensor) -> dict[str, Any]:
 
 
 class Statistics(dict[str, float | None]):
-    """Statistics of a tensor's finite values; null for a tensor without any.
+    """Statistics of an encoded tensor's finite values; null for a tensor without any.
 
     Attributes:
         finite: Whether all values are finite.
@@ -230,7 +231,7 @@ class Statistics(dict[str, float | None]):
 
 
 def _sum_of_squares(values: Float64[np.ndarray, " values"]) -> float:
-    """Sum of squares, by dot products that OpenBLAS computes in one thread.
+    """Sum squares for an encoded tensor's statistics, by dot products in one OpenBLAS thread.
 
     Of longer ones its threads take part, where an application that embeds this one leaves them
     on; they spin for twenty times the CPU of the whole response.
@@ -241,7 +242,7 @@ def _sum_of_squares(values: Float64[np.ndarray, " values"]) -> float:
 
 @cache
 def _dtype_name(dtype: np.dtype[Any]) -> str:
-    """Return the name of a dtype; NumPy builds the string at each access, hence the cache."""
+    """Return the dtype name for an encoded tensor, cached, as NumPy builds it at each access."""
     return dtype.name
 
 
@@ -252,12 +253,12 @@ def _colour(colour: Colour | None) -> dict[str, Any] | None:
 
 
 def _metadata(answer: ProbeResult | ProbeResults) -> bytes:
-    """Return the JSON metadata of the binary formats: all but the values."""
+    """Encode a probe result's metadata for the binary formats as JSON: all but the values."""
     return orjson.dumps(answer.document(describe), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def to_npz(answer: ProbeResult | ProbeResults) -> bytes:
-    """Encode the tensors as an uncompressed NPZ, all else as JSON text in `metadata`."""
+    """Encode a probe result as uncompressed NPZ, all but tensors as JSON text in `metadata`."""
     arrays = {name: tensor.values for name, tensor in answer.tensors.items()}
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, metadata=np.array(_metadata(answer).decode()), **arrays)
@@ -265,7 +266,7 @@ def to_npz(answer: ProbeResult | ProbeResults) -> bytes:
 
 
 def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
-    """Encode the tensors as safetensors, all else as JSON text in `lightwell` of its metadata.
+    """Encode a probe result as safetensors, all but tensors as JSON text in `lightwell`.
 
     The library's own writer copies each value three times; this one copies it once.
     """
@@ -284,9 +285,9 @@ def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
 
 
 SAFETENSORS_TYPES = {"f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "u1": "U8", "b1": "BOOL"}
-"""Names of dtypes: NumPy → safetensors."""
+"""Names of dtypes in an encoded safetensors file: NumPy → safetensors."""
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:
-    """Return values in row-major order and little-endian bytes; a view where they already are."""
+    """Return values to encode in row-major order and little-endian bytes, as a view if possible."""
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))

@@ -11,14 +11,14 @@ from probes.output.drawing.layout import page
 from probes.output.drawing.marks import Area, Block, Length, pixel, walk
 
 MOST_PIXELS = 16_000_000
-"""Pixel limit of a picture; a larger one is drawn at the next smaller scale, even below 1. Values
-are then left out, not averaged, so that each colour still is that of a value."""
+"""Pixel limit of a rendered picture; a larger one is drawn at the next smaller scale, also below 1.
+Values are then left out, not averaged, so that each colour still is that of a value."""
 
 DEFAULT_SCALE = 1
 
 
 def render(figure: Figure, scale: int = DEFAULT_SCALE) -> bytes:
-    """Draw a figure as PNG; equal figures give equal bytes.
+    """Render a figure as PNG; equal figures give equal bytes.
 
     The pixels of a cell have exactly the colour of its value in the colour map, without blending
     except in overlays. Values that are not finite are hatched, or a gap in a line.
@@ -38,6 +38,7 @@ def place(figure: Figure, scale: int = DEFAULT_SCALE) -> list[Area]:
     Maps have one area for each tile or matrix, divided evenly into rows and columns; bars have one
     each; lines and points have the area of their plot.
     """
+    # The layout is computed again, as `render` returns only the bytes of the picture.
     block = page(figure)
     factor = _fitting(block, scale)
     return [_scaled(area, x, y, factor) for x, y, part in walk(block) for area in part.areas]
@@ -51,7 +52,7 @@ def _scaled(area: Area, x: Length, y: Length, factor: Length) -> Area:
 
 
 def _fitting(block: Block, scale: Length) -> Length:
-    """Return the scale, or the largest smaller one within the pixel limit."""
+    """Return the scale to render at, or the largest smaller one within the pixel limit."""
     most = math.sqrt(MOST_PIXELS / (block.width * block.height))
     if scale <= most:
         return float(scale)
@@ -59,5 +60,5 @@ def _fitting(block: Block, scale: Length) -> Length:
 
 
 def picture(image: UInt8[np.ndarray, "height width"]) -> bytes:
-    """Encode a grey image as PNG, pixel for pixel, without a frame."""
+    """Render a grey image as PNG, pixel for pixel, without a frame."""
     return canvas.encode(np.repeat(image[..., None], 3, axis=-1))

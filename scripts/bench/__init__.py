@@ -1,1 +1,1 @@
-"""The benchmark: `make bench`, or `python -m scripts.bench --help`."""
+"""Benchmark package: run by `make bench`, or `python -m scripts.bench --help`."""

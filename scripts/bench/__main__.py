@@ -35,15 +35,15 @@ from scripts.bench.workloads import Arrays, Workload, WrongAnswerError, workload
 
 CONCURRENCIES = (1, 8, 32, 64)
 RATE_SHARES = (0.25, 0.5, 0.75)
-"""Request rates of the open loops, as shares of Lightwell's throughput at concurrency 32."""
+"""Benchmark's open-loop request rates, as shares of Lightwell's throughput at concurrency 32."""
 
 OVERLOAD_LIMIT = 1.5
-"""Highest open-loop rate as a multiple of a system's own throughput; above it, queues grow."""
+"""Benchmark's highest open-loop rate, as a multiple of a system's throughput: no queue may grow."""
 
 SETTLING_S = 60.0
 
 Servers = dict[System, Server]
-"""Running servers by system."""
+"""Servers that the benchmark has started, by system."""
 
 SECTIONS = ("baselines", "checks", "attributions", "startup", "mixed-load", "memory", "training")
 QUICK_SYSTEMS = tuple(one.name for one in SYSTEMS if one.name != "naive-typed")
@@ -52,7 +52,7 @@ QUICK_WORKLOADS = ("predict", "activations-json", "activations-safetensors", "ga
 
 @dataclass(frozen=True)
 class Plan:
-    """Systems, sections, workloads, loads and durations of one benchmark run."""
+    """Plan of one benchmark run: systems, sections, workloads, loads and durations."""
 
     systems: list[System]
     sections: list[str]
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def plan_from(flags: argparse.Namespace) -> Plan:
-    """Turn the parsed command line into a plan."""
+    """Turn the parsed command line of `make bench` into the plan of a benchmark run."""
     names = [one.name for one in SYSTEMS]
     known = workloads()
     chosen = flags.only or [*(QUICK_SYSTEMS if flags.quick else names), *SECTIONS]
@@ -117,14 +117,14 @@ def plan_from(flags: argparse.Namespace) -> Plan:
 
 
 class Benchmark:
-    """One benchmark run: starts the systems, measures them and collects the results."""
+    """Benchmark run of `scripts.bench`: starts the systems, measures them, collects results."""
 
     def __init__(self, plan: Plan, results: Results, console: Console) -> None:
         self._plan, self._results, self._console = plan, results, console
         self._expected: dict[str, list[Arrays]] = {}
 
     def run(self) -> None:
-        """Measure all workloads, each on all systems close in time, and the other sections."""
+        """Run the benchmark: workloads, each on all systems close in time, and other sections."""
         if self._plan.systems:
             self._expected = expected_outputs()
         for workload in self._plan.workloads:
@@ -149,16 +149,18 @@ class Benchmark:
         results.verdicts = verdicts(results.cells, results.bounds, results.found)
 
     def _measure(self, workload: Workload) -> None:
-        """Measure all systems in one workload in interleaved rounds; idle servers are suspended."""
+        """Benchmark one workload on all systems in interleaved rounds, idle servers suspended."""
         with ExitStack() as running:
             servers: Servers = {}
             for system in self._plan.systems:
                 if requests := system.requests(workload):
                     with self._excluding_failures(servers, system, workload):
                         server = running.enter_context(self._started(system, requests[0]))
+                        # Takes no CPU time from a measured server, and needs no new start.
                         server.suspend()
                         servers[system] = server
             for concurrency in self._plan.concurrencies:
+                # Under every load: only concurrent requests are batched, and mixed up if wrong.
                 self._check(servers, workload, concurrency)
                 self._measure_rounds(servers, workload, concurrency)
             for share in self._plan.rate_shares:
@@ -169,7 +171,7 @@ class Benchmark:
     def _excluding_failures(
         self, servers: Servers, system: System, workload: Workload
     ) -> Iterator[None]:
-        """Record why a system failed and leave it out of the rest of the workload."""
+        """Record why a benchmarked system failed and leave it out of the rest of the workload."""
         try:
             yield
         except (NotInstalledError, NotStartedError, WrongAnswerError, OSError) as error:
@@ -178,14 +180,14 @@ class Benchmark:
             self._console.print(f"[red]{system.name}, {workload.name}: {error}")
 
     def _check(self, servers: Servers, workload: Workload, concurrency: int) -> None:
-        """Compare each system's responses with the outputs of Lightwell's compiled programs."""
+        """Check each benchmarked system's responses against Lightwell's expected outputs."""
         expected = self._expected[workload.name]
         for system, server in tuple(servers.items()):
             with self._excluding_failures(servers, system, workload), server.resumed():
                 check_answers(server, system, workload, expected, concurrency)
 
     def _measure_rounds(self, servers: Servers, workload: Workload, load: int | float) -> None:
-        """Measure one load in interleaved rounds: a concurrency or a throughput share."""
+        """Benchmark all systems under one load, a concurrency or a throughput share, in rounds."""
         loads = {
             one: load if isinstance(load, int) else self._rate(one, workload, load)
             for one in servers
@@ -211,17 +213,18 @@ class Benchmark:
     ) -> Measurement:
         if isinstance(load, int):
             return closed_loop(server, system, workload, load, self._plan.window_s)
+        # Seed 0 is that of the warm-up; each round has other arrivals, equal for all systems.
         return open_loop(server, system, workload, load, self._plan.window_s, seed=1 + round_number)
 
     def _rate(self, system: System, workload: Workload, share: float) -> float:
-        """Return the request rate of an open loop; 0 for a system too slow for it."""
+        """Return a system's request rate in the benchmark's open loop; 0 if it is too slow."""
         reached = throughputs(self._results.cells)
         rate = share * reached.get(("lightwell", workload.name, 32), 0.0)
         own = reached.get((system.name, workload.name, 32), 0.0)
         return rate if rate < OVERLOAD_LIMIT * own else 0.0
 
     def _echo(self, workload: Workload) -> None:
-        """Measure the echo server with responses of the size of Lightwell's."""
+        """Benchmark the echo server with responses of the size of Lightwell's."""
         lightwell = [one for one in self._results.cells if one.system == "lightwell"]
         sizes = [one.window.answer_bytes for one in lightwell if one.workload == workload.name]
         if not sizes:
@@ -291,11 +294,12 @@ class Benchmark:
 
     def _record(self, cell: Cell) -> None:
         self._results.cells.append(cell)
+        # No bounds yet: they follow from baselines, which are measured after the workloads.
         self._console.print("  ".join(cell_row(cell, {})), highlight=False)
 
 
 def expected_outputs() -> dict[str, list[Arrays]]:
-    """Compute the expected outputs of all workloads in a subprocess, which may import JAX."""
+    """Run `scripts.bench.expected_outputs` in a subprocess, as it imports JAX; load its pickle."""
     path = BUILD / "expected.pickle"
     path.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "scripts.bench.expected_outputs", str(path)]
@@ -305,7 +309,7 @@ def expected_outputs() -> dict[str, list[Arrays]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the benchmark, or compare two checkouts; return the exit status."""
+    """Run the benchmark, or compare CPU time of two checkouts (`--beside`); return the status."""
     parser, console = _parser(), Console(width=180)
     flags = parser.parse_args(arguments)
     if flags.beside:
@@ -320,6 +324,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         Benchmark(plan, results, console).run()
     finally:
+        # Also after an interruption, with all that is measured by then.
         results.save(BUILD)
     results.show(console)
     console.print(f"Saved as {(BUILD / 'results.md').relative_to(Path.cwd())} and results.json.")
@@ -329,7 +334,7 @@ def main(arguments: Sequence[str]) -> int:
 def _compare_checkouts(
     parser: argparse.ArgumentParser, flags: argparse.Namespace, console: Console
 ) -> int:
-    """Print the ratios of CPU time; return 1 if one is above the limit or missing."""
+    """Run the benchmark's `--beside`: print CPU time ratios; return 1 if one is too high."""
     known = checkouts.workloads()
     if not (flags.beside / "api" / "__main__.py").is_file():
         parser.error(f"--beside {flags.beside}: not a checkout, it has no api/__main__.py")

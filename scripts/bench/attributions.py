@@ -20,7 +20,7 @@ ROUNDS = 3
 
 
 def measure(rounds: int = ROUNDS) -> dict[str, Any]:
-    """Run both libraries in interleaved rounds and keep the shortest time of each method."""
+    """Time attribution methods of Lightwell and Captum in interleaved rounds; keep the shortest."""
     commands = {
         "lightwell": [sys.executable, "-m", "scripts.bench.lightwell_attributions"],
         "captum": [str(python_of("captum")), "-m", "scripts.bench.captum_attributions"],
@@ -34,7 +34,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def _last_json_line(command: list[str]) -> dict[str, float]:
-    """Run a measurement in a subprocess and parse the last line that it prints as JSON."""
+    """Run one library's attribution timing in a subprocess; parse its last line as JSON."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip()[-2000:])
@@ -46,7 +46,7 @@ HEAD = ["attribution", "Lightwell ms", "Captum ms", "ratio"]
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
-    """Format the time of each attribution method in both libraries as table rows."""
+    """Format table rows: the time of each attribution method in Lightwell and in Captum."""
     if not found:
         return []
     lines = []
@@ -65,7 +65,7 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Time attribution methods of Lightwell and Captum, and print the table of both."""
     found = measure()
     table = Table(*HEAD)
     for line in rows(found):

@@ -1,4 +1,4 @@
-"""Time of each stage of a request alone, and the upper bound of throughput that follows from it.
+"""Baselines: the time of each stage of a request alone, and the throughput bound that follows.
 
 The bound of a workload is 1 / (echo + decode + program + encode): the time of a bare server that
 sends as many bytes, and of each stage alone, in sequence. Overlapping stages can exceed it.
@@ -18,7 +18,7 @@ from scripts.bench.workloads import Arrays, Workload, post
 
 @dataclass(frozen=True)
 class Baseline:
-    """Shortest time of each stage of one request, in seconds.
+    """Baseline of one workload and concurrency: seconds of each stage of one request, alone.
 
     Attributes:
         bucket: How many rows the program takes at once, the best for this concurrency.
@@ -35,12 +35,12 @@ class Baseline:
 
     @property
     def bound(self) -> float:
-        """Upper bound of requests per second with the stages in sequence."""
+        """Baseline's upper bound of requests per second, with the stages in sequence."""
         return 1 / (self.echo_s + self.decode_s + self.program_s + self.encode_s)
 
 
 def echo(size: int) -> System:
-    """Declare the echo server: bare uvicorn that answers with a fixed number of bytes."""
+    """Declare the baselines' echo server: bare uvicorn that answers a fixed number of bytes."""
 
     def request(workload: Workload, body: bytes) -> bytes:
         if workload.is_image:
@@ -64,7 +64,7 @@ def echo(size: int) -> System:
 
 
 def measured_apart(module: str, *flags: str) -> dict[str, Any]:
-    """Run a benchmark module that prints JSON in a subprocess, so that JAX is not loaded here.
+    """Run a benchmark module, such as that of the baselines' stages, in a subprocess; parse JSON.
 
     Raises:
         RuntimeError: It ended with an error; the message is the end of its output.
@@ -80,7 +80,7 @@ def measured_apart(module: str, *flags: str) -> dict[str, Any]:
 def baselines(
     stages: Mapping[str, Mapping[str, Any]], echoes: Mapping[tuple[str, int], float]
 ) -> list[Baseline]:
-    """Combine the stage times and the echo throughputs of every workload and concurrency.
+    """Combine stage times and echo throughputs into the baseline of each workload and concurrency.
 
     Args:
         stages: By workload, as `scripts.bench.stages` prints them.

@@ -20,7 +20,7 @@ ROWS, REPEATS, LABEL = 16, 15, 7
 
 
 def best(function: Callable[[], object]) -> float:
-    """Return the shortest of several timings of a function, in seconds."""
+    """Return the shortest of several timings of a Captum attribution, in seconds."""
     function()
     times = []
     for _ in range(REPEATS):
@@ -31,7 +31,7 @@ def best(function: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Measure each method as Captum documents it; occlusion also with all windows in one batch."""
+    """Time each method as Captum documents it; occlusion also with all windows in one batch."""
     model = cnn().requires_grad_(requires_grad=False)
     pixels = load_file(ROOT / "models" / "records" / "samples.safetensors")["images"][0]
     image = torch.from_numpy(pixels.astype(np.float32) / 255)[None, None]

@@ -37,13 +37,13 @@ ROUNDS, MIN_ROUNDS = 9, 2
 RESTARTS = 3
 CONCURRENCY = 8
 ROUND_S, SLICE_S = 0.8, 0.1
-"""CPU time that is measured of each server in a round, and in one slice of it."""
+"""CPU time measured of each checkout's server in a round, and in one slice of it, in seconds."""
 
 MAX_SLICES, MIN_SLICES = 8, 2
 TIMEOUT_S = 30.0
 START_SETTLE_S = 90.0
 LIMIT = 1.05
-"""Ratios above this are marked."""
+"""Ratio of two checkouts' CPU times per request above which a workload is marked as slower."""
 
 AS_BENCHMARKED = (
     *("activations-json", "activations-safetensors", "activations-png"),
@@ -53,7 +53,7 @@ AS_BENCHMARKED = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """CPU time per request of one workload on both servers, in seconds, one pair per round."""
+    """CPU time per request of one workload on both checkouts, in seconds, one pair per round."""
 
     workload: str
     this: Sequence[float]
@@ -61,30 +61,30 @@ class Comparison:
 
     @property
     def ratios(self) -> list[float]:
-        """CPU time of this checkout divided by that of the other, by round."""
+        """CPU time per request of this checkout divided by that of the other, by round."""
         return [a / b for a, b in zip(self.this, self.other, strict=True)]
 
     @property
     def ratio(self) -> float:
-        """Median of the rounds' ratios."""
+        """Ratio of two checkouts' CPU times per request: the median of the rounds."""
         return median(self.ratios)
 
     @property
     def exceeds(self) -> bool:
-        """Whether the median ratio is above 1.05."""
+        """Whether this checkout's CPU time per request is over 1.05 times that of the other."""
         return self.ratio > LIMIT
 
 
 @dataclass(frozen=True)
 class Slices:
-    """Number of slices that one measurement is divided into, and of requests in each."""
+    """Number of slices in one CPU time measurement of a checkout, and of requests in each."""
 
     number: int
     requests: int
 
     @classmethod
     def of(cls, cpu_s: float, rotation: int) -> "Slices":
-        """Choose slices by the CPU time of a request, which does not depend on other processes.
+        """Choose slices of `--beside` by a request's CPU time, which other processes do not change.
 
         Args:
             cpu_s: CPU time per request, in seconds.
@@ -96,7 +96,7 @@ class Slices:
 
 
 def workloads() -> dict[str, list[bytes]]:
-    """Return the HTTP requests of every workload, by name, in the order of the table."""
+    """Return the HTTP requests that `--beside` sends to both checkouts, by workload."""
     known, predict = bench_workloads(), "/cnn/predict"
     pngs = pictures()
     base64_bodies = [{"image": base64_text(png)} for png in pngs]
@@ -119,7 +119,7 @@ def _json_post(path: str, body: object) -> bytes:
 def compare(
     checkout: Path, names: Sequence[str], rounds: int, console: Console
 ) -> list[Comparison]:
-    """Measure workloads on both checkouts in interleaved rounds.
+    """Measure the CPU time of workloads on both checkouts in interleaved rounds.
 
     Args:
         checkout: Folder of the other checkout.
@@ -140,6 +140,7 @@ def compare(
             for name, sent in tuple(requests.items()):
                 with _excluding_failures(requests, name, console):
                     _check_equal(servers, sent)
+                    # Kept after a restart, so that all rounds send equally many requests.
                     slices[name] = slices.get(name) or _slices(servers[0], sent)
             for number in group:
                 for name, sent in tuple(requests.items()):
@@ -155,7 +156,7 @@ def compare(
 def _excluding_failures(
     requests: dict[str, list[bytes]], name: str, console: Console
 ) -> Iterator[None]:
-    """Print why a workload failed and leave it out of the rest of the comparison."""
+    """Print why a workload failed on a checkout and leave it out of the rest of `--beside`."""
     try:
         yield
     except (WrongAnswerError, OSError) as error:
@@ -164,19 +165,19 @@ def _excluding_failures(
 
 
 def round_groups(rounds: int, restarts: int = RESTARTS) -> list[range]:
-    """Divide the rounds into groups of nearly equal size, each with newly started servers."""
+    """Divide the rounds of `--beside` into nearly equal groups, each with newly started servers."""
     bounds = [round(rounds * group / restarts) for group in range(restarts + 1)]
     return [range(*pair) for pair in pairwise(bounds) if pair[0] < pair[1]]
 
 
 def in_order(pair: Sequence[T], number: int) -> Sequence[T]:
-    """Return a pair as it is in even rounds and reversed in odd ones."""
+    """Return the pair of checkouts' servers as it is in even rounds and reversed in odd ones."""
     return pair if number % 2 == 0 else pair[::-1]
 
 
 @contextmanager
 def _both_servers(checkout: Path, request: bytes) -> Iterator[tuple[Server, Server]]:
-    """Start this checkout's server and the other's, wait for background compilation, stop both."""
+    """Start both checkouts' servers, wait for background compilation, stop both at the end."""
     with ExitStack() as running:
         servers = [
             running.enter_context(_started(folder, request, f"checkout-{name}"))
@@ -195,7 +196,7 @@ def _started(folder: Path, request: bytes, log: str) -> Server:
 
 
 def _check_equal(servers: Sequence[Server], requests: Sequence[bytes]) -> None:
-    """Compare the two servers' answers to every request of a workload.
+    """Check that the servers of both checkouts answer every request of a workload equally.
 
     Raises:
         WrongAnswerError: A status is not 200, or an array differs by more than rounding.
@@ -213,8 +214,9 @@ def _check_equal(servers: Sequence[Server], requests: Sequence[bytes]) -> None:
 
 
 def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
-    """Measure the CPU time of a request to choose how long the slices of a workload are."""
+    """Measure a request's CPU time, to choose the number of slices for `--beside`."""
     with server.resumed():
+        # Not measured: the first requests fill caches.
         _measure_slice(server, requests, len(requests))
         seconds, count = _measure_slice(server, requests, 2 * len(requests))
     return Slices.of(seconds / count, len(requests))
@@ -223,16 +225,18 @@ def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
 def _measure_round(
     servers: Sequence[Server], requests: Sequence[bytes], slices: Slices, number: int
 ) -> tuple[float, float]:
-    """Measure one workload once on each server, in alternating slices.
+    """Measure the CPU time of one workload once on each checkout, in alternating slices.
 
     Returns:
         CPU time per request of each server, in seconds.
     """
     for server in servers:
         with server.resumed():
+            # Background work must not count for the requests of this round.
             server.settle()
     spent, answered = [0.0, 0.0], [0, 0]
     for index in range(slices.number):
+        # Neither server is always first, so that a drift of the machine favours neither.
         for side in in_order((0, 1), number + index):
             seconds, count = _measure_slice(servers[side], requests, slices.requests)
             spent[side] += seconds
@@ -241,7 +245,7 @@ def _measure_round(
 
 
 def _measure_slice(server: Server, requests: Sequence[bytes], count: int) -> tuple[float, int]:
-    """Return the server's CPU time for a number of requests, and how many it answered.
+    """Return a checkout server's CPU time for one slice of requests, and how many it answered.
 
     Raises:
         WrongAnswerError: A request was not answered with 200.
@@ -261,7 +265,7 @@ def _measure_slice(server: Server, requests: Sequence[bytes], count: int) -> tup
 
 
 def table(comparisons: Sequence[Comparison]) -> Table:
-    """Lay out the ratios with their quartiles and range, and a mark for those above the limit."""
+    """Lay out two checkouts' CPU time ratios with quartiles and range; mark those above 1.05."""
     head = ("workload", "CPU µs", "other's µs", "ratio", "quartiles", "range", f"> {LIMIT}")
     shown = Table(*head, title="CPU time per request, this checkout against the other")
     for one in comparisons:

@@ -32,7 +32,7 @@ CALLS = 2000
 
 
 def predict_hlo_is_bare() -> bool:
-    """Tell whether the predict program's HLO is that of a forward pass without probes.
+    """Check whether the predict program's HLO is that of a forward pass without probes.
 
     It is compared with a forward pass that is written down here without a trace, compiled in the
     same way: the optimised HLO must be the same but for the names of source lines.
@@ -62,7 +62,7 @@ def predict_hlo_is_bare() -> bool:
 
 
 def _hlo(compiled: jax.stages.Compiled) -> str:
-    """Return optimised HLO without source locations and with its names numbered in order."""
+    """Normalise optimised HLO for the check: no source locations, names numbered in order."""
     text = re.sub(r", metadata=\{[^}]*\}", "", compiled.as_text() or "")
     text = text.partition("\n\nFileNames")[0]
     names: dict[str, str] = {}
@@ -70,7 +70,7 @@ def _hlo(compiled: jax.stages.Compiled) -> str:
 
 
 async def batching_added_s() -> float:
-    """Return the median time that the engine adds to a single program call, in seconds."""
+    """Measure for the check of the batcher the median seconds that it adds to a program call."""
     engine: Engine = create_app(Settings()).state.engine
     engine.start()
     await engine.analyses_warmed()
@@ -90,7 +90,7 @@ async def batching_added_s() -> float:
 
 
 def interleavings(cases: int) -> dict[str, Any]:
-    """Test random interleavings of callers, cancellations and batches for mixed-up rows."""
+    """Check that random interleavings of callers, cancellations and batches mix up no rows."""
     played = importlib.import_module("tests.api.interleavings")
     began = time.perf_counter()
     try:
@@ -101,7 +101,7 @@ def interleavings(cases: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run all checks and print the results as JSON."""
+    """Run the benchmark's checks of predict program and batcher, and print the results as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=100_000)
     flags = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Decoders of every system's response bodies into named arrays."""
+"""Decoders of every benchmarked system's response bodies into named arrays."""
 
 import base64
 import io
@@ -16,11 +16,12 @@ PNG, ZIP = b"\x89PNG", b"PK\x03\x04"
 
 
 def from_lightwell(body: bytes) -> Arrays:
-    """Decode JSON (nested or base64), safetensors, NPZ or PNG of Lightwell."""
+    """Decode a Lightwell response to a benchmark request: JSON, safetensors, NPZ or PNG."""
     if body.startswith(PNG):
         return {"picture": downscaled(body)}
     if body.startswith(ZIP):
         with np.load(io.BytesIO(body)) as archive:
+            # The entry `metadata` is text.
             return {name: values for name, values in archive.items() if values.dtype.kind != "U"}
     if not body.startswith(b"{"):
         return parse_tensors(body)
@@ -32,7 +33,7 @@ def from_lightwell(body: bytes) -> Arrays:
 
 
 def downscaled(png: bytes) -> np.ndarray:
-    """Return a PNG's pixels at an eighth of its size, for comparing figures.
+    """Decode a response's PNG into pixels at an eighth of its size, for comparing figures.
 
     A value that rounding moves over the edge of a colour step hardly shows here.
     """
@@ -41,7 +42,7 @@ def downscaled(png: bytes) -> np.ndarray:
 
 
 def from_pytorch(body: bytes) -> Arrays:
-    """Decode JSON (nested or base64) or safetensors of the two PyTorch servers."""
+    """Decode a response of the two PyTorch servers: JSON (nested or base64) or safetensors."""
     if not body.startswith(b"{"):
         return parse_tensors(body)
     document = orjson.loads(body)
@@ -54,18 +55,19 @@ def from_pytorch(body: bytes) -> Arrays:
 
 
 def from_json(body: bytes) -> Arrays:
-    """Decode a prediction in JSON, alone or as the only item of a list."""
+    """Decode a JSON prediction of LitServe or BentoML, alone or as the only item of a list."""
     document = orjson.loads(body)
     return _prediction(document[0] if isinstance(document, list) else document)
 
 
 def from_inference_protocol(body: bytes) -> Arrays:
-    """Decode outputs of the Open Inference Protocol in JSON."""
+    """Decode a JSON response of the Open Inference Protocol (MLServer)."""
     return _outputs(orjson.loads(body)["outputs"])
 
 
 def from_triton(body: bytes) -> Arrays:
-    """Decode outputs of the Open Inference Protocol with binary tensors after the JSON."""
+    """Decode a binary response of the Open Inference Protocol (Triton): tensors after the JSON."""
+    # A response header has the length of the JSON, but the load generator keeps only the body.
     end = body.index(b"}]}") + 3
     described, packed = orjson.loads(body[:end])["outputs"], body[end:]
     found, at = {}, 0

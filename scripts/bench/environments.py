@@ -1,4 +1,4 @@
-"""Virtual environments of the systems, built once and rebuilt when pinned versions change."""
+"""Virtual environments of the benchmarked systems; rebuilt when pinned versions change."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ BUILD = Path(__file__).parents[2] / "build" / "bench"
 
 
 class NotInstalledError(Exception):
-    """A virtual environment could not be built; the message is the end of pip's output."""
+    """A system's virtual environment could not be built; the message is the end of pip's output."""
 
 
 def python_of(name: str) -> Path:
@@ -30,12 +30,13 @@ def python_of(name: str) -> Path:
     for path in _requirements(name):
         options = ["--no-deps"] if path.name.endswith(".no-deps.txt") else []
         _run([str(python), "-m", "pip", "install", "--quiet", *options, "-r", str(path)])
+    # Written last, so that an interrupted installation is repeated.
     stamp.write_text(wanted)
     return python
 
 
 def versions(name: str) -> list[str]:
-    """Return the pinned packages of a system's environment, as `package==version`."""
+    """Return the packages pinned for a system's virtual environment, as `package==version`."""
     return [line for path in _requirements(name) for line in _lines(path)]
 
 
@@ -45,7 +46,7 @@ def _requirements(name: str) -> list[Path]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the packages of a requirements file, including files that it refers to by `-r`."""
+    """Return the packages of a pip requirements file, including files that it refers to by `-r`."""
     lines = []
     for line in path.read_text().splitlines():
         if line.startswith("-r "):

@@ -25,7 +25,7 @@ GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
 
 
 def expected_outputs(model: ResidentModel, workload: Workload) -> list[Arrays]:
-    """Compute the arrays that a workload's responses hold, for each of its inputs."""
+    """Compute the expected output arrays of a workload's responses, for each of its inputs."""
     return [
         (_image if workload.is_image else _sequence)(model, workload, one)
         for one in workload.inputs
@@ -58,7 +58,7 @@ def _sequence(model: ResidentModel, _: Workload, bits: bytes) -> Arrays:
 
 
 def bits_of(text: bytes) -> np.ndarray:
-    """Convert the characters 0 and 1 into an array of numbers."""
+    """Convert a workload's characters 0 and 1 into the input array of the expected outputs."""
     return np.frombuffer(text, np.uint8) - np.uint8(ord("0"))
 
 
@@ -71,7 +71,7 @@ def _prediction(logits: np.ndarray) -> Arrays:
 
 
 def main() -> None:
-    """Pickle the expected outputs into the file named on the command line."""
+    """Pickle the expected outputs of all workloads into the file named on the command line."""
     models = {name: load(name) for name in ("cnn", "lstm")}
     for model in models.values():
         model.compile()

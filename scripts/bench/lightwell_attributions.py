@@ -25,13 +25,13 @@ METHODS = {
     "grad_cam": MethodParameters(method="grad_cam"),
     "smoothgrad": MethodParameters(method="smoothgrad", samples=50),
 }
-"""50 integration nodes, 196 occlusion windows, one Grad-CAM layer, 50 noisy copies."""
+"""Settings of timed attributions: 50 nodes, 196 windows, one Grad-CAM layer, 50 noisy copies."""
 
 PROGRAMS = ("cnn.score", "cnn.gradient", "cnn.layer_gradient")
 
 
 def best(function: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the shortest of several timings of a function, in seconds."""
+    """Return the shortest of several timings of a Lightwell attribution or program, in seconds."""
     function()
     times = []
     for _ in range(repeats):
@@ -42,7 +42,7 @@ def best(function: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def measured() -> dict[str, float]:
-    """Measure all attribution methods, the gradient and the forward pass, in seconds by name."""
+    """Time Lightwell's attribution methods, gradient and forward pass, in seconds by name."""
     model = load("cnn")
     model.compile()
     model.compile_larger_buckets()
@@ -64,7 +64,7 @@ def _attributed(
     parameters: MethodParameters,
     programs: dict[str, ResidentProgram],
 ) -> None:
-    """Compute one attribution, from the image to the attribution map in host memory."""
+    """Compute one Lightwell attribution, from the image to the attribution map in host memory."""
 
     def run() -> Run:
         found = yield from attribute(MethodInput(image, target, parameters))
@@ -74,7 +74,7 @@ def _attributed(
 
 
 def _batch(program: ResidentProgram, output: str, rows: int = ROWS) -> float:
-    """Return the shortest time of a program on a batch of random rows, in seconds."""
+    """Return the shortest time of an attribution program on a batch of random rows, in seconds."""
     random = np.random.default_rng(0)
     row = {
         name: random.uniform(0, 1, one.shape).astype(one.dtype)
@@ -85,7 +85,7 @@ def _batch(program: ResidentProgram, output: str, rows: int = ROWS) -> float:
 
 
 def _forward(programs: dict[str, ResidentProgram]) -> float:
-    """Return the shortest time of the forward passes of as many rows as a gradient batch has."""
+    """Return the shortest time of forward passes of as many rows as an attribution gradient has."""
     predict = programs["cnn.predict"]
     batches = ROWS / predict.max_rows
     return min(

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import NamedTuple
 
+# One buffer for all connections, as a single thread reads from one at a time.
 BUFFER = bytearray(1 << 20)
 VIEW = memoryview(BUFFER)
 LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d+)")
@@ -29,7 +30,7 @@ UNANSWERED = -1  # status if there was no response at the end of the run
 
 
 class Connection:
-    """A keep-alive connection with at most one request in flight.
+    """Load generator's keep-alive connection with at most one request in flight.
 
     Attributes:
         since: When that request was sent, or should have been, by `time.perf_counter`.
@@ -50,7 +51,7 @@ class Connection:
         self._keep, self._head, self.body = keep, b"", bytearray()
 
     def send(self, request: bytes, since: float) -> None:
-        """Send a request, whole; those of a benchmark fit into a socket's buffer.
+        """Send a request of the load generator, whole; it fits into a socket's buffer.
 
         Raises:
             OSError: The server has closed the connection.
@@ -62,7 +63,7 @@ class Connection:
             raise BlockingIOError
 
     def receive(self) -> bool:
-        """Read available bytes; return whether the response is complete.
+        """Read bytes that the load generator's connection has received; return whether that is all.
 
         Raises:
             OSError: The server has closed the connection, or sends no Content-Length.
@@ -97,7 +98,7 @@ class Connection:
 
 
 class RequestResult(NamedTuple):
-    """Latency, status and size of one request.
+    """Latency, status and size of one request of the load generator.
 
     Attributes:
         since: When it was sent (closed loop) or due (open loop), by `time.perf_counter`.
@@ -121,7 +122,7 @@ class Run:
     answers: list[RequestResult]
 
     def windows(self, count: int) -> "list[Window]":
-        """Divide the run into windows of equal length.
+        """Divide a period of load into windows of equal length.
 
         A request counts for the throughput of the window in which it was answered. Its latency
         counts there too, or in the last window if the response came after the end.
@@ -136,7 +137,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Window:
-    """Throughput, latency quantiles and errors of one window.
+    """Throughput, latency quantiles and errors of one window of a period of load.
 
     Attributes:
         per_second: Successful responses per second.
@@ -155,7 +156,7 @@ class Window:
 
     @classmethod
     def of(cls, answers: Sequence[RequestResult], seconds: float, ended: float) -> "Window":
-        """Aggregate a window's request results; error responses do not count for the latencies."""
+        """Aggregate the request results of a load window; errors do not count for latencies."""
         good = [one for one in answers if one.status == OK]
         waited = sorted(one.latency_s for one in answers if one.status in {OK, UNANSWERED})
         in_time = sum(one.since + one.latency_s <= ended for one in good)
@@ -174,12 +175,12 @@ class Window:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the smallest value that a share of all values does not exceed; NaN without values."""
+    """Return a latency quantile of a load window: the least value that a share does not exceed."""
     return ordered[math.ceil(share * len(ordered)) - 1] if ordered else math.nan
 
 
 def poisson(per_second: float, seconds: float, seed: int) -> list[float]:
-    """Draw arrival times of a Poisson process, in seconds from the start."""
+    """Draw arrival times of an open loop's load as a Poisson process, in seconds from the start."""
     generator = random.Random(seed)  # noqa: S311 - the same times for every system
     moments, moment = [], generator.expovariate(per_second)
     while moment < seconds:
@@ -189,7 +190,7 @@ def poisson(per_second: float, seconds: float, seed: int) -> list[float]:
 
 
 class Load:
-    """A set of connections to one server, on which requests are sent in rotation.
+    """Load on one server: a set of connections, on which requests are sent in rotation.
 
     Args:
         port: On loopback.
@@ -225,7 +226,7 @@ class Load:
         self._free.append(connection)
 
     def _replace(self, connection: Connection) -> None:
-        """Replace a connection that the server has closed."""
+        """Replace a connection of the load generator that the server has closed."""
         if connection.busy:
             self._record(connection, CLOSED, time.perf_counter())
         else:
@@ -246,12 +247,12 @@ class Load:
             self._replace(connection)
 
     def _wait(self, timeout_s: float) -> list[tuple[int, int]]:
-        """Wait with microsecond resolution; the timeout of epoll alone is in whole milliseconds."""
+        """Wait for load generator events to the microsecond; epoll's timeout is in milliseconds."""
         select.select([self._epoll], [], [], timeout_s)
         return self._epoll.poll(0)
 
     def _receive(self, events: list[tuple[int, int]]) -> Iterator[Connection]:
-        """Read available bytes; yield the connections whose response is complete."""
+        """Read responses to the load generator; yield connections whose response is complete."""
         for descriptor, _ in events:
             connection = self._connections[descriptor]
             try:
@@ -265,7 +266,7 @@ class Load:
                 yield connection
 
     def closed(self, seconds: float, least: int, most_s: float) -> Run:
-        """Run a closed loop: every connection sends its next request when the last is answered.
+        """Load in a closed loop: every connection sends its next request when the last is answered.
 
         Args:
             seconds: Shortest duration.
@@ -277,6 +278,7 @@ class Load:
         while now < began + seconds or (
             len(self._results) < least and now < began + most_s  # a slow server's window is longer
         ):
+            # A fixed number: a connection that fails is replaced, and is free again at once.
             for _ in range(len(self._free)):
                 self._send(now)
             for _ in self._receive(self._epoll.poll(0.1)):
@@ -285,7 +287,7 @@ class Load:
         return Run(began, now, self._results)
 
     def open(self, moments: Sequence[float], seconds: float, timeout_s: float) -> Run:
-        """Run an open loop: send at given times, regardless of outstanding responses.
+        """Load in an open loop: send at given times, regardless of outstanding responses.
 
         A request that is due while every connection is busy waits here, and its latency counts from
         its due time: a slow server does not reduce the load (coordinated omission).
@@ -304,6 +306,7 @@ class Load:
                 self._send(due.popleft())
             if not due and not self._in_flight():
                 break
+            # While every connection is busy, only a response can let the next request go.
             pause = due[0] - now if due and self._free else ended + timeout_s - now
             for _ in self._receive(self._wait(max(pause, 0))):
                 pass
@@ -318,14 +321,14 @@ class Load:
         return [one for one in self._connections.values() if one.busy]
 
     def drain(self, timeout_s: float) -> None:
-        """Wait for outstanding responses, so that the server is idle before the next run."""
+        """Wait for outstanding responses, so that the server is idle before the next load."""
         until = time.perf_counter() + timeout_s
         while self._in_flight() and (left := until - time.perf_counter()) > 0:
             for _ in self._receive(self._epoll.poll(left)):
                 pass
 
     def collect(self, count: int, timeout_s: float) -> list[tuple[int, bytes]]:
-        """Send requests in rotation, `count` in all; return the responses in their order.
+        """Send `count` requests of the load generator in rotation; return responses in order.
 
         Returns:
             Status and body of each request; `UNANSWERED` after the timeout.

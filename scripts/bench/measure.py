@@ -17,16 +17,17 @@ from scripts.bench.workloads import Arrays, Workload, WrongAnswerError, check
 ROUNDS = 3
 WARM_UP_S = 0.3
 SPREAD_LIMIT = 0.1
-"""Cells are marked if throughputs of their windows differ by more than this share of the median."""
+"""Measured cells are marked if throughputs of windows differ by more than this share."""
 
+# As many as an open loop may have in flight; further requests wait in the load generator.
 OPEN_CONNECTIONS = 128
 LONGEST = 6
-"""Longest duration of a closed loop in windows, for servers that answer slowly."""
+"""Longest duration of a measured closed loop in windows, for servers that answer slowly."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One table row: the window with the median throughput, and CPU time and memory of all rounds.
+    """Measured cell of the table: window of median throughput, CPU time and memory of all rounds.
 
     Attributes:
         concurrency: Requests in flight; None in an open loop.
@@ -47,16 +48,16 @@ class Cell:
 
     @property
     def steady(self) -> bool:
-        """Whether the windows agree within the spread limit."""
+        """Whether a measured cell's windows agree within the spread limit."""
         return self.spread <= SPREAD_LIMIT
 
     def record(self) -> dict[str, Any]:
-        """Return the cell as a dictionary for JSON."""
+        """Return a measured cell as a dictionary for JSON."""
         return asdict(self)
 
 
 class Measurement(NamedTuple):
-    """One window, the server's CPU time for it in seconds, and the memory resident after it."""
+    """Measurement of one system: a window, its CPU time in seconds, resident memory after it."""
 
     window: Window
     cpu_s: float
@@ -66,7 +67,7 @@ class Measurement(NamedTuple):
 def closed_loop(
     server: Server, system: System, workload: Workload, concurrency: int, window_s: float
 ) -> Measurement:
-    """Measure a closed loop with a number of clients."""
+    """Measure one system in a closed loop with a number of clients."""
     with Load(server.port, system.requests(workload), concurrency) as load:
         load.closed(WARM_UP_S, concurrency, LONGEST * window_s)
         before = server.cpu_s()
@@ -79,7 +80,7 @@ def closed_loop(
 def open_loop(
     server: Server, system: System, workload: Workload, rate: float, window_s: float, seed: int
 ) -> Measurement:
-    """Measure an open loop with Poisson arrivals at a mean rate per second."""
+    """Measure one system in an open loop with Poisson arrivals at a mean rate per second."""
     with Load(server.port, system.requests(workload), OPEN_CONNECTIONS) as load:
         load.open(poisson(rate, WARM_UP_S, seed=0), WARM_UP_S, 0.5)
         load.drain(LONGEST * window_s)
@@ -97,7 +98,7 @@ def check_answers(
     expected_outputs: Sequence[Arrays],
     concurrency: int,
 ) -> None:
-    """Send every input of a workload and compare each response with its expected outputs.
+    """Check a system before it is measured: send every input, compare with expected outputs.
 
     Raises:
         WrongAnswerError: A response is missing or wrong.
@@ -113,7 +114,8 @@ def check_answers(
 
 
 def cell_of(system: str, workload: str, load: int | float, rounds: Sequence[Measurement]) -> Cell:
-    """Aggregate the rounds of a cell; the load is a number of clients or a rate."""
+    """Aggregate measurements of all rounds into a cell; the load is a number of clients or rate."""
+    # One whole window is the median, so that its throughput and its latencies belong together.
     windows = sorted((one.window for one in rounds), key=lambda window: window.per_second)
     middle = windows[len(windows) // 2]
     apart = windows[-1].per_second - windows[0].per_second

@@ -1,4 +1,4 @@
-"""Growth of a server's memory over many requests of mixed kinds."""
+"""Memory growth of a server over many requests of mixed kinds."""
 
 import random
 from typing import NamedTuple
@@ -19,11 +19,11 @@ SHARES = {
     "activations-safetensors": 1,
     "activations-json": 1,
 }
-"""Percentage of each workload: all kinds, but mostly fast ones."""
+"""Percentage of each workload in the memory growth test: all kinds, but mostly fast ones."""
 
 
 class Growth(NamedTuple):
-    """Resident memory after the first thousand requests and after all, in bytes."""
+    """Memory growth: bytes resident after the first thousand requests and after all."""
 
     first: int
     last: int
@@ -32,7 +32,7 @@ class Growth(NamedTuple):
 
 
 def growth(server: Server, system: System, count: int) -> Growth:
-    """Send a number of mixed requests and measure the resident memory."""
+    """Measure a server's memory growth, its resident memory, over a number of mixed requests."""
     requests = mixture(system)
     with Load(server.port, requests, CONCURRENCY) as load:
         begun = load.closed(0, FIRST, 60)
@@ -47,7 +47,7 @@ def growth(server: Server, system: System, count: int) -> Growth:
 
 
 def mixture(system: System) -> list[bytes]:
-    """Return a hundred shuffled requests in the shares of `SHARES`."""
+    """Return the memory growth test's hundred shuffled requests in the shares of `SHARES`."""
     known = workloads()
     requests = []
     for name, share in SHARES.items():

@@ -1,4 +1,4 @@
-"""Latency of predictions while another client requests long sequences."""
+"""Mixed load: latency of predictions while another client requests long sequences."""
 
 from threading import Event, Thread
 from typing import NamedTuple
@@ -14,14 +14,14 @@ SECONDS = 5.0
 
 
 class PredictionP99(NamedTuple):
-    """99th percentile of a prediction's latency, in seconds."""
+    """99th percentile of a prediction's latency in seconds, idle and under mixed load."""
 
     idle_p99_s: float
     mixed_load_p99_s: float
 
 
 def prediction_p99(server: Server, system: System) -> PredictionP99:
-    """Measure predictions alone, then while another client sends one long sequence at a time."""
+    """Measure predictions alone, then under mixed load: another client sends long sequences."""
     idle = _predictions(server, system).p99_s
     stop = Event()
     other = Thread(target=_request_long, args=(server, system, stop))
@@ -34,7 +34,7 @@ def prediction_p99(server: Server, system: System) -> PredictionP99:
 
 
 def _predictions(server: Server, system: System) -> Window:
-    """Send predictions at even intervals, so that they do not queue behind one another."""
+    """Send the mixed load's predictions at even intervals, so that none queues behind another."""
     moments = [index / PER_SECOND for index in range(int(PER_SECOND * SECONDS))]
     with Load(server.port, system.requests(workloads()["predict"]), 8) as load:
         load.open(moments[: int(PER_SECOND)], 1.0, 1.0)
@@ -42,7 +42,7 @@ def _predictions(server: Server, system: System) -> Window:
 
 
 def _request_long(server: Server, system: System, stop: Event) -> None:
-    """Request long sequences, one at a time, until the event is set."""
+    """Request the mixed load's long sequences, one at a time, until the event is set."""
     with Load(server.port, system.requests(workloads()[LONG]), 1) as load:
         while not stop.is_set():
             load.closed(0.2, 1, 5.0)

@@ -20,11 +20,11 @@ PARENT, CHILDREN_USER_TICKS, CHILDREN_SYSTEM_TICKS = 1, 13, 14
 
 
 class NotStartedError(Exception):
-    """A server did not become ready; the message is the end of its log."""
+    """Server process did not become ready; the message is the end of its log."""
 
 
 class Server:
-    """A server process with its child processes, listening on a free port of loopback.
+    """Server process of the benchmark with its child processes, on a free port of loopback.
 
     Args:
         command: Command line that starts it.
@@ -82,12 +82,12 @@ class Server:
         raise NotStartedError(self.log_tail())
 
     def log_tail(self, lines: int = 5) -> str:
-        """Return the last lines of its log."""
+        """Return the last lines of a server process's log."""
         text = self._log.read_text(errors="replace").splitlines()
         return "\n".join(line for line in text if line.strip()).strip().rsplit("\n", lines)[-1]
 
     def tree(self) -> list[int]:
-        """Return the process IDs of the server and all its descendants."""
+        """Return the process IDs of a benchmarked server and all its descendants."""
         children: dict[int, list[int]] = {}
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit() and (fields := _stat(int(directory.name))):
@@ -98,16 +98,16 @@ class Server:
         return found
 
     def cpu_s(self) -> float:
-        """Return user and system CPU time of all threads of all its processes, in seconds."""
+        """Return CPU time (user and system) of all threads of a server's processes, in seconds."""
         return sum(map(_cpu_s, self.tree()))
 
     def memory_bytes(self) -> int:
-        """Return resident memory of all its processes, with shared pages divided (PSS)."""
+        """Return resident memory of a server's processes in bytes, shared pages divided (PSS)."""
         return sum(_resident(one) for one in self.tree())
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
-        """Resume a suspended server inside the context and suspend it afterwards."""
+        """Resume a suspended server process inside the context and suspend it afterwards."""
         self._signal(signal.SIGCONT)
         try:
             yield
@@ -115,7 +115,7 @@ class Server:
             self.suspend()
 
     def suspend(self) -> None:
-        """Send SIGSTOP to all its processes, so that they use no CPU time."""
+        """Send SIGSTOP to a server's processes, so that they use no CPU time."""
         self._signal(signal.SIGSTOP)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -123,7 +123,7 @@ class Server:
             _send(one, number)
 
     def settle(self, timeout_s: float = 20) -> None:
-        """Wait until it is idle: until it uses or waits for at most 20 ms of CPU time in 100 ms."""
+        """Wait until a server's processes use or wait for at most 20 ms of CPU time in 100 ms."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
             before = self._demand_s()
@@ -132,12 +132,12 @@ class Server:
                 return
 
     def _demand_s(self) -> float:
-        """Return CPU time plus time in the run queue of all its threads, in seconds."""
+        """Return CPU time plus time in the run queue of a server's processes, in seconds."""
         # On a busy machine a process that compiles may get hardly any CPU time for a while.
         return self.cpu_s() + sum(map(_run_delay_s, self.tree()))
 
     def stop(self) -> None:
-        """Terminate all its processes, suspended or not."""
+        """Terminate a server's processes, suspended or not."""
         tree = self.tree()
         self._signal(signal.SIGCONT)
         self.process.terminate()
@@ -152,14 +152,14 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a free port of loopback."""
+    """Return a free port of loopback for a server process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def answers(port: int, request: bytes) -> bool:
-    """Tell whether a server answers a request with 200."""
+    """Tell whether a server process answers its readiness request with 200."""
     try:
         with Load(port, [request], 1, keep=True) as load:
             return load.collect(1, timeout_s=20)[0][0] == OK

@@ -1,4 +1,4 @@
-"""Time of the compiled programs alone, by bucket, chunk, unrolling and compiler options.
+"""Time of compiled programs alone, by bucket, chunk, unrolling and compiler options.
 
     python -m scripts.bench.programs            all tables
     python -m scripts.bench.programs settings   one table
@@ -54,20 +54,20 @@ COMPILER_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "loops as one kernel": {"XLA_FLAGS": f"--xla_backend_extra_options={LOOP}"},
     "no YNN fusions": {"XLA_FLAGS": "--xla_cpu_experimental_ynn_fusion_type="},
 }
-"""Environment variables by setting; the second is a JAX option that has no variable."""
+"""Environment variables by process setting of timed programs; the second is a JAX option."""
 
 Function = Callable[[], object]
 
 
 class Cost(NamedTuple):
-    """Wall time and CPU time of one call, in seconds."""
+    """Cost of one call of a compiled program: wall time and CPU time, in seconds."""
 
     wall: float
     processor: float
 
 
 def costs(functions: Mapping[str, Function]) -> dict[str, Cost]:
-    """Measure several functions in interleaved rounds."""
+    """Time calls of several compiled programs in interleaved rounds."""
     times: dict[str, list[Cost]] = {name: [] for name in functions}
     for _ in range(ROUNDS):
         for name, function in functions.items():
@@ -78,7 +78,7 @@ def costs(functions: Mapping[str, Function]) -> dict[str, Cost]:
 
 
 def _round(function: Function) -> Cost:
-    """Time repeated calls of a function after one unmeasured call."""
+    """Time repeated calls of a compiled program after one unmeasured call."""
     function()
     calls, began, began_processor = 0, time.perf_counter(), time.process_time()
     while (now := time.perf_counter()) < began + ROUND_S or calls == 0:
@@ -89,7 +89,7 @@ def _round(function: Function) -> Cost:
 
 
 def parameters_of(model: ResidentModel) -> dict[str, jax.Array]:
-    """Transfer a model's parameters to the device."""
+    """Transfer a model's parameters to the device, for timing its programs."""
     extra = model.ood_detector.program_parameters if model.ood_detector else {}
     on_device: dict[str, jax.Array] = jax.device_put({**model.weights, **extra})
     return on_device
@@ -101,7 +101,7 @@ def compiled(
     rows: int,
     options: Mapping[str, str | bool] | None = None,
 ) -> tuple[Function, float]:
-    """Compile a program for a number of rows.
+    """Compile a program to be timed, for a number of rows.
 
     Args:
         options: Compiler options; None compiles as the server does.
@@ -125,7 +125,7 @@ def compiled(
 def _inputs(
     generator: np.random.Generator, name: str, described: jax.ShapeDtypeStruct
 ) -> np.ndarray:
-    """Draw one input array of a bucket: zeros and ones, and lengths of one step."""
+    """Draw one input array of a timed program: zeros and ones, and lengths of one step."""
     if name == "length":
         return np.ones(described.shape, described.dtype)
     drawn: np.ndarray = generator.integers(0, 2, described.shape).astype(described.dtype)
@@ -133,21 +133,22 @@ def _inputs(
 
 
 def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """Print a table in Markdown."""
+    """Print a table of program times in Markdown."""
     rows = [head, ["---", *["---:"] * (len(head) - 1)], *lines]
     print(f"\n### {title}\n")
     print("\n".join("| " + " | ".join(row) + " |" for row in rows), flush=True)
 
 
 def declared(name: str, chunks: Sequence[int]) -> tuple[dict[str, Program], dict[str, jax.Array]]:
-    """Declare a model's programs; those of the LSTM for the given chunk lengths."""
+    """Declare a model's programs to be timed; those of the LSTM for the given chunk lengths."""
+    # The LSTM has a program for each of these lengths, declared while it is loaded.
     with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
         model = load(name)
     return {program.name: program for program in model.declared}, parameters_of(model)
 
 
 def rows_table() -> None:
-    """Print the time of a call by bucket."""
+    """Print the time of a program call by bucket."""
     for model, chunk in (("cnn", 0), ("lstm", 128), ("lstm", 512)):
         programs, parameters = declared(model, (chunk,))
         for name, program in programs.items():
@@ -168,7 +169,7 @@ def rows_table() -> None:
 
 
 def steps_table() -> None:
-    """Print the time of an LSTM call by chunk length."""
+    """Print the time of an LSTM program call by chunk length."""
     programs, parameters = declared("lstm", STEPS)
     for kind in ("predict", "trace"):
         for rows in (1, 4, 16):
@@ -186,7 +187,7 @@ def steps_table() -> None:
 
 @contextmanager
 def unrolled(times: int) -> Iterator[None]:
-    """Unroll every `lax.scan` by a factor while inside the context."""
+    """Unroll every `lax.scan` of timed programs by a factor while inside the context."""
     with mock.patch("jax.lax.scan", partial(jax.lax.scan, unroll=times)):
         yield
 
@@ -217,7 +218,7 @@ def _columns(cost: Cost) -> list[str]:
 
 
 def options_table() -> None:
-    """Print the time of each program by compiler options."""
+    """Print the time of each compiled program by compiler options."""
     lines = []
     for name, program, parameters in _chosen():
         for rows in (1, 8):
@@ -235,7 +236,7 @@ def options_table() -> None:
 
 
 def _chosen() -> Iterator[tuple[str, Program, dict[str, jax.Array]]]:
-    """Yield the programs that compiler options and process settings are measured on."""
+    """Yield the programs that are timed under other compiler options and process settings."""
     for model in ("cnn", "lstm"):
         programs, parameters = declared(model, (128,))
         for name, program in programs.items():
@@ -263,7 +264,7 @@ def one_setting_table(name: str) -> None:
 
 
 def mixed_table() -> None:
-    """Print the throughput of mixed lengths, in chunks and padded to the longest."""
+    """Print LSTM program throughput for mixed lengths, in chunks and padded to the longest."""
     draw = np.random.default_rng(3).uniform(np.log(4), np.log(LONGEST), SEQUENCES)
     lengths = np.exp(draw).astype(int)
     ways: Mapping[str, tuple[Sequence[int], np.ndarray]] = {
@@ -282,7 +283,7 @@ def mixed_table() -> None:
 def _concurrent_runs(
     kind: str, output: str, chunks: Sequence[int], lengths: np.ndarray
 ) -> Function:
-    """Return a function that runs all sequences concurrently."""
+    """Return a function that runs all mixed-length sequences concurrently on LSTM programs."""
     programs, parameters = declared("lstm", chunks)
     resident = {
         name: ResidentProgram(program, parameters, row_buckets("lstm"))
@@ -296,6 +297,7 @@ def _concurrent_runs(
     ]
 
     def function() -> None:
+        # A run divides its sequence by these lengths when it starts, not when it is declared.
         with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
             drive([run_lstm(kind, row, frozenset({output})) for row in rows], resident)
 
@@ -313,13 +315,14 @@ TABLES: Mapping[str, Callable[[], None]] = {
 
 
 def main() -> None:
-    """Print the tables named on the command line, or all of them."""
+    """Print the tables of program times named on the command line, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.programs", description=__doc__)
     parser.add_argument("tables", nargs="*", help=f"any of {', '.join(TABLES)}; default all")
     names = parser.parse_args().tables
     if names[:1] == [ONE_SETTING]:
         one_setting_table(names[1])
         return
+    # As the engine has it: a call runs in the thread that is measured.
     jax.config.update("jax_cpu_enable_async_dispatch", val=False)
     for name in names or TABLES:
         TABLES[name]()

@@ -1,4 +1,4 @@
-"""Results of one benchmark run as terminal tables, Markdown and JSON."""
+"""Benchmark report: results of one run as terminal tables, Markdown and JSON."""
 
 import json
 import math
@@ -27,7 +27,7 @@ MIB = 2**20
 
 @dataclass
 class Results:
-    """All results of one benchmark run.
+    """All results of one benchmark run, for its report.
 
     Attributes:
         missing: Reasons why systems were not measured, by system and workload.
@@ -48,13 +48,13 @@ class Results:
 
     @property
     def bounds(self) -> dict[tuple[str, int], float]:
-        """Upper bounds of requests per second, by workload and concurrency."""
+        """Benchmark report's upper bounds of requests per second, by workload and concurrency."""
         return {
             (baseline.workload, baseline.concurrency): baseline.bound for baseline in self.baselines
         }
 
     def save(self, folder: Path) -> None:
-        """Write `results.json` and `results.md`."""
+        """Write the benchmark report: `results.json` and `results.md`."""
         folder.mkdir(parents=True, exist_ok=True)
         document = {
             "machine": self.machine,
@@ -73,7 +73,7 @@ class Results:
         (folder / "results.md").write_text(self.markdown())
 
     def markdown(self) -> str:
-        """Format every table as Markdown."""
+        """Format every table of the benchmark report as Markdown."""
         machine = "\n".join(f"- {name}: {value}" for name, value in self.machine.items())
         systems = "\n".join(f"- {one.title}: {one.settings}" for one in self.systems)
         parts = [f"`{self.command}`\n\n{machine}\n\n{systems}"]
@@ -81,7 +81,7 @@ class Results:
         return "\n\n".join(parts) + "\n"
 
     def show(self, console: Console) -> None:
-        """Print every table."""
+        """Print every table of the benchmark report on the terminal."""
         for title, head, rows in self.tables():
             table = Table(*head, title=title, title_justify="left")
             for row in rows:
@@ -89,7 +89,7 @@ class Results:
             console.print(table)
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
-        """Return title, head and rows of each table that has rows."""
+        """Return title, head and rows of each table of the benchmark report that has rows."""
         missing = [[name, reason] for name, reason in self.missing.items()]
         made = [
             ("Measured", HEAD, [cell_row(cell, self.bounds) for cell in self.cells]),
@@ -118,7 +118,7 @@ VERDICT_HEAD = ["measurement", "compared with", "minimum / maximum", "measured",
 
 
 def cell_row(cell: Cell, bounds: Mapping[tuple[str, int], float]) -> list[str]:
-    """Format one cell as a table row; `±` if its windows differ by more than a tenth."""
+    """Format one cell as a benchmark report row; `±` if its windows differ by over a tenth."""
     window = cell.window
     load = f"{cell.rate:.0f}/s" if cell.concurrency is None else str(cell.concurrency)
     bound = bounds.get((cell.workload, cell.concurrency or 0)) if cell.system == "lightwell" else 0
@@ -163,7 +163,7 @@ def _markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _finite(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not have, by null."""
+    """Replace NaN and infinity in the benchmark report, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -172,7 +172,7 @@ def _finite(value: Any) -> Any:
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, system, versions, commit and date of a benchmark run."""
+    """Return processor, system, versions, commit and date of a benchmark run, for its report."""
     cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     models = [line.partition(": ")[2] for line in cpuinfo.splitlines() if "model name" in line]
     named = ("jax", "jaxlib", "flax", "numpy", "orjson", "uvicorn", "fastapi")
@@ -188,7 +188,8 @@ def machine() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Return the commit that is checked out, marked if files differ from it."""
+    """Return the commit that the benchmark report names, marked if files differ from it."""
+    # `--exclude=*` leaves tags out: `--always` then prints the abbreviated hash.
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return done.stdout.strip() or "unknown"

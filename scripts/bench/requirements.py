@@ -8,7 +8,7 @@ from scripts.bench.measure import Cell
 from scripts.bench.startup import COLD_LIMIT_S, WARM_LIMIT_S
 
 PEERS = ("litserve", "mlserver", "bentoml")
-"""Python servers that run Lightwell's compiled program; the fastest of them counts."""
+"""Python servers that run Lightwell's compiled program; requirements count the fastest of them."""
 
 HEAVY = (
     *("activations-json", "activations-base64", "activations-safetensors", "activations-png"),
@@ -26,7 +26,7 @@ MEMORY_LIMIT = 16 * 2**20
 
 @dataclass(frozen=True)
 class Requirement:
-    """Minimum ratio of Lightwell's throughput in a workload to that of other systems.
+    """Throughput requirement: minimum ratio of Lightwell to other systems in a workload.
 
     Attributes:
         against: Names of the other systems, of which the fastest counts.
@@ -60,7 +60,7 @@ REQUIREMENTS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row of the table of requirements.
+    """Verdict on one performance requirement: a row of the table of requirements.
 
     Attributes:
         found: None if it was not measured.
@@ -75,7 +75,7 @@ class Verdict:
 
 
 def throughputs(cells: Sequence[Cell]) -> dict[tuple[str, str, int], float]:
-    """Return requests per second of the closed loops by system, workload and concurrency."""
+    """Return closed-loop requests per second for the requirements, by system, workload, clients."""
     return {
         (cell.system, cell.workload, cell.concurrency): cell.window.per_second
         for cell in cells
@@ -88,7 +88,7 @@ def verdicts(
     bounds: Mapping[tuple[str, int], float],
     found: Mapping[str, Any],
 ) -> list[Verdict]:
-    """Compare one run's results with all requirements.
+    """Return the verdicts on all performance requirements for one benchmark run.
 
     Args:
         bounds: Upper bounds of requests per second, by workload and concurrency.
@@ -112,6 +112,7 @@ def _ratio(one: Requirement, reached: Mapping[tuple[str, str, int], float]) -> V
         if (key := (name, one.other or one.workload, one.concurrency)) in reached
     }
     what, required = f"{one.workload}, concurrency {one.concurrency}", f"{one.least:g}×"
+    # A system without a timely response has a throughput of 0, which gives no ratio.
     if own is None or not any(others.values()):
         return Verdict(what, " / ".join(one.against), required, None, None)
     best = max(others, key=lambda name: others[name])
@@ -135,7 +136,7 @@ def _share(
 
 
 def _other_requirements(found: Mapping[str, Any]) -> list[Verdict]:
-    """Return the verdicts on requirements other than throughput."""
+    """Return the verdicts on performance requirements other than throughput."""
     return [
         _predict_hlo(found.get("predict_hlo_is_bare")),
         _batching(found.get("batching_added_s")),
@@ -149,13 +150,13 @@ def _other_requirements(found: Mapping[str, Any]) -> list[Verdict]:
 
 
 def _predict_hlo(equal: bool | None) -> Verdict:
-    """Compare the HLO of the predict program with that of a bare forward pass."""
+    """Return the verdict on the HLO requirement: predict equals a bare forward pass."""
     shown = None if equal is None else "equal" if equal else "different"
     return Verdict("HLO of predict", "a forward pass without probes", "equal", shown, equal)
 
 
 def _batching(added_s: float | None) -> Verdict:
-    """Compare the time that the batcher adds to a program call with its limit."""
+    """Return the verdict on the batcher requirement: a limit on time added to a program call."""
     return Verdict(
         "time added by the batcher, concurrency 1",
         "direct call of the program",
@@ -166,7 +167,7 @@ def _batching(added_s: float | None) -> Verdict:
 
 
 def _memory(requests: int, grown: int | None) -> Verdict:
-    """Compare the growth of resident memory over many requests with its limit."""
+    """Return the verdict on the memory requirement: a limit on growth over many requests."""
     return Verdict(
         f"memory after {requests:,} requests",
         "after 1,000",
@@ -177,7 +178,7 @@ def _memory(requests: int, grown: int | None) -> Verdict:
 
 
 def _interleavings(found: Mapping[str, Any]) -> Verdict:
-    """Return whether random interleavings of requests mixed up any rows."""
+    """Return the verdict on the interleavings requirement: requests never mix up rows."""
     held = found.get("held")
     shown = None if held is None else "none" if held else "some"
     return Verdict(
@@ -186,7 +187,7 @@ def _interleavings(found: Mapping[str, Any]) -> Verdict:
 
 
 def _attributions(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdict]:
-    """Compare the time of attributions with the forward pass and with Captum."""
+    """Return the verdicts on the attribution requirements: against forward pass and Captum."""
     what = "input gradients, 16 rows"
     if found is None:
         return [Verdict(what, "the fastest forward pass", f"{GRADIENT_LIMIT:g}×", None, None)]
@@ -205,7 +206,7 @@ def _attributions(found: Mapping[str, Mapping[str, float]] | None) -> list[Verdi
 
 
 def _training(found: Mapping[str, float] | None) -> Verdict:
-    """Compare the time of a training epoch with a plain PyTorch script's."""
+    """Return the verdict on the training requirement: an epoch against plain PyTorch's."""
     what, against, required = "an epoch of training", "pytorch", f"{TRAINING_LEAST:g}×"
     if found is None:
         return Verdict(what, against, required, None, None)
@@ -214,7 +215,7 @@ def _training(found: Mapping[str, float] | None) -> Verdict:
 
 
 def _mixed_load(found: Mapping[str, Any]) -> Verdict:
-    """Compare the p99 of predictions during requests for long sequences with the idle one."""
+    """Return the verdict on the mixed load requirement: a limit on p99 against the idle one."""
     what, required = "predict's p99 during sequences of 1,000 steps", f"{MIXED_LOAD_LIMIT:g}×"
     if "mixed_load_p99_s" not in found:
         return Verdict(what, "idle", required, None, None)
@@ -223,7 +224,7 @@ def _mixed_load(found: Mapping[str, Any]) -> Verdict:
 
 
 def _starts(found: Mapping[str, Any]) -> list[Verdict]:
-    """Compare cold and warm startup times with their limits."""
+    """Return the verdicts on the startup requirements: limits of cold and warm startup times."""
     what = ("ready with nothing compiled", "ready with everything compiled")
     against = ("process start", "the bare imports")
     limits = (COLD_LIMIT_S, WARM_LIMIT_S)

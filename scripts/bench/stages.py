@@ -1,4 +1,4 @@
-"""Time of each stage of a request in this process: decoding, program, encoding.
+"""Stages of a request, timed in this process: decoding, program, encoding.
 
 `python -m scripts.bench.stages WORKLOAD...` prints them as JSON, in seconds per request.
 """
@@ -39,7 +39,7 @@ FORMS: Mapping[str, Format] = {"activations-png": "png", "activations-safetensor
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Return the time of a call in seconds: the median of several rounds of many calls."""
+    """Return the time of one stage of a request in seconds: the median of rounds of many calls."""
     function()
     rounds = []
     for _ in range(ROUNDS):
@@ -52,7 +52,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 class Stages:
-    """The stages of one workload's requests: decode, program, encode."""
+    """Stages of one workload's requests: decode, program, encode."""
 
     def __init__(self, model: ResidentModel, workload: Workload) -> None:
         self._model, self._work = model, workload
@@ -63,7 +63,7 @@ class Stages:
         self._subject = model_context(model)
 
     def decode(self, body: bytes) -> tuple[Row, object]:
-        """Decode a request's body into a model input row."""
+        """Run the decoding stage: a request's body into a model input row."""
         if self._work.is_image:
             given: object = parse_images(Body(body, "image/png", {}), ImageBody, "mnist")
         else:
@@ -74,14 +74,14 @@ class Stages:
         return given.row, given.echo
 
     def program(self, row: Row, rows: int) -> list[Outputs]:
-        """Run a full bucket of equal rows; of a sequence, every chunk."""
+        """Run the program stage: a full bucket of equal rows; of a sequence, every chunk."""
         assert self._probe.program is not None  # noqa: S101 - no workload is about weights alone
         wanted = frozenset((*self._probe.outputs(self._parameters), "logits"))
         runs = [self._model.card.run(self._probe.program, row, wanted) for _ in range(rows)]
         return drive(runs, self._model.programs)
 
     def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
-        """Compute the figure and encode the response body."""
+        """Run the encoding stage: compute the figure and encode the response body."""
         call = ProbeCall(self._subject, ProbeInput(row), self._parameters)
         seen = call.with_outputs(outputs)
         head = {
@@ -126,7 +126,7 @@ def _model(workload: Workload) -> str:
 
 
 def main() -> None:
-    """Measure the workloads named on the command line."""
+    """Time the stages of the workloads named on the command line, and print them as JSON."""
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # as the engine has it
     models = {name: load(name) for name in ("cnn", "lstm")}
     for model in models.values():

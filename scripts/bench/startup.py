@@ -30,11 +30,11 @@ READY = r"Ready after .* executables {}"
 START_TIMEOUT_S = 120
 COLD_LIMIT_S = 5.0
 WARM_LIMIT_S = 0.7
-"""Limits of a cold start, and of a warm start beyond the bare imports."""
+"""Startup time limits in seconds: of a cold start, of a warm one beyond the bare imports."""
 
 
 class Start(NamedTuple):
-    """One start: seconds to the first line of output and to ready, and CPU seconds."""
+    """Startup of one process: seconds to the first output and to ready, and CPU seconds."""
 
     alive_s: float
     ready_s: float
@@ -42,7 +42,7 @@ class Start(NamedTuple):
 
 
 def measure(runs: int = 5) -> dict[str, Any]:
-    """Start the server several times cold and warm.
+    """Measure the server's startup time several times cold and warm.
 
     Returns:
         All starts under `bare`, `cold` and `warm`; `stages`, seconds by stage of one cold and one
@@ -62,7 +62,7 @@ def measure(runs: int = 5) -> dict[str, Any]:
 
 
 def _start(ready: str, *arguments: str) -> Start:
-    """Start Python, wait for a line that matches a pattern, and terminate it.
+    """Measure one startup: run Python, wait for a line that matches a pattern, terminate it.
 
     Raises:
         RuntimeError: It ended without such a line.
@@ -75,6 +75,7 @@ def _start(ready: str, *arguments: str) -> Start:
     for line in iter(process.stdout.readline, ""):
         laps.append(time.perf_counter() - began)
         found = re.match(ready, line) is not None
+        # Ready in another way, such as compiled where a cache was expected, is an error below.
         if found or line.startswith("Ready"):
             break
     process.terminate()
@@ -96,7 +97,7 @@ def _stages_of(folder: str) -> dict[str, float]:
 
 
 def stages(folder: Path) -> dict[str, float]:
-    """Start the application in this process and measure each stage in seconds.
+    """Start the application in this process and measure each startup stage in seconds.
 
     Returns:
         `import`; `load`, reading weights and declaring routes; `compile`, or reading executables;
@@ -133,7 +134,7 @@ def stages(folder: Path) -> dict[str, float]:
 
 @contextmanager
 def _timed_warm_up() -> Iterator[list[float]]:
-    """Collect the seconds of every program's warm-up while inside the context."""
+    """Collect the startup seconds of every program's warm-up while inside the context."""
     from models.runtime.resident import ResidentProgram  # noqa: PLC0415 - imports are measured
 
     warm_up, seconds = ResidentProgram.warm_up, list[float]()
@@ -166,7 +167,7 @@ def show(made: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Parse the flags and measure."""
+    """Parse the flags of `scripts.bench.startup`, then measure startup times."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.startup", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="number of starts of each kind")
     parser.add_argument("--stages", type=Path, help=argparse.SUPPRESS)

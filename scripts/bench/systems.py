@@ -1,4 +1,4 @@
-"""The systems that are compared: command line, requests and response decoder of each."""
+"""Systems that are benchmarked: command line, requests and response decoder of each."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from scripts.bench.workloads import CHANNEL, LAYER, Arrays, Workload, post
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """A server that is measured.
+    """Benchmarked system: a server and how it is started, asked and understood.
 
     Attributes:
         command: Function of its Python interpreter and a port to the command line that starts it.
@@ -36,7 +36,7 @@ class System:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def requests(self, workload: Workload) -> list[bytes]:
-        """Return a workload's requests, one for each input; none if it is not supported."""
+        """Return a workload's requests to a system, one for each input; none if not supported."""
         written = [self.request(workload, one) for one in workload.inputs]
         return [one for one in written if one is not None]
 
@@ -63,7 +63,7 @@ CAREFUL_PATHS = NAIVE_PATHS | {
 
 
 def _by_path(images: Mapping[str, str], gates: str) -> Callable[[Workload, bytes], bytes | None]:
-    """Return a request builder for servers of all workloads: a PNG or a sequence by path."""
+    """Return a request builder for systems of all workloads: a PNG or a sequence by path."""
 
     def request(workload: Workload, body: bytes) -> bytes | None:
         if not workload.is_image:
@@ -75,7 +75,7 @@ def _by_path(images: Mapping[str, str], gates: str) -> Callable[[Workload, bytes
 
 
 def _predict_only(write: Callable[[bytes], bytes]) -> Callable[[Workload, bytes], bytes | None]:
-    """Return a request builder for servers that only classify one image at a time."""
+    """Return a request builder for systems that only classify one image at a time."""
 
     def request(workload: Workload, body: bytes) -> bytes | None:
         return write(body) if workload.name == "predict" else None
@@ -84,7 +84,7 @@ def _predict_only(write: Callable[[bytes], bytes]) -> Callable[[Workload, bytes]
 
 
 def base64_text(png: bytes) -> str:
-    """Encode a picture in base64 for JSON."""
+    """Encode a picture in base64 for JSON requests to a system."""
     return base64.b64encode(png).decode()
 
 
@@ -103,7 +103,7 @@ def _mlserver(png: bytes) -> bytes:
 
 
 def _triton(png: bytes) -> bytes:
-    """Build a binary Open Inference Protocol request: JSON, then the tensor's bytes."""
+    """Build a request to the system Triton: Open Inference Protocol JSON, then tensor bytes."""
     packed = struct.pack("<I", len(png)) + png
     tensor = {"name": "image", "shape": [1, 1], "datatype": "BYTES"}
     described = {

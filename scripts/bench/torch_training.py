@@ -16,7 +16,7 @@ BATCH = 128
 
 
 def network() -> nn.Sequential:
-    """Build the layers of SimpleCNN."""
+    """Build the layers of SimpleCNN in PyTorch, for the plain training script."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1),
         nn.ReLU(),
@@ -34,14 +34,14 @@ def network() -> nn.Sequential:
 
 
 def to_tensor(images: np.ndarray) -> torch.Tensor:
-    """Scale intensities to [0, 1] and add the channel."""
+    """Scale intensities to [0, 1] and add the channel, for training in PyTorch."""
     return torch.from_numpy(images)[:, None].float() / 255
 
 
 def epoch(
     model: nn.Module, optimiser: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
-    """Train for one epoch; the last incomplete batch is dropped, as in Lightwell's training."""
+    """Train in PyTorch for one epoch; the last incomplete batch is dropped, as by Lightwell."""
     criterion = nn.CrossEntropyLoss()
     order = torch.randperm(len(images))
     for chosen in order[: len(order) // BATCH * BATCH].split(BATCH):
@@ -51,14 +51,14 @@ def epoch(
 
 
 def accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the share of images that are classified correctly."""
+    """Return the share of images that SimpleCNN in PyTorch classifies correctly."""
     with torch.inference_mode():
         guesses = torch.cat([model(part).argmax(dim=1) for part in images.split(1_000)])
     return float((guesses == labels).double().mean())
 
 
 def main(path: str, epochs: int, *, channels_last: bool) -> None:
-    """Train and print the seconds and the test accuracy of each epoch as one line of JSON."""
+    """Train SimpleCNN in PyTorch; print each epoch's seconds and test accuracy as one JSON line."""
     torch.manual_seed(0)
     data = np.load(path)
     images, test_images = to_tensor(data["images"]), to_tensor(data["test_images"])

@@ -37,11 +37,11 @@ from scripts.bench.processes import ROOT
 NAMES = ("lightwell", "pytorch", "pytorch-channels-last", "lightwell-recipe")
 EPOCHS = 3
 GOAL = 0.99
-"""Test accuracy at which the time to accuracy is taken."""
+"""Test accuracy at which the training benchmark takes the time to accuracy."""
 
 
 class Training(NamedTuple):
-    """One training run: seconds of each epoch, and the test accuracy after it, in [0, 1].
+    """Training benchmark of one run: seconds of each epoch, and test accuracy after it in [0, 1].
 
     The first epoch includes compilation; measuring the accuracy is not included.
     """
@@ -51,17 +51,17 @@ class Training(NamedTuple):
 
     @property
     def first_s(self) -> float:
-        """Time of the first epoch, with compilation."""
+        """Training benchmark: seconds of the first epoch, with compilation."""
         return self.seconds[0]
 
     @property
     def epoch_s(self) -> float:
-        """Time of the fastest epoch after the first: other activity only adds time."""
+        """Training benchmark: seconds of the fastest epoch after the first, the least disturbed."""
         return min(self.seconds[1:], default=self.seconds[0])
 
     @property
     def goal_s(self) -> float | None:
-        """Time to the end of the first epoch that reaches the accuracy goal, or None."""
+        """Training benchmark: seconds to the end of the first epoch at the goal, or None."""
         ends = accumulate(self.seconds)
         reached = (end for end, right in zip(ends, self.accuracies, strict=True) if right >= GOAL)
         return next(reached, None)
@@ -72,17 +72,17 @@ SPEED_NAMES = ("lightwell", "pytorch", "pytorch-channels-last")
 
 
 class PlainTrainer(CNNTrainer):
-    """CNN training without augmentation."""
+    """CNN trainer of the training benchmark, without augmentation."""
 
     def augment(self, _key: PRNGKeyArray, images: Images) -> Images:
-        """Return the images unchanged."""
+        """Return the images unchanged, so that the training benchmark does without augmentation."""
         return images
 
 
 def measure(
     epochs: int = EPOCHS, images: int | None = None, only: Sequence[str] = NAMES
 ) -> dict[str, Any]:
-    """Train every variant, one after another.
+    """Benchmark the training of every variant, one after another.
 
     Args:
         epochs: Epochs of each variant, at least 2 to measure one without compilation.
@@ -105,7 +105,7 @@ def measure(
 
 
 def speed(rounds: int = 2, epochs: int = 2) -> dict[str, float]:
-    """Measure an epoch of 10,240 images of every variant in interleaved rounds, without accuracy.
+    """Benchmark training epochs of 10,240 images of every variant in rounds, without accuracy.
 
     The images are the shipped samples repeated, so that no data set is needed.
 
@@ -129,7 +129,7 @@ def speed(rounds: int = 2, epochs: int = 2) -> dict[str, float]:
 
 
 def _saved(folder: Path, train: Digits, test: Digits) -> Path:
-    """Save the images to a file that every subprocess reads."""
+    """Save the training benchmark's images to a file that every subprocess reads."""
     path = folder / "mnist.npz"
     np.savez(
         path,
@@ -142,8 +142,9 @@ def _saved(folder: Path, train: Digits, test: Digits) -> Path:
 
 
 def _commands() -> dict[str, tuple[list[str], list[str]]]:
-    """Return the command line of each variant, and the flags after the images and epochs."""
+    """Return each training variant's command line, and the flags after images and epochs."""
     own = [sys.executable, "-m", "scripts.bench.training", "--on"]
+    # The virtual environment of that server has PyTorch, in the version that is compared.
     script = [str(python_of("careful")), "-m", "scripts.bench.torch_training"]
     return {
         "lightwell": (own, []),
@@ -154,7 +155,7 @@ def _commands() -> dict[str, tuple[list[str], list[str]]]:
 
 
 def _run(command: list[str]) -> Training:
-    """Train in a subprocess and parse the last line that it prints."""
+    """Run one variant of the training benchmark in a subprocess; parse its last line of output."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip()[-2000:])
@@ -162,7 +163,7 @@ def _run(command: list[str]) -> Training:
 
 
 def _found(training: Training, images: int) -> dict[str, Any]:
-    """Summarise one training run as a dictionary."""
+    """Summarise one run of the training benchmark as a dictionary."""
     return {
         **training._asdict(),
         "first_s": training.first_s,
@@ -173,7 +174,7 @@ def _found(training: Training, images: int) -> dict[str, Any]:
 
 
 def train_lightwell(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
-    """Train Lightwell's CNN in this process.
+    """Train Lightwell's CNN in this process, for the training benchmark.
 
     Args:
         path: The images, as `measure` saves them.
@@ -189,6 +190,7 @@ def train_lightwell(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
     for number in range(epochs):
         began = time.perf_counter()
         state, _ = course.run(state, number)
+        # JAX returns before the computation has ended.
         jax.block_until_ready(state)
         training.seconds.append(time.perf_counter() - began)
         guesses = classify(state.average if whole_recipe else state.parameters, test.images)
@@ -197,7 +199,7 @@ def train_lightwell(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
 
 
 def table(found: dict[str, Any]) -> Table:
-    """Lay out epoch times and accuracies of every variant."""
+    """Lay out the training benchmark: epoch times and accuracies of every variant."""
     columns = ("first epoch s", "epoch s", "images/s", "99 % after s", "test accuracy")
     shown = Table("", *columns)
     for name, run in found.items():
@@ -209,7 +211,7 @@ def table(found: dict[str, Any]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train and print the table; with `--on`, train once in this process and print JSON."""
+    """Print the training benchmark's table; with `--on`, train once here and print JSON."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.training", description=__doc__)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument(

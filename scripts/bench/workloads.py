@@ -1,4 +1,4 @@
-"""Workloads: inputs sent to every system, and comparison of responses with expected outputs."""
+"""Workloads: inputs sent to every benchmarked system, and comparison of responses with outputs."""
 
 import io
 import math
@@ -17,7 +17,7 @@ Kind = Literal["predict", "activations", "channel", "gates"]
 Arrays = Mapping[str, np.ndarray]
 
 TOLERANCE = 1e-4
-"""Relative error of float32 sums in another order, through three convolutions, is well below."""
+"""Tolerance of workload responses; float32 sums in another order differ by much less."""
 
 LAYER, CHANNEL = "conv2", 5
 """Layer and channel that the `channel` workload requests."""
@@ -26,12 +26,12 @@ SEED = 3
 
 
 class WrongAnswerError(Exception):
-    """A system's response differs from the expected outputs."""
+    """Wrong response to a workload: it differs from the expected outputs."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One kind of request, sent with several inputs in rotation.
+    """Workload: one kind of benchmark request, sent with several inputs in rotation.
 
     Attributes:
         name: Name in the table.
@@ -45,13 +45,13 @@ class Workload:
 
     @property
     def is_image(self) -> bool:
-        """Whether the inputs are images."""
+        """Whether a workload's inputs are images."""
         return self.kind != "gates"
 
 
 @cache
 def pictures() -> tuple[bytes, ...]:
-    """Return one MNIST test image of each digit, as PNG."""
+    """Return the image workloads' inputs: one MNIST test image of each digit, as PNG."""
     held = samples.load()
     found = []
     for digit in range(10):
@@ -63,20 +63,20 @@ def pictures() -> tuple[bytes, ...]:
 
 
 def sequences(lengths: Sequence[int]) -> tuple[bytes, ...]:
-    """Draw random bit sequences of given lengths; the same bits in every run."""
+    """Draw the LSTM workloads' bit sequences of given lengths; the same bits in every run."""
     generator = random.Random(SEED)  # noqa: S311 - the same sequences for every system
     return tuple("".join(generator.choices("01", k=length)).encode() for length in lengths)
 
 
 def mixed_lengths(count: int = 16, longest: int = 1000, shortest: int = 4) -> list[int]:
-    """Draw log-uniform lengths: as many of 4 to 16 as of 250 to 1,000."""
+    """Draw log-uniform lengths for workload `gates-mixed`: as many of 4 to 16 as over 250."""
     generator = random.Random(SEED)  # noqa: S311 - see above
     low, high = math.log(shortest), math.log(longest)
     return [round(math.exp(generator.uniform(low, high))) for _ in range(count)]
 
 
 def workloads() -> dict[str, Workload]:
-    """Return every workload, by name, in the order of the table."""
+    """Return every workload of the benchmark, by name, in the order of the table."""
     forms, lengths = ("json", "base64", "safetensors", "png"), (20, 100, 1000)
     listed = [
         Workload("predict", "predict", pictures()),
@@ -89,7 +89,7 @@ def workloads() -> dict[str, Workload]:
 
 
 def post(path: str, media_type: str, body: bytes) -> bytes:
-    """Build a complete HTTP/1.1 POST request."""
+    """Build a workload's request: a complete HTTP/1.1 POST."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -98,7 +98,7 @@ def post(path: str, media_type: str, body: bytes) -> bytes:
 
 
 def check(found: Arrays, expected: Arrays) -> None:
-    """Compare the arrays of a response with the expected ones.
+    """Check a response to a workload: compare its arrays with the expected ones.
 
     Args:
         found: Logits may be missing, as some systems do not return them.
@@ -115,6 +115,7 @@ def check(found: Arrays, expected: Arrays) -> None:
             msg = f"{name} has shape {found[name].shape}, not {expected[name].shape}"
             raise WrongAnswerError(msg)
         error = float(np.abs(found[name] - expected[name]).max())
+        # A picture is compared at an eighth of its size, where a single colour step hardly counts.
         limit = 0.01 if name == "picture" else TOLERANCE
         if not error <= limit * max(1.0, float(np.abs(expected[name]).max())):
             msg = f"{name} is off by {error:.2g}"

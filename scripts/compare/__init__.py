@@ -1,1 +1,1 @@
-"""Comparison of the answers of two checkouts, request by request: `python -m scripts.compare`."""
+"""Comparison of two checkouts' answers, request by request: `python -m scripts.compare`."""

@@ -1,4 +1,4 @@
-"""Compare the answers of two checkouts on this machine, in one run.
+"""Compare the answers of two checkouts on this machine, in one run of `scripts.compare`.
 
     python -m scripts.compare OLD NEW
     python -m scripts.compare OLD NEW --only '/cnn/sweep*'
@@ -38,7 +38,7 @@ METRICS = Request("metrics after all requests", "GET", "/metrics")
 
 
 class Comparison:
-    """One comparison of two checkouts: its requests, its coverage and its report.
+    """One comparison of two checkouts' answers: its requests, its coverage and its report.
 
     Args:
         only: Pattern of the paths that are asked, as `fnmatch` reads it; problems are provoked
@@ -53,7 +53,7 @@ class Comparison:
         self._sides: Sequence[Side] = ()
 
     def run(self, checkouts: Sequence[Checkout]) -> None:
-        """Compare everything, with servers of several settings."""
+        """Run the comparison of two checkouts, with servers of several settings."""
         with pair(checkouts, "main", SETTINGS, situations.WARMING) as self._sides:
             for request, old, new in zip(
                 situations.WARMING, *(side.early for side in self._sides), strict=True
@@ -71,7 +71,7 @@ class Comparison:
         self.report.gaps += self.coverage.gaps(self.operations.values())
 
     def _prepare(self) -> Material:
-        """Compare the OpenAPI documents, list the operations, and wait for all programs."""
+        """Begin the comparison: compare OpenAPI documents, list operations, await all programs."""
         documents = [json.loads(side.send(DOCUMENT).body) for side in self._sides]
         listed = contract.operations(documents[0])
         self.operations = {one.name: one for one in listed if fnmatchcase(one.path, self._only)}
@@ -87,7 +87,7 @@ class Comparison:
         return material
 
     def _ask_operations(self, material: Material) -> None:
-        """Ask each operation in every way in which it answers, and in those that it refuses."""
+        """Compare each operation in every way in which it answers, and in those that it refuses."""
         for at, operation in enumerate(self.operations.values(), 1):
             print(f"{at}/{len(self.operations)} {operation.name}", file=sys.stderr, flush=True)
             for request in plan.accepted(operation, material):
@@ -101,14 +101,14 @@ class Comparison:
                 self._follow(plan.base(operation, material))
 
     def _ask_others(self, material: Material) -> None:
-        """Ask for pages, and for everything that a server of default limits refuses."""
+        """Compare pages, metrics, and all requests that a server of default limits refuses."""
         print("pages and problems", file=sys.stderr, flush=True)
         self.send(plan.pages())
         self.send(refused(material))
         self.send([METRICS])
 
     def send(self, requests: Iterable[Request]) -> Answer | None:
-        """Send requests to both servers, compare the answers, return the last of the old one."""
+        """Compare both checkouts' answers to requests; return the last of the old checkout."""
         old = None
         for request in requests:
             old, new = (answered(side, request) for side in self._sides)
@@ -118,13 +118,13 @@ class Comparison:
         return old
 
     def _follow(self, request: Request) -> None:
-        """Send a GET and the requests that use its ETag."""
+        """Compare the answers of both checkouts to a GET and to the requests that use its ETag."""
         old = self.send([request])
         if old is not None and old.status == OK:
             self.send(plan.conditional(request, old))
 
     def note(self, request: Request, old: Answer, new: Answer) -> None:
-        """Compare two answers to one request."""
+        """Compare two checkouts' answers to one request and add the differences to the report."""
         self.coverage.note(self.operations.get(request.operation), request, old)
         lengths: list[int | None] = [len(old.body), len(new.body)]
         if request.method == "HEAD":
@@ -136,7 +136,7 @@ class Comparison:
 
 
 def answered(side: Side, request: Request) -> Answer:
-    """Send a request; a broken connection counts as an answer of status 0."""
+    """Send a request of the comparison; a broken connection counts as an answer of status 0."""
     try:
         return side.send(request)
     except (OSError, HTTPException) as error:
@@ -144,7 +144,7 @@ def answered(side: Side, request: Request) -> Answer:
 
 
 def material_of(side: Side) -> Material:
-    """Read from a server which networks it serves, and take images of its samples."""
+    """Read a checkout's served networks and sample images, for the bodies of the comparison."""
     models, samples = (
         json.loads(side.send(Request(path, "GET", path)).body) for path in ("/models", "/samples")
     )
@@ -158,7 +158,7 @@ def material_of(side: Side) -> Material:
 
 
 def main() -> int:
-    """Compare two checkouts; return the exit code."""
+    """Run `scripts.compare` on two checkouts; return its exit code, 0 if all answers are equal."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.compare",
         description=__doc__,

@@ -1,4 +1,4 @@
-"""Bodies of requests: images and sequences in each form, with edits and sources."""
+"""Bodies of the comparison's requests: images and sequences in each form, edits and sources."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ Body = tuple[Headers, bytes]
 
 @dataclass(frozen=True)
 class Material:
-    """Facts about the served networks, and images to post.
+    """Material for the bodies of a comparison: facts about the served networks, images to post.
 
     Attributes:
         digits: Rows of integers 0 to 255, one image each.
@@ -33,7 +33,7 @@ class Material:
 
 
 def encoded(pixels: Any, kind: str = "PNG", size: int = 28, mode: str = "L") -> bytes:
-    """Encode an image, resized to a square of `size` pixels."""
+    """Encode an image for the body of a comparison's request, resized to `size` x `size` pixels."""
     image = Image.fromarray(np.asarray(pixels, np.uint8)).resize((size, size)).convert(mode)
     file = io.BytesIO()
     image.save(file, kind)
@@ -41,12 +41,12 @@ def encoded(pixels: Any, kind: str = "PNG", size: int = 28, mode: str = "L") -> 
 
 
 def base64_text(content: bytes) -> str:
-    """Return base64 as JSON bodies carry it."""
+    """Encode image bytes in base64 for the JSON bodies of a comparison."""
     return base64.b64encode(content).decode()
 
 
 def extra(stem: str, material: Material) -> dict[str, Any]:
-    """Return the keys that an operation takes in addition to its input."""
+    """Return the body keys that an operation of the comparison takes in addition to its input."""
     image, bits = {"pixels": material.digits[1]}, {"sequence": OTHER_BITS}
     region = {"top": 1, "left": 2, "bottom": 4, "right": 5}
     every: dict[str, dict[str, Any]] = {
@@ -63,7 +63,7 @@ def extra(stem: str, material: Material) -> dict[str, Any]:
 
 
 def base_body(stem: str, media_types: tuple[str, ...], material: Material) -> Body:
-    """Return one body that an operation accepts; an empty one where it reads none."""
+    """Return one body that an operation accepts in the comparison; empty where it reads none."""
     if not media_types:
         return (), b""
     if "image/png" not in media_types:
@@ -76,7 +76,7 @@ def base_body(stem: str, media_types: tuple[str, ...], material: Material) -> Bo
 def forms(
     stem: str, media_types: tuple[str, ...], material: Material
 ) -> Iterator[tuple[str, Body]]:
-    """Yield the name and the body of each form of input that an operation accepts."""
+    """Yield name and body of each form of input that an operation accepts in the comparison."""
     if not media_types:
         return
     added = extra(stem, material)
@@ -92,7 +92,7 @@ def forms(
 
 
 def image_forms(added: Mapping[str, Any], material: Material) -> Iterator[tuple[str, Body]]:
-    """Yield an image in each form: raw, in a form, in JSON, and several."""
+    """Yield bodies of a comparison with an image in each form: raw, multipart, JSON, several."""
     first, second, *_ = material.digits
     png, jpeg = encoded(first), encoded(second, "JPEG", 100, "RGB")
     yield "png", ((("Content-Type", "image/png"),), png)
@@ -114,7 +114,7 @@ def image_forms(added: Mapping[str, Any], material: Material) -> Iterator[tuple[
 
 
 def sequence_forms(added: Mapping[str, Any], material: Material) -> Iterator[tuple[str, Body]]:
-    """Yield a sequence in each form: text, list, with a state, and several."""
+    """Yield bodies of a comparison with a sequence in each form: text, list, state, several."""
     bits = [int(bit) for bit in BITS]
     state = {
         "cell": [0.5 * (at - 3) for at in range(material.units)],
@@ -135,7 +135,7 @@ def sequence_forms(added: Mapping[str, Any], material: Material) -> Iterator[tup
 
 
 def edited(stem: str, material: Material) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield bodies with each kind of edit, and with sources in each form."""
+    """Yield bodies of a comparison with each kind of edit, and with sources in each form."""
     if stem == "/cnn/intervene":
         yield from _image_edits(material)
     if stem == "/lstm/intervene":

@@ -1,4 +1,4 @@
-"""The OpenAPI document of a server: its operations, and the parts of it that are compared."""
+"""API contract of a server, its OpenAPI document: operations, and the parts that are compared."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ METHODS = frozenset(("get", "post", "put", "patch", "delete"))
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of an operation; its schema has no references left."""
+    """Parameter of an operation in the API contract; its schema has no references left."""
 
     name: str
     location: str
@@ -19,13 +19,13 @@ class Parameter:
 
     @property
     def is_list(self) -> bool:
-        """Whether it takes several values."""
+        """Whether a parameter of the API contract takes several values."""
         return self.schema.get("type") == "array"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path.
+    """Operation of the API contract: one method of one path.
 
     Attributes:
         bodies: Media types that it reads.
@@ -42,26 +42,26 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Method and path template."""
+        """Name of an operation of the API contract: method and path template."""
         return f"{self.method} {self.path}"
 
     @property
     def stem(self) -> str:
-        """Path without the suffix of its picture."""
+        """Path of an operation of the API contract, without the suffix `.png` of its picture."""
         return self.path.removesuffix(".png")
 
     @property
     def is_picture(self) -> bool:
-        """Whether the path itself asks for a picture."""
+        """Whether the path of an operation of the API contract asks for a picture itself."""
         return self.path.endswith(".png")
 
     def parameter(self, name: str) -> Parameter | None:
-        """Return a parameter by name."""
+        """Return an operation's parameter in the API contract by name; None without it."""
         return next((one for one in self.parameters if one.name == name), None)
 
 
 def operations(document: Mapping[str, Any]) -> list[Operation]:
-    """List the operations of an OpenAPI document."""
+    """List the operations of an API contract, an OpenAPI document."""
     return [
         _operation(document, method, path, {**shared, **described})
         for path, methods in document["paths"].items()
@@ -92,7 +92,7 @@ def _operation(
 
 
 def _plain(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a nullable schema without its null."""
+    """Return a nullable schema of the API contract without its null."""
     variants = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
     if len(variants) != 1:
         return schema
@@ -100,7 +100,7 @@ def _plain(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def resolved(document: Mapping[str, Any], value: Any) -> Any:
-    """Replace references by their schemas and leave out the texts."""
+    """Replace references in an API contract by their schemas and leave out the texts."""
     if isinstance(value, list):
         return [resolved(document, one) for one in value]
     if not isinstance(value, dict):
@@ -125,7 +125,7 @@ def _referenced(document: Mapping[str, Any], reference: str) -> Mapping[str, Any
 
 
 def keys_of(document: Mapping[str, Any], schema: Mapping[str, Any]) -> set[str]:
-    """List the paths of all keys that a schema names."""
+    """List the paths of all keys that a schema of the API contract names."""
     return set(_keys(resolved(document, schema), ""))
 
 
@@ -142,7 +142,7 @@ def _keys(schema: Mapping[str, Any], inside: str) -> Iterator[str]:
 
 
 def compared(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the operations, parameters, keys and statuses of an OpenAPI document, by operation."""
+    """Return the compared parts of an API contract: parameters, keys and statuses by operation."""
     return {
         one.name: {
             "operation_id": _described(document, one).get("operationId"),
@@ -167,7 +167,7 @@ def _facts(parameter: Parameter) -> dict[str, Any]:
 
 
 def _contents(document: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of each media type of a body or an answer."""
+    """Return the keys of each media type of a body or response in the API contract."""
     return {
         media: sorted(keys_of(document, content.get("schema", {})))
         for media, content in described.get("content", {}).items()

@@ -16,7 +16,7 @@ JSON = "application/json"
 
 @dataclass
 class Coverage:
-    """Operations, parameters, media types and body keys of the requests that OLD answered."""
+    """Coverage of a comparison: operations, parameters, media types and keys that OLD answered."""
 
     parameters: set[tuple[str, str]] = field(default_factory=set)
     bodies: set[tuple[str, str]] = field(default_factory=set)
@@ -26,7 +26,7 @@ class Coverage:
     requests: int = 0
 
     def note(self, operation: Operation | None, request: Request, old: Answer) -> None:
-        """Take note of one request and the answer of the old server."""
+        """Add one request and the old checkout's answer to the coverage of the comparison."""
         self.requests += 1
         if old.problem:
             self.problems.add(old.problem)
@@ -42,12 +42,12 @@ class Coverage:
             self.body_keys |= {(name, key) for key in _keys(json.loads(request.body), "")}
 
     def gaps(self, operations: Iterable[Operation]) -> Iterator[str]:
-        """Yield each parameter, media type and body key of the operations that is not covered."""
+        """Yield each parameter, media type and body key that the comparison's coverage lacks."""
         for one in operations:
             yield from self._gaps_of(one)
 
     def problem_gaps(self) -> Iterator[str]:
-        """Yield each problem type that was not provoked, and each that is not listed."""
+        """Yield each problem type that the comparison's coverage lacks, or that is not listed."""
         for kind in sorted(PROBLEM_TYPES - NOT_PROVOKED.keys() - self.problems):
             yield f"problem type {kind} was not provoked"
         for kind in sorted(self.problems - PROBLEM_TYPES):
@@ -59,6 +59,7 @@ class Coverage:
             if (name, media) not in self.answers:
                 yield f"{name} was not answered as {media}"
         for media in operation.bodies:
+            # The path of a picture reads the bodies of its operation, which are covered there.
             if (name, media) not in self.bodies and not operation.is_picture:
                 yield f"{name} was not asked with a body of {media}"
         for parameter in operation.parameters:
@@ -70,7 +71,7 @@ class Coverage:
 
 
 def _set(operation: Operation, request: Request) -> set[str]:
-    """Return the parameters that a request sets to other values than their defaults."""
+    """Return the parameters that a request covers: those set to other than their defaults."""
     in_path = {one.name for one in operation.parameters if one.location == "path"}
     found = set(in_path)
     for name, value in parse_qsl(urlsplit(request.target).query):

@@ -1,4 +1,4 @@
-"""Bodies of answers -> trees of keys, numbers, texts and arrays that can be compared."""
+"""Decode compared answers' bodies into trees of keys, numbers, texts and arrays."""
 
 import gzip
 import io
@@ -25,17 +25,17 @@ SAFETENSORS_DTYPES = {
 
 
 class DecodeError(Exception):
-    """A body is not of its media type."""
+    """Decoding of a compared answer failed: its body is not of its media type."""
 
 
 class Prose(str):
-    """A page, script or style sheet: text for people and browsers, not an answer of the API."""
+    """Decoded page, script or style sheet: text for people and browsers, not an API answer."""
 
     __slots__ = ()
 
 
 def decoded(answer: Answer) -> Any:
-    """Decode a body by its media type; bytes where the type is unknown.
+    """Decode a compared answer's body by its media type; bytes where the type is unknown.
 
     Raises:
         DecodeError: The body is not of its media type.
@@ -60,20 +60,21 @@ def _unzipped(answer: Answer) -> bytes:
 
 
 def lines(content: bytes) -> list[Any]:
-    """Decode JSON lines, in order within each input: those of several inputs may be interleaved."""
+    """Decode a compared answer's JSON lines; sort them by input, as inputs may be interleaved."""
     found = [json.loads(line) for line in content.splitlines()]
+    # Lines without a step come first, in the order in which they were sent.
     return sorted(found, key=lambda line: (line.get("input", 0), line.get("step", 0)))
 
 
 def picture(content: bytes) -> dict[str, Any]:
-    """Decode a PNG into its mode, its metadata and its pixels."""
+    """Decode a compared answer's PNG into its mode, its metadata and its pixels."""
     with Image.open(io.BytesIO(content)) as image:
         info = {str(key): str(value) for key, value in image.info.items()}
         return {"mode": image.mode, "info": info, "pixels": np.asarray(image)}
 
 
 def npz(content: bytes) -> dict[str, Any]:
-    """Decode an NPZ archive into its names in order, its arrays and its metadata."""
+    """Decode a compared answer's NPZ archive into its names in order, arrays and metadata."""
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     metadata = arrays.pop("metadata", None)
@@ -85,7 +86,7 @@ def npz(content: bytes) -> dict[str, Any]:
 
 
 def safetensors(content: bytes) -> dict[str, Any]:
-    """Decode a safetensors file into its names in order, its arrays and its metadata."""
+    """Decode a compared answer's safetensors file into its names in order, arrays and metadata."""
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])
     metadata = header.pop("__metadata__", {})
@@ -104,7 +105,7 @@ def _tensor(values: bytes, entry: Mapping[str, Any]) -> np.ndarray:
 
 
 def metrics(content: bytes) -> dict[str, Any]:
-    """Decode an exposition into the type and the labels of each metric, without values.
+    """Decode Prometheus metrics for comparison into types and labels, without values.
 
     The label `status` stays without its values: they count how often a server was still warming.
     """
@@ -126,7 +127,7 @@ def metrics(content: bytes) -> dict[str, Any]:
 
 
 def text(content: bytes) -> Any:
-    """Decode plain text, which is an exposition of metrics where it begins as one."""
+    """Decode a compared answer's plain text, which is metrics where it begins as an exposition."""
     return metrics(content) if content.startswith(b"# HELP") else Prose(content.decode())
 
 

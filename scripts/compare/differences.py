@@ -1,4 +1,4 @@
-"""Differences between two answers to one request: of status, headers, keys, numbers and arrays."""
+"""Differences between two checkouts' answers: in status, headers, keys, numbers and arrays."""
 
 import http.client
 import math
@@ -14,7 +14,7 @@ from scripts.compare.wire import Answer, Request
 TEXT_KEYS = frozenset(
     ("title", "detail", "reason", "message", "description", "summary", "statement", "measured")
 )
-"""Keys whose values are sentences for people: how they read may change."""
+"""Keys whose differences may be intended: sentences for people, which may read differently."""
 
 STD_TOLERANCE = 1e-12  # relative, of `stats.std`; every other number is compared to the bit
 ID_KEYS = frozenset(("instance", "request_id"))
@@ -26,7 +26,7 @@ SHOWN = 100  # characters of a value in the report
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference.
+    """Difference between two checkouts' answers at one place.
 
     Attributes:
         where: Such as `status`, `headers.etag`, `body.tensors[0].stats.mean`.
@@ -44,7 +44,7 @@ class Difference:
 def compare(
     request: Request, old: Answer, new: Answer, lengths: Sequence[int | None]
 ) -> Iterator[Difference]:
-    """Yield the differences between the answers of two checkouts.
+    """Yield the differences between the answers of two checkouts to one request.
 
     Args:
         lengths: Of the bodies, old and new; a HEAD has that of its GET, or None where that was
@@ -76,7 +76,7 @@ def _named(answer: Answer) -> str:
 
 
 def _headers(answer: Answer, length: int | None, *, keep_ids: bool, page: bool) -> dict[str, str]:
-    """Return the value of each header, without those values that no two answers share.
+    """Return each header for the search for differences, without values that no two answers share.
 
     Lines of the same name are one list of values (RFC 9110, section 5.3).
     """
@@ -95,7 +95,7 @@ def _headers(answer: Answer, length: int | None, *, keep_ids: bool, page: bool) 
 
 
 def trees(old: Any, new: Any, where: str, *, keep_ids: bool = True) -> Iterator[Difference]:
-    """Yield the differences between two trees of keys, numbers, texts and arrays."""
+    """Yield the differences between two decoded trees of keys, numbers, texts and arrays."""
     if type(old) is not type(new):
         yield Difference(where, _shown(old), _shown(new))
     elif isinstance(old, dict):
@@ -151,7 +151,7 @@ def _arrays(old: np.ndarray, new: np.ndarray, where: str) -> Iterator[Difference
 
 
 def _equal(old: Any, new: Any, where: str) -> bool:
-    """Tell whether two leaves are equal: numbers to the bit, `stats.std` within its tolerance."""
+    """Tell whether two leaves have no difference: to the bit, `stats.std` within its tolerance."""
     if isinstance(old, float):
         if where.endswith(".stats.std"):
             return math.isclose(old, new, rel_tol=STD_TOLERANCE, abs_tol=0)

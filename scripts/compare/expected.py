@@ -1,4 +1,4 @@
-"""Differences that are intended, each with its reason, and pictures that may differ."""
+"""Expected differences between two checkouts, each with its reason, and picture tolerances."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,7 +9,7 @@ from scripts.compare.wire import Request
 
 @dataclass(frozen=True)
 class Expected:
-    """Differences that are intended.
+    """Expected differences between two checkouts' answers, by pattern of requests, with a reason.
 
     Attributes:
         request: Pattern of names of requests, as `fnmatch` reads it.
@@ -24,7 +24,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class PictureTolerance:
-    """A share of pixels that may differ, because a text in the picture changed.
+    """Expected share of pixels that may differ, because a text in the picture changed.
 
     Attributes:
         operation: Pattern of operations, such as `* /cnn/filters*`.
@@ -54,11 +54,11 @@ EXPECTED: tuple[Expected, ...] = (
 )
 
 PICTURE_TOLERANCES: tuple[PictureTolerance, ...] = ()
-"""Empty as long as no text in a picture has changed."""
+"""Expected tolerances of pictures; empty as long as no text in a picture has changed."""
 
 
 def reason_for(request: Request, difference: Difference, statuses: tuple[int, int]) -> str | None:
-    """Return why a difference is intended; None where it is not.
+    """Return why a difference between two checkouts is expected; None where it is not.
 
     Args:
         statuses: Of the old and of the new answer.

@@ -1,4 +1,4 @@
-"""Requests with broken forms, with bodies over a limit, and those that are not HTTP."""
+"""Malformed requests of the comparison: broken forms, bodies over a limit, not HTTP."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ BOUNDARY = MULTIPART.partition("boundary=")[2].encode()
 
 
 def malformed(material: Material) -> Iterator[Request]:
-    """Yield requests that are refused before their content is understood."""
+    """Yield malformed requests, which servers refuse before they understand the content."""
     yield from _forms(material)
     yield from _sizes(material)
     yield from _not_http()

@@ -1,4 +1,4 @@
-"""Requests that ask every operation in each format, with each parameter and each form of body."""
+"""Plan of the comparison: requests of every operation in each format, parameter, form of body."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from scripts.compare.values import SEQUENCE, base_query, paths, queries, wrong
 from scripts.compare.wire import Answer, Headers, Request, target
 
 ALLOWED = "https://allowed.example"
-"""Origin that the setting LIGHTWELL_CORS_ORIGINS of the servers names."""
+"""Origin that the comparison's plan has the setting LIGHTWELL_CORS_ORIGINS allow."""
 
 ORIGINS = (ALLOWED, "http://localhost:3000", "https://other.example", "null")
 PAGES = ("/", "/docs", "/redoc", "/favicon.ico", "/openapi.json")
@@ -35,7 +35,7 @@ def ask(
     body: Body,
     headers: Headers = (),
 ) -> Request:
-    """Make a request of an operation, on the first path of its template."""
+    """Plan a request of an operation, on the first path of its template."""
     path = paths(operation)[0]
     name = f"{operation.name} {about}"
     added, content = body
@@ -44,13 +44,13 @@ def ask(
 
 
 def base(operation: Operation, material: Material, headers: Headers = ()) -> Request:
-    """Make the plainest request that an operation accepts."""
+    """Plan the plainest request that an operation accepts."""
     body = base_body(operation.stem, operation.bodies, material)
     return ask(operation, "plain", base_query(operation), body, headers)
 
 
 def accepted(operation: Operation, material: Material) -> Iterator[Request]:
-    """Yield requests that are answered: plain, formats, parameters, forms of body."""
+    """Plan the requests that are answered: plain, formats, parameters, forms of body."""
     plain = base(operation, material)
     for path in paths(operation):
         yield Request(
@@ -69,7 +69,7 @@ def accepted(operation: Operation, material: Material) -> Iterator[Request]:
 
 
 def formats(operation: Operation, body: Body, about: str) -> Iterator[Request]:
-    """Yield a request for each format: by parameter and by header."""
+    """Plan a request for each response format: by parameter and by header."""
     if operation.parameter("format") is None:
         return
     query = base_query(operation)
@@ -84,7 +84,7 @@ def formats(operation: Operation, body: Body, about: str) -> Iterator[Request]:
 
 
 def parameters(operation: Operation, body: Body, material: Material) -> Iterator[Request]:
-    """Yield requests that set each parameter to values other than its default."""
+    """Plan the requests that set each parameter to values other than its default."""
     for one in operation.parameters:
         if one.location != "query" or one.name == "format":
             continue
@@ -102,7 +102,7 @@ def parameters(operation: Operation, body: Body, material: Material) -> Iterator
 
 
 def bodies(operation: Operation, material: Material) -> Iterator[Request]:
-    """Yield a request for each form of body, and several inputs in each format."""
+    """Plan a request for each form of body, and several inputs in each format."""
     for name, body in forms(operation.stem, operation.bodies, material):
         about, query = f"body: {name}", base_query(operation)
         yield ask(operation, about, query, body)
@@ -114,7 +114,7 @@ def bodies(operation: Operation, material: Material) -> Iterator[Request]:
 
 
 def refused_parameters(operation: Operation, material: Material) -> Iterator[Request]:
-    """Yield requests whose parameters are missing, unknown, wrong or repeated."""
+    """Plan the requests whose parameters are missing, unknown, wrong or repeated."""
     if operation.method != "GET" and not operation.bodies:
         return
     plain = base(operation, material)
@@ -135,7 +135,7 @@ def refused_parameters(operation: Operation, material: Material) -> Iterator[Req
 
 
 def conditional(request: Request, answer: Answer) -> Iterator[Request]:
-    """Yield the requests that follow a GET: HEAD, and those that name its ETag."""
+    """Plan the requests that follow a GET: HEAD, and those that name its ETag."""
 
     def follow(about: str, method: str, *headers: tuple[str, str]) -> Request:
         name = f"{request.operation or request.target} {about}"
@@ -150,7 +150,7 @@ def conditional(request: Request, answer: Answer) -> Iterator[Request]:
 
 
 def cross_origin(operation: Operation, material: Material) -> Iterator[Request]:
-    """Yield an operation's plain request from pages of other origins, and its preflight."""
+    """Plan an operation's plain request from pages of other origins, and its preflight."""
     for origin in ORIGINS:
         one = base(operation, material, (("Origin", origin),))
         name = f"{operation.name} Origin: {origin}"
@@ -167,7 +167,7 @@ def cross_origin(operation: Operation, material: Material) -> Iterator[Request]:
 
 
 def pages() -> Iterator[Request]:
-    """Yield requests of pages, and of request ids and origins that belong to no operation."""
+    """Plan the requests of pages, and of request ids and origins that belong to no operation."""
     for path in PAGES:
         yield Request(f"page {path}", "GET", path)
         yield Request(f"page {path} HEAD", "HEAD", path)

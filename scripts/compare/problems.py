@@ -1,4 +1,4 @@
-"""Requests that a server must refuse: each problem type, in several ways."""
+"""Problems of the comparison: requests that a server must refuse, each problem type."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ IMAGE, SEQUENCE = "/cnn/predict", "/lstm/gates"
 IMAGE_EDITS, SEQUENCE_EDITS = "/cnn/intervene", "/lstm/intervene"
 
 NOT_PROVOKED = {"internal": "needs a fault in the code of the server"}
-"""Problem type -> why no request provokes it."""
+"""Problem type → why no request of the comparison provokes it."""
 
 PROBLEM_TYPES = frozenset(
     (
@@ -38,11 +38,11 @@ PROBLEM_TYPES = frozenset(
         "internal",
     )
 )
-"""Problem types that have to be provoked, but for those of `NOT_PROVOKED`."""
+"""Problem types that the comparison has to provoke, but for those of `NOT_PROVOKED`."""
 
 
 def refused(material: Material) -> Iterator[Request]:
-    """Yield requests that one server with its default limits refuses."""
+    """Yield requests that provoke each problem type on one server with its default limits."""
     yield from _addresses()
     yield from _headers(material)
     yield from _texts()
@@ -186,6 +186,7 @@ def _sequences(material: Material) -> Iterator[Request]:
             for name, state in states.items()
         },
     }
+    # A stream validates its input before it begins, so it refuses with a problem too.
     for path in (SEQUENCE, "/lstm/gates.jsonl"):
         for name, value in values.items():
             yield _json(path, name, value)

@@ -1,4 +1,4 @@
-"""The report of a comparison: counts, gaps, expected and unexplained differences."""
+"""Report of a comparison of checkouts: counts, gaps, expected and unexplained differences."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MOST_TEXTS = 60
 
 @dataclass
 class Report:
-    """Differences sorted into unexplained, expected, and texts for people."""
+    """Report of a comparison: differences that are unexplained, expected, or texts for people."""
 
     unexplained: dict[str, list[Difference]] = field(default_factory=dict)
     expected: Counter[str] = field(default_factory=Counter)
@@ -28,7 +28,7 @@ class Report:
     def add(
         self, request: Request, difference: Difference, statuses: tuple[int, int] = (200, 200)
     ) -> None:
-        """Sort one difference in; the statuses are those of the old and of the new answer."""
+        """Sort one difference into the comparison's report; the statuses are old, then new."""
         if (reason := reason_for(request, difference, statuses)) is not None:
             self.expected[reason] += 1
         elif difference.text:
@@ -38,11 +38,11 @@ class Report:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing is unexplained and nothing was left out."""
+        """Whether the comparison's report has neither unexplained differences nor gaps."""
         return not self.unexplained and not self.gaps
 
     def lines(self, coverage: Coverage, operations: int) -> Iterator[str]:
-        """Write the report."""
+        """Write the comparison's report, line by line."""
         yield from self._texts()
         yield from self._expected()
         yield from (f"refused by OLD: {one}" for one in self.refused)

@@ -1,4 +1,4 @@
-"""The servers of two checkouts: started in their own folders, asked, and stopped."""
+"""Servers of two compared checkouts: started in their own folders, asked, and stopped."""
 
 import signal
 import sys
@@ -17,12 +17,12 @@ WARM_S = 300
 
 
 class NotWarmError(Exception):
-    """A server's programs were not compiled in time."""
+    """Server of a compared checkout did not compile its programs in time."""
 
 
 @dataclass
 class Side:
-    """One server of one checkout.
+    """Side of the comparison: one server of one checkout.
 
     Attributes:
         early: Its answers to the requests that it was sent before its programs were compiled.
@@ -34,14 +34,14 @@ class Side:
     lengths: dict[str, int] = field(default_factory=dict)
 
     def send(self, request: Request) -> Answer:
-        """Send a request; remember how long the body of a GET was, for a HEAD of the same."""
+        """Send a request to one side of the comparison; remember the body length of a GET."""
         answer = exchange(self.server.port, request)
         if request.method == "GET":
             self.lengths[request.target] = len(answer.body)
         return answer
 
     def wait_until_warm(self, requests: Sequence[Request]) -> None:
-        """Wait until none of the requests is refused because a program is being compiled.
+        """Wait until one side of the comparison has compiled the programs of the given requests.
 
         Raises:
             NotWarmError: One was refused for five minutes.
@@ -52,22 +52,23 @@ class Side:
                 if time.monotonic() > until:
                     raise NotWarmError(request.name)
                 time.sleep(0.2)
+        # Larger buckets compile after that, and would take CPU time from the requests.
         self.server.settle()
 
     def terminate(self) -> None:
-        """Send SIGTERM: the server begins to drain."""
+        """Send SIGTERM to one side's server, which begins to drain."""
         self.server.process.send_signal(signal.SIGTERM)
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A folder with the code of a server, and a cache of compiled programs of its own."""
+    """Checkout in a comparison: a server's folder of code and its cache of compiled programs."""
 
     folder: Path
     cache: Path
 
     def start(self, name: str, settings: Mapping[str, str]) -> Side:
-        """Start a server in the folder.
+        """Start a server of a compared checkout in its folder.
 
         Args:
             name: Of its log, beside the cache.
@@ -98,7 +99,7 @@ def pair(
     settings: Mapping[str, str],
     early: Sequence[Request] = (),
 ) -> Iterator[list[Side]]:
-    """Start a server of each checkout with the same settings; stop both afterwards.
+    """Start a server of each compared checkout with equal settings; stop both afterwards.
 
     Args:
         early: Sent to each as soon as it listens.

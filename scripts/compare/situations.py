@@ -1,4 +1,4 @@
-"""Servers in situations that refuse requests: warming, busy, too late, draining."""
+"""Situations in which compared servers refuse requests: warming, busy, too late, draining."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ PREDICT = Request("predict", "GET", f"/lstm/predict?sequence={BITS}")
 
 
 def named(situation: str, request: Request) -> Request:
-    """Return a request whose name says in which situation it is sent."""
+    """Return a request whose name says in which situation of the comparison it is sent."""
     return Request(
         f"{situation}: {request.name}",
         request.method,
@@ -23,7 +23,7 @@ def named(situation: str, request: Request) -> Request:
 
 
 WARMING = (named("warming", READY), named("warming", PREDICT))
-"""Sent to a server that has just started, with an empty cache of programs."""
+"""Requests in the situation `warming`: sent to a server just started, with an empty cache."""
 
 Exchanged = tuple[Request, Answer, Answer]
 
@@ -38,7 +38,7 @@ LATE_SETTINGS = {"DEADLINE_S": "0.000001"}
 
 
 def busy(checkouts: Sequence[Checkout], material: Material) -> Iterator[Exchanged]:
-    """Ask servers of small limits: one request in flight, one row in each queue; then stop them."""
+    """Compare servers in the situations `busy` and `draining`: limits of one request, one row."""
     with pair(checkouts, "busy", BUSY_SETTINGS) as sides:
         for side in sides:
             side.wait_until_warm(_analyses(material))
@@ -55,7 +55,7 @@ def busy(checkouts: Sequence[Checkout], material: Material) -> Iterator[Exchange
 
 
 def late(checkouts: Sequence[Checkout], material: Material) -> Iterator[Exchanged]:
-    """Ask servers whose deadline has passed before any program can run."""
+    """Compare servers in the situation `late`: the deadline passes before any program can run."""
     with pair(checkouts, "late", LATE_SETTINGS) as sides:
         for side in sides:
             side.wait_until_warm(())
@@ -80,7 +80,7 @@ def _each(
 
 
 def _while_occupied(side: Side, request: Request) -> Answer:
-    """Send a request while another, whose body has not arrived, holds the only place."""
+    """Send a request in the situation that an unfinished one holds the server's only place."""
     with unfinished(side.server.port, _slow("holder")):
         time.sleep(ARRIVAL_S)
         answer = side.send(request)
@@ -99,7 +99,7 @@ def _several(path: str) -> Request:
 
 
 def _analyses(material: Material) -> list[Request]:
-    """Return requests of two analyses at once, which a limit of one row refuses."""
+    """Return requests for the situation `rows full`: two analyses at once; the limit is one row."""
     images = {"inputs": [{"pixels": one} for one in material.digits[:2]]}
     sweep = Request("POST sweep inputs", "POST", "/cnn/sweep", *json_body(images))
     return [sweep, _several("/lstm/attribution")]

@@ -1,4 +1,4 @@
-"""Values of parameters: from their schemas, and by hand where a schema does not say enough."""
+"""Values of the comparison's parameters: from schemas, and by hand where these lack them."""
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -16,10 +16,10 @@ REQUIRED: Mapping[str, str] = {
     "y": "5",
     "x": "6",
 }
-"""Values of required parameters."""
+"""Values of required parameters, for the requests of the comparison."""
 
 IN_PATH: Mapping[str, tuple[str, ...]] = {"{model}": ("cnn", "lstm"), "{index}": ("0", "3")}
-"""Values of the variables of path templates; test images 0 and 3 are among the samples."""
+"""Values of variables in compared path templates; test images 0 and 3 are among the samples."""
 
 BY_HAND: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("/lstm/*", "steps"): ("1,3", "2"),
@@ -36,7 +36,7 @@ BY_HAND: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("/cnn/embedding", "across"): ("2", "15"),
     ("/samples*", "count"): ("1", "200"),
 }
-"""(Path, parameter) -> values, before those that a schema gives."""
+"""Values of parameters by hand, before those of a schema: (path, parameter) → values."""
 
 TOGETHER: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("/cnn/attribution", "against"): {"target": "3"},
@@ -56,14 +56,14 @@ TOGETHER: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("/lstm/attribution", "baseline"): {"method": "integrated_gradients"},
     ("/lstm/attribution", "nodes"): {"method": "integrated_gradients"},
 }
-"""(Path, parameter) -> other parameters without which it is refused or has no effect."""
+"""Values of other parameters that a parameter needs to be accepted or to have an effect."""
 
 PLACED = {"channel": "1", "y": "0", "x": "0"}
-"""Fits every layer, also those of one row, while `layer` goes through all its values."""
+"""Values of a place that fits every layer, while `layer` goes through all its values."""
 
 
 def base_query(operation: Operation) -> dict[str, str]:
-    """Return values of the required parameters of a query."""
+    """Return values of an operation's required query parameters."""
     return {
         one.name: REQUIRED[one.name]
         for one in operation.parameters
@@ -72,7 +72,7 @@ def base_query(operation: Operation) -> dict[str, str]:
 
 
 def paths(operation: Operation) -> list[str]:
-    """Fill the variables of a path template; one path for each value."""
+    """Fill values into the variables of a path template; one path for each value."""
     found = [operation.path]
     for variable, values in IN_PATH.items():
         if variable in operation.path:
@@ -83,7 +83,7 @@ def paths(operation: Operation) -> list[str]:
 def queries(
     operation: Operation, parameter: Parameter, material: Material
 ) -> Iterator[dict[str, str]]:
-    """Yield queries that set one parameter to a value other than its default."""
+    """Yield queries that set one parameter to each of its values other than the default."""
     together = TOGETHER.get((operation.stem, parameter.name), {})
     for value in values(operation, parameter, material):
         query = {**base_query(operation), **together}
@@ -93,12 +93,13 @@ def queries(
 
 
 def values(operation: Operation, parameter: Parameter, material: Material) -> list[str]:
-    """List values of a parameter other than its default; none where there is no source of any."""
+    """List a compared parameter's values other than its default; none where no source has any."""
     schema = parameter.schema
     if parameter.name == "checkpoint":
         return list(material.checkpoints[operation.path.split("/")[1]])
     for (path, name), listed in BY_HAND.items():
         known = name == parameter.name and fnmatchcase(operation.stem, path)
+        # `steps` lists steps of a sequence in some operations, and is their number in others.
         if known and (name != "steps" or parameter.is_list):
             return list(listed)
     if parameter.is_list:
@@ -110,7 +111,7 @@ def values(operation: Operation, parameter: Parameter, material: Material) -> li
 
 
 def _typical(schema: Mapping[str, Any]) -> list[str]:
-    """Return a value of a boolean, an integer or a number."""
+    """Return a value of a boolean, integer or number parameter, by its schema."""
     default: Any = schema.get("default")
     low = schema.get("minimum", 0)
     high = schema.get("maximum", schema.get("exclusiveMaximum", 2**31) - 1)
@@ -127,7 +128,7 @@ def _typical(schema: Mapping[str, Any]) -> list[str]:
 
 
 def wrong(parameter: Parameter) -> str:
-    """Return a value that a parameter must refuse; empty where every text may be right."""
+    """Return a wrong value, which a compared parameter must refuse; empty if all may be right."""
     schema = parameter.schema.get("items", parameter.schema)
     if "enum" in schema:
         return "nonsense"

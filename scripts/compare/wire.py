@@ -1,4 +1,4 @@
-"""HTTP requests as bytes on a socket, so that malformed and unfinished ones can be sent too."""
+"""Wire of the comparison: HTTP requests as bytes on a socket, so that these can be malformed."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Request:
-    """One request, sent to both checkouts.
+    """Request on the wire, sent to both checkouts of a comparison.
 
     Attributes:
         name: Identifies it in the report and in the table of expected differences.
@@ -38,7 +38,7 @@ class Request:
 
     @property
     def content(self) -> bytes:
-        """Bytes of request line, headers and as much of the body as is sent."""
+        """Bytes of a request on the wire: request line, headers, as much of the body as is sent."""
         if self.raw:
             return self.raw
         lines = [f"{self.method} {self.target} HTTP/1.1", f"Host: {HOST}"]
@@ -51,24 +51,24 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers (names in lower case) and body of one response."""
+    """Answer from the wire: status, headers (names in lower case) and body of one response."""
 
     status: int
     headers: Headers
     body: bytes
 
     def header(self, name: str) -> str:
-        """Return the value of a header; empty where it is absent."""
+        """Return the value of a header of an answer from the wire; empty where it is absent."""
         return dict(self.headers).get(name, "")
 
     @property
     def media_type(self) -> str:
-        """Media type of the body, without parameters."""
+        """Media type of an answer from the wire, without parameters."""
         return self.header("content-type").partition(";")[0].strip()
 
     @property
     def problem(self) -> str:
-        """Name of the problem type; empty where the body is no problem."""
+        """Problem type of an answer from the wire; empty where the body is no problem."""
         if self.media_type != "application/problem+json":
             return ""
         try:
@@ -79,7 +79,7 @@ class Answer:
 
 
 def exchange(port: int, request: Request) -> Answer:
-    """Send one request on a connection of its own and read the response.
+    """Send one request on the wire, on a connection of its own, and read the response.
 
     Raises:
         OSError: The connection failed or timed out.
@@ -92,7 +92,7 @@ def exchange(port: int, request: Request) -> Answer:
 
 @contextmanager
 def unfinished(port: int, request: Request) -> Iterator[None]:
-    """Keep a request with a withheld body open, so that it occupies the server."""
+    """Keep a request open on the wire, without all of its body, so that it occupies the server."""
     with _connected(port) as connection:
         connection.sendall(request.content)
         yield
@@ -112,18 +112,18 @@ def _read(connection: socket.socket, method: str) -> Answer:
 
 
 def target(path: str, query: Mapping[str, Any] | None = None) -> str:
-    """Join a path and its query; a list is a repeated parameter."""
+    """Join path and query into a request target on the wire; a list is a repeated parameter."""
     return path + ("?" + urlencode(query, doseq=True, safe=",") if query else "")
 
 
 def json_body(value: Any) -> tuple[Headers, bytes]:
-    """Return the headers and the bytes of a JSON body."""
+    """Return headers and bytes on the wire of a JSON body."""
     content = value if isinstance(value, bytes) else json.dumps(value).encode()
     return (("Content-Type", "application/json"),), content
 
 
 def form_body(*files: bytes, field: str = "file") -> tuple[Headers, bytes]:
-    """Return the headers and the bytes of a form of files."""
+    """Return headers and bytes on the wire of a multipart form of files."""
     boundary = MULTIPART.partition("boundary=")[2]
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{at}.png"\r\n'

@@ -1,4 +1,4 @@
-"""All public names of Lightwell: HTTP, settings, metrics, log, Python client and web SDK."""
+"""Catalogue of public names of Lightwell: HTTP, settings, metrics, log, client, web SDK."""
 
 import inspect
 import json
@@ -25,13 +25,13 @@ ACCESS_LINE = re.compile(
     r"(?P<method>\S+) (?P<route>\S+) (?P<status>\d{3}) (?P<milliseconds>[\d.]+) ms "
     r"(?P<request_id>[\da-f-]{36})"
 )
-"""One message of the logger `lightwell.access`; a test compares it with a real one."""
+"""Fields of an access log line, for the catalogue of public names; a test compares a real one."""
 
 LIBRARY_MEMBERS = frozenset(dir(tuple)) | frozenset(dir(Exception))
 
 
 def catalogue(app: FastAPI) -> Names:
-    """List every public name, operations first."""
+    """Return the catalogue of every public name, operations first."""
     return {
         **operations(app.openapi()),
         "problems": {"types": _words(f"{kind}:{PROBLEMS[kind][0]}" for kind in PROBLEMS)},
@@ -44,7 +44,7 @@ def catalogue(app: FastAPI) -> Names:
 
 
 def _words(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort names and drop those that come twice."""
+    """Sort public names of the catalogue and drop those that come twice."""
     return tuple(sorted(set(names)))
 
 
@@ -53,13 +53,14 @@ def _settings() -> Iterable[str]:
 
 
 def _metrics(app: FastAPI) -> tuple[str, ...]:
-    """List metrics, and the labels of those that have values after one request."""
+    """List the catalogue's public metrics, and labels of those with values after one request."""
     client = TestClient(app)  # without its lifespan: nothing compiles
     client.get("/livez")
     text = client.get("/metrics").text
     families = [
         name
         for name in re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)
+        # Of prometheus_client, which adds the time of creation to each counter.
         if not name.endswith("_created")
     ]
     labels = [
@@ -72,7 +73,7 @@ def _metrics(app: FastAPI) -> tuple[str, ...]:
 
 
 def _python_client() -> Names:
-    """List the exports of `lightwell_client` and the public members of its classes."""
+    """List the catalogue's public names of `lightwell_client`: exports and members of classes."""
     classes = {name: getattr(lightwell_client, name) for name in lightwell_client.__all__}
     return {
         "lightwell_client": {"exports": _words(classes)},
@@ -84,7 +85,8 @@ def _python_client() -> Names:
 
 
 def _members(made: type) -> tuple[str, ...]:
-    """List methods, properties and attributes, without those of the built-in types."""
+    """List a class's public methods, properties and attributes for the catalogue."""
+    # Attributes that only `__init__` assigns are not in `dir` of a class.
     assigned = re.findall(r"self\.(\w+)[^()=\n]* = ", inspect.getsource(made))
     named = {*dir(made), *inspect.get_annotations(made), *assigned}
     return _words(
@@ -93,7 +95,7 @@ def _members(made: type) -> tuple[str, ...]:
 
 
 def _sdk() -> Names:
-    """List the exports of /sdk/lightwell.js, its elements and its custom properties of CSS."""
+    """List the catalogue's public names of the web SDK: exports, elements, CSS properties."""
     sources = "".join(path.read_text(encoding="utf-8") for path in SDK.glob("*.js"))
     found = _described("lightwell.js")
     return {
@@ -113,7 +115,7 @@ def _sdk() -> Names:
 
 
 def _described(module: str) -> Mapping[str, Any]:
-    """Return exports, class members and elements of a module of the web SDK, read by Node.js."""
+    """Read a web SDK module's exports, members and elements by Node.js, for the catalogue."""
     script = Path(__file__).with_name("sdk.mjs")
     command: list[str | Path] = [NODE, "--no-warnings", script, (SDK / module).as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours

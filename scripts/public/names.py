@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 Names = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Heading → kind → sorted words."""
+"""Public names: heading → kind → sorted words."""
 
 WIDTH = 150
 _KIND = re.compile(r"  ([a-z_]+): (.*)")
@@ -20,12 +20,12 @@ _SHARED = re.compile(r"\(.+\)")
 
 
 def write(names: Names) -> str:
-    """Write the list; `read` gives the same names back."""
+    """Write public names as the text of docs/public-names.txt; `read` parses it."""
     return "\n".join(_lines(names)) + "\n"
 
 
 def _lines(names: Names) -> Iterator[str]:
-    """Write the shared lists, then each heading with its kinds."""
+    """Write the lines of docs/public-names.txt: shared lists, then each heading with its kinds."""
     shared = _shared(names)
     for words, reference in shared.items():
         yield reference
@@ -37,7 +37,7 @@ def _lines(names: Names) -> Iterator[str]:
 
 
 def _shared(names: Names) -> dict[tuple[str, ...], str]:
-    """Find the lists that are longer than a line and occur more than once; name each."""
+    """Find lists of public names that are longer than a line and come more than once; name each."""
     each = [(heading, kind, words) for heading in names for kind, words in names[heading].items()]
     count = Counter(words for _, _, words in each if len(" ".join(words)) > WIDTH)
     shared: dict[tuple[str, ...], str] = {}
@@ -48,7 +48,7 @@ def _shared(names: Names) -> dict[tuple[str, ...], str]:
 
 
 def _wrapped(before: str, text: str) -> list[str]:
-    """Break a list into lines, between words only."""
+    """Break a list of public names into lines, between words only."""
     return textwrap.wrap(
         before + text,
         WIDTH,
@@ -60,7 +60,7 @@ def _wrapped(before: str, text: str) -> list[str]:
 
 
 def read(text: str) -> Names:
-    """Read the names that `write` has written.
+    """Read public names from the text of docs/public-names.txt, as `write` has it.
 
     Raises:
         ValueError: A line is neither a heading, nor a kind, nor the rest of one.
@@ -68,6 +68,7 @@ def read(text: str) -> Names:
     names: dict[str, dict[str, tuple[str, ...]]] = {}
     shared: dict[str, tuple[str, ...]] = {}
     heading = ""
+    # A line of four spaces or more continues the one before it.
     for line in re.sub(r"\n {4,}", " ", text).splitlines():
         if not line.startswith(" "):
             heading = line
@@ -85,7 +86,7 @@ def read(text: str) -> Names:
 
 
 def flat(names: Names) -> set[str]:
-    """Return each name with its heading and kind: `settings variables LIGHTWELL_PORT`."""
+    """Return each public name with heading and kind: `settings variables LIGHTWELL_PORT`."""
     each = {
         f"{heading} {kind} {word}"
         for heading, kinds in names.items()
@@ -96,7 +97,7 @@ def flat(names: Names) -> set[str]:
 
 
 def removed(before: Names, now: Names, announced: Iterable[str]) -> list[str]:
-    """Return the names that are gone without an announcement.
+    """Return the public names that are gone without an announcement.
 
     Args:
         before: The committed list.
@@ -112,7 +113,7 @@ def removed(before: Names, now: Names, announced: Iterable[str]) -> list[str]:
 
 
 def announced_in(changelog: str) -> list[str]:
-    """Return the names that the newest section of a changelog may remove.
+    """Return the public names that the newest section of a changelog may remove.
 
     They are in backticks under `### Removed`, and were under `### Deprecated` in an earlier minor
     version; or their line says that they were never released.
@@ -134,7 +135,7 @@ def announced_in(changelog: str) -> list[str]:
 
 
 def _sections(changelog: str) -> list[tuple[str, dict[str, list[str]]]]:
-    """Read the sections of a changelog, newest first: version → heading → entries."""
+    """Read the changelog's sections for removed public names: version → heading → entries."""
     sections: list[tuple[str, dict[str, list[str]]]] = []
     for line in re.sub(r"\n  +", " ", changelog).splitlines():
         if line.startswith("## "):
@@ -147,5 +148,5 @@ def _sections(changelog: str) -> list[tuple[str, dict[str, list[str]]]]:
 
 
 def _minor(version: str) -> str:
-    """Return the minor version of a section, `0.2` of `0.2.0] - 2026-11-28`."""
+    """Return the minor version of a changelog section, `0.2` of `0.2.0] - 2026-11-28`."""
     return ".".join(version.split(".")[:2])

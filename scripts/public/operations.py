@@ -1,4 +1,4 @@
-"""Operations of an OpenAPI description: parameters, keys of bodies and answers, statuses."""
+"""Public names of the operations in an OpenAPI document: parameters, keys and statuses."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ Schema = Mapping[str, Any]
 
 
 def operations(description: Mapping[str, Any]) -> Names:
-    """List the operations, in the order of their paths.
+    """List the public names of all operations, in the order of their paths.
 
     A key below another is written with its path: `prediction.label`; an item of a list has no
     mark of its own: `tensors.name`. Keys of errors begin with `problem.`.
@@ -23,7 +23,7 @@ def operations(description: Mapping[str, Any]) -> Names:
 
 
 def _kinds(operation: Mapping[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
-    """List parameters, body and responses of one operation; empty kinds are left out."""
+    """List an operation's public names: parameters, body, responses; empty kinds are left out."""
     parameters = operation.get("parameters", ())
     found = {
         **{
@@ -37,7 +37,7 @@ def _kinds(operation: Mapping[str, Any], schemas: Mapping[str, Schema]) -> dict[
 
 
 def _answers(responses: Mapping[str, Any], schemas: Mapping[str, Schema]) -> Iterator[str]:
-    """List the statuses, and the media types and keys that come with them."""
+    """List an operation's public response names: statuses, with media types and keys."""
     for status, answer in responses.items():
         yield status
         before = "" if status.startswith("2") else "problem."
@@ -47,14 +47,14 @@ def _answers(responses: Mapping[str, Any], schemas: Mapping[str, Schema]) -> Ite
 def _content(
     described: Mapping[str, Any], schemas: Mapping[str, Schema], before: str = ""
 ) -> Iterator[str]:
-    """List the media types of a body or an answer, and the keys of those that have keys."""
+    """List an operation's public names in a body or answer: media types and their keys."""
     for media_type, content in described.get("content", {}).items():
         yield media_type
         yield from _keys(content.get("schema", {}), schemas, before)
 
 
 def _keys(schema: Schema, schemas: Mapping[str, Schema], before: str) -> Iterator[str]:
-    """List the keys of an object, of the items of a list, of every alternative."""
+    """List an operation's public keys in a schema: of an object, of list items, of alternatives."""
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     for alternatives in ("anyOf", "oneOf", "allOf"):

@@ -25,12 +25,12 @@ Labels = Sequence[int | str]
 TICK = 4
 _MOST_TICKS = 24
 LINE_HEIGHT = 17
-"""Line spacing of small text in pixels at scale 1."""
+"""Line spacing of axis labels and other small text, in pixels at scale 1."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Axis title, and tick labels at distances from the start, with or without tick marks."""
+    """Axis of a chart: title, and tick labels at distances from the start; tick marks or none."""
 
     title: str
     ticks: list[tuple[Length, str]]
@@ -39,7 +39,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Track:
-    """Axis of cells of one size, one for each label.
+    """Chart axis of cells of one size, one for each label.
 
     Attributes:
         name: Name of the axis.
@@ -53,12 +53,13 @@ class Track:
 
     @property
     def length(self) -> Length:
-        """Length of all cells in pixels."""
+        """Length of a chart axis of cells, in pixels."""
         return self.cell * len(self.labels)
 
     def middles(self, labels: Labels) -> Float[np.ndarray, " labels"]:
-        """Return the centre of the cell of each label."""
+        """Return the centre of each label's cell along a chart axis, in pixels."""
         first = self.labels[0]
+        # Consecutive integers, up to thousands of steps, need no search for each label.
         if isinstance(self.labels, range) and isinstance(first, int):
             places = np.asarray(labels, dtype=np.float64) - first
         else:
@@ -67,7 +68,7 @@ class Track:
         return (places + 0.5) * self.cell
 
     def axis(self, *, upright: bool = False) -> Axis:
-        """Return an axis with as many labels as fit, at round numbers for consecutive integers."""
+        """Return a chart axis of cells with as many labels as fit, integers at round numbers."""
         widest = max(text_width(str(label), TEXT_SIZE) for label in _longest(self.labels))
         apart = (
             TEXT_SIZE + 2 if upright else max(widest + 12, self.length / _MOST_TICKS)
@@ -80,22 +81,22 @@ class Track:
 
 
 def step_cell(count: int) -> int:
-    """Return the width of a cell among `count` cells, 1 to 48 pixels."""
+    """Return the width of one of `count` cells along a chart axis, 1 to 48 pixels."""
     return max(1, min(round(800 / count), 48))
 
 
 def spaced(name: str) -> str:
-    """Return a tensor or axis name with spaces for underscores."""
+    """Return a tensor or axis name for a chart axis, with spaces for underscores."""
     return name.replace("_", " ")
 
 
 def shortened(words: str, most: int = 40) -> str:
-    """Truncate text with an ellipsis."""
+    """Truncate the text of a chart axis or title with an ellipsis."""
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def in_a_row(labels: Labels) -> range | None:
-    """Return consecutive integer labels as a range; None for others."""
+    """Return the labels of a chart axis as a range if they are consecutive integers, else None."""
     if isinstance(labels, range):
         return labels
     first = labels[0]
@@ -110,7 +111,7 @@ def _longest(labels: Labels) -> Labels:
 
 
 def _round_places(labels: Labels, apart: Length) -> list[int]:
-    """Return label positions at least `apart` cells from each other, with the first if it fits."""
+    """Return the cells of a chart axis that have labels, at least `apart` from each other."""
     row = in_a_row(labels)
     last = len(labels) - 1
     if row is None:
@@ -126,7 +127,7 @@ def _round_places(labels: Labels, apart: Length) -> list[int]:
 
 @dataclass(frozen=True)
 class Scale:
-    """Linear scale from numbers to pixels.
+    """Linear scale of a chart axis, from numbers to pixels.
 
     Attributes:
         low: Value at the low end.
@@ -141,16 +142,16 @@ class Scale:
     rising: bool = False
 
     def places(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-        """Return the positions of values in pixels, without clipping."""
+        """Return the positions of values along a chart axis in pixels, without clipping."""
         share = (values - self.low) / ((self.high - self.low) or 1.0)
         return (1.0 - share if self.rising else share) * self.length
 
     def place(self, value: Length) -> Length:
-        """Return the position of one value in pixels."""
+        """Return the position of one value along a chart axis in pixels."""
         return float(self.places(np.asarray([value], dtype=np.float64))[0])
 
     def axis(self, title: str, apart: Length) -> Axis:
-        """Return an axis of round values, about `apart` pixels or more from each other."""
+        """Return a chart axis of round values, about `apart` pixels or more from each other."""
         most = max(2, int(self.length / apart))
         chosen = numbers.ticks(self.low, self.high, most)
         return Axis(title, [(self.place(value), words) for value, words in chosen])
@@ -159,7 +160,7 @@ class Scale:
 def frame(
     data: Block, left: Axis | None, bottom: Axis | None, legend: Block | None = None
 ) -> Block:
-    """Return the data with its axes, and a colour bar or legend to the right."""
+    """Return a chart's data framed by axes, with a colour bar or legend to the right."""
     inset = _left_width(left) if left else 0.0
     beneath = _bottom_height(bottom) if bottom else 0.0
     marks: list[Mark] = []
@@ -168,6 +169,7 @@ def frame(
     if bottom:
         marks += _bottom_marks(bottom, inset, data)
     parts = [(inset, 0.0, data)]
+    # The last tick label is centred, so that half of it can exceed the data.
     width, height = inset + max([data.width, *_overhang(bottom)]), data.height + beneath
     if legend:
         parts.append((inset + data.width + 14, 0.0, legend))

@@ -29,14 +29,14 @@ _MOST_PRINTED = 16
 _PITCH = 26
 _LENGTH = 400
 _LEAST_WITH_GAP = 3
-"""Smallest cell width in pixels at which bars have a gap."""
+"""Smallest width in pixels at which bars of a vertical bar chart have a gap."""
 _HEIGHT = 180
 
 Values = Float[np.ndarray, " bars"]
 
 
 def bars_block(figure: Bars) -> Block:
-    """Draw up to 16 horizontal bars with their values, or more as vertical bars on an axis."""
+    """Draw a bar chart: up to 16 horizontal bars with values, or more as vertical bars."""
     values = np.asarray(figure.tensor.values, dtype=np.float64).ravel()
     limits = figure.limits or _limits(values)
     if len(values) <= _MOST_PRINTED:
@@ -51,7 +51,7 @@ def _limits(values: Values) -> tuple[Length, Length]:
 
 
 def _colour(figure: Bars, place: int, value: Length) -> RGB:
-    """Return blue for positive and red for negative, pale where another bar is highlighted."""
+    """Return a bar's colour: blue positive, red negative, pale where another is highlighted."""
     colour = POSITIVE if value >= 0 else NEGATIVE
     if figure.highlight in (None, place):
         return colour
@@ -80,6 +80,7 @@ def _printed(figure: Bars, values: Values, scale: Scale) -> Block:
     areas: list[Area] = []
     for place, (first, last) in enumerate(ends):
         x, y, thick = start + first, place * _PITCH + 3, _PITCH - 6
+        # Where the range is fixed, its full length shows how far a bar could extend.
         if figure.limits:
             marks.append(Rectangle(start, y, scale.length, thick, BACKDROP))
         if last > first:

@@ -1,4 +1,4 @@
-"""Drawing surface on Pillow: text measurement, painting of marks, PNG encoding."""
+"""Canvas on Pillow: text measurement, painting of marks, PNG encoding."""
 
 import math
 from functools import cache, partial
@@ -26,7 +26,7 @@ from probes.output.drawing.marks import (
 )
 
 NAN_COLOURS: tuple[RGB, RGB] = ((236, 226, 208), (176, 152, 118))
-"""Two colours of the hatch for values that are not finite; no colour map has them."""
+"""Canvas's two hatch colours for values that are not finite; no colour map has them."""
 
 _SPELLED = str.maketrans(
     {
@@ -35,10 +35,10 @@ _SPELLED = str.maketrans(
         "²": "2", "∂": "d", "∇": "grad ",
     }
 )  # fmt: skip
-"""Replacements of characters without a glyph in the bundled font; others show as a box."""
+"""Canvas's spelling of characters without a glyph in the bundled font, which show as a box."""
 
 _SMOOTH_FROM = 6
-"""Smallest supersampling scale of shapes: Pillow's own lines are not antialiased."""
+"""Canvas's smallest supersampling scale of shapes: Pillow's lines are not antialiased."""
 
 _SMOOTH_JOINTS = 400
 """Most points of a line with rounded joints, which Pillow draws one at a time in Python; in longer
@@ -60,12 +60,12 @@ def _width_of(character: str, size: int) -> Length:
 
 
 def text_width(words: str, size: int) -> Length:
-    """Return the width of text in pixels at scale 1, without kerning: within a pixel or two."""
+    """Return the width of text on a canvas at scale 1, without kerning: within a pixel or two."""
     return sum(_width_of(character, size) for character in words.translate(_SPELLED))
 
 
 def paint(block: Block, scale: Length) -> UInt8[np.ndarray, "height width 3"]:
-    """Paint a block on white at a scale."""
+    """Paint a block on a white canvas at a scale."""
     size = (max(1, round(block.width * scale)), max(1, round(block.height * scale)))
     surface = Image.new("RGB", size, WHITE)
     for x, y, part in walk(block):
@@ -75,7 +75,7 @@ def paint(block: Block, scale: Length) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def encode(pixels: UInt8[np.ndarray, "height width 3"]) -> bytes:
-    """Encode pixels as PNG without metadata, in a third of Pillow's time."""
+    """Encode the pixels of a canvas as PNG without metadata, in a third of Pillow's time."""
     return png.encode(pixels, level=3)
 
 
@@ -94,7 +94,7 @@ def _paint_mark(surface: Image.Image, mark: Mark, x: Length, y: Length, scale: L
 def _edges(
     mark: Rectangle | Picture | Sketch, origin: tuple[Length, Length], scale: Length
 ) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom in pixels of the surface, the last two exclusive."""
+    """Return left, top, right and bottom of a mark in canvas pixels, the last two exclusive."""
     x, y = origin[0] + mark.x, origin[1] + mark.y
     left, top = pixel(x * scale), pixel(y * scale)
     right, bottom = pixel((x + mark.width) * scale), pixel((y + mark.height) * scale)

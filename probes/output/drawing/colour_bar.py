@@ -51,11 +51,12 @@ def colour_bar(shaded: Shaded, height: Length) -> Block:
 
 
 def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:
-    """Return the labels of the bar with their distances from its top: ends and round values."""
+    """Return the labels of a colour bar with distances from its top: ends and round values."""
     low, high = shaded.colour.vmin, shaded.colour.vmax
     if isinstance(low, tuple) or isinstance(high, tuple):
         return [(6, "max"), (6 + LINE_HEIGHT, "of each"), (length - 6, "min")]
     if high <= low:
+        # A single value is labelled where its colour is: in the middle, or at the low end.
         share = 0.5 if shaded.colour.map == DIVERGING else 1 - 6 / length
         return [(share * length, numbers.number(low))]
     ends = [(6.0, numbers.number(high)), (length - 6, numbers.number(low))]
@@ -71,7 +72,7 @@ def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:
 
 
 def _arrow(base: Length, direction: int, colour: np.ndarray) -> Sketch:
-    """Draw the triangle at one end of the bar."""
+    """Draw the triangle at one end of a colour bar."""
     foot, tip = (_ARROW, 1) if direction < 0 else (0, _ARROW - 1)
     corners = np.asarray([[0, foot], [_WIDTH, foot], [_WIDTH / 2, tip]], dtype=np.float64)
     red, green, blue = colour.tolist()

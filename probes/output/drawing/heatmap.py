@@ -9,10 +9,10 @@ from probes.output.drawing.marks import Area, Block, Length, Picture, outline
 from probes.output.drawing.shading import shade
 
 _ROWS_HEIGHT = 260
-"""Approximate height of all rows in pixels."""
+"""Approximate height of all rows of a heatmap in pixels."""
 
 _ROW_HEIGHT = 24
-"""Largest height of a row in pixels."""
+"""Largest height of a heatmap's row in pixels."""
 
 
 def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
@@ -39,7 +39,7 @@ def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
 
 
 def _rows(tensor: Tensor, x: str, most: Length) -> Track:
-    """Return the vertical track: that of the other axis, or indices over several axes."""
+    """Return a heatmap's vertical track: that of the other axis, or indices over several axes."""
     others = [axis for axis in tensor.axes if axis != x]
     count = tensor.values.size // tensor.values.shape[tensor.axes.index(x)]
     height = max(_ROWS_HEIGHT // count, 1 if count > _ROWS_HEIGHT else 2)

@@ -33,11 +33,11 @@ _INNER_HEADING_SIZE = 19
 _MARGIN = 20
 _ACROSS, _DOWN = 36, 26
 _MOST_MEASURES = 4
-"""Most measures in a caption; longer lists are in JSON only."""
+"""Most measures in the caption that the layout puts above a figure; JSON has all."""
 
 
 def page(figure: Figure) -> Block:
-    """Lay out a figure as a picture with margins."""
+    """Lay out a figure as a page: a picture with margins."""
     block = lay_out(figure, {}, _HEADING_SIZE)
     size = (block.width + 2 * _MARGIN, block.height + 2 * _MARGIN)
     return Block(*size, parts=((_MARGIN, _MARGIN, block),))
@@ -71,7 +71,7 @@ def _body(figure: Figure, shared: Shared) -> Block:
 
 
 def _titled(figure: Figure, body: Block, size: int) -> Block:
-    """Put title and caption above the data; the caption states a few measures."""
+    """Lay out title and caption above a figure's data; the caption states a few measures."""
     title, caption = shortened(figure.title, 120), _caption(figure.measures)
     inset = body.inset
     marks: list[Mark] = [Text(inset, size / 2, title, size=size)] if title else []
@@ -104,7 +104,7 @@ def _stated(measure: Measure) -> str:
 
 
 def _grid(figure: Panels, shared: Shared) -> Block:
-    """Arrange figures in rows and columns, the left edges of their data aligned in each column."""
+    """Lay out panels in rows and columns, the left edges of data aligned in each column."""
     blocks = [lay_out(part, shared, _INNER_HEADING_SIZE) for part in figure.figures]
     columns = max(1, figure.columns)
     rows = [blocks[start : start + columns] for start in range(0, len(blocks), columns)]
@@ -123,7 +123,7 @@ def _grid(figure: Panels, shared: Shared) -> Block:
 
 
 def _common_axes(figure: Panels) -> dict[str, range]:
-    """Return the axes whose ranges overlap in all figures, such as 1 to 20 and 0 to 20.
+    """Return the axes that panels share: ranges overlap in all, such as 1 to 20 and 0 to 20.
 
     The figures share these axes, so that a step has one horizontal position in all of them.
     """

@@ -49,12 +49,12 @@ OKABE_ITO: tuple[RGB, ...] = (
     (60, 60, 60),
     (200, 185, 40),  # darker than the original yellow (240, 228, 66), which is faint on white
 )
-"""Line colours that are distinct with any colour vision (Okabe & Ito 2008, Color universal design);
+"""Line chart colours, distinct with any colour vision (Okabe & Ito 2008, Color universal design);
 its black is replaced by the text colour."""
 
 _HEIGHT = 180
 _BLEED = 3
-"""Distance in pixels by which lines may exceed the plot: half the width of one on a limit."""
+"""Distance in pixels by which lines of a chart may exceed the plot: half a line's width."""
 _MOST_NAMED = 8
 _MOST_DOTTED = 40
 
@@ -67,7 +67,7 @@ class _Series:
 
 
 def lines_block(figure: Lines, shared: Labels | None) -> Block:
-    """Draw a line for each tensor or matrix row; values that are not finite are gaps."""
+    """Draw a line chart: a line for each tensor or matrix row; values not finite are gaps."""
     track = _track(figure, shared)
     series = [each for tensor in figure.tensors for each in _series(figure, tensor, track)]
     scale = _scale(figure, series)
@@ -85,7 +85,7 @@ def lines_block(figure: Lines, shared: Labels | None) -> Block:
 
 
 def _track(figure: Lines, shared: Labels | None) -> Track:
-    """Return the common axis of all series, with all their labels in order."""
+    """Return the common horizontal axis of all lines in a chart, with all labels in order."""
     if shared:
         return Track(figure.x, shared, step_cell(len(shared)))
     each = [tensor.labels(figure.x) for tensor in figure.tensors]
@@ -142,7 +142,7 @@ def _reference(figure: Lines, scale: Scale, width: Length) -> list[Mark]:
 
 
 def _shapes(series: _Series, scale: Scale, colour: RGB, count: int) -> list[Stroke | Dot]:
-    """Return the strokes of a series between gaps, and a dot for each value of a short one."""
+    """Return a line's strokes between gaps, and a dot for each value of a short line."""
     thickness = 2.0 if count <= _MOST_NAMED else 1.0
     heights = np.clip(scale.places(series.values), -_BLEED, scale.length + _BLEED)
     points = np.column_stack([series.places, heights]) + _BLEED
@@ -168,7 +168,7 @@ def _each(figure: Lines) -> str:
 
 
 def _legend(series: list[_Series], figure: Lines) -> Block | None:
-    """Draw the legend of up to eight lines, or the number of more."""
+    """Draw the legend of a line chart: names of up to eight lines, or the number of more."""
     if len(series) > _MOST_NAMED:
         words = f"{len(series)} lines{_each(figure)}"
         return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour=CAPTION_COLOUR),))

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 
 RGB = tuple[int, int, int]
 Length = float | int
-"""Length in pixels at scale 1; int is named for the run-time type checks of the tests."""
+"""Length of a mark in pixels at scale 1; int is named for the tests' run-time type checks."""
 
 WHITE: RGB = (255, 255, 255)
 TEXT_COLOUR: RGB = (45, 45, 45)
@@ -20,13 +20,13 @@ GRID: RGB = (228, 228, 228)
 BACKDROP: RGB = (243, 243, 243)
 
 TEXT_SIZE = 13
-"""Size of ticks and captions in pixels at scale 1, the smallest text of a picture. The bundled font
+"""Size of ticks and captions in pixels at scale 1, the smallest text mark. The bundled font
 has even word gaps at 13, 17, 19 and 22; at 14 to 16 they nearly close."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """Text at a point; the anchor is horizontal (l, m, r), then vertical (m: middle)."""
+    """Text mark at a point; the anchor is horizontal (l, m, r), then vertical (m: middle)."""
 
     x: Length
     y: Length
@@ -39,7 +39,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Rectangle:
-    """Filled rectangle; with a `border`, an outline of that width inside its edges."""
+    """Rectangle mark, filled; with a `border`, an outline of that width inside its edges."""
 
     x: Length
     y: Length
@@ -51,7 +51,7 @@ class Rectangle:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Image enlarged to a rectangle without interpolation.
+    """Picture mark: an image enlarged to a rectangle without interpolation.
 
     Attributes:
         pixels: Colour of each pixel.
@@ -70,7 +70,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """Line through points."""
+    """Stroke of a `Sketch` mark: a line through points."""
 
     points: Float[np.ndarray, "points 2"]
     colour: RGB
@@ -79,7 +79,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Dot:
-    """Filled circle."""
+    """Dot of a `Sketch` mark: a filled circle."""
 
     x: Length
     y: Length
@@ -89,7 +89,7 @@ class Dot:
 
 @dataclass(frozen=True, eq=False)
 class Polygon:
-    """Filled polygon."""
+    """Polygon of a `Sketch` mark, filled."""
 
     points: Float[np.ndarray, "points 2"]
     colour: RGB
@@ -97,7 +97,7 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Sketch:
-    """Antialiased shapes, clipped to a rectangle and relative to its corner."""
+    """Sketch mark: antialiased shapes, clipped to a rectangle and relative to its corner."""
 
     x: Length
     y: Length
@@ -111,7 +111,7 @@ Mark = Text | Rectangle | Picture | Sketch
 
 @dataclass(frozen=True)
 class Area:
-    """Rectangle of a tensor's values in a picture, in pixels from the top left corner.
+    """Area of a tensor's values among the marks of a picture, in pixels from its top left corner.
 
     Attributes:
         tensor: Name of the tensor.
@@ -128,7 +128,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Block:
-    """Part of a picture: marks, and other blocks at their offsets.
+    """Block of marks: part of a picture, with other blocks at their offsets.
 
     Attributes:
         inset: Distance of the data from the left edge, where stacked blocks are aligned.
@@ -143,17 +143,17 @@ class Block:
 
 
 def walk(block: Block, x: Length = 0.0, y: Length = 0.0) -> Iterator[tuple[Length, Length, Block]]:
-    """List a block and its parts with their offsets, in painting order."""
+    """List a block of marks and its parts with their offsets, in painting order."""
     yield x, y, block
     for right, down, part in block.parts:
         yield from walk(part, x + right, y + down)
 
 
 def outline(x: Length, y: Length, width: Length, height: Length) -> Rectangle:
-    """Return a thin frame outside of a rectangle, which hides no value."""
+    """Return a mark that frames a rectangle from outside, so that it hides no value."""
     return Rectangle(x - 1, y - 1, width + 2, height + 2, FRAME, border=1)
 
 
 def pixel(length: Length) -> int:
-    """Round a length to whole pixels, halves up, so that thin lines have equal widths."""
+    """Round a mark's length to whole pixels, halves up, so that thin lines have equal widths."""
     return math.floor(length + 0.5)

@@ -1,4 +1,4 @@
-"""Number formatting and tick values of charts."""
+"""Numbers on charts: formatting, tick values and ranges."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _MOST_DECIMALS = 5
 
 
 def number(value: float) -> str:
-    """Format a number with three significant digits, or all digits before the point.
+    """Format a number on a chart with three significant digits, or all digits before the point.
 
     >>> number(0.30000000000000004), number(1234.5), number(0.0000125), number(float("nan"))
     ('0.3', '1234', '1.25e-5', 'NaN')
@@ -29,13 +29,14 @@ def number(value: float) -> str:
 
 
 def nice_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5 times a power of ten that is at least `least`."""
+    """Return the smallest round number, 1, 2 or 5 times a power of ten, of at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
+    # The tolerance: rounding must not turn a step into the next larger one.
     return next(power * step for step in _STEPS if power * step >= least * (1 - 1e-9))
 
 
 def ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
-    """Return about `most` round values from low to high, each with its text."""
+    """Return about `most` round numbers as ticks from low to high, each with its text."""
     room = (high - low) / most
     if not (room > 0 and math.isfinite(room)):
         return [(low, number(low))]
@@ -52,7 +53,7 @@ def _at_step(value: float, step: float) -> str:
 
 
 def span(values: Iterable[Num[np.ndarray, "..."]]) -> tuple[float, float] | None:
-    """Return minimum and maximum of the finite values of arrays; None without any."""
+    """Return minimum and maximum of the finite numbers in arrays; None without any."""
     finite = [kept for each in values if (kept := each[np.isfinite(each)]).size]
     if not finite:
         return None
@@ -60,6 +61,6 @@ def span(values: Iterable[Num[np.ndarray, "..."]]) -> tuple[float, float] | None
 
 
 def padded(low: float, high: float, share: float = 0.05) -> tuple[float, float]:
-    """Return a range with padding at both ends, also for a single value."""
+    """Return a range of numbers with padding at both ends, also for a single number."""
     padding = (high - low) * share or abs(low) * 0.5 or 1.0
     return low - padding, high + padding

@@ -17,7 +17,7 @@ _DARK: RGB = (20, 20, 20)
 
 
 def overlay_block(figure: Overlay) -> Block:
-    """Draw the image in grey, the map over it, and the boxes."""
+    """Draw an overlay: the image in grey, the map over it, and the boxes."""
     below, above = _flat(figure.picture), _flat(figure.tensor)
     rows, columns = below.values.shape
     cell = max(1, _SIZE // max(rows, columns))
@@ -39,7 +39,7 @@ def overlay_block(figure: Overlay) -> Block:
 
 
 def _flat(tensor: Tensor) -> Tensor:
-    """Return the first map of a tensor along y and x, or along the last two axes."""
+    """Return the map that an overlay draws: a tensor's first along y and x or its last two axes."""
     values, axes = tensor.values, list(tensor.axes)
     if {"y", "x"} <= set(axes):
         values = np.moveaxis(values, (axes.index("y"), axes.index("x")), (-2, -1))
@@ -51,15 +51,16 @@ def _flat(tensor: Tensor) -> Tensor:
 
 
 def _opacity(shaded: Shaded) -> UInt8[np.ndarray, "rows columns"]:
-    """Return the opacity of a map: low near the low end, or near zero for signed values."""
+    """Return an overlay's opacity: low near the map's low end, or near zero for signed values."""
     positions = shaded.positions
     strength = np.abs(2 * positions - 1) if shaded.colour.map == DIVERGING else positions
+    # Values that are not finite are hatched, which must be visible.
     covered = np.where(shaded.missing, 1.0, strength)
     return np.round(255 * (0.15 + 0.65 * covered)).astype(np.uint8)
 
 
 def _around(box: Box, shape: tuple[int, int], cell: int) -> list[Mark]:
-    """Draw a box as a light line inside a dark one, visible on any colour, clipped to the image."""
+    """Draw a box of an overlay as a light line in a dark one, visible on any colour, clipped."""
     top, left = max(box.top, 0), max(box.left, 0)
     bottom, right = min(box.bottom, shape[0] - 1) + 1, min(box.right, shape[1] - 1) + 1
     if top >= bottom or left >= right:

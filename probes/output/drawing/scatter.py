@@ -32,13 +32,13 @@ from probes.output.drawing.shading import shade
 
 _WIDTH, _HEIGHT = 420, 300
 _CROWD = 300
-"""Number of points from which on they are drawn smaller."""
+"""Number of points from which on a scatter plot draws them smaller."""
 
 _Rectangle = tuple[Length, Length, Length, Length]
 
 
 def scatter_block(figure: Scatter) -> Block:
-    """Draw a point for each pair of finite values, with its label where it fits.
+    """Draw a scatter plot: a point for each pair of finite values, with its label where it fits.
 
     Marked points are numbered. A path is clipped to the range of the points.
     """
@@ -83,13 +83,13 @@ def _limits(tensors: Iterable[Tensor]) -> tuple[Length, Length]:
 def _places(
     x: Tensor, y: Tensor, horizontal: Scale, vertical: Scale
 ) -> Float[np.ndarray, "points 2"]:
-    """Return the positions of points in the plot."""
+    """Return the positions of points in a scatter plot."""
     across, upward = (np.asarray(each.values, dtype=np.float64).ravel() for each in (x, y))
     return np.column_stack([horizontal.places(across), vertical.places(upward)])
 
 
 def _colours(figure: Scatter) -> tuple[list[RGB], Block | None]:
-    """Return the colour of each point, and the colour bar."""
+    """Return the colour of each point of a scatter plot, and its colour bar."""
     if figure.colour is None:
         return [OKABE_ITO[0]] * figure.x.values.size, None
     shaded = shade(figure.colour)
@@ -98,7 +98,7 @@ def _colours(figure: Scatter) -> tuple[list[RGB], Block | None]:
 
 
 def _labels(points: Float[np.ndarray, "points 2"], labels: list[str]) -> list[Mark]:
-    """Place each label right, left, above or below its point; omit labels that do not fit."""
+    """Place each label of a scatter plot right, left, above or below its point, or omit it."""
     taken: list[_Rectangle] = [(x - 4, y - 4, x + 4, y + 4) for x, y in points.tolist()]
     marks: list[Mark] = []
     for (x, y), label in zip(points.tolist(), labels, strict=False):

@@ -1,4 +1,4 @@
-"""Mapping of values to colours of a colour map."""
+"""Shading: values of a tensor as colours of a colour map."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from probes.output.drawing.numbers import span
 
 @dataclass(frozen=True, eq=False)
 class Shaded:
-    """Colours of a tensor's values.
+    """Shaded values of a tensor: colours, and positions in the range of the colour rule.
 
     Attributes:
         colour: Colour rule.
@@ -32,7 +32,7 @@ class Shaded:
 
 
 def colour_rule(tensor: Tensor) -> Colour:
-    """Return the colour rule of a tensor; without one, a rule from the range of its values.
+    """Return the colour rule that shades a tensor; without one, a rule from its values' range.
 
     Non-negative values have viridis from minimum to maximum; signed values have the diverging map,
     symmetric about zero.
@@ -47,7 +47,7 @@ def colour_rule(tensor: Tensor) -> Colour:
 
 
 def shade(tensor: Tensor) -> Shaded:
-    """Colour each value of a tensor: entry round((v - vmin) / (vmax - vmin) * 255) of its map.
+    """Shade each value of a tensor: entry round((v - vmin) / (vmax - vmin) * 255) of its map.
 
     Values outside of the range have the colour of the nearer end. In a range of a single value, it
     has the low end of a sequential map and the middle of a diverging one.
@@ -65,7 +65,7 @@ def shade(tensor: Tensor) -> Shaded:
 
 
 def _bound(bound: float | tuple[float, ...], dimensions: int) -> Float[np.ndarray, "..."]:
-    """Return an end of the range, shaped to broadcast over the first axis of the values."""
+    """Return an end of the shading range, shaped to broadcast over the values' first axis."""
     ends = np.asarray(bound, dtype=np.float64)
     return ends.reshape(ends.shape + (1,) * (dimensions - 1)) if ends.ndim else ends
 
@@ -76,7 +76,7 @@ def _position(
     high: Float[np.ndarray, "..."],
     middle: float,
 ) -> Float[np.ndarray, "..."]:
-    """Return the positions of values from low (0) to high (1); `middle` in an empty range."""
+    """Return shaded values' positions from low (0) to high (1); `middle` in an empty range."""
     width = high - low
     open_range = width > 0
     single = middle + np.sign(values - low)

@@ -32,14 +32,14 @@ _GAP = 5
 _TABLE_SIZE = 920
 _TABLE_GROUND: RGB = (205, 205, 205)
 _SIZES = ((1, 1, 280), (4, 4, 168), (16, 8, 84), (256, 16, 56), (math.inf, 32, 28))
-"""Largest number of tiles, most tiles in a row, and approximate size of a tile in pixels."""
+"""Layout of tiles: largest number of them, most in a row, approximate size of one in pixels."""
 _MOST_CAPTIONS = 512
 """Most tiles that have captions."""
 _SHORT = {"output_channel": "out", "input_channel": "in"}
 
 
 def tiles_block(figure: Tiles) -> Block:
-    """Draw each map of a tensor as a tile.
+    """Draw tiles: each map of a tensor as one tile.
 
     Filters of several output and input channels are a table with one row for each output channel;
     others are in rows of `columns`, or of a number that gives a wide picture.
@@ -55,6 +55,7 @@ def tiles_block(figure: Tiles) -> Block:
 def _table(tensor: Tensor, shaded: Shaded) -> Block:
     rows, columns, height, width = tensor.values.shape
     side = min(_TABLE_SIZE / max(rows, columns), 56)
+    # Even, as each side of a tile has half of it.
     gap = 2 * max(1, round(side / 16))
     cell = max(1, int((side - gap) // max(height, width)))
     across = Track(tensor.axes[1], tensor.labels(tensor.axes[1]), width * cell + gap)
@@ -78,7 +79,7 @@ def _joined(
     gap: int,
     ground: RGB | bool,
 ) -> Shaped[np.ndarray, "rows columns parts"]:
-    """Join all maps into one image: thousands of separate tiles would be slow to paint."""
+    """Join all tiles of a table into one image: thousands of them would be slow to paint."""
     outputs, inputs, height, width, parts = maps.shape
     start, tall, wide = gap // 2, height * cell, width * cell
     table = np.full((outputs, tall + gap, inputs, wide + gap, parts), ground, maps.dtype)
@@ -130,13 +131,13 @@ def _tile(area: Area, shaded: Shaded) -> tuple[Mark, Mark]:
 
 
 def _columns(count: int) -> int:
-    """Return a number of columns with evenly filled rows and a wide picture."""
+    """Return a number of tiles in a row that fills rows evenly and gives a wide picture."""
     widest = next(columns for most, columns, _ in _SIZES if count <= most)
     return math.ceil(count / math.ceil(count / widest))
 
 
 def _cell(count: int, side: int) -> int:
-    """Return the side of a cell in pixels, larger for fewer tiles."""
+    """Return the side of a tile's cell in pixels, larger for fewer tiles."""
     size = next(size for most, _, size in _SIZES if count <= most)
     return max(1, min(size // side, 56))
 

@@ -1,1 +1,1 @@
-"""The servers that Lightwell is compared with, each run in its own virtual environment."""
+"""Benchmarked servers that Lightwell is compared with, each run in its own virtual environment."""

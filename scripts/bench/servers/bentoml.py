@@ -13,14 +13,14 @@ LATENCY_MS = 1000
 
 @bentoml.service(workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
 class Classifier:
-    """Service that takes a list of base64 PNGs in JSON and returns predictions."""
+    """BentoML service that takes a list of base64 PNGs in JSON and returns predictions."""
 
     def __init__(self) -> None:
         self._engine = Engine()
 
     @bentoml.api(batchable=True, max_batch_size=MAX_BATCH, max_latency_ms=LATENCY_MS)  # type: ignore[untyped-decorator]
     def predict(self, images: list[str]) -> list[Prediction]:
-        """Classify a batch."""
+        """Classify a batch that BentoML has collected."""
         return self._engine([base64.b64decode(image) for image in images])
 
 

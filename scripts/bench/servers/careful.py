@@ -1,4 +1,4 @@
-"""FastAPI and PyTorch server written for speed: one forward pass, orjson directly from NumPy."""
+"""Careful FastAPI and PyTorch server, for speed: one forward pass, orjson directly from NumPy."""
 
 import argparse
 import base64
@@ -22,13 +22,13 @@ cell, readout = lstm()
 
 
 def read_image(png: bytes) -> torch.Tensor:
-    """Decode a PNG into a batch of one image."""
+    """Decode a PNG into a batch of one image, for the careful PyTorch server."""
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"), np.float32)
     return torch.from_numpy(pixels / np.float32(255))[None, None]
 
 
 def answer(logits: torch.Tensor) -> dict[str, Any]:
-    """Build the prediction part of a response."""
+    """Build the prediction part of the careful PyTorch server's response, as NumPy arrays."""
     return {
         "label": int(logits.argmax()),
         "probabilities": logits.softmax(-1).numpy(),
@@ -37,7 +37,7 @@ def answer(logits: torch.Tensor) -> dict[str, Any]:
 
 
 def trace(png: bytes) -> dict[str, torch.Tensor]:
-    """Run the network once, layer by layer, and keep each layer's output."""
+    """Run the careful PyTorch server's CNN once, layer by layer, and keep each layer's output."""
     seen, value = {}, read_image(png)
     for name, layer in network.named_children():
         value = layer(value)
@@ -47,14 +47,14 @@ def trace(png: bytes) -> dict[str, torch.Tensor]:
 
 
 def to_json(document: Mapping[str, Any]) -> Response:
-    """Serialise a document with NumPy arrays into a JSON response."""
+    """Serialise the careful PyTorch server's response, with NumPy arrays, by orjson."""
     content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(content, media_type="application/json")
 
 
 @app.post("/predict")
 async def predict(request: Request) -> Response:
-    """Classify an image."""
+    """Classify an image on the careful PyTorch server."""
     png = await request.body()
     with torch.inference_mode():
         return to_json(answer(network(read_image(png))[0]))
@@ -62,7 +62,7 @@ async def predict(request: Request) -> Response:
 
 @app.post("/activations")
 async def activations(request: Request, form: str = "json") -> Response:
-    """Return every layer's output."""
+    """Return every layer's output from the careful PyTorch server."""
     png = await request.body()
     with torch.inference_mode():
         seen = {name: value.numpy() for name, value in trace(png).items()}
@@ -80,7 +80,7 @@ async def activations(request: Request, form: str = "json") -> Response:
 
 @app.post("/channel")
 async def channel(request: Request, layer: str, channel: int) -> Response:
-    """Return one feature map of one layer."""
+    """Return one feature map of one layer from the careful PyTorch server."""
     png = await request.body()
     with torch.inference_mode():
         seen = trace(png)
@@ -90,13 +90,13 @@ async def channel(request: Request, layer: str, channel: int) -> Response:
 
 @app.post("/gates")
 async def gates(request: Request) -> Response:
-    """Return every gate at every step."""
+    """Return every gate at every step from the careful PyTorch server."""
     sequence = orjson.loads(await request.body())["sequence"]
     return to_json(run_lstm(sequence))
 
 
 def run_lstm(sequence: str) -> dict[str, Any]:
-    """Step the LSTM cell, then compute the gates of all steps in one matrix product."""
+    """Step the careful server's LSTM cell, then compute all steps' gates in one matrix product."""
     bits = np.frombuffer(sequence.encode(), np.uint8) - np.uint8(ord("0"))
     with torch.inference_mode():
         inputs = torch.from_numpy(bits.astype(np.float32))[:, None, None]
@@ -105,6 +105,7 @@ def run_lstm(sequence: str) -> dict[str, Any]:
         for step in inputs:
             before.append(hidden)
             hidden, state = cell(step, (hidden, state))
+        # `LSTMCell` returns no gates: they are computed again from the hidden states before them.
         total = (
             torch.addmm(cell.bias_hh, torch.cat(before), cell.weight_hh.T)
             + inputs[:, 0] @ cell.weight_ih.T

@@ -8,7 +8,7 @@ import uvicorn
 
 
 def answering(size: int) -> Callable[..., Awaitable[None]]:
-    """Build an ASGI application that answers with a fixed number of bytes."""
+    """Build the echo server's ASGI application, which answers with a fixed number of bytes."""
     body = bytes(size)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
 

@@ -1,4 +1,4 @@
-"""Lightwell's compiled predict program for servers without one: PNG files in, predictions out."""
+"""Engine for benchmarked servers without one: Lightwell's predict program, from PNG files."""
 
 import io
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from models.registry import load
 from models.runtime.programs import Call
 
 MAX_BATCH = 32
-"""Largest batch of the servers' own batching."""
+"""Largest batch that benchmarked servers collect for the engine by their own batching."""
 
 
 class Prediction(TypedDict):
-    """Label and probabilities of one image."""
+    """Prediction of the benchmarked servers' engine: label and probabilities of one image."""
 
     label: int
     probabilities: list[float]
 
 
 class Engine:
-    """The predict program with its weights, compiled for all buckets."""
+    """Engine of benchmarked servers: the predict program with weights, compiled for all buckets."""
 
     def __init__(self) -> None:
         model = load("cnn")
@@ -31,7 +31,7 @@ class Engine:
         self._program = model.programs["cnn.predict"]
 
     def __call__(self, pngs: Sequence[bytes]) -> list[Prediction]:
-        """Classify images, in as few calls of the program as its buckets allow."""
+        """Classify PNGs by the benchmarked servers' engine, in as few program calls as possible."""
         wanted, most = frozenset({"logits"}), self._program.max_rows
         calls = [Call("cnn.predict", {"image": pixels(png)}, wanted) for png in pngs]
         parts = [calls[start : start + most] for start in range(0, len(calls), most)]
@@ -40,11 +40,11 @@ class Engine:
 
 
 def pixels(png: bytes) -> np.ndarray:
-    """Decode a 28x28 grey image."""
+    """Decode a 28x28 grey PNG for the benchmarked servers' engine."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("L"))
 
 
 def prediction(logits: np.ndarray) -> Prediction:
-    """Compute the label and the softmax of logits."""
+    """Compute the engine's prediction for a benchmarked server: label and softmax of logits."""
     powers = np.exp(logits - logits.max())
     return {"label": int(logits.argmax()), "probabilities": (powers / powers.sum()).tolist()}

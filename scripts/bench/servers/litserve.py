@@ -10,30 +10,30 @@ from scripts.bench.servers.engine import MAX_BATCH, Engine, Prediction
 
 
 class Classifier(litserve.LitAPI):  # type: ignore[misc]
-    """API that takes a base64 PNG in JSON and returns a prediction."""
+    """LitServe API that takes a base64 PNG in JSON and returns a prediction."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
-        """Compile the program in the worker process."""
+        """Compile the predict program in LitServe's worker process."""
         self._engine = Engine()
 
     def decode_request(self, request: dict[str, str]) -> bytes:
-        """Decode the PNG from base64."""
+        """Decode the PNG of a LitServe request from base64."""
         return base64.b64decode(request["image"])
 
     def batch(self, inputs: list[bytes]) -> list[bytes]:
-        """Return the batch as the list that the engine takes."""
+        """Return LitServe's batch as the list that the engine takes."""
         return inputs
 
     def predict(self, x: list[bytes]) -> list[Prediction]:
-        """Classify a batch."""
+        """Classify a batch that LitServe has collected."""
         return self._engine(x)
 
     def unbatch(self, output: list[Prediction]) -> list[Prediction]:
-        """Return the predictions as the list that the engine gives."""
+        """Return the predictions of LitServe's batch as the list that the engine gives."""
         return output
 
     def encode_response(self, output: Prediction) -> Any:
-        """Return the prediction, which is JSON-compatible."""
+        """Return LitServe's prediction, which is JSON-compatible."""
         return output
 
 

@@ -16,10 +16,10 @@ from scripts.bench.servers.engine import MAX_BATCH, Engine
 
 
 class Classifier(mlserver.MLModel):  # type: ignore[misc]
-    """Model with the Open Inference Protocol's JSON, with PNGs in base64."""
+    """MLServer model with the Open Inference Protocol's JSON, with PNGs in base64."""
 
     async def load(self) -> bool:
-        """Compile the program."""
+        """Compile the predict program when MLServer loads the model."""
         self._engine = Engine()
         return True
 
@@ -42,13 +42,14 @@ class Classifier(mlserver.MLModel):  # type: ignore[misc]
 
 
 async def main(port: int, batch_time_s: float) -> None:
-    """Serve until terminated."""
+    """Run MLServer until terminated."""
     settings = mlserver.Settings(
         host="127.0.0.1",
         http_port=port,
         grpc_port=0,
         metrics_port=0,
         metrics_endpoint=None,
+        # In this process, as a worker would get a copy of each request through a queue.
         parallel_workers=0,
         debug=False,
         use_structured_logging=False,

@@ -1,4 +1,4 @@
-"""FastAPI and PyTorch server as a tutorial would have it: forward hooks, lists, a dict.
+"""Naive FastAPI and PyTorch server as a tutorial would have it: forward hooks, lists, a dict.
 
 Its routes are `async def`: hooks on one shared network, registered by routes that run concurrently
 in threads, would mix up the activations of callers. They declare no response type, as on the first
@@ -27,19 +27,19 @@ Png = Annotated[bytes, Body(media_type="image/png")]
 
 
 class Sequence(BaseModel):
-    """Request body of the LSTM: a sequence of the characters 0 and 1."""
+    """Request body of the naive PyTorch server's LSTM: a sequence of the characters 0 and 1."""
 
     sequence: str
 
 
 def read_image(png: bytes) -> torch.Tensor:
-    """Decode a PNG into a batch of one image."""
+    """Decode a PNG into a batch of one image, for the naive PyTorch server."""
     image = Image.open(io.BytesIO(png)).convert("L")
     return torch.tensor(np.array(image) / 255, dtype=torch.float32)[None, None]
 
 
 def answer(logits: torch.Tensor) -> dict[str, Any]:
-    """Build the prediction part of a response."""
+    """Build the prediction part of the naive PyTorch server's response, as lists."""
     return {
         "label": int(logits.argmax()),
         "probabilities": logits.softmax(-1).tolist(),
@@ -49,14 +49,14 @@ def answer(logits: torch.Tensor) -> dict[str, Any]:
 
 @app.post("/predict", response_model=TYPE)
 async def predict(png: Png) -> dict[str, Any]:
-    """Classify an image."""
+    """Classify an image on the naive PyTorch server."""
     with torch.no_grad():
         return answer(network(read_image(png))[0])
 
 
 @app.post("/activations", response_model=TYPE)
 async def activations(png: Png) -> dict[str, Any]:
-    """Return every layer's output, by a forward hook on each."""
+    """Return every layer's output from the naive PyTorch server, by a forward hook on each."""
     seen: dict[str, Any] = {}
     hooks = [
         layer.register_forward_hook(
@@ -75,7 +75,7 @@ async def activations(png: Png) -> dict[str, Any]:
 
 @app.post("/channel", response_model=TYPE)
 async def channel(png: Png, layer: str, channel: int) -> dict[str, Any]:
-    """Return one feature map of one layer."""
+    """Return one feature map of one layer from the naive PyTorch server, by a forward hook."""
     seen: dict[str, Any] = {}
     hook = getattr(network, layer).register_forward_hook(
         lambda _, __, output: seen.update({f"{layer}.{channel}": output[0, channel].tolist()})
@@ -90,7 +90,7 @@ async def channel(png: Png, layer: str, channel: int) -> dict[str, Any]:
 
 @app.post("/gates", response_model=TYPE)
 async def gates(body: Sequence) -> dict[str, Any]:
-    """Return every gate at every step."""
+    """Return every gate at every step from the naive PyTorch server."""
     kept: dict[str, list[list[float]]] = {name: [] for name in GATES}
     with torch.no_grad():
         hidden = torch.zeros(cell.hidden_size)

@@ -1,4 +1,4 @@
-"""Both networks in PyTorch with Lightwell's trained weights, for the two PyTorch servers."""
+"""Networks in PyTorch, CNN and LSTM, with Lightwell's trained weights, for the PyTorch servers."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -9,11 +9,11 @@ from torch import nn
 
 WEIGHTS = Path(__file__).parents[3] / "models" / "weights"
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
-"""Gate order of both PyTorch's and Lightwell's weights."""
+"""Gate order of the LSTM network's weights, in PyTorch as in Lightwell."""
 
 
 def cnn() -> nn.Sequential:
-    """Build the CNN; its layers have Lightwell's names, except `flatten`."""
+    """Build the CNN network in PyTorch; its layers have Lightwell's names, except `flatten`."""
     network = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(1, 32, 3, padding=1),
@@ -45,7 +45,7 @@ def cnn() -> nn.Sequential:
 
 
 def lstm() -> tuple[nn.LSTMCell, nn.Linear]:
-    """Build the LSTM's cell and its readout layer."""
+    """Build the LSTM network in PyTorch: its cell and its readout layer."""
     weights = load_file(WEIGHTS / "lstm.safetensors")
     hidden = weights["cell.dense_h.kernel"].shape[0]
     cell, readout = nn.LSTMCell(1, hidden), nn.Linear(hidden, 2)

@@ -15,7 +15,7 @@ from scripts.bench.servers.engine import MAX_BATCH, Engine
 
 
 def main(port: int, stub: str) -> None:
-    """Serve until terminated.
+    """Run Triton with the predict program until terminated.
 
     Args:
         stub: Virtual environment of the processes that Triton starts: they need an older NumPy.
