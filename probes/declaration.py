@@ -24,11 +24,11 @@ from probes.figures.figures import Figure
 from probes.shared.class_probabilities import softmax
 
 Tensors = Mapping[str, np.ndarray]
-"""Arrays by name, such as parameters by module path."""
+"""Arrays by name in a probe's model context, such as parameters by module path."""
 
 
 class ParameterError(ValueError):
-    """A parameter or extra field that the model or the input does not allow.
+    """Error of a probe's parameter or extra field that the model or the input does not allow.
 
     Args:
         parameter: Name of the query parameter.
@@ -44,40 +44,43 @@ class ParameterError(ValueError):
 
     @property
     def location(self) -> tuple[str | int, ...]:
-        """Location as in a problem's `errors`, outermost first."""
+        """Location of a probe's parameter error as in a problem's `errors`, outermost first."""
         return ("body", *self.place) if self.place else ("query", self.parameter)
 
     def of_input(self, index: int) -> "ParameterError":
-        """Return the error of one of several inputs, its index in reason and location."""
+        """Return a probe's parameter error for one of several inputs, with its index."""
+        # Query parameters are common to all inputs, so the location keeps the parameter alone.
         place = ("inputs", index, *self.place) if self.place else ()
         return ParameterError(self.parameter, f"inputs[{index}]: {self.reason}", *place)
 
 
 def split_commas(value: Any) -> Any:
-    """Read a list from the query: comma-separated, repeated, or both."""
+    """Split a probe's list parameter: values that are comma-separated, repeated, or both."""
     if isinstance(value, str):
         value = [value]
+    # Other values are left as they are, so that pydantic reports them.
     if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
         return [part.strip() for text in value for part in text.split(",")]
     return value
 
 
 Indices = Annotated[
+    # The longest axis is that of 4,096 steps, `MAX_STEPS`, and the initial state as step 0.
     list[Annotated[int, Field(ge=0, le=4096)]],
     BeforeValidator(split_commas),
     Field(min_length=1, max_length=4097),
 ]
-"""Positions along an axis, counted from 0."""
+"""Type of a probe's list parameter: positions along an axis, counted from 0."""
 
 
 class Parameters(BaseModel):
-    """Query parameters of a probe. Unknown names are refused."""
+    """Base of the query parameters that a probe declares. Unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ExtraFields(BaseModel):
-    """Extra fields of a request body, or a part of them. Unknown keys are refused."""
+    """Base of the extra body fields that a probe declares. Unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -139,7 +142,7 @@ class ProbeInput:
     source: Row = field(default_factory=dict)
 
     def extra_as(self, model: type[Extra]) -> Extra:
-        """Extra fields of the body, with the type of the probe's `body` model.
+        """Extra fields of a probe's input, with the type of its declared `body` model.
 
         Raises:
             TypeError: The probe was called without them, which no request can do.
@@ -159,7 +162,7 @@ class ProbeCall(Generic[Parameters_co]):
     parameters: Parameters_co
 
     def with_outputs(self, outputs: Outputs) -> "ProbeContext[Parameters_co]":
-        """Return the argument of `figure` for this call."""
+        """Return the argument of a probe's `figure` for this call and its outputs."""
         return ProbeContext(self.model, self.input, self.parameters, outputs)
 
 
@@ -175,18 +178,19 @@ class ProbeContext(ProbeCall[Parameters_co]):
 
     @cached_property
     def logits(self) -> Float[np.ndarray, " classes"]:
-        """Logits of the input; those after the last step where they are of every step."""
+        """Logits in a probe's outputs; those after the last step where they are of every step."""
         logits = self.outputs["logits"]
+        # The predict program returns a vector, a trace a row for each step.
         return logits if logits.ndim == 1 else logits[-1]
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, " classes"]:
-        """Softmax of the logits."""
+        """Class probabilities in a probe's outputs: softmax of the logits."""
         return softmax(self.logits)
 
 
 def _accept(_: ProbeCall[Any]) -> None:
-    """Accept every call: the `check` of a probe that has no other."""
+    """Accept every call: the `check` of a probe that declares no other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,11 +237,11 @@ class Probe:
 
     @property
     def title(self) -> str:
-        """First line of the figure's docstring: the probe in one sentence."""
+        """Title of a probe: first line of its figure's docstring."""
         return (self.figure.__doc__ or "").strip().partition("\n")[0]
 
     @property
     def description(self) -> str:
-        """Figure's docstring after its first line, without indentation."""
+        """Description of a probe: the rest of its figure's docstring, without indentation."""
         rest = (self.figure.__doc__ or "").strip().partition("\n")[2]
         return "\n".join(line.strip() for line in rest.strip().splitlines())

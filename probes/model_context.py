@@ -6,12 +6,12 @@ from probes.declaration import ModelContext
 
 
 def model_context(model: ResidentModel) -> ModelContext:
-    """Return the context of a model whose programs are compiled; runs held-out sequences once."""
+    """Return the model context of a resident model for probes; runs held-out sequences once."""
     return ModelContext(model.weights, _units(model), model.artifacts, model.training_checkpoints)
 
 
 def _units(model: ResidentModel) -> UnitStatistics | None:
-    """Measure the units of a sequence model."""
+    """Return unit statistics for the model context of a sequence model; None for an image model."""
     if model.card.input != "sequence":
         return None
     return measure_resident_units(model.programs, hidden_size(model.weights))

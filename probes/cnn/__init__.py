@@ -1,1 +1,1 @@
-"""Probes of image networks."""
+"""Probes of the CNN, the image network, and the methods and checks that they use."""

@@ -1,4 +1,4 @@
-"""Activation maximisation: gradient ascent for images that maximise a unit's activation."""
+"""Activation maximisation: gradient ascent for images that maximise a CNN unit's activation."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -15,28 +15,33 @@ Pictures = Float32[np.ndarray, "images 28 28"]
 Basis = Literal["fourier", "pixel"]
 
 LEARNING_RATE = 0.1
-"""Step size of Adam, in units of the parameters before the sigmoid."""
+"""Step size of Adam in activation maximisation, in units of the parameters before the sigmoid."""
 
 ADAM_DECAY = (0.9, 0.999)
-"""Decay rates of Adam's running averages of the gradient and of its square."""
+"""Decay rates of activation maximisation's Adam: averages of the gradient and of its square."""
 
 INITIAL_DEVIATION = 0.3
-"""Standard deviation of the initial parameters, before the sigmoid."""
+"""Standard deviation of the initial parameters of gradient ascent, before the sigmoid."""
 
 INITIAL_MEAN = -1.0
-"""Mean of the initial parameters, before the sigmoid: dark grey, as most of a digit is black."""
+"""Mean of gradient ascent's initial parameters, before the sigmoid: dark, as most of a digit is."""
 
 ROUGHNESS_WEIGHT = 5.0
-"""Weight of the mean squared difference of neighbouring pixels, relative to the largest activation
-over the test set."""
+"""Weight of gradient ascent's roughness penalty, relative to the test set's largest activation.
+
+The penalty is the mean squared difference of neighbouring pixels.
+"""
 
 INTENSITY_WEIGHT = 0.3
-"""Weight of the mean squared intensity, relative to the largest activation over the test set."""
+"""Weight of gradient ascent's intensity penalty, relative to the test set's largest activation.
+
+The penalty is the mean squared intensity.
+"""
 
 
 @dataclass(frozen=True)
 class AscentConfig:
-    """Objective and hyperparameters of a gradient ascent.
+    """Objective and hyperparameters of activation maximisation by gradient ascent.
 
     Attributes:
         weights: Weight of each value before a nonlinearity in the objective, a weighted sum.
@@ -57,7 +62,7 @@ class AscentConfig:
 
 @dataclass(frozen=True, eq=False)
 class AscentResult:
-    """Images that a gradient ascent ended with, and the objective along the way.
+    """Images that activation maximisation ended with, and the ascended objective at each step.
 
     Attributes:
         pictures: Final images, intensities in [0, 1].
@@ -71,7 +76,7 @@ class AscentResult:
 
 
 def weights_of(layer: str, channel: int, place: tuple[int, int] | None) -> np.ndarray:
-    """Return the objective's weights for one value, or for the mean over a channel's map.
+    """Return the weights of gradient ascent's objective: of one value, or of the mean of a map.
 
     Args:
         layer: A layer before a nonlinearity, a key of `LINEAR_SLICES`.
@@ -90,7 +95,7 @@ def weights_of(layer: str, channel: int, place: tuple[int, int] | None) -> np.nd
 
 
 def ascend(config: AscentConfig) -> Generator[Sequence[Call], list[Outputs], AscentResult]:
-    """Run Adam on all images at once; each step yields one call of the gradient program per image.
+    """Maximise an activation from several initial images at once, by gradient ascent with Adam.
 
     Images are the sigmoid of the parameters, so that intensities stay within [0, 1].
 
@@ -132,7 +137,7 @@ def _calls(pictures: Pictures, weights: np.ndarray) -> list[Call]:
 
 
 def _amplitudes(basis: Basis) -> Float32[np.ndarray, "rows columns"]:
-    """Return the amplitude of each frequency, with mean square 1 over all frequencies."""
+    """Return the Fourier amplitudes of gradient ascent's basis, with mean square 1."""
     across, down = np.fft.rfftfreq(WIDTH), np.fft.fftfreq(HEIGHT)
     frequency = np.hypot(down[:, None], across[None])
     if basis == "pixel":
@@ -143,7 +148,7 @@ def _amplitudes(basis: Basis) -> Float32[np.ndarray, "rows columns"]:
 
 
 def filtered(pictures: Pictures, spectrum: np.ndarray) -> Pictures:
-    """Multiply the Fourier transform of each image by real amplitudes, a self-adjoint map."""
+    """Multiply the Fourier transform of gradient ascent's images by amplitudes (self-adjoint)."""
     transformed = np.fft.rfft2(pictures) * spectrum
     return np.asarray(np.fft.irfft2(transformed, s=(HEIGHT, WIDTH)), np.float32)
 
@@ -154,7 +159,7 @@ def _pictures(parameters: Pictures, spectrum: np.ndarray) -> Pictures:
 
 
 def _cost_gradient(pictures: Pictures) -> Pictures:
-    """Gradient of the roughness and intensity penalties with respect to each pixel."""
+    """Gradient of activation maximisation's roughness and intensity penalties, for each pixel."""
     gradient = 2 * INTENSITY_WEIGHT * pictures
     for axis in (1, 2):
         steps = np.diff(pictures, axis=axis)
@@ -166,7 +171,7 @@ def _cost_gradient(pictures: Pictures) -> Pictures:
 
 
 class _Adam:
-    """Adam optimiser in NumPy that maximises."""
+    """Adam optimiser in NumPy for gradient ascent: it maximises."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._first = np.zeros(shape, np.float32)
@@ -174,7 +179,7 @@ class _Adam:
         self._steps = 0
 
     def step(self, gradient: Pictures) -> Pictures:
-        """Return the parameter update for a gradient."""
+        """Return Adam's update of gradient ascent's parameters for a gradient."""
         self._steps += 1
         slow, slower = (np.float32(each) for each in ADAM_DECAY)
         self._first += (1 - slow) * (gradient - self._first)

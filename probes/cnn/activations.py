@@ -45,21 +45,21 @@ ACTIVATION_LIMIT = 4.0
 def kernel_of(
     model: ModelContext, module: str, channel: int
 ) -> Float[np.ndarray, "inputs height width"]:
-    """Return the kernel of one output channel of a convolution, input channel first."""
+    """Return the kernel behind one channel of a convolution's activations, input channel first."""
     # What `np.moveaxis` does with its arguments takes longer than to copy a kernel.
     kernel = model.weights[f"{module}.kernel"][..., channel]
     return np.ascontiguousarray(kernel.transpose(2, 0, 1))
 
 
 def picture(context: ProbeContext[Parameters]) -> Tensor:
-    """Return the input image as the tensor `image`: the integers 0 to 255 before scaling."""
+    """Return the input image to show next to activations: integers 0 to 255, before scaling."""
     return Tensor(
         "image", "input", ("y", "x"), context.input.row["image"], colour=colours.intensities()
     )
 
 
 def predict(context: ProbeContext[Parameters]) -> Figure:
-    """Predicted digit and class probabilities.
+    """Predicted digit and class probabilities, the activations of the CNN's output layer.
 
     Probabilities are the softmax of the logits. They can be high for images without a digit too:
     read the warnings.
@@ -69,7 +69,7 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
 
 
 class ActivationsParameters(Ranged):
-    """Layers and channels to show, and the colour range."""
+    """Parameters of the probe `activations`: layers and channels to show, and the colour range."""
 
     layers: Annotated[
         list[Literal[LayerName, "all"]],
@@ -85,12 +85,12 @@ class ActivationsParameters(Ranged):
     )
 
     def names(self) -> list[str]:
-        """Return the selected layers without duplicates."""
+        """Return the layers whose activations the request selects, without duplicates."""
         return list(LAYERS) if "all" in self.layers else list(dict.fromkeys(self.layers))
 
 
 def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
-    """Raise `ParameterError` for a channel that a selected layer does not have."""
+    """Raise `ParameterError` for activations of a channel that a selected layer does not have."""
     parameters = call.parameters
     for layer in parameters.names():
         largest = max(parameters.channels or [0])
@@ -98,7 +98,7 @@ def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
 
 
 def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
-    """Activations of selected layers: feature maps by channel, dense layers by unit.
+    """Activations of selected layers of the CNN: feature maps by channel, dense layers by unit.
 
     Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
     `channel` for dense layers. `range` says which values share a colour scale.
@@ -108,7 +108,7 @@ def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
 
 
 def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
-    """Figure of one layer: tiles for feature maps, bars for a dense layer."""
+    """Figure of the activations of one layer: tiles of feature maps, or bars of a dense layer."""
     parameters = context.parameters
     layer = LAYERS[name]
     values = context.outputs[name]
@@ -123,33 +123,33 @@ def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
 
 
 def _colour(name: str, values: np.ndarray, cmap: str, scope: Scope) -> Colour:
-    """Return the colour rule of a layer: diverging about zero where values can be negative."""
+    """Return the colour rule of activations: diverging about zero where values can be negative."""
     if LAYERS[name].kind in {"pre_activation", "logits"}:
         return colours.signed(values, scope, ACTIVATION_LIMIT)
     return colours.non_negative(values, cmap, scope, ACTIVATION_LIMIT)
 
 
 def _whole(scope: Scope) -> Scope:
-    """Return the colour scope of a vector or a single channel, which has no channel axis."""
+    """Return the colour scope of activations without channel axis: a vector or one channel."""
     return "fixed" if scope == "fixed" else "layer"
 
 
 class ChannelParameters(Ranged):
-    """Layer and channel to show, and the colour range."""
+    """Parameters of the CNN's probe `channel`: layer and channel whose activations to show."""
 
     layer: MapName = Field(description="Layer with feature maps.")
     channel: int = Field(ge=0, description="Channel of the layer, counted from 0.")
 
 
 def check_channel(call: ProbeCall[ChannelParameters]) -> None:
-    """Raise `ParameterError` for a channel that the layer does not have."""
+    """Raise `ParameterError` for activations of one channel that its layer does not have."""
     parameters = call.parameters
     count = LAYERS[parameters.layer].shape[-1]
     check_channel_index("channel", parameters.layer, parameters.channel, count)
 
 
 def channel(context: ProbeContext[ChannelParameters]) -> Figure:
-    """Feature map of one channel over the picture, its kernel, and its peak's receptive field.
+    """Activations of one channel over the picture, its kernel, and its peak's receptive field.
 
     The box is the receptive field of the map's largest value: the part of the picture that this
     value depends on. A ReLU or a pool has the kernel of the convolution before it.
@@ -177,9 +177,10 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
 
 
 def receptive_field(layer: str, y: int, x: int) -> Box:
-    """Return the receptive field of one value of a map, clipped to the image."""
+    """Return the box of pixels that one activation depends on: its receptive field, clipped."""
     field = LAYERS[layer].receptive_field
     if field is None:
+        # A unit of a dense layer depends on the whole image.
         return Box(0, 0, HEIGHT - 1, WIDTH - 1)
     (top, bottom), (left, right) = field.span(y), field.span(x)
     return Box(top, left, bottom, right)
@@ -193,7 +194,7 @@ def _sides(box: Box) -> tuple[Measure, ...]:
 
 
 def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...]:
-    """Measures of a feature map: maximum, mean and share of positive values."""
+    """Measures of the activations of a feature map: maximum, mean and share of positive values."""
     return (
         Measure("max", float(values.max())),
         Measure("mean", float(values.mean())),
@@ -202,7 +203,7 @@ def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...
 
 
 def _kernel(context: ProbeContext[Parameters], module: str, index: int) -> Tiles:
-    """Figure of the kernel of one output channel, one tile for each input channel."""
+    """Figure of the kernel behind one channel's activations, a tile for each input channel."""
     values = kernel_of(context.model, module, index)
     tensor = Tensor(
         f"{module}.kernel.{index}",

@@ -14,11 +14,11 @@ from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor
 
 PREDICTED = frozenset({"logits", "unfamiliarity"})
-"""Outputs of the predict program that every answer about an image needs."""
+"""Outputs of the CNN's predict program that an attribution needs too: logits, OOD score."""
 
 
 class AttributionParameters(MethodParameters):
-    """Attribution method, its settings, and the checks to run with it."""
+    """Parameters of the CNN's probe `attribution`: method, its settings, and the checks to run."""
 
     deletion: bool = Field(
         True,
@@ -33,14 +33,15 @@ class AttributionParameters(MethodParameters):
 
 
 def rows(call: ProbeCall[AttributionParameters]) -> int:
-    """Return the number of rows of an attribution and its checks."""
+    """Return the number of program rows that a pixel attribution and its checks take."""
     parameters = call.parameters
+    # The sanity check attributes once more for each layer that is reset.
     times = 1 + len(CASCADE) * parameters.sanity
     return rows_of(parameters) * times + faithfulness.ROWS * parameters.deletion + 1
 
 
 def run(call: ProbeCall[AttributionParameters]) -> Run:
-    """Run the prediction, the attribution and the selected checks."""
+    """Run the prediction, the pixel attribution and the selected faithfulness checks."""
     row = call.input.row
     parameters = call.parameters
     (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
@@ -90,7 +91,7 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
 
 
 def _method_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
-    """Measures of an attribution: target, completeness terms, and the sum of the map."""
+    """Measures of a pixel attribution: target, completeness terms, and the sum of the map."""
     parameters = context.parameters
     raw = context.outputs["map"]
     measures = [Measure("target", targets.called(parameters, context.outputs["logits"]))]
@@ -106,7 +107,7 @@ def _method_measures(context: ProbeContext[AttributionParameters]) -> tuple[Meas
 
 
 def _rectified(raw: np.ndarray) -> list[Figure]:
-    """Heatmaps of the positive part of a class activation map, raw and scaled to [0, 1]."""
+    """Heatmaps of an attribution's class activation map: its positive part, raw and in [0, 1]."""
     rectified = np.maximum(raw, 0)
     largest = rectified.max()
     normalised = rectified / largest if largest > 0 else rectified
@@ -124,7 +125,7 @@ def _rectified(raw: np.ndarray) -> list[Figure]:
 
 
 def _curves(context: ProbeContext[Parameters]) -> Lines:
-    """Figure of the deletion curves, in the order of the attribution and in random order."""
+    """Figure of a pixel attribution's deletion curves: in its own order, and in random order."""
     both = [context.outputs[name] for name in ("deletion", "deletion_random")]
     at = {"deleted": faithfulness.SHARES}
     ordered, random = (
@@ -142,7 +143,7 @@ def _curves(context: ProbeContext[Parameters]) -> Lines:
 
 
 def _sanity(context: ProbeContext[Parameters]) -> Heatmap:
-    """Heatmap of the rank correlations with the maps of randomised weights."""
+    """Heatmap of rank correlations of a pixel attribution with those of randomised weights."""
     values = context.outputs["sanity"].astype(np.float32)
     coordinates = {"compared": ("values", "magnitudes"), "reset_from": CASCADE}
     tensor = Tensor(

@@ -38,7 +38,7 @@ MethodRun = Generator[Sequence[Call], list[Outputs], Mapping[str, np.ndarray]]
 
 
 class MethodParameters(TargetParameters):
-    """Attribution method and its settings."""
+    """Parameters that choose one of the CNN's attribution methods, and the settings of each."""
 
     method: MethodName = Field(
         "integrated_gradients",
@@ -74,7 +74,7 @@ class MethodParameters(TargetParameters):
 
 
 def rows(parameters: MethodParameters) -> int:
-    """Return the number of rows of a method."""
+    """Return the number of program rows that an attribution method of the CNN takes."""
     match parameters.method:
         case "integrated_gradients":
             return parameters.nodes + 2
@@ -88,7 +88,7 @@ def rows(parameters: MethodParameters) -> int:
 
 @dataclass(frozen=True, eq=False)
 class MethodInput:
-    """Input of an attribution method.
+    """Input of the CNN's attribution methods: image, target logit weights and settings.
 
     Attributes:
         image: Intensities in [0, 1].
@@ -103,13 +103,13 @@ class MethodInput:
     checkpoint: str | None = None
 
     def call(self, program: str, image: Image, *outputs: str) -> Call:
-        """Return the call of a gradient program for an image."""
+        """Return the call of a gradient program that an attribution method makes for one image."""
         row = {"image": image, "target": self.target}
         return Call(f"cnn.{program}", row, frozenset(outputs), self.checkpoint)
 
 
 def attribute(given: MethodInput) -> MethodRun:
-    """Attribute the target logit to pixels with the method that the parameters name.
+    """Attribute the target logit to pixels with the attribution method that the parameters name.
 
     Returns:
         `map`, raw and signed, and the numbers by which the method can be checked.
@@ -120,25 +120,25 @@ def attribute(given: MethodInput) -> MethodRun:
 def _gradients(
     given: MethodInput, images: Iterator[Image]
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Return gradient and logits of several images."""
+    """Return gradients and logits of the images that a gradient-based attribution method makes."""
     calls = (given.call("gradient", image, "gradient", "logits") for image in images)
     return (yield from in_slices(calls, 2 * GRADIENT_BUCKETS[-1]))
 
 
 def _gradient(given: MethodInput) -> MethodRun:
-    """Gradient of the target with respect to each pixel (Simonyan et al. 2013, section 3)."""
+    """Attribution method `gradient`: target by each pixel (Simonyan et al. 2013, section 3)."""
     (found,) = yield (given.call("gradient", given.image, "gradient"),)
     return {"map": found["gradient"]}
 
 
 def _gradient_x_input(given: MethodInput) -> MethodRun:
-    """Gradient times input: first-order effect of setting a pixel to 0."""
+    """Attribution method `gradient_x_input`: first-order effect of setting a pixel to 0."""
     found = yield from _gradient(given)
     return {"map": found["map"] * given.image}
 
 
 def _smoothgrad(given: MethodInput) -> MethodRun:
-    """SmoothGrad: mean gradient of noisy copies (Smilkov et al. 2017, section 3)."""
+    """Attribution method SmoothGrad: mean noisy gradient (Smilkov et al. 2017, section 3)."""
     image, parameters = given.image, given.parameters
     random = np.random.default_rng(parameters.seed)
     noisy = (
@@ -152,7 +152,7 @@ def _smoothgrad(given: MethodInput) -> MethodRun:
 
 
 def _integrated_gradients(given: MethodInput) -> MethodRun:
-    """Integrated gradients from the baseline (Sundararajan et al. 2017).
+    """Attribution method integrated gradients: image against baseline (Sundararajan et al. 2017).
 
     By Gauss-Legendre quadrature, in float64; `delta` is the map's sum minus the difference of the
     targets, which are equal in exact arithmetic (completeness).
@@ -179,7 +179,7 @@ def _integrated_gradients(given: MethodInput) -> MethodRun:
 def scores(
     images: Iterator[Image], target: np.ndarray, checkpoint: str | None = None
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, " images"]]:
-    """Return the target of each image, a weighted sum of its logits."""
+    """Return the attribution target of each image, a weighted sum of its logits."""
     wanted = frozenset({"logits"})
     calls = (Call("cnn.score", {"image": image}, wanted, checkpoint) for image in images)
     found = yield from in_slices(calls, 2 * SCORE_BUCKETS[-1])
@@ -188,7 +188,7 @@ def scores(
 
 
 def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
-    """Return the windows that cover the image from the top left, clipped at the border."""
+    """Return the windows of the attribution method `occlusion`, from the top left, clipped."""
 
     def along(size: int) -> list[slice]:
         steps = max(0, -(-(size - side) // stride))
@@ -198,9 +198,9 @@ def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
 
 
 def _occlusion(given: MethodInput) -> MethodRun:
-    """Occlusion: loss of the target when a window is covered (Zeiler & Fergus 2014, section 4.2).
+    """Attribution method `occlusion`: target lost by covering a window (Zeiler & Fergus 2014).
 
-    A pixel's value is the mean over the windows that cover it, 0 without one.
+    A pixel's value is the mean over the windows that cover it, 0 without one (section 4.2).
     """
     image, parameters = given.image, given.parameters
     places = windows(parameters.window, parameters.stride)
@@ -224,7 +224,7 @@ def _occlusion(given: MethodInput) -> MethodRun:
 
 
 def _cam(given: MethodInput) -> MethodRun:
-    """Class activation map: a layer's maps, weighted by their gradients and summed over channels.
+    """Attribution methods by class activation map: a layer's maps, weighted by gradients, summed.
 
     Grad-CAM weights by the mean over each map (Selvaraju et al. 2017, section 3), HiResCAM by the
     gradient itself (Draelos & Carin 2020), LayerCAM by its positive part (Jiang et al. 2021).
@@ -254,12 +254,12 @@ _METHODS: Mapping[str, Callable[[MethodInput], MethodRun]] = {
 
 
 def enlarged(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "28 28"]:
-    """Enlarge a map to 28x28 by linear interpolation between the centres of its values."""
+    """Enlarge a class activation map to 28x28: linear interpolation between values' centres."""
     rows, columns = (_spread(size) for size in values.shape)
     return np.asarray(rows @ values.astype(np.float64) @ columns.T)
 
 
 def _spread(size: int) -> Float[np.ndarray, "28 size"]:
-    """Return the matrix of linear interpolation from `size` values to 28."""
+    """Return the linear interpolation matrix that enlarges a class activation map's side to 28."""
     at = np.clip((np.arange(HEIGHT) + 0.5) * size / HEIGHT - 0.5, 0, size - 1)
     return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(size)[None]))

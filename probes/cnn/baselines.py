@@ -10,16 +10,16 @@ from models.data import samples
 BaselineName = Literal["black", "white", "mean", "blur"]
 
 BLUR_DEVIATION = 3.0
-"""Standard deviation of the blur in pixels; strokes of a digit, 2 to 4 pixels wide, vanish."""
+"""Standard deviation of the baseline `blur` in pixels: strokes, 2 to 4 pixels wide, vanish."""
 
 _REACH = 9
-"""Radius of the blur kernel in pixels: three standard deviations."""
+"""Radius of the kernel of the baseline `blur` in pixels: three standard deviations."""
 
 Image = Float32[np.ndarray, "height width"]
 
 
 def baseline(name: BaselineName, image: Image) -> Image:
-    """Return a baseline image.
+    """Return the baseline image of a name: black, white, mean or blur.
 
     Args:
         name: `black`, MNIST's background; `white`, full intensity; `mean`, the mean of the
@@ -38,7 +38,7 @@ def baseline(name: BaselineName, image: Image) -> Image:
 
 
 def blurred(image: Image) -> Image:
-    """Blur an image with a Gaussian, padded with zeros."""
+    """Blur an image with a Gaussian, padded with zeros: the baseline `blur`."""
     offsets = np.arange(-_REACH, _REACH + 1)
     kernel = np.exp(-0.5 * (offsets / BLUR_DEVIATION) ** 2)
     kernel /= kernel.sum()
@@ -50,7 +50,7 @@ def blurred(image: Image) -> Image:
 
 
 def _band(kernel: np.ndarray, size: int) -> np.ndarray:
-    """Return the banded matrix that convolves a row of pixels with a kernel."""
+    """Return the banded matrix that blurs a row of pixels of a baseline image."""
     distance = np.arange(size)[:, None] - np.arange(size)[None]
     inside = np.abs(distance) <= _REACH
     near = np.minimum(np.abs(distance), _REACH)

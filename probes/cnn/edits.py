@@ -25,7 +25,7 @@ _WITH_AMOUNT = ("scale", "add")
 
 
 class Region(ExtraFields):
-    """Rows and columns of a map, both ends included, counted from 0."""
+    """Region of a CNN edit: rows and columns of a map, both ends included, counted from 0."""
 
     top: int = Field(ge=0, description="First row.")
     left: int = Field(ge=0, description="First column.")
@@ -34,7 +34,7 @@ class Region(ExtraFields):
 
 
 class Edit(ExtraFields):
-    """Edit of some activations of one layer."""
+    """Edit of some activations of one layer of the CNN."""
 
     layer: LayerName = Field(description="Layer whose values are edited.")
     channels: tuple[int, ...] | None = Field(
@@ -57,7 +57,7 @@ class Edit(ExtraFields):
 
     @model_validator(mode="after")
     def _amount_where_needed(self) -> "Edit":
-        """Require the operands of the operation, and no others."""
+        """Require the operands that the operation of a CNN edit takes, and no others."""
         given = (self.amount is not None) + (self.values is not None)
         needed = 1 if self.operation in {*_WITH_AMOUNT, "set"} else 0
         wrong = self.operation in _WITH_AMOUNT and self.values is not None
@@ -69,7 +69,7 @@ class Edit(ExtraFields):
 
 
 class Edits(ExtraFields):
-    """Extra fields of an intervention: the edits and the image to patch from."""
+    """Extra fields of the CNN's `intervene`: the edits and the image to patch from."""
 
     edits: tuple[Edit, ...] = Field((), max_length=64, description="Edits, applied in this order.")
     source: dict[str, Any] | None = Field(
@@ -78,7 +78,7 @@ class Edits(ExtraFields):
 
 
 def selected(edit: Edit, values: Shaped[np.ndarray, "*layer"]) -> Shaped[np.ndarray, "*selected"]:
-    """Select the channels and the region of an edit from a layer's values, channel first."""
+    """Select the channels and the region of a CNN edit from a layer's values, channel first."""
     if edit.channels is not None:
         values = values[list(edit.channels)]
     if (part := edit.region) is not None:
@@ -87,14 +87,15 @@ def selected(edit: Edit, values: Shaped[np.ndarray, "*layer"]) -> Shaped[np.ndar
 
 
 def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
-    """Return the indices of an edit's values in the vector of all layers' values, channel first."""
+    """Return a CNN edit's indices into the vector of all layers' values, channel first."""
     place = LAYER_SLICES[edit.layer]
+    # The vector is flattened channel last, as the network computes; requests are channel first.
     indices = np.arange(place.start, place.stop).reshape(LAYERS[edit.layer].shape)
     return selected(edit, np.moveaxis(indices, -1, 0))
 
 
 def check_edits(model: ModelContext, given: ProbeInput) -> None:
-    """Check edits against the layers of the network, the records and the source.
+    """Check edits of the CNN against its layers, the artifacts of the weights and the source image.
 
     Raises:
         ParameterError: An edit that cannot be applied, with its location in the body.
@@ -105,7 +106,7 @@ def check_edits(model: ModelContext, given: ProbeInput) -> None:
 
 
 def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
-    """Return why an edit cannot be applied; None for a valid one."""
+    """Return why an edit of CNN activations cannot be applied; None for a valid edit."""
     *sides, channels = LAYERS[edit.layer].shape
     for channel in edit.channels or ():
         if not 0 <= channel < channels:
@@ -124,7 +125,7 @@ def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
 
 
 def _values_fault(edit: Edit) -> str | None:
-    """Return why the values of a `set` do not fit its selection; None for valid ones."""
+    """Return why the values of a CNN edit's `set` do not fit its selection; None if valid."""
     shape = places_of(edit).shape
     try:
         values = np.array(edit.values, np.float64)
@@ -141,7 +142,7 @@ def _values_fault(edit: Edit) -> str | None:
 def scale_and_shift(
     edits: Sequence[Edit], means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
 ) -> tuple[Float32[np.ndarray, " values"], Float32[np.ndarray, " values"]]:
-    """Compose edits into one scale and one shift per activation.
+    """Compose edits of the CNN into one scale and one shift per activation.
 
     Args:
         edits: Edits in the order of application.
@@ -158,7 +159,7 @@ def scale_and_shift(
 def _replacement(
     edit: Edit, means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
 ) -> np.ndarray | float:
-    """Return the replacement values of a `zero`, `set`, `mean` or `patch`."""
+    """Return the values that a CNN edit writes: those of a `zero`, `set`, `mean` or `patch`."""
     match edit.operation:
         case "zero":
             return 0.0

@@ -23,11 +23,11 @@ from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Measure, Panels, Scatter, Tensor, Tiles
 
 COMPONENTS = 16
-"""Number of principal axes in the record."""
+"""Number of principal axes of the embedding in the artifact `layers`."""
 
 
 class EmbeddingParameters(Parameters):
-    """Principal axes to draw, and the number of neighbours."""
+    """Parameters of the probe `embedding`: principal axes to draw, and number of neighbours."""
 
     across: int = Field(0, ge=0, lt=COMPONENTS, description="Principal axis of the x direction.")
     upward: int = Field(1, ge=0, lt=COMPONENTS, description="Principal axis of the y direction.")
@@ -35,7 +35,7 @@ class EmbeddingParameters(Parameters):
 
 
 class Map(NamedTuple):
-    """PCA of the last hidden layer over the test set, as training recorded it.
+    """Embedding of the test images: PCA of the last hidden layer, read from the artifact `layers`.
 
     Attributes:
         axes: Mean, principal axes and shares of the variance.
@@ -49,7 +49,7 @@ class Map(NamedTuple):
 
 
 def map_of(model: ModelContext) -> Map:
-    """Read the PCA from the record of layers."""
+    """Read the embedding's PCA from the artifact `layers`."""
     tensors = record_of(model, "neighbours").tensors
     names = ("mean", "components", "shares")
     axes = PCA(*(tensors[f"embedding.{name}"] for name in names))
@@ -58,7 +58,7 @@ def map_of(model: ModelContext) -> Map:
 
 
 def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
-    """Raise `ParameterError` for weights without a record, or for one axis given twice."""
+    """Raise `ParameterError` for an embedding without artifact, or along one axis given twice."""
     parameters = call.parameters
     record_of(call.model, "neighbours")
     if parameters.across == parameters.upward:
@@ -66,7 +66,7 @@ def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
 
 
 def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
-    """PCA map of the picture among 2,000 test images, with its nearest neighbours.
+    """Embedding of the picture: PCA map among 2,000 test images, with its nearest neighbours.
 
     The map is a principal component analysis of the 128 values of `relu4` over all 10,000 test
     images. `across` and `upward` are the coordinates of 2,000 of them, sampled with a seed and
@@ -103,7 +103,7 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
 def _scatter(
     known: Map, own: Float32[np.ndarray, " components"], parameters: EmbeddingParameters
 ) -> Scatter:
-    """Scatter plot of the test images along two axes, the picture marked."""
+    """Scatter plot of the embedding: test images along two principal axes, the picture marked."""
     names = ("across", "upward")
     at = (parameters.across, parameters.upward)
     indices = {"image": known.pictures.indices.tolist()}
@@ -124,7 +124,7 @@ def _scatter(
 
 
 def _neighbours(known: Map, nearest: Int[np.ndarray, " neighbours"]) -> Tiles:
-    """Tiles of the nearest test images, the nearest first."""
+    """Tiles of the test images nearest to the picture in the embedding, the nearest first."""
     held = known.pictures
     pairs = zip(held.labels[nearest], held.indices[nearest], strict=True)
     names = {"neighbour": [f"{label} · {index}" for label, index in pairs]}

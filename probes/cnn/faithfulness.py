@@ -1,4 +1,4 @@
-"""Checks of an attribution: deletion curves, and sanity checks with randomised weights."""
+"""Faithfulness of a pixel attribution: deletion curves, and sanity checks by randomisation."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
@@ -12,13 +12,13 @@ from probes.cnn.attribution_methods import MethodInput, attribute, scores
 from probes.cnn.baselines import baseline
 
 SHARES = tuple(range(0, 101, 5))
-"""Share of the pixels that is deleted at each point of a curve, in per cent."""
+"""Points of a deletion curve: share of the pixels that is deleted, in per cent."""
 
 RANDOM_ORDERS = 3
-"""Number of random orders that the comparison curve is the mean of."""
+"""Number of random deletion orders whose mean is the comparison curve of faithfulness."""
 
 ROWS = 2 + (len(SHARES) - 2) * (1 + RANDOM_ORDERS)
-"""Number of program rows of the deletion curves."""
+"""Number of program rows that the deletion curves of a faithfulness check take."""
 
 Image = Float32[np.ndarray, "28 28"]
 Curve = Float[np.ndarray, " shares"]
@@ -27,7 +27,7 @@ Curve = Float[np.ndarray, " shares"]
 def deletion(
     given: MethodInput, values: Float[np.ndarray, "28 28"]
 ) -> Generator[Sequence[Call], list[Outputs], tuple[Curve, Curve]]:
-    """Deletion curves: the target while pixels are replaced by the baseline.
+    """Deletion curves of the faithfulness check: target while pixels are replaced by the baseline.
 
     Only pixels that differ from the baseline are deleted: replacing background by background would
     flatten the curve of any order.
@@ -65,20 +65,21 @@ def deletion(
 
 
 def _order(values: np.ndarray, can_be: Bool[np.ndarray, "28 28"]) -> Int[np.ndarray, " pixels"]:
-    """Return the pixels that can be deleted, in descending order of their values."""
+    """Return the pixels that a deletion curve deletes, in descending order of their attribution."""
     order = np.argsort(-values.reshape(-1), kind="stable")
     return np.asarray(order[can_be.reshape(-1)[order]])
 
 
 def area(curve: Curve) -> float:
-    """Return the mean height of a curve, by the trapezoidal rule."""
+    """Return the area under a deletion curve: its mean height, by the trapezoidal rule."""
+    # The shares are equally spaced, so the mean of the trapezoids is the area per unit width.
     return float((curve[1:] + curve[:-1]).mean() / 2)
 
 
 def randomisation_check(
     given: MethodInput, values: Float[np.ndarray, "height width"]
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, "layers 2"]]:
-    """Sanity check by cascading randomisation: attribute with weights reset from the last layer on.
+    """Sanity check of faithfulness: attribute with weights reset from the last layer on.
 
     Returns:
         Rank correlation with the map of the trained weights, of the values and of their
@@ -96,7 +97,7 @@ def randomisation_check(
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Return Spearman's rank correlation, ties averaged; NaN where either input is constant."""
+    """Return Spearman's rank correlation of two maps in a sanity check; NaN if one is constant."""
     first, second = (_ranks(values.reshape(-1)) for values in (one, other))
     first, second = first - first.mean(), second - second.mean()
     scale = np.sqrt((first @ first) * (second @ second))

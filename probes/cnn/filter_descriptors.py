@@ -1,4 +1,4 @@
-"""Probe `descriptors`: Frei-Chen energies, orientation and spatial frequency of 3x3 kernels."""
+"""Probe `descriptors`: Frei-Chen energies, orientation and spatial frequency of 3x3 filters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,8 +30,10 @@ FREI_CHEN: Float[np.ndarray, "9 3 3"] = np.array(
         np.ones((3, 3)) / 3,
     ]
 )
-"""Frei-Chen basis: four edges (the first two are the isotropic gradient, up and to the left), four
-lines, and the mean. It is orthonormal: a kernel's squared coefficients sum to its squared norm.
+"""Frei-Chen basis of the filter descriptors: four edges, four lines, and the mean.
+
+The first two edges are the isotropic gradient, up and to the left. The basis is orthonormal: a
+kernel's squared coefficients sum to its squared norm.
 
 References:
     Frei & Chen (1977), Fast boundary detection: a generalization and a new algorithm.
@@ -42,13 +44,13 @@ BASIS_COMPONENTS += ("mean",)
 GROUPS = {"edge": slice(0, 4), "line": slice(4, 8), "mean": slice(8, 9)}
 
 NO_GRADIENT = 1e-6
-"""Smallest share of the squared norm at which a gradient has a direction."""
+"""Smallest share of a filter's squared norm at which its gradient has a direction."""
 
 SIDE = 64
-"""Side length, in pixels, to which kernels are zero-padded for the Fourier transform."""
+"""Side length in pixels of filters that are zero-padded for the Fourier transform."""
 
 _TINY = 1e-300
-"""Lower bound of a norm in a division, so that a filter of zeros has shares of zero."""
+"""Lower bound of a filter's norm in its descriptors, so that a filter of zeros has shares of 0."""
 
 Ways = Complex[np.ndarray, "..."]
 Kernels = Float[np.ndarray, "outputs inputs 3 3"]
@@ -56,7 +58,7 @@ Order = Literal["index", "norm", "edge", "line", "mean", "orientation", "frequen
 
 
 class DescriptorsParameters(Parameters):
-    """Layer whose kernels are described, and the order of its filters."""
+    """Parameters of the probe `descriptors`: layer of the filters, and order to show them in."""
 
     layer: Literal["conv1", "conv2", "conv3"] = Field("conv1", description="Convolution.")
     order: Order = Field(
@@ -68,7 +70,7 @@ class DescriptorsParameters(Parameters):
 
 @dataclass(frozen=True, eq=False)
 class Descriptors:
-    """Descriptors of the filters of one layer.
+    """Descriptors of one layer's filters: Frei-Chen energies, orientation, spatial frequency.
 
     Attributes:
         kernels: Kernels in float64, a slice for each input channel.
@@ -82,17 +84,17 @@ class Descriptors:
 
     @property
     def squared_norms(self) -> Float[np.ndarray, " outputs"]:
-        """Sum of the squared weights of each filter."""
+        """Filter descriptor: sum of the squared weights of each filter."""
         return np.asarray((self.kernels**2).sum(axis=(1, 2, 3)))
 
     @property
     def shares(self) -> Float[np.ndarray, "outputs 9"]:
-        """Share of each component in a filter's squared norm; 0 for a filter of zeros."""
+        """Filter descriptor: share of each Frei-Chen component in the squared norm; 0 for zeros."""
         return np.asarray(self.energies.sum(axis=1) / self._whole[:, None])
 
     @property
     def orientation(self) -> Float[np.ndarray, " outputs"]:
-        """Orientation in degrees from the right towards the top; NaN without a gradient.
+        """Filter descriptor: orientation in degrees, from right to top; NaN without a gradient.
 
         With one input channel, the direction of the gradient, -180 to 180. With several, half the
         angle of the sum of squared gradients: the axis, 0 to 180, of slices whose gradients may
@@ -106,20 +108,20 @@ class Descriptors:
 
     @property
     def slice_orientation(self) -> Float[np.ndarray, "outputs inputs"]:
-        """Direction of the gradient of each slice, in degrees, -180 to 180."""
+        """Filter descriptor: gradient direction of each slice, in degrees, -180 to 180."""
         whole = np.maximum((self.kernels**2).sum(axis=(2, 3)), _TINY)
         return _degrees(self.gradients, np.abs(self.gradients) ** 2 / whole)
 
     @property
     def coherence(self) -> Float[np.ndarray, " outputs"]:
-        """Agreement of a filter's slices on one axis: 0 for none, 1 for full agreement."""
+        """Filter descriptor: agreement of the slices on one axis; 0 for none, 1 for full."""
         squared = self.gradients**2
         together = np.abs(squared.sum(axis=1))
         return np.asarray(together / np.maximum(np.abs(squared).sum(axis=1), _TINY))
 
     @property
     def peaks(self) -> Float[np.ndarray, "outputs 2"]:
-        """Peak frequency of the summed power spectrum, in cycles per pixel, across and up.
+        """Filter descriptor: peak spatial frequency over all slices, in cycles per pixel.
 
         Each slice's mean is removed first. NaN where nothing is left.
         """
@@ -141,7 +143,7 @@ class Descriptors:
 
 
 def describe(kernels: Kernels) -> Descriptors:
-    """Compute the descriptors of kernels, in float64."""
+    """Compute the descriptors of a layer's filters, in float64."""
     wide = kernels.astype(np.float64)
     coefficients = np.einsum("oiyx,cyx->oic", wide, FREI_CHEN)
     # The first two basis kernels are the gradient towards the top and towards the left.
@@ -150,13 +152,13 @@ def describe(kernels: Kernels) -> Descriptors:
 
 
 def _degrees(ways: Ways, share: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Return the angles of complex numbers in degrees; NaN where their share is too small."""
+    """Return the angles of filter gradients in degrees; NaN where the gradient is too small."""
     return np.where(share > NO_GRADIENT, np.degrees(np.angle(ways)), np.nan)
 
 
 @cache
 def _waves() -> tuple[Ways, Float[np.ndarray, "waves 2"]]:
-    """Return the waves of a 64x64 Fourier transform at the nine weights, and their frequencies.
+    """Return the waves of a filter's 64x64 Fourier transform at its nine weights, and frequencies.
 
     Half of the frequencies are enough: those that are not negative across.
     """
@@ -167,7 +169,7 @@ def _waves() -> tuple[Ways, Float[np.ndarray, "waves 2"]]:
 
 
 def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
-    """Frei-Chen energies, orientation and spatial frequency of a layer's 3×3 kernels.
+    """Frei-Chen energies, orientation and spatial frequency of a layer's 3×3 filters.
 
     `share` is each component's share of a filter's squared norm in the orthonormal Frei-Chen basis:
     four edges, four lines, the mean; summed over the input channels of the filter, so that
@@ -200,12 +202,12 @@ def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
 
 
 def _grouped(components: Float[np.ndarray, "*rows 9"]) -> Float[np.ndarray, "*rows 3"]:
-    """Sum components into edge, line and mean energy."""
+    """Sum Frei-Chen components of filters into edge, line and mean energy."""
     return np.stack([components[..., part].sum(axis=-1) for part in GROUPS.values()], axis=-1)
 
 
 def _columns(found: Descriptors) -> dict[str, Float[np.ndarray, " outputs"]]:
-    """Return the scalar descriptors of the filters, by name."""
+    """Return the scalar filter descriptors by name, a value for each filter."""
     across, upward = found.peaks.T
     columns = dict(zip(GROUPS, _grouped(found.shares).T, strict=True)) | {
         "norm": np.sqrt(found.squared_norms),
@@ -236,7 +238,7 @@ def _shares(
 
 
 def _sorted(columns: Mapping[str, np.ndarray], order: Order) -> Int[np.ndarray, " outputs"]:
-    """Return the filters' indices in the given order, NaN last."""
+    """Return the indices of the filters, sorted by one of the descriptors, NaN last."""
     if order == "index":
         return np.arange(len(columns["norm"]))
     rising = order in {"orientation", "frequency"}
@@ -256,7 +258,7 @@ def _kernel_tensor(kernels: np.ndarray, names: Coordinates) -> Tensor:
 
 
 def _slices(found: Descriptors, order: Int[np.ndarray, " outputs"]) -> list[Heatmap]:
-    """Heatmaps of the energies and the orientation of each slice, by input channel."""
+    """Heatmaps of the Frei-Chen energies and the orientation of each filter slice."""
     names, axes = {"output_channel": order.tolist()}, ("input_channel", "output_channel")
     energies = _grouped(found.energies[order])
     energy = colours.non_negative(energies, "viridis")

@@ -16,15 +16,15 @@ KernelName = Literal["conv1", "conv2", "conv3", "dense1", "output"]
 
 
 WEIGHT_LIMIT = 0.5
-"""Limit of the `fixed` colour range of kernels; few weights of the shipped network exceed it."""
+"""Limit of the `fixed` colour range of filters; few weights of the shipped network exceed it."""
 
 
 MATRIX = 2
-"""Number of dimensions of a dense kernel, which has no y and x."""
+"""Number of dimensions of a dense layer's filters, which have no y and x."""
 
 
 class FiltersParameters(Ranged):
-    """Layers and output channels whose kernels to show, and their order."""
+    """Parameters of the probe `filters`: layers, output channels, and the order of the filters."""
 
     layers: Annotated[list[KernelName], BeforeValidator(split_commas), Field(min_length=1)] = Field(
         ["conv1", "conv2", "conv3"], description="Layers whose kernels to show."
@@ -39,15 +39,16 @@ class FiltersParameters(Ranged):
 
 
 def check_filters(call: ProbeCall[FiltersParameters]) -> None:
-    """Raise `ParameterError` for an output channel that a selected layer does not have."""
+    """Raise `ParameterError` for filters of an output channel that a layer does not have."""
     parameters = call.parameters
     for layer in parameters.layers:
+        # The bias has one value for each output channel, of a convolution as of a dense layer.
         largest = max(parameters.channels or [0])
         check_channel_index("channels", layer, largest, call.model.weights[f"{layer}.bias"].size)
 
 
 def filters(context: ProbeContext[FiltersParameters]) -> Figure:
-    """Learned kernels of selected layers, with the norm of each filter.
+    """Learned filters of selected layers, with the norm of each.
 
     A kernel has the axes `output_channel, input_channel, y, x`: one row of tiles for each output
     channel, one tile for each input channel. The norm is the square root of the sum of a channel's
@@ -59,7 +60,7 @@ def filters(context: ProbeContext[FiltersParameters]) -> Figure:
 
 
 def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figure, Figure]:
-    """Figures of one layer: its kernels, and the norm of each."""
+    """Figures of one layer's filters: kernels, and the norm of each filter."""
     parameters = context.parameters
     kernels = _output_first(context.model.weights[f"{name}.kernel"], name)
     outputs = np.arange(len(kernels)) if parameters.channels is None else parameters.channels
@@ -90,7 +91,7 @@ def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figur
 
 
 def _output_first(kernel: np.ndarray, name: str) -> np.ndarray:
-    """Transpose a kernel to output channel, input channel and, for a convolution, y and x."""
+    """Transpose a layer's filters to output channel, input channel and, if convolved, y and x."""
     if name == "dense1":  # it reads the flattened maps of relu3: y, x, channel
         kernel = kernel.reshape(*LAYERS["relu3"].shape, -1)
     if kernel.ndim == MATRIX:
@@ -99,7 +100,7 @@ def _output_first(kernel: np.ndarray, name: str) -> np.ndarray:
 
 
 def _order(norms: Float[np.ndarray, " channels"], order: str) -> np.ndarray:
-    """Return positions sorted by descending norm, or by index; equal norms keep their order."""
+    """Return filter positions by descending norm, or by index; equal norms keep their order."""
     return np.argsort(-norms, kind="stable") if order == "norm" else np.arange(len(norms))
 
 

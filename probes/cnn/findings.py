@@ -20,20 +20,20 @@ Name = Literal["edges_to_patterns", "filters_specialise", "space_is_kept"]
 
 TRACED_LAYERS = ("pool1", "pool2", "relu3", "relu4")
 DEPTHS = ("image", *TRACED_LAYERS)
-"""Representations that are classified by the nearest mean, from the image on."""
+"""Representations of the CNN's finding `edges_to_patterns`, classified by the nearest mean."""
 
 RANDOMISED = "reset-conv1"
-"""Parameter set in which all layers have random weights."""
+"""Parameter set that the CNN's findings are compared with: random weights in all layers."""
 
 SHIFT = 4
-"""Shift of the images in pixels: one position of relu3."""
+"""Shift of the images in the finding `space_is_kept`, in pixels: one position of relu3."""
 
 EDGE_SHARE = 0.94
-"""Smallest share of energy outside the mean at which the first filters count as edges."""
+"""Finding `edges_to_patterns`: least energy outside the mean for the CNN's first edges."""
 
 
 class CNNFindings(Parameters):
-    """Statements to measure."""
+    """Parameters of the CNN's probe `findings`: the statements to measure."""
 
     finding: Annotated[list[Name], BeforeValidator(split_commas), Field(min_length=1)] = Field(
         ["edges_to_patterns", "filters_specialise", "space_is_kept"],
@@ -42,7 +42,7 @@ class CNNFindings(Parameters):
 
 
 def run(_: ProbeCall[CNNFindings]) -> Run:
-    """Trace the samples and shifted samples, with the trained and with random weights."""
+    """Trace the findings' sample images and shifted copies, with trained and random weights."""
     images = samples.load().images
     found: dict[str, np.ndarray] = {}
     for prefix, checkpoint in (("", None), ("reset.", RANDOMISED)):
@@ -61,7 +61,7 @@ def _calls(images: np.ndarray, names: tuple[str, ...], checkpoint: str | None) -
 
 
 def findings(context: ProbeContext[CNNFindings]) -> Figure:
-    """Statements about the CNN's layers, each measured and compared with random weights.
+    """Findings about the CNN's layers, each measured and compared with random weights.
 
     A statement is supported where `value` is at least `least`; `reference` is its value with random
     weights. Measured on the sample images, 20 of each digit.
@@ -71,7 +71,7 @@ def findings(context: ProbeContext[CNNFindings]) -> Figure:
 
 
 def _edges_to_patterns(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure nearest-mean accuracy at each depth, and the edge energy of the first filters."""
+    """Measure the CNN finding `edges_to_patterns`: nearest-mean accuracy by layer."""
     by_depth = np.array(
         [
             [_nearest_mean(_values(context, prefix, name)) for name in DEPTHS]
@@ -110,7 +110,7 @@ def _values(
 
 
 def _nearest_mean(values: Float[np.ndarray, "samples values"]) -> float:
-    """Return the share of samples nearest to the mean of their own digit over the other half."""
+    """Return the accuracy of a CNN finding's nearest-mean classifier, cross-validated two-fold."""
     labels = samples.load().labels
     # Two-fold cross-validation: no sample is compared with a mean that includes it.
     half = np.arange(len(labels)) % 2 == 0
@@ -130,7 +130,7 @@ def _right(
 
 
 def _filters_specialise(context: ProbeContext[Parameters]) -> Measurement:
-    """Compare the class selectivity of relu3's channels with that of random weights."""
+    """Measure the CNN finding `filters_specialise`: class selectivity, trained and random."""
     trained, reset = (
         np.sort(
             selectivities(
@@ -152,7 +152,7 @@ def _filters_specialise(context: ProbeContext[Parameters]) -> Measurement:
 
 
 def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
-    """Heatmap of the mean activation by digit, relative to each channel's largest."""
+    """Heatmap of a CNN finding: mean activation by digit, relative to each channel's largest."""
     means = _means(values, samples.load().labels)
     most = means.max(axis=0)
     share = (means / np.where(most > 0, most, 1.0)).astype(np.float32)
@@ -173,7 +173,7 @@ def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
 def selectivities(
     values: Float[np.ndarray, "samples channels"], labels: Int[np.ndarray, " samples"]
 ) -> Float[np.ndarray, " channels"]:
-    """Return the class selectivity of each channel; 0 for a channel that is always 0."""
+    """Return the class selectivity of each channel in a CNN finding; 0 for a channel of zeros."""
     return np.array([selectivity(means) or 0.0 for means in _means(values, labels).T])
 
 
@@ -184,7 +184,7 @@ def _means(
 
 
 def _space_is_kept(context: ProbeContext[Parameters]) -> Measurement:
-    """Correlate the maps of shifted images, shifted back, with those of the images."""
+    """Measure the CNN finding `space_is_kept`: correlate shifted images' maps, shifted back."""
     found = {
         prefix: _moved_back(context.outputs[f"{prefix}relu3"], context.outputs[f"{prefix}moved"])
         for prefix in ("", "reset.")
@@ -215,7 +215,7 @@ def _moved_back(
     maps: Float[np.ndarray, "samples channels 7 7"],
     moved: Float[np.ndarray, "samples channels 7 7"],
 ) -> float:
-    """Return the correlation of maps with those of shifted images; 0 for constant maps.
+    """Return a CNN finding's correlation of maps with those of shifted images; 0 if constant.
 
     The border is left out: its values come from the opposite side of the image.
     """

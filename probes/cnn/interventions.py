@@ -33,13 +33,13 @@ from probes.shared.class_probabilities import softmax
 from probes.shared.recovery import recovery_of
 
 MAX_TILES_SIDE_BY_SIDE = 4
-"""Most channels at which the maps of both runs are drawn side by side."""
+"""Most channels of a CNN intervention whose baseline and edited maps are drawn side by side."""
 
 RUNS = ("baseline", "edited")
 
 
 class InterventionParameters(Parameters):
-    """Layers and channels of both runs to show."""
+    """Parameters of the CNN's probe `intervene`: layers and channels of both runs to show."""
 
     layers: Annotated[
         list[LayerName] | None,
@@ -53,12 +53,12 @@ class InterventionParameters(Parameters):
     )
 
     def names(self, edits: tuple[Edit, ...]) -> list[str]:
-        """Return the layers to show, in the order of the network."""
+        """Return the layers that a CNN intervention shows, in the order of the network."""
         named = {edit.layer for edit in edits} if self.layers is None else set(self.layers)
         return [name for name in LAYERS if name in named]
 
     def shown(self, layer: str, edits: tuple[Edit, ...]) -> list[int]:
-        """Return the channels to show of a layer."""
+        """Return the channels of a layer that a CNN intervention shows."""
         if self.channels is not None:
             return self.channels
         of_layer = [edit.channels for edit in edits if edit.layer == layer]
@@ -68,7 +68,7 @@ class InterventionParameters(Parameters):
 
 
 def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
-    """Raise `ParameterError` for edits that cannot be applied and for missing channels."""
+    """Raise `ParameterError` for a CNN intervention with an invalid edit or a missing channel."""
     parameters = call.parameters
     check_edits(call.model, call.input)
     for layer in parameters.names(edits_of(call)):
@@ -77,14 +77,14 @@ def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
 
 
 def edits_of(call: ProbeCall[Parameters]) -> tuple[Edit, ...]:
-    """Return the edits of the request body."""
+    """Return the edits that the body of a CNN intervention has."""
     return call.input.extra_as(Edits).edits
 
 
 def means_of(model: ModelContext) -> Mapping[str, np.ndarray]:
-    """Return each activation's mean over the training images, by layer, channel first.
+    """Return each activation's mean over the training images for CNN interventions, by layer.
 
-    Empty for weights without a record of units.
+    Channel first; empty for weights without the artifact `units`.
     """
     record = model.artifacts.get("units")
     if record is None:
@@ -101,7 +101,7 @@ def _call(
 
 
 def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
-    """Run the source, then the baseline and the edited image together, with one program."""
+    """Run a CNN intervention: the source image, then baseline and edited image in one batch."""
     row = call.input.row
     edits, posted = edits_of(call), call.input.source
     (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
@@ -121,7 +121,7 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
 
 
 def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
-    """Effect of edited activations: logits and maps of the edited run and of the baseline.
+    """Intervention on activations: logits and maps of the edited run and of the baseline.
 
     Both runs use one program, in which each value is replaced by value · scale + shift; without an
     edit they are equal to the bit. For each layer there are the values of both runs and the
@@ -143,7 +143,7 @@ def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
 
 
 def _probabilities(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
-    """Heatmap of the class probabilities of both runs."""
+    """Heatmap of the digit probabilities of a CNN intervention's baseline and edited run."""
     tensor = Tensor(
         "probabilities",
         "probability",
@@ -156,7 +156,7 @@ def _probabilities(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
 
 
 def _logits(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
-    """Heatmap of the logits of both runs."""
+    """Heatmap of the digit logits of a CNN intervention's baseline and edited run."""
     coordinates = {"run": RUNS, "label": DIGITS}
     tensor = Tensor(
         "logits", "logits", ("run", "label"), logits, coordinates, colours.signed(logits)
@@ -167,7 +167,7 @@ def _logits(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
 def _changes(
     context: ProbeContext[Parameters], logits: Float32[np.ndarray, "runs classes"]
 ) -> tuple[Measure, ...]:
-    """Measures of an intervention: labels, change of the logit, and recovery."""
+    """Measures of a CNN intervention: digits, change of the logit, and recovery."""
     before, after = (int(one.argmax()) for one in logits)
     measures = [
         Measure("edits", len(edits_of(context))),
@@ -186,17 +186,18 @@ def recovery(
     baseline: Float32[np.ndarray, " classes"],
     source: Float32[np.ndarray, " classes"],
 ) -> float | None:
-    """Return the recovery of an edit, from the logit difference of source label and baseline label.
+    """Return the recovery of a CNN intervention, by the logits of source digit and baseline digit.
 
     None where both labels are equal.
     """
+    # Difference of two logits: a shift that all logits have in common has no effect on it.
     to, away = int(source.argmax()), int(baseline.argmax())
     at = [float(one[to]) - float(one[away]) for one in (edited, baseline, source)]
     return recovery_of(*at)
 
 
 def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) -> Figure:
-    """Figures of one layer: both runs, and edited minus baseline."""
+    """Figures of one layer in a CNN intervention: baseline, edited, and their difference."""
     baseline, edited = (context.outputs[f"{name}.{each}"][channels] for each in RUNS)
     # Both runs share one colour range, so that their pictures can be compared.
     together = np.stack([baseline, edited])
@@ -224,7 +225,7 @@ def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) ->
 
 
 class SweepParameters(TargetParameters):
-    """Layer whose channels are edited one at a time, and the operation."""
+    """Parameters of the CNN's probe `sweep`: layer whose channels are edited in turn, operation."""
 
     layer: LayerName = Field("relu3", description="Layer whose channels (or units) are edited.")
     operation: Literal["zero", "mean", "patch"] = Field(
@@ -235,7 +236,7 @@ class SweepParameters(TargetParameters):
 
 
 class SweepSource(ExtraFields):
-    """Extra fields of a sweep: the image that `patch` takes activations from."""
+    """Extra fields of the CNN's probe `sweep`: the image that `patch` takes activations from."""
 
     source: dict[str, Any] | None = Field(
         None, description="Second image, as `image` or `pixels`, whose values `patch` takes."
@@ -243,7 +244,7 @@ class SweepSource(ExtraFields):
 
 
 def check_sweep(call: ProbeCall[SweepParameters]) -> None:
-    """Raise `ParameterError` for a sweep without the source or the record that it needs."""
+    """Raise `ParameterError` for a sweep over channels without the source or means it needs."""
     parameters = call.parameters
     targets.check_target(call)
     if parameters.operation == "patch" and not call.input.source:
@@ -253,12 +254,13 @@ def check_sweep(call: ProbeCall[SweepParameters]) -> None:
 
 
 def sweep_rows(call: ProbeCall[SweepParameters]) -> int:
-    """Return the number of rows of a sweep."""
+    """Return the number of program rows that a sweep over a CNN layer's channels takes."""
+    # One for each channel; and prediction, baseline and source.
     return LAYERS[call.parameters.layer].shape[-1] + 3
 
 
 def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
-    """Run the image once for each channel of the layer, with that channel edited."""
+    """Run a sweep over a CNN layer: the image once for each channel, with that channel edited."""
     row = call.input.row
     parameters = call.parameters
     wanted = frozenset({"logits"})
@@ -282,7 +284,7 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
 
 
 def sweep(context: ProbeContext[SweepParameters]) -> Figure:
-    """Effect of each channel of a layer on the target logit when that channel is edited.
+    """Sweep over a layer: effect of each channel on the target logit when that channel is edited.
 
     `effect` is the target's logit without an edit minus that with the channel edited: positive for
     channels that increase the target, negative for those that decrease it. `edited` has all
@@ -312,7 +314,7 @@ def sweep(context: ProbeContext[SweepParameters]) -> Figure:
 
 
 def _edited_logits(edited: Float32[np.ndarray, "channels classes"]) -> Heatmap:
-    """Heatmap of the logits with each channel edited."""
+    """Heatmap of the digit logits in a sweep, with each channel of the CNN layer edited."""
     values, names = np.ascontiguousarray(edited.T), {"label": DIGITS}
     colour = colours.signed(edited)
     tensor = Tensor("edited", "logits", ("label", "channel"), values, names, colour)
@@ -320,7 +322,7 @@ def _edited_logits(edited: Float32[np.ndarray, "channels classes"]) -> Heatmap:
 
 
 def _recoveries(context: ProbeContext[Parameters]) -> Bars:
-    """Bars of the recovery by each channel; NaN where source and baseline have one label."""
+    """Bars of each channel's recovery in a sweep; NaN where source and baseline have one digit."""
     baseline, source = context.outputs["baseline"], context.outputs["source"]
     found = [recovery(one, baseline, source) for one in context.outputs["edited"]]
     values = np.array([np.nan if one is None else one for one in found], np.float32)

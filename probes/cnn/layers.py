@@ -18,11 +18,11 @@ from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Measure, Panels, Tensor
 
 COMPARED_LAYERS = ("image", *LAYERS)
-"""Compared representations: the image and all layers."""
+"""Representations that the probe `layers` compares: the image and all layers of the CNN."""
 
 
 def record_of(model: ModelContext, parameter: str) -> Checkpoint:
-    """Return the record of layers.
+    """Return the artifact `layers`: linear probes, CKA and PCA of the CNN's layers.
 
     Raises:
         ParameterError: The weights have no such record.
@@ -34,7 +34,8 @@ def record_of(model: ModelContext, parameter: str) -> Checkpoint:
 
 
 def check_layers(call: ProbeCall[Coloured]) -> None:
-    """Raise `ParameterError` for weights without a record of layers."""
+    """Raise `ParameterError` for weights without the artifact that the probe `layers` shows."""
+    # `cmap` is the only parameter of this probe that the error can name.
     record_of(call.model, "cmap")
 
 
@@ -60,7 +61,7 @@ def layers(context: ProbeContext[Coloured]) -> Figure:
 
 
 def _accuracies(record: Checkpoint) -> Panels:
-    """Bars of the linear probes' accuracies, for digits and for random labels."""
+    """Bars in the probe `layers`: accuracy of linear probes, for digits and for random labels."""
     held, metadata = record.tensors, record.metadata
     measures = (
         Measure("majority", metadata["majority"]),
@@ -78,10 +79,11 @@ def _accuracies(record: Checkpoint) -> Panels:
 
 
 def _similarities(record: Checkpoint, cmap: str) -> tuple[Figure, ...]:
-    """Heatmaps of the CKA between layers, and of each layer during training with its end."""
+    """Heatmaps in the probe `layers`: CKA between layers, and of training with its end."""
     names = {"layer": COMPARED_LAYERS, "other": COMPARED_LAYERS}
     alike = _cka("cka", ("other", "layer"), record, names, cmap)
     parts: list[Figure] = [Heatmap("Layers with each other", alike, "layer")]
+    # Weights that were trained elsewhere come without training checkpoints.
     if milestones := record.metadata["milestones"]:
         names = {"checkpoint": milestones, "layer": COMPARED_LAYERS}
         during = _cka("cka.training", ("checkpoint", "layer"), record, names, cmap)

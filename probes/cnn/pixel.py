@@ -1,4 +1,4 @@
-"""Probe `pixel` of the CNN: the convolution sum behind one value of a feature map."""
+"""Probe `pixel` of the CNN: the convolution sum behind one pixel of a feature map."""
 
 import math
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from probes.figures.figures import Bars, Figure, Heatmap, Kind, Measure, Panels,
 from probes.shared.checks import check_channel_index
 
 INPUT_OF = {"conv1": "image", "conv2": "pool1", "conv3": "pool2"}
-"""Input of each convolution: the image, or a layer."""
+"""Input of each convolution that the probe `pixel` explains: the image, or a layer."""
 
 KERNEL_RADIUS = 1
-"""Radius of a 3x3 kernel in pixels."""
+"""Radius in pixels of the 3x3 kernels in the arithmetic of a feature map's pixel."""
 
 POOL_STRIDE = 2
-"""Stride of the max-pools, in rows and columns."""
+"""Stride of the max-pool that a pixel of a pooled feature map comes from."""
 
 TILE_COLUMNS = 8
-"""Tiles per row: patch, kernel and products of 64 channels then fit next to each other."""
+"""Tiles per row in the probe `pixel`: patch, kernel and products of 64 channels then fit."""
 
 
 class PixelParameters(Coloured):
-    """Value to explain: layer, channel, row and column."""
+    """Parameters of the probe `pixel`: layer, channel, row and column of the value to explain."""
 
     layer: MapName = Field(description="Layer with feature maps.")
     channel: int = Field(ge=0, description="Channel of the layer, counted from 0.")
@@ -37,21 +37,21 @@ class PixelParameters(Coloured):
 
     @property
     def convolution(self) -> str:
-        """Convolution that the layer's values come from."""
+        """Convolution that the explained pixel's value comes from."""
         return LAYERS[self.layer].parameters
 
     @property
     def relu(self) -> str:
-        """ReLU after that convolution."""
+        """ReLU after the convolution of the explained pixel."""
         return self.convolution.replace("conv", "relu")
 
     @property
     def pooled(self) -> bool:
-        """Whether the value is the maximum of a pooling window."""
+        """Whether the explained pixel is the maximum of a pooling window."""
         return LAYERS[self.layer].kind == "pooled"
 
     def needed(self) -> tuple[str, ...]:
-        """Return the layers that the sum is computed from."""
+        """Return the layers whose values the arithmetic of the explained pixel reads."""
         read = INPUT_OF[self.convolution]
         return tuple(
             dict.fromkeys(
@@ -61,7 +61,7 @@ class PixelParameters(Coloured):
 
 
 def check_pixel(call: ProbeCall[PixelParameters]) -> None:
-    """Raise `ParameterError` for a channel, row or column that the layer does not have."""
+    """Raise `ParameterError` for a pixel outside of the feature maps of its layer."""
     parameters = call.parameters
     rows, columns, channels = LAYERS[parameters.layer].shape
     check_channel_index("channel", parameters.layer, parameters.channel, channels)
@@ -76,7 +76,7 @@ def check_pixel(call: ProbeCall[PixelParameters]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Arithmetic:
-    """Terms of one convolution sum.
+    """Terms of the convolution sum behind one pixel of a feature map.
 
     The product of two float32 numbers is exact in float64, and `math.fsum` rounds once: `total` is
     the exact sum, and `rounding` the error of float32 arithmetic.
@@ -97,27 +97,27 @@ class Arithmetic:
 
     @property
     def products(self) -> Float[np.ndarray, "inputs 3 3"]:
-        """Exact elementwise product of patch and kernel."""
+        """Exact products of patch and kernel in the convolution sum of a feature map's pixel."""
         return np.asarray(np.multiply(self.patch, self.kernel, dtype=np.float64))
 
     @property
     def contributions(self) -> Float[np.ndarray, " inputs"]:
-        """Contribution of each input channel to the sum."""
+        """Contribution of each input channel to the convolution sum of a feature map's pixel."""
         return np.array([math.fsum(one) for one in self.products.reshape(len(self.patch), -1)])
 
     @property
     def total(self) -> float:
-        """Sum of all products and the bias, rounded once."""
+        """Convolution sum of a feature map's pixel: all products and the bias, rounded once."""
         return math.fsum([*self.products.ravel().tolist(), self.bias])
 
     @property
     def rounding(self) -> float:
-        """Rounding error: value of the float32 network minus the exact sum."""
+        """Rounding error of a feature map's pixel: float32 value minus exact convolution sum."""
         return self.value - self.total
 
 
 def pixel(context: ProbeContext[PixelParameters]) -> Figure:
-    """Arithmetic of one activation: patch times kernel, summed, plus bias, ReLU and pooling.
+    """Arithmetic of one pixel of a feature map: patch times kernel, plus bias, ReLU and pooling.
 
     `products` are exact, `contributions` are their sums by input channel. `sum` is the sum of all
     products and the bias, `rounding` the error of float32: `sum` + `rounding` is `value`, the map's
@@ -150,7 +150,7 @@ def pixel(context: ProbeContext[PixelParameters]) -> Figure:
 
 
 def _winner(context: ProbeContext[PixelParameters]) -> tuple[int, int]:
-    """Return row and column in the convolution's map; of a pool, those of the first maximum."""
+    """Return the position of a pixel's convolution sum; of a pooled pixel, the first maximum."""
     parameters = context.parameters
     if not parameters.pooled:
         return parameters.y, parameters.x
@@ -160,7 +160,7 @@ def _winner(context: ProbeContext[PixelParameters]) -> tuple[int, int]:
 
 
 def _window(context: ProbeContext[PixelParameters]) -> Tensor:
-    """Return the four values of the pooling window."""
+    """Return the four values of the pooling window behind a pixel of a pooled feature map."""
     parameters = context.parameters
     top, left = POOL_STRIDE * parameters.y, POOL_STRIDE * parameters.x
     # The pool reads the ReLU, so the window is shown after it.
@@ -172,10 +172,11 @@ def _window(context: ProbeContext[PixelParameters]) -> Tensor:
 
 
 def _arithmetic(context: ProbeContext[PixelParameters], row: int, column: int) -> Arithmetic:
-    """Collect patch, kernel, bias and value of one convolution sum."""
+    """Collect the terms of a pixel's convolution sum: patch, kernel, bias and value."""
     parameters = context.parameters
     module = parameters.convolution
     if module == "conv1":
+        # Scaled in float32 as in the program, so that `rounding` is that of the sum alone.
         read = (context.input.row["image"].astype(np.float32) / np.float32(255.0))[None]
     else:
         read = context.outputs[INPUT_OF[module]]
@@ -191,7 +192,7 @@ def _arithmetic(context: ProbeContext[PixelParameters], row: int, column: int) -
 def _around(
     maps: Float32[np.ndarray, "channels height width"], row: int, column: int
 ) -> Float32[np.ndarray, "channels 3 3"]:
-    """Return the patch of maps under a 3x3 kernel at one position, padded with zeros."""
+    """Return the 3x3 patch around a pixel in all channels, padded with zeros."""
     framed = np.pad(maps, ((0, 0), (KERNEL_RADIUS, KERNEL_RADIUS), (KERNEL_RADIUS, KERNEL_RADIUS)))
     return framed[:, row : row + 2 * KERNEL_RADIUS + 1, column : column + 2 * KERNEL_RADIUS + 1]
 
@@ -209,7 +210,7 @@ def _signed(name: str, kind: Kind, values: np.ndarray) -> Tensor:
 def _measures(
     context: ProbeContext[PixelParameters], made: Arithmetic, place: tuple[int, int]
 ) -> tuple[Measure, ...]:
-    """Measures of the sum, in the order of computation."""
+    """Measures of the arithmetic of a feature map's pixel, in the order of computation."""
     parameters = context.parameters
     row, column = place
     asked = context.outputs[parameters.layer][parameters.channel, parameters.y, parameters.x]

@@ -11,7 +11,7 @@ from probes.figures.figures import Figure, Heatmap, Measure, Tensor
 
 
 class ReceptiveFieldParameters(Parameters):
-    """Unit whose receptive field to show: layer, row and column."""
+    """Parameters of the probe `field`: the unit whose receptive field to show."""
 
     layer: LayerName = Field(description="Layer.")
     y: int | None = Field(
@@ -23,7 +23,7 @@ class ReceptiveFieldParameters(Parameters):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Row and column of the unit; zeros for a dense layer, whose units see the whole image."""
+        """Row and column of the unit whose receptive field is shown; zeros for a dense layer."""
         if LAYERS[self.layer].receptive_field is None:
             return 0, 0
         rows, columns, _ = LAYERS[self.layer].shape
@@ -31,7 +31,7 @@ class ReceptiveFieldParameters(Parameters):
 
 
 def check_position(call: ProbeCall[ReceptiveFieldParameters]) -> None:
-    """Raise `ParameterError` for a row or column that the layer does not have."""
+    """Raise `ParameterError` for a receptive field at a row or column beyond the layer."""
     parameters = call.parameters
     layer = LAYERS[parameters.layer]
     counts = layer.shape[:2] if layer.receptive_field else (0, 0)
@@ -61,6 +61,7 @@ def receptive_field_mask(context: ProbeContext[ReceptiveFieldParameters]) -> Fig
     mask[box.top : box.bottom + 1, box.left : box.right + 1] = 1
     span = LAYERS[parameters.layer].receptive_field
     measures = (
+        # Units of a dense layer read the whole picture, and have no neighbours to jump to.
         Measure("size", span.size if span else HEIGHT, "pixels"),
         Measure("jump", span.jump if span else 0, "pixels"),
         *(Measure(side, getattr(box, side)) for side in ("top", "left", "bottom", "right")),

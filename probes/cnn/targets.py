@@ -9,7 +9,7 @@ from probes.declaration import ParameterError, Parameters, ProbeCall
 
 
 class TargetParameters(Parameters):
-    """Target class, and a contrast class whose logit is subtracted."""
+    """Parameters that choose the CNN's target digit, and a contrast digit to subtract."""
 
     target: int | None = Field(
         None,
@@ -26,16 +26,17 @@ class TargetParameters(Parameters):
 
 
 def check_target(call: ProbeCall[TargetParameters]) -> None:
-    """Raise `ParameterError` for a contrast class that is the target class."""
+    """Raise `ParameterError` for a contrast digit that is the CNN's target digit."""
     parameters = call.parameters
     if parameters.target is not None and parameters.target == parameters.against:
         raise ParameterError("against", f"against {parameters.against} is the target itself")
 
 
 def weights(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> np.ndarray:
-    """Return logit weights: 1 for the target class, -1 for the contrast class, else 0."""
+    """Return the CNN target's logit weights: 1 for its digit, -1 for the contrast digit, else 0."""
     label = chosen(parameters, logits)
     found = np.zeros(CLASSES, np.float32)
+    # Added, not set: where the predicted digit is the contrast digit, the target is constantly 0.
     found[label] += 1.0
     if parameters.against is not None:
         found[parameters.against] -= 1.0
@@ -43,11 +44,11 @@ def weights(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"
 
 
 def chosen(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> int:
-    """Return the target class: the given one, or the predicted class."""
+    """Return the CNN's target digit: the one that the request names, or the predicted one."""
     return int(logits.argmax()) if parameters.target is None else parameters.target
 
 
 def called(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> str:
-    """Return the name of the target: `7`, or `7 - 1` with a contrast class."""
+    """Return the name of the CNN's target: `7`, or `7 - 1` with a contrast digit."""
     name = DIGITS[chosen(parameters, logits)]
     return name if parameters.against is None else f"{name} - {DIGITS[parameters.against]}"

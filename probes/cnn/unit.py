@@ -23,12 +23,14 @@ from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels
 from probes.shared.checks import check_channel_index
 
 LEAST_SCALE = 0.05
-"""Lower bound of the objective's scale, as a share of the unit's largest activation, for a map
-whose largest mean is smaller or negative."""
+"""Least scale of the probe `unit`'s maximisation, as a share of the unit's largest activation.
+
+It is the scale for a map whose largest mean is smaller, or negative.
+"""
 
 
 class UnitParameters(Parameters):
-    """Unit to describe, and the settings of activation maximisation."""
+    """Parameters of the probe `unit`: layer and channel, and activation maximisation's settings."""
 
     layer: LayerName = Field(description="Layer.")
     channel: int = Field(ge=0, description="Channel (of a dense layer: unit), counted from 0.")
@@ -56,20 +58,20 @@ class UnitParameters(Parameters):
 
     @property
     def place(self) -> tuple[int, int] | None:
-        """Position of the maximised value before the nonlinearity; None for the mean of the map."""
+        """Position of the value that the probe `unit` maximises; None for the mean of the map."""
         if self.y is None or self.x is None:
             return None
         return stride(self.layer) * self.y, stride(self.layer) * self.x
 
 
 def record_of(call: ProbeCall[UnitParameters]) -> UnitRecord:
-    """Return the record of the unit."""
+    """Return the record of the unit that a request of the probe `unit` names."""
     tensors = call.model.artifacts["units"].tensors
     return UnitRecord(tensors, call.parameters.layer, call.parameters.channel)
 
 
 def check_unit(call: ProbeCall[UnitParameters]) -> None:
-    """Raise `ParameterError` for a missing unit, and for weights without a record of units."""
+    """Raise `ParameterError` for a missing unit in the probe `unit`, or without its artifact."""
     parameters = call.parameters
     layer, shape = parameters.layer, LAYERS[parameters.layer].shape
     check_channel_index("channel", layer, parameters.channel, shape[-1])
@@ -79,6 +81,7 @@ def check_unit(call: ProbeCall[UnitParameters]) -> None:
         raise ParameterError(given[0], f"{layer} has no maps, so a unit of it has no {given[0]}")
     if len(given) == 1:
         raise ParameterError(given[0], "y and x go together: give both, or neither")
+    # The shape of a dense layer is shorter, but the check above refuses its y and x.
     for (name, at), count in zip(place.items(), shape[:2], strict=False):
         if at is not None and at >= count:
             reason = f"{name} {at} of {layer} is not one of its {count} (0 to {count - 1})"
@@ -89,13 +92,14 @@ def check_unit(call: ProbeCall[UnitParameters]) -> None:
 
 
 def unit_rows(call: ProbeCall[UnitParameters]) -> int:
-    """Return the number of rows of activation maximisation."""
+    """Return the number of program rows that the probe `unit` takes: those of maximisation."""
     parameters = call.parameters
+    # One more than the steps: the final images are evaluated without jitter.
     return parameters.images * (parameters.steps + 1) if parameters.steps else 0
 
 
 def run_unit(call: ProbeCall[UnitParameters]) -> Run:
-    """Run activation maximisation; with 0 steps, nothing."""
+    """Run the probe `unit`: activation maximisation, or nothing with 0 steps."""
     parameters = call.parameters
     if not parameters.steps:
         return {}
@@ -112,13 +116,13 @@ def run_unit(call: ProbeCall[UnitParameters]) -> Run:
 
 
 def _reference(held: UnitRecord, parameters: UnitParameters) -> float:
-    """Return the largest value of the objective over the test set."""
+    """Return the test set's largest value of the objective that the probe `unit` maximises."""
     whole = held.has_map and parameters.place is None
     return held.highest_mean if whole else held.maximum
 
 
 def unit(context: ProbeContext[UnitParameters]) -> Figure:
-    """One unit: its strongest test images, its statistics, and activation maximisation.
+    """One unit of the CNN: its strongest test images, statistics, and activation maximisation.
 
     `strongest` are the nine test images with the largest value of the unit, or of the channel
     anywhere in its map; each is named by its digit and its number in the test set. `crops` are the
@@ -144,7 +148,7 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
 
 
 def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
-    """Figures of the test images with the unit's largest activations."""
+    """Figures of the probe `unit`: the test images that activate the unit most."""
     known, indices = held.pictures, held.strongest
     at = known.positions(indices)
     images, labels = known.images[at], known.labels[at]
@@ -168,7 +172,7 @@ def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
 def _where(
     layer: str, places: Int[np.ndarray, "images 2"], indices: Int[np.ndarray, " images"]
 ) -> Heatmap:
-    """Heatmap of the position of each maximum, in the map and in the image."""
+    """Heatmap of where a unit's maxima are, in the map and in the strongest images."""
     corners = [corner(layer, y, x)[:2] for y, x in places.tolist()]
     values = np.concatenate([places, corners], axis=1).T.astype(np.int32)
     names = {"place": ("y", "x", "top", "left"), "image": indices.tolist()}
@@ -178,7 +182,7 @@ def _where(
 
 
 def _statistics(held: UnitRecord) -> Figure:
-    """Figures of the unit's statistics over the test set."""
+    """Figures of the probe `unit`: histograms, silence and class means over the test set."""
     means = held.class_means
     silence = [Measure("silent_values", held.silent("values"))]
     bars = [_bins("histogram", "All values", held, "", silence)]
@@ -199,7 +203,7 @@ def _statistics(held: UnitRecord) -> Figure:
 
 
 def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measure]) -> Bars:
-    """Bars of a histogram, each bin named by its lower limit."""
+    """Bars of a unit's activation histogram, each bin named by its lower limit."""
     counts, (low, high) = held.histogram(of)
     starts = np.linspace(low, high, len(counts), endpoint=False)
     names = {"value": [f"{start:.3g}" for start in starts.tolist()]}
@@ -209,7 +213,7 @@ def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measu
 
 
 def _optimum(context: ProbeContext[UnitParameters], held: UnitRecord) -> Figure:
-    """Figures of activation maximisation: the images, and the objective by step."""
+    """Figures of the probe `unit`: activation maximisation's images, and the objective by step."""
     parameters = context.parameters
     found, values = context.outputs["pictures"], context.outputs["values"]
     grey = colours.unit_interval("gray")

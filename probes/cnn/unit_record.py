@@ -1,4 +1,4 @@
-"""Record of one unit of the CNN over the test set, as training wrote it."""
+"""Record of one unit of the CNN over the test set, read from the artifact `units`."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,18 @@ from models.runtime.checkpoints import Tensors
 
 
 def before_nonlinearity(layer: str) -> str:
-    """Return the layer before the nonlinearity: itself, or the input of a ReLU or pool."""
+    """Return the layer before the nonlinearity, under which a unit record has strongest images."""
     return "logits" if layer == "logits" else LAYERS[layer].parameters
 
 
 def stride(layer: str) -> int:
-    """Return the stride of a layer over the map before its nonlinearity: 2 for a pool, else 1."""
+    """Return the stride of a unit record's layer over the map before its nonlinearity."""
     return LAYERS[before_nonlinearity(layer)].shape[0] // LAYERS[layer].shape[0]
 
 
 @dataclass(frozen=True, eq=False)
 class UnitRecord:
-    """One unit of the record that `models.cnn.unit_statistics` makes.
+    """Record of one unit of the CNN over the test set: its part of the artifact `units`.
 
     Attributes:
         tensors: The whole record.
@@ -43,57 +43,57 @@ class UnitRecord:
 
     @property
     def rectified(self) -> bool:
-        """Whether the layer's values are never below zero."""
+        """Whether the values in a unit record are never below zero."""
         return LAYERS[self.layer].kind in {"post_activation", "pooled"}
 
     @property
     def has_map(self) -> bool:
-        """Whether it is a channel with a map."""
+        """Whether a unit record is that of a channel with a map."""
         return LAYERS[self.layer].receptive_field is not None
 
     @property
     def pictures(self) -> SelectedImages:
-        """Test images in the record."""
+        """Test images that the unit records show."""
         return test_images.unpack(self.tensors)
 
     @property
     def strongest(self) -> Int[np.ndarray, " images"]:
-        """Indices of the test images with the largest values, the largest first."""
+        """Test set indices of the unit record's strongest images, the largest value first."""
         return self._before("strongest").astype(np.int32)
 
     @property
     def strongest_values(self) -> Float[np.ndarray, " images"]:
-        """Largest value of the unit in each of its strongest images."""
+        """Largest value of the recorded unit in each of its strongest images."""
         # ReLU and max-pool are monotonic: the strongest images are those before the nonlinearity.
         values = self._before("strongest.value")
         return np.maximum(values, 0) if self.rectified else values
 
     @property
     def places(self) -> Int[np.ndarray, "images 2"]:
-        """Row and column in the map of the largest value in each of the strongest images."""
+        """Row and column of the recorded unit's largest value in each of its strongest images."""
         return self._before("strongest.place").astype(np.int32) // stride(self.layer)
 
     @property
     def maximum(self) -> float:
-        """Largest value over the test set, before the nonlinearity."""
+        """Largest value of the recorded unit over the test set, before the nonlinearity."""
         return float(self._before("strongest.value")[0])
 
     @property
     def highest_mean(self) -> float:
-        """Largest mean over a map among the test images, before the nonlinearity."""
+        """Largest mean of the recorded unit's map over the test set, before the nonlinearity."""
         return float(self._before("highest_mean"))
 
     @property
     def class_means(self) -> Float[np.ndarray, " classes"]:
-        """Mean value over the test images of each digit."""
+        """Mean value of the recorded unit over the test images of each digit."""
         return np.ascontiguousarray(self.tensors[f"{self.layer}.class_means"][:, self.channel])
 
     def silent(self, what: str) -> float:
-        """Return the share of `values`, or of the maxima of `images`, at or below zero."""
+        """Return the recorded unit's share of `values`, or of `images` (maxima), not above zero."""
         return float(self.tensors[f"{self.layer}.silent_{what}"][self.channel])
 
     def histogram(self, of: str = "") -> tuple[Int[np.ndarray, " bins"], tuple[float, float]]:
-        """Return the counts of a histogram, and its lower and upper limit.
+        """Return the counts of a recorded unit's histogram, and its lower and upper limit.
 
         Args:
             of: Empty for all values, `maxima.` for the largest value of each image.
@@ -103,7 +103,7 @@ class UnitRecord:
 
 
 def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
-    """Return the class selectivity (μ_max - μ_rest) / (μ_max + μ_rest), 0 to 1.
+    """Return a unit record's class selectivity (μ_max - μ_rest) / (μ_max + μ_rest), 0 to 1.
 
     None where a mean is below zero, or all are zero.
 
@@ -119,7 +119,7 @@ def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
 
 
 def crop(image: UInt8[np.ndarray, "28 28"], layer: str, y: int, x: int) -> np.ndarray:
-    """Crop the receptive field of one value out of an image, padded with zeros."""
+    """Crop a recorded unit's receptive field at one position out of an image, padded with zeros."""
     top, left, size = corner(layer, y, x)
     # Padding by the whole size keeps all indices non-negative.
     framed = np.pad(image, size)
@@ -127,7 +127,7 @@ def crop(image: UInt8[np.ndarray, "28 28"], layer: str, y: int, x: int) -> np.nd
 
 
 def corner(layer: str, y: int, x: int) -> tuple[int, int, int]:
-    """Return top, left and size of a receptive field; negative beyond the border."""
+    """Return top, left and size of a recorded unit's receptive field; below 0 beyond the border."""
     field = LAYERS[layer].receptive_field
     if field is None:
         msg = f"{layer} has no maps"

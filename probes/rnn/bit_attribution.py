@@ -1,4 +1,4 @@
-"""Probe `attribution` of the LSTM: input attribution by four methods, with completeness checks."""
+"""Probe `attribution` of the LSTM: bit attribution by four methods, with completeness checks."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from probes.rnn.targets import LOGIT_WEIGHTS, TARGET_NAMES, LSTMTargetParameters
 from probes.shared.quadrature import gauss_legendre
 
 MAX_FREE_BITS = 16
-"""Most free bits of exact Shapley values: 2^16 = 65,536 sequences are run."""
+"""Most free bits of exact Shapley values of bits: 2^16 = 65,536 sequences are run."""
 
 MAX_BLOCKS_IN_FLIGHT = 4
-"""Blocks of sequences that are queued for the device at a time."""
+"""Blocks of coalitions of bits that a Shapley attribution queues for the device at a time."""
 
 BASELINE_VALUES = {"zero": 0.0, "one": 1.0, "half": 0.5}
 
@@ -41,7 +41,7 @@ MethodRun = Generator[Sequence[Call], list[Outputs], dict[str, np.ndarray]]
 
 
 class BitParameters(LSTMTargetParameters):
-    """Attribution method, its settings, and the attributed steps."""
+    """Parameters of the LSTM's probe `attribution`: method, settings, and attributed bits."""
 
     method: MethodName = Field(
         "shapley",
@@ -69,14 +69,14 @@ class BitParameters(LSTMTargetParameters):
     )
 
     def steps(self, row: Row) -> list[int]:
-        """Return the attributed steps, sorted and without duplicates."""
+        """Return the steps of the attributed bits, sorted and without duplicates."""
         every = range(1, len(row["sequence"]) + 1)
         return list(every) if self.free is None else sorted(set(self.free))
 
 
 @dataclass(frozen=True, eq=False)
 class AttributionInput:
-    """Input of an attribution method: sequence, baseline, attributed bits and target.
+    """Input of the bit attribution methods: sequence, baseline, attributed bits and target.
 
     Attributes:
         row: Program row: the sequence and its initial state.
@@ -96,7 +96,7 @@ class AttributionInput:
 
     @classmethod
     def of(cls, row: Row, parameters: BitParameters) -> "AttributionInput":
-        """Build the input of the methods from a row and the query parameters."""
+        """Build the input of the bit attribution methods from a program row and the parameters."""
         bits = row["sequence"].astype(np.float32)
         free = np.array(parameters.steps(row), np.int64) - 1
         absent = bits.copy()
@@ -105,20 +105,21 @@ class AttributionInput:
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """State before the first step."""
+        """LSTM state before the first attributed bit."""
         return {name: self.row[name] for name in LSTMState._fields}
 
     def scores(self, found: Sequence[Outputs]) -> Float64[np.ndarray, " rows"]:
-        """Return the target of each row, a weighted sum of its logits."""
+        """Return the bit attribution's target for each row, a weighted sum of its logits."""
         scores: np.ndarray = np.stack([one["logits"] for one in found]).astype(float) @ self.target
         return scores
 
 
 def check_bits(call: ProbeCall[BitParameters]) -> None:
-    """Raise `ParameterError` for too long a sequence, a missing step, or too many free bits."""
+    """Raise `ParameterError` for a bit attribution of too long a sequence or too many free bits."""
     row = call.input.row
     parameters = call.parameters
     last = len(row["sequence"])
+    # The gradient program takes one chunk: gradients are not carried from chunk to chunk.
     if last > CHUNK:
         reason = f"attributions take sequences of up to {CHUNK} steps; this one has {last}"
         raise ParameterError("method", reason)
@@ -134,12 +135,13 @@ def check_bits(call: ProbeCall[BitParameters]) -> None:
 
 
 def rows(call: ProbeCall[BitParameters]) -> int:
-    """Return the number of rows of an attribution and its prediction."""
+    """Return the number of program rows that a bit attribution and its prediction take."""
     row = call.input.row
     parameters = call.parameters
     free = len(parameters.steps(row))
     match parameters.method:
         case "flip":
+            # The sequence unedited, and its prediction.
             return free + 2
         case "shapley":
             blocks = -(-(1 << free) // BLOCK)
@@ -151,7 +153,7 @@ def rows(call: ProbeCall[BitParameters]) -> int:
 
 
 def run(call: ProbeCall[BitParameters]) -> Run:
-    """Run the prediction, then the attribution method."""
+    """Run the LSTM's prediction, then the bit attribution method."""
     row = call.input.row
     parameters = call.parameters
     predicted = yield from run_lstm("predict", row, frozenset({"logits"}))
@@ -160,7 +162,7 @@ def run(call: ProbeCall[BitParameters]) -> Run:
 
 
 def _flip(given: AttributionInput) -> MethodRun:
-    """Flip each bit in turn, and subtract the target from that of the sequence."""
+    """Attribution method `flip`: target of the sequence minus target with one bit flipped."""
     length = np.array(len(given.bits), np.int32)
     padded = np.zeros(CHUNK, np.uint8)
     padded[: len(given.bits)] = given.row["sequence"]
@@ -186,7 +188,7 @@ def _flip(given: AttributionInput) -> MethodRun:
 def _gradients(
     given: AttributionInput, inputs: Iterator[Float32[np.ndarray, " steps"]]
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Return gradient and logits of sequences of real-valued inputs."""
+    """Return gradients and logits of the bit sequences, real-valued, of an attribution method."""
     length = np.array(len(given.bits), np.int32)
     target = given.target.astype(np.float32)
 
@@ -201,7 +203,7 @@ def _gradients(
 
 
 def _gradient_x_input(given: AttributionInput) -> MethodRun:
-    """Gradient times input: first-order effect of setting a 1 to 0."""
+    """Gradient times input of each bit: first-order effect of setting a 1 to 0."""
     (found,) = yield from _gradients(given, iter((given.bits,)))
     gradient = found["gradient"][given.free]
     return {
@@ -212,7 +214,7 @@ def _gradient_x_input(given: AttributionInput) -> MethodRun:
 
 
 def _integrated_gradients(given: AttributionInput) -> MethodRun:
-    """Integrated gradients from the baseline (Sundararajan et al. 2017).
+    """Integrated gradients of each bit, from the baseline (Sundararajan et al. 2017).
 
     By Gauss-Legendre quadrature, in float64; `delta` is the sum minus the difference of the
     targets, which are equal in exact arithmetic (completeness).
@@ -229,14 +231,14 @@ def _integrated_gradients(given: AttributionInput) -> MethodRun:
 def _ends(
     attribution: Float64[np.ndarray, " free"], baseline: float, whole: float
 ) -> dict[str, np.ndarray]:
-    """Return the target of sequence and baseline, and the completeness error `delta`."""
+    """Return the targets of a bit attribution's sequence and baseline, and the error `delta`."""
     delta = attribution.sum() - (whole - baseline)
     terms = {"f_input": whole, "f_baseline": baseline, "delta": delta}
     return {name: np.asarray(value) for name, value in terms.items()}
 
 
 def _shapley(given: AttributionInput) -> MethodRun:
-    """Exact Shapley values from the target of each combination of present and absent bits.
+    """Exact Shapley values of bits, from the target of each coalition of present bits.
 
     A bit that equals its baseline is left out of the combinations: its value is 0.
     """
@@ -250,7 +252,7 @@ def _shapley(given: AttributionInput) -> MethodRun:
 def shapley_values(
     worth: Float64[np.ndarray, " coalitions"],
 ) -> Float64[np.ndarray, " players"]:
-    """Return the Shapley value of each player of a coalition game.
+    """Return the Shapley value of each player, here a bit, of a coalition game.
 
     A player's value is the sum over the coalitions S without it of |S|! (k - |S| - 1)! / k! times
     its marginal contribution, worth(S with it) - worth(S).
@@ -301,7 +303,7 @@ def _worth(
 def _block(
     given: AttributionInput, players: Int[np.ndarray, " players"], start: int
 ) -> Float32[np.ndarray, "block steps"]:
-    """Return the sequences of a block of coalitions; the last block repeats the first ones."""
+    """Return the sequences of a block of bit coalitions; the last block repeats the first ones."""
     coalitions = np.arange(start, start + BLOCK)
     present = (coalitions[:, None] >> np.arange(len(players))) & 1
     block = np.tile(given.absent, (BLOCK, 1))
@@ -312,7 +314,7 @@ def _block(
 def _through(
     blocks: list[Float32[np.ndarray, "block steps"]], state: Mapping[str, np.ndarray]
 ) -> Generator[Sequence[Call], list[Outputs], list[Float32[np.ndarray, "block classes"]]]:
-    """Run blocks of sequences from one state, chunk by chunk, and return their logits."""
+    """Run blocks of bit coalitions from one state, chunk by chunk, and return their logits."""
     # One program row is a whole block, which has a state for each of its sequences.
     alike = {name: np.tile(value, (BLOCK, 1)) for name, value in state.items()}
     states, got = [alike] * len(blocks), []
@@ -325,7 +327,7 @@ def _through(
 def _enumerate(
     block: Float32[np.ndarray, "block steps"], state: Mapping[str, np.ndarray], start: int
 ) -> Call:
-    """Return the program call of one chunk of a block."""
+    """Return the call of the program `enumerate` for one chunk of a block of bit coalitions."""
     taken = block[:, start : start + FREE_CHUNK]
     inputs = np.zeros((BLOCK, FREE_CHUNK), np.float32)
     inputs[:, : taken.shape[1]] = taken
@@ -366,7 +368,7 @@ def attribution(context: ProbeContext[BitParameters]) -> Figure:
 
 
 def _measures(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
-    """Measures of an attribution: completeness terms, sum, and number of changed answers."""
+    """Measures of a bit attribution: completeness terms, sum, and number of changed answers."""
     names = [name for name in ("f_input", "f_baseline", "delta") if name in context.outputs]
     measures = [Measure(name, float(context.outputs[name]), "logits") for name in names]
     measures.append(Measure("sum", float(context.outputs["attribution"].sum()), "logits"))

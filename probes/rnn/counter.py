@@ -40,20 +40,20 @@ COUNTS = QUANTITIES[:3]
 """Quantities that a counter may follow: ones minus zeros, ones, and zeros."""
 
 MAX_EXHAUSTIVE_UNITS = 8
-"""Most units at which each set of units is tried; above, greedy elimination."""
+"""Most units at which the probe `counter` ablates every set of units; above, elimination."""
 
 ELIMINATION_DIVISOR = 4
-"""Each round of elimination drops one unit in this number, at least one."""
+"""Greedy elimination of counter units drops one unit in this number per round, at least one."""
 
 CELL_GROUPS = 8
-"""Number of equal groups into which steps are sorted by the cell state before them."""
+"""Number of equal groups of steps, by cell state, in which a counter's drift is averaged."""
 
 Kept = UInt8[np.ndarray, "sets units"]
 Correct = Int[np.ndarray, " sets"]
 
 
 class CounterParameters(Parameters):
-    """Accuracy at which a set of units is sufficient."""
+    """Parameters of the probe `counter`: accuracy loss at which a set of units is sufficient."""
 
     tolerance: float = Field(
         0.01,
@@ -65,7 +65,7 @@ class CounterParameters(Parameters):
 
 
 def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
-    """Return the sequences of the ablations: the counts of 1s and 0s differ by one in each.
+    """Return the sequences of a counter's ablations: their counts of 1s and 0s differ by one.
 
     Half have one 1 more and half one 0 more, so that a constant answer scores 0.5. Half of each
     are shuffled; the others are one run of ones and one of zeros, rotated, so that the running
@@ -82,12 +82,12 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
 
 
 def rows(_: ProbeCall[CounterParameters]) -> int:
-    """Return the approximate number of rows: one for each set of units, over all sequences."""
+    """Return the approximate number of program rows of a counter's ablations, one for each set."""
     return (1 << MAX_EXHAUSTIVE_UNITS) + 1
 
 
 def run(call: ProbeCall[CounterParameters]) -> Run:
-    """Run ablations of sets of units: all sets of a few units, else greedy elimination.
+    """Run a counter's ablations: every set of a few units, else greedy elimination.
 
     Returns:
         `keep`, the sets that were tried, and `correct`, the number of correct answers of each.
@@ -105,7 +105,7 @@ def run(call: ProbeCall[CounterParameters]) -> Run:
 
 
 def every_set(units: int) -> Kept:
-    """Return all sets of units, the empty set first and the full set last."""
+    """Return every set of counter units to keep, the empty set first and the full set last."""
     sets = [one for size in range(units + 1) for one in combinations(range(units), size)]
     keep = np.zeros((len(sets), units), np.uint8)
     for row, one in zip(keep, sets, strict=True):
@@ -114,7 +114,7 @@ def every_set(units: int) -> Kept:
 
 
 class Ablation:
-    """Mean ablation: correct answers with the hidden states of dropped units at their mean.
+    """Mean ablation of a counter: correct answers with dropped units' hidden states at their mean.
 
     Args:
         sequences: Input sequences.
@@ -129,12 +129,12 @@ class Ablation:
         self._slice = 2 * ablation_buckets(units)[-1]
 
     def find_mean(self, whole: Kept) -> Generator[Sequence[Call], list[Outputs], None]:
-        """Measure each unit's mean hidden state over steps and sequences, without ablation."""
+        """Measure the mean hidden state that an ablated counter unit gets, without ablation."""
         (found,) = yield (self._call(whole[0], "mean_hidden"),)
         self.mean = found["mean_hidden"]
 
     def correct(self, keep: Kept) -> Generator[Sequence[Call], list[Outputs], Correct]:
-        """Count the correct answers with each set of units kept."""
+        """Count the LSTM's correct answers with each set of counter units kept."""
         calls = (self._call(one, "logits") for one in keep)
         found = yield from in_slices(calls, self._slice)
         answers = (one["logits"][:, 1] > one["logits"][:, 0] for one in found)
@@ -148,7 +148,7 @@ class Ablation:
 def _eliminate(
     ablation: Ablation, units: int
 ) -> Generator[Sequence[Call], list[Outputs], tuple[Kept, Correct]]:
-    """Greedy backward elimination: drop the units whose ablation costs least, until none is left.
+    """Greedy elimination of counter units: drop those whose ablation costs least.
 
     Each unit is also tried alone.
     """
@@ -172,7 +172,7 @@ def _eliminate(
 
 
 def counter(context: ProbeContext[CounterParameters]) -> Figure:
-    """Counting units of the network: how each counts, and the smallest sufficient set.
+    """Counter of the LSTM: how each unit counts, and the smallest sufficient set of units.
 
     `r2` is the share of a state's variance that a linear fit in ones minus zeros, in ones or in
     zeros explains, `slope` the slope of that fit, over 64 held-out sequences whose share of ones
@@ -217,7 +217,7 @@ def _statistics(
     sequences: UInt8[np.ndarray, "sequences time"],
     states: Float[np.ndarray, "sequences steps state"],
 ) -> UnitStatistics:
-    """Measure unit statistics over held-out sequences, in float64."""
+    """Measure the counter's unit statistics over held-out sequences, in float64."""
     i, f, _, o = cell.gates(states[:, :-1], sequences.astype(np.float64))
     hidden, memory = np.split(states[:, 1:], 2, axis=-1)
     gates = {"input_gate": i, "forget_gate": f, "output_gate": o}
@@ -229,7 +229,7 @@ def _by_unit(name: str, values: Float[np.ndarray, " units"]) -> Tensor:
 
 
 def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
-    """Figures of the best accuracy by number of units, and the sets that reach it."""
+    """Figures of a counter's best accuracy by number of units, and the sets that reach it."""
     keep, accuracy = outputs["keep"], outputs["correct"] / SEQUENCES
     sizes = keep.sum(axis=1, dtype=np.int64)
     best = {n: _best(keep, accuracy, n) for n in np.unique(sizes).tolist()}
@@ -265,13 +265,13 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
 
 
 def _best(keep: Kept, accuracy: Float[np.ndarray, " sets"], size: int) -> int:
-    """Return the index of the most accurate set of a size, the first of equals."""
+    """Return the index of the most accurate set of counter units of a size, the first of equals."""
     places = np.flatnonzero(keep.sum(axis=1) == size)
     return int(places[accuracy[places].argmax()])
 
 
 def _one_unit(keep: Kept, accuracy: Float[np.ndarray, " sets"]) -> Heatmap:
-    """Heatmap of the accuracy with one unit kept, and with one unit ablated."""
+    """Heatmap of a counter's accuracy with one unit kept, and with one unit ablated."""
     units = keep.shape[1]
     found = {tuple(one): value for one, value in zip(keep.tolist(), accuracy, strict=True)}
     alone = np.eye(units, dtype=np.uint8)
@@ -283,7 +283,7 @@ def _one_unit(keep: Kept, accuracy: Float[np.ndarray, " sets"]) -> Heatmap:
 
 
 def _following(statistics: UnitStatistics) -> tuple[Heatmap, Heatmap]:
-    """Heatmaps of R² and slope of each state with the quantities that a unit may count."""
+    """Heatmaps of R² and slope of each state with the quantities that a counter may follow."""
     named: Coordinates = {"follows": [f"{state} · {one}" for state in STATES for one in COUNTS]}
     r2, slope = (
         one[:, : len(COUNTS)].reshape(len(STATES) * len(COUNTS), -1)
@@ -308,7 +308,7 @@ def _drifts(
     sequences: UInt8[np.ndarray, "sequences time"],
     cell: Float[np.ndarray, "sequences steps units"],
 ) -> tuple[Figure, ...]:
-    """Figures of the mean change of the cell state by bit, in total and by group of cell states."""
+    """Figures of a counter's drift: change of the cell state by bit, and by previous cell state."""
     before = cell[:, :-1].reshape(-1, cell.shape[-1])
     change = np.diff(cell, axis=1).reshape(before.shape)
     bits = sequences.ravel()
@@ -351,7 +351,7 @@ def _percent(group: int) -> str:
 def _grouped(
     values: Float[np.ndarray, "moves units"], group: Int[np.ndarray, "moves units"]
 ) -> Float[np.ndarray, "units groups"]:
-    """Return the mean of each group, for each unit; NaN for an empty group."""
+    """Return the mean of a counter's values by group and unit; NaN for an empty group."""
     found = np.full((values.shape[1], CELL_GROUPS), np.nan)
     for n in range(CELL_GROUPS):
         inside = group == n
@@ -362,7 +362,7 @@ def _grouped(
 
 
 def _memory(statistics: UnitStatistics) -> Iterable[Figure]:
-    """Figures of the time constants and gate saturation of the units."""
+    """Figures of the time constants and gate saturation of counter units."""
     ends = (f"< {SATURATED_LOW}", f"> {SATURATED_HIGH}")
     named: Coordinates = {"gate": [f"{gate} {end}" for gate in GATES for end in ends]}
     share = statistics.saturation.reshape(len(GATES) * len(ends), -1)

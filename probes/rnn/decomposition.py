@@ -25,11 +25,11 @@ from probes.rnn.targets import LOGIT_WEIGHTS, TARGET_NAMES, LSTMTargetParameters
 TRACED = ("input_gate", "forget_gate", "candidate", "output_gate", "cell")
 
 StatesByUnit = Float64[np.ndarray, "states units"]
-"""Values of each step, 0 being the initial state, and each unit."""
+"""Values of each step and unit in a decomposition of the cell state; step 0 is initial."""
 
 
 class MemoryParameters(Coloured):
-    """Step and units whose cell state is decomposed."""
+    """Parameters of the probe `memory`: step and units whose cell state is decomposed."""
 
     step: int | None = Field(
         None,
@@ -41,7 +41,7 @@ class MemoryParameters(Coloured):
 
 
 def check_memory(call: ProbeCall[MemoryParameters]) -> None:
-    """Raise `ParameterError` for a step or unit that does not exist."""
+    """Raise `ParameterError` for a decomposition at a step or of a unit that does not exist."""
     row = call.input.row
     parameters = call.parameters
     last = len(row["sequence"])
@@ -52,7 +52,7 @@ def check_memory(call: ProbeCall[MemoryParameters]) -> None:
 
 
 def kept(forget_gate: Float[np.ndarray, "steps units"]) -> StatesByUnit:
-    """Return the share of the cell state after each step that remains after the last step.
+    """Return the kept shares of a cell state's decomposition, products of later forget gates.
 
     The product of the forget gates of all later steps; the first share is of the initial state.
     """
@@ -62,14 +62,15 @@ def kept(forget_gate: Float[np.ndarray, "steps units"]) -> StatesByUnit:
 
 
 def written(trace: Mapping[str, np.ndarray]) -> StatesByUnit:
-    """Return the initial cell state, and input gate times candidate of each step."""
+    """Return the terms of the cell state's decomposition: initial, input gate × candidate."""
     i, g = (trace[name].astype(np.float64) for name in ("input_gate", "candidate"))
     return np.concatenate([trace["cell"][:1].astype(np.float64), i * g])
 
 
 def _until(context: ProbeContext[Parameters], step: int) -> dict[str, np.ndarray]:
-    """Return a trace up to a step."""
+    """Return the part of a trace that the decomposition after a step reads."""
     return {
+        # The cell state has one row more than the gates: the initial state.
         name: context.outputs[name][: step + 1 if name == "cell" else step]
         for name in TRACED
         if name in context.outputs
@@ -77,7 +78,7 @@ def _until(context: ProbeContext[Parameters], step: int) -> dict[str, np.ndarray
 
 
 def memory(context: ProbeContext[MemoryParameters]) -> Figure:
-    """Cell state as a sum over steps: each step's write, times the later forget gates.
+    """Decomposition of the cell state: each step's write, times the later forget gates.
 
     After step T the cell state is the sum over the steps j of input gate times candidate of step j,
     times the forget gates of all later steps; step 0 is the initial state. `contributions` are the
@@ -99,7 +100,7 @@ def memory(context: ProbeContext[MemoryParameters]) -> Figure:
 def _memory_figures(
     context: ProbeContext[MemoryParameters], step: int, parts: StatesByUnit, share: StatesByUnit
 ) -> tuple[Figure, ...]:
-    """Figures of the contributions to the cell state, the kept shares, and the cell state."""
+    """Figures of the cell state's decomposition: contributions, kept shares, and cell state."""
     cell = context.outputs["cell"][step]
     chosen = context.parameters.units
     units = list(range(cell.size)) if chosen is None else chosen
@@ -127,7 +128,7 @@ def _memory_figures(
 
 
 class DecompositionParameters(LSTMTargetParameters):
-    """Target logit, and how the cell state is split over steps."""
+    """Parameters of the probe `decomposition`: target logit, and split of the cell state."""
 
     split: Literal["change", "memory"] = Field(
         "change",
@@ -138,7 +139,7 @@ class DecompositionParameters(LSTMTargetParameters):
 
 
 def path(trace: Mapping[str, np.ndarray], split: Literal["change", "memory"]) -> StatesByUnit:
-    """Return the path of the cell state from step 0 to its last value, for either split."""
+    """Return the path of the decomposed cell state from step 0 to the last, for either split."""
     if split == "change":
         return trace["cell"].astype(np.float64)
     found: StatesByUnit = np.cumsum(kept(trace["forget_gate"]) * written(trace), axis=0)
@@ -146,7 +147,7 @@ def path(trace: Mapping[str, np.ndarray], split: Literal["change", "memory"]) ->
 
 
 def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
-    """Target logit as an exact sum of contributions of each step through each unit.
+    """Decomposition of the target logit into exact contributions of each step through each unit.
 
     The logit is the readout's bias plus its weights times output gate times tanh of the cell state,
     at the last step. That tanh is a telescoping sum over steps: `contributions` has the term of
@@ -161,6 +162,7 @@ def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
     logit = float(context.outputs["logits"][-1].astype(np.float64) @ target)
     values = np.tanh(path(context.outputs, parameters.split))
     gain = readout * context.outputs["output_gate"][-1].astype(np.float64)
+    # tanh(0) = 0 in front: the first term is that of the initial state.
     parts = gain * np.diff(values, axis=0, prepend=0.0)
     measures = (
         Measure("bias", bias, "logits"),
@@ -173,7 +175,7 @@ def decomposition(context: ProbeContext[DecompositionParameters]) -> Figure:
 
 
 def _sums(parts: StatesByUnit) -> tuple[Figure, ...]:
-    """Figures of the contributions, and of their sums over units and over steps."""
+    """Figures of a logit's decomposition: contributions, and their sums over units and steps."""
     steps = {"step": range(len(parts))}
     by_step, by_unit = parts.sum(axis=1), parts.sum(axis=0)
     axes = ("step", "unit")

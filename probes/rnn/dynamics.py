@@ -24,28 +24,28 @@ from probes.rnn.fixed_points import Cell, Points, search
 from probes.rnn.targets import LOGIT_WEIGHTS
 
 TOLERANCES = (1e-6, 1e-9, 1e-12)
-"""Tolerances of q at which points are counted; at the last, a point counts as fixed."""
+"""Tolerances of q at which the probe `dynamics` counts points; at the last, they are fixed."""
 
 FIXED_TOLERANCE = TOLERANCES[-1]
 
 SHOWN_AXES = 3
-"""Number of principal axes whose weights are shown."""
+"""Number of principal axes of state space whose weights the probe `dynamics` shows."""
 
 SHOWN_SHARES = 8
-"""Number of principal axes whose share of the variance is shown."""
+"""Number of principal axes of state space whose share of the variance is shown."""
 
 DRIFT_GROUPS = 12
-"""Number of equal groups of visited states along the first axis."""
+"""Number of equal groups of trajectory states, along the first axis, for the drift."""
 
 MAX_COLOURED_STEPS = 256.0
-"""Time constant in steps at which the colour scale ends."""
+"""Largest time constant on the colour scale of the probe `dynamics`, in steps."""
 
 BIT_VALUES = (0.0, 1.0)
-"""Inputs of training; drift is shown for these and for the chosen input."""
+"""Input bits of training, for which the probe `dynamics` shows the drift of states."""
 
 
 class DynamicsParameters(Parameters):
-    """Constant input of the fixed-point search, and its starting states."""
+    """Parameters of the probe `dynamics`: constant input of the search, and starting states."""
 
     input: float = Field(
         0.5,
@@ -63,7 +63,7 @@ class DynamicsParameters(Parameters):
 
 @dataclass(frozen=True, eq=False)
 class PrincipalAxes:
-    """Principal axes of visited states, the axis of most variance first.
+    """Principal axes of trajectories in state space, the axis of most variance first.
 
     Attributes:
         mean: Mean of the visited states.
@@ -76,12 +76,12 @@ class PrincipalAxes:
     shares: Float[np.ndarray, " components"]
 
     def place(self, states: Float[np.ndarray, "*rows state"]) -> Float[np.ndarray, "*rows axes"]:
-        """Return the coordinates of states along the axes."""
+        """Return the coordinates of states along the principal axes of the trajectories."""
         return np.asarray((states - self.mean) @ self.directions.T)
 
 
 def axes_of(states: Float[np.ndarray, "rows state"]) -> PrincipalAxes:
-    """Compute the principal axes of states by singular value decomposition."""
+    """Compute the principal axes of trajectories by singular value decomposition."""
     mean = states.mean(axis=0)
     _, lengths, directions = np.linalg.svd(states - mean, full_matrices=False)
     # The sign of a singular vector is arbitrary: fixed here, so that pictures are reproducible.
@@ -93,7 +93,7 @@ def axes_of(states: Float[np.ndarray, "rows state"]) -> PrincipalAxes:
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """Trajectories of a network over held-out sequences, and their principal axes.
+    """Trajectories of the LSTM's states over held-out sequences, and their principal axes.
 
     Attributes:
         cell: LSTM cell in float64.
@@ -109,17 +109,17 @@ class Trajectories:
 
     @property
     def visited(self) -> Float[np.ndarray, "states state"]:
-        """States of all steps of all sequences."""
+        """States of all trajectories, at all steps."""
         return self.states.reshape(-1, self.states.shape[-1])
 
     @property
     def speed(self) -> Float[np.ndarray, " moves"]:
-        """Distance between the states before and after each bit."""
+        """Speed along the trajectories: distance between the states before and after each bit."""
         return np.asarray(np.linalg.norm(np.diff(self.states, axis=1), axis=-1)).ravel()
 
 
 def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
-    """State space: trajectories, fixed and slow points, and their eigenvalues.
+    """State space of the LSTM: trajectories, fixed and slow points, and their eigenvalues.
 
     A state is s = [h; c], the hidden states before the cell states. `pc1` and `pc2` are the states
     of held-out sequences along their first two principal axes, `count` their ones minus zeros; the
@@ -155,7 +155,7 @@ def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
 
 
 def _trajectories_of(context: ProbeContext[DynamicsParameters]) -> Trajectories:
-    """Run the held-out sequences in float64."""
+    """Compute the trajectories of the probe `dynamics` over held-out sequences, in float64."""
     sequences = held_out_sequences()[: context.parameters.sequences]
     cell = Cell.of(context.model.weights)
     states = cell.run(sequences)
@@ -165,17 +165,18 @@ def _trajectories_of(context: ProbeContext[DynamicsParameters]) -> Trajectories:
 
 
 def _readout(context: ProbeContext[Parameters], run: Trajectories) -> Float[np.ndarray, " axes"]:
-    """Return the unit vector of the readout's logit difference, along the principal axes."""
+    """Return the readout's direction in state space, as a unit vector along the principal axes."""
     weights = (
         context.model.weights["readout.kernel"].astype(np.float64) @ LOGIT_WEIGHTS["difference"]
     )
+    # The readout reads the hidden state alone, so its direction has no cell entries.
     direction = np.concatenate([weights, np.zeros_like(weights)])
     length = float(np.linalg.norm(direction)) or 1.0
     return np.asarray(run.axes.directions @ (direction / length))
 
 
 def _trajectories(context: ProbeContext[Parameters], run: Trajectories, points: Points) -> Scatter:
-    """Scatter plot of visited states in the plane of the first two axes."""
+    """Scatter plot of the trajectories in the plane of the first two principal axes."""
     places = run.axes.place(run.states)
     readout = _readout(context, run)[:2]
     length = float(np.linalg.norm(readout))
@@ -212,12 +213,12 @@ def _shares(axes: PrincipalAxes) -> Bars:
 
 
 def entries(units: int) -> list[str]:
-    """Return the names of a state's entries: hidden h0 to hN, cell c0 to cN."""
+    """Return the names of a state vector's entries in `dynamics`: h0 to hN, then c0 to cN."""
     return [f"{state}{unit}" for state in ("h", "c") for unit in range(units)]
 
 
 def _weights(axes: PrincipalAxes) -> Heatmap:
-    """Heatmap of the weights of the first principal axes."""
+    """Heatmap of the state weights of the trajectories' first principal axes."""
     directions = axes.directions[:SHOWN_AXES]
     names = [f"pc{n + 1}" for n in range(len(directions))]
     named: Coordinates = {"component": names, "entry": entries(directions.shape[1] // 2)}
@@ -233,8 +234,9 @@ def _weights(axes: PrincipalAxes) -> Heatmap:
 
 
 def _drift(run: Trajectories, chosen: float) -> Lines:
-    """Lines of the mean displacement along the first axis in one step, for each input."""
+    """Lines of the states' drift: mean displacement of one step along pc1, for each input."""
     place = run.axes.place(run.visited)[:, 0]
+    # Groups of equal size: with equal widths the outer ones would have few states.
     groups = np.array_split(np.argsort(place, kind="stable"), DRIFT_GROUPS)
     inputs = sorted({*BIT_VALUES, chosen})
     moved = np.stack(
@@ -255,7 +257,7 @@ def _slowness(points: Points) -> Bars:
 
 
 def _states(points: Points) -> Heatmap:
-    """Heatmap of the states of the points."""
+    """Heatmap of the states of slow and fixed points in the probe `dynamics`."""
     named: Coordinates = {"entry": entries(points.states.shape[1] // 2)}
     tensor = Tensor(
         "points",
@@ -269,9 +271,10 @@ def _states(points: Points) -> Heatmap:
 
 
 def _eigenvalues(points: Points) -> Scatter:
-    """Scatter plot of the eigenvalues of all points, with the unit circle."""
+    """Scatter plot of the eigenvalues in the probe `dynamics`, with the unit circle."""
     axes = ("point", "eigenvalue")
     real, imaginary = points.eigenvalues.real, points.eigenvalues.imag
+    # A point every 5 degrees, the first again at the end to close the circle.
     turn = np.linspace(0.0, 2 * np.pi, 73)
     circle = (
         Tensor("circle_real", "statistic", ("angle",), np.cos(turn)),
@@ -299,7 +302,7 @@ def _time_constants(points: Points) -> Heatmap:
 
 
 def _measures(run: Trajectories, points: Points) -> tuple[Measure, ...]:
-    """Measures of the search: points found, typical speed, and stability of each point."""
+    """Measures of the probe `dynamics`: points found, typical speed, stability of each point."""
     typical = float(run.speed.mean())
     fixed = points.found(FIXED_TOLERANCE)
     stated = [

@@ -28,7 +28,7 @@ _WITH_AMOUNT = ("scale", "add", "set")
 
 
 class LSTMEdit(ExtraFields):
-    """Edit of one gate or state of some units at some steps."""
+    """Edit of one LSTM gate or state of some units at some steps."""
 
     value: ValueName = Field(description="Edited gate, candidate or state.")
     units: tuple[int, ...] | None = Field(
@@ -50,7 +50,7 @@ class LSTMEdit(ExtraFields):
 
     @model_validator(mode="after")
     def _amount_where_needed(self) -> "LSTMEdit":
-        """Require an amount where the operation takes one, and none elsewhere."""
+        """Require an amount where the operation of an LSTM edit takes one, and none elsewhere."""
         needed = self.operation in _WITH_AMOUNT
         if needed is not (self.amount is not None):
             msg = f"{self.operation} takes {'an' if needed else 'no'} amount"
@@ -58,17 +58,17 @@ class LSTMEdit(ExtraFields):
         return self
 
     def last(self, length: int) -> int:
-        """Return the last edited step in a sequence of the given length."""
+        """Return the last step that an LSTM edit changes in a sequence of the given length."""
         return length if self.steps is None else self.steps[1]
 
     def within(self, start: int, stop: int) -> slice:
-        """Return the edited steps of a chunk, relative to its start and counted from 0."""
+        """Return the steps of a chunk that an LSTM edit changes, relative to the chunk's start."""
         first, last = (1, stop) if self.steps is None else self.steps
         return slice(max(first - 1 - start, 0), max(min(last, stop) - start, 0))
 
 
 class LSTMEdits(ExtraFields):
-    """Extra fields of an intervention: the edits and the sequence to patch from."""
+    """Extra fields of the LSTM's `intervene`: the edits and the sequence to patch from."""
 
     edits: tuple[LSTMEdit, ...] = Field(
         (),
@@ -83,7 +83,7 @@ class LSTMEdits(ExtraFields):
 
 
 def check_edits(given: ProbeInput) -> None:
-    """Check edits against the network's units, the sequence and the source.
+    """Check edits of the LSTM against its units, the sequence and the source sequence.
 
     Raises:
         ParameterError: An edit that cannot be applied, with its location in the body.
@@ -94,7 +94,7 @@ def check_edits(given: ProbeInput) -> None:
 
 
 def _fault(given: ProbeInput, edit: LSTMEdit) -> str | None:
-    """Return why an edit cannot be applied; None for a valid one."""
+    """Return why an edit of an LSTM gate or state cannot be applied; None for a valid edit."""
     units, length = len(given.row["cell"]), len(given.row["sequence"])
     for unit in edit.units or ():
         if not 0 <= unit < units:
@@ -113,7 +113,7 @@ def _fault(given: ProbeInput, edit: LSTMEdit) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class EditedRun:
-    """Sequence to run with edits.
+    """Sequence that the LSTM runs with edits of gates and states.
 
     Attributes:
         row: Program row: the sequence and its initial state.
@@ -127,11 +127,11 @@ class EditedRun:
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """State before the first step."""
+        """LSTM state before the first step of an edited run."""
         return {name: self.row[name] for name in LSTMState._fields}
 
     def call(self, start: int, state: Row, outputs: Iterable[str]) -> Call:
-        """Return the program call of one chunk of the sequence."""
+        """Return the program call of one chunk of an edited LSTM run."""
         taken = self.row["sequence"][start : start + CHUNK]
         padded = np.zeros(CHUNK, np.uint8)
         padded[: len(taken)] = taken
@@ -148,7 +148,7 @@ class EditedRun:
     def scale_and_shift(
         self, start: int, stop: int
     ) -> tuple[Float32[np.ndarray, "chunk 6 units"], Float32[np.ndarray, "chunk 6 units"]]:
-        """Compose the edits into one scale and one shift per value of a chunk."""
+        """Compose the LSTM edits into one scale and one shift per gate or state of a chunk."""
         scale, shift = no_edit(CHUNK, len(self.row["cell"]))
         for edit in self.edits:
             steps, value = edit.within(start, stop), EDITABLE_VALUES.index(edit.value)
@@ -160,8 +160,9 @@ class EditedRun:
     def _replacement(
         self, edit: LSTMEdit, start: int, steps: slice, units: slice | list[int]
     ) -> np.ndarray | float:
-        """Return the replacement values of a `zero`, `set` or `patch`."""
+        """Return the values that an LSTM edit writes: those of a `zero`, `set` or `patch`."""
         if edit.operation != "patch":
+            # A `zero` has no amount.
             return edit.amount or 0.0
         held = self.source[edit.value][start + steps.start : start + steps.stop]
         return held[:, units]
@@ -170,7 +171,7 @@ class EditedRun:
 def side_by_side(
     runs: Sequence[EditedRun], outputs: frozenset[str]
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Run edited sequences of one length together, chunk by chunk, carrying the states.
+    """Run edited sequences of one length together, chunk by chunk, carrying the LSTM states.
 
     Returns:
         Outputs of each run at steps 1 to T.

@@ -22,14 +22,14 @@ HARD_SEED = 2026
 WIPED_STEP = HARD_STEPS // 2
 
 FROZEN_GATES = {"all gates": GATES, **{name.replace("_", " "): (name,) for name in GATES}}
-"""Gates held at their mean in a run, by the run's name in the picture."""
+"""Gates that an LSTM finding holds at their mean, by the name of the run in the picture."""
 
 WIPED_STATES = ("cell", "hidden")
 EDITED_RUNS = ("untouched", *FROZEN_GATES, *WIPED_STATES)
 
 
 class LSTMFindings(Parameters):
-    """Statements to measure."""
+    """Parameters of the LSTM's probe `findings`: the statements to measure."""
 
     finding: Annotated[list[Name], BeforeValidator(split_commas), Field(min_length=1)] = Field(
         ["gates_decide", "cell_remembers", "hidden_encodes_context"],
@@ -38,14 +38,14 @@ class LSTMFindings(Parameters):
 
 
 def hard_sequences() -> UInt8[np.ndarray, "sequences time"]:
-    """Return shuffled sequences of which half are ties and half have two more ones than zeros."""
+    """Return the hard sequences of the LSTM's findings: half are ties, half have margin 2."""
     random = np.random.default_rng(HARD_SEED)
     ones = HARD_STEPS // 2 + np.arange(HARD_SEQUENCES) % 2
     return random.permuted((np.arange(HARD_STEPS) < ones[:, None]).astype(np.uint8), axis=1)
 
 
 def run(call: ProbeCall[LSTMFindings]) -> Run:
-    """Run the hard sequences unedited, with gates at their mean, and with a state set to zero."""
+    """Run the LSTM findings' hard sequences: unedited, gates at their mean, a state set to zero."""
     units = len(call.model.weights["readout.kernel"])
     nothing = no_edit(CHUNK, units)
     held_out = yield from in_slices(_calls(held_out_sequences(), units, nothing, GATES))
@@ -64,7 +64,7 @@ def run(call: ProbeCall[LSTMFindings]) -> Run:
 
 
 def _edit(name: str, units: int, means: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return scale and shift of a run's edit."""
+    """Return scale and shift of an LSTM finding's run: gates at their mean, or a state at zero."""
     scale, shift = no_edit(CHUNK, units)
     for gate in FROZEN_GATES.get(name, ()):
         place = EDITABLE_VALUES.index(gate)
@@ -80,7 +80,7 @@ def _calls(
     edit: tuple[np.ndarray, np.ndarray],
     outputs: tuple[str, ...],
 ) -> Iterator[Call]:
-    """Yield the program call of each sequence."""
+    """Yield the program call of each sequence that the LSTM's findings are measured on."""
     wanted, zeros = frozenset(outputs), np.zeros(units, np.float32)
     for bits in sequences:
         row = {
@@ -95,7 +95,7 @@ def _calls(
 
 
 def findings(context: ProbeContext[LSTMFindings]) -> Figure:
-    """Statements about the LSTM's gates and states, each measured and compared with chance.
+    """Findings about the LSTM's gates and states, each measured and compared with chance.
 
     A statement is supported where `value` is at least `least`; `reference` is its value by chance.
     Measured on 128 shuffled sequences of 64 bits: ties, and sequences with two more ones.
@@ -107,7 +107,7 @@ def findings(context: ProbeContext[LSTMFindings]) -> Figure:
 def _accuracies(
     context: ProbeContext[Parameters], names: tuple[str, ...]
 ) -> Float[np.ndarray, " runs"]:
-    """Return the accuracy of runs."""
+    """Return the accuracy of runs of the LSTM's findings on the hard sequences."""
     truth = 2 * hard_sequences().sum(axis=1, dtype=int) > HARD_STEPS
     answers = np.stack([context.outputs[name].argmax(axis=-1) == 1 for name in names])
     return np.asarray((answers == truth).mean(axis=1))
@@ -119,7 +119,7 @@ def _bars(title: str, names: tuple[str, ...], values: np.ndarray, tensor: str) -
 
 
 def _gates_decide(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the accuracy with the gates at their mean, all together and each alone."""
+    """Measure the finding `gates_decide`: accuracy with gates at their mean, together and alone."""
     names = ("untouched", *FROZEN_GATES)
     right = _accuracies(context, names)
     title = "Accuracy when gates stand still at their mean"
@@ -129,7 +129,7 @@ def _gates_decide(context: ProbeContext[Parameters]) -> Measurement:
 
 
 def _cell_remembers(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the accuracy with either state set to zero half way through the sequence."""
+    """Measure the finding `cell_remembers`: accuracy with either state set to zero half way."""
     names = ("untouched", *WIPED_STATES)
     right = _accuracies(context, names)
     shown = ("untouched", "cell state wiped", "hidden state wiped")
@@ -140,16 +140,19 @@ def _cell_remembers(context: ProbeContext[Parameters]) -> Measurement:
 
 
 def _hidden_encodes_context(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure a linear probe of the running answer on the hidden state, by margin."""
+    """Measure the finding `hidden_encodes_context`: linear probe of the hidden state, by margin."""
     margin = np.cumsum(2 * hard_sequences().astype(int) - 1, axis=1)
+    # Odd sequences have margin 2 and even ones are ties: pairs keep both kinds in each half.
     fitted, tested = (np.arange(HARD_SEQUENCES) % 4 < 2), (np.arange(HARD_SEQUENCES) % 4 >= 2)  # noqa: PLR2004
     states = context.outputs["states"].astype(np.float64)
     predicted = _line(states[fitted], margin[fitted] > 0, states[tested])
     right = predicted == (margin[tested] > 0)
+    # Half way the margin of a shuffled tie has standard deviation 4: beyond 8 few steps remain.
     furthest = 8
     shares = np.array(
         [right[margin[tested] == at].mean() for at in range(-furthest, furthest + 1)], np.float32
     )
+    # At these margins a single bit decides the answer.
     close = (margin[tested] == 0) | (margin[tested] == 1)
     at = {"ones_minus_zeros": range(-furthest, furthest + 1)}
     curve = Tensor("told_right", "statistic", ("ones_minus_zeros",), shares, at)
@@ -163,7 +166,7 @@ def _line(
     answers: Bool[np.ndarray, "fitted time"],
     others: Float[np.ndarray, "tested time units"],
 ) -> Bool[np.ndarray, "tested time"]:
-    """Fit a linear classifier by least squares, and predict other sequences."""
+    """Fit the linear probe of an LSTM finding by least squares, and predict other sequences."""
     rows = states.reshape(-1, states.shape[-1])
     design = np.column_stack([rows, np.ones(len(rows))])
     weights = np.linalg.lstsq(design, answers.reshape(-1).astype(np.float64), rcond=None)[0]

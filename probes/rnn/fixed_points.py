@@ -10,45 +10,45 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float, Int, UInt8
 
 States = Float[np.ndarray, "*rows state"]
-"""States s = [h; c]: the hidden state, then the cell state."""
+"""States s = [h; c] in the fixed-point search: hidden state, then cell state."""
 
 SAME_POINT = 1e-2
-"""Largest difference of any entry, as a share of the region, at which points are one point."""
+"""Largest distance in any entry, as a share of the region, at which fixed points are merged."""
 
 MAX_ITERATIONS = 60
 CONVERGED_Q = 1e-28
-"""Value of q below which it is rounding error, so that the search ends."""
+"""Value of q below which the fixed-point search ends: it is rounding error."""
 
 SETTLING_STEPS = 64
-"""Steps at constant input after which states count as settled."""
+"""Steps at constant input after which starts of the fixed-point search count as settled."""
 
 MOST_STARTS, LEAST_STARTS = 64, 8
 STARTING_ENTRIES = 1024
-"""Starts times entries of a state, within the limits above, to bound the time for 64 units."""
+"""Starts of the fixed-point search times entries of a state: bounds the time for 64 units."""
 
 START_DEVIATION = 0.1
-"""Standard deviation of the noise on every other start, to leave the trajectories."""
+"""Standard deviation of the noise on every other start of the fixed-point search."""
 
 REGION_MARGIN = 0.25
-"""Margin of the search region around the visited states, as a share of their range."""
+"""Margin of the fixed-point search region, as a share of the visited states' range."""
 
 MIN_MARGIN = 1e-6
-"""Absolute margin of the search region, for entries that are constant."""
+"""Absolute margin of the fixed-point search region, for entries that are constant."""
 
 DAMPING = 1e-2
 LEAST_DAMPING, MOST_DAMPING = 1e-12, 1e12
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
-"""Factors of the damping after a step that lowers q, and after one that does not."""
+"""Factors of the fixed-point search's damping after a step that lowers q, and after another."""
 
 
 def sigmoid(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """Return σ of values, without overflow."""
+    """Return σ of values, without overflow, for the LSTM gates of the fixed-point search."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)))
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """LSTM cell in float64: [i, f, g, o] are the four quarters of W x + U h + b.
+    """LSTM cell in float64 for fixed points: [i, f, g, o] are the quarters of W x + U h + b.
 
     Attributes:
         from_input: Input weights W.
@@ -62,26 +62,26 @@ class Cell:
 
     @classmethod
     def of(cls, weights: Mapping[str, np.ndarray]) -> "Cell":
-        """Build the cell from the weights of a network."""
+        """Build the float64 LSTM cell of the fixed-point search from the weights of a network."""
         kernels = (weights["cell.dense_i.kernel"][0], weights["cell.dense_h.kernel"])
         return cls(*(one.astype(np.float64) for one in (*kernels, weights["cell.dense_h.bias"])))
 
     @property
     def units(self) -> int:
-        """Number of units; a state has twice as many entries."""
+        """Number of units in the fixed-point search; a state has twice as many entries."""
         return len(self.from_hidden)
 
     def gates(
         self, states: States, inputs: Float[np.ndarray, "*rows"] | float
     ) -> tuple[Float[np.ndarray, "*rows units"], ...]:
-        """Return input gate, forget gate, candidate and output gate."""
+        """Return the gates i, f, candidate g and gate o of the fixed-point search's LSTM cell."""
         sums = states[..., : self.units] @ self.from_hidden + self.bias
         sums = sums + np.asarray(inputs, np.float64)[..., None] * self.from_input
         i, f, g, o = np.split(sums, 4, axis=-1)
         return sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
 
     def step(self, states: States, inputs: Float[np.ndarray, "*rows"] | float) -> States:
-        """Return the next states F(s; x)."""
+        """Return the float64 LSTM cell's next states F(s; x), whose fixed points are searched."""
         i, f, g, o = self.gates(states, inputs)
         cell = f * states[..., self.units :] + i * g
         return np.concatenate([o * np.tanh(cell), cell], axis=-1)
@@ -89,7 +89,7 @@ class Cell:
     def jacobian(
         self, states: Float[np.ndarray, "rows state"], inputs: float
     ) -> Float[np.ndarray, "rows state state"]:
-        """Return the Jacobian ∂F/∂s by the chain rule, a row for each entry of F(s)."""
+        """Return the Jacobian ∂F/∂s for stability of fixed points, a row for each entry of F(s)."""
         units = self.units
         i, f, g, o = self.gates(states, inputs)
         before = states[:, units:]
@@ -111,7 +111,7 @@ class Cell:
     def run(
         self, sequences: UInt8[np.ndarray, "sequences time"]
     ) -> Float[np.ndarray, "sequences times state"]:
-        """Return the states after each step, from the zero state on."""
+        """Return visited states, from zero on, near which fixed points are searched."""
         states = [np.zeros((len(sequences), 2 * self.units))]
         for bits in sequences.T:
             states.append(self.step(states[-1], bits.astype(np.float64)))
@@ -132,35 +132,35 @@ def slowness(
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Search region: a lower and an upper limit of each entry of a state."""
+    """Region of the fixed-point search: a lower and an upper limit of each entry of a state."""
 
     low: Float[np.ndarray, " state"]
     high: Float[np.ndarray, " state"]
 
     @classmethod
     def around(cls, visited: Float[np.ndarray, "states state"]) -> "Region":
-        """Return the bounding box of states, enlarged by the margin."""
+        """Return the fixed-point search region around states: bounding box plus margin."""
         low, high = visited.min(axis=0), visited.max(axis=0)
         air = REGION_MARGIN * (high - low) + MIN_MARGIN
         return cls(low - air, high + air)
 
     def clipped(self, states: Float[np.ndarray, "rows state"]) -> Float[np.ndarray, "rows state"]:
-        """Return states clipped to the region."""
+        """Return states clipped to the fixed-point search region."""
         return np.asarray(np.clip(states, self.low, self.high))
 
     def leaving(
         self, states: Float[np.ndarray, "rows state"], way: Float[np.ndarray, "rows state"]
     ) -> Bool[np.ndarray, "rows state"]:
-        """Return which entries are at a limit and would move beyond it."""
+        """Return which entries are at a limit of the fixed-point search region, moving outward."""
         below, above = (states <= self.low) & (way < 0), (states >= self.high) & (way > 0)
         return np.asarray(below | above)
 
     def span(self) -> Float[np.ndarray, " state"]:
-        """Return the width of the region in each entry."""
+        """Return the width of the fixed-point search region in each entry."""
         return np.asarray(self.high - self.low)
 
     def inside(self, states: Float[np.ndarray, "rows state"]) -> UInt8[np.ndarray, " rows"]:
-        """Return 1 for states strictly within the region, 0 for those at a limit."""
+        """Return 1 for states strictly within the fixed-point search region, 0 at a limit."""
         within = (states > self.low) & (states < self.high)
         return np.asarray(within.all(axis=1), np.uint8)
 
@@ -187,12 +187,12 @@ class Points:
 
     @property
     def magnitude(self) -> Float[np.ndarray, "points state"]:
-        """Magnitudes |λ|: perturbations along an eigenvector decay below 1 and grow above 1."""
+        """Magnitudes |λ| at fixed points: a perturbation decays below 1 and grows above 1."""
         return np.asarray(np.abs(self.eigenvalues))
 
     @property
     def time_constant(self) -> Float[np.ndarray, "points state"]:
-        """Time constant −1/ln |λ| in steps: e-folding time of a perturbation along the eigenvector.
+        """Time constant −1/ln |λ| at fixed points, in steps: e-folding time of a perturbation.
 
         Negative for a growing perturbation, infinite at |λ| = 1, 0 at λ = 0.
         """
@@ -201,11 +201,11 @@ class Points:
 
     @property
     def stable(self) -> UInt8[np.ndarray, " points"]:
-        """Stability: 1 where all |λ| are below 1."""
+        """Stability of fixed points: 1 where all |λ| are below 1."""
         return np.asarray(self.magnitude[:, 0] < 1, np.uint8)
 
     def found(self, tolerance: float) -> int:
-        """Count the points whose q is at most a tolerance."""
+        """Count the fixed points of a search: those whose q is at most a tolerance."""
         return int((self.q <= tolerance).sum())
 
 
@@ -248,7 +248,7 @@ def search(
 def _eigenvalues(
     jacobians: Float[np.ndarray, "points state state"],
 ) -> Complex[np.ndarray, "points state"]:
-    """Return the eigenvalues of each Jacobian, the largest magnitude first."""
+    """Return the eigenvalues of the Jacobian at each fixed point, the largest magnitude first."""
     # NumPy returns a real array where all eigenvalues are real.
     found = np.linalg.eigvals(jacobians).astype(np.complex128)
     order = np.argsort(-np.abs(found), axis=1, kind="stable")
@@ -258,7 +258,7 @@ def _eigenvalues(
 def _starts(
     visited: Float[np.ndarray, "states state"], seed: int
 ) -> Float[np.ndarray, "starts state"]:
-    """Sample visited states, and add noise to every other one."""
+    """Return the starts of a fixed-point search: visited states, every other one with noise."""
     random = np.random.default_rng(seed)
     entries = visited.shape[1]
     count = int(np.clip(STARTING_ENTRIES // entries, LEAST_STARTS, MOST_STARTS))
@@ -272,7 +272,7 @@ def _starts(
 def minimise(
     cell: Cell, starts: Float[np.ndarray, "starts state"], inputs: float, region: Region
 ) -> Float[np.ndarray, "starts state"]:
-    """Minimise q from each start within a region, by the Levenberg-Marquardt method.
+    """Minimise q of the fixed-point search within a region, by the Levenberg-Marquardt method.
 
     An entry at a limit that would move beyond it is held there for that step.
 
@@ -307,7 +307,7 @@ def minimise(
 def _distinct(
     states: Float[np.ndarray, "ends state"],
 ) -> tuple[Int[np.ndarray, " points"], Int[np.ndarray, " points"]]:
-    """Merge equal points: return the index of the first of each, and the number of its states.
+    """Merge equal fixed points: return the index of the first of each, and the number of states.
 
     Args:
         states: States as shares of the region, in the order of q.

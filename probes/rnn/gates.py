@@ -47,7 +47,7 @@ KINDS: Mapping[str, Kind] = {
     "cell": "cell",
     "hidden": "hidden",
 }
-"""Kind of each traced value, in the order of display."""
+"""Tensor kind of each LSTM gate and state, in the order of display."""
 
 TRACED_VALUES = tuple(KINDS)
 
@@ -57,7 +57,7 @@ Values = Annotated[
     BeforeValidator(split_commas),
     Field(min_length=1, max_length=len(TRACED_VALUES) + 1),
 ]
-"""Names of traced values, in the order of display."""
+"""Names of LSTM gates, states and logits that the probe `trace` shows, in the order given."""
 
 VALUE_TITLES = {
     "input_gate": "Input gate: how much of the candidate is written",
@@ -70,7 +70,7 @@ VALUE_TITLES = {
 
 
 class Selection(Coloured):
-    """Steps and units to show."""
+    """Parameters of the probes of LSTM gates and states: steps and units to show."""
 
     steps: Indices | None = Field(
         None,
@@ -81,7 +81,7 @@ class Selection(Coloured):
 
 
 class TraceSelection(Selection):
-    """Values, steps and units to show."""
+    """Parameters of the LSTM's probe `trace`: gates and states, steps and units to show."""
 
     values: Values | None = Field(
         None,
@@ -89,14 +89,14 @@ class TraceSelection(Selection):
     )
 
     def names(self) -> list[str]:
-        """Return the selected values without duplicates."""
+        """Return the gates, states and logits that a trace selects, without duplicates."""
         return (
             [*TRACED_VALUES, "logits"] if self.values is None else list(dict.fromkeys(self.values))
         )
 
 
 def check_selection(call: ProbeCall[Selection]) -> None:
-    """Raise `ParameterError` for a step or unit that does not exist."""
+    """Raise `ParameterError` for gates or states of a step or LSTM unit that does not exist."""
     row = call.input.row
     parameters = call.parameters
     last = len(row["sequence"])
@@ -106,7 +106,7 @@ def check_selection(call: ProbeCall[Selection]) -> None:
 
 
 def check_units(row: Row, chosen: Iterable[int] | None) -> None:
-    """Check units against the number of units of the model.
+    """Check the units whose gates or states are selected against the units of the LSTM.
 
     Raises:
         ParameterError: A unit that does not exist, with the number of units.
@@ -118,21 +118,22 @@ def check_units(row: Row, chosen: Iterable[int] | None) -> None:
 
 
 def check_gates(call: ProbeCall[Selection]) -> None:
-    """Raise `ParameterError` also for step 0 alone, the initial state, which has no gates."""
+    """Raise `ParameterError` also for gates of step 0 alone, the initial state, which has none."""
     parameters = call.parameters
     check_selection(call)
+    # Among other steps, step 0 is left out of the gates; alone it would leave an empty tensor.
     if parameters.steps is not None and not any(parameters.steps):
         raise ParameterError("steps", "step 0 is the initial state, which has no gates")
 
 
 def check_trace(call: ProbeCall[TraceSelection]) -> None:
-    """Raise `ParameterError` also for step 0 alone where no selected value has it."""
+    """Raise `ParameterError` also for a trace of step 0 alone that selects gates only."""
     stepped = not {*STATES, "logits"}.isdisjoint(call.parameters.names())
     (check_selection if stepped else check_gates)(call)
 
 
 def traced(context: ProbeContext[Selection], name: str) -> Tensor:
-    """Return one traced value as a tensor: gates have steps 1 to T, states 0 to T."""
+    """Return one LSTM gate or state as a tensor: gates have steps 1 to T, states 0 to T."""
     chosen = context.parameters
     values = context.outputs[name]
     # States have one row more than gates: the initial state.
@@ -151,7 +152,7 @@ def traced(context: ProbeContext[Selection], name: str) -> Tensor:
 
 
 def _colour(kind: Kind, values: np.ndarray, cmap: str) -> Colour:
-    """Return the colour rule of a traced value: fixed limits for gates and for tanh outputs."""
+    """Return the colour rule of an LSTM gate or state: fixed limits for gates and tanh outputs."""
     match kind:
         case "gate":
             return colours.unit_interval(cmap)
@@ -162,12 +163,12 @@ def _colour(kind: Kind, values: np.ndarray, cmap: str) -> Colour:
 
 
 def heatmap(context: ProbeContext[Selection], name: str) -> Heatmap:
-    """Heatmap of one traced value over steps and units."""
+    """Heatmap of one LSTM gate or state over steps and units."""
     return Heatmap(VALUE_TITLES[name], traced(context, name), "step")
 
 
 def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> Heatmap:
-    """Heatmap strip of the input bits, oldest first."""
+    """Heatmap strip of the LSTM's input bits, oldest first, to show above the gates."""
     bits = context.input.row["sequence"]
     steps = {"step": range(1, len(bits) + 1)}
     colour = colours.unit_interval(cmap)
@@ -175,7 +176,8 @@ def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> 
 
 
 def running_count(context: ProbeContext[Parameters]) -> Lines:
-    """Line of ones minus zeros after each step: the correct answer is yes above zero."""
+    """Line of ones minus zeros after each step, next to the gates: above zero, yes is correct."""
+    # Unsigned bits would wrap around at 2 · 0 - 1.
     bits = context.input.row["sequence"].astype(np.int32)
     count = np.cumsum(2 * bits - 1, dtype=np.int32)
     steps = {"step": range(1, len(count) + 1)}
@@ -184,7 +186,7 @@ def running_count(context: ProbeContext[Parameters]) -> Lines:
 
 
 def running_probability(context: ProbeContext[Parameters]) -> Lines:
-    """Line of the network's probability of "yes" after each step."""
+    """Line of the LSTM's probability of "yes" after each step, to show next to the gates."""
     yes = softmax(context.outputs["logits"])[:, 1]
     steps = {"step": range(1, len(yes) + 1)}
     colour = colours.unit_interval("viridis")
@@ -193,7 +195,7 @@ def running_probability(context: ProbeContext[Parameters]) -> Lines:
 
 
 def predict(context: ProbeContext[Parameters]) -> Figure:
-    """Predicted answer, whether the sequence has more 1s than 0s, and its probability.
+    """Predicted answer of the LSTM, whether a sequence has more 1s than 0s, and its probability.
 
     `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
     with the next bits to continue the sequence.
@@ -203,7 +205,8 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
 
 
 def final_state(context: ProbeContext[Parameters]) -> tuple[Bars, Bars]:
-    """Bars of the cell and hidden state after the last step."""
+    """Bars of the LSTM's cell and hidden state after the gates of the last step."""
+    # The hidden state is a gate times a tanh, within -1 and 1; the cell state is unbounded.
     cell, hidden = context.outputs["final_cell"], context.outputs["final_hidden"]
     return (
         Bars("Cell state at the end", _vector("final_cell", "cell", cell)),
@@ -216,7 +219,7 @@ def _vector(name: str, kind: Kind, values: np.ndarray) -> Tensor:
 
 
 def gates(context: ProbeContext[Selection]) -> Figure:
-    """Forget, input and output gate and the candidate, at each step.
+    """Gates of the LSTM at each step: forget, input and output gate, and the candidate.
 
     A gate is open near 1 and closed near 0. `step` counts from 1: the gates of step t are computed
     from bit t and the hidden state of step t - 1.
@@ -230,12 +233,12 @@ def gates(context: ProbeContext[Selection]) -> Figure:
 
 
 def hidden(context: ProbeContext[Selection]) -> Figure:
-    """Hidden state at each step, from the initial state at step 0."""
+    """Hidden state after the gates of each step; step 0 is the initial state."""
     return _state(context, "hidden", (-1.0, 1.0))
 
 
 def cell(context: ProbeContext[Selection]) -> Figure:
-    """Cell state, the long-term memory, at each step from the initial state at step 0.
+    """Cell state, the long-term memory, after the gates of each step; step 0 is initial.
 
     The cell state is unbounded: that of a counting unit changes a little with each bit.
     """
@@ -245,7 +248,7 @@ def cell(context: ProbeContext[Selection]) -> Figure:
 def _state(
     context: ProbeContext[Selection], name: str, limits: tuple[float, float] | None
 ) -> Figure:
-    """Figures of a state: a heatmap, and one line for each unit."""
+    """Figures of a state after the gates of each step: a heatmap, and a line for each unit."""
     chosen = context.parameters
     cells = heatmap(context, name)
     lines = Lines("The same, one line for each unit", (cells.tensor,), "step", limits, 0.0)
@@ -268,7 +271,7 @@ def trace(context: ProbeContext[TraceSelection]) -> Figure:
 
 
 def running_logits(context: ProbeContext[Parameters]) -> Lines:
-    """Lines of the network's logits after each step."""
+    """Lines of the LSTM's logits after each step, to show below gates and states."""
     logits = context.outputs["logits"]
     coordinates: Coordinates = {"step": range(1, len(logits) + 1), "label": LSTM_LABELS}
     running = Tensor("logits", "logits", ("step", "label"), logits, coordinates)
@@ -276,7 +279,7 @@ def running_logits(context: ProbeContext[Parameters]) -> Lines:
 
 
 def summary(context: ProbeContext[Selection]) -> Figure:
-    """Summary of a sequence: gates, states, running answer, and statistics of each unit.
+    """Summary of a sequence: gates, states, running answer, and statistics of each LSTM unit.
 
     Roles, R², saturation and time constants describe the network, not this sequence: they are
     measured over fixed held-out sequences.
@@ -300,7 +303,7 @@ def summary(context: ProbeContext[Selection]) -> Figure:
 
 
 def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
-    """Figures of the unit statistics over held-out sequences."""
+    """Figures of LSTM unit statistics over held-out sequences, to show below gates and states."""
     unit = colours.unit_interval(cmap)
     follows = [f"{state} · {quantity}" for state in STATES for quantity in QUANTITIES]
     ends = (f"< {SATURATED_LOW}", f"> {SATURATED_HIGH}")
@@ -337,7 +340,7 @@ def _of_trace(
     outputs: tuple[str, ...],
     check: Callable[[ProbeCall[Selection]], None] = check_selection,
 ) -> Probe:
-    """Declare a probe of the trace program that reads some of its outputs."""
+    """Declare a probe of LSTM gates and states that reads some outputs of the trace program."""
     return Probe(
         model="lstm",
         name=name,

@@ -13,22 +13,22 @@ from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures.figures import Coordinates, Figure, Lines, Measure, Panels, Tensor
 
 LENGTH = 1024
-"""Bits of each sequence; its running answers are those to all its prefixes."""
+"""Bits of each generalisation sequence; its running answers are those to all its prefixes."""
 
 MAX_CONCURRENT = 32
-"""Sequences that are run together; other requests are served after each chunk."""
+"""Generalisation sequences that run together; other requests are served after each chunk."""
 
 SHORTEST_HARD = 8
-"""Shortest length at which the hard sequences have margin 0 or 2."""
+"""Shortest length at which hard generalisation sequences have margin 0 or 2."""
 
 MAX_MARGINS = 17
-"""Number of margins, from 0 on, for which the accuracy is measured."""
+"""Number of margins, from 0 on, by which generalisation accuracy is measured."""
 
 Bits = UInt8[np.ndarray, "sequences time"]
 
 
 class GeneralisationParameters(Parameters):
-    """Number and seed of the sequences."""
+    """Parameters of the probe `generalisation`: number and seed of the sequences."""
 
     sequences: int = Field(
         64, ge=16, le=256, description="Number of sequences of 1,024 bits of each kind."
@@ -37,12 +37,12 @@ class GeneralisationParameters(Parameters):
 
 
 def coins(random: np.random.Generator, number: int) -> Bits:
-    """Draw independent fair bits."""
+    """Draw generalisation sequences of independent fair bits."""
     return random.integers(0, 2, (number, LENGTH), np.uint8)
 
 
 def balanced(random: np.random.Generator, number: int) -> Bits:
-    """Draw shuffled sequences with margin 0 or 2 at each power of two from 8 on.
+    """Draw shuffled generalisation sequences, margin 0 or 2 at each power of two from 8 on.
 
     Half of the margins are 0, a tie, and half are 2.
     """
@@ -50,7 +50,7 @@ def balanced(random: np.random.Generator, number: int) -> Bits:
 
 
 def there_and_back(random: np.random.Generator, number: int) -> Bits:
-    """Draw sequences with the margins of `balanced`, in long runs of equal bits."""
+    """Draw generalisation sequences with the margins of `balanced`, in long runs of equal bits."""
     return np.concatenate([_rolled(random, part) for part in _parts(random, number)], 1)
 
 
@@ -64,7 +64,7 @@ KIND_NAMES = [name.replace("_", " ") for name in SEQUENCE_KINDS]
 
 
 def _parts(random: np.random.Generator, number: int) -> Iterator[Bits]:
-    """Yield the parts between powers of two, ones first, after which the margin is 0 or 2."""
+    """Yield the parts of hard generalisation sequences between powers of two, ones first."""
     before = np.zeros(number, np.int64)
     start, stop = 0, SHORTEST_HARD
     # Each part restores the margin at its end, so that every power of two is a hard length.
@@ -76,23 +76,23 @@ def _parts(random: np.random.Generator, number: int) -> Iterator[Bits]:
 
 
 def _rolled(random: np.random.Generator, part: Bits) -> Bits:
-    """Rotate each row by a random number of steps."""
+    """Rotate each generalisation sequence's part by a random number of steps."""
     shift = random.integers(0, part.shape[1], (len(part), 1))
     return np.take_along_axis(part, (np.arange(part.shape[1]) + shift) % part.shape[1], axis=1)
 
 
 def margins(sequences: Bits) -> Int[np.ndarray, "sequences time"]:
-    """Return ones minus zeros up to and including each step."""
+    """Return the margin, ones minus zeros, up to each step of generalisation sequences."""
     return np.cumsum(2 * sequences.astype(np.int64) - 1, axis=1)
 
 
 def rows(call: ProbeCall[GeneralisationParameters]) -> int:
-    """Return the number of rows of all sequences."""
+    """Return the number of program rows that all generalisation sequences take."""
     return len(SEQUENCE_KINDS) * call.parameters.sequences * -(-LENGTH // CHUNKS[-1])
 
 
 def run(call: ProbeCall[GeneralisationParameters]) -> Run:
-    """Run sequences of each kind, and record the answer after each step."""
+    """Run generalisation sequences of each kind, and record the answer after each step."""
     parameters = call.parameters
     random = np.random.default_rng(parameters.seed)
     units = len(call.model.weights["readout.kernel"])
@@ -106,7 +106,7 @@ def run(call: ProbeCall[GeneralisationParameters]) -> Run:
 def running_answers(
     sequences: Bits, units: int
 ) -> Generator[Sequence[Call], list[Outputs], Bool[np.ndarray, "sequences time"]]:
-    """Return whether the answer is yes after each step of each sequence."""
+    """Return whether the answer is yes after each step of each generalisation sequence."""
     zeros = np.zeros(units, np.float32)
     wanted = frozenset({"logits"})
     coming: Iterator[Row] = ({"sequence": x, "cell": zeros, "hidden": zeros} for x in sequences)
@@ -118,7 +118,7 @@ def running_answers(
 
 
 def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Drive runs of one length together, so that their calls are batched."""
+    """Drive runs of generalisation sequences together, so that their calls are batched."""
     calls = [next(run)[0] for run in runs]
     while True:
         got = yield calls
@@ -130,7 +130,7 @@ def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], l
 
 
 def _send(run: Run, got: Outputs) -> Call | Outputs:
-    """Return a run's next call, or its outputs at the end."""
+    """Return the next call of a generalisation sequence's run, or its outputs at the end."""
     try:
         return run.send([got])[0]
     except StopIteration as end:
@@ -139,7 +139,7 @@ def _send(run: Run, got: Outputs) -> Call | Outputs:
 
 
 def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
-    """Accuracy by sequence length and by margin, beyond the lengths of training.
+    """Generalisation: accuracy by sequence length and margin, beyond the lengths of training.
 
     Three kinds of sequences of 1,024 bits: `coins`, fair and independent; `balanced`, with margin 0
     or 2, equally often, at each length 8, 16, 32, …, 1,024; and `there_and_back`, with equal
@@ -155,6 +155,7 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     """
     right = {name: _right(context.outputs, name) for name in SEQUENCE_KINDS}
     accuracy = np.stack([one.mean(axis=0) for one in right.values()])
+    # A tie is a no too.
     no = np.stack([(margins(context.outputs[name]) <= 0).mean(axis=0) for name in SEQUENCE_KINDS])
     figures = (
         _by_length("Share of right answers after so many bits", "accuracy", accuracy),
@@ -166,20 +167,20 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
 
 
 def _right(outputs: Outputs, name: str) -> Bool[np.ndarray, "sequences time"]:
-    """Return which running answers are correct."""
+    """Return which running answers to generalisation sequences are correct."""
     right: np.ndarray = outputs[f"{name}.yes"] == (margins(outputs[name]) > 0)
     return right
 
 
 def _by_length(title: str, name: str, values: Float[np.ndarray, "kinds time"]) -> Lines:
-    """Lines over all lengths, one for each kind of sequence."""
+    """Lines of generalisation over all sequence lengths, one for each kind of sequence."""
     at: Coordinates = {"kind": KIND_NAMES, "step": range(1, values.shape[1] + 1)}
     tensor = Tensor(name, "statistic", ("kind", "step"), values.astype(np.float32), at)
     return Lines(title, (tensor,), "step", (0.0, 1.0), 0.5)
 
 
 def _by_power(accuracy: Float[np.ndarray, "kinds time"]) -> Lines:
-    """Lines of the accuracy at the powers of two, where hard sequences have margin 0 or 2."""
+    """Lines of generalisation accuracy at powers of two, where hard ones have margin 0 or 2."""
     lengths = [SHORTEST_HARD << n for n in range((LENGTH // SHORTEST_HARD).bit_length())]
     values = accuracy[:, np.array(lengths) - 1].astype(np.float32)
     at: Coordinates = {"kind": KIND_NAMES, "length": [str(length) for length in lengths]}
@@ -190,7 +191,7 @@ def _by_power(accuracy: Float[np.ndarray, "kinds time"]) -> Lines:
 
 
 def _by_margin(outputs: Outputs, right: Mapping[str, Bool[np.ndarray, "sequences time"]]) -> Lines:
-    """Lines of the accuracy by margin, of the network and of the constant answer “no”."""
+    """Lines of generalisation accuracy by margin: the LSTM, and the constant answer “no”."""
     margin = np.abs(np.stack([margins(outputs[name]) for name in SEQUENCE_KINDS])).ravel()
     within = margin < MAX_MARGINS
     number = np.bincount(margin[within], minlength=MAX_MARGINS)
@@ -208,7 +209,7 @@ def _measures(
     right: Mapping[str, Bool[np.ndarray, "sequences time"]],
     accuracy: Float[np.ndarray, "kinds time"],
 ) -> Iterator[Measure]:
-    """Yield for each kind the longest length without an error, and the final accuracy."""
+    """Yield generalisation measures of each kind: longest length without error, accuracy."""
     for place, (name, hits) in enumerate(right.items()):
         wrong = np.flatnonzero(~hits.all(axis=0))
         longest = int(wrong[0]) if wrong.size else LENGTH

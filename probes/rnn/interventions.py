@@ -31,11 +31,11 @@ from probes.shared.recovery import recovery_of
 RUNS = ("baseline", "edited")
 
 DEFAULT_VALUES: tuple[ValueName, ...] = ("forget_gate", "cell", "hidden")
-"""Values that are shown by default."""
+"""Gates and states that an LSTM intervention shows by default."""
 
 
 class InterventionParameters(Selection):
-    """Values, steps and units of both runs to show."""
+    """Parameters of the LSTM's probe `intervene`: values, steps and units of both runs to show."""
 
     values: Annotated[
         list[ValueName],
@@ -47,31 +47,32 @@ class InterventionParameters(Selection):
     )
 
     def names(self) -> list[ValueName]:
-        """Return the selected values without duplicates."""
+        """Return the gates and states that an LSTM intervention shows, without duplicates."""
         return list(dict.fromkeys(self.values))
 
 
 def edits_of(call: ProbeCall[Parameters]) -> tuple[LSTMEdit, ...]:
-    """Return the edits of the request body."""
+    """Return the edits that the body of an LSTM intervention has."""
     return call.input.extra_as(LSTMEdits).edits
 
 
 def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
-    """Raise `ParameterError` for edits that cannot be applied, and missing steps or units."""
+    """Raise `ParameterError` for an LSTM intervention with an invalid edit, step or unit."""
     check_edits(call.input)
     stepped = not set(STATES).isdisjoint(call.parameters.names())
     (check_selection if stepped else check_gates)(call)
 
 
 def rows(call: ProbeCall[InterventionParameters]) -> int:
-    """Return the number of rows of an intervention and its prediction."""
+    """Return the number of program rows that an LSTM intervention and its prediction take."""
     row = call.input.row
+    # Prediction, baseline and edited run; a source is run once more.
     runs = [row, row, row, *([call.input.source] if call.input.source else [])]
     return sum(-(-len(one["sequence"]) // CHUNK) for one in runs)
 
 
 def run(call: ProbeCall[InterventionParameters]) -> Run:
-    """Run the source, then the baseline and the edited sequence together, with one program."""
+    """Run an LSTM intervention: the source sequence, then baseline and edited run together."""
     row = call.input.row
     predicted = yield from run_lstm("predict", row, frozenset({"logits"}))
     found, source = dict(predicted), {}
@@ -91,7 +92,7 @@ def run(call: ProbeCall[InterventionParameters]) -> Run:
 
 
 def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
-    """Effect of edited gates and states: the edited run and the baseline, and their logits.
+    """Intervention on gates and states: the edited run and the baseline, with the logits of both.
 
     Both runs use one program, in which each value is replaced by value · scale + shift; without an
     edit they are equal to the bit. At each step the gates and the candidate are edited first, then
@@ -113,13 +114,13 @@ def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
 
 
 def source_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> Heatmap:
-    """Heatmap strip of the source's bits."""
+    """Heatmap strip of the bits of the source sequence of an LSTM intervention."""
     strip = sequence_strip(replace(context, input=ProbeInput(context.input.source)), cmap)
     return replace(strip, title="Source", tensor=replace(strip.tensor, name="source"))
 
 
 def _running(context: ProbeContext[Parameters]) -> Lines:
-    """Lines of the probability of "yes" after each step, in both runs."""
+    """Lines of the probability of "yes" after each step of an intervention's runs."""
     tensors = []
     for name in RUNS:
         yes = softmax(context.outputs[f"logits.{name}"])[:, 1]
@@ -130,13 +131,13 @@ def _running(context: ProbeContext[Parameters]) -> Lines:
 
 
 def _finals(context: ProbeContext[Parameters]) -> dict[str, Float32[np.ndarray, " classes"]]:
-    """Return the logits after the last step of each run."""
+    """Return the logits after the last step of each run of an LSTM intervention."""
     names = [name for name in (*RUNS, "source") if f"logits.{name}" in context.outputs]
     return {name: context.outputs[f"logits.{name}"][-1] for name in names}
 
 
 def _logits(context: ProbeContext[Parameters]) -> Heatmap:
-    """Heatmap of the final logits of each run, with their difference as measures."""
+    """Heatmap of the "yes" and "no" logits of an intervention's runs, differences as measures."""
     finals = _finals(context)
     logits = np.stack(list(finals.values()))
     coordinates = {"run": list(finals), "label": LSTM_LABELS}
@@ -150,7 +151,7 @@ def _logits(context: ProbeContext[Parameters]) -> Heatmap:
 
 
 def _answers(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
-    """Measures of an intervention: answers, and recovery."""
+    """Measures of an LSTM intervention: answers of the runs, and recovery."""
     finals = _finals(context)
     answers = {name: LSTM_LABELS[int(last.argmax())] for name, last in finals.items()}
     measures = [
@@ -166,7 +167,7 @@ def _answers(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
 
 
 def _value(context: ProbeContext[InterventionParameters], name: ValueName) -> Figure:
-    """Figures of one value in both runs, and edited minus baseline."""
+    """Figures of one gate or state in an intervention: baseline, edited, and their difference."""
     both = [
         traced(replace(context, outputs={name: context.outputs[f"{name}.{each}"]}), name)
         for each in RUNS

@@ -28,17 +28,17 @@ from probes.rnn.targets import difference
 from probes.shared.recovery import MIN_LOGIT_DIFFERENCE, recoveries_of
 
 MAX_PATCHES = 1024
-"""Most patches, steps times units; each is one run."""
+"""Most patches of the probe `patching`, steps times units; each is one run."""
 
 MAX_PATCHED_STEPS = 1024
-"""Longest sequence; each patch runs the whole sequence."""
+"""Longest sequence of the probe `patching`; each patch runs the whole sequence."""
 
 STATE_VALUES: tuple[ValueName, ...] = ("cell", "hidden")
-"""State that one step passes to the next."""
+"""LSTM states that the probe `patching` replaces: those that one step passes to the next."""
 
 
 class PatchingParameters(Parameters):
-    """State, steps and units to patch."""
+    """Parameters of the probe `patching`: state, steps and units to patch."""
 
     value: Literal["cell", "hidden"] = Field(
         "cell", description="State that is patched, one unit at one step at a time."
@@ -47,14 +47,14 @@ class PatchingParameters(Parameters):
     units: Indices | None = Field(None, description="Units to patch, counted from 0; default all.")
 
     def places(self, row: Row) -> tuple[list[int], list[int]]:
-        """Return the steps and the units to patch."""
+        """Return the steps and the units that activation patching replaces."""
         steps = range(1, len(row["sequence"]) + 1) if self.steps is None else self.steps
         units = range(len(row["cell"])) if self.units is None else self.units
         return list(steps), list(units)
 
 
 class PatchingSource(ExtraFields):
-    """Extra fields of patching: the sequence whose states are patched in."""
+    """Extra fields of the probe `patching`: the sequence whose states are patched in."""
 
     source: dict[str, Any] = Field(
         description="Second sequence of equal length, as `sequence` and optional `initial_state`, "
@@ -63,7 +63,7 @@ class PatchingSource(ExtraFields):
 
 
 def check_patching(call: ProbeCall[PatchingParameters]) -> None:
-    """Raise `ParameterError` for a source of another length or for too many patches."""
+    """Raise `ParameterError` for patching from another length, or with too many patches."""
     row = call.input.row
     parameters = call.parameters
     length, other = len(row["sequence"]), len(call.input.source["sequence"])
@@ -86,15 +86,16 @@ def check_patching(call: ProbeCall[PatchingParameters]) -> None:
 
 
 def rows(call: ProbeCall[PatchingParameters]) -> int:
-    """Return the number of rows of all patches."""
+    """Return the number of program rows that all runs of activation patching take."""
     row = call.input.row
     steps, units = call.parameters.places(row)
+    # One more at each step for the whole state; and prediction, source and baseline.
     runs = len(steps) * (len(units) + 1) + 3
     return runs * -(-len(row["sequence"]) // CHUNK)
 
 
 def run(call: ProbeCall[PatchingParameters]) -> Run:
-    """Run the sequence once for each step and unit, with the source's value patched in."""
+    """Run activation patching: once for each step and unit, the source's state patched in."""
     row = call.input.row
     parameters = call.parameters
     predicted = yield from run_lstm("predict", row, frozenset({"logits"}))
@@ -126,7 +127,7 @@ def run(call: ProbeCall[PatchingParameters]) -> Run:
 
 
 def _patch(name: ValueName, step: int, *units: int) -> LSTMEdit:
-    """Return the edit that patches one state at one step: of the given units, or of all."""
+    """Return a patch as an edit: one state at one step, of the given units or of all."""
     return LSTMEdit(value=name, units=units or None, steps=(step, step), operation="patch")
 
 
@@ -155,7 +156,7 @@ def patching(context: ProbeContext[PatchingParameters]) -> Figure:
 def _effects(
     context: ProbeContext[PatchingParameters], baseline: float, source: float
 ) -> tuple[Figure, ...]:
-    """Figures of the recovery by each unit and by the whole state, and of the logit differences."""
+    """Figures of activation patching: recovery by unit and by whole state, logit differences."""
     steps, units = context.parameters.places(context.input.row)
     axes, at = ("step", "unit"), {"step": steps, "unit": units}
     single = context.outputs["single"]

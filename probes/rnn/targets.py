@@ -16,13 +16,13 @@ LOGIT_WEIGHTS: Mapping[Target, Float64[np.ndarray, " classes"]] = {
     "yes": np.array([0.0, 1.0]),
     "no": np.array([1.0, 0.0]),
 }
-"""Weights of the logits of "no" and "yes" for each target."""
+"""Weights of the logits of "no" and "yes" for each target of LSTM attributions."""
 
 TARGET_NAMES: Mapping[Target, str] = {"difference": "yes - no", "yes": "yes", "no": "no"}
 
 
 class LSTMTargetParameters(Parameters):
-    """Target logit: yes, no, or their difference."""
+    """Parameters that choose the LSTM's target logit: yes, no, or their difference."""
 
     target: Target = Field(
         "difference",
@@ -32,6 +32,6 @@ class LSTMTargetParameters(Parameters):
 
 
 def difference(logits: np.ndarray) -> float:
-    """Return the logit of "yes" minus that of "no" after the last step."""
+    """Return the LSTM's target `difference`: the last logit of "yes" minus that of "no"."""
     last = logits.reshape(-1, len(TARGET_NAMES) - 1)[-1].astype(np.float64)
     return float(last @ LOGIT_WEIGHTS["difference"])

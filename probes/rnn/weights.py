@@ -8,7 +8,7 @@ from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor
 
 GATE_ORDER = ("input_gate", "forget_gate", "candidate", "output_gate")
-"""Order of the gates in the packed kernels of the LSTM."""
+"""Order of the gates in the packed weights of the LSTM."""
 
 
 def gate_weights(context: ProbeContext[Parameters]) -> Figure:
@@ -18,6 +18,7 @@ def gate_weights(context: ProbeContext[Parameters]) -> Figure:
     writes.
     """
     held = context.model.weights
+    # Flax packs the four gates along the last axis; the kernel of the bit has a single row.
     recurrent = np.split(held["cell.dense_h.kernel"], len(GATE_ORDER), axis=1)
     named = {
         "cell.dense_i.kernel": held["cell.dense_i.kernel"].reshape(len(GATE_ORDER), -1),

@@ -1,1 +1,1 @@
-"""Code that probes of both families use: checks, softmax, edits, recovery, warnings."""
+"""Code that CNN and LSTM probes share: checks, softmax, edits, recovery, input warnings."""

@@ -1,4 +1,4 @@
-"""Affine edits v · scale + shift of the values of a trace."""
+"""Affine edits v · scale + shift of the values of a trace, for CNN and LSTM."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 MAX_AMOUNT = 1e6
-"""Largest magnitude of an amount or a set value: far beyond the activations of any layer."""
+"""Largest magnitude of an affine edit's amount or set value: far beyond any activation."""
 
 
 def apply_edit(
     edit: Any, at: Any, both: tuple[np.ndarray, np.ndarray], replacement: Callable[[], Any]
 ) -> None:
-    """Compose an edit with the scale and shift of the edits before it.
+    """Compose an affine edit with the scale and shift of the edits before it.
 
     Args:
         edit: Edit with an `operation` and an `amount`.

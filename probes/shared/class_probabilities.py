@@ -10,7 +10,7 @@ from probes.figures.figures import Bars, Tensor
 
 
 def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*batch classes"]:
-    """Softmax over the last axis, without overflow."""
+    """Class probabilities of logits: softmax over the last axis, without overflow."""
     if logits.ndim == 1:  # for a few values Python is faster than the overhead of NumPy
         listed = logits.tolist()
         largest = max(listed)

@@ -17,7 +17,7 @@ MIN_BLOB_HEIGHT = (
 
 @dataclass(frozen=True)
 class InputWarning:
-    """Warning about an input, in the response's `warnings`.
+    """Warning about an input that is unlike the training data, in the response's `warnings`.
 
     Attributes:
         code: `blank`, `several-blobs`, `unfamiliar` or `long-sequence`.
@@ -31,7 +31,7 @@ class InputWarning:
 def image_warnings(
     pixels: UInt8[np.ndarray, "28 28"], unfamiliarity: float, limit: float
 ) -> list[InputWarning]:
-    """Return the warnings about an image; of a blank one, that warning alone.
+    """Return the input warnings about an image; of a blank one, that warning alone.
 
     Args:
         pixels: Input image: 0 is background, 255 full intensity.
@@ -51,7 +51,7 @@ def image_warnings(
 
 
 def sequence_warnings(length: int, tested_length: int) -> list[InputWarning]:
-    """Return a warning for a sequence longer than those that the network was tested on.
+    """Return the input warning about a sequence longer than those that the network was tested on.
 
     Args:
         length: Length of the sequence in steps.
@@ -67,7 +67,7 @@ def sequence_warnings(length: int, tested_length: int) -> list[InputWarning]:
 
 
 def _blank(pixels: UInt8[np.ndarray, "28 28"]) -> InputWarning:
-    """Return the warning about a blank image."""
+    """Return the input warning about a blank image."""
     ink = int(pixels.sum()) / 255
     message = (
         f"The picture is blank: it has the ink of {ink:.1f} full pixels, and a digit has "
@@ -77,7 +77,7 @@ def _blank(pixels: UInt8[np.ndarray, "28 28"]) -> InputWarning:
 
 
 def _several_blobs(count: int) -> InputWarning:
-    """Return the warning about several digit-sized blobs."""
+    """Return the input warning about an image with several digit-sized blobs."""
     message = (
         f"The picture has {count} separate blobs of ink; the network was trained on one digit "
         "at a time."
@@ -86,7 +86,7 @@ def _several_blobs(count: int) -> InputWarning:
 
 
 def _unfamiliar(score: float, limit: float) -> InputWarning:
-    """Return the warning about an out-of-distribution image."""
+    """Return the input warning about an out-of-distribution image."""
     message = (
         "The picture is unlike the handwritten digits that the network was trained on: it scores "
         f"{score:.1f} for being none of them, and nearly all digits score below {limit:.1f}."
@@ -95,7 +95,7 @@ def _unfamiliar(score: float, limit: float) -> InputWarning:
 
 
 def digit_sized_blobs(pixels: UInt8[np.ndarray, "28 28"]) -> int:
-    """Count the foreground blobs that are large and tall enough to be digits."""
+    """Count the blobs of an image that are large enough to be digits, for the input warning."""
     found = blobs(pixels > FOREGROUND_LEVEL)
     if len(found) < 2:  # noqa: PLR2004 - most images have one blob
         return len(found)
@@ -107,7 +107,7 @@ def digit_sized_blobs(pixels: UInt8[np.ndarray, "28 28"]) -> int:
 
 
 def blobs(ink: Bool[np.ndarray, "height width"]) -> list[Bool[np.ndarray, "height width"]]:
-    """Return the connected components of foreground pixels, across gaps of up to one pixel.
+    """Return the blobs of an image to warn about: connected components, gaps of one pixel bridged.
 
     A thin stroke that was scaled down can lose a pixel; two digits lie further apart.
     """
@@ -128,7 +128,7 @@ def blobs(ink: Bool[np.ndarray, "height width"]) -> list[Bool[np.ndarray, "heigh
 
 
 def _grown(blob: int, ink: int, stride: int) -> int:
-    """Dilate a blob by two pixels within the foreground until it no longer grows."""
+    """Dilate a blob of an image to warn about by two pixels until it stops growing."""
     before = 0
     while blob != before:
         before = blob

@@ -34,7 +34,7 @@ class Statement:
 
     @property
     def picture(self) -> str:
-        """Path of the picture of the measurement."""
+        """Path of the PNG that draws the measurement of a statement."""
         return f"/{self.model}/findings.png?finding={self.key}"
 
 
@@ -103,7 +103,7 @@ STATEMENTS: Mapping[str, Statement] = {
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Measurement of a statement.
+    """Measurement of a statement: value, reference by chance, and figures.
 
     Attributes:
         value: Measured value, compared with the statement's `least`.
@@ -123,6 +123,7 @@ class Measurement:
 def panel(key: str, measured: Measurement) -> Panels:
     """Figure of a statement: the text, the numbers as measures, and the figures."""
     statement = STATEMENTS[key]
+    # `also` is a condition that the measured value cannot express, such as on the first filters.
     supported = measured.also and measured.value >= statement.least
     measures = (
         Measure(f"{key}.value", measured.value, statement.unit),
