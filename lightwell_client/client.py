@@ -227,7 +227,10 @@ class Lightwell:
         return self.ask("lstm", "trace", sequence, **parameters)
 
     def attribution(self, given: Any, **parameters: Any) -> Any:
-        """Ask the server to attribute a prediction to pixels or bits, by a given `method`."""
+        """Ask the server to attribute a prediction to pixels or bits, by a given `method`.
+
+        Methods and further parameters are in docs/probes.md.
+        """
         return self._ask_by_input("attribution", given, parameters)
 
     def intervene(

@@ -141,12 +141,12 @@ def _patches(maps: Any, side: int, xp: ModuleType) -> Any:
 
 
 def save(path: Path, detector: OODDetector, metadata: Mapping[str, Any]) -> None:
-    """Write weights and threshold of the OOD detector to a file, with more metadata."""
+    """Write weights and threshold of an `OODDetector` to its file, with more metadata."""
     checkpoints.save(path, detector.parameters, {**metadata, "limit": detector.limit})
 
 
 def load(path: Path = PATH) -> OODDetector:
-    """Read weights and threshold of the OOD detector from its file.
+    """Read weights and threshold of the served OOD detector from its file.
 
     Raises:
         CheckpointError: The file is missing or damaged, or holds other tensors.

@@ -102,7 +102,7 @@ class CNNTrainer:
         return initial_state(parameters, self.optimiser)
 
     def augment(self, key: PRNGKeyArray, images: Images) -> Images:
-        """Augment the images of one CNN training step, with intensities in [0, 1]."""
+        """Augment the images of one step of CNN training, with intensities in [0, 1]."""
         return augment(key, images)
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:

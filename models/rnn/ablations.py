@@ -52,7 +52,7 @@ def lstm_ablations(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list
 def _ablate(
     graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Run all sequences with each row's ablation: h' = keep · h + (1 - keep) · instead."""
+    """LSTM ablation of each row, on all sequences: h' = keep · h + (1 - keep) · instead."""
     from models.rnn.network import gates  # noqa: PLC0415 - only compiling needs Flax
 
     model = graphdef.merge(parameters)

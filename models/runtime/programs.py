@@ -64,7 +64,7 @@ processors.
 """
 
 SLICE = 2 * ANALYSIS_BUCKETS[-1]
-"""Rows of a program that a run of many yields at a time: two batches.
+"""Rows of a program that a run of many rows yields at a time: two batches.
 
 So the device does not idle until the next ones, and other requests do not wait long.
 """

@@ -20,7 +20,7 @@ U = TypeVar("U")
 
 
 class TrainingState(NamedTuple):
-    """Training state between two steps: parameters, moving average, optimiser, step number.
+    """State of a training loop between steps: parameters, moving average, optimiser, step number.
 
     There is no random key: random numbers of a step follow from the seed and the step's number, so
     that an interrupted run resumes with equal results.
@@ -33,7 +33,7 @@ class TrainingState(NamedTuple):
 
 
 class Trainer(Protocol):
-    """Protocol of a training run in rounds, each of which the device runs without interruption.
+    """Training loop in rounds, each of which the device runs without interruption.
 
     Attributes:
         rounds: Number of rounds.
@@ -45,22 +45,22 @@ class Trainer(Protocol):
     checkpoint_rounds: tuple[int, ...]
 
     def start(self) -> TrainingState:
-        """Return the training state before the first round, of any network."""
+        """Return the state of a training loop before the first round."""
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
-        """Run one training round, which is a deterministic function of state and number."""
+        """Run one round of a training loop, a deterministic function of state and number."""
 
     def network(self, state: TrainingState) -> Tensors:
-        """Return the parameters that would be served if the training run ended here."""
+        """Return the parameters that would be served if the training loop ended here."""
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
-        """Finish a training run: return final parameters, metadata of their file, and report."""
+        """Finish a training loop: return final parameters, metadata of their file, and report."""
 
 
 def initial_state(
     parameters: ParameterState, optimiser: optax.GradientTransformation
 ) -> TrainingState:
-    """Return the training state before the first step; the average starts at the parameters."""
+    """Return the first state of a training loop; the moving average starts at the parameters."""
     # A copy: the state is donated to each round, and one buffer cannot be donated twice.
     average = jax.tree.map(jnp.copy, parameters)
     return TrainingState(parameters, average, optimiser.init(parameters), jnp.zeros((), jnp.int32))
@@ -72,7 +72,7 @@ def gradient_step(
     optimiser: optax.GradientTransformation,
     keep: float,
 ) -> tuple[TrainingState, Float[Array, ""], Any]:
-    """Take one gradient step of training: compute gradients of a loss and apply them.
+    """Take one step of a training loop: compute gradients of any loss and apply them.
 
     Args:
         state: State before the step.
@@ -93,7 +93,7 @@ def apply_gradients(
     optimiser: optax.GradientTransformation,
     keep: float,
 ) -> TrainingState:
-    """Apply gradients to a training state and update its moving average.
+    """Apply gradients to a training loop's state and update its moving average.
 
     Arguments are as of `gradient_step`.
     """
@@ -111,7 +111,7 @@ def apply_gradients(
 
 
 def mean_over_microbatches(measure: Callable[[T], U], parts: T) -> U:
-    """Return the mean of a training loss over microbatches, evaluated one after the other.
+    """Return the mean of a training loop's function over microbatches, one after the other.
 
     It takes the memory of one microbatch instead of the whole batch.
 
@@ -131,12 +131,12 @@ def mean_over_microbatches(measure: Callable[[T], U], parts: T) -> U:
 
 
 def parameter_tensors(module: nnx.Module) -> Tensors:
-    """Copy trained parameters to the host, by module path, such as `conv1.kernel`."""
+    """Copy parameters of a training loop to the host, by module path, such as `conv1.kernel`."""
     return {name: np.asarray(value) for name, value in named(module).items()}
 
 
 def state_tensors(state: TrainingState) -> Tensors:
-    """Return every array of a training state by its key path.
+    """Return every array of a training loop's state by its key path.
 
     Scalars become arrays of one value.
     """
@@ -145,7 +145,7 @@ def state_tensors(state: TrainingState) -> Tensors:
 
 
 def restore_state(tensors: Mapping[str, np.ndarray], like: TrainingState) -> TrainingState:
-    """Restore a training state from the arrays that `state_tensors` returned.
+    """Restore the state of a training loop from the arrays that `state_tensors` returned.
 
     Args:
         tensors: Arrays by key path.
