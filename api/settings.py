@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     @field_validator("weights")
     @classmethod
     def _is_a_folder(cls, weights: Path | None) -> Path | None:
-        """Reject a setting `weights` that is not a folder."""
+        """Reject a value of the setting `weights` that is not a folder."""
         if weights is not None and not weights.is_dir():
             msg = "is not a folder"
             raise ValueError(msg)

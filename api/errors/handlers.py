@@ -1,4 +1,4 @@
-"""Exception handlers: the one table from exceptions to problem responses."""
+"""Exception handlers: the table `PROBLEM_OF` from exceptions to problem responses."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -23,14 +23,14 @@ RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
 
 
 def install(app: FastAPI) -> None:
-    """Register the exception handlers: of every exception in the table, and one for bugs."""
+    """Register an application's exception handlers: one for each in `PROBLEM_OF`, one for bugs."""
     for exception in PROBLEM_OF:
         app.add_exception_handler(exception, handle_exception)
     app.add_exception_handler(Exception, _handle_bug)
 
 
 def handle_exception(request: Request, error: Exception) -> Response:
-    """Handle an exception of the table: answer with its problem.
+    """Handle an exception: answer with the problem that `PROBLEM_OF` has for it.
 
     Raises:
         Exception: `error` itself where the table does not have it: a bug.
@@ -42,7 +42,7 @@ def handle_exception(request: Request, error: Exception) -> Response:
 
 
 def _handle_bug(request: Request, _: Exception) -> Response:
-    """Handle an exception that is not in the table, a bug: answer with a 500 problem."""
+    """Handle an exception without a problem of its own, a bug: answer with a 500."""
     # An exception of another application's middleware can come before the request has an ID.
     return bug_response(getattr(request.state, "request_id", "") or str(uuid.uuid4()))
 

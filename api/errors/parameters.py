@@ -15,7 +15,7 @@ def parameter_problem(error: RequestValidationError) -> Problem:
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """Return the sentence about a query or path parameter for one error of pydantic."""
+    """Return a sentence about the query or path parameter of one pydantic error."""
     parameter = str(error["loc"][1]) if len(error["loc"]) > 1 else "query"
     return _REASONS.get(error["type"], _other)(parameter, error)
 

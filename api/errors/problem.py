@@ -82,7 +82,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 
     @property
     def status(self) -> int:
-        """HTTP status of this kind of problem."""
+        """HTTP status of a problem of this kind (RFC 9457)."""
         return PROBLEMS[self.kind][0]
 
     def within(self, name: str, *index: int) -> "Problem":
@@ -106,7 +106,7 @@ def body_problem(kind: str, detail: str, *location: str | int) -> Problem:
 
 
 def name_value(name: str, value: object) -> str:
-    """Name a thing in a problem with its value, or without where that may not be shown."""
+    """Name a thing with its value for a problem's text, without it where it may not be shown."""
     text = str(value)
     return f"{name} '{text}'" if SHOWABLE.fullmatch(text) else f"this {name}"
 

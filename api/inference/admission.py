@@ -24,7 +24,7 @@ class InFlightCounter:
 
 
 class Admission:
-    """Admission of requests, and of analyses by rows, up to a limit of each. Of one event loop.
+    """Admission of requests, and of analyses by their rows, up to limits. Of one event loop.
 
     Args:
         max_requests: Requests in flight; more are refused.

@@ -126,12 +126,12 @@ class Queue(Generic[Item, Result]):
 
     @property
     def waiting_bytes(self) -> int:
-        """Sum of the sizes of the items in the batching queue, in bytes."""
+        """Bytes of the items in the batching queue: the sum of their sizes."""
         return self._bytes_in - self._bytes_out
 
     @property
     def oldest(self) -> float:
-        """Time at which the batching queue's first item was added. Only under the worker's lock."""
+        """Time at which the batching queue's oldest item came. Read it under the worker's lock."""
         return self._waiting[0].since
 
     async def submit(self, item: Item, deadline: float, size: int = 0) -> Served[Result]:

@@ -179,7 +179,7 @@ class Engine:
         self.check_open()
 
     def check_open(self) -> None:
-        """Raise an error unless the engine answers requests.
+        """Raise an error unless the engine is open: it answers requests.
 
         Raises:
             EngineClosedError: The engine has stopped.

@@ -20,7 +20,7 @@ MAX_BUFFERED = 64
 
 
 class AccessRecord(NamedTuple):
-    """Access record of a finished request: method, route, status and times; no body, no query.
+    """Access log's record of a finished request: method, route, status, times; no body or query.
 
     Attributes:
         ended: By `time.time`, in seconds.

@@ -92,14 +92,14 @@ def is_public(scope: Scope) -> bool:
 
 
 def is_foreign(scope: Scope, origin: bytes) -> bool:
-    """Whether the page that sent a request has an origin other than this server's own."""
+    """Whether the page that sent a request has a foreign origin, for which CORS is needed."""
     # A browser sends its origin with every POST, also to the origin of the page itself.
     host = _header(scope, b"host")
     return origin not in (b"http://" + host, b"https://" + host)
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:
-    """Value of a request header that CORS needs; empty where it is missing."""
+    """Value of the request header `Origin` or `Host` for CORS; empty where it is missing."""
     for name, value in scope["headers"]:
         if name == wanted:
             return bytes(value)

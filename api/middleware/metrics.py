@@ -126,28 +126,28 @@ class Metrics:
         engine.observers.append(self._observe_batch)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count and time a request in the metrics; unknown methods share a label, as do paths."""
+        """Count and time a request in the metrics; unknown methods share one label, as paths do."""
         method = method if method in METHODS else "other"
         self._request(route, method, status).inc()
         self._route(route).observe(seconds)
 
     def observe_encoding(self, seconds: float) -> None:
-        """Add the time that encoding a response took to the metrics of the stages."""
+        """Add the time that encoding a response took to the Prometheus metrics of the stages."""
         self._encode.observe(seconds)
 
     def _observe_batch(self, program: ResidentProgram, batch: Batch[Call, Outputs]) -> None:
-        """Add the rows, the run time and the queue times of a batch to the metrics."""
+        """Add the rows, run time and queue times of one batch to the Prometheus metrics."""
         self._batch_rows(program.program.name).observe(len(batch.live))
         self._program.observe(batch.ended - batch.began)
         for waiting in batch.live:
             self._queue.observe(batch.began - waiting.since)
 
     def exposition(self) -> bytes:
-        """All metrics of the application in Prometheus' text format."""
+        """All metrics of the registry in Prometheus' text format."""
         return generate_latest(self._registry) + "".join(self._triton()).encode()
 
     def _triton(self) -> Iterator[str]:
-        """Metrics with the names of Triton, to which the client library would append `_total`."""
+        """Prometheus metrics with Triton's names, to which the client would append `_total`."""
         values = {name: self._of_model(name) for name in self._engine.models}
         for name, (kind, meaning) in TRITON.items():
             yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
@@ -158,7 +158,7 @@ class Metrics:
                     yield f'{name}{{model="{model}",{labels}version="{version}"}} {value}\n'
 
     def _of_model(self, model: str) -> dict[str, dict[str, int]]:
-        """Triton metrics of one model: totals over its programs; times in microseconds."""
+        """Prometheus metrics of one model by Triton's names: totals over its programs, in µs."""
         names = [name for name in self._engine.queues if name.startswith(f"{model}.")]
         counts = [self._engine.queues[name].counts for name in names]
         spent = [self._engine.programs[name].totals for name in names]

@@ -19,7 +19,7 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestContextMiddleware:
-    """Outermost middleware: gives a request its ID and stopwatch, logs it, answers bugs with a 500.
+    """Middleware that gives each request its context (ID, stopwatch), logs it, answers bugs as 500.
 
     Args:
         app: Handles the requests; never sees HEAD, which is GET with the body left out.
@@ -67,7 +67,7 @@ class _Response:
         self._scope, self._send = scope, send
 
     async def send(self, message: Message) -> None:
-        """Send a message of the application; add request ID and Server-Timing to its headers."""
+        """Send an ASGI message; add request ID and Server-Timing of the context to its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message.setdefault("headers", [])
@@ -93,7 +93,7 @@ class _Response:
 
 
 def _request_id(scope: Scope) -> str:
-    """Request ID that the client sent, where it is short and plain, else a new UUID."""
+    """Request ID for the context: the client's, where it is short and plain, else a new UUID."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             return str(value.decode())

@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 class Schema(BaseModel):
-    """Base of the response schemas: an object without unknown keys."""
+    """Base of the schemas of responses: an object without unknown keys."""
 
     # Lets tests find every key of a response that is not described here.
     model_config = ConfigDict(extra="forbid")

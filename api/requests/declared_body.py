@@ -39,7 +39,7 @@ class DeclaredBody(JSONObject):
 
     @classmethod
     def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Check the keys of a declared body: those of one input, or `inputs` as the only key."""
+        """Check the keys of a declared body: those of one input, or `inputs` alone."""
         if "inputs" not in given:
             return super().check_keys(given)
         if len(given) > 1:

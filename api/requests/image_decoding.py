@@ -256,7 +256,7 @@ def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _inflated_bytes(kind: bytes, data: bytes, limit: int) -> int:
-    """Return the bytes of a PNG image's text chunk when inflated, which stops past the limit.
+    """Return the inflated size of a PNG image's text chunk, in bytes; stop past the limit.
 
     Raises:
         Problem: It is larger than `limit`.

@@ -1,4 +1,4 @@
-"""Inputs of a request, from the wire: bytes -> JSON or form -> declared body -> model inputs.
+"""Inputs of a request, read from its body: bytes -> JSON or form -> declared body -> model inputs.
 
     read_body -> parse_body -> ImageInput    -> image_input    -> ModelInput
                                SequenceInput -> sequence_input

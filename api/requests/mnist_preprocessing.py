@@ -57,7 +57,7 @@ class PreparedImage:
 
 
 def preprocess_mnist(planes: Planes) -> PreparedImage:
-    """Preprocess an image of one digit as the MNIST images were made.
+    """Preprocess a posted image of one digit as the MNIST images were made.
 
     Alpha is composited on a contrasting background; the background is subtracted (a level, or a
     quadratic surface for a photo) and the foreground made light on dark. The bounding box of the

@@ -6,7 +6,7 @@ from api.requests.model_input import Preprocess
 
 
 class ImageOptions(BaseModel):
-    """Query options of a posted image: its preprocessing."""
+    """Query options of a posted image: `preprocess`."""
 
     preprocess: Preprocess = Field(
         "mnist",
@@ -16,13 +16,13 @@ class ImageOptions(BaseModel):
 
 
 class SequenceQuery(BaseModel):
-    """Query options of a sequence that is in the query itself."""
+    """Query options of a route that reads its input from the query: `sequence`."""
 
     sequence: str = Field(description="1 to 1,024 bits, oldest first.", examples=["10110"])
 
 
 class CheckpointOptions(BaseModel):
-    """Query options of the weights: the training checkpoint to use."""
+    """Query options of the weights to use: the training `checkpoint`."""
 
     checkpoint: str | None = Field(
         None,

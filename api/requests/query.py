@@ -20,7 +20,7 @@ class SingleValueRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler behind the check for repeated query parameters."""
+        """Return FastAPI's handler of a route, behind the check for repeated query parameters."""
         handle = super().get_route_handler()
         single = _single_valued(self)
 

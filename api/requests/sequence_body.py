@@ -40,7 +40,7 @@ def parse_sequence(value: object) -> UInt8[np.ndarray, " time"]:
 
 
 def parse_text(text: str, limit: int = MAX_SEQUENCE_STEPS) -> UInt8[np.ndarray, " time"]:
-    """Parse a sequence of bits from a string such as "10110", oldest first.
+    """Parse the text of a sequence such as "10110" to its bits, oldest first.
 
     Raises:
         FieldError: It is empty, longer than `limit` or has another character.
@@ -98,7 +98,7 @@ StateVector = Annotated[np.ndarray, PlainValidator(parse_state, json_schema_inpu
 
 
 class InitialState(JSONObject):
-    """Initial state of a sequence: `final_cell` and `final_hidden` of another answer."""
+    """Initial state in a sequence body: `final_cell` and `final_hidden` of another answer."""
 
     noun = "'initial_state'"
     cell: StateVector
@@ -106,7 +106,7 @@ class InitialState(JSONObject):
 
 
 class SequenceInput(DeclaredInput):
-    """Sequence in a JSON body: bits, oldest first, and perhaps an initial state."""
+    """Sequence in a JSON body: bits, oldest first, and perhaps the LSTM's initial state."""
 
     noun = "A sequence"
     sequence: Bits = Field(

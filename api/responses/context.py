@@ -1,4 +1,4 @@
-"""Response context of one request: engine, timeout and stopwatch, passed along as one object."""
+"""Context of a response in the making: engine, timeout and stopwatch of its request."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from api.middleware.server_timing import Stopwatch, stopwatch
 
 @dataclass(frozen=True)
 class RequestContext:
-    """Response context of one request: its engine, timeout and stopwatch.
+    """Context that a request's response is made in: engine, timeout and stopwatch.
 
     Attributes:
         engine: The resident models and the queue of the device.
@@ -25,16 +25,16 @@ class RequestContext:
 
     @classmethod
     def of(cls, request: Request) -> "RequestContext":
-        """Return the response context of a request that has passed the middleware."""
+        """Return the context for the response to a request that has passed the middleware."""
         state = request.app.state
         return cls(state.engine, state.settings.deadline_s, stopwatch(request.scope))
 
     @property
     def deadline(self) -> float:
-        """Deadline of the response in this context, by `time.monotonic`, in seconds."""
+        """Deadline of the response made in this context, by `time.monotonic`, in seconds."""
         return self.watch.began + self.timeout_s
 
     @property
     def chunk_deadline(self) -> float:
-        """Deadline in this context of a stream's chunk that begins now, by `time.monotonic`."""
+        """Deadline of a response's next chunk in this context, by `time.monotonic`, in seconds."""
         return time.monotonic() + self.timeout_s

@@ -34,11 +34,11 @@ MEDIA_TYPES: Mapping[Format, str] = {
 MAX_JSON_BYTES = 8 * 2**20
 
 RENDERING = 2
-"""Version of the encoded formats, part of every ETag: raised when a result has other bytes."""
+"""Version of the negotiated formats, part of every ETag: raised when they have other bytes."""
 
 
 class PictureOptions(BaseModel):
-    """Query options of a picture: the scale of the PNG format."""
+    """Query options of the response format PNG: the scale of a picture."""
 
     scale: int = Field(1, ge=1, le=4, description="Size of the picture; 2 suits a slide.")
 

@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """Probe and query that the pipeline answers with; reused for requests with equal request lines.
+    """Probe and query of one request to the pipeline; reused for an equal request line.
 
     Attributes:
         query: The probe's parameters and the options of the response.
@@ -160,7 +160,7 @@ async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list
 async def run_probe(
     context: RequestContext, request: ProbeRequest, given: ModelInput
 ) -> tuple[ProbeContext[Any], DeviceTime | None]:
-    """Run a probe's program as a step of the pipeline; outputs of the weights alone are cached.
+    """Run a probe's program in the pipeline; outputs of the weights alone are cached.
 
     Returns:
         The outputs, and the time in queue and on the device; None for a probe without a program.
@@ -245,7 +245,7 @@ def _result(
 
 
 def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:
-    """Return the field `prediction` of a probe's response: label, name, probabilities, logits."""
+    """Return the pipeline's response field `prediction`: label, name, probabilities, logits."""
     label = int(found.logits.argmax())
     return {
         "label": label,
@@ -256,7 +256,7 @@ def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]
 
 
 def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:
-    """Return the warnings of a probe's response about an input unlike the training data."""
+    """Return the pipeline's warnings about an input that is unlike the training data."""
     if model.ood_detector is not None:
         score = float(found.outputs["unfamiliarity"][0])
         return image_warnings(found.input.row["image"], score, model.ood_detector.limit)

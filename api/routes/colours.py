@@ -46,7 +46,7 @@ def router() -> APIRouter:
 
 @cache
 def _all() -> tuple[bytes, str]:
-    """Encode all colour maps once, at the first request, which takes a tenth of a second.
+    """Encode the response of `/colormaps` once, at the first request: it takes a tenth of a second.
 
     Returns:
         JSON and its ETag.
@@ -57,7 +57,7 @@ def _all() -> tuple[bytes, str]:
 
 
 def _map(name: str) -> schemas.ColourMap:
-    """Response entry of one colour map: its name, its kind and 256 colours."""
+    """Entry of one colour map in the response of `/colormaps`."""
     return schemas.ColourMap(
         name=name,
         kind=_KINDS.get(name, "sequential"),

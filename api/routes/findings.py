@@ -28,7 +28,7 @@ def router() -> APIRouter:
         responses=spec.answers("findings"),
     )
     async def findings(request: Request) -> schemas.FindingList:
-        """Every finding: a statement, whether numbers support it, the request that measures it."""
+        """Findings: every statement, whether numbers support it, the request that measures it."""
         context = RequestContext.of(request)
         engine = context.engine
         with engine.admit():
@@ -43,7 +43,7 @@ def router() -> APIRouter:
 
 
 async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
-    """Run a model's `findings` probe and return its measures by name."""
+    """Run a model's `findings` probe for `/findings`; return its measures by name."""
     query = probe.parameters()
     seen, _ = await run_probe(context, ProbeRequest(probe, query), ModelInput())
     figure = await context.engine.compute(probe.figure, seen)
@@ -51,7 +51,7 @@ async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
 
 
 def _entry(engine: Engine, key: str, stated: dict[str, Any]) -> schemas.FindingEntry:
-    """Response entry of one finding: a statement with its measures."""
+    """Entry of one finding in the response of `/findings`: a statement with its measures."""
     statement = STATEMENTS[key]
     return schemas.FindingEntry(
         key=key,

@@ -133,7 +133,7 @@ def _field(field: ReceptiveField) -> schemas.ReceptiveFieldEntry:
 
 
 def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Number of parameters of each module of a model, for `/models`."""
+    """Count the parameters of each module of a model for `/models`."""
     sizes: dict[str, int] = {}
     for name, value in weights.items():
         module = name.partition(".")[0]

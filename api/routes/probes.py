@@ -142,7 +142,7 @@ async def _respond(
 
 
 async def read_inputs(request: Request, source: Source, asked: ProbeRequest) -> ModelInputs:
-    """Read the input of a request to a probe's route, or several.
+    """Read the input of a request to a probe's route, or several inputs.
 
     Raises:
         Problem: The body, or the sequence in the query, is not valid.

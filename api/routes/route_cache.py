@@ -16,7 +16,7 @@ MAX_QUERY_BYTES = 256
 
 
 class RouteCache:
-    """Route cache of accepted request lines: the innermost ASGI application, around the router.
+    """Route cache of accepted request lines: the innermost ASGI application, before the router.
 
     Method, path and query determine the endpoint and its validated parameters; the body is read by
     the endpoint. Every middleware is outside of it, so that it sees each request, cached or not.

@@ -82,7 +82,7 @@ async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.Sampl
 async def draw_samples(
     request: Request, query: Annotated[SamplesPictureQuery, Query()]
 ) -> Response:
-    """Samples of the query `/samples` on one sheet."""
+    """Samples on one sheet: the images that `/samples` lists."""
     engine: Engine = request.app.state.engine
     content = await engine.compute(_sheet, samples.load(), query)
     return Response(content, media_type="image/png")

@@ -216,12 +216,12 @@ async def _blocks(
 
 
 def _head(row: Row) -> Row:
-    """Row of the next `STEPS` steps to stream."""
+    """Row of a streamed sequence's next `STEPS` steps."""
     return {**row, "sequence": row["sequence"][:STEPS]}
 
 
 def _rest(row: Row, outputs: Outputs) -> Row:
-    """Row of the steps that remain to stream, which start from the final state of the last ones."""
+    """Row of a streamed sequence's remaining steps, which start from the final state of these."""
     state = {"cell": outputs["final_cell"], "hidden": outputs["final_hidden"]}
     return {"sequence": row["sequence"][STEPS:], **state}
 
@@ -246,7 +246,7 @@ def _lines(
 
 
 def _shown(name: str, values: np.ndarray, query: LineOptions) -> np.ndarray:
-    """Numbers of one gate or state for a stream's lines, one row for each step."""
+    """Numbers of one gate or state for the lines of a stream, one row for each step."""
     if name in STATES:
         values = values[1:]  # row 0 is the state before the first step
     if query.units is not None and name != "logits":

@@ -20,7 +20,7 @@ def announce_listening(listener: socket.socket, engine: Engine) -> str:
 
 
 def announce_ready(url: str, engine: Engine) -> None:
-    """Announce that requests are answered, and print some to try."""
+    """Announce that the server answers requests, and print some to try."""
     print(f"Ready after {_seconds()} ({_executables(engine)}).")
     print(f"Open {url} in a browser, or try:")
     print(f"  curl '{url}/lstm/gates?sequence=10110'")
@@ -32,7 +32,7 @@ def announce_ready(url: str, engine: Engine) -> None:
 
 
 def announce_analyses() -> None:
-    """Announce that analyses are answered, too."""
+    """Announce that the server answers analyses, too."""
     print(f"Analyses ready after {_seconds()}.", flush=True)
 
 
@@ -41,7 +41,7 @@ def _seconds() -> str:
 
 
 def _weights(engine: Engine) -> Iterator[str]:
-    """Announce each model's weights: lines of digest and test accuracy."""
+    """Lines that announce each model's weights: digest and test accuracy."""
     for name, model in engine.models.items():
         metrics: dict[str, Any] = model.checkpoint.metadata.get("metrics", {})
         accuracy = metrics.get("test_accuracy")
@@ -50,7 +50,7 @@ def _weights(engine: Engine) -> Iterator[str]:
 
 
 def _executables(engine: Engine) -> str:
-    """Announce the number of executables, and whether they were compiled or cached."""
+    """Text that announces the number of executables, and whether they were compiled or cached."""
     models = engine.models.values()
     count = sum(len(program.buckets) for model in models for program in model.programs.values())
     cached = all(model.cached for model in models)

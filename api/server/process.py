@@ -20,10 +20,10 @@ from api.settings import Settings
 logger = logging.getLogger("lightwell")
 
 GRACEFUL_S = 10
-"""Seconds from closing the listener until the server cancels the requests in flight."""
+"""Seconds from closing the listener until the server process cancels requests in flight."""
 
 STREAM_END_S = 1
-"""Seconds before the server's cancellation at which streams end with a problem as last line."""
+"""Seconds before a stopping server process cancels its streams at which they end by a problem."""
 
 GC_THRESHOLD = 20_000
 """Net allocations of the server process between two garbage collections.
@@ -39,7 +39,7 @@ It is the longest wait of a finished batch for a busy event loop.
 
 
 class Server(uvicorn.Server):
-    """Server of this process: uvicorn's, which drains on SIGTERM or SIGINT before it stops.
+    """Server process by uvicorn, which drains on SIGTERM or SIGINT before it stops.
 
     From the signal on `/readyz` fails, and responses end their connections, so that a load balancer
     and its clients go elsewhere; requests are answered. After `drain_s` the listener is closed, and
@@ -62,7 +62,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let the server handle SIGTERM and SIGINT in its event loop."""
+        """Let the server process handle SIGTERM and SIGINT in its event loop."""
         loop = asyncio.get_running_loop()
         # Uvicorn's handlers know no draining, and raise the signal a second time at the end.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,7 +70,7 @@ class Server(uvicorn.Server):
         yield
 
     def _drain(self) -> None:
-        """Begin to drain the server; stop it at once on a second signal."""
+        """Begin to drain the server process; stop it at once on a second signal."""
         if self._engine.draining:
             self.force_exit = self.should_exit = True
             return
@@ -81,13 +81,13 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the server's listener, then announce its address."""
+        """Open the listener of the server process, then announce its address."""
         await super().startup(sockets)
         if self.started:
             self._announcing = asyncio.create_task(self._announce())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the server's listener, and finish the requests in flight."""
+        """Close the listener of the server process, and finish the requests in flight."""
         loop = asyncio.get_running_loop()
         # A stream that uvicorn cancels would end without a line that says why.
         loop.call_later(GRACEFUL_S - STREAM_END_S, self._close_engine)
@@ -97,7 +97,7 @@ class Server(uvicorn.Server):
         self._engine.closed = True
 
     async def _announce(self) -> None:
-        """Announce the server's address, then when the models and the analyses are ready."""
+        """Announce the server process: its address, then when models and analyses are ready."""
         url = announce_listening(self.servers[0].sockets[0], self._engine)
         try:
             await self._engine.warmed()
@@ -115,7 +115,7 @@ class Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, settings: Settings) -> bool:
-    """Serve an application in this process until a signal stops it.
+    """Serve an application in the server process until a signal stops it.
 
     Returns:
         Whether the listener was opened and the models were compiled.
@@ -139,7 +139,7 @@ def serve(app: FastAPI, settings: Settings) -> bool:
 
 
 def tune_garbage_collection() -> None:
-    """Exclude the server's existing objects from garbage collection, and collect less often.
+    """Exclude objects of the server process from garbage collection, and collect less often.
 
     The libraries' hundreds of thousands of objects live as long as the server: each full
     collection would visit them all.

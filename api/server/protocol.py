@@ -13,7 +13,7 @@ from api.errors.problem import Problem, problem_response
 
 
 class WriteCoalescingTransport:
-    """HTTP transport that joins the writes of one event-loop iteration into one system call.
+    """Transport of the HTTP protocol that joins the writes of one event-loop iteration.
 
     Head and body of a response are written one after the other. Sent separately, they would cost
     two system calls, and wake the client twice.
@@ -29,7 +29,7 @@ class WriteCoalescingTransport:
         self._pending: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
-        """Attribute of the transport that the HTTP connection wraps."""
+        """Attribute of the transport under an HTTP connection that joins its writes."""
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
@@ -39,7 +39,7 @@ class WriteCoalescingTransport:
         self._pending.append(data)
 
     def writelines(self, parts: Iterable[bytes]) -> None:
-        """Send several buffers of an HTTP response in order, as `write` does."""
+        """Send several buffers of an HTTP response in order, with the writes of this iteration."""
         for part in parts:
             self.write(part)
 
@@ -55,7 +55,7 @@ class WriteCoalescingTransport:
 
 
 class ServerState(uvicorn.server.ServerState):
-    """State of a server that all of its HTTP connections share.
+    """State of the HTTP protocol that all connections of a server share.
 
     Attributes:
         draining: Whether the listener will be closed soon: each response ends its connection, so
@@ -119,7 +119,7 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the message is uvicorn's own
-        """Answer bytes that are not HTTP/1.1 with a problem, and close the connection."""
+        """Answer bytes that are not HTTP/1.1 by the problem of a 400, and close the connection."""
         problem = Problem(
             "invalid-request",
             "This is not HTTP/1.1, or its line or headers are too long.",
