@@ -96,7 +96,7 @@ class ProbeResults:
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """Tensors of several inputs' probe results, by index and name: `answers.0.relu1`."""
+        """Tensors to encode of several inputs' probe results, by name: `answers.0.relu1`."""
         return {
             f"answers.{index}.{name}": tensor
             for index, answer in enumerate(self.answers)

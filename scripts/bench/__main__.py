@@ -171,7 +171,7 @@ class Benchmark:
     def _excluding_failures(
         self, servers: Servers, system: System, workload: Workload
     ) -> Iterator[None]:
-        """Record why a benchmarked system failed and leave it out of the rest of the workload."""
+        """Exclude a failed system from the benchmark of a workload, and record why."""
         try:
             yield
         except (NotInstalledError, NotStartedError, WrongAnswerError, OSError) as error:
@@ -180,7 +180,7 @@ class Benchmark:
             self._console.print(f"[red]{system.name}, {workload.name}: {error}")
 
     def _check(self, servers: Servers, workload: Workload, concurrency: int) -> None:
-        """Check each benchmarked system's responses against Lightwell's expected outputs."""
+        """Run the benchmark's check of all systems' responses before they are measured."""
         expected = self._expected[workload.name]
         for system, server in tuple(servers.items()):
             with self._excluding_failures(servers, system, workload), server.resumed():

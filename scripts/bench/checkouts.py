@@ -84,7 +84,9 @@ class Slices:
 
     @classmethod
     def of(cls, cpu_s: float, rotation: int) -> "Slices":
-        """Choose slices of `--beside` by a request's CPU time, which other processes do not change.
+        """Choose slices for two checkouts by the CPU time of a request, not by its duration.
+
+        Other processes change the duration, but hardly the CPU time.
 
         Args:
             cpu_s: CPU time per request, in seconds.
@@ -156,7 +158,7 @@ def compare(
 def _excluding_failures(
     requests: dict[str, list[bytes]], name: str, console: Console
 ) -> Iterator[None]:
-    """Print why a workload failed on a checkout and leave it out of the rest of `--beside`."""
+    """Print why a workload failed on a checkout and leave it out of the other rounds."""
     try:
         yield
     except (WrongAnswerError, OSError) as error:
@@ -165,7 +167,7 @@ def _excluding_failures(
 
 
 def round_groups(rounds: int, restarts: int = RESTARTS) -> list[range]:
-    """Divide the rounds of `--beside` into nearly equal groups, each with newly started servers."""
+    """Divide the rounds on two checkouts into nearly equal groups, each with new servers."""
     bounds = [round(rounds * group / restarts) for group in range(restarts + 1)]
     return [range(*pair) for pair in pairwise(bounds) if pair[0] < pair[1]]
 
@@ -214,7 +216,7 @@ def _check_equal(servers: Sequence[Server], requests: Sequence[bytes]) -> None:
 
 
 def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
-    """Measure a request's CPU time, to choose the number of slices for `--beside`."""
+    """Measure the CPU time of a checkout's request, to choose the number of slices."""
     with server.resumed():
         # Not measured: the first requests fill caches.
         _measure_slice(server, requests, len(requests))

@@ -32,7 +32,7 @@ class Growth(NamedTuple):
 
 
 def growth(server: Server, system: System, count: int) -> Growth:
-    """Measure a server's memory growth, its resident memory, over a number of mixed requests."""
+    """Measure the memory growth of a server over a number of mixed requests."""
     requests = mixture(system)
     with Load(server.port, requests, CONCURRENCY) as load:
         begun = load.closed(0, FIRST, 60)

@@ -1,4 +1,4 @@
-"""Problems of the comparison: requests that a server must refuse, each problem type."""
+"""Problems of the comparison: requests that a server must refuse, for each problem type."""
 
 from collections.abc import Iterator
 from typing import Any

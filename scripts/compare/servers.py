@@ -56,7 +56,7 @@ class Side:
         self.server.settle()
 
     def terminate(self) -> None:
-        """Send SIGTERM to one side's server, which begins to drain."""
+        """Send SIGTERM to the server of one side of the comparison, which begins to drain."""
         self.server.process.send_signal(signal.SIGTERM)
 
 

@@ -36,7 +36,7 @@ BY_HAND: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("/cnn/embedding", "across"): ("2", "15"),
     ("/samples*", "count"): ("1", "200"),
 }
-"""Values of parameters by hand, before those of a schema: (path, parameter) → values."""
+"""Values of compared parameters by hand, before those of a schema: (path, parameter) → values."""
 
 TOGETHER: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("/cnn/attribution", "against"): {"target": "3"},
@@ -56,14 +56,14 @@ TOGETHER: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("/lstm/attribution", "baseline"): {"method": "integrated_gradients"},
     ("/lstm/attribution", "nodes"): {"method": "integrated_gradients"},
 }
-"""Values of other parameters that a parameter needs to be accepted or to have an effect."""
+"""Values of other parameters that a compared parameter needs: (path, parameter) → values."""
 
 PLACED = {"channel": "1", "y": "0", "x": "0"}
 """Values of a place that fits every layer, while `layer` goes through all its values."""
 
 
 def base_query(operation: Operation) -> dict[str, str]:
-    """Return values of an operation's required query parameters."""
+    """Return the values of an operation's required query parameters, for the comparison."""
     return {
         one.name: REQUIRED[one.name]
         for one in operation.parameters
@@ -72,7 +72,7 @@ def base_query(operation: Operation) -> dict[str, str]:
 
 
 def paths(operation: Operation) -> list[str]:
-    """Fill values into the variables of a path template; one path for each value."""
+    """Fill values into the variables of a compared path template; one path for each value."""
     found = [operation.path]
     for variable, values in IN_PATH.items():
         if variable in operation.path:
@@ -83,7 +83,7 @@ def paths(operation: Operation) -> list[str]:
 def queries(
     operation: Operation, parameter: Parameter, material: Material
 ) -> Iterator[dict[str, str]]:
-    """Yield queries that set one parameter to each of its values other than the default."""
+    """Yield queries that set one compared parameter to each of its values but the default."""
     together = TOGETHER.get((operation.stem, parameter.name), {})
     for value in values(operation, parameter, material):
         query = {**base_query(operation), **together}
@@ -111,7 +111,7 @@ def values(operation: Operation, parameter: Parameter, material: Material) -> li
 
 
 def _typical(schema: Mapping[str, Any]) -> list[str]:
-    """Return a value of a boolean, integer or number parameter, by its schema."""
+    """Return a typical value of a compared boolean, integer or number, by its schema."""
     default: Any = schema.get("default")
     low = schema.get("minimum", 0)
     high = schema.get("maximum", schema.get("exclusiveMaximum", 2**31) - 1)

@@ -1,1 +1,1 @@
-"""Public names of the API, the clients and the settings, for docs/public-names.txt."""
+"""Package of Lightwell's public names, for docs/public-names.txt: API, clients and settings."""

@@ -20,8 +20,8 @@ GRID: RGB = (228, 228, 228)
 BACKDROP: RGB = (243, 243, 243)
 
 TEXT_SIZE = 13
-"""Size of ticks and captions in pixels at scale 1, the smallest text mark. The bundled font
-has even word gaps at 13, 17, 19 and 22; at 14 to 16 they nearly close."""
+"""Size of the smallest text mark, of ticks and captions, in pixels at scale 1. The bundled font has
+even word gaps at 13, 17, 19 and 22; at 14 to 16 they nearly close."""
 
 
 @dataclass(frozen=True)
