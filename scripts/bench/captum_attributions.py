@@ -31,7 +31,7 @@ def best(function: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Time each method as Captum documents it; occlusion also with all windows in one batch."""
+    """Time the attribution methods of Captum as documented; occlusion also in one batch."""
     model = cnn().requires_grad_(requires_grad=False)
     pixels = load_file(ROOT / "models" / "records" / "samples.safetensors")["images"][0]
     image = torch.from_numpy(pixels.astype(np.float32) / 255)[None, None]

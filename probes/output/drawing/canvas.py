@@ -41,8 +41,8 @@ _SMOOTH_FROM = 6
 """Canvas's smallest supersampling scale of shapes: Pillow's lines are not antialiased."""
 
 _SMOOTH_JOINTS = 400
-"""Canvas's most points of a line with rounded joints, which Pillow draws one at a time in Python; in
-longer lines the segments are too short for missing joints to be visible."""
+"""Most points of a line with rounded joints on a canvas, which Pillow draws one by one in Python;
+in longer lines the segments are too short for missing joints to be visible."""
 
 
 @cache

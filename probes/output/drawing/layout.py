@@ -123,7 +123,7 @@ def _grid(figure: Panels, shared: Shared) -> Block:
 
 
 def _common_axes(figure: Panels) -> dict[str, range]:
-    """Return the axes that panels share: ranges overlap in all, such as 1 to 20 and 0 to 20.
+    """Return the axes that a layout's panels share: ranges overlap, as 1 to 20 and 0 to 20 do.
 
     The figures share these axes, so that a step has one horizontal position in all of them.
     """
