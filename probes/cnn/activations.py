@@ -113,6 +113,7 @@ def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
     layer = LAYERS[name]
     values = context.outputs[name]
     chosen = {} if parameters.channels is None else {"channel": parameters.channels}
+    # Indexing copies, so without a selection the program's array is passed on as it is.
     values = values[parameters.channels] if chosen else values
     axes = ("channel", "y", "x")[: values.ndim]
     scope = parameters.range if values.ndim > 1 else _whole(parameters.range)

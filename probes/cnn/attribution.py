@@ -110,6 +110,7 @@ def _rectified(raw: np.ndarray) -> list[Figure]:
     """Heatmaps of an attribution's class activation map: its positive part, raw and in [0, 1]."""
     rectified = np.maximum(raw, 0)
     largest = rectified.max()
+    # Zeros where no value is positive, in place of a division by 0.
     normalised = rectified / largest if largest > 0 else rectified
     first = Tensor(
         "rectified",

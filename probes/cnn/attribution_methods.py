@@ -122,6 +122,7 @@ def _gradients(
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
     """Return gradients and logits of the images that a gradient-based attribution method makes."""
     calls = (given.call("gradient", image, "gradient", "logits") for image in images)
+    # Two full batches per slice: the device has work while the next calls are made.
     return (yield from in_slices(calls, 2 * GRADIENT_BUCKETS[-1]))
 
 
@@ -191,6 +192,7 @@ def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
     """Return the windows of the attribution method `occlusion`, from the top left, clipped."""
 
     def along(size: int) -> list[slice]:
+        # Rounded up: the last window reaches the border, and is clipped there.
         steps = max(0, -(-(size - side) // stride))
         return [slice(step * stride, min(step * stride + side, size)) for step in range(steps + 1)]
 

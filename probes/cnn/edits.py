@@ -58,6 +58,7 @@ class Edit(ExtraFields):
     @model_validator(mode="after")
     def _amount_where_needed(self) -> "Edit":
         """Require the operands that the operation of a CNN edit takes, and no others."""
+        # `set` takes either of the two, `scale` and `add` take an amount only.
         given = (self.amount is not None) + (self.values is not None)
         needed = 1 if self.operation in {*_WITH_AMOUNT, "set"} else 0
         wrong = self.operation in _WITH_AMOUNT and self.values is not None

@@ -113,6 +113,7 @@ def _scatter(
         )
         for name, axis in zip(names, at, strict=True)
     ]
+    # Slices of length 1: a scatter plot takes vectors, for its marked points too.
     here = [
         Tensor(f"{name}.picture", "statistic", ("image",), own[axis : axis + 1])
         for name, axis in zip(names, at, strict=True)

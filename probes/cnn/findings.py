@@ -80,6 +80,7 @@ def _edges_to_patterns(context: ProbeContext[Parameters]) -> Measurement:
     )
     kernel = context.model.weights["conv1.kernel"].astype(np.float64).reshape(9, -1)
     energy = (kernel**2).sum(axis=0)
+    # The energy of the mean is sum² / 9, the squared coefficient of the constant kernel.
     share = 1.0 - kernel.sum(axis=0) ** 2 / np.where(energy > 0, 9 * energy, 1.0)
     depth = {"depth": DEPTHS}
     curves = tuple(
@@ -131,6 +132,7 @@ def _right(
 
 def _filters_specialise(context: ProbeContext[Parameters]) -> Measurement:
     """Measure the CNN finding `filters_specialise`: class selectivity, trained and random."""
+    # Sorted by value: channels of two sets of weights have no common order.
     trained, reset = (
         np.sort(
             selectivities(
@@ -156,6 +158,7 @@ def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
     means = _means(values, samples.load().labels)
     most = means.max(axis=0)
     share = (means / np.where(most > 0, most, 1.0)).astype(np.float32)
+    # Channels with one favourite digit stand together.
     order = np.argsort(share.argmax(axis=0), kind="stable")
     tensor = Tensor(
         "activation_by_digit",
@@ -189,6 +192,7 @@ def _space_is_kept(context: ProbeContext[Parameters]) -> Measurement:
         prefix: _moved_back(context.outputs[f"{prefix}relu3"], context.outputs[f"{prefix}moved"])
         for prefix in ("", "reset.")
     }
+    # The most active channel of the first sample, so that the picture is not black.
     strongest = int(context.outputs["relu3"][0].max(axis=(1, 2)).argmax())
     maps = [context.outputs[name][0, strongest] for name in ("relu3", "moved")]
     colour = colours.non_negative(np.stack(maps), "viridis")

@@ -62,6 +62,7 @@ class InterventionParameters(Parameters):
         if self.channels is not None:
             return self.channels
         of_layer = [edit.channels for edit in edits if edit.layer == layer]
+        # An edit without channels changes all of them.
         if not of_layer or None in of_layer:
             return list(range(LAYERS[layer].shape[-1]))
         return sorted({channel for channels in of_layer for channel in channels or ()})

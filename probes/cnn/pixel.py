@@ -52,6 +52,7 @@ class PixelParameters(Coloured):
 
     def needed(self) -> tuple[str, ...]:
         """Return the layers whose values the arithmetic of the explained pixel reads."""
+        # conv1 reads the image, which is an input and no layer, so it is left out.
         read = INPUT_OF[self.convolution]
         return tuple(
             dict.fromkeys(

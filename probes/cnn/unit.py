@@ -207,6 +207,7 @@ def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measu
     counts, (low, high) = held.histogram(of)
     starts = np.linspace(low, high, len(counts), endpoint=False)
     names = {"value": [f"{start:.3g}" for start in starts.tolist()]}
+    # Bins are named by their lower limits, so the upper limit of the last one is a measure.
     ends = (Measure(f"{name}_low", low), Measure(f"{name}_high", high))
     tensor = Tensor(name, "count", ("value",), counts, names)
     return Bars(title, tensor, measures=(*measures, *ends))

@@ -98,6 +98,7 @@ class AttributionInput:
     def of(cls, row: Row, parameters: BitParameters) -> "AttributionInput":
         """Build the input of the bit attribution methods from a program row and the parameters."""
         bits = row["sequence"].astype(np.float32)
+        # Steps count from 1 in requests, positions in the sequence from 0.
         free = np.array(parameters.steps(row), np.int64) - 1
         absent = bits.copy()
         absent[free] = BASELINE_VALUES[parameters.baseline]

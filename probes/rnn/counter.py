@@ -235,6 +235,7 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
     best = {n: _best(keep, accuracy, n) for n in np.unique(sizes).tolist()}
     whole = float(accuracy[sizes == keep.shape[1]][0])
     enough = whole - tolerance
+    # The full set is always accurate enough, so one is found.
     size, place = next((n, at) for n, at in best.items() if accuracy[at] >= enough)
     members = ", ".join(map(str, np.flatnonzero(keep[place])))
     measures = (
@@ -273,6 +274,7 @@ def _best(keep: Kept, accuracy: Float[np.ndarray, " sets"], size: int) -> int:
 def _one_unit(keep: Kept, accuracy: Float[np.ndarray, " sets"]) -> Heatmap:
     """Heatmap of a counter's accuracy with one unit kept, and with one unit ablated."""
     units = keep.shape[1]
+    # Either search tries every unit alone, and every set that lacks a single unit.
     found = {tuple(one): value for one, value in zip(keep.tolist(), accuracy, strict=True)}
     alone = np.eye(units, dtype=np.uint8)
     values = np.array([[found[tuple(one)] for one in sets] for sets in (alone, 1 - alone)])

@@ -303,6 +303,7 @@ def _time_constants(points: Points) -> Heatmap:
 
 def _measures(run: Trajectories, points: Points) -> tuple[Measure, ...]:
     """Measures of the probe `dynamics`: points found, typical speed, stability of each point."""
+    # Half the square of a speed has the unit of q, so that both can be compared.
     typical = float(run.speed.mean())
     fixed = points.found(FIXED_TOLERANCE)
     stated = [

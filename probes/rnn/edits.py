@@ -133,6 +133,7 @@ class EditedRun:
     def call(self, start: int, state: Row, outputs: Iterable[str]) -> Call:
         """Return the program call of one chunk of an edited LSTM run."""
         taken = self.row["sequence"][start : start + CHUNK]
+        # The program takes whole chunks; `length` selects the state before the padding.
         padded = np.zeros(CHUNK, np.uint8)
         padded[: len(taken)] = taken
         scale, shift = self.scale_and_shift(start, start + len(taken))

@@ -119,6 +119,7 @@ def running_answers(
 
 def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
     """Drive runs of generalisation sequences together, so that their calls are batched."""
+    # `run_lstm` yields one call at a time.
     calls = [next(run)[0] for run in runs]
     while True:
         got = yield calls
@@ -211,6 +212,7 @@ def _measures(
 ) -> Iterator[Measure]:
     """Yield generalisation measures of each kind: longest length without error, accuracy."""
     for place, (name, hits) in enumerate(right.items()):
+        # Steps at which at least one sequence of the kind is answered wrongly.
         wrong = np.flatnonzero(~hits.all(axis=0))
         longest = int(wrong[0]) if wrong.size else LENGTH
         yield Measure(f"longest_without_error.{name}", longest, "bits")

@@ -100,6 +100,7 @@ def run(call: ProbeCall[PatchingParameters]) -> Run:
     parameters = call.parameters
     predicted = yield from run_lstm("predict", row, frozenset({"logits"}))
     wanted = frozenset({"logits"})
+    # One run of the source has the states that all patches take.
     (source,) = yield from side_by_side([EditedRun(call.input.source)], wanted | set(STATE_VALUES))
     steps, units = parameters.places(row)
 
@@ -184,6 +185,7 @@ def _strongest(context: ProbeContext[PatchingParameters]) -> tuple[Measure, ...]
         return ()
     shares = recoveries_of(context.outputs["single"], baseline, source)
     steps, units = context.parameters.places(context.input.row)
+    # Largest, not largest in magnitude: a negative recovery moves away from the source.
     step, unit = np.unravel_index(shares.argmax(), shares.shape)
     return (Measure("strongest_step", steps[step]), Measure("strongest_unit", units[unit]))
 

@@ -33,5 +33,6 @@ class LSTMTargetParameters(Parameters):
 
 def difference(logits: np.ndarray) -> float:
     """Return the LSTM's target `difference`: the last logit of "yes" minus that of "no"."""
+    # The predict program returns one row of logits, the others a row for each step.
     last = logits.reshape(-1, len(TARGET_NAMES) - 1)[-1].astype(np.float64)
     return float(last @ LOGIT_WEIGHTS["difference"])
