@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def configure_logging() -> None:
-    """Configure the command's log: on standard error, one line for each request."""
+    """Configure logging of the command `python -m api`: standard error, a line for each request."""
     # No line has a thread, process or task: to look them up would take time for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -58,7 +58,7 @@ def configure_logging() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    """Error message of the command for a wrong setting or file, in one line."""
+    """Error message of the command `python -m api` for a wrong setting or file, in one line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"])

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
+from fastapi_offline import FastAPIOffline  # its /docs loads nothing from the internet
 
 import api.routes.colours
 import api.routes.findings
@@ -64,7 +64,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await engine.stop()
         app.state.access_log.flush()
 
-    # Its page /docs loads scripts and styles from this server, not from the internet.
     app: FastAPI = FastAPIOffline(
         title="Lightwell",
         version=VERSION,

@@ -20,11 +20,11 @@ Result = TypeVar("Result")
 
 
 class QueueFullError(Exception):
-    """A batching queue has reached its limit of items or bytes."""
+    """Error of a batching queue that has reached its limit of items or bytes."""
 
 
 class DeadlineError(Exception):
-    """The deadline of a queued item passed before its batch was formed; it was not run."""
+    """Error of a queued item whose deadline passed before its batch was formed; it was not run."""
 
 
 class Served(NamedTuple, Generic[Result]):
@@ -292,7 +292,7 @@ class DeviceWorker:
             queue.resolve(batch)
 
     def stop(self) -> None:
-        """End the device thread; blocks until its current batch is done."""
+        """End the device thread; blocks until the batch that it runs is done."""
         if self._thread.is_alive():
             self._wake.put(False)
             self._thread.join()

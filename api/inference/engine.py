@@ -192,7 +192,7 @@ class Engine:
             self._refuse_cold()
 
     def _refuse_cold(self) -> None:
-        """Raise the error of an engine that is warming up, or that nothing has started."""
+        """Refuse a request to an engine that is warming up, or that nothing has started."""
         if self._warming is not None:
             msg = "The models are being compiled."
             raise EngineNotReadyError(msg)

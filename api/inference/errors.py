@@ -2,12 +2,12 @@
 
 
 class EngineNotReadyError(Exception):
-    """The engine still compiles the programs that a request needs."""
+    """Error of an engine that is still compiling the programs that a request needs."""
 
 
 class EngineClosedError(Exception):
-    """The engine is stopping, and accepts no more requests."""
+    """Error of an engine that is stopping, and accepts no more requests."""
 
 
 class EngineBusyError(Exception):
-    """The engine's requests in flight, or the rows of their analyses, have reached their limit."""
+    """Error of an engine at its limit of requests in flight, or of the rows of their analyses."""

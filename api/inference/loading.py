@@ -13,7 +13,7 @@ logger = logging.getLogger("lightwell")
 
 
 def load_models(weights: Path | None, cache: Path | None) -> Mapping[str, ResidentModel]:
-    """Load every resident model from its weights, by name; none is compiled yet.
+    """Loading of all models for the engine, by name, from weights on disk; none is compiled yet.
 
     Args:
         weights: Folder with the user's weights; None serves the shipped ones.

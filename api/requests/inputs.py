@@ -54,7 +54,7 @@ async def read_images(
 def parse_images(
     body: Body, declaration: type[DeclaredBody], preprocess: Preprocess
 ) -> ModelInput | PostedInputs:
-    """Parse an image request; preprocess a single input image, leave several encoded. CPU work.
+    """Make the input of an image request from its body; leave several encoded. CPU work.
 
     Raises:
         Problem: The body is not valid, or the image is over a limit.
@@ -99,7 +99,7 @@ async def read_sequences(
 def parse_sequences(
     body: Body, declaration: type[DeclaredBody], model: ResidentModel
 ) -> ModelInputs:
-    """Parse the body of a sequence request to its inputs. CPU work where it is large.
+    """Make the inputs of a sequence request from its body. CPU work where it is large.
 
     Raises:
         Problem: The body is not valid.

@@ -17,7 +17,7 @@ _INPUTS: Mapping[str, type[DeclaredInput]] = {"image": ImageInput, "sequence": S
 
 @cache
 def body_of(probe: Probe) -> type[DeclaredBody]:
-    """Return the declaration of the JSON body that a probe's routes read."""
+    """Return the body of a probe's routes: the declaration of the JSON that they read."""
     kind = MODELS[probe.model].input
     if probe.body is None:
         return BODIES[kind]

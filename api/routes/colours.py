@@ -30,7 +30,7 @@ def router() -> APIRouter:
         responses=spec.answers("colormaps"),
     )
     async def colormaps(request: Request) -> Response:
-        """Every colour map that answers name under `colour`, as 256 colours, low values first.
+        """Colour maps of `/colormaps` that answers name under `colour`: 256 colours each, low first.
 
         A value v has the colour at round(255 (v - vmin) / (vmax - vmin)).
         """

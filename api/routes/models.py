@@ -45,7 +45,7 @@ def router() -> APIRouter:
     async def model(
         request: Request, model: Annotated[str, Path(examples=["cnn"])]
     ) -> schemas.ModelEntry:
-        """One resident model: task, input, layers, probes and parameters, weights, training."""
+        """One resident model of `/models`: task, input, layers, probes, weights, training."""
         engine: Engine = request.app.state.engine
         if model not in engine.models:
             raise unknown_model(model)

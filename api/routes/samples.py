@@ -65,7 +65,7 @@ def router() -> APIRouter:
 
 
 async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
-    """Samples to try: MNIST test images with their labels; post `pixels` as they are."""
+    """Samples of `/samples` to try: MNIST test images with labels; post `pixels` as they are."""
     held = samples.load()
     return schemas.SampleList(
         samples=[
@@ -91,7 +91,7 @@ async def draw_samples(
 async def draw_sample(
     request: Request, index: Annotated[int, Path(ge=0, description="Index in the test set.")]
 ) -> Response:
-    """One sample as a plain 28x28 PNG, to post to the CNN."""
+    """One sample of `/samples` as a plain 28x28 PNG, to post to the CNN."""
     held = samples.load()
     found = np.flatnonzero(held.indices == index)
     if not found.size:
@@ -111,7 +111,7 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
 
 
 def _sheet(held: Samples, query: SamplesPictureQuery) -> bytes:
-    """Draw samples as tiles of a sheet, each named by its label and index in the test set."""
+    """Draw the sheet of `/samples.png`: a tile for each sample, named by its label and index."""
     chosen = _chosen(held, query)
     names = [f"{held.labels[at]} (#{held.indices[at]})" for at in chosen]
     axes, coordinates = ("sample", "y", "x"), {"sample": names}

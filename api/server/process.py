@@ -62,7 +62,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let the server process handle SIGTERM and SIGINT in its event loop."""
+        """Let the server process handle SIGTERM and SIGINT in its event loop, by draining."""
         loop = asyncio.get_running_loop()
         # Uvicorn's handlers know no draining, and raise the signal a second time at the end.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,7 +97,7 @@ class Server(uvicorn.Server):
         self._engine.closed = True
 
     async def _announce(self) -> None:
-        """Announce the server process: its address, then when models and analyses are ready."""
+        """Let the server process print its address, then when models and analyses are ready."""
         url = announce_listening(self.servers[0].sockets[0], self._engine)
         try:
             await self._engine.warmed()
