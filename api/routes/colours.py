@@ -30,7 +30,7 @@ def router() -> APIRouter:
         responses=spec.answers("colormaps"),
     )
     async def colormaps(request: Request) -> Response:
-        """Colour maps of `/colormaps` that answers name under `colour`: 256 colours each, low first.
+        """Colour maps of `/colormaps` that answers name under `colour`: 256 colours, low first.
 
         A value v has the colour at round(255 (v - vmin) / (vmax - vmin)).
         """
