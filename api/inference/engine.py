@@ -135,6 +135,7 @@ class Engine:
 
     async def _warm_rest(self) -> None:
         """Compile larger batches and analyses while the engine already answers requests."""
+        # Larger batches first: more requests gain by them than by analyses.
         for model in self.models.values():
             await self.compute(model.compile_larger_buckets)
             for name, program in model.programs.items():
@@ -280,6 +281,7 @@ class Engine:
             waiting.extend(
                 queue.enqueue(one, deadline, program.size(one), admitted=admitted) for one in calls
             )
+        # Cancelled calls leave the queue when its next batch is formed.
         except QueueFullError:
             for one in waiting:
                 one.cancel()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+# Two steps, one unit, two colours: whole responses would fill the page at /docs.
 _PREDICTION = {
     "label": 1,
     "name": "yes",

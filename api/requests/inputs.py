@@ -75,6 +75,7 @@ async def _image_inputs(
             raise problem.within(container, index) from problem
         width, height = (one.echo or {})["preparation"]["source_size"]
         pixels += width * height
+        # After each image: at most one is decoded beyond the limit.
         if pixels > MAX_PIXELS_TOGETHER:
             detail = f"The images have more than {MAX_PIXELS_TOGETHER} pixels together."
             raise body_problem("invalid-image", detail, container)

@@ -94,6 +94,7 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
             return _respond(request, source, asked, chosen)
 
         response = await respond(request)
+        # After the response: a request line that fails is validated again each time.
         if source != "query":  # few sequences are sent twice
             route_cache: RouteCache = request.app.state.route_cache
             route_cache.add(request, respond)

@@ -102,6 +102,7 @@ async def _respond(request: Request, query: LineOptions) -> Response:
             timeout.body_received(request.receive)
             context.watch.lap("prepare")
             inputs = given if isinstance(given, list) else [given]
+            # All sequences run on one LSTM: the first has the units of each.
             check_units(inputs[0].row, query.units)
             blocks = _blocks(context, inputs, query)
             first = await anext(blocks)

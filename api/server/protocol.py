@@ -125,6 +125,7 @@ class Protocol(HttpToolsProtocol):
             "This is not HTTP/1.1, or its line or headers are too long.",
             headers={"Connection": "close"},
         )
+        # By hand: without a parsed request there is no application call that could respond.
         response = problem_response(problem, str(uuid.uuid4()))
         headers = b"".join(b"%s: %s\r\n" % each for each in response.raw_headers)
         body = bytes(response.body)
