@@ -176,7 +176,7 @@ class ProbeContext(ProbeCall[Parameters_co]):
 
     outputs: Outputs
 
-    @cached_property
+    @property
     def logits(self) -> Float[np.ndarray, " classes"]:
         """Logits in a probe's outputs; those after the last step where they are of every step."""
         logits = self.outputs["logits"]

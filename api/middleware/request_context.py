@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors.problem import bug_response
 from api.middleware.access_log import AccessLog, AccessRecord
-from api.middleware.cors import PUBLIC, is_public
+from api.middleware.cors import PUBLIC, VARIES, is_public
 from api.middleware.server_timing import Stopwatch
 
 logger = logging.getLogger("lightwell")
@@ -56,12 +56,15 @@ class _Response:
     """Response that gets the headers of its request context, such as the ID, as it is sent.
 
     Attributes:
+        has_origin: Whether the request names an origin, so that CORS sets the header `Vary`.
         status: 0 until its head is sent.
     """
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.watch = Stopwatch()
-        self.request_id = _request_id(scope)
+        headers = dict(scope["headers"])
+        self.request_id = _request_id(headers.get(b"x-request-id", b""))
+        self.has_origin = b"origin" in headers
         self.status = 0
         self.is_head = scope["method"] == "HEAD"
         self._scope, self._send = scope, send
@@ -76,6 +79,8 @@ class _Response:
                 (b"x-content-type-options", b"nosniff"),
                 (b"server-timing", self.watch.header.encode()),
             ]
+            if not self.has_origin:
+                headers.append(VARIES)
             if is_public(self._scope):
                 kept = [each for each in headers if each[0] != PUBLIC[0][0]]
                 message["headers"] = [*kept, *PUBLIC]
@@ -92,12 +97,9 @@ class _Response:
         )
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(sent: bytes) -> str:
     """Request ID for the context: the client's, where it is short and plain, else a new UUID."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-            return str(value.decode())
-    return _random_uuid()
+    return sent.decode() if REQUEST_ID.fullmatch(sent) else _random_uuid()
 
 
 def _random_uuid() -> str:

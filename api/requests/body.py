@@ -1,7 +1,6 @@
 """Request bodies as bytes: media type, content encoding and length are checked before reading."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,8 +27,7 @@ IMAGE_BODIES: Mapping[str, int] = {
 SEQUENCE_BODIES: Mapping[str, int] = {"application/json": MAX_SEQUENCE_JSON}
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """Request body as bytes, whole and within the limit of its media type, not yet parsed.
 
     Attributes:

@@ -13,12 +13,14 @@ from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
 from api.requests.body import IMAGE_BODIES, SEQUENCE_BODIES, Body, is_light, read_body
 from api.requests.declared_body import DeclaredBody
+from api.requests.image_body import ImageBody
 from api.requests.image_decoding import MAX_PIXELS
 from api.requests.json_object import FieldError
 from api.requests.model_input import (
     ModelInput,
     ModelInputs,
     Preprocess,
+    encoded_image_input,
     image_input,
     sequence_input,
 )
@@ -28,6 +30,8 @@ from api.requests.sequence_body import SequenceInput, parse_text
 from models.registry import ResidentModel, hidden_size
 
 MAX_PIXELS_TOGETHER = 4 * MAX_PIXELS  # of all images of one request: 64 of 512 x 512
+
+RAW_IMAGES = frozenset({"image/png", "image/jpeg"})
 
 MAX_QUERY_STEPS = 1024
 """Most steps of an input sequence in the query (`?sequence=`): some proxies refuse longer URLs."""
@@ -59,6 +63,9 @@ def parse_images(
     Raises:
         Problem: The body is not valid, or the image is over a limit.
     """
+    if declaration is ImageBody and body.media_type in RAW_IMAGES:
+        # There is nothing to validate: a model of pydantic would only hold the bytes.
+        return encoded_image_input(body.content, preprocess)
     posted = parse_body(body, declaration)
     return posted if posted.container else image_input(posted.inputs[0], preprocess)
 

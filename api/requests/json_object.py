@@ -52,11 +52,13 @@ class JSONObject(BaseModel):
             keys = ", ".join(cls.known_keys)
             raise FieldError("invalid-body", f"{cls.noun} must be an object of {keys}.")
         # Pydantic would reject the key, too, but its message would repeat any text of a client.
-        for key in value.keys() - cls.known_keys.keys():
-            keys = ", ".join(cls.known_keys)
+        if unknown := value.keys() - cls.known_keys.keys():
+            key, keys = unknown.pop(), ", ".join(cls.known_keys)
             which = f"key '{key}', which" if SHOWABLE.fullmatch(key) else "a key that"
             raise FieldError("invalid-body", f"{cls.noun} has {which} is not one of {keys}.")
-        return cls.check_keys({key: item for key, item in value.items() if item is not None})
+        if None in value.values():
+            value = {key: item for key, item in value.items() if item is not None}
+        return cls.check_keys(value)
 
     @classmethod
     def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:

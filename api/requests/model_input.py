@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from pydantic import BaseModel
 
 from api.errors.problem import Problem, body_problem
 from api.requests.foreground import IMAGE_SIDE, Planes
@@ -16,6 +18,8 @@ from models.runtime.programs import Row
 from probes.declaration import ProbeInput
 
 Preprocess = Literal["mnist", "none"]
+
+NO_SOURCE: Row = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -33,26 +37,44 @@ ModelInputs: TypeAlias = ModelInput | list[ModelInput]
 """Model inputs of one request: a single one, or a list where the request has several."""
 
 
+def encoded_image_input(content: bytes, preprocess: Preprocess) -> ModelInput:
+    """Decode and preprocess the image of a raw body. CPU work.
+
+    Raises:
+        Problem: The image cannot be decoded, or is over a limit.
+    """
+    return _image_model_input(_prepare(decode(content), preprocess))
+
+
 def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
     """Make the model input of an image: decode and preprocess it, and its `source`. CPU work.
 
     Raises:
         Problem: The image cannot be decoded, or is over a limit.
     """
-    image = _prepare(given, preprocess)
+    image = _prepare(_planes(given), preprocess)
     source: Row = {}
     if isinstance(second := given.second, ImageInput):
         try:
-            source = {"image": _prepare(second, preprocess).pixels}
+            source = {"image": _prepare(_planes(second), preprocess).pixels}
         except Problem as problem:
             raise problem.within("source") from problem
+    return _image_model_input(image, given.extra, source)
+
+
+def _image_model_input(
+    image: PreparedImage, extra: BaseModel | None = None, source: Row = NO_SOURCE
+) -> ModelInput:
     echo = {"pixels": image.pixels, "preparation": image.preparation}
-    return ModelInput({"image": image.pixels}, given.extra, source, echo)
+    return ModelInput({"image": image.pixels}, extra, source, echo)
 
 
-def _prepare(given: ImageInput, preprocess: Preprocess) -> PreparedImage:
+def _planes(given: ImageInput) -> Planes:
+    return decode(given.image or b"") if given.pixels is None else Planes(given.pixels)
+
+
+def _prepare(planes: Planes, preprocess: Preprocess) -> PreparedImage:
     """Convert an image to the 28x28 pixels of a model input."""
-    planes = decode(given.image or b"") if given.pixels is None else Planes(given.pixels)
     if preprocess == "mnist":
         return preprocess_mnist(planes)
     if planes.size != [IMAGE_SIDE, IMAGE_SIDE]:

@@ -1,7 +1,6 @@
 """Posted inputs: a body in any of its forms, parsed and validated by its declaration."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.requests.body import Body
 from api.requests.declared_body import DeclaredBody
@@ -10,8 +9,7 @@ from api.requests.multipart import FILE_FIELD, files_in
 from api.requests.validation import validate
 
 
-@dataclass(frozen=True)
-class PostedInputs:
+class PostedInputs(NamedTuple):
     """Posted inputs of one request body: validated, images not yet decoded.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Context of a response in the making: engine, timeout and stopwatch of its request."""
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.requests import Request
 
@@ -9,8 +9,7 @@ from api.inference.engine import Engine
 from api.middleware.server_timing import Stopwatch, stopwatch
 
 
-@dataclass(frozen=True)
-class RequestContext:
+class RequestContext(NamedTuple):
     """Context that a request's response is made in: engine, timeout and stopwatch.
 
     Attributes:

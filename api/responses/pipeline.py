@@ -87,8 +87,7 @@ async def _answer_one(
 ) -> bytes:
     """Run the pipeline on one input, and encode a small response on the event loop."""
     engine, model = context.engine, context.engine.models[request.probe.model]
-    _check_parameters(engine, request, given)
-    result, device_time = await run_probe(context, request, given)
+    result, device_time = await run_probe(context, request, checked_call(engine, request, given))
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
     values = sum([value.size for value in result.outputs.values()])
@@ -107,13 +106,14 @@ async def _answer_several(
 ) -> bytes:
     """Run the pipeline on several inputs, whose rows are queued together; encode one response."""
     engine, model = context.engine, context.engine.models[request.probe.model]
+    calls = []
     for index, given in enumerate(inputs):
         try:
-            _check_parameters(engine, request, given)
+            calls.append(checked_call(engine, request, given))
         except ParameterError as error:
             raise error.of_input(index) from error
     _check_bytes(request, inputs)
-    found = await gather_or_cancel(run_probe(context, request, given) for given in inputs)
+    found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
     # The runs overlap: the slowest took as long as all of them.
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
     context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
@@ -121,13 +121,22 @@ async def _answer_several(
     return await engine.compute(_encode_several, model, request, inputs, results, response_format)
 
 
-def _check_parameters(engine: Engine, request: ProbeRequest, given: ModelInput) -> None:
-    """Check before the pipeline runs that a probe's parameters exist in its model and input."""
-    known = engine.contexts[request.probe.model].training_checkpoints
-    if request.checkpoint is not None and request.checkpoint not in known:
-        listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
-        raise ParameterError("checkpoint", f"checkpoint '{request.checkpoint}' is not {listed}")
-    request.probe.check(_call(engine, request, given))
+def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
+    """Return the call of a pipeline's probe, checked, with the weights of its checkpoint.
+
+    Raises:
+        ParameterError: The parameters do not exist in this model or input.
+    """
+    model: ModelContext = engine.contexts[request.probe.model]
+    if request.checkpoint is not None:
+        known = model.training_checkpoints
+        if request.checkpoint not in known:
+            listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
+            raise ParameterError("checkpoint", f"checkpoint '{request.checkpoint}' is not {listed}")
+        model = replace(model, weights=known[request.checkpoint])
+    call = ProbeCall(model, given, request.query)
+    request.probe.check(call)
+    return call
 
 
 def _check_bytes(request: ProbeRequest, inputs: list[ModelInput]) -> None:
@@ -158,7 +167,7 @@ async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list
 
 
 async def run_probe(
-    context: RequestContext, request: ProbeRequest, given: ModelInput
+    context: RequestContext, request: ProbeRequest, call: ProbeCall[Any]
 ) -> tuple[ProbeContext[Any], DeviceTime | None]:
     """Run a probe's program in the pipeline; outputs of the weights alone are cached.
 
@@ -166,12 +175,13 @@ async def run_probe(
         The outputs, and the time in queue and on the device; None for a probe without a program.
     """
     engine, probe = context.engine, request.probe
-    call = _call(engine, request, given)
     if probe.run is None and probe.program is None:
         return call.with_outputs({}), None
     device_time, name = DeviceTime(), request.checkpoint
     if probe.run is None:
-        run = engine.models[probe.model].card.run(probe.program or "", given.row, request.outputs)
+        run = engine.models[probe.model].card.run(
+            probe.program or "", call.input.row, request.outputs
+        )
         outputs = await engine.run(run, context.deadline, device_time, name)
         return call.with_outputs(outputs), device_time
     # Only without an input: few inputs are sent twice, and each would evict a slow analysis.
@@ -184,14 +194,6 @@ async def run_probe(
     if not probe.input:
         engine.results.add(request.cache_key, outputs)
     return call.with_outputs(outputs), device_time
-
-
-def _call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
-    """Return the call of a pipeline's probe, with the weights of the requested checkpoint."""
-    model: ModelContext = engine.contexts[request.probe.model]
-    if request.checkpoint is not None:
-        model = replace(model, weights=model.training_checkpoints[request.checkpoint])
-    return ProbeCall(model, given, request.query)
 
 
 def _encode(

@@ -8,7 +8,7 @@ from api.inference.engine import Engine
 from api.openapi import schemas, spec
 from api.requests.model_input import ModelInput
 from api.responses.context import RequestContext
-from api.responses.pipeline import ProbeRequest, run_probe
+from api.responses.pipeline import ProbeRequest, checked_call, run_probe
 from probes import PROBES
 from probes.declaration import Probe
 from probes.figures.figures import measures
@@ -44,9 +44,10 @@ def router() -> APIRouter:
 
 async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
     """Run a model's `findings` probe for `/findings`; return its measures by name."""
-    query = probe.parameters()
-    seen, _ = await run_probe(context, ProbeRequest(probe, query), ModelInput())
-    figure = await context.engine.compute(probe.figure, seen)
+    request = ProbeRequest(probe, probe.parameters())
+    call = checked_call(context.engine, request, ModelInput())
+    found, _ = await run_probe(context, request, call)
+    figure = await context.engine.compute(probe.figure, found)
     return {one.name: one.value for one in measures(figure)}
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
+from api.headers import request_header
 from api.inference.engine import Engine
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
@@ -128,27 +129,28 @@ async def _respond(
     engine: Engine = context.engine
     with engine.admit(), RequestTimeout(context.timeout_s) as timeout:
         # Before the body is read: a refusal or a 304 costs no decoding.
-        form = negotiate(chosen, request.headers.get("accept"))
+        form = negotiate(chosen, request_header(request.scope, b"accept").decode("latin-1"))
         tag = None
         if METHODS[source] == "GET":
             digest = engine.models[asked.probe.model].checkpoint.digest
             tag = etag(digest, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
-        inputs = await read_inputs(request, source, asked)
+        inputs = await read_inputs(request, engine, source, asked)
         timeout.body_received(request.receive)
         context.watch.lap("prepare")
         content = await answer(context, asked, inputs, form)
         return EncodedResponse(content, form, tag)
 
 
-async def read_inputs(request: Request, source: Source, asked: ProbeRequest) -> ModelInputs:
+async def read_inputs(
+    request: Request, engine: Engine, source: Source, asked: ProbeRequest
+) -> ModelInputs:
     """Read the input of a request to a probe's route, or several inputs.
 
     Raises:
         Problem: The body, or the sequence in the query, is not valid.
     """
-    engine: Engine = request.app.state.engine
     model, body = engine.models[asked.probe.model], body_of(asked.probe)
     match source:
         case "image":

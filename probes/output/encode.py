@@ -236,8 +236,10 @@ def _sum_of_squares(values: Float64[np.ndarray, " values"]) -> float:
     Of longer ones its threads take part, where an application that embeds this one leaves them
     on; they spin for twenty times the CPU of the whole response.
     """
-    parts = range(0, values.size, MAX_DOT_VALUES)
-    return sum(float(part @ part) for part in (values[at : at + MAX_DOT_VALUES] for at in parts))
+    if values.size <= MAX_DOT_VALUES:
+        return float(values @ values)
+    starts = range(0, values.size, MAX_DOT_VALUES)
+    return sum(_sum_of_squares(values[start : start + MAX_DOT_VALUES]) for start in starts)
 
 
 @cache
