@@ -18,7 +18,7 @@ from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from scripts.run_directory import RunDirectory
 
-MILESTONES = {"cnn": "float16", "lstm": "float32"}
+CHECKPOINT_DTYPES = {"cnn": "float16", "lstm": "float32"}
 """Data type of checkpoints in a written artifact; float16 changes no rendered figure of the CNN."""
 
 
@@ -58,8 +58,8 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder:
     Args:
         trained: Weights at the end of the run.
     """
-    if kept := run.milestones():
-        joined = artifacts.pack_training_checkpoints(kept, MILESTONES[model])
+    if kept := run.training_checkpoints():
+        joined = artifacts.pack_training_checkpoints(kept, CHECKPOINT_DTYPES[model])
         _save(folder / f"{model}.milestones.safetensors", joined, trained)
 
 
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m scripts.artifacts",
         description="Measure trained weights and write artifacts.",
     )
-    parser.add_argument("model", choices=sorted(MILESTONES))
+    parser.add_argument("model", choices=sorted(CHECKPOINT_DTYPES))
     parser.add_argument("--run", type=Path, metavar="DIR", help="directory of the training run")
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="folder of other weights and their artifacts"

@@ -77,7 +77,7 @@ class RunDirectory:
         path = self.path / "milestones" / f"round-{rounds:05d}.safetensors"
         checkpoints.save(path, parameters, {"rounds": rounds})
 
-    def milestones(self) -> dict[int, Tensors]:
+    def training_checkpoints(self) -> dict[int, Tensors]:
         """Return the parameters of the run directory's permanent checkpoints, by round."""
         files = sorted((self.path / "milestones").glob("round-*.safetensors"))
         kept = (checkpoints.load(file) for file in files)

@@ -17,7 +17,7 @@ from tests.servers import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-REPORTS = ROOT / "models" / "records"
+REPORTS = ROOT / "models" / "artifacts"
 
 
 @pytest.mark.parametrize("language", RUNNERS)

@@ -84,8 +84,8 @@ def _similarities(record: Checkpoint, cmap: str) -> tuple[Figure, ...]:
     alike = _cka("cka", ("other", "layer"), record, names, cmap)
     parts: list[Figure] = [Heatmap("Layers with each other", alike, "layer")]
     # Weights that were trained elsewhere come without training checkpoints.
-    if milestones := record.metadata["milestones"]:
-        names = {"checkpoint": milestones, "layer": COMPARED_LAYERS}
+    if checkpoints := record.metadata["milestones"]:
+        names = {"checkpoint": checkpoints, "layer": COMPARED_LAYERS}
         during = _cka("cka.training", ("checkpoint", "layer"), record, names, cmap)
         parts.append(Heatmap("During training with the end", during, "layer"))
     return tuple(parts)

@@ -33,7 +33,7 @@ def best(function: Callable[[], object]) -> float:
 def main() -> None:
     """Time the attribution methods of Captum as documented; occlusion also in one batch."""
     model = cnn().requires_grad_(requires_grad=False)
-    pixels = load_file(ROOT / "models" / "records" / "samples.safetensors")["images"][0]
+    pixels = load_file(ROOT / "models" / "artifacts" / "samples.safetensors")["images"][0]
     image = torch.from_numpy(pixels.astype(np.float32) / 255)[None, None]
     batch = torch.rand(ROWS, 1, 28, 28)
     integrated, occlusion = attr.IntegratedGradients(model), attr.Occlusion(model)
