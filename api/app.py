@@ -24,7 +24,7 @@ from api.middleware.cors import LoggingCORSMiddleware
 from api.middleware.metrics import Metrics
 from api.middleware.request_context import RequestContextMiddleware
 from api.openapi import spec
-from api.routes import route_cache
+from api.routes.route_cache import RouteCache, RouteCacheMiddleware
 from api.settings import Settings
 
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
@@ -51,11 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         CheckpointError: The weights cannot be served.
     """
     settings = Settings() if settings is None else settings
-    engine = Engine(
-        load_models(settings.weights, settings.cache),
-        QueueLimits(settings.queue_rows, settings.queue_bytes),
-        Admission(settings.max_requests, settings.analysis_rows),
-    )
+    engine = _load_engine(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -80,14 +76,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.openapi = lambda: spec.describe(app)  # type: ignore[method-assign]
     handlers.install(app)
     _add_routes(app)
+    app.state.route_cache = RouteCache()
     # Each is outside of those before it; those that an embedder adds are outside of all.
+    app.add_middleware(RouteCacheMiddleware, cache=app.state.route_cache)
     app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
     app.add_middleware(RequestContextMiddleware, access_log=app.state.access_log)
     return app
 
 
+def _load_engine(settings: Settings) -> Engine:
+    """Build the application's engine: resident models, limits of its queues, admission."""
+    return Engine(
+        load_models(settings.weights, settings.cache),
+        QueueLimits(settings.queue_rows, settings.queue_bytes),
+        Admission(settings.max_requests, settings.analysis_rows),
+    )
+
+
 def _add_routes(app: FastAPI) -> None:
-    """Add every route to the application, and the route cache in front of them."""
+    """Add the routes of every module to the application."""
     for routes in (
         api.routes.models,
         api.routes.probes,
@@ -99,4 +106,3 @@ def _add_routes(app: FastAPI) -> None:
         api.routes.page,
     ):
         app.include_router(routes.router())
-    app.state.route_cache = route_cache.install(app.router)

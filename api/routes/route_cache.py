@@ -1,10 +1,11 @@
 """Route cache: repeated request lines go to their endpoint without routing and validation."""
 
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Respond = Callable[[Request], Awaitable[Response]]
@@ -15,20 +16,23 @@ MAX_ENTRIES = 1024
 MAX_QUERY_BYTES = 256
 
 
+class CachedRoute(NamedTuple):
+    """Entry of the route cache: the keys that the router sets in the scope, and the endpoint."""
+
+    route: object
+    endpoint: object
+    respond: Respond
+
+
 class RouteCache:
-    """Route cache of accepted request lines: the innermost ASGI application, before the router.
+    """Route cache of accepted request lines. It lives as long as the application.
 
     Method, path and query determine the endpoint and its validated parameters; the body is read by
-    the endpoint. Every middleware is outside of it, so that it sees each request, cached or not.
-    The oldest entry is evicted first. It lives as long as the application.
-
-    Args:
-        routes: Handles the request lines that are not cached.
+    the endpoint. The oldest entry is evicted first.
     """
 
-    def __init__(self, routes: ASGIApp) -> None:
-        self._routes = routes
-        self._entries: dict[RequestLine, tuple[object, object, Respond]] = {}
+    def __init__(self) -> None:
+        self._entries: dict[RequestLine, CachedRoute] = {}
 
     def __len__(self) -> int:
         """Number of request lines in the route cache."""
@@ -37,6 +41,10 @@ class RouteCache:
     def clear(self) -> None:
         """Evict every request line from the route cache."""
         self._entries.clear()
+
+    def get(self, scope: Scope) -> CachedRoute | None:
+        """Return the route cache's entry for a request line; None where it has none."""
+        return self._entries.get(_request_line(scope))
 
     def add(self, request: Request, respond: Respond) -> None:
         """Let `respond` answer later requests with this request line, from the route cache.
@@ -51,26 +59,55 @@ class RouteCache:
         if len(self._entries) >= MAX_ENTRIES:
             # A dict keeps the order of insertion: its first key is the oldest.
             del self._entries[next(iter(self._entries))]
-        self._entries[line] = (scope["route"], scope["endpoint"], respond)
+        self._entries[line] = CachedRoute(scope["route"], scope["endpoint"], respond)
+
+
+class RouteCacheMiddleware:
+    """Innermost middleware: calls the endpoint of a request line that the route cache has.
+
+    Every other middleware is outside of it, so that it sees each request, cached or not.
+
+    Args:
+        app: Handles the request lines that are not cached: FastAPI's routing and validation.
+    """
+
+    def __init__(self, app: ASGIApp, cache: RouteCache) -> None:
+        self._app = app
+        self._cache = cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the route cache's endpoint of a request line; hand other requests to the router."""
-        entry = self._entries.get(_request_line(scope)) if scope["type"] == "http" else None
-        if entry is None:
-            await self._routes(scope, receive, send)
+        """Call the cached endpoint of a request line, or hand the request to the router."""
+        cached = self._cache.get(scope) if scope["type"] == "http" else None
+        if cached is None:
+            await self._app(scope, receive, send)
             return
         # The keys that the router sets: middleware reads them when the request has been answered.
-        scope["route"], scope["endpoint"], respond = entry
-        scope["path_params"] = {}
-        response = await respond(Request(scope, receive, send))
+        scope["route"], scope["endpoint"], scope["path_params"] = cached.route, cached.endpoint, {}
+        request = Request(scope, receive, send)
+        try:
+            response = await cached.respond(request)
+        except Exception as error:
+            response = await _handled(request, error)
         await response(scope, receive, send)
 
 
-def install(router: Router) -> RouteCache:
-    """Put a route cache in front of the routes of an application's router."""
-    cache = RouteCache(router.middleware_stack)
-    router.middleware_stack = cache
-    return cache
+async def _handled(request: Request, error: Exception) -> Response:
+    """Answer an exception of a cached route by the application's exception handler for it.
+
+    Starlette's middleware for exceptions is inside of the route cache, which skips it.
+
+    Raises:
+        Exception: `error` itself where the application has no handler for it.
+    """
+    handlers = request.app.exception_handlers
+    # A handler of `Exception` is for bugs: those go on to the outermost middleware.
+    known = (one for one in type(error).__mro__ if one is not Exception)
+    handler = next((handlers[one] for one in known if one in handlers), None)
+    if handler is None:
+        raise error
+    response = handler(request, error)
+    found: Response = await response if isawaitable(response) else response
+    return found
 
 
 def _request_line(scope: Scope) -> RequestLine:

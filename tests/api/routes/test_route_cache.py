@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
+from api.errors.problem import Problem
 from api.routes.route_cache import MAX_ENTRIES, MAX_QUERY_BYTES
 from api.settings import Settings
 
@@ -55,6 +57,27 @@ def test_added_middleware_sees_every_request(guarded: tuple[TestClient, list[str
 
     assert statuses == [401, 200, 401, 200, 401]
     assert seen == ["/lstm/predict endpoint"] * 2
+
+
+def test_exception_handlers_answer_for_cached_routes(client: TestClient, app: FastAPI) -> None:
+    """A wrong body is the same problem when its request line is cached, also by another handler."""
+    app.state.route_cache.clear()
+    first = client.post("/lstm/predict", json={"sequence": "12"})
+    assert client.post("/lstm/predict", json=BODY).status_code == 200
+    assert len(app.state.route_cache) == 1
+    cached = client.post("/lstm/predict", json={"sequence": "12"})
+
+    assert (cached.status_code, cached.json()["errors"]) == (422, first.json()["errors"])
+
+    async def other(_request: Request, _error: Exception) -> PlainTextResponse:
+        return PlainTextResponse("of the embedder", 418)
+
+    ours = app.exception_handlers[Problem]
+    app.exception_handlers[Problem] = other
+    try:
+        assert client.post("/lstm/predict", json={"sequence": "12"}).text == "of the embedder"
+    finally:
+        app.exception_handlers[Problem] = ours
 
 
 def test_an_error_of_added_middleware_is_a_problem(caplog: pytest.LogCaptureFixture) -> None:
