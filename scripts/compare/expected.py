@@ -13,13 +13,15 @@ class Expected:
 
     Attributes:
         request: Pattern of names of requests, as `fnmatch` reads it.
-        statuses: Of the old and of the new answer; every part of the answer may differ then.
+        statuses: Of the old and of the new answer.
         reason: Why the answer changes.
+        where: Pattern of the part of the answer that may differ; every part unless it is given.
     """
 
     request: str
     statuses: tuple[int, int]
     reason: str
+    where: str = "*"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ EXPECTED: tuple[Expected, ...] = (
         (503, 200),
         "a draining server answers requests until its listener closes; only /readyz refuses",
     ),
+    *(
+        Expected(
+            f"draining: {name}",
+            (status, status),
+            "a draining server ends the connection with each response, so that its client goes on",
+            "headers.connection",
+        )
+        for name, status in (("livez", 200), ("readyz", 503))
+    ),
 )
 
 PICTURE_TOLERANCES: tuple[PictureTolerance, ...] = ()
@@ -64,7 +75,8 @@ def reason_for(request: Request, difference: Difference, statuses: tuple[int, in
         statuses: Of the old and of the new answer.
     """
     for one in EXPECTED:
-        if statuses == one.statuses and fnmatchcase(request.name, one.request):
+        named = fnmatchcase(request.name, one.request) and fnmatchcase(difference.where, one.where)
+        if named and statuses == one.statuses:
             return one.reason
     if difference.where != "body.pixels" or difference.share is None:
         return None
