@@ -1,6 +1,12 @@
 """Package `api`: HTTP server of the models and their probes."""
 
+import os
 import time
+
+# XLA takes the processor's tuning preferences in a cached executable for missing instructions, and
+# logs that at length (jax#38445). An executable that cannot be loaded raises anyway. JAX reads the
+# variable when it is imported, which the modules of this package do.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 STARTED = time.monotonic()
 """Time of the import of package `api` by `time.monotonic`: 20 ms after the process began."""
