@@ -25,6 +25,9 @@ GRACEFUL_S = 10
 STREAM_END_S = 1
 """Seconds before a stopping server process cancels its streams at which they end by a problem."""
 
+LAST_REQUEST_S = 0.1
+"""Seconds between the closing of the listener and that of connections without a request."""
+
 GC_THRESHOLD = 20_000
 """Net allocations of the server process between two garbage collections.
 
@@ -91,6 +94,11 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         # A stream that uvicorn cancels would end without a line that says why.
         loop.call_later(GRACEFUL_S - STREAM_END_S, self._close_engine)
+        for server in self.servers:
+            server.close()
+        # Uvicorn closes each connection without a request at once. One that was accepted just now
+        # is about to send its request, or has sent it, and would be reset.
+        await asyncio.sleep(LAST_REQUEST_S)
         await super().shutdown(sockets)
 
     def _close_engine(self) -> None:
