@@ -309,27 +309,25 @@ def test_cpu_time_and_memory_include_child_processes(tmp_path):
         [parent, child] = server.tree()
         assert parent == server.process.pid
         before = server.cpu_s()
-        assert _grows(server, before + 0.05)
-        assert server.memory_bytes() > 50_000_000
+        assert _comes_true(lambda: server.cpu_s() > before + 0.05)
+        # The child has used the processor for its start, perhaps not yet for its memory.
+        assert _comes_true(lambda: server.memory_bytes() > 50_000_000)
         server.suspend()
         time.sleep(0.05)
         asleep = server.cpu_s()
         time.sleep(0.2)
         assert server.cpu_s() == asleep
         with server.resumed():
-            assert _grows(server, asleep)
-    until = time.monotonic() + 5
-    while not _has_ended(child) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert _has_ended(child)
+            assert _comes_true(lambda: server.cpu_s() > asleep)
+    assert _comes_true(lambda: _has_ended(child))
 
 
-def _grows(server, above_s, within_s=20):
-    """Wait until the CPU time of a server exceeds a value."""
+def _comes_true(condition, within_s=20):
+    """Wait until a condition holds; tell whether it came to that."""
     until = time.monotonic() + within_s
-    while server.cpu_s() <= above_s and time.monotonic() < until:
+    while not (holds := condition()) and time.monotonic() < until:
         time.sleep(0.01)
-    return server.cpu_s() > above_s
+    return holds
 
 
 def _has_ended(pid):
