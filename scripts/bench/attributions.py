@@ -4,8 +4,6 @@
 the same weights, each in a subprocess; processes alternate in rounds, and the fastest round counts.
 """
 
-import json
-import subprocess
 import sys
 from typing import Any
 
@@ -14,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.environments import python_of
-from scripts.bench.processes import ROOT
+from scripts.bench.processes import run_for_json
 
 ROUNDS = 3
 
@@ -28,18 +26,9 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     found: dict[str, dict[str, float]] = {name: {} for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            for method, seconds in _last_json_line(command).items():
+            for method, seconds in run_for_json(command).items():
                 found[name][method] = min(seconds, found[name].get(method, np.inf))
     return found
-
-
-def _last_json_line(command: list[str]) -> dict[str, float]:
-    """Run one library's attribution timing in a subprocess; parse its last line as JSON."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip()[-2000:])
-    seconds_by_method: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return seconds_by_method
 
 
 HEAD = ["attribution", "Lightwell ms", "Captum ms", "ratio"]

@@ -4,14 +4,12 @@ The bound of a workload is 1 / (echo + decode + program + encode): the time of a
 sends as many bytes, and of each stage alone, in sequence. Overlapping stages can exceed it.
 """
 
-import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.bench.processes import ROOT
+from scripts.bench.processes import run_for_json
 from scripts.bench.systems import System
 from scripts.bench.workloads import Arrays, Workload, post
 
@@ -69,12 +67,7 @@ def measured_apart(module: str, *flags: str) -> dict[str, Any]:
     Raises:
         RuntimeError: It ended with an error; the message is the end of its output.
     """
-    command = [sys.executable, "-m", f"scripts.bench.{module}", *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip()[-2000:])
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return run_for_json([sys.executable, "-m", f"scripts.bench.{module}", *flags])
 
 
 def baselines(

@@ -1,5 +1,6 @@
 """Server processes under test: start, readiness, CPU time and memory from /proc, stop."""
 
+import json
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from scripts.bench.load import OK, Load
 
@@ -210,3 +212,16 @@ def _send(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+def run_for_json(command: Sequence[str]) -> dict[str, Any]:
+    """Run a benchmark process to its end; parse the last line of its output as a JSON object.
+
+    Raises:
+        RuntimeError: It ended with an error; the message is the end of its output.
+    """
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip()[-2000:])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

@@ -12,7 +12,6 @@ Each variant runs in a subprocess of its own, on the same images and with the sa
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +31,7 @@ from models.cnn.training import CNNTrainConfig, CNNTrainer, classify
 from models.data import samples
 from models.data.datasets import Digits, mnist
 from scripts.bench.environments import python_of
-from scripts.bench.processes import ROOT
+from scripts.bench.processes import run_for_json
 
 NAMES = ("lightwell", "pytorch", "pytorch-channels-last", "lightwell-recipe")
 EPOCHS = 3
@@ -155,11 +154,8 @@ def _commands() -> dict[str, tuple[list[str], list[str]]]:
 
 
 def _run(command: list[str]) -> Training:
-    """Run one variant of the training benchmark in a subprocess; parse its last line of output."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip()[-2000:])
-    return Training(**json.loads(done.stdout.splitlines()[-1]))
+    """Run one variant of the training benchmark in a subprocess."""
+    return Training(**run_for_json(command))
 
 
 def _found(training: Training, images: int) -> dict[str, Any]:
