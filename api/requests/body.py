@@ -17,10 +17,11 @@ MAX_SEQUENCE_JSON = MIB  # 64 lists of 4,096 steps, each with two states of 64 u
 MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
 
+RAW_IMAGES = ("image/png", "image/jpeg")
+
 # The media types that a route reads -> the most bytes of each.
 IMAGE_BODIES: Mapping[str, int] = {
-    "image/png": MAX_ENCODED_BYTES,
-    "image/jpeg": MAX_ENCODED_BYTES,
+    **dict.fromkeys(RAW_IMAGES, MAX_ENCODED_BYTES),
     "multipart/form-data": MAX_FORM,
     "application/json": MAX_IMAGE_JSON,
 }

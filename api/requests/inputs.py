@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
-from api.requests.body import IMAGE_BODIES, SEQUENCE_BODIES, Body, is_light, read_body
+from api.requests.body import IMAGE_BODIES, RAW_IMAGES, SEQUENCE_BODIES, Body, is_light, read_body
 from api.requests.declared_body import DeclaredBody
 from api.requests.image_body import ImageBody
 from api.requests.image_decoding import MAX_PIXELS
@@ -30,8 +30,6 @@ from api.requests.sequence_body import SequenceInput, parse_text
 from models.registry import ResidentModel, hidden_size
 
 MAX_PIXELS_TOGETHER = 4 * MAX_PIXELS  # of all images of one request: 64 of 512 x 512
-
-RAW_IMAGES = frozenset({"image/png", "image/jpeg"})
 
 MAX_QUERY_STEPS = 1024
 """Most steps of an input sequence in the query (`?sequence=`): some proxies refuse longer URLs."""

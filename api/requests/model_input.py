@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -18,8 +17,6 @@ from models.runtime.programs import Row
 from probes.declaration import ProbeInput
 
 Preprocess = Literal["mnist", "none"]
-
-NO_SOURCE: Row = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def encoded_image_input(content: bytes, preprocess: Preprocess) -> ModelInput:
     Raises:
         Problem: The image cannot be decoded, or is over a limit.
     """
-    return _image_model_input(_prepare(decode(content), preprocess))
+    return _image_model_input(_prepare(decode(content), preprocess), None, {})
 
 
 def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
@@ -62,9 +59,7 @@ def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
     return _image_model_input(image, given.extra, source)
 
 
-def _image_model_input(
-    image: PreparedImage, extra: BaseModel | None = None, source: Row = NO_SOURCE
-) -> ModelInput:
+def _image_model_input(image: PreparedImage, extra: BaseModel | None, source: Row) -> ModelInput:
     echo = {"pixels": image.pixels, "preparation": image.preparation}
     return ModelInput({"image": image.pixels}, extra, source, echo)
 
