@@ -15,6 +15,7 @@ from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, wi
 from api.requests.sequence_body import SequenceInput
 from models.runtime.programs import Row
 from probes.declaration import ProbeInput
+from probes.shared.input_warnings import InputWarning
 
 Preprocess = Literal["mnist", "none"]
 
@@ -25,9 +26,11 @@ class ModelInput(ProbeInput):
 
     Attributes:
         echo: Value of `input` in the response; None for a probe of the weights alone.
+        warnings: Warnings found while the input was read and prepared; first in the response.
     """
 
     echo: Mapping[str, Any] | None = None
+    warnings: tuple[InputWarning, ...] = ()
 
 
 ModelInputs: TypeAlias = ModelInput | list[ModelInput]

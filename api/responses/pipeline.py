@@ -241,7 +241,7 @@ def _result(
     if given.echo is not None:
         stated = prediction(model, found)
         head |= {"input": given.echo, "prediction": stated}
-        warnings = _input_warnings(model, found)
+        warnings = [*given.warnings, *_input_warnings(model, found)]
     listed = tuple({"code": one.code, "message": one.message} for one in warnings)
     return ProbeResult(head, request.probe.figure(found), listed)
 
