@@ -97,7 +97,14 @@ def percentages(page: Page, api: httpx2.Client) -> list[str]:
     )
     media = {"Content-Type": "image/png"}
     answer = api.post("/cnn/predict", content=bytes(png), headers=media).json()
-    return [f"{100 * one:.1f} %" for one in answer["prediction"]["probabilities"]]
+    return [percentage(one) for one in answer["prediction"]["probabilities"]]
+
+
+def percentage(probability: float) -> str:
+    """A probability as `formatPercent` of the page writes it."""
+    if 0.9995 < probability < 1:
+        return "> 99.9 %"
+    return "< 0.1 %" if 0 < probability < 0.0005 else f"{100 * probability:.1f} %"
 
 
 def test_the_keyboard_draws(page: Page) -> None:
