@@ -8,11 +8,11 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from api.errors.problem import Problem
-from api.requests.image_decoding import MAX_ENCODED_BYTES, png_size
+from api.requests.image_limits import MAX_ENCODED_BYTES, png_size
 
 MIB = 1_048_576
-MAX_FORM = 6 * MIB  # of one image or several, with the headers of their parts
-MAX_IMAGE_JSON = 6 * MIB  # 4 MiB in base64 are 5.4 MiB
+MAX_FORM = MAX_ENCODED_BYTES + MIB  # of one image or several, with the headers of their parts
+MAX_IMAGE_JSON = MAX_ENCODED_BYTES // 3 * 4 + MIB  # base64 has 4 characters for 3 bytes
 MAX_SEQUENCE_JSON = MIB  # 64 lists of 4,096 steps, each with two states of 64 units, take 700,000
 MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
@@ -143,5 +143,8 @@ def _check_content_length(declared: str, limit: int) -> None:
 
 
 def _too_large(limit: int) -> Problem:
-    detail = f"The body is larger than {limit} bytes, the limit of its media type."
+    detail = (
+        f"The body is larger than {limit} bytes, the limit of its media type: "
+        "send smaller inputs, or fewer in one request."
+    )
     return Problem("body-too-large", detail, headers={"Connection": "close"})

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from pydantic import Field, PlainValidator
 
 from api.requests.declared_body import DeclaredInput, declare_body
-from api.requests.image_decoding import size_fault
+from api.requests.image_limits import size_fault
 from api.requests.json_object import FieldError
 
 DATA_URLS = ("data:image/png;base64,", "data:image/jpeg;base64,")

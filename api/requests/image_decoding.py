@@ -1,39 +1,48 @@
-"""Image decoding within limits: a PNG or JPEG becomes upright grey and alpha planes.
+"""Image decoding within limits: a PNG or JPEG becomes upright grey, alpha and colour planes.
 
-    bytes -> known format? -> chunks and segments in bounds? -> size from the header -> decode
+    bytes -> known format? -> chunks and segments in bounds? -> size from the header
+          -> decode at the scale that is needed -> upright -> planes
 
 Limits are checked on the headers before anything is decoded, and Pillow does not read the parts of
 a file that an image of a digit does not need (PNG text and colour profiles).
 """
 
-import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
+from math import ceil, sqrt
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageFile, PngImagePlugin
+from PIL import Image, ImageChops, ImageFile, PngImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile
 
-from api.errors.problem import Problem, body_problem
+from api.errors.problem import body_problem
 from api.requests.foreground import Planes
+from api.requests.image_limits import (
+    JPEG_FILE,
+    MAX_ENCODED_BYTES,
+    MAX_JPEG_PIXELS,
+    MAX_PLANE_PIXELS,
+    MAX_SCANNED_PIXELS,
+    MAX_TEXT,
+    PNG,
+    PNG_FILE,
+    SCANS_FILE,
+    UNDECODABLE,
+    check_size,
+    invalid,
+    png_size,
+)
+from api.requests.image_structure import CHUNK_HEAD, check_segments, pixel_chunks
 
-MAX_ENCODED_BYTES = 4_194_304  # a phone's photo
-MAX_PIXELS = 4_194_304  # 2048 x 2048: 16 MiB per float plane, about 0.2 s of work
-MAX_SIDE = 8192  # pixels
-MAX_ASPECT = 100  # longer side over shorter; beyond it a 20-pixel digit vanishes
-MAX_SCANS = 64  # each scan of a JPEG costs a pass over all pixels; cameras write about 10
-MAX_SEGMENTS = 1024  # of a JPEG; 4 MiB in the usual 64 KiB pieces make 64
-MAX_CHUNKS = 16_384  # of a PNG; 4 MiB in the usual 8 KiB pieces make 512
-MAX_TEXT = 1_048_576  # bytes of compressed PNG text, inflated; long prompts are a tenth of that
-
-PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-CHUNK_HEAD = 8  # bytes of a PNG's chunk before its data: length and kind
 PLAIN_HEADER = 25  # bytes of the chunk IHDR, whole
 PLAIN_GREY = b"\x08\0\0\0\0"  # of a PNG's header: 8 bits, grey, the usual methods, not interlaced
+STRIP_PIXELS = 1_000_000  # of a large PNG that are converted and reduced at a time
+MIN_CHROMA = 8  # levels between channels of a pixel with colour: JPEG leaves a few on grey
 
 # Signatures of formats that are sent by mistake: offset, first bytes, name.
 OTHER_FORMATS = (
@@ -50,10 +59,6 @@ OTHER_FORMATS = (
     (0, b"\x93NUMPY", "a NumPy array"),
 )
 
-# A marker that opens a segment: not a stuffed zero, not a restart, not TEM or fill.
-SEGMENT_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
-START_OF_SCAN, END_OF_IMAGE, SECOND_START = 0xDA, 0xD9, 0xD8
-
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -64,9 +69,8 @@ TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION = 0x0112  # EXIF
-
-TOO_MANY = f"The image has more than {MAX_PIXELS} pixels."
-UNDECODABLE = "The image cannot be decoded: it is cut short, corrupt or of an unknown kind."
+SIDEWAYS = {TRANSPOSITIONS[orientation] for orientation in (5, 6, 7, 8)}
+OPAQUE = (255, 255)  # least and most alpha
 
 
 def _bound_pillow() -> None:
@@ -74,7 +78,7 @@ def _bound_pillow() -> None:
 
     They hold for every decoder in the process; the renderer, which only encodes, has none.
     """
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = 65_536
@@ -87,76 +91,97 @@ _bound_pillow()
 def decode(encoded: bytes) -> Planes:
     """Decode an image, a PNG or JPEG of any colour mode, turned upright by its EXIF orientation.
 
-    Colours become luma (ITU-R 601), 16 bits become 8, a palette its colours, and CMYK is converted
-    by Pillow; colour profiles and gamma are ignored. Transparency is kept as alpha.
+    An image of more than `MAX_PLANE_PIXELS` is reduced to fewer, by averages of square blocks that
+    weigh colours by alpha. Grey is luma (ITU-R 601), 16 bits become 8, a palette its colours, and
+    CMYK is converted by Pillow; colour profiles and gamma are ignored. Transparency is kept as
+    alpha, and colours where a pixel's channels differ by more than `MIN_CHROMA` levels.
 
     Raises:
         Problem: `encoded` is empty, is not a PNG or JPEG, is animated, broken or over a limit.
     """
     if len(encoded) > MAX_ENCODED_BYTES:
-        detail = f"The image is larger than {MAX_ENCODED_BYTES} bytes."
+        detail = (
+            f"The image is larger than {MAX_ENCODED_BYTES} bytes; "
+            "send it with fewer pixels, or as a JPEG of lower quality."
+        )
         raise body_problem("body-too-large", detail)
     if not encoded:
-        raise _invalid("The image is empty: 0 bytes.")
+        raise invalid("The image is empty: 0 bytes.")
     if encoded.startswith(PNG):
-        chunks = _pixel_chunks(encoded)
-        return _decode_plain_grey(chunks) or _decode_with_pillow(PNG + b"".join(chunks), "PNG")
+        return _decode_png(encoded)
     if encoded.startswith(JPEG):
-        _check_segments(encoded)
-        return _decode_with_pillow(encoded, "JPEG")
+        return _decode_jpeg(encoded)
     for offset, magic, name in OTHER_FORMATS:
         if encoded.startswith(magic, offset):
             detail = f"The image is {name}; only PNG and JPEG are read here."
             raise body_problem("unsupported-media-type", detail)
-    raise _invalid("The image is neither PNG nor JPEG.")
+    raise invalid("The image is neither PNG nor JPEG.")
 
 
-def png_size(encoded: bytes) -> tuple[int, int] | None:
-    """Return width and height from the header of an encoded PNG image; None where it has none."""
-    if not encoded.startswith(PNG) or encoded[12:16] != b"IHDR" or len(encoded) < 24:  # noqa: PLR2004
-        return None
-    return struct.unpack_from(">II", encoded, 16)
+def _decode_png(encoded: bytes) -> Planes:
+    """Decode a PNG image, without its text and profiles, and reduce a large one."""
+    chunks = pixel_chunks(encoded)
+    if (size := png_size(encoded)) is None:
+        raise invalid(UNDECODABLE)
+    check_size(*size, PNG_FILE)
+    reduction = ceil(sqrt(size[0] * size[1] / MAX_PLANE_PIXELS))
+    plain = _decode_plain_grey(chunks, reduction)
+    return plain or _decode_with_pillow(PNG + b"".join(chunks), "PNG", size, reduction)
 
 
-def size_fault(width: int, height: int) -> str | None:
-    """Return why an image of this size is not decoded, as a sentence; None within the limits."""
-    size = f"The image is {width} x {height} pixels"
-    if min(width, height) < 1:
-        return "The image has no pixels: its width or height is 0."
-    if max(width, height) > MAX_SIDE:
-        return f"{size}; a side may have at most {MAX_SIDE}."
-    if width * height > MAX_PIXELS:
-        return TOO_MANY
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        return f"{size}; the longer side may be at most {MAX_ASPECT} times the shorter."
-    return None
+def _decode_jpeg(encoded: bytes) -> Planes:
+    """Decode a JPEG image at the scale that is needed: libjpeg has 1/2, 1/4 and 1/8."""
+    frame = check_segments(encoded)
+    width, height = frame.size
+    check_size(width, height, SCANS_FILE if frame.kept else JPEG_FILE)
+    if width * height * frame.scans > MAX_SCANNED_PIXELS:
+        most = f"pixels times scans may be at most {MAX_SCANNED_PIXELS}"
+        raise invalid(
+            f"The image is {width} x {height} pixels in {frame.scans} scans; {most}: "
+            "send it smaller, or as a JPEG that is not progressive."
+        )
+    fitting = (scale for scale in (1, 2, 4) if width * height <= scale**2 * MAX_PLANE_PIXELS)
+    return _decode_with_pillow(encoded, "JPEG", frame.size, next(fitting, 8))
 
 
-def _check_size(width: int, height: int) -> None:
-    if (fault := size_fault(width, height)) is not None:
-        raise _invalid(fault)
+def _decode_with_pillow(
+    encoded: bytes, image_format: str, size: tuple[int, int], reduction: int
+) -> Planes:
+    """Decode an image file with Pillow, after its chunks or segments were checked.
 
-
-def _invalid(detail: str) -> Problem:
-    return body_problem("invalid-image", detail)
-
-
-def _decode_with_pillow(encoded: bytes, image_format: str) -> Planes:
-    """Decode an image file with Pillow, after its chunks or segments were checked."""
+    Args:
+        size: Width and height by its header.
+    """
     try:
-        with Image.open(BytesIO(encoded), formats=[image_format]) as image:
-            _check_size(*image.size)
-            image.load()
+        with _opened(encoded, image_format, size) as image:
+            picture = _load(image, reduction)
             turn = TRANSPOSITIONS.get(_orientation(image))
-            grey, alpha = _planes(image if turn is None else image.transpose(turn))
-    except Problem:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _invalid(TOO_MANY) from None
+            planes = _planes(picture if turn is None else picture.transpose(turn))
     except Exception as error:
         # Pillow's messages name files, addresses and content: none of it leaves this function.
-        raise _invalid(UNDECODABLE) from error
-    return Planes(grey, alpha, lossy=image_format == "JPEG")
+        raise invalid(UNDECODABLE) from error
+    if reduction > 1:
+        sideways = turn in SIDEWAYS
+        planes = replace(planes, reduction=reduction, unreduced=size[::-1] if sideways else size)
+    return replace(planes, lossy=True) if image_format == "JPEG" else planes
+
+
+def _opened(encoded: bytes, image_format: str, size: tuple[int, int]) -> Image.Image:
+    """Open an image file with Pillow, and make sure that its size is the one that was checked."""
+    image = Image.open(BytesIO(encoded), formats=[image_format])
+    if image.size != size:
+        msg = "The image has two headers."
+        raise ValueError(msg)
+    return image
+
+
+def _load(image: Image.Image, reduction: int) -> Image.Image:
+    """Decode an opened image at 1/reduction of its size."""
+    if isinstance(image, JpegImageFile):
+        image.draft(None, (image.width // reduction, image.height // reduction))
+        reduction = 1
+    image.load()
+    return _in_8_bits(image) if reduction == 1 else _reduced(image, reduction)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -168,30 +193,72 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _planes(
-    image: Image.Image,
-) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
-    """Return luma and alpha of a decoded image; None for the alpha of an opaque one."""
+def _reduced(image: Image.Image, reduction: int) -> Image.Image:
+    """Return a decoded image in 8 bits, with averages of `reduction` x `reduction` pixels.
+
+    It is converted in strips, so that no second image of full size is in memory.
+    """
+    width, height = image.size
+    rows = reduction * ceil(STRIP_PIXELS / width / reduction)
+    strips = [
+        # Pillow weighs colours by alpha.
+        _in_8_bits(image.crop((0, top, width, min(top + rows, height)))).reduce(reduction)
+        for top in range(0, height, rows)
+    ]
+    whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    for index, strip in enumerate(strips):
+        whole.paste(strip, (0, index * rows // reduction))
+    return whole
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Convert a decoded image to grey or colours of 8 bits, with or without alpha."""
     if image.mode.startswith("I"):
-        return _planes_of_16_bit(image)
-    if not image.has_transparency_data:
-        return np.asarray(image if image.mode == "L" else image.convert("L")), None
-    colours = image.convert("RGBA")
-    alpha = np.asarray(colours.getchannel("A"))
-    return np.asarray(colours.convert("L")), None if alpha.min() == 255 else alpha  # noqa: PLR2004
+        return _in_8_bits_from_16(image)
+    if image.mode in {"L", "RGB"} and "transparency" not in image.info:
+        return image
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _planes_of_16_bit(
-    image: Image.Image,
-) -> tuple[UInt8[np.ndarray, "height width"], UInt8[np.ndarray, "height width"] | None]:
-    """Return luma and alpha of a decoded 16-bit grey image: 65535 is 255, one level transparent."""
+def _in_8_bits_from_16(image: Image.Image) -> Image.Image:
+    """Convert a decoded 16-bit grey image: 65535 is 255, and one level perhaps transparent."""
     deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
-    transparent = image.info.get("transparency")
-    alpha = None if transparent is None else np.where(deep == transparent, 0, 255).astype(np.uint8)
-    return ((deep + 128) // 257).astype(np.uint8), alpha
+    grey = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+    if (transparent := image.info.get("transparency")) is None:
+        return grey
+    alpha = Image.fromarray(np.where(deep == transparent, 0, 255).astype(np.uint8))
+    return Image.merge("LA", (grey, alpha))
 
 
-def _decode_plain_grey(chunks: list[bytes]) -> Planes | None:
+def _planes(picture: Image.Image) -> Planes:
+    """Return luma, alpha where a pixel is not opaque, and colours where a pixel has one."""
+    alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
+    transparent = alpha is not None and alpha.getextrema() != OPAQUE
+    coloured = picture.mode in {"RGB", "RGBA"} and _has_colour(*picture.split()[:3])
+    return Planes(
+        _pixels(picture.convert("L")),
+        _pixels(alpha) if alpha and transparent else None,
+        colour=_pixels(picture.convert("RGB")) if coloured else None,
+    )
+
+
+def _has_colour(red: Image.Image, green: Image.Image, blue: Image.Image) -> bool:
+    """Tell whether the channels of a pixel differ by more than JPEG leaves on grey."""
+    pairs = ((red, green), (green, blue), (red, blue))
+    return any(
+        _pixels(ImageChops.difference(one, other)).max() > MIN_CHROMA for one, other in pairs
+    )
+
+
+def _pixels(image: Image.Image) -> UInt8[np.ndarray, "height width *channels"]:
+    """Return the pixels of a decoded image; NumPy's own conversion takes four times as long."""
+    pixels = np.frombuffer(image.tobytes(), np.uint8)
+    return pixels.reshape(image.height, image.width, *([-1] if len(image.getbands()) > 1 else []))
+
+
+def _decode_plain_grey(chunks: list[bytes], reduction: int) -> Planes | None:
     """Decode a PNG image of 8-bit grey without other chunks, the usual form of MNIST digits.
 
     Pillow's zip decoder is called directly: `Image.open` takes longer than the decoding.
@@ -206,92 +273,13 @@ def _decode_plain_grey(chunks: list[bytes]) -> Planes | None:
     if any(one[4:8] != b"IDAT" for one in data):
         return None
     width, height = struct.unpack_from(">II", header, CHUNK_HEAD)
-    _check_size(width, height)
     packed = b"".join([one[CHUNK_HEAD:-4] for one in data])
     try:
         image = Image.new("L", (width, height), None)  # left as it is: every pixel is decoded into
         image.frombytes(packed, "zip", "L", False)
     except ValueError:
         return None
-    return Planes(np.frombuffer(image.tobytes(), np.uint8).reshape(height, width))
-
-
-def _pixel_chunks(encoded: bytes) -> list[bytes]:
-    """Return the chunks of an encoded PNG image that decoding its pixels needs.
-
-    Text and profiles are dropped unread, except for compressed text, which must not inflate to more
-    than `MAX_TEXT` bytes.
-    """
-    kept, text = [], 0
-    for kind, start, end in _chunks(encoded):
-        if kind == b"acTL" and encoded[start : start + 4] != b"\0\0\0\1":
-            raise _invalid("The PNG is animated; only images of one frame are read.")
-        if kind in {b"zTXt", b"iTXt"}:
-            text += _inflated_bytes(kind, encoded[start : end - 4], MAX_TEXT - text)
-        # An upper-case first letter marks a critical chunk, which no decoder may skip.
-        if kind[:1].isupper() or kind in {b"tRNS", b"eXIf"}:
-            kept.append(encoded[start - CHUNK_HEAD : end])
-    return kept
-
-
-def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start of data and end of checksum of each chunk of an encoded PNG image.
-
-    Raises:
-        Problem: The file ends before its last chunk, or has too many.
-    """
-    position = len(PNG)
-    for _ in range(MAX_CHUNKS):
-        if position + 12 > len(encoded):
-            raise _invalid(UNDECODABLE)
-        size, kind = struct.unpack_from(">I4s", encoded, position)
-        end = position + 12 + size
-        if end > len(encoded):
-            raise _invalid(UNDECODABLE)
-        yield kind, position + 8, end
-        if kind == b"IEND":
-            return
-        position = end
-    raise _invalid(f"The PNG has more than {MAX_CHUNKS} chunks.")
-
-
-def _inflated_bytes(kind: bytes, data: bytes, limit: int) -> int:
-    """Return the inflated size of a PNG image's text chunk, in bytes; stop past the limit.
-
-    Raises:
-        Problem: It is larger than `limit`.
-    """
-    _, _, rest = data.partition(b"\0")
-    if kind == b"iTXt":
-        if rest[:1] != b"\1":
-            return 0
-        packed = b"".join(rest[2:].split(b"\0", 2)[2:])
-    else:
-        packed = rest[1:]
-    try:
-        size = len(zlib.decompressobj().decompress(packed, limit + 1))
-    except zlib.error:
-        return 0
-    if size > limit:
-        raise _invalid(f"The PNG's compressed text holds more than {MAX_TEXT} bytes.")
-    return size
-
-
-def _check_segments(encoded: bytes) -> None:
-    """Check the numbers of scans and segments of a JPEG image: each scan decodes every pixel.
-
-    Markers are followed as a decoder follows them, so that bytes in a thumbnail, a profile or
-    behind the end of the image do not count.
-    """
-    position, scans, segments = 2, 0, 0
-    while (found := SEGMENT_MARKER.search(encoded, position)) is not None:
-        marker = found[1][0]
-        if marker in {END_OF_IMAGE, SECOND_START}:
-            return
-        scans += marker == START_OF_SCAN
-        segments += 1
-        if scans > MAX_SCANS:
-            raise _invalid(f"The JPEG has more than {MAX_SCANS} scans.")
-        if segments > MAX_SEGMENTS:
-            raise _invalid(f"The JPEG has more than {MAX_SEGMENTS} segments.")
-        position = found.end() + max(int.from_bytes(encoded[found.end() : found.end() + 2]), 2)
+    if reduction > 1:
+        grey = _pixels(image.reduce(reduction))
+        return Planes(grey, reduction=reduction, unreduced=(width, height))
+    return Planes(_pixels(image))

@@ -14,7 +14,7 @@ from api.inference.engine import Engine
 from api.requests.body import IMAGE_BODIES, RAW_IMAGES, SEQUENCE_BODIES, Body, is_light, read_body
 from api.requests.declared_body import DeclaredBody
 from api.requests.image_body import ImageBody
-from api.requests.image_decoding import MAX_PIXELS
+from api.requests.image_limits import MAX_PLANE_PIXELS
 from api.requests.json_object import FieldError
 from api.requests.model_input import (
     ModelInput,
@@ -29,7 +29,8 @@ from api.requests.posted import PostedInputs, parse_body
 from api.requests.sequence_body import SequenceInput, parse_text
 from models.registry import ResidentModel, hidden_size
 
-MAX_PIXELS_TOGETHER = 4 * MAX_PIXELS  # of all images of one request: 64 of 512 x 512
+MAX_PIXELS_TOGETHER = 100_000_000  # of all images of one request: eight photos of 12 megapixels
+MAX_PLANES_TOGETHER = 16_777_216  # counted after reduction: 64 of 512 x 512, 11 of any size
 
 MAX_QUERY_STEPS = 1024
 """Most steps of an input sequence in the query (`?sequence=`): some proxies refuse longer URLs."""
@@ -72,7 +73,7 @@ async def _image_inputs(
     engine: Engine, posted: PostedInputs, preprocess: Preprocess
 ) -> list[ModelInput]:
     """Make the inputs of several images, a task each, so that other requests run in between."""
-    found, pixels, container = [], 0, str(posted.container)
+    found, pixels, planes, container = [], 0, 0, str(posted.container)
     for index, given in enumerate(posted.inputs):
         try:
             one = await engine.compute(image_input, given, preprocess)
@@ -80,12 +81,20 @@ async def _image_inputs(
             raise problem.within(container, index) from problem
         width, height = (one.echo or {})["preparation"]["source_size"]
         pixels += width * height
+        planes += min(width * height, MAX_PLANE_PIXELS)
         # After each image: at most one is decoded beyond the limit.
         if pixels > MAX_PIXELS_TOGETHER:
-            detail = f"The images have more than {MAX_PIXELS_TOGETHER} pixels together."
-            raise body_problem("invalid-image", detail, container)
+            raise _too_many(f"{MAX_PIXELS_TOGETHER} pixels together", container)
+        if planes > MAX_PLANES_TOGETHER:
+            counted = f"{MAX_PLANES_TOGETHER} pixels together, at most {MAX_PLANE_PIXELS} of each"
+            raise _too_many(counted, container)
         found.append(one)
     return found
+
+
+def _too_many(limit: str, container: str) -> Problem:
+    detail = f"The images have more than {limit}: send fewer in one request, or smaller ones."
+    return body_problem("invalid-image", detail, container)
 
 
 async def read_sequences(

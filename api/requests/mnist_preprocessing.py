@@ -84,6 +84,21 @@ def preprocess_mnist(planes: Planes) -> PreparedImage:
     return PreparedImage(pixels, _preparation("mnist", planes.size, box, scale, shift, inverted))
 
 
+def in_source_pixels(image: PreparedImage, planes: Planes) -> PreparedImage:
+    """Express the record of a prepared image in pixels of its source, not of its reduced planes."""
+    if planes.reduction == 1:
+        return image
+    reduction, (width, height) = planes.reduction, planes.source_size
+    record = dict(image.preparation)
+    if record["box"] is not None:
+        left, top, right, bottom = (reduction * edge for edge in record["box"])
+        record["box"] = [left, top, min(right, width), min(bottom, height)]
+    record["source_size"] = [width, height]
+    record["scale"] /= reduction
+    record["affine"] = [reduction * term for term in record["affine"]]
+    return PreparedImage(image.pixels, record)
+
+
 def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) -> PreparedImage:
     """Return a foreground that is in MNIST's form already, with a record of its preprocessing."""
     shift = (box.left, box.top)

@@ -11,7 +11,12 @@ from api.errors.problem import Problem, body_problem
 from api.requests.foreground import IMAGE_SIDE, Planes
 from api.requests.image_body import ImageInput
 from api.requests.image_decoding import decode
-from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, without_preprocessing
+from api.requests.mnist_preprocessing import (
+    PreparedImage,
+    in_source_pixels,
+    preprocess_mnist,
+    without_preprocessing,
+)
 from api.requests.sequence_body import SequenceInput
 from models.runtime.programs import Row
 from probes.declaration import ProbeInput
@@ -74,9 +79,9 @@ def _planes(given: ImageInput) -> Planes:
 def _prepare(planes: Planes, preprocess: Preprocess) -> PreparedImage:
     """Convert an image to the 28x28 pixels of a model input."""
     if preprocess == "mnist":
-        return preprocess_mnist(planes)
-    if planes.size != [IMAGE_SIDE, IMAGE_SIDE]:
-        width, height = planes.size
+        return in_source_pixels(preprocess_mnist(planes), planes)
+    if planes.source_size != [IMAGE_SIDE, IMAGE_SIDE]:
+        width, height = planes.source_size
         raise body_problem(
             "invalid-image",
             f"The image is {width} x {height} pixels; preprocess=none takes "

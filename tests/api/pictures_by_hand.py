@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from api.errors.problem import Problem
-from api.requests.image_decoding import PNG, decode
+from api.requests.image_decoding import decode
+from api.requests.image_limits import PNG
 
 SQUARE = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 

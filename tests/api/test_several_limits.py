@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import orjson
 import pytest
 from starlette.testclient import TestClient
 
 from api.requests.body import MAX_FORM, MAX_SEQUENCE_JSON
 from api.requests.declared_body import MAX_INPUTS
-from tests.api.bodies import PICTURE, base64_of, encoded
+from tests.api.bodies import PICTURE, base64_of
+from tests.api.pictures_by_hand import blank
 from tests.api.several import JSON, files
 
 
@@ -103,11 +103,11 @@ def test_the_most_of_everything_fits(form: str, client: TestClient) -> None:
 
 def test_a_form_past_its_limit_is_rejected(client: TestClient) -> None:
     """A form has a limit of bytes in total, and one for each file."""
-    large = b"\x89PNG" + bytes(4 * 2**20)
+    large = b"\x89PNG" + bytes(24 * 2**20)
 
     one = client.post("/cnn/predict", files=files([PICTURE, large]))
     assert one.status_code == 413
-    assert "4194304 bytes" in one.json()["detail"]
+    assert "25165824 bytes" in one.json()["detail"]
     assert one.json()["detail"].startswith("file[1]: ")
     both = client.post("/cnn/predict", files=files([large, large]))
     assert both.status_code == 413
@@ -115,14 +115,26 @@ def test_a_form_past_its_limit_is_rejected(client: TestClient) -> None:
 
 
 def test_pixels_of_all_images_are_bounded(client: TestClient) -> None:
-    """Four images of the largest size are decoded; one pixel more is a 422 with the limit."""
-    large = encoded(np.zeros((2048, 2048), np.uint8))
+    """Five images of the largest size are decoded; one pixel more is a 422 with the limit."""
+    large = blank(5000, 4000)
 
-    assert client.post("/cnn/predict", files=files([large] * 4)).status_code == 200
-    response = client.post("/cnn/predict", files=files([large] * 4 + [PICTURE]))
+    assert client.post("/cnn/predict", files=files([large] * 5)).status_code == 200
+    response = client.post("/cnn/predict", files=files([large] * 5 + [PICTURE]))
     assert response.status_code == 422
-    assert "16777216 pixels together" in response.json()["detail"]
+    assert "more than 100000000 pixels together: send fewer" in response.json()["detail"]
     assert response.json()["errors"][0]["location"] == ["body", "file"]
+
+
+def test_prepared_pixels_of_all_images_are_bounded(client: TestClient) -> None:
+    """Images that are not reduced have a limit together too."""
+    large = blank(1300, 1150)
+
+    assert client.post("/cnn/predict", files=files([large] * 11)).status_code == 200
+    response = client.post("/cnn/predict", files=files([large] * 12))
+    assert response.status_code == 422
+    assert (
+        "more than 16777216 pixels together, at most 1500000 of each" in response.json()["detail"]
+    )
 
 
 def test_the_json_of_all_answers_is_bounded(client: TestClient) -> None:

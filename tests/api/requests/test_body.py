@@ -27,9 +27,9 @@ def test_a_body_is_read_whole() -> None:
 @pytest.mark.parametrize(
     ("media_type", "limits", "limit"),
     [
-        ("image/png", IMAGE_BODIES, 4_194_304),
-        ("image/jpeg", IMAGE_BODIES, 4_194_304),
-        ("multipart/form-data", IMAGE_BODIES, 6_291_456),
+        ("image/png", IMAGE_BODIES, 25_165_824),
+        ("image/jpeg", IMAGE_BODIES, 25_165_824),
+        ("multipart/form-data", IMAGE_BODIES, 26_214_400),
         ("application/json", IMAGE_BODIES, MAX_IMAGE_JSON),
         ("application/json", SEQUENCE_BODIES, MAX_SEQUENCE_JSON),
     ],
@@ -37,7 +37,7 @@ def test_a_body_is_read_whole() -> None:
 def test_bodies_are_bounded_by_their_type(media_type: str, limits: Any, limit: int) -> None:
     """A byte past the limit is a 413 that ends the connection, declared or not."""
     for size in (limit - 1, limit):
-        chunks = [bytes(100_000)] * (size // 100_000) + [bytes(size % 100_000)]
+        chunks = [bytes(1_000_000)] * (size // 1_000_000) + [bytes(size % 1_000_000)]
         assert len(Wire(chunks, content_type=media_type).read(limits).content) == size
     declared = Wire([b"x"], content_type=media_type, content_length=str(limit + 1))
     counted = Wire([bytes(limit), b"x", b"never read"], content_type=media_type)

@@ -1,8 +1,8 @@
 """Bytes that are no picture, or too much of one: rejected before they cost anything."""
 
 import struct
-import warnings
 import zlib
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from api.errors.problem import Problem
-from api.requests.image_decoding import MAX_CHUNKS, MAX_SEGMENTS, MAX_TEXT, PNG, UNDECODABLE, decode
+from api.requests.image_decoding import decode
+from api.requests.image_limits import MAX_CHUNKS, MAX_SEGMENTS, MAX_TEXT, PNG, UNDECODABLE
 from tests.api.pictures_by_hand import SQUARE, blank, chunk, encoded, header, jpeg, png, problem_of
 
 
@@ -69,38 +70,50 @@ def test_a_corrupt_image_is_rejected() -> None:
     assert problem_of(b"\xff\xd8" + jpeg()) == UNDECODABLE
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (8192, 82), (82, 8192), (2048, 2048)])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (20_000, 200), (200, 20_000), (5000, 4000)])
 def test_sizes_at_the_limit_are_read(width: int, height: int) -> None:
     """The largest side, ratio and number of pixels are allowed."""
-    assert decode(blank(width, height)).size == [width, height]
+    assert decode(blank(width, height)).source_size == [width, height]
 
 
-@pytest.mark.parametrize(
-    ("width", "height", "text"),
-    [
-        (8193, 82, "The image is 8193 x 82 pixels; a side may have at most 8192."),
+TOO_LARGE = [
+    (
+        20_001,
+        201,
+        "The image is 20001 x 201 pixels; a side may have at most 20000: send it smaller.",
+    ),
+    (
+        6000,
+        4500,
         (
-            2048,
-            2049,
-            "The image has more than 4194304 pixels.",
+            "The image is 6000 x 4500 pixels; a PNG may have at most 20 megapixels: "
+            "send it at most 5100 pixels wide, or as a JPEG."
         ),
+    ),
+    (
+        4501,
+        4444,
         (
-            101,
-            1,
-            "The image is 101 x 1 pixels; the longer side may be at most 100 times the shorter.",
+            "The image is 4501 x 4444 pixels; a PNG may have at most 20 megapixels: "
+            "send it at most 4500 pixels wide, or as a JPEG."
         ),
+    ),
+    (
+        81,
+        8192,
         (
-            81,
-            8192,
-            "The image is 81 x 8192 pixels; the longer side may be at most 100 times the shorter.",
+            "The image is 81 x 8192 pixels; the longer side may be at most 100 times the shorter: "
+            "crop it to the digit."
         ),
-        (9000, 9000, "The image has more than 4194304 pixels."),
-    ],
-)
+    ),
+]
+
+
+@pytest.mark.parametrize(("width", "height", "text"), TOO_LARGE)
 def test_sizes_past_the_limit_are_rejected_unread(
     width: int, height: int, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The header is enough to say no: 81 million pixels in 10 kB are never decoded."""
+    """A PNG over a limit is rejected by its header, with the limit and a size that is read."""
     loaded: list[object] = []
     monkeypatch.setattr(ImageFile.ImageFile, "load", loaded.append)
 
@@ -108,11 +121,71 @@ def test_sizes_past_the_limit_are_rejected_unread(
     assert not loaded
 
 
-def test_a_picture_a_little_too_large_is_rejected_without_our_warning_filter() -> None:
-    """Should someone reset the warnings, the limit on pixels still holds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert problem_of(blank(2048, 2049)) == "The image has more than 4194304 pixels."
+def resized_header(content: bytes, width: int, height: int) -> bytes:
+    """Write another size into the frame header of a JPEG."""
+    start = next(at for mark in (b"\xff\xc0", b"\xff\xc2") if (at := content.find(mark)) > 0)
+    return content[: start + 5] + struct.pack(">HH", height, width) + content[start + 9 :]
+
+
+@pytest.mark.parametrize(
+    ("progressive", "width", "height", "text"),
+    [
+        (
+            False,
+            12_000,
+            9000,
+            (
+                "The image is 12000 x 9000 pixels; a JPEG may have at most 65 megapixels: "
+                "send it at most 9300 pixels wide."
+            ),
+        ),
+        (
+            True,
+            8000,
+            6000,
+            (
+                "The image is 8000 x 6000 pixels; a JPEG in several scans may have at most "
+                "25 megapixels: send it at most 5700 pixels wide, or as a JPEG that is "
+                "not progressive."
+            ),
+        ),
+    ],
+)
+def test_jpegs_past_the_limit_are_rejected_unread(
+    progressive: bool, width: int, height: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A JPEG over its limit is rejected by its header; one of several scans has a lower limit."""
+    loaded: list[object] = []
+    monkeypatch.setattr(ImageFile.ImageFile, "load", loaded.append)
+
+    assert problem_of(resized_header(jpeg(progressive=progressive), width, height)) == text
+    assert not loaded
+
+
+def test_pixels_times_scans_are_bounded() -> None:
+    """A JPEG of few pixels and many scans, or of many pixels and few scans, is decoded."""
+    content = resized_header(with_scans(60), 3000, 2000)
+
+    assert problem_of(content) == (
+        "The image is 3000 x 2000 pixels in 60 scans; pixels times scans may be at most "
+        "270000000: send it smaller, or as a JPEG that is not progressive."
+    )
+
+
+def test_a_jpeg_with_two_frames_is_rejected() -> None:
+    """A second frame header, of another size, cannot hide the size of the first."""
+    content = jpeg()
+    start = content.index(b"\xff\xc0")
+    frame = content[start : start + 13]
+    both = content[:start] + resized_header(frame.join([b"\0", b""]), 8, 8)[1:] + content[start:]
+
+    assert problem_of(both) == UNDECODABLE
+
+
+def test_pillow_has_the_limit_too() -> None:
+    """The pixels of every image that Pillow opens in this process are bounded."""
+    with pytest.raises(Image.DecompressionBombWarning):
+        Image.open(BytesIO(blank(9000, 9000)))
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
@@ -153,7 +226,7 @@ def test_segments_are_counted() -> None:
     comments = b"\xff\xfe\0\2" * (MAX_SEGMENTS + 1)
 
     assert (
-        problem_of(content[:2] + comments + content[2:]) == "The JPEG has more than 1024 segments."
+        problem_of(content[:2] + comments + content[2:]) == "The JPEG has more than 4096 segments."
     )
 
 

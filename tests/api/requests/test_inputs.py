@@ -8,7 +8,7 @@ import pytest
 
 from api.errors.problem import Problem
 from api.requests.body import IMAGE_BODIES, Body
-from api.requests.image_decoding import MAX_ENCODED_BYTES
+from api.requests.image_limits import MAX_ENCODED_BYTES
 from api.requests.json_parsing import MAX_VALUES
 from tests.api.bodies import (
     DIGIT,
@@ -82,9 +82,9 @@ def test_none_takes_28_by_28_only(shape: tuple[int, int]) -> None:
     assert told(caught.value) == ("invalid-image", text, ("body",))
 
 
-def test_an_encoded_image_may_have_4_mib() -> None:
+def test_an_encoded_image_may_have_24_mib() -> None:
     """The limit of the encoded image is the same in forms and in base64."""
-    text = "The image is larger than 4194304 bytes."
+    text = "The image is larger than 25165824 bytes"
     for size, expected in (
         (MAX_ENCODED_BYTES, "invalid-image"),
         (MAX_ENCODED_BYTES + 1, "body-too-large"),
@@ -95,7 +95,7 @@ def test_an_encoded_image_may_have_4_mib() -> None:
             assert len(body.content) <= IMAGE_BODIES[body.media_type]
             kind, detail, _ = problem_of(body)
             assert kind == expected
-            assert (detail == text) == (kind == "body-too-large")
+            assert detail.startswith(text) == (kind == "body-too-large")
 
 
 NOT_JSON = (
@@ -284,11 +284,11 @@ def test_pixels_have_the_limits_of_every_picture() -> None:
     """Side and ratio are bounded before a row is looked at."""
     long = [[0]] * 101
 
-    text = "The image is 1 x 101 pixels; the longer side may be at most 100 times the shorter."
-    assert problem_of(json_body({"pixels": long}))[1] == text
+    text = "The image is 1 x 101 pixels; the longer side may be at most 100 times the shorter"
+    assert problem_of(json_body({"pixels": long}))[1].startswith(text)
     assert image_of(json_body({"pixels": long[:100]}), "mnist").echo["preparation"]["box"] is None
-    wide = json_body({"pixels": [[0] * 8193]})
-    assert problem_of(wide)[1] == "The image is 8193 x 1 pixels; a side may have at most 8192."
+    wide = json_body({"pixels": [[0] * 20_001]})
+    assert problem_of(wide)[1].endswith("a side may have at most 20000: send it smaller.")
 
 
 def test_values_are_counted_before_parsing() -> None:
