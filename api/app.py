@@ -89,7 +89,7 @@ def _load_engine(settings: Settings) -> Engine:
     return Engine(
         load_models(settings.weights, settings.cache),
         QueueLimits(settings.queue_rows, settings.queue_bytes),
-        Admission(settings.max_requests, settings.analysis_rows),
+        Admission(settings.max_requests, settings.analysis_rows, settings.body_bytes),
     )
 
 

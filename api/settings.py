@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Maximum rows of multi-row analyses (sweeps, attributions) in flight.",
     )
+    body_bytes: int = Field(
+        256 * 2**20,
+        ge=2**20,
+        description="Maximum bytes of the bodies with images that are read or decoded at a time.",
+    )
     deadline_s: float = Field(
         10.0,
         gt=0,

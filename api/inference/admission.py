@@ -1,4 +1,4 @@
-"""Admission: limits of the requests in flight and of the rows of their analyses."""
+"""Admission: limits of the requests in flight, the bytes of bodies and the rows of analyses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,22 +23,51 @@ class InFlightCounter:
         self.count -= 1
 
 
+class BodyBytes:
+    """Admission's count of the bytes of one request body, from their arrival until decoding."""
+
+    def __init__(self, admission: "Admission") -> None:
+        self._admission = admission
+        self._held = 0
+
+    def __enter__(self) -> "BodyBytes":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admission.body_bytes -= self._held
+
+    def add(self, nbytes: int) -> None:
+        """Count bytes of a request body that have arrived.
+
+        Raises:
+            EngineBusyError: The bodies of all requests would exceed the limit.
+        """
+        self._admission.add_body_bytes(nbytes, self._held)
+        self._held += nbytes
+
+
 class Admission:
-    """Admission of requests, and of analyses by their rows, up to limits. Of one event loop.
+    """Admission of requests, bodies and analyses, up to limits. Of one event loop.
 
     Args:
         max_requests: Requests in flight; more are refused.
         max_analysis_rows: Rows of all analyses in flight; one alone may have more.
+        max_body_bytes: Bytes of all request bodies with images; one alone may have more.
 
     Attributes:
         analysis_rows: Rows of the analyses in flight.
+        body_bytes: Bytes of the request bodies with images that are read or decoded now.
     """
 
-    def __init__(self, max_requests: int, max_analysis_rows: int) -> None:
+    def __init__(
+        self, max_requests: int, max_analysis_rows: int, max_body_bytes: int = 256 * 2**20
+    ) -> None:
         self._max_requests = max_requests
         self._max_analysis_rows = max_analysis_rows
+        self._max_body_bytes = max_body_bytes
         self._in_flight = InFlightCounter()
         self.analysis_rows = 0
+        self.body_bytes = 0
 
     @property
     def in_flight(self) -> int:
@@ -55,6 +84,24 @@ class Admission:
             msg = f"{self._max_requests} requests are in flight, the limit of this server."
             raise EngineBusyError(msg)
         return self._in_flight
+
+    def body(self) -> BodyBytes:
+        """Count the bytes of one request body: `with admission.body() as body: body.add(…)`."""
+        return BodyBytes(self)
+
+    def add_body_bytes(self, nbytes: int, held: int) -> None:
+        """Count bytes of a request body, of which `held` bytes are counted already.
+
+        Raises:
+            EngineBusyError: The bodies of all requests would exceed the limit.
+        """
+        if self.body_bytes + nbytes > self._max_body_bytes and self.body_bytes > held:
+            msg = (
+                f"The bodies of requests in flight have {self.body_bytes} bytes, and may have "
+                f"{self._max_body_bytes}."
+            )
+            raise EngineBusyError(msg)
+        self.body_bytes += nbytes
 
     @contextmanager
     def analysis(self, rows: int) -> Iterator[None]:

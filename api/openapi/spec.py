@@ -25,9 +25,10 @@ TINY_PNG = (
 
 IMAGE_BODY: dict[str, Any] = {
     "required": True,
-    "description": "PNG or JPEG, at most 4 MiB and 4 megapixels: raw, as form field `file`, or in "
-    "JSON as `image` (base64 or data URL) or `pixels` (rows of integers 0 to 255). Several, at "
-    "most 64, 6 MiB and 16 megapixels: as `inputs` in JSON, or as several fields `file`.",
+    "description": "PNG (at most 20 megapixels) or JPEG (at most 65, or 25 if it is progressive) "
+    "of at most 24 MiB: raw, as form field `file`, or in JSON as `image` (base64 or data URL) or "
+    "`pixels` (rows of integers 0 to 255). Several, at most 64 and 100 megapixels together: as "
+    "`inputs` in JSON, or as several fields `file`.",
     "content": {
         "image/png": {"schema": BINARY},
         "image/jpeg": {"schema": BINARY},

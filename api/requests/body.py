@@ -1,6 +1,6 @@
 """Request bodies as bytes: media type, content encoding and length are checked before reading."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ MIB = 1_048_576
 MAX_FORM = MAX_ENCODED_BYTES + MIB  # of one image or several, with the headers of their parts
 MAX_IMAGE_JSON = MAX_ENCODED_BYTES // 3 * 4 + MIB  # base64 has 4 characters for 3 bytes
 MAX_SEQUENCE_JSON = MIB  # 64 lists of 4,096 steps, each with two states of 64 units, take 700,000
+MAX_DISCARDED = 256 * MIB  # of a body that was refused: less is read, to keep the connection
+MAX_DIGITS = 18  # of a Content-Length
+CLOSE = {"Connection": "close"}
 MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
 
@@ -42,16 +45,20 @@ class Body(NamedTuple):
     parameters: Mapping[str, str]
 
 
-async def read_body(request: Request, limits: Mapping[str, int]) -> Body:
+async def read_body(
+    request: Request, limits: Mapping[str, int], count: Callable[[int], object] = int
+) -> Body:
     """Read a request body as bytes, no further than the limit of its media type.
 
     Args:
         request: Its body must not have been read.
         limits: The media types that the route reads, and the most bytes of each.
+        count: Called with the number of bytes that have arrived; it may raise.
 
     Raises:
-        Problem: The body is compressed, of another type or too large. Where it is too large the
-            response closes the connection, so that the rest is never read.
+        Problem: The body is compressed, of another type or too large. A body that is too large is
+            refused at once; the rest is discarded as it arrives, or, where it is of unknown or
+            enormous length, never read: the connection is closed.
         starlette.requests.ClientDisconnect: The client closed the connection.
     """
     headers = _body_headers(request.scope["headers"])
@@ -61,11 +68,11 @@ async def read_body(request: Request, limits: Mapping[str, int]) -> Body:
     media_type, parameters = _content_type(headers.types, tuple(limits))
     limit = limits[media_type]
     _check_content_length(headers.length, limit)
-    content = await _receive(request, limit)
+    content = await _receive(request, limit, count)
     return Body(content, media_type, parameters)
 
 
-async def _receive(request: Request, limit: int) -> bytes:
+async def _receive(request: Request, limit: int, count: Callable[[int], object]) -> bytes:
     """Receive the chunks of a request body and count their bytes: Content-Length may be wrong."""
     chunks, size, more = [], 0, True
     while more:
@@ -75,7 +82,8 @@ async def _receive(request: Request, limit: int) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, size=None)
+        count(len(chunk))
         chunks.append(chunk)
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -138,13 +146,18 @@ def _check_content_length(declared: str, limit: int) -> None:
         raise Problem("invalid-request", "Content-Length must be a number of bytes.")
     # By length first: Python refuses to convert thousands of digits.
     digits = declared.lstrip("0") or "0"
-    if len(digits) > len(str(limit)) or int(digits) > limit:
-        raise _too_large(limit)
+    if len(digits) > MAX_DIGITS:
+        raise _too_large(limit, size=None)
+    if int(digits) > limit:
+        raise _too_large(limit, int(digits))
 
 
-def _too_large(limit: int) -> Problem:
+def _too_large(limit: int, size: int | None) -> Problem:
+    """Return the problem of a request body over its limit, of a declared size or an unknown one."""
     detail = (
         f"The body is larger than {limit} bytes, the limit of its media type: "
         "send smaller inputs, or fewer in one request."
     )
-    return Problem("body-too-large", detail, headers={"Connection": "close"})
+    # A client that sends before it reads gets no response over a connection that is closed.
+    is_discarded = size is not None and size <= MAX_DISCARDED
+    return Problem("body-too-large", detail, headers=None if is_discarded else CLOSE)

@@ -45,17 +45,25 @@ STRIP_PIXELS = 1_000_000  # of a large PNG that are converted and reduced at a t
 MIN_CHROMA = 8  # levels between channels of a pixel with colour: JPEG leaves a few on grey
 
 # Signatures of formats that are sent by mistake: offset, first bytes, name.
-OTHER_FORMATS = (
+BROWSER_FORMATS = (
     (0, b"GIF8", "a GIF"),
     (8, b"WEBP", "a WebP"),
     (0, b"BM", "a BMP"),
-    (0, b"II*\x00", "a TIFF"),
-    (0, b"MM\x00*", "a TIFF"),
-    (4, b"ftyp", "a HEIC, an AVIF or a video"),
-    (0, b"8BPS", "a Photoshop file"),
-    (0, b"%PDF", "a PDF"),
+    (4, b"ftypavi", "an AVIF"),
+    (4, b"ftyphei", "a HEIC"),
+    (4, b"ftypmif1", "a HEIC or an AVIF"),
     (0, b"<svg", "an SVG"),
     (0, b"\x00\x00\x01\x00", "an icon"),
+)
+OTHER_FORMATS = (
+    (0, b"II*\x00", "a TIFF"),
+    (0, b"MM\x00*", "a TIFF"),
+    (4, b"ftyp", "a video"),
+    (4, b"JXL ", "a JPEG XL"),
+    (0, b"\xff\x0a", "a JPEG XL"),
+    (4, b"jP  ", "a JPEG 2000"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"%PDF", "a PDF"),
     (0, b"\x93NUMPY", "a NumPy array"),
 )
 
@@ -111,9 +119,12 @@ def decode(encoded: bytes) -> Planes:
         return _decode_png(encoded)
     if encoded.startswith(JPEG):
         return _decode_jpeg(encoded)
-    for offset, magic, name in OTHER_FORMATS:
+    for offset, magic, name in BROWSER_FORMATS + OTHER_FORMATS:
         if encoded.startswith(magic, offset):
-            detail = f"The image is {name}; only PNG and JPEG are read here."
+            way_out = "convert it to one of them"
+            if (offset, magic, name) in BROWSER_FORMATS:
+                way_out += ", as this server's page does with every picture that the browser shows"
+            detail = f"The image is {name}; only PNG and JPEG are read here: {way_out}."
             raise body_problem("unsupported-media-type", detail)
     raise invalid("The image is neither PNG nor JPEG.")
 

@@ -44,14 +44,15 @@ async def read_images(
     Raises:
         Problem: The body is not valid, or an image is over a limit.
     """
-    body = await read_body(request, IMAGE_BODIES)
-    if is_light(body):
-        found = parse_images(body, declaration, options.preprocess)
-    else:
-        found = await engine.compute(parse_images, body, declaration, options.preprocess)
-    if isinstance(found, ModelInput):
-        return found
-    return await _image_inputs(engine, found, options.preprocess)
+    with engine.admission.body() as held:
+        body = await read_body(request, IMAGE_BODIES, held.add)
+        if is_light(body):
+            found = parse_images(body, declaration, options.preprocess)
+        else:
+            found = await engine.compute(parse_images, body, declaration, options.preprocess)
+        if isinstance(found, ModelInput):
+            return found
+        return await _image_inputs(engine, found, options.preprocess)
 
 
 def parse_images(

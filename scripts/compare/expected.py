@@ -48,6 +48,7 @@ EXPECTED: tuple[Expected, ...] = (
         (400, 200),
         "an offer to upgrade to h2c is ignored and the body is read (RFC 9110, section 7.8)",
     ),
+    Expected("*png of 9 megapixels*", (422, 200), "a large image is reduced and read"),
     Expected(
         "draining: predict",
         (503, 200),

@@ -35,3 +35,26 @@ def test_one_analysis_alone_may_have_any_number_of_rows() -> None:
         pass
     with admission.analysis(4), admission.analysis(6):
         assert admission.analysis_rows == 10
+
+
+def test_bodies_have_a_limit_of_bytes_together() -> None:
+    """A chunk over the limit is refused with both numbers; an ended body makes room."""
+    admission = Admission(9, 9, max_body_bytes=10)
+    with admission.body() as first, admission.body() as second:
+        first.add(4)
+        first.add(2)
+        with pytest.raises(EngineBusyError, match="have 6 bytes, and may have 10"):
+            second.add(5)
+        second.add(4)
+        assert admission.body_bytes == 10
+    assert admission.body_bytes == 0
+
+
+def test_one_body_alone_may_have_any_number_of_bytes() -> None:
+    """A body larger than the limit is read where no other is, and then others wait."""
+    admission = Admission(9, 9, max_body_bytes=10)
+    with admission.body() as body, admission.body() as other:
+        body.add(8)
+        body.add(8)
+        with pytest.raises(EngineBusyError):
+            other.add(1)

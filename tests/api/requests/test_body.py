@@ -1,15 +1,17 @@
 """Reading of request bodies: whole, up to the limit of the media type."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from api.requests.body import (
     IMAGE_BODIES,
     MAX_IMAGE_JSON,
     MAX_SEQUENCE_JSON,
     SEQUENCE_BODIES,
+    read_body,
 )
 from tests.api.bodies import Wire
 
@@ -35,7 +37,7 @@ def test_a_body_is_read_whole() -> None:
     ],
 )
 def test_bodies_are_bounded_by_their_type(media_type: str, limits: Any, limit: int) -> None:
-    """A byte past the limit is a 413 that ends the connection, declared or not."""
+    """A byte past the limit is a 413 at once, declared or not, with a way out."""
     for size in (limit - 1, limit):
         chunks = [bytes(1_000_000)] * (size // 1_000_000) + [bytes(size % 1_000_000)]
         assert len(Wire(chunks, content_type=media_type).read(limits).content) == size
@@ -44,9 +46,37 @@ def test_bodies_are_bounded_by_their_type(media_type: str, limits: Any, limit: i
     for wire, taken in ((declared, 0), (counted, 2)):
         problem = wire.problem_of(limits)
         assert (problem.kind, problem.status) == ("body-too-large", 413)
-        assert problem.headers == {"Connection": "close"}
-        assert str(limit) in problem.detail
+        assert f"{limit} bytes" in problem.detail
+        assert problem.detail.endswith(": send smaller inputs, or fewer in one request.")
         assert wire.taken == taken
+
+
+@pytest.mark.parametrize(
+    ("length", "is_closed"), [("25165825", False), ("268435456", False), ("268435457", True)]
+)
+def test_connections_are_closed_where_too_much_would_follow(length: str, is_closed: bool) -> None:
+    """The rest of a refused body is discarded, so that its client reads the 413, up to a limit."""
+    problem = Wire([b"x"], content_type="image/png", content_length=length).problem_of()
+
+    assert problem.headers == ({"Connection": "close"} if is_closed else {})
+
+
+def test_connections_of_bodies_without_a_length_are_closed() -> None:
+    """A chunked body over the limit may have no end."""
+    wire = Wire([bytes(25_165_824), b"x", b"never read"], content_type="image/png")
+
+    assert wire.problem_of().headers == {"Connection": "close"}
+
+
+def test_bytes_are_counted_while_they_arrive() -> None:
+    """The counter of bytes in flight is called for each chunk before the next one is received."""
+    counts: list[int] = []
+    wire = Wire([b"ab", b"c"], content_type="image/png")
+    request = Request({"type": "http", "headers": wire.headers}, wire.receive)
+
+    asyncio.run(read_body(request, IMAGE_BODIES, counts.append))
+
+    assert counts == [2, 1, 0]
 
 
 def test_a_body_that_declares_less_than_it_sends_is_counted() -> None:

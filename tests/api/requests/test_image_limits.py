@@ -24,7 +24,9 @@ from tests.api.pictures_by_hand import SQUARE, blank, chunk, encoded, header, jp
         (encoded(Image.new("L", (2, 2)), "BMP"), "a BMP"),
         (encoded(Image.new("L", (2, 2)), "TIFF"), "a TIFF"),
         (b"MM\0*", "a TIFF"),
-        (b"\0\0\0\x18ftypheic", "a HEIC, an AVIF or a video"),
+        (b"\0\0\0\x18ftypheic", "a HEIC"),
+        (encoded(Image.new("L", (2, 2)), "AVIF"), "an AVIF"),
+        (b"\0\0\0\x18ftypisom", "a video"),
         (b"8BPS", "a Photoshop file"),
         (b"%PDF-1.7", "a PDF"),
         (b"<svg/>", "an SVG"),
@@ -33,12 +35,15 @@ from tests.api.pictures_by_hand import SQUARE, blank, chunk, encoded, header, jp
     ],
 )
 def test_other_formats_are_named(content: bytes, name: str) -> None:
-    """The 415 of another image format names it and lists PNG and JPEG."""
+    """The 415 of another image format names it and the way out: conversion, here by the page."""
     with pytest.raises(Problem) as caught:
         decode(content)
 
     assert caught.value.status == 415
-    assert caught.value.detail == f"The image is {name}; only PNG and JPEG are read here."
+    start = f"The image is {name}; only PNG and JPEG are read here: convert it to one of them"
+    assert caught.value.detail.startswith(start)
+    shown = name in {"a GIF", "a WebP", "a BMP", "a HEIC", "an AVIF", "an SVG", "an icon"}
+    assert ("as this server's page does" in caught.value.detail) == shown
 
 
 @pytest.mark.parametrize("content", [b"x", b"hello", PNG[:-1], b"\x89png", b"\xff\xd8", b"PK\3\4"])
