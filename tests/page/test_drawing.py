@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.answers import ask
-from tests.page.browsers import PHONE, Watcher, keep
+from tests.page.browsers import PHONE, keep
 from tests.page.conftest import Opener
 
 WINNER = "#digit-bars li.winner .bar-name"
@@ -123,54 +123,6 @@ def test_the_keyboard_draws(page: Page) -> None:
     expect(page.locator("#digits .warning:visible").first).to_be_visible()
     page.keyboard.press("Tab")
     expect(pad(page)).not_to_be_focused()
-
-
-def give(page: Page, event: str, content: bytes, media: str) -> None:
-    """Dispatch a paste or drop event with a file."""
-    page.locator("#draw").evaluate(
-        """(place, [event, bytes, type]) => {
-          const data = new DataTransfer();
-          data.items.add(new File([Uint8Array.from(bytes)], "file", { type }));
-          const options = { bubbles: true, cancelable: true };
-          place.dispatchEvent(event === "paste"
-            ? new ClipboardEvent("paste", { ...options, clipboardData: data })
-            : new DragEvent("drop", { ...options, dataTransfer: data }));
-        }""",
-        [event, list(content), media],
-    )
-
-
-def test_a_picture_file_is_classified(page: Page, api: httpx2.Client) -> None:
-    """An uploaded, pasted or dropped picture is classified as by the API."""
-    samples = {one["label"]: one["index"] for one in api.get("/samples?count=10").json()["samples"]}
-    for way, label in (("upload", 4), ("paste", 6), ("drop", 9)):
-        png = api.get(f"/samples/{samples[label]}.png").content
-        if way == "upload":
-            file = {"name": "four.png", "mimeType": "image/png", "buffer": png}
-            page.locator("#draw input[type=file]").set_input_files(file)
-        else:
-            give(page, way, png, "image/png")
-
-        expect(page.locator(WINNER)).to_have_text(winner_of(api, png))
-    expect(page).to_have_url(re.compile("pixels="))
-
-
-def test_a_file_that_is_no_picture_is_refused(page: Page, watcher: Watcher) -> None:
-    """The page shows the reason, and keeps the digit until another one is chosen."""
-    watcher.expect("status of 422")
-    before = page.locator("#digit-bars .bar-value").all_inner_texts()
-    refusal = page.locator("#draw [role=alert]")
-    for content, media, said in (
-        (b"no picture", "text/plain", "Only PNG and JPEG pictures can be read"),
-        (b"\x89PNG\r\n\x1a\nbroken", "image/png", "cannot be decoded"),
-        (b"", "image/png", "empty"),
-    ):
-        give(page, "drop", content, media)
-        expect(refusal).to_contain_text(said)
-        assert page.locator("#digit-bars .bar-value").all_inner_texts() == before
-
-    page.locator("#samples button.sample[aria-pressed=false]").first.click()
-    expect(refusal).to_be_hidden()
 
 
 def test_preprocessing_can_be_switched_off(page: Page) -> None:

@@ -1,6 +1,7 @@
 /** Picture input: the drawing pad, the test samples and picture files, and the input that they make. */
 
 import { make } from "/sdk/dom.js";
+import { pictureToSend } from "./picture-file.js";
 import { pixelsFromText, pixelsToText } from "./pixels-text.js";
 import { loadSamples, sampleRow } from "./samples.js";
 
@@ -8,11 +9,9 @@ import { loadSamples, sampleRow } from "./samples.js";
 /** @typedef {import("./current-digit.js").Source} Source */
 /** @typedef {import("../state.js").State} State */
 
-const MEDIA_TYPES = ["image/png", "image/jpeg"];
-
 /**
- * A picture file, until something else is drawn. It is posted as it is, so that the server preprocesses
- * its full resolution; from the first answer on the pad shows its 28×28 pixels.
+ * A picture file, until something else is drawn. It is posted with up to 1,024 pixels a side, which the server
+ * preprocesses; from the first answer on the pad shows its 28×28 pixels.
  * @typedef {{ blob: Blob, pixels: string | null }} PictureFile
  */
 
@@ -28,6 +27,7 @@ export async function mountPictureInput({ lightwell, store }) {
   const tools = toolsOf(pad, useFile);
   document.getElementById("pad")?.replaceChildren(pad, tools.element, refusal);
   const row = sampleRow(/** @type {Element} */ (document.getElementById("samples")), samples, ({ index }) => {
+    choices += 1;
     pictureFile = null;
     refusal.hidden = true;
     store.set({ sample: index, pixels: "", strokes: "" });
@@ -35,12 +35,14 @@ export async function mountPictureInput({ lightwell, store }) {
 
   /** @type {PictureFile | null} */
   let pictureFile = null;
+  let choices = 0; // a file that is decoded late must not replace a later choice
   /** @type {Promise<void>} */
   let ready = Promise.resolve();
   let listeners = { changed: () => {}, drawing: () => {} };
 
   pad.addEventListener("lw-draw", () => listeners.drawing());
   pad.addEventListener("lw-change", () => {
+    choices += 1;
     if (pictureFile?.pixels === null) pictureFile = null; // a stroke replaces a file that has no answer yet
     store.set({ ...baseState(), strokes: pad.strokes });
   });
@@ -77,13 +79,18 @@ export async function mountPictureInput({ lightwell, store }) {
     return { sample: index, pixels: index < 0 ? pixelsToText(base) : "" };
   }
 
-  /** Use a picture file as the input. @param {Blob} blob */
-  function useFile(blob) {
-    if (!MEDIA_TYPES.includes(blob.type)) {
-      return showRefusal(new Error(`Only PNG and JPEG pictures can be read; this file is ${blob.type || "of an unknown type"}.`));
+  /** Use a picture file as the input. @param {Blob} file */
+  async function useFile(file) {
+    choices += 1;
+    const choice = choices;
+    try {
+      const blob = await pictureToSend(file);
+      if (choice !== choices) return;
+      pictureFile = { blob, pixels: null };
+      listeners.changed();
+    } catch (error) {
+      if (choice === choices) showRefusal(/** @type {Error} */ (error));
     }
-    pictureFile = { blob, pixels: null };
-    listeners.changed();
   }
 
   /** Whether the input is the file itself: before its first answer, and when preprocessing is switched on again. */
@@ -144,8 +151,7 @@ export async function mountPictureInput({ lightwell, store }) {
 function toolsOf(pad, useFile) {
   const undo = make("button", { type: "button" }, "Undo");
   const clear = make("button", { type: "button" }, "Clear");
-  const accept = MEDIA_TYPES.join(",");
-  const file = make("input", { type: "file", accept, hidden: true, "aria-label": "Upload a picture" });
+  const file = make("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Upload a picture" });
   const upload = make("button", { type: "button" }, "Upload");
   undo.addEventListener("click", () => pad.undo());
   clear.addEventListener("click", () => pad.clear());
