@@ -62,7 +62,7 @@ class LoggingCORSMiddleware(CORSMiddleware):
             if not origin:
                 await self.app(scope, receive, send)
                 return
-            if is_foreign(scope, origin) and not is_public(scope):
+            if is_foreign(scope, origin) and not (is_public(scope) or is_navigation(scope)):
                 self._check(origin.decode("latin-1"))
         await super().__call__(scope, receive, send)
 
@@ -96,6 +96,11 @@ def is_public(scope: Scope) -> bool:
     # The path of a mounted application begins with the prefix it is mounted under.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     return bool(path.endswith(".png") or path.startswith("/sdk/"))
+
+
+def is_navigation(scope: Scope) -> bool:
+    """Whether a browser opens the response as a page, as after a form, which CORS never refuses."""
+    return request_header(scope, b"sec-fetch-mode") == b"navigate"
 
 
 def is_foreign(scope: Scope, origin: bytes) -> bool:

@@ -60,12 +60,14 @@ def test_a_setting_lets_a_page_in(named: TestClient) -> None:
 
 
 def test_the_log_says_how_to_let_a_page_in(caplog: pytest.LogCaptureFixture) -> None:
-    """Once for each origin, with the whole setting; an invalid origin is not logged."""
+    """Once for each origin, with the whole setting; no invalid origin, and no form's, is logged."""
     client = TestClient(create_app(Settings(cors_origins=("https://mine.example",))))
     with caplog.at_level(logging.WARNING, "lightwell"):
         for origin in (FOREIGN, FOREIGN, "null", "https://evil.example/\tfaked", *LOCAL):
             client.get("/livez", headers={"Origin": origin})
         client.get("/livez", headers={"Origin": "http://testserver"})  # its own pages
+        form = {"Origin": "https://forms.example", "Sec-Fetch-Mode": "navigate"}
+        client.get("/livez", headers=form)
     said = [record.getMessage() for record in caplog.records if record.name == "lightwell"]
 
     both = f"https://mine.example,{FOREIGN}"
