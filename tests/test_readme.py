@@ -20,7 +20,7 @@ TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 REPORTS = ROOT / "models" / "artifacts"
 
 
-@pytest.mark.parametrize("language", RUNNERS)
+@pytest.mark.parametrize("language", ["bash", "python", "javascript"])
 def test_code_runs(language: str, url: str, tmp_path: Path) -> None:
     """The README has code in each language; it runs and prints what its comments say."""
     code = code_of("README.md", language, url)

@@ -11,7 +11,8 @@ from types import ModuleType
 import httpx2
 import pytest
 
-from tests.clients.documents import NODE, blocks, module, run
+from tests.clients.documents import blocks
+from tests.tools import NODE, module, run
 
 COMPILER_OPTIONS = {
     "strict": True,

@@ -1,14 +1,12 @@
 """Chromium for page tests, and a watcher of its console, errors and requests."""
 
 import io
-import os
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import pytest
 from PIL import Image
 from playwright.sync_api import (
     Browser,
@@ -21,6 +19,7 @@ from playwright.sync_api import (
 )
 
 from tests.servers import ROOT
+from tests.tools import require
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -44,14 +43,6 @@ SCREENSHOTS = ROOT / "build" / "screenshots"
 
 REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`));"""
-
-
-def require(tool: Path | str, found: bool) -> None:
-    """Skip the test where a tool is missing; fail where LIGHTWELL_REQUIRE_TOOLS is set."""
-    if not found and os.environ.get("LIGHTWELL_REQUIRE_TOOLS"):
-        pytest.fail(f"{tool} is missing")
-    if not found:
-        pytest.skip(f"{tool} is not installed")
 
 
 def launch(playwright: Playwright) -> Browser:

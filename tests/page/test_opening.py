@@ -7,9 +7,9 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.clients.documents import module
 from tests.page.browsers import NARROW, PHONE, WIDE, Watcher, keep
 from tests.page.conftest import Opener
+from tests.tools import module
 
 MAX_BYTES = 500_000
 """Transferred bytes of the first load, compressed."""

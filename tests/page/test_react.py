@@ -4,11 +4,11 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.clients.documents import NODE, module, run
 from tests.docs.fences import SERVER
 from tests.page.conftest import Opener
 from tests.page.test_embedding import served
 from tests.servers import ROOT
+from tests.tools import NODE, module, run
 
 EXAMPLE = ROOT / "examples" / "react"
 SCRIPT = '<script type="module" src="main.js"></script>'

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.clients.documents import run
 from tests.page.answers import ask
-from tests.page.browsers import require
 from tests.page.conftest import Opener
 from tests.page.test_drawing import draw_a_seven, pad
+from tests.tools import require, run
 
 PNG = {"Content-Type": "image/png"}
 
