@@ -58,10 +58,12 @@ def code_of(page: str, language: str, url: str) -> str:
 
 def run_bash(code: str, folder: Path) -> None:
     """Run commands; every file that they write is whole, and none holds a problem."""
-    # A terminal as their input, as where a person types them: HTTPie sends any other input.
-    keyboard, terminal = pty.openpty()
     # Commands of Python packages, such as HTTPie's, are next to the interpreter.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    for tool in re.findall(r"^(\w+) ", code, re.MULTILINE):
+        require(tool, shutil.which(tool, path=path) is not None)
+    # A terminal as their input, as where a person types them: HTTPie sends any other input.
+    keyboard, terminal = pty.openpty()
     try:
         run("sh", "-ec", code, cwd=folder, stdin=terminal, env={"PATH": path})
     finally:
