@@ -22,6 +22,7 @@ from api.inference.loading import load_models
 from api.middleware.access_log import AccessLog
 from api.middleware.cors import LoggingCORSMiddleware
 from api.middleware.metrics import Metrics
+from api.middleware.repeated_slashes import RepeatedSlashesMiddleware
 from api.middleware.request_context import RequestContextMiddleware
 from api.openapi import spec
 from api.routes.route_cache import RouteCache, RouteCacheMiddleware
@@ -81,7 +82,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RouteCacheMiddleware, cache=app.state.route_cache)
     app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
     app.add_middleware(RequestContextMiddleware, access_log=app.state.access_log)
+    _collapse_slashes(app)
     return app
+
+
+def _collapse_slashes(app: FastAPI) -> None:
+    """Let all middleware of the application, an embedder's too, see paths with single slashes."""
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: RepeatedSlashesMiddleware(build())  # type: ignore[method-assign]
 
 
 def _load_engine(settings: Settings) -> Engine:
