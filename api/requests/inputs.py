@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
+from api.requests.bits import parse_text
 from api.requests.body import IMAGE_BODIES, RAW_IMAGES, SEQUENCE_BODIES, Body, is_light, read_body
 from api.requests.declared_body import DeclaredBody
 from api.requests.image_body import ImageBody
@@ -26,7 +27,7 @@ from api.requests.model_input import (
 )
 from api.requests.options import ImageOptions, SequenceQuery
 from api.requests.posted import PostedInputs, parse_body
-from api.requests.sequence_body import SequenceInput, parse_text
+from api.requests.sequence_body import SequenceInput
 from models.registry import ResidentModel, hidden_size
 
 MAX_PIXELS_TOGETHER = 100_000_000  # of all images of one request: eight photos of 12 megapixels

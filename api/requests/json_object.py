@@ -50,7 +50,9 @@ class JSONObject(BaseModel):
         """Check the keys of a JSON object before any of its values is validated."""
         if not isinstance(value, dict):
             keys = ", ".join(cls.known_keys)
-            raise FieldError("invalid-body", f"{cls.noun} must be an object of {keys}.")
+            twice = isinstance(value, str) and value.lstrip().startswith("{")
+            way_out = ": it is a text of JSON, encoded twice" if twice else ""
+            raise FieldError("invalid-body", f"{cls.noun} must be an object of {keys}{way_out}.")
         # Pydantic would reject the key, too, but its message would repeat any text of a client.
         if unknown := value.keys() - cls.known_keys.keys():
             key, keys = unknown.pop(), ", ".join(cls.known_keys)

@@ -1,5 +1,6 @@
 """JSON text of a body, parsed within limits of values and depth."""
 
+import re
 from typing import Any
 
 import orjson
@@ -8,17 +9,38 @@ from api.errors.problem import body_problem
 
 MAX_VALUES = 1_048_576  # of one JSON body: parsing as many small integers takes 0.1 s
 MAX_DEPTH = 1024  # orjson's own
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 NOT_JSON = (
     "The body is not JSON: it must be UTF-8 text without NaN, Infinity or lone surrogates, its "
     f"numbers within a double's range, nested at most {MAX_DEPTH} deep."
 )
+EMPTY = "The body is empty; its Content-Type says that it is JSON."
+UTF_16 = "The body is UTF-16 or UTF-32; JSON must be UTF-8."
+CONTROL_CHARACTER = (
+    "The body is not JSON: a string has a line break or another control character; write \\n, or "
+    "base64 without line breaks (base64 -w0)."
+)
+
+# First bytes of bodies that are sent as JSON by mistake -> what they are.
+MISTAKEN: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"\x89PNG"), "an image: send it with Content-Type: image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "an image: send it with Content-Type: image/jpeg"),
+    (
+        re.compile(rb"--[^\r\n]+\r?\ncontent-", re.IGNORECASE),
+        "a form: its Content-Type must be multipart/form-data with its boundary",
+    ),
+    (re.compile(rb"[\w.%+-]+=[^=]"), "a text of names and values: write an object"),
+    (re.compile(rb"[\[{]\s*'"), "a Python literal: texts have double quotes in JSON"),
+)
+NOT_A_NUMBER = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 
 
 def parse_json(content: bytes) -> Any:
     """Parse the JSON text of a request body; of keys that are given twice the last counts.
 
-    Integers beyond 64 bits become floats, which no field accepts as integers.
+    Integers beyond 64 bits become floats, which no field accepts as integers. A byte order mark of
+    UTF-8 before the text is ignored (RFC 8259, section 8.1).
 
     Raises:
         Problem: `invalid-json`, or `invalid-body` for more than `MAX_VALUES` values.
@@ -28,6 +50,20 @@ def parse_json(content: bytes) -> Any:
     if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_VALUES:
         raise body_problem("invalid-body", f"The body holds more than {MAX_VALUES} values.")
     try:
-        return orjson.loads(content)
+        return orjson.loads(content.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as error:
-        raise body_problem("invalid-json", NOT_JSON) from error
+        raise body_problem("invalid-json", _fault_of(content, error)) from error
+
+
+def _fault_of(content: bytes, error: orjson.JSONDecodeError) -> str:
+    """Return why a body is not JSON, as a sentence."""
+    if not content.strip():
+        return EMPTY
+    if b"\0" in content[:4] or content.startswith((b"\xfe\xff", b"\xff\xfe")):
+        return UTF_16
+    for pattern, found in MISTAKEN:
+        if pattern.match(content):
+            return f"The body is not JSON but {found}."
+    if NOT_A_NUMBER.search(content):
+        return "The body is not JSON: it has NaN or Infinity, and JSON has numbers only."
+    return CONTROL_CHARACTER if "control character" in error.msg else NOT_JSON

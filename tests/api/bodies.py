@@ -77,7 +77,7 @@ def told(problem: Problem) -> tuple[str, str, tuple[str | int, ...]]:
     """Return type, text and location of a problem with one reason."""
     [reason] = problem.reasons
     assert reason.reason == problem.detail
-    assert problem.detail.endswith((".", "base64,"))
+    assert problem.detail.endswith((".", "base64,", "digit.png", ".decode()"))
     return problem.kind, problem.detail, reason.location
 
 

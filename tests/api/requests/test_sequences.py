@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors.problem import Problem
+from api.requests.bits import parse_text
 from api.requests.json_object import FieldError
-from api.requests.sequence_body import parse_text
 from tests.api.bodies import json_body, sequence_of, told
 
 
@@ -54,8 +54,8 @@ def test_a_shorter_limit_may_be_set() -> None:
         parse_text("1" * 1025, 1024)
 
 
-@pytest.mark.parametrize("step", [2, -1, 1.0, 0.0, True, False, "1", None, [1], 1e300])
-def test_steps_are_the_integers_0_and_1(step: object) -> None:
+@pytest.mark.parametrize("step", [2, -1, 0.5, -1.0, "two", "", None, [1], [], {}, 1e300])
+def test_steps_are_0_and_1(step: object) -> None:
     """Anything else is rejected by its place."""
     text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
 
@@ -64,7 +64,7 @@ def test_steps_are_the_integers_0_and_1(step: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "character", ["2", " ", "\n", "a", "\uff11", "\u0661", "\0", ",", "\ud800"]
+    "character", ["2", "a", ";", "\uff11", "\u0661", "\0", ",,", "\ud800", "."]
 )
 def test_characters_are_0_and_1(character: str) -> None:
     """So is any other character, digits of other scripts too."""
@@ -76,7 +76,7 @@ def test_characters_are_0_and_1(character: str) -> None:
     assert (error.kind, error.reason, error.place) == ("invalid-sequence", text, (2,))
 
 
-@pytest.mark.parametrize("value", [{}, {"sequence": None}, {"sequence": 10110}, {"sequence": {}}])
+@pytest.mark.parametrize("value", [{}, {"sequence": None}, {"sequence": True}, {"sequence": {}}])
 def test_a_sequence_is_a_text_or_a_list(value: object) -> None:
     """A missing sequence and other values are rejected."""
     text = "'sequence' must be a text or a list of 0 and 1."
