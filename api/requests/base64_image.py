@@ -5,7 +5,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote, unquote_to_bytes
 
-from api.requests.image_decoding import JPEG, PNG
+from api.requests.image_decoding import JPEG
+from api.requests.image_limits import PNG
 from api.requests.json_object import FieldError
 
 PLAIN_URLS = ("data:image/png;base64,", "data:image/jpeg;base64,")
