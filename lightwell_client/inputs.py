@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from lightwell_client.answers import Sample
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 WHITE = 255
+ROWS = 2  # axes of an image
 
 INPUT_KINDS = {"cnn": "image", "lstm": "sequence"}
 """Kind of input of each model that the Python client may send."""
@@ -33,11 +35,14 @@ class Drawing(Protocol):
 Image: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray | Sample | Drawing
 """Image input of the Python client: path, bytes of a PNG or JPEG, rows of greys, Pillow image.
 
-Grey values are from 0 to 255.
+Grey values are from 0 to 255, or floats from 0 to 1. Axes of length 1 are dropped.
 """
 
-Bits: TypeAlias = str | Sequence[int] | np.ndarray
-"""Sequence input of the Python client, oldest bit first: "10110" or [1, 0, 1, 1, 0]."""
+Bits: TypeAlias = str | Sequence[float] | np.ndarray
+"""Sequence input of the Python client, oldest bit first: "10110", "1, 0, 1" or [1, 0, 1].
+
+Bits may be integers, floats or booleans.
+"""
 
 State: TypeAlias = tuple[ArrayLike, ArrayLike]
 """State input of the Python client, before the first step: `final_cell` and `final_hidden`.
@@ -56,27 +61,27 @@ class Body(NamedTuple):
 def is_input_list(given: Any, model: str) -> bool:
     """Return whether an argument of the client is a list of inputs.
 
-    A list of integers is one sequence.
+    A list of numbers is one sequence.
     """
     if isinstance(given, np.ndarray):
         return INPUT_KINDS[model] == "sequence" and given.ndim > 1
     if not isinstance(given, list | tuple):
         return False
-    return INPUT_KINDS[model] == "image" or any(not _is_integer(one) for one in given)
+    return INPUT_KINDS[model] == "image" or any(not _is_number(one) for one in given)
 
 
 def is_sequence(given: Any) -> bool:
     """Return whether a client's input is a sequence, or a list of them.
 
-    Sequences are texts of 0s and 1s, or integers.
+    Sequences are texts of 0s and 1s, perhaps with commas or white space, or numbers.
     """
     if isinstance(given, str):
-        return bool(given) and not given.strip("01")
+        return re.fullmatch(r"[01,\s]*[01][01,\s]*", given) is not None
     if isinstance(given, np.ndarray):
         return given.ndim == 1
     if not isinstance(given, list | tuple):
         return False
-    return all(_is_integer(one) or is_sequence(one) for one in given)
+    return all(_is_number(one) or is_sequence(one) for one in given)
 
 
 class ExtraFields(NamedTuple):
@@ -125,26 +130,65 @@ def grey_png(pixels: np.ndarray) -> bytes:
 
     The client writes PNG itself so that it needs only httpx2 and NumPy.
 
+    Args:
+        pixels: Levels from 0 to 255, or floats from 0 to 1; axes of length 1 are dropped.
+
     Raises:
-        TypeError: The pixels are not integers.
-        ValueError: The pixels are not rows of 0 to 255.
+        ValueError: The pixels are not rows of such values, or are 0 and 1 only and no floats.
     """
-    if pixels.dtype.kind not in "iub":
-        raise TypeError(
-            "An image of floats may be meant from 0 to 1 or to 255; an array must hold integers "
-            "from 0 to 255, such as (255 * image).round().astype(np.uint8)."
-        )
-    if pixels.ndim != 2 or not pixels.size or pixels.min() < 0 or pixels.max() > WHITE:  # noqa: PLR2004 - rows
-        raise ValueError(
-            f"An image is rows of integers from 0 to 255; this array has the shape {pixels.shape}"
-            + (f" and goes from {pixels.min()} to {pixels.max()}." if pixels.size else ".")
-        )
+    pixels = _levels(_rows(pixels))
     height, width = pixels.shape
     rows = np.zeros((height, 1 + width), np.uint8)  # byte 0 of each row is its filter type: none
     rows[:, 1:] = pixels
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
     return PNG + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _rows(pixels: np.ndarray) -> np.ndarray:
+    """Return an input image of the client as rows of pixels: 28x28x1 and 1x28x28 are 28x28.
+
+    Raises:
+        ValueError: It has another shape, or no pixels.
+    """
+    shape = pixels.shape
+    while pixels.ndim > ROWS and pixels.shape[0] == 1:
+        pixels = pixels[0]
+    while pixels.ndim > ROWS and pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim != ROWS or not pixels.size:
+        raise ValueError(f"An image is rows of pixels, H x W; this array has the shape {shape}.")
+    return pixels
+
+
+def _levels(pixels: np.ndarray) -> np.ndarray:
+    """Return the pixels of an input image of the client as levels from 0 to 255.
+
+    Raises:
+        TypeError: They are not numbers.
+        ValueError: They are out of range, or have two meanings.
+    """
+    if pixels.dtype.kind not in "iubf":
+        raise TypeError(f"An image holds numbers; this array has the type {pixels.dtype}.")
+    least, most = pixels.min(), pixels.max()
+    # Written so that NaN is refused.
+    if not (least >= 0 and most <= WHITE):
+        raise ValueError(
+            "Pixels are integers from 0 to 255, or floats from 0 to 1; this array goes from "
+            f"{least} to {most}."
+        )
+    if pixels.dtype.kind == "f" and most <= 1:
+        return np.floor(pixels * WHITE + 0.5)
+    if 0 < most <= 1:
+        raise ValueError(
+            "The pixels are 0 and 1 only, which are two levels of black: multiply them by 255, or "
+            "make them floats."
+        )
+    if pixels.dtype.kind == "f" and (pixels % 1).any():
+        raise ValueError(
+            "The pixels have fractions and values above 1: divide them by 255, or round them."
+        )
+    return pixels
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -181,15 +225,15 @@ def _sequence(given: Any, state: State | None) -> dict[str, Any]:
     """
     if isinstance(given, str):
         entry: dict[str, Any] = {"sequence": given}
-    elif isinstance(given, Iterable) and all(_is_integer(bit) for bit in given):
-        entry = {"sequence": [int(bit) for bit in given]}
+    elif isinstance(given, Iterable) and all(_is_number(bit) for bit in given):
+        entry = {"sequence": np.asarray(given).tolist()}
     else:
-        raise TypeError("A sequence is a text or a list of the integers 0 and 1.")
+        raise TypeError("A sequence is a text or a list of the numbers 0 and 1.")
     if state is not None:
         cell, hidden = (np.asarray(one, np.float32).tolist() for one in state)
         entry["initial_state"] = {"cell": cell, "hidden": hidden}
     return entry
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int | np.integer | np.bool_)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating | np.bool_)

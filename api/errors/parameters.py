@@ -26,7 +26,8 @@ def _repeated(parameter: str, error: Mapping[str, Any]) -> str:
 
 def _not_one_of(parameter: str, error: Mapping[str, Any]) -> str:
     expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-    return f"{name_value(parameter.removesuffix('s'), error['input'])} is not one of {expected}"
+    one = parameter if parameter.endswith("ss") else parameter.removesuffix("s")
+    return f"{name_value(one, error['input'])} is not one of {expected}"
 
 
 def _too_small(parameter: str, error: Mapping[str, Any]) -> str:
@@ -48,6 +49,9 @@ def _other(parameter: str, error: Mapping[str, Any]) -> str:
 _REASONS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "missing": lambda parameter, _: f"parameter '{parameter}' is missing",
     "repeated": _repeated,
+    "in_query_and_form": lambda parameter, _: (
+        f"parameter '{parameter}' is in the query and in the form: give it once"
+    ),
     "extra_forbidden": lambda parameter, _: (
         f"{name_value('parameter', parameter)} is not known here"
     ),

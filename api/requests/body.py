@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from api.errors.problem import Problem
+from api.headers import request_header
 from api.requests.image_limits import MAX_ENCODED_BYTES, png_size
+from api.requests.multipart import Form
 
 MIB = 1_048_576
 MAX_FORM = MAX_ENCODED_BYTES + MIB  # of one image or several, with the headers of their parts
@@ -21,11 +24,36 @@ MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
 
 RAW_IMAGES = ("image/png", "image/jpeg")
+FORM = "multipart/form-data"
+
+# Other names of media types: of old browsers, and of clients that leave it to the first bytes.
+ALIASES: Mapping[str, str] = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "application/octet-stream": "image/png",
+    "binary/octet-stream": "image/png",
+    "text/json": "application/json",
+    "application/x-json": "application/json",
+}
+
+FORM_TYPE, TEXT_TYPE = "application/x-www-form-urlencoded", "text/plain"
+DEFAULTS: Mapping[str, str] = {
+    FORM_TYPE: f"The Content-Type is {FORM_TYPE}, the default of curl -d and of a page's <form>",
+    TEXT_TYPE: f"The Content-Type is {TEXT_TYPE}, the default of fetch for a text",
+}
+"""Media types that clients set by themselves, and that no route reads, in a sentence."""
+
+JSON_WAY = "send JSON with -H 'Content-Type: application/json'"
+IMAGE_WAY = (
+    "send an image with curl -F file=@digit.png, with --data-binary @digit.png and "
+    "-H 'Content-Type: image/png', or by <form enctype=\"multipart/form-data\">; or "
+)
 
 # The media types that a route reads -> the most bytes of each.
 IMAGE_BODIES: Mapping[str, int] = {
     **dict.fromkeys(RAW_IMAGES, MAX_ENCODED_BYTES),
-    "multipart/form-data": MAX_FORM,
+    FORM: MAX_FORM,
     "application/json": MAX_IMAGE_JSON,
 }
 SEQUENCE_BODIES: Mapping[str, int] = {"application/json": MAX_SEQUENCE_JSON}
@@ -36,13 +64,16 @@ class Body(NamedTuple):
 
     Attributes:
         content: The bytes.
-        media_type: One of those that the route reads, lower case, without parameters.
+        media_type: One of those that the route reads, lower case, without parameters. Bytes of an
+            unknown type are `image/png`: images are decoded by their first bytes.
         parameters: Those of the Content-Type, such as `boundary`.
+        form: The parsed form, where that was parsed before the rest; the content is then empty.
     """
 
     content: bytes
     media_type: str
     parameters: Mapping[str, str]
+    form: Form | None = None
 
 
 async def read_body(
@@ -87,6 +118,11 @@ async def _receive(request: Request, limit: int, count: Callable[[int], object])
         chunks.append(chunk)
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def is_form(scope: Scope) -> bool:
+    """Tell by the Content-Type of a request whether its body is a form with files."""
+    return request_header(scope, b"content-type").lower().startswith(FORM.encode())
 
 
 def is_light(body: Body) -> bool:
@@ -134,10 +170,19 @@ def _content_type(
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in options.items()
         }
-        if (media_type := kind.decode("latin-1")) in accepted:
+        media_type = kind.decode("latin-1")
+        if (media_type := ALIASES.get(media_type, media_type)) in accepted:
             return media_type, parameters
-        detail = f"The Content-Type must be one of {names}."
+        detail = _unread_type(media_type, accepted)
     raise Problem("unsupported-media-type", detail, headers={"Accept": names})
+
+
+def _unread_type(media_type: str, accepted: tuple[str, ...]) -> str:
+    """Return why a body of a media type is not read, and what to send, as a sentence."""
+    if media_type in DEFAULTS:
+        way_out = (IMAGE_WAY if RAW_IMAGES[0] in accepted else "") + JSON_WAY
+        return f"{DEFAULTS[media_type]}: {way_out}."
+    return f"The Content-Type must be one of {', '.join(accepted)}."
 
 
 def _check_content_length(declared: str, limit: int) -> None:

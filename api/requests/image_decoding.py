@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageChops, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
-from api.errors.problem import body_problem
+from api.errors.problem import Problem, body_problem
 from api.requests.foreground import Planes
 from api.requests.image_limits import (
     JPEG_FILE,
@@ -37,6 +37,7 @@ from api.requests.image_limits import (
     png_size,
 )
 from api.requests.image_structure import CHUNK_HEAD, check_segments, pixel_chunks
+from api.requests.mistaken_images import unknown_format
 
 JPEG = b"\xff\xd8\xff"
 PLAIN_HEADER = 25  # bytes of the chunk IHDR, whole
@@ -78,6 +79,7 @@ TRANSPOSITIONS = {
 }
 ORIENTATION = 0x0112  # EXIF
 SIDEWAYS = {TRANSPOSITIONS[orientation] for orientation in (5, 6, 7, 8)}
+LEVELS = {8: 256, 12: 4096}  # of images that are often written as 16 bits without scaling
 OPAQUE = (255, 255)  # least and most alpha
 
 
@@ -126,7 +128,7 @@ def decode(encoded: bytes) -> Planes:
                 way_out += ", as this server's page does with every picture that the browser shows"
             detail = f"The image is {name}; only PNG and JPEG are read here: {way_out}."
             raise body_problem("unsupported-media-type", detail)
-    raise invalid("The image is neither PNG nor JPEG.")
+    raise invalid(unknown_format(encoded))
 
 
 def _decode_png(encoded: bytes) -> Planes:
@@ -168,6 +170,8 @@ def _decode_with_pillow(
             picture = _load(image, reduction)
             turn = TRANSPOSITIONS.get(_orientation(image))
             planes = _planes(picture if turn is None else picture.transpose(turn))
+    except Problem:
+        raise
     except Exception as error:
         # Pillow's messages name files, addresses and content: none of it leaves this function.
         raise invalid(UNDECODABLE) from error
@@ -191,8 +195,28 @@ def _load(image: Image.Image, reduction: int) -> Image.Image:
     if isinstance(image, JpegImageFile):
         image.draft(None, (image.width // reduction, image.height // reduction))
         reduction = 1
+    # The raw mode of a tile is such as I;16B or RGB;16B.
+    is_deep = any("16" in str(tile.args) for tile in getattr(image, "tile", ()))
     image.load()
+    if is_deep:
+        _check_levels(image)
     return _in_8_bits(image) if reduction == 1 else _reduced(image, reduction)
+
+
+def _check_levels(image: Image.Image) -> None:
+    """Raise where all levels of a 16-bit image are those of 8 or 12 bits, so that it is black."""
+    is_grey = image.mode.startswith("I")
+    bands = [image] if is_grey else image.split()[: -1 if image.mode in {"LA", "RGBA"} else None]
+    highest = max(int(band.getextrema()[1]) for band in bands)  # type: ignore[arg-type]
+    # Pillow keeps the upper 8 bits of colours.
+    level = highest if is_grey or not highest else 256 * highest + 255
+    if not 0 < level < LEVELS[12]:
+        return
+    bits = 8 if level < LEVELS[8] else 12
+    raise invalid(
+        f"The 16-bit image has no level above {LEVELS[bits] - 1}, as if it had {bits} bits, so "
+        f"that it is black: multiply its levels by {65_535 // (LEVELS[bits] - 1)}, up to 65535."
+    )
 
 
 def _orientation(image: Image.Image) -> int:

@@ -7,13 +7,26 @@ Reading waits for the client on the event loop; parsing and decoding are CPU wor
 worker thread where a body is large.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 from starlette.requests import Request
 
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
 from api.requests.bits import parse_text
-from api.requests.body import IMAGE_BODIES, RAW_IMAGES, SEQUENCE_BODIES, Body, is_light, read_body
+from api.requests.body import (
+    FORM,
+    IMAGE_BODIES,
+    RAW_IMAGES,
+    SEQUENCE_BODIES,
+    Body,
+    is_light,
+    read_body,
+)
 from api.requests.declared_body import DeclaredBody
+from api.requests.form_fields import Fields, field_warnings
 from api.requests.image_body import ImageBody
 from api.requests.image_limits import MAX_PLANE_PIXELS
 from api.requests.json_object import FieldError
@@ -25,35 +38,76 @@ from api.requests.model_input import (
     image_input,
     sequence_input,
 )
+from api.requests.multipart import parse_form
 from api.requests.options import ImageOptions, SequenceQuery
 from api.requests.posted import PostedInputs, parse_body
 from api.requests.sequence_body import SequenceInput
 from models.registry import ResidentModel, hidden_size
+from probes.shared.input_warnings import InputWarning
 
 MAX_PIXELS_TOGETHER = 100_000_000  # of all images of one request: eight photos of 12 megapixels
 MAX_PLANES_TOGETHER = 16_777_216  # counted after reduction: 64 of 512 x 512, 11 of any size
+
+MAX_LIGHT_FORM = 65_536  # bytes of a form that are cut into parts in 0.1 ms
+
+Options = TypeVar("Options", bound=ImageOptions)
 
 MAX_QUERY_STEPS = 1024
 """Most steps of an input sequence in the query (`?sequence=`): some proxies refuse longer URLs."""
 
 
 async def read_images(
-    request: Request, engine: Engine, options: ImageOptions, declaration: type[DeclaredBody]
-) -> ModelInputs:
+    request: Request,
+    engine: Engine,
+    declaration: type[DeclaredBody],
+    options_of: Callable[[Fields], Options],
+) -> tuple[ModelInputs, Options]:
     """Read the inputs of an image request: decode and preprocess one image, or several.
+
+    Args:
+        options_of: Returns the query with the parameters among the text fields of a form.
+
+    Returns:
+        The inputs, and the query.
 
     Raises:
         Problem: The body is not valid, or an image is over a limit.
     """
     with engine.admission.body() as held:
-        body = await read_body(request, IMAGE_BODIES, held.add)
+        body = await _with_form(engine, await read_body(request, IMAGE_BODIES, held.add))
+        fields: Fields = () if body.form is None else body.form.texts
+        options = options_of(fields)
         if is_light(body):
             found = parse_images(body, declaration, options.preprocess)
         else:
             found = await engine.compute(parse_images, body, declaration, options.preprocess)
-        if isinstance(found, ModelInput):
-            return found
-        return await _image_inputs(engine, found, options.preprocess)
+        given: ModelInputs = (
+            found
+            if isinstance(found, ModelInput)
+            else await _image_inputs(engine, found, options.preprocess)
+        )
+    warnings = field_warnings(type(options), (name for name, _ in fields))
+    return (_with_warnings(given, warnings) if warnings else given), options
+
+
+async def _with_form(engine: Engine, body: Body) -> Body:
+    """Parse the form of a request body, whose text fields decide how its images are read."""
+    if body.media_type != FORM:
+        return body
+    is_small = len(body.content) <= MAX_LIGHT_FORM
+    form = (
+        parse_form(body.content, body.parameters)
+        if is_small
+        else await engine.compute(parse_form, body.content, body.parameters)
+    )
+    return body._replace(content=b"", form=form)
+
+
+def _with_warnings(given: ModelInputs, warnings: tuple[InputWarning, ...]) -> ModelInputs:
+    """Return the inputs of a request with warnings about the request in front of their own."""
+    if isinstance(given, list):
+        return [replace(one, warnings=(*warnings, *one.warnings)) for one in given]
+    return replace(given, warnings=(*warnings, *given.warnings))
 
 
 def parse_images(

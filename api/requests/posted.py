@@ -4,8 +4,10 @@ from typing import Any, NamedTuple
 
 from api.requests.body import Body
 from api.requests.declared_body import DeclaredBody
+from api.requests.form_fields import check_json_keys
+from api.requests.image_body import ImageBody
 from api.requests.json_parsing import parse_json
-from api.requests.multipart import FILE_FIELD, files_in
+from api.requests.multipart import Form, parse_form
 from api.requests.validation import validate
 
 
@@ -14,7 +16,8 @@ class PostedInputs(NamedTuple):
 
     Attributes:
         inputs: In the order of the body; at least one.
-        container: Key or form field that holds several: `inputs` or `file`; None for one input.
+        container: Key or form field that holds several, such as `inputs` or `file`; None for one
+            input.
     """
 
     inputs: list[Any]
@@ -37,12 +40,23 @@ def parse_body(body: Body, declaration: type[DeclaredBody], hidden: int = 0) -> 
         case "application/json":
             value = parse_json(body.content)
         case "multipart/form-data":
-            container = FILE_FIELD
-            images = [{"image": content} for content in files_in(body.content, body.parameters)]
-            value = images[0] if len(images) == 1 else {"inputs": images}
+            form = body.form or parse_form(body.content, body.parameters)
+            container, value = form.field, _value_of(form, declaration)
         case _:
             value = {"image": body.content}
     declared = validate(declaration, value, {"hidden": hidden})
     if declared.inputs is None:
         return PostedInputs([declared], None)
     return PostedInputs(declared.inputs, container)
+
+
+def _value_of(form: Form, declaration: type[DeclaredBody]) -> dict[str, Any]:
+    """Return the posted images of a form as JSON would have them.
+
+    Raises:
+        Problem: A field has the name of a probe's extra field, which is read from JSON only.
+    """
+    extra = declaration.known_keys.keys() - ImageBody.known_keys.keys()
+    check_json_keys(extra, [*form.names, *(name for name, _ in form.texts)])
+    images = [{"image": content} for content in form.images]
+    return images[0] if len(images) == 1 else {"inputs": images}

@@ -63,9 +63,9 @@ def _single_valued(route: APIRoute) -> frozenset[str]:
             fields |= annotation.model_fields
         else:
             fields[parameter.alias] = parameter.field_info
-    return frozenset(name for name, field in fields.items() if not _is_list(field.annotation))
+    return frozenset(name for name, field in fields.items() if not is_list(field.annotation))
 
 
-def _is_list(annotation: Any) -> bool:
+def is_list(annotation: Any) -> bool:
     """Tell whether the type of a query parameter is a list, or optionally one."""
-    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
+    return get_origin(annotation) is list or any(map(is_list, get_args(annotation)))

@@ -1,9 +1,11 @@
 """Routes of the probes: one for each source of the input, with a `.png` path of its own."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
@@ -11,6 +13,8 @@ from api.headers import request_header
 from api.inference.engine import Engine
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
+from api.requests.body import is_form
+from api.requests.form_fields import Fields, with_fields
 from api.requests.inputs import queried_sequence, read_images, read_sequences
 from api.requests.model_input import ModelInput, ModelInputs
 from api.requests.options import CheckpointOptions, ImageOptions, SequenceQuery
@@ -41,6 +45,45 @@ METHODS: Mapping[Source, str] = {
     "query": "GET",
     "weights": "GET",
 }
+
+
+class FormRoute(SingleValueRoute):
+    """Route of a posted image: its required parameters may be text fields of a form."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler of a route; of a form, missing parameters may be in the body."""
+        handle = super().get_route_handler()
+
+        async def handle_form(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                are_missing = all(one["type"] == "missing" for one in error.errors())
+                if not are_missing or not is_form(request.scope):
+                    raise
+            response: Response = await self.endpoint(request, None)
+            return response
+
+        return handle_form
+
+
+@dataclass(frozen=True)
+class ProbeRoute:
+    """Probe's route for one source of its input, with or without `.png`.
+
+    Attributes:
+        model: Query parameters of the route.
+    """
+
+    probe: Probe
+    source: Source
+    picture: bool
+    model: type[BaseModel]
+
+    def format_of(self, query: Any) -> Format | None:
+        """Return the response format that a query names; None leaves it to the `Accept` header."""
+        chosen: Format | None = "png" if self.picture else query.format
+        return chosen
 
 
 def router() -> APIRouter:
@@ -86,17 +129,17 @@ def operation_id(probe: Probe, source: Source, *, picture: bool) -> str:
 def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> None:
     """Add the route of a probe for one source of its input, with or without `.png`."""
     model = query_model(probe, source, picture=picture)
+    route = ProbeRoute(probe, source, picture, model)
 
     async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
         asked = ProbeRequest(probe, query)
-        chosen: Format | None = "png" if picture else query.format  # type: ignore[attr-defined]
 
         def respond(request: Request) -> Coroutine[Any, Any, Response]:
-            return _respond(request, source, asked, chosen)
+            return _respond(request, route, asked)
 
         response = await respond(request)
         # After the response: a request line that fails is validated again each time.
-        if source != "query":  # few sequences are sent twice
+        if source != "query" and query is not None:  # few sequences are sent twice
             route_cache: RouteCache = request.app.state.route_cache
             route_cache.add(request, respond)
         return response
@@ -112,52 +155,66 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
         description=probe.description,
         tags=[probe.model],
         response_class=Response,
+        route_class_override=FormRoute if source == "image" else None,
         responses=spec.responses(source, picture=picture),
         openapi_extra=spec.request_body(source, probe),
     )
 
 
-async def _respond(
-    request: Request, source: Source, asked: ProbeRequest, chosen: Format | None
-) -> Response:
+async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> Response:
     """Answer one request to a probe's route; stop as soon as its client has disconnected.
 
     Args:
-        chosen: Response format of the query; None leaves it to the `Accept` header.
+        asked: Its query is None where parameters are missing that a form may have.
     """
     context = RequestContext.of(request)
     engine: Engine = context.engine
+    accept = request_header(request.scope, b"accept").decode("latin-1")
     with engine.admit(), RequestTimeout(context.timeout_s) as timeout:
-        # Before the body is read: a refusal or a 304 costs no decoding.
-        form = negotiate(chosen, request_header(request.scope, b"accept").decode("latin-1"))
-        tag = None
-        if METHODS[source] == "GET":
+        tag = form = None
+        # Before the body is read: a refusal or a 304 costs no decoding. A form may name its format.
+        if route.source != "image" or not is_form(request.scope):
+            form = negotiate(route.format_of(asked.query), accept)
+        if form is not None and METHODS[route.source] == "GET":
             digest = engine.models[asked.probe.model].checkpoint.digest
             tag = etag(digest, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
-        inputs = await read_inputs(request, engine, source, asked)
+        inputs, asked = await read_inputs(request, engine, route, asked)
         timeout.body_received(request.receive)
         context.watch.lap("prepare")
+        form = form or negotiate(route.format_of(asked.query), accept)
         content = await answer(context, asked, inputs, form)
         return EncodedResponse(content, form, tag)
 
 
 async def read_inputs(
-    request: Request, engine: Engine, source: Source, asked: ProbeRequest
-) -> ModelInputs:
+    request: Request, engine: Engine, route: ProbeRoute, asked: ProbeRequest
+) -> tuple[ModelInputs, ProbeRequest]:
     """Read the input of a request to a probe's route, or several inputs.
+
+    Returns:
+        The inputs, and the request with the parameters of its form.
 
     Raises:
         Problem: The body, or the sequence in the query, is not valid.
+        RequestValidationError: Parameters of the form are not valid.
     """
     model, body = engine.models[asked.probe.model], body_of(asked.probe)
-    match source:
+    match route.source:
         case "image":
-            return await read_images(request, engine, asked.query, body)
+
+            def query_of(fields: Fields) -> Any:
+                names = {name for name, _ in fields} & route.model.model_fields.keys()
+                if asked.query is not None and not names:
+                    return asked.query
+                return with_fields(route.model, request.scope["query_string"], fields)
+
+            inputs, query = await read_images(request, engine, body, query_of)
+            return inputs, asked if query is asked.query else ProbeRequest(asked.probe, query)
         case "sequence":
-            return await read_sequences(request, engine, model, body)
+            return await read_sequences(request, engine, model, body), asked
         case "query":
-            return queried_sequence(asked.query, model)
+            return queried_sequence(asked.query, model), asked
         case "weights":
-            return ModelInput()
+            return ModelInput(), asked

@@ -20,7 +20,7 @@ class InputWarning:
     """Warning about an input that is unlike the training data, in the response's `warnings`.
 
     Attributes:
-        code: `blank`, `several-blobs`, `unfamiliar` or `long-sequence`.
+        code: `blank`, `several-blobs`, `unfamiliar`, `long-sequence` or `ignored-field`.
         message: Sentence with the measured value and the limit.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightwell_client import Lightwell, Sample
+from lightwell_client import Lightwell, LightwellError, Sample
 from lightwell_client.inputs import grey_png
 from tests.clients.scripted import scripted
 
@@ -59,7 +59,11 @@ def test_grey_png_is_read_by_pillow(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("image", "error", "words"),
     [
-        (np.zeros((28, 28)), TypeError, "floats"),
+        (np.array([["0"]]), TypeError, "numbers"),
+        (np.array([[0.5, np.nan]]), ValueError, "nan"),
+        (np.array([[0.5, 2]]), ValueError, "divide them by 255, or round them"),
+        (np.eye(28, dtype=int), ValueError, "multiply them by 255, or make them floats"),
+        (np.eye(28, dtype=bool), ValueError, "multiply them by 255, or make them floats"),
         (np.full((28, 28), 256), ValueError, "256"),
         (np.full((28, 28), -1), ValueError, "-1"),
         (np.zeros((28, 28, 3), np.uint8), ValueError, r"\(28, 28, 3\)"),
@@ -77,12 +81,25 @@ def test_invalid_images_are_not_sent(image: object, error: type[Exception], word
         scripted(never).activations(image)  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32, float])
+def test_types_of_pixels(kind: type) -> None:
+    """Levels of any type, floats from 0 to 1, and axes of length 1 are the same image."""
+    levels = np.random.default_rng(0).integers(0, 256, (5, 4)).astype(np.uint8)
+    expected = grey_png(levels)
+
+    assert grey_png(levels.astype(kind)) == expected
+    assert grey_png(levels.astype(kind)[None, :, :, None]) == expected
+    assert grey_png(levels.astype(np.float32) / np.float32(255)) == expected
+    assert grey_png(np.eye(3)) == grey_png(255 * np.eye(3, dtype=int))
+
+
 def test_types_of_sequences(lightwell: Lightwell, http: httpx2.Client) -> None:
     """Text, list, tuple and array give the same bits."""
     gate = http.post("/lstm/gates", json={"sequence": BITS}).json()["tensors"][1]
     bits = [int(bit) for bit in BITS]
 
-    for form in (BITS, bits, tuple(bits), np.array(bits), np.array(bits, bool)):
+    kinds = (np.array(bits, kind) for kind in (int, bool, float, np.float32))
+    for form in (BITS, ", ".join(BITS), bits, tuple(bits), [float(bit) for bit in bits], *kinds):
         answer = lightwell.gates(form)
         assert answer.input is not None
         assert answer.input["sequence"] == BITS
@@ -90,8 +107,14 @@ def test_types_of_sequences(lightwell: Lightwell, http: httpx2.Client) -> None:
         assert lightwell.predict(form).model == "lstm"
 
 
-@pytest.mark.parametrize("wrong", [[1.0, 0.0], [["1"]], np.array([0.5])])
+@pytest.mark.parametrize("wrong", [[["1"]], 5])
 def test_invalid_sequences_are_not_sent(lightwell: Lightwell, wrong: object) -> None:
-    """Numbers that are not integers are an error before a request is sent."""
+    """Values that are no numbers are an error before a request is sent."""
     with pytest.raises(TypeError, match="0 and 1"):
         lightwell.gates(wrong)  # type: ignore[call-overload]
+
+
+def test_other_numbers_are_refused(lightwell: Lightwell) -> None:
+    """The server names the step that is no bit."""
+    with pytest.raises(LightwellError, match="Step 2 of the sequence"):
+        lightwell.gates([1.0, 0.5])

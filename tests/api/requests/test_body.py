@@ -131,7 +131,7 @@ def test_identity_is_no_encoding() -> None:
 
 @pytest.mark.parametrize(
     "media_type",
-    ["image/gif", "text/plain", "application/x-www-form-urlencoded", "", "image", "\xff", "*/*"],
+    ["image/gif", "text/html", "multipart/mixed", "", "image", "\xff", "*/*"],
 )
 def test_other_media_types_are_rejected_unread(media_type: str) -> None:
     """The 415 lists the supported media types in its text and in the Accept header."""
@@ -143,6 +143,52 @@ def test_other_media_types_are_rejected_unread(media_type: str) -> None:
     assert problem.detail == f"The Content-Type must be one of {names}."
     assert problem.headers == {"Accept": names}
     assert wire.taken == 0
+
+
+@pytest.mark.parametrize(
+    ("media_type", "expected"),
+    [
+        ("image/jpg", "image/jpeg"),
+        ("image/pjpeg", "image/jpeg"),
+        ("Image/X-PNG", "image/png"),
+        ("application/octet-stream", "image/png"),
+        ("binary/octet-stream", "image/png"),
+        ("text/json; charset=utf-8", "application/json"),
+        (" IMAGE/PNG ", "image/png"),
+    ],
+)
+def test_other_names_of_media_types_are_read(media_type: str, expected: str) -> None:
+    """Old browsers, and clients that do not know the type of a file, have other names."""
+    assert Wire([b"x"], content_type=media_type).read().media_type == expected
+
+
+FORM_DEFAULT = (
+    "The Content-Type is application/x-www-form-urlencoded, the default of curl -d and of a page's "
+    "<form>: "
+)
+TEXT_DEFAULT = "The Content-Type is text/plain, the default of fetch for a text: "
+IMAGE_WAY = (
+    "send an image with curl -F file=@digit.png, with --data-binary @digit.png and "
+    "-H 'Content-Type: image/png', or by <form enctype=\"multipart/form-data\">; or "
+)
+JSON_WAY = "send JSON with -H 'Content-Type: application/json'."
+
+
+@pytest.mark.parametrize(
+    ("media_type", "limits", "text"),
+    [
+        ("application/x-www-form-urlencoded", IMAGE_BODIES, FORM_DEFAULT + IMAGE_WAY + JSON_WAY),
+        ("application/x-www-form-urlencoded", SEQUENCE_BODIES, FORM_DEFAULT + JSON_WAY),
+        ("text/plain;charset=UTF-8", IMAGE_BODIES, TEXT_DEFAULT + IMAGE_WAY + JSON_WAY),
+        ("text/plain", SEQUENCE_BODIES, TEXT_DEFAULT + JSON_WAY),
+    ],
+)
+def test_defaults_of_clients_are_named(media_type: str, limits: Any, text: str) -> None:
+    """The 415 says which client sets such a Content-Type, and what to send instead."""
+    problem = Wire([b"x"], content_type=media_type).problem_of(limits)
+
+    assert (problem.status, problem.detail) == (415, text)
+    assert problem.headers == {"Accept": ", ".join(limits)}
 
 
 @pytest.mark.parametrize("media_types", [[], ["image/png", "application/json"]])
