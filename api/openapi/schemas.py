@@ -68,7 +68,9 @@ class MeasureEntry(Schema):
 class WarningEntry(Schema):
     """Schema of a warning about an input unlike the training data, or about values in JSON."""
 
-    code: str
+    code: str = Field(
+        description="Kind of the warning, such as `blank`, `ignored-field` or `non-finite`."
+    )
     message: str
 
 

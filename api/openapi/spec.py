@@ -26,9 +26,10 @@ TINY_PNG = (
 IMAGE_BODY: dict[str, Any] = {
     "required": True,
     "description": "PNG (at most 20 megapixels) or JPEG (at most 65, or 25 if it is progressive) "
-    "of at most 24 MiB: raw, as form field `file`, or in JSON as `image` (base64 or data URL) or "
-    "`pixels` (rows of integers 0 to 255). Several, at most 64 and 100 megapixels together: as "
-    "`inputs` in JSON, or as several fields `file`.",
+    "of at most 24 MiB: raw (`application/octet-stream` too), as a form's file in any field, or in "
+    "JSON as `image` (base64 or data URL) or `pixels` (rows of integers 0 to 255, or of floats 0 "
+    "to 1). Several, at most 64 and 100 megapixels together: as `inputs` in JSON, or as several "
+    "files of a form. A form's text fields may be query parameters.",
     "content": {
         "image/png": {"schema": BINARY},
         "image/jpeg": {"schema": BINARY},

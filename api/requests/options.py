@@ -18,7 +18,10 @@ class ImageOptions(BaseModel):
 class SequenceQuery(BaseModel):
     """Query options of a route that reads its input from the query: `sequence`."""
 
-    sequence: str = Field(description="1 to 1,024 bits, oldest first.", examples=["10110"])
+    sequence: str = Field(
+        description="1 to 1,024 bits, oldest first; commas or white space may separate them.",
+        examples=["10110"],
+    )
 
 
 class CheckpointOptions(BaseModel):

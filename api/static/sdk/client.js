@@ -32,13 +32,14 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  */
 
 /**
- * An image: an encoded PNG or JPEG, or rows of integers 0 (background) to 255 (full foreground).
+ * An image: an encoded PNG or JPEG, or rows of integers 0 (background) to 255 (full foreground), or of
+ * numbers from 0 to 1 of which some have a fraction.
  * @typedef {Blob | number[][] | Uint8Array[]} Image
  */
 
 /**
- * Bits, oldest first.
- * @typedef {string | (0 | 1)[]} Sequence
+ * Bits, oldest first; commas or white space may separate those of a text.
+ * @typedef {string | (0 | 1)[] | boolean[]} Sequence
  */
 
 /** @typedef {Record<string, string | number | readonly (string | number)[] | null | undefined>} Parameters */
