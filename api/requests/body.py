@@ -178,7 +178,7 @@ def _content_type(
 
 
 def _unread_type(media_type: str, accepted: tuple[str, ...]) -> str:
-    """Return why a body of a media type is not read, and what to send, as a sentence."""
+    """Return why a body of a media type is not read, and the way out, as a sentence."""
     if media_type in DEFAULTS:
         way_out = (IMAGE_WAY if RAW_IMAGES[0] in accepted else "") + JSON_WAY
         return f"{DEFAULTS[media_type]}: {way_out}."

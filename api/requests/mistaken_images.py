@@ -11,7 +11,7 @@ MISTAKEN: tuple[tuple[re.Pattern[bytes], str], ...] = (
         "was converted as text on its way, which loses bytes: read and send it as bytes",
     ),
     (
-        re.compile(rb"\x89PNG(?!\r\n\x1a\n)"),
+        re.compile(rb"\x89PNG(\n|\x1a|\r\r)"),
         "has lost line breaks on its way: send it as bytes, with curl by --data-binary or -F",
     ),
     (

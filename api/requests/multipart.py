@@ -25,6 +25,7 @@ MAX_HEADERS = 4096  # bytes of the header lines of one part
 MAX_BOUNDARY = 70  # characters, by RFC 2046
 TRANSFER_ENCODINGS = {b"", b"7bit", b"8bit", b"binary"}  # those that leave the bytes unchanged
 
+FILE_TYPES = (b"image/", b"application/octet-stream")  # of a part without a file name
 QUOTED = re.compile(r'"(\\.|[^"\\])*"')
 EXTENDED_NAME = re.compile(r";\s*filename\*(\d+\*?)?\s*=", re.IGNORECASE)
 """File name in another character set (RFC 5987) or in pieces (RFC 2231), outside of quotes."""
@@ -166,8 +167,10 @@ def _parse_part(content: bytes, start: int, end: int) -> _Part:
         raise _broken("A part of the form has no headers, or a broken boundary.")
     if blank - start > MAX_HEADERS:
         raise _broken(f"A part of the form has more than {MAX_HEADERS} bytes of headers.")
-    headers = {}
-    for line in re.sub(rb"\r\n[ \t]+", b" ", content[start + 2 : blank]).split(b"\r\n"):
+    headers, lines = {}, content[start + 2 : blank]
+    if b"\r\n " in lines or b"\r\n\t" in lines:
+        lines = re.sub(rb"\r\n[ \t]+", b" ", lines)
+    for line in lines.split(b"\r\n"):
         name, _, value = line.partition(b":")
         headers[name.strip().lower()] = value.strip()
     if headers.get(b"content-transfer-encoding", b"").lower() not in TRANSFER_ENCODINGS:
@@ -181,10 +184,12 @@ def _part(headers: Mapping[bytes, bytes], content: bytes) -> _Part:
     disposition = headers.get(b"content-disposition", b"").decode("latin-1")
     kind, given = parse_options_header(disposition)
     options = {name.lower(): value for name, value in given.items()}
-    media_type = headers.get(b"content-type", b"").lower()
-    is_named = b"filename" in options or EXTENDED_NAME.search(QUOTED.sub("", disposition))
-    is_file = bool(is_named) or media_type.startswith((b"image/", b"application/octet-stream"))
-    is_file = is_file or content.startswith((PNG, JPEG))
+    is_file = (
+        b"filename" in options
+        or content.startswith((PNG, JPEG))
+        or headers.get(b"content-type", b"").lower().startswith(FILE_TYPES)
+        or EXTENDED_NAME.search(QUOTED.sub("", disposition)) is not None
+    )
     if not is_file and (kind != b"form-data" or b"name" not in options):
         raise _broken("A part of the form has no 'Content-Disposition: form-data' with a name.")
     is_unchosen = options.get(b"filename") == b"" and not content
