@@ -17,9 +17,6 @@ MIB = 1_048_576
 MAX_FORM = MAX_ENCODED_BYTES + MIB  # of one image or several, with the headers of their parts
 MAX_IMAGE_JSON = MAX_ENCODED_BYTES // 3 * 4 + MIB  # base64 has 4 characters for 3 bytes
 MAX_SEQUENCE_JSON = MIB  # 64 lists of 4,096 steps, each with two states of 64 units, take 700,000
-MAX_DISCARDED = 256 * MIB  # of a body that was refused: less is read, to keep the connection
-MAX_DIGITS = 18  # of a Content-Length
-CLOSE = {"Connection": "close"}
 MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
 
@@ -88,8 +85,7 @@ async def read_body(
 
     Raises:
         Problem: The body is compressed, of another type or too large. A body that is too large is
-            refused at once; the rest is discarded as it arrives, or, where it is of unknown or
-            enormous length, never read: the connection is closed.
+            refused at once, and the response closes the connection, so that the rest is not read.
         starlette.requests.ClientDisconnect: The client closed the connection.
     """
     headers = _body_headers(request.scope["headers"])
@@ -113,7 +109,7 @@ async def _receive(request: Request, limit: int, count: Callable[[int], object])
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit, size=None)
+            raise _too_large(limit)
         count(len(chunk))
         chunks.append(chunk)
         more = message.get("more_body", False)
@@ -191,18 +187,13 @@ def _check_content_length(declared: str, limit: int) -> None:
         raise Problem("invalid-request", "Content-Length must be a number of bytes.")
     # By length first: Python refuses to convert thousands of digits.
     digits = declared.lstrip("0") or "0"
-    if len(digits) > MAX_DIGITS:
-        raise _too_large(limit, size=None)
-    if int(digits) > limit:
-        raise _too_large(limit, int(digits))
+    if len(digits) > len(str(limit)) or int(digits) > limit:
+        raise _too_large(limit)
 
 
-def _too_large(limit: int, size: int | None) -> Problem:
-    """Return the problem of a request body over its limit, of a declared size or an unknown one."""
+def _too_large(limit: int) -> Problem:
     detail = (
         f"The body is larger than {limit} bytes, the limit of its media type: "
         "send smaller inputs, or fewer in one request."
     )
-    # A client that sends before it reads gets no response over a connection that is closed.
-    is_discarded = size is not None and size <= MAX_DISCARDED
-    return Problem("body-too-large", detail, headers=None if is_discarded else CLOSE)
+    return Problem("body-too-large", detail, headers={"Connection": "close"})

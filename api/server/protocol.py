@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httptools
@@ -11,6 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors.problem import Problem, problem_response
 
+LINGER_S = 30.0
+"""Seconds for which bytes of a refused request are discarded before its connection is closed."""
+
 
 class WriteCoalescingTransport:
     """Transport of the HTTP protocol that joins the writes of one event-loop iteration.
@@ -18,15 +21,26 @@ class WriteCoalescingTransport:
     Head and body of a response are written one after the other. Sent separately, they would cost
     two system calls, and wake the client twice.
 
+    It closes in two steps while a client sends: TCP discards a response that the client has not
+    read when bytes arrive at a closed connection (RFC 9112, section 9.6).
+
     Args:
         transport: Sends the bytes; has every attribute that is not about writing.
         loop: Event loop of the transport.
+        is_receiving: Tells whether the client is still sending a request that was answered.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        is_receiving: Callable[[], bool] = bool,
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._is_receiving = is_receiving
         self._pending: list[bytes] = []
+        self.is_lingering = False
 
     def __getattr__(self, name: str) -> Any:
         """Attribute of the transport under an HTTP connection that joins its writes."""
@@ -43,14 +57,27 @@ class WriteCoalescingTransport:
         for part in parts:
             self.write(part)
 
+    def is_closing(self) -> bool:
+        """Tell whether no more of an HTTP response can be sent."""
+        return self.is_lingering or self._transport.is_closing()
+
     def close(self) -> None:
-        """Send pending bytes of an HTTP response, then close the connection."""
+        """Send pending bytes of an HTTP response, then close the connection.
+
+        While the client is sending, only this side is closed at first, for at most `LINGER_S`.
+        """
         self._flush()
-        self._transport.close()
+        if self.is_lingering or not (self._is_receiving() and self._transport.can_write_eof()):
+            self._transport.close()
+            return
+        self.is_lingering = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._loop.call_later(LINGER_S, self._transport.close)
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
-        if pending and not self._transport.is_closing():
+        if pending and not self.is_closing():
             self._transport.writelines(pending)
 
 
@@ -79,10 +106,18 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin an HTTP connection whose writes are joined."""
-        super().connection_made(WriteCoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
+        coalescing = WriteCoalescingTransport(transport, self.loop, self._is_receiving)
+        super().connection_made(coalescing)  # type: ignore[arg-type]
+
+    def _is_receiving(self) -> bool:
+        """Tell whether the body of the HTTP request that was answered last is still arriving."""
+        cycle = self.cycle
+        return cycle is not None and cycle.response_complete and cycle.more_body
 
     def data_received(self, data: bytes) -> None:
         """Parse received HTTP bytes, also those that follow an ignored offer to upgrade."""
+        if self.transport.is_closing():
+            return  # the rest of a body that was refused
         self._unset_keepalive_if_required()
         while data:
             self._offer = None

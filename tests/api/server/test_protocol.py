@@ -1,11 +1,14 @@
 """Write-coalescing transport: number and time of the writes."""
 
 import asyncio
+import socket
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import pytest
 
 from api.server.protocol import WriteCoalescingTransport
+from tests.servers import PATIENCE_S
 
 
 class Wire:
@@ -85,3 +88,26 @@ def test_the_rest_is_the_transports_own(wire: Wire) -> None:
         return found
 
     assert asyncio.run(ask()) == "its peername"
+
+
+REFUSED = {
+    "of a client that closes": b"Connection: close\r\nContent-Length: 30000000\r\n\r\n",
+    "chunked": b"Transfer-Encoding: chunked\r\n\r\n1c9c380\r\n",
+    "without an end": b"Content-Length: 9999999999999\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_response_reaches_a_client_that_sends_first(name: str, url: str) -> None:
+    """A client that writes 30 MB before it reads gets the 413, then the end of the connection."""
+    address = urlsplit(url)
+    head = b"POST /cnn/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+    with socket.create_connection((str(address.hostname), address.port or 0)) as client:
+        client.settimeout(PATIENCE_S)
+        client.sendall(head + REFUSED[name])
+        client.sendall(bytes(30_000_000))
+        response = b"".join(iter(lambda: client.recv(65_536), b""))
+
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert b"The body is larger than 25165824 bytes" in response
+    assert response.count(b"HTTP/1.1") == 1
