@@ -1,0 +1,83 @@
+"""Reading: answers to encoded pictures in process, by the functions that a server calls."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from api.errors.problem import Problem
+from api.requests.model_input import ModelInput, encoded_image_input
+from api.responses import pipeline
+from models import registry
+from models.cnn.network import SimpleCNN
+from models.cnn.programs import cnn_programs
+from models.runtime.parameters import GraphDefinition
+
+BATCH = 64
+"""Images of one call of the program, which is compiled for this number only."""
+
+
+class Answer(NamedTuple):
+    """Answer to a picture.
+
+    Attributes:
+        label: Predicted digit; -1 for a picture that was refused.
+        probability: Of that digit.
+        warnings: Codes of the warnings; `refused` for a picture that was refused.
+    """
+
+    label: int
+    probability: float
+    warnings: tuple[str, ...]
+
+
+REFUSED = Answer(-1, 0, ("refused",))
+
+
+def prepared(encoded: bytes) -> ModelInput | None:
+    """Decode and preprocess a picture; None if it is refused."""
+    try:
+        return encoded_image_input(encoded, "mnist")
+    except Problem:
+        return None
+
+
+class Reader:
+    """The shipped CNN and its detector, compiled for batches of pictures."""
+
+    def __init__(self) -> None:
+        self._model = registry.load("cnn")
+        graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
+        predict = cnn_programs(graphdef)[0].function
+        detector = self._model.ood_detector.program_parameters
+        weights = jax.device_put({**self._model.weights, **detector})
+        self._predict = jax.jit(lambda images: predict(weights, {"image": images}))
+
+    def answers(self, inputs: Sequence[ModelInput | None]) -> list[Answer]:
+        """Return the answer to each picture that was prepared, with its warnings."""
+        found = []
+        for start in range(0, len(inputs), BATCH):
+            part = inputs[start : start + BATCH]
+            images = np.zeros((BATCH, 28, 28), np.uint8)
+            for row, given in zip(images, part, strict=False):
+                row[:] = 0 if given is None else given.row["image"]
+            outputs = {name: np.asarray(value) for name, value in self._predict(images).items()}
+            for index, given in enumerate(part):
+                one = {name: value[index : index + 1] for name, value in outputs.items()}
+                found.append(self._answer(given, one))
+        return found
+
+    def _answer(self, given: ModelInput | None, outputs: dict[str, np.ndarray]) -> Answer:
+        if given is None:
+            return REFUSED
+        logits = outputs["logits"][0].astype(float)
+        powers = np.exp(logits - logits.max())
+        context = SimpleNamespace(
+            input=given, outputs={"unfamiliarity": outputs["unfamiliarity"][0]}
+        )
+        warnings = [*given.warnings, *pipeline._input_warnings(self._model, context)]
+        codes = tuple(warning.code for warning in warnings)
+        return Answer(int(logits.argmax()), float(powers.max() / powers.sum()), codes)
