@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from api.errors.problem import Problem
 from api.headers import request_header
-from api.requests.image_limits import MAX_ENCODED_BYTES, png_size
+from api.requests.image_limits import CONVERT, MAX_ENCODED_BYTES, ONLY_READ, png_size
 from api.requests.multipart import Form
 
 MIB = 1_048_576
@@ -21,6 +21,9 @@ MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
 
 RAW_IMAGES = ("image/png", "image/jpeg")
+OTHER_IMAGES = tuple(
+    f"image/{name}" for name in ("webp", "gif", "avif", "heic", "heif", "bmp", "svg+xml", "tiff")
+)
 FORM = "multipart/form-data"
 
 # Other names of media types: of old browsers, and of clients that leave it to the first bytes.
@@ -178,6 +181,8 @@ def _unread_type(media_type: str, accepted: tuple[str, ...]) -> str:
     if media_type in DEFAULTS:
         way_out = (IMAGE_WAY if RAW_IMAGES[0] in accepted else "") + JSON_WAY
         return f"{DEFAULTS[media_type]}: {way_out}."
+    if media_type in OTHER_IMAGES and RAW_IMAGES[0] in accepted:
+        return f"The Content-Type is {media_type}; {ONLY_READ}: {CONVERT}."
     return f"The Content-Type must be one of {', '.join(accepted)}."
 
 

@@ -22,12 +22,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from api.errors.problem import Problem, body_problem
 from api.requests.foreground import Planes
 from api.requests.image_limits import (
+    CONVERT,
     JPEG_FILE,
     MAX_ENCODED_BYTES,
     MAX_JPEG_PIXELS,
     MAX_PLANE_PIXELS,
     MAX_SCANNED_PIXELS,
     MAX_TEXT,
+    ONLY_READ,
     PNG,
     PNG_FILE,
     SCANS_FILE,
@@ -123,10 +125,9 @@ def decode(encoded: bytes) -> Planes:
         return _decode_jpeg(encoded)
     for offset, magic, name in BROWSER_FORMATS + OTHER_FORMATS:
         if encoded.startswith(magic, offset):
-            way_out = "convert it to one of them"
-            if (offset, magic, name) in BROWSER_FORMATS:
-                way_out += ", as this server's page does with every picture that the browser shows"
-            detail = f"The image is {name}; only PNG and JPEG are read here: {way_out}."
+            is_shown = (offset, magic, name) in BROWSER_FORMATS
+            way_out = CONVERT if is_shown else "convert it to one of them"
+            detail = f"The image is {name}; {ONLY_READ}: {way_out}."
             raise body_problem("unsupported-media-type", detail)
     raise invalid(unknown_format(encoded))
 

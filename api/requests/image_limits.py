@@ -24,6 +24,11 @@ MAX_CHUNKS = 16_384  # of a PNG; 24 MiB in the usual 8 KiB pieces make 3,072
 MAX_TEXT = 1_048_576  # bytes of compressed PNG text, inflated; long prompts are a tenth of that
 
 PNG = b"\x89PNG\r\n\x1a\n"
+ONLY_READ = "only PNG and JPEG are read here"
+CONVERT = (
+    "convert it to one of them, as this server's page does with every picture that the browser "
+    "shows"
+)
 UNDECODABLE = "The image cannot be decoded: it is cut short, corrupt or of an unknown kind."
 
 

@@ -115,7 +115,7 @@ def test_identity_is_no_encoding() -> None:
 
 @pytest.mark.parametrize(
     "media_type",
-    ["image/gif", "text/html", "multipart/mixed", "", "image", "\xff", "*/*"],
+    ["image/x-other", "text/html", "multipart/mixed", "", "image", "\xff", "*/*"],
 )
 def test_other_media_types_are_rejected_unread(media_type: str) -> None:
     """The 415 lists the supported media types in its text and in the Accept header."""
@@ -126,6 +126,19 @@ def test_other_media_types_are_rejected_unread(media_type: str) -> None:
     assert problem.status == 415
     assert problem.detail == f"The Content-Type must be one of {names}."
     assert problem.headers == {"Accept": names}
+    assert wire.taken == 0
+
+
+@pytest.mark.parametrize("media_type", ["image/webp", "image/heic", "Image/GIF"])
+def test_other_images_are_rejected_with_the_way_out(media_type: str) -> None:
+    """The 415 of a known image format says to convert it, where images are read at all."""
+    wire = Wire([b"x"], content_type=media_type)
+
+    start = f"The Content-Type is {media_type.lower()}; only PNG and JPEG are read here: convert it"
+    assert wire.problem_of().detail.startswith(start)
+    assert wire.problem_of(SEQUENCE_BODIES).detail == (
+        "The Content-Type must be one of application/json."
+    )
     assert wire.taken == 0
 
 
