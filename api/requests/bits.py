@@ -73,8 +73,10 @@ def _bits_in(text: str) -> str:
     text = text.strip().lstrip("\ufeff")
     if text[:1] + text[-1:] == "[]":
         text = text[1:-1].strip()
-    found = ""
-    for part in SEPARATOR.split(text) if text else ():
+    parts, found = SEPARATOR.split(text) if text else [], ""
+    if len(parts) > MAX_SEQUENCE_STEPS:
+        _check_length(len(parts), MAX_SEQUENCE_STEPS)
+    for part in parts:
         bits = WORDS.get(part.lower(), part)
         other = re.search("[^01]", bits)
         if other is not None or not bits:

@@ -33,7 +33,8 @@ MISTAKEN: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"[\w.%+-]+=[^=]"), "a text of names and values: write an object"),
     (re.compile(rb"[\[{]\s*'"), "a Python literal: texts have double quotes in JSON"),
 )
-NOT_A_NUMBER = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
+NOT_A_NUMBER = re.compile(rb"-?(nan|inf)", re.IGNORECASE)
+SHOWN = 256  # bytes in front by which a mistaken body is known
 
 
 def parse_json(content: bytes) -> Any:
@@ -62,8 +63,9 @@ def _fault_of(content: bytes, error: orjson.JSONDecodeError) -> str:
     if b"\0" in content[:4] or content.startswith((b"\xfe\xff", b"\xff\xfe")):
         return UTF_16
     for pattern, found in MISTAKEN:
-        if pattern.match(content):
+        if pattern.match(content[:SHOWN]):
             return f"The body is not JSON but {found}."
-    if NOT_A_NUMBER.search(content):
+    # The position is one of characters: behind others than ASCII the general sentence is left.
+    if NOT_A_NUMBER.match(content, error.pos) or NOT_A_NUMBER.match(content, max(0, error.pos - 1)):
         return "The body is not JSON: it has NaN or Infinity, and JSON has numbers only."
     return CONTROL_CHARACTER if "control character" in error.msg else NOT_JSON

@@ -2,6 +2,7 @@
 
 import re
 
+SHOWN = 256  # bytes in front by which a mistaken image is known
 SEND_JSON = "send it with Content-Type: application/json"
 
 # First bytes -> the fault and the way out, in a sentence about "the image".
@@ -34,7 +35,7 @@ MISTAKEN: tuple[tuple[re.Pattern[bytes], str], ...] = (
 def unknown_format(encoded: bytes) -> str:
     """Return why bytes of an unknown format are not decoded, as a sentence."""
     for pattern, fault in MISTAKEN:
-        if pattern.match(encoded):
+        if pattern.match(encoded[:SHOWN]):
             return f"The image {fault}."
     return (
         f"The image is neither PNG nor JPEG: its {len(encoded)} bytes begin as neither does. Send "

@@ -49,6 +49,23 @@ EXPECTED: tuple[Expected, ...] = (
         "an offer to upgrade to h2c is ignored and the body is read (RFC 9110, section 7.8)",
     ),
     Expected("*png of 9 megapixels*", (422, 200), "a large image is reduced and read"),
+    *(
+        Expected(f"POST * {name}", (old, 200), "a spelling of one meaning is read")
+        for old, names in (
+            (
+                422,
+                ("pixels with a fraction", "base64 with white space", "data url of another type"),
+            ),
+            (422, ("list with a text", "list with a boolean", "form without a file name")),
+            (422, ("form of another field",)),
+            (400, ("JSON byte order mark", "form without a name", "form with a preamble")),
+            (400, ("form with an epilogue", "form without headers of a part")),
+        )
+        for name in names
+    ),
+    Expected("*byte order mark", (400, 422), "a byte order mark is read, and its body refused"),
+    Expected("*form without parts", (400, 422), "a form without a file is whole, but not valid"),
+    Expected("*nested 900 deep", (422, 422), "lists around one list are dropped", "body.errors*"),
     Expected(
         "draining: predict",
         (503, 200),
