@@ -31,6 +31,7 @@ ALIASES: Mapping[str, str] = {
     "image/jpg": "image/jpeg",
     "image/pjpeg": "image/jpeg",
     "image/x-png": "image/png",
+    "image/*": "image/png",
     "application/octet-stream": "image/png",
     "binary/octet-stream": "image/png",
     "text/json": "application/json",

@@ -139,8 +139,22 @@ def _decode_png(encoded: bytes) -> Planes:
         raise invalid(UNDECODABLE)
     check_size(*size, PNG_FILE)
     reduction = ceil(sqrt(size[0] * size[1] / MAX_PLANE_PIXELS))
-    plain = _decode_plain_grey(chunks, reduction)
-    return plain or _decode_with_pillow(PNG + b"".join(chunks), "PNG", size, reduction)
+    planes = _decode_plain_grey(chunks, reduction)
+    if planes is None:
+        planes = _decode_with_pillow(PNG + b"".join(chunks), "PNG", size, reduction)
+    _check_mask(planes)
+    return planes
+
+
+def _check_mask(planes: Planes) -> None:
+    """Raise where an opaque image has the levels 0 and 1 only, as masks that are not scaled do."""
+    # Of bytes: NumPy's maximum of 28x28 pixels takes a tenth of their decoding.
+    levels = planes.grey.tobytes()
+    if planes.alpha is None and 1 in levels and not levels.strip(b"\0\1"):
+        raise invalid(
+            "The image has the levels 0 and 1 only, which are two levels of black: multiply them "
+            "by 255."
+        )
 
 
 def _decode_jpeg(encoded: bytes) -> Planes:

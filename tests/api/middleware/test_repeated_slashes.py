@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
@@ -39,6 +40,13 @@ def test_a_doubled_slash_is_one(path: str, client: TestClient, app: FastAPI) -> 
     assert expected.status_code == 200
     assert (answer.status_code, answer.content) == (200, expected.content)
     assert len(app.state.route_cache) == 1
+
+
+def test_a_request_line_may_begin_with_two_slashes(url: str) -> None:
+    """On the wire, too, `//lstm/predict` is a path, and no authority of an address."""
+    answer = httpx2.post(f"{url}//lstm//predict?precision=2", json=BODY)
+
+    assert (answer.status_code, answer.json()["input"]["sequence"]) == (200, "10110")
 
 
 @pytest.mark.parametrize("path", ["/", "/sdk/lightwell.js", "/explorer/icon.svg", "/samples/0.png"])

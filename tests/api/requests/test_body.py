@@ -148,6 +148,7 @@ def test_other_images_are_rejected_with_the_way_out(media_type: str) -> None:
         ("image/jpg", "image/jpeg"),
         ("image/pjpeg", "image/jpeg"),
         ("Image/X-PNG", "image/png"),
+        ("image/*", "image/png"),
         ("application/octet-stream", "image/png"),
         ("binary/octet-stream", "image/png"),
         ("text/json; charset=utf-8", "application/json"),

@@ -1,7 +1,9 @@
 """Declared bodies: one model validates a body and documents it in OpenAPI."""
 
+import base64
 from typing import Any
 
+import numpy as np
 import pytest
 
 from api.errors.problem import Problem
@@ -13,7 +15,7 @@ from models.registry import MODELS
 from probes import PROBES
 from probes.cnn.edits import Edits
 from probes.declaration import Probe
-from tests.api.bodies import DIGIT, json_body
+from tests.api.bodies import DIGIT, PICTURE, json_body
 
 POSTED = [probe for probe in PROBES if probe.input]
 INTERVENE = next(probe for probe in PROBES if (probe.model, probe.name) == ("cnn", "intervene"))
@@ -93,3 +95,16 @@ def test_a_fault_of_a_source_has_its_location() -> None:
     assert problem.kind == "invalid-image"
     assert problem.reasons[0].location == ("body", "inputs", 0, "source", "pixels", 1)
     assert problem.detail.startswith("inputs[0]: source: Row 1 of 'pixels'")
+
+
+def test_second_inputs_have_the_same_spellings() -> None:
+    """Line breaks, axes of length 1 and commas are read in `source` and `inputs` too."""
+    broken = base64.encodebytes(PICTURE).decode()
+    images: Any = {"pixels": DIGIT[..., None].tolist(), "source": {"image": broken}}
+    [found] = parse_body(json_body({"inputs": [images]}), body_of(INTERVENE)).inputs
+    bits: Any = {"sequence": "1,0", "source": {"sequence": [True, 0.0]}}
+    [other] = parse_body(json_body({"inputs": [bits]}), body_of(PATCHING), hidden=8).inputs
+
+    assert found.source.image == PICTURE
+    np.testing.assert_array_equal(found.pixels, DIGIT)
+    assert other.sequence.tolist() == other.source.sequence.tolist() == [1, 0]

@@ -155,3 +155,24 @@ def test_other_16_bit_levels_are_read(content: bytes) -> None:
 
     found = image_of(Body(content, "image/png", {}), "none").row["image"]
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+def test_masks_in_8_bits_are_refused(mode: str) -> None:
+    """A PNG of the levels 0 and 1 is as black as such pixels in JSON are."""
+    file = BytesIO()
+    Image.fromarray(DIGIT // 200).convert(mode).save(file, "PNG")
+    start = "The image has the levels 0 and 1 only, which are two levels of black: "
+
+    body = Body(file.getvalue(), "image/png", {})
+    expected = ("invalid-image", f"{start}multiply them by 255.", ("body",))
+    assert problem_of(body) == expected
+
+
+def test_black_and_white_in_one_bit_are_read() -> None:
+    """A PNG of 1 bit a pixel has black and white, and a black one is blank."""
+    for levels in (DIGIT // 200 * 255, DIGIT * 0):
+        file = BytesIO()
+        Image.fromarray(levels).convert("1").save(file, "PNG")
+        found = image_of(Body(file.getvalue(), "image/png", {}), "none")
+        np.testing.assert_array_equal(found.row["image"], levels)
