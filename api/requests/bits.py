@@ -23,6 +23,10 @@ A_NUMBER = (
     "'sequence' must be a text or a list of 0 and 1: write it in quotes, since a number has no "
     "leading zeros."
 )
+SEVERAL_LISTS = (
+    "'sequence' is a list of lists: it must have the shape T, T x 1 or 1 x T; write several "
+    "sequences as 'inputs'."
+)
 SEVERAL_TEXTS = (
     "'sequence' is a list of texts: write one text, one bit each, or several sequences as 'inputs'."
 )
@@ -97,6 +101,8 @@ def _parse_other_list(value: list[Any]) -> UInt8[np.ndarray, " time"]:
     bits = [_bit_of(step) for step in value]
     if None in bits:
         wrong = bits.index(None)
+        if isinstance(value[wrong], list):
+            raise FieldError("invalid-sequence", SEVERAL_LISTS, wrong)
         if isinstance(value[wrong], str) and re.fullmatch("[01]{2,}", value[wrong]):
             raise FieldError("invalid-sequence", SEVERAL_TEXTS, wrong)
         raise _not_a_bit(wrong)

@@ -51,7 +51,9 @@ class JSONObject(BaseModel):
         if not isinstance(value, dict):
             keys = ", ".join(cls.known_keys)
             twice = isinstance(value, str) and value.lstrip().startswith("{")
-            way_out = ": it is a text of JSON, encoded twice" if twice else ""
+            way_out = (
+                ": it is a text of JSON, encoded twice; send the object itself" if twice else ""
+            )
             raise FieldError("invalid-body", f"{cls.noun} must be an object of {keys}{way_out}.")
         # Pydantic would reject the key, too, but its message would repeat any text of a client.
         if unknown := value.keys() - cls.known_keys.keys():

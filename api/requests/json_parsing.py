@@ -15,7 +15,7 @@ NOT_JSON = (
     "The body is not JSON: it must be UTF-8 text without NaN, Infinity or lone surrogates, its "
     f"numbers within a double's range, nested at most {MAX_DEPTH} deep."
 )
-EMPTY = "The body is empty; its Content-Type says that it is JSON."
+EMPTY = "The body is empty, and its Content-Type is that of JSON: send an object."
 UTF_16 = "The body is UTF-16 or UTF-32; JSON must be UTF-8."
 CONTROL_CHARACTER = (
     "The body is not JSON: a string has a line break or another control character; write \\n, or "

@@ -113,7 +113,13 @@ def test_a_text_with_another_meaning_is_refused(sequence: str, step: int) -> Non
                 "as 'inputs'."
             ),
         ),
-        ([[1, 0], [0, 1]], "Step 1 of the sequence, counted from 1, is not 0 or 1."),
+        (
+            [[1, 0], [0, 1]],
+            (
+                "'sequence' is a list of lists: it must have the shape T, T x 1 or 1 x T; write "
+                "several sequences as 'inputs'."
+            ),
+        ),
         ([], "The sequence has 0 steps; it must have 1 to 4096."),
         ([[]], "The sequence has 0 steps; it must have 1 to 4096."),
         (" \n", "The sequence has 0 steps; it must have 1 to 4096."),

@@ -18,8 +18,8 @@ def test_a_byte_order_mark_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"", "The body is empty; its Content-Type says that it is JSON."),
-        (b" \r\n", "The body is empty; its Content-Type says that it is JSON."),
+        (b"", "The body is empty, and its Content-Type is that of JSON: send an object."),
+        (b" \r\n", "The body is empty, and its Content-Type is that of JSON: send an object."),
         ('{"image": ""}'.encode("utf-16"), "The body is UTF-16 or UTF-32; JSON must be UTF-8."),
         ('{"image": ""}'.encode("utf-16-le"), "The body is UTF-16 or UTF-32; JSON must be UTF-8."),
         ('{"image": ""}'.encode("utf-32-be"), "The body is UTF-16 or UTF-32; JSON must be UTF-8."),
@@ -72,7 +72,8 @@ def test_the_cause_is_named(content: bytes, text: str) -> None:
 def test_an_object_that_was_encoded_twice_is_named() -> None:
     """`requests.post(…, json=json.dumps(value))` sends a text of JSON."""
     text = (
-        "The body must be an object of image, pixels, inputs: it is a text of JSON, encoded twice."
+        "The body must be an object of image, pixels, inputs: it is a text of JSON, encoded twice; "
+        "send the object itself."
     )
 
     problem = problem_of(json_body('{"pixels": [[255]]}'))

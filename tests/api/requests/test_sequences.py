@@ -54,7 +54,7 @@ def test_a_shorter_limit_may_be_set() -> None:
         parse_text("1" * 1025, 1024)
 
 
-@pytest.mark.parametrize("step", [2, -1, 0.5, -1.0, "two", "", None, [1], [], {}, 1e300])
+@pytest.mark.parametrize("step", [2, -1, 0.5, -1.0, "two", "", None, {}, 1e300])
 def test_steps_are_0_and_1(step: object) -> None:
     """Anything else is rejected by its place."""
     text = "Step 3 of the sequence, counted from 1, is not 0 or 1."
