@@ -82,6 +82,7 @@ TRANSPOSITIONS = {
 ORIENTATION = 0x0112  # EXIF
 SIDEWAYS = {TRANSPOSITIONS[orientation] for orientation in (5, 6, 7, 8)}
 LEVELS = {8: 256, 12: 4096}  # of images that are often written as 16 bits without scaling
+FEW_PIXELS = 65_536
 OPAQUE = (255, 255)  # least and most alpha
 
 
@@ -286,20 +287,24 @@ def _planes(picture: Image.Image) -> Planes:
     """Return luma, alpha where a pixel is not opaque, and colours where a pixel has one."""
     alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
     transparent = alpha is not None and alpha.getextrema() != OPAQUE
-    coloured = picture.mode in {"RGB", "RGBA"} and _has_colour(*picture.split()[:3])
-    return Planes(
-        _pixels(picture.convert("L")),
-        _pixels(alpha) if alpha and transparent else None,
-        colour=_pixels(picture.convert("RGB")) if coloured else None,
-    )
+    colour = None
+    if picture.mode in {"RGB", "RGBA"} and _has_colour(picture):
+        colour = _pixels(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    grey = _pixels(picture.convert("L"))
+    return Planes(grey, _pixels(alpha) if alpha and transparent else None, colour=colour)
 
 
-def _has_colour(red: Image.Image, green: Image.Image, blue: Image.Image) -> bool:
+def _has_colour(picture: Image.Image) -> bool:
     """Tell whether the channels of a pixel differ by more than JPEG leaves on grey."""
+    if picture.width * picture.height > FEW_PIXELS:
+        # Most photos have colour everywhere, so that a few of the pixels are enough.
+        few = picture.resize((64, 64), Image.Resampling.NEAREST)
+        if _has_colour(few):
+            return True
+    red, green, blue = picture.split()[:3]
     pairs = ((red, green), (green, blue), (red, blue))
-    return any(
-        _pixels(ImageChops.difference(one, other)).max() > MIN_CHROMA for one, other in pairs
-    )
+    spans = (ImageChops.difference(one, other).getextrema() for one, other in pairs)
+    return any(most > MIN_CHROMA for _, most in spans)  # type: ignore[operator]
 
 
 def _pixels(image: Image.Image) -> UInt8[np.ndarray, "height width *channels"]:
