@@ -69,7 +69,7 @@ IMAGES: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "too many pixels": (huge_png(), PNG, 422, "20 megapixels"),
     "a GIF": (b"GIF89a" + b"\0" * 20, PNG, 415, "GIF"),
     "no type": (PICTURE, {}, 415, "image/png"),
-    "wrong type": (PICTURE, {"Content-Type": "image/webp"}, 415, "image/png"),
+    "wrong type": (PICTURE, {"Content-Type": "image/webp"}, 415, "image/webp; only PNG"),
     "compressed": (PICTURE, {**PNG, "Content-Encoding": "gzip"}, 415, ""),
     "bad base64": (b'{"image": "@@@@"}', JSON, 422, "base64"),
     "both forms": (b'{"image": "", "pixels": [[0]]}', JSON, 422, ""),
