@@ -4,9 +4,11 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
+from tests.api.bodies import PICTURE
 from tests.api.pictures_by_hand import encoded
 
 
@@ -39,3 +41,24 @@ def test_large_photos_are_read(
     assert answer["prediction"]["name"] == str(sample["label"])
     assert answer["input"]["preparation"]["source_size"] == [width, height]
     assert answer["warnings"] == []
+
+
+def test_bodies_of_images_have_a_limit_of_bytes_together(
+    client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that exceeds the limit next to another is a 503, and counts no longer than it."""
+    admission = app.state.engine.admission
+    headers = {"Content-Type": "image/png"}
+    with admission.body() as other:
+        other.add(1)
+        monkeypatch.setattr(admission, "_max_body_bytes", len(PICTURE))
+        response = client.post("/cnn/predict", content=PICTURE, headers=headers)
+        monkeypatch.setattr(admission, "_max_body_bytes", len(PICTURE) + 1)
+        fitting = client.post("/cnn/predict", content=PICTURE, headers=headers)
+
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:lightwell:problem:busy"
+    assert response.headers["Retry-After"]
+    assert f"may have {len(PICTURE)}" in response.json()["detail"]
+    assert fitting.status_code == 200
+    assert admission.body_bytes == 0
