@@ -7,6 +7,7 @@ from tests.pictures import (  # noqa: F401 - each registers its kinds
     lights,
     marks,
     papers,
+    rarities,
     screens,
     shapes,
 )

@@ -31,7 +31,7 @@ def underlined(digit: np.ndarray, random: Random) -> bytes:
     length = random.uniform(0.3, 0.5) * scene.short
     width, colour = pen_width(length, random), ink(random)
     scene.write(hand(digit, random), colour, length, width)
-    left, _, right, bottom = grown(scene, random.uniform(0.06, 0.14) * length)
+    left, _, right, bottom = grown(scene, random.uniform(0.12, 0.22) * length)
     out = random.uniform(0, 0.35) * length
     for number in range(1 + (random.random() < 0.25)):
         y = bottom + number * 0.1 * length
