@@ -1,16 +1,23 @@
-"""Data augmentation of digit images on the device: affine, elastic, and stroke width."""
+"""Data augmentation of digit images on the device: drawn digits, corruptions, warps, strokes."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from models.architecture import HEIGHT, WIDTH
+from models.cnn.corruptions import corrupt
+from models.cnn.strokes import draw_digits
 
 Images = Float[Array, "batch 28 28"]
 Coordinates = Float[Array, "batch 2 28 28"]
 
 ROTATION = 0.22  # radians either way
+TURN = 0.85  # radians either way, of the images that are turned further
+UPRIGHT = 7  # label that is not turned further: it would become a one with an upstroke
+SHRINK = 1.45  # largest reduction of a corrupted image, whose noise can set its bounding box
 SCALE = 0.14  # each side, either way
 SHEAR = 0.16
 SHIFT = 2.5  # pixels either way
@@ -20,19 +27,74 @@ KNOTS = 8  # knots of the displacement field a side
 REDRAWN = 0.5  # share of the images whose strokes are changed
 
 
-def augment(key: PRNGKeyArray, images: Images) -> Images:
+class Shares(NamedTuple):
+    """Shares of a training batch that are drawn, corrupted, or rotated further than others.
+
+    The remaining images are augmented by `augment` alone.
+    """
+
+    drawn: float
+    corrupted: float
+    turned: float
+
+
+def augment_batch(
+    key: PRNGKeyArray, images: Images, labels: Int[Array, " batch"], shares: Shares
+) -> tuple[Images, Int[Array, " batch"]]:
+    """Augment a training batch: replace some images by drawn digits, and vary all of them.
+
+    Args:
+        key: Random key; equal keys give equal results.
+        images: Intensities in [0, 1], in random order.
+        labels: Digit of each image.
+        shares: Shares of the batch, of which those drawn come first in the result.
+
+    Returns:
+        Images with intensities in [0, 1], and labels.
+    """
+    drawing, varying, corrupting = jax.random.split(key, 3)
+    drawn, corrupted, turned = (round(share * len(images)) for share in shares)
+    digits, names = draw_digits(drawing, drawn)
+    images = jnp.concatenate([digits, images[drawn:]])
+    labels = jnp.concatenate([names.astype(labels.dtype), labels[drawn:]])
+    place = jnp.arange(len(images))
+    further = (place >= len(images) - turned) & (labels != UPRIGHT)
+    varied = augment(varying, images, jnp.where(further, TURN, ROTATION))
+    end = drawn + corrupted
+    noisy = _corrupt_and_shrink(corrupting, varied[drawn:end])
+    return jnp.concatenate([varied[:drawn], noisy, varied[end:]]), labels
+
+
+def _corrupt_and_shrink(key: PRNGKeyArray, images: Images) -> Images:
+    """Augmentation: corrupt digit images, then make half of them smaller.
+
+    Preprocessing does so where the bounding box of an image is that of its noise.
+    """
+    corrupting, choosing, sizing = jax.random.split(key, 3)
+    batch = len(images)
+    smaller = jax.random.uniform(sizing, (batch,), minval=1.0, maxval=SHRINK)
+    size = jnp.where(jax.random.bernoulli(choosing, 0.5, (batch,)), smaller, 1.0)
+    middle = (HEIGHT - 1) / 2
+    grid = jnp.indices((HEIGHT, WIDTH)).astype(jnp.float32) - middle
+    return resample(corrupt(corrupting, images), grid[None] * size[:, None, None, None] + middle)
+
+
+def augment(
+    key: PRNGKeyArray, images: Images, rotation: float | Float[Array, " batch"] = ROTATION
+) -> Images:
     """Augment each digit image independently, as handwriting and drawing by mouse or finger vary.
 
     Args:
         key: Random key; equal keys give equal results.
         images: Intensities in [0, 1].
+        rotation: Largest rotation in radians, either way.
 
     Returns:
         Intensities in [0, 1].
     """
     moving, bending, drawing = jax.random.split(key, 3)
     batch = len(images)
-    coordinates = _affine(moving, batch) + _bend(bending, batch)
+    coordinates = _affine(moving, batch, rotation) + _bend(bending, batch)
     return redraw(drawing, resample(images, coordinates))
 
 
@@ -49,11 +111,12 @@ def resample(images: Images, coordinates: Coordinates) -> Images:
     return jnp.clip(jax.vmap(one)(images, coordinates), 0.0, 1.0)
 
 
-def _affine(key: PRNGKeyArray, batch: int) -> Coordinates:
+def _affine(key: PRNGKeyArray, batch: int, rotation: float | Float[Array, " batch"]) -> Coordinates:
     """Augmentation: draw the source coordinates of a random rotation, scale, shear and shift."""
-    spread = jnp.array([ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT])
+    spread = jnp.array([1.0, SCALE, SCALE, SHEAR, SHIFT, SHIFT])
     drawn = jax.random.uniform(key, (6, batch), minval=-1.0) * spread[:, None]
     angle, tall, wide, shear, down, right = drawn
+    angle = angle * rotation
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     rows = jnp.stack([cos * (1 + tall), (shear * cos - sin) * (1 + tall)], axis=-1)
     columns = jnp.stack([sin * (1 + wide), (shear * sin + cos) * (1 + wide)], axis=-1)

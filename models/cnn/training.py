@@ -13,7 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from models.architecture import CLASSES
-from models.cnn.augmentation import Images, augment
+from models.cnn.augmentation import Images, Shares, augment_batch
 from models.cnn.gradients import convolve_for_training
 from models.cnn.network import SimpleCNN
 from models.data.datasets import Digits
@@ -47,17 +47,23 @@ class CNNTrainConfig:
         weight_decay: Weight decay of AdamW.
         smoothing: Label smoothing: share of the target that is spread over all digits.
         average: Decay rate per step of the moving average of the parameters.
+        drawn: Share of a batch that is replaced by digits drawn from strokes.
+        corrupted: Share of a batch with noise, impulses or large pixels.
+        turned: Share of a batch that is rotated by up to 49 degrees, and not by up to 13.
         seed: Seed of initial parameters, order of images and augmentation.
     """
 
-    epochs: int = 36
+    epochs: int = 90
     batch: int = 128
     validation: int = 5_000
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     smoothing: float = 0.05
-    average: float = 0.998
-    seed: int = 0
+    average: float = 0.9995
+    drawn: float = 0.08
+    corrupted: float = 0.1
+    turned: float = 0.1
+    seed: int = 6
 
 
 class CNNTrainer:
@@ -101,9 +107,17 @@ class CNNTrainer:
         self._network, parameters = nnx.split(SimpleCNN(nnx.Rngs(self.config.seed), convolve))
         return initial_state(parameters, self.optimiser)
 
-    def augment(self, key: PRNGKeyArray, images: Images) -> Images:
-        """Augment the images of one step of CNN training, with intensities in [0, 1]."""
-        return augment(key, images)
+    def augment(
+        self, key: PRNGKeyArray, images: Images, labels: UInt8[Array, " batch"]
+    ) -> tuple[Images, UInt8[Array, " batch"]]:
+        """Augment the images of one step of CNN training, some of which are replaced by drawn ones.
+
+        Returns:
+            Images with intensities in [0, 1], and labels.
+        """
+        config = self.config
+        shares = Shares(config.drawn, config.corrupted, config.turned)
+        return augment_batch(key, images, labels, shares)
 
     def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
         """Train SimpleCNN for one epoch, then evaluate averaged parameters on validation images."""
@@ -135,8 +149,9 @@ class CNNTrainer:
         ) -> tuple[TrainingState, tuple[Float[Array, ""], Float[Array, ""]]]:
             # Another key than that of the shuffle: both fold in small integers.
             key = jax.random.fold_in(jax.random.key(self.config.seed + 1), before.step)
-            batch = self.augment(key, images[chosen].astype(jnp.float32) / 255.0)
-            measured, gradients = self._gradients(before.parameters, batch, labels[chosen])
+            shown = images[chosen].astype(jnp.float32) / 255.0
+            batch = self.augment(key, shown, labels[chosen])
+            measured, gradients = self._gradients(before.parameters, *batch)
             after = apply_gradients(before, gradients, self.optimiser, self.config.average)
             return after, measured
 

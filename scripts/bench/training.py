@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray, UInt8
 from rich.console import Console
 from rich.table import Table
 
@@ -73,9 +73,11 @@ SPEED_NAMES = ("lightwell", "pytorch", "pytorch-channels-last")
 class PlainTrainer(CNNTrainer):
     """CNN trainer of the training benchmark, without augmentation."""
 
-    def augment(self, _key: PRNGKeyArray, images: Images) -> Images:
-        """Return the images unchanged, so that the training benchmark does without augmentation."""
-        return images
+    def augment(
+        self, _key: PRNGKeyArray, images: Images, labels: UInt8[Array, " batch"]
+    ) -> tuple[Images, UInt8[Array, " batch"]]:
+        """Return the batch unchanged, so that the training benchmark does without augmentation."""
+        return images, labels
 
 
 def measure(

@@ -38,7 +38,7 @@ def counter():
     return graphdef.merge(jax.device_put(checkpoint.tensors))
 
 
-def test_the_cnn_is_right_on_99_6_percent_of_all_test_images():
+def test_the_cnn_is_right_on_99_65_percent_of_all_test_images():
     """Of the 10,000 MNIST test images the shipped CNN gets those wrong that its report lists."""
     checkpoint, report = shipped("cnn")
     graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
@@ -48,7 +48,7 @@ def test_the_cnn_is_right_on_99_6_percent_of_all_test_images():
     guesses = classify(parameters, digits.images)
     wrong = np.flatnonzero(guesses != digits.labels)
     assert len(guesses) == 10_000
-    assert len(wrong) <= 40
+    assert len(wrong) <= 35
     # Another processor rounds otherwise; an image on the very edge may fall to the other side.
     assert len(set(wrong) ^ set(report["misclassified_test_images"])) <= 2
 
@@ -95,7 +95,7 @@ def test_the_default_recipe_made_the_shipped_weights(name, recipe):
 def test_the_reports_say_what_the_targets_are_measured_by():
     """The reports cover all 10,000 images, and all sequences to 20 bits."""
     _, cnn = shipped("cnn")
-    assert cnn["metrics"]["test_accuracy"] >= 0.996
+    assert cnn["metrics"]["test_accuracy"] >= 0.9965
     assert np.sum(cnn["confusion"]["counts"]) == 10_000
     checkpoint, lstm = shipped("lstm")
     assert lstm["exhaustive"]["errors_by_length"] == [0] * 20

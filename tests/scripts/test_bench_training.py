@@ -36,8 +36,10 @@ def test_a_run_may_not_reach_the_goal():
 
 def test_the_plain_trainer_does_not_augment():
     """The comparison with a plain script augments no image."""
-    images = np.zeros((2, 28, 28), np.float32)
-    assert PlainTrainer.augment(None, None, images) is images
+    images, labels = np.zeros((2, 28, 28), np.float32), np.zeros(2, np.uint8)
+    batch = PlainTrainer.augment(None, None, images, labels)
+    assert batch[0] is images
+    assert batch[1] is labels
 
 
 @pytest.fixture

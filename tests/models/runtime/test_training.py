@@ -86,6 +86,43 @@ def test_strokes_become_wider_and_narrower(images):
     assert (change < -4).sum() > 20
 
 
+def test_a_batch_has_its_shares(images):
+    """The first images are drawn, the next corrupted, and those without a share only varied."""
+    many = jnp.tile(images[:1], (40, 1, 1))
+    labels = jnp.full(40, 5, jnp.uint8)
+    batch = jax.jit(augmentation.augment_batch, static_argnums=3)
+    varied, names = batch(jax.random.key(0), many, labels, augmentation.Shares(0.25, 0.5, 0.0))
+    assert names.dtype == labels.dtype
+    assert set(names[:10].tolist()) <= {1, 2, 3, 4, 7, 9}
+    assert set(names[10:].tolist()) == {5}
+    whole, same = batch(jax.random.key(0), many, labels, augmentation.Shares(0.0, 0.0, 0.0))
+    assert set(same.tolist()) == {5}
+    # Impulses, noise and blocks change the image from pixel to pixel; a smooth warp does not.
+    rough = [np.abs(np.diff(np.asarray(one), axis=2)).sum(axis=(1, 2)) for one in (varied, whole)]
+    assert np.median(rough[0][10:30]) > 1.3 * np.median(rough[1])
+    assert varied.min() >= 0
+    assert varied.max() <= 1
+
+
+def test_some_images_are_turned_further(images):
+    """A bar is turned by up to 49 degrees where its label may be, and a seven by up to 13."""
+    many = jnp.tile(jnp.zeros((28, 28)).at[4:24, 12:16].set(1.0)[None], (200, 1, 1))
+    grid = np.indices((28, 28)).reshape(2, -1)
+
+    def angles(label):
+        labels = jnp.full(200, label, jnp.uint8)
+        shares = augmentation.Shares(0.0, 0.0, 1.0)
+        turned, _ = augmentation.augment_batch(jax.random.key(0), many, labels, shares)
+        flat = np.asarray(turned).reshape(200, -1)
+        means = flat @ grid.T / flat.sum(axis=1)[:, None]
+        y, x = (grid[:, None] - means.T[..., None]) * 1.0
+        moments = [(flat * product).sum(axis=1) for product in (y * y, x * x, x * y)]
+        return np.degrees(0.5 * np.arctan2(2 * moments[2], moments[0] - moments[1]))
+
+    assert np.abs(angles(1)).max() > 35
+    assert np.abs(angles(augmentation.UPRIGHT)).max() < 30  # with shear
+
+
 def test_training_sequences_come_back():
     """Blocks and their inverted mirror images bring the count back to even, from near and far."""
     sizes = jnp.array([[1], [2], [4], [8]] * 50, jnp.int32)
@@ -272,10 +309,15 @@ def small_digits():
     return Digits(fields, labels)
 
 
+def unchanged(_key, images, labels, _shares):
+    """Augment nothing."""
+    return images, labels
+
+
 def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
     """An epoch changes the parameters, and the report lists misclassified images."""
     # Tested above; compiled into the epoch it would take most of the time here.
-    monkeypatch.setattr(cnn_training, "augment", lambda _key, images: images)
+    monkeypatch.setattr(cnn_training, "augment_batch", unchanged)
     trainer = CNNTrainer(
         CNNTrainConfig(epochs=1, batch=16, validation=16), small_digits, small_digits
     )
@@ -328,7 +370,7 @@ def test_the_cnn_has_the_gradient_of_the_plain_network():
 
 def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
     """The same seed, state and epoch give the same parameters, bit by bit."""
-    monkeypatch.setattr(cnn_training, "augment", lambda _key, images: images)
+    monkeypatch.setattr(cnn_training, "augment_batch", unchanged)
     trainer = CNNTrainer(
         CNNTrainConfig(epochs=1, batch=32, validation=16), small_digits, small_digits
     )
