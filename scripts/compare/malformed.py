@@ -50,9 +50,9 @@ def _forms(material: Material) -> Iterator[Request]:
 
 def _sizes(material: Material) -> Iterator[Request]:
     limits = {
-        (IMAGE, "image/png"): 4 * MIB,
-        (IMAGE, MULTIPART): 6 * MIB,
-        (IMAGE, "application/json"): 6 * MIB,
+        (IMAGE, "image/png"): 24 * MIB,
+        (IMAGE, MULTIPART): 25 * MIB,
+        (IMAGE, "application/json"): 33 * MIB,
         (SEQUENCE, "application/json"): MIB,
     }
     for (path, kind), limit in limits.items():
