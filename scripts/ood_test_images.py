@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Float64, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from api.requests.foreground import Planes
 from api.requests.mnist_preprocessing import preprocess_mnist
+from api.requests.planes import Planes
 from models.cnn.ood_detector import OODDetector
 from probes.shared.input_warnings import image_warnings
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from api.requests.foreground import Planes
 from api.requests.mnist_preprocessing import preprocess_mnist
+from api.requests.planes import Planes
 
 CANVAS = 56  # pixels; MNIST preprocessing scales to 20
 FONT = ImageFont.load_default(size=32)  # Pillow's default font, equal on every machine

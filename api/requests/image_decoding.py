@@ -20,7 +20,6 @@ from PIL import Image, ImageChops, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
 from api.errors.problem import Problem, body_problem
-from api.requests.foreground import Planes
 from api.requests.image_limits import (
     CONVERT,
     JPEG_FILE,
@@ -40,6 +39,7 @@ from api.requests.image_limits import (
 )
 from api.requests.image_structure import CHUNK_HEAD, check_segments, pixel_chunks
 from api.requests.mistaken_images import unknown_format
+from api.requests.planes import Planes
 
 JPEG = b"\xff\xd8\xff"
 PLAIN_HEADER = 25  # bytes of the chunk IHDR, whole

@@ -13,15 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from api.requests.foreground import (
-    IMAGE_SIDE,
-    JPEG_NOISE,
-    Box,
-    Planes,
-    composite,
-    extract_foreground,
-    foreground_box,
-)
+from api.requests.foreground import Box, extract_foreground, foreground_box
+from api.requests.planes import IMAGE_SIDE, Planes
 
 BOX_SIDE = 20  # pixels: the longer side of the foreground in MNIST
 CENTRE = 14  # pixel: the rounded centre of mass of all 10,000 MNIST test images
@@ -75,12 +68,15 @@ def preprocess_mnist(planes: Planes) -> PreparedImage:
     """
     if (box := _unchanged_box(planes)) is not None:
         return _unchanged(planes.grey, box, inverted=False)
-    foreground, inverted = extract_foreground(composite(planes), JPEG_NOISE if planes.lossy else 0)
-    if (box := _mnist_box(foreground)) is not None:
-        return _unchanged(foreground.astype(np.uint8), box, inverted=inverted)
-    if (box := foreground_box(foreground)) is None:
+    foreground = extract_foreground(planes)
+    if foreground is None or (box := foreground_box(foreground.values)) is None:
         return _blank(planes.size)
-    pixels, box, scale, shift = _scale_and_place(foreground, box)
+    inverted = foreground.digit.residue.dark
+    if (unchanged := _mnist_box(foreground.values)) is not None:
+        return _unchanged(foreground.values.astype(np.uint8), unchanged, inverted=inverted)
+    pixels, box, scale, shift = _scale_and_place(foreground.values, box)
+    scale /= foreground.block
+    box = foreground.in_planes(box)
     return PreparedImage(pixels, _preparation("mnist", planes.size, box, scale, shift, inverted))
 
 

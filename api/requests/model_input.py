@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import BaseModel
 
 from api.errors.problem import Problem, body_problem
-from api.requests.foreground import IMAGE_SIDE, Planes
 from api.requests.image_body import ImageInput
 from api.requests.image_decoding import decode
 from api.requests.mnist_preprocessing import (
@@ -17,6 +16,7 @@ from api.requests.mnist_preprocessing import (
     preprocess_mnist,
     without_preprocessing,
 )
+from api.requests.planes import IMAGE_SIDE, Planes
 from api.requests.sequence_body import SequenceInput
 from models.runtime.programs import Row
 from probes.declaration import ProbeInput

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from api.requests.foreground import Planes
 from api.requests.mnist_preprocessing import preprocess_mnist
+from api.requests.planes import Planes
 from models.cnn import ood_detector
 from models.data import datasets, samples
 from probes.shared.input_warnings import (

@@ -1,0 +1,353 @@
+"""Search for the digit of an image: the marks that are its strokes, and those that are left out.
+
+raster -> residues above each estimate of the background -> marks -> the digit's -> mask
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from scipy import ndimage
+
+from api.requests.background import Residue, border_of, is_darker, residues
+from api.requests.marks import BOX, Kind, Mark, marks_in
+
+WHOLE_SIDE = 56  # pixels: an image up to this long is a cut-out digit, without anything beside it
+MIN_LEVEL = 12.0  # grey levels of residue; less cannot be told from compression and grain
+WHOLE_LEVEL = 32.0  # grey levels, of a cut-out digit
+GRAINS = 4  # standard deviations of the grain above which a residue is a mark
+ROUNDS = 4  # of leaving out what is no digit and searching at a lower level
+MIN_LENGTH = 0.05  # of the shorter side: shorter marks are no digits
+SURE_WEIGHT = 0.15  # below it the best mark is doubtful, and the rest is searched again
+SURE_SUPPORT, SURE_LEVEL = 0.95, 40  # of a digit after which no other background is tried
+SLENDER = 0.09  # elongation of a bar: a pen, a ruler, or a 1
+BAR_LENGTH, BAR_OTHER = 0.2, 0.25  # of the shorter side; of the bar, for the digit next to it
+NEAR = 0.28  # of the digit's length: a detached part, such as the top of a 5, is no further away
+PART_MASS, PART_PEAK, PART_LENGTH = 0.01, 0.45, 0.9  # of the main mark's: detached parts
+OTHER_LENGTH, OTHER_MASS, OTHER_PEAK = 0.35, 0.2, 0.4  # of the main mark's: a second mark
+FAINT = 0.35  # of the digit's level: on grainy paper its strokes are kept down to it
+GROWTH, GROWN_AREA = 1.35, 2.5  # most that faint parts add to length and area of a digit
+
+# By how much a mark of each kind counts as the digit, where there is nothing better.
+WEIGHTS: dict[Kind, float] = {
+    "stroke": 1.0,
+    "rule": 0.05,
+    "border": 0.05,
+    "bar": 0.05,
+    "line": 0.02,
+    "frame": 0.02,
+    "panel": 0.02,
+    "inside": 0.02,
+    "speck": 0.0,
+}
+# By the number of sides of the image that the mark touches, with a closing and with one level.
+TOUCHING = (1.0, 0.4, 0.25, 0.2, 0.2)
+TOUCHING_FLAT = (1.0, 0.6, 0.5, 0.5, 0.4)
+
+
+@dataclass(frozen=True)
+class FoundDigit:
+    """Digit found in an image: its pixels in the raster, and the marks that were left out.
+
+    Attributes:
+        mask: Pixels of the digit's strokes.
+        residue: Residue of the image above the background in which the digit was found.
+        level: Residue that a tenth of the strokes exceed, in grey levels.
+        left_out: Kinds of the marks that were left out, each once.
+        others: Marks about as large as the digit that were left out.
+        cropped: Whether the digit is a part of the image; of a small image it is all.
+    """
+
+    mask: Bool[np.ndarray, "height width"]
+    residue: Residue
+    level: float
+    left_out: tuple[Kind, ...] = ()
+    others: int = 0
+    cropped: bool = True
+
+
+class _Choice(NamedTuple):
+    """Choice of a digit's main mark: its reliability, 0 to 1, and all marks found with it."""
+
+    main: Mark
+    weight: float
+    marks: list[Mark]
+    values: Float32[np.ndarray, "height width"]
+
+    @property
+    def score(self) -> float:
+        """Length of the strokes times their contrast, of a choice; doubtful marks count less."""
+        return self.weight * self.main.mass / self.main.thickness
+
+
+def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None:
+    """Find the digit of an image: try each background until one shows a reliable digit.
+
+    Returns:
+        None where nothing differs from the background by `MIN_LEVEL`.
+    """
+    if max(raster.shape) <= WHOLE_SIDE:
+        return _whole(raster)
+    best, highest = None, 0.0
+    for residue in residues(raster):
+        floor = max(MIN_LEVEL, GRAINS * residue.grain)
+        choice = _choose(np.maximum(residue.values, 0), floor, _touching(residue))
+        if choice is None:
+            continue
+        found = _with_parts(choice, residue, floor)
+        support = _support(raster * residue.sign, found, choice.main.thickness)
+        if _is_sure(found, choice, support, raster):
+            return found
+        score = choice.score * _fitting(choice.main, residue) * support**10
+        # One sign of the foreground, then the other: a later window must be clearly better.
+        same = best is not None and best.residue.dark == residue.dark
+        if best is None or score > highest * (1.15 if same else 1):
+            best, highest = found, score
+    return best
+
+
+def _whole(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None:
+    """Return everything in a small image that differs from the level of its border."""
+    border = border_of(raster)
+    middle = np.float32(np.median(border))
+    distance = np.median(np.abs(border - middle))
+    dark = is_darker(raster, middle)
+    values = middle - raster if dark else raster - middle
+    level = float(values.max())
+    if level < WHOLE_LEVEL:
+        return None
+    background = np.full_like(raster, middle)
+    residue = Residue(values, background, dark, True, None, float(distance), bool(distance <= 1))
+    return FoundDigit(values > 0, residue, level, cropped=False)
+
+
+def _touching(residue: Residue) -> Sequence[float]:
+    return TOUCHING if residue.window else TOUCHING_FLAT
+
+
+def _choose(
+    values: Float32[np.ndarray, "height width"], floor: float, touching: Sequence[float]
+) -> _Choice | None:
+    """Choose the main mark of a digit: leave out what is none, and search the rest again."""
+    best = None
+    for _ in range(ROUNDS):
+        level = _threshold(values, floor)
+        if level is None:
+            break
+        marks = marks_in(values, level)
+        if (choice := _choice(marks, values, touching)) is not None:
+            if best is None or choice.score > best.score:
+                best = choice
+            if choice.weight > SURE_WEIGHT:
+                break
+        known = [mark for mark in marks if mark.kind not in {"stroke", "speck"}]
+        if not known:
+            break
+        values = _without(values, known)
+    return best
+
+
+def _threshold(values: Float32[np.ndarray, "height width"], floor: float) -> float | None:
+    """Return the residue that separates strokes from paler rules and shadows: Otsu's threshold.
+
+    References:
+        Otsu (1979), A threshold selection method from gray-level histograms.
+    """
+    above = values[values > floor]
+    if above.size < 12:  # noqa: PLR2004 - pixels; a digit has more
+        return None
+    counts, edges = np.histogram(above, 64)
+    centres = (edges[1:] + edges[:-1]) / 2
+    below, sums = np.cumsum(counts)[:-1], np.cumsum(counts * centres)[:-1]
+    total, mean = above.size, float((counts * centres).sum()) / above.size
+    between = (mean * below - sums) ** 2 / np.maximum(below * (total - below), 1)
+    # Where all strokes have one level, Otsu's threshold is within their edges.
+    return max(
+        floor, min(float(edges[1 + between.argmax()]), 0.6 * float(np.percentile(above, 98)))
+    )
+
+
+def _choice(
+    marks: list[Mark], values: Float32[np.ndarray, "height width"], touching: Sequence[float]
+) -> _Choice | None:
+    """Choose the mark that is most like a digit, of those of one residue."""
+    side = min(values.shape)
+    long = [mark for mark in marks if mark.kind != "speck" and mark.length >= MIN_LENGTH * side]
+    if not long:
+        return None
+    _find_bars(long, side)
+
+    def weight(mark: Mark) -> float:
+        flat = 0.5 if mark.height < mark.width / 4 else 1.0
+        return WEIGHTS[mark.kind] * touching[mark.sides] * flat
+
+    def score(mark: Mark) -> float:
+        return weight(mark) * mark.mass / mark.thickness
+
+    main = max(long, key=score)
+    framed = [
+        mark
+        for mark in long
+        if mark.kind == "stroke" and main.contains(mark, 0.08) and mark.height > 0.3 * main.height
+    ]
+    if framed:
+        main.kind, main = "frame", max(framed, key=score)
+    return _Choice(main, weight(main), marks, values)
+
+
+def _find_bars(marks: list[Mark], side: int) -> None:
+    """Find the bars among marks: straight strokes next to a mark that is none, such as a pen."""
+    strokes = [mark for mark in marks if mark.kind == "stroke"]
+    slender = [
+        mark for mark in strokes if mark.length > BAR_LENGTH * side and mark.elongation < SLENDER
+    ]
+    for bar in slender:
+        if any(
+            mark.length > BAR_OTHER * bar.length and mark.elongation >= SLENDER
+            for mark in strokes
+            if mark is not bar
+        ):
+            bar.kind = "bar"
+
+
+def _without(
+    values: Float32[np.ndarray, "height width"], marks: list[Mark]
+) -> Float32[np.ndarray, "height width"]:
+    """Return a residue without some marks; of a panel its whole box is left out."""
+    dropped = np.zeros(values.shape, np.bool_)
+    for mark in marks:
+        dropped[mark.slices] |= True if mark.kind == "panel" else mark.mask
+    return np.where(ndimage.binary_dilation(dropped, np.ones((5, 5))), np.float32(0), values)
+
+
+def _with_parts(choice: _Choice, residue: Residue, floor: float) -> FoundDigit:
+    """Complete a digit by the detached parts near its main mark and by its faint parts."""
+    main, group = choice.main, [choice.main]
+    rest = [mark for mark in choice.marks if mark is not main and mark.kind in {"stroke", "speck"}]
+    possible = [mark for mark in rest if _may_be_part(mark, main)]
+    while near := [mark for mark in possible if _is_near(mark, group)]:
+        group += near
+        possible = [mark for mark in possible if mark not in near]
+    mask = np.zeros(choice.values.shape, np.bool_)
+    for mark in group:
+        mask[mark.slices] |= mark.mask
+    level = float(np.percentile(residue.values[mask], 90))
+    faint = floor if residue.clean else max(floor, FAINT * level)
+    mask = _with_faint(mask, choice.values > faint)
+    left_out = {mark.kind for mark in choice.marks} - {"stroke", "speck", "inside", main.kind}
+    others = [mark for mark in rest if mark not in group and _is_second(mark, main)]
+    return FoundDigit(mask, residue, level, tuple(sorted(left_out)), len(others))
+
+
+def _may_be_part(mark: Mark, main: Mark) -> bool:
+    return (
+        mark.mass > PART_MASS * main.mass
+        and mark.peak > PART_PEAK * main.peak
+        and mark.length < PART_LENGTH * main.length
+    )
+
+
+def _is_near(mark: Mark, group: list[Mark]) -> bool:
+    """Tell whether a mark is next to the marks of a digit."""
+    width = max(one.right for one in group) - min(one.left for one in group)
+    height = max(one.bottom for one in group) - min(one.top for one in group)
+    return min(mark.gap(one) for one in group) <= NEAR * max(width, height)
+
+
+def _is_second(mark: Mark, main: Mark) -> bool:
+    """Tell whether a mark is large and strong enough to be a second digit."""
+    return (
+        mark.kind == "stroke"
+        and mark.length > OTHER_LENGTH * main.length
+        and mark.mass > OTHER_MASS * main.mass
+        and mark.peak > OTHER_PEAK * main.peak
+    )
+
+
+def _with_faint(
+    mask: Bool[np.ndarray, "height width"], faint: Bool[np.ndarray, "height width"]
+) -> Bool[np.ndarray, "height width"]:
+    """Add the faint parts of a digit's strokes, unless they lead far away, as along a rule."""
+    labels, count = ndimage.label(faint, BOX)
+    joined = np.zeros(count + 1, np.bool_)
+    joined[labels[mask]] = True
+    joined[0] = False
+    grown: Bool[np.ndarray, "height width"] = np.logical_or(joined[labels], mask)
+    if np.count_nonzero(grown) >= GROWN_AREA * np.count_nonzero(mask):
+        return mask
+    within = _extent(grown) <= GROWTH * _extent(mask)
+    return grown if within else mask
+
+
+def _extent(mask: Bool[np.ndarray, "height width"]) -> int:
+    """Return the longer side of a mask's box in pixels."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(max(np.ptp(rows), np.ptp(columns))) + 1
+
+
+def _support(
+    light: Float32[np.ndarray, "height width"], found: FoundDigit, thickness: float
+) -> float:
+    """Return the share of a digit's surroundings that differ from its strokes by half its level.
+
+    The surroundings of a stroke do all around; those of the space between two strokes do not.
+
+    Args:
+        light: Grey levels, the foreground darker than the background.
+        thickness: Mean thickness of the strokes in pixels: soft strokes fade over a part of it.
+    """
+    distance = 2 + int(thickness / 2.5)
+    rows, columns = np.flatnonzero(found.mask.any(axis=1)), np.flatnonzero(found.mask.any(axis=0))
+    margin = distance + 2
+    near = (
+        slice(max(rows[0] - margin, 0), rows[-1] + margin + 1),
+        slice(max(columns[0] - margin, 0), columns[-1] + margin + 1),
+    )
+    mask, grey = found.mask[near], light[near]
+    ring = _dilated(mask, distance + 1) & ~_dilated(mask, distance)
+    if not ring.any():
+        return 1.0
+    return float(np.mean(grey[ring] - np.median(grey[mask]) > found.level / 2))
+
+
+def _dilated(
+    mask: Bool[np.ndarray, "height width"], distance: int
+) -> Bool[np.ndarray, "height width"]:
+    """Dilate a mask by a square that reaches `distance` pixels to each side."""
+    grown = mask.view(np.uint8)
+    for axis in (0, 1):
+        grown = ndimage.maximum_filter1d(grown, 2 * distance + 1, axis=axis)
+    return np.asarray(grown.view(np.bool_))
+
+
+def _fitting(main: Mark, residue: Residue) -> float:
+    """Return how reliable a closing is for strokes of a thickness: wide ones it would cut."""
+    return min(1.0, residue.window / (2 * main.thickness)) ** 2 if residue.window else 1.0
+
+
+def _is_sure(
+    found: FoundDigit, choice: _Choice, support: float, raster: Float32[np.ndarray, "height width"]
+) -> bool:
+    """Tell whether a digit is reliable enough to try no other background."""
+    residue, main = found.residue, choice.main
+    fits = residue.window is None or 2 * main.thickness <= residue.window
+    known = residue.clean or residue.window is not None
+    weight = choice.weight * _fitting(main, residue)
+    if known and fits and support > SURE_SUPPORT and weight > 0.9 and found.level > SURE_LEVEL:  # noqa: PLR2004
+        return True
+    return residue.window is None and residue.guessed and _is_cut_out(found, main, raster)
+
+
+def _is_cut_out(found: FoundDigit, main: Mark, raster: Float32[np.ndarray, "height width"]) -> bool:
+    """Tell whether an image is cut out around one digit of thick strokes, up to its border."""
+    border = border_of(raster)
+    touching = np.abs(border - np.median(border)) > found.level / 2
+    return bool(
+        main.kind == "stroke"
+        and main.thickness > 0.07 * min(raster.shape)
+        and main.length > 0.8 * max(raster.shape)
+        and np.mean(found.mask) > 0.12  # noqa: PLR2004
+        and np.mean(touching) < 0.3  # noqa: PLR2004 - a shadow over a corner touches more
+    )
