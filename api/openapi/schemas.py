@@ -89,7 +89,9 @@ class ImageEcho(Schema):
     pixels: list[list[int]] = Field(
         description="28 rows of 28 integers, 0 background to 255 foreground; valid as `pixels`."
     )
-    preparation: Json = Field(description="Record of the preprocessing.")
+    preparation: Json = Field(
+        description="Record of the preprocessing; `steps` has it in sentences."
+    )
 
 
 class SequenceEcho(Schema):

@@ -27,6 +27,8 @@ BAR_LENGTH, BAR_OTHER = 0.2, 0.25  # of the shorter side; of the bar, for the di
 NEAR = 0.28  # of the digit's length: a detached part, such as the top of a 5, is no further away
 PART_MASS, PART_PEAK, PART_LENGTH = 0.01, 0.45, 0.9  # of the main mark's: detached parts
 OTHER_LENGTH, OTHER_MASS, OTHER_PEAK = 0.35, 0.2, 0.4  # of the main mark's: a second mark
+PIECE = 0.8  # share of a mark within one that is clear of the border level: it is a piece of it
+SIMILAR = 1.6  # factor between the thicknesses of strokes of one pen, at most
 FAINT = 0.35  # of the digit's level: on grainy paper its strokes are kept down to it
 GROWTH, GROWN_AREA = 1.35, 2.5  # most that faint parts add to length and area of a digit
 
@@ -38,7 +40,8 @@ WEIGHTS: dict[Kind, float] = {
     "bar": 0.05,
     "line": 0.02,
     "frame": 0.02,
-    "panel": 0.02,
+    "panel": 0.1,
+    "blob": 0.1,
     "inside": 0.02,
     "speck": 0.0,
 }
@@ -91,12 +94,18 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
     if max(raster.shape) <= WHOLE_SIDE:
         return _whole(raster)
     best, highest = None, 0.0
+    whole: dict[bool, Bool[np.ndarray, "height width"]] = {}
     for residue in residues(raster):
         floor = max(MIN_LEVEL, GRAINS * residue.grain)
         choice = _choose(np.maximum(residue.values, 0), floor, _touching(residue))
         if choice is None:
             continue
         found = _with_parts(choice, residue, floor)
+        if residue.clean:
+            whole[residue.dark] = found.mask
+        elif residue.dark in whole and np.mean(whole[residue.dark][found.mask]) > PIECE:
+            # A narrow window leaves pieces of strokes that are wider than it.
+            continue
         support = _support(raster * residue.sign, found, choice.main.thickness)
         if _is_sure(found, choice, support, raster):
             return found
@@ -130,7 +139,7 @@ def _touching(residue: Residue) -> Sequence[float]:
 def _choose(
     values: Float32[np.ndarray, "height width"], floor: float, touching: Sequence[float]
 ) -> _Choice | None:
-    """Choose the main mark of a digit: leave out what is none, and search the rest again."""
+    """Choose the main mark of a digit: leave out rules and frames, and search the rest again."""
     best = None
     for _ in range(ROUNDS):
         level = _threshold(values, floor)
@@ -142,7 +151,7 @@ def _choose(
                 best = choice
             if choice.weight > SURE_WEIGHT:
                 break
-        known = [mark for mark in marks if mark.kind not in {"stroke", "speck"}]
+        known = [mark for mark in marks if mark.kind not in {"stroke", "speck", "blob"}]
         if not known:
             break
         values = _without(values, known)
@@ -225,7 +234,7 @@ def _without(
 def _with_parts(choice: _Choice, residue: Residue, floor: float) -> FoundDigit:
     """Complete a digit by the detached parts near its main mark and by its faint parts."""
     main, group = choice.main, [choice.main]
-    rest = [mark for mark in choice.marks if mark is not main and mark.kind in {"stroke", "speck"}]
+    rest = [mark for mark in choice.marks if mark is not main and _is_free(mark, main)]
     possible = [mark for mark in rest if _may_be_part(mark, main)]
     while near := [mark for mark in possible if _is_near(mark, group)]:
         group += near
@@ -236,9 +245,24 @@ def _with_parts(choice: _Choice, residue: Residue, floor: float) -> FoundDigit:
     level = float(np.percentile(residue.values[mask], 90))
     faint = floor if residue.clean else max(floor, FAINT * level)
     mask = _with_faint(mask, choice.values > faint)
-    left_out = {mark.kind for mark in choice.marks} - {"stroke", "speck", "inside", main.kind}
-    others = [mark for mark in rest if mark not in group and _is_second(mark, main)]
+    left_out = {mark.kind for mark in choice.marks} - {
+        "stroke",
+        "speck",
+        "blob",
+        "inside",
+        main.kind,
+    }
+    others = [mark for mark in choice.marks if mark not in group and _is_second(mark, main)]
     return FoundDigit(mask, residue, level, tuple(sorted(left_out)), len(others))
+
+
+def _is_free(mark: Mark, main: Mark) -> bool:
+    """Tell whether a mark may be a part of the digit, or a second digit, by its kind.
+
+    A horizontal stroke above the middle of the digit is the top of a 5, not a rule.
+    """
+    above = mark.top + mark.bottom < main.top + main.bottom
+    return mark.kind in {"stroke", "speck", "blob"} or (mark.kind == "rule" and above)
 
 
 def _may_be_part(mark: Mark, main: Mark) -> bool:
@@ -257,9 +281,11 @@ def _is_near(mark: Mark, group: list[Mark]) -> bool:
 
 
 def _is_second(mark: Mark, main: Mark) -> bool:
-    """Tell whether a mark is large and strong enough to be a second digit."""
+    """Tell whether a mark is large and strong enough to be a second digit, a 1 among others."""
+    by_one_pen = max(mark.thickness, main.thickness) < SIMILAR * min(mark.thickness, main.thickness)
+    digit = mark.kind == "stroke" or (mark.kind == "bar" and by_one_pen and not mark.sides)
     return (
-        mark.kind == "stroke"
+        digit
         and mark.length > OTHER_LENGTH * main.length
         and mark.mass > OTHER_MASS * main.mass
         and mark.peak > OTHER_PEAK * main.peak

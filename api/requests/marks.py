@@ -13,8 +13,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 from scipy import ndimage
 
-Kind = Literal["stroke", "speck", "line", "rule", "frame", "panel", "inside", "border", "bar"]
-"""Kind of a mark: `stroke` may be a digit; `inside` is an opening of a panel, such as a counter."""
+Kind = Literal[
+    "stroke", "speck", "line", "rule", "frame", "panel", "inside", "border", "bar", "blob"
+]
+"""Kind of a mark: `stroke` may be a digit; `inside` is an opening of a panel; `blob` is thick."""
 
 BOX = np.ones((3, 3), np.bool_)  # neighbourhood of eight
 MIN_BRIDGED_SIDE = 60  # pixels of the shorter side from which gaps of two pixels are bridged
@@ -31,6 +33,7 @@ FRAME_SIDE, FRAME_BAND, FRAME_SHARE = 0.15, 0.1, 0.93  # nearly all of a frame i
 MIN_FILLED = 0.4  # of the box: panels are fuller
 PANEL, PANEL_SPANNING = (0.33, 0.8), (0.5, 0.85)  # breadth over length, share that is no hole
 CONVEX, DIRECTIONS = 0.9, 32  # area over that of the convex hull; directions of its corners
+SLIM = 4.0  # length over thickness of the boldest digits; the counter of a 0 has less
 CORNER = 0.3  # of the shorter side: shorter marks at two sides are a corner of something else
 
 
@@ -182,7 +185,7 @@ def _kind(mark: Mark, shape: tuple[int, ...]) -> Kind:
         return "panel"
     if _is_border(mark, shape):
         return "border"
-    return "stroke"
+    return "stroke" if mark.length >= SLIM * mark.thickness else "blob"
 
 
 def _is_line(mark: Mark, side: int, filled: float) -> bool:

@@ -1,20 +1,28 @@
 """MNIST preprocessing: an image of any size becomes 28x28 pixels as the MNIST images were made.
 
-    planes -> composite -> foreground -> bounding box -> 20 pixels long -> centre of mass
+    planes -> foreground -> bounding box -> 20 pixels long -> centre of mass
 
 An image that is already in MNIST's form is not changed, and every result is in that form:
 preprocessing is idempotent, to the bit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from api.requests.foreground import Box, extract_foreground, foreground_box
 from api.requests.planes import IMAGE_SIDE, Planes
+from api.requests.preparation_steps import (
+    BLANK,
+    NOT_PREPARED,
+    UNCHANGED,
+    preparation_steps,
+    preparation_warnings,
+)
+from probes.shared.input_warnings import InputWarning
 
 BOX_SIDE = 20  # pixels: the longer side of the foreground in MNIST
 CENTRE = 14  # pixel: the rounded centre of mass of all 10,000 MNIST test images
@@ -42,25 +50,28 @@ class PreparedImage:
             28x28 by (point - left or top of the box) * scale + shift; and `affine`, the inverse
             map: (a, b, c, d, e, f) with x = a u + b v + c, y = d u + e v + f for a point (u, v) in
             28x28. The origin is the top left corner of the top left pixel, whose centre is
-            (0.5, 0.5).
+            (0.5, 0.5). Last `steps`, a sentence for each step.
+        warnings: Warnings about the source that its 28x28 pixels do not show.
     """
 
     pixels: UInt8[np.ndarray, "28 28"]
     preparation: Mapping[str, Any]
+    warnings: tuple[InputWarning, ...] = ()
 
 
 def preprocess_mnist(planes: Planes) -> PreparedImage:
     """Preprocess a posted image of one digit as the MNIST images were made.
 
-    Alpha is composited on a contrasting background; the background is subtracted (a level, or a
-    quadratic surface for a photo) and the foreground made light on dark. The bounding box of the
-    foreground is scaled to 20 pixels along its longer side, with its aspect ratio, by area
-    averaging (linear interpolation where it grows); strokes that became faint are raised to the
-    level of MNIST's; and the whole is shifted by full pixels until its centre of mass rounds to
-    pixel (14, 14), as in MNIST, or its box touches the border of the 28x28 pixels.
+    The plane of strongest contrast is chosen (luma, a colour, or alpha); the background is
+    subtracted, as one level or as a grey closing of the image; and of the marks that remain the
+    digit is kept, without rules, frames and anything at the border. Its bounding box is scaled
+    to 20 pixels along its longer side, with its aspect ratio, by area averaging (linear
+    interpolation where it grows); strokes that became faint are raised to the level of MNIST's; and
+    the whole is shifted by full pixels until its centre of mass rounds to pixel (14, 14), as in
+    MNIST, or its box touches the border of the 28x28 pixels.
 
     Returns:
-        All zeros for a blank image: no pixel differs from the background by 32 grey levels.
+        All zeros for a blank image: nothing differs from its background by 12 grey levels.
 
     References:
         LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document
@@ -71,13 +82,21 @@ def preprocess_mnist(planes: Planes) -> PreparedImage:
     foreground = extract_foreground(planes)
     if foreground is None or (box := foreground_box(foreground.values)) is None:
         return _blank(planes.size)
-    inverted = foreground.digit.residue.dark
+    digit = foreground.digit
     if (unchanged := _mnist_box(foreground.values)) is not None:
-        return _unchanged(foreground.values.astype(np.uint8), unchanged, inverted=inverted)
+        return _unchanged(
+            foreground.values.astype(np.uint8), unchanged, inverted=digit.residue.dark
+        )
     pixels, box, scale, shift = _scale_and_place(foreground.values, box)
-    scale /= foreground.block
-    box = foreground.in_planes(box)
-    return PreparedImage(pixels, _preparation("mnist", planes.size, box, scale, shift, inverted))
+    geometry = _Geometry(foreground.in_planes(box), scale / foreground.block, shift)
+    record = _preparation(
+        "mnist",
+        planes.size,
+        geometry,
+        preparation_steps(foreground),
+        inverted=digit.residue.dark,
+    )
+    return PreparedImage(pixels, record, preparation_warnings(digit))
 
 
 def in_source_pixels(image: PreparedImage, planes: Planes) -> PreparedImage:
@@ -92,14 +111,23 @@ def in_source_pixels(image: PreparedImage, planes: Planes) -> PreparedImage:
     record["source_size"] = [width, height]
     record["scale"] /= reduction
     record["affine"] = [reduction * term for term in record["affine"]]
-    return PreparedImage(image.pixels, record)
+    return PreparedImage(image.pixels, record, image.warnings)
+
+
+class _Geometry(NamedTuple):
+    """Map of a source image to 28x28: box of the foreground, scale, and shift in 28x28 pixels."""
+
+    box: Box
+    scale: float
+    shift: tuple[int, int]
 
 
 def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) -> PreparedImage:
     """Return a foreground that is in MNIST's form already, with a record of its preprocessing."""
-    shift = (box.left, box.top)
+    geometry = _Geometry(box, 1.0, (box.left, box.top))
+    size = [IMAGE_SIDE, IMAGE_SIDE]
     return PreparedImage(
-        pixels, _preparation("mnist", [IMAGE_SIDE, IMAGE_SIDE], box, 1.0, shift, inverted=inverted)
+        pixels, _preparation("mnist", size, geometry, UNCHANGED, inverted=inverted)
     )
 
 
@@ -108,29 +136,30 @@ def without_preprocessing(planes: Planes) -> PreparedImage:
     grey = planes.grey
     if planes.alpha is not None:
         grey = np.rint(grey * (planes.alpha / np.float32(255))).astype(np.uint8)
-    whole = Box(0, 0, IMAGE_SIDE, IMAGE_SIDE)
+    whole = _Geometry(Box(0, 0, IMAGE_SIDE, IMAGE_SIDE), 1.0, (0, 0))
     return PreparedImage(
-        grey, _preparation("none", planes.size, whole, 1.0, (0, 0), inverted=False)
+        grey, _preparation("none", planes.size, whole, NOT_PREPARED, inverted=False)
     )
 
 
 def _preparation(
     preprocess: str,
     size: list[int],
-    box: Box | None,
-    scale: float,
-    shift: tuple[int, int],
+    geometry: _Geometry,
+    steps: Sequence[str],
+    *,
     inverted: bool,
-) -> Mapping[str, Any]:
-    left, top = (box.left, box.top) if box else (0, 0)
+) -> dict[str, Any]:
+    (left, top, *_), scale, shift = geometry
     return {
         "preprocess": preprocess,
         "source_size": size,
         "inverted": inverted,
-        "box": list(box) if box else None,
+        "box": list(geometry.box),
         "scale": scale,
         "shift": list(shift),
         "affine": [1 / scale, 0.0, left - shift[0] / scale, 0.0, 1 / scale, top - shift[1] / scale],
+        "steps": list(steps),
     }
 
 
@@ -138,8 +167,10 @@ def _blank(size: list[int]) -> PreparedImage:
     """Return MNIST preprocessing of a blank image: zeros; the map fits its sides into the box."""
     scale = BOX_SIDE / max(size)
     shift = (round((IMAGE_SIDE - size[0] * scale) / 2), round((IMAGE_SIDE - size[1] * scale) / 2))
+    geometry = _Geometry(Box(0, 0, *size), scale, shift)
+    record = _preparation("mnist", size, geometry, BLANK, inverted=False)
     pixels = np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)
-    return PreparedImage(pixels, _preparation("mnist", size, None, scale, shift, inverted=False))
+    return PreparedImage(pixels, record | {"box": None})
 
 
 def _unchanged_box(planes: Planes) -> Box | None:

@@ -69,7 +69,7 @@ def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
 
 def _image_model_input(image: PreparedImage, extra: BaseModel | None, source: Row) -> ModelInput:
     echo = {"pixels": image.pixels, "preparation": image.preparation}
-    return ModelInput({"image": image.pixels}, extra, source, echo)
+    return ModelInput({"image": image.pixels}, extra, source, echo, image.warnings)
 
 
 def _planes(given: ImageInput) -> Planes:

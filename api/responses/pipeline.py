@@ -261,7 +261,8 @@ def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[Inpu
     """Return the pipeline's warnings about an input that is unlike the training data."""
     if model.ood_detector is not None:
         score = float(found.outputs["unfamiliarity"][0])
-        return image_warnings(found.input.row["image"], score, model.ood_detector.limit)
+        detector = model.ood_detector
+        return image_warnings(found.input.row["image"], score, detector.limit, detector.score)
     tested = model.checkpoint.metadata.get("tested_length")
     if not isinstance(tested, int):
         return []

@@ -1,5 +1,6 @@
 """Warnings about inputs that are unlike the training data: blank, several digits, too long."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +15,18 @@ MIN_BLOB_HEIGHT = (
     0.4  # share of the foreground's height; the detached top of a 5 is lower, a second digit is not
 )
 
+MIN_FRAME = 12  # pixels of its shorter side
+FRAMED_SHARE, GAP_SHARE = 0.9, 0.5  # of a frame's side that is drawn; of the line inside that is
+SIDEWAYS_MARGIN = 1.0  # log-odds below the limit, of a digit that was turned upright
+
 
 @dataclass(frozen=True)
 class InputWarning:
     """Warning about an input that is unlike the training data, in the response's `warnings`.
 
     Attributes:
-        code: `blank`, `several-blobs`, `unfamiliar`, `long-sequence` or `ignored-field`.
+        code: `blank`, `several-blobs`, `low-contrast`, `frame`, `sideways`, `unfamiliar`,
+            `long-sequence` or `ignored-field`.
         message: Sentence with the measured value and the limit.
     """
 
@@ -29,7 +35,10 @@ class InputWarning:
 
 
 def image_warnings(
-    pixels: UInt8[np.ndarray, "28 28"], unfamiliarity: float, limit: float
+    pixels: UInt8[np.ndarray, "28 28"],
+    unfamiliarity: float,
+    limit: float,
+    score: Callable[[UInt8[np.ndarray, "28 28"]], float] | None = None,
 ) -> list[InputWarning]:
     """Return the input warnings about an image; of a blank one, that warning alone.
 
@@ -37,6 +46,7 @@ def image_warnings(
         pixels: Input image: 0 is background, 255 full intensity.
         unfamiliarity: Score of the OOD detector (`models.cnn.ood_detector`).
         limit: Score above which an image counts as out of distribution.
+        score: Scores the image turned by 90 degrees; without it no image counts as sideways.
     """
     # Foreground pixels bound the sum from below, so that it is seldom computed.
     inked = int(np.count_nonzero(pixels > FOREGROUND_LEVEL))
@@ -45,9 +55,14 @@ def image_warnings(
     warnings = []
     if (count := digit_sized_blobs(pixels)) > 1:
         warnings.append(_several_blobs(count))
-    if unfamiliarity > limit:
-        warnings.append(_unfamiliar(unfamiliarity, limit))
-    return warnings
+    if unfamiliarity <= limit:
+        return warnings
+    if is_framed(pixels):
+        return [*warnings, _frame()]
+    # Turned rightly, the digit is one of those that nearly never exceed the limit.
+    if score and any(score(np.rot90(pixels, turns)) <= limit - SIDEWAYS_MARGIN for turns in (1, 3)):
+        return [*warnings, _sideways()]
+    return [*warnings, _unfamiliar(unfamiliarity, limit)]
 
 
 def sequence_warnings(length: int, tested_length: int) -> list[InputWarning]:
@@ -74,6 +89,64 @@ def _blank(pixels: UInt8[np.ndarray, "28 28"]) -> InputWarning:
         f"at least {BLANK_INTENSITY // 255}. The network names a digit all the same."
     )
     return InputWarning("blank", message)
+
+
+def second_mark(count: int) -> InputWarning:
+    """Return the input warning about marks of a digit's size that were left out of an image."""
+    marks = "a second mark" if count == 1 else f"{count} other marks"
+    message = (
+        f"The picture has {marks} large enough to be a digit; only the strongest mark is read, and "
+        "the rest was left out."
+    )
+    return InputWarning("several-blobs", message)
+
+
+def low_contrast(level: int) -> InputWarning:
+    """Return the input warning about strokes that hardly differ from their background.
+
+    Args:
+        level: Contrast in grey levels.
+    """
+    message = (
+        f"The strokes differ from their background by {level} of 255 grey levels only; a darker "
+        "pen or more light makes the reading safer."
+    )
+    return InputWarning("low-contrast", message)
+
+
+def _frame() -> InputWarning:
+    """Return the input warning about an image whose border is drawn."""
+    message = (
+        "The picture has a frame, which the network takes for strokes; cut it off, or send a "
+        "larger part of the picture."
+    )
+    return InputWarning("frame", message)
+
+
+def _sideways() -> InputWarning:
+    """Return the input warning about an image that is a digit when it is turned."""
+    message = (
+        "The digit seems to lie on its side: turned by 90 degrees the picture looks like the "
+        "digits that the network was trained on."
+    )
+    return InputWarning("sideways", message)
+
+
+def is_framed(pixels: UInt8[np.ndarray, "28 28"]) -> bool:
+    """Tell whether at least three sides of an image's foreground are straight lines."""
+    ink = pixels > FOREGROUND_LEVEL
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not len(rows):
+        return False
+    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if min(box.shape) < MIN_FRAME:
+        return False
+    straight = 0
+    for side in (box, box[::-1], box.T, box.T[::-1]):
+        # Between the frame and the digit is background: noise has none.
+        drawn, gap = side[:2].any(axis=0).mean(), side[3, 3:-3].mean()
+        straight += bool(drawn >= FRAMED_SHARE and gap <= GAP_SHARE)
+    return straight >= 3  # noqa: PLR2004
 
 
 def _several_blobs(count: int) -> InputWarning:

