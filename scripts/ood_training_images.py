@@ -19,6 +19,7 @@ FONT = ImageFont.load_default(size=32)  # Pillow's default font, equal on every 
 GRID = ((np.mgrid[0:CANVAS, 0:CANVAS] + 0.5) / CANVAS - 0.5).reshape(2, -1).astype(np.float32)
 # Stroke widths: unchanged, thicker, much thicker, thinner.
 PENS = (None, ImageFilter.MaxFilter(3), ImageFilter.MaxFilter(5), ImageFilter.MinFilter(3))
+BLACK_AND_WHITE = np.repeat([0, 255], 128).tolist()  # look-up table of a threshold
 Images = UInt8[np.ndarray, "images 28 28"]
 Picture = UInt8[np.ndarray, "height width"]
 Random = np.random.Generator
@@ -166,5 +167,52 @@ def redrawn(digit: Picture, random: Random) -> Picture:
         picture = picture.filter(pen)
     if random.binomial(1, 0.5):
         # Black and white, as drawings without antialiasing are.
-        picture = picture.point(np.repeat([0, 255], 128).tolist())
-    return prepared(warped(np.asarray(picture), random, 15, 0.015))
+        picture = picture.point(BLACK_AND_WHITE)
+    return prepared(warped(np.asarray(picture), random, 20, 0.015))
+
+
+def coarse(digit: Picture, random: Random) -> Picture:
+    """Augment a digit for OOD training: reduce it to 7 to 14 pixels, and enlarge that again.
+
+    Half of them are reduced as those of the UCI data set are, by counting black pixels in cells.
+
+    References:
+        Kaynak (1995), Methods of combining multiple classifiers and their applications to
+        handwritten digit recognition: 32x32 black or white pixels, counted in 4x4 cells.
+    """
+    rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
+    box = Image.fromarray(digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    height = int(random.integers(7, 15))
+    share = box.width / box.height * np.exp(random.uniform(-0.1, 0.5))
+    width = min(max(round(height * share), 2), 2 * height)
+    fine = box.resize((4 * width, 4 * height), Image.Resampling.BICUBIC)
+    if pen := PENS[random.choice(3, p=(0.4, 0.4, 0.2))]:
+        fine = fine.filter(pen)
+    if random.binomial(1, 0.5):
+        fine = fine.point(BLACK_AND_WHITE)
+    small = fine.resize((width, height), Image.Resampling.BOX)
+    times = int(random.integers(1, 9))
+    way = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
+    large = small.resize((times * width, times * height), way[random.integers(3)])
+    return prepared(np.pad(np.asarray(large), times * int(random.integers(1, 3))))
+
+
+def framed(random: Random, digits: Images) -> Picture:
+    """Make an OOD training image of a digit in a frame, or between two rules, of MNIST's size."""
+    digit = Image.fromarray(digits[random.integers(len(digits))][4:24, 4:24])
+    side, middle = int(random.integers(20, 40)), CANVAS // 2
+    small = digit.resize((side, side), Image.Resampling.BICUBIC)
+    picture = Image.new("L", (CANVAS, CANVAS))
+    picture.paste(small, (middle - side // 2, middle - side // 2))
+    width = round(random.uniform(1, 5))
+    left, top = random.uniform(6, 12, 2)
+    right, bottom = CANVAS - left, CANVAS - top
+    pen, sides = ImageDraw.Draw(picture), random.choice(4)
+    if sides != 1:
+        pen.line([left, top, right, top], 255, width)
+        pen.line([left, bottom, right, bottom], 255, width)
+    if sides != 2:  # noqa: PLR2004 - the rules alone
+        pen.line([left, top, left, bottom], 255, width)
+        pen.line([right, top, right, bottom], 255, width)
+    # Not by MNIST preprocessing, which may remove the frame.
+    return np.asarray(picture.resize((28, 28), Image.Resampling.BOX))

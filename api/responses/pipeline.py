@@ -14,7 +14,12 @@ from api.responses.negotiation import Format, encode
 from models.registry import ResidentModel
 from probes.declaration import ModelContext, ParameterError, Probe, ProbeCall, ProbeContext
 from probes.output.encode import ProbeResult, ProbeResults
-from probes.shared.input_warnings import InputWarning, image_warnings, sequence_warnings
+from probes.shared.input_warnings import (
+    InputWarning,
+    ambiguous_warnings,
+    image_warnings,
+    sequence_warnings,
+)
 
 MAX_INLINE_VALUES = 131_072
 """Most values of a response that the pipeline encodes on the event loop, in some 2 ms.
@@ -258,11 +263,13 @@ def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]
 
 
 def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:
-    """Return the pipeline's warnings about an input that is unlike the training data."""
+    """Return the pipeline's warnings about an input unlike the training data, or ambiguous."""
     if model.ood_detector is not None:
         score = float(found.outputs["unfamiliarity"][0])
-        detector = model.ood_detector
-        return image_warnings(found.input.row["image"], score, detector.limit, detector.score)
+        detector, image = model.ood_detector, found.input.row["image"]
+        seen = image_warnings(image, score, detector.limit, detector.score)
+        # A picture of no digit has no likeliest digit either: one warning for one cause.
+        return seen or ambiguous_warnings(found.probabilities, model.card.classes)
     tested = model.checkpoint.metadata.get("tested_length")
     if not isinstance(tested, int):
         return []

@@ -1,10 +1,10 @@
-"""Warnings about inputs that are unlike the training data: blank, several digits, too long."""
+"""Warnings about doubtful inputs: blank, several digits, unlike digits, ambiguous, too long."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 BLANK_INTENSITY = 10 * 255  # sum of grey levels: ten white pixels; the smallest of MNIST is 4,000
 FOREGROUND_LEVEL = (
@@ -18,6 +18,7 @@ MIN_BLOB_HEIGHT = (
 MIN_FRAME = 12  # pixels of its shorter side
 FRAMED_SHARE, GAP_SHARE = 0.9, 0.5  # of a frame's side that is drawn; of the line inside that is
 SIDEWAYS_MARGIN = 1.0  # log-odds below the limit, of a digit that was turned upright
+SURE = 0.7  # probability below which an image is ambiguous; 99.5 % of MNIST's digits have more
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class InputWarning:
 
     Attributes:
         code: `blank`, `several-blobs`, `low-contrast`, `frame`, `sideways`, `unfamiliar`,
-            `long-sequence` or `ignored-field`.
+            `ambiguous`, `long-sequence` or `ignored-field`.
         message: Sentence with the measured value and the limit.
     """
 
@@ -63,6 +64,26 @@ def image_warnings(
     if score and any(score(np.rot90(pixels, turns)) <= limit - SIDEWAYS_MARGIN for turns in (1, 3)):
         return [*warnings, _sideways()]
     return [*warnings, _unfamiliar(unfamiliarity, limit)]
+
+
+def ambiguous_warnings(
+    probabilities: Float[np.ndarray, " classes"], names: Sequence[str]
+) -> list[InputWarning]:
+    """Return the input warning about an image of which the network is not sure.
+
+    Args:
+        probabilities: Probability of each class.
+        names: Name of each class.
+    """
+    if probabilities.max() >= SURE:
+        return []
+    second, first = np.argsort(probabilities)[-2:]
+    message = (
+        f"The picture may be a {names[first]} or a {names[second]}: the network gives them "
+        f"probabilities of {probabilities[first]:.2f} and {probabilities[second]:.2f}, and nearly "
+        f"all digits one of at least {SURE}."
+    )
+    return [InputWarning("ambiguous", message)]
 
 
 def sequence_warnings(length: int, tested_length: int) -> list[InputWarning]:

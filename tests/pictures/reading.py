@@ -75,9 +75,12 @@ class Reader:
             return REFUSED
         logits = outputs["logits"][0].astype(float)
         powers = np.exp(logits - logits.max())
+        probabilities = powers / powers.sum()
         context = SimpleNamespace(
-            input=given, outputs={"unfamiliarity": outputs["unfamiliarity"][0]}
+            input=given,
+            outputs={"unfamiliarity": outputs["unfamiliarity"][0]},
+            probabilities=probabilities,
         )
         warnings = [*given.warnings, *pipeline._input_warnings(self._model, context)]
         codes = tuple(warning.code for warning in warnings)
-        return Answer(int(logits.argmax()), float(powers.max() / powers.sum()), codes)
+        return Answer(int(logits.argmax()), float(probabilities.max()), codes)

@@ -1,6 +1,8 @@
 """Responses of the endpoints, compared with oracles."""
 
 import io
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,14 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from models.architecture import LAYERS
+from models.data.datasets import mnist
 from models.data.samples import Samples
-from models.registry import ResidentModel
+from models.registry import ARTIFACTS, ResidentModel
 from probes.figures.colormaps import lookup_table
 from probes.output.render import place
 from tests.oracles.numpy64 import cnn_trace, lstm_trace
 
+TEST_SPLIT = Path(__file__).parents[2] / "tensorflow_datasets"
 PNG = {"Content-Type": "image/png"}
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-4}
 
@@ -280,6 +284,22 @@ def test_warnings_say_what_is_doubtful(client: TestClient) -> None:
 
     assert codes(blank) == ["blank"]
     assert "unfamiliar" in codes(board)
+
+
+def test_a_digit_that_may_be_another_is_ambiguous(client: TestClient) -> None:
+    """A picture without another warning is ambiguous where no digit has a probability of 0.7."""
+    report = json.loads((ARTIFACTS / "cnn.report.json").read_text())
+    images = mnist("test", TEST_SPLIT).images
+    found = []
+    for index in report["misclassified_test_images"]:
+        pixels = images[index].tolist()
+        answer = client.post("/cnn/predict?preprocess=none", json={"pixels": pixels}).json()
+        highest = max(answer["prediction"]["probabilities"])
+        codes = [one["code"] for one in answer["warnings"]]
+        others = set(codes) - {"ambiguous"}
+        assert ("ambiguous" in codes) == (highest < 0.7 and not others), codes
+        found += codes
+    assert "ambiguous" in found
 
 
 def test_a_sequence_beyond_the_tested_lengths_warns(
