@@ -44,9 +44,12 @@ def strongest_plane(planes: Planes) -> tuple[Shaped[np.ndarray, "height width"],
 def _is_sheet(planes: Planes, opaque: Bool[np.ndarray, "height width"]) -> bool:
     """Tell whether an image with alpha is a sheet with strokes, not strokes on a clear canvas.
 
-    A sheet is mostly opaque and has two levels; strokes on a clear canvas are never both.
+    A sheet is mostly opaque within its bounds and has two levels; strokes on a clear canvas are
+    never both.
     """
-    if 2 * np.count_nonzero(opaque) <= opaque.size:
+    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
+    area = (rows[-1] + 1 - rows[0]) * (columns[-1] + 1 - columns[0])
+    if 2 * np.count_nonzero(opaque) <= area:
         return False
     layers = [planes.grey] if planes.colour is None else [*np.moveaxis(planes.colour, -1, 0)]
     return any(np.ptp(np.percentile(one[opaque], [1, 99])) > SHEET_CONTRAST for one in layers)
