@@ -1,7 +1,6 @@
 """Reading: answers to encoded pictures in process, by the functions that a server calls."""
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ from models import registry
 from models.cnn.network import SimpleCNN
 from models.cnn.programs import cnn_programs
 from models.runtime.parameters import GraphDefinition
+from probes.declaration import ModelContext, Parameters, ProbeContext
 
 BATCH = 64
 """Images of one call of the program, which is compiled for this number only."""
@@ -52,6 +52,7 @@ class Reader:
         self._model = registry.load("cnn")
         graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
         predict = cnn_programs(graphdef)[0].function
+        self._context = ModelContext(self._model.weights)
         detector = self._model.ood_detector.program_parameters
         weights = jax.device_put({**self._model.weights, **detector})
         self._predict = jax.jit(lambda images: predict(weights, {"image": images}))
@@ -66,21 +67,14 @@ class Reader:
                 row[:] = 0 if given is None else given.row["image"]
             outputs = {name: np.asarray(value) for name, value in self._predict(images).items()}
             for index, given in enumerate(part):
-                one = {name: value[index : index + 1] for name, value in outputs.items()}
+                one = {name: value[index] for name, value in outputs.items()}
                 found.append(self._answer(given, one))
         return found
 
     def _answer(self, given: ModelInput | None, outputs: dict[str, np.ndarray]) -> Answer:
         if given is None:
             return REFUSED
-        logits = outputs["logits"][0].astype(float)
-        powers = np.exp(logits - logits.max())
-        probabilities = powers / powers.sum()
-        context = SimpleNamespace(
-            input=given,
-            outputs={"unfamiliarity": outputs["unfamiliarity"][0]},
-            probabilities=probabilities,
-        )
+        context = ProbeContext(self._context, given, Parameters(), outputs)
         warnings = [*given.warnings, *pipeline._input_warnings(self._model, context)]
         codes = tuple(warning.code for warning in warnings)
-        return Answer(int(logits.argmax()), float(probabilities.max()), codes)
+        return Answer(int(context.logits.argmax()), float(context.probabilities.max()), codes)
