@@ -23,7 +23,8 @@ MIN_LENGTH = 0.05  # of the shorter side: shorter marks are no digits
 SURE_WEIGHT = 0.15  # below it the best mark is doubtful, and the rest is searched again
 SURE_SUPPORT, SURE_LEVEL = 0.95, 40  # of a digit after which no other background is tried
 SLENDER = 0.09  # elongation of a bar: a pen, a ruler, or a 1
-BAR_LENGTH, BAR_OTHER = 0.2, 0.25  # of the shorter side; of the bar, for the digit next to it
+BAR_LENGTH = 0.2  # of the shorter side
+BAR_OTHER, BAR_STROKES = 0.25, 0.4  # of a bar's length and contrast, of the digit next to it
 NEAR = 0.28  # of the digit's length: a detached part, such as the top of a 5, is no further away
 PART_MASS, PART_PEAK, PART_LENGTH = 0.01, 0.45, 0.9  # of the main mark's: detached parts
 OTHER_LENGTH, OTHER_MASS, OTHER_PEAK = 0.35, 0.2, 0.4  # of the main mark's: a second mark
@@ -40,7 +41,7 @@ WEIGHTS: dict[Kind, float] = {
     "bar": 0.05,
     "line": 0.02,
     "frame": 0.02,
-    "panel": 0.1,
+    "panel": 0.05,
     "blob": 0.1,
     "inside": 0.02,
     "speck": 0.0,
@@ -101,7 +102,7 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
         if choice is None:
             continue
         found = _with_parts(choice, residue, floor)
-        if residue.clean:
+        if residue.clean and not choice.main.sides:
             whole[residue.dark] = found.mask
         elif residue.dark in whole and np.mean(whole[residue.dark][found.mask]) > PIECE:
             # A narrow window leaves pieces of strokes that are wider than it.
@@ -109,7 +110,7 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
         support = _support(raster * residue.sign, found, choice.main.thickness)
         if _is_sure(found, choice, support, raster):
             return found
-        score = choice.score * _fitting(choice.main, residue) * support**10
+        score = choice.score * _fitting(choice.main, residue) * support**5
         # One sign of the foreground, then the other: a later window must be clearly better.
         same = best is not None and best.residue.dark == residue.dark
         if best is None or score > highest * (1.15 if same else 1):
@@ -214,7 +215,9 @@ def _find_bars(marks: list[Mark], side: int) -> None:
     ]
     for bar in slender:
         if any(
-            mark.length > BAR_OTHER * bar.length and mark.elongation >= SLENDER
+            mark.length > BAR_OTHER * bar.length
+            and mark.elongation >= SLENDER
+            and mark.mass / mark.thickness > BAR_STROKES * bar.mass / bar.thickness
             for mark in strokes
             if mark is not bar
         ):
@@ -335,7 +338,7 @@ def _support(
     ring = _dilated(mask, distance + 1) & ~_dilated(mask, distance)
     if not ring.any():
         return 1.0
-    return float(np.mean(grey[ring] - np.median(grey[mask]) > found.level / 2))
+    return float(np.mean(grey[ring] - np.percentile(grey[mask], 10) > found.level / 2))
 
 
 def _dilated(

@@ -33,7 +33,7 @@ FRAME_SIDE, FRAME_BAND, FRAME_SHARE = 0.15, 0.1, 0.93  # nearly all of a frame i
 MIN_FILLED = 0.4  # of the box: panels are fuller
 PANEL, PANEL_SPANNING = (0.33, 0.8), (0.5, 0.85)  # breadth over length, share that is no hole
 CONVEX, DIRECTIONS = 0.9, 32  # area over that of the convex hull; directions of its corners
-SLIM = 4.0  # length over thickness of the boldest digits; the counter of a 0 has less
+SLIM = 3.5  # length over thickness of the boldest digits; the counter of a 0 has less
 CORNER = 0.3  # of the shorter side: shorter marks at two sides are a corner of something else
 
 
