@@ -22,6 +22,7 @@ ROUNDS = 4  # of leaving out what is no digit and searching at a lower level
 MIN_LENGTH = 0.05  # of the shorter side: shorter marks are no digits
 SURE_WEIGHT = 0.15  # below it the best mark is doubtful, and the rest is searched again
 SURE_SUPPORT, SURE_LEVEL = 0.95, 40  # of a digit after which no other background is tried
+SURE_LENGTH = 0.15  # of the shorter side; the letters on a screen are smaller
 SLENDER = 0.09  # elongation of a bar: a pen, a ruler, or a 1
 BAR_LENGTH = 0.2  # of the shorter side
 BAR_OTHER, BAR_STROKES = 0.25, 0.4  # of a bar's length and contrast, of the digit next to it
@@ -29,6 +30,8 @@ NEAR = 0.28  # of the digit's length: a detached part, such as the top of a 5, i
 PART_MASS, PART_PEAK, PART_LENGTH = 0.01, 0.45, 0.9  # of the main mark's: detached parts
 OTHER_LENGTH, OTHER_MASS, OTHER_PEAK = 0.35, 0.2, 0.4  # of the main mark's: a second mark
 PIECE = 0.8  # share of a mark within one that is clear of the border level: it is a piece of it
+CRISP = 0.65  # of a digit's level: its surroundings differ from the core of its strokes by it
+SOFTEST = 4  # pixels of the raster: the soft edge of a stroke; glare and shadows have wider ones
 SIMILAR = 1.6  # factor between the thicknesses of strokes of one pen, at most
 FAINT = 0.35  # of the digit's level: on grainy paper its strokes are kept down to it
 GROWTH, GROWN_AREA = 1.35, 2.5  # most that faint parts add to length and area of a digit
@@ -327,18 +330,19 @@ def _support(
         light: Grey levels, the foreground darker than the background.
         thickness: Mean thickness of the strokes in pixels: soft strokes fade over a part of it.
     """
-    distance = 2 + int(thickness / 2.5)
+    distance = 2 + int(min(thickness / 2.5, SOFTEST))
     rows, columns = np.flatnonzero(found.mask.any(axis=1)), np.flatnonzero(found.mask.any(axis=0))
     margin = distance + 2
     near = (
         slice(max(rows[0] - margin, 0), rows[-1] + margin + 1),
         slice(max(columns[0] - margin, 0), columns[-1] + margin + 1),
     )
-    mask, grey = found.mask[near], light[near]
+    grey = light[near]
+    mask = found.mask[near] & (found.residue.values[near] > found.level / 2)
     ring = _dilated(mask, distance + 1) & ~_dilated(mask, distance)
     if not ring.any():
         return 1.0
-    return float(np.mean(grey[ring] - np.percentile(grey[mask], 10) > found.level / 2))
+    return float(np.mean(grey[ring] - np.percentile(grey[mask], 10) > CRISP * found.level))
 
 
 def _dilated(
@@ -363,6 +367,7 @@ def _is_sure(
     residue, main = found.residue, choice.main
     fits = residue.window is None or 2 * main.thickness <= residue.window
     known = residue.clean or residue.window is not None
+    fits = fits and main.length > SURE_LENGTH * min(raster.shape)
     weight = choice.weight * _fitting(main, residue)
     if known and fits and support > SURE_SUPPORT and weight > 0.9 and found.level > SURE_LEVEL:  # noqa: PLR2004
         return True
