@@ -105,12 +105,12 @@ def residues(raster: Float32[np.ndarray, "height width"]) -> Iterator[Residue]:
     closings by a wide and a narrow window; each for a dark and for a light foreground.
     """
     border = border_of(raster)
-    middle = np.float32(np.median(border))
+    middle = np.float32(ranked(border, 0.5))
     distance = np.abs(border - middle)
     dark = is_darker(raster, middle)
     clean = bool(np.mean(distance <= CLEAN_LEVELS) > CLEAN_SHARE)
     if np.mean(distance <= max(CLEAN_LEVELS, FLAT_SPREAD * np.ptp(raster))) > FLAT_SHARE:
-        grain = MAD_TO_DEVIATION * float(np.median(distance))
+        grain = MAD_TO_DEVIATION * ranked(distance, 0.5)
         level = np.full_like(raster, middle)
         for towards in (dark, not dark):
             values = level - raster if towards else raster - level
@@ -135,10 +135,21 @@ def _windowed(
     background = closing(light, window)
     values = background - light
     # The closing follows the highest of the grain, so that an empty sheet has a residue too.
-    values -= np.median(values)
-    grain = MAD_TO_DEVIATION * float(np.median(np.abs(values)))
+    sample = values[::2, ::2]
+    middle = np.float32(ranked(sample, 0.5))
+    grain = MAD_TO_DEVIATION * ranked(np.abs(sample - middle), 0.5)
+    values -= middle
     signed = background if dark else -background
     return Residue(values, signed, dark, guessed, window, grain, clean=False)
+
+
+def ranked(values: Float32[np.ndarray, "..."], share: float) -> float:
+    """Return the value below which a share of the values are: a quantile without interpolation.
+
+    A tenth of the time of `np.percentile`, which matters for small images.
+    """
+    rank = min(int(share * values.size), values.size - 1)
+    return float(np.partition(values, rank, axis=None)[rank])
 
 
 def border_of(raster: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, " pixels"]:

@@ -3,7 +3,6 @@
 raster -> residues above each estimate of the background -> marks -> the digit's -> mask
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,13 +10,14 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from api.requests.background import Residue, border_of, is_darker, residues
-from api.requests.marks import BOX, Kind, Mark, marks_in
+from api.requests.background import Residue, border_of, is_darker, ranked, residues
+from api.requests.marks import BOX, Kind, Mark, dilated, marks_in
 
 WHOLE_SIDE = 56  # pixels: an image up to this long is a cut-out digit, without anything beside it
 MIN_LEVEL = 12.0  # grey levels of residue; less cannot be told from compression and grain
 WHOLE_LEVEL = 32.0  # grey levels, of a cut-out digit
 GRAINS = 4  # standard deviations of the grain above which a residue is a mark
+BINS = 64  # of the histogram of residues
 ROUNDS = 4  # of leaving out what is no digit and searching at a lower level
 MIN_LENGTH = 0.05  # of the shorter side: shorter marks are no digits
 SURE_WEIGHT = 0.15  # below it the best mark is doubtful, and the rest is searched again
@@ -49,9 +49,8 @@ WEIGHTS: dict[Kind, float] = {
     "inside": 0.02,
     "speck": 0.0,
 }
-# By the number of sides of the image that the mark touches, with a closing and with one level.
+# By the number of sides of the image that the mark touches.
 TOUCHING = (1.0, 0.4, 0.25, 0.2, 0.2)
-TOUCHING_FLAT = (1.0, 0.6, 0.5, 0.5, 0.4)
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
     whole: dict[bool, Bool[np.ndarray, "height width"]] = {}
     for residue in residues(raster):
         floor = max(MIN_LEVEL, GRAINS * residue.grain)
-        choice = _choose(np.maximum(residue.values, 0), floor, _touching(residue))
+        choice = _choose(np.maximum(residue.values, 0), floor)
         if choice is None:
             continue
         found = _with_parts(choice, residue, floor)
@@ -113,7 +112,7 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
         support = _support(raster * residue.sign, found, choice.main.thickness)
         if _is_sure(found, choice, support, raster):
             return found
-        score = choice.score * _fitting(choice.main, residue) * support**5
+        score = choice.score * _fitting(choice.main, residue) * support**4
         # One sign of the foreground, then the other: a later window must be clearly better.
         same = best is not None and best.residue.dark == residue.dark
         if best is None or score > highest * (1.15 if same else 1):
@@ -136,13 +135,7 @@ def _whole(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None:
     return FoundDigit(values > 0, residue, level, cropped=False)
 
 
-def _touching(residue: Residue) -> Sequence[float]:
-    return TOUCHING if residue.window else TOUCHING_FLAT
-
-
-def _choose(
-    values: Float32[np.ndarray, "height width"], floor: float, touching: Sequence[float]
-) -> _Choice | None:
+def _choose(values: Float32[np.ndarray, "height width"], floor: float) -> _Choice | None:
     """Choose the main mark of a digit: leave out rules and frames, and search the rest again."""
     best = None
     for _ in range(ROUNDS):
@@ -150,7 +143,7 @@ def _choose(
         if level is None:
             break
         marks = marks_in(values, level)
-        if (choice := _choice(marks, values, touching)) is not None:
+        if (choice := _choice(marks, values)) is not None:
             if best is None or choice.score > best.score:
                 best = choice
             if choice.weight > SURE_WEIGHT:
@@ -171,20 +164,20 @@ def _threshold(values: Float32[np.ndarray, "height width"], floor: float) -> flo
     above = values[values > floor]
     if above.size < 12:  # noqa: PLR2004 - pixels; a digit has more
         return None
-    counts, edges = np.histogram(above, 64)
-    centres = (edges[1:] + edges[:-1]) / 2
-    below, sums = np.cumsum(counts)[:-1], np.cumsum(counts * centres)[:-1]
-    total, mean = above.size, float((counts * centres).sum()) / above.size
-    between = (mean * below - sums) ** 2 / np.maximum(below * (total - below), 1)
-    # Where all strokes have one level, Otsu's threshold is within their edges.
-    return max(
-        floor, min(float(edges[1 + between.argmax()]), 0.6 * float(np.percentile(above, 98)))
+    lowest, highest = float(above.min()), float(above.max())
+    width = max(highest - lowest, 1) / BINS
+    counts = np.bincount(((above - lowest) * (1 / width)).astype(np.uint8), minlength=BINS + 1)
+    sums = np.cumsum(counts * (np.arange(BINS + 1) + 0.5))
+    below = np.cumsum(counts)
+    between = (sums[-1] * below - above.size * sums) ** 2 / np.maximum(
+        below * (above.size - below), 1
     )
+    otsu = lowest + (int(between.argmax()) + 1) * width
+    # Where all strokes have one level, Otsu's threshold is within their edges.
+    return max(floor, min(otsu, 0.6 * ranked(above, 0.98)))
 
 
-def _choice(
-    marks: list[Mark], values: Float32[np.ndarray, "height width"], touching: Sequence[float]
-) -> _Choice | None:
+def _choice(marks: list[Mark], values: Float32[np.ndarray, "height width"]) -> _Choice | None:
     """Choose the mark that is most like a digit, of those of one residue."""
     side = min(values.shape)
     long = [mark for mark in marks if mark.kind != "speck" and mark.length >= MIN_LENGTH * side]
@@ -194,7 +187,7 @@ def _choice(
 
     def weight(mark: Mark) -> float:
         flat = 0.5 if mark.height < mark.width / 4 else 1.0
-        return WEIGHTS[mark.kind] * touching[mark.sides] * flat
+        return WEIGHTS[mark.kind] * TOUCHING[mark.sides] * flat
 
     def score(mark: Mark) -> float:
         return weight(mark) * mark.mass / mark.thickness
@@ -234,7 +227,7 @@ def _without(
     dropped = np.zeros(values.shape, np.bool_)
     for mark in marks:
         dropped[mark.slices] |= True if mark.kind == "panel" else mark.mask
-    return np.where(ndimage.binary_dilation(dropped, np.ones((5, 5))), np.float32(0), values)
+    return np.where(dilated(dropped, 2), np.float32(0), values)
 
 
 def _with_parts(choice: _Choice, residue: Residue, floor: float) -> FoundDigit:
@@ -248,7 +241,7 @@ def _with_parts(choice: _Choice, residue: Residue, floor: float) -> FoundDigit:
     mask = np.zeros(choice.values.shape, np.bool_)
     for mark in group:
         mask[mark.slices] |= mark.mask
-    level = float(np.percentile(residue.values[mask], 90))
+    level = ranked(residue.values[mask], 0.9)
     faint = floor if residue.clean else max(floor, FAINT * level)
     mask = _with_faint(mask, choice.values > faint)
     left_out = {mark.kind for mark in choice.marks} - {
@@ -339,20 +332,11 @@ def _support(
     )
     grey = light[near]
     mask = found.mask[near] & (found.residue.values[near] > found.level / 2)
-    ring = _dilated(mask, distance + 1) & ~_dilated(mask, distance)
+    inner = dilated(mask, distance)
+    ring = dilated(inner) & ~inner
     if not ring.any():
         return 1.0
-    return float(np.mean(grey[ring] - np.percentile(grey[mask], 10) > CRISP * found.level))
-
-
-def _dilated(
-    mask: Bool[np.ndarray, "height width"], distance: int
-) -> Bool[np.ndarray, "height width"]:
-    """Dilate a mask by a square that reaches `distance` pixels to each side."""
-    grown = mask.view(np.uint8)
-    for axis in (0, 1):
-        grown = ndimage.maximum_filter1d(grown, 2 * distance + 1, axis=axis)
-    return np.asarray(grown.view(np.bool_))
+    return float(np.mean(grey[ring] - ranked(grey[mask], 0.1) > CRISP * found.level))
 
 
 def _fitting(main: Mark, residue: Residue) -> float:

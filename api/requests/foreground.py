@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
-from scipy import ndimage
 
 from api.requests.background import block_means, raster_block
 from api.requests.contrast import Channel, strongest_plane
 from api.requests.digit_search import FoundDigit, find_digit
-from api.requests.marks import BOX
+from api.requests.marks import dilated
 from api.requests.planes import Planes
 
 JPEG_NOISE = 16.0  # grey levels of the artifacts that JPEG leaves around a stroke
@@ -96,7 +95,7 @@ def _cut_out(
     block = raster_block(plane.shape)
     rows, columns = _span(digit.mask, 0), _span(digit.mask, 1)
     # The level at a stroke's soft edges is its own; further out other marks begin.
-    mask = ndimage.binary_dilation(digit.mask[rows, columns], BOX)
+    mask = dilated(digit.mask[rows, columns])
     background = digit.residue.background[rows, columns]
     top, left = rows.start * block, columns.start * block
     cut = plane[top : rows.stop * block, left : columns.stop * block]

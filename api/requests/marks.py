@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 from scipy import ndimage
 
+from api.requests.background import ranked
+
 Kind = Literal[
     "stroke", "speck", "line", "rule", "frame", "panel", "inside", "border", "bar", "blob"
 ]
@@ -91,7 +93,8 @@ class Mark:
     @cached_property
     def thickness(self) -> float:
         """Mean thickness of the mark's strokes in pixels: twice its area over its outline."""
-        inner = ndimage.binary_erosion(np.pad(self.mask, 1))
+        mask = np.pad(self.mask, 1)
+        inner = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:] & self.mask
         return 2 * self.area / max(1, self.area - int(np.count_nonzero(inner)))
 
     @cached_property
@@ -128,11 +131,30 @@ class Mark:
         return max(across, self.top - other.bottom, other.top - self.bottom, 0)
 
 
+def dilated(
+    mask: Bool[np.ndarray, "height width"], distance: int = 1
+) -> Bool[np.ndarray, "height width"]:
+    """Dilate a mask by a square that reaches `distance` pixels to each side.
+
+    A shifted copy a step, which doubles: many times as fast as SciPy's binary dilation.
+    """
+    grown = mask
+    for _ in range(2):
+        grown, reach = grown.T, 0
+        while reach < distance:
+            step = min(reach + 1, distance - reach)
+            wider = grown.copy()
+            wider[step:] |= grown[:-step]
+            wider[:-step] |= grown[step:]
+            grown, reach = wider, reach + step
+    return grown
+
+
 def marks_in(values: Float32[np.ndarray, "height width"], level: float) -> list[Mark]:
     """Return the marks of an image where its residue is above a level, each with its kind."""
     above = values > level
     # A thin stroke that was scaled down has gaps.
-    joined = ndimage.binary_dilation(above, BOX) if min(above.shape) > MIN_BRIDGED_SIDE else above
+    joined = dilated(above) if min(above.shape) > MIN_BRIDGED_SIDE else above
     labels, _ = ndimage.label(joined, BOX)
     labels *= above
     marks = [
@@ -166,7 +188,7 @@ def _mark(
         rows.stop,
         mask,
         float(residue.sum()),
-        float(np.percentile(residue, 90)),
+        ranked(residue, 0.9),
         sum(touched),
         across=(touched[0] and touched[2]) or (touched[1] and touched[3]),
     )
