@@ -24,6 +24,7 @@ FLAT_SHARE = (
 )
 FLAT_SPREAD = 0.12  # of the range of the image
 CLEAN_SHARE, CLEAN_LEVELS = 0.45, 2.0  # of the border within these grey levels: a drawing or scan
+STRONGEST = 0.005  # share of the pixels; a small digit covers as much
 MAD_TO_DEVIATION = (
     1.48  # standard deviation over median absolute deviation, of a normal distribution
 )
@@ -50,6 +51,11 @@ class Residue:
     window: int | None
     grain: float
     clean: bool
+
+    @property
+    def expected(self) -> bool:
+        """Whether nothing speaks against the residue: one clean level, and the guessed sign."""
+        return self.clean and self.guessed
 
     @property
     def sign(self) -> int:
@@ -160,6 +166,13 @@ def border_of(raster: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray
 
 
 def is_darker(raster: Float32[np.ndarray, "height width"], level: np.floating) -> bool:
-    """Tell whether an image differs more from a level towards black than towards white."""
+    """Tell whether an image differs more from a level towards black than towards white.
+
+    By the strongest contrast, of which a two-hundredth is enough; where both are similar, by the
+    sum of squares. A glare is large, but fainter than strokes.
+    """
     above = raster - level
+    light, dark = ranked(above, 1 - STRONGEST), -ranked(above, STRONGEST)
+    if max(light, dark) > 1.5 * min(light, dark):
+        return dark > light
     return bool(np.square(np.minimum(above, 0)).sum() > np.square(np.maximum(above, 0)).sum())

@@ -100,7 +100,7 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
     whole: dict[bool, Bool[np.ndarray, "height width"]] = {}
     for residue in residues(raster):
         floor = max(MIN_LEVEL, GRAINS * residue.grain)
-        choice = _choose(np.maximum(residue.values, 0), floor)
+        choice = _choose(np.maximum(residue.values, 0), floor, bold=residue.expected)
         if choice is None:
             continue
         found = _with_parts(choice, residue, floor)
@@ -135,14 +135,22 @@ def _whole(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None:
     return FoundDigit(values > 0, residue, level, cropped=False)
 
 
-def _choose(values: Float32[np.ndarray, "height width"], floor: float) -> _Choice | None:
-    """Choose the main mark of a digit: leave out rules and frames, and search the rest again."""
+def _choose(
+    values: Float32[np.ndarray, "height width"], floor: float, *, bold: bool
+) -> _Choice | None:
+    """Choose the main mark of a digit: leave out rules and frames, and search the rest again.
+
+    Args:
+        bold: Whether thick marks may be digits; in other residues they are spaces between strokes.
+    """
     best = None
     for _ in range(ROUNDS):
         level = _threshold(values, floor)
         if level is None:
             break
         marks = marks_in(values, level)
+        for mark in marks if bold else ():
+            mark.kind = "stroke" if mark.kind == "blob" else mark.kind
         if (choice := _choice(marks, values)) is not None:
             if best is None or choice.score > best.score:
                 best = choice
@@ -330,13 +338,13 @@ def _support(
         slice(max(rows[0] - margin, 0), rows[-1] + margin + 1),
         slice(max(columns[0] - margin, 0), columns[-1] + margin + 1),
     )
-    grey = light[near]
+    grey, contrast = light[near], found.level * (0.5 if found.residue.expected else CRISP)
     mask = found.mask[near] & (found.residue.values[near] > found.level / 2)
     inner = dilated(mask, distance)
     ring = dilated(inner) & ~inner
     if not ring.any():
         return 1.0
-    return float(np.mean(grey[ring] - ranked(grey[mask], 0.1) > CRISP * found.level))
+    return float(np.mean(grey[ring] - ranked(grey[mask], 0.1) > contrast))
 
 
 def _fitting(main: Mark, residue: Residue) -> float:
