@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from models.architecture import HEIGHT, WIDTH
 from models.cnn.corruptions import corrupt
@@ -39,8 +39,8 @@ class Shares(NamedTuple):
 
 
 def augment_batch(
-    key: PRNGKeyArray, images: Images, labels: Int[Array, " batch"], shares: Shares
-) -> tuple[Images, Int[Array, " batch"]]:
+    key: PRNGKeyArray, images: Images, labels: Integer[Array, " batch"], shares: Shares
+) -> tuple[Images, Integer[Array, " batch"]]:
     """Augment a training batch: replace some images by drawn digits, and vary all of them.
 
     Args:
