@@ -18,9 +18,6 @@ _SIDE = 280
 _WIDTH = 0.09  # of a stroke, as a fraction of the side: as in strokes.js
 _SCALE = 4  # supersampling, in place of the anti-aliasing of a browser's canvas
 
-MISREAD = {("hurried", "upstroke .35"), ("small", "upstroke .35"), ("mouse", "upstroke .50")}
-"""Hand and form of the drawings of a 1 that the present weights may read as a 7."""
-
 
 class Drawing(NamedTuple):
     """One drawn digit.
@@ -41,11 +38,6 @@ class Drawing(NamedTuple):
     def name(self) -> str:
         """Digit, hand and form, for messages."""
         return f"{self.digit}, {self.hand}, {self.form}"
-
-    @property
-    def may_be_misread(self) -> bool:
-        """Whether it is one of `MISREAD`."""
-        return self.digit == 1 and (self.hand, self.form) in MISREAD
 
     def png(self) -> bytes:
         """The drawing as a PNG of 280×280, as the pad's `toBlob` renders it."""
