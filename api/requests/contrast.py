@@ -15,7 +15,7 @@ OPAQUE = 0.75  # of the highest alpha: pixels with the colour of the strokes
 SHEET_CONTRAST = 32  # grey levels between the strokes and the sheet of an image with clear corners
 COARSE_SIDE = 96  # pixels of the longer side at which planes are compared
 CONTRAST_SHARE = 98.5  # percentile of the residue: strokes cover more than the rest
-MORE_CONTRAST, MIN_GAIN = 1.6, 10.0  # factor and grey levels by which a colour must exceed luma
+MORE_CONTRAST, MIN_GAIN = 1.6, 5.0  # factor and grey levels by which a colour must exceed luma
 
 
 def strongest_plane(planes: Planes) -> tuple[Shaped[np.ndarray, "height width"], Channel]:

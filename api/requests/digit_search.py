@@ -27,6 +27,7 @@ SLENDER = 0.09  # elongation of a bar: a pen, a ruler, or a 1
 BAR_LENGTH = 0.2  # of the shorter side
 BAR_OTHER, BAR_STROKES = 0.25, 0.4  # of a bar's length and contrast, of the digit next to it
 NEAR = 0.28  # of the digit's length: a detached part, such as the top of a 5, is no further away
+FLAT, TOP_LENGTH = 2, 1.5  # width over height of the top of a 5; its length over the main mark's
 PART_MASS, PART_PEAK, PART_LENGTH = 0.01, 0.45, 0.9  # of the main mark's: detached parts
 OTHER_LENGTH, OTHER_MASS, OTHER_PEAK = 0.35, 0.2, 0.4  # of the main mark's: a second mark
 PIECE = 0.8  # share of a mark within one that is clear of the border level: it is a piece of it
@@ -34,7 +35,11 @@ CRISP = 0.65  # of a digit's level: its surroundings differ from the core of its
 SOFTEST = 4  # pixels of the raster: the soft edge of a stroke; glare and shadows have wider ones
 SIMILAR = 1.6  # factor between the thicknesses of strokes of one pen, at most
 FAINT = 0.35  # of the digit's level: on grainy paper its strokes are kept down to it
-GROWTH, GROWN_AREA = 1.35, 2.5  # most that faint parts add to length and area of a digit
+GROWTH, GROWTH_TO_BORDER = (
+    2.2,
+    1.35,
+)  # length of a digit over its length without faint parts, at most
+GROWN_AREA = 2.5  # area over that without faint parts, at most
 
 # By how much a mark of each kind counts as the digit, where there is nothing better.
 WEIGHTS: dict[Kind, float] = {
@@ -50,7 +55,7 @@ WEIGHTS: dict[Kind, float] = {
     "speck": 0.0,
 }
 # By the number of sides of the image that the mark touches.
-TOUCHING = (1.0, 0.4, 0.25, 0.2, 0.2)
+TOUCHING = (1.0, 0.4, 0.15, 0.03, 0.03)
 
 
 @dataclass(frozen=True)
@@ -264,19 +269,22 @@ def _with_parts(choice: _Choice, residue: Residue, floor: float) -> FoundDigit:
 
 
 def _is_free(mark: Mark, main: Mark) -> bool:
-    """Tell whether a mark may be a part of the digit, or a second digit, by its kind.
+    """Tell whether a mark may be a part of the digit, or a second digit, by its kind."""
+    return mark.kind in {"stroke", "speck", "blob"} or _is_top(mark, main)
 
-    A horizontal stroke above the middle of the digit is the top of a 5, not a rule.
-    """
+
+def _is_top(mark: Mark, main: Mark) -> bool:
+    """Tell whether a mark is a flat stroke above the middle of another one: the top of a 5."""
     above = mark.top + mark.bottom < main.top + main.bottom
-    return mark.kind in {"stroke", "speck", "blob"} or (mark.kind == "rule" and above)
+    return mark.kind in {"rule", "stroke"} and mark.width > FLAT * mark.height and above
 
 
 def _may_be_part(mark: Mark, main: Mark) -> bool:
+    longest = TOP_LENGTH if _is_top(mark, main) else PART_LENGTH
     return (
         mark.mass > PART_MASS * main.mass
         and mark.peak > PART_PEAK * main.peak
-        and mark.length < PART_LENGTH * main.length
+        and mark.length < longest * main.length
     )
 
 
@@ -310,8 +318,10 @@ def _with_faint(
     grown: Bool[np.ndarray, "height width"] = np.logical_or(joined[labels], mask)
     if np.count_nonzero(grown) >= GROWN_AREA * np.count_nonzero(mask):
         return mask
-    within = _extent(grown) <= GROWTH * _extent(mask)
-    return grown if within else mask
+    # Strokes in shadow are fainter than those in light; rules lead to the border of the image.
+    apart = not any(edge.any() for edge in (grown[0], grown[-1], grown[:, 0], grown[:, -1]))
+    most = GROWTH if apart else GROWTH_TO_BORDER
+    return grown if _extent(grown) <= most * _extent(mask) else mask
 
 
 def _extent(mask: Bool[np.ndarray, "height width"]) -> int:
@@ -361,7 +371,8 @@ def _is_sure(
     known = residue.clean or residue.window is not None
     fits = fits and main.length > SURE_LENGTH * min(raster.shape)
     weight = choice.weight * _fitting(main, residue)
-    if known and fits and support > SURE_SUPPORT and weight > 0.9 and found.level > SURE_LEVEL:  # noqa: PLR2004
+    least = MIN_LEVEL if residue.expected else SURE_LEVEL
+    if known and fits and support > SURE_SUPPORT and weight > 0.9 and found.level > least:  # noqa: PLR2004
         return True
     return residue.window is None and residue.guessed and _is_cut_out(found, main, raster)
 
