@@ -209,7 +209,9 @@ def _choice(marks: list[Mark], values: Float32[np.ndarray, "height width"]) -> _
     framed = [
         mark
         for mark in long
-        if mark.kind == "stroke" and main.contains(mark, 0.08) and mark.height > 0.3 * main.height
+        if mark.kind in {"stroke", "bar"}
+        and main.contains(mark, 0.08)
+        and mark.height > 0.3 * main.height
     ]
     if framed:
         main.kind, main = "frame", max(framed, key=score)

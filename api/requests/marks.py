@@ -35,6 +35,7 @@ FRAME_SIDE, FRAME_BAND, FRAME_SHARE = 0.15, 0.1, 0.93  # nearly all of a frame i
 MIN_FILLED = 0.4  # of the box: panels are fuller
 PANEL, PANEL_SPANNING = (0.33, 0.8), (0.5, 0.85)  # breadth over length, share that is no hole
 UPRIGHT, UPRIGHT_COVERED = 0.93, 0.55  # of the box of an upright rectangle; share that is no hole
+BARE = 0.995  # share that is no hole, of a panel with nothing on it; a narrow one may be a 1
 CONVEX, DIRECTIONS = 0.9, 32  # area over that of the convex hull; directions of its corners
 SLIM = 3.5  # length over thickness of the boldest digits; the counter of a 0 has less
 CORNER = 0.3  # of the shorter side: shorter marks at two sides are a corner of something else
@@ -239,14 +240,15 @@ def _is_panel(mark: Mark, *, spans: bool) -> bool:
         spans: Whether the mark is as long as the image: thick strokes of a cut-out digit are too.
     """
     slim, covered = PANEL_SPANNING if spans else PANEL
-    if mark.breadth < slim * mark.length:
-        return False
     whole = ndimage.binary_fill_holes(mark.mask)
-    area = np.count_nonzero(whole)
-    if area > UPRIGHT * whole.size:
-        return bool(mark.area > UPRIGHT_COVERED * area)
+    area = int(np.count_nonzero(whole))
+    full = mark.area / area
+    if area > UPRIGHT * whole.size and mark.breadth >= slim * mark.length:
+        return full > UPRIGHT_COVERED
+    if full <= covered or (full > BARE and mark.breadth < slim * mark.length):
+        return False
     # A digit on a card leaves more of it than the counters of a bold digit leave of the digit.
-    return bool(mark.area > covered * area and area > CONVEX * _hull_area(whole))
+    return area > CONVEX * _hull_area(whole)
 
 
 def _hull_area(mask: Bool[np.ndarray, "height width"]) -> float:

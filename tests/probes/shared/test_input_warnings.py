@@ -1,13 +1,13 @@
 """Warnings: the rules, their sentences, and how often each kind of picture warns."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import ImageFont
 
 from api.requests.mnist_preprocessing import preprocess_mnist
+from api.requests.model_input import ModelInput
 from api.requests.planes import Planes
 from models.cnn import ood_detector
 from models.data import datasets, samples
@@ -50,7 +50,7 @@ def reader():
 
 def answered(reader, images, labels):
     """Tell for each image whether it warns, and whether it is misread."""
-    inputs = [SimpleNamespace(row={"image": image}, warnings=()) for image in images]
+    inputs = [ModelInput({"image": image}) for image in images]
     answers = reader.answers(inputs)
     warned = np.array([bool(answer.warnings) for answer in answers])
     return warned, np.array([answer.label for answer in answers]) != labels
