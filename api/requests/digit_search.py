@@ -3,7 +3,9 @@
 raster -> residues above each estimate of the background -> marks -> the digit's -> mask
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +32,7 @@ NEAR = 0.28  # of the digit's length: a detached part, such as the top of a 5, i
 FLAT, TOP_LENGTH = 2, 1.5  # width over height of the top of a 5; its length over the main mark's
 PART_MASS, PART_PEAK, PART_LENGTH = 0.01, 0.45, 0.9  # of the main mark's: detached parts
 OTHER_LENGTH, OTHER_MASS, OTHER_PEAK = 0.35, 0.2, 0.4  # of the main mark's: a second mark
+TEXTURE = 5  # pixels of the raster: the period of the texture that is smoothed away
 PIECE = 0.8  # share of a mark within one that is clear of the border level: it is a piece of it
 CRISP = 0.65  # of a digit's level: its surroundings differ from the core of its strokes by it
 SOFTEST = 4  # pixels of the raster: the soft edge of a stroke; glare and shadows have wider ones
@@ -103,7 +106,7 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
         return _whole(raster)
     best, highest = None, 0.0
     whole: dict[bool, Bool[np.ndarray, "height width"]] = {}
-    for residue in residues(raster):
+    for residue in chain(residues(raster), _smoothed_residues(raster)):
         floor = max(MIN_LEVEL, GRAINS * residue.grain)
         choice = _choose(np.maximum(residue.values, 0), floor, bold=residue.expected)
         if choice is None:
@@ -123,6 +126,11 @@ def find_digit(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None
         if best is None or score > highest * (1.15 if same else 1):
             best, highest = found, score
     return best
+
+
+def _smoothed_residues(raster: Float32[np.ndarray, "height width"]) -> Iterator[Residue]:
+    """Yield the residues of an image without its fine texture, such as a halftone."""
+    yield from residues(ndimage.uniform_filter(raster, TEXTURE))
 
 
 def _whole(raster: Float32[np.ndarray, "height width"]) -> FoundDigit | None:
