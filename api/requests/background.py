@@ -98,10 +98,12 @@ def closing(
     References:
         Serra (1982), Image analysis and mathematical morphology, chapter XII.
     """
-    found = np.pad(grey, window, mode="edge")
+    margin = window // 2
+    found = np.pad(grey, margin, mode="edge")
     for filtered in (ndimage.maximum_filter1d, ndimage.minimum_filter1d):
-        found = filtered(filtered(found, window, axis=0), window, axis=1)
-    return found[window:-window, window:-window]
+        for axis in (0, 1):
+            found = filtered(found, window, axis=axis, mode="nearest")
+    return found[margin:-margin, margin:-margin]
 
 
 def residues(raster: Float32[np.ndarray, "height width"]) -> Iterator[Residue]:

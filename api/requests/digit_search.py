@@ -229,6 +229,8 @@ def _choice(marks: list[Mark], values: Float32[np.ndarray, "height width"]) -> _
 def _find_bars(marks: list[Mark], side: int) -> None:
     """Find the bars among marks: straight strokes next to a mark that is none, such as a pen."""
     strokes = [mark for mark in marks if mark.kind == "stroke"]
+    if len(strokes) < 2:  # noqa: PLR2004 - a single one is no bar, and measuring it takes time
+        return
     slender = [
         mark for mark in strokes if mark.length > BAR_LENGTH * side and mark.elongation < SLENDER
     ]

@@ -17,6 +17,7 @@ from probes.shared.input_warnings import (
     blobs,
     digit_sized_blobs,
     image_warnings,
+    is_framed,
     sequence_warnings,
 )
 from scripts import ood_test_images
@@ -246,3 +247,24 @@ def test_a_sequence_beyond_the_tested_length_warns():
             "so its answer may be wrong.",
         )
     ]
+
+
+def test_a_frame_is_told_as_such(known):
+    """A digit in a frame, sent without preprocessing, is told in words of the picture."""
+    pixels = digit(3).copy()
+    pixels[1:3, 1:27] = pixels[25:27, 1:27] = pixels[1:27, 1:3] = pixels[1:27, 25:27] = 255
+
+    assert is_framed(pixels)
+    assert not any(is_framed(image) for image in samples.load().images)
+    if known.score(pixels) > known.limit:
+        assert "frame" in codes(pixels, known)
+
+
+def test_a_digit_on_its_side_is_told_as_such(known):
+    """Most digits that are turned by 90 degrees and warn are told to lie on their side."""
+    turned = [np.rot90(image) for image in samples.load().images]
+    found = [image_warnings(one, known.score(one), known.limit, known.score) for one in turned]
+    warned = [warnings for warnings in found if warnings]
+    sideways = [warnings for warnings in warned if any(one.code == "sideways" for one in warnings)]
+
+    assert len(sideways) > 0.5 * len(warned) > 10
