@@ -44,7 +44,7 @@ def box_of(found: FoundDigit) -> tuple[int, int, int, int]:
         (("rule",), lambda pen: pen.line((50, 170, 150, 168), fill=30, width=4)),
         (("frame",), lambda pen: pen.rectangle((40, 20, 160, 180), outline=30, width=4)),
         (("line",), lambda pen: pen.line((0, 180, 200, 178), fill=30, width=3)),
-        (("bar",), lambda pen: pen.line((180, 20, 170, 180), fill=30, width=20)),
+        (("bar",), lambda pen: pen.line((180, 20, 170, 180), fill=30, width=5)),
         (("border",), lambda pen: pen.ellipse((-30, 80, 15, 130), fill=30)),
         ((), lambda pen: pen.rectangle((0, 0, 14, 200), fill=90)),
         ((), lambda pen: pen.polygon((0, 0, 110, 0, 60, 200, 0, 200), fill=140)),

@@ -41,7 +41,12 @@ def test_dilation_is_a_maximum_filter(seed: int) -> None:
         ("panel", lambda pen: pen.rectangle((40, 60, 160, 150), fill=255)),
         ("panel", lambda pen: pen.polygon((50, 60, 150, 40, 165, 130, 60, 150), fill=255)),
         ("border", lambda pen: pen.ellipse((-40, 70, 18, 140), fill=255)),
-        ("blob", lambda pen: pen.line((70, 60, 70, 135, 125, 135), 255, 34)),
+        (
+            "blob",
+            lambda pen: pen.polygon(
+                (60, 60, 140, 60, 140, 100, 100, 100, 100, 150, 60, 150), fill=255
+            ),
+        ),
     ],
     ids=["7", "0", "1", "line", "rule", "frame", "card", "tilted card", "border", "blob"],
 )
