@@ -6,7 +6,7 @@ from io import BytesIO
 import httpx2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
 from tests.page.test_drawing import WINNER, winner_of
@@ -113,6 +113,21 @@ def test_an_svg_is_sent_as_png(page: Page) -> None:
 
     assert (sent.format, sent.size) == ("PNG", (200, 160))
     expect(page.locator(WINNER)).to_have_text("1")
+
+
+def test_the_steps_of_preprocessing_are_listed(page: Page, api: httpx2.Client) -> None:
+    """The page lists the steps of the response, such as what was left out of a photo."""
+    picture = photo(labelled(api, 4), 600, 400)
+    ImageDraw.Draw(picture).line([(180, 375), (420, 375)], (60, 60, 60), 6)
+    png = written(picture, "PNG")
+    answer = api.post("/cnn/predict", content=png, headers={"Content-Type": "image/png"}).json()
+    steps = answer["input"]["preparation"]["steps"]
+    assert any("Left out" in step for step in steps)
+
+    upload(page, png, "image/png")
+
+    listed = page.locator("#seen .preparation li")
+    expect(listed).to_have_text([re.compile("600 × 400 pixels"), *steps])
 
 
 def test_a_large_photo_is_sent_small(page: Page, api: httpx2.Client) -> None:

@@ -11,10 +11,9 @@ import { INPUT } from "./stages.js";
  * @typedef {object} Preparation Preprocessing, as the server's answer describes it.
  * @property {string} preprocess
  * @property {[number, number]} source_size Width and height.
- * @property {boolean} inverted
  * @property {[number, number, number, number] | null} box Left, top, right and bottom of the foreground.
  * @property {number} scale
- * @property {[number, number]} shift
+ * @property {string[]} steps Sentences.
  */
 
 /**
@@ -46,18 +45,11 @@ export function mountNetworkInput({ store }, digit) {
  * @param {Preparation} preparation
  * @returns {string[]}
  */
-function stepTexts({ preprocess, source_size: [width, height], inverted, box, scale, shift }) {
-  if (preprocess === "none") return ["Not preprocessed: the 28 × 28 pixels are used as they are."];
-  const size = `The picture has ${width} × ${height} pixels.`;
-  if (!box) return [size, "No stroke differs from the background, so there is nothing to preprocess."];
+function stepTexts({ preprocess, source_size: [width, height], box, scale, steps }) {
+  if (preprocess === "none") return steps;
+  const size = `The picture has ${width} × ${height} pixels`;
+  if (!box) return [`${size}.`, ...steps];
   const [left, top, right, bottom] = box;
-  const isSame = scale === 1 && !inverted && shift[0] === left && shift[1] === top;
-  if (isSame && width === 28 && height === 28) return ["Already in the format of MNIST: used unchanged."];
-  const steps = [size];
-  if (inverted) steps.push("The strokes are darker than the background, so the brightness is inverted.");
   const [across, down] = [right - left, bottom - top];
-  const longer = Math.round(scale * Math.max(across, down));
-  steps.push(`The strokes fill ${across} × ${down} pixels; scaled by ${formatNumber(scale)}, their longer side is ${longer}.`);
-  steps.push("Shifted so that the centre of mass is in the middle.");
-  return steps;
+  return [`${size}; the strokes fill ${across} × ${down}, at a scale of ${formatNumber(scale)}.`, ...steps];
 }
