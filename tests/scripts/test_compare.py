@@ -280,11 +280,11 @@ def test_the_report_tells_unexplained_from_expected_and_from_texts() -> None:
     """Only an unexplained difference, or a gap, makes two checkouts unequal."""
     report = Report()
     report.add(PLAIN, Difference("body.title", "a", "b", text=True))
-    expected = Request("GET /x repeated single value: scale", "GET", "/x")
-    refused = Difference("status", "200", "422")
+    expected = Request("POST /cnn/predict png of 9 megapixels", "POST", "/cnn/predict")
+    refused = Difference("status", "422", "200")
     report.add(expected, refused, EXPECTED[0].statuses)
     assert report.equal
-    assert reason_for(expected, refused, (200, 422)) == EXPECTED[0].reason
+    assert reason_for(expected, refused, (422, 200)) == EXPECTED[0].reason
     assert reason_for(expected, refused, (200, 200)) is None
 
     report.add(PLAIN, Difference("status", "200", "500"))
@@ -293,6 +293,34 @@ def test_the_report_tells_unexplained_from_expected_and_from_texts() -> None:
     assert not report.equal
     assert "DIFFERENT: plain" in lines
     assert "1 texts differ, 1 expected differences, 1 unexplained in 1 requests" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "explained"),
+    [
+        ("POST /cnn/predict plain", "body.input.preparation.steps", True),
+        ("POST /cnn/sweep body: inputs", "body.answers[1].input.preparation.steps", True),
+        ("POST /cnn/predict format=npz", "body.metadata.input.preparation.steps", True),
+        ("POST /cnn/predict plain", "body.input.preparation.scale", False),
+        ("POST /cnn/predict plain", "body.input.pixels[0][0]", False),
+        ("POST /cnn/predict plain", "headers.vary", False),
+        ("POST /cnn/predict plain", "body.warnings", False),
+        ("POST /lstm/gates plain", "body.input.preparation.steps", False),
+        ("POST /cnn/predict checkpoint: checkpoint=round-0", "body.warnings", True),
+        ("POST /cnn/predict checkpoint: checkpoint=round-1", "body.warnings", False),
+        ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.warnings", False),
+        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[2]", True),
+        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[0]", False),
+        ("POST /cnn/pixel body: jpeg", "body.input.preparation.box[2]", False),
+    ],
+)
+def test_an_expected_difference_is_one_place_of_some_requests(
+    name: str, where: str, explained: bool
+) -> None:
+    """Steps of a preparation are new; other places, and those of the LSTM, are not explained."""
+    reason = reason_for(Request(name, "POST", "/x"), Difference(where, "a", "b"), (200, 200))
+
+    assert (reason is not None) == explained
 
 
 def test_documents_are_compared_without_names_of_schemas_and_texts() -> None:
