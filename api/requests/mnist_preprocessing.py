@@ -17,6 +17,7 @@ from api.requests.foreground import Box, extract_foreground, foreground_box
 from api.requests.planes import IMAGE_SIDE, Planes
 from api.requests.preparation_steps import (
     BLANK,
+    NEGATIVE,
     NOT_PREPARED,
     UNCHANGED,
     preparation_steps,
@@ -127,7 +128,10 @@ def _unchanged(pixels: UInt8[np.ndarray, "28 28"], box: Box, *, inverted: bool) 
     geometry = _Geometry(box, 1.0, (box.left, box.top))
     size = [IMAGE_SIDE, IMAGE_SIDE]
     return PreparedImage(
-        pixels, _preparation("mnist", size, geometry, UNCHANGED, inverted=inverted)
+        pixels,
+        _preparation(
+            "mnist", size, geometry, NEGATIVE if inverted else UNCHANGED, inverted=inverted
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from api.requests.marks import Kind
 from probes.shared.input_warnings import InputWarning, low_contrast, second_mark
 
 UNCHANGED = ("The image has the form of MNIST's images and was not changed.",)
+NEGATIVE = ("The image is the negative of an image of MNIST's form and was inverted.",)
 NOT_PREPARED = ("The pixels were taken without preprocessing.",)
 BLANK = ("Nothing stands out from the background of the image.",)
 

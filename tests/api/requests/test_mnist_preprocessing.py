@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from api.requests import mnist_preprocessing
 from api.requests.foreground import Planes
 from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, without_preprocessing
+from api.requests.preparation_steps import NEGATIVE
 from models.data import samples
 
 SAMPLES = Path("models/artifacts/samples.safetensors")
@@ -71,6 +72,7 @@ def test_negatives_of_mnist_come_out_as_mnist(digits: np.ndarray) -> None:
 
         np.testing.assert_array_equal(result.pixels, digit)
         assert result.preparation["inverted"]
+        assert result.preparation["steps"] == [*NEGATIVE]
 
 
 def test_mnist_laid_on_a_larger_sheet_is_found_again(digits: np.ndarray) -> None:
