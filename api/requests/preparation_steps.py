@@ -40,7 +40,7 @@ def preparation_steps(foreground: Foreground) -> list[str]:
         names = [MARKS[kind] for kind in digit.left_out if kind in MARKS]
         steps.append(f"Left out: {', '.join(names)}.")
     if digit.others:
-        steps.append(f"Left out: {_counted(digit.others)} smaller than the digit.")
+        steps.append(f"Left out: {_counted(digit.others)} large enough to be a digit.")
     steps.append("The strokes were scaled to 20 pixels and centred by their mass.")
     return steps
 
