@@ -31,10 +31,8 @@ CRISP = 0.65  # of a digit's level: its surroundings differ from the core of its
 SOFTEST = 4  # pixels of the raster: the soft edge of a stroke; glare and shadows have wider ones
 SIMILAR = 1.6  # factor between the thicknesses of strokes of one pen, at most
 FAINT = 0.35  # of the digit's level: on grainy paper its strokes are kept down to it
-GROWTH, GROWTH_TO_BORDER = (
-    2.2,
-    1.35,
-)  # length of a digit over its length without faint parts, at most
+GROWTH = 2.2  # length of a digit over its length without faint parts, at most
+GROWTH_TO_BORDER = 1.35  # the same, of a digit with faint parts that reach the border
 GROWN_AREA = 2.5  # area over that without faint parts, at most
 
 
@@ -201,7 +199,7 @@ def _extent(mask: Bool[np.ndarray, "height width"]) -> int:
 def _support(
     light: Float32[np.ndarray, "height width"], found: FoundDigit, thickness: float
 ) -> float:
-    """Return the share of a digit's surroundings that differ from its strokes by half its level.
+    """Return the share of a digit's surroundings that differ clearly from its strokes.
 
     The surroundings of a stroke do all around; those of the space between two strokes do not.
 

@@ -26,11 +26,8 @@ MAX_MARKS = 24  # of which the form is measured, those of most contrast
 SPECK = 0.03  # of the shorter side: shorter marks are specks
 STRAIGHT = 0.1  # width over length of a straight line
 THIN, SPARSE = 0.03, 0.16  # thickness over the shorter side, share of the box: a net of thin lines
-RULE_LENGTH, RULE_ASPECT, RULE_HEIGHT = (
-    0.2,
-    3.5,
-    0.12,
-)  # of an underline; the last two over its width
+RULE_LENGTH = 0.2  # of the shorter side, of an underline
+RULE_ASPECT, RULE_HEIGHT = 3.5, 0.12  # width over height of a rule; its thickness over its width
 FRAME_SIDE, FRAME_BAND, FRAME_SHARE = 0.15, 0.1, 0.93  # nearly all of a frame is next to its box
 MIN_FILLED = 0.4  # of the box: panels are fuller
 PANEL, PANEL_SPANNING = (0.33, 0.8), (0.5, 0.85)  # breadth over length, share that is no hole
