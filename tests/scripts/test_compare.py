@@ -295,34 +295,6 @@ def test_the_report_tells_unexplained_from_expected_and_from_texts() -> None:
     assert "1 texts differ, 1 expected differences, 1 unexplained in 1 requests" in lines[-1]
 
 
-@pytest.mark.parametrize(
-    ("name", "where", "explained"),
-    [
-        ("POST /cnn/predict plain", "body.input.preparation.steps", True),
-        ("POST /cnn/sweep body: inputs", "body.answers[1].input.preparation.steps", True),
-        ("POST /cnn/predict format=npz", "body.metadata.input.preparation.steps", True),
-        ("POST /cnn/predict plain", "body.input.preparation.scale", False),
-        ("POST /cnn/predict plain", "body.input.pixels[0][0]", False),
-        ("POST /cnn/predict plain", "headers.vary", False),
-        ("POST /cnn/predict plain", "body.warnings", False),
-        ("POST /lstm/gates plain", "body.input.preparation.steps", False),
-        ("POST /cnn/predict checkpoint: checkpoint=round-0", "body.warnings", True),
-        ("POST /cnn/predict checkpoint: checkpoint=round-1", "body.warnings", False),
-        ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.warnings", False),
-        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[2]", True),
-        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[0]", False),
-        ("POST /cnn/pixel body: jpeg", "body.input.preparation.box[2]", False),
-    ],
-)
-def test_an_expected_difference_is_one_place_of_some_requests(
-    name: str, where: str, explained: bool
-) -> None:
-    """Steps of a preparation are new; other places, and those of the LSTM, are not explained."""
-    reason = reason_for(Request(name, "POST", "/x"), Difference(where, "a", "b"), (200, 200))
-
-    assert (reason is not None) == explained
-
-
 def test_documents_are_compared_without_names_of_schemas_and_texts() -> None:
     """Another name of a schema is no difference; another key, default or status is one."""
     text = json.dumps(DOCUMENT)

@@ -1,0 +1,35 @@
+"""Expected differences of a comparison: each explains one place of the requests it names."""
+
+import pytest
+
+from scripts.compare.differences import Difference
+from scripts.compare.expected import reason_for
+from scripts.compare.wire import Request
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "explained"),
+    [
+        ("POST /cnn/predict plain", "body.input.preparation.steps", True),
+        ("POST /cnn/sweep body: inputs", "body.answers[1].input.preparation.steps", True),
+        ("POST /cnn/predict format=npz", "body.metadata.input.preparation.steps", True),
+        ("POST /cnn/predict plain", "body.input.preparation.scale", False),
+        ("POST /cnn/predict plain", "body.input.pixels[0][0]", False),
+        ("POST /cnn/predict plain", "headers.vary", False),
+        ("POST /cnn/predict plain", "body.warnings", False),
+        ("POST /lstm/gates plain", "body.input.preparation.steps", False),
+        ("POST /cnn/predict checkpoint: checkpoint=round-0", "body.warnings", True),
+        ("POST /cnn/predict checkpoint: checkpoint=round-1", "body.warnings", False),
+        ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.warnings", False),
+        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[2]", True),
+        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[0]", False),
+        ("POST /cnn/pixel body: jpeg", "body.input.preparation.box[2]", False),
+    ],
+)
+def test_an_expected_difference_is_one_place_of_some_requests(
+    name: str, where: str, explained: bool
+) -> None:
+    """Steps of a preparation are new; other places, and those of the LSTM, are not explained."""
+    reason = reason_for(Request(name, "POST", "/x"), Difference(where, "a", "b"), (200, 200))
+
+    assert (reason is not None) == explained
