@@ -256,10 +256,26 @@ class FindingEntry(Schema):
     statement: str
     model: str
     weights: str = Field(description="SHA-256 of the measured weights.")
-    supported: bool = Field(description="Whether the measured value supports the statement.")
+    supported: bool = Field(
+        description="Whether the measured value reaches `least` and is above `reference_high`, "
+        "and the statement is not `architectural`."
+    )
+    architectural: bool = Field(
+        description="Whether the reference networks reach `least` too: the statement then follows "
+        "from the architecture, and is not counted as learned."
+    )
+    why: str = Field(
+        description="Why the statement is not supported, or which part of it follows from the "
+        "architecture; empty where there is nothing to explain."
+    )
     value: float
     least: float = Field(description="Threshold: the statement is supported from this value on.")
-    reference: float = Field(description="Value by chance, or with random weights.")
+    reference: float = Field(
+        description="Mean of the values of reference networks, which have not learned."
+    )
+    reference_low: float = Field(description="Smallest value of a reference network.")
+    reference_high: float = Field(description="Largest value of a reference network.")
+    references: int = Field(description="Number of reference networks.")
     unit: str
     measured: str = Field(description="Definition of the measured quantity.")
     request: str = Field(description="The path that measures it again.")

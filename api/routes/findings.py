@@ -16,6 +16,18 @@ from probes.shared.statements import STATEMENTS
 
 MEASURED_BY = {probe.model: probe for probe in PROBES if probe.name == "findings"}
 
+MEASURED = (
+    "supported",
+    "architectural",
+    "why",
+    "value",
+    "reference",
+    "reference_low",
+    "reference_high",
+    "references",
+)
+"""Fields of a finding's entry that are measures of its model's probe `findings`."""
+
 
 def router() -> APIRouter:
     """Build the route of the findings, `/findings`."""
@@ -59,12 +71,10 @@ def _entry(engine: Engine, key: str, stated: dict[str, Any]) -> schemas.FindingE
         statement=statement.text,
         model=statement.model,
         weights=engine.models[statement.model].checkpoint.digest,
-        supported=stated[f"{key}.supported"],
-        value=stated[f"{key}.value"],
         least=statement.least,
-        reference=stated[f"{key}.reference"],
         unit=statement.unit,
         measured=statement.measured,
         request=statement.request,
         picture=statement.picture,
+        **{name: stated[f"{key}.{name}"] for name in MEASURED},
     )

@@ -90,7 +90,7 @@ def _edges_to_patterns(context: ProbeContext[Parameters]) -> Measurement:
     filters = Tensor("edge_share", "statistic", ("channel",), share.astype(np.float32))
     return Measurement(
         float(by_depth[0, -1] - by_depth[0, 0]),
-        float(by_depth[1, -1] - by_depth[1, 0]),
+        (float(by_depth[1, -1] - by_depth[1, 0]),),
         (
             Lines("Images next to the mean of their own digit", curves, "depth", (0.0, 1.0)),
             Bars(
@@ -150,7 +150,7 @@ def _filters_specialise(context: ProbeContext[Parameters]) -> Measurement:
     title = "Class selectivity of the channels of relu3, the least first"
     by_digit = _by_digit(context.outputs["relu3"].mean(axis=(2, 3)))
     figures = (Lines(title, curves, "rank", (0.0, 1.0)), by_digit)
-    return Measurement(ratio, 1.0, figures)
+    return Measurement(ratio, (1.0,), figures)
 
 
 def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
@@ -212,7 +212,8 @@ def _space_is_kept(context: ProbeContext[Parameters]) -> Measurement:
             strict=True,
         )
     )
-    return Measurement(found[""], found["reset."], figures, columns=2)
+    why = "It follows from the convolutions: networks with random weights keep them too."
+    return Measurement(found[""], (found["reset."],), figures, columns=2, why=why)
 
 
 def _moved_back(

@@ -124,7 +124,7 @@ def _gates_decide(context: ProbeContext[Parameters]) -> Measurement:
     right = _accuracies(context, names)
     title = "Accuracy when gates stand still at their mean"
     return Measurement(
-        float(right[0] - right[1]), 0.0, (_bars(title, names, right, "gates_still"),)
+        float(right[0] - right[1]), (0.0,), (_bars(title, names, right, "gates_still"),)
     )
 
 
@@ -135,7 +135,7 @@ def _cell_remembers(context: ProbeContext[Parameters]) -> Measurement:
     shown = ("untouched", "cell state wiped", "hidden state wiped")
     title = f"Accuracy when a state is set to zero after step {WIPED_STEP} of {HARD_STEPS}"
     return Measurement(
-        float(right[2] - right[1]), 0.0, (_bars(title, shown, right, "state_wiped"),)
+        float(right[2] - right[1]), (0.0,), (_bars(title, shown, right, "state_wiped"),)
     )
 
 
@@ -158,7 +158,7 @@ def _hidden_encodes_context(context: ProbeContext[Parameters]) -> Measurement:
     curve = Tensor("told_right", "statistic", ("ones_minus_zeros",), shares, at)
     title = "How often the hidden state tells whether there were more ones so far"
     drawn = Lines(title, (curve,), "ones_minus_zeros", (0.0, 1.0), 0.5)
-    return Measurement(float(right[close].mean()), 0.5, (drawn,))
+    return Measurement(float(right[close].mean()), (0.5,), (drawn,))
 
 
 def _line(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from probes.figures.figures import Figure, Measure, Panels
@@ -103,33 +104,55 @@ STATEMENTS: Mapping[str, Statement] = {
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Measurement of a statement: value, reference by chance, and figures.
+    """Measurement of a statement: value, values of reference networks, and figures.
 
     Attributes:
         value: Measured value, compared with the statement's `least`.
-        reference: Value with random weights, or by chance.
+        references: The same quantity measured on each reference network, which has not learned.
         figures: Figures of the measurement.
         also: Whether the statement's further condition holds.
         columns: Number of figures in a row.
+        why: Sentence that explains a statement that is not supported, or the part of it that
+            follows from the architecture; empty where there is nothing to explain.
     """
 
     value: float
-    reference: float
+    references: tuple[float, ...]
     figures: tuple[Figure, ...]
     also: bool = True
     columns: int = 1
+    why: str = ""
+
+    @property
+    def reference(self) -> float:
+        """Mean of the reference networks' values of a statement."""
+        return fmean(self.references)
+
+    def supports(self, least: float) -> bool:
+        """Whether the value reaches a statement's `least` by what the network has learned."""
+        # `also` is a condition that the measured value cannot express.
+        learned = self.value > max(self.references) and not self.architectural(least)
+        return self.also and learned and self.value >= least
+
+    def architectural(self, least: float) -> bool:
+        """Whether every reference network reaches a statement's `least` too, without training."""
+        return min(self.value, *self.references) >= least
 
 
 def panel(key: str, measured: Measurement) -> Panels:
     """Figure of a statement: the text, the numbers as measures, and the figures."""
     statement = STATEMENTS[key]
-    # `also` is a condition that the measured value cannot express, such as on the first filters.
-    supported = measured.also and measured.value >= statement.least
+    unit, least = statement.unit, statement.least
     measures = (
-        Measure(f"{key}.value", measured.value, statement.unit),
-        Measure(f"{key}.reference", measured.reference, statement.unit),
-        Measure(f"{key}.least", statement.least, statement.unit),
-        Measure(f"{key}.supported", supported),
+        Measure(f"{key}.value", measured.value, unit),
+        Measure(f"{key}.reference", measured.reference, unit),
+        Measure(f"{key}.reference_low", min(measured.references), unit),
+        Measure(f"{key}.reference_high", max(measured.references), unit),
+        Measure(f"{key}.references", len(measured.references), "networks"),
+        Measure(f"{key}.least", least, unit),
+        Measure(f"{key}.supported", measured.supports(least)),
+        Measure(f"{key}.architectural", measured.architectural(least)),
+        Measure(f"{key}.why", measured.why),
     )
     return Panels(statement.text, measured.figures, measured.columns, measures)
 

@@ -248,7 +248,7 @@ def test_filters_of_a_training_checkpoint(opened: Opener, api: httpx2.Client) ->
 
 
 def test_findings_have_verdict_and_measurement(page: Page, api: httpx2.Client) -> None:
-    """Each of six claims has its verdict, its number and its request."""
+    """Each of six claims has its verdict, its numbers, its reason and its request."""
     truth = api.get("/findings").json()["findings"]
     panel(page, "findings")
     cards = page.locator(".finding")
@@ -257,8 +257,10 @@ def test_findings_have_verdict_and_measurement(page: Page, api: httpx2.Client) -
     for at, one in enumerate(truth):
         card = cards.nth(at)
         expect(card.locator("h2")).to_have_text(one["statement"])
-        verdict = "Supported by" if one["supported"] else "Not supported by"
+        unsupported = "Follows from the" if one["architectural"] else "Not supported by"
+        verdict = "Supported by" if one["supported"] else unsupported
         expect(card.locator(".verdict")).to_contain_text(verdict)
+        expect(card.locator(".why")).to_have_text([one["why"]] if one["why"] else [])
         assert number(card.locator(".number").inner_text()) == pytest.approx(
             one["value"], rel=0.005
         )

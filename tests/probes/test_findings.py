@@ -16,7 +16,7 @@ from models.rnn.unit_statistics import held_out_sequences
 from models.runtime import checkpoints
 from probes.cnn.findings import selectivities
 from probes.rnn.findings import HARD_SEQUENCES, HARD_STEPS, WIPED_STEP, hard_sequences
-from probes.shared.statements import STATEMENTS
+from probes.shared.statements import STATEMENTS, Measurement
 from tests.oracles.numpy64 import lstm_trace, sigmoid
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 
@@ -41,14 +41,15 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-def test_the_trained_networks_bear_the_statements_out(client: TestClient) -> None:
-    """All six, each with the request that measures it again and its picture."""
+def test_findings_are_measured_on_the_resident_networks(client: TestClient) -> None:
+    """Each of six has the request that measures it again, its picture, and a reason if refused."""
     found = stated(client)
 
     assert list(found) == list(STATEMENTS)
     for key, one in found.items():
-        assert one["supported"], one
-        assert one["value"] >= one["least"]
+        assert one["supported"] == (one["value"] >= max(one["least"], one["reference_high"])), one
+        assert one["supported"] or one["why"]
+        assert one["reference_low"] <= one["reference"] <= one["reference_high"]
         again = client.get(one["request"]).json()
         measures = {each["name"]: each["value"] for each in again["measures"]}
         assert measures[f"{key}.value"] == one["value"]
@@ -57,13 +58,34 @@ def test_the_trained_networks_bear_the_statements_out(client: TestClient) -> Non
 
 
 def test_networks_that_learned_nothing_do_not(client: TestClient, untrained: TestClient) -> None:
-    """With random weights only the statement that follows from the architecture is supported."""
+    """With random weights no statement is supported; the architecture alone keeps space."""
     trained, found = stated(client), stated(untrained)
 
     for key, one in found.items():
         assert one["value"] != trained[key]["value"]
         assert one["weights"] != trained[key]["weights"]
-    assert [key for key, one in found.items() if one["supported"]] == ["space_is_kept"]
+    assert not any(one["supported"] for one in found.values())
+    assert [key for key, one in found.items() if one["architectural"]] == ["space_is_kept"]
+
+
+@pytest.mark.parametrize(
+    ("value", "references", "supported", "architectural"),
+    [
+        (1.0, (0.1, 0.4), True, False),
+        (0.4, (0.1, 0.2), False, False),
+        (0.6, (0.1, 0.6), False, False),
+        (0.9, (0.7, 0.8), False, True),
+        (0.7, (0.7, 0.8), False, True),
+    ],
+)
+def test_a_statement_is_supported_above_threshold_and_references(
+    value: float, references: tuple[float, ...], supported: bool, architectural: bool
+) -> None:
+    """Supported: at least the threshold, above all references, of which one is below it."""
+    measured = Measurement(value, references, ())
+
+    assert measured.supports(0.5) == supported
+    assert measured.architectural(0.5) == architectural
 
 
 def test_selectivity_is_by_its_definition() -> None:

@@ -10,9 +10,14 @@ import { COMPILING, retryWhileCompiling } from "./retry.js";
  * @property {string} statement
  * @property {string} model
  * @property {boolean} supported
+ * @property {boolean} architectural
+ * @property {string} why
  * @property {number} value
  * @property {number} least
  * @property {number} reference
+ * @property {number} reference_low
+ * @property {number} reference_high
+ * @property {number} references
  * @property {string} unit
  * @property {string} measured
  * @property {string} request
@@ -32,18 +37,31 @@ export async function mountFindings({ lightwell }) {
 }
 
 /** @param {Finding} finding */
-function card({ statement, supported, value, least, reference, unit, measured, request, picture }) {
-  const verdict = supported ? "Supported by the measurement" : "Not supported by the measurement";
-  const [found, needed, chance] = [value, least, reference].map((number) => formatNumber(number, 3));
+function card(finding) {
+  const { statement, supported, why, measured, request, picture } = finding;
   const image = make("img", { src: picture, alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
   return make(
     "article",
     { class: "panel finding" },
     make("h2", {}, statement),
-    make("p", { class: `verdict ${supported ? "yes" : "no"}` }, verdict),
-    make("p", { class: "number" }, `${found} (${unit}); supported from ${needed} on; chance or untrained network: ${chance}`),
+    make("p", { class: `verdict ${supported ? "yes" : "no"}` }, verdict(finding)),
+    make("p", { class: "number" }, numbers(finding)),
+    why && make("p", { class: "why" }, why),
     make("p", { class: "explain" }, measured),
     make("p", { class: "quiet" }, "Measure again: ", make("a", { href: request }, `GET ${request}`)),
     make("a", { href: picture }, image),
   );
+}
+
+/** @param {Finding} finding */
+function verdict({ supported, architectural }) {
+  if (supported) return "Supported by the measurement";
+  return architectural ? "Follows from the architecture alone, not learned" : "Not supported by the measurement";
+}
+
+/** @param {Finding} finding */
+function numbers({ value, least, unit, reference, reference_low, reference_high, references }) {
+  const [found, needed, mean, low, high] = [value, least, reference, reference_low, reference_high].map((number) => formatNumber(number, 3));
+  const spread = references > 1 ? `${references} reference networks: mean ${mean}, ${low} to ${high}` : `reference network: ${mean}`;
+  return `${found} (${unit}); supported from ${needed} on; ${spread}`;
 }
