@@ -112,9 +112,10 @@ def measure_units(
         for gate in GATES
     ]
     forget = trace["forget_gate"].mean(axis=(0, 1), dtype=np.float64)
-    # A forget gate of 1 in float32 never forgets: its time constant is infinite.
+    # A mean of gates, each at most 1, may exceed 1 by rounding.
+    rate = np.maximum(-np.log(forget), 0.0)
     with np.errstate(divide="ignore"):
-        time_constant = -1.0 / np.log(forget)
+        time_constant = 1.0 / rate
     still = trace["cell"].std(axis=(0, 1)) < CONSTANT_DEVIATION
     roles = tuple(_role(r2[0, :, unit], bool(still[unit])) for unit in range(len(forget)))
     return UnitStatistics(r2, slope, np.array(ends), time_constant, roles)

@@ -192,8 +192,9 @@ def counter(context: ProbeContext[CounterParameters]) -> Figure:
     `drift` is the mean change of the cell state when a 0, or a 1, is read, `drift_0` and `drift_1`
     that change by group of the previous cell state, whose mean is `cell`: the change is constant
     for a unit that counts, and opposite to the cell state for one that forgets. `time_constant` is
-    −1 / ln of the mean forget gate, in steps, and `saturation` the share of steps at which a gate
-    is closed or open.
+    −1 / ln of the mean forget gate, in steps: infinite for a unit that never forgets, which JSON
+    has as null with a warning. `saturation` is the share of steps at which a gate is closed or
+    open.
     """
     sequences, cell = held_out_sequences(), Cell.of(context.model.weights)
     states = cell.run(sequences)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from models.architecture import LSTM_LABELS
 from models.rnn.unit_statistics import (
     GATES,
+    HELD_OUT_STEPS,
     QUANTITIES,
     SATURATED_HIGH,
     SATURATED_LOW,
@@ -282,7 +283,8 @@ def summary(context: ProbeContext[Selection]) -> Figure:
     """Summary of a sequence: gates, states, running answer, and statistics of each LSTM unit.
 
     Roles, R², saturation and time constants describe the network, not this sequence: they are
-    measured over fixed held-out sequences.
+    measured over fixed held-out sequences. A time constant is −1 / ln of the mean forget gate:
+    infinite for a unit that never forgets, which JSON has as null with a warning.
     """
     chosen = context.parameters
     units = context.model.units
@@ -324,8 +326,10 @@ def _unit_figures(units: UnitStatistics, cmap: str) -> tuple[Figure, ...]:
             "unit",
         ),
         Bars(
-            "Time constant of the memory, in steps",
+            f"Time constant of the memory, in steps (bars end at {HELD_OUT_STEPS})",
             Tensor("time_constant", "statistic", ("unit",), units.time_constant),
+            # The time constant of a counting unit can be infinite, or millions of steps.
+            (0.0, float(HELD_OUT_STEPS)),
         ),
         Bars(
             "Change of the cell state for one more 1",

@@ -62,11 +62,12 @@ def _colour(figure: Bars, place: int, value: Length) -> RGB:
 def _ends(values: Values, scale: Scale) -> tuple[list[tuple[Length, Length]], float]:
     """Return start and end of each bar in pixels, and the position of zero.
 
-    Values that are not finite have bars of length 0.
+    Bars of infinite values, such as time constants, extend to the end of the range; those of NaN
+    have length 0.
     """
     zero = min(max(scale.place(0.0), 0.0), scale.length)
-    finite = np.where(np.isfinite(values), values, 0.0)
-    tips = np.clip(scale.places(finite), 0, scale.length)
+    within = np.clip(np.nan_to_num(values, nan=0.0), scale.low, scale.high)
+    tips = np.clip(scale.places(within), 0, scale.length)
     return [(min(zero, tip), max(zero, tip)) for tip in tips.tolist()], zero
 
 
@@ -116,7 +117,7 @@ def _upright(figure: Bars, values: Values, scale: Scale) -> Block:
     width = track.cell - (track.cell >= _LEAST_WITH_GAP)
     for place, (top, bottom) in enumerate(ends):
         x, value = place * track.cell, values[place]
-        if not np.isfinite(value):
+        if np.isnan(value):
             marks.append(Rectangle(x, 0, width, scale.length, NAN_COLOURS[0]))
         elif bottom > top:
             marks.append(Rectangle(x, top, width, bottom - top, _colour(figure, place, value)))

@@ -25,6 +25,7 @@ def units() -> UnitStatistics:
     cell = np.stack([0.1 * followed[0], *followed[1:], still, noise], axis=-1)
     trace = {gate: np.full_like(cell, 0.5) for gate in GATES}
     trace["forget_gate"][..., 0] = np.exp(-1 / 50)
+    trace["forget_gate"][..., 1] = 1.0
     trace["input_gate"][..., 1] = 0.95
     return measure_units(sequences, {**trace, "cell": cell, "hidden": np.tanh(cell)})
 
@@ -60,6 +61,13 @@ def test_a_fit_equals_numpys(units: UnitStatistics) -> None:
 def test_time_constant_is_that_of_the_mean_forget_gate(units: UnitStatistics) -> None:
     """A gate of e^(-1/50) fades to 1/e in 50 steps."""
     assert units.time_constant[0] == pytest.approx(50, rel=1e-3)
+
+
+def test_a_unit_that_never_forgets_has_an_infinite_time_constant(units: UnitStatistics) -> None:
+    """A forget gate of exactly 1 gives +inf, not a division's −inf; every other one is finite."""
+    assert units.time_constant[1] == np.inf
+    assert np.isfinite(np.delete(units.time_constant, 1)).all()
+    assert (units.time_constant > 0).all()
 
 
 def test_saturation_counts_both_ends(units: UnitStatistics) -> None:

@@ -64,6 +64,18 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 @pytest.mark.parametrize("count", [4, 40])
+def test_bars_of_infinite_values_extend_to_the_end_of_the_range(count: int) -> None:
+    """An infinite time constant is as long as the longest bar; a NaN has no length."""
+    values = np.resize([1.0, np.inf, np.nan], count)
+    side = "width" if count <= 16 else "height"
+
+    lengths = [getattr(area, side) for area in place(Bars("b", holding(values, "unit", None)))]
+
+    assert [length / lengths[0] for length in lengths[:3]] == [1.0, 1.0, 0.0]
+    assert lengths[0] > 100
+
+
+@pytest.mark.parametrize("count", [4, 40])
 def test_signed_bars_go_both_ways_from_zero(count: int) -> None:
     """Positive and negative bars meet at zero and end on different sides of it."""
     values = np.linspace(-1, 1, count)
