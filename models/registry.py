@@ -161,7 +161,9 @@ class ResidentModel:
         declared: Predict and trace programs.
         ood_detector: Out-of-distribution detector of a model of images; None for sequences.
         analyses: Programs that are compiled after the server is ready.
-        training_checkpoints: Parameters at points of the training, by name, the earliest first.
+        training_checkpoints: Parameters by name: at points of the training, earliest first, then
+            of checkpoints of other names.
+        checkpoint_facts: Recorded facts of training checkpoints by name, such as `tested_length`.
         artifacts: Other training artifacts, by kind.
         programs: Compiled programs by name; empty until `compile`.
         cache: Cache of executables; None compiles at every start.
@@ -175,6 +177,7 @@ class ResidentModel:
     ood_detector: OODDetector | None = None
     analyses: list[Program] = field(default_factory=list)
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
+    checkpoint_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
     cache: ExecutableCache | None = None
@@ -292,6 +295,9 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
         kind: artifacts.load(folder / f"{name}.{kind}.safetensors", checkpoint.digest)
         for kind in ARTIFACT_KINDS
     }
+    trained = found.pop("milestones")
+    kept = artifacts.training_checkpoints(trained)
+    artifacts.check_shapes(folder / f"{name}.milestones.safetensors", kept, checkpoint.tensors)
     return ResidentModel(
         card,
         checkpoint,
@@ -299,7 +305,8 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
         declared,
         ood_detector.load() if card.input == "image" else None,
         card.analyses(checkpoint.tensors),
-        artifacts.training_checkpoints(found.pop("milestones")),
+        kept,
+        artifacts.checkpoint_facts(trained),
         {kind: artifact for kind, artifact in found.items() if artifact},
     )
 

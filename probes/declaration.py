@@ -117,7 +117,8 @@ class ModelContext:
         weights: Parameters by module path: those of the checkpoint that is asked.
         units: Statistics of an LSTM's units over held-out sequences; None for a CNN.
         artifacts: Artifacts that training wrote, by name (`models.runtime.artifacts`).
-        training_checkpoints: Parameters at each training checkpoint, by name, the earliest first.
+        training_checkpoints: Parameters of each checkpoint by name: at points of the training, the
+            earliest first, then those of other names.
     """
 
     weights: Tensors

@@ -3,12 +3,15 @@
 python -m scripts.artifacts cnn                    # of models/weights, into models/artifacts
 python -m scripts.artifacts cnn --run runs/cnn     # with the run's training checkpoints
 python -m scripts.artifacts cnn --folder runs/cnn  # of other weights, into their folder
+python -m scripts.artifacts lstm --add old=old.safetensors  # other weights as ?checkpoint=old
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.cnn.layer_comparison import compare_layers
 from models.cnn.unit_statistics import measure_units
@@ -21,15 +24,38 @@ from scripts.run_directory import RunDirectory
 CHECKPOINT_DTYPES = {"cnn": "float16", "lstm": "float32"}
 """Data type of checkpoints in a written artifact; float16 changes no rendered figure of the CNN."""
 
+FACTS = ("tested_length", "certified_length")
+"""Facts about weights that an artifact takes over from the metadata of an added file."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """Weights that an artifact of checkpoints gets under a name of its own.
+
+    Attributes:
+        facts: Facts about these weights; they are preferred to those of the file's metadata.
+    """
+
+    name: str
+    path: Path
+    facts: Mapping[str, Any]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the artifacts that the command line selects; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     weights, folder = (options.folder, options.folder) if options.folder else (WEIGHTS, ARTIFACTS)
+    facts = {} if options.tested_length is None else {"tested_length": options.tested_length}
     try:
         trained = checkpoints.load(weights / f"{options.model}.safetensors")
         run = RunDirectory(options.run, {}) if options.run else None
-        write_artifacts(options.model, trained, run, folder)
+        if options.add:
+            if run:
+                join_checkpoints(options.model, trained, run, folder)
+            added = [Added(name, path, facts) for name, path in options.add]
+            add_checkpoints(options.model, trained, added, folder)
+        else:
+            write_artifacts(options.model, trained, run, folder)
     except OSError as error:
         return _fail(f"cannot write to {folder}: {error.strerror or error}")
     except (CheckpointError, DatasetError) as error:
@@ -55,28 +81,88 @@ def write_artifacts(
 def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder: Path) -> None:
     """Write a run directory's permanent checkpoints into one artifact; none if it saved none.
 
+    Checkpoints of other names that the artifact has are kept, even where it was made for other
+    weights: they are weights of their own.
+
     Args:
         trained: Weights at the end of the run.
     """
-    if kept := run.training_checkpoints():
-        joined = artifacts.pack_training_checkpoints(kept, CHECKPOINT_DTYPES[model])
-        _save(folder / f"{model}.milestones.safetensors", joined, trained)
+    if not (kept := run.training_checkpoints()):
+        return
+    path = _checkpoints_path(model, folder)
+    before = checkpoints.load(path) if path.exists() else None
+    named = {
+        name: tensors
+        for name, tensors in artifacts.training_checkpoints(before).items()
+        if not artifacts.is_round(name)
+    }
+    artifacts.check_shapes(path, named, trained.tensors)
+    joined = artifacts.pack_training_checkpoints(kept, CHECKPOINT_DTYPES[model])
+    joined |= artifacts.pack_training_checkpoints(named, "float32")
+    facts = {name: one for name, one in artifacts.checkpoint_facts(before).items() if name in named}
+    _save_checkpoints(path, joined, trained, facts)
+
+
+def add_checkpoints(model: str, trained: Checkpoint, added: Sequence[Added], folder: Path) -> None:
+    """Add weights under names of their own to the artifact of checkpoints of trained weights.
+
+    Their values are stored unchanged, with `tested_length` and `certified_length` of their
+    metadata. Weights that the artifact has under such a name are replaced.
+
+    Raises:
+        CheckpointError: A name is not allowed, or that of a round; a file is no weights of the
+            shapes of the trained ones; or the artifact was made for other weights.
+    """
+    path = _checkpoints_path(model, folder)
+    before = artifacts.load(path, trained.digest)
+    tensors, facts = dict(before.tensors) if before else {}, artifacts.checkpoint_facts(before)
+    for one in added:
+        _check_added(one.name)
+        found = checkpoints.load(one.path)
+        artifacts.check_shapes(one.path, {one.name: found.tensors}, trained.tensors)
+        tensors |= artifacts.pack_training_checkpoints({one.name: found.tensors}, "float32")
+        stated = {key: found.metadata[key] for key in FACTS if key in found.metadata}
+        facts = {**facts, one.name: {**stated, **one.facts}}
+    _save_checkpoints(path, tensors, trained, facts)
+
+
+def _checkpoints_path(model: str, folder: Path) -> Path:
+    return folder / f"{model}.milestones.safetensors"
+
+
+def _check_added(name: str) -> None:
+    """Check the name of weights that are added to an artifact of checkpoints."""
+    artifacts.check_name(name)
+    if artifacts.is_round(name):
+        msg = f"'{name}' is a round of the training run, which --run adds: choose another name"
+        raise CheckpointError(msg)
+
+
+def _save_checkpoints(
+    path: Path, tensors: Tensors, trained: Checkpoint, facts: Mapping[str, Any]
+) -> None:
+    _save(path, tensors, trained, **({artifacts.FACTS: facts} if facts else {}))
 
 
 def measure_cnn(trained: Checkpoint, folder: Path) -> None:
     """Write the artifacts of a CNN's unit statistics and layer similarity, measured over MNIST.
 
-    Layers are compared with those of the training checkpoints in the folder.
+    Layers are compared with those of the rounds of training in the folder.
 
     Raises:
         CheckpointError: Those checkpoints were saved for other weights.
         DatasetError: MNIST is not available.
     """
     test, train = mnist("test"), mnist("train")
-    before = artifacts.load(folder / "cnn.milestones.safetensors", trained.digest)
+    before = artifacts.load(_checkpoints_path("cnn", folder), trained.digest)
     units = measure_units(trained.tensors, test, train.images)
     _save(folder / "cnn.units.safetensors", units, trained, data=_data_set(test, train))
-    kept = artifacts.training_checkpoints(before)
+    # Weights of another name were not a point of this training.
+    kept = {
+        name: tensors
+        for name, tensors in artifacts.training_checkpoints(before).items()
+        if artifacts.is_round(name)
+    }
     layers, described = compare_layers(trained.tensors, kept, test, train)
     _save(
         folder / "cnn.layers.safetensors", layers, trained, **described, data=_data_set(test, train)
@@ -107,7 +193,47 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="folder of other weights and their artifacts"
     )
+    parser.add_argument(
+        "--add",
+        type=_named_file,
+        action="append",
+        metavar="NAME=FILE",
+        help="add the weights of FILE as ?checkpoint=NAME and measure nothing; may be repeated",
+    )
+    parser.add_argument(
+        "--tested-length",
+        type=_length,
+        metavar="N",
+        help="longest length at which the added weights were tested without an error; that of "
+        "FILE's metadata where left out",
+    )
     return parser
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line of `scripts.artifacts`; a wrong one ends the program."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.tested_length is not None and not options.add:
+        parser.error("--tested-length is about the weights that --add names")
+    return options
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    """Parse the value of `--add` of `scripts.artifacts`."""
+    name, separator, path = text.partition("=")
+    if not (name and separator and path):
+        msg = f"'{text}' is not of the form NAME=FILE"
+        raise argparse.ArgumentTypeError(msg)
+    return name, Path(path)
+
+
+def _length(text: str) -> int:
+    """Parse a length in steps of the command line of `scripts.artifacts`."""
+    if not (text.isascii() and text.isdigit()):
+        msg = f"'{text}' is not a number of steps from 0 on"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 if __name__ == "__main__":

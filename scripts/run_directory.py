@@ -77,11 +77,11 @@ class RunDirectory:
         path = self.path / "milestones" / f"round-{rounds:05d}.safetensors"
         checkpoints.save(path, parameters, {"rounds": rounds})
 
-    def training_checkpoints(self) -> dict[int, Tensors]:
-        """Return the parameters of the run directory's permanent checkpoints, by round."""
+    def training_checkpoints(self) -> dict[str, Tensors]:
+        """Return the parameters of the run directory's permanent checkpoints, by name."""
         files = sorted((self.path / "milestones").glob("round-*.safetensors"))
         kept = (checkpoints.load(file) for file in files)
-        return {one.metadata["rounds"]: one.tensors for one in kept}
+        return {f"round-{one.metadata['rounds']}": one.tensors for one in kept}
 
     def latest(self, start: TrainingState) -> Progress:
         """Return the run directory's newest intact checkpoint to resume from, or the initial state.

@@ -238,7 +238,8 @@ class ModelEntry(Schema):
     layers: list[LayerEntry]
     probes: list[ProbeEntry]
     checkpoints: list[str] = Field(
-        description="Training checkpoints, earliest first: values of the parameter `checkpoint`."
+        description="Values of the parameter `checkpoint`: training checkpoints, earliest first, "
+        "then weights of other names."
     )
     training: Json = Field(description="Record of the training of these weights.")
 

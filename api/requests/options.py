@@ -30,6 +30,6 @@ class CheckpointOptions(BaseModel):
     checkpoint: str | None = Field(
         None,
         pattern=r"^[\w.-]{1,32}$",
-        description="The network as it was during training, such as `round-4`: `/models` lists "
-        "them. The trained one where left out.",
+        description="Other weights of the network: those of a point of the training, such as "
+        "`round-4`, or of another name. `/models` lists them. The served ones where left out.",
     )

@@ -5,15 +5,31 @@ names of its files and tensors (`milestones`, `round-4/conv1.kernel`) are a file
 of users hold, and so they stay.
 """
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
+from models.runtime.parameters import check
 
 SEPARATOR = "/"
 """Separator in an artifact between the name of a training checkpoint and that of a parameter."""
+
+ROUND = re.compile(r"round-(?:0|[1-9][0-9]{0,8})")
+"""Name in an artifact of the training checkpoint after a number of rounds."""
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+"""Name in an artifact of any training checkpoint."""
+
+RESERVED = "reset-"
+"""Begin of the names of randomised weights, which no checkpoint of an artifact may have."""
+
+FACTS = "checkpoints"
+"""Key of an artifact's metadata: facts of its training checkpoints, by their names."""
 
 
 def load(path: Path, weights: str) -> Checkpoint | None:
@@ -45,26 +61,77 @@ def training_checkpoints(artifact: Checkpoint | None) -> dict[str, Tensors]:
     """Unpack an artifact of training checkpoints: the parameters after some rounds of training.
 
     Returns:
-        By name, such as `round-4`, in the order of training: parameters by module path, as float32.
+        By name, parameters by module path, as float32: first the rounds, such as `round-4`, in the
+        order of training, then checkpoints of other names in alphabetical order.
+
+    Raises:
+        CheckpointError: A name is not allowed for a checkpoint.
     """
-    found: dict[int, Tensors] = {}
-    for name, values in (artifact.tensors if artifact else {}).items():
-        rounds, _, parameter = name.partition(SEPARATOR)
-        # Sorted by number below: by name, `round-12` comes before `round-4`.
-        number = int(rounds.removeprefix("round-"))
-        found.setdefault(number, {})[parameter] = values.astype(np.float32)
-    return {f"round-{number}": found[number] for number in sorted(found)}
+    found: dict[str, Tensors] = {}
+    for key, values in (artifact.tensors if artifact else {}).items():
+        name, _, parameter = key.partition(SEPARATOR)
+        found.setdefault(name, {})[parameter] = values.astype(np.float32)
+    for name in found:
+        check_name(name)
+    return {name: found[name] for name in sorted(found, key=_place)}
 
 
-def pack_training_checkpoints(kept: dict[int, Tensors], dtype: str) -> Tensors:
+def is_round(name: str) -> bool:
+    """Return whether an artifact's checkpoint is named by its round of training."""
+    return ROUND.fullmatch(name) is not None
+
+
+def check_name(name: str) -> None:
+    """Check the name of a training checkpoint of an artifact.
+
+    Raises:
+        CheckpointError: The name has other characters, or is that of randomised weights.
+    """
+    if NAME.fullmatch(name) is None or name.startswith(RESERVED):
+        msg = (
+            f"'{name}' is not the name of a checkpoint: that is a small letter and up to 31 small "
+            f"letters, digits and hyphens, and does not begin with '{RESERVED}'"
+        )
+        raise CheckpointError(msg)
+
+
+def _place(name: str) -> tuple[bool, int, str]:
+    """Sort key of an artifact's checkpoints: rounds by number, then other names."""
+    # By name, `round-12` would come before `round-4`.
+    number = int(name.removeprefix("round-")) if is_round(name) else 0
+    return not is_round(name), number, name
+
+
+def check_shapes(path: Path, found: Mapping[str, Tensors], weights: Tensors) -> None:
+    """Check that training checkpoints of an artifact fit the programs of these weights.
+
+    Raises:
+        CheckpointError: A checkpoint has other tensors, or values that are not finite.
+    """
+    shapes = {name: value.shape for name, value in weights.items()}
+    for name, tensors in found.items():
+        try:
+            check(tensors, shapes)
+        except CheckpointError as error:
+            msg = f"{path.name}: checkpoint '{name}' does not fit these weights: {error}"
+            raise CheckpointError(msg) from error
+
+
+def checkpoint_facts(artifact: Checkpoint | None) -> dict[str, dict[str, Any]]:
+    """Return the facts that an artifact's metadata has of its training checkpoints, by name."""
+    facts = artifact.metadata.get(FACTS) if artifact else None
+    return facts if isinstance(facts, dict) else {}
+
+
+def pack_training_checkpoints(kept: Mapping[str, Tensors], dtype: str) -> Tensors:
     """Pack training checkpoints into the tensors of one artifact.
 
     Args:
-        kept: Parameters by the number of rounds before them.
+        kept: Parameters by the name of the checkpoint.
         dtype: Type in which they are stored.
     """
     return {
-        f"round-{rounds}{SEPARATOR}{name}": values.astype(dtype)
-        for rounds, tensors in kept.items()
+        f"{checkpoint}{SEPARATOR}{name}": values.astype(dtype)
+        for checkpoint, tensors in kept.items()
         for name, values in tensors.items()
     }

@@ -69,6 +69,115 @@ def test_a_cnn_gets_all_artifacts(tmp_path, monkeypatch, digits: Samples, capsys
     assert capsys.readouterr().out.count(" tensors, ") == 3
 
 
+def lstm_folder(folder: Path, seed: int = 3) -> checkpoints.Checkpoint:
+    """Make a folder of LSTM weights and return these."""
+    checkpoints.save(folder / "lstm.safetensors", draw(lstm_parameters(3), seed), {})
+    return checkpoints.load(folder / "lstm.safetensors")
+
+
+def test_weights_are_added_under_a_name_and_kept(tmp_path, capsys):
+    """Added weights are exact, state their facts, and stay when a run is joined again."""
+    folder = str(tmp_path)
+    lstm_folder(tmp_path)
+    old = draw(lstm_parameters(3), 8)
+    metadata = {"tested_length": 2048, "certified_length": 5, "seed": 1}
+    checkpoints.save(tmp_path / "old.safetensors", old, metadata)
+    run_with_checkpoints(tmp_path, lstm_parameters(3), (0, 4))
+
+    added = ["--folder", folder, "--add", f"uncertified={tmp_path / 'old.safetensors'}"]
+    assert artifacts.main(["lstm", *added]) == 0
+    assert list(registry.load("lstm", tmp_path).training_checkpoints) == ["uncertified"]
+    assert artifacts.main(["lstm", *added, "--tested-length", "128"]) == 0
+    # A new training run writes other weights into the folder, and joins its checkpoints.
+    lstm_folder(tmp_path, 4)
+    assert artifacts.main(["lstm", "--folder", folder, "--run", folder]) == 0
+
+    model = registry.load("lstm", tmp_path)
+    assert list(model.training_checkpoints) == ["round-0", "round-4", "uncertified"]
+    assert model.digest("uncertified") == checkpoints.digest(old)
+    assert model.checkpoint_facts == {"uncertified": {"tested_length": 128, "certified_length": 5}}
+    assert not capsys.readouterr().err
+
+
+def test_a_run_and_added_weights_are_written_together(tmp_path):
+    """With `--run` and `--add` the record has both; weights of a name are replaced."""
+    folder = str(tmp_path)
+    lstm_folder(tmp_path)
+    for seed in (8, 9):
+        checkpoints.save(tmp_path / f"{seed}.safetensors", draw(lstm_parameters(3), seed), {})
+    run_with_checkpoints(tmp_path, lstm_parameters(3), (4,))
+    both = ["lstm", "--folder", folder, "--run", folder]
+
+    for seed in (8, 9):
+        added = [
+            "--add",
+            f"a={tmp_path}/{seed}.safetensors",
+            "--add",
+            f"b={tmp_path}/8.safetensors",
+        ]
+        assert artifacts.main([*both, *added]) == 0
+
+    model = registry.load("lstm", tmp_path)
+    assert list(model.training_checkpoints) == ["round-4", "a", "b"]
+    for name, seed in (("a", 9), ("b", 8)):
+        assert model.digest(name) == checkpoints.digest(draw(lstm_parameters(3), seed))
+    assert model.checkpoint_facts == {"a": {}, "b": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("round-7", "'round-7' is a round of the training run"),
+        ("Old", "'Old' is not the name of a checkpoint"),
+        ("reset-x", "does not begin with 'reset-'"),
+    ],
+)
+def test_a_name_of_another_use_is_not_added(name, message, tmp_path, capsys):
+    """Rounds come from runs alone, and names follow their pattern."""
+    lstm_folder(tmp_path)
+    path = tmp_path / "lstm.safetensors"
+
+    assert artifacts.main(["lstm", "--folder", str(tmp_path), "--add", f"{name}={path}"]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_weights_that_cannot_be_added_are_errors(tmp_path, capsys):
+    """A missing file, another shape and a record of other weights are errors with a message."""
+    folder = str(tmp_path)
+    trained = lstm_folder(tmp_path)
+    checkpoints.save(tmp_path / "wide.safetensors", draw(lstm_parameters(5), 1), {})
+    for name, message in (
+        ("none", "none.safetensors: No such file"),
+        ("wide", "wide.safetensors: checkpoint 'wide' does not fit these weights"),
+    ):
+        path = tmp_path / f"{name}.safetensors"
+        assert artifacts.main(["lstm", "--folder", folder, "--add", f"{name}={path}"]) == 1
+        assert message in capsys.readouterr().err
+    run_with_checkpoints(tmp_path, lstm_parameters(3), (1,))
+    artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
+    lstm_folder(tmp_path, 4)
+    path = tmp_path / "lstm.safetensors"
+    assert artifacts.main(["lstm", "--folder", folder, "--add", f"x={path}"]) == 1
+    assert "was made for other weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--add", "name"], "'name' is not of the form NAME=FILE"),
+        (["--add", "=file"], "'=file' is not of the form NAME=FILE"),
+        (["--tested-length", "5"], "--tested-length is about the weights that --add names"),
+        (["--add", "a=b", "--tested-length", "-5"], "'-5' is not a number of steps"),
+        (["--add", "a=b", "--tested-length", "5.5"], "'5.5' is not a number of steps from 0 on"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(arguments, message, capsys):
+    """The message names the option and its form."""
+    with pytest.raises(SystemExit):
+        artifacts.main(["lstm", *arguments])
+    assert message in capsys.readouterr().err
+
+
 def test_missing_and_other_weights_are_errors(tmp_path, capsys):
     """Missing weights, and checkpoints of other weights, are errors with a message."""
     folder = str(tmp_path)

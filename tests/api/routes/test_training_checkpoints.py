@@ -13,7 +13,7 @@ from models.registry import ARTIFACTS, ResidentModel, load
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import CheckpointError
 from tests.oracles.numpy64 import cnn_trace, lstm_trace
-from tests.oracles.parameters import CNN_SHAPES, draw, draw_bits, draw_images
+from tests.oracles.parameters import CNN_SHAPES, draw, draw_bits, draw_images, lstm_shapes
 
 PIXELS = draw_images(1, 8)[0]
 BITS = "".join(map(str, draw_bits(1, 40, 3)[0]))
@@ -112,17 +112,44 @@ def test_records_of_other_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_milestones_come_back_as_they_were_kept(tmp_path: Path) -> None:
-    """Checkpoints are in the order of training, and float32, also where the file is not."""
-    kept = {12: draw(CNN_SHAPES, 1), 0: draw(CNN_SHAPES, 2), 4: draw(CNN_SHAPES, 3)}
+    """Rounds are in the order of training, other names after them; all float32."""
+    names = ("zero", "round-12", "round-0", "another-1", "round-4")
+    kept = {name: draw(CNN_SHAPES, seed) for seed, name in enumerate(names)}
     path = tmp_path / "cnn.milestones.safetensors"
     artifacts.save(path, artifacts.pack_training_checkpoints(kept, "float16"), "the digest")
 
     found = artifacts.training_checkpoints(artifacts.load(path, "the digest"))
 
-    assert list(found) == ["round-0", "round-4", "round-12"]
-    for rounds, tensors in kept.items():
-        for name, expected in tensors.items():
-            given = found[f"round-{rounds}"][name]
+    assert list(found) == ["round-0", "round-4", "round-12", "another-1", "zero"]
+    for name, tensors in kept.items():
+        for parameter, expected in tensors.items():
+            given = found[name][parameter]
             assert given.dtype == np.float32
             np.testing.assert_array_equal(given, expected.astype(np.float16))
     assert artifacts.training_checkpoints(None) == {}
+
+
+@pytest.mark.parametrize("name", ["Round-1", "1st", "reset-conv1", "a" * 33, "", "old_one", "ä"])
+def test_a_name_that_no_checkpoint_may_have_stops_the_start(name: str, tmp_path: Path) -> None:
+    """Names are small letters, digits and hyphens, and not those of randomised weights."""
+    weights = draw(lstm_shapes(2), 1)
+    checkpoints.save(tmp_path / "lstm.safetensors", weights, {})
+    packed = artifacts.pack_training_checkpoints({name: weights}, "float32")
+    path = tmp_path / "lstm.milestones.safetensors"
+    artifacts.save(path, packed, checkpoints.digest(weights))
+
+    with pytest.raises(CheckpointError, match=f"'{name}' is not the name of a checkpoint"):
+        load("lstm", tmp_path)
+
+
+def test_a_checkpoint_of_other_shapes_stops_the_start(tmp_path: Path) -> None:
+    """A checkpoint that no program could run is an error that names file, checkpoint and tensor."""
+    weights = draw(lstm_shapes(2), 1)
+    checkpoints.save(tmp_path / "lstm.safetensors", weights, {})
+    packed = artifacts.pack_training_checkpoints({"wide": draw(lstm_shapes(3), 1)}, "float32")
+    path = tmp_path / "lstm.milestones.safetensors"
+    artifacts.save(path, packed, checkpoints.digest(weights))
+
+    message = r"lstm\.milestones.*'wide' does not fit these weights: tensor cell\.dense_"
+    with pytest.raises(CheckpointError, match=message):
+        load("lstm", tmp_path)

@@ -34,7 +34,7 @@ export async function mountFilters(context) {
   const layers = LAYERS.map((name) => chip(name, () => store.set({ filters: name })));
   const orders = ORDERS.map(([order, label]) => chip(label, () => store.set({ filtersOrder: order })));
   const checkpoints = stateSelect(store, "checkpoint", "Training", [
-    ...cnn.checkpoints.map((name) => /** @type {const} */ ([name, name.replace("-", " ")])),
+    ...cnn.checkpoints.map((name) => /** @type {const} */ ([name, name.replace(/^round-/, "round ")])),
     ["", "finished"],
   ]);
   const bar = new ColourBar();
