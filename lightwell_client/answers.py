@@ -104,12 +104,18 @@ class Prediction:
         name: Name of the predicted class: "7", "yes".
         probabilities: Softmax of the logits, one for each class.
         logits: Outputs of the last layer, one for each class.
+        calibrated: Calibrated probabilities, one for each class; None where no temperature was
+            fitted.
+        reliability: `images` and `right` of the MNIST test images with a probability from `low`
+            to `high`, and `sentence`; None without a calibration or with a warning.
     """
 
     label: int
     name: str
     probabilities: np.ndarray
     logits: np.ndarray
+    calibrated: np.ndarray | None = None
+    reliability: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +152,11 @@ class Answer:
     def _repr_html_(self) -> str:
         said = []
         if (seen := self.prediction) is not None:
-            said.append(f"{self.model}: {seen.name} ({seen.probabilities[seen.label]:.2%})")
+            share = f"{seen.probabilities[seen.label]:.2%}"
+            if seen.calibrated is not None:
+                share += f", calibrated {seen.calibrated[seen.label]:.2%}"
+            said.append(f"{self.model}: {seen.name} ({share})")
+            said += [seen.reliability["sentence"]] if seen.reliability else []
         said += [f"Note: {one.message}" for one in self.warnings]
         picture = None
         try:
@@ -276,4 +286,7 @@ def _prediction(seen: Mapping[str, Any]) -> Prediction:
     probabilities, logits = (
         np.array(seen[name], np.float32) for name in ("probabilities", "logits")
     )
-    return Prediction(seen["label"], seen["name"], probabilities, logits)
+    # Absent for an LSTM, a training checkpoint and, the second, with a warning.
+    calibrated, reliability = seen.get("calibrated"), seen.get("reliability")
+    fitted = None if calibrated is None else np.array(calibrated, np.float32)
+    return Prediction(seen["label"], seen["name"], probabilities, logits, fitted, reliability)

@@ -13,6 +13,7 @@ import numpy as np
 from models.architecture import CNN_PARAMETERS, DIGITS, LSTM_LABELS, lstm_parameters
 from models.cnn import ood_detector, randomisation
 from models.cnn.analyses import cnn_analyses
+from models.cnn.calibration import Calibration, calibration_of
 from models.cnn.ood_detector import OODDetector
 from models.cnn.programs import cnn_programs, run_cnn
 from models.rnn.ablations import lstm_ablations
@@ -160,6 +161,8 @@ class ResidentModel:
         report: Report of the training run; empty if there is none.
         declared: Predict and trace programs.
         ood_detector: Out-of-distribution detector of a model of images; None for sequences.
+        calibration: Calibration of the served weights of a model of images; None where their
+            metadata have none, and for sequences.
         analyses: Programs that are compiled after the server is ready.
         training_checkpoints: Parameters by name: at points of the training, earliest first, then
             of checkpoints of other names.
@@ -175,6 +178,7 @@ class ResidentModel:
     report: Mapping[str, Any]
     declared: list[Program]
     ood_detector: OODDetector | None = None
+    calibration: Calibration | None = None
     analyses: list[Program] = field(default_factory=list)
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
     checkpoint_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -304,11 +308,21 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
         _report(folder / f"{name}.report.json", checkpoint),
         declared,
         ood_detector.load() if card.input == "image" else None,
+        _calibration(path, checkpoint) if card.input == "image" else None,
         card.analyses(checkpoint.tensors),
         kept,
         artifacts.checkpoint_facts(trained),
         {kind: artifact for kind, artifact in found.items() if artifact},
     )
+
+
+def _calibration(path: Path, checkpoint: Checkpoint) -> Calibration | None:
+    """Read the calibration of a registered model from the metadata of its weights."""
+    try:
+        return calibration_of(checkpoint.metadata)
+    except CheckpointError as error:
+        msg = f"{path.name}: {error}"
+        raise CheckpointError(msg) from error
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from models.cnn.calibration import Calibration
 from models.rnn.unit_statistics import UnitStatistics
 from models.runtime.checkpoints import Checkpoint
 from models.runtime.programs import Outputs, Row, Run
@@ -119,12 +120,15 @@ class ModelContext:
         artifacts: Artifacts that training wrote, by name (`models.runtime.artifacts`).
         training_checkpoints: Parameters of each checkpoint by name: at points of the training, the
             earliest first, then those of other names.
+        calibration: Calibration of the served weights of a CNN; None where their metadata have
+            none, for a training checkpoint and for an LSTM.
     """
 
     weights: Tensors
     units: UnitStatistics | None = None
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,14 @@ class ProbeContext(ProbeCall[Parameters_co]):
     def probabilities(self) -> Float[np.ndarray, " classes"]:
         """Class probabilities in a probe's outputs: softmax of the logits."""
         return softmax(self.logits)
+
+    @property
+    def calibrated(self) -> Float[np.ndarray, " classes"] | None:
+        """Calibrated class probabilities: softmax of logits / temperature; None without a fit."""
+        calibration = self.model.calibration
+        if calibration is None or calibration.temperature is None:
+            return None
+        return softmax(self.logits, calibration.temperature)
 
 
 def _accept(_: ProbeCall[Any]) -> None:

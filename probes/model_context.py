@@ -7,7 +7,13 @@ from probes.declaration import ModelContext
 
 def model_context(model: ResidentModel) -> ModelContext:
     """Return the model context of a resident model for probes; runs held-out sequences once."""
-    return ModelContext(model.weights, _units(model), model.artifacts, model.training_checkpoints)
+    return ModelContext(
+        model.weights,
+        _units(model),
+        model.artifacts,
+        model.training_checkpoints,
+        model.calibration,
+    )
 
 
 def _units(model: ResidentModel) -> UnitStatistics | None:

@@ -136,8 +136,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "prediction": {
             "label": 7,
             "name": "7",
-            "probabilities": [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
-            "logits": [-9, -8, -7, -6, -9, -9, -9, 12, -8, -5],
+            "probabilities": [0.004, 0.004, 0.004, 0.004, 0.004, 0.004, 0.004, 0.964, 0.004, 0.004],
+            "logits": [-1, -1, -1, -1, -1, -1, -1, 4.5, -1, -1],
+            "calibrated": [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+            "reliability": {
+                "low": 0.95,
+                "high": 1,
+                "images": 7667,
+                "right": 7667,
+                "sentence": "Of 10,000 MNIST test images, 7,667 get a probability of …",
+            },
         },
     },
 }

@@ -74,6 +74,18 @@ class WarningEntry(Schema):
     message: str
 
 
+class Reliability(Schema):
+    """Schema of a reliability bin: accuracy on the test images with such a top probability."""
+
+    low: float = Field(description="Lower limit of the largest softmax probability, included.")
+    high: float = Field(description="Upper limit, excluded unless it is 1.")
+    images: int = Field(description="Number of MNIST test images between these limits.")
+    right: int = Field(description="Number of these that are predicted rightly.")
+    sentence: str = Field(
+        description="The same in words, with the 95 % confidence interval of the accuracy."
+    )
+
+
 class Prediction(Schema):
     """Schema of a prediction: class, probabilities and logits."""
 
@@ -81,6 +93,17 @@ class Prediction(Schema):
     name: str
     probabilities: list[float] = Field(description="Softmax of the logits; they sum to 1.")
     logits: list[float]
+    calibrated: list[float] | None = Field(
+        None,
+        description="Calibrated probabilities: softmax of logits / temperature, fitted on held-out "
+        "MNIST images, and valid for images like them. Absent where no temperature was fitted: "
+        "for an LSTM, a training checkpoint, or weights without a calibration.",
+    )
+    reliability: Reliability | None = Field(
+        None,
+        description="How often predictions of such a probability are right on MNIST test images. "
+        "Absent without a calibration, and for an image that has a warning.",
+    )
 
 
 class ImageEcho(Schema):

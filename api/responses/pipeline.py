@@ -138,7 +138,8 @@ def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> Pr
         if request.checkpoint not in known:
             listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
             raise ParameterError("checkpoint", f"checkpoint '{request.checkpoint}' is not {listed}")
-        model = replace(model, weights=known[request.checkpoint])
+        # The temperature was fitted for the served weights alone.
+        model = replace(model, weights=known[request.checkpoint], calibration=None)
     call = ProbeCall(model, given, request.query)
     request.probe.check(call)
     return call
@@ -247,19 +248,29 @@ def _result(
         stated = prediction(model, found)
         head |= {"input": given.echo, "prediction": stated}
         warnings = [*given.warnings, *_input_warnings(model, found)]
+        # Measured on test images: of an image that warns it says nothing.
+        if found.model.calibration and not any(one.is_about_input for one in warnings):
+            highest = float(found.probabilities[stated["label"]])
+            stated["reliability"] = found.model.calibration.reliability_of(highest)
     listed = tuple({"code": one.code, "message": one.message} for one in warnings)
     return ProbeResult(head, request.probe.figure(found), listed)
 
 
 def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:
-    """Return the pipeline's response field `prediction`: label, name, probabilities, logits."""
+    """Return the pipeline's response field `prediction`: label, name, probabilities, logits.
+
+    `calibrated` is absent where no temperature was fitted.
+    """
     label = int(found.logits.argmax())
-    return {
+    stated = {
         "label": label,
         "name": model.card.classes[label],
         "probabilities": found.probabilities,
         "logits": found.logits,
     }
+    if (calibrated := found.calibrated) is not None:
+        stated["calibrated"] = calibrated
+    return stated
 
 
 def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:

@@ -79,7 +79,7 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
 
 def _training(model: ResidentModel) -> dict[str, Any]:
     """Describe the training of a model for `/models`: metadata of its weights file."""
-    stated = ("metrics", "seed", "data", "versions", "tested_length")
+    stated = ("metrics", "calibration", "seed", "data", "versions", "tested_length")
     return {
         key: model.checkpoint.metadata[key] for key in stated if key in model.checkpoint.metadata
     }

@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from models.architecture import CLASSES
+from models.cnn import calibration
 from models.cnn.augmentation import Images, Shares, augment_batch
 from models.cnn.gradients import convolve_for_training
 from models.cnn.network import SimpleCNN
@@ -189,16 +190,22 @@ class CNNTrainer:
         return parameter_tensors(nnx.merge(self._network, state.average))
 
     def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
-        """Finish CNN training: evaluate the averaged parameters on the test images, and report."""
-        guesses = classify(state.average, self.test.images)
+        """Finish CNN training: evaluate on the test images, fit the temperature, and report."""
+        logits = evaluate(state.average, self.test.images)
+        guesses = logits.argmax(axis=-1)
         wrong = np.flatnonzero(guesses != self.test.labels)
         metrics: dict[str, Any] = {
             "test_accuracy": 1.0 - len(wrong) / len(guesses),
             "test_errors": len(wrong),
         }
+        held_back = evaluate(state.average, self.validation.images)
         if len(self.validation.labels):
-            held_back = classify(state.average, self.validation.images)
-            metrics["validation_accuracy"] = float(np.mean(held_back == self.validation.labels))
+            right = held_back.argmax(axis=-1) == self.validation.labels
+            metrics["validation_accuracy"] = float(np.mean(right))
+        calibrated = calibration.measure_calibration(
+            calibration.LabelledLogits(held_back, self.validation.labels),
+            calibration.LabelledLogits(logits, self.test.labels),
+        )
         confusion = np.zeros((CLASSES, CLASSES), np.int64)
         np.add.at(confusion, (self.test.labels, guesses), 1)
         described = {
@@ -207,6 +214,7 @@ class CNNTrainer:
             "seed": self.config.seed,
             "data": f"MNIST through TensorFlow Datasets: {len(self._labels)} training images",
             "metrics": metrics,
+            "calibration": calibration.describe(calibrated),
         }
         report = {
             "recipe": asdict(self.config),
@@ -221,9 +229,21 @@ def _on_cpu() -> bool:
 
 
 def classify(
-    parameters: ParameterState, images: UInt8[np.ndarray, "images 28 28"], rows: int = 1_000
+    parameters: ParameterState, images: UInt8[np.ndarray, "images 28 28"]
 ) -> Int[np.ndarray, " images"]:
     """Return the digit that a SimpleCNN in training predicts for each image.
+
+    Args:
+        parameters: Parameters of a SimpleCNN.
+        images: Intensities from 0 to 255.
+    """
+    return np.asarray(evaluate(parameters, images).argmax(axis=-1))
+
+
+def evaluate(
+    parameters: ParameterState, images: UInt8[np.ndarray, "images 28 28"], rows: int = 1_000
+) -> Float[np.ndarray, "images classes"]:
+    """Return the logits of a SimpleCNN in training for each image.
 
     Args:
         parameters: Parameters of a SimpleCNN.
@@ -231,14 +251,16 @@ def classify(
         rows: Batch size.
     """
     parts = [images[start : start + rows] for start in range(0, len(images), rows)]
-    return np.concatenate([np.asarray(_classify(parameters, jnp.asarray(part))) for part in parts])
+    logits = [np.asarray(_evaluate(parameters, jnp.asarray(part))) for part in parts]
+    return np.concatenate([np.empty((0, CLASSES), np.float32), *logits])
 
 
 @jax.jit
-def _classify(
+def _evaluate(
     parameters: ParameterState, images: UInt8[Array, "rows 28 28"]
-) -> Int[Array, " rows"]:
+) -> Float[Array, "rows classes"]:
     # Stock convolutions: those for training only have other gradients.
     network = nnx.eval_shape(lambda: SimpleCNN(nnx.Rngs(0)))
     model: SimpleCNN = nnx.merge(nnx.graphdef(network), parameters)
-    return model(images.astype(jnp.float32)[..., None] / 255.0).argmax(axis=-1)
+    logits: Float[Array, "rows classes"] = model(images.astype(jnp.float32)[..., None] / 255.0)
+    return logits

@@ -9,15 +9,17 @@ from probes.figures import colours
 from probes.figures.figures import Bars, Tensor
 
 
-def softmax(logits: Float[np.ndarray, "*batch classes"]) -> Float[np.ndarray, "*batch classes"]:
-    """Class probabilities of logits: softmax over the last axis, without overflow."""
+def softmax(
+    logits: Float[np.ndarray, "*batch classes"], temperature: float = 1.0
+) -> Float[np.ndarray, "*batch classes"]:
+    """Class probabilities of logits / temperature: softmax over the last axis, without overflow."""
     if logits.ndim == 1:  # for a few values Python is faster than the overhead of NumPy
         listed = logits.tolist()
         largest = max(listed)
-        shares = [math.exp(logit - largest) for logit in listed]
+        shares = [math.exp((logit - largest) / temperature) for logit in listed]
         total = sum(shares)
         return np.array([share / total for share in shares], logits.dtype)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    powers = np.exp((logits - logits.max(axis=-1, keepdims=True)) / temperature)
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 

@@ -34,6 +34,11 @@ class InputWarning:
     code: str
     message: str
 
+    @property
+    def is_about_input(self) -> bool:
+        """Whether an input warning is about the input, and not about the form that carried it."""
+        return self.code != "ignored-field"
+
 
 def image_warnings(
     pixels: UInt8[np.ndarray, "28 28"],

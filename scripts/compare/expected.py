@@ -62,6 +62,21 @@ EXPECTED: tuple[Expected, ...] = (
         "the record of an image's preparation lists its steps",
         "body*.input.preparation.steps",
     ),
+    *(
+        Expected(
+            "POST /cnn/*",
+            (200, 200),
+            "predictions of the CNN are calibrated, and say how often such ones are right",
+            f"body*.prediction.{key}",
+        )
+        for key in ("calibrated", "reliability")
+    ),
+    Expected(
+        "GET /models*",
+        (200, 200),
+        "the record of the training has the calibration",
+        "body*.training.calibration",
+    ),
     Expected(
         "POST /cnn/* body: png of 200 x 200",
         (200, 200),

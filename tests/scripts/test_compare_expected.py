@@ -13,6 +13,12 @@ from scripts.compare.wire import Request
         ("POST /cnn/predict plain", "body.input.preparation.steps", True),
         ("POST /cnn/sweep body: inputs", "body.answers[1].input.preparation.steps", True),
         ("POST /cnn/predict format=npz", "body.metadata.input.preparation.steps", True),
+        ("POST /cnn/predict plain", "body.prediction.calibrated", True),
+        ("POST /cnn/sweep body: inputs", "body.answers[1].prediction.reliability", True),
+        ("POST /cnn/predict plain", "body.prediction.probabilities", False),
+        ("POST /lstm/gates plain", "body.prediction.calibrated", False),
+        ("GET /models plain", "body.models[0].training.calibration", True),
+        ("GET /models/lstm plain", "body.training.metrics", False),
         ("POST /cnn/predict plain", "body.input.preparation.scale", False),
         ("POST /cnn/predict plain", "body.input.pixels[0][0]", False),
         ("POST /cnn/predict plain", "headers.vary", False),
@@ -29,7 +35,7 @@ from scripts.compare.wire import Request
 def test_an_expected_difference_is_one_place_of_some_requests(
     name: str, where: str, explained: bool
 ) -> None:
-    """Steps of a preparation are new; other places, and those of the LSTM, are not explained."""
+    """Steps and calibrations are new; other places, and those of the LSTM, are not explained."""
     reason = reason_for(Request(name, "POST", "/x"), Difference(where, "a", "b"), (200, 200))
 
     assert (reason is not None) == explained

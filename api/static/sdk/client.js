@@ -15,6 +15,18 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  * @property {string} name
  * @property {number[]} probabilities Softmax of the logits.
  * @property {number[]} logits
+ * @property {number[]} [calibrated] Calibrated probabilities; absent where no temperature was fitted.
+ * @property {Reliability} [reliability] Absent without a calibration or with a warning.
+ */
+
+/**
+ * Accuracy on the MNIST test images whose largest probability is from `low` to `high`.
+ * @typedef {object} Reliability
+ * @property {number} low
+ * @property {number} high
+ * @property {number} images
+ * @property {number} right Number of these images that are predicted rightly.
+ * @property {string} sentence The same in words.
  */
 
 /** @typedef {{ name: string, value: number | string | boolean | null, unit: string }} Measure */
