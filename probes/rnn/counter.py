@@ -31,7 +31,7 @@ from probes.figures.figures import (
     Panels,
     Tensor,
 )
-from probes.rnn.fixed_points import Cell
+from probes.rnn.float64_cell import Cell
 from probes.rnn.targets import LOGIT_WEIGHTS
 
 ABLATION_SEED = 2027

@@ -1,6 +1,6 @@
 """Probe `dynamics` of the LSTM: trajectories, slow and fixed points, and their eigenvalues."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -20,13 +20,10 @@ from probes.figures.figures import (
     Scatter,
     Tensor,
 )
-from probes.rnn.fixed_points import Cell, Points, search
+from probes.rnn.fixed_points import WordMap, search
+from probes.rnn.float64_cell import Cell
+from probes.rnn.point_figures import PointFigures, entries
 from probes.rnn.targets import LOGIT_WEIGHTS
-
-TOLERANCES = (1e-6, 1e-9, 1e-12)
-"""Tolerances of q at which the probe `dynamics` counts points; at the last, they are fixed."""
-
-FIXED_TOLERANCE = TOLERANCES[-1]
 
 SHOWN_AXES = 3
 """Number of principal axes of state space whose weights the probe `dynamics` shows."""
@@ -37,15 +34,15 @@ SHOWN_SHARES = 8
 DRIFT_GROUPS = 12
 """Number of equal groups of trajectory states, along the first axis, for the drift."""
 
-MAX_COLOURED_STEPS = 256.0
-"""Largest time constant on the colour scale of the probe `dynamics`, in steps."""
+SETTLED_REPEATS = 8
+"""Repetitions of the word after which, and over which, its drift is measured."""
 
 BIT_VALUES = (0.0, 1.0)
 """Input bits of training, for which the probe `dynamics` shows the drift of states."""
 
 
 class DynamicsParameters(Parameters):
-    """Parameters of the probe `dynamics`: constant input of the search, and starting states."""
+    """Parameters of the probe `dynamics`: inputs of both searches, and starting states."""
 
     input: float = Field(
         0.5,
@@ -54,8 +51,16 @@ class DynamicsParameters(Parameters):
         description="Constant input of the fixed-point search. A counter has no fixed points at 0 "
         "or 1, as each bit changes its state; 0.5 favours neither, but does not occur in training.",
     )
+    word: str = Field(
+        "10",
+        pattern="^[01]{1,12}$",
+        description="Word of 1 to 12 bits, repeated, whose periodic points are searched. Under "
+        "`10` the count does not change in the long run: a stable point shows a leak.",
+    )
     sequences: int = Field(32, ge=4, le=64, description="Number of held-out sequences of 64 bits.")
-    points: int = Field(4, ge=1, le=16, description="Number of points to show, slowest first.")
+    points: int = Field(
+        4, ge=1, le=16, description="Number of points of each search to show, slowest first."
+    )
     seed: int = Field(
         0, ge=0, le=4_294_967_295, description="Seed of the starting states of the search."
     )
@@ -119,39 +124,71 @@ class Trajectories:
 
 
 def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
-    """State space of the LSTM: trajectories, fixed and slow points, and their eigenvalues.
+    """State space of the LSTM: trajectories, fixed, slow and periodic points, and eigenvalues.
 
     A state is s = [h; c], the hidden states before the cell states. `pc1` and `pc2` are the states
     of held-out sequences along their first two principal axes, `count` their ones minus zeros; the
     line is the direction of the readout's “yes” minus “no”, projected on that plane. The entries of
     s are not scaled: cell states, which are unbounded, dominate hidden states.
 
-    `q` is ½‖F(s; input) − s‖², half the squared displacement of one step at a constant `input`,
-    minimised by the Levenberg-Marquardt method from visited states, in their region enlarged by a
-    quarter. A point counts as fixed at 1e-12; "none found" does not prove that there is none. A
-    point that is slow compared with `typical_q`, that of a bit, may be part of a line attractor.
-    Points are numbered, slowest first, and ringed.
+    `q` is ½‖F(s) − s‖², half the squared displacement of one step at a constant `input`, minimised
+    by the Levenberg-Marquardt method from visited states, in their region enlarged by a quarter. A
+    point is fixed at 1e-12; "none found" does not prove that there is none. Any other point is
+    `slow`: compare it with `typical_q`, that of a bit, with its `distance` from the nearest visited
+    state, and with `visited_q`, the smallest q at a visited state. Points are numbered, slowest
+    first, and ringed.
 
-    Eigenvalues are those of the Jacobian at the points: with all |λ| below 1 a point is `stable`,
-    |λ| near 1 integrates, and −1 / ln|λ| is the time constant in steps (negative for growth). At a
-    slow point they are valid only for fewer steps than it takes to leave it. `inside.k` is no where
-    the search ended at the limit of the region. `drift` is the mean displacement of visited states
-    along the first axis, by group of their position on it.
+    `word_…` are the same for F of a whole `word`, one step for each bit: a fixed point has the
+    period of the word. Under `10` an exact counter returns to the state of any count: its points
+    are `neutral`. A `stable` point attracts the counts near it, which is a leak. `word_drift` is
+    the mean displacement along the first axis by a word, once quick changes have decayed.
+
+    Eigenvalues are those of the Jacobian at the points: with all |λ| below 1 a fixed point is
+    `stable`, with the largest within 1e-6 of 1 `neutral`, above `unstable` (`kind.k`); `stable.k`
+    is null at a slow point, where eigenvalues are valid for fewer steps than it takes to leave it.
+    −n / ln|λ| is the time constant in steps, n the bits of the word: negative for growth, and
+    infinite (hatched) within 1e-6 of 1. `inside.k` is no where the search ended at the limit of the
+    region. `drift` is the mean displacement of visited states along the first axis by one step, by
+    group of their position on it.
     """
     parameters = context.parameters
     run = _trajectories_of(context)
-    points = search(run.cell, run.visited, parameters.input, parameters.seed, parameters.points)
-    figures = (
-        _trajectories(context, run, points),
-        _eigenvalues(points),
+    constant = WordMap(run.cell, (parameters.input,))
+    repeated = WordMap(run.cell, tuple(map(float, parameters.word)))
+    at_rest = _search(run, constant, parameters, "")
+    periodic = _search(run, repeated, parameters, "word_")
+    plane = _marked(_trajectories(context, run), run, at_rest)
+    of_input = (
+        plane,
+        at_rest.eigenvalues(),
         _shares(run.axes),
-        _slowness(points),
+        at_rest.slowness(constant.slowness(run.visited)),
         _drift(run, parameters.input),
-        _time_constants(points),
+        at_rest.time_constants(),
         _weights(run.axes),
-        _states(points),
+        at_rest.states(),
     )
-    return Panels("Dynamics", figures, 2, measures=_measures(run, points))
+    of_word = (
+        _marked(plane, run, periodic),
+        periodic.eigenvalues(),
+        _word_drift(run, repeated),
+        periodic.slowness(repeated.slowness(run.visited)),
+        periodic.states(),
+        periodic.time_constants(),
+    )
+    figures = (
+        Panels(f"At a constant input of {parameters.input:g}", of_input, 2),
+        Panels(f"While the word {parameters.word} repeats", of_word, 2),
+    )
+    return Panels("Dynamics", figures, measures=_measures(run, at_rest, periodic))
+
+
+def _search(
+    run: Trajectories, word_map: WordMap, parameters: DynamicsParameters, prefix: str
+) -> PointFigures:
+    """Search the points of one map from the visited states, for their figures."""
+    found = search(word_map, run.visited, parameters.seed, parameters.points)
+    return PointFigures(found, prefix)
 
 
 def _trajectories_of(context: ProbeContext[DynamicsParameters]) -> Trajectories:
@@ -175,21 +212,19 @@ def _readout(context: ProbeContext[Parameters], run: Trajectories) -> Float[np.n
     return np.asarray(run.axes.directions @ (direction / length))
 
 
-def _trajectories(context: ProbeContext[Parameters], run: Trajectories, points: Points) -> Scatter:
+def _trajectories(context: ProbeContext[Parameters], run: Trajectories) -> Scatter:
     """Scatter plot of the trajectories in the plane of the first two principal axes."""
     places = run.axes.place(run.states)
     readout = _readout(context, run)[:2]
     length = float(np.linalg.norm(readout))
     reach = float(np.abs(places[..., :2]).max())
     ends = np.outer([-reach, reach], readout / (length or 1.0))
-    stops = run.axes.place(points.states)
     along: list[Tensor] = []
     for axis in range(2):
         name = f"pc{axis + 1}"
         along += [
             Tensor(name, "statistic", ("sequence", "step"), places[..., axis]),
             Tensor(f"readout_{name}", "statistic", ("end",), ends[:, axis]),
-            Tensor(f"point_{name}", "statistic", ("point",), stops[:, axis]),
         ]
     count = Tensor(
         "count", "count", ("sequence", "step"), run.count, colour=colours.signed(run.count)
@@ -197,12 +232,20 @@ def _trajectories(context: ProbeContext[Parameters], run: Trajectories, points: 
     return Scatter(
         "Visited states, coloured by ones minus zeros",
         along[0],
-        along[3],
+        along[2],
         measures=(Measure("readout_in_plane", length),),
         colour=count,
-        path=(along[1], along[4]),
-        marked=(along[2], along[5]),
+        path=(along[1], along[3]),
     )
+
+
+def _marked(plane: Scatter, run: Trajectories, found: PointFigures) -> Scatter:
+    """Return the scatter plot of the trajectories, with the points of a search marked."""
+    stops = run.axes.place(found.points.states)
+    across, upward = (
+        found.tensor(f"point_pc{n + 1}", (found.axis,), stops[:, n]) for n in range(2)
+    )
+    return replace(plane, marked=(across, upward))
 
 
 def _shares(axes: PrincipalAxes) -> Bars:
@@ -210,11 +253,6 @@ def _shares(axes: PrincipalAxes) -> Bars:
     names: Coordinates = {"component": [f"pc{n + 1}" for n in range(len(shares))]}
     tensor = Tensor("explained_variance", "statistic", ("component",), shares, names)
     return Bars("Share of the variance along each axis", tensor, (0.0, 1.0))
-
-
-def entries(units: int) -> list[str]:
-    """Return the names of a state vector's entries in `dynamics`: h0 to hN, then c0 to cN."""
-    return [f"{state}{unit}" for state in ("h", "c") for unit in range(units)]
 
 
 def _weights(axes: PrincipalAxes) -> Heatmap:
@@ -233,94 +271,54 @@ def _weights(axes: PrincipalAxes) -> Heatmap:
     return Heatmap("What the axes are made of", tensor, "component")
 
 
+def _grouped(
+    place: Float[np.ndarray, " states"], moved: Float[np.ndarray, "*rows states"]
+) -> tuple[list[str], Float[np.ndarray, "*rows groups"]]:
+    """Return the mean displacement of states in equal groups by place on an axis, and their names.
+
+    Groups have equal sizes: with equal widths the outer ones would have few states.
+    """
+    groups = np.array_split(np.argsort(place, kind="stable"), DRIFT_GROUPS)
+    means = np.stack([moved[..., group].mean(axis=-1) for group in groups], axis=-1)
+    return [f"{place[group].mean():.3g}" for group in groups], means
+
+
 def _drift(run: Trajectories, chosen: float) -> Lines:
     """Lines of the states' drift: mean displacement of one step along pc1, for each input."""
-    place = run.axes.place(run.visited)[:, 0]
-    # Groups of equal size: with equal widths the outer ones would have few states.
-    groups = np.array_split(np.argsort(place, kind="stable"), DRIFT_GROUPS)
     inputs = sorted({*BIT_VALUES, chosen})
     moved = np.stack(
         [(run.cell.step(run.visited, x) - run.visited) @ run.axes.directions[0] for x in inputs]
     )
-    drift = np.stack([moved[:, group].mean(axis=1) for group in groups], axis=1)
-    at: Coordinates = {
-        "input": [f"input {x:g}" for x in inputs],
-        "pc1": [f"{place[group].mean():.3g}" for group in groups],
-    }
+    names, drift = _grouped(run.axes.place(run.visited)[:, 0], moved)
+    at: Coordinates = {"input": [f"input {x:g}" for x in inputs], "pc1": names}
     tensor = Tensor("drift", "statistic", ("input", "pc1"), drift, at)
     return Lines("Way of one step along pc1", (tensor,), "pc1", reference=0.0)
 
 
-def _slowness(points: Points) -> Bars:
-    tensor = Tensor("q", "statistic", ("point",), points.q)
-    return Bars("q of each point, the slowest first", tensor)
+def _word_drift(run: Trajectories, repeated: WordMap) -> Lines:
+    """Line of the states' drift under a repeated word: mean displacement along pc1 by a word.
+
+    From states to which the word was applied before, so that the last bits of the trajectories do
+    not count.
+    """
+    settled = run.visited
+    for _ in range(SETTLED_REPEATS):
+        settled = repeated.step(settled)
+    later = settled
+    for _ in range(SETTLED_REPEATS):
+        later = repeated.step(later)
+    before, after = (run.axes.place(one)[:, 0] for one in (settled, later))
+    names, drift = _grouped(before, (after - before) / SETTLED_REPEATS)
+    tensor = Tensor("word_drift", "statistic", ("pc1",), drift, {"pc1": names})
+    return Lines("Way of one word along pc1", (tensor,), "pc1", reference=0.0)
 
 
-def _states(points: Points) -> Heatmap:
-    """Heatmap of the states of slow and fixed points in the probe `dynamics`."""
-    named: Coordinates = {"entry": entries(points.states.shape[1] // 2)}
-    tensor = Tensor(
-        "points",
-        "statistic",
-        ("point", "entry"),
-        points.states,
-        named,
-        colours.signed(points.states),
-    )
-    return Heatmap("Where the points are", tensor, "point")
-
-
-def _eigenvalues(points: Points) -> Scatter:
-    """Scatter plot of the eigenvalues in the probe `dynamics`, with the unit circle."""
-    axes = ("point", "eigenvalue")
-    real, imaginary = points.eigenvalues.real, points.eigenvalues.imag
-    # A point every 5 degrees, the first again at the end to close the circle.
-    turn = np.linspace(0.0, 2 * np.pi, 73)
-    circle = (
-        Tensor("circle_real", "statistic", ("angle",), np.cos(turn)),
-        Tensor("circle_imaginary", "statistic", ("angle",), np.sin(turn)),
-    )
-    return Scatter(
-        "Eigenvalues at the points, and the circle of magnitude 1",
-        Tensor("eigenvalues_real", "statistic", axes, np.ascontiguousarray(real)),
-        Tensor("eigenvalues_imaginary", "statistic", axes, np.ascontiguousarray(imaginary)),
-        path=circle,
-    )
-
-
-def _time_constants(points: Points) -> Heatmap:
-    values = points.time_constant
-    tensor = Tensor(
-        "time_constants",
-        "statistic",
-        ("point", "eigenvalue"),
-        values,
-        # One infinite time constant would leave no colours for the others.
-        colour=colours.signed(np.clip(values, -MAX_COLOURED_STEPS, MAX_COLOURED_STEPS)),
-    )
-    return Heatmap("Time constants at the points, in steps", tensor, "point")
-
-
-def _measures(run: Trajectories, points: Points) -> tuple[Measure, ...]:
-    """Measures of the probe `dynamics`: points found, typical speed, stability of each point."""
+def _measures(run: Trajectories, constant: PointFigures, word: PointFigures) -> tuple[Measure, ...]:
+    """Measures of the probe `dynamics`: typical speed, and the points of both searches."""
     # Half the square of a speed has the unit of q, so that both can be compared.
     typical = float(run.speed.mean())
-    fixed = points.found(FIXED_TOLERANCE)
-    stated = [
-        Measure("fixed_points", f"{fixed} found" if fixed else "none found"),
-        Measure("slowest_q", float(points.q[0])),
-        Measure("typical_q", 0.5 * typical**2),
-        Measure("typical_speed", typical),
-        *(Measure(f"found_at_{one:.0e}", points.found(one), "points") for one in TOLERANCES),
-    ]
-    for point in range(len(points.q)):
-        stated += [
-            Measure(f"stable.{point}", bool(points.stable[point])),
-            Measure(f"inside.{point}", bool(points.inside[point])),
-            Measure(f"reached.{point}", int(points.reached[point]), "starts"),
-            Measure(f"distance.{point}", float(points.distance[point])),
-        ]
-    return tuple(stated)
+    speed = (Measure("typical_q", 0.5 * typical**2), Measure("typical_speed", typical))
+    return (*constant.measures(), *speed, *word.measures())
 
 
 PROBES = (

@@ -1,26 +1,36 @@
-"""Fixed points of an LSTM at a constant input: search, Jacobian and eigenvalues.
+"""Fixed points of an LSTM under a repeated word of inputs: search, Jacobian and eigenvalues.
 
 In float64 on the host: q of a fixed point is far below the rounding of float32.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int, UInt8
 
-States = Float[np.ndarray, "*rows state"]
-"""States s = [h; c] in the fixed-point search: hidden state, then cell state."""
+from probes.rnn.float64_cell import Cell, States
+
+Kind = Literal["stable", "neutral", "unstable", "slow"]
+
+FIXED_TOLERANCE = 1e-12
+"""Largest value of q at which a point of the search counts as fixed."""
+
+NEUTRAL = 1e-6
+"""Largest distance of |λ| from 1 at which a fixed point is neutral: over a million repetitions.
+
+At `FIXED_TOLERANCE` a word moves a state by up to 1.4e-6, so that slower decay is not resolved.
+"""
 
 SAME_POINT = 1e-2
 """Largest distance in any entry, as a share of the region, at which fixed points are merged."""
 
-MAX_ITERATIONS = 60
+MAX_ITERATIONS = 120
 CONVERGED_Q = 1e-28
 """Value of q below which the fixed-point search ends: it is rounding error."""
 
-SETTLING_STEPS = 64
-"""Steps at constant input after which starts of the fixed-point search count as settled."""
+SETTLING_REPEATS = 64
+"""Repetitions of the word after which starts of the fixed-point search count as settled."""
 
 MOST_STARTS, LEAST_STARTS = 64, 8
 STARTING_ENTRIES = 1024
@@ -41,93 +51,44 @@ DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
 """Factors of the fixed-point search's damping after a step that lowers q, and after another."""
 
 
-def sigmoid(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """Return σ of values, without overflow, for the LSTM gates of the fixed-point search."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)))
-
-
 @dataclass(frozen=True, eq=False)
-class Cell:
-    """LSTM cell in float64 for fixed points: [i, f, g, o] are the quarters of W x + U h + b.
+class WordMap:
+    """Map of LSTM states by a word of inputs, whose fixed points are searched: a step for each.
+
+    A fixed point of the map of a word of n bits is a state with period n while the word repeats.
 
     Attributes:
-        from_input: Input weights W.
-        from_hidden: Recurrent weights U.
-        bias: Bias b.
+        cell: LSTM cell.
+        word: Inputs, the first one first; a single one is a constant input.
     """
 
-    from_input: Float[np.ndarray, " sums"]
-    from_hidden: Float[np.ndarray, "units sums"]
-    bias: Float[np.ndarray, " sums"]
+    cell: Cell
+    word: tuple[float, ...]
 
-    @classmethod
-    def of(cls, weights: Mapping[str, np.ndarray]) -> "Cell":
-        """Build the float64 LSTM cell of the fixed-point search from the weights of a network."""
-        kernels = (weights["cell.dense_i.kernel"][0], weights["cell.dense_h.kernel"])
-        return cls(*(one.astype(np.float64) for one in (*kernels, weights["cell.dense_h.bias"])))
-
-    @property
-    def units(self) -> int:
-        """Number of units in the fixed-point search; a state has twice as many entries."""
-        return len(self.from_hidden)
-
-    def gates(
-        self, states: States, inputs: Float[np.ndarray, "*rows"] | float
-    ) -> tuple[Float[np.ndarray, "*rows units"], ...]:
-        """Return the gates i, f, candidate g and gate o of the fixed-point search's LSTM cell."""
-        sums = states[..., : self.units] @ self.from_hidden + self.bias
-        sums = sums + np.asarray(inputs, np.float64)[..., None] * self.from_input
-        i, f, g, o = np.split(sums, 4, axis=-1)
-        return sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-
-    def step(self, states: States, inputs: Float[np.ndarray, "*rows"] | float) -> States:
-        """Return the float64 LSTM cell's next states F(s; x), whose fixed points are searched."""
-        i, f, g, o = self.gates(states, inputs)
-        cell = f * states[..., self.units :] + i * g
-        return np.concatenate([o * np.tanh(cell), cell], axis=-1)
+    def step(self, states: States) -> States:
+        """Return the states after one repetition of the word, from which fixed points are found."""
+        for inputs in self.word:
+            states = self.cell.step(states, inputs)
+        return states
 
     def jacobian(
-        self, states: Float[np.ndarray, "rows state"], inputs: float
+        self, states: Float[np.ndarray, "rows state"]
     ) -> Float[np.ndarray, "rows state state"]:
-        """Return the Jacobian ∂F/∂s for stability of fixed points, a row for each entry of F(s)."""
-        units = self.units
-        i, f, g, o = self.gates(states, inputs)
-        before = states[:, units:]
-        squashed = np.tanh(f * before + i * g)
-        by_i, by_f, by_g, by_o = np.split(self.from_hidden.T, 4)
-        made = np.empty((len(states), 2 * units, 2 * units))
-        hidden, cell = slice(0, units), slice(units, None)
-        made[:, cell, hidden] = (
-            (before * f * (1 - f))[..., None] * by_f
-            + (g * i * (1 - i))[..., None] * by_i
-            + (i * (1 - g**2))[..., None] * by_g
-        )
-        made[:, cell, cell] = f[..., None] * np.eye(units)
-        shown = (o * (1 - squashed**2))[..., None]
-        made[:, hidden] = shown * made[:, cell]
-        made[:, hidden, hidden] += (squashed * o * (1 - o))[..., None] * by_o
+        """Return the Jacobian of the word's map at states, for stability of fixed points."""
+        made = np.broadcast_to(np.eye(states.shape[1]), (*states.shape, states.shape[1]))
+        for inputs in self.word:
+            made = self.cell.jacobian(states, inputs) @ made
+            states = self.cell.step(states, inputs)
         return made
 
-    def run(
-        self, sequences: UInt8[np.ndarray, "sequences time"]
-    ) -> Float[np.ndarray, "sequences times state"]:
-        """Return visited states, from zero on, near which fixed points are searched."""
-        states = [np.zeros((len(sequences), 2 * self.units))]
-        for bits in sequences.T:
-            states.append(self.step(states[-1], bits.astype(np.float64)))
-        return np.stack(states, axis=1)
+    def slowness(self, states: Float[np.ndarray, "rows state"]) -> Float[np.ndarray, " rows"]:
+        """Return q(s) = ½ ‖F(s) − s‖² of the map F of the word, which is 0 at a fixed point.
 
-
-def slowness(
-    cell: Cell, states: Float[np.ndarray, "rows state"], inputs: float
-) -> Float[np.ndarray, " rows"]:
-    """Return q(s) = ½ ‖F(s; x) − s‖², which is 0 at a fixed point.
-
-    References:
-        Sussillo & Barak (2013), Opening the black box: low-dimensional dynamics in high-dimensional
-        recurrent neural networks.
-    """
-    return np.asarray(0.5 * ((cell.step(states, inputs) - states) ** 2).sum(axis=-1))
+        References:
+            Sussillo & Barak (2013), Opening the black box: low-dimensional dynamics in
+            high-dimensional recurrent neural networks.
+        """
+        return np.asarray(0.5 * ((self.step(states) - states) ** 2).sum(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +133,8 @@ class Points:
     Attributes:
         states: State of each point.
         q: Value of q at each point, 0 at a fixed point.
+        every_q: Values of q at all distinct points, those that were left out too.
+        period: Steps of one repetition of the word.
         reached: Number of starts that ended at each point.
         distance: Distance from each point to the nearest visited state.
         inside: 0 for a point at the limit of the region, beyond which q decreases further.
@@ -180,6 +143,8 @@ class Points:
 
     states: Float[np.ndarray, "points state"]
     q: Float[np.ndarray, " points"]
+    every_q: Float[np.ndarray, " distinct"]
+    period: int
     reached: Int[np.ndarray, " points"]
     distance: Float[np.ndarray, " points"]
     inside: UInt8[np.ndarray, " points"]
@@ -192,56 +157,77 @@ class Points:
 
     @property
     def time_constant(self) -> Float[np.ndarray, "points state"]:
-        """Time constant −1/ln |λ| at fixed points, in steps: e-folding time of a perturbation.
+        """Time constant −n/ln |λ| at fixed points of a word of n inputs, in steps.
 
-        Negative for a growing perturbation, infinite at |λ| = 1, 0 at λ = 0.
+        E-folding time of a perturbation: negative where it grows, 0 at λ = 0, and infinite where
+        |λ| is within `NEUTRAL` of 1.
         """
+        size = self.magnitude
         with np.errstate(divide="ignore"):
-            return np.asarray(-1.0 / np.log(self.magnitude))
+            steps = -self.period / np.log(np.where(_is_neutral(size), 0.5, size))
+        return np.asarray(np.where(_is_neutral(size), np.inf, steps))
 
     @property
-    def stable(self) -> UInt8[np.ndarray, " points"]:
-        """Stability of fixed points: 1 where all |λ| are below 1."""
-        return np.asarray(self.magnitude[:, 0] < 1, np.uint8)
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kind of each point: by the largest |λ| where it is fixed, else `slow`.
+
+        `neutral` is a fixed point whose largest |λ| is 1, as in a continuum of fixed points.
+        """
+        return tuple(map(_kind, self.q.tolist(), self.magnitude[:, 0].tolist()))
 
     def found(self, tolerance: float) -> int:
         """Count the fixed points of a search: those whose q is at most a tolerance."""
-        return int((self.q <= tolerance).sum())
+        return int((self.every_q <= tolerance).sum())
+
+
+def _is_neutral(size: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+    """Return where |λ| at a fixed point is so near to 1 that decay or growth is not resolved."""
+    return np.asarray(np.abs(size - 1.0) <= NEUTRAL)
+
+
+def _kind(q: float, largest: float) -> Kind:
+    """Return the kind of a point of the fixed-point search, from q and its largest |λ|."""
+    if q > FIXED_TOLERANCE:
+        return "slow"
+    if _is_neutral(np.asarray(largest)):
+        return "neutral"
+    return "stable" if largest < 1.0 else "unstable"
 
 
 def search(
-    cell: Cell, visited: Float[np.ndarray, "states state"], inputs: float, seed: int, most: int
+    word_map: WordMap, visited: Float[np.ndarray, "states state"], seed: int, most: int
 ) -> Points:
-    """Search fixed points at a constant input: minimise q from many starts.
+    """Search fixed points of a word's map: minimise q from many starts.
 
     The search is limited to the region of the visited states and of the states that they settle
     in: the cell state is unbounded, and q of a counting LSTM decreases without limit far beyond
     any sequence, where its gates saturate.
 
     Args:
-        cell: LSTM cell.
+        word_map: Map of the word.
         visited: States of trajectories.
-        inputs: Constant input.
         seed: Seed of the choice of starts and of the noise.
         most: Largest number of points to return.
     """
     starts = _starts(visited, seed)
     settled = starts
-    for _ in range(SETTLING_STEPS):
-        settled = cell.step(settled, inputs)
+    for _ in range(SETTLING_REPEATS):
+        settled = word_map.step(settled)
     region = Region.around(np.concatenate([visited, settled]))
-    ends = minimise(cell, starts, inputs, region)
-    q = slowness(cell, ends, inputs)
+    ends = minimise(word_map, starts, region)
+    q = word_map.slowness(ends)
     order = np.argsort(q, kind="stable")
     kept, reached = _distinct(ends[order] / region.span())
     states = ends[order][kept[:most]]
     return Points(
         states,
         q[order][kept[:most]],
+        q[order][kept],
+        len(word_map.word),
         reached[:most],
         np.stack([np.linalg.norm(visited - state, axis=1).min() for state in states]),
         region.inside(states),
-        _eigenvalues(cell.jacobian(states, inputs)),
+        _eigenvalues(word_map.jacobian(states)),
     )
 
 
@@ -270,7 +256,7 @@ def _starts(
 
 
 def minimise(
-    cell: Cell, starts: Float[np.ndarray, "starts state"], inputs: float, region: Region
+    word_map: WordMap, starts: Float[np.ndarray, "starts state"], region: Region
 ) -> Float[np.ndarray, "starts state"]:
     """Minimise q of the fixed-point search within a region, by the Levenberg-Marquardt method.
 
@@ -280,19 +266,19 @@ def minimise(
         Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters.
     """
     states, size = region.clipped(starts), starts.shape[1]
-    damping, q = np.full(len(states), DAMPING), slowness(cell, states, inputs)
+    damping, q = np.full(len(states), DAMPING), word_map.slowness(states)
     for _ in range(MAX_ITERATIONS):
         if q.max() < CONVERGED_Q:
             break
-        slope = cell.jacobian(states, inputs) - np.eye(size)
-        off = (cell.step(states, inputs) - states)[..., None]
+        slope = word_map.jacobian(states) - np.eye(size)
+        off = (word_map.step(states) - states)[..., None]
         uphill = (np.swapaxes(slope, 1, 2) @ off)[..., 0]
         # A zero column keeps that entry fixed in the least-squares step.
         slope = np.where(region.leaving(states, -uphill)[:, None], 0.0, slope)
         back = np.swapaxes(slope, 1, 2)
         damped = back @ slope + damping[:, None, None] * np.eye(size)
         moved = region.clipped(states - np.linalg.solve(damped, back @ off)[..., 0])
-        lower = slowness(cell, moved, inputs)
+        lower = word_map.slowness(moved)
         # A step that raises q is discarded and tried again with more damping.
         better = lower < q
         states, q = np.where(better[:, None], moved, states), np.where(better, lower, q)

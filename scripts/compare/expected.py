@@ -89,6 +89,24 @@ EXPECTED: tuple[Expected, ...] = (
         "an untrained network is not sure of any digit, which is the warning `ambiguous`",
         "body.warnings",
     ),
+    Expected(
+        "* /lstm/dynamics*",
+        (200, 200),
+        "points under a repeated word are searched, and only fixed points are called stable",
+        "body*",
+    ),
+    Expected(
+        "* /lstm/summary*",
+        (200, 200),
+        "bars of time constants end at 64 steps, and JSON has an infinite one as null",
+        "body*",
+    ),
+    Expected(
+        "* /lstm/counter*",
+        (200, 200),
+        "an infinite time constant is null, and its bar has the full length",
+        "body*",
+    ),
 )
 
 PICTURE_TOLERANCES: tuple[PictureTolerance, ...] = ()

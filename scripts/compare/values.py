@@ -29,6 +29,7 @@ BY_HAND: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("/lstm/*", "sequence"): ("1", "0" * 200 + "1" * 300, "10" * 300),
     ("/lstm/dynamics", "input"): ("0", "1", "0.25"),
     ("/lstm/dynamics", "sequences"): ("4", "64"),
+    ("/lstm/dynamics", "word"): ("0", "110", "000000000001"),
     ("/cnn/*", "channels"): ("0,5", "31"),
     ("/cnn/*", "x"): ("0", "3"),
     ("/cnn/*", "y"): ("0", "2"),

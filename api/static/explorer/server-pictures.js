@@ -34,7 +34,7 @@ const VIEWS = {
     {
       path: "/lstm/dynamics",
       name: "State space",
-      description: "States of many sequences, coloured by the count, and the fixed points, where the state would not change.",
+      description: "States of many sequences, coloured by the count, and points where the state would not change, or changes least: at an input of 0.5, and after each “10”.",
     },
     {
       path: "/lstm/generalisation",

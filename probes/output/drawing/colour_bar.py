@@ -43,7 +43,7 @@ def colour_bar(shaded: Shaded, height: Length) -> Block:
         marks.append(Text(_WIDTH + 6, top + place, words))
     foot = top + length + _ARROW * shaded.below
     if shaded.missing.any():
-        marks += _sample_of_nan(foot + 8)
+        marks += _sample_of_missing(foot + 8, shaded.missing_name)
         foot += 8 + _WIDTH
     texts = [mark.words for mark in marks if isinstance(mark, Text)]
     width = _WIDTH + 6 + max(text_width(words, TEXT_SIZE) for words in texts)
@@ -79,7 +79,7 @@ def _arrow(base: Length, direction: int, colour: np.ndarray) -> Sketch:
     return Sketch(0, base, _WIDTH, _ARROW, (Polygon(corners, (red, green, blue)),))
 
 
-def _sample_of_nan(y: Length) -> list[Mark]:
+def _sample_of_missing(y: Length, name: str) -> list[Mark]:
     blank = np.zeros((1, 1, 3), np.uint8)
     sample = Picture(0, y, _WIDTH, _WIDTH, blank, np.ones((1, 1), np.bool_))
-    return [sample, Text(_WIDTH + 6, y + _WIDTH / 2, "NaN", colour=CAPTION_COLOUR)]
+    return [sample, Text(_WIDTH + 6, y + _WIDTH / 2, name, colour=CAPTION_COLOUR)]

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from probes.figures.colormaps import DIVERGING, lookup_table
 from probes.figures.figures import Colour, Tensor
-from probes.output.drawing.numbers import span
+from probes.output.drawing.numbers import number, span
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +19,7 @@ class Shaded:
         positions: Position of each value in the range, 0 at the low and 1 at the high end.
         pixels: Colour of each value.
         missing: Values that are not finite, whose colour is meaningless.
+        missing_name: Names of those values, such as "NaN" or "inf"; "" without any.
         below: Whether a value is below the range, and has the colour of its low end.
         above: Whether a value is above the range, and has the colour of its high end.
     """
@@ -27,6 +28,7 @@ class Shaded:
     positions: Float[np.ndarray, "*shape"]
     pixels: UInt8[np.ndarray, "*shape 3"]
     missing: Bool[np.ndarray, "*shape"]
+    missing_name: str
     below: bool
     above: bool
 
@@ -61,7 +63,8 @@ def shade(tensor: Tensor) -> Shaded:
     position = _position(known, low, high, 0.5 if colour.map == DIVERGING else 0.0)
     pixels = lookup_table(colour.map)[np.round(position * 255).astype(np.uint8)]
     below, above = (finite & (values < low)).any(), (finite & (values > high)).any()
-    return Shaded(colour, position, pixels, ~finite, bool(below), bool(above))
+    name = ", ".join(sorted({number(value) for value in values[~finite].tolist()}))
+    return Shaded(colour, position, pixels, ~finite, name, bool(below), bool(above))
 
 
 def _bound(bound: float | tuple[float, ...], dimensions: int) -> Float[np.ndarray, "..."]:

@@ -37,6 +37,10 @@ def states(lstm: ResidentModel) -> np.ndarray:
     return np.stack([np.concatenate([one["hidden"], one["cell"]], axis=1) for one in runs])
 
 
+def stability(largest: float) -> str:
+    return "stable" if largest < 1 else "unstable"
+
+
 def stepped(state: np.ndarray, lstm: ResidentModel, inputs: float) -> np.ndarray:
     """Take one step of a state with the other float64 network."""
     hidden, cell = np.split(state, 2)
@@ -112,6 +116,8 @@ def test_points_are_as_slow_as_is_said(
     assert told["fixed_points"] == (f"{fixed} found" if fixed else "none found")
     nearest = np.linalg.norm(states - found[0], axis=-1).min()
     assert told["distance.0"] == pytest.approx(nearest, rel=1e-6)
+    assert told["slowest_distance"] == told["distance.0"]
+    assert q[0] <= told["visited_q"] <= min(0.5 * move @ move for move in moves)
 
 
 def test_eigenvalues_belong_to_the_points(told: dict[str, Any], lstm: ResidentModel) -> None:
@@ -125,10 +131,54 @@ def test_eigenvalues_belong_to_the_points(told: dict[str, Any], lstm: ResidentMo
             diagonal.append((ahead - behind)[entry] / (2 * small))
         assert eigenvalues.sum() == pytest.approx(sum(diagonal), abs=1e-6)
         largest = np.abs(eigenvalues).max()
-        assert told[f"stable.{place}"] == (largest < 1)
+        kind = told[f"kind.{place}"]
+        if told["q"][place] > 1e-12:
+            assert (kind, told[f"stable.{place}"]) == ("slow", None)
+        else:
+            assert kind == ("neutral" if abs(largest - 1) < 1e-6 else stability(largest))
+            assert told[f"stable.{place}"] == (kind == "stable")
         with np.errstate(divide="ignore"):
             expected = -1 / np.log(np.abs(eigenvalues))
+        expected[np.abs(np.abs(eigenvalues) - 1) <= 1e-6] = np.nan  # infinite: null in JSON
         np.testing.assert_allclose(told["time_constants"][place], expected, rtol=1e-3)
+
+
+def test_periodic_points_return_after_the_word(
+    client: TestClient, lstm: ResidentModel, states: np.ndarray
+) -> None:
+    """By the other float64 network; a word of one bit has the points of that constant input."""
+    told = ask(client, word="110", points=3)
+
+    for state, q in zip(told["word_points"], told["word_q"], strict=True):
+        after = state
+        for bit in (1, 1, 0):
+            after = stepped(after, lstm, bit)
+        off = after - state
+        assert q == pytest.approx(0.5 * off @ off, rel=1e-6, abs=1e-20)
+    nearest = np.linalg.norm(states - told["word_points"][0], axis=-1).min()
+    assert told["word_distance.0"] == pytest.approx(nearest, rel=1e-6)
+    constant = ask(client, word="1", input=1)
+    np.testing.assert_array_equal(constant["word_points"], constant["points"])
+    assert constant["word_kind.0"] == constant["kind.0"]
+
+
+def test_word_drift_is_how_far_a_word_goes_once_states_have_settled(
+    told: dict[str, Any], lstm: ResidentModel, states: np.ndarray
+) -> None:
+    """Of the first group, by the other float64 network: 16 words, of which the last 8 count."""
+    flat = states.reshape(-1, states.shape[-1])
+    axis, mean = told["components"][0], flat.mean(axis=0)
+
+    def through(state: np.ndarray) -> np.ndarray:
+        for bit in (1, 0) * 8:
+            state = stepped(state, lstm, bit)
+        return state
+
+    settled = np.stack([through(state) for state in flat])
+    first = np.array_split(np.argsort((settled - mean) @ axis, kind="stable"), DRIFT_GROUPS)[0]
+    moved = [through(settled[at]) - settled[at] for at in first]
+
+    assert told["word_drift"][0] == pytest.approx(np.mean(moved, axis=0) @ axis / 8, abs=1e-9)
 
 
 def test_drift_is_how_far_a_step_goes_along_the_first_axis(
@@ -164,7 +214,17 @@ def test_it_can_be_asked_before_training(client: TestClient, lstm: ResidentModel
 
 
 @pytest.mark.parametrize(
-    "query", [{"input": 1.5}, {"sequences": 3}, {"points": 17}, {"seed": -1}, {"input": "nan"}]
+    "query",
+    [
+        {"input": 1.5},
+        {"sequences": 3},
+        {"points": 17},
+        {"seed": -1},
+        {"input": "nan"},
+        {"word": ""},
+        {"word": "102"},
+        {"word": "1" * 13},
+    ],
 )
 def test_what_is_out_of_range_is_refused(query: dict[str, Any], client: TestClient) -> None:
     """The answer names the parameter."""

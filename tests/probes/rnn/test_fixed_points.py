@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from probes.rnn import fixed_points
-from probes.rnn.fixed_points import Cell, Points, Region, minimise, search, slowness
+from probes.rnn.fixed_points import Points, Region, WordMap, minimise, search
+from probes.rnn.float64_cell import Cell
 from tests.oracles.numpy64 import lstm_trace, sigmoid
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
-from tests.probes.handmade import Tensors, nothing, one_counter
+from tests.probes.handmade import STEP, Tensors, nothing, one_counter
 
 RANDOM = np.random.default_rng(8)
 
@@ -25,8 +26,8 @@ def visited_by(weights: Tensors) -> np.ndarray:
     return states.reshape(-1, states.shape[-1])
 
 
-def find(weights: Tensors, inputs: float, most: int = 16) -> Points:
-    return search(Cell.of(weights), visited_by(weights), inputs, 0, most)
+def find(weights: Tensors, *word: float, most: int = 16) -> Points:
+    return search(WordMap(Cell.of(weights), word), visited_by(weights), 0, most)
 
 
 @pytest.mark.parametrize("units", [1, 5, 64])
@@ -70,7 +71,7 @@ def test_a_network_of_zeros_comes_to_rest_at_zero() -> None:
     assert found.found(1e-12) == 1
     np.testing.assert_allclose(found.magnitude, [[0.5, 0.5, 0.5, 0, 0, 0]], atol=1e-12)
     np.testing.assert_allclose(found.time_constant[0, :3], 1 / np.log(2), rtol=1e-9)
-    assert found.stable.tolist() == [1]
+    assert found.kinds == ("stable",)
 
 
 @pytest.mark.parametrize("inputs", [0.0, 0.3, 1.0])
@@ -109,7 +110,7 @@ def test_a_switch_has_two_stable_points_and_one_that_is_not() -> None:
 
     order = np.argsort(found.states[:, 0])
     assert found.found(1e-12) == len(found.q) == 3
-    assert found.stable[order].tolist() == [1, 0, 1]
+    assert [found.kinds[at] for at in order] == ["stable", "unstable", "stable"]
     np.testing.assert_allclose(found.states[order[1]], 0, atol=1e-7)
     np.testing.assert_allclose(found.states[order[0]], -found.states[order[2]], atol=1e-7)
     for state in found.states:
@@ -146,8 +147,74 @@ def test_a_counter_rests_nowhere_and_everywhere() -> None:
 
     assert moving.found(1e-6) == 0
     assert moving.q[0] == pytest.approx(0.5 * 0.01**2, rel=0.05)
+    assert set(moving.kinds) == {"slow"}
     assert resting.found(1e-12) > 1
+    assert set(resting.kinds) == {"neutral"}
     np.testing.assert_allclose(resting.magnitude[:, 0], 1, atol=1e-9)
+
+
+def leaky_counter(kept: float) -> Tensors:
+    """Return a unit that counts with a leak: its forget gate is constant, below 1."""
+    weights = one_counter(1, unit=0)
+    weights["cell.dense_h.bias"][1] = np.log(kept / (1 - kept))
+    return weights
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9, 0.99, 0.999])
+def test_a_leaky_counter_has_one_stable_point_of_period_2(kept: float) -> None:
+    """Algebra: c = f (f c + d) − d under `10`, d for a one; c decays by f each step."""
+    found, other = find(leaky_counter(kept), 1.0, 0.0), find(leaky_counter(kept), 0.0, 1.0)
+
+    expected = -STEP / (1 + kept)
+    assert found.kinds == other.kinds == ("stable",)
+    np.testing.assert_allclose(found.states[:, 1], expected, rtol=1e-5)
+    np.testing.assert_allclose(other.states[:, 1], -expected, rtol=1e-5)
+    np.testing.assert_allclose(found.magnitude, [[kept**2, 0]], atol=1e-7)
+    np.testing.assert_allclose(found.time_constant[0, 0], -1 / np.log(kept), rtol=1e-4)
+
+
+def test_an_exact_counter_has_a_continuum_of_points_of_period_2() -> None:
+    """It returns from `10` to any count: many fixed points, each neutral, none stable."""
+    found = find(one_counter(1, unit=0), 1.0, 0.0)
+
+    assert found.found(1e-12) > len(found.q) == 16
+    assert set(found.kinds) == {"neutral"}
+    assert (found.time_constant[:, 0] == np.inf).all()
+    assert found.distance.max() < STEP
+
+
+def test_a_unit_that_never_forgets_has_an_infinite_time_constant() -> None:
+    """An eigenvalue of exactly 1 gives +inf, not a division's −inf."""
+    weights = nothing(2)
+    weights["cell.dense_h.bias"][2:4] = 60
+
+    found = find(weights, 1.0, 0.0)
+
+    assert (found.time_constant[:, :2] == np.inf).all()
+    assert set(found.kinds) == {"neutral"}
+
+
+@pytest.mark.parametrize("word", [(1.0, 0.0), (1.0, 1.0, 0.0), (0.0,) * 11 + (1.0,)])
+def test_points_of_a_word_return_after_it(word: tuple[float, ...]) -> None:
+    """By the steps of the other float64 network; the Jacobian by its central differences."""
+    weights = draw(lstm_shapes(4), 21)
+
+    def through(state: np.ndarray) -> np.ndarray:
+        for inputs in word:
+            state = step(state, weights, inputs)
+        return state
+
+    found = find(weights, *word)
+
+    assert found.found(1e-12) >= 1
+    np.testing.assert_allclose(through(found.states[0]), found.states[0], atol=1e-6)
+    assert np.abs(step(found.states[0], weights, word[0]) - found.states[0]).max() > 1e-3
+    columns = [
+        (through(found.states[0] + e) - through(found.states[0] - e)) / 2e-6
+        for e in 1e-6 * np.eye(8)
+    ]
+    jacobian = WordMap(Cell.of(weights), word).jacobian(found.states[:1])[0]
+    np.testing.assert_allclose(jacobian, np.stack(columns, axis=1), atol=1e-8)
 
 
 def test_a_search_never_leaves_its_region() -> None:
@@ -155,15 +222,15 @@ def test_a_search_never_leaves_its_region() -> None:
     weights = nothing(1)
     weights["cell.dense_h.bias"][:] = (0, 8, 1, 0)
     weights["cell.dense_h.kernel"][:] = (-3, 0, 0, 3)  # writes less the more it has
-    cell = Cell.of(weights)
+    word_map = WordMap(Cell.of(weights), (0.0,))
     starts = np.zeros((4, 2)) + np.linspace(0, 0.5, 4)[:, None]
     region = Region.around(starts)
 
-    ends = minimise(cell, starts, 0.0, region)
+    ends = minimise(word_map, starts, region)
 
     assert (ends >= region.low).all()
     assert (ends <= region.high).all()
-    assert (slowness(cell, ends, 0.0) <= slowness(cell, starts, 0.0)).all()
+    assert (word_map.slowness(ends) <= word_map.slowness(starts)).all()
     assert region.inside(ends).sum() == 0
     assert region.inside(starts).tolist() == [1, 1, 1, 1]
 
@@ -171,13 +238,13 @@ def test_a_search_never_leaves_its_region() -> None:
 def test_no_step_goes_uphill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the slope misleads, a step is not taken: with every step q is less, or as it was."""
     weights = {name: 6 * value for name, value in draw(lstm_shapes(4), 9).items()}
-    cell = Cell.of(weights)
+    word_map = WordMap(Cell.of(weights), (0.3,))
     starts = RANDOM.normal(0, 2, (100, 8))
-    q = [slowness(cell, starts, 0.3)]
+    q = [word_map.slowness(starts)]
 
     for steps in range(1, 16):
         monkeypatch.setattr(fixed_points, "MAX_ITERATIONS", steps)
-        q.append(slowness(cell, minimise(cell, starts, 0.3, Region.around(starts)), 0.3))
+        q.append(word_map.slowness(minimise(word_map, starts, Region.around(starts))))
 
     assert (np.diff(q, axis=0) <= 0).all()
     assert (q[-1] < q[0] / 10).mean() > 0.5
