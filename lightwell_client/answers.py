@@ -199,12 +199,14 @@ class Step:
         step: Number of the step, from 1.
         bit: Bit that the network read at this step.
         values: Values of all units by name (`forget_gate`, …), also as `step["forget_gate"]`.
+        warnings: Warnings about the sequence; only its first step has any.
     """
 
     input: int
     step: int
     bit: int
     values: Mapping[str, np.ndarray]
+    warnings: tuple[Notice, ...] = ()
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.values[name]
@@ -220,7 +222,9 @@ class Step:
         if "problem" in said:
             raise LightwellError(said["problem"])
         which, step, bit = (said.pop(key) for key in ("input", "step", "bit"))
-        return cls(which, step, bit, {name: np.array(said[name], np.float32) for name in said})
+        warnings = tuple(Notice(**one) for one in said.pop("warnings", ()))
+        values = {name: np.array(said[name], np.float32) for name in said}
+        return cls(which, step, bit, values, warnings)
 
 
 def read(content: bytes, draw: Draw) -> Answer:

@@ -50,13 +50,18 @@ class MapParameters(TypedDict, total=False):
 
 
 class StepParameters(TypedDict, total=False):
-    """Python client: query parameters of the LSTM's probes, and the initial state."""
+    """Python client: query parameters of the LSTM's probes, and the initial state.
+
+    `initial_steps` is the number of steps before that state, which count for the warning about long
+    sequences.
+    """
 
     steps: int | Iterable[int]
     units: int | Iterable[int]
     values: str | Iterable[str]
     cmap: str
     initial_state: State
+    initial_steps: int
 
 
 class Lightwell:
@@ -300,7 +305,8 @@ class Lightwell:
 
         Args:
             given: An image or a sequence, or a list of them; None for probes of the weights.
-            initial_state: Cell and hidden state before the first step, for every sequence.
+            initial_state: Cell and hidden state before the first step, for every sequence; without
+                the parameter `initial_steps`, the number of steps before it, the answer warns.
             edits: For `intervene`: changes of values inside the network.
             source: For `intervene`, `sweep` and `patching`: the input whose values are copied.
             parameters: Query parameters, as in docs/probes.md; values may be lists.

@@ -18,6 +18,7 @@ from models.cnn.ood_detector import OODDetector
 from models.cnn.programs import cnn_programs, run_cnn
 from models.rnn.ablations import lstm_ablations
 from models.rnn.analyses import lstm_analyses
+from models.rnn.lengths import LengthLimits, length_limits
 from models.rnn.programs import lstm_programs, run_lstm
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
@@ -166,7 +167,8 @@ class ResidentModel:
         analyses: Programs that are compiled after the server is ready.
         training_checkpoints: Parameters by name: at points of the training, earliest first, then
             of checkpoints of other names.
-        checkpoint_facts: Recorded facts of training checkpoints by name, such as `tested_length`.
+        length_limits: Tested and certified length of the served weights of an LSTM (None), and of
+            its training checkpoints by name; empty for other models.
         artifacts: Other training artifacts, by kind.
         programs: Compiled programs by name; empty until `compile`.
         cache: Cache of executables; None compiles at every start.
@@ -181,7 +183,7 @@ class ResidentModel:
     calibration: Calibration | None = None
     analyses: list[Program] = field(default_factory=list)
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
-    checkpoint_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    length_limits: Mapping[str | None, LengthLimits] = field(default_factory=dict)
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
     cache: ExecutableCache | None = None
@@ -311,7 +313,7 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
         _calibration(path, checkpoint) if card.input == "image" else None,
         card.analyses(checkpoint.tensors),
         kept,
-        artifacts.checkpoint_facts(trained),
+        _length_limits(checkpoint, kept, trained) if card.input == "sequence" else {},
         {kind: artifact for kind, artifact in found.items() if artifact},
     )
 
@@ -323,6 +325,18 @@ def _calibration(path: Path, checkpoint: Checkpoint) -> Calibration | None:
     except CheckpointError as error:
         msg = f"{path.name}: {error}"
         raise CheckpointError(msg) from error
+
+
+def _length_limits(
+    checkpoint: Checkpoint, kept: Mapping[str, Tensors], trained: Checkpoint | None
+) -> dict[str | None, LengthLimits]:
+    """Return the tested and certified length of a registered LSTM and of its checkpoints."""
+    facts = artifacts.checkpoint_facts(trained)
+    found: dict[str | None, LengthLimits] = {}
+    found[None] = length_limits(checkpoint.tensors, checkpoint.metadata)
+    for name, tensors in kept.items():
+        found[name] = length_limits(tensors, facts.get(name, {}))
+    return found
 
 
 def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from scripts.run_directory import RunDirectory
 CHECKPOINT_DTYPES = {"cnn": "float16", "lstm": "float32"}
 """Data type of checkpoints in a written artifact; float16 changes no rendered figure of the CNN."""
 
-FACTS = ("tested_length", "certified_length")
+FACTS = ("tested_length",)
 """Facts about weights that an artifact takes over from the metadata of an added file."""
 
 
@@ -106,8 +106,8 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder:
 def add_checkpoints(model: str, trained: Checkpoint, added: Sequence[Added], folder: Path) -> None:
     """Add weights under names of their own to the artifact of checkpoints of trained weights.
 
-    Their values are stored unchanged, with `tested_length` and `certified_length` of their
-    metadata. Weights that the artifact has under such a name are replaced.
+    Their values are stored unchanged, with `tested_length` of their metadata. Weights that the
+    artifact has under such a name are replaced.
 
     Raises:
         CheckpointError: A name is not allowed, or that of a round; a file is no weights of the

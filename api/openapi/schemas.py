@@ -124,6 +124,10 @@ class SequenceEcho(Schema):
     length: int
     ones: int
     initial_state: Literal["zero", "given"]
+    initial_steps: int | None = Field(
+        None,
+        description="Steps before a given initial state; absent where they are unknown.",
+    )
 
 
 class WeightsAnswer(Schema):
@@ -244,6 +248,19 @@ class ProbeEntry(Schema):
     parameters: Json = Field(description="JSON schema of the query.")
 
 
+class LengthLimitsEntry(Schema):
+    """Schema of the lengths, in steps, up to which answers of the LSTM's weights are known."""
+
+    tested_length: int = Field(
+        description="Longest length that a test of these weights found no error at; 0 where no "
+        "test is recorded."
+    )
+    certified_length: int = Field(
+        description="Length up to which every sequence is answered correctly, by a certificate "
+        "that the server computes from the weights; 0 where it proves nothing."
+    )
+
+
 class ModelEntry(Schema):
     """Schema of a resident model: task, classes, layers, probes and training."""
 
@@ -263,6 +280,13 @@ class ModelEntry(Schema):
     checkpoints: list[str] = Field(
         description="Values of the parameter `checkpoint`: training checkpoints, earliest first, "
         "then weights of other names."
+    )
+    length_limits: LengthLimitsEntry | None = Field(
+        description="Lengths up to which the answers of a model of sequences are known; longer "
+        "ones have a warning. null for other models."
+    )
+    checkpoint_limits: dict[str, LengthLimitsEntry] = Field(
+        description="Known lengths by checkpoint; empty for other models."
     )
     training: Json = Field(description="Record of the training of these weights.")
 

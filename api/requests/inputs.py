@@ -43,6 +43,7 @@ from api.requests.options import ImageOptions, SequenceQuery
 from api.requests.posted import PostedInputs, parse_body
 from api.requests.sequence_body import SequenceInput
 from models.registry import ResidentModel, hidden_size
+from probes.declaration import ParameterError
 from probes.shared.input_warnings import InputWarning
 
 MAX_PIXELS_TOGETHER = 100_000_000  # of all images of one request: eight photos of 12 megapixels
@@ -154,31 +155,50 @@ def _too_many(limit: str, container: str) -> Problem:
 
 
 async def read_sequences(
-    request: Request, engine: Engine, model: ResidentModel, declaration: type[DeclaredBody]
+    request: Request,
+    engine: Engine,
+    model: ResidentModel,
+    declaration: type[DeclaredBody],
+    initial_steps: int | None,
 ) -> ModelInputs:
     """Read the inputs of a sequence request: one or several sequences and initial states.
 
+    Args:
+        initial_steps: Steps before the initial state of every input, by the query.
+
     Raises:
         Problem: The body is not valid.
+        ParameterError: `initial_steps` is given, and an input has no initial state.
     """
     body = await read_body(request, SEQUENCE_BODIES)
     if is_light(body):
-        return parse_sequences(body, declaration, model)
-    return await engine.compute(parse_sequences, body, declaration, model)
+        return parse_sequences(body, declaration, model, initial_steps)
+    return await engine.compute(parse_sequences, body, declaration, model, initial_steps)
 
 
 def parse_sequences(
-    body: Body, declaration: type[DeclaredBody], model: ResidentModel
+    body: Body,
+    declaration: type[DeclaredBody],
+    model: ResidentModel,
+    initial_steps: int | None = None,
 ) -> ModelInputs:
     """Make the inputs of a sequence request from its body. CPU work where it is large.
 
     Raises:
         Problem: The body is not valid.
+        ParameterError: `initial_steps` is given, and an input has no initial state.
     """
     hidden = hidden_size(model.weights)
     posted = parse_body(body, declaration, hidden)
-    inputs = [sequence_input(given, hidden) for given in posted.inputs]
-    return inputs if posted.container else inputs[0]
+    if not posted.container:
+        return sequence_input(posted.inputs[0], hidden, initial_steps)
+    inputs = []
+    for index, given in enumerate(posted.inputs):
+        try:
+            inputs.append(sequence_input(given, hidden, initial_steps))
+        except ParameterError as error:
+            raise error.of_input(index) from error
+    return inputs
 
 
 def queried_sequence(query: SequenceQuery, model: ResidentModel) -> ModelInput:

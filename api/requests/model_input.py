@@ -19,7 +19,7 @@ from api.requests.mnist_preprocessing import (
 from api.requests.planes import IMAGE_SIDE, Planes
 from api.requests.sequence_body import SequenceInput
 from models.runtime.programs import Row
-from probes.declaration import ProbeInput
+from probes.declaration import ParameterError, ProbeInput
 from probes.shared.input_warnings import InputWarning
 
 Preprocess = Literal["mnist", "none"]
@@ -32,10 +32,13 @@ class ModelInput(ProbeInput):
     Attributes:
         echo: Value of `input` in the response; None for a probe of the weights alone.
         warnings: Warnings found while the input was read and prepared; first in the response.
+        steps_before: Steps before the initial state of a sequence, and of its `source`; None
+            where they are unknown.
     """
 
     echo: Mapping[str, Any] | None = None
     warnings: tuple[InputWarning, ...] = ()
+    steps_before: tuple[int | None, int | None] = (0, 0)
 
 
 ModelInputs: TypeAlias = ModelInput | list[ModelInput]
@@ -90,21 +93,53 @@ def _prepare(planes: Planes, preprocess: Preprocess) -> PreparedImage:
     return without_preprocessing(planes)
 
 
-def sequence_input(given: SequenceInput, hidden: int) -> ModelInput:
+def sequence_input(
+    given: SequenceInput, hidden: int, initial_steps: int | None = None
+) -> ModelInput:
     """Make the model input of a sequence, and of its `source` where a probe reads one.
 
     Args:
         hidden: Number of hidden units, for the initial state of zeros.
+        initial_steps: Steps before the initial state, where the sequence does not state them.
+
+    Raises:
+        ParameterError: `initial_steps` is given, and the sequence has no initial state.
     """
+    if initial_steps is not None and given.initial_state is None:
+        reason = (
+            "initial_steps is the number of steps before 'initial_state', which this input does "
+            "not have: send both, or neither"
+        )
+        raise ParameterError("initial_steps", reason)
     second = given.second
     source = _sequence_row(second, hidden) if isinstance(second, SequenceInput) else {}
-    echo = {
+    before = _steps_before(given, initial_steps)
+    echo: dict[str, Any] = {
         "sequence": (given.sequence + np.uint8(ord("0"))).tobytes().decode(),
         "length": len(given.sequence),
         "ones": int(given.sequence.sum()),
         "initial_state": "zero" if given.initial_state is None else "given",
     }
-    return ModelInput(_sequence_row(given, hidden), given.extra, source, echo)
+    if given.initial_state is not None and before is not None:
+        echo["initial_steps"] = before
+    source_before = _steps_before(second, None) if isinstance(second, SequenceInput) else 0
+    row = _sequence_row(given, hidden)
+    return ModelInput(row, given.extra, source, echo, steps_before=(before, source_before))
+
+
+def _steps_before(given: SequenceInput, queried: int | None) -> int | None:
+    """Return the number of steps before a sequence's first one; None where it is unknown.
+
+    Args:
+        queried: Number in the query; one in the body is preferred.
+    """
+    state = given.initial_state
+    if state is None:
+        return 0
+    if (stated := given.initial_steps) is not None or (stated := queried) is not None:
+        return stated
+    # A state of zeros is that in which every sequence begins.
+    return None if state.cell.any() or state.hidden.any() else 0
 
 
 def _sequence_row(given: SequenceInput, hidden: int) -> Row:

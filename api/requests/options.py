@@ -1,8 +1,9 @@
-"""Query options of inputs and weights: preprocessing, a short sequence, a training checkpoint."""
+"""Query options of inputs and weights: preprocessing, a sequence, its start, a checkpoint."""
 
 from pydantic import BaseModel, Field
 
 from api.requests.model_input import Preprocess
+from api.requests.sequence_body import MAX_INITIAL_STEPS
 
 
 class ImageOptions(BaseModel):
@@ -21,6 +22,18 @@ class SequenceQuery(BaseModel):
     sequence: str = Field(
         description="1 to 1,024 bits, oldest first; commas or white space may separate them.",
         examples=["10110"],
+    )
+
+
+class InitialStepsOptions(BaseModel):
+    """Query options of posted sequences: `initial_steps`, the steps before the initial state."""
+
+    initial_steps: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_INITIAL_STEPS,
+        description="Number of steps before the `initial_state` of every input, for the warning "
+        "about long sequences; an input may have its own `initial_steps` in the body.",
     )
 
 

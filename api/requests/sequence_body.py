@@ -1,7 +1,7 @@
 """Sequence bodies: bits, and the state of the LSTM before the first of them."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,6 +14,9 @@ from api.requests.json_object import FieldError, JSONObject
 # Bounds of what an LSTM can reach: |h| = |o tanh(c)| <= 1; |c| grows by at most 1 a step, so that
 # this bound is 244 times what the longest sequence can make.
 STATE_BOUNDS: Mapping[str, float] = {"cell": 1e6, "hidden": 1.0}
+
+MAX_INITIAL_STEPS = 2_147_483_647
+"""Most steps before the initial state of a sequence body, or in the query."""
 
 
 def parse_state(value: object, info: ValidationInfo) -> Float32[np.ndarray, " hidden"]:
@@ -47,6 +50,21 @@ def _flat(value: object, units: int) -> object:
     return value
 
 
+def parse_steps(value: object) -> int:
+    """Parse the number of steps before the initial state of a sequence body.
+
+    Raises:
+        FieldError: It is not a whole number, or beyond the limit.
+    """
+    # A float is read where it is whole: some clients write every number with a fraction.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= MAX_INITIAL_STEPS:
+        reason = f"'initial_steps' must be an integer from 0 to {MAX_INITIAL_STEPS}."
+        raise FieldError("invalid-sequence", reason)
+    return value
+
+
 Bits = Annotated[
     np.ndarray,
     PlainValidator(
@@ -55,6 +73,12 @@ Bits = Annotated[
     ),
 ]
 StateVector = Annotated[np.ndarray, PlainValidator(parse_state, json_schema_input_type=list[float])]
+Steps = Annotated[
+    int,
+    PlainValidator(
+        parse_steps, json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_INITIAL_STEPS)]
+    ),
+]
 
 
 class InitialState(JSONObject):
@@ -74,6 +98,22 @@ class SequenceInput(DeclaredInput):
         "white space may separate the bits of a string."
     )
     initial_state: InitialState | None = Field(None, description="Zeros where it is left out.")
+    initial_steps: Steps | None = Field(
+        None,
+        description="Number of steps before `initial_state`, for the warning about long "
+        "sequences; that of the query where left out.",
+    )
+
+    @classmethod
+    def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Check the keys of a sequence body: `initial_steps` comes with `initial_state` alone."""
+        if "initial_steps" in given and "initial_state" not in given:
+            reason = (
+                "'initial_steps' is the number of steps before 'initial_state', which is missing: "
+                "send both, or neither."
+            )
+            raise FieldError("invalid-body", reason, "initial_steps")
+        return super().check_keys(given)
 
 
 SequenceBody = declare_body(

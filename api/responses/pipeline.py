@@ -248,6 +248,8 @@ def _result(
         stated = prediction(model, found)
         head |= {"input": given.echo, "prediction": stated}
         warnings = [*given.warnings, *_input_warnings(model, found)]
+        if model.length_limits:
+            warnings += length_warnings(model, request.checkpoint, given)
         # Measured on test images: of an image that warns it says nothing.
         if found.model.calibration and not any(one.is_about_input for one in warnings):
             highest = float(found.probabilities[stated["label"]])
@@ -274,14 +276,28 @@ def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]
 
 
 def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:
-    """Return the pipeline's warnings about an input unlike the training data, or ambiguous."""
-    if model.ood_detector is not None:
-        score = float(found.outputs["unfamiliarity"][0])
-        detector, image = model.ood_detector, found.input.row["image"]
-        seen = image_warnings(image, score, detector.limit, detector.score)
-        # A picture of no digit has no likeliest digit either: one warning for one cause.
-        return seen or ambiguous_warnings(found.probabilities, model.card.classes)
-    tested = model.checkpoint.metadata.get("tested_length")
-    if not isinstance(tested, int):
+    """Return the pipeline's warnings about an image unlike the training data, or ambiguous."""
+    if model.ood_detector is None:
         return []
-    return sequence_warnings(len(found.input.row["sequence"]), tested)
+    score = float(found.outputs["unfamiliarity"][0])
+    detector, image = model.ood_detector, found.input.row["image"]
+    seen = image_warnings(image, score, detector.limit, detector.score)
+    # A picture of no digit has no likeliest digit either: one warning for one cause.
+    return seen or ambiguous_warnings(found.probabilities, model.card.classes)
+
+
+def length_warnings(
+    model: ResidentModel, checkpoint: str | None, given: ModelInput
+) -> list[InputWarning]:
+    """Return the warnings about the length of a sequence, and of its `source`, for every route.
+
+    Args:
+        checkpoint: Name of the weights that read them; None for the served weights.
+    """
+    limits, (before, source_before) = model.length_limits[checkpoint], given.steps_before
+    found = sequence_warnings(len(given.row["sequence"]), before, limits)
+    # One warning for one cause: weights without a test are wrong about both alike.
+    if given.source and (limits.longest or not found):
+        steps = len(given.source["sequence"])
+        found += sequence_warnings(steps, source_before, limits, "source")
+    return found

@@ -73,8 +73,16 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
         layers=_layers(model),
         probes=[_probe(probe) for probe in PROBES if probe.model == card.name],
         checkpoints=list(model.training_checkpoints),
+        length_limits=_limits(model, None) if model.length_limits else None,
+        checkpoint_limits={name: _limits(model, name) for name in model.length_limits if name},
         training=_training(model),
     )
+
+
+def _limits(model: ResidentModel, checkpoint: str | None) -> schemas.LengthLimitsEntry:
+    """Describe the tested and certified length of a model's weights for `/models`."""
+    tested, certified = model.length_limits[checkpoint]
+    return schemas.LengthLimitsEntry(tested_length=tested, certified_length=certified)
 
 
 def _training(model: ResidentModel) -> dict[str, Any]:

@@ -17,7 +17,12 @@ from api.requests.body import is_form
 from api.requests.form_fields import Fields, with_fields
 from api.requests.inputs import queried_sequence, read_images, read_sequences
 from api.requests.model_input import ModelInput, ModelInputs
-from api.requests.options import CheckpointOptions, ImageOptions, SequenceQuery
+from api.requests.options import (
+    CheckpointOptions,
+    ImageOptions,
+    InitialStepsOptions,
+    SequenceQuery,
+)
 from api.requests.probe_body import body_of
 from api.requests.query import SingleValueRoute
 from api.responses.context import RequestContext
@@ -112,6 +117,8 @@ def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseMode
         options = (CheckpointOptions, *options)
     if source == "image":
         options = (ImageOptions, *options)
+    if source == "sequence":
+        options = (InitialStepsOptions, *options)
     if source == "query":
         options = (SequenceQuery, *options)
     name = "".join(
@@ -213,7 +220,8 @@ async def read_inputs(
             inputs, query = await read_images(request, engine, body, query_of)
             return inputs, asked if query is asked.query else ProbeRequest(asked.probe, query)
         case "sequence":
-            return await read_sequences(request, engine, model, body), asked
+            steps = asked.query.initial_steps
+            return await read_sequences(request, engine, model, body, steps), asked
         case "query":
             return queried_sequence(asked.query, model), asked
         case "weights":

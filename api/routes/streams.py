@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,16 +21,18 @@ from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.requests.inputs import read_sequences
 from api.requests.model_input import ModelInput
+from api.requests.options import InitialStepsOptions
 from api.requests.query import SingleValueRoute
 from api.requests.sequence_body import SequenceBody
 from api.responses.context import RequestContext
-from api.responses.pipeline import gather_or_cancel
+from api.responses.pipeline import gather_or_cancel, length_warnings
 from api.routes.route_cache import RouteCache
 from models.rnn.programs import CHUNKS, STATE
 from models.rnn.unit_statistics import STATES
 from models.runtime.programs import Outputs, Row
 from probes.declaration import Indices, Parameters
 from probes.rnn.gates import Values, check_units
+from probes.shared.input_warnings import InputWarning
 
 logger = logging.getLogger("lightwell.access")
 
@@ -41,14 +44,15 @@ DESCRIPTION = """\
 Lines are sent as they are computed, some hundred steps at a time; no line is kept once it is sent.
 The lines of several sequences may be mixed, those of each are in order: `input` is its index in
 `inputs`, 0 for the only one; `step` counts from 1. `cell`, `hidden` and `logits` are those
-after the step.
+after the step. The first line of a sequence has `warnings` where there are any, each with `code`
+and `message`, as other answers have them.
 
 An error before the first line is answered with a problem. A later one ends the stream with a last
 line, `{"problem": {…}}`; a stream without it is complete."""
 
 
-class LineOptions(Parameters):
-    """Query of a gate stream: values, units and precision of every line."""
+class LineOptions(InitialStepsOptions, Parameters):
+    """Query of a gate stream: values, units and precision of every line, steps before the first."""
 
     values: Values = Field(
         ["input_gate", "forget_gate", "candidate", "output_gate"],
@@ -98,7 +102,8 @@ async def _respond(request: Request, query: LineOptions) -> Response:
     with ExitStack() as held:
         held.enter_context(engine.admit())
         with RequestTimeout(context.timeout_s) as timeout:
-            given = await read_sequences(request, engine, engine.models["lstm"], SequenceBody)
+            model, steps = engine.models["lstm"], query.initial_steps
+            given = await read_sequences(request, engine, model, SequenceBody, steps)
             timeout.body_received(request.receive)
             context.watch.lap("prepare")
             inputs = given if isinstance(given, list) else [given]
@@ -108,7 +113,7 @@ async def _respond(request: Request, query: LineOptions) -> Response:
             first = await anext(blocks)
         headers = {
             "Cache-Control": "no-store",
-            "Lightwell-Weights": engine.models["lstm"].checkpoint.digest,
+            "Lightwell-Weights": model.checkpoint.digest,
         }
         # The stream outlives this function: it counts as in flight until `Lines` has sent its end.
         return Lines(
@@ -193,6 +198,7 @@ async def _blocks(
     model = engine.models["lstm"]
     wanted = frozenset((*query.values, *STATE))
     rows = dict(enumerate(one.row for one in inputs))
+    warnings = [length_warnings(model, None, one) for one in inputs]
     start = 0
     while rows:
         if start:
@@ -207,7 +213,10 @@ async def _blocks(
             slowest = max(spents, key=lambda one: one.queued_s + one.ran_s)
             context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
         for (index, row), outputs in zip(rows.items(), given, strict=True):
-            yield await engine.compute(_written, index, start, _head(row), outputs, query)
+            # Warnings are those of the whole sequence: its first line has them.
+            first = {} if start else _stated(warnings[index])
+            block = _Block(index, start, first, query)
+            yield await engine.compute(block.encode, _head(row), outputs)
         rows = {
             index: _rest(row, outputs)
             for (index, row), outputs in zip(rows.items(), given, strict=True)
@@ -227,23 +236,42 @@ def _rest(row: Row, outputs: Outputs) -> Row:
     return {"sequence": row["sequence"][STEPS:], **state}
 
 
-def _written(index: int, start: int, row: Row, outputs: Outputs, query: LineOptions) -> bytes:
-    """Encode a stream's lines of one row, one for each step."""
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    return b"".join(
-        orjson.dumps(line, option=option) for line in _lines(index, start, row, outputs, query)
-    )
+def _stated(warnings: list[InputWarning]) -> dict[str, Any]:
+    """Keys of the first line of a streamed sequence: its warnings, where it has any."""
+    listed = [{"code": one.code, "message": one.message} for one in warnings]
+    return {"warnings": listed} if listed else {}
 
 
-def _lines(
-    index: int, start: int, row: Row, outputs: Outputs, query: LineOptions
-) -> Iterator[dict[str, Any]]:
-    values: dict[str, np.ndarray] = {}
-    for name in query.values:
-        values[name] = _shown(name, outputs[name], query)
-    for at, bit in enumerate(row["sequence"].tolist()):
-        said = {name: value[at] for name, value in values.items()}
-        yield {"input": index, "step": start + at + 1, "bit": bit, **said}
+@dataclass(frozen=True)
+class _Block:
+    """Block of a stream's lines: consecutive steps of one sequence.
+
+    Attributes:
+        index: Index of the sequence among those of the request.
+        start: Number of steps before the block.
+        first: Further keys of its first line.
+    """
+
+    index: int
+    start: int
+    first: Mapping[str, Any]
+    query: LineOptions
+
+    def encode(self, row: Row, outputs: Outputs) -> bytes:
+        """Encode a stream's lines of one row, one for each step."""
+        option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+        return b"".join(orjson.dumps(line, option=option) for line in self._lines(row, outputs))
+
+    def _lines(self, row: Row, outputs: Outputs) -> Iterator[dict[str, Any]]:
+        values: dict[str, np.ndarray] = {}
+        for name in self.query.values:
+            values[name] = _shown(name, outputs[name], self.query)
+        further = self.first
+        for at, bit in enumerate(row["sequence"].tolist()):
+            given = {name: value[at] for name, value in values.items()}
+            step = self.start + at + 1
+            yield {"input": self.index, "step": step, "bit": bit, **further, **given}
+            further = {}
 
 
 def _shown(name: str, values: np.ndarray, query: LineOptions) -> np.ndarray:

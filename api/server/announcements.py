@@ -7,6 +7,7 @@ from typing import Any
 
 from api import STARTED
 from api.inference.engine import Engine
+from models.rnn.lengths import LengthLimits
 
 
 def announce_listening(listener: socket.socket, engine: Engine) -> str:
@@ -41,12 +42,21 @@ def _seconds() -> str:
 
 
 def _weights(engine: Engine) -> Iterator[str]:
-    """Lines that announce each model's weights: digest and test accuracy."""
+    """Lines that announce each model's weights: digest, test accuracy and known lengths."""
     for name, model in engine.models.items():
         metrics: dict[str, Any] = model.checkpoint.metadata.get("metrics", {})
         accuracy = metrics.get("test_accuracy")
         shown = "not recorded" if accuracy is None else f"{100 * accuracy:.2f} %"
-        yield f"  {name}: weights {model.checkpoint.digest[:12]}, test accuracy {shown}"
+        known = shown_lengths(model.length_limits[None]) if model.length_limits else ""
+        yield f"  {name}: weights {model.checkpoint.digest[:12]}, test accuracy {shown}{known}"
+
+
+def shown_lengths(limits: LengthLimits) -> str:
+    """Text that announces the lengths up to which a model's answers are known."""
+    if not limits.longest:
+        return "; no length of sequences was tested"
+    tested = f", tested up to {limits.tested:,} steps" if limits.tested else ""
+    return tested + (f", certified up to {limits.certified:,} steps" if limits.certified else "")
 
 
 def _executables(engine: Engine) -> str:

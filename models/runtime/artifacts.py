@@ -120,7 +120,8 @@ def check_shapes(path: Path, found: Mapping[str, Tensors], weights: Tensors) -> 
 def checkpoint_facts(artifact: Checkpoint | None) -> dict[str, dict[str, Any]]:
     """Return the facts that an artifact's metadata has of its training checkpoints, by name."""
     facts = artifact.metadata.get(FACTS) if artifact else None
-    return facts if isinstance(facts, dict) else {}
+    given = facts.items() if isinstance(facts, dict) else ()
+    return {name: one for name, one in given if isinstance(one, dict)}
 
 
 def pack_training_checkpoints(kept: Mapping[str, Tensors], dtype: str) -> Tensors:

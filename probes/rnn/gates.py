@@ -199,7 +199,8 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
     """Predicted answer of the LSTM, whether a sequence has more 1s than 0s, and its probability.
 
     `final_cell` and `final_hidden` are the state after the last step: send them as `initial_state`
-    with the next bits to continue the sequence.
+    with the next bits to continue the sequence, and the number of steps up to there as
+    `initial_steps`, which count for the warning about long sequences.
     """
     bars = class_bars(context.probabilities, LSTM_LABELS)
     return Panels("Prediction", (sequence_strip(context), bars, *final_state(context)))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from models.rnn.lengths import LengthLimits
+
 BLANK_INTENSITY = 10 * 255  # sum of grey levels: ten white pixels; the smallest of MNIST is 4,000
 FOREGROUND_LEVEL = (
     40  # grey level above which a pixel is foreground; soft edges of strokes are below
@@ -27,7 +29,7 @@ class InputWarning:
 
     Attributes:
         code: `blank`, `several-blobs`, `low-contrast`, `frame`, `sideways`, `unfamiliar`,
-            `ambiguous`, `long-sequence` or `ignored-field`.
+            `ambiguous`, `long-sequence`, `unknown-length`, `untested` or `ignored-field`.
         message: Sentence with the measured value and the limit.
     """
 
@@ -91,19 +93,39 @@ def ambiguous_warnings(
     return [InputWarning("ambiguous", message)]
 
 
-def sequence_warnings(length: int, tested_length: int) -> list[InputWarning]:
-    """Return the input warning about a sequence longer than those that the network was tested on.
+def sequence_warnings(
+    steps: int, before: int | None, limits: LengthLimits, noun: str = "sequence"
+) -> list[InputWarning]:
+    """Return the input warning about a sequence longer than those with known answers; at most one.
 
     Args:
-        length: Length of the sequence in steps.
-        tested_length: Longest tested length in steps.
+        steps: Length of the sequence in steps.
+        before: Steps before its initial state, which count too; None where they are unknown.
+        limits: Tested and certified length of the weights.
+        noun: Subject of the message.
     """
-    if length <= tested_length:
+    length, longest = steps + (before or 0), limits.longest
+    if before is not None and length <= longest:
         return []
-    message = (
-        f"The sequence has {length:,} steps; the network was tested on sequences of up to "
-        f"{tested_length:,}, so its answer may be wrong."
+    if not longest:
+        message = (
+            "No test of these weights on sequences of any length is recorded, so the answer may "
+            "be wrong."
+        )
+        return [InputWarning("untested", message)]
+    known = (
+        f"the network's answers are certified for sequences of up to {longest:,}"
+        if limits.certified == longest
+        else f"the network was tested on sequences of up to {longest:,}"
     )
+    if before is None:
+        message = (
+            f"The {noun} continues after an unknown number of steps, which `initial_steps` "
+            f"states; {known}, so its answer may be wrong."
+        )
+        return [InputWarning("unknown-length", message)]
+    counted = f", with the {before:,} before its initial state" if before else ""
+    message = f"The {noun} has {length:,} steps{counted}; {known}, so its answer may be wrong."
     return [InputWarning("long-sequence", message)]
 
 

@@ -55,6 +55,22 @@ def test_a_sequence_continues_from_a_state(lightwell: Lightwell) -> None:
     np.testing.assert_allclose(rest["final_cell"], whole["final_cell"], atol=TOLERANCE)
 
 
+def test_steps_before_the_state_count(lightwell: Lightwell) -> None:
+    """With `initial_steps` a continued sequence is known; without it every method warns."""
+    half = lightwell.predict(BITS[:4])
+    state = (half["final_cell"], half["final_hidden"])
+
+    for steps, codes in ((None, ["unknown-length"]), (4, []), (2**31 - 1, ["long-sequence"])):
+        known = {} if steps is None else {"initial_steps": steps}
+        rest = lightwell.predict(BITS[4:], initial_state=state, **known)
+        one, other = lightwell.gates([BITS, BITS[4:]], initial_state=state, **known)
+        first, second, *_ = lightwell.steps(BITS[4:], initial_state=state, **known)
+        for warnings in (rest.warnings, one.warnings, other.warnings, first.warnings):
+            assert [warning.code for warning in warnings] == codes
+            assert all(warning.message.startswith("The sequence ") for warning in warnings)
+        assert second.warnings == ()
+
+
 def test_streamed_steps_equal_the_trace(lightwell: Lightwell) -> None:
     """The streamed steps equal the trace; steps of several sequences keep the order of each."""
     bits = BITS * 60

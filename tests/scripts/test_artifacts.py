@@ -10,6 +10,8 @@ from models.architecture import CNN_PARAMETERS, LAYERS, lstm_parameters
 from models.cnn import layer_comparison
 from models.data.datasets import Digits
 from models.data.samples import Samples
+from models.rnn.certificate import certify
+from models.rnn.lengths import LengthLimits
 from models.runtime import checkpoints
 from scripts import artifacts
 from scripts.run_directory import RunDirectory
@@ -80,7 +82,7 @@ def test_weights_are_added_under_a_name_and_kept(tmp_path, capsys):
     folder = str(tmp_path)
     lstm_folder(tmp_path)
     old = draw(lstm_parameters(3), 8)
-    metadata = {"tested_length": 2048, "certified_length": 5, "seed": 1}
+    metadata = {"tested_length": 2048, "seed": 1}
     checkpoints.save(tmp_path / "old.safetensors", old, metadata)
     run_with_checkpoints(tmp_path, lstm_parameters(3), (0, 4))
 
@@ -95,7 +97,8 @@ def test_weights_are_added_under_a_name_and_kept(tmp_path, capsys):
     model = registry.load("lstm", tmp_path)
     assert list(model.training_checkpoints) == ["round-0", "round-4", "uncertified"]
     assert model.digest("uncertified") == checkpoints.digest(old)
-    assert model.checkpoint_facts == {"uncertified": {"tested_length": 128, "certified_length": 5}}
+    assert model.length_limits["uncertified"] == LengthLimits(128, certify(old).length)
+    assert model.length_limits["round-0"].tested == 0
     assert not capsys.readouterr().err
 
 
@@ -121,7 +124,6 @@ def test_a_run_and_added_weights_are_written_together(tmp_path):
     assert list(model.training_checkpoints) == ["round-4", "a", "b"]
     for name, seed in (("a", 9), ("b", 8)):
         assert model.digest(name) == checkpoints.digest(draw(lstm_parameters(3), seed))
-    assert model.checkpoint_facts == {"a": {}, "b": {}}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@
  * @property {string} weights
  * @property {string} device
  * @property {Layer[]} layers
- * @property {string[]} checkpoints Names of the saved training checkpoints, the earliest first.
+ * @property {string[]} checkpoints Names of other weights: training checkpoints, the earliest first, then the rest.
  * @property {Record<string, any>} training
  */
 

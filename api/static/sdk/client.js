@@ -60,8 +60,8 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  * @typedef {object} Content
  * @property {Image | Sequence} [input]
  * @property {Parameters} [parameters] Query parameters.
- * @property {Record<string, any>} [extra] Further fields of the JSON body, such as `edits`; the input
- *   must then be rows of integers or bits.
+ * @property {Record<string, any>} [extra] Further fields of the JSON body, such as `edits`, or
+ *   `initial_state` with `initial_steps`; the input must then be rows of integers or bits.
  * @property {Record<string, any>} [beside] Deprecated name of `extra`.
  */
 /** @typedef {Content & Options} RequestOptions */

@@ -86,7 +86,8 @@ def test_a_sequence_is_a_text_or_a_list(value: object) -> None:
 
 def test_unknown_keys_beside_a_sequence_are_rejected() -> None:
     """A body has no other keys, nor has the state."""
-    text = "The body has key 'image', which is not one of sequence, initial_state, inputs."
+    keys = "sequence, initial_state, initial_steps, inputs"
+    text = f"The body has key 'image', which is not one of {keys}."
     assert sequence_problem_of({"sequence": "1", "image": 1}) == ("invalid-body", text, ("body",))
     text = "'initial_state' has key 'c', which is not one of cell, hidden."
     rejected = sequence_problem_of({"sequence": "1", "initial_state": {"c": [0, 0]}})

@@ -300,19 +300,3 @@ def test_a_digit_that_may_be_another_is_ambiguous(client: TestClient) -> None:
         assert ("ambiguous" in codes) == (highest < 0.7 and not others), codes
         found += codes
     assert "ambiguous" in found
-
-
-def test_a_sequence_beyond_the_tested_lengths_warns(
-    client: TestClient, lstm: ResidentModel
-) -> None:
-    """The warning names both lengths; a shorter sequence has none."""
-    tested = lstm.checkpoint.metadata["tested_length"]
-
-    def warnings(length: int) -> list[dict[str, str]]:
-        return client.post("/lstm/predict", json={"sequence": "10" * (length // 2)}).json()[
-            "warnings"
-        ]
-
-    assert warnings(20) == []
-    if tested < 4096:
-        assert [one["code"] for one in warnings(4096)] == ["long-sequence"]

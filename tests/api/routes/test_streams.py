@@ -49,7 +49,9 @@ def test_lines_are_what_a_trace_says(body: dict[str, Any], client: TestClient) -
 
     assert response.headers["content-type"] == "application/jsonl"
     lines, expected = lines_of(response.text), traced(client, body)
-    assert all(list(line) == ["input", "step", "bit", *GATES] for line in lines)
+    warned = ["warnings"] if "initial_state" in body else []
+    assert list(lines[0]) == ["input", "step", "bit", *warned, *GATES]
+    assert all(list(line) == ["input", "step", "bit", *GATES] for line in lines[1:])
     assert [line["step"] for line in lines] == list(range(1, len(body["sequence"]) + 1))
     assert [line["bit"] for line in lines] == [int(bit) for bit in body["sequence"]]
     assert {line["input"] for line in lines} == {0}

@@ -18,7 +18,6 @@ from probes.shared.input_warnings import (
     digit_sized_blobs,
     image_warnings,
     is_framed,
-    sequence_warnings,
 )
 from scripts import ood_test_images
 from tests.pictures.reading import Reader
@@ -230,23 +229,6 @@ def test_printed_digits_seldom_warn(known):
     """Of digits in Pillow's own font, fewer than one in ten warns."""
     draw = ood_test_images.printed_one_of("0123456789", [ImageFont.load_default(50)])
     assert ood_test_images.share_warned(ood_test_images.draw_many(draw, 100, 14), known) < 0.1
-
-
-@pytest.mark.parametrize("length", [1, 1023, 1024])
-def test_a_sequence_of_a_tested_length_has_no_warning(length):
-    """Up to the tested length, that length included, there is nothing to say."""
-    assert sequence_warnings(length, 1024) == []
-
-
-def test_a_sequence_beyond_the_tested_length_warns():
-    """One step more warns, with the length and the limit."""
-    assert sequence_warnings(1025, 1024) == [
-        InputWarning(
-            "long-sequence",
-            "The sequence has 1,025 steps; the network was tested on sequences of up to 1,024, "
-            "so its answer may be wrong.",
-        )
-    ]
 
 
 def test_a_frame_is_told_as_such(known):
