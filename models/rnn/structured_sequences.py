@@ -83,7 +83,12 @@ def periodic(random: np.random.Generator, number: int, length: int) -> Bits:
     return _repeated(word, period, prefix, length)
 
 
-def _repeated(word: Bits, period: np.ndarray, prefix: np.ndarray, length: int) -> Bits:
+def _repeated(
+    word: UInt8[np.ndarray, "sequences letters"],
+    period: np.ndarray,
+    prefix: np.ndarray,
+    length: int,
+) -> Bits:
     """Repeat words to structured sequences; a word's bits from `MAX_PERIOD` on are the prefix."""
     time = np.arange(length)[None]
     place = np.where(time < prefix, MAX_PERIOD + time, (time - prefix) % period)
