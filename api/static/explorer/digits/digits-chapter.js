@@ -16,6 +16,9 @@ import { mountPictureInput } from "./picture-input.js";
 
 /** @typedef {import("./current-digit.js").Digit} Digit */
 
+const UNMEASURED =
+  "How often the network is right about pictures with a warning was not measured: its probabilities say nothing about it.";
+
 /**
  * Fill the chapter.
  * @param {import("../context.js").Context} context
@@ -61,21 +64,36 @@ export async function mountDigits(context) {
  */
 function mountAnswer({ cnn, announce }, digit) {
   const container = /** @type {Element} */ (document.getElementById("digit-bars"));
-  const bars = probabilityBars(container, cnn.classes);
+  const bars = probabilityBars(container, cnn.classes, describeCalibration(cnn.training.calibration));
   const warnings = make("ul", { class: "warnings" });
-  container.after(warnings);
+  const meaning = make("p", { id: "reliability" });
+  container.after(warnings, meaning);
   const menu = downloads(() => digit.describe("predict", { cmap: null, range: null }));
   container.closest(".panel")?.querySelector("header")?.append(menu);
 
   let announced = "";
   digit.onAnswer(({ prediction, warnings: doubts }) => {
-    bars.update(prediction);
+    const { calibrated, reliability } = prediction;
+    // Of an image with a warning neither was measured: a large one would look like certainty.
+    bars.update({ ...prediction, calibrated: reliability && calibrated });
+    const words = reliability?.sentence ?? (calibrated ? UNMEASURED : "");
+    meaning.textContent = words.replaceAll(/(\d) %/g, "$1\u00a0%");
     warnings.replaceChildren(...doubts.map(({ message }) => make("li", { class: "warning" }, message)));
     // Announced only when the prediction or the warning changes, not at every stroke.
     const message = doubts[0]?.message ?? `The network predicts ${prediction.name}`;
     if (message !== announced) announce(doubts.length ? message : `${message}, ${formatPercent(prediction.probabilities[prediction.label])}.`);
     announced = message;
   });
+}
+
+/**
+ * Describe calibrated probabilities; undefined for weights without a temperature.
+ * @param {{ temperature: number | null, validation_images: number } | undefined} calibration
+ */
+function describeCalibration(calibration) {
+  if (!calibration?.temperature) return undefined;
+  const { temperature, validation_images: images } = calibration;
+  return `Softmax of logits / ${temperature}, the temperature that fits ${images.toLocaleString("en")} held-out images best`;
 }
 
 /**

@@ -1,0 +1,80 @@
+"""Calibrated probabilities next to the softmax, and the meaning of a probability in a sentence."""
+
+from typing import Any
+
+import httpx2
+from playwright.sync_api import Page, expect
+
+from tests.page.browsers import PHONE, keep
+from tests.page.conftest import Opener
+from tests.page.test_drawing import WINNER, draw_a_seven, pad, percentage
+
+CALIBRATED = "#digit-bars li .bar-calibrated"
+HEADING = "#digit-bars .bar-heading span"
+
+
+def drawn_prediction(page: Page, api: httpx2.Client) -> dict[str, Any]:
+    """Prediction of the drawing on the pad, from the API."""
+    png = page.locator("lw-digit-pad").evaluate(
+        "async (one) => Array.from(new Uint8Array(await (await one.toBlob()).arrayBuffer()))"
+    )
+    media = {"Content-Type": "image/png"}
+    return dict(api.post("/cnn/predict", content=bytes(png), headers=media).json()["prediction"])
+
+
+def test_calibrated_probabilities_are_beside_the_softmax(page: Page, api: httpx2.Client) -> None:
+    """Both columns have the values of the API, a heading each, and the server's sentence below."""
+    page.get_by_role("button", name="Clear").first.click()
+    draw_a_seven(page, pad(page))
+    expect(page.locator(WINNER)).to_have_text("7")
+    expected = drawn_prediction(page, api)
+
+    expect(page.locator("#digit-bars .bar-value")).to_have_text(
+        [percentage(one) for one in expected["probabilities"]]
+    )
+    expect(page.locator(CALIBRATED)).to_have_text(
+        [percentage(one) for one in expected["calibrated"]]
+    )
+    expect(page.locator(HEADING)).to_have_text(["softmax", "calibrated"])
+    expect(page.locator("#reliability")).to_have_text(expected["reliability"]["sentence"])
+    expect(page.locator(".calibrated-words")).to_be_visible()
+    temperature = api.get("/models/cnn").json()["training"]["calibration"]["temperature"]
+    title = page.locator(HEADING).last.get_attribute("title") or ""
+    assert f"logits / {temperature}" in title
+    winner = page.locator("#digit-bars li.winner")
+    assert f"calibrated {percentage(max(expected['calibrated']))}" in (
+        winner.get_attribute("aria-label") or ""
+    )
+    keep(page, "calibrated-1440")
+
+
+def test_an_image_with_a_warning_is_not_called_calibrated(page: Page) -> None:
+    """A blank pad has no calibrated column, and the page says that nothing was measured."""
+    page.get_by_role("button", name="Clear").first.click()
+
+    expect(page.locator("#digits .warning:visible").first).to_be_visible()
+    expect(page.locator("#reliability")).to_contain_text("was not measured")
+    expect(page.locator(CALIBRATED).first).to_be_hidden()
+    expect(page.locator("#digit-bars .bar-heading")).to_be_hidden()
+    expect(page.locator(".calibrated-words")).to_be_hidden()
+
+
+def test_other_bars_have_no_calibrated_column(page: Page) -> None:
+    """The bars of the sequence have no second column: no temperature is fitted for the LSTM."""
+    expect(page.locator("#sequence-bars .bar-value").first).to_be_visible()
+    expect(page.locator("#sequence-bars .bar-heading")).to_be_hidden()
+    expect(page.locator("#sequence-bars .bar-calibrated").first).to_be_hidden()
+
+
+def test_both_columns_fit_a_phone(opened: Opener) -> None:
+    """On a narrow screen both columns are inside the panel and do not overlap."""
+    page = opened(viewport=PHONE)
+    panel = page.locator("#answer").bounding_box()
+    value = page.locator("#digit-bars li.winner .bar-value").bounding_box()
+    calibrated = page.locator("#digit-bars li.winner .bar-calibrated").bounding_box()
+    assert panel
+    assert value
+    assert calibrated
+    assert value["x"] + value["width"] <= calibrated["x"]
+    assert calibrated["x"] + calibrated["width"] <= panel["x"] + panel["width"]
+    keep(page, "calibrated-phone")
