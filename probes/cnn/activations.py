@@ -62,7 +62,9 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
     """Predicted digit and class probabilities, the activations of the CNN's output layer.
 
     Probabilities are the softmax of the logits. They can be high for images without a digit too:
-    read the warnings.
+    read the warnings. `prediction.reliability` states in a sentence how often predictions of such
+    a probability are right on MNIST's test images, and `prediction.calibrated` has probabilities
+    that agree with that accuracy on average; they are no detector of other images.
     """
     bars = class_bars(context.probabilities, DIGITS)
     return Panels("Prediction", (Heatmap("What the network sees", picture(context), "x"), bars), 2)

@@ -48,6 +48,36 @@ def test_measures_and_warnings_equal_the_json(lightwell: Lightwell, http: httpx2
     ]
 
 
+def test_calibrated_probabilities_equal_the_json(
+    lightwell: Lightwell, http: httpx2.Client, digit: Sample
+) -> None:
+    """`calibrated` and `reliability` are those of the JSON; the notebook shows both."""
+    said = http.post("/cnn/predict", json={"pixels": digit.pixels.tolist()}).json()["prediction"]
+
+    answer = lightwell.predict(digit)
+
+    assert answer.prediction is not None
+    assert answer.prediction.calibrated is not None
+    np.testing.assert_allclose(answer.prediction.calibrated, said["calibrated"], rtol=1e-6)
+    assert answer.prediction.reliability == said["reliability"]
+    shown = answer._repr_html_()
+    assert f"calibrated {max(said['calibrated']):.2%}" in shown
+    assert said["reliability"]["sentence"] in shown
+
+
+def test_predictions_without_a_calibration_have_none(lightwell: Lightwell, digit: Sample) -> None:
+    """A sequence and a training checkpoint have neither field; a blank image no reliability."""
+    plain = (lightwell.predict("1101"), lightwell.predict(digit, checkpoint="round-1"))
+    for answer in plain:
+        assert answer.prediction is not None
+        assert (answer.prediction.calibrated, answer.prediction.reliability) == (None, None)
+        assert "calibrated" not in answer._repr_html_()
+    blank = lightwell.predict(np.zeros((28, 28), np.uint8)).prediction
+    assert blank is not None
+    assert blank.calibrated is not None
+    assert blank.reliability is None
+
+
 def test_take_selects_by_coordinate() -> None:
     """`take` selects by coordinate, not by position; a missing coordinate is a KeyError."""
     values = np.arange(12).reshape(2, 2, 3)

@@ -78,3 +78,20 @@ def test_both_columns_fit_a_phone(opened: Opener) -> None:
     assert value["x"] + value["width"] <= calibrated["x"]
     assert calibrated["x"] + calibrated["width"] <= panel["x"] + panel["width"]
     keep(page, "calibrated-phone")
+
+
+def test_the_sdk_has_calibrated_probabilities(page: Page, api: httpx2.Client) -> None:
+    """The client of the SDK returns both fields of an image, and neither of a sequence."""
+    pixels = api.get("/samples?count=1").json()["samples"][0]["pixels"]
+    expected = api.post("/cnn/predict", json={"pixels": pixels}).json()["prediction"]
+    read = """async (pixels) => {
+      const { Lightwell } = await import("/sdk/lightwell.js");
+      const lightwell = new Lightwell();
+      const [image, bits] = await Promise.all([lightwell.predict(pixels), lightwell.gates("101")]);
+      return [image.prediction, bits.prediction];
+    }"""
+
+    image, bits = page.evaluate(read, pixels)
+
+    assert image == expected
+    assert bits.keys() == {"label", "name", "probabilities", "logits"}

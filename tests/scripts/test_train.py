@@ -13,6 +13,9 @@ from pathlib import Path
 import jax
 import pytest
 
+from models import registry
+from models.cnn import training as cnn_training
+from models.data.datasets import Digits, mnist
 from models.rnn import training
 from models.rnn.training import Measurement, Stage
 from models.runtime import checkpoints
@@ -232,6 +235,29 @@ def test_counts_are_at_least_one(capsys):
     with pytest.raises(SystemExit):
         train.main(["cnn", "--epochs", "0"])
     assert "0 is not at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("validation", [200, 0])
+def test_a_run_of_the_cnn_is_calibrated(tmp_path, monkeypatch, validation):
+    """Report and metadata have the calibration, and a server loads it with the weights.
+
+    Without validation images no temperature is fitted.
+    """
+    digits = mnist("test", ROOT / "tests" / "tensorflow_datasets")
+    few = Digits(digits.images[:600], digits.labels[:600])
+    monkeypatch.setattr(train, "mnist", lambda _split: few)
+    monkeypatch.setattr(train.artifacts, "write_artifacts", lambda *_arguments: None)
+    monkeypatch.setattr(cnn_training, "augment_batch", lambda _key, *batch: batch[:2])
+    output, few_epochs = str(tmp_path / "run"), ["--epochs", "2", "--validation", str(validation)]
+    assert train.main(["cnn", "--output", output, *few_epochs]) == 0
+    model = registry.load("cnn", tmp_path / "run")
+    report = json.loads((tmp_path / "run" / "cnn.report.json").read_text())
+    assert report["calibration"] == model.checkpoint.metadata["calibration"]
+    assert model.calibration is not None
+    assert model.calibration.validation_images == validation
+    assert (model.calibration.temperature is None) == (validation == 0)
+    assert (model.calibration.calibrated is None) == (validation == 0)
+    assert sum(one.images for one in model.calibration.reliability) == 600
 
 
 def test_the_defaults_are_the_shipped_configuration():
