@@ -7,7 +7,7 @@ contract tests follow from the declaration.
     └── ProbeContext    the call with outputs     given to figure
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -202,6 +202,19 @@ class ProbeContext(ProbeCall[Parameters_co]):
         return softmax(self.logits, calibration.temperature)
 
 
+@dataclass(frozen=True)
+class ResultWarning:
+    """Warning about a probe's result, listed in the response's `warnings` after the input's.
+
+    Attributes:
+        code: Kind of the warning, such as `incomplete`.
+        message: Sentence with the measured value and the limit.
+    """
+
+    code: str
+    message: str
+
+
 def _accept(_: ProbeCall[Any]) -> None:
     """Accept every call: the `check` of a probe that declares no other."""
 
@@ -210,7 +223,8 @@ def _accept(_: ProbeCall[Any]) -> None:
 class Probe:
     """Declaration of a probe: its parameters, its program or run, and its figure.
 
-    `check`, `rows` and `run` take a `ProbeCall`, `figure` a `ProbeContext`: the same with outputs.
+    `check`, `rows` and `run` take a `ProbeCall`, `figure` and `warnings` a `ProbeContext`: the same
+    with outputs.
 
     Attributes:
         model: A key of `models.registry.MODELS`.
@@ -229,6 +243,7 @@ class Probe:
         checkpoints: Whether the query may name a training checkpoint.
         check: Raises `ParameterError` for parameters that the model or the input does not allow;
             called before anything runs.
+        warnings: Returns warnings about the result: measured values that make it doubtful.
         example: Query parameters for the docs and the tests.
         posted: Extra fields of the body for the docs and the tests.
     """
@@ -245,6 +260,7 @@ class Probe:
     body: type[BaseModel] | None = None
     checkpoints: bool = False
     check: Callable[[ProbeCall[Any]], None] = _accept
+    warnings: Callable[[ProbeContext[Any]], Sequence[ResultWarning]] = lambda _: ()
     example: Mapping[str, str] = field(default_factory=dict)
     posted: Mapping[str, Any] = field(default_factory=dict)
 

@@ -66,10 +66,10 @@ class MeasureEntry(Schema):
 
 
 class WarningEntry(Schema):
-    """Schema of a warning about an input unlike the training data, or about values in JSON."""
+    """Schema of a warning: an input unlike the training data, a doubtful result, values in JSON."""
 
     code: str = Field(
-        description="Kind of the warning, such as `blank`, `ignored-field` or `non-finite`."
+        description="Kind of the warning, such as `blank`, `incomplete` or `non-finite`."
     )
     message: str
 

@@ -12,7 +12,14 @@ from api.requests.model_input import ModelInput, ModelInputs
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
 from models.registry import ResidentModel
-from probes.declaration import ModelContext, ParameterError, Probe, ProbeCall, ProbeContext
+from probes.declaration import (
+    ModelContext,
+    ParameterError,
+    Probe,
+    ProbeCall,
+    ProbeContext,
+    ResultWarning,
+)
 from probes.output.encode import ProbeResult, ProbeResults
 from probes.shared.input_warnings import (
     InputWarning,
@@ -254,7 +261,8 @@ def _result(
         if found.model.calibration and not any(one.is_about_input for one in warnings):
             highest = float(found.probabilities[stated["label"]])
             stated["reliability"] = found.model.calibration.reliability_of(highest)
-    listed = tuple({"code": one.code, "message": one.message} for one in warnings)
+    every: list[InputWarning | ResultWarning] = [*warnings, *request.probe.warnings(found)]
+    listed = tuple({"code": one.code, "message": one.message} for one in every)
     return ProbeResult(head, request.probe.figure(found), listed)
 
 

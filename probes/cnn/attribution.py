@@ -9,6 +9,7 @@ from probes.cnn import faithfulness, targets
 from probes.cnn.activations import picture
 from probes.cnn.attribution_methods import CAMS, MethodInput, MethodParameters, attribute, enlarged
 from probes.cnn.attribution_methods import rows as rows_of
+from probes.cnn.attribution_warnings import attribution_warnings, tied_and_shown
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor
@@ -57,6 +58,7 @@ def run(call: ProbeCall[AttributionParameters]) -> Run:
         found["deletion"], found["deletion_random"] = curves
     if parameters.sanity:
         found["sanity"] = yield from faithfulness.randomisation_check(given, found["map"])
+        found["sanity_pixels"] = np.asarray(faithfulness.compared_pixels(given).sum())
     return {**predicted, **found}
 
 
@@ -68,8 +70,11 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     part, and `normalised` that divided by its maximum (zeros where `all_nonpositive` is true).
     `delta` is the completeness error of integrated gradients, the map's sum minus `f_input -
     f_baseline`. The deletion curves are the target while pixels are deleted in the order of the map
-    and in random order; `faithfulness` is the area between them, in logits. `sanity` are rank
-    correlations with the maps of weights that are reset from the last layer to the first.
+    and in random order; `faithfulness` is the area between them, in logits, and is negative where
+    the map's order is the worse one: common for `grad_cam`. `sanity` are rank correlations with the
+    maps of weights that are reset from the last layer to the first, over the `sanity_pixels` that
+    differ from the baseline. `tied_pixels` are pixels in even areas, where values in a pooling
+    window are equal: their attribution depends on the rule for ties, here the first value's.
     """
     parameters = context.parameters
     raw = context.outputs["map"]
@@ -101,6 +106,8 @@ def _method_measures(context: ProbeContext[AttributionParameters]) -> tuple[Meas
         if name in context.outputs
     ]
     measures.append(Measure("sum", float(raw.sum(dtype=np.float64))))
+    if (tied := tied_and_shown(context)) is not None:
+        measures.append(Measure("tied_pixels", int(tied[0].sum()), "pixels"))
     if parameters.method in CAMS:
         measures.append(Measure("all_nonpositive", bool((raw <= 0).all())))
     return tuple(measures)
@@ -137,7 +144,7 @@ def _curves(context: ProbeContext[Parameters]) -> Lines:
     measures = (
         Measure("deletion_area", areas[0], "logits"),
         Measure("deletion_random_area", areas[1], "logits"),
-        Measure("faithfulness", areas[1] - areas[0], "logits"),
+        Measure("faithfulness", faithfulness.gain(*both), "logits"),
     )
     title = "Target while ink is deleted, in per cent"
     return Lines(title, (ordered, random), "deleted", None, 0.0, measures)
@@ -155,7 +162,8 @@ def _sanity(context: ProbeContext[Parameters]) -> Heatmap:
         coordinates,
         colours.tanh_interval(),
     )
-    return Heatmap("Rank correlation with maps of reset weights", tensor, "reset_from")
+    measures = (Measure("sanity_pixels", int(context.outputs["sanity_pixels"]), "pixels"),)
+    return Heatmap("Rank correlation with maps of reset weights", tensor, "reset_from", measures)
 
 
 PROBES = (
@@ -163,6 +171,7 @@ PROBES = (
         model="cnn",
         name="attribution",
         figure=attribution,
+        warnings=attribution_warnings,
         parameters=AttributionParameters,
         run=run,
         rows=rows,

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from models.cnn.randomisation import CASCADE
 from models.runtime.programs import Call, Outputs
-from probes.cnn.attribution_methods import MethodInput, attribute, scores
+from probes.cnn.attribution_methods import MethodInput, attribute, enlarged, scores
 from probes.cnn.baselines import baseline
 
 SHARES = tuple(range(0, 101, 5))
@@ -16,6 +16,12 @@ SHARES = tuple(range(0, 101, 5))
 
 RANDOM_ORDERS = 3
 """Number of random deletion orders whose mean is the comparison curve of faithfulness."""
+
+MIN_COMPARED = 10
+"""Fewest pixels over which the sanity check computes a rank correlation."""
+
+HALF_LEVEL = 0.5 / 255
+"""Half a grey level: a pixel nearer to the baseline than that equals it in the sanity check."""
 
 ROWS = 2 + (len(SHARES) - 2) * (1 + RANDOM_ORDERS)
 """Number of program rows that the deletion curves of a faithfulness check take."""
@@ -76,6 +82,27 @@ def area(curve: Curve) -> float:
     return float((curve[1:] + curve[:-1]).mean() / 2)
 
 
+def gain(ordered: Curve, random: Curve) -> float:
+    """Return the faithfulness of a map in logits: the area between its two deletion curves.
+
+    Args:
+        ordered: Target while pixels are deleted in the order of the map.
+        random: Target while they are deleted in random order.
+    """
+    return area(random) - area(ordered)
+
+
+def compared_pixels(given: MethodInput) -> Bool[np.ndarray, "28 28"]:
+    """Pixels that the sanity check compares: those that differ from the attribution's baseline.
+
+    All others are 0 in some maps, for any weights, which would raise every correlation. The
+    baseline of `gradient_x_input` is black.
+    """
+    parameters = given.parameters
+    name = "black" if parameters.method == "gradient_x_input" else parameters.baseline
+    return np.asarray(np.abs(given.image - baseline(name, given.image)) > HALF_LEVEL)
+
+
 def randomisation_check(
     given: MethodInput, values: Float[np.ndarray, "height width"]
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, "layers 2"]]:
@@ -83,22 +110,32 @@ def randomisation_check(
 
     Returns:
         Rank correlation with the map of the trained weights, of the values and of their
-        magnitudes. A correlation near 1 means that the map does not depend on the training.
+        magnitudes, over `compared_pixels`. A correlation near 1 means that the map does not depend
+        on the training. NaN over fewer than `MIN_COMPARED` pixels.
 
     References:
         Adebayo et al. (2018), Sanity checks for saliency maps, section 3.
     """
-    found = []
+    found, compared = [], compared_pixels(given)
+    trained = enlarged(values)[compared]
     for layer in CASCADE:
         again = yield from attribute(replace(given, checkpoint=f"reset-{layer}"))
-        one = again["map"]
-        found.append([rank_correlation(values, one), rank_correlation(np.abs(values), np.abs(one))])
+        one = enlarged(again["map"])[compared]
+        pairs = ((trained, one), (np.abs(trained), np.abs(one)))
+        found.append([rank_correlation(*pair) for pair in pairs])
     return np.array(found)
 
 
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Return Spearman's rank correlation of two maps in a sanity check; NaN if one is constant."""
-    first, second = (_ranks(values.reshape(-1)) for values in (one, other))
+def rank_correlation(
+    one: Float[np.ndarray, " values"], other: Float[np.ndarray, " values"]
+) -> float:
+    """Return Spearman's rank correlation of two maps' values in a sanity check.
+
+    NaN for fewer than `MIN_COMPARED` values, or where all values of a map are equal.
+    """
+    if len(one) < MIN_COMPARED:
+        return float("nan")
+    first, second = (_ranks(values) for values in (one, other))
     first, second = first - first.mean(), second - second.mean()
     scale = np.sqrt((first @ first) * (second @ second))
     return float(first @ second / scale) if scale else float("nan")

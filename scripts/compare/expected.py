@@ -83,6 +83,27 @@ EXPECTED: tuple[Expected, ...] = (
         "the box ends at the strokes, without the faintest pixels of their edge",
         "body.input.preparation.box[[]2]",
     ),
+    *(
+        Expected(request, (200, 200), reason, where)
+        for request, where, reason in (
+            (
+                "POST /cnn/attribution*",
+                "body*.warnings",
+                "a doubtful attribution has warnings",
+            ),
+            (
+                "POST /cnn/attribution*",
+                "body*.measures*",
+                "pixels in tied windows, and those of the sanity check, are counted",
+            ),
+            ("POST /cnn/attribution.png*", "body.pixels", "pictures have those measures too"),
+            (
+                "POST /cnn/attribution*sanity*",
+                "body*.tensors*",
+                "ranks are compared over the pixels that differ from the baseline",
+            ),
+        )
+    ),
     Expected(
         "POST /cnn/* checkpoint: *checkpoint=round-0",
         (200, 200),
