@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
 from typing import Literal
 
 import numpy as np
@@ -17,8 +16,9 @@ from probes.declaration import Indices, ParameterError, Parameters, Probe, Probe
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor
 from probes.rnn.gates import sequence_strip
+from probes.rnn.path_integral import MAX_EVALUATIONS, PART_NODES, Evaluation, integrate
+from probes.rnn.shapley import shapley_values
 from probes.rnn.targets import LOGIT_WEIGHTS, TARGET_NAMES, LSTMTargetParameters
-from probes.shared.quadrature import gauss_legendre
 
 MAX_FREE_BITS = 16
 """Most free bits of exact Shapley values of bits: 2^16 = 65,536 sequences are run."""
@@ -64,8 +64,9 @@ class BitParameters(LSTMTargetParameters):
         200,
         ge=2,
         le=200,
-        description="Gauss-Legendre nodes of `integrated_gradients`; use more where `delta` is "
-        "not small: the gradient of long sequences varies fast along the path.",
+        description="Gauss-Legendre nodes of `integrated_gradients` over the whole path. Parts of "
+        "the path whose sum misses the change of the target are halved, with "
+        f"{PART_NODES} nodes each, up to {MAX_EVALUATIONS:,} gradients.",
     )
 
     def steps(self, row: Row) -> list[int]:
@@ -148,7 +149,7 @@ def rows(call: ProbeCall[BitParameters]) -> int:
             blocks = -(-(1 << free) // BLOCK)
             return blocks * -(-len(row["sequence"]) // FREE_CHUNK) + 2
         case "integrated_gradients":
-            return parameters.nodes + 3
+            return MAX_EVALUATIONS + 1
         case _:
             return 2
 
@@ -217,16 +218,24 @@ def _gradient_x_input(given: AttributionInput) -> MethodRun:
 def _integrated_gradients(given: AttributionInput) -> MethodRun:
     """Integrated gradients of each bit, from the baseline (Sundararajan et al. 2017).
 
-    By Gauss-Legendre quadrature, in float64; `delta` is the sum minus the difference of the
-    targets, which are equal in exact arithmetic (completeness).
+    By adaptive quadrature; `delta` is the sum minus the difference of the targets, which are equal
+    in exact arithmetic (completeness).
     """
     start, way = given.absent.astype(np.float64), given.bits.astype(np.float64) - given.absent
-    places, weights = gauss_legendre(given.n_steps)
-    between = ((start + place * way).astype(np.float32) for place in (0.0, *places, 1.0))
-    found = yield from _gradients(given, between)
-    gradients = np.stack([one["gradient"][given.free] for one in found[1:-1]]).astype(np.float64)
-    attribution = way[given.free] * (weights @ gradients)
-    return {"attribution": attribution, **_ends(attribution, *given.scores([found[0], found[-1]]))}
+
+    def evaluate(places: Float64[np.ndarray, " places"]) -> Evaluation:
+        inputs = ((start + place * way).astype(np.float32) for place in places.tolist())
+        found = yield from _gradients(given, inputs)
+        gradients = np.stack([one["gradient"][given.free] for one in found])
+        return gradients.astype(np.float64), given.scores(found)
+
+    integral = yield from integrate(evaluate, way[given.free], given.n_steps)
+    attribution = way[given.free] * integral.gradient
+    return {
+        "attribution": attribution,
+        **_ends(attribution, integral.start, integral.end),
+        "evaluations": np.asarray(integral.evaluations),
+    }
 
 
 def _ends(
@@ -248,33 +257,6 @@ def _shapley(given: AttributionInput) -> MethodRun:
     attribution = np.zeros(len(given.free))
     attribution[np.isin(given.free, players)] = shapley_values(worth)
     return {"attribution": attribution, **_ends(attribution, worth[0], worth[-1])}
-
-
-def shapley_values(
-    worth: Float64[np.ndarray, " coalitions"],
-) -> Float64[np.ndarray, " players"]:
-    """Return the Shapley value of each player, here a bit, of a coalition game.
-
-    A player's value is the sum over the coalitions S without it of |S|! (k - |S| - 1)! / k! times
-    its marginal contribution, worth(S with it) - worth(S).
-
-    Args:
-        worth: Worth of all 2^k coalitions; player j is in coalition s where bit j of s is 1.
-
-    References:
-        Shapley (1953), A value for n-person games; Lundberg & Lee (2017), A unified approach to
-        interpreting model predictions.
-    """
-    count = len(worth).bit_length() - 1
-    sizes = np.bitwise_count(np.arange(2 ** max(count - 1, 0)))
-    # |S|! (k - |S| - 1)! / k! for each size of S, written with a binomial
-    by_size = np.array([1.0 / (count * comb(count - 1, size)) for size in range(count)] or [0.0])
-    weights = by_size[sizes]
-    values = np.zeros(count)
-    for player in range(count):
-        sides = worth.reshape(-1, 2, 2**player)
-        values[player] = weights @ (sides[:, 1] - sides[:, 0]).ravel()
-    return values
 
 
 def _worth(
@@ -349,9 +331,10 @@ def attribution(context: ProbeContext[BitParameters]) -> Figure:
 
     Blue increases the target, red decreases it. `flip` is the target minus the target with that bit
     flipped. Shapley values sum to `f_input` minus `f_baseline` exactly, integrated gradients up to
-    the quadrature; `delta` is the error of the sum. All methods but `flip` compare a bit with a
-    baseline, so with `zero` the attribution of a 0 is 0; and where gates saturate, an early bit may
-    have a small attribution although its flip would change the answer.
+    the quadrature, of `evaluations` gradients; `delta` is the error of the sum. All methods but
+    `flip` compare a bit with a baseline, so with `zero` the attribution of a 0 is 0. Where gates or
+    the candidate saturate, as those of a counting unit do, gradients vanish: `gradient_x_input` can
+    be near 0 for every bit, although a flip would change the answer.
     """
     parameters = context.parameters
     values = context.outputs["attribution"].astype(np.float32)
@@ -370,12 +353,12 @@ def attribution(context: ProbeContext[BitParameters]) -> Figure:
 
 def _measures(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     """Measures of a bit attribution: completeness terms, sum, and number of changed answers."""
-    names = [name for name in ("f_input", "f_baseline", "delta") if name in context.outputs]
-    measures = [Measure(name, float(context.outputs[name]), "logits") for name in names]
-    measures.append(Measure("sum", float(context.outputs["attribution"].sum()), "logits"))
-    if "answers_changed" in context.outputs:
-        measures.append(Measure("answers_changed", int(context.outputs["answers_changed"])))
-    return tuple(measures)
+    found = context.outputs
+    names = [name for name in ("f_input", "f_baseline", "delta") if name in found]
+    measures = [Measure(name, float(found[name]), "logits") for name in names]
+    measures.append(Measure("sum", float(found["attribution"].sum()), "logits"))
+    counted = [name for name in ("answers_changed", "evaluations") if name in found]
+    return (*measures, *(Measure(name, int(found[name])) for name in counted))
 
 
 PROBES = (

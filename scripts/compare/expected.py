@@ -111,6 +111,12 @@ EXPECTED: tuple[Expected, ...] = (
         "body.warnings",
     ),
     Expected(
+        "* /lstm/attribution*integrated_gradients*",
+        (200, 200),
+        "integrated gradients halve the parts of the path on which their sum is off",
+        "body*",
+    ),
+    Expected(
         "* /lstm/dynamics*",
         (200, 200),
         "points under a repeated word are searched, and only fixed points are called stable",
