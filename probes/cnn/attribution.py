@@ -79,15 +79,15 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     parameters = context.parameters
     raw = context.outputs["map"]
     shown = Tensor("attribution", "attribution", ("y", "x"), raw, colour=colours.signed(raw))
-    measures = _method_measures(context)
     maps: list[Figure] = [
-        Heatmap("Raw, signed", shown, "x"),
-        Overlay("Over the picture", picture(context), shown, (), measures),
+        Heatmap("Raw, signed", shown, "x", _map_measures(context)),
+        Overlay("Over the picture", picture(context), shown),
     ]
     if parameters.method in CAMS:
         maps += _rectified(raw)
     title = f"{parameters.method} of {targets.called(parameters, context.outputs['logits'])}"
-    figures: list[Figure] = [Panels(title, tuple(maps), 2)]
+    # Above both maps: a caption holds four measures, and a map has its own.
+    figures: list[Figure] = [Panels(title, tuple(maps), 2, _target_measures(context))]
     if parameters.deletion:
         figures.append(_curves(context))
     if parameters.sanity:
@@ -95,20 +95,23 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     return Panels("Attribution", tuple(figures))
 
 
-def _method_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
-    """Measures of a pixel attribution: target, completeness terms, and the sum of the map."""
-    parameters = context.parameters
+def _target_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
+    """Measures of an attribution's target: its name, and the terms of the completeness check."""
+    outputs = context.outputs
+    terms = [name for name in ("f_input", "f_baseline", "delta") if name in outputs]
+    return (
+        Measure("target", targets.called(context.parameters, outputs["logits"])),
+        *(Measure(name, float(outputs[name]), "logits") for name in terms),
+    )
+
+
+def _map_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
+    """Measures of an attribution map: its sum, pixels in ties, whether no value is positive."""
     raw = context.outputs["map"]
-    measures = [Measure("target", targets.called(parameters, context.outputs["logits"]))]
-    measures += [
-        Measure(name, float(context.outputs[name]), "logits")
-        for name in ("f_input", "f_baseline", "delta")
-        if name in context.outputs
-    ]
-    measures.append(Measure("sum", float(raw.sum(dtype=np.float64))))
+    measures = [Measure("sum", float(raw.sum(dtype=np.float64)))]
     if (tied := tied_and_shown(context)) is not None:
-        measures.append(Measure("tied_pixels", int(tied[0].sum()), "pixels"))
-    if parameters.method in CAMS:
+        measures.append(Measure("tied_pixels", int(tied[0].sum())))
+    if context.parameters.method in CAMS:
         measures.append(Measure("all_nonpositive", bool((raw <= 0).all())))
     return tuple(measures)
 
@@ -162,7 +165,7 @@ def _sanity(context: ProbeContext[Parameters]) -> Heatmap:
         coordinates,
         colours.tanh_interval(),
     )
-    measures = (Measure("sanity_pixels", int(context.outputs["sanity_pixels"]), "pixels"),)
+    measures = (Measure("sanity_pixels", int(context.outputs["sanity_pixels"])),)
     return Heatmap("Rank correlation with maps of reset weights", tensor, "reset_from", measures)
 
 
