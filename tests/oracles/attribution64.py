@@ -6,7 +6,7 @@ that is measured, apart from the images of the baselines.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -105,3 +105,54 @@ class Network:
         """Target of each image."""
         parts = np.split(images, range(BATCH, len(images), BATCH))
         return np.concatenate([self.forward(one).maps["logits"] @ target for one in parts])
+
+    def layer(self, image: np.ndarray, target: np.ndarray, name: str) -> tuple[np.ndarray, ...]:
+        """Maps of a layer, channel last, and the gradient of the target by them."""
+        made = self.forward(image[None])
+        return made.maps[name][0], self.backward(made, target)[name][0]
+
+
+def integrated_gradients(
+    network: Network, image: np.ndarray, start: np.ndarray, target: np.ndarray, nodes: int
+) -> np.ndarray:
+    """Integrate the gradient along the straight path by Gauss-Legendre quadrature."""
+    places, weights = np.polynomial.legendre.leggauss(nodes)
+    path = image - start
+    images = start + (places[:, None, None] + 1) / 2 * path
+    return path * np.tensordot(weights / 2, network.gradients(images, target), 1)
+
+
+def occlusion(
+    network: Network,
+    image: np.ndarray,
+    cover: np.ndarray,
+    target: np.ndarray,
+    sides: tuple[int, int],
+) -> np.ndarray:
+    """Mean over the windows that cover a pixel of the target that is lost by covering them.
+
+    Args:
+        sides: Side and stride of the windows.
+    """
+    side, stride = sides
+    starts = range(0, max(28 - side, 0) + stride, stride)
+    masks = np.zeros((len(starts), len(starts), 28, 28), bool)
+    for row, top in enumerate(starts):
+        for column, left in enumerate(starts):
+            masks[row, column, top : top + side, left : left + side] = True
+    masks = masks.reshape(-1, 28, 28)
+    masks = masks[masks.any((1, 2))]
+    whole = network.scores(image[None], target)[0]
+    lost = whole - network.scores(np.where(masks, cover, image), target)
+    return (masks * lost[:, None, None]).sum(0) / np.maximum(masks.sum(0), 1)
+
+
+def cam(network: Network, image: np.ndarray, target: np.ndarray, method: str, layer: str) -> Any:
+    """Class activation map of a layer."""
+    values, gradient = network.layer(image, target, layer)
+    weights = {
+        "grad_cam": gradient.mean((0, 1)),
+        "layer_cam": np.maximum(gradient, 0),
+        "hirescam": gradient,
+    }[method]
+    return (weights * values).sum(-1)
