@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import jax
@@ -15,11 +16,13 @@ import pytest
 
 from models import registry
 from models.cnn import training as cnn_training
+from models.cnn.calibration import calibration_scores, fit_temperature
 from models.data.datasets import Digits, mnist
 from models.rnn import training
 from models.rnn.training import Measurement, Stage
 from models.runtime import checkpoints
 from scripts import run_directory, train
+from scripts.calibrate import logits_of
 from scripts.run_directory import RunError, claim
 
 ROOT = Path(__file__).parents[2]
@@ -258,6 +261,12 @@ def test_a_run_of_the_cnn_is_calibrated(tmp_path, monkeypatch, validation):
     assert (model.calibration.temperature is None) == (validation == 0)
     assert (model.calibration.calibrated is None) == (validation == 0)
     assert sum(one.images for one in model.calibration.reliability) == 600
+    logits = logits_of(model.checkpoint, few)
+    held_out = slice(600 - validation, 600)
+    fitted = fit_temperature(logits[held_out], few.labels[held_out])
+    assert model.calibration.temperature == pytest.approx(fitted, abs=1e-3)
+    scores = asdict(calibration_scores(logits, few.labels))
+    assert asdict(model.calibration.softmax) == pytest.approx(scores, abs=1e-4)
 
 
 def test_the_defaults_are_the_shipped_configuration():

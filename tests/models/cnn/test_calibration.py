@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import rotate
 
 from models import registry
 from models.cnn.calibration import (
@@ -16,6 +17,7 @@ from models.cnn.calibration import (
     measure_calibration,
     negative_log_likelihood,
     reliability_bins,
+    top_probabilities,
 )
 from models.data.datasets import Digits, mnist
 from models.registry import load
@@ -188,6 +190,32 @@ def test_the_shipped_calibration_is_measured_again():
         inside = (tops >= one.low) & ((tops < one.high) | (one.high == 1.0))
         # Another processor rounds otherwise; an image on an edge may fall to the other side.
         assert abs(int(inside.sum()) - one.images) <= 2
+
+
+def test_the_shipped_temperature_does_not_hold_for_other_images():
+    """Of noise the calibrated network is more certain; of rotated digits it has a larger loss."""
+    trained = checkpoints.load(registry.WEIGHTS / "cnn.safetensors")
+    temperature = calibration_of(trained.metadata).temperature
+    digits = mnist("test", TEST_COPY)
+    noise = np.random.default_rng(0).integers(0, 256, (500, 28, 28), np.uint8)
+    logits = calibrate.logits_of(trained, Digits(noise, np.zeros(500, np.uint8)))
+    plain, calibrated = (
+        top_probabilities(logits, np.zeros(500, np.uint8), each)[0] for each in (1.0, temperature)
+    )
+    assert np.median(plain) < 0.7
+    assert np.median(calibrated) > 0.8
+    angles = np.where(np.arange(1_000) % 2, 45, -45)
+    turned = [
+        rotate(image.astype(np.float32), angle, reshape=False, order=1)
+        for image, angle in zip(digits.images[:1_000], angles, strict=True)
+    ]
+    rotated = Digits(np.stack(turned).clip(0, 255).astype(np.uint8), digits.labels[:1_000])
+    logits = calibrate.logits_of(trained, rotated)
+    plain, calibrated = (
+        calibration_scores(logits, rotated.labels, each) for each in (1.0, temperature)
+    )
+    assert calibrated.ece > 0.02
+    assert calibrated.nll > plain.nll
 
 
 def test_weights_of_a_folder_are_calibrated_in_place(tmp_path, monkeypatch, capsys):

@@ -10,7 +10,7 @@ import optax
 import pytest
 from flax import nnx
 
-from models.cnn import augmentation, calibration
+from models.cnn import augmentation
 from models.cnn import training as cnn_training
 from models.cnn.network import SimpleCNN
 from models.cnn.training import CNNTrainConfig, CNNTrainer
@@ -337,29 +337,6 @@ def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
     counts = np.array(report["confusion"]["counts"])
     assert counts.sum(axis=1).tolist() == [8] * 10
     assert counts.sum() - np.trace(counts) == len(wrong)
-
-
-@pytest.mark.parametrize("validation", [16, 0])
-def test_the_cnn_is_calibrated_at_the_end(small_digits, monkeypatch, validation):
-    """The metadata have the calibration; without validation images it has no temperature."""
-    monkeypatch.setattr(cnn_training, "augment_batch", unchanged)
-    config = CNNTrainConfig(epochs=1, batch=16, validation=validation)
-    trainer = CNNTrainer(config, small_digits, small_digits)
-    state, _ = trainer.run(trainer.start(), 0)
-    _, described, _ = trainer.finish(state)
-    logits = cnn_training.evaluate(state.average, small_digits.images)
-    found = described["calibration"]
-    labels = small_digits.labels
-    assert found == calibration.describe(calibration.calibration_of(described))
-    assert (found["validation_images"], found["test_images"]) == (validation, 80)
-    held_out = slice(80 - validation, 80)
-    fitted = calibration.fit_temperature(logits[held_out], labels[held_out])
-    assert found["temperature"] == pytest.approx(fitted)
-    assert (found["calibrated"] is None) == (found["temperature"] is None)
-    assert found["temperature"] is None or validation
-    assert found["softmax"]["nll"] == pytest.approx(
-        calibration.negative_log_likelihood(logits, labels), abs=1e-6
-    )
 
 
 def test_the_cnn_has_the_gradient_of_the_plain_network():
