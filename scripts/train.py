@@ -19,7 +19,8 @@ import jax
 from models.architecture import MAX_STEPS
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
-from models.rnn.training import BRIEF_MEASUREMENT, STAGES, LSTMTrainConfig, LSTMTrainer, Measurement
+from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
+from models.rnn.training import STAGES, LSTMTrainConfig, LSTMTrainer
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import Trainer

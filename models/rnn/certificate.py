@@ -293,5 +293,5 @@ class _Proof:
         margin = np.asarray(margin, np.float64)
         peak = (length + margin) / 2
         passed = peak**2 - margin**2 / 2 + peak + margin
-        grown = np.exp(np.minimum(length * kappa, 700.0))
+        grown = np.exp(np.minimum(length * kappa, 100.0))
         return np.asarray(grown * (length * deviation + kappa * self._step * passed))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 Bits = UInt8[np.ndarray, "sequences time"]
 
@@ -85,8 +85,8 @@ def periodic(random: np.random.Generator, number: int, length: int) -> Bits:
 
 def _repeated(
     word: UInt8[np.ndarray, "sequences letters"],
-    period: np.ndarray,
-    prefix: np.ndarray,
+    period: Int[np.ndarray, "sequences 1"],
+    prefix: Int[np.ndarray, "sequences 1"],
     length: int,
 ) -> Bits:
     """Repeat words to structured sequences; a word's bits from `MAX_PERIOD` on are the prefix."""
@@ -134,6 +134,12 @@ def runs(random: np.random.Generator, number: int, length: int) -> Bits:
     end = np.linspace(1, length - 1, number).astype(np.int64)[:, None]
     first = random.permutation(np.arange(number) % 2)[:, None]
     return np.asarray((np.arange(length)[None] < end) ^ first, np.uint8)
+
+
+def all_runs(length: int) -> Bits:
+    """Return every sequence of a run of 1s and a run of 0s, in either order, of one length."""
+    ones_first = (np.arange(length)[None] < np.arange(1, length + 1)[:, None]).astype(np.uint8)
+    return np.concatenate([ones_first, 1 - ones_first])
 
 
 def late_majority(random: np.random.Generator, number: int, length: int) -> Bits:

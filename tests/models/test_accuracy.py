@@ -13,7 +13,7 @@ from models import registry
 from models.cnn.network import SimpleCNN
 from models.cnn.training import CNNTrainConfig, classify
 from models.data.datasets import mnist
-from models.rnn import sequences
+from models.rnn import evaluation, structured_sequences
 from models.rnn.network import CountingLSTM
 from models.rnn.training import LSTMTrainConfig
 from models.runtime import checkpoints
@@ -55,21 +55,22 @@ def test_the_cnn_is_right_on_99_65_percent_of_all_test_images():
 
 def test_the_lstm_is_right_on_every_sequence_up_to_length_16(counter):
     """No sequence of 1 to 16 bits, of which there are 131,070, is an error."""
-    assert sequences.exhaustive_errors(counter, 16) == [0] * 16
+    assert evaluation.exhaustive_errors(counter, 16) == [0] * 16
 
 
-@pytest.mark.parametrize("runs", [False, True])
-@pytest.mark.parametrize("length", [50, 100, 200])
-def test_the_lstm_is_right_on_hard_sequences(counter, length, runs):
-    """No long sequence that one bit decides is an error, shuffled or in long runs."""
-    bits = sequences.hard_sequences(np.random.default_rng(length), 2_000, length, runs=runs)
-    assert sequences.errors(counter, bits) == 0
+@pytest.mark.parametrize("flip", [0.5, 0.7, 0.8, 0.9, 0.95, 0.99])
+def test_the_lstm_is_right_on_markov_sequences_of_4096_bits(counter, flip):
+    """No answer after any bit of Markov sequences is an error, however often they flip."""
+    bits = structured_sequences.markov(np.random.default_rng(1), 50, 4_096, (flip, flip))
+    assert (evaluation.running_answers(counter, bits) == (evaluation.margins(bits) > 0)).all()
 
 
-def test_the_lstm_is_right_on_999_of_1000_random_sequences_of_1024_bits(counter):
-    """Sequences of coin tosses are answered far beyond the lengths that can all be tried."""
-    bits = sequences.random_sequences(np.random.default_rng(1), 1_000, 1_024)
-    assert sequences.errors(counter, bits) <= 1
+@pytest.mark.parametrize("kind", structured_sequences.SEQUENCE_KINDS)
+def test_the_lstm_is_right_on_every_kind_of_sequence(counter, kind):
+    """No answer after any bit of sequences of each kind is an error, up to 4,096 bits."""
+    draw = structured_sequences.SEQUENCE_KINDS[kind]
+    bits = draw(np.random.default_rng(2), 50, 4_096)
+    assert (evaluation.running_answers(counter, bits) == (evaluation.margins(bits) > 0)).all()
 
 
 @pytest.mark.parametrize("name", ["cnn", "lstm"])
@@ -99,8 +100,10 @@ def test_the_reports_say_what_the_targets_are_measured_by():
     assert np.sum(cnn["confusion"]["counts"]) == 10_000
     checkpoint, lstm = shipped("lstm")
     assert lstm["exhaustive"]["errors_by_length"] == [0] * 20
-    assert [hard["shuffled"] + hard["runs"] for hard in lstm["hard"]] == [0, 0, 0]
-    assert min(hard["sequences_each"] for hard in lstm["hard"]) >= 20_000
-    assert lstm["metrics"]["test_length"] == 1_024
-    assert lstm["metrics"]["test_accuracy"] >= 0.999
-    assert checkpoint.metadata["tested_length"] >= 200
+    assert lstm["kinds"].keys() >= {*structured_sequences.SEQUENCE_KINDS, "every_periodic"}
+    for kind in lstm["kinds"].values():
+        assert kind["wrong_answers"] == 0
+        assert kind["sequences"] >= 2_000
+        assert kind["length"] == 4_096
+    assert lstm["metrics"]["test_errors"] == 0
+    assert checkpoint.metadata["tested_length"] == 4_096

@@ -37,6 +37,21 @@ def one_counter(units: int, unit: int) -> Tensors:
     return made
 
 
+def saturated_counter(units: int, forget: float = 1.0) -> Tensors:
+    """Return a network whose unit 0 counts by 1, with all gates at 1 and a candidate of ±1.
+
+    Its forget gate may be lower; all other units are zero.
+    """
+    made = nothing(units)
+    sums = made["cell.dense_i.kernel"].reshape(4, units)
+    bias = made["cell.dense_h.bias"].reshape(4, units)
+    open_at = 30 if forget == 1.0 else np.log(forget / (1 - forget))
+    sums[2, 0], bias[:, 0] = 30, (30, open_at, -15, 30)
+    made["readout.kernel"][0, 1] = 10
+    made["readout.bias"][1] = -4
+    return made
+
+
 def always_yes(units: int) -> Tensors:
     """Return a network that answers yes to every sequence."""
     made = nothing(units)

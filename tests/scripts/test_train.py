@@ -19,7 +19,8 @@ from models.cnn import training as cnn_training
 from models.cnn.calibration import calibration_scores, fit_temperature
 from models.data.datasets import Digits, mnist
 from models.rnn import training
-from models.rnn.training import Measurement, Stage
+from models.rnn.evaluation import Measurement
+from models.rnn.training import Stage
 from models.runtime import checkpoints
 from scripts import run_directory, train
 from scripts.calibrate import logits_of
@@ -51,7 +52,7 @@ def tiny(monkeypatch):
     """Shorten rounds to a few steps on short sequences."""
     monkeypatch.setattr(training, "ROUND", 3)
     monkeypatch.setattr(train, "STAGES", (Stage(8, 8, 4, 0.01),))
-    brief = Measurement(longest=3, hard_lengths=(5,), hard=4, curve=(8,), points=4)
+    brief = Measurement(longest=3, length=8, sequences=4, flips=(), exhaustive_kinds=False)
     monkeypatch.setattr(train, "BRIEF_MEASUREMENT", brief)
 
 

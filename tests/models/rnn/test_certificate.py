@@ -1,0 +1,202 @@
+"""Certificates of counting LSTMs: bounds that hold, lengths that no search refutes."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from models import registry
+from models.rnn import certificate
+from models.rnn.certificate import LONGEST, certify, unit_bounds
+from models.rnn.evaluation import margins, running_answers
+from models.rnn.network import CountingLSTM, gates
+from models.rnn.structured_sequences import all_periodic, all_runs
+from models.runtime.parameters import GraphDefinition
+from scripts import certify as command
+from tests.oracles.parameters import draw, lstm_shapes
+from tests.probes.handmade import saturated_counter
+
+COUNTER = 0
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """Load the shipped LSTM with its record of checkpoints."""
+    return registry.load("lstm")
+
+
+def network(weights) -> CountingLSTM:
+    """Build the network of some weights."""
+    hidden = registry.hidden_size(weights)
+    graphdef = GraphDefinition(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
+    return graphdef.merge(jax.device_put(dict(weights)))
+
+
+def leaking(weights, amount: float):
+    """Lower the forget bias of the counter."""
+    bias = weights["cell.dense_h.bias"].copy()
+    bias[registry.hidden_size(weights) + COUNTER] -= amount
+    return {**weights, "cell.dense_h.bias": bias}
+
+
+def first_error(weights) -> int | None:
+    """Search all pairs of runs and all periodic sequences for the shortest error."""
+    found = []
+    model = network(weights)
+    for bits in (all_runs(1024), next(iter(all_periodic(1024, 4_000)))):
+        wrong = (running_answers(model, bits) != (margins(bits) > 0)).any(axis=0)
+        found += [int(wrong.argmax()) + 1] if wrong.any() else []
+    return min(found) if found else None
+
+
+def test_the_shipped_lstm_is_certified(shipped):
+    """The shipped weights answer all sequences of every served length correctly."""
+    found = certify(shipped.weights)
+    assert found.length == shipped.checkpoint.metadata["certified_length"] == LONGEST
+    assert found.counters == (COUNTER,)
+    assert found.error == (0.0,)
+    assert found.logits[0] < 0 < found.logits[1]
+
+
+def test_four_units_that_do_not_count_have_moving_gates(shipped):
+    """At most two units have constant gates; in at least four, three gates range over 0.3."""
+    random = np.random.default_rng(0)
+    bits = (random.random((64, 128)) < random.random((64, 1))).astype(np.float32)[..., None]
+    model = network(shipped.weights)
+    trace, _ = model.trace(jnp.asarray(bits), jnp.full(64, 128), model.initial_state(64))
+    moving = [
+        np.ptp(np.percentile(np.asarray(values), (1, 99), axis=(0, 1)), axis=0) >= 0.3
+        for values in (trace.input_gate, trace.forget_gate, trace.output_gate)
+    ]
+    assert np.all(moving, axis=0).sum() >= 4
+    assert (~np.any(moving, axis=0)).sum() <= 2
+
+
+def test_weights_that_miscount_are_not_certified_beyond_their_first_error(shipped):
+    """The checkpoint `uncertified` errs at 169 bits, and its certificate ends before."""
+    assert certify(shipped.training_checkpoints["uncertified"]).length < 169
+
+
+def test_a_lower_forget_bias_lowers_the_length_and_no_search_refutes_it(shipped):
+    """The certified length falls with the forget bias, and stays below the first error found."""
+    lengths = []
+    for amount in (0.0, 4.0, 8.0, 10.0, 12.0, 14.0):
+        weights = leaking(shipped.weights, amount)
+        lengths.append(certify(weights).length)
+        found = first_error(weights)
+        assert found is None or lengths[-1] < found
+        if amount >= 10.0:
+            # The bound is no worse than a tenth of the shortest error.
+            assert found is not None
+            assert lengths[-1] >= found / 10
+    assert lengths[0] == LONGEST
+    assert all(after < before for before, after in pairwise(lengths))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_hidden_state_leaves_the_bounds(seed):
+    """Gates in float32 lie within their bounds for hidden states in the box and at its corners."""
+    weights = draw(lstm_shapes(5), seed)
+    bounds = unit_bounds(weights)
+    random = np.random.default_rng(seed)
+    hidden = random.uniform(-1, 1, (4_000, 5)).astype(np.float32)
+    corners = 2.0 * ((np.arange(32)[:, None] >> np.arange(5)) & 1) - 1
+    hidden = np.concatenate([hidden, corners.astype(np.float32)])
+    for bit in (0, 1):
+        from_hidden = hidden @ weights["cell.dense_h.kernel"] + weights["cell.dense_h.bias"]
+        sums = from_hidden + np.float32(bit) * weights["cell.dense_i.kernel"][0]
+        found = [np.asarray(one) for one in jax.jit(gates)(jnp.asarray(sums))]
+        for gate, values in enumerate(found):
+            low, high = bounds.gates[:, gate, bit]
+            assert (values >= low).all()
+            assert (values <= high).all()
+            # A corner reaches each end.
+            assert np.abs(values.min(axis=0) - low).max() < 1e-5
+            assert np.abs(values.max(axis=0) - high).max() < 1e-5
+        change = found[0] * found[2]
+        assert (change >= bounds.change[0, bit]).all()
+        assert (change <= bounds.change[1, bit]).all()
+
+
+def test_the_compiled_functions_are_within_the_assumed_errors():
+    """σ and tanh in float32 have at most the errors that a certificate allows for, and saturate."""
+    at = np.linspace(-40, 40, 1_000_001).astype(np.float32)[:, None]
+    sigmoid, _, candidate, _ = (
+        np.asarray(one)[:, 0] for one in jax.jit(gates)(jnp.asarray(np.repeat(at, 4, axis=1)))
+    )
+    wide = at[:, 0].astype(np.float64)
+    assert np.abs(sigmoid - 1 / (1 + np.exp(-wide))).max() < certificate.SIGMOID_ERROR
+    assert np.abs(candidate - np.tanh(wide)).max() < certificate.TANH_ERROR
+    assert np.abs(np.asarray(jnp.tanh(at))[:, 0] - np.tanh(wide)).max() < certificate.TANH_ERROR
+    assert (sigmoid[wide >= certificate.SATURATED_SIGMOID] == 1).all()
+    assert (candidate[wide >= certificate.SATURATED_TANH] == 1).all()
+    assert (candidate[wide <= -certificate.SATURATED_TANH] == -1).all()
+
+
+@pytest.mark.parametrize("leak", [0.003, 0.02])
+def test_no_sequence_of_14_bits_exceeds_the_error_of_the_count(leak):
+    """The cell state of a leaking counter stays within the bound after all 16,384 sequences."""
+    weights = saturated_counter(1, 1 - leak)
+    proof = certificate._Proof(unit_bounds(weights), (0,), 0.0, 0.0)
+    bits = ((np.arange(2**14)[:, None] >> np.arange(14)) & 1).astype(np.uint8)
+    model = network(weights)
+    inputs = jnp.asarray(bits, jnp.float32)[..., None]
+    lengths = jnp.full(len(bits), 14, jnp.int32)
+    trace, _ = model.trace(inputs, lengths, model.initial_state(len(bits)))
+    step = float(unit_bounds(weights).step[0])
+    away = np.abs(np.asarray(trace.cell, np.float64)[..., 0] - step * margins(bits))
+    for length in (1, 2, 5, 9, 14):
+        margin = np.abs(margins(bits)[:, length - 1]).astype(np.float64)
+        bound = proof.errors(length, margin)[0]
+        assert (away[:, length - 1] <= bound).all()
+    assert away[:, -1].max() > 0.3 * bound.max()
+
+
+def test_a_counter_by_hand_is_certified_to_the_end_and_a_reversed_one_is_not():
+    """An exact counter is certified to 2^24; with the readout reversed, nothing is."""
+    weights = saturated_counter(1)
+    assert certify(weights).length == LONGEST
+    reversed_readout = {**weights, "readout.kernel": weights["readout.kernel"][:, ::-1].copy()}
+    assert certify(reversed_readout).length == 0
+
+
+def test_units_that_can_outvote_the_counter_void_the_certificate():
+    """Another unit with a large readout weight leaves no certified length."""
+    weights = saturated_counter(2)
+    assert certify(weights).length == LONGEST
+    kernel = weights["readout.kernel"].copy()
+    kernel[1, 1] = 100.0
+    assert certify({**weights, "readout.kernel": kernel}).length == 0
+
+
+def test_the_command_prints_the_certificate(capsys):
+    """`scripts.certify` states the length, the counter and the bounds of each unit."""
+    assert command.main([]) == 0
+    out = capsys.readouterr().out
+    assert "16,777,216 bits" in out
+    assert "unit 0 counts" in out
+    assert out.count("forget gate") == 8
+    assert command.main(["--checkpoint", "uncertified"]) == 2
+    assert "No length is certified" in capsys.readouterr().out
+
+
+def test_the_command_refuses_weights_that_it_cannot_read(tmp_path: Path, capsys):
+    """Without weights, or with an unknown checkpoint, the command names the cause."""
+    assert command.main(["--folder", str(tmp_path)]) == 1
+    assert "holds neither" in capsys.readouterr().err
+    assert command.main(["--checkpoint", "round-7"]) == 1
+    assert "round-7" in capsys.readouterr().err
+
+
+def test_the_command_searches_for_an_error(monkeypatch, capsys):
+    """With --search the command names the shortest error of each kind of sequence."""
+    few = command.Measurement(longest=8, length=512, sequences=40, flips=(0.9,))
+    monkeypatch.setattr(command, "SEARCHED", few)
+    assert command.main(["--checkpoint", "uncertified", "--search"]) == 2
+    found = capsys.readouterr().out
+    assert "every_periodic" in found
+    assert "first error at" in found
