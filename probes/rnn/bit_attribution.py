@@ -12,11 +12,25 @@ from models.architecture import LSTMState
 from models.rnn.analyses import BLOCK, CHUNK, FREE_CHUNK
 from models.rnn.programs import STATE, run_lstm
 from models.runtime.programs import Call, Outputs, Row, Run, in_slices
-from probes.declaration import Indices, ParameterError, Parameters, Probe, ProbeCall, ProbeContext
+from probes.declaration import (
+    Indices,
+    ParameterError,
+    Parameters,
+    Probe,
+    ProbeCall,
+    ProbeContext,
+    ResultWarning,
+)
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor
 from probes.rnn.gates import sequence_strip
-from probes.rnn.path_integral import MAX_EVALUATIONS, PART_NODES, Evaluation, integrate
+from probes.rnn.path_integral import (
+    MAX_EVALUATIONS,
+    PART_NODES,
+    Evaluation,
+    incompleteness,
+    integrate,
+)
 from probes.rnn.shapley import shapley_values
 from probes.rnn.targets import LOGIT_WEIGHTS, TARGET_NAMES, LSTMTargetParameters
 
@@ -361,6 +375,14 @@ def _measures(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     return (*measures, *(Measure(name, int(found[name])) for name in counted))
 
 
+def incomplete(context: ProbeContext[BitParameters]) -> list[ResultWarning]:
+    """Warn about a bit attribution by integrated gradients whose sum misses the difference."""
+    if context.parameters.method != "integrated_gradients":
+        return []
+    delta, end, start = (float(context.outputs[n]) for n in ("delta", "f_input", "f_baseline"))
+    return incompleteness(delta, end - start)
+
+
 PROBES = (
     Probe(
         model="lstm",
@@ -371,6 +393,7 @@ PROBES = (
         rows=rows,
         checkpoints=True,
         check=check_bits,
+        warnings=incomplete,
         example={"method": "integrated_gradients", "baseline": "half", "nodes": "16"},
     ),
 )

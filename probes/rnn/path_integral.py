@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from models.runtime.programs import Call, Outputs
+from probes.declaration import ResultWarning
 from probes.shared.quadrature import gauss_legendre
 
 PART_NODES = 16
@@ -20,6 +21,9 @@ MIN_PART = 2.0**-20
 
 MAX_EVALUATIONS = 4096
 """Most gradients along one path; after them, parts of it may keep a larger error."""
+
+INCOMPLETE_SHARE, MIN_ERROR = 0.05, 0.01
+"""Largest error of a path integral without a warning: share of the target's change, and logits."""
 
 Gradients = Float64[np.ndarray, "places inputs"]
 Scores = Float64[np.ndarray, " places"]
@@ -80,3 +84,20 @@ def integrate(
         middle = (low + high) / 2
         parts = np.concatenate([np.stack([low, middle], 1), np.stack([middle, high], 1)])
     return PathIntegral(total, *ends, evaluations)
+
+
+def incompleteness(delta: float, difference: float) -> list[ResultWarning]:
+    """Return a warning about a path integral whose sum misses the change of the target.
+
+    Args:
+        delta: Sum of the attributions minus the change of the target.
+        difference: Change of the target along the path.
+    """
+    if abs(delta) <= max(INCOMPLETE_SHARE * abs(difference), MIN_ERROR):
+        return []
+    message = (
+        f"The attribution sums to {difference + delta:.2f}, but the targets of sequence and "
+        f"baseline differ by {difference:.2f}, an error of {delta:.2f} logits: the network changes "
+        "its answer within too small a part of the path. Methods `flip` and `shapley` need no path."
+    )
+    return [ResultWarning("incomplete", message)]

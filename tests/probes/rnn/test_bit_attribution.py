@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
+from probes.declaration import ModelContext, ProbeCall, ProbeInput
+from probes.rnn.bit_attribution import BitParameters, incomplete
 from probes.rnn.shapley import shapley_values
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw_bits
@@ -237,6 +239,18 @@ def test_few_nodes_end_at_the_same_values(client: TestClient) -> None:
     assert few_measures["evaluations"] > 4
     assert many_measures["evaluations"] >= 202
     np.testing.assert_allclose(few["attribution"], many["attribution"], atol=0.02)
+
+
+@pytest.mark.parametrize(("delta", "warned"), [(0.04, False), (-0.04, False), (0.06, True)])
+def test_a_sum_that_misses_the_difference_is_warned_about(delta: float, warned: bool) -> None:
+    """Above 5 % of the difference of the targets, with both numbers in the message."""
+    outputs = {"f_input": np.array(3.0), "f_baseline": np.array(1.0), "delta": np.array(2 * delta)}
+    call = ProbeCall(ModelContext({}), ProbeInput(), BitParameters(method="integrated_gradients"))
+
+    found = incomplete(call.with_outputs(outputs))
+
+    assert [one.code for one in found] == ["incomplete"] * warned
+    assert all("sums to 2.12" in one.message and "by 2.00" in one.message for one in found)
 
 
 def test_integrated_gradients_move_free_bits_alone(client: TestClient, lstm: ResidentModel) -> None:

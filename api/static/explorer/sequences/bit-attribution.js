@@ -25,7 +25,8 @@ const EXPLANATIONS = /** @type {Record<string, string>} */ ({
   flip: "How much the answer falls when one bit is flipped.",
   shapley: "The mean contribution of each bit over all orders of adding the bits (the others are 0), computed over all subsets.",
   integrated_gradients: "The gradient, integrated along the way from all zeros to the sequence.",
-  gradient_x_input: "The gradient times the bit: zeros always get 0, even where they matter.",
+  gradient_x_input:
+    "The gradient times the bit: zeros always get 0, even where they matter, and every bit gets nearly 0 where the units that count are saturated.",
 });
 
 /** Most bits of exact Shapley values, which run the network on every subset of them. */
@@ -79,7 +80,7 @@ export function mountBitAttribution({ lightwell, store }) {
   let values = [];
 
   /** @param {Answer} answer @param {import("../context.js").View} query */
-  function render({ tensors, measures }, { probe, parameters }) {
+  function render({ tensors, measures, warnings }, { probe, parameters }) {
     const { length } = store.state.sequence;
     if (probe === "decomposition") {
       const bySteps = Array.from(/** @type {Tensor} */ (tensors.get("by_step")).values);
@@ -98,7 +99,8 @@ export function mountBitAttribution({ lightwell, store }) {
       const parts = [`sum ${formatNumber(Number(measures.get("sum")), 4)}`];
       if (measures.has("delta")) parts.push(`error of the sum ${formatNumber(Number(measures.get("delta")), 2)}`);
       if (free) parts.push(`only the last ${MAX_FREE} bits are free, the others are fixed`);
-      facts.textContent = parts.join(" · ");
+      const doubt = warnings.find(({ code }) => code === "incomplete");
+      facts.textContent = [parts.join(" · "), ...(doubt ? [doubt.message] : [])].join(". ");
     }
     show();
   }
