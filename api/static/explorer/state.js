@@ -40,7 +40,7 @@ export const DEFAULTS = {
   // The sequence.
   sequence: "1001001101101110",
   step: 16,
-  unit: 1,
+  unit: 3, // whose gates move; unit 0, the counter, has constant gates
   order: "role", // or "index"
   bitMethod: "decomposition",
   gateEdit: "", // `forget_gate.0` sets the gate to 0

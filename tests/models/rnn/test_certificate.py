@@ -1,5 +1,6 @@
 """Certificates of counting LSTMs: bounds that hold, lengths that no search refutes."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -62,18 +63,29 @@ def test_the_shipped_lstm_is_certified(shipped):
     assert found.logits[0] < 0 < found.logits[1]
 
 
-def test_four_units_that_do_not_count_have_moving_gates(shipped):
-    """At most two units have constant gates; in at least four, three gates range over 0.3."""
+@pytest.fixture(scope="module")
+def moving(shipped):
+    """Tell of each unit and gate whether the gate ranges over at least 0.3, but for outliers."""
     random = np.random.default_rng(0)
     bits = (random.random((64, 128)) < random.random((64, 1))).astype(np.float32)[..., None]
     model = network(shipped.weights)
-    trace, _ = model.trace(jnp.asarray(bits), jnp.full(64, 128), model.initial_state(64))
-    moving = [
-        np.ptp(np.percentile(np.asarray(values), (1, 99), axis=(0, 1)), axis=0) >= 0.3
-        for values in (trace.input_gate, trace.forget_gate, trace.output_gate)
-    ]
-    assert np.all(moving, axis=0).sum() >= 4
-    assert (~np.any(moving, axis=0)).sum() <= 2
+    lengths = jnp.full(64, 128, jnp.int32)
+    trace, _ = model.trace(jnp.asarray(bits), lengths, model.initial_state(64))
+    gates_of = (trace.input_gate, trace.forget_gate, trace.output_gate)
+    ends = [np.percentile(np.asarray(one), (1, 99), axis=(0, 1)) for one in gates_of]
+    return np.array([np.ptp(end, axis=0) >= 0.3 for end in ends])
+
+
+def test_four_units_that_do_not_count_have_moving_gates(moving):
+    """At most two units have constant gates; in at least four, all three gates move."""
+    assert moving.all(axis=0).sum() >= 4
+    assert (~moving.any(axis=0)).sum() <= 2
+
+
+def test_the_page_opens_on_a_unit_with_moving_gates(moving):
+    """The unit that the page shows first is not the counter, whose gates are constant."""
+    state = (Path(registry.__file__).parents[1] / "api/static/explorer/state.js").read_text()
+    assert moving[:, int(re.search(r"^  unit: (\d+),", state, re.MULTILINE)[1])].all()
 
 
 def test_weights_that_miscount_are_not_certified_beyond_their_first_error(shipped):
