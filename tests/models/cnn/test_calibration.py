@@ -164,6 +164,15 @@ def test_a_wrong_calibration_is_refused(key, value, place):
         calibration_of({"calibration": {**described, key: value}})
 
 
+def test_weights_with_a_wrong_calibration_are_not_served(tmp_path):
+    """Weights with a temperature of 0 end the start, with the name of the file."""
+    shipped = checkpoints.load(registry.WEIGHTS / "cnn.safetensors")
+    described = {"calibration": {**shipped.metadata["calibration"], "temperature": 0}}
+    checkpoints.save(tmp_path / "cnn.safetensors", shipped.tensors, described)
+    with pytest.raises(CheckpointError, match="cnn.safetensors: metadata calibration.temperature"):
+        load("cnn", tmp_path)
+
+
 def test_the_shipped_calibration_is_measured_again():
     """On the 10,000 test images the shipped weights have the scores of their metadata and report.
 
