@@ -33,7 +33,9 @@ def _measures(certificate: Certificate) -> Iterator[Measure]:
     """Yield measures of a certificate: its length, counting units, and logits at that length."""
     yield Measure("certified_length", certificate.length, "bits")
     if certificate.length:
-        yield Measure("certified_counters", ", ".join(map(str, certificate.counters)), "units")
+        # "unit 0": the index alone, in a caption, would be taken for a number of units.
+        counters = ", ".join(f"unit {unit}" for unit in certificate.counters)
+        yield Measure("certified_counters", counters)
         yield Measure("certified_logits.tie", certificate.logits[0], "at most")
         yield Measure("certified_logits.one_more", certificate.logits[1], "at least")
 

@@ -191,7 +191,7 @@ def test_the_certificate_is_that_of_the_weights(lstm: ResidentModel) -> None:
     told, proof = said(weights, outputs_with(lstm, weights)), certify(weights)
 
     assert told["certified_length"] == proof.length > 8
-    assert told["certified_counters"] == "5"
+    assert told["certified_counters"] == "unit 5"
     assert told["certified_logits.tie"] == proof.logits[0] < 0
     assert told["certified_logits.one_more"] == proof.logits[1] > 0
     assert told["certified_error"] == max(proof.error) > 0
