@@ -1,31 +1,39 @@
 """Probe `findings` of the LSTM: three statements about gates and states, measured."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
 from pydantic import BeforeValidator, Field
 
-from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
-from models.rnn.unit_statistics import GATES, held_out_sequences
-from models.runtime.programs import Call, Outputs, Run, in_slices
-from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, split_commas
-from probes.figures.figures import Bars, Figure, Lines, Tensor
-from probes.shared.statements import Measurement, panels
+from probes.declaration import Parameters, Probe, ProbeContext, split_commas
+from probes.figures.figures import Bars, Figure, Tensor
+from probes.rnn.evidence import (
+    GATE_SETS,
+    QUANTITIES,
+    REPLACED_STEPS,
+    Evidence,
+    GateEvidence,
+    StateEvidence,
+    evidence,
+    references,
+    replaced_accuracies,
+    trace,
+)
+from probes.rnn.interchange import STEPS, SWAPPED_STEP, HostLSTM
+from probes.shared.statements import STATEMENTS, Measurement, panels
 
 Name = Literal["gates_decide", "cell_remembers", "hidden_encodes_context"]
 
-HARD_SEQUENCES = 128
-HARD_STEPS = 64
-HARD_SEED = 2026
-WIPED_STEP = HARD_STEPS // 2
+ENOUGH_RIGHT = 0.75
+"""Least accuracy of the unedited runs with which an LSTM's finding goes by its answers.
 
-FROZEN_GATES = {"all gates": GATES, **{name.replace("_", " "): (name,) for name in GATES}}
-"""Gates that an LSTM finding holds at their mean, by the name of the run in the picture."""
+Untrained networks, which may happen to count a little, reach 0.68.
+"""
 
-WIPED_STATES = ("cell", "hidden")
-EDITED_RUNS = ("untouched", *FROZEN_GATES, *WIPED_STATES)
+READABLE = 0.5
+"""Partial R² from which an LSTM's finding calls a first half readable in a cell state."""
 
 
 class LSTMFindings(Parameters):
@@ -37,143 +45,179 @@ class LSTMFindings(Parameters):
     )
 
 
-def hard_sequences() -> UInt8[np.ndarray, "sequences time"]:
-    """Return the hard sequences of the LSTM's findings: half are ties, half have margin 2."""
-    random = np.random.default_rng(HARD_SEED)
-    ones = HARD_STEPS // 2 + np.arange(HARD_SEQUENCES) % 2
-    return random.permuted((np.arange(HARD_STEPS) < ones[:, None]).astype(np.uint8), axis=1)
-
-
-def run(call: ProbeCall[LSTMFindings]) -> Run:
-    """Run the LSTM findings' hard sequences: unedited, gates at their mean, a state set to zero."""
-    units = len(call.model.weights["readout.kernel"])
-    nothing = no_edit(CHUNK, units)
-    held_out = yield from in_slices(_calls(held_out_sequences(), units, nothing, GATES))
-    means = {
-        gate: np.mean([one[gate][:HARD_STEPS] for one in held_out], axis=(0, 1)) for gate in GATES
-    }
-    found: Outputs = {}
-    for name in EDITED_RUNS:
-        wanted = ("logits", "hidden") if name == "untouched" else ("logits",)
-        calls = _calls(hard_sequences(), units, _edit(name, units, means), wanted)
-        outputs = yield from in_slices(calls)
-        found[name] = np.stack([one["logits"][HARD_STEPS - 1] for one in outputs])
-        if name == "untouched":
-            found["states"] = np.stack([one["hidden"][:HARD_STEPS] for one in outputs])
-    return found
-
-
-def _edit(name: str, units: int, means: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return scale and shift of an LSTM finding's run: gates at their mean, or a state at zero."""
-    scale, shift = no_edit(CHUNK, units)
-    for gate in FROZEN_GATES.get(name, ()):
-        place = EDITABLE_VALUES.index(gate)
-        scale[:, place], shift[:, place] = 0.0, means[gate]
-    if name in WIPED_STATES:
-        scale[WIPED_STEP - 1, EDITABLE_VALUES.index(name)] = 0.0
-    return scale, shift
-
-
-def _calls(
-    sequences: UInt8[np.ndarray, "sequences time"],
-    units: int,
-    edit: tuple[np.ndarray, np.ndarray],
-    outputs: tuple[str, ...],
-) -> Iterator[Call]:
-    """Yield the program call of each sequence that the LSTM's findings are measured on."""
-    wanted, zeros = frozenset(outputs), np.zeros(units, np.float32)
-    for bits in sequences:
-        row = {
-            "sequence": np.pad(bits, (0, CHUNK - len(bits))),
-            "length": np.array(len(bits), np.int32),
-            "cell": zeros,
-            "hidden": zeros,
-            "scale": edit[0],
-            "shift": edit[1],
-        }
-        yield Call("lstm.intervene", row, wanted)
-
-
 def findings(context: ProbeContext[LSTMFindings]) -> Figure:
-    """Findings about the LSTM's gates and states, each measured and compared with chance.
+    """Findings about the LSTM's gates and states, measured by interchange interventions.
 
-    A statement is supported where `value` is at least `least`; `reference` is its value by chance.
-    Measured on 128 shuffled sequences of 64 bits: ties, and sequences with two more ones.
+    Values of a run are replaced by those of a run on another sequence, in float64, on 256 pairs of
+    sequences of 64 fair coins with one second half and different answers; lines are fitted on other
+    sequences than they are tested on. `references` are 20 untrained networks with the same number
+    of units: Flax's initial parameters, every second with forget biases of chrono initialisation. A
+    statement is supported where `value` is at least `least` and above every reference.
     """
-    parameters = context.parameters
-    return panels((name, _MEASURED[name](context)) for name in dict.fromkeys(parameters.finding))
+    network = HostLSTM.of(context.model.weights)
+    measured = measure(network, context.parameters.finding)
+    return panels(measured.items())
 
 
-def _accuracies(
-    context: ProbeContext[Parameters], names: tuple[str, ...]
-) -> Float[np.ndarray, " runs"]:
-    """Return the accuracy of runs of the LSTM's findings on the hard sequences."""
-    truth = 2 * hard_sequences().sum(axis=1, dtype=int) > HARD_STEPS
-    answers = np.stack([context.outputs[name].argmax(axis=-1) == 1 for name in names])
-    return np.asarray((answers == truth).mean(axis=1))
+def measure(
+    network: HostLSTM, names: Iterable[str] = LSTMFindings().finding
+) -> dict[str, Measurement]:
+    """Measure the findings about an LSTM by name."""
+    found, untrained = evidence(network), references(network.cell.units)
+    return {name: _MEASURED[name](network, found, untrained) for name in dict.fromkeys(names)}
 
 
-def _bars(title: str, names: tuple[str, ...], values: np.ndarray, tensor: str) -> Bars:
-    shares = Tensor(tensor, "statistic", ("run",), values.astype(np.float32), {"run": names})
-    return Bars(title, shares, (0.0, 1.0))
+def _gates_decide(_: HostLSTM, found: Evidence, untrained: tuple[Evidence, ...]) -> Measurement:
+    """Measure the finding `gates_decide`: whose count a cell state holds, gates' or candidate's."""
+    gates = found.gates
+    others = [one.gates.gates[0] for one in untrained]
+    figures = (
+        _bars(
+            "Share of the count in the cell state that follows the run of the exchanged gates",
+            "count_follows_gates",
+            (*GATE_SETS, *_UNTRAINED),
+            (*gates.gates, fmean(others), max(others)),
+        ),
+        _bars(
+            "Share that follows the run of the candidate",
+            "count_follows_candidate",
+            ("nothing exchanged", *GATE_SETS),
+            (gates.counted, *gates.candidate),
+        ),
+        _bars(
+            "All gates exchanged: a line fitted to such runs, and the network's answers",
+            "gates_exchanged",
+            ("line: gates", "line: candidate", "answer: gates", "answer: candidate"),
+            (gates.refit_gates, gates.refit_candidate, gates.answers, 1.0 - gates.answers),
+        ),
+    )
+    value, needed = gates.gates[0], STATEMENTS["gates_decide"].least
+    why = "" if value >= needed else _why_not_gates(gates)
+    return Measurement(value, tuple(others), figures, why=why)
 
 
-def _gates_decide(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the finding `gates_decide`: accuracy with gates at their mean, together and alone."""
-    names = ("untouched", *FROZEN_GATES)
-    right = _accuracies(context, names)
-    title = "Accuracy when gates stand still at their mean"
-    return Measurement(
-        float(right[0] - right[1]), (0.0,), (_bars(title, names, right, "gates_still"),)
+def _why_not_gates(gates: GateEvidence) -> str:
+    """Return why an LSTM's finding does not support that gates decide."""
+    if gates.counted < READABLE:
+        return (
+            "The cell state holds no count that a line reads well "
+            f"(R² {gates.counted:.2f}), so that there is little to decide."
+        )
+    shares = (
+        f"With all gates exchanged, {gates.candidate[0]:.0%} of the variance of the count in the "
+        f"cell state follows the run of the candidate, and {gates.gates[0]:.0%} that of the gates"
+    )
+    if gates.candidate[0] >= READABLE:
+        return f"The candidate, the value that is written, decides instead. {shares}."
+    return f"Gates and candidate decide together. {shares}."
+
+
+def _cell_remembers(_: HostLSTM, found: Evidence, untrained: tuple[Evidence, ...]) -> Measurement:
+    """Measure the finding `cell_remembers`: whose first half answers follow after an exchange."""
+    states = found.states
+    others = [one.states.cell for one in untrained]
+    read = [one.states.read_cell for one in untrained]
+    figures = (
+        _bars(
+            f"Answers after the runs exchange a state at step {SWAPPED_STEP} of {STEPS}",
+            "state_exchanged",
+            ("unedited: right", "follow the cell state", "follow the hidden state", *_UNTRAINED),
+            (states.right, states.cell, 1.0 - states.cell, fmean(others), max(others)),
+        ),
+        _bars(
+            "First half that a line reads from the final cell state (partial R²)",
+            "first_half_read",
+            ("of the cell state", "of the hidden state", *_UNTRAINED),
+            (states.read_cell, states.read_hidden, fmean(read), max(read)),
+        ),
+    )
+    able = states.right >= ENOUGH_RIGHT
+    supported = able and states.cell >= STATEMENTS["cell_remembers"].least
+    why = _architectural_memory(max(read)) if supported else _why_not_cell(states, able=able)
+    return Measurement(states.cell, tuple(others), figures, able, why=why)
+
+
+def _architectural_memory(read: float) -> str:
+    """Return the part of an LSTM's finding `cell_remembers` that untrained networks have too."""
+    if read < READABLE:
+        return ""
+    return (
+        "That the cell state keeps the first half follows from the architecture where forget gates "
+        f"are open: a line reads it in untrained networks too (partial R² up to {read:.2f}). That "
+        "the answers depend on it is learned."
     )
 
 
-def _cell_remembers(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the finding `cell_remembers`: accuracy with either state set to zero half way."""
-    names = ("untouched", *WIPED_STATES)
-    right = _accuracies(context, names)
-    shown = ("untouched", "cell state wiped", "hidden state wiped")
-    title = f"Accuracy when a state is set to zero after step {WIPED_STEP} of {HARD_STEPS}"
-    return Measurement(
-        float(right[2] - right[1]), (0.0,), (_bars(title, shown, right, "state_wiped"),)
+def _why_not_cell(states: StateEvidence, *, able: bool) -> str:
+    """Return why an LSTM's finding does not support that the cell state holds the memory."""
+    if able:
+        why = (
+            f"After the exchange {states.cell:.0%} of the answers follow the first half of the "
+            f"cell state's run, and {1.0 - states.cell:.0%} that of the hidden state's."
+        )
+    else:
+        why = (
+            f"Only {states.right:.0%} of the answers to unedited sequences are right, so that they "
+            "tell little about the memory."
+        )
+    if states.read_cell < READABLE:
+        return why
+    return (
+        f"{why} A line still reads the first half from the final cell state (partial R² "
+        f"{states.read_cell:.2f})."
     )
 
 
-def _hidden_encodes_context(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the finding `hidden_encodes_context`: linear probe of the hidden state, by margin."""
-    margin = np.cumsum(2 * hard_sequences().astype(int) - 1, axis=1)
-    # Odd sequences have margin 2 and even ones are ties: pairs keep both kinds in each half.
-    fitted, tested = (np.arange(HARD_SEQUENCES) % 4 < 2), (np.arange(HARD_SEQUENCES) % 4 >= 2)  # noqa: PLR2004
-    states = context.outputs["states"].astype(np.float64)
-    predicted = _line(states[fitted], margin[fitted] > 0, states[tested])
-    right = predicted == (margin[tested] > 0)
-    # Half way the margin of a shuffled tie has standard deviation 4: beyond 8 few steps remain.
-    furthest = 8
-    shares = np.array(
-        [right[margin[tested] == at].mean() for at in range(-furthest, furthest + 1)], np.float32
+def _hidden_encodes_context(
+    network: HostLSTM, found: Evidence, untrained: tuple[Evidence, ...]
+) -> Measurement:
+    """Measure the finding `hidden_encodes_context`: quantities that a line reads from it."""
+    context = found.context
+    others = [one.context.near for one in untrained]
+    means = [fmean(one.context.read[name] for one in untrained) for name in QUANTITIES]
+    replaced = replaced_accuracies(network, trace(network))
+    steps = [f"for {number} steps" for number in REPLACED_STEPS]
+    names = ("margin, near 0", *QUANTITIES)
+    figures = (
+        _bars(
+            "R² of a line on the hidden state",
+            "read_from_hidden",
+            names,
+            (context.near, *(context.read[name] for name in QUANTITIES)),
+        ),
+        _bars(
+            f"The same of {len(untrained)} untrained networks, mean",
+            "read_from_untrained",
+            names,
+            (fmean(others), *means),
+        ),
+        _bars(
+            "Accuracy with the hidden state of another run, from half way",
+            "hidden_replaced",
+            ("unedited", *steps),
+            (found.states.right, *replaced),
+        ),
     )
-    # At these margins a single bit decides the answer.
-    close = (margin[tested] == 0) | (margin[tested] == 1)
-    at = {"ones_minus_zeros": range(-furthest, furthest + 1)}
-    curve = Tensor("told_right", "statistic", ("ones_minus_zeros",), shares, at)
-    title = "How often the hidden state tells whether there were more ones so far"
-    drawn = Lines(title, (curve,), "ones_minus_zeros", (0.0, 1.0), 0.5)
-    return Measurement(float(right[close].mean()), (0.5,), (drawn,))
+    bit_before = means[QUANTITIES.index("bit before")]
+    why = (
+        f"A line reads the bit before from untrained hidden states too (mean R² {bit_before:.2f}): "
+        "that a hidden state depends on earlier bits follows from the architecture."
+    )
+    if context.near < STATEMENTS["hidden_encodes_context"].least:
+        why = f"Margins near 0 are not told apart (R² {context.near:.2f}). {why}"
+    return Measurement(context.near, tuple(others), figures, why=why)
 
 
-def _line(
-    states: Float[np.ndarray, "fitted time units"],
-    answers: Bool[np.ndarray, "fitted time"],
-    others: Float[np.ndarray, "tested time units"],
-) -> Bool[np.ndarray, "tested time"]:
-    """Fit the linear probe of an LSTM finding by least squares, and predict other sequences."""
-    rows = states.reshape(-1, states.shape[-1])
-    design = np.column_stack([rows, np.ones(len(rows))])
-    weights = np.linalg.lstsq(design, answers.reshape(-1).astype(np.float64), rcond=None)[0]
-    return np.asarray(others @ weights[:-1] + weights[-1] > 0.5)  # noqa: PLR2004 - half way
+_UNTRAINED = ("untrained, mean", "untrained, most")
 
 
-_MEASURED: Mapping[str, Callable[[ProbeContext[LSTMFindings]], Measurement]] = {
+def _bars(title: str, name: str, runs: Sequence[str], values: Sequence[float]) -> Bars:
+    """Bars of an LSTM's finding: shares by the name of a run, a network or a quantity."""
+    held = np.array(values, np.float32)
+    return Bars(title, Tensor(name, "statistic", ("run",), held, {"run": list(runs)}), (0.0, 1.0))
+
+
+_MEASURED: Mapping[str, Callable[[HostLSTM, Evidence, tuple[Evidence, ...]], Measurement]] = {
     "gates_decide": _gates_decide,
     "cell_remembers": _cell_remembers,
     "hidden_encodes_context": _hidden_encodes_context,
@@ -185,9 +229,8 @@ PROBES = (
         name="findings",
         figure=findings,
         parameters=LSTMFindings,
-        run=run,
-        rows=lambda _: HARD_SEQUENCES * len(EDITED_RUNS) + len(held_out_sequences()),
         input=False,
+        checkpoints=True,
         example={"finding": "cell_remembers"},
     ),
 )

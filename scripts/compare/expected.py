@@ -77,6 +77,14 @@ EXPECTED: tuple[Expected, ...] = (
         "the record of the training has the calibration",
         "body*.training.calibration",
     ),
+    *(
+        Expected(
+            f"GET {path}*",
+            (200, 200),
+            "findings are measured on reference networks, and the LSTM's by exchanged values",
+        )
+        for path in ("/findings", "/lstm/findings", "/cnn/findings")
+    ),
     Expected(
         "POST /cnn/* body: png of 200 x 200",
         (200, 200),

@@ -52,6 +52,41 @@ def saturated_counter(units: int, forget: float = 1.0) -> Tensors:
     return made
 
 
+def gate_counter(units: int) -> Tensors:
+    """Return a network in which only input gates depend on the bits: two units count, as rivals.
+
+    Their candidate is 1. The input gate of the first is open at ones, that of the second at zeros.
+    """
+    made = nothing(units)
+    sums = made["cell.dense_i.kernel"].reshape(4, units)
+    bias = made["cell.dense_h.bias"].reshape(4, units)
+    bias[1:, :2] = 30
+    # σ(-5) is the change of a cell state per bit, so that 64 of them stay below 0.5.
+    bias[0, :2], sums[0, :2] = (-35, -5), (30, -30)
+    made["readout.kernel"][:2] = ((-500, 500), (500, -500))
+    made["readout.bias"][:] = (1, -1)
+    return made
+
+
+def hidden_counter(units: int) -> Tensors:
+    """Return a network that counts in a hidden state: its cell state is forgotten at each step."""
+    made = one_counter(units, 0)
+    step = STEP / 10
+    made["cell.dense_h.bias"].reshape(4, units)[1:3, 0] = (-30, -step)
+    made["cell.dense_i.kernel"].reshape(4, units)[2, 0] = 2 * step
+    made["cell.dense_h.kernel"].reshape(units, 4, units)[0, 2, 0] = 1
+    made["readout.kernel"][0] = (-5000, 5000)
+    made["readout.bias"][:] = (5000 * step / 2, -5000 * step / 2)
+    return made
+
+
+def leaky_counter(units: int) -> Tensors:
+    """Return a network that counts and forgets: half of each count is gone after one step."""
+    made = one_counter(units, 0)
+    made["cell.dense_h.bias"].reshape(4, units)[1, 0] = 0
+    return made
+
+
 def always_yes(units: int) -> Tensors:
     """Return a network that answers yes to every sequence."""
     made = nothing(units)

@@ -11,13 +11,9 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.settings import Settings
 from models.data import samples
-from models.registry import ResidentModel
-from models.rnn.unit_statistics import held_out_sequences
 from models.runtime import checkpoints
 from probes.cnn.findings import selectivities
-from probes.rnn.findings import HARD_SEQUENCES, HARD_STEPS, WIPED_STEP, hard_sequences
 from probes.shared.statements import STATEMENTS, Measurement
-from tests.oracles.numpy64 import lstm_trace, sigmoid
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 
 
@@ -117,57 +113,14 @@ def test_images_are_counted_next_to_the_nearest_mean(client: TestClient) -> None
     assert curve["data"][0] == pytest.approx(right / len(images))
 
 
-def edited_answers(weights: Any, name: str) -> np.ndarray:
-    """Run the hard sequences in float64 with one of the findings' edits."""
-    wide = {key: value.astype(np.float64) for key, value in weights.items()}
-    held_out = [lstm_trace(bits, weights) for bits in held_out_sequences()]
-    means = {
-        gate: np.mean([one[gate] for one in held_out], axis=(0, 1))
-        for gate in ("input_gate", "forget_gate", "output_gate")
-    }
-    bits = hard_sequences()
-    cell = hidden = np.zeros((HARD_SEQUENCES, len(wide["readout.kernel"])))
-    for step in range(HARD_STEPS):
-        sums = bits[:, step, None] * wide["cell.dense_i.kernel"][0]
-        sums = sums + hidden @ wide["cell.dense_h.kernel"] + wide["cell.dense_h.bias"]
-        i, f, g, o = np.split(sums, 4, axis=1)
-        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-        if name == "all gates":
-            i, f, o = (means[gate] for gate in ("input_gate", "forget_gate", "output_gate"))
-        cell = f * cell + i * g
-        if name == "cell" and step == WIPED_STEP - 1:
-            cell = cell * 0
-        hidden = o * np.tanh(cell)
-        if name == "hidden" and step == WIPED_STEP - 1:
-            hidden = hidden * 0
-    logits = hidden @ wide["readout.kernel"] + wide["readout.bias"]
-    return np.asarray(logits.argmax(axis=1) == 1)
+def test_findings_of_a_training_checkpoint(client: TestClient) -> None:
+    """The LSTM's findings are measured on a checkpoint too: untrained, it supports none."""
+    query = "/lstm/findings?checkpoint=round-0"
+    found = {one["name"]: one["value"] for one in client.get(query).json()["measures"]}
+    trained = stated(client)
 
-
-def test_accuracies_are_those_of_the_float64_network(
-    client: TestClient, lstm: ResidentModel
-) -> None:
-    """Accuracies with gates at their mean, and with either state set to zero half way."""
-    truth = 2 * hard_sequences().sum(axis=1, dtype=int) > HARD_STEPS
-    answer = client.get("/lstm/findings").json()
-    still, wiped = (
-        np.array(next(one for one in answer["tensors"] if one["name"] == name)["data"])
-        for name in ("gates_still", "state_wiped")
-    )
-    expected = {
-        name: (edited_answers(lstm.weights, name) == truth).mean()
-        for name in ("untouched", "all gates", "cell", "hidden")
-    }
-
-    found = [still[0], still[1], wiped[1], wiped[2]]
-    # An answer at the very edge may fall to either side in float32.
-    assert found == pytest.approx(list(expected.values()), abs=2 / HARD_SEQUENCES)
-
-
-def test_hard_sequences_are_decided_by_one_bit() -> None:
-    """Half of them ties, half two ones more, in an order that is always the same."""
-    margins = 2 * hard_sequences().sum(axis=1, dtype=int) - HARD_STEPS
-
-    assert sorted(set(margins.tolist())) == [0, 2]
-    assert (margins == 2).sum() == HARD_SEQUENCES // 2
-    assert np.array_equal(hard_sequences(), hard_sequences())
+    for key, one in STATEMENTS.items():
+        if one.model == "lstm":
+            assert not found[f"{key}.supported"]
+            assert found[f"{key}.value"] != trained[key]["value"]
+            assert found[f"{key}.reference_high"] == trained[key]["reference_high"]

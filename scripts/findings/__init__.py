@@ -1,0 +1,1 @@
+"""Findings measured on reference networks: other recipes, shuffled labels, untrained networks."""
