@@ -140,8 +140,10 @@ def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
 
     `word_…` are the same for F of a whole `word`, one step for each bit: a fixed point has the
     period of the word. Under `10` an exact counter returns to the state of any count: its points
-    are `neutral`. A `stable` point attracts the counts near it, which is a leak. `word_drift` is
-    the mean displacement along the first axis by a word, once quick changes have decayed.
+    are `neutral`. A `stable` point attracts the counts near it, which is a leak. A unit that counts
+    steps never returns, so a network with one has no such points: `word_change` has the largest
+    change of each unit's cell state by a word, and `word_drift` the mean displacement along the
+    first axis, both once quick changes have decayed.
 
     Eigenvalues are those of the Jacobian at the points: with all |λ| below 1 a fixed point is
     `stable`, with the largest within 1e-6 of 1 `neutral`, above `unstable` (`kind.k`); `stable.k`
@@ -168,13 +170,15 @@ def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
         _weights(run.axes),
         at_rest.states(),
     )
+    drift, change = _word_changes(run, repeated)
     of_word = (
         _marked(plane, run, periodic),
         periodic.eigenvalues(),
-        _word_drift(run, repeated),
+        drift,
         periodic.slowness(repeated.slowness(run.visited)),
-        periodic.states(),
+        change,
         periodic.time_constants(),
+        periodic.states(),
     )
     figures = (
         Panels(f"At a constant input of {parameters.input:g}", of_input, 2),
@@ -295,8 +299,8 @@ def _drift(run: Trajectories, chosen: float) -> Lines:
     return Lines("Way of one step along pc1", (tensor,), "pc1", reference=0.0)
 
 
-def _word_drift(run: Trajectories, repeated: WordMap) -> Lines:
-    """Line of the states' drift under a repeated word: mean displacement along pc1 by a word.
+def _word_changes(run: Trajectories, repeated: WordMap) -> tuple[Lines, Bars]:
+    """Figures of a repeated word's drift: along pc1 by place, and of each unit's cell state.
 
     From states to which the word was applied before, so that the last bits of the trajectories do
     not count.
@@ -309,8 +313,13 @@ def _word_drift(run: Trajectories, repeated: WordMap) -> Lines:
         later = repeated.step(later)
     before, after = (run.axes.place(one)[:, 0] for one in (settled, later))
     names, drift = _grouped(before, (after - before) / SETTLED_REPEATS)
-    tensor = Tensor("word_drift", "statistic", ("pc1",), drift, {"pc1": names})
-    return Lines("Way of one word along pc1", (tensor,), "pc1", reference=0.0)
+    along = Tensor("word_drift", "statistic", ("pc1",), drift, {"pc1": names})
+    change = np.abs(later - settled)[:, run.cell.units :].max(axis=0) / SETTLED_REPEATS
+    by_unit = Tensor("word_change", "statistic", ("unit",), change)
+    return (
+        Lines("Way of one word along pc1", (along,), "pc1", reference=0.0),
+        Bars("Largest change of each cell state by one word", by_unit),
+    )
 
 
 def _measures(run: Trajectories, constant: PointFigures, word: PointFigures) -> tuple[Measure, ...]:

@@ -5,7 +5,8 @@
     python -m tests.oracles.rounding --weights runs/lstm --each 16
 
 Prints the largest difference at any step up to each length, over structured sequences of every
-kind, and the largest cell state, of which rounding is a share.
+kind; the largest cell state, of which rounding is a share; and, of a network with a certificate,
+the distance of the served cell states that count from the count.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from models.registry import ResidentModel, load
+from models.rnn.certificate import certify
 from models.rnn.programs import run_lstm
 from models.rnn.structured_sequences import SEQUENCE_KINDS
 from models.runtime.resident import drive
@@ -41,12 +43,17 @@ def differences(model: ResidentModel, sequences: Iterable[np.ndarray]) -> list[D
         run_lstm("trace", {"sequence": bits, "cell": zeros, "hidden": zeros}, wanted)
         for bits in rows
     ]
+    proof = certify(model.weights)
     made = []
     for bits, served in zip(rows, drive(runs, model.programs), strict=True):
         exact = lstm_trace(bits, model.weights)
         # States have the initial one first.
         found = {name: np.abs(served[name] - exact[name])[-len(bits) :] for name in COMPARED}
         found["largest cell"] = np.abs(exact["cell"])[1:]
+        if proof.counters:
+            counters = list(proof.counters)
+            count = np.cumsum(2.0 * bits - 1.0)[:, None] * proof.bounds.step[counters]
+            found["count"] = np.abs(served["cell"][1:, counters] - count)
         made.append({name: one.max(axis=1) for name, one in found.items()})
     return made
 

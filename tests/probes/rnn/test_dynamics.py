@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
+from models.rnn.certificate import certify
 from models.rnn.unit_statistics import held_out_sequences
 from probes.rnn.dynamics import DRIFT_GROUPS, axes_of
 from tests.oracles.numpy64 import lstm_trace
@@ -175,10 +176,35 @@ def test_word_drift_is_how_far_a_word_goes_once_states_have_settled(
         return state
 
     settled = np.stack([through(state) for state in flat])
+    moved = np.stack([through(state) for state in settled]) - settled
     first = np.array_split(np.argsort((settled - mean) @ axis, kind="stable"), DRIFT_GROUPS)[0]
-    moved = [through(settled[at]) - settled[at] for at in first]
 
-    assert told["word_drift"][0] == pytest.approx(np.mean(moved, axis=0) @ axis / 8, abs=1e-9)
+    assert told["word_drift"][0] == pytest.approx(moved[first].mean(axis=0) @ axis / 8, abs=1e-9)
+    expected = np.abs(moved[:, 8:]).max(axis=0) / 8
+    np.testing.assert_allclose(told["word_change"], expected, atol=1e-9)
+
+
+def test_the_certified_network_keeps_its_count_under_10(
+    told: dict[str, Any], lstm: ResidentModel
+) -> None:
+    """The cell state of its counting unit changes by less than 1e-5 by each word."""
+    for unit in certify(lstm.weights).counters:
+        assert told["word_change"][unit] < 1e-5
+
+
+def test_the_uncertified_network_has_a_leak_under_10(client: TestClient) -> None:
+    """One stable point of period 2: each pair of bits takes its count a hundredth nearer to it."""
+    told = ask(client, checkpoint="uncertified", sequences=32)
+
+    assert told["word_fixed_points"] == "1 found"
+    assert (told["word_kind.0"], told["word_stable.0"]) == ("stable", True)
+    assert 0 < told["word_distance.0"] < 5
+    largest = np.abs(told["word_eigenvalues_real"][0] + 1j * told["word_eigenvalues_imaginary"][0])
+    assert largest.max() == pytest.approx(0.9905, abs=1e-4)
+    assert told["word_time_constants"][0][0] == pytest.approx(210, abs=1)
+    assert told["fixed_points"] == "none found"
+    assert told["slowest_distance"] > 10
+    assert told["visited_q"] > 10 * told["slowest_q"]
 
 
 def test_drift_is_how_far_a_step_goes_along_the_first_axis(
