@@ -104,8 +104,9 @@ def _why_not_gates(gates: GateEvidence) -> str:
             f"(R² {gates.counted:.2f}), so that there is little to decide."
         )
     shares = (
-        f"With all gates exchanged, {gates.candidate[0]:.0%} of the variance of the count in the "
-        f"cell state follows the run of the candidate, and {gates.gates[0]:.0%} that of the gates"
+        f"With all gates of another run, {gates.candidate[0]:.0%} of the variance of the count in "
+        f"the cell state follows the candidate's sequence and {gates.gates[0]:.0%} that of the "
+        f"gates, as do {1.0 - gates.answers:.0%} and {gates.answers:.0%} of the answers"
     )
     if gates.candidate[0] >= READABLE:
         return f"The candidate, the value that is written, decides instead. {shares}."
@@ -176,7 +177,7 @@ def _hidden_encodes_context(
     others = [one.context.near for one in untrained]
     means = [fmean(one.context.read[name] for one in untrained) for name in QUANTITIES]
     replaced = replaced_accuracies(network, trace(network))
-    steps = [f"for {number} steps" for number in REPLACED_STEPS]
+    steps = [f"for {number} step{'s' if number > 1 else ''}" for number in REPLACED_STEPS]
     names = ("margin, near 0", *QUANTITIES)
     figures = (
         _bars(

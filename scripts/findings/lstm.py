@@ -174,7 +174,10 @@ def _train(
     def step(before: tuple[Any, Any], number: Int[Array, ""]) -> tuple[tuple[Any, Any], None]:
         parameters, state = before
         gradient = jax.grad(partial(_loss, recipe, network, jax.random.fold_in(key, number)))
-        updates, state = adam.update(gradient(parameters), state, parameters)
+        gradients = gradient(parameters)
+        # Optax raises floats to integer powers, which strict promotion does not allow.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, state = adam.update(gradients, state, parameters)
         return (_held(recipe, optax.apply_updates(parameters, updates)), state), None
 
     begun = (_held(recipe, parameters), adam.init(parameters))
