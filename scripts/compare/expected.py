@@ -118,6 +118,50 @@ EXPECTED: tuple[Expected, ...] = (
         "an untrained network is not sure of any digit, which is the warning `ambiguous`",
         "body.warnings",
     ),
+    *(
+        Expected(request, (200, 200), reason, where)
+        for request, where, reason in (
+            (
+                "* /lstm/* checkpoint: *",
+                "body*.warnings",
+                "no test of a training checkpoint is recorded, which is the warning `untested`",
+            ),
+            *(
+                (
+                    f"POST /lstm/* body: {name}*",
+                    "body*.warnings",
+                    "a sequence continued after unknown steps has the warning `unknown-length`",
+                )
+                for name in ("initial state", "inputs", "source with initial state")
+            ),
+            ("GET /models*", "body*.length_limits", "known lengths are listed"),
+            ("GET /models*", "body*.checkpoint_limits", "known lengths are listed by checkpoint"),
+            (
+                "GET /models*",
+                "body*.probes*.parameters*",
+                "the steps before an initial state are a parameter",
+            ),
+            (
+                "openapi.json",
+                "openapi.* /lstm/*",
+                "the steps before an initial state are a parameter and a field",
+            ),
+            ("openapi.json", "openapi.GET /models*", "models have known lengths"),
+            *(
+                (
+                    "GET /lstm/generalisation*",
+                    where,
+                    "structured sequences and the certificate are measured too",
+                )
+                for where in ("body*", "headers.etag")
+            ),
+        )
+    ),
+    Expected(
+        "GET /lstm/generalisation*If-None-Match*",
+        (304, 200),
+        "the length of the sequences is a parameter, which the ETag depends on",
+    ),
     Expected(
         "* /lstm/attribution*integrated_gradients*",
         (200, 200),

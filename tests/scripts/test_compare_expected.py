@@ -26,7 +26,16 @@ from scripts.compare.wire import Request
         ("POST /lstm/gates plain", "body.input.preparation.steps", False),
         ("POST /cnn/predict checkpoint: checkpoint=round-0", "body.warnings", True),
         ("POST /cnn/predict checkpoint: checkpoint=round-1", "body.warnings", False),
-        ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.warnings", False),
+        ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.warnings", True),
+        ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.tensors[0].data", False),
+        ("POST /lstm/gates body: initial state", "body.warnings", True),
+        ("POST /lstm/gates body: inputs format=npz", "body.metadata.answers[0].warnings", True),
+        ("POST /lstm/gates body: text", "body.warnings", False),
+        ("GET /models plain", "body.models[1].length_limits", True),
+        ("GET /models/lstm plain", "body.checkpoints", False),
+        ("openapi.json", "openapi.POST /lstm/gates.parameters", True),
+        ("openapi.json", "openapi.POST /cnn/pixel.parameters", False),
+        ("GET /lstm/generalisation plain", "body.tensors[0].shape", True),
         ("POST /cnn/attribution plain", "body.warnings", True),
         ("POST /cnn/attribution format=npz", "body.metadata.measures", True),
         ("POST /cnn/attribution plain", "body.tensors[0].data", False),
@@ -39,7 +48,7 @@ from scripts.compare.wire import Request
 def test_an_expected_difference_is_one_place_of_some_requests(
     name: str, where: str, explained: bool
 ) -> None:
-    """Steps and calibrations are new; other places, and those of the LSTM, are not explained."""
+    """Additions are explained by place and request; other differences are not."""
     reason = reason_for(Request(name, "POST", "/x"), Difference(where, "a", "b"), (200, 200))
 
     assert (reason is not None) == explained
