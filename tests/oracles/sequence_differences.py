@@ -20,7 +20,10 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.settings import Settings
 from models.rnn.structured_sequences import SEQUENCE_KINDS
+from models.rnn.unit_statistics import held_out_sequences
+from models.runtime.programs import Call
 from probes.rnn.counter import ablation_sequences, every_set
+from probes.rnn.float64_cell import Cell
 from probes.rnn.shapley import shapley_values
 from tests.oracles.edited_lstm import NAMES, edited_trace
 from tests.oracles.numpy64 import lstm_trace
@@ -37,7 +40,7 @@ class Served:
 
     def __init__(self, app: FastAPI, client: TestClient, checkpoint: str | None) -> None:
         model = app.state.engine.models["lstm"]
-        self.client, self.checkpoint = client, checkpoint
+        self.client, self.checkpoint, self.programs = client, checkpoint, model.programs
         self.weights = model.training_checkpoints[checkpoint] if checkpoint else model.weights
 
     def ask(self, probe: str, body: Mapping[str, Any] | None = None, **query: Any) -> Any:
@@ -52,6 +55,13 @@ class Served:
         given = answer.json()
         tensors = {one["name"]: np.array(one["data"], one["dtype"]) for one in given["tensors"]}
         return tensors | {one["name"]: one["value"] for one in given["measures"]}
+
+    def ablated(self, bits: np.ndarray, keep: np.ndarray, instead: np.ndarray) -> Any:
+        """Return the outputs of the program that ablates units."""
+        row = {"sequence": bits, "keep": keep, "instead": instead}
+        outputs = frozenset({"logits", "mean_hidden"})
+        call = Call("lstm.ablate", row, outputs, checkpoint=self.checkpoint)
+        return self.programs["lstm.ablate"]([call])[0]
 
     def trace(self, bits: np.ndarray) -> dict[str, np.ndarray]:
         """Run inputs of any size in float64."""
@@ -106,13 +116,15 @@ def contributions(trace: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def memory(served: Served, largest: Largest) -> None:
-    """Contributions of steps to the cell state, after 512 steps."""
-    for bits in sequences(512):
-        found = served.ask("memory", posted(bits))
-        trace = served.trace(bits)
-        largest.add("contributions", found["contributions"][1:], contributions(trace))
-        largest.add("cell", found["cell"], trace["cell"][-1])
-        largest.add("rounding", found["rounding"], 0.0)
+    """Contributions of steps to the cell state, after 512 and after 4,096 steps."""
+    for length in (512, 4096):
+        for bits in sequences(length):
+            found = served.ask("memory", posted(bits))
+            trace = served.trace(bits)
+            parts = contributions(trace)
+            largest.add(f"{length}, contributions", found["contributions"][1:], parts)
+            largest.add(f"{length}, rounding", found["rounding"], 0.0)
+            largest.add(f"{length}, float64", parts.sum(axis=0), trace["cell"][-1])
 
 
 def decomposition(served: Served, largest: Largest) -> None:
@@ -126,6 +138,8 @@ def decomposition(served: Served, largest: Largest) -> None:
             exact = served.readout * trace["output_gate"][-1] * shares
             largest.add(f"{split}, shares", found["contributions"][1:], exact)
             largest.add(f"{split}, rounding", found["rounding"], 0.0)
+            whole = exact.sum() + served.weights["readout.bias"].astype(np.float64) @ YES
+            largest.add(f"{split}, float64", whole, trace["logits"][-1] @ YES)
 
 
 def flip(served: Served, largest: Largest) -> None:
@@ -173,6 +187,16 @@ def integrated(served: Served, largest: Largest) -> None:
             used = np.array([one["evaluations"] for one in answers])
             numbers = f"gradients: median {np.median(used):.0f}, most {used.max()}"
             show(f"  {length} {baseline}: above 5 % in {over} of {len(answers)}; {numbers}")
+
+
+def unedited(served: Served, largest: Largest) -> None:
+    """Baseline of an intervention, of 300 steps, against the trace."""
+    for bits in sequences(300):
+        found = served.ask("intervene", posted(bits), values=",".join(NAMES))
+        trace = served.ask("trace", posted(bits))
+        for name in NAMES:
+            largest.add(name, found[f"{name}.baseline"], trace[name])
+        largest.add("logits", found["logits"][0], trace["logits"][-1])
 
 
 def intervene(served: Served, largest: Largest) -> None:
@@ -235,9 +259,16 @@ def patching(served: Served, largest: Largest) -> None:
 
 
 def counter(served: Served, largest: Largest) -> None:
-    """Accuracy of 64 sets of units, with the others at their mean."""
+    """Ablations of 64 random sets of units; accuracy of 68 sets, with the others at their mean."""
     found = served.ask("counter")
     bits, weights = ablation_sequences(), served.weights
+    random = np.random.default_rng(3)
+    for _ in range(64):
+        keep = random.integers(0, 2, 8).astype(np.float32)
+        instead = random.uniform(-1, 1, 8).astype(np.float32)
+        made = served.ablated(bits, keep, instead)
+        for name, value in ablated(bits, weights, keep, instead).items():
+            largest.add(name, made[name], value)
     yes = 2 * bits.sum(axis=1, dtype=int) > bits.shape[1]
     mean = ablated(bits, weights, np.ones(8), np.zeros(8))["mean_hidden"]
     for keep in (*np.eye(8), *(1 - np.eye(8)), *every_set(8)[::5]):
@@ -252,7 +283,12 @@ def counter(served: Served, largest: Largest) -> None:
 
 
 def dynamics(served: Served, largest: Largest) -> None:
-    """Values of q at the points that are found, by steps of the other float64 network."""
+    """Trajectories of held-out sequences; q at the points found, by the other float64 network."""
+    bits = held_out_sequences()
+    for row, states in zip(bits, Cell.of(served.weights).run(bits), strict=True):
+        trace = served.trace(row)
+        exact = np.concatenate([trace["hidden"], trace["cell"]], axis=1)
+        largest.add("trajectories", states, exact)
     for seed in range(8):
         for constant, word in ((0.5, "10"), (0.0, "1100"), (1.0, "110")):
             query = {"input": constant, "word": word, "seed": seed, "points": 8}
@@ -275,6 +311,7 @@ SECTIONS: Mapping[str, Callable[[Served, Largest], None]] = {
         shapley,
         gradient,
         integrated,
+        unedited,
         intervene,
         patching,
         counter,
