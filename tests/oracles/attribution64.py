@@ -4,7 +4,7 @@ Batches of images run forward and backward through the network; nothing is share
 that is measured, apart from the images of the baselines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ import numpy as np
 
 Tensors = Mapping[str, np.ndarray]
 Ties = Literal["first", "shared"]
+Edit = Callable[[str, np.ndarray], np.ndarray]
+"""From the name of a layer and its values to the values that the next layer reads."""
 
 TIE = 1e-9
 """Share of a pooling window's maximum below which two of its values count as tied."""
@@ -48,22 +50,26 @@ class Network:
         self.wide = {name: value.astype(np.float64) for name, value in tensors.items()}
         self.ties = ties
 
-    def forward(self, images: np.ndarray) -> Pass:
-        """Classify images of intensities."""
+    def forward(self, images: np.ndarray, edit: Edit = lambda _, value: value) -> Pass:
+        """Classify images of intensities; the value that an edit returns is passed on."""
         wide, maps = self.wide, images.astype(np.float64)[..., None]
         made = Pass({})
+
+        def keep(name: str, value: np.ndarray) -> np.ndarray:
+            made.maps[name] = edit(name, value)
+            return made.maps[name]
+
         for number in (1, 2, 3):
             kernel, bias = wide[f"conv{number}.kernel"], wide[f"conv{number}.bias"]
-            maps = patches(maps) @ kernel.reshape(-1, kernel.shape[-1]) + bias
-            made.maps[f"conv{number}"] = maps
-            maps = made.maps[f"relu{number}"] = np.maximum(maps, 0)
+            convolved = patches(maps) @ kernel.reshape(-1, kernel.shape[-1]) + bias
+            maps = keep(f"relu{number}", np.maximum(keep(f"conv{number}", convolved), 0))
             if number < 3:
-                maps, made.routes[f"pool{number}"] = self._pool(maps)
-                made.maps[f"pool{number}"] = maps
+                pooled, made.routes[f"pool{number}"] = self._pool(maps)
+                maps = keep(f"pool{number}", pooled)
         flat = maps.reshape(len(maps), -1)
-        made.maps["dense1"] = flat @ wide["dense1.kernel"] + wide["dense1.bias"]
-        made.maps["relu4"] = np.maximum(made.maps["dense1"], 0)
-        made.maps["logits"] = made.maps["relu4"] @ wide["output.kernel"] + wide["output.bias"]
+        dense = keep("dense1", flat @ wide["dense1.kernel"] + wide["dense1.bias"])
+        last = keep("relu4", np.maximum(dense, 0))
+        keep("logits", last @ wide["output.kernel"] + wide["output.bias"])
         return made
 
     def _pool(self, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
