@@ -92,8 +92,8 @@ def settings_of(random: np.random.Generator) -> Iterator[tuple[str, dict[str, An
         nodes = int(random.choice([16, 50]))
         integrated = {"method": "integrated_gradients", "baseline": name, "nodes": nodes}
         yield f"integrated_gradients {name}", integrated
-        sides = {"window": window, "stride": max(stride, 2)}
-        yield f"occlusion {name}", {"method": "occlusion", "baseline": name, **sides}
+    sides = {"window": window, "stride": max(stride, 2)}
+    yield "occlusion", {"method": "occlusion", "baseline": random.choice(BASELINES), **sides}
     for method in CAMS:
         for layer in LAYERS:
             yield f"{method} {layer}", {"method": method, "layer": layer}

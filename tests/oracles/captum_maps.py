@@ -3,8 +3,8 @@
 pip install torch captum safetensors
 python -m tests.oracles.captum_maps http://127.0.0.1:8000 models/weights/cnn.safetensors
 
-compares a running server with Captum on some of its own samples, raw map against raw map, and
-prints the largest difference of each method.
+compares a running server with Captum on 60 of its own samples, raw map against raw map, and prints
+the largest difference of each method.
 """
 
 import json
@@ -92,8 +92,11 @@ def maps(tensors: Mapping[str, np.ndarray], pixels: np.ndarray, label: int, less
     given = torch.from_numpy(image)[None, None]
     gradient = attr.Saliency(difference)
     copies = torch.from_numpy(noisy(image))[:, None]
-    integrated, delta = attr.IntegratedGradients(difference).attribute(
-        given, given * 0, n_steps=NODES, method="gausslegendre", return_convergence_delta=True
+    (integrated, delta), (from_white, _) = (
+        attr.IntegratedGradients(difference).attribute(
+            given, start, n_steps=NODES, method="gausslegendre", return_convergence_delta=True
+        )
+        for start in (given * 0, given * 0 + 1)
     )
     occluded = attr.Occlusion(difference).attribute(
         given, (1, WINDOW, WINDOW), (1, STRIDE, STRIDE), baselines=0.0
@@ -103,6 +106,7 @@ def maps(tensors: Mapping[str, np.ndarray], pixels: np.ndarray, label: int, less
         "gradient_x_input": attr.InputXGradient(difference).attribute(given),
         "smoothgrad": gradient.attribute(copies, abs=False).mean(0, keepdim=True),
         "integrated_gradients": integrated,
+        "integrated_gradients.white": from_white,
         "delta": delta,
         "occlusion": occluded,
     }
@@ -140,13 +144,14 @@ def queries() -> dict[str, str]:
         "occlusion": f"&window={WINDOW}&stride={STRIDE}",
     }
     asked = {name: f"method={name}{more}" for name, more in plain.items()}
+    asked["integrated_gradients.white"] = f"{asked['integrated_gradients']}&baseline=white"
     for layer in LAYERS:
         for method in ("grad_cam", "hirescam", "layer_cam"):
             asked[f"{method}.{layer}"] = f"method={method}&layer={layer}"
     return asked
 
 
-def main(url: str, weights: str, count: int = 20) -> None:
+def main(url: str, weights: str, count: int = 60) -> None:
     """Compare a running server with Captum."""
     from safetensors.numpy import load_file  # noqa: PLC0415
 
