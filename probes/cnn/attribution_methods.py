@@ -48,7 +48,7 @@ class MethodParameters(TargetParameters):
         description="`gradient`; `gradient_x_input`; `smoothgrad`, the mean gradient of noisy "
         "copies; `integrated_gradients`, from a baseline; `grad_cam`, `hirescam` and `layer_cam`, "
         "class activation maps of a layer; `occlusion`, loss of the target by a covered window. "
-        "Four in ten maps of `grad_cam` rank pixels worse than random order (`unfaithful`).",
+        "Maps of `grad_cam` often rank pixels worse than random order does (`unfaithful`).",
     )
     layer: MapName = Field("relu3", description="Layer of `grad_cam`, `hirescam`, `layer_cam`.")
     baseline: BaselineName = Field(

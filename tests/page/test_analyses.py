@@ -67,7 +67,7 @@ def test_attribution_map_equals_the_api(
     # In another batch size the last bits may differ.
     np.testing.assert_allclose(found, truth.ravel(), rtol=1e-4, atol=1e-6)
     falls = said["faithfulness"] > 0
-    expect(why).to_contain_text("these pixels matter" if falls else "do not trust this map")
+    expect(why).to_contain_text("better than chance" if falls else "do not trust this map")
     expect(why.locator("polyline")).to_have_count(2)
 
 

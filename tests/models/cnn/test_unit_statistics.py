@@ -13,7 +13,7 @@ from models.runtime.checkpoints import Tensors
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import draw
 
-COUNT = 30
+COUNT = 60
 TRAIN = slice(12, 20)
 CLOSE = 2e-5
 

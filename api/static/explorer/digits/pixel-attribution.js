@@ -32,7 +32,7 @@ const EXPLANATIONS = /** @type {Record<string, string>} */ ({
   gradient_x_input: "The gradient times the pixel's brightness: the contribution of each pixel to first order.",
   smoothgrad: "The gradient, averaged over noisy copies of the picture.",
   grad_cam:
-    "The maps of a layer, summed with their mean gradients as weights. The mean loses positions: about four in ten of these maps rank pixels worse than random order does.",
+    "The maps of a layer, summed with their mean gradients as weights. The mean loses positions: about four in ten of these maps at relu3, and half or more at earlier layers, rank pixels worse than random order does.",
   hirescam: "The maps of a layer times their gradients at each position, summed over the channels.",
   layer_cam: "The maps of a layer times the positive part of their gradients, summed over the channels.",
   occlusion: "How much the logit falls when a window of 5 × 5 pixels is covered.",
@@ -129,7 +129,7 @@ export function mountPixelAttribution({ lightwell, store, cnn, announce }, digit
       sanity.textContent =
         `With all layers reset to random weights, the magnitudes of the map correlate ${formatNumber(last, 2)} with those of the trained ` +
         `network (${found.slice(5).map((one) => formatNumber(one, 2)).join(", ")} as layers are reset from the last to the ` +
-        `first), over the ${measures.get("sanity_pixels")} pixels that differ from the baseline. ${Math.abs(last) < 0.3 ? "The map depends on what was learned." : "Much of the map does not depend on what was learned."}`;
+        `first), over the ${measures.get("sanity_pixels")} pixels that differ from the baseline. ${Math.abs(last) < 0.3 ? "The map depends on what was learned." : "Part of this order does not depend on what was learned."}`;
     },
     (error) => (sanity.textContent = error.message),
   );
@@ -149,7 +149,7 @@ export function mountPixelAttribution({ lightwell, store, cnn, announce }, digit
     const gain = Number(measures.get("faithfulness"));
     verdict.textContent =
       gain > 0
-        ? `The logit falls faster than in random order (by ${formatNumber(gain, 2)} on average): these pixels matter.`
+        ? `The logit falls faster than in random order (by ${formatNumber(gain, 2)} on average): the order is better than chance.`
         : `The logit does not fall faster than in random order (${formatNumber(gain, 2)} on average): do not trust this map.`;
     showFacts(factsOf(measures));
     const shown = doubts.filter(({ code }) => ABOUT_THE_MAP.includes(code));
