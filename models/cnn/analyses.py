@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from models.architecture import CLASSES, HEIGHT, LAYERS, WIDTH
+from models.architecture import CLASSES, CNN_PARAMETERS, HEIGHT, LAYERS, WIDTH
 from models.cnn.programs import channel_first, intensities
+from models.cnn.random_convolutions import CONVOLUTION_PARAMETERS
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import ANALYSIS_BUCKETS, Program
 
@@ -63,7 +64,18 @@ So a run without edits equals the baseline to the bit, since results are reprodu
 only within one batch size.
 """
 
+CONVOLVED_LAYERS = ("conv1", "pool1", "conv2", "pool2", "relu3")
+"""CNN analyses: layers whose feature maps `cnn.convolve` returns."""
+
+CONVOLVED_IMAGES = 20
+"""CNN analyses: images in one row of `cnn.convolve`, which take some 10 ms.
+
+Other kernels for each image would be as many convolutions; so the row has several images, and the
+program one batch size.
+"""
+
 _IMAGE = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)
+_IMAGES = jax.ShapeDtypeStruct((CONVOLVED_IMAGES, HEIGHT, WIDTH), jnp.uint8)
 _FLOAT_IMAGE = jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.float32)
 _TARGET = jax.ShapeDtypeStruct((CLASSES,), jnp.float32)
 _PER_VALUE = jax.ShapeDtypeStruct((VALUE_COUNT,), jnp.float32)
@@ -79,7 +91,7 @@ def cnn_analyses(
     of logits with respect to the image. `cnn.layer_gradient`: with respect to every feature map.
     `cnn.push`: value and image gradient of a weighted sum of pre-nonlinearity values, one step of
     activation maximisation. `cnn.intervene`: trace with every value v replaced by v · scale +
-    shift.
+    shift. `cnn.convolve`: feature maps of several images with convolutions that the row holds.
 
     Args:
         graphdef: The network.
@@ -89,6 +101,11 @@ def cnn_analyses(
     aimed = {"image": _FLOAT_IMAGE, "target": _TARGET}
     weighted = {"image": _FLOAT_IMAGE, "weights": _PER_LINEAR_VALUE}
     edited = {"image": _IMAGE, "scale": _PER_VALUE, "shift": _PER_VALUE}
+    convolutions = {
+        name: jax.ShapeDtypeStruct(CNN_PARAMETERS[name], jnp.float32)
+        for name in CONVOLUTION_PARAMETERS
+    }
+    convolved = {"images": _IMAGES, **convolutions}
     layer_gradient = partial(_layer_gradient, differentiable)
     maximise = partial(_maximise, differentiable)
     return [
@@ -98,6 +115,7 @@ def cnn_analyses(
         # The label of this program in /metrics, which dashboards may rely on.
         Program("cnn.push", maximise, weighted, ANALYSIS_BUCKETS),
         Program("cnn.intervene", partial(_intervene, graphdef), edited, INTERVENTION_BUCKETS),
+        Program("cnn.convolve", partial(_convolve, graphdef), convolved, (1,)),
     ]
 
 
@@ -180,6 +198,17 @@ def _intervene(
 
     trace = graphdef.merge(parameters).trace(intensities(rows["image"]), edit)
     return channel_first(trace._asdict())
+
+
+def _convolve(
+    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+) -> dict[str, Array]:
+    """CNN analysis `cnn.convolve`: compute feature maps with the convolutions of the single row."""
+    convolutions = {name: rows[name][0] for name in CONVOLUTION_PARAMETERS}
+    network = graphdef.merge({**parameters, **convolutions})
+    trace = network.trace(intensities(rows["images"][0]))._asdict()
+    maps = channel_first({name: trace[name] for name in CONVOLVED_LAYERS})
+    return {name: values[None] for name, values in maps.items()}
 
 
 def no_edit() -> tuple[np.ndarray, np.ndarray]:

@@ -1,35 +1,63 @@
 """Probe `findings` of the CNN: three statements about its layers, measured on sample images."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import cache
+from statistics import fmean
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float32, Int, UInt8
 from pydantic import BeforeValidator, Field
 
 from models.architecture import CLASSES
+from models.cnn.analyses import CONVOLVED_IMAGES
+from models.cnn.random_convolutions import CONVOLUTION_PARAMETERS, permuted, redrawn
 from models.data import samples
-from models.runtime.programs import Call, Run, in_slices
-from probes.cnn.unit_record import selectivity
+from models.runtime.checkpoints import Tensors
+from models.runtime.programs import Call, Outputs, Run, in_slices
+from probes.cnn.finding_figures import (
+    DEPTHS,
+    DRAWS,
+    TUNED_LAYERS,
+    by_digit,
+    exchange_bars,
+    maps_of,
+    selectivity_lines,
+    similarity_lines,
+    tuning_bars,
+    tuning_lines,
+)
+from probes.cnn.gratings import (
+    amplitudes,
+    frequency_selectivity,
+    gratings,
+    orientation_selectivity,
+)
+from probes.cnn.representations import position_r2, same_digit_auc
+from probes.cnn.specialisation import Interchange, interchange, logits, selectivity
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, split_commas
-from probes.figures import colours
-from probes.figures.figures import Bars, Figure, Heatmap, Lines, Tensor
-from probes.shared.statements import Measurement, panels
+from probes.figures.figures import Bars, Figure, Tensor
+from probes.shared.statements import STATEMENTS, Measurement, panels
 
 Name = Literal["edges_to_patterns", "filters_specialise", "space_is_kept"]
 
-TRACED_LAYERS = ("pool1", "pool2", "relu3", "relu4")
-DEPTHS = ("image", *TRACED_LAYERS)
-"""Representations of the CNN's finding `edges_to_patterns`, classified by the nearest mean."""
+REACH = 4
+"""CNN findings: longest displacement of the images of `space_is_kept` along an axis, in pixels."""
 
-RANDOMISED = "reset-conv1"
-"""Parameter set that the CNN's findings are compared with: random weights in all layers."""
+POSITION_SEED = 2026
 
-SHIFT = 4
-"""Shift of the images in the finding `space_is_kept`, in pixels: one position of relu3."""
+MORE_TUNED = 0.05
+"""CNN findings: least orientation selectivity of conv2 above its mean with permuted weights.
 
-EDGE_SHARE = 0.94
-"""Finding `edges_to_patterns`: least energy outside the mean for the CNN's first edges."""
+Set, like `LOST` and `MORE_SELECTIVE`, between trained networks and controls of the tuning part of
+`scripts.findings`.
+"""
+
+LOST = 0.3
+"""CNN findings: least accuracy that permuted convolutions cost a network that depends on them."""
+
+MORE_SELECTIVE = 0.04
+"""CNN findings: least selectivity of channels above the mean of random convolutions."""
 
 
 class CNNFindings(Parameters):
@@ -41,194 +69,216 @@ class CNNFindings(Parameters):
     )
 
 
-def run(_: ProbeCall[CNNFindings]) -> Run:
-    """Trace the findings' sample images and shifted copies, with trained and random weights."""
-    images = samples.load().images
-    found: dict[str, np.ndarray] = {}
-    for prefix, checkpoint in (("", None), ("reset.", RANDOMISED)):
-        traced = yield from in_slices(_calls(images, TRACED_LAYERS, checkpoint))
-        for name in TRACED_LAYERS:
-            found[prefix + name] = np.stack([one[name] for one in traced])
-        moved = np.roll(images, SHIFT, axis=2)
-        traced = yield from in_slices(_calls(moved, ("relu3",), checkpoint))
-        found[f"{prefix}moved"] = np.stack([one["relu3"] for one in traced])
+@cache
+def displacements() -> Int[np.ndarray, "samples 2"]:
+    """Displacement of each sample image of a CNN finding, down and to the right, in pixels."""
+    random = np.random.default_rng(POSITION_SEED)
+    drawn = random.integers(-REACH, REACH + 1, (len(samples.load().labels), 2))
+    # One position of relu3 to the right: the maps of this image are drawn.
+    drawn[0] = (0, 4)
+    return drawn
+
+
+@cache
+def displaced_images() -> UInt8[np.ndarray, "samples 28 28"]:
+    """Sample images of a CNN finding, each displaced by its displacement."""
+    moved = [
+        np.roll(image, offset, axis=(0, 1))
+        for image, offset in zip(samples.load().images, displacements(), strict=True)
+    ]
+    return np.stack(moved)
+
+
+def run(call: ProbeCall[CNNFindings]) -> Run:
+    """Measure the CNN's convolutions and random ones on the images of the asked findings."""
+    weights, asked = call.model.weights, set(call.parameters.finding)
+    trained = {name: weights[name] for name in CONVOLUTION_PARAMETERS}
+    mixed = [permuted(weights, seed) for seed in range(DRAWS)]
+    drawn = [redrawn(weights, seed) for seed in range(DRAWS)]
+    found: Outputs = {}
+    if "edges_to_patterns" in asked:
+        found |= yield from _tuning([trained, *mixed])
+    if asked & {"edges_to_patterns", "filters_specialise"}:
+        found |= yield from _digits(weights, [trained, *mixed, *drawn])
+    if "space_is_kept" in asked:
+        found |= yield from _positions([trained, *drawn])
     return found
 
 
-def _calls(images: np.ndarray, names: tuple[str, ...], checkpoint: str | None) -> Iterator[Call]:
-    wanted = frozenset(names)
-    return (Call("cnn.trace", {"image": image}, wanted, checkpoint) for image in images)
+Measuring = Generator[Sequence[Call], list[Outputs], Outputs]
+
+
+def _convolved(
+    images: UInt8[np.ndarray, "images 28 28"], convolutions: Tensors, names: Sequence[str]
+) -> Measuring:
+    """Compute the feature maps of any number of images of a CNN finding."""
+    padded = np.pad(images, ((0, -len(images) % CONVOLVED_IMAGES), (0, 0), (0, 0)))
+    parts = padded.reshape(-1, CONVOLVED_IMAGES, *images.shape[1:])
+    calls = (
+        Call("cnn.convolve", {"images": part, **convolutions}, frozenset(names)) for part in parts
+    )
+    traced = yield from in_slices(calls)
+    return {name: np.concatenate([one[name] for one in traced])[: len(images)] for name in names}
+
+
+def _tuning(networks: list[Tensors]) -> Measuring:
+    """Measure the tuning of the CNN's first layers to gratings, by network and channel."""
+    found: dict[str, list[np.ndarray]] = {}
+    for convolutions in networks:
+        maps = yield from _convolved(gratings(), convolutions, TUNED_LAYERS)
+        for layer in TUNED_LAYERS:
+            modulation = amplitudes(maps[layer])
+            found.setdefault(f"orientation.{layer}", []).append(orientation_selectivity(modulation))
+            found.setdefault(f"frequency.{layer}", []).append(frequency_selectivity(modulation))
+    return {name: np.stack(each) for name, each in found.items()}
+
+
+def _digits(weights: Mapping[str, np.ndarray], networks: list[Tensors]) -> Measuring:
+    """Measure the CNN's maps by digit: similarity, accuracy and selectivity by network."""
+    images, labels = samples.load().images, samples.load().labels
+    similar, right, selective = [], [], []
+    exchange: Outputs = {}
+    for convolutions in networks:
+        maps = yield from _convolved(images, convolutions, DEPTHS)
+        similar.append([same_digit_auc(_flat(maps[name]), labels) for name in DEPTHS])
+        right.append((logits(weights, maps["relu3"]).argmax(axis=1) == labels).mean())
+        maxima = maps["relu3"].max(axis=(2, 3))
+        selective.append(selectivity(maxima, labels))
+        if not exchange:
+            swapped = interchange(weights, maps["relu3"], labels)
+            shuffled = np.random.default_rng(0).permutation(labels)
+            exchange = {
+                "exchange": np.array([swapped.selective, *swapped.random]),
+                "shuffled": selectivity(maxima, shuffled),
+                "means": np.stack(
+                    [maxima[labels == digit].mean(axis=0) for digit in range(CLASSES)]
+                ),
+            }
+    return {
+        "similar": np.array(similar),
+        "right": np.array(right),
+        "selective": np.stack(selective),
+        **exchange,
+    }
+
+
+def _positions(networks: list[Tensors]) -> Measuring:
+    """Measure how well the CNN's last maps, and their channel means, tell an image's position."""
+    explained: list[list[float]] = []
+    picture: Outputs = {}
+    wanted = displacements().astype(np.float64)
+    for convolutions in networks:
+        maps = (yield from _convolved(displaced_images(), convolutions, ("relu3",)))["relu3"]
+        means = maps.mean(axis=(2, 3))
+        explained.append([position_r2(each, wanted) for each in (_flat(maps), means)])
+        if not picture:
+            still = yield from _convolved(samples.load().images[:1], convolutions, ("relu3",))
+            picture = {"still": still["relu3"][0], "moved": maps[0]}
+    return {"explained": np.array(explained), **picture}
+
+
+def _flat(maps: Float32[np.ndarray, "images ..."]) -> Float32[np.ndarray, "images values"]:
+    return maps.reshape(len(maps), -1)
 
 
 def findings(context: ProbeContext[CNNFindings]) -> Figure:
-    """Findings about the CNN's layers, each measured and compared with random weights.
+    """Findings about the CNN's layers, each measured and compared with random convolutions.
 
-    A statement is supported where `value` is at least `least`; `reference` is its value with random
-    weights. Measured on the sample images, 20 of each digit.
+    A statement is supported where `value` is at least `least`, above the value of every reference
+    network, and the further conditions of its description hold. Measured on the sample images, 20
+    of each digit.
     """
-    parameters = context.parameters
-    return panels((name, _MEASURED[name](context)) for name in dict.fromkeys(parameters.finding))
+    return panels(measurements(context).items())
 
 
-def _edges_to_patterns(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the CNN finding `edges_to_patterns`: nearest-mean accuracy by layer."""
-    by_depth = np.array(
-        [
-            [_nearest_mean(_values(context, prefix, name)) for name in DEPTHS]
-            for prefix in ("", "reset.")
-        ]
-    )
-    kernel = context.model.weights["conv1.kernel"].astype(np.float64).reshape(9, -1)
-    energy = (kernel**2).sum(axis=0)
-    # The energy of the mean is sum² / 9, the squared coefficient of the constant kernel.
-    share = 1.0 - kernel.sum(axis=0) ** 2 / np.where(energy > 0, 9 * energy, 1.0)
-    depth = {"depth": DEPTHS}
-    curves = tuple(
-        Tensor(name, "statistic", ("depth",), values.astype(np.float32), depth)
-        for name, values in zip(("trained", "drawn_anew"), by_depth, strict=True)
-    )
-    filters = Tensor("edge_share", "statistic", ("channel",), share.astype(np.float32))
-    return Measurement(
-        float(by_depth[0, -1] - by_depth[0, 0]),
-        (float(by_depth[1, -1] - by_depth[1, 0]),),
-        (
-            Lines("Images next to the mean of their own digit", curves, "depth", (0.0, 1.0)),
-            Bars(
-                "Share of each first filter's energy that is edges and lines", filters, (0.0, 1.0)
+def measurements(context: ProbeContext[CNNFindings]) -> dict[str, Measurement]:
+    """Return the measurement of each asked finding of the CNN, by name."""
+    return {name: _MEASURED[name](context) for name in dict.fromkeys(context.parameters.finding)}
+
+
+def _edges_to_patterns(context: ProbeContext[CNNFindings]) -> Measurement:
+    """Measure the CNN finding `edges_to_patterns`: tuning of conv2, similarity by layer."""
+    similar = context.outputs["similar"]
+    rise, *random_rise = (similar[:, -1] - similar[:, 0]).tolist()
+    tuned, *permuted_tuned = context.outputs["orientation.conv2"].mean(axis=1).tolist()
+    right, *permuted_right = context.outputs["right"][: 1 + DRAWS].tolist()
+    plain, lost = fmean(permuted_tuned), right - fmean(permuted_right)
+    edges = tuned > max(permuted_tuned) and tuned - plain >= MORE_TUNED
+    least = STATEMENTS["edges_to_patterns"].least
+    why = _sentence(
+        {
+            "the filters of conv2 are hardly more tuned to the orientation of gratings than with "
+            f"permuted weights ({tuned:.2f}, {plain:.2f})": not edges,
+            "from pool1 to relu3 images of one digit become hardly more similar than by random "
+            f"convolutions ({rise:.3f}, {max(random_rise):.3f})": not _learned(
+                rise, random_rise, least
             ),
-        ),
-        bool(share.mean() >= EDGE_SHARE),
+            "the answers hardly depend on the convolutions: permuted weights cost "
+            f"{lost:.2f} of accuracy": lost < LOST,
+        }
     )
-
-
-def _values(
-    context: ProbeContext[Parameters], prefix: str, name: str
-) -> Float[np.ndarray, "samples values"]:
-    if name == "image":
-        return samples.load().images.reshape(len(samples.load().labels), -1) / 255.0
-    values = context.outputs[prefix + name]
-    return values.reshape(len(values), -1).astype(np.float64)
-
-
-def _nearest_mean(values: Float[np.ndarray, "samples values"]) -> float:
-    """Return the accuracy of a CNN finding's nearest-mean classifier, cross-validated two-fold."""
-    labels = samples.load().labels
-    # Two-fold cross-validation: no sample is compared with a mean that includes it.
-    half = np.arange(len(labels)) % 2 == 0
-    right = [_right(values, labels, known) for known in (half, ~half)]
-    return float(np.concatenate(right).mean())
-
-
-def _right(
-    values: Float[np.ndarray, "samples values"],
-    labels: Int[np.ndarray, " samples"],
-    known: np.ndarray,
-) -> np.ndarray:
-    means = np.stack([values[known & (labels == digit)].mean(axis=0) for digit in range(CLASSES)])
-    # |v - m|² without |v|², which is equal for all means.
-    apart = (means**2).sum(axis=1) - 2 * values[~known] @ means.T
-    return np.asarray(apart.argmin(axis=1) == labels[~known])
-
-
-def _filters_specialise(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the CNN finding `filters_specialise`: class selectivity, trained and random."""
-    # Sorted by value: channels of two sets of weights have no common order.
-    trained, reset = (
-        np.sort(
-            selectivities(
-                context.outputs[f"{prefix}relu3"].mean(axis=(2, 3)), samples.load().labels
-            )
-        )
-        for prefix in ("", "reset.")
+    figures = (
+        similarity_lines(similar),
+        tuning_bars(context.outputs),
+        tuning_lines(context.outputs["orientation.conv2"]),
     )
-    rank = ("rank",)
-    curves = tuple(
-        Tensor(name, "statistic", rank, values.astype(np.float32))
-        for name, values in (("selectivity", trained), ("selectivity_drawn_anew", reset))
-    )
-    ratio = float(trained.mean() / reset.mean()) if reset.mean() else 0.0
-    title = "Class selectivity of the channels of relu3, the least first"
-    by_digit = _by_digit(context.outputs["relu3"].mean(axis=(2, 3)))
-    figures = (Lines(title, curves, "rank", (0.0, 1.0)), by_digit)
-    return Measurement(ratio, (1.0,), figures)
+    return Measurement(rise, tuple(random_rise), figures, edges and lost >= LOST, why=why)
 
 
-def _by_digit(values: Float[np.ndarray, "samples channels"]) -> Heatmap:
-    """Heatmap of a CNN finding: mean activation by digit, relative to each channel's largest."""
-    means = _means(values, samples.load().labels)
-    most = means.max(axis=0)
-    share = (means / np.where(most > 0, most, 1.0)).astype(np.float32)
-    # Channels with one favourite digit stand together.
-    order = np.argsort(share.argmax(axis=0), kind="stable")
-    tensor = Tensor(
-        "activation_by_digit",
-        "statistic",
-        ("digit", "channel"),
-        np.ascontiguousarray(share[:, order]),
-        {"channel": order.tolist()},
-        colours.unit_interval("viridis"),
-    )
-    return Heatmap(
-        "Mean activation by digit, as a share of the channel's largest", tensor, "channel"
-    )
+def _learned(value: float, references: Sequence[float], least: float) -> bool:
+    """Whether the value of a CNN finding is at least `least`, and above every reference."""
+    return value >= least and value > max(references)
 
 
-def selectivities(
-    values: Float[np.ndarray, "samples channels"], labels: Int[np.ndarray, " samples"]
-) -> Float[np.ndarray, " channels"]:
-    """Return the class selectivity of each channel in a CNN finding; 0 for a channel of zeros."""
-    return np.array([selectivity(means) or 0.0 for means in _means(values, labels).T])
+def _sentence(reasons: Mapping[str, bool]) -> str:
+    """Join the reasons that apply, why a CNN finding is not supported, to one sentence."""
+    text = "; ".join(reason for reason, applies in reasons.items() if applies)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
-def _means(
-    values: Float[np.ndarray, "samples channels"], labels: Int[np.ndarray, " samples"]
-) -> Float[np.ndarray, "digits channels"]:
-    return np.stack([values[labels == digit].mean(axis=0) for digit in range(CLASSES)])
-
-
-def _space_is_kept(context: ProbeContext[Parameters]) -> Measurement:
-    """Measure the CNN finding `space_is_kept`: correlate shifted images' maps, shifted back."""
-    found = {
-        prefix: _moved_back(context.outputs[f"{prefix}relu3"], context.outputs[f"{prefix}moved"])
-        for prefix in ("", "reset.")
-    }
-    # The most active channel of the first sample, so that the picture is not black.
-    strongest = int(context.outputs["relu3"][0].max(axis=(1, 2)).argmax())
-    maps = [context.outputs[name][0, strongest] for name in ("relu3", "moved")]
-    colour = colours.non_negative(np.stack(maps), "viridis")
-    figures = tuple(
-        Heatmap(
-            title,
-            Tensor(name, "post_activation", ("y", "x"), one, colour=colour),
-            "x",
-        )
-        for title, name, one in zip(
-            (
-                f"Channel {strongest} of relu3",
-                "The same of the picture moved 4 pixels to the right",
+def _filters_specialise(context: ProbeContext[CNNFindings]) -> Measurement:
+    """Measure the CNN finding `filters_specialise`: interchange of channels, and selectivity."""
+    exchange = Interchange(float(context.outputs["exchange"][0]), context.outputs["exchange"][1:])
+    selective, *random = context.outputs["selective"].mean(axis=1).tolist()
+    shuffled = float(context.outputs["shuffled"].mean())
+    plain = fmean(random)
+    also = selective > max(*random, shuffled) and selective - plain >= MORE_SELECTIVE
+    least = STATEMENTS["filters_specialise"].least
+    why = _sentence(
+        {
+            "channels that are selective for a digit hardly carry it: exchanging them changes the "
+            f"answer to the other image's digit in {exchange.selective:.2f}, random ones in "
+            f"{exchange.random.mean():.2f}": not _learned(
+                exchange.gain, exchange.random_gains, least
             ),
-            ("map", "map_moved"),
-            maps,
-            strict=True,
-        )
+            "the channels of relu3 are hardly more selective than those of random convolutions "
+            f"({selective:.2f}, {plain:.2f})": not also,
+        }
     )
-    why = "It follows from the convolutions: networks with random weights keep them too."
-    return Measurement(found[""], (found["reset."],), figures, columns=2, why=why)
+    figures = (
+        exchange_bars(exchange),
+        selectivity_lines(context.outputs["selective"]),
+        by_digit(context.outputs["means"]),
+    )
+    return Measurement(exchange.gain, exchange.random_gains, figures, also, why=why)
 
 
-def _moved_back(
-    maps: Float[np.ndarray, "samples channels 7 7"],
-    moved: Float[np.ndarray, "samples channels 7 7"],
-) -> float:
-    """Return a CNN finding's correlation of maps with those of shifted images; 0 if constant.
-
-    The border is left out: its values come from the opposite side of the image.
-    """
-    # A shift by one position, written as two slices.
-    here, there = maps[..., 1:-2].ravel(), moved[..., 2:-1].ravel()
-    if not here.std() or not there.std():
-        return 0.0
-    return float(np.corrcoef(here.astype(np.float64), there.astype(np.float64))[0, 1])
+def _space_is_kept(context: ProbeContext[CNNFindings]) -> Measurement:
+    """Measure the CNN finding `space_is_kept`: linear readout of an image's displacement."""
+    (trained, without), *random = context.outputs["explained"].tolist()
+    plain = fmean(maps for maps, _ in random)
+    names = ("maps of relu3", "maps of random convolutions", "means of the maps of relu3")
+    values = np.array([trained, plain, without], np.float32)
+    tensor = Tensor("explained", "statistic", ("read",), values, {"read": names})
+    bars = Bars("Variance of the image's displacement that a linear readout explains", tensor)
+    read = trained >= STATEMENTS["space_is_kept"].least
+    kept = "as well as from these" if read else "and not from these"
+    why = (
+        f"Positions are read from random convolutions ({plain:.2f}) {kept} ({trained:.2f}): maps "
+        "keep them by the architecture alone."
+    )
+    random_values = tuple(maps for maps, _ in random)
+    return Measurement(trained, random_values, (bars, maps_of(context.outputs)), why=why)
 
 
 _MEASURED: Mapping[str, Callable[[ProbeContext[CNNFindings]], Measurement]] = {
@@ -237,6 +287,16 @@ _MEASURED: Mapping[str, Callable[[ProbeContext[CNNFindings]], Measurement]] = {
     "space_is_kept": _space_is_kept,
 }
 
+
+def _rows(call: ProbeCall[CNNFindings]) -> int:
+    """Return the number of images, over all networks, that a call of the CNN's findings runs."""
+    asked, count = set(call.parameters.finding), len(samples.load().labels)
+    tuned = (1 + DRAWS) * len(gratings()) if "edges_to_patterns" in asked else 0
+    of_digits = (1 + 2 * DRAWS) * count if asked - {"space_is_kept"} else 0
+    displaced = (1 + DRAWS) * count + 1 if "space_is_kept" in asked else 0
+    return tuned + of_digits + displaced
+
+
 PROBES = (
     Probe(
         model="cnn",
@@ -244,8 +304,9 @@ PROBES = (
         figure=findings,
         parameters=CNNFindings,
         run=run,
-        rows=lambda _: 4 * len(samples.load().labels),
+        rows=_rows,
         input=False,
+        checkpoints=True,
         example={"finding": "filters_specialise"},
     ),
 )

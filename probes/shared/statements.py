@@ -46,30 +46,35 @@ STATEMENTS: Mapping[str, Statement] = {
             "cnn",
             "edges_to_patterns",
             "Features go from edges to patterns.",
-            "Share of sample images nearest to the mean of their own digit, in relu4 minus that "
-            "in the pixels, provided that the first filters are edges and lines: at least 94 % of "
-            "their energy is outside of their mean (8/9 for a random filter).",
-            "share of images",
-            0.1,
+            "Patterns: how much more often, in relu3 than in pool1, two sample images of one digit "
+            "are more similar than images of two digits. Edges: the channels of conv2 must be more "
+            "tuned to the orientation of gratings than with permuted weights, by 0.05 at least. "
+            "Use: permuted convolutions must cost 0.3 of accuracy. Reference networks have "
+            "permuted or redrawn convolutions.",
+            "share of pairs",
+            0.06,
         ),
         Statement(
             "cnn",
             "filters_specialise",
             "Filters specialise.",
-            "Class selectivity of the channels of relu3, (most - rest) / (most + rest) of their "
-            "mean activation by digit, as a multiple of that with random weights.",
-            "times",
-            2.0,
+            "Interchange: how much more often the answer becomes another image's digit when the "
+            "quarter of the channels of relu3 that is most selective for either digit comes from "
+            "that image than when as many random channels do. Also, channels must be more "
+            "selective, by 0.04 at least, than those of random convolutions for a favourite digit "
+            "that other images chose. References are draws of random channels.",
+            "share of answers",
+            0.1,
         ),
         Statement(
             "cnn",
             "space_is_kept",
             "Spatial relations are kept.",
-            "Correlation of the maps of relu3 with those of the picture shifted by 4 pixels, "
-            "shifted back by 1 position. It follows from the convolutions, and holds with random "
-            "weights too.",
-            "correlation",
-            0.9,
+            "Share of the variance of an image's displacement that a linear readout of relu3, "
+            "fitted to other images, explains; learned only if random convolutions explain less "
+            "than needed. Reference networks have redrawn convolutions.",
+            "R²",
+            0.5,
         ),
         Statement(
             "lstm",
@@ -130,7 +135,8 @@ class Measurement:
     @property
     def reference(self) -> float:
         """Mean of the reference networks' values of a statement."""
-        return fmean(self.references)
+        # Without the rounding error of a mean of differences that cancel.
+        return round(fmean(self.references), 12)
 
     def supports(self, least: float) -> bool:
         """Whether the value reaches a statement's `least` by learning, not by the architecture."""

@@ -1,4 +1,4 @@
-"""Measure the findings on reference networks: `python -m scripts.findings lstm`."""
+"""Measure the findings on reference networks: `python -m scripts.findings cnn`."""
 
 import argparse
 import sys
@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import cast
 
 from probes.shared.statements import STATEMENTS, Measurement
-from scripts.findings import lstm
+from scripts.findings import cnn, lstm
 from scripts.findings.networks import Family, Network
 
-FAMILIES: Mapping[str, Family] = {"lstm": cast("Family", lstm)}
+FAMILIES: Mapping[str, Family] = {
+    "cnn": cast("Family", cnn),
+    "lstm": cast("Family", lstm),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

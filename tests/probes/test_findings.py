@@ -4,15 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from models.data import samples
 from models.runtime import checkpoints
-from probes.cnn.findings import selectivities
 from probes.shared.statements import STATEMENTS, Measurement
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 
@@ -82,35 +79,6 @@ def test_a_statement_is_supported_above_threshold_and_references(
 
     assert measured.supports(0.5) == supported
     assert measured.architectural(0.5) == architectural
-
-
-def test_selectivity_is_by_its_definition() -> None:
-    """0 for a channel that does the same for all digits, or nothing; 1 for one that knows one."""
-    labels = np.repeat(np.arange(10), 3)
-    one_digit = (labels == 4).astype(float)
-    twice = 1.0 + (labels == 2)
-    values = np.stack([np.ones(30), np.zeros(30), one_digit, twice], axis=1)
-
-    assert selectivities(values, labels) == pytest.approx([0, 0, 1, (2 - 1) / (2 + 1)])
-
-
-def test_images_are_counted_next_to_the_nearest_mean(client: TestClient) -> None:
-    """Of the pictures themselves, by distances written out."""
-    held = samples.load()
-    images = held.images.reshape(len(held.labels), -1) / 255.0
-    right = 0
-    for index, image in enumerate(images):
-        others = np.arange(len(images)) % 2 != index % 2
-        apart = [
-            np.linalg.norm(image - images[others & (held.labels == digit)].mean(axis=0))
-            for digit in range(10)
-        ]
-        right += int(np.argmin(apart) == held.labels[index])
-
-    answer = client.get("/cnn/findings?finding=edges_to_patterns").json()
-    curve = next(one for one in answer["tensors"] if one["name"] == "trained")
-
-    assert curve["data"][0] == pytest.approx(right / len(images))
 
 
 def test_findings_of_a_training_checkpoint(client: TestClient) -> None:
