@@ -144,7 +144,7 @@ def _shipped() -> Iterator[Network]:
 
 
 def _dense_layers_redrawn(folder: Path | None) -> Iterator[Network]:
-    """Yield ordinary reference CNNs whose dense layers are drawn anew after their training."""
+    """Yield ordinary reference CNNs, with dense layers that are redrawn after their training."""
     for part in ("tuning", "report"):
         recipe = RECIPES[part][0]
         redrawn = cascade(_weights(recipe, folder), recipe.seed)["reset-dense1"]
