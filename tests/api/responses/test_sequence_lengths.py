@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -234,3 +235,38 @@ def test_probes_of_a_named_checkpoint_use_its_weights(own: TestClient) -> None:
     np.testing.assert_allclose(
         np.sort(np.ravel(kernel["data"])), np.sort(expected["readout.kernel"].ravel()), atol=1e-6
     )
+
+
+def test_every_route_that_takes_a_state_takes_the_steps_before_it(app: FastAPI) -> None:
+    """Each operation whose body may have `initial_state` has the parameter and the field."""
+    document = app.openapi()
+    found = 0
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            name = body.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            fields = document["components"]["schemas"].get(name, {}).get("properties", {})
+            queried = {one["name"] for one in operation.get("parameters", ())}
+            assert ("initial_steps" in queried) == ("initial_steps" in fields), path
+            assert ("initial_state" in fields) == ("initial_steps" in fields), path
+            found += "initial_steps" in fields
+    assert found >= 20
+
+
+def test_a_run_in_two_halves_warns_like_the_whole(client: TestClient) -> None:
+    """The weights without a certificate: each way of sending 4,095 steps has the warning."""
+    bits, query = "1" + "10" * 2047, "?checkpoint=uncertified"
+    (whole,) = ask(client, f"/lstm/predict{query}", {"sequence": bits})
+    first = client.post(f"/lstm/predict{query}", json={"sequence": bits[:2048]}).json()
+    final = {one["name"]: one["data"] for one in first["tensors"]}
+    state = {"cell": final["final_cell"], "hidden": final["final_hidden"]}
+    rest = {"sequence": bits[2048:], "initial_state": state}
+
+    (unknown,) = ask(client, f"/lstm/predict{query}", rest)
+    (known,) = ask(client, f"/lstm/predict{query}", {**rest, "initial_steps": 2048})
+    assert codes(whole) == codes(first) == codes(known) == ["long-sequence"]
+    assert codes(unknown) == ["unknown-length"]
+    # The margin is 1, and these weights have lost it.
+    assert whole["prediction"]["name"] == known["prediction"]["name"] == "no"
+    (right,) = ask(client, "/lstm/predict", {"sequence": bits})
+    assert (right["prediction"]["name"], codes(right)) == ("yes", [])
