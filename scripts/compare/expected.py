@@ -104,7 +104,7 @@ EXPECTED: tuple[Expected, ...] = (
                 "body*.measures*",
                 "pixels in tied windows, and those of the sanity check, are counted",
             ),
-            ("POST /cnn/attribution.png*", "body.pixels", "pictures have those measures too"),
+            ("POST /cnn/attribution*", "body.pixels", "pictures have those measures too"),
             (
                 "POST /cnn/attribution*sanity*",
                 "body*.tensors*",
