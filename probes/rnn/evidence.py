@@ -43,8 +43,11 @@ NEAR = 2
 REPLACED_STEPS = (1, 4, 16)
 """Numbers of steps for which the evidence about context replaces the hidden state."""
 
-UNTRAINED = 20
-"""Untrained networks whose evidence is the reference of an LSTM's findings."""
+MOST_UNTRAINED, LEAST_UNTRAINED = 20, 5
+"""Untrained networks whose evidence is the reference of an LSTM's findings, by its size."""
+
+UNTRAINED_UNITS = 320
+"""Units of all untrained networks together, above 16 units each: bounds the time of references."""
 
 LONGEST = 31.0
 """Longest time constant, in steps, that half of the untrained networks begin with."""
@@ -237,13 +240,16 @@ def references(units: int) -> tuple[Evidence, ...]:
 def untrained(units: int) -> Iterator[dict[str, np.ndarray]]:
     """Draw the parameters of untrained LSTMs, the references of the findings.
 
-    They have the distribution of Flax's initial parameters. Every second network has the forget
-    biases of chrono initialisation, with which an LSTM remembers before it is trained.
+    There are 20 of up to 16 units, fewer of more, and 5 of 64. Their weights are drawn as Flax's
+    are: orthogonal ones from the hidden state, others normal with the variance 1 / fan-in. Every
+    second network has the forget biases of chrono initialisation, with which an LSTM remembers
+    before it is trained.
 
     References:
         Tallec & Ollivier (2018), Can recurrent neural networks warp time?, section 2.
     """
-    for seed in range(UNTRAINED):
+    number = min(MOST_UNTRAINED, max(LEAST_UNTRAINED, UNTRAINED_UNITS // units))
+    for seed in range(number):
         random = np.random.default_rng(seed)
         bias = np.zeros(4 * units)
         if seed % 2:

@@ -50,9 +50,10 @@ def findings(context: ProbeContext[LSTMFindings]) -> Figure:
 
     Values of a run are replaced by those of a run on another sequence, in float64, on 256 pairs of
     sequences of 64 fair coins with one second half and different answers; lines are fitted on other
-    sequences than they are tested on. `references` are 20 untrained networks with the same number
-    of units: Flax's initial parameters, every second with forget biases of chrono initialisation. A
-    statement is supported where `value` is at least `least` and above every reference.
+    sequences than they are tested on. `references` counts untrained networks with as many units, 20
+    of up to 16 units and fewer of more, with initial weights like Flax's, every second with forget
+    biases of chrono initialisation. A statement is supported where `value` is at least `least` and
+    above every reference.
     """
     network = HostLSTM.of(context.model.weights)
     measured = measure(network, context.parameters.finding)

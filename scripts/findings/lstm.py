@@ -33,7 +33,8 @@ PARTS: Mapping[str, str] = {
     "shipped": "the weights of this repository, and their checkpoints",
     "untrained": "initial parameters of 20 seeds, without and with chrono initialisation",
     "shuffled": "labels of other sequences",
-    "chance": "10 steps of training",
+    "chance": "10 steps of training, after which answers are at chance",
+    "interrupted": "10 to 100 steps of training, after which answers are above chance",
     "gates_only": "a constant candidate, so that gates alone can count",
     "tuning": "ordinary networks on which measures and thresholds were fixed",
     "report": "ordinary networks that were measured afterwards",
@@ -72,13 +73,15 @@ class Recipe:
     @property
     def text(self) -> str:
         """Description of the recipe in the table of the LSTM's findings."""
-        if not self.steps:
-            begun = "chrono" if self.forget_bias is None else "Flax's"
-            return f"{self.hidden} units, {begun} initial parameters"
         bias = f", forget bias {self.forget_bias:g}" if self.forget_bias else ""
+        begun = (
+            f"{self.hidden} units{', chrono forget biases' if self.forget_bias is None else bias}"
+        )
+        if not self.steps:
+            return begun
         return (
-            f"{self.hidden} units{bias}, {self.kind} of {self.length}, loss at "
-            f"{self.loss} step, Adam {self.rate:g}, {self.steps:,} steps"
+            f"{begun}, {self.kind} of {self.length}, loss at {self.loss} step, "
+            f"Adam {self.rate:g}, {self.steps:,} steps"
         )
 
 
@@ -109,7 +112,12 @@ RECIPES: Mapping[str, tuple[Recipe, ...]] = {
         Recipe(302, hidden=16, kind="balanced", loss="last", shuffled=True),
         Recipe(303, forget_bias=None, shuffled=True),
     ),
-    "chance": (Recipe(401, steps=10), Recipe(402, forget_bias=None, steps=10)),
+    "chance": (Recipe(401, steps=10), Recipe(403, hidden=16, kind="balanced", steps=10)),
+    "interrupted": (
+        Recipe(402, forget_bias=None, steps=10),
+        Recipe(404, hidden=4, steps=40),
+        Recipe(405, length=64, loss="last", steps=100),
+    ),
     "gates_only": (
         Recipe(501, constant_candidate=True),
         Recipe(502, hidden=12, kind="balanced", constant_candidate=True),

@@ -61,7 +61,9 @@ function verdict({ supported, architectural }) {
 
 /** @param {Finding} finding */
 function numbers({ value, least, unit, reference, reference_low, reference_high, references }) {
-  const [found, needed, mean, low, high] = [value, least, reference, reference_low, reference_high].map((number) => formatNumber(number, 3));
+  const [found, needed] = [value, least].map((number) => formatNumber(number, 3));
+  // Three decimals: of references next to zero, more digits would tell nothing.
+  const [mean, low, high] = [reference, reference_low, reference_high].map((number) => formatNumber(Math.round(1000 * number) / 1000, 3));
   const spread = references > 1 ? `${references} reference networks: mean ${mean}, ${low} to ${high}` : `reference network: ${mean}`;
   return `${found} (${unit}); supported from ${needed} on; ${spread}`;
 }

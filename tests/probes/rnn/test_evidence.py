@@ -130,6 +130,11 @@ def test_a_hidden_state_that_nothing_reads_can_be_replaced() -> None:
     assert replaced_accuracies(carried, trace(carried)).max() < 0.8
 
 
+def test_references_of_large_networks_are_fewer() -> None:
+    """Their units together are bounded, and with them the time of the first request."""
+    assert [len(list(untrained(units))) for units in (1, 16, 20, 64)] == [20, 20, 16, 5]
+
+
 @pytest.mark.parametrize("units", [4, 8])
 def test_references_are_untrained_networks(units: int) -> None:
     """Twenty networks of the same size, of which none supports a statement among the others."""
