@@ -3,10 +3,12 @@
     python -m tests.oracles.rounding
     python -m tests.oracles.rounding --checkpoint uncertified --by-kind
     python -m tests.oracles.rounding --weights runs/lstm --each 16
+    python -m tests.oracles.rounding --batches --each 8
 
 Prints the largest difference at any step up to each length, over structured sequences of every
 kind; the largest cell state, of which rounding is a share; and, of a network with a certificate,
-the distance of the served cell states that count from the count.
+the distance of the served cell states that count from the count. With `--batches` it compares rows
+that run alone with rows that share batches of up to 16.
 """
 
 import argparse
@@ -58,6 +60,26 @@ def differences(model: ResidentModel, sequences: Iterable[np.ndarray]) -> list[D
     return made
 
 
+def between_batches(model: ResidentModel, sequences: Iterable[np.ndarray]) -> list[Differences]:
+    """Return the largest difference of each value between batches of 1 and of more rows, by step.
+
+    Args:
+        model: Served model, its programs compiled for the smallest bucket.
+        sequences: Bit sequences.
+    """
+    rows = list(sequences)
+    zeros = np.zeros(len(model.weights["readout.kernel"]), np.float32)
+    wanted = frozenset(COMPARED)
+    starts = [{"sequence": bits, "cell": zeros, "hidden": zeros} for bits in rows]
+    alone = [drive([run_lstm("trace", one, wanted)], model.programs)[0] for one in starts]
+    model.compile_larger_buckets()
+    together = drive([run_lstm("trace", one, wanted) for one in starts], model.programs)
+    return [
+        {name: np.abs(one[name] - other[name])[-LENGTHS[-1] :].max(axis=1) for name in COMPARED}
+        for one, other in zip(alone, together, strict=True)
+    ]
+
+
 def table(found: Sequence[Differences]) -> str:
     """Format the largest differences up to each length as a table."""
     names = list(found[0])
@@ -90,12 +112,16 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=10, help="sequences of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--by-kind", action="store_true", help="print a table for each kind too")
+    parser.add_argument("--batches", action="store_true", help="compare batch sizes instead")
     options = parser.parse_args()
     model = with_checkpoint(load("lstm", options.weights), options.checkpoint)
     model.compile()
-    by_kind = {
-        name: differences(model, bits) for name, bits in drawn(options.each, options.seed).items()
-    }
+    sequences = drawn(options.each, options.seed)
+    if options.batches:
+        rows = np.concatenate(list(sequences.values()))
+        print(table(between_batches(model, rows)))  # noqa: T201 - a command
+        return
+    by_kind = {name: differences(model, bits) for name, bits in sequences.items()}
     if options.by_kind:
         for name, found in by_kind.items():
             print(f"{name}\n{table(found)}\n")  # noqa: T201 - a command
