@@ -69,7 +69,7 @@ def selectivity_lines(selective: Float[np.ndarray, "networks channels"]) -> Line
     """Lines of a CNN finding: selectivity of the channels of relu3 for a digit, by rank."""
     lines = _beside("selective", "random", "rank", np.sort(selective, axis=1), {})
     title = "Selectivity of the channels of relu3 for their favourite digit, the least first"
-    return Lines(title, lines, "rank", (0.4, 1.0))
+    return Lines(title, lines, "rank", (0.3, 1.0))
 
 
 def exchange_bars(exchange: Interchange) -> Bars:
