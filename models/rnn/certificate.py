@@ -103,9 +103,7 @@ def certify(weights: Mapping[str, np.ndarray]) -> Certificate:
     for counters in _candidates(bounds):
         proof = _Proof(bounds, counters, offset, rounding)
         if (length := proof.longest()) > best.length:
-            ends = (float(proof.highest(length, 0)[0]), float(proof.lowest(length, 1)[0]))
-            error = tuple(float(one[0]) for one in proof.errors(length, np.zeros(1)))
-            best = Certificate(length, counters, error, ends, bounds)
+            best = Certificate(length, counters, *proof.at(length), bounds)
     return best
 
 
@@ -230,52 +228,44 @@ class _Proof:
             low, high = (middle, high) if self._holds(middle) else (low, middle)
         return low
 
+    def at(self, length: int) -> tuple[tuple[float, ...], tuple[float, float]]:
+        """Return the errors of the counters with a tie, and the bounds of the logit difference."""
+        tie, one = np.zeros(1), np.ones(1)
+        error = tuple(float(each[0]) for each in self.errors(length, tie))
+        highest = self.bound(length, tie, tie, upper=True)
+        lowest = self.bound(length, one, one, upper=False)
+        return error, (float(highest[0]), float(lowest[0]))
+
     def _holds(self, length: int) -> bool:
         """Tell whether the proof covers every margin after sequences of a length."""
         # Blocks of margins [2^k, 2^(k+1)): the smallest count with the largest error of the block.
         first = 2.0 ** np.arange(length.bit_length())
         last = np.minimum(2 * first - 1, length)
-        yes = self.lowest(length, first, last) > 0
-        no = self.highest(length, np.append(0, -first), np.append(0, last)) < 0
+        yes = self.bound(length, first, last, upper=False) > 0
+        no = self.bound(length, np.append(0, -first), np.append(0, last), upper=True) < 0
         return bool(yes.all() and no.all())
 
-    def lowest(
+    def bound(
         self,
         length: int,
-        margin: Float[np.ndarray, " margins"] | int,
-        last: Float[np.ndarray, " margins"] | int | None = None,
+        margin: Float[np.ndarray, " margins"],
+        last: Float[np.ndarray, " margins"],
+        *,
+        upper: bool,
     ) -> Float[np.ndarray, " margins"]:
-        """Bound the logit difference from below at margins of at least 1.
+        """Bound the logit difference from above or from below.
 
         Args:
             length: Length of the sequences.
-            margin: Ones minus zeros.
-            last: Margins of the same block, of which the errors are taken.
+            margin: Ones minus zeros; of a block of margins the one nearest to 0.
+            last: Largest magnitude in the block of each margin, of which the errors are taken.
+            upper: Whether the bound is the upper one.
         """
-        margin = np.atleast_1d(np.asarray(margin, np.float64))
-        away = self.errors(length, margin if last is None else np.atleast_1d(last))
-        state = np.tanh(self._step * margin - away)
-        gate = np.where(state > 0, self._least, self._most)
-        return np.asarray((self._readout * gate * state).sum(axis=0) + self._low)
-
-    def highest(
-        self,
-        length: int,
-        margin: Float[np.ndarray, " margins"] | int,
-        last: Float[np.ndarray, " margins"] | int | None = None,
-    ) -> Float[np.ndarray, " margins"]:
-        """Bound the logit difference from above at margins of at most 0.
-
-        Args:
-            length: Length of the sequences.
-            margin: Ones minus zeros.
-            last: Magnitudes of margins of the same block, of which the errors are taken.
-        """
-        margin = np.atleast_1d(np.asarray(margin, np.float64))
-        away = self.errors(length, np.abs(margin) if last is None else np.atleast_1d(last))
-        state = np.tanh(self._step * margin + away)
-        gate = np.where(state > 0, self._most, self._least)
-        return np.asarray((self._readout * gate * state).sum(axis=0) + self._high)
+        away = self.errors(length, last)
+        state = np.tanh(self._step * margin + (away if upper else -away))
+        gate = np.where((state > 0) == upper, self._most, self._least)
+        others = self._high if upper else self._low
+        return np.asarray((self._readout * gate * state).sum(axis=0) + others)
 
     def errors(
         self, length: int, margin: Float[np.ndarray, " margins"]
