@@ -67,8 +67,9 @@ def _lines(certificate: Certificate) -> Iterator[str]:
     length = certificate.length
     if length:
         counters = " and ".join(f"unit {unit}" for unit in certificate.counters)
+        verb = "count" if len(certificate.counters) > 1 else "counts"
         tie, one_more = certificate.logits
-        yield f"Every sequence of up to {length:,} bits is answered correctly; {counters} counts."
+        yield f"Every sequence of up to {length:,} bits is answered correctly; {counters} {verb}."
         yield f"Logit difference yes - no: at most {tie:.3f} with a tie,"
         yield f"at least {one_more:.3f} with one 1 more than 0s."
         yield f"Error of the count: at most {max(certificate.error):.3g}."
@@ -111,9 +112,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Compute a length up to which an LSTM answers every sequence correctly.",
     )
     parser.add_argument("--folder", type=Path, metavar="DIR", help="folder of other weights")
-    parser.add_argument("--checkpoint", metavar="NAME", help="checkpoint in the record, as served")
     parser.add_argument(
-        "--search", action="store_true", help="also search structured sequences for an error"
+        "--checkpoint",
+        metavar="NAME",
+        help="checkpoint in the record, as served by ?checkpoint=NAME",
+    )
+    parser.add_argument(
+        "--search",
+        action="store_true",
+        help="also search short and structured sequences for an error",
     )
     return parser
 

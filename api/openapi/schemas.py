@@ -80,7 +80,7 @@ class Reliability(Schema):
     low: float = Field(description="Lower limit of the largest softmax probability, included.")
     high: float = Field(description="Upper limit, excluded unless it is 1.")
     images: int = Field(description="Number of MNIST test images between these limits.")
-    right: int = Field(description="Number of these that are predicted rightly.")
+    right: int = Field(description="Number of these that are predicted correctly.")
     sentence: str = Field(
         description="The same in words, with the 95 % confidence interval of the accuracy."
     )

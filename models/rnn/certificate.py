@@ -91,7 +91,7 @@ def certify(weights: Mapping[str, np.ndarray]) -> Certificate:
     """Compute the certificate of a counting LSTM: the largest length that its bounds prove.
 
     It holds for the zero initial state, inputs 0.0 and 1.0, and float32 arithmetic with rounding
-    errors of at most those stated here, whatever the order of sums.
+    errors of at most those stated here, for any order of sums.
 
     Args:
         weights: Parameters by module path.

@@ -2,8 +2,9 @@
 
 The objective has three terms. Cross-entropy after every bit makes the answers right on the training
 sequences. A penalty on the bounds of `models.rnn.certificate` makes them right on all others: it is
-zero where one unit counts exactly and no other unit can outvote it. Both are met by one unit; the
-context term gives the others something to encode, the latest bits and the length of the last run.
+zero where one unit counts exactly and all others together contribute too little to the logits to
+change the answer. Both are met by one unit; for the context term the others encode the latest bits
+and the length of the last run.
 """
 
 import jax
@@ -37,11 +38,11 @@ LONGEST_RUN = 8
 """Longest run of equal bits that the objective's context distinguishes."""
 
 RUN_WEIGHT = 10.0
-"""Weight of the squared error of the run's length, beside the cross-entropy of each bit."""
+"""Weight of the squared error of the run's length, relative to the cross-entropy of each bit."""
 
 
 class TrainedLSTM(nnx.Module):
-    """CountingLSTM with the readout of the objective's context, which ends with training.
+    """CountingLSTM with the readout of the objective's context, which is dropped after training.
 
     Args:
         hidden: Number of units, 1 to 64.

@@ -26,7 +26,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 """Name in an artifact of any training checkpoint."""
 
 RESERVED = "reset-"
-"""Begin of the names of randomised weights, which no checkpoint of an artifact may have."""
+"""Prefix of the names of randomised weights, which no checkpoint of an artifact may have."""
 
 FACTS = "checkpoints"
 """Key of an artifact's metadata: facts of its training checkpoints, by their names."""
@@ -89,8 +89,8 @@ def check_name(name: str) -> None:
     """
     if NAME.fullmatch(name) is None or name.startswith(RESERVED):
         msg = (
-            f"'{name}' is not the name of a checkpoint: that is a small letter and up to 31 small "
-            f"letters, digits and hyphens, and does not begin with '{RESERVED}'"
+            f"'{name}' is not the name of a checkpoint: that is a lowercase letter and up to 31 "
+            f"lowercase letters, digits and hyphens, and does not begin with '{RESERVED}'"
         )
         raise CheckpointError(msg)
 

@@ -56,7 +56,7 @@ class MethodParameters(TargetParameters):
         description="Baseline of `integrated_gradients`, `occlusion` and the deletion curves: "
         "`black`, `white`, the `mean` of the training images, or the image with a Gaussian `blur`. "
         "Integrated gradients of a pixel that equals the baseline are exactly 0; with `white` they "
-        "depend on the rule for ties on even ground (`pool-ties`).",
+        "depend on the rule for ties in even areas (`pool-ties`).",
     )
     nodes: int = Field(
         50,

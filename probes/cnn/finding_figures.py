@@ -85,7 +85,7 @@ def by_digit(means: Float[np.ndarray, "digits channels"]) -> Heatmap:
     """Heatmap of a CNN finding: mean maximum by digit, relative to each channel's largest."""
     most = means.max(axis=0)
     share = (means / np.where(most > 0, most, 1.0)).astype(np.float32)
-    # Channels with one favourite digit stand together.
+    # Channels with one favourite digit are adjacent.
     order = np.argsort(share.argmax(axis=0), kind="stable")
     tensor = Tensor(
         "activation_by_digit",

@@ -25,7 +25,7 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  * @property {number} low
  * @property {number} high
  * @property {number} images
- * @property {number} right Number of these images that are predicted rightly.
+ * @property {number} right Number of these images that are predicted correctly.
  * @property {string} sentence The same in words.
  */
 

@@ -131,7 +131,7 @@ def test_milestones_come_back_as_they_were_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Round-1", "1st", "reset-conv1", "a" * 33, "", "old_one", "ä"])
 def test_a_name_that_no_checkpoint_may_have_stops_the_start(name: str, tmp_path: Path) -> None:
-    """Names are small letters, digits and hyphens, and not those of randomised weights."""
+    """Names are lowercase letters, digits and hyphens, and not those of randomised weights."""
     weights = draw(lstm_shapes(2), 1)
     checkpoints.save(tmp_path / "lstm.safetensors", weights, {})
     packed = artifacts.pack_training_checkpoints({name: weights}, "float32")

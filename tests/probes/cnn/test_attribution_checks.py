@@ -250,7 +250,7 @@ def test_an_unfaithful_map_is_warned_about(client: Any, digits: Samples) -> None
 def test_ties_on_even_ground_are_warned_about(
     client: Any, digits: Samples, query: str, expected: bool
 ) -> None:
-    """Where most pixels of the map are tied: even ground against white, or a plain gradient."""
+    """Most pixels of the map are tied: an even background against white, or a plain gradient."""
     answer = ask(client, digits.images[0], f"{query}&nodes=50&deletion=false")
 
     assert ("pool-ties" in codes(answer)) == expected

@@ -106,7 +106,7 @@ def test_networks_that_learned_nothing_are_refused(
 def test_random_convolutions_below_trained_dense_layers_are_refused(
     cnn: ResidentModel, measured: Callable[..., Outputs]
 ) -> None:
-    """Neither tuned nor selective, whatever dense layers read from them."""
+    """Random convolutions are neither tuned nor selective, with any dense layers after them."""
     weights = {**cnn.weights, **permuted(cnn.weights, 99)}
     found = verdicts(weights, measured(weights))
 

@@ -69,7 +69,7 @@ def test_answers_follow_channels_that_carry_the_digit() -> None:
 
 
 def test_answers_that_no_channel_carries_do_not_follow() -> None:
-    """Dense layers of zeros always answer 0, whatever they are given."""
+    """Dense layers of zeros answer 0 to any maps."""
     nothing = {name: np.zeros_like(value) for name, value in readers().items()}
     found = interchange(nothing, specialists(), LABELS)
 

@@ -58,7 +58,7 @@ def test_a_sequence_of_a_known_length_has_no_warning(steps, before, limits):
     ],
 )
 def test_a_longer_sequence_warns_with_the_sum_and_the_limit(steps, before, limits, message):
-    """Steps before the initial state count, and the limit is told as tested or as certified."""
+    """Steps before the initial state count; the message names the limit as tested or certified."""
     assert sequence_warnings(steps, before, limits) == [InputWarning("long-sequence", message)]
 
 
@@ -72,7 +72,7 @@ def test_unknown_steps_warn_at_any_length():
 
 @pytest.mark.parametrize("before", [0, 7, None])
 def test_weights_without_any_known_length_warn_at_every_length(before):
-    """Without a test and a certificate there is one warning, whatever came before."""
+    """Without a test and a certificate there is one warning, after any number of steps."""
     (warning,) = sequence_warnings(1, before, LengthLimits(0, 0))
     assert warning.code == "untested"
     assert "No test of these weights" in warning.message

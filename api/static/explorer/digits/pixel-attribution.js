@@ -26,9 +26,9 @@ const METHODS = /** @type {const} */ ([
 /** Explanation of each method. */
 const EXPLANATIONS = /** @type {Record<string, string>} */ ({
   integrated_gradients:
-    "The gradient, integrated along the way from the baseline to the picture. The map sums to the difference of the logits of picture and baseline, but for an error that is stated below it.",
+    "The gradient, integrated along the straight path from the baseline to the picture. The map sums to the difference of the logits of picture and baseline, but for an error that is stated below it.",
   gradient:
-    "How much the logit would change if each pixel were slightly brighter. On even ground, where values in a pooling window are equal, only the first of them has a gradient.",
+    "How much the logit would change if each pixel were slightly brighter. In even areas, where values in a pooling window are equal, only the first of them has a gradient.",
   gradient_x_input: "The gradient times the pixel's brightness: the contribution of each pixel to first order.",
   smoothgrad: "The gradient, averaged over noisy copies of the picture.",
   grad_cam:
