@@ -17,6 +17,7 @@ from tests.probes.handmade import (
     leaky_counter,
     nothing,
     one_counter,
+    saturated_counter,
 )
 
 
@@ -37,6 +38,7 @@ COUNTS = {"cell_remembers", "hidden_encodes_context"}
     [
         # Gates of 1: the candidate alone depends on the bits.
         (one_counter(6, 2), COUNTS),
+        (saturated_counter(3), COUNTS),
         (gate_counter(4), COUNTS | {"gates_decide"}),
         (hidden_counter(3), {"hidden_encodes_context"}),
         (leaky_counter(4), set()),
@@ -44,7 +46,7 @@ COUNTS = {"cell_remembers", "hidden_encodes_context"}
         (nothing(3), set()),
         (draw(lstm_shapes(8), 5), set()),
     ],
-    ids=["pinned", "gates", "hidden", "leaky", "constant", "zero", "random"],
+    ids=["pinned", "saturated", "gates", "hidden", "leaky", "constant", "zero", "random"],
 )
 def test_statements_hold_for_the_networks_that_they_are_true_of(
     weights: Tensors, expected: set[str]
