@@ -133,8 +133,9 @@ def _parser() -> argparse.ArgumentParser:
         "--validation",
         type=int,
         default=CNNTrainConfig().validation,
-        help="number of training images, the last ones, that the weights were not trained on; 0 "
-        "fits no temperature",
+        metavar="N",
+        help="number of training images, the last ones, that the weights were not trained on "
+        "(default: %(default)s); 0 fits no temperature",
     )
     return parser
 

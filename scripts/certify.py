@@ -109,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     """Declare the options of `scripts.certify`."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.certify",
-        description="Compute a length up to which an LSTM answers every sequence correctly.",
+        description="Compute a length up to which an LSTM answers every sequence correctly. The "
+        "exit status is 2 where no length is certified.",
     )
     parser.add_argument("--folder", type=Path, metavar="DIR", help="folder of other weights")
     parser.add_argument(

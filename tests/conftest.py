@@ -1,4 +1,4 @@
-"""What every test shares: JAX at its strictest, the resident models, a server to ask."""
+"""Fixtures of every test: JAX at its strictest, the resident models, a server to ask."""
 
 import os
 import subprocess
@@ -80,7 +80,7 @@ def digits() -> Samples:
 
 @pytest.fixture(scope="session")
 def digit_png(client: TestClient) -> bytes:
-    """A digit as somebody would post it."""
+    """A digit as a client posts it: a PNG."""
     return client.get("/samples/0.png").content
 
 

@@ -46,7 +46,7 @@ class Server:
         raise AssertionError("".join(self.lines))
 
     def stop(self) -> None:
-        """End it, whatever state it is in."""
+        """End the server process in any state."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

@@ -22,7 +22,7 @@ REPORTS = ROOT / "models" / "artifacts"
 
 @pytest.mark.parametrize("language", ["bash", "python", "javascript"])
 def test_code_runs(language: str, url: str, tmp_path: Path) -> None:
-    """The README has code in each language; it runs and prints what its comments say."""
+    """The README has code in each language; it runs and prints the values of its comments."""
     code = code_of("README.md", language, url)
 
     assert code

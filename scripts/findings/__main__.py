@@ -64,17 +64,24 @@ def _supported(key: str, measured: Measurement) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     """Build the parser of `scripts.findings`."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.findings", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.findings",
+        description="Measure the findings on reference networks, and print a table in Markdown.",
+        epilog="parts: "
+        + "; ".join(f"of {model} {', '.join(one.PARTS)}" for model, one in FAMILIES.items()),
+    )
     parser.add_argument("model", choices=FAMILIES, help="the model whose findings are measured")
     parser.add_argument(
         "--parts",
         nargs="+",
         default=[],
-        help="parts of the table, such as `tuning` or `report`; all unless given",
+        metavar="PART",
+        help="parts of the table; all where left out",
     )
     parser.add_argument(
         "--cache",
         type=Path,
+        metavar="DIR",
         help="folder that keeps trained networks, so that a later run only measures them",
     )
     return parser

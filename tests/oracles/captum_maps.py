@@ -135,7 +135,7 @@ def plain(values: torch.Tensor) -> np.ndarray:
 
 
 def queries() -> dict[str, str]:
-    """By the name of a map, what asks the server for it."""
+    """Query parameters that ask the server for a map, by its name."""
     plain = {
         "gradient": "",
         "gradient_x_input": "",

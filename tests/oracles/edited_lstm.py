@@ -11,7 +11,7 @@ NAMES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidde
 QUARTERS = {"input_gate": 0, "forget_gate": 1, "candidate": 2, "output_gate": 3}
 
 ActivationHook = Callable[[str, int, np.ndarray], np.ndarray]
-"""From the name of a value, the step counted from 1, and the value of every unit, to what it is."""
+"""Hook on a value of every unit, called with name and step, from 1: returns the edited value."""
 
 
 def edited_trace(

@@ -91,7 +91,7 @@ def test_a_picture_file_is_classified(page: Page, api: httpx2.Client) -> None:
 
 @pytest.mark.parametrize("image_format", ["WEBP", "AVIF", "GIF", "BMP"])
 def test_other_formats_are_sent_as_png(page: Page, api: httpx2.Client, image_format: str) -> None:
-    """A picture that the API does not read is converted by the page, whatever its name is."""
+    """A picture that the API does not read is converted by the page, under any name."""
     picture = photo(labelled(api, 4), 300, 300)
 
     sent = upload(page, written(picture, image_format), "image/png", "digit.png")
@@ -116,7 +116,7 @@ def test_an_svg_is_sent_as_png(page: Page) -> None:
 
 
 def test_the_steps_of_preprocessing_are_listed(page: Page, api: httpx2.Client) -> None:
-    """The page lists the steps of the response, such as what was left out of a photo."""
+    """The page lists the steps of the response, such as the parts of a photo that were left out."""
     picture = photo(labelled(api, 4), 600, 400)
     ImageDraw.Draw(picture).line([(180, 375), (420, 375)], (60, 60, 60), 6)
     png = written(picture, "PNG")
@@ -165,7 +165,7 @@ def test_a_turned_photo_is_sent_upright(page: Page, api: httpx2.Client) -> None:
 def test_a_file_that_is_no_picture_is_refused(
     page: Page, content: bytes, media: str, name: str
 ) -> None:
-    """The page names the file and says what to choose; it keeps the digit until then."""
+    """The page names the file and the files to choose instead; it keeps the digit until then."""
     before = page.locator("#digit-bars .bar-value").all_inner_texts()
     refusal = page.locator("#draw [role=alert]")
 

@@ -1,4 +1,4 @@
-"""Probe calls: extra fields by their type, and what a figure needs of the model context."""
+"""Probe calls: extra fields by their type, and the model context that a figure needs."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Reference networks of the CNN's findings: what each recipe trains, and what it leaves alone."""
+"""Reference networks of the CNN's findings: parameters that each recipe trains or leaves alone."""
 
 import numpy as np
 import pytest

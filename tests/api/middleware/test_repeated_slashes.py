@@ -71,7 +71,7 @@ def test_added_middleware_sees_single_slashes() -> None:
 
 
 def test_slashes_are_collapsed_below_a_mounted_path(client: TestClient, app: FastAPI) -> None:
-    """The prefix belongs to the application around it; what follows is collapsed."""
+    """The prefix belongs to the application around it; slashes after it are collapsed."""
     parent = FastAPI()
     parent.mount("/deep/inside", app)
     answer = TestClient(parent).get("/deep/inside//models//lstm")
@@ -96,7 +96,7 @@ def test_slashes_that_are_percent_encoded_are_collapsed() -> None:
 
 
 def test_a_prefix_keeps_its_slashes() -> None:
-    """A prefix with a doubled slash is what the server was configured with."""
+    """A prefix with a doubled slash stays as the server was configured."""
     found = scope_of("/a//b//livez", "/a//b")
 
     assert found == {"path": "/a//b/livez", "raw_path": b"/a//b//livez"}

@@ -182,7 +182,7 @@ JSON_WAY = "send JSON with -H 'Content-Type: application/json'."
     ],
 )
 def test_defaults_of_clients_are_named(media_type: str, limits: Any, text: str) -> None:
-    """The 415 says which client sets such a Content-Type, and what to send instead."""
+    """The 415 names the client that sets such a Content-Type, and the type to send instead."""
     problem = Wire([b"x"], content_type=media_type).problem_of(limits)
 
     assert (problem.status, problem.detail) == (415, text)

@@ -52,7 +52,7 @@ def box_of(found: FoundDigit) -> tuple[int, int, int, int]:
     ids=["alone", "rule", "frame", "line", "pen", "thumb", "strip", "shadow"],
 )
 def test_only_the_digit_is_kept(left_out: tuple[str, ...], draw) -> None:
-    """Rules, frames, pens, strips and shadows do not set the box, and are told by their kind."""
+    """Rules, frames, pens, strips and shadows do not set the box, and are named by their kind."""
     found = found_in(drawn(draw))
 
     assert np.abs(np.subtract(box_of(found), BOX)).max() <= 4

@@ -76,7 +76,7 @@ JPEG = encoded(DIGIT, "JPEG")
     ids=range(13),
 )
 def test_the_fault_of_bytes_is_named(content: bytes, text: str) -> None:
-    """Text for bytes, base64 for bytes, and other bodies are answered by what they are."""
+    """The error for text or base64 in place of bytes, and for other bodies, names their form."""
     for body in (Body(content, "image/png", {}), json_body({"image": base64_of(content)})):
         assert problem_of(body) == ("invalid-image", text, ("body",))
 

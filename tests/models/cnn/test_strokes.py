@@ -61,7 +61,7 @@ def test_drawn_digits_have_the_form_of_mnist(drawn):
 
 
 def test_equal_keys_draw_equal_digits(drawn):
-    """The key alone decides what is drawn, and another key draws other digits."""
+    """Equal keys draw equal digits, and another key draws other digits."""
     images, labels = drawn
     again, names = draw_digits(jax.random.key(0), COUNT)
     other, _ = draw_digits(jax.random.key(1), COUNT)

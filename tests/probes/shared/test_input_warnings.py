@@ -232,7 +232,7 @@ def test_printed_digits_seldom_warn(known):
 
 
 def test_a_frame_is_told_as_such(known):
-    """A digit in a frame, sent without preprocessing, is told in words of the picture."""
+    """A digit in a frame, sent without preprocessing, has the warning `frame`."""
     pixels = digit(3).copy()
     pixels[1:3, 1:27] = pixels[25:27, 1:27] = pixels[1:27, 1:3] = pixels[1:27, 25:27] = 255
 
@@ -243,7 +243,7 @@ def test_a_frame_is_told_as_such(known):
 
 
 def test_a_digit_on_its_side_is_told_as_such(known):
-    """Most digits that are turned by 90 degrees and warn are told to lie on their side."""
+    """Most digits that are turned by 90 degrees and warn have the warning `sideways`."""
     turned = [np.rot90(image) for image in samples.load().images]
     found = [image_warnings(one, known.score(one), known.limit, known.score) for one in turned]
     warned = [warnings for warnings in found if warnings]
