@@ -28,6 +28,12 @@ MAX_COUNTERS = 2
 ROUNDING = 2.0**-24
 """Largest relative rounding error of one float32 operation."""
 
+UNDERFLOW = 2.0**-126
+"""Largest absolute error of a float32 operation whose result is subnormal: it may become 0."""
+
+LARGEST_WEIGHT = 1e30
+"""Largest weight that is certified: sums of larger ones may overflow in float32."""
+
 SIGMOID_ERROR, TANH_ERROR = 8 * ROUNDING, 16 * ROUNDING
 """Absolute errors of σ and tanh in float32 that a certificate allows for.
 
@@ -91,7 +97,8 @@ def certify(weights: Mapping[str, np.ndarray]) -> Certificate:
     """Compute the certificate of a counting LSTM: the largest length that its bounds prove.
 
     It holds for the zero initial state, inputs 0.0 and 1.0, and float32 arithmetic with rounding
-    errors of at most those stated here, for any order of sums.
+    errors of at most those stated here, for any order of sums. Weights that are not finite, or
+    beyond `LARGEST_WEIGHT`, are not certified.
 
     Args:
         weights: Parameters by module path.
@@ -100,6 +107,9 @@ def certify(weights: Mapping[str, np.ndarray]) -> Certificate:
     bias = weights["readout.bias"].astype(np.float64)
     offset, rounding = float(bias[1] - bias[0]), readout_rounding(weights)
     best = Certificate(0, (), (), (np.inf, -np.inf), bounds)
+    # A comparison with NaN is false too.
+    if not all((np.abs(value) <= LARGEST_WEIGHT).all() for value in weights.values()):
+        return best
     for counters in _candidates(bounds):
         proof = _Proof(bounds, counters, offset, rounding)
         if (length := proof.longest()) > best.length:
@@ -180,7 +190,9 @@ def readout_rounding(weights: Mapping[str, np.ndarray]) -> float:
     """Bound the float32 rounding error of the logit difference, for a certificate."""
     size = np.abs(weights["readout.kernel"]).sum() + np.abs(weights["readout.bias"]).sum()
     # Of each term: tanh, its product with a gate, the weight, the sum over units.
-    return float((len(weights["readout.kernel"]) + 32) * ROUNDING * size)
+    operations = len(weights["readout.kernel"]) + 32
+    # Of both logits: each weight, each product, each sum.
+    return float(operations * (ROUNDING * size + 4 * UNDERFLOW))
 
 
 def _candidates(bounds: UnitBounds) -> Iterator[tuple[int, ...]]:

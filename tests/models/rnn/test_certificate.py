@@ -185,6 +185,26 @@ def test_units_that_can_outvote_the_counter_void_the_certificate():
     assert certify({**weights, "readout.kernel": kernel}).length == 0
 
 
+def test_readouts_that_underflow_are_not_certified():
+    """A readout that float32 takes for 0 always answers "no", and no length is certified."""
+    weights = saturated_counter(1)
+    for name in ("readout.kernel", "readout.bias"):
+        weights[name] = weights[name] * np.float32(1e-42)
+    assert not running_answers(network(weights), np.ones((1, 4), np.uint8)).all()
+    assert certify(weights).length == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("name", ["cell.dense_h.kernel", "cell.dense_h.bias", "readout.kernel"])
+def test_weights_that_overflow_are_not_certified(name, value):
+    """One weight that is not finite, or may overflow a sum, voids the certificate."""
+    weights = saturated_counter(2)
+    changed = weights[name].copy()
+    changed.reshape(-1)[-1] = value
+    with np.errstate(all="ignore"):
+        assert certify({**weights, name: changed}).length == 0
+
+
 def test_the_command_prints_the_certificate(capsys):
     """`scripts.certify` states the length, the counter and the bounds of each unit."""
     assert command.main([]) == 0
