@@ -11,9 +11,12 @@ from api.requests.bits import parse_sequence
 from api.requests.declared_body import DeclaredInput, declare_body
 from api.requests.json_object import FieldError, JSONObject
 
-# Bounds of what an LSTM can reach: |h| = |o tanh(c)| <= 1; |c| grows by at most 1 a step, so that
-# this bound is 244 times what the longest sequence can make.
-STATE_BOUNDS: Mapping[str, float] = {"cell": 1e6, "hidden": 1.0}
+STATE_BOUNDS: Mapping[str, int] = {"cell": 2**24, "hidden": 1}
+"""Bounds of the states in a sequence body, which contain all that an LSTM can reach in float32.
+
+|h| = |o tanh(c)| <= 1. |c| grows by at most 1 a step, which no longer changes it at 2^24, however
+many requests continue each other.
+"""
 
 MAX_INITIAL_STEPS = 2_147_483_647
 """Most steps before the initial state of a sequence body, or in the query."""
@@ -35,7 +38,7 @@ def parse_state(value: object, info: ValidationInfo) -> Float32[np.ndarray, " hi
         or len(value) != units
         or not all(type(number) in {int, float} and abs(number) <= bound for number in value)
     ):
-        reason = f"'{name}' must be a list of {units} numbers from -{bound:g} to {bound:g}."
+        reason = f"'{name}' must be a list of {units} numbers from -{bound:,} to {bound:,}."
         raise FieldError("invalid-sequence", reason)
     return np.array(value, np.float32)
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from api.errors.problem import Problem
 from api.requests.bits import parse_text
 from api.requests.json_object import FieldError
+from api.requests.sequence_body import STATE_BOUNDS
+from models.rnn.certificate import LONGEST
 from tests.api.bodies import json_body, sequence_of, told
 
 
@@ -96,23 +98,28 @@ def test_unknown_keys_beside_a_sequence_are_rejected() -> None:
 
 def test_an_initial_state_is_read() -> None:
     """Cell and hidden state come in this order, up to their bounds."""
-    state = {"hidden": [-1, 1.0], "cell": [-1e6, 1000000]}
+    state = {"hidden": [-1, 1.0], "cell": [-16777216.0, 16777216]}
     found = sequence_of(json_body({"sequence": "1", "initial_state": state}), 2).initial_state
     assert found is not None
     cell, hidden = found.cell, found.hidden
 
     assert cell.dtype == hidden.dtype == np.float32
-    assert (cell.tolist(), hidden.tolist()) == ([-1e6, 1e6], [-1, 1])
+    assert (cell.tolist(), hidden.tolist()) == ([-(2.0**24), 2.0**24], [-1, 1])
+
+
+def test_a_run_can_be_continued_up_to_the_longest_certified_length() -> None:
+    """A cell state that counts every bit of a certified length is within the bound."""
+    assert STATE_BOUNDS["cell"] >= LONGEST
 
 
 @pytest.mark.parametrize("name", ["cell", "hidden"])
 @pytest.mark.parametrize(
     "numbers",
-    [None, 0, "ab", [], [0], [0, 0, 0], [0, True], [0, "0"], [0, None], [0, 1e7], [2e6, 0]],
+    [None, 0, "ab", [], [0], [0, 0, 0], [0, True], [0, "0"], [0, None], [0, 16777218], [2e7, 0]],
 )
 def test_wrong_states_are_rejected(name: str, numbers: object) -> None:
     """A state has one bounded number for each unit."""
-    bound = {"cell": "1e+06", "hidden": "1"}[name]
+    bound = {"cell": "16,777,216", "hidden": "1"}[name]
     state = {"cell": [0, 0], "hidden": [0, 0]} | {name: numbers}
     text = f"'{name}' must be a list of 2 numbers from -{bound} to {bound}."
 
