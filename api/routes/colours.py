@@ -1,6 +1,5 @@
 """Route of the colour maps, so that a page can draw in the colours of the pictures."""
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Literal
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.openapi import schemas, spec
-from api.responses.negotiation import fresh
+from api.responses.assets import Asset, asset, asset_response
 from probes.figures.colormaps import CATEGORICAL, DIVERGING, NAMES, lookup_table
 
 _KINDS: Mapping[str, Literal["diverging", "categorical"]] = {
@@ -34,26 +33,19 @@ def router() -> APIRouter:
 
         A value v has the colour at round(255 (v - vmin) / (vmax - vmin)).
         """
-        content, etag = _all()
-        # Asked for again each time, and answered by a 304: another version may have other colours.
-        headers = {"Cache-Control": "no-cache", "ETag": etag}
-        if fresh(etag, request.headers.get("if-none-match")):
-            return Response(status_code=304, headers=headers)
-        return Response(content, headers=headers, media_type="application/json")
+        return asset_response(request, _all())
 
     return routes
 
 
 @cache
-def _all() -> tuple[bytes, str]:
+def _all() -> Asset:
     """Encode the response of `/colormaps` once, at the first request: it takes a tenth of a second.
 
-    Returns:
-        JSON and its ETag.
+    Another version may have other colours, so that a client asks again each time.
     """
     listed = schemas.ColourMapList(colormaps=[_map(name) for name in NAMES])
-    content = listed.model_dump_json().encode()
-    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return asset(listed.model_dump_json().encode(), "application/json")
 
 
 def _map(name: str) -> schemas.ColourMap:

@@ -26,3 +26,16 @@ def test_what_a_client_holds_is_not_sent_again(client: TestClient) -> None:
 
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == held
+
+
+def test_the_maps_are_compressed_for_clients_that_take_it(client: TestClient) -> None:
+    """With gzip the answer is smaller, equal after decoding, and has an ETag of its own."""
+    plain = client.get("/colormaps", headers={"Accept-Encoding": "identity"})
+    packed = client.get("/colormaps", headers={"Accept-Encoding": "gzip"})
+
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < 0.8 * int(plain.headers["content-length"])
+    assert packed.json() == plain.json()
+    assert packed.headers["etag"] != plain.headers["etag"]
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"

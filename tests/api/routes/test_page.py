@@ -8,7 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.routes.page import STATIC, read_assets, takes_gzip
+from api.responses.assets import takes_gzip
+from api.routes.page import STATIC, read_assets
 from api.settings import Settings
 
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
