@@ -267,3 +267,8 @@ def test_findings_have_verdict_and_measurement(page: Page, api: httpx2.Client) -
         expect(card.get_by_role("link", name=re.compile("GET"))).to_have_attribute(
             "href", one["request"]
         )
+        expect(card.get_by_role("link", name="round-0", exact=True)).to_have_attribute(
+            "href", f"{one['picture']}&checkpoint=round-0"
+        )
+    other = cards.last.get_by_role("link", name="uncertified", exact=True)
+    assert api.get(other.get_attribute("href") or "").status_code == 200

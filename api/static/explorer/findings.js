@@ -28,16 +28,28 @@ import { COMPILING, retryWhileCompiling } from "./retry.js";
  * Fill the chapter `findings`.
  * @param {import("./context.js").Context} context
  */
-export async function mountFindings({ lightwell }) {
+export async function mountFindings({ lightwell, cnn, lstm }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("findings-body"));
   const { signal } = new AbortController();
   const wait = () => (body.textContent = COMPILING);
   const { findings } = await retryWhileCompiling(() => lightwell.get("/findings"), signal, wait);
-  body.replaceChildren(...findings.map(card));
+  const cardOf = (/** @type {Finding} */ one) => card(one, otherWeights((one.model === "cnn" ? cnn : lstm).checkpoints));
+  body.replaceChildren(...findings.map(cardOf));
 }
 
-/** @param {Finding} finding */
-function card(finding) {
+/**
+ * Names of the untrained network, the first checkpoint, and of weights of another training.
+ * @param {string[]} checkpoints
+ */
+function otherWeights(checkpoints) {
+  return checkpoints.filter((name, at) => at === 0 || !name.startsWith("round-"));
+}
+
+/**
+ * @param {Finding} finding
+ * @param {string[]} others
+ */
+function card(finding, others) {
   const { statement, supported, why, measured, request, picture } = finding;
   const image = make("img", { src: picture, alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
   return make(
@@ -49,6 +61,7 @@ function card(finding) {
     why && make("p", { class: "why" }, why),
     make("p", { class: "explain" }, measured),
     make("p", { class: "quiet" }, "Measure again: ", make("a", { href: request }, `GET ${request}`)),
+    others.length ? make("p", { class: "quiet" }, "Of other weights:", ...others.flatMap((name) => [" ", make("a", { href: `${picture}&checkpoint=${name}` }, name)])) : "",
     make("a", { href: picture }, image),
   );
 }
