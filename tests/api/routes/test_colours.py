@@ -38,4 +38,5 @@ def test_the_maps_are_compressed_for_clients_that_take_it(client: TestClient) ->
     assert int(packed.headers["content-length"]) < 0.8 * int(plain.headers["content-length"])
     assert packed.json() == plain.json()
     assert packed.headers["etag"] != plain.headers["etag"]
-    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert "Accept-Encoding" in packed.headers["vary"]
+    assert "Accept-Encoding" in plain.headers["vary"]
