@@ -36,7 +36,7 @@ PARTS: Mapping[str, str] = {
     "chance": "10 steps of training, after which answers are at chance",
     "interrupted": "10 to 100 steps of training, after which answers are above chance",
     "gates_only": "a constant candidate, so that gates alone can count",
-    "tuning": "ordinary networks on which measures and thresholds were fixed",
+    "tuning": "ordinary networks in view when measures and thresholds were fixed",
     "report": "ordinary networks that were measured afterwards",
 }
 """Parts of the table of the LSTM's findings, each with a description."""
