@@ -65,9 +65,9 @@ def _incomplete(context: ProbeContext[MethodParameters]) -> Iterator[ResultWarni
         return
     nodes = context.parameters.nodes
     remedy = (
-        f"With more nodes than {nodes} the error is mostly smaller; ask with nodes={MAX_NODES}."
+        f"More nodes than {nodes} mostly reduce the error: ask with nodes={MAX_NODES}."
         if nodes < MAX_NODES
-        else f"Most nodes that can be asked for are {MAX_NODES}."
+        else f"{MAX_NODES} nodes are the maximum; compare occlusion."
     )
     yield ResultWarning(
         "incomplete",

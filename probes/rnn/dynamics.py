@@ -272,7 +272,7 @@ def _weights(axes: PrincipalAxes) -> Heatmap:
         named,
         colours.signed(directions, "fixed"),
     )
-    return Heatmap("What the axes are made of", tensor, "component")
+    return Heatmap("Weights of state entries in the axes", tensor, "component")
 
 
 def _grouped(
@@ -296,7 +296,7 @@ def _drift(run: Trajectories, chosen: float) -> Lines:
     names, drift = _grouped(run.axes.place(run.visited)[:, 0], moved)
     at: Coordinates = {"input": [f"input {x:g}" for x in inputs], "pc1": names}
     tensor = Tensor("drift", "statistic", ("input", "pc1"), drift, at)
-    return Lines("Way of one step along pc1", (tensor,), "pc1", reference=0.0)
+    return Lines("Displacement by one step along pc1", (tensor,), "pc1", reference=0.0)
 
 
 def _word_changes(run: Trajectories, repeated: WordMap) -> tuple[Lines, Bars]:
@@ -317,7 +317,7 @@ def _word_changes(run: Trajectories, repeated: WordMap) -> tuple[Lines, Bars]:
     change = np.abs(later - settled)[:, run.cell.units :].max(axis=0) / SETTLED_REPEATS
     by_unit = Tensor("word_change", "statistic", ("unit",), change)
     return (
-        Lines("Way of one word along pc1", (along,), "pc1", reference=0.0),
+        Lines("Displacement by one word along pc1", (along,), "pc1", reference=0.0),
         Bars("Largest change of each cell state by one word", by_unit),
     )
 
