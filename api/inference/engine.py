@@ -229,7 +229,8 @@ class Engine:
         """Drive a run through the engine: queue each of its calls, and send it their results.
 
         Args:
-            deadline: By `time.monotonic`, in seconds, for every call.
+            deadline: By `time.monotonic`, in seconds, for every call; it moves by the time that the
+                run computes between its calls.
             spent: The time in queue and on the device is added here.
             checkpoint: Name of the parameter set to run with; None for the served weights.
             admitted: Whether it is an admitted analysis, so that no queue refuses its rows.
@@ -241,10 +242,13 @@ class Engine:
         """
         results: list[Outputs] | None = None
         while True:
+            began = time.monotonic()
             # Between its calls, an analysis may compute for a while.
             calls = (
                 await self.compute(_advance, run, results) if admitted else _advance(run, results)
             )
+            # The deadline limits the wait for the device, which such computations are no part of.
+            deadline += time.monotonic() - began
             if isinstance(calls, dict):
                 return calls
             if checkpoint is not None:

@@ -305,11 +305,11 @@ class FindingEntry(Schema):
     model: str
     weights: str = Field(description="SHA-256 of the measured weights.")
     supported: bool = Field(
-        description="Whether the measured value reaches `least` and is above `reference_high`, "
-        "and the statement is not `architectural`."
+        description="Whether the measured value reaches `least` and is above `reference_high`, the "
+        "further conditions of `measured` hold, and the statement is not `architectural`."
     )
     architectural: bool = Field(
-        description="Whether the reference networks reach `least` too: the statement then follows "
+        description="Whether the references reach `least` too: the statement then follows "
         "from the architecture, and is not counted as learned."
     )
     why: str = Field(
@@ -319,11 +319,12 @@ class FindingEntry(Schema):
     value: float
     least: float = Field(description="Threshold: the statement is supported from this value on.")
     reference: float = Field(
-        description="Mean of the values of reference networks, which have not learned."
+        description="Mean of the values of the references: networks that have not learned, or "
+        "random draws that `measured` names."
     )
-    reference_low: float = Field(description="Smallest value of a reference network.")
-    reference_high: float = Field(description="Largest value of a reference network.")
-    references: int = Field(description="Number of reference networks.")
+    reference_low: float = Field(description="Smallest value of a reference.")
+    reference_high: float = Field(description="Largest value of a reference.")
+    references: int = Field(description="Number of references.")
     unit: str
     measured: str = Field(description="Definition of the measured quantity.")
     request: str = Field(description="The path that measures it again.")

@@ -117,7 +117,8 @@ class Measurement:
 
     Attributes:
         value: Measured value, compared with the statement's `least`.
-        references: The same quantity measured on each reference network, which has not learned.
+        references: The same quantity of each reference network, which has not learned, or of each
+            random draw.
         figures: Figures of the measurement.
         also: Whether the statement's further condition holds.
         columns: Number of figures in a row.
@@ -158,7 +159,7 @@ def panel(key: str, measured: Measurement) -> Panels:
         Measure(f"{key}.reference", measured.reference, unit),
         Measure(f"{key}.reference_low", min(measured.references), unit),
         Measure(f"{key}.reference_high", max(measured.references), unit),
-        Measure(f"{key}.references", len(measured.references), "networks"),
+        Measure(f"{key}.references", len(measured.references)),
         Measure(f"{key}.least", least, unit),
         Measure(f"{key}.supported", measured.supports(least)),
         Measure(f"{key}.architectural", measured.architectural(least)),

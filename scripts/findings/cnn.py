@@ -75,7 +75,7 @@ class Recipe:
         """Description of the recipe in the table of the CNN's findings."""
         parts = (
             f"{self.optimiser}, rate {self.rate:g}",
-            f"{self.images:,} images, {self.epochs} epochs of batches of {self.batch}",
+            f"{self.images:,} images, {self.epochs} times, in batches of {self.batch}",
             "augmented" if self.augmented else "",
             self.change,
         )

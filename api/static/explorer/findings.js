@@ -77,6 +77,6 @@ function numbers({ value, least, unit, reference, reference_low, reference_high,
   const [found, needed] = [value, least].map((number) => formatNumber(number, 3));
   // Three decimals: of references next to zero, more digits would tell nothing.
   const [mean, low, high] = [reference, reference_low, reference_high].map((number) => formatNumber(Math.round(1000 * number) / 1000, 3));
-  const spread = references > 1 ? `${references} reference networks: mean ${mean}, ${low} to ${high}` : `reference network: ${mean}`;
+  const spread = references > 1 ? `${references} references: mean ${mean}, ${low} to ${high}` : `reference: ${mean}`;
   return `${found} (${unit}); supported from ${needed} on; ${spread}`;
 }

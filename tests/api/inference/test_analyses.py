@@ -1,7 +1,9 @@
 """Analyses of many rows: limited, run in slices, and cancelled with their request."""
 
 import asyncio
+import itertools
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.inference.batching import DeviceWorker, Queue, QueueFullError
+from api.inference.batching import DeadlineError, DeviceWorker, Queue, QueueFullError
 from api.inference.engine import DeviceTime, Engine
 from api.settings import Settings
 from models.cnn.analyses import SCORE_BUCKETS
@@ -60,6 +62,24 @@ def test_a_slice_is_all_that_is_ever_asked_for() -> None:
 
     assert sizes == [SLICE, SLICE, 5]
     assert [int(one["number"]) for one in results] == made
+
+
+def test_computing_between_calls_is_no_wait_for_the_device(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deadline moves by the time that a run computes; one that has passed is an error."""
+    engine: Engine = app.state.engine
+
+    async def scene(moved_s: float) -> Any:
+        seconds = itertools.count(step=moved_s)
+        clock = SimpleNamespace(monotonic=lambda: next(seconds), perf_counter=time.perf_counter)
+        monkeypatch.setattr("api.inference.engine.time", clock)
+        passed = time.monotonic() - 1_000
+        return await engine.run(many(1), passed, DeviceTime(), admitted=True)
+
+    assert len(call(client, scene, 2_000)["logits"]) == 1
+    with pytest.raises(DeadlineError):
+        call(client, scene, 0)
 
 
 def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> None:
