@@ -241,9 +241,10 @@ class _Proof:
         return low
 
     def at(self, length: int) -> tuple[tuple[float, ...], tuple[float, float]]:
-        """Return the errors of the counters with a tie, and the bounds of the logit difference."""
+        """Return a proof's errors with a tie, in counts, and bounds of the logit difference."""
         tie, one = np.zeros(1), np.ones(1)
-        error = tuple(float(each[0]) for each in self.errors(length, tie))
+        # A cell state changes by `step` for each count.
+        error = tuple((self.errors(length, tie) / self._step)[:, 0].tolist())
         highest = self.bound(length, tie, tie, upper=True)
         lowest = self.bound(length, one, one, upper=False)
         return error, (float(highest[0]), float(lowest[0]))

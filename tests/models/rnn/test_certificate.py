@@ -168,6 +168,19 @@ def test_no_sequence_of_14_bits_exceeds_the_error_of_the_count(leak):
     assert away[:, -1].max() > 0.3 * bound.max()
 
 
+def test_the_error_of_a_certificate_is_in_counts():
+    """Half as large a change of the cell state for a bit leaves the error of the count as it is."""
+    whole = saturated_counter(1, 0.999)
+    half = dict(whole)
+    half["cell.dense_h.bias"] = whole["cell.dense_h.bias"].copy()
+    half["cell.dense_h.bias"][0] = 0.0
+    proofs = [
+        certificate._Proof(unit_bounds(one), (0,), 0.0, 0.0).at(14)[0][0] for one in (whole, half)
+    ]
+    assert unit_bounds(half).step[0] == pytest.approx(0.5)
+    assert proofs[1] == pytest.approx(proofs[0], rel=1e-3)
+
+
 def test_a_counter_by_hand_is_certified_to_the_end_and_a_reversed_one_is_not():
     """An exact counter is certified to 2^24; with the readout reversed, nothing is."""
     weights = saturated_counter(1)
