@@ -37,160 +37,77 @@ class PictureTolerance:
     reason: str
 
 
+CALIBRATED = "predictions of the CNN are calibrated, and have the share of right ones like them"
+FINDINGS = "findings are measured on reference networks, also with other weights"
+STEPS = "the steps before an initial state are a parameter and a field"
+GENERALISATION = "structured sequences and the certificate are measured too"
+DYNAMICS = "points under a repeated word are searched, and only fixed points are called stable"
+KNOWN_LENGTHS = "lengths up to which answers are known are listed"
+UNKNOWN_STEPS = "a sequence continued after unknown steps has the warning `unknown-length`"
+
+OK = (200, 200)
+RENEWED = (304, 200)
+"""Statuses of a request with the ETag of the old answer, whose content or parameters changed."""
+
 EXPECTED: tuple[Expected, ...] = (
-    Expected("*png of 9 megapixels*", (422, 200), "a large image is reduced and read"),
+    Expected("POST /cnn/*", OK, CALIBRATED, "body*.prediction.calibrated"),
+    Expected("POST /cnn/*", OK, CALIBRATED, "body*.prediction.reliability"),
+    Expected("GET /models*", OK, CALIBRATED, "body*.training.calibration"),
+    Expected("GET /findings*", OK, FINDINGS),
     *(
-        Expected(f"POST * {name}", (old, 200), "a spelling of one meaning is read")
-        for old, names in (
-            (
-                422,
-                ("pixels with a fraction", "base64 with white space", "data url of another type"),
-            ),
-            (422, ("list with a text", "list with a boolean", "form without a file name")),
-            (422, ("form of another field",)),
-            (400, ("JSON byte order mark", "form without a name", "form with a preamble")),
-            (400, ("form with an epilogue", "form without headers of a part")),
-        )
-        for name in names
+        Expected(f"GET /{model}/findings*", statuses, FINDINGS)
+        for model in ("cnn", "lstm")
+        for statuses in (OK, RENEWED, (304, 304))
     ),
-    Expected("*byte order mark", (400, 422), "a byte order mark is read, and its body refused"),
-    Expected("*form without parts", (400, 422), "a form without a file is whole, but not valid"),
-    Expected("*nested 900 deep", (422, 422), "lists around one list are dropped", "body.errors*"),
+    Expected("POST /cnn/attribution*", OK, "a doubtful result has warnings", "body*.warnings"),
+    Expected("POST /cnn/attribution*", OK, "compared pixels are counted", "body*.measures*"),
+    Expected("POST /cnn/attribution*", OK, "pictures have those measures too", "body.pixels"),
     Expected(
-        "POST /cnn/*",
-        (200, 200),
-        "the record of an image's preparation lists its steps",
-        "body*.input.preparation.steps",
-    ),
-    *(
-        Expected(
-            "POST /cnn/*",
-            (200, 200),
-            "predictions of the CNN are calibrated, and say how often such ones are right",
-            f"body*.prediction.{key}",
-        )
-        for key in ("calibrated", "reliability")
+        "POST /cnn/attribution*sanity*",
+        OK,
+        "ranks are compared over the pixels that differ from the baseline",
+        "body*.tensors*",
     ),
     Expected(
-        "GET /models*",
-        (200, 200),
-        "the record of the training has the calibration",
-        "body*.training.calibration",
+        "* /lstm/* checkpoint: *",
+        OK,
+        "no test of a training checkpoint is recorded, which is the warning `untested`",
+        "body*.warnings",
     ),
     *(
-        Expected(
-            f"GET {path}*",
-            (200, 200),
-            "findings are measured on reference networks, and the LSTM's by exchanged values",
-        )
-        for path in ("/findings", "/lstm/findings", "/cnn/findings")
+        Expected(f"POST /lstm/* body: {name}*", OK, UNKNOWN_STEPS, "body*.warnings")
+        for name in ("initial state", "inputs", "source with initial state")
     ),
-    Expected(
-        "POST /cnn/* body: png of 200 x 200",
-        (200, 200),
-        "the box ends at the strokes, without the faintest pixels of their edge",
-        "body.input.preparation.box[[]2]",
-    ),
-    *(
-        Expected(request, (200, 200), reason, where)
-        for request, where, reason in (
-            (
-                "POST /cnn/attribution*",
-                "body*.warnings",
-                "a doubtful attribution has warnings",
-            ),
-            (
-                "POST /cnn/attribution*",
-                "body*.measures*",
-                "pixels in tied windows, and those of the sanity check, are counted",
-            ),
-            ("POST /cnn/attribution*", "body.pixels", "pictures have those measures too"),
-            (
-                "POST /cnn/attribution*sanity*",
-                "body*.tensors*",
-                "ranks are compared over the pixels that differ from the baseline",
-            ),
-        )
-    ),
-    Expected(
-        "POST /cnn/* checkpoint: *checkpoint=round-0",
-        (200, 200),
-        "an untrained network is not sure of any digit, which is the warning `ambiguous`",
-        "body.warnings",
-    ),
-    *(
-        Expected(request, (200, 200), reason, where)
-        for request, where, reason in (
-            (
-                "* /lstm/* checkpoint: *",
-                "body*.warnings",
-                "no test of a training checkpoint is recorded, which is the warning `untested`",
-            ),
-            *(
-                (
-                    f"POST /lstm/* body: {name}*",
-                    "body*.warnings",
-                    "a sequence continued after unknown steps has the warning `unknown-length`",
-                )
-                for name in ("initial state", "inputs", "source with initial state")
-            ),
-            ("GET /models*", "body*.length_limits", "known lengths are listed"),
-            ("GET /models*", "body*.checkpoint_limits", "known lengths are listed by checkpoint"),
-            (
-                "GET /models*",
-                "body*.probes*.parameters*",
-                "the steps before an initial state are a parameter",
-            ),
-            (
-                "openapi.json",
-                "openapi.* /lstm/*",
-                "the steps before an initial state are a parameter and a field",
-            ),
-            ("openapi.json", "openapi.GET /models*", "models have known lengths"),
-            *(
-                (
-                    "GET /lstm/generalisation*",
-                    where,
-                    "structured sequences and the certificate are measured too",
-                )
-                for where in ("body*", "headers.etag")
-            ),
-        )
-    ),
-    Expected(
-        "GET /lstm/generalisation*If-None-Match*",
-        (304, 200),
-        "the length of the sequences is a parameter, which the ETag depends on",
-    ),
+    Expected("GET /models*", OK, KNOWN_LENGTHS, "body*.length_limits"),
+    Expected("GET /models*", OK, KNOWN_LENGTHS, "body*.checkpoint_limits"),
+    Expected("GET /models*", OK, STEPS, "body*.probes*.parameters*"),
+    Expected("openapi.json", OK, STEPS, "openapi.* /lstm/*"),
+    Expected("openapi.json", OK, CALIBRATED, "openapi.* /cnn/*"),
+    Expected("openapi.json", OK, KNOWN_LENGTHS, "openapi.GET /models*"),
+    Expected("openapi.json", OK, FINDINGS, "openapi.GET /findings*"),
+    Expected("GET /lstm/generalisation*", OK, GENERALISATION, "body*"),
+    Expected("GET /lstm/generalisation*", OK, GENERALISATION, "headers.etag"),
+    Expected("GET /lstm/generalisation*If-None-Match*", RENEWED, GENERALISATION),
+    Expected("GET /lstm/generalisation*If-None-Match*", (304, 304), GENERALISATION),
     Expected(
         "* /lstm/attribution*integrated_gradients*",
-        (200, 200),
+        OK,
         "integrated gradients halve the parts of the path on which their sum is off",
         "body*",
     ),
-    *(
-        Expected(
-            "* /lstm/dynamics*",
-            (200, 200),
-            "points under a repeated word are searched, and only fixed points are called stable",
-            where,
-        )
-        for where in ("body*", "headers.etag")
-    ),
-    *(
-        Expected(
-            "GET /lstm/dynamics*If-None-Match*",
-            (304, status),
-            "the word is a parameter, which the ETag depends on",
-        )
-        for status in (200, 304)
-    ),
+    Expected("* /lstm/dynamics*", OK, DYNAMICS, "body*"),
+    Expected("* /lstm/dynamics*", OK, DYNAMICS, "headers.etag"),
+    Expected("GET /lstm/dynamics*If-None-Match*", RENEWED, DYNAMICS),
+    Expected("GET /lstm/dynamics*If-None-Match*", (304, 304), DYNAMICS),
     Expected(
         "* /lstm/summary*",
-        (200, 200),
+        OK,
         "bars of time constants end at 64 steps, and JSON has an infinite one as null",
         "body*",
     ),
+    Expected("GET /colormaps*", OK, "colour maps are gzipped on request", "headers.*"),
+    Expected("GET /colormaps*", (304, 304), "colour maps are gzipped on request", "headers.*"),
+    Expected("GET /metrics*", OK, "the CNN has the program `cnn.convolve`", "body.*"),
 )
 
 PICTURE_TOLERANCES: tuple[PictureTolerance, ...] = ()

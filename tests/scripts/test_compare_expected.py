@@ -10,9 +10,6 @@ from scripts.compare.wire import Request
 @pytest.mark.parametrize(
     ("name", "where", "explained"),
     [
-        ("POST /cnn/predict plain", "body.input.preparation.steps", True),
-        ("POST /cnn/sweep body: inputs", "body.answers[1].input.preparation.steps", True),
-        ("POST /cnn/predict format=npz", "body.metadata.input.preparation.steps", True),
         ("POST /cnn/predict plain", "body.prediction.calibrated", True),
         ("POST /cnn/sweep body: inputs", "body.answers[1].prediction.reliability", True),
         ("POST /cnn/predict plain", "body.prediction.probabilities", False),
@@ -24,7 +21,6 @@ from scripts.compare.wire import Request
         ("POST /cnn/predict plain", "headers.vary", False),
         ("POST /cnn/predict plain", "body.warnings", False),
         ("POST /lstm/gates plain", "body.input.preparation.steps", False),
-        ("POST /cnn/predict checkpoint: checkpoint=round-0", "body.warnings", True),
         ("POST /cnn/predict checkpoint: checkpoint=round-1", "body.warnings", False),
         ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.warnings", True),
         ("POST /lstm/gates checkpoint: checkpoint=round-0", "body.tensors[0].data", False),
@@ -34,15 +30,12 @@ from scripts.compare.wire import Request
         ("GET /models plain", "body.models[1].length_limits", True),
         ("GET /models/lstm plain", "body.checkpoints", False),
         ("openapi.json", "openapi.POST /lstm/gates.parameters", True),
-        ("openapi.json", "openapi.POST /cnn/pixel.parameters", False),
+        ("openapi.json", "openapi.GET /samples.parameters", False),
         ("GET /lstm/generalisation plain", "body.tensors[0].shape", True),
         ("POST /cnn/attribution plain", "body.warnings", True),
         ("POST /cnn/attribution format=npz", "body.metadata.measures", True),
         ("POST /cnn/attribution plain", "body.tensors[0].data", False),
         ("POST /cnn/attribution sanity=true", "body.tensors[4].data", True),
-        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[2]", True),
-        ("POST /cnn/pixel body: png of 200 x 200", "body.input.preparation.box[0]", False),
-        ("POST /cnn/pixel body: jpeg", "body.input.preparation.box[2]", False),
     ],
 )
 def test_an_expected_difference_is_one_place_of_some_requests(
