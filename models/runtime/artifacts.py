@@ -108,7 +108,8 @@ def check_shapes(path: Path, found: Mapping[str, Tensors], weights: Tensors) -> 
     Raises:
         CheckpointError: A checkpoint has other tensors, or values that are not finite.
     """
-    shapes = {name: value.shape for name, value in weights.items()}
+    # Sorted, so that equal files have equal errors: tensors are read in no fixed order.
+    shapes = {name: weights[name].shape for name in sorted(weights)}
     for name, tensors in found.items():
         try:
             check(tensors, shapes)
