@@ -83,11 +83,13 @@ def test_the_accuracies_are_those_of_the_reports() -> None:
     errors = cnn["metrics"]["test_errors"]
     assert f"{100 * cnn['metrics']['test_accuracy']:.2f} % ({errors} errors)" in README
     assert sum(lstm["exhaustive"]["errors_by_length"]) == 0
-    for point in lstm["curve"]:
-        row = f"| {point['length']:,} | {point['random']} | {point['shuffled']} | {point['runs']} |"
-        assert row in TRAINING
-        if 32 <= point["length"] <= 2048:
-            assert (point["random"], point["shuffled"], point["runs"]) == (0, 0, 0)
+    length = f"{lstm['certified_length']:,}"
+    assert f"every sequence of up to {length} bits" in " ".join(README.split())
+    drawn = [kind["sequences"] for kind in lstm["kinds"].values()]
+    assert f"{sum(drawn):,} structured" in " ".join(README.split())
+    for kind in lstm["kinds"].values():
+        row = rf"\| {kind['sequences']:,}( \(.*\))? \| {kind['sequences_with_errors']} \|"
+        assert re.search(row, TRAINING)
 
 
 def test_there_is_one_version() -> None:

@@ -57,6 +57,13 @@ def _bounds(bounds: UnitBounds) -> Tensor:
     return Tensor("certificate.bounds", "statistic", ("bound", "unit"), values, at, colour)
 
 
+def certified_error(certificate: Certificate) -> tuple[Measure, ...]:
+    """Measure of a certificate: largest error of a counter; none without a counter."""
+    if not certificate.length:
+        return ()
+    return (Measure("certified_error", max(certificate.error), "counts"),)
+
+
 def _units(certificate: Certificate) -> Panels:
     """Bars of the values of each unit that a certificate follows from, one panel for each."""
     bars = [
@@ -64,15 +71,7 @@ def _units(certificate: Certificate) -> Panels:
         for name, title in UNIT_VALUES.items()
         for values in (_float32(certificate.bounds, name),)
     ]
-    # No error is proved without a counter.
-    error = (
-        (Measure("certified_error", max(certificate.error), "counts"),)
-        if certificate.length
-        else ()
-    )
-    return Panels(
-        "Values of each unit that the certified length follows from", tuple(bars), 3, error
-    )
+    return Panels("Values of each unit that the certified length follows from", tuple(bars), 2)
 
 
 def _float32(bounds: UnitBounds, name: str) -> np.ndarray:

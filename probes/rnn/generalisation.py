@@ -29,7 +29,7 @@ from probes.figures.figures import (
     Panels,
     Tensor,
 )
-from probes.rnn.certificate_figures import certificate_figures
+from probes.rnn.certificate_figures import certificate_figures, certified_error
 
 MAX_STEPS_OF_KIND = 262_144
 """Most bits of all generalisation sequences of one kind, which take a second or two."""
@@ -182,6 +182,7 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     accuracy = np.stack([one.mean(axis=0) for one in right.values()])
     # A tie is a no too.
     no = np.stack([(one <= 0).mean(axis=0) for one in margin.values()])
+    certificate = certify(context.model.weights)
     figures = (
         _throughout(right),
         _by_length("Share of right answers at each length", "accuracy", accuracy),
@@ -189,9 +190,10 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
         _by_power(accuracy),
         _by_margin(margin, right),
         _by_flip(right["markov"]),
-        *certificate_figures(certify(context.model.weights)),
+        *certificate_figures(certificate),
     )
-    return Panels("Generalisation", figures, measures=tuple(_measures(right, accuracy)))
+    measured = (*_measures(right, accuracy), *certified_error(certificate))
+    return Panels("Generalisation", figures, measures=measured)
 
 
 def _throughout(right: Mapping[str, Bool[np.ndarray, "sequences time"]]) -> Lines:
