@@ -163,7 +163,7 @@ def _sequences(material: Material) -> Iterator[Request]:
         "too short": {"cell": [0.0], "hidden": [0.0]},
         "without hidden": {"cell": [0.0] * units},
         "out of range": {"cell": [0.0] * units, "hidden": [2.0] * units},
-        "cell out of range": {"cell": [1e7] * units, "hidden": [0.0] * units},
+        "cell out of range": {"cell": [2e7] * units, "hidden": [0.0] * units},
         "of texts": {"cell": ["0"] * units, "hidden": [0.0] * units},
         "a list": [0.0] * units,
         "with an unknown key": {"cell": [0.0] * units, "hidden": [0.0] * units, "x": 1},
