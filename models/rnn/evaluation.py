@@ -19,6 +19,7 @@ from models.rnn.structured_sequences import (
     Bits,
     all_periodic,
     all_runs,
+    margins,
     markov,
 )
 
@@ -49,11 +50,6 @@ class Measurement:
 BRIEF_MEASUREMENT = Measurement(
     longest=10, length=256, sequences=50, flips=(0.5, 0.9), exhaustive_kinds=False
 )
-
-
-def margins(bits: Integer[np.ndarray, "batch time"]) -> Integer[np.ndarray, "batch time"]:
-    """Return ones minus zeros after each bit of the sequences of an evaluation."""
-    return np.cumsum(2 * bits.astype(np.int32) - 1, axis=1)
 
 
 def measure(model: CountingLSTM, measurement: Measurement) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 Bits = UInt8[np.ndarray, "sequences time"]
 
@@ -16,6 +16,13 @@ MAX_PERIOD, MAX_PREFIX = 12, 3
 
 LEAST_FLIP, MOST_FLIP = 0.01, 0.99
 """Range of P(flip), the chance that a bit of a `markov` sequence differs from the last."""
+
+
+def margins(
+    bits: Bits | Bool[np.ndarray, "sequences time"],
+) -> Int[np.ndarray, "sequences time"]:
+    """Return ones minus zeros after each bit of sequences."""
+    return np.cumsum(2 * bits.astype(np.int64) - 1, axis=1)
 
 
 def coins(random: np.random.Generator, number: int, length: int) -> Bits:

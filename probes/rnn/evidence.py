@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
+from models.rnn.structured_sequences import margins
 from probes.rnn.interchange import (
     FITTED,
     STEPS,
@@ -18,7 +19,6 @@ from probes.rnn.interchange import (
     exchanged,
     explained,
     margin,
-    margins,
     pairs,
     r2,
     shared,
@@ -115,7 +115,7 @@ def trace(network: HostLSTM) -> Trace:
 def gate_evidence(network: HostLSTM, unedited: Trace) -> GateEvidence:
     """Measure whether the cell state's count follows the gates or the candidate of a mixed run."""
     fitted, tested = (_part(unedited, part) for part in (FITTED, TESTED))
-    count = margins(pairs().own)
+    count = margins(pairs().own).astype(np.float64)
     line = Line.fit(fitted.cell[:, LATE], count[FITTED, LATE])
     # The gates of a sequence are those of its neighbour, which is independent of it.
     donor, donated = _rolled(tested), np.roll(count[TESTED], 1, axis=0)[:, LATE]
@@ -163,7 +163,7 @@ def state_evidence(network: HostLSTM, unedited: Trace) -> StateEvidence:
 def context_evidence(unedited: Trace) -> ContextEvidence:
     """Measure the margin and other quantities that a line reads from hidden states."""
     bits = pairs().own
-    count, hidden = margins(bits), unedited.hidden
+    count, hidden = margins(bits).astype(np.float64), unedited.hidden
     near = np.zeros(bits.shape, bool)
     near[:, SETTLED] = np.abs(count[:, SETTLED]) <= NEAR
     fitted, tested = near[FITTED], near[TESTED]

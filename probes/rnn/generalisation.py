@@ -16,6 +16,7 @@ from models.rnn.structured_sequences import (
     SEQUENCE_KINDS,
     SHORTEST_HARD,
     Bits,
+    margins,
 )
 from models.runtime.programs import Call, Outputs, Row, Run
 from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
@@ -72,11 +73,6 @@ def check(call: ProbeCall[GeneralisationParameters]) -> None:
             "or a smaller length"
         )
         raise ParameterError("length", reason)
-
-
-def margins(sequences: Bool[np.ndarray, "sequences time"]) -> Int[np.ndarray, "sequences time"]:
-    """Return the margin, ones minus zeros, up to each step of generalisation sequences."""
-    return np.cumsum(2 * sequences.astype(np.int64) - 1, axis=1)
 
 
 def rows(call: ProbeCall[GeneralisationParameters]) -> int:

@@ -58,11 +58,6 @@ def margin(bits: UInt8[np.ndarray, "*rows time"]) -> Int[np.ndarray, "*rows"]:
     return np.asarray(2 * bits.sum(axis=-1, dtype=np.int64) - bits.shape[-1])
 
 
-def margins(bits: Bits) -> Float[np.ndarray, "sequences time"]:
-    """Return the margin, ones minus zeros, after each step of an interchange's sequences."""
-    return np.cumsum(2.0 * bits - 1.0, axis=1)
-
-
 class Trace(NamedTuple):
     """Trace of an LSTM's run in an interchange: gates, candidate and states after each step."""
 

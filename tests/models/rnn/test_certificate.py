@@ -13,9 +13,9 @@ from flax import nnx
 from models import registry
 from models.rnn import certificate
 from models.rnn.certificate import LONGEST, certify, unit_bounds
-from models.rnn.evaluation import margins, running_answers
+from models.rnn.evaluation import running_answers
 from models.rnn.network import CountingLSTM, gates
-from models.rnn.structured_sequences import all_periodic, all_runs
+from models.rnn.structured_sequences import all_periodic, all_runs, margins
 from models.runtime.parameters import GraphDefinition
 from scripts import certify as command
 from tests.oracles.parameters import draw, lstm_shapes

@@ -10,6 +10,7 @@ from flax import nnx
 from models.rnn import evaluation
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement, measure, summary
 from models.rnn.network import CountingLSTM
+from models.rnn.structured_sequences import margins
 
 
 def always(answer: int) -> CountingLSTM:
@@ -35,7 +36,7 @@ def test_answers_are_given_after_each_bit(monkeypatch):
     bits = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0]] * 10, np.uint8)
     assert evaluation.running_answers(always(1), bits).all()
     assert not evaluation.running_answers(always(0), bits).any()
-    assert evaluation.margins(bits)[:3].tolist() == [[1, 2, 1], [1, 0, -1], [1, 0, 1]]
+    assert margins(bits)[:3].tolist() == [[1, 2, 1], [1, 0, -1], [1, 0, 1]]
 
 
 def test_errors_are_counted_by_kind():

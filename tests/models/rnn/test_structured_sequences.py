@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.rnn import structured_sequences as kinds
-from models.rnn.evaluation import margins
+from models.rnn.structured_sequences import margins
 
 
 def drawn(kind: str, number: int = 60, length: int = 64) -> np.ndarray:
