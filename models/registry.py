@@ -307,7 +307,7 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
     return ResidentModel(
         card,
         checkpoint,
-        _report(folder / f"{name}.report.json", checkpoint),
+        load_report(folder / f"{name}.report.json", checkpoint.digest),
         declared,
         ood_detector.load() if card.input == "image" else None,
         _calibration(path, checkpoint) if card.input == "image" else None,
@@ -339,12 +339,20 @@ def _length_limits(
     return found
 
 
-def _report(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Read the training report of a registered model; empty if there is none."""
+def load_report(path: Path, weights: str) -> dict[str, Any]:
+    """Read the training report of a registered model; empty if there is none.
+
+    Args:
+        path: JSON file that states the digest of the weights.
+        weights: Digest of the weights that it must be about.
+
+    Raises:
+        CheckpointError: It is the report of other weights.
+    """
     if not path.exists():
         return {}
     report: dict[str, Any] = json.loads(path.read_text())
-    if report.get("weights") != checkpoint.digest:
+    if report.get("weights") != weights:
         msg = f"{path.name} was made for other weights ({str(report.get('weights'))[:12]})"
         raise CheckpointError(msg)
     return report

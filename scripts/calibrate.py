@@ -20,7 +20,7 @@ from models.cnn import calibration
 from models.cnn.network import SimpleCNN
 from models.cnn.training import CNNTrainConfig, evaluate
 from models.data.datasets import DatasetError, Digits, mnist
-from models.registry import ARTIFACTS, WEIGHTS
+from models.registry import ARTIFACTS, WEIGHTS, load_report
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError
 from models.runtime.parameters import GraphDefinition
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         path = weights / "cnn.safetensors"
         trained = checkpoints.load(path)
-        report = _report(folder / "cnn.report.json", trained.digest)
+        report = load_report(folder / "cnn.report.json", trained.digest)
         measured = calibration.describe(measure(trained, options.validation))
         checkpoints.save(path, trained.tensors, {**trained.metadata, "calibration": measured})
         if report:
@@ -87,21 +87,6 @@ def _last(digits: Digits, count: int) -> Digits:
         raise ValueError(msg)
     start = len(digits.labels) - count
     return Digits(digits.images[start:], digits.labels[start:])
-
-
-def _report(path: Path, weights: str) -> dict[str, Any]:
-    """Read the training report of weights to calibrate; empty if there is none.
-
-    Raises:
-        CheckpointError: It is the report of other weights.
-    """
-    if not path.exists():
-        return {}
-    report: dict[str, Any] = json.loads(path.read_text())
-    if report.get("weights") != weights:
-        msg = f"{path.name} was made for other weights ({str(report.get('weights'))[:12]})"
-        raise CheckpointError(msg)
-    return report
 
 
 def _save_report(path: Path, report: dict[str, Any], measured: dict[str, Any]) -> None:
