@@ -17,13 +17,13 @@ import numpy as np
 from models.cnn.randomisation import CASCADE
 from models.data import samples
 from models.registry import load
-from models.runtime.programs import Run
-from models.runtime.resident import ResidentProgram, drive
+from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
 from probes.cnn.attribution_methods import MethodInput, MethodParameters, attribute, enlarged
 from probes.cnn.baselines import baseline
 from tests.oracles import attribution64
 from tests.oracles.attribution64 import Network
+from tests.probes.cnn.attributed import done
 
 BASELINES = ("black", "white", "mean", "blur")
 LAYERS = ("relu1", "pool1", "relu2", "pool2", "relu3")
@@ -50,14 +50,7 @@ class Served:
 
     def done(self, way: Any) -> Any:
         """Drive a generator of program calls to its end and return its result."""
-        returned = []
-
-        def run() -> Run:
-            returned.append((yield from way))
-            return {}
-
-        drive([run()], self.programs)
-        return returned[0]
+        return done(way, self.programs)
 
     def attributed(self, image: np.ndarray, target: np.ndarray, settings: Settings) -> Any:
         """Attribute, with the numbers that check the map."""

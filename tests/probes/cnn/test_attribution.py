@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
 from models.cnn.randomisation import cascade
-from models.registry import MODELS
-from models.runtime.programs import Run
-from models.runtime.resident import ResidentProgram, drive
+from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
 from probes.cnn.attribution_methods import (
     MethodInput,
@@ -23,45 +20,23 @@ from probes.cnn.attribution_methods import (
 from probes.cnn.baselines import BLUR_DEVIATION, baseline
 from probes.shared.quadrature import gauss_legendre
 from tests.oracles.numpy64 import cnn_trace
-from tests.oracles.parameters import CNN_SHAPES, draw, draw_images
+from tests.oracles.parameters import draw_images
+from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "attribution.npz"
-WEIGHTS = draw(CNN_SHAPES, 7)
 PIXELS = draw_images(1, 7)[0]
 IMAGE = PIXELS.astype(np.float32) / np.float32(255)
-TARGET = np.zeros(10, np.float32)
-TARGET[[3, 5]] = 1, -1
 
 
 @pytest.fixture(scope="module")
 def programs() -> Mapping[str, ResidentProgram]:
     """The programs that attributions run, with drawn and with reset weights."""
-    held = jax.device_put(WEIGHTS)
-    made = {}
-    for program in MODELS["cnn"].analyses(WEIGHTS):
-        if program.name in {"cnn.score", "cnn.gradient", "cnn.layer_gradient"}:
-            resident = ResidentProgram(program, held, (16,))
-            for name, tensors in cascade(WEIGHTS).items():
-                resident.add_parameters(name, jax.device_put(tensors))
-            made[program.name] = resident
-    return made
+    return attribution_programs()
 
 
 def by(programs: Mapping[str, ResidentProgram], image: np.ndarray = IMAGE, **told: Any) -> Any:
     """Attribute with one method."""
     return done(attribute(MethodInput(image, TARGET, MethodParameters(**told))), programs)
-
-
-def done(way: Any, programs: Mapping[str, ResidentProgram]) -> Any:
-    """Drive a generator of program calls to its end and return its result."""
-    returned = []
-
-    def run() -> Run:
-        returned.append((yield from way))
-        return {}
-
-    drive([run()], programs)
-    return returned[0]
 
 
 def logits(image: np.ndarray) -> np.ndarray:

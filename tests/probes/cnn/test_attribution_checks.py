@@ -3,26 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
-from models.cnn.randomisation import CASCADE, cascade
+from models.cnn.randomisation import CASCADE
 from models.data.samples import Samples
-from models.registry import MODELS
-from models.runtime.programs import Call, Run
-from models.runtime.resident import ResidentProgram, drive
+from models.runtime.programs import Call
+from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
 from probes.cnn.attribution_methods import MethodInput, MethodParameters, attribute, enlarged
 from probes.cnn.baselines import baseline
 from probes.cnn.pooling_ties import tied_pixels
 from tests.oracles.attribution64 import Network
-from tests.oracles.parameters import CNN_SHAPES, draw
-
-WEIGHTS = draw(CNN_SHAPES, 7)
-RESET = cascade(WEIGHTS)
-TARGET = np.zeros(10, np.float32)
-TARGET[[3, 5]] = 1, -1
+from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done
 
 STROKES = np.zeros((28, 28), np.float32)
 STROKES[6:20, 8:12] = np.linspace(0.1, 1.0, 56, dtype=np.float32).reshape(14, 4)
@@ -31,27 +24,7 @@ STROKES[6:20, 8:12] = np.linspace(0.1, 1.0, 56, dtype=np.float32).reshape(14, 4)
 @pytest.fixture(scope="module")
 def programs() -> Mapping[str, ResidentProgram]:
     """The programs that attributions run, with drawn and with reset weights."""
-    held = jax.device_put(WEIGHTS)
-    made = {}
-    for program in MODELS["cnn"].analyses(WEIGHTS):
-        if program.name in {"cnn.score", "cnn.gradient", "cnn.layer_gradient"}:
-            resident = ResidentProgram(program, held, (16,))
-            for name, tensors in RESET.items():
-                resident.add_parameters(name, jax.device_put(tensors))
-            made[program.name] = resident
-    return made
-
-
-def done(way: Any, programs: Mapping[str, ResidentProgram]) -> Any:
-    """Drive a generator of program calls to its end and return its result."""
-    returned = []
-
-    def run() -> Run:
-        returned.append((yield from way))
-        return {}
-
-    drive([run()], programs)
-    return returned[0]
+    return attribution_programs()
 
 
 def checked(programs: Mapping[str, ResidentProgram], image: np.ndarray, **parameters: Any) -> Any:

@@ -1,0 +1,45 @@
+"""Attributions of a CNN with drawn weights, driven through its compiled programs."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from models.cnn.randomisation import cascade
+from models.registry import MODELS
+from models.runtime.programs import Run
+from models.runtime.resident import ResidentProgram, drive
+from tests.oracles.parameters import CNN_SHAPES, draw
+
+WEIGHTS = draw(CNN_SHAPES, 7)
+RESET = cascade(WEIGHTS)
+TARGET = np.zeros(10, np.float32)
+TARGET[[3, 5]] = 1, -1
+
+
+@cache
+def attribution_programs() -> Mapping[str, ResidentProgram]:
+    """Compile the programs that attributions run, with drawn and with reset weights."""
+    held = jax.device_put(WEIGHTS)
+    made = {}
+    for program in MODELS["cnn"].analyses(WEIGHTS):
+        if program.name in {"cnn.score", "cnn.gradient", "cnn.layer_gradient"}:
+            resident = ResidentProgram(program, held, (16,))
+            for name, tensors in RESET.items():
+                resident.add_parameters(name, jax.device_put(tensors))
+            made[program.name] = resident
+    return made
+
+
+def done(way: Any, programs: Mapping[str, ResidentProgram]) -> Any:
+    """Drive a generator of program calls to its end and return its result."""
+    returned = []
+
+    def run() -> Run:
+        returned.append((yield from way))
+        return {}
+
+    drive([run()], programs)
+    return returned[0]
