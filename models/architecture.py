@@ -1,130 +1,225 @@
-"""Network architectures: parameter shapes, layers, labels and limits of each, without Flax.
+"""Architecture of a declared network: shapes, parameters, trace values and receptive fields.
 
-Flax takes a third of a second to import, and code that needs only names, shapes and limits does not
-pay for it.
+    Declaration -> Architecture
+                   ├── nodes        layers with their inputs, in the order of computation
+                   ├── parameters   shape of each parameter by its name
+                   └── layers       values of the trace by name
+
+All of it follows from the declaration. Neither JAX nor Flax is imported: both take a third of a
+second, and code that needs only names, shapes and limits does not pay for it.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
-from jaxtyping import Array, Float
+from models.declaration.declaration import Declaration, ImageSpec, SequenceSpec
+from models.declaration.operations import Conv, Dense, Operation, Recurrent
+from models.windows import ReceptiveField
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""Architecture of a network: the shape of each parameter by its module path."""
+"""Shape of each parameter of an architecture by its name."""
 
-HEIGHT = WIDTH = 28
-DIGITS = tuple("0123456789")
-"""Labels 0 to 9 of the CNN, a part of its architecture."""
+Fields = tuple[ReceptiveField, ReceptiveField]
+"""Receptive fields of a layer's values in an architecture, along rows and columns of the image."""
 
-CLASSES = len(DIGITS)
+INPUT = "input"
+"""Name of the input among the layers of an architecture."""
 
-CNN_PARAMETERS: Shapes = {
-    "conv1.kernel": (3, 3, 1, 32),
-    "conv1.bias": (32,),
-    "conv2.kernel": (3, 3, 32, 64),
-    "conv2.bias": (64,),
-    "conv3.kernel": (3, 3, 64, 64),
-    "conv3.bias": (64,),
-    "dense1.kernel": (7 * 7 * 64, 128),
-    "dense1.bias": (128,),
-    "output.kernel": (128, CLASSES),
-    "output.bias": (CLASSES,),
+MAX_STEPS = 4096
+"""Longest sequence that a server runs."""
+
+LEAST_CHUNK = 128
+"""Fewest steps of a compiled sequence program, for which an architecture is measured."""
+
+CELL_VALUES: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"),
+    "gru": ("reset_gate", "update_gate", "candidate", "hidden"),
+    "rnn": ("hidden",),
 }
+"""Values of one step of a recurrent layer in an architecture, in the order of computation."""
 
+CELL_STATES: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("cell", "hidden"),
+    "gru": ("hidden",),
+    "rnn": ("hidden",),
+}
+"""Values of a recurrent layer in an architecture that the next step reads."""
 
-class ReceptiveField(NamedTuple):
-    """Receptive field in the CNN's architecture, along one axis of the image.
-
-    Output row i reads `size` input rows from jump·i - before on.
-
-    References:
-        Araujo, Norris & Sim (2019), Computing receptive fields of convolutional neural networks.
-    """
-
-    size: int
-    jump: int
-    before: int
-
-    def span(self, index: int) -> tuple[int, int]:
-        """Return first and last input row in the receptive field of row `index`, in the image."""
-        first = self.jump * index - self.before
-        return max(first, 0), min(first + self.size - 1, HEIGHT - 1)
+Kind = Literal[
+    "pre_activation",
+    "post_activation",
+    "normalised",
+    "merged",
+    "embedding",
+    "pooled",
+    "logits",
+    "gate",
+    "candidate",
+    "cell",
+    "hidden",
+]
 
 
 class Layer(NamedTuple):
-    """Layer in the architecture of the CNN: kind, shape, receptive field and parameters.
+    """Values of one name in the trace of an architecture: kind, shape and receptive field.
 
     Attributes:
-        shape: Shape of its values for one image, channel last.
-        receptive_field: Receptive field of one value; None where it is the whole image.
-        parameters: Module whose kernel and bias compute it; of a ReLU or a pool, that of the
-            layer before.
+        shape: Shape for one image, channel last; of a sequence, for one step.
+        receptive_field: Along rows and columns; None where it is the whole image or a sequence.
+        parameters: Layer whose kernel and bias compute it; of a ReLU, a pool or a normalisation,
+            that of the layer before. Empty where several layers are merged, and for the input.
     """
 
-    kind: Literal["pre_activation", "post_activation", "pooled", "logits"]
+    kind: Kind
     shape: tuple[int, ...]
-    receptive_field: ReceptiveField | None
+    receptive_field: Fields | None
     parameters: str
 
-
-LAYERS = {
-    "conv1": Layer("pre_activation", (28, 28, 32), ReceptiveField(3, 1, 1), "conv1"),
-    "relu1": Layer("post_activation", (28, 28, 32), ReceptiveField(3, 1, 1), "conv1"),
-    "pool1": Layer("pooled", (14, 14, 32), ReceptiveField(4, 2, 1), "conv1"),
-    "conv2": Layer("pre_activation", (14, 14, 64), ReceptiveField(8, 2, 3), "conv2"),
-    "relu2": Layer("post_activation", (14, 14, 64), ReceptiveField(8, 2, 3), "conv2"),
-    "pool2": Layer("pooled", (7, 7, 64), ReceptiveField(10, 4, 3), "conv2"),
-    "conv3": Layer("pre_activation", (7, 7, 64), ReceptiveField(18, 4, 7), "conv3"),
-    "relu3": Layer("post_activation", (7, 7, 64), ReceptiveField(18, 4, 7), "conv3"),
-    "dense1": Layer("pre_activation", (128,), None, "dense1"),
-    "relu4": Layer("post_activation", (128,), None, "dense1"),
-    "logits": Layer("logits", (10,), None, "output"),
-}
-"""Architecture of the CNN: every layer of its trace, in the order of the forward pass."""
-
-LSTM_LABELS = ("no", "yes")
-"""Labels 0 and 1 of the LSTM, a part of its architecture. A tie of 0s and 1s counts as "no"."""
-
-# Limits of served networks: analyses of 64 units take some 10 ms a call, and training ends at
-# 4,096 bits.
-MAX_HIDDEN = 64
-MAX_STEPS = 4096
+    @property
+    def has_maps(self) -> bool:
+        """Whether the values are feature maps, with rows and columns."""
+        return self.receptive_field is not None
 
 
-class LSTMState(NamedTuple):
-    """Recurrent state in the LSTM's architecture, between two steps: (c, h), in Flax's order."""
+class Node(NamedTuple):
+    """Layer of an architecture: its operation, the layers that it reads, its output.
 
-    cell: Float[Array, "batch hidden"]
-    hidden: Float[Array, "batch hidden"]
-
-
-def lstm_parameters(hidden: int) -> Shapes:
-    """Return the architecture of a CountingLSTM as parameter shapes; its four gates share an axis.
-
-    The gates are concatenated on the last axis.
-
-    Args:
-        hidden: Number of units, 1 to 64.
-
-    Raises:
-        ValueError: The number is not between 1 and 64.
+    Attributes:
+        name: Name of the layer and of its parameters.
+        inputs: Names of the layers that it reads; `input` is the network's input.
+        shape: Shape of its output, channel last, for one image or one step.
+        value: Name of its output in the trace; None where it has none (dropout, flatten), or
+            several (recurrent layers).
+        line: Index of its layer line.
     """
-    check_hidden(hidden)
-    return {
-        "cell.dense_i.kernel": (1, 4 * hidden),
-        "cell.dense_h.kernel": (hidden, 4 * hidden),
-        "cell.dense_h.bias": (4 * hidden,),
-        "readout.kernel": (hidden, len(LSTM_LABELS)),
-        "readout.bias": (len(LSTM_LABELS),),
-    }
+
+    name: str
+    operation: Operation
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    value: str | None
+    line: int
 
 
-def check_hidden(hidden: int) -> None:
-    """Check that the architecture of a CountingLSTM has an allowed number of units.
+class State(NamedTuple):
+    """Recurrent state in an architecture: the layer, its value and its number of units.
 
-    Raises:
-        ValueError: It is not between 1 and 64.
+    Attributes:
+        name: Name among the inputs of a program, and in the trace.
+        final: Name of the state after the last step, among the outputs of a program.
     """
-    if not 1 <= hidden <= MAX_HIDDEN:
-        msg = f"hidden must be between 1 and {MAX_HIDDEN}, got {hidden}"
-        raise ValueError(msg)
+
+    name: str
+    final: str
+    layer: str
+    value: str
+    units: int
+
+
+@dataclass(frozen=True, eq=False)
+class Architecture:
+    """Architecture of a network, derived from its declaration.
+
+    Attributes:
+        nodes: Layers in the order of computation.
+        parameters: Shape of each parameter by its name, such as `conv1.kernel`.
+        statistics: Names of the parameters that training measures and does not learn.
+        layers: Values of the trace by name, in the order of computation.
+        removed: Last activation that the declaration has and the network does not; None without.
+        flops: Floating-point operations for one image, or for 128 steps of a sequence.
+    """
+
+    declaration: Declaration
+    nodes: tuple[Node, ...]
+    parameters: Shapes
+    statistics: frozenset[str]
+    layers: Mapping[str, Layer]
+    removed: str | None
+    flops: int
+
+    @property
+    def family(self) -> Literal["image", "sequence"]:
+        """Kind of the network's input, on which programs and probes depend."""
+        return "image" if isinstance(self.declaration.input, ImageSpec) else "sequence"
+
+    @property
+    def image(self) -> ImageSpec:
+        """Input of a network of images.
+
+        Raises:
+            TypeError: It is a network of sequences.
+        """
+        if not isinstance(self.declaration.input, ImageSpec):
+            msg = "a network of sequences has no image"
+            raise TypeError(msg)
+        return self.declaration.input
+
+    @property
+    def sequence(self) -> SequenceSpec:
+        """Input of a network of sequences.
+
+        Raises:
+            TypeError: It is a network of images.
+        """
+        if not isinstance(self.declaration.input, SequenceSpec):
+            msg = "a network of images has no sequence"
+            raise TypeError(msg)
+        return self.declaration.input
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Name of each label, in order."""
+        return self.declaration.classes
+
+    @property
+    def is_sigmoid(self) -> bool:
+        """Whether the last layer has one unit, whose logit is that of label 1 against label 0."""
+        return self.nodes[-1].shape == (1,)
+
+    @cached_property
+    def maps(self) -> tuple[str, ...]:
+        """Names of the trace values that are feature maps, in the order of computation."""
+        return tuple(name for name, layer in self.layers.items() if layer.has_maps)
+
+    @cached_property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the layers that have a kernel and are not recurrent, in the order of layers."""
+        return tuple(n.name for n in self.nodes if isinstance(n.operation, Conv | Dense))
+
+    @cached_property
+    def recurrent(self) -> tuple[Node, ...]:
+        """Recurrent layers, the first one first."""
+        return tuple(node for node in self.nodes if isinstance(node.operation, Recurrent))
+
+    def value_name(self, layer: str, value: str) -> str:
+        """Return the trace name of a recurrent layer's value: `cell`, in stacks `lstm1.cell`."""
+        return value if len(self.recurrent) == 1 else f"{layer}.{value}"
+
+    @cached_property
+    def states(self) -> tuple[State, ...]:
+        """Recurrent states, in the order of layers."""
+        return tuple(
+            State(
+                self.value_name(node.name, value),
+                self.value_name(node.name, f"final_{value}"),
+                node.name,
+                value,
+                node.shape[0],
+            )
+            for node in self.recurrent
+            for value in CELL_STATES[node.operation.cell]  # type: ignore[union-attr]
+        )
+
+    def node(self, name: str) -> Node:
+        """Return the layer of a name.
+
+        Raises:
+            KeyError: No layer has it.
+        """
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Node]:
+        return {node.name: node for node in self.nodes}

@@ -1,0 +1,1 @@
+"""Declarations of networks: `lightwell.toml`, its layer lines and their operations."""

@@ -1,0 +1,338 @@
+"""Declaration of a network: `lightwell.toml`, its input, classes and layer lines."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from models.declaration.layer_line import LayerLine, parse_line
+from models.declaration.operations import LayerError
+
+FILE = "lightwell.toml"
+"""Name of a declaration's file in the folder of a network."""
+
+FORMAT = 1
+"""Version of declarations that this server reads."""
+
+MAX_BYTES = 65_536
+"""Bytes of a declaration's file."""
+
+MAX_LAYERS = 64
+MAX_CLASSES = 1000
+MAX_SYMBOLS = 256
+MAX_FEATURES = 512
+MAX_SIDE = 256
+MAX_TEXT = 200
+
+KEYS = (
+    "format",
+    "title",
+    "task",
+    "classes",
+    "input",
+    "layers",
+    "answer",
+    "reference",
+    "counts_bits",
+)
+"""Keys of a declaration."""
+
+MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+"""Name of a network: that of its folder, and the first part of its paths."""
+
+
+class DeclarationError(ValueError):
+    """Error of a declaration: a sentence that names the key or the layer, and the limit."""
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """Input of a network of images.
+
+    Attributes:
+        height: Rows, 1 to 256.
+        width: Columns, 1 to 256.
+        channels: 1 for grey or 3 for RGB.
+        mean: Subtracted from the intensities 0 to 1 of each channel.
+        std: Divides the difference, of each channel.
+        prepare: Preparation of a posted picture: as MNIST's digits were (`mnist`), scaled and
+            cropped to the network's size (`fit`), or none, which takes pictures of that size alone.
+    """
+
+    height: int
+    width: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    prepare: Literal["mnist", "fit", "none"] = "fit"
+
+
+@dataclass(frozen=True)
+class SequenceSpec:
+    """Input of a network of sequences: symbols of an alphabet, or rows of numbers.
+
+    Attributes:
+        alphabet: Symbols in the order of their indices; empty for rows of numbers.
+        encoding: Encoding of a symbol for the first layer: its index as a number, a vector with one
+            1, or a learned vector (`embed`); None for rows of numbers.
+        features: Numbers that the first layer reads at each step.
+    """
+
+    alphabet: tuple[str, ...]
+    encoding: Literal["number", "one-hot", "embed"] | None
+    features: int
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Declaration of a network, as `lightwell.toml` has it.
+
+    Attributes:
+        title: Name for people.
+        task: Question that the network answers.
+        classes: Name of each label, in order.
+        input: Kind and size of an input.
+        layers: Layer lines in the order of computation.
+        answer: Step of a sequence whose answer is meant: the last, or every one.
+        reference: File in the same folder with inputs and the original's logits; None without one.
+        counts_bits: Whether it answers if a sequence of bits has more 1s than 0s, so that the
+            probes about counting apply.
+    """
+
+    title: str
+    task: str
+    classes: tuple[str, ...]
+    input: ImageSpec | SequenceSpec
+    layers: tuple[LayerLine, ...]
+    answer: Literal["last", "every"] = "last"
+    reference: str | None = None
+    counts_bits: bool = False
+
+
+def read_declaration(folder: Path) -> Declaration:
+    """Read the declaration in the folder of a network.
+
+    Raises:
+        DeclarationError: The file is missing, too large, or not a declaration.
+    """
+    path = folder / FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"{FILE}: {error.strerror}"
+        raise DeclarationError(msg) from error
+    if len(content) > MAX_BYTES:
+        msg = f"{FILE} has {len(content)} bytes; at most {MAX_BYTES} are allowed"
+        raise DeclarationError(msg)
+    try:
+        return parse_declaration(content.decode())
+    except UnicodeDecodeError as error:
+        msg = f"{FILE} is not UTF-8 text"
+        raise DeclarationError(msg) from error
+
+
+def parse_declaration(text: str) -> Declaration:
+    """Parse a declaration from the text of `lightwell.toml`.
+
+    Raises:
+        DeclarationError: It is not TOML, a key is missing or unknown, or a value is wrong.
+    """
+    try:
+        found = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        msg = f"{FILE} is not TOML: {error}"
+        raise DeclarationError(msg) from error
+    for key in found:
+        if key not in KEYS:
+            msg = f"key '{key[:32]}' is not known; keys are {', '.join(KEYS)}"
+            raise DeclarationError(msg)
+    if found.get("format") != FORMAT or found["format"] is True:
+        msg = f"format must be {FORMAT}: write `format = {FORMAT}`"
+        raise DeclarationError(msg)
+    return Declaration(
+        _text(found, "title", "Network"),
+        _text(found, "task", ""),
+        _classes(found),
+        _input(found),
+        _layers(found),
+        _choice(found, "answer", ("last", "every")),
+        _reference(found),
+        _counts_bits(found),
+    )
+
+
+def _text(found: Mapping[str, Any], key: str, default: str) -> str:
+    value = found.get(key, default)
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        msg = f"{key} must be a text of one line and at most {MAX_TEXT} characters"
+        raise DeclarationError(msg)
+    return value
+
+
+def _choice(found: Mapping[str, Any], key: str, values: tuple[Any, ...]) -> Any:
+    value = found.get(key, values[0])
+    if value not in values:
+        msg = f"{key} must be one of {', '.join(values)}, not {_shown(value)}"
+        raise DeclarationError(msg)
+    return value
+
+
+def _texts(found: Mapping[str, Any], key: str, limit: int) -> tuple[str, ...]:
+    value = found.get(key)
+    is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if not is_list or not value or len(value) > limit:
+        msg = f"{key} must be a list of 1 to {limit} texts in double quotes"
+        raise DeclarationError(msg)
+    return tuple(value)
+
+
+def _classes(found: Mapping[str, Any]) -> tuple[str, ...]:
+    classes = _texts(found, "classes", MAX_CLASSES)
+    for name in classes:
+        if not 1 <= len(name) <= 64 or not name.isprintable() or classes.count(name) > 1:  # noqa: PLR2004
+            msg = f"class {_shown(name)} must be of 1 to 64 characters, and named once"
+            raise DeclarationError(msg)
+    if len(classes) == 1:
+        msg = "classes must be two or more: a single sigmoid unit has two, such as no and yes"
+        raise DeclarationError(msg)
+    return classes
+
+
+def _layers(found: Mapping[str, Any]) -> tuple[LayerLine, ...]:
+    lines = []
+    for index, text in enumerate(_texts(found, "layers", MAX_LAYERS)):
+        try:
+            lines.append(parse_line(text))
+        except LayerError as error:
+            raise layer_error(index, text, str(error)) from error
+    return tuple(lines)
+
+
+def layer_error(index: int, text: str, reason: str) -> DeclarationError:
+    """Return the error of one layer line of a declaration, with its place and its text."""
+    return DeclarationError(f"layers[{index}] {_shown(text)}: {reason}")
+
+
+def _reference(found: Mapping[str, Any]) -> str | None:
+    value = found.get("reference")
+    if value is None:
+        return None
+    # A file elsewhere would be read by whoever serves a folder of another origin.
+    if not isinstance(value, str) or re.fullmatch(r"[\w-][\w.-]{0,63}", value) is None:
+        msg = "reference must be the name of a file in the folder of the declaration"
+        raise DeclarationError(msg)
+    return value
+
+
+def _counts_bits(found: Mapping[str, Any]) -> bool:
+    """Read whether a declared network counts bits, which only sequences of 0 and 1 allow."""
+    value = found.get("counts_bits", False)
+    if type(value) is not bool:
+        msg = f"counts_bits must be true or false, not {_shown(value)}"
+        raise DeclarationError(msg)
+    given = found.get("input")
+    alphabet = given.get("alphabet") if isinstance(given, dict) else None
+    if value and (alphabet not in ("01", ["0", "1"]) or len(found.get("classes", ())) != 2):  # noqa: PLR2004
+        msg = 'counts_bits needs the alphabet "01" and two classes, no and yes'
+        raise DeclarationError(msg)
+    return value
+
+
+def _input(found: Mapping[str, Any]) -> ImageSpec | SequenceSpec:
+    value = found.get("input")
+    kinds: Mapping[str, Callable[[Mapping[str, Any]], ImageSpec | SequenceSpec]] = {
+        "image": _image,
+        "alphabet": _alphabet,
+        "features": _features,
+    }
+    if isinstance(value, dict):
+        for kind, parse in kinds.items():
+            if kind in value:
+                return parse(value)
+    msg = (
+        'input must be { image = [32, 32, 3] }, { alphabet = "abc", encoding = "one-hot" } or '
+        "{ features = 3 }"
+    )
+    raise DeclarationError(msg)
+
+
+def _known(value: Mapping[str, Any], *keys: str) -> None:
+    for key in value:
+        if key not in keys:
+            msg = f"input.{key[:32]} is not known here; with {keys[0]} come {', '.join(keys[1:])}"
+            raise DeclarationError(msg)
+
+
+def _image(value: Mapping[str, Any]) -> ImageSpec:
+    _known(value, "image", "mean", "std", "prepare")
+    size = value["image"]
+    if (
+        not isinstance(size, list)
+        or len(size) != 3  # noqa: PLR2004 - rows, columns and channels
+        or not all(type(side) is int and 1 <= side <= MAX_SIDE for side in size)
+        or size[2] not in {1, 3}
+    ):
+        msg = (
+            f"input.image must be [rows, columns, channels] of at most {MAX_SIDE} x {MAX_SIDE} "
+            "pixels and 1 or 3 channels, such as [32, 32, 3]"
+        )
+        raise DeclarationError(msg)
+    height, width, channels = size
+    mean, std = _channels(value, "mean", channels, 0.0), _channels(value, "std", channels, 1.0)
+    prepare = _choice(value, "prepare", ("fit", "mnist", "none"))
+    if prepare == "mnist" and (size != [28, 28, 1] or any(mean) or set(std) != {1.0}):
+        msg = "input.prepare mnist is for images of [28, 28, 1] without mean and std: use fit"
+        raise DeclarationError(msg)
+    return ImageSpec(height, width, channels, mean, std, prepare)
+
+
+def _channels(
+    value: Mapping[str, Any], key: str, channels: int, default: float
+) -> tuple[float, ...]:
+    """Read the mean or the standard deviation of each channel of a declaration's images."""
+    given = value.get(key, [default] * channels)
+    given = given if isinstance(given, list) else [given] * channels
+    least = -1e6 if key == "mean" else 1e-6
+    is_valid = len(given) == channels and all(
+        type(one) in {int, float} and least <= one <= 1e6  # noqa: PLR2004
+        for one in given
+    )
+    if not is_valid:
+        msg = f"input.{key} must be {channels} numbers from {least:g} to 1e+06, one a channel"
+        raise DeclarationError(msg)
+    return tuple(float(one) for one in given)
+
+
+def _alphabet(value: Mapping[str, Any]) -> SequenceSpec:
+    _known(value, "alphabet", "encoding")
+    symbols = value["alphabet"]
+    symbols = tuple(symbols) if isinstance(symbols, str | list) else ()
+    is_valid = 2 <= len(symbols) <= MAX_SYMBOLS and all(  # noqa: PLR2004
+        isinstance(one, str) and 1 <= len(one) <= 32 and one.isprintable()  # noqa: PLR2004
+        for one in symbols
+    )
+    if not is_valid or len(set(symbols)) < len(symbols):
+        msg = (
+            f"input.alphabet must be 2 to {MAX_SYMBOLS} different symbols: a text of characters, "
+            "or a list of texts of 1 to 32 characters"
+        )
+        raise DeclarationError(msg)
+    encoding = _choice(value, "encoding", ("number", "one-hot", "embed"))
+    return SequenceSpec(symbols, encoding, len(symbols) if encoding == "one-hot" else 1)
+
+
+def _features(value: Mapping[str, Any]) -> SequenceSpec:
+    _known(value, "features")
+    count = value["features"]
+    if type(count) is not int or not 1 <= count <= MAX_FEATURES:
+        msg = f"input.features must be a whole number from 1 to {MAX_FEATURES}"
+        raise DeclarationError(msg)
+    return SequenceSpec((), None, count)
+
+
+def _shown(value: object) -> str:
+    """Return a value of a declaration for one line of an error, shortened."""
+    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(value))
+    return f"'{text[:59]}…'" if len(text) > 60 else f"'{text}'"  # noqa: PLR2004
