@@ -10,7 +10,6 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from models.architecture import CNN_PARAMETERS, DIGITS, LSTM_LABELS, lstm_parameters
 from models.cnn import ood_detector, randomisation
 from models.cnn.analyses import cnn_analyses
 from models.cnn.calibration import Calibration, calibration_of
@@ -27,6 +26,7 @@ from models.runtime.executable_cache import ExecutableCache
 from models.runtime.parameters import GraphDefinition, Parameters, check
 from models.runtime.programs import Program, Row, Run, row_buckets
 from models.runtime.resident import ResidentProgram
+from models.simple_networks import CNN_PARAMETERS, DIGITS, LSTM_LABELS, lstm_parameters
 from models.weights_folder import find_weights
 
 WEIGHTS = Path(__file__).parent / "weights"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from models.architecture import CNN_PARAMETERS, lstm_parameters
 from models.runtime.checkpoints import CheckpointError
+from models.simple_networks import CNN_PARAMETERS, lstm_parameters
 
 SUFFIX = ".safetensors"
 

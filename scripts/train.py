@@ -16,7 +16,6 @@ from typing import Any
 
 import jax
 
-from models.architecture import MAX_STEPS
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
@@ -24,6 +23,7 @@ from models.rnn.training import STAGES, LSTMTrainConfig, LSTMTrainer
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import Trainer
+from models.simple_networks import MAX_STEPS
 from scripts import artifacts
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
 

@@ -12,10 +12,10 @@ from api.errors.handlers import unknown_model
 from api.inference.engine import Engine
 from api.openapi import schemas, spec
 from api.routes.probes import METHODS, query_model, sources
-from models.architecture import LAYERS, ReceptiveField
 from models.registry import ResidentModel, hidden_size
 from models.rnn.unit_statistics import STATES
 from models.runtime.programs import MATMUL_PRECISION, row_buckets
+from models.simple_networks import LAYERS, ReceptiveField
 from probes import PROBES
 from probes.declaration import Probe
 from probes.rnn.gates import KINDS

@@ -12,9 +12,9 @@ from api.inference.engine import Engine
 from api.openapi import schemas, spec
 from api.requests.query import SingleValueRoute
 from api.responses.negotiation import PictureOptions
-from models.architecture import CLASSES
 from models.data import samples
 from models.data.samples import Samples
+from models.simple_networks import CLASSES
 from probes.declaration import Parameters
 from probes.figures import colours
 from probes.figures.figures import Tensor, Tiles

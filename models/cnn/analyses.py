@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from models.architecture import CLASSES, CNN_PARAMETERS, HEIGHT, LAYERS, WIDTH
 from models.cnn.programs import channel_first, intensities
 from models.cnn.random_convolutions import CONVOLUTION_PARAMETERS
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import ANALYSIS_BUCKETS, Program
+from models.simple_networks import CLASSES, CNN_PARAMETERS, HEIGHT, LAYERS, WIDTH
 
 if TYPE_CHECKING:
     from models.cnn.network import SimpleCNN

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
-from models.architecture import HEIGHT, WIDTH
 from models.cnn.corruptions import corrupt
 from models.cnn.strokes import draw_digits
+from models.simple_networks import HEIGHT, WIDTH
 
 Images = Float[Array, "batch 28 28"]
 Coordinates = Float[Array, "batch 2 28 28"]

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
-from models.architecture import CLASSES, LAYERS
 from models.cnn import linear_probes
 from models.cnn.cka import Gram, centred_gram, cka
 from models.cnn.pca import principal_axes
@@ -14,6 +13,7 @@ from models.cnn.unit_statistics import batches, trace_function
 from models.data import test_images
 from models.data.datasets import Digits
 from models.runtime.checkpoints import Tensors
+from models.simple_networks import CLASSES, LAYERS
 
 SEED = 0
 PROBE_IMAGES = 3_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int
 
-from models.architecture import CLASSES
+from models.simple_networks import CLASSES
 
 PENALTY = 1e-4
 """Linear probe: L2 penalty on half the squared weights, for rows with mean square norm 1."""

@@ -7,8 +7,8 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from models.architecture import CLASSES
 from models.cnn.gradients import max_pool
+from models.simple_networks import CLASSES
 
 
 class CNNTrace(NamedTuple):

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-from models.architecture import HEIGHT, WIDTH
 from models.cnn import ood_detector
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Call, Program, Row, Run
+from models.simple_networks import HEIGHT, WIDTH
 
 if TYPE_CHECKING:  # importing it imports Flax, which only compiling needs
     from models.cnn.network import SimpleCNN

@@ -12,7 +12,6 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
-from models.architecture import CLASSES
 from models.cnn import calibration
 from models.cnn.augmentation import Images, Shares, augment_batch
 from models.cnn.gradients import convolve_for_training
@@ -28,6 +27,7 @@ from models.runtime.training_loop import (
     mean_over_microbatches,
     parameter_tensors,
 )
+from models.simple_networks import CLASSES
 
 MICROBATCH = 16
 """CNN training: images per microbatch on a CPU, whose feature maps should fit into its cache."""

@@ -9,7 +9,6 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float32, Int, UInt8
 
-from models.architecture import CLASSES, LAYERS
 from models.cnn.analyses import LINEAR_LAYERS, MAP_LAYERS
 from models.cnn.network import SimpleCNN
 from models.cnn.programs import intensities
@@ -18,6 +17,7 @@ from models.data.datasets import Digits
 from models.runtime.checkpoints import Tensors
 from models.runtime.parameters import GraphDefinition
 from models.runtime.programs import MATMUL_PRECISION
+from models.simple_networks import CLASSES, LAYERS
 
 Images = UInt8[np.ndarray, "images 28 28"]
 Trace = Callable[[UInt8[np.ndarray, "images 28 28"]], Mapping[str, Array]]

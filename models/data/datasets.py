@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from models.architecture import HEIGHT, WIDTH
+from models.simple_networks import HEIGHT, WIDTH
 
 VERSION = "3.0.1"
 TIMEOUT_S = 10.0

@@ -219,7 +219,7 @@ def _reference(found: Mapping[str, Any]) -> str | None:
     value = found.get("reference")
     if value is None:
         return None
-    # A file elsewhere would be read by whoever serves a folder of another origin.
+    # A folder of another origin must not have other files of the machine read.
     if not isinstance(value, str) or re.fullmatch(r"[\w-][\w.-]{0,63}", value) is None:
         msg = "reference must be the name of a file in the folder of the declaration"
         raise DeclarationError(msg)

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from models.architecture import LSTM_LABELS, LSTMState
 from models.rnn.programs import CHUNKS
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Program
+from models.simple_networks import LSTM_LABELS, LSTMState
 
 if TYPE_CHECKING:
     from models.rnn.network import CountingLSTM

@@ -8,7 +8,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from models.architecture import LSTM_LABELS, LSTMState, check_hidden
+from models.simple_networks import LSTM_LABELS, LSTMState, check_hidden
 
 
 class LSTMTrace(NamedTuple):

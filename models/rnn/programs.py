@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from models.architecture import LSTMState
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Call, Program, Row, Run
+from models.simple_networks import LSTMState
 
 if TYPE_CHECKING:  # importing it imports Flax, which only compiling needs
     from models.rnn.network import CountingLSTM

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from models.architecture import HEIGHT, LAYERS, WIDTH
 from models.cnn.analyses import LINEAR_SLICES
 from models.runtime.programs import Call, Outputs
+from models.simple_networks import HEIGHT, LAYERS, WIDTH
 
 Pictures = Float32[np.ndarray, "images 28 28"]
 Basis = Literal["fourier", "pixel"]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
-from models.architecture import DIGITS, HEIGHT, LAYERS, WIDTH
+from models.simple_networks import DIGITS, HEIGHT, LAYERS, WIDTH
 from probes.declaration import (
     Indices,
     ModelContext,

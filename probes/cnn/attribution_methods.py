@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float, Float32
 from pydantic import Field
 
-from models.architecture import HEIGHT, WIDTH
 from models.cnn.analyses import GRADIENT_BUCKETS, SCORE_BUCKETS
 from models.runtime.programs import Call, Outputs, in_slices
+from models.simple_networks import HEIGHT, WIDTH
 from probes.cnn.activations import MapName
 from probes.cnn.baselines import BaselineName, baseline
 from probes.cnn.targets import TargetParameters

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float32, Int, Shaped
 from pydantic import Field, model_validator
 
-from models.architecture import LAYERS
 from models.cnn.analyses import LAYER_SLICES, no_edit
+from models.simple_networks import LAYERS
 from probes.cnn.activations import LayerName
 from probes.declaration import ExtraFields, ModelContext, ParameterError, ProbeInput
 from probes.shared.affine_edits import MAX_AMOUNT, apply_edit

@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float32, Int
 from pydantic import Field
 
-from models.architecture import DIGITS
 from models.cnn.pca import PCA
 from models.data import test_images
 from models.data.test_images import SelectedImages
+from models.simple_networks import DIGITS
 from probes.cnn.layers import record_of
 from probes.declaration import (
     ModelContext,

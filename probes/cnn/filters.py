@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
-from models.architecture import LAYERS
+from models.simple_networks import LAYERS
 from probes.declaration import Indices, Probe, ProbeCall, ProbeContext, Ranged, split_commas
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Panels, Tensor, Tiles

@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 from pydantic import BeforeValidator, Field
 
-from models.architecture import CLASSES
 from models.cnn.analyses import CONVOLVED_IMAGES
 from models.cnn.random_convolutions import CONVOLUTION_PARAMETERS, permuted, redrawn
 from models.data import samples
 from models.runtime.checkpoints import Tensors
 from models.runtime.programs import Call, Outputs, Run, in_slices
+from models.simple_networks import CLASSES
 from probes.cnn.finding_figures import (
     DEPTHS,
     DRAWS,

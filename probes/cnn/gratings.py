@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from models.architecture import HEIGHT, WIDTH
+from models.simple_networks import HEIGHT, WIDTH
 
 PERIODS = (12, 8, 6, 4, 3)
 """Gratings of the CNN's findings: periods, in pixels."""

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BeforeValidator, Field
 
-from models.architecture import DIGITS, LAYERS
 from models.cnn.analyses import no_edit
 from models.runtime.programs import Call, Run, in_slices
+from models.simple_networks import DIGITS, LAYERS
 from probes.cnn import targets
 from probes.cnn.activations import LayerName, picture
 from probes.cnn.attribution import PREDICTED

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.architecture import LAYERS
 from models.runtime.checkpoints import Checkpoint
+from models.simple_networks import LAYERS
 from probes.declaration import (
     Coloured,
     ModelContext,

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from pydantic import Field
 
-from models.architecture import LAYERS
+from models.simple_networks import LAYERS
 from probes.cnn.activations import MapName, kernel_of
 from probes.declaration import Coloured, ParameterError, Probe, ProbeCall, ProbeContext
 from probes.figures import colours

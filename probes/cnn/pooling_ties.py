@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from models.architecture import HEIGHT, WIDTH
+from models.simple_networks import HEIGHT, WIDTH
 
 Image = Float32[np.ndarray, "28 28"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from models.architecture import HEIGHT, LAYERS, WIDTH
+from models.simple_networks import HEIGHT, LAYERS, WIDTH
 from probes.cnn.activations import LayerName, receptive_field
 from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours

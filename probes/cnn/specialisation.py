@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from models.architecture import CLASSES
+from models.simple_networks import CLASSES
 from probes.cnn.representations import auc_of_ranks, midranks
 
 EXCHANGED = 4

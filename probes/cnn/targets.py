@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import Field
 
-from models.architecture import CLASSES, DIGITS
+from models.simple_networks import CLASSES, DIGITS
 from probes.declaration import ParameterError, Parameters, ProbeCall
 
 

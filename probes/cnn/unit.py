@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Int
 from pydantic import Field
 
-from models.architecture import DIGITS, LAYERS
 from models.runtime.programs import Run
+from models.simple_networks import DIGITS, LAYERS
 from probes.cnn import activation_maximisation
 from probes.cnn.activation_maximisation import AscentConfig, Basis
 from probes.cnn.activations import LayerName

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
-from models.architecture import LAYERS
 from models.data import test_images
 from models.data.test_images import SelectedImages
 from models.runtime.checkpoints import Tensors
+from models.simple_networks import LAYERS
 
 
 def before_nonlinearity(layer: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from pydantic import Field
 
-from models.architecture import MAX_STEPS
+from models.simple_networks import MAX_STEPS
 from probes.declaration import (
     Coloured,
     Indices,

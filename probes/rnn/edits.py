@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import Field, model_validator
 
-from models.architecture import MAX_STEPS, LSTMState
 from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
 from models.rnn.programs import STATE
 from models.runtime.programs import Call, Outputs, Row
+from models.simple_networks import MAX_STEPS, LSTMState
 from probes.declaration import ExtraFields, ParameterError, ProbeInput
 from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
 

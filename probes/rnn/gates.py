@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from models.architecture import LSTM_LABELS
 from models.rnn.unit_statistics import (
     GATES,
     HELD_OUT_STEPS,
@@ -17,6 +16,7 @@ from models.rnn.unit_statistics import (
     UnitStatistics,
 )
 from models.runtime.programs import Row
+from models.simple_networks import LSTM_LABELS
 from probes.declaration import (
     Coloured,
     Indices,

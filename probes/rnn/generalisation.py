@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
-from models.architecture import MAX_STEPS
 from models.rnn.certificate import certify
 from models.rnn.programs import CHUNKS, run_lstm
 from models.rnn.structured_sequences import (
@@ -19,6 +18,7 @@ from models.rnn.structured_sequences import (
     margins,
 )
 from models.runtime.programs import Call, Outputs, Row, Run
+from models.simple_networks import MAX_STEPS
 from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import (

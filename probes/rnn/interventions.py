@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BeforeValidator, Field
 
-from models.architecture import LSTM_LABELS
 from models.rnn.analyses import CHUNK, EDITABLE_VALUES
 from models.rnn.programs import run_lstm
 from models.rnn.unit_statistics import STATES
 from models.runtime.programs import Run
+from models.simple_networks import LSTM_LABELS
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, ProbeInput, split_commas
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.architecture import LSTM_LABELS
+from models.simple_networks import LSTM_LABELS
 from probes.declaration import Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.architecture import LAYERS
 from models.cnn.programs import run_cnn
 from models.registry import ResidentModel, hidden_size, load
 from models.rnn.programs import run_lstm
 from models.runtime.programs import Row
 from models.runtime.resident import drive
+from models.simple_networks import LAYERS
 from probes.cnn.activations import ActivationsParameters, activations
 from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.output.render import render

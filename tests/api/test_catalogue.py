@@ -2,8 +2,8 @@
 
 from starlette.testclient import TestClient
 
-from models.architecture import LAYERS
 from models.data.samples import Samples
+from models.simple_networks import LAYERS
 
 
 def test_models_say_what_is_resident(client: TestClient) -> None:

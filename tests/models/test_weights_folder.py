@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.architecture import CNN_PARAMETERS
 from models.runtime.checkpoints import CheckpointError
+from models.simple_networks import CNN_PARAMETERS
 from models.weights_folder import MAX_LISTED, MAX_NAME, TENSOR_NAMES, find_weights
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 

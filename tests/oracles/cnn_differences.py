@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from models.architecture import LAYERS
 from models.data import samples
 from models.registry import load
+from models.simple_networks import LAYERS
 from tests.oracles.attribution64 import Network
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.architecture import LAYERS
 from models.cnn.programs import run_cnn
 from models.registry import ResidentModel, hidden_size
 from models.rnn.programs import run_lstm
 from models.runtime.programs import Outputs
 from models.runtime.resident import drive
+from models.simple_networks import LAYERS
 from probes.figures.figures import Tensor
 from probes.output.encode import describe
 from tests.probes.axes import Declared, axis_faults

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from models import registry
-from models.architecture import CNN_PARAMETERS, LAYERS, lstm_parameters
 from models.cnn import layer_comparison
 from models.data.datasets import Digits
 from models.data.samples import Samples
 from models.rnn.certificate import certify
 from models.rnn.lengths import LengthLimits
 from models.runtime import checkpoints
+from models.simple_networks import CNN_PARAMETERS, LAYERS, lstm_parameters
 from scripts import artifacts
 from scripts.run_directory import RunDirectory
 from tests.oracles.parameters import draw

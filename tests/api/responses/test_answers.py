@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from models.architecture import LAYERS
 from models.data.datasets import mnist
 from models.data.samples import Samples
 from models.registry import ARTIFACTS, ResidentModel
+from models.simple_networks import LAYERS
 from probes.figures.colormaps import lookup_table
 from probes.output.render import place
 from tests.oracles.numpy64 import cnn_trace, lstm_trace

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models.architecture import LAYERS
 from models.cnn import ood_detector
 from models.cnn.gradients import convolve_for_training
 from models.cnn.network import SimpleCNN
 from models.cnn.programs import cnn_programs
 from models.runtime.parameters import GraphDefinition, named
+from models.simple_networks import LAYERS
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_images
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from models.architecture import CNN_PARAMETERS, LAYERS
 from models.cnn import unit_statistics
 from models.cnn.analyses import LINEAR_LAYERS
 from models.data import test_images
 from models.data.datasets import Digits
 from models.data.samples import Samples
 from models.runtime.checkpoints import Tensors
+from models.simple_networks import CNN_PARAMETERS, LAYERS
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import draw
 

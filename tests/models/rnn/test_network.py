@@ -10,9 +10,9 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.architecture import MAX_HIDDEN, LSTMState
 from models.rnn.network import CountingLSTM, LSTMTrace
 from models.runtime.parameters import GraphDefinition
+from models.simple_networks import MAX_HIDDEN, LSTMState
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
 

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models.architecture import CNN_PARAMETERS, lstm_parameters
 from models.runtime import checkpoints, compilation
 from models.runtime import executable_cache as cache_module
 from models.runtime.compilation import ExecutableKey, Executables, compile_programs, fingerprint
 from models.runtime.executable_cache import CacheError, ExecutableCache
 from models.runtime.programs import Program
+from models.simple_networks import CNN_PARAMETERS, lstm_parameters
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 from tests.servers import ROOT
 

@@ -8,12 +8,12 @@ import numpy as np
 import optax
 import pytest
 
-from models.architecture import LAYERS
 from models.cnn.analyses import LINEAR_LAYERS, LINEAR_SLICES
 from models.data.samples import Samples
 from models.registry import ResidentModel
 from models.runtime.programs import Call
 from models.runtime.resident import drive
+from models.simple_networks import LAYERS
 from probes.cnn import activation_maximisation
 from probes.cnn.activation_maximisation import AscentConfig, AscentResult, ascend, weights_of
 from tests.oracles.numpy64 import cnn_trace

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.architecture import LAYERS
 from models.cnn.analyses import LAYER_SLICES, VALUE_COUNT
 from models.registry import ResidentModel
+from models.simple_networks import LAYERS
 from probes.cnn.edits import Edit, Region, places_of, scale_and_shift
 from probes.cnn.interventions import recovery
 from tests.oracles.numpy64 import correlate, pool

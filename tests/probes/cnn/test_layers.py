@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.architecture import LAYERS
 from models.data.samples import Samples
 from models.registry import ResidentModel
+from models.simple_networks import LAYERS
 from probes.cnn.layers import COMPARED_LAYERS, check_layers
 from probes.declaration import Coloured, ModelContext, ParameterError, ProbeCall, ProbeInput
 from tests.models.cnn.test_cka import direct

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.architecture import LAYERS
 from models.data.samples import Samples
 from models.registry import ResidentModel
+from models.simple_networks import LAYERS
 from tests.oracles.numpy64 import cnn_trace
 
 MAPS = [name for name, layer in LAYERS.items() if layer.receptive_field]

@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 from starlette.testclient import TestClient
 
-from models.architecture import LAYERS
+from models.simple_networks import LAYERS
 
 MAPS = [name for name, layer in LAYERS.items() if layer.receptive_field]
 

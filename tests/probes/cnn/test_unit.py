@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.architecture import LAYERS
 from models.data.datasets import Digits, mnist
 from models.registry import ResidentModel
 from models.runtime.programs import Call
+from models.simple_networks import LAYERS
 from probes.cnn.unit import UnitParameters, check_unit
 from probes.cnn.unit_record import UnitRecord, selectivity
 from probes.declaration import ModelContext, ParameterError, ProbeCall, ProbeInput
