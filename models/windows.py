@@ -1,5 +1,6 @@
 """Windows of convolutions and pools along one axis: padding, output size, receptive field."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -100,7 +101,8 @@ class ReceptiveField(NamedTuple):
     Without the borders, output row i reads `size` input rows from jump · i - before on.
 
     Attributes:
-        spans: First and last input row of each output row, in the image.
+        spans: First and last input row of each output row, in the image; (0, -1) where it reads
+            padding alone.
 
     References:
         Araujo, Norris & Sim (2019), Computing receptive fields of convolutional neural networks.
@@ -112,7 +114,7 @@ class ReceptiveField(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
     def span(self, index: int) -> tuple[int, int]:
-        """Return first and last input row in the receptive field of row `index`, in the image."""
+        """Return first and last row of the image in the receptive field of output row `index`."""
         return self.spans[index]
 
 
@@ -123,11 +125,10 @@ def input_field(side: int) -> ReceptiveField:
 
 def behind(field: ReceptiveField, axis: Windows) -> ReceptiveField:
     """Return the receptive field of windows over values that have a receptive field."""
-    spans = []
-    for first, last in axis.spans:
-        # A window of padding alone reads nothing: its field is empty.
-        read = field.spans[first : last + 1]
-        spans.append((min((f for f, _ in read), default=0), max((e for _, e in read), default=-1)))
+    spans = [
+        _hull(field.spans[at] for at in range(first, last + 1, axis.dilation))
+        for first, last in axis.spans
+    ]
     extent = (axis.size - 1) * axis.dilation
     return ReceptiveField(
         field.size + extent * field.jump,
@@ -139,10 +140,14 @@ def behind(field: ReceptiveField, axis: Windows) -> ReceptiveField:
 
 def united(fields: list[ReceptiveField]) -> ReceptiveField:
     """Return the receptive field of values that read several layers of one size."""
-    spans = tuple(
-        (min(first for first, _ in each), max(last for _, last in each))
-        for each in zip(*(field.spans for field in fields), strict=True)
-    )
+    spans = tuple(_hull(each) for each in zip(*(field.spans for field in fields), strict=True))
     before = max(field.before for field in fields)
     size = max(field.size - field.before for field in fields) + before
     return ReceptiveField(size, fields[0].jump, before, spans)
+
+
+def _hull(spans: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """Return the first and the last row of several spans; (0, -1) if all of them are empty."""
+    # A window of padding alone reads nothing, and must not stretch the field to row 0.
+    filled = [span for span in spans if span[0] <= span[1]]
+    return min((first for first, _ in filled), default=0), max((e for _, e in filled), default=-1)

@@ -49,7 +49,7 @@ class DeclarationError(ValueError):
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """Input of a network of images.
+    """Declared input of a network of images: size, and preparation of a picture.
 
     Attributes:
         height: Rows, 1 to 256.
