@@ -1,0 +1,1 @@
+"""Importers of other libraries' networks: files as data, whose code is never run."""

@@ -1,0 +1,18 @@
+"""Error of importing a network: a sentence for the person who converts it."""
+
+
+class ConversionError(ValueError):
+    """Error of importing a file: it names the file's part, the limit and a way out."""
+
+
+def listed(names: list[str], limit: int = 6) -> str:
+    """List names of an imported file for a sentence, the first ones and the number of others."""
+    rest = len(names) - limit
+    return ", ".join(map(printable, names[:limit])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def printable(name: object, limit: int = 80) -> str:
+    """Return a name in an imported file fit for one line: no control characters, shortened."""
+    # A name may hold line breaks or control sequences of the terminal that shows the error.
+    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(name))
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
