@@ -18,7 +18,7 @@ from api import VERSION
 from api.errors import handlers
 from api.inference.admission import Admission
 from api.inference.engine import Engine, QueueLimits
-from api.inference.loading import load_models
+from api.inference.loading import load_models, repository_folders
 from api.middleware.access_log import AccessLog
 from api.middleware.cors import LoggingCORSMiddleware
 from api.middleware.metrics import Metrics
@@ -94,8 +94,11 @@ def _collapse_slashes(app: FastAPI) -> None:
 
 def _load_engine(settings: Settings) -> Engine:
     """Build the application's engine: resident models, limits of its queues, admission."""
+    folders = repository_folders(settings.models) if settings.models else []
+    folders += [settings.model] if settings.model else []
+    loaded = load_models(settings.weights, settings.cache, folders, strict=settings.strict)
     return Engine(
-        load_models(settings.weights, settings.cache),
+        loaded,
         QueueLimits(settings.queue_rows, settings.queue_bytes),
         Admission(settings.max_requests, settings.analysis_rows, settings.body_bytes),
     )
@@ -103,9 +106,9 @@ def _load_engine(settings: Settings) -> Engine:
 
 def _add_routes(app: FastAPI) -> None:
     """Add the routes of every module to the application."""
+    app.include_router(api.routes.probes.router(app.state.engine.models))
     for routes in (
         api.routes.models,
-        api.routes.probes,
         api.routes.streams,
         api.routes.findings,
         api.routes.samples,

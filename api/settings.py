@@ -26,7 +26,18 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is any.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     weights: Path | None = Field(
-        None, description="Folder with your own weights: cnn.safetensors, lstm.safetensors."
+        None,
+        description="Folder with your own weights of the shipped networks: cnn.safetensors, "
+        "lstm.safetensors.",
+    )
+    models: Path | None = Field(
+        None, description="Model repository: every folder in it with a lightwell.toml is served."
+    )
+    model: Path | None = Field(
+        None, description="Folder of one network of yours: a lightwell.toml and its weights."
+    )
+    strict: bool = Field(
+        False, description="Whether a network that cannot be loaded stops the start."
     )
     cache: Path | None = Field(
         Path(_CACHES) / "lightwell",
@@ -70,14 +81,14 @@ class Settings(BaseSettings):
         "machine; comma-separated; * is any.",
     )
 
-    @field_validator("weights")
+    @field_validator("weights", "models", "model")
     @classmethod
-    def _is_a_folder(cls, weights: Path | None) -> Path | None:
-        """Reject a value of the setting `weights` that is not a folder."""
-        if weights is not None and not weights.is_dir():
+    def _is_a_folder(cls, folder: Path | None) -> Path | None:
+        """Reject a value of the settings of folders that is not a folder."""
+        if folder is not None and not folder.is_dir():
             msg = "is not a folder"
             raise ValueError(msg)
-        return weights
+        return folder
 
     @field_validator("cache", mode="before")
     @classmethod

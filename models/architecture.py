@@ -173,6 +173,11 @@ class Architecture:
         """Name of each label, in order."""
         return self.declaration.classes
 
+    @cached_property
+    def signature(self) -> str:
+        """Text that differs between networks that compute different functions."""
+        return repr((self.declaration.input, self.declaration.answer, self.nodes))
+
     @property
     def is_sigmoid(self) -> bool:
         """Whether the last layer has one unit, whose logit is that of label 1 against label 0."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from math import prod
+from pathlib import Path
 
 from models.architecture import (
     CELL_VALUES,
@@ -18,6 +19,7 @@ from models.declaration.declaration import (
     DeclarationError,
     ImageSpec,
     layer_error,
+    read_declaration,
 )
 from models.declaration.layer_line import LayerLine
 from models.declaration.operations import (
@@ -51,6 +53,7 @@ OUTPUT = "output"
 RESERVED = frozenset({INPUT, "image", "sequence", "logits", "all", "unfamiliarity", "length"})
 """Names that no layer of an architecture may have."""
 
+MAX_COUNTING_UNITS = 64  # analyses of 64 units take some 10 ms a call
 MAX_PARAMETERS = 5_000_000
 MAX_VALUES = 2_000_000
 MAX_FLOPS = 2_000_000_000
@@ -87,6 +90,15 @@ def derive(declaration: Declaration) -> Architecture:
     return found
 
 
+def read_architecture(folder: Path) -> Architecture:
+    """Derive the architecture of the network that is declared in a folder.
+
+    Raises:
+        DeclarationError: The declaration is missing or wrong.
+    """
+    return derive(read_declaration(folder))
+
+
 def _without_suffix(declaration: Declaration) -> tuple[list[LayerLine], str | None]:
     """Return a declaration's layer lines without a final softmax, and the name of that."""
     *first, last = declaration.layers
@@ -114,6 +126,10 @@ def _check_output(found: Architecture) -> None:
     if last.value is None:
         reason = "the last layer must compute values: end with a dense layer"
         raise layer_error(last.line, line.text, reason)
+    counting = found.declaration.counts_bits and found.recurrent
+    if counting and max(node.shape[0] for node in found.recurrent) > MAX_COUNTING_UNITS:
+        msg = f"a network that counts bits may have at most {MAX_COUNTING_UNITS} recurrent units"
+        raise DeclarationError(msg)
     if found.family == "sequence" and not found.recurrent:
         msg = "layers have no recurrent layer, which a sequence needs: lstm, gru or rnn"
         raise DeclarationError(msg)

@@ -1,157 +1,60 @@
-"""Model registry: cards of both models, loading of weights, and resident models."""
+"""Model registry: loading of networks from their folders, and resident models."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
 
+from models.architecture import Architecture
 from models.cnn import ood_detector, randomisation
-from models.cnn.analyses import cnn_analyses
 from models.cnn.calibration import Calibration, calibration_of
 from models.cnn.ood_detector import OODDetector
-from models.cnn.programs import cnn_programs, run_cnn
-from models.rnn.ablations import lstm_ablations
-from models.rnn.analyses import lstm_analyses
+from models.declaration.declaration import (
+    MODEL_NAME,
+    Declaration,
+    DeclarationError,
+    read_declaration,
+)
+from models.declaration.operations import MAX_RECURRENT, Recurrent
+from models.derivation import derive
+from models.families import analysis_programs, core_programs, run_input
+from models.model_files import ARTIFACT_KINDS, SHIPPED, ModelFiles, repository_files, shipped_files
 from models.rnn.lengths import LengthLimits, length_limits
-from models.rnn.programs import lstm_programs, run_lstm
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from models.runtime.compilation import Executables, compile_programs
 from models.runtime.executable_cache import ExecutableCache
-from models.runtime.parameters import GraphDefinition, Parameters, check
+from models.runtime.parameters import Parameters, check
 from models.runtime.programs import Program, Row, Run, row_buckets
 from models.runtime.resident import ResidentProgram
-from models.simple_networks import CNN_PARAMETERS, DIGITS, LSTM_LABELS, lstm_parameters
 from models.weights_folder import find_weights
 
-WEIGHTS = Path(__file__).parent / "weights"
-ARTIFACTS = Path(__file__).parent / "artifacts"
-
-ARTIFACT_KINDS = ("milestones", "units", "layers")
-"""Model registry: kinds of training artifacts, in files `{model}.{kind}.safetensors`.
-
-The files are next to the weights and optional. `milestones` are the training checkpoints: the name
-of a file that users' folders hold.
-"""
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """Model card in the registry: name, task, input, classes and programs, independent of weights.
-
-    Attributes:
-        input: Kind of input.
-        classes: Name of each label, in order.
-        programs: Returns predict and trace programs for the tensors of weights.
-        analyses: Returns the programs that are compiled after the server is ready.
-        run: Returns the run of one input through a program.
-    """
-
-    name: str
-    title: str
-    task: str
-    input: Literal["image", "sequence"]
-    classes: tuple[str, ...]
-    programs: Callable[[Mapping[str, np.ndarray]], list[Program]]
-    analyses: Callable[[Mapping[str, np.ndarray]], list[Program]]
-    run: Callable[[str, Row, frozenset[str]], Run]
-
-
-def _cnn_graphdef(*, differentiable: bool = False) -> GraphDefinition[Any]:
-    """Return the graph definition of the registry's CNN, perhaps with fast gradients by input."""
-
-    def build() -> Any:
-        from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
-
-        from models.cnn.gradients import convolve_for_inputs, pool_for_inputs  # noqa: PLC0415
-        from models.cnn.network import SimpleCNN  # noqa: PLC0415
-
-        if differentiable:
-            return SimpleCNN(nnx.Rngs(0), convolve_for_inputs, pool_for_inputs)
-        return SimpleCNN(nnx.Rngs(0))
-
-    return GraphDefinition(build)
-
-
-def _cnn_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
-    # Not by the graph definition, which would import Flax.
-    check(tensors, CNN_PARAMETERS)
-    return cnn_programs(_cnn_graphdef())
-
-
-def _cnn_analyses(_: Mapping[str, np.ndarray]) -> list[Program]:
-    return cnn_analyses(_cnn_graphdef(), _cnn_graphdef(differentiable=True))
-
-
-def hidden_size(tensors: Mapping[str, np.ndarray]) -> int:
-    """Return the number of units of the registry's LSTM by the shape of its weights.
-
-    Raises:
-        CheckpointError: The tensor is missing.
-    """
-    kernel = tensors.get("cell.dense_h.kernel")
-    # A file of another network may have a scalar of this name.
-    if kernel is None or kernel.ndim == 0:
-        msg = "tensor cell.dense_h.kernel is missing"
-        raise CheckpointError(msg)
-    return int(kernel.shape[0])
-
-
-def _lstm_graphdef(hidden: int) -> GraphDefinition[Any]:
-    """Return the graph definition of the registry's LSTM."""
-
-    def build() -> Any:
-        from flax import nnx  # noqa: PLC0415
-
-        from models.rnn.network import CountingLSTM  # noqa: PLC0415
-
-        return CountingLSTM(hidden, nnx.Rngs(0))
-
-    return GraphDefinition(build)
-
-
-def _lstm_programs(tensors: Mapping[str, np.ndarray]) -> list[Program]:
-    hidden = hidden_size(tensors)
-    try:
-        check(tensors, lstm_parameters(hidden))
-    except ValueError as error:
-        raise CheckpointError(str(error)) from error
-    return lstm_programs(_lstm_graphdef(hidden), hidden)
-
-
-def _lstm_analyses(tensors: Mapping[str, np.ndarray]) -> list[Program]:
-    hidden = hidden_size(tensors)
-    graphdef = _lstm_graphdef(hidden)
-    return [*lstm_analyses(graphdef, hidden), *lstm_ablations(graphdef, hidden)]
-
-
-MODELS: Mapping[str, ModelCard] = {
-    "cnn": ModelCard(
-        name="cnn",
-        title="SimpleCNN",
-        task="Which digit does a 28x28 picture show?",
-        input="image",
-        classes=DIGITS,
-        programs=_cnn_programs,
-        analyses=_cnn_analyses,
-        run=run_cnn,
-    ),
-    "lstm": ModelCard(
-        name="lstm",
-        title="CountingLSTM",
-        task="Does a sequence of bits have more 1s than 0s? A tie is a no.",
-        input="sequence",
-        classes=LSTM_LABELS,
-        programs=_lstm_programs,
-        analyses=_lstm_analyses,
-        run=run_lstm,
-    ),
-}
+RESERVED_NAMES = frozenset(
+    {
+        "colormaps",
+        "docs",
+        "explorer",
+        "findings",
+        "health",
+        "livez",
+        "metrics",
+        "models",
+        "page",
+        "readyz",
+        "redoc",
+        "samples",
+        "sdk",
+        "static",
+        "v2",
+    }
+)
+"""Names that no model of the registry may have, because paths of the server begin with them."""
 
 
 @dataclass(eq=False)
@@ -159,42 +62,68 @@ class ResidentModel:
     """Resident model of the registry, with weights on the device. It lives as long as the server.
 
     Attributes:
+        name: First part of its paths, such as `cnn`.
+        architecture: Layers, classes and input, from the declaration.
         report: Report of the training run; empty if there is none.
-        declared: Predict and trace programs.
-        ood_detector: Out-of-distribution detector of a model of images; None for sequences.
+        ood_detector: Out-of-distribution detector of a network whose images are prepared as
+            MNIST's were; None for others.
         calibration: Calibration of the served weights of a model of images; None where their
             metadata have none, and for sequences.
-        analyses: Programs that are compiled after the server is ready.
         training_checkpoints: Parameters by name: at points of the training, earliest first, then
             of checkpoints of other names.
-        length_limits: Tested and certified length of the served weights of an LSTM (None), and of
-            its training checkpoints by name; empty for other models.
+        length_limits: Tested and certified length of the served weights of a network that counts
+            bits (None), and of its training checkpoints by name; empty for other models.
         artifacts: Other training artifacts, by kind.
+        is_shipped: Whether it ships with the server, which compiles its analyses at the start.
         programs: Compiled programs by name; empty until `compile`.
         cache: Cache of executables; None compiles at every start.
-        cached: Whether the declared programs were loaded from the cache.
+        cached: Whether the core programs were loaded from the cache.
+        ready_s: Seconds that loading and compiling of the core programs took; 0 until `compile`.
     """
 
-    card: ModelCard
+    name: str
+    architecture: Architecture
     checkpoint: Checkpoint
-    report: Mapping[str, Any]
-    declared: list[Program]
+    report: Mapping[str, Any] = field(default_factory=dict)
     ood_detector: OODDetector | None = None
     calibration: Calibration | None = None
-    analyses: list[Program] = field(default_factory=list)
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
     length_limits: Mapping[str | None, LengthLimits] = field(default_factory=dict)
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
+    is_shipped: bool = False
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
     cache: ExecutableCache | None = None
     cached: bool = False
+    ready_s: float = 0.0
     _digests: dict[str, str] = field(default_factory=dict)
     _resident: dict[str | None, Parameters] = field(default_factory=dict)
+
+    @cached_property
+    def declared(self) -> list[Program]:
+        """Core programs of a registered model: predict and trace."""
+        return core_programs(self.architecture)
+
+    @cached_property
+    def analyses(self) -> Mapping[str, Program]:
+        """Programs of a registered model that are compiled after the server is ready, by name."""
+        return {program.name: program for program in analysis_programs(self.architecture)}
 
     @property
     def weights(self) -> Tensors:
         """Served weights of a registered model on the host, by module path."""
         return self.checkpoint.tensors
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of a registered model on the device: its parameter sets and executables."""
+        sets = [value for held in self._resident.values() for value in held.values()]
+        return sum(value.nbytes for value in sets) + sum(
+            program.code_bytes for program in self.programs.values()
+        )
+
+    def run(self, program: str, row: Row, outputs: frozenset[str]) -> Run:
+        """Run one input of a registered model through its program predict or trace."""
+        return run_input(self.architecture, program, row, outputs)
 
     def digest(self, checkpoint: str | None = None) -> str:
         """Return the digest of a registered model's served weights, or of a training checkpoint."""
@@ -209,22 +138,24 @@ class ResidentModel:
 
         The smallest bucket suffices for every request, and takes a third of the time of all.
         """
+        began = time.perf_counter()
         smallest, _ = self._row_buckets
-        executables, self.cached = self._executables(self.card.name, self.declared, smallest)
+        executables, self.cached = self._executables(self.name, self.declared, smallest)
         for program in self.declared:
             self._keep(program, executables, smallest)
+        self.ready_s += time.perf_counter() - began
 
     def compile_larger_buckets(self) -> None:
         """Compile or load a registered model's programs for larger buckets, and run each once."""
         _, larger = self._row_buckets
-        executables, _ = self._executables(self.card.name, self.declared, larger)
+        executables, _ = self._executables(self.name, self.declared, larger)
         for program in self.declared:
             self.programs[program.name].add_buckets(larger, executables)
 
     def compile_analysis(self, program: Program) -> ResidentProgram:
         """Compile or load an analysis program of a registered model, and run it once."""
-        buckets = program.buckets or row_buckets(self.card.name)
-        executables, _ = self._executables(program.name, [program], buckets)
+        buckets = program.buckets or row_buckets(self.architecture.family)
+        executables, _ = self._executables(f"{self.name}.{program.name}", [program], buckets)
         resident = self._keep(program, executables, buckets)
         self.add_parameter_sets(resident)
         return resident
@@ -232,7 +163,7 @@ class ResidentModel:
     @property
     def _row_buckets(self) -> tuple[Sequence[int], Sequence[int]]:
         """Smallest bucket of a registered model, and all larger ones."""
-        buckets = row_buckets(self.card.name)
+        buckets = row_buckets(self.architecture.family)
         return buckets[:1], buckets[1:]
 
     def _executables(
@@ -258,7 +189,7 @@ class ResidentModel:
 
         These are its training checkpoints and randomised weights.
         """
-        reset = randomisation.cascade(self.weights) if self.card.input == "image" else {}
+        reset = randomisation.cascade(self.weights) if self.architecture.family == "image" else {}
         return {**self.training_checkpoints, **reset}
 
     def _put(self, name: str | None, weights: Mapping[str, np.ndarray]) -> Parameters:
@@ -281,10 +212,10 @@ class ResidentModel:
 
 
 def load(name: str, folder: Path | None = None) -> ResidentModel:
-    """Load a registered model from disk: its weights and training artifacts.
+    """Load a shipped model, with its weights or the user's.
 
     Args:
-        name: A key of `MODELS`.
+        name: One of `shipped_names()`.
         folder: The user's folder of weights. A model that it has no weights of is served with the
             shipped ones; a folder without weights of any model is an error.
 
@@ -292,30 +223,86 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
         CheckpointError: The folder holds no weights; or they are altered, or not this model's; or
             an artifact in the folder was made for other weights.
     """
-    card = MODELS[name]
     own = find_weights(folder, name) if folder else None
-    path, folder = (own, own.parent) if own else (WEIGHTS / f"{name}.safetensors", ARTIFACTS)
-    checkpoint = checkpoints.load(path)
-    declared = card.programs(checkpoint.tensors)  # refuses weights that are not this model's
+    files = ModelFiles(own, f"{name}.") if own else shipped_files(name)
+    declaration = read_declaration(SHIPPED / name)
+    return _load(name, declaration, files, is_shipped=True)
+
+
+def load_folder(folder: Path) -> ResidentModel:
+    """Load the network of a folder with a declaration and weights; its name is the folder's.
+
+    Raises:
+        CheckpointError: The name is not allowed, the declaration is wrong, or the weights are
+            missing, altered or of another architecture.
+    """
+    name = folder.resolve().name
+    if MODEL_NAME.fullmatch(name) is None or name in RESERVED_NAMES:
+        msg = (
+            f"the folder's name is the network's, and '{name[:32]}' is not possible: a lowercase "
+            "letter and up to 31 lowercase letters, digits and hyphens, and none of "
+            f"{', '.join(sorted(RESERVED_NAMES))}"
+        )
+        raise CheckpointError(msg)
+    try:
+        declaration = read_declaration(folder)
+        return _load(name, declaration, repository_files(folder, declaration))
+    except (CheckpointError, DeclarationError) as error:
+        msg = f"{name}: {error}"
+        raise CheckpointError(msg) from error
+
+
+def _load(
+    name: str, declaration: Declaration, files: ModelFiles, *, is_shipped: bool = False
+) -> ResidentModel:
+    """Load a declared network from its files."""
+    began = time.perf_counter()
+    checkpoint = checkpoints.load(files.weights)
+    if is_shipped:
+        declaration = _resized(declaration, checkpoint.tensors)
+    try:
+        architecture = derive(declaration)
+    except DeclarationError as error:
+        raise CheckpointError(str(error)) from error
+    check(checkpoint.tensors, architecture.parameters)
     found = {
-        kind: artifacts.load(folder / f"{name}.{kind}.safetensors", checkpoint.digest)
-        for kind in ARTIFACT_KINDS
+        kind: artifacts.load(files.artifact(kind), checkpoint.digest) for kind in ARTIFACT_KINDS
     }
     trained = found.pop("milestones")
     kept = artifacts.training_checkpoints(trained)
-    artifacts.check_shapes(folder / f"{name}.milestones.safetensors", kept, checkpoint.tensors)
+    artifacts.check_shapes(files.artifact("milestones"), kept, checkpoint.tensors)
+    is_image = architecture.family == "image"
+    is_mnist = is_image and architecture.image.prepare == "mnist"
     return ResidentModel(
-        card,
+        name,
+        architecture,
         checkpoint,
-        load_report(folder / f"{name}.report.json", checkpoint.digest),
-        declared,
-        ood_detector.load() if card.input == "image" else None,
-        _calibration(path, checkpoint) if card.input == "image" else None,
-        card.analyses(checkpoint.tensors),
+        load_report(files.report, checkpoint.digest),
+        ood_detector.load() if is_mnist else None,
+        _calibration(files.weights, checkpoint) if is_image else None,
         kept,
-        _length_limits(checkpoint, kept, trained) if card.input == "sequence" else {},
+        _length_limits(checkpoint, kept, trained) if declaration.counts_bits else {},
         {kind: artifact for kind, artifact in found.items() if artifact},
+        is_shipped,
+        ready_s=time.perf_counter() - began,
     )
+
+
+def _resized(declaration: Declaration, tensors: Mapping[str, np.ndarray]) -> Declaration:
+    """Return the declaration of a shipped network with the recurrent units of the weights.
+
+    Trained weights of another number of units have always been served in their place.
+    """
+    lines = []
+    for line in declaration.layers:
+        kernel = tensors.get(f"{line.name}.dense_h.kernel")
+        operation = line.operation
+        # A file of another network may have a scalar of this name.
+        if isinstance(operation, Recurrent) and kernel is not None and kernel.ndim > 0:
+            units = min(max(kernel.shape[0], 1), MAX_RECURRENT)
+            line = replace(line, operation=replace(operation, units=units))  # noqa: PLW2901
+        lines.append(line)
+    return replace(declaration, layers=tuple(lines))
 
 
 def _calibration(path: Path, checkpoint: Checkpoint) -> Calibration | None:

@@ -1,24 +1,20 @@
 """User's weights folder: find a model's weights, and describe a folder that holds none."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from models.derivation import read_architecture
+from models.model_files import SHIPPED, SUFFIX, shipped_names
 from models.runtime.checkpoints import CheckpointError
-from models.simple_networks import CNN_PARAMETERS, lstm_parameters
-
-SUFFIX = ".safetensors"
 
 MAX_LISTED = 8
 """Number of files of a weights folder that an error names."""
 
 MAX_NAME = 60
 """Characters of a file's or tensor's name in a weights folder that an error shows."""
-
-# One unit suffices: names of tensors do not depend on the number of units.
-TENSOR_NAMES = {"cnn": frozenset(CNN_PARAMETERS), "lstm": frozenset(lstm_parameters(1))}
-"""Names of a model's tensors, by which weights in a folder under another name are recognised."""
 
 FORMATS = {
     ".keras": "a Keras model",
@@ -39,6 +35,17 @@ ORBAX_FILES = frozenset({"_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt"})
 """Files of which an Orbax checkpoint in a weights folder holds at least one."""
 
 
+@cache
+def tensor_names() -> Mapping[str, frozenset[str]]:
+    """Names of each shipped network's tensors, by which weights in a weights folder are recognised.
+
+    A file may have another name than that of its network.
+    """
+    return {
+        name: frozenset(read_architecture(SHIPPED / name).parameters) for name in shipped_names()
+    }
+
+
 def find_weights(folder: Path, model: str) -> Path | None:
     """Return a model's file in the user's weights folder; None where it holds only other models.
 
@@ -50,7 +57,7 @@ def find_weights(folder: Path, model: str) -> Path | None:
         CheckpointError: The folder is missing or unreadable, or holds no weights of any model. The
             message is one line that names what the folder holds and its likely format.
     """
-    wanted = [f"{name}{SUFFIX}" for name in TENSOR_NAMES]
+    wanted = [f"{name}{SUFFIX}" for name in tensor_names()]
     try:
         entries = {entry.name: entry for entry in sorted(folder.iterdir())}
     except OSError as error:
@@ -96,7 +103,7 @@ def _folder_kind(names: Collection[str]) -> str:
         return "an Orbax checkpoint"
     if "saved_model.pb" in names:
         return "a TensorFlow SavedModel"
-    found = [f"{name}{SUFFIX}" for name in TENSOR_NAMES if f"{name}{SUFFIX}" in names]
+    found = [f"{name}{SUFFIX}" for name in tensor_names() if f"{name}{SUFFIX}" in names]
     return f"a folder with {found[0]}: name this one" if found else "a folder"
 
 
@@ -112,7 +119,7 @@ def _safetensors_kind(path: Path) -> str:
             names = sorted(tensors.keys())
     except SafetensorError:
         return "not a whole safetensors file"
-    for model, expected in TENSOR_NAMES.items():
+    for model, expected in tensor_names().items():
         if expected == set(names):
             return f"weights of the {model}: rename it to {model}{SUFFIX}"
     if any(name.endswith(".weight") for name in names):

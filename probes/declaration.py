@@ -10,22 +10,49 @@ contract tests follow from the declaration.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from models.architecture import Architecture
 from models.cnn.calibration import Calibration
 from models.rnn.unit_statistics import UnitStatistics
 from models.runtime.checkpoints import Checkpoint
-from models.runtime.programs import Outputs, Row, Run
+from models.runtime.programs import Family, Outputs, Row, Run
 from probes.figures.colormaps import Sequential
 from probes.figures.figures import Figure
 from probes.shared.class_probabilities import softmax
 
 Tensors = Mapping[str, np.ndarray]
 """Arrays by name in a probe's model context, such as parameters by module path."""
+
+
+@runtime_checkable  # shapes and types are checked at run time in tests
+class DescribedModel(Protocol):
+    """Properties of a loaded model on which it depends whether a probe applies to it."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """Layers, classes and input of the model."""
+
+    @property
+    def artifacts(self) -> Mapping[str, Checkpoint]:
+        """Artifacts that training wrote, by kind."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Property of a model that a probe needs.
+
+    Attributes:
+        reason: Sentence for a model without it, such as "It has no recurrent layer.".
+        is_met: Whether a model has it.
+    """
+
+    reason: str
+    is_met: Callable[[DescribedModel], bool]
 
 
 class ParameterError(ValueError):
@@ -115,6 +142,7 @@ class ModelContext:
     """Model context of a probe: weights, unit statistics, training artifacts and checkpoints.
 
     Attributes:
+        architecture: Layers, classes and input of the model.
         weights: Parameters by module path: those of the checkpoint that is asked.
         units: Statistics of an LSTM's units over held-out sequences; None for a CNN.
         artifacts: Artifacts that training wrote, by name (`models.runtime.artifacts`).
@@ -124,6 +152,7 @@ class ModelContext:
             none, for a training checkpoint and for an LSTM.
     """
 
+    architecture: Architecture
     weights: Tensors
     units: UnitStatistics | None = None
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
@@ -227,8 +256,8 @@ class Probe:
     with outputs.
 
     Attributes:
-        model: A key of `models.registry.MODELS`.
-        name: Unique within the model; with it the path `/{model}/{name}`.
+        family: Family of the networks that it applies to, by their input.
+        name: Unique within the family; with that of a model the path `/{model}/{name}`.
         figure: Draws the outputs. The first line of its docstring is the probe's title in the
             docs, on the page and in OpenAPI, the rest its description.
         parameters: Query parameters, as a pydantic model.
@@ -246,9 +275,10 @@ class Probe:
         warnings: Returns warnings about the result: measured values that make it doubtful.
         example: Query parameters for the docs and the tests.
         posted: Extra fields of the body for the docs and the tests.
+        needs: Properties that a model of the family must have; other models have no such probe.
     """
 
-    model: str
+    family: Family
     name: str
     figure: Callable[[ProbeContext[Any]], Figure]
     parameters: type[Parameters] = Parameters
@@ -263,6 +293,11 @@ class Probe:
     warnings: Callable[[ProbeContext[Any]], Sequence[ResultWarning]] = lambda _: ()
     example: Mapping[str, str] = field(default_factory=dict)
     posted: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
+
+    def unmet(self, model: "DescribedModel") -> Need | None:
+        """Return the first need of a probe that a model does not meet; None where it applies."""
+        return next((need for need in self.needs if not need.is_met(model)), None)
 
     @property
     def title(self) -> str:

@@ -1,6 +1,6 @@
 """Build the model context of probes from a resident model."""
 
-from models.registry import ResidentModel, hidden_size
+from models.registry import ResidentModel
 from models.rnn.unit_statistics import UnitStatistics, measure_resident_units
 from probes.declaration import ModelContext
 
@@ -8,6 +8,7 @@ from probes.declaration import ModelContext
 def model_context(model: ResidentModel) -> ModelContext:
     """Return the model context of a resident model for probes; runs held-out sequences once."""
     return ModelContext(
+        model.architecture,
         model.weights,
         _units(model),
         model.artifacts,
@@ -17,7 +18,8 @@ def model_context(model: ResidentModel) -> ModelContext:
 
 
 def _units(model: ResidentModel) -> UnitStatistics | None:
-    """Return unit statistics for the model context of a sequence model; None for an image model."""
-    if model.card.input != "sequence":
+    """Return unit statistics for the model context of a network that counts bits; else None."""
+    if not model.architecture.declaration.counts_bits:
         return None
-    return measure_resident_units(model.programs, hidden_size(model.weights))
+    (state, *_) = model.architecture.states
+    return measure_resident_units(model.programs, state.units)

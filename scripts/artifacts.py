@@ -1,6 +1,6 @@
 """Measure trained weights and write artifacts: unit statistics, layer comparison, checkpoints.
 
-python -m scripts.artifacts cnn                    # of models/weights, into models/artifacts
+python -m scripts.artifacts cnn                    # of the shipped weights
 python -m scripts.artifacts cnn --run runs/cnn     # with the run's training checkpoints
 python -m scripts.artifacts cnn --folder runs/cnn  # of other weights, into their folder
 python -m scripts.artifacts lstm --add old=old.safetensors  # other weights as ?checkpoint=old
@@ -16,7 +16,7 @@ from typing import Any
 from models.cnn.layer_comparison import compare_layers
 from models.cnn.unit_statistics import measure_units
 from models.data.datasets import DatasetError, Digits, mnist
-from models.registry import ARTIFACTS, WEIGHTS
+from models.model_files import ModelFiles, chosen_files
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from scripts.run_directory import RunDirectory
@@ -44,41 +44,41 @@ class Added:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the artifacts that the command line selects; return the exit status."""
     options = parse(arguments)
-    weights, folder = (options.folder, options.folder) if options.folder else (WEIGHTS, ARTIFACTS)
+    files = chosen_files(options.model, options.folder)
     facts = {} if options.tested_length is None else {"tested_length": options.tested_length}
     try:
-        trained = checkpoints.load(weights / f"{options.model}.safetensors")
+        trained = checkpoints.load(files.weights)
         run = RunDirectory(options.run, {}) if options.run else None
         if options.add:
             if run:
-                join_checkpoints(options.model, trained, run, folder)
+                join_checkpoints(options.model, trained, run, files)
             added = [Added(name, path, facts) for name, path in options.add]
-            add_checkpoints(options.model, trained, added, folder)
+            add_checkpoints(trained, added, files)
         else:
-            write_artifacts(options.model, trained, run, folder)
+            write_artifacts(options.model, trained, run, files)
     except OSError as error:
-        return _fail(f"cannot write to {folder}: {error.strerror or error}")
+        return _fail(f"cannot write to {files.weights.parent}: {error.strerror or error}")
     except (CheckpointError, DatasetError) as error:
         return _fail(str(error))
     return 0
 
 
 def write_artifacts(
-    model: str, trained: Checkpoint, run: RunDirectory | None, folder: Path
+    model: str, trained: Checkpoint, run: RunDirectory | None, files: ModelFiles
 ) -> None:
     """Write every artifact of trained weights: checkpoints; unit statistics and layers of a CNN.
 
     Args:
         run: Directory of the run that trained them, if available.
-        folder: Folder that the artifacts are written to.
+        files: Files that the artifacts are written to.
     """
     if run:
-        join_checkpoints(model, trained, run, folder)
+        join_checkpoints(model, trained, run, files)
     if model == "cnn":
-        measure_cnn(trained, folder)
+        measure_cnn(trained, files)
 
 
-def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder: Path) -> None:
+def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, files: ModelFiles) -> None:
     """Write a run directory's permanent checkpoints into one artifact; none if it saved none.
 
     Checkpoints of other names that the artifact has are kept, even where it was made for other
@@ -89,7 +89,7 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder:
     """
     if not (kept := run.training_checkpoints()):
         return
-    path = _checkpoints_path(model, folder)
+    path = files.artifact("milestones")
     before = checkpoints.load(path) if path.exists() else None
     named = {
         name: tensors
@@ -103,7 +103,7 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, folder:
     _save_checkpoints(path, joined, trained, facts)
 
 
-def add_checkpoints(model: str, trained: Checkpoint, added: Sequence[Added], folder: Path) -> None:
+def add_checkpoints(trained: Checkpoint, added: Sequence[Added], files: ModelFiles) -> None:
     """Add weights under names of their own to the artifact of checkpoints of trained weights.
 
     Their values are stored unchanged, with `tested_length` of their metadata. Weights that the
@@ -113,7 +113,7 @@ def add_checkpoints(model: str, trained: Checkpoint, added: Sequence[Added], fol
         CheckpointError: A name is not allowed, or that of a round; a file is no weights of the
             shapes of the trained ones; or the artifact was made for other weights.
     """
-    path = _checkpoints_path(model, folder)
+    path = files.artifact("milestones")
     before = artifacts.load(path, trained.digest)
     tensors, facts = dict(before.tensors) if before else {}, artifacts.checkpoint_facts(before)
     for one in added:
@@ -124,10 +124,6 @@ def add_checkpoints(model: str, trained: Checkpoint, added: Sequence[Added], fol
         stated = {key: found.metadata[key] for key in FACTS if key in found.metadata}
         facts = {**facts, one.name: {**stated, **one.facts}}
     _save_checkpoints(path, tensors, trained, facts)
-
-
-def _checkpoints_path(model: str, folder: Path) -> Path:
-    return folder / f"{model}.milestones.safetensors"
 
 
 def _check_added(name: str) -> None:
@@ -144,7 +140,7 @@ def _save_checkpoints(
     _save(path, tensors, trained, **({artifacts.FACTS: facts} if facts else {}))
 
 
-def measure_cnn(trained: Checkpoint, folder: Path) -> None:
+def measure_cnn(trained: Checkpoint, files: ModelFiles) -> None:
     """Write the artifacts of a CNN's unit statistics and layer similarity, measured over MNIST.
 
     Layers are compared with those of the rounds of training in the folder.
@@ -154,9 +150,9 @@ def measure_cnn(trained: Checkpoint, folder: Path) -> None:
         DatasetError: MNIST is not available.
     """
     test, train = mnist("test"), mnist("train")
-    before = artifacts.load(_checkpoints_path("cnn", folder), trained.digest)
+    before = artifacts.load(files.artifact("milestones"), trained.digest)
     units = measure_units(trained.tensors, test, train.images)
-    _save(folder / "cnn.units.safetensors", units, trained, data=_data_set(test, train))
+    _save(files.artifact("units"), units, trained, data=_data_set(test, train))
     # Weights of another name were not a point of this training.
     kept = {
         name: tensors
@@ -164,9 +160,7 @@ def measure_cnn(trained: Checkpoint, folder: Path) -> None:
         if artifacts.is_round(name)
     }
     layers, described = compare_layers(trained.tensors, kept, test, train)
-    _save(
-        folder / "cnn.layers.safetensors", layers, trained, **described, data=_data_set(test, train)
-    )
+    _save(files.artifact("layers"), layers, trained, **described, data=_data_set(test, train))
 
 
 def _data_set(test: Digits, train: Digits) -> str:

@@ -1,6 +1,6 @@
 """Measure the calibration of trained weights of SimpleCNN and write it into their metadata.
 
-python -m scripts.calibrate                         # of models/weights
+python -m scripts.calibrate                         # of the shipped weights
 python -m scripts.calibrate --folder my-weights     # of other weights
 """
 
@@ -20,7 +20,8 @@ from models.cnn import calibration
 from models.cnn.network import SimpleCNN
 from models.cnn.training import CNNTrainConfig, evaluate
 from models.data.datasets import DatasetError, Digits, mnist
-from models.registry import ARTIFACTS, WEIGHTS, load_report
+from models.model_files import chosen_files
+from models.registry import load_report
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError
 from models.runtime.parameters import GraphDefinition
@@ -29,17 +30,18 @@ from models.runtime.parameters import GraphDefinition
 def main(arguments: Sequence[str] | None = None) -> int:
     """Calibrate the weights that the command line selects; return the exit status."""
     options = _parser().parse_args(arguments)
-    weights, folder = (options.folder, options.folder) if options.folder else (WEIGHTS, ARTIFACTS)
+    files = chosen_files("cnn", options.folder)
     try:
-        path = weights / "cnn.safetensors"
-        trained = checkpoints.load(path)
-        report = load_report(folder / "cnn.report.json", trained.digest)
+        trained = checkpoints.load(files.weights)
+        report = load_report(files.report, trained.digest)
         measured = calibration.describe(measure(trained, options.validation))
-        checkpoints.save(path, trained.tensors, {**trained.metadata, "calibration": measured})
+        checkpoints.save(
+            files.weights, trained.tensors, {**trained.metadata, "calibration": measured}
+        )
         if report:
-            _save_report(folder / "cnn.report.json", report, measured)
+            _save_report(files.report, report, measured)
     except OSError as error:
-        return _fail(f"cannot write to {folder}: {error.strerror or error}")
+        return _fail(f"cannot write to {files.weights.parent}: {error.strerror or error}")
     except (CheckpointError, DatasetError, ValueError) as error:
         return _fail(str(error))
     print(json.dumps({key: value for key, value in measured.items() if key != "reliability"}))

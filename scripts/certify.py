@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from models.registry import hidden_size, load
+from models.registry import load
 from models.rnn.certificate import Certificate, UnitBounds, certify
 from models.rnn.evaluation import Measurement, measure
 from models.rnn.network import CountingLSTM
@@ -94,7 +94,7 @@ def _unit_lines(bounds: UnitBounds, unit: int) -> Iterator[str]:
 
 def _search(weights: Mapping[str, np.ndarray]) -> Iterator[str]:
     """Yield the lines of the search for errors: the shortest length with an error by kind."""
-    graphdef = GraphDefinition(lambda: CountingLSTM(hidden_size(weights), nnx.Rngs(0)))
+    graphdef = GraphDefinition(lambda: CountingLSTM(len(weights["readout.kernel"]), nnx.Rngs(0)))
     measured = measure(graphdef.merge(jax.device_put(dict(weights))), SEARCHED)
     by_length = measured["exhaustive"]["errors_by_length"]
     yield ""

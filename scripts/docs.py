@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from api.app import create_app
 from api.errors.problem import PROBLEMS
 from api.requests.options import CheckpointOptions
+from api.requests.probe_body import FAMILY_NAMES
 from api.routes.probes import METHODS, sources
 from api.settings import Settings
 from probes import PROBES
@@ -74,7 +75,7 @@ def problems_page() -> str:
 def _route(probe: Probe) -> str:
     """Return a probe's methods and path, as the heading of its section in docs/probes.md."""
     methods = " and ".join(dict.fromkeys(METHODS[source] for source in sources(probe)))
-    return f"{methods} /{probe.model}/{probe.name}"
+    return f"{methods} /{FAMILY_NAMES[probe.family]}/{probe.name}"
 
 
 def _anchor(heading: str) -> str:

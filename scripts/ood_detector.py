@@ -1,6 +1,6 @@
 """Train the out-of-distribution detector and print how often each kind of image warns.
 
-    python -m scripts.ood_detector        # writes models/artifacts/familiarity.safetensors
+    python -m scripts.ood_detector        # writes models/data/ood_detector.safetensors
     python -m scripts.ood_detector --only-measure --fonts FOLDER --count 2000
 
 Takes some minutes of one CPU core. The same seed on the same machine gives the same file.

@@ -10,7 +10,7 @@ from models.runtime.checkpoints import Tensors
 
 EACH = 20
 TEST_COPY = Path("tests/tensorflow_datasets")
-SAMPLES = Path("models/artifacts/samples.safetensors")
+SAMPLES = Path("models/data/samples.safetensors")
 
 
 def choose(digits: Digits, train: Digits) -> Tensors:

@@ -18,6 +18,7 @@ import jax
 
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
+from models.model_files import ModelFiles
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
 from models.rnn.training import STAGES, LSTMTrainConfig, LSTMTrainer
 from models.runtime import checkpoints
@@ -104,7 +105,8 @@ def _write_results(
     content = json.dumps(whole, indent=1) + "\n"
     checkpoints.write_atomically(directory.path / f"{model}.report.json", content.encode())
     print(f"{weights}: {json.dumps(described['metrics'])}")
-    artifacts.write_artifacts(model, checkpoints.load(weights), directory, directory.path)
+    files = ModelFiles(weights, f"{model}.")
+    artifacts.write_artifacts(model, checkpoints.load(weights), directory, files)
 
 
 def _trainer(options: argparse.Namespace) -> Trainer:

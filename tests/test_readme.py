@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from api import VERSION
+from api.requests.probe_body import FAMILY_NAMES
 from api.settings import Settings
 from probes import PROBES
 from tests.docs.fences import PAGES, RUNNERS, code_of
@@ -34,7 +35,7 @@ def test_every_probe_is_in_the_docs() -> None:
     page = (ROOT / "docs" / "probes.md").read_text(encoding="utf-8")
 
     for probe in PROBES:
-        assert f"/{probe.model}/{probe.name}" in page
+        assert f"/{FAMILY_NAMES[probe.family]}/{probe.name}" in page
 
 
 def test_every_setting_is_in_the_docs() -> None:

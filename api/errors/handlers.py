@@ -1,7 +1,7 @@
 """Exception handlers: the table `PROBLEM_OF` from exceptions to problem responses."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,9 +14,9 @@ from api.errors.parameters import parameter_problem
 from api.errors.problem import Problem, Reason, bug_response, name_value, problem_response
 from api.inference.batching import DeadlineError, QueueFullError
 from api.inference.errors import EngineBusyError, EngineClosedError, EngineNotReadyError
-from models.registry import MODELS
+from models.registry import ResidentModel
 from probes import PROBES
-from probes.declaration import ParameterError
+from probes.declaration import ParameterError, Probe
 from probes.output.encode import AnswerTooLargeError
 
 RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
@@ -52,7 +52,7 @@ def _http_problem(request: Request, error: HTTPException) -> Problem:
     headers = dict(error.headers or {})
     match error.status_code:
         case 404:
-            return _unknown_path(request.url.path)
+            return _unknown_path(request)
         case 405:
             allowed = headers.get("Allow") or headers.get("allow", "")
             return Problem("method-not-allowed", f"This path takes {allowed}.", headers=headers)
@@ -62,20 +62,31 @@ def _http_problem(request: Request, error: HTTPException) -> Problem:
             return Problem("invalid-request", "The request cannot be read.", headers=headers)
 
 
-def _unknown_path(path: str) -> Problem:
+def _unknown_path(request: Request) -> Problem:
     """Handle a 404: where the path looks like a probe's, list the probes or models that exist."""
-    model, _, probe = path.strip("/").partition("/")
-    if probe and model in MODELS:
-        known = ", ".join(one.name for one in PROBES if one.model == model)
-        return Problem("unknown-path", f"{name_value('probe', probe)} is not one of {known}.")
+    model, _, probe = request.url.path.strip("/").partition("/")
+    models: Mapping[str, ResidentModel] = request.app.state.engine.models
+    if probe and model in models:
+        family = models[model].architecture.family
+        known = [one for one in PROBES if one.family == family]
+        return _unknown_probe(models[model], probe.removesuffix(".png"), known)
     if probe:
-        return unknown_model(model)
+        return unknown_model(model, models)
     return Problem("unknown-path", "There is nothing at this path; /docs lists what there is.")
 
 
-def unknown_model(name: str) -> Problem:
+def _unknown_probe(model: ResidentModel, name: str, known: list[Probe]) -> Problem:
+    """Handle the name of a probe that a model does not have: return why, or those it has."""
+    for probe in known:
+        if probe.name == name and (need := probe.unmet(model)) is not None:
+            return Problem("unknown-path", f"{model.name} has no {name}: {need.reason}")
+    listed = ", ".join(one.name for one in known if one.unmet(model) is None)
+    return Problem("unknown-path", f"{name_value('probe', name)} is not one of {listed}.")
+
+
+def unknown_model(name: str, models: Iterable[str]) -> Problem:
     """Handle the name of a model that is not resident: return its problem."""
-    known = ", ".join(MODELS)
+    known = ", ".join(models)
     return Problem("unknown-model", f"{name_value('model', name)} is not one of {known}.")
 
 

@@ -11,8 +11,16 @@ from typing import Any, TypeVar
 import jax
 
 from api.inference.admission import Admission, InFlightCounter
-from api.inference.batching import Batch, DeviceWorker, Queue, QueueFullError, Served
+from api.inference.batching import (
+    Batch,
+    DeadlineError,
+    DeviceWorker,
+    Queue,
+    QueueFullError,
+    Served,
+)
 from api.inference.errors import EngineClosedError, EngineNotReadyError
+from api.inference.loading import LoadedModels
 from api.inference.result_cache import ResultCache
 from models.registry import ResidentModel
 from models.runtime.programs import Call, Outputs, Run
@@ -21,7 +29,7 @@ from probes.declaration import ModelContext
 from probes.model_context import model_context
 
 Result = TypeVar("Result")
-Observer = Callable[[ResidentProgram, Batch[Call, Outputs]], None]
+Observer = Callable[[str, Batch[Call, Outputs]], None]
 
 CPU_THREADS = 2
 """Threads of the engine that decode and draw: more would wait for the interpreter's lock."""
@@ -63,14 +71,17 @@ class Engine:
     as long as the application, on one event loop.
 
     Args:
-        models: Loaded models by name.
+        loaded: Loaded models, and the networks that could not be loaded.
         limits: Of the queue of each program.
         admission: Limits of all requests together.
 
     Attributes:
+        models: Resident models by name.
+        failed: Why a network could not be loaded, by the name of its folder.
         contexts: Each model's context for probes, by name; empty until it is warm.
-        queues: Queue of each program, by name; empty until it is warm.
-        observers: Called on the event loop with each batch that was run.
+        queues: Queue of each program, by the names of model and program (`cnn.trace`); empty until
+            it is warm.
+        observers: Called on the event loop with the program's name and each batch that was run.
         results: Outputs of runs about the weights alone.
         draining: Whether the server will soon close its listener: `/readyz` fails, and requests are
             still answered.
@@ -78,10 +89,9 @@ class Engine:
         warm_s: Seconds that the warm-up took; None until the engine is warm.
     """
 
-    def __init__(
-        self, models: Mapping[str, ResidentModel], limits: QueueLimits, admission: Admission
-    ) -> None:
-        self.models = models
+    def __init__(self, loaded: LoadedModels, limits: QueueLimits, admission: Admission) -> None:
+        self.models = loaded.models
+        self.failed = loaded.failed
         self.contexts: dict[str, ModelContext] = {}
         self.queues: dict[str, Queue[Call, Outputs]] = {}
         self.observers: list[Observer] = []
@@ -95,6 +105,7 @@ class Engine:
         self._cpu_threads = ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="worker")
         self._warming: asyncio.Task[None] | None = None
         self._warming_rest: asyncio.Task[None] | None = None
+        self._compiling: dict[str, asyncio.Task[None]] = {}
         self._has_warned = False
 
     @property
@@ -104,7 +115,7 @@ class Engine:
 
     @property
     def programs(self) -> Mapping[str, ResidentProgram]:
-        """Compiled programs of all models of the engine, by name."""
+        """Compiled programs of the engine, by the names of model and program: `cnn.trace`."""
         return self._programs
 
     def start(self) -> None:
@@ -127,7 +138,7 @@ class Engine:
         for name, model in self.models.items():
             self.contexts[name] = await self.compute(model_context, model)
             for program in model.programs.values():
-                self._serve(program)
+                self._serve(model, program)
         self._worker.start()
         self.warm_s = time.perf_counter() - began
         self._warming_rest = asyncio.get_running_loop().create_task(self._warm_rest())
@@ -139,24 +150,26 @@ class Engine:
         for model in self.models.values():
             await self.compute(model.compile_larger_buckets)
             for name, program in model.programs.items():
-                self.queues[name].max_batch = program.max_rows
-        for model in self.models.values():
+                self.queues[f"{model.name}.{name}"].max_batch = program.max_rows
+        # Analyses of the user's own networks are compiled when they are first asked for.
+        for model in (one for one in self.models.values() if one.is_shipped):
             for program in tuple(model.programs.values()):
                 await self.compute(model.add_parameter_sets, program)
-            for declared in model.analyses:
-                self._serve(await self.compute(model.compile_analysis, declared))
+            for declared in model.analyses.values():
+                self._serve(model, await self.compute(model.compile_analysis, declared))
 
-    def _serve(self, program: ResidentProgram) -> None:
+    def _serve(self, model: ResidentModel, program: ResidentProgram) -> None:
         """Let the engine accept calls of a program from now on."""
-        self._programs[program.program.name] = program
-        self.queues[program.program.name] = self._queue(program)
+        name = f"{model.name}.{program.program.name}"
+        self._programs[name] = program
+        self.queues[name] = self._queue(name, program)
 
-    def _queue(self, program: ResidentProgram) -> Queue[Call, Outputs]:
+    def _queue(self, name: str, program: ResidentProgram) -> Queue[Call, Outputs]:
         """Create the engine's queue of a program."""
 
         def observe(batch: Batch[Call, Outputs]) -> None:
             for observer in self.observers:
-                observer(program, batch)
+                observer(name, batch)
 
         return Queue(
             self._worker,
@@ -219,6 +232,7 @@ class Engine:
 
     async def run(
         self,
+        model: str,
         run: Run,
         deadline: float,
         spent: DeviceTime,
@@ -229,6 +243,7 @@ class Engine:
         """Drive a run through the engine: queue each of its calls, and send it their results.
 
         Args:
+            model: Name of the model whose programs the run calls.
             deadline: By `time.monotonic`, in seconds, for every call; it moves by the time that the
                 run computes between its calls.
             spent: The time in queue and on the device is added here.
@@ -253,28 +268,64 @@ class Engine:
                 return calls
             if checkpoint is not None:
                 calls = [call._replace(checkpoint=checkpoint) for call in calls]
-            served = await self._served(calls, deadline, admitted=admitted)
+            served = await self._served(model, calls, deadline, admitted=admitted)
             spent.queued_s += served[0].queued_s
             # Calls that ran in one batch have the same time: it counts once.
             spent.ran_s += sum({one.ran_s for one in served})
             results = [one.result for one in served]
 
     async def _served(
-        self, calls: Sequence[Call], deadline: float, *, admitted: bool
+        self, model: str, calls: Sequence[Call], deadline: float, *, admitted: bool
     ) -> list[Served[Outputs]]:
         """Queue calls of one program in the engine and wait; one error cancels the others."""
-        waiting = self._enqueue(calls, deadline, admitted=admitted)
+        name = f"{model}.{calls[0].program}"
+        await self._compiled(model, name, deadline)
+        waiting = self._enqueue(name, calls, deadline, admitted=admitted)
         try:
             return [await one for one in waiting]
         finally:
             for one in waiting:
                 one.cancel()
 
+    async def _compiled(self, model: str, name: str, deadline: float) -> None:
+        """Compile an analysis of a user's network that is asked for the first time.
+
+        Requests that need the same program wait for one compilation.
+
+        Raises:
+            DeadlineError: It takes longer than the request may.
+        """
+        owner = self.models[model]
+        if name in self._programs or owner.is_shipped:
+            return
+        if name not in self._compiling:
+            self._compiling[name] = asyncio.get_running_loop().create_task(
+                self._compile(owner, name)
+            )
+        # Other requests wait for the compilation too: it goes on when one of them gives up.
+        waited = asyncio.wait_for(
+            asyncio.shield(self._compiling[name]), deadline - time.monotonic()
+        )
+        try:
+            await waited
+        except TimeoutError as error:
+            msg = f"The program {name} is still being compiled."
+            raise DeadlineError(msg) from error
+
+    async def _compile(self, model: ResidentModel, name: str) -> None:
+        """Compile one analysis of a model, with the parameter sets of its training."""
+        try:
+            declared = model.analyses[name.partition(".")[2]]
+            for program in tuple(model.programs.values()):
+                await self.compute(model.add_parameter_sets, program)
+            self._serve(model, await self.compute(model.compile_analysis, declared))
+        finally:
+            del self._compiling[name]
+
     def _enqueue(
-        self, calls: Sequence[Call], deadline: float, *, admitted: bool
+        self, name: str, calls: Sequence[Call], deadline: float, *, admitted: bool
     ) -> list["asyncio.Future[Served[Outputs]]"]:
         """Add calls of one program to the engine's queue of it; all of them, or none."""
-        name = calls[0].program
         program = self._programs.get(name)
         if program is None or not program.has_parameters(calls[0].checkpoint):
             msg = "The programs of this analysis are still being compiled."
@@ -295,7 +346,7 @@ class Engine:
     async def stop(self) -> None:
         """Stop the engine: refuse requests, wait for the batch that runs, and end the threads."""
         self.closed = True
-        for task in (self._warming, self._warming_rest):
+        for task in (self._warming, self._warming_rest, *self._compiling.values()):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

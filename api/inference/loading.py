@@ -1,33 +1,103 @@
-"""Loading: weights from disk to resident models, with the cache of their executables."""
+"""Loading: networks from disk to resident models, with the cache of their executables."""
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
 
-from models.registry import MODELS, ResidentModel, load
+from models.declaration.declaration import FILE
+from models.model_files import shipped_names
+from models.registry import ResidentModel, load, load_folder
+from models.runtime.checkpoints import CheckpointError
 from models.runtime.executable_cache import CacheError, ExecutableCache
+
+MAX_MODELS = 64
+"""Networks that one server loads."""
 
 logger = logging.getLogger("lightwell")
 
 
-def load_models(weights: Path | None, cache: Path | None) -> Mapping[str, ResidentModel]:
-    """Loading of all models for the engine, by name, from weights on disk; none is compiled yet.
+@dataclass(frozen=True)
+class LoadedModels:
+    """Loaded models of a server, and the networks that could not be loaded.
+
+    Attributes:
+        models: Models by name, the user's own first.
+        failed: Why each other network could not be loaded, by the name of its folder.
+    """
+
+    models: Mapping[str, ResidentModel]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_models(
+    weights: Path | None,
+    cache: Path | None,
+    folders: Iterable[Path] = (),
+    *,
+    strict: bool = False,
+) -> LoadedModels:
+    """Load the models of a server from disk; none is compiled yet.
 
     Args:
-        weights: Folder with the user's weights; None serves the shipped ones.
+        weights: Folder with the user's weights of shipped networks; None serves the shipped ones.
         cache: Folder that keeps executables from one start to the next; None compiles each time.
+        folders: Folders of the user's networks, each with a declaration and weights.
+        strict: Whether one that cannot be loaded is an error.
 
     Raises:
-        CheckpointError: The weights cannot be served.
+        CheckpointError: The weights cannot be served; or a network, where `strict`.
     """
     # Each call waits for its result: another thread to dispatch it would only add its latency. JAX
     # reads this when it is first used.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    models = {name: load(name, weights) for name in MODELS}
+    shipped = {name: load(name, weights) for name in shipped_names()}
+    found: dict[str, ResidentModel] = {}
+    failed: dict[str, str] = {}
+    for folder in folders:
+        try:
+            model = load_folder(folder)
+            _check_name(model.name, {*shipped, *found})
+            found[model.name] = model
+        except CheckpointError as error:
+            if strict:
+                raise
+            # A sentence for the user; a traceback would hide it.
+            logger.error("a network is not served: %s", error)  # noqa: TRY400
+            failed[folder.name] = str(error)
+    models = found | shipped
     use_cache(models.values(), cache)
-    return models
+    return LoadedModels(models, failed)
+
+
+def _check_name(name: str, taken: set[str]) -> None:
+    """Check the name of a loaded network against those of others, and their number."""
+    if name in taken:
+        msg = f"{name}: another network has this name: rename the folder"
+        raise CheckpointError(msg)
+    if len(taken) >= MAX_MODELS:
+        msg = f"{name}: one server loads at most {MAX_MODELS} networks"
+        raise CheckpointError(msg)
+
+
+def repository_folders(repository: Path) -> list[Path]:
+    """Return the folders of a model repository that have a declaration, in alphabetical order.
+
+    Raises:
+        CheckpointError: The repository cannot be read, or has none.
+    """
+    try:
+        found = sorted(path.parent for path in repository.glob(f"*/{FILE}"))
+    except OSError as error:
+        msg = f"model repository {repository}: {error.strerror}"
+        raise CheckpointError(msg) from error
+    if not found:
+        hint = f"; it is itself a network: use --model {repository}"
+        msg = f"model repository {repository} has no folder with {FILE}"
+        raise CheckpointError(msg + (hint if (repository / FILE).exists() else ""))
+    return found
 
 
 def use_cache(models: Iterable[ResidentModel], folder: Path | None) -> None:

@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 from api.inference.batching import Batch
 from api.inference.engine import Engine
 from models.runtime.programs import Call, Outputs
-from models.runtime.resident import ResidentProgram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # A client may send any method, and each value of a label makes a time series that stays.
@@ -135,9 +134,9 @@ class Metrics:
         """Add the time that encoding a response took to the Prometheus metrics of the stages."""
         self._encode.observe(seconds)
 
-    def _observe_batch(self, program: ResidentProgram, batch: Batch[Call, Outputs]) -> None:
+    def _observe_batch(self, program: str, batch: Batch[Call, Outputs]) -> None:
         """Add the rows, run time and queue times of one batch to the Prometheus metrics."""
-        self._batch_rows(program.program.name).observe(len(batch.live))
+        self._batch_rows(program).observe(len(batch.live))
         self._program.observe(batch.ended - batch.began)
         for waiting in batch.live:
             self._queue.observe(batch.began - waiting.since)

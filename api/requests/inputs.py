@@ -42,7 +42,7 @@ from api.requests.multipart import parse_form
 from api.requests.options import ImageOptions, SequenceQuery
 from api.requests.posted import PostedInputs, parse_body
 from api.requests.sequence_body import SequenceInput
-from models.registry import ResidentModel, hidden_size
+from models.registry import ResidentModel
 from probes.declaration import ParameterError
 from probes.shared.input_warnings import InputWarning
 
@@ -188,7 +188,7 @@ def parse_sequences(
         Problem: The body is not valid.
         ParameterError: `initial_steps` is given, and an input has no initial state.
     """
-    hidden = hidden_size(model.weights)
+    hidden = model.architecture.states[0].units
     posted = parse_body(body, declaration, hidden)
     if not posted.container:
         return sequence_input(posted.inputs[0], hidden, initial_steps)
@@ -213,4 +213,4 @@ def queried_sequence(query: SequenceQuery, model: ResidentModel) -> ModelInput:
         location = ("query", "sequence", *error.place)
         raise Problem(error.kind, error.reason, [Reason(location, error.reason)]) from error
     given = SequenceInput.model_construct(sequence=bits, initial_state=None)
-    return sequence_input(given, hidden_size(model.weights))
+    return sequence_input(given, model.architecture.states[0].units)

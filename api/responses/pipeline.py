@@ -50,9 +50,11 @@ class ProbeRequest:
     """Probe and query of one request to the pipeline; reused for an equal request line.
 
     Attributes:
+        model: Name of the model.
         query: The probe's parameters and the options of the response.
     """
 
+    model: str
     probe: Probe
     query: Any
 
@@ -66,13 +68,12 @@ class ProbeRequest:
         """Cache key of a pipeline without input: all that a probe of the weights depends on."""
         names = set(self.probe.parameters.model_fields)
         parameters = self.query.model_dump_json(include=names)
-        return f"{self.probe.model} {self.probe.name} {self.checkpoint} {parameters}"
+        return f"{self.model} {self.probe.name} {self.checkpoint} {parameters}"
 
     @cached_property
     def outputs(self) -> frozenset[str]:
         """Names of the outputs that the pipeline fetches: for probe, prediction and warnings."""
-        common = ("logits", "unfamiliarity") if self.probe.model == "cnn" else ("logits",)
-        return frozenset((*self.probe.outputs(self.query), *common))
+        return frozenset((*self.probe.outputs(self.query), "logits"))
 
 
 async def answer(
@@ -98,7 +99,7 @@ async def _answer_one(
     context: RequestContext, request: ProbeRequest, given: ModelInput, response_format: Format
 ) -> bytes:
     """Run the pipeline on one input, and encode a small response on the event loop."""
-    engine, model = context.engine, context.engine.models[request.probe.model]
+    engine, model = context.engine, context.engine.models[request.model]
     result, device_time = await run_probe(context, request, checked_call(engine, request, given))
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
@@ -117,7 +118,7 @@ async def _answer_several(
     response_format: Format,
 ) -> bytes:
     """Run the pipeline on several inputs, whose rows are queued together; encode one response."""
-    engine, model = context.engine, context.engine.models[request.probe.model]
+    engine, model = context.engine, context.engine.models[request.model]
     calls = []
     for index, given in enumerate(inputs):
         try:
@@ -139,7 +140,7 @@ def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> Pr
     Raises:
         ParameterError: The parameters do not exist in this model or input.
     """
-    model: ModelContext = engine.contexts[request.probe.model]
+    model: ModelContext = engine.contexts[request.model]
     if request.checkpoint is not None:
         known = model.training_checkpoints
         if request.checkpoint not in known:
@@ -192,10 +193,10 @@ async def run_probe(
         return call.with_outputs({}), None
     device_time, name = DeviceTime(), request.checkpoint
     if probe.run is None:
-        run = engine.models[probe.model].card.run(
-            probe.program or "", call.input.row, request.outputs
-        )
-        outputs = await engine.run(run, context.deadline, device_time, name)
+        model = engine.models[request.model]
+        outputs_of = request.outputs | ({"unfamiliarity"} if model.ood_detector else set())
+        run = model.run(probe.program or "", call.input.row, outputs_of)
+        outputs = await engine.run(request.model, run, context.deadline, device_time, name)
         return call.with_outputs(outputs), device_time
     # Only without an input: few inputs are sent twice, and each would evict a slow analysis.
     if not probe.input and (known := engine.results.get(request.cache_key)) is not None:
@@ -203,7 +204,9 @@ async def run_probe(
     # An analysis has more rows than a queue takes: they are limited here, all of them or none.
     with engine.admission.analysis(probe.rows(call)):
         run = probe.run(call)
-        outputs = await engine.run(run, context.deadline, device_time, name, admitted=True)
+        outputs = await engine.run(
+            request.model, run, context.deadline, device_time, name, admitted=True
+        )
     if not probe.input:
         engine.results.add(request.cache_key, outputs)
     return call.with_outputs(outputs), device_time
@@ -239,7 +242,7 @@ def _encode_several(
 
 def _head(model: ResidentModel, request: ProbeRequest) -> dict[str, Any]:
     """Return the first keys of a pipeline's response: the model and the digest of its weights."""
-    return {"model": request.probe.model, "weights": model.digest(request.checkpoint)}
+    return {"model": request.model, "weights": model.digest(request.checkpoint)}
 
 
 def _result(
@@ -274,7 +277,7 @@ def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]
     label = int(found.logits.argmax())
     stated = {
         "label": label,
-        "name": model.card.classes[label],
+        "name": model.architecture.classes[label],
         "probabilities": found.probabilities,
         "logits": found.logits,
     }
@@ -291,7 +294,7 @@ def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[Inpu
     detector, image = model.ood_detector, found.input.row["image"]
     seen = image_warnings(image, score, detector.limit, detector.score)
     # A picture of no digit has no likeliest digit either: one warning for one cause.
-    return seen or ambiguous_warnings(found.probabilities, model.card.classes)
+    return seen or ambiguous_warnings(found.probabilities, model.architecture.classes)
 
 
 def length_warnings(

@@ -10,11 +10,10 @@ from api.requests.model_input import ModelInput
 from api.responses.context import RequestContext
 from api.responses.pipeline import ProbeRequest, checked_call, run_probe
 from probes import PROBES
-from probes.declaration import Probe
 from probes.figures.figures import measures
 from probes.shared.statements import STATEMENTS
 
-MEASURED_BY = {probe.model: probe for probe in PROBES if probe.name == "findings"}
+MEASURED_BY = {probe.family: probe for probe in PROBES if probe.name == "findings"}
 
 MEASURED = (
     "supported",
@@ -46,17 +45,18 @@ def router() -> APIRouter:
         with engine.admit():
             stated: dict[str, Any] = {}
             # One run for each model measures all statements about it.
-            for probe in MEASURED_BY.values():
-                stated |= await _measured(context, probe)
+            for model in dict.fromkeys(one.model for one in STATEMENTS.values()):
+                stated |= await _measured(context, model)
         entries = [_entry(engine, key, stated) for key in STATEMENTS]
         return schemas.FindingList(findings=entries)
 
     return routes
 
 
-async def _measured(context: RequestContext, probe: Probe) -> dict[str, Any]:
+async def _measured(context: RequestContext, model: str) -> dict[str, Any]:
     """Run a model's `findings` probe for `/findings`; return its measures by name."""
-    request = ProbeRequest(probe, probe.parameters())
+    probe = MEASURED_BY[context.engine.models[model].architecture.family]
+    request = ProbeRequest(model, probe, probe.parameters())
     call = checked_call(context.engine, request, ModelInput())
     found, _ = await run_probe(context, request, call)
     figure = await context.engine.compute(probe.figure, found)

@@ -11,12 +11,11 @@ from fastapi import APIRouter, Path, Request
 from api.errors.handlers import unknown_model
 from api.inference.engine import Engine
 from api.openapi import schemas, spec
-from api.routes.probes import METHODS, query_model, sources
-from models.registry import ResidentModel, hidden_size
+from api.routes.probes import METHODS, probes_of, query_model, sources
+from models.registry import ResidentModel
 from models.rnn.unit_statistics import STATES
 from models.runtime.programs import MATMUL_PRECISION, row_buckets
 from models.simple_networks import LAYERS, ReceptiveField
-from probes import PROBES
 from probes.declaration import Probe
 from probes.rnn.gates import KINDS
 
@@ -48,7 +47,7 @@ def router() -> APIRouter:
         """One resident model of `/models`: task, input, layers, probes, weights, training."""
         engine: Engine = request.app.state.engine
         if model not in engine.models:
-            raise unknown_model(model)
+            raise unknown_model(model, engine.models)
         return describe(engine.models[model])
 
     return routes
@@ -56,22 +55,22 @@ def router() -> APIRouter:
 
 def describe(model: ResidentModel) -> schemas.ModelEntry:
     """Describe one resident model for `/models`."""
-    card = model.card
+    architecture = model.architecture
     device = jax.devices()[0]
     return schemas.ModelEntry(
-        name=card.name,
-        title=card.title,
-        task=card.task,
-        input=card.input,
-        classes=list(card.classes),
+        name=model.name,
+        title=architecture.declaration.title,
+        task=architecture.declaration.task,
+        input=architecture.family,
+        classes=list(architecture.classes),
         parameters=sum(value.size for value in model.weights.values()),
         weights=model.checkpoint.digest,
         device=f"{device.platform} ({device.device_kind})",
         matmul_precision=MATMUL_PRECISION,
         dtype="float32",
-        row_buckets=list(row_buckets(card.name)),
+        row_buckets=list(row_buckets(architecture.family)),
         layers=_layers(model),
-        probes=[_probe(probe) for probe in PROBES if probe.model == card.name],
+        probes=[_probe(model.name, probe) for probe in probes_of(model)],
         checkpoints=list(model.training_checkpoints),
         length_limits=_limits(model, None) if model.length_limits else None,
         checkpoint_limits={name: _limits(model, name) for name in model.length_limits if name},
@@ -95,9 +94,9 @@ def _training(model: ResidentModel) -> dict[str, Any]:
 
 def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
     """Describe the layers of a model for `/models`: axes, shape, parameters, receptive field."""
-    if model.card.input == "image":
+    if model.architecture.family == "image":
         return [_cnn_layer(name, model.weights) for name in LAYERS]
-    units, sizes = hidden_size(model.weights), _sizes(model.weights)
+    units, sizes = model.architecture.states[0].units, _sizes(model.weights)
     recurrent = [
         schemas.LayerEntry(
             name=name,
@@ -114,7 +113,7 @@ def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
         name="logits",
         kind="logits",
         axes=["step", "label"],
-        shape=[None, len(model.card.classes)],
+        shape=[None, len(model.architecture.classes)],
         parameters=sizes["readout"],
         receptive_field=None,
     )
@@ -150,13 +149,13 @@ def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 
 @cache
-def _probe(probe: Probe) -> schemas.ProbeEntry:
+def _probe(model: str, probe: Probe) -> schemas.ProbeEntry:
     """Describe one probe of a model for `/models`: path, methods, JSON schema of the query."""
     ways = sources(probe)
     query = query_model(probe, ways[0], picture=False)
     return schemas.ProbeEntry(
         name=probe.name,
-        path=f"/{probe.model}/{probe.name}",
+        path=f"/{model}/{probe.name}",
         methods=[METHODS[way] for way in ways],
         title=probe.title,
         parameters=query.model_json_schema(),

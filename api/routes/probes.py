@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -23,7 +24,7 @@ from api.requests.options import (
     InitialStepsOptions,
     SequenceQuery,
 )
-from api.requests.probe_body import body_of
+from api.requests.probe_body import FAMILY_NAMES, body_of
 from api.requests.query import SingleValueRoute
 from api.responses.context import RequestContext
 from api.responses.negotiation import (
@@ -37,7 +38,7 @@ from api.responses.negotiation import (
 )
 from api.responses.pipeline import ProbeRequest, answer
 from api.routes.route_cache import RouteCache
-from models.registry import MODELS
+from models.registry import ResidentModel
 from probes import PROBES
 from probes.declaration import Probe
 
@@ -77,13 +78,15 @@ class ProbeRoute:
     """Probe's route for one source of its input, with or without `.png`.
 
     Attributes:
-        model: Query parameters of the route.
+        model: Name of the model.
+        query: Query parameters of the route.
     """
 
+    model: str
     probe: Probe
     source: Source
     picture: bool
-    model: type[BaseModel]
+    query: type[BaseModel]
 
     def format_of(self, query: Any) -> Format | None:
         """Return the response format that a query names; None leaves it to the `Accept` header."""
@@ -91,25 +94,34 @@ class ProbeRoute:
         return chosen
 
 
-def router() -> APIRouter:
-    """Build the routes of every probe."""
+def router(models: Mapping[str, ResidentModel]) -> APIRouter:
+    """Build the routes of every probe of each resident model that it applies to."""
     routes = APIRouter(route_class=SingleValueRoute)
-    for probe in PROBES:
-        for source in sources(probe):
-            for picture in (False, True):
-                _add(routes, probe, source, picture=picture)
+    for name, model in models.items():
+        for probe in probes_of(model):
+            for source in sources(probe):
+                for picture in (False, True):
+                    query = query_model(probe, source, picture=picture)
+                    _add(routes, ProbeRoute(name, probe, source, picture, query))
     return routes
+
+
+def probes_of(model: ResidentModel) -> list[Probe]:
+    """Return the probes that apply to a model."""
+    family = model.architecture.family
+    return [one for one in PROBES if one.family == family and one.unmet(model) is None]
 
 
 def sources(probe: Probe) -> tuple[Source, ...]:
     """Sources from which the routes of a probe take its input."""
     if not probe.input:
         return ("weights",)
-    if MODELS[probe.model].input == "image":
+    if probe.family == "image":
         return ("image",)
     return ("sequence",) if probe.body else ("sequence", "query")
 
 
+@cache
 def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseModel]:
     """Compose the query model of a probe's route, which rejects unknown parameters."""
     options: tuple[type[BaseModel], ...] = (PictureOptions if picture else AnswerOptions,)
@@ -122,24 +134,32 @@ def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseMode
     if source == "query":
         options = (SequenceQuery, *options)
     name = "".join(
-        part.capitalize() for part in operation_id(probe, source, picture=picture).split("_")
+        part.capitalize()
+        for part in operation_id(FAMILY_NAMES[probe.family], probe, source, picture=picture).split(
+            "_"
+        )
     )
     return create_model(f"{name}Query", __base__=(probe.parameters, *options))
 
 
-def operation_id(probe: Probe, source: Source, *, picture: bool) -> str:
+def operation_id(model: str, probe: Probe, source: Source, *, picture: bool) -> str:
     """Operation ID of a probe's route: `lstm_gates`, `lstm_gates_png`, `get_lstm_gates`."""
-    name = f"{probe.model}_{probe.name}" + ("_png" if picture else "")
+    name = f"{model.replace('-', '_')}_{probe.name}" + ("_png" if picture else "")
     return f"get_{name}" if source == "query" else name
 
 
-def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> None:
+def _add(routes: APIRouter, route: ProbeRoute) -> None:
     """Add the route of a probe for one source of its input, with or without `.png`."""
-    model = query_model(probe, source, picture=picture)
-    route = ProbeRoute(probe, source, picture, model)
+    model, probe, source, picture, queried = (
+        route.model,
+        route.probe,
+        route.source,
+        route.picture,
+        route.query,
+    )
 
-    async def endpoint(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        asked = ProbeRequest(probe, query)
+    async def endpoint(request: Request, query: Annotated[queried, Query()]) -> Response:  # type: ignore[valid-type]
+        asked = ProbeRequest(model, probe, query)
 
         def respond(request: Request) -> Coroutine[Any, Any, Response]:
             return _respond(request, route, asked)
@@ -151,16 +171,16 @@ def _add(routes: APIRouter, probe: Probe, source: Source, *, picture: bool) -> N
             route_cache.add(request, respond)
         return response
 
-    name = operation_id(probe, source, picture=picture)
+    name = operation_id(model, probe, source, picture=picture)
     routes.add_api_route(
-        f"/{probe.model}/{probe.name}{'.png' if picture else ''}",
+        f"/{model}/{probe.name}{'.png' if picture else ''}",
         endpoint,
         methods=[METHODS[source]],
         name=name,
         operation_id=name,
         summary=probe.title,
         description=probe.description,
-        tags=[probe.model],
+        tags=[model],
         response_class=Response,
         route_class_override=FormRoute if source == "image" else None,
         responses=spec.responses(source, picture=picture),
@@ -183,7 +203,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
         if route.source != "image" or not is_form(request.scope):
             form = negotiate(route.format_of(asked.query), accept)
         if form is not None and METHODS[route.source] == "GET":
-            digest = engine.models[asked.probe.model].checkpoint.digest
+            digest = engine.models[asked.model].checkpoint.digest
             tag = etag(digest, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
@@ -207,18 +227,20 @@ async def read_inputs(
         Problem: The body, or the sequence in the query, is not valid.
         RequestValidationError: Parameters of the form are not valid.
     """
-    model, body = engine.models[asked.probe.model], body_of(asked.probe)
+    model, body = engine.models[asked.model], body_of(asked.probe)
     match route.source:
         case "image":
 
             def query_of(fields: Fields) -> Any:
-                names = {name for name, _ in fields} & route.model.model_fields.keys()
+                names = {name for name, _ in fields} & route.query.model_fields.keys()
                 if asked.query is not None and not names:
                     return asked.query
-                return with_fields(route.model, request.scope["query_string"], fields)
+                return with_fields(route.query, request.scope["query_string"], fields)
 
             inputs, query = await read_images(request, engine, body, query_of)
-            return inputs, asked if query is asked.query else ProbeRequest(asked.probe, query)
+            return inputs, asked if query is asked.query else ProbeRequest(
+                asked.model, asked.probe, query
+            )
         case "sequence":
             steps = asked.query.initial_steps
             return await read_sequences(request, engine, model, body, steps), asked

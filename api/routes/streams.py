@@ -206,7 +206,7 @@ async def _blocks(
             engine.check_open()
         deadline, spents = context.chunk_deadline, [DeviceTime() for _ in rows]
         given = await gather_or_cancel(
-            engine.run(model.card.run("trace", _head(row), wanted), deadline, spent)
+            engine.run(model.name, model.run("trace", _head(row), wanted), deadline, spent)
             for row, spent in zip(rows.values(), spents, strict=True)
         )
         if not start:

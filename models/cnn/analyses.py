@@ -109,13 +109,13 @@ def cnn_analyses(
     layer_gradient = partial(_layer_gradient, differentiable)
     maximise = partial(_maximise, differentiable)
     return [
-        Program("cnn.score", partial(_score, graphdef), {"image": _FLOAT_IMAGE}, SCORE_BUCKETS),
-        Program("cnn.gradient", partial(_gradient, differentiable), aimed, GRADIENT_BUCKETS),
-        Program("cnn.layer_gradient", layer_gradient, aimed, ANALYSIS_BUCKETS),
+        Program("score", partial(_score, graphdef), {"image": _FLOAT_IMAGE}, SCORE_BUCKETS),
+        Program("gradient", partial(_gradient, differentiable), aimed, GRADIENT_BUCKETS),
+        Program("layer_gradient", layer_gradient, aimed, ANALYSIS_BUCKETS),
         # The label of this program in /metrics, which dashboards may rely on.
-        Program("cnn.push", maximise, weighted, ANALYSIS_BUCKETS),
-        Program("cnn.intervene", partial(_intervene, graphdef), edited, INTERVENTION_BUCKETS),
-        Program("cnn.convolve", partial(_convolve, graphdef), convolved, (1,)),
+        Program("push", maximise, weighted, ANALYSIS_BUCKETS),
+        Program("intervene", partial(_intervene, graphdef), edited, INTERVENTION_BUCKETS),
+        Program("convolve", partial(_convolve, graphdef), convolved, (1,)),
     ]
 
 

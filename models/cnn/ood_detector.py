@@ -21,7 +21,7 @@ from models.runtime.checkpoints import CheckpointError, Tensors
 
 # The file and the prefix of tensors are named for the familiarity of an image, the score for its
 # opposite: `unfamiliarity` is a key of responses.
-PATH = Path(__file__).parents[1] / "artifacts" / "familiarity.safetensors"
+PATH = Path(__file__).parents[1] / "data" / "ood_detector.safetensors"
 NEITHER = 10  # class after the ten digits: no digit
 PREFIX = "familiarity."
 

@@ -44,8 +44,8 @@ def cnn_programs(graphdef: GraphDefinition[SimpleCNN]) -> list[Program]:
     """
     row = {"image": jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)}
     return [
-        Program("cnn.predict", partial(_predict, graphdef), row),
-        Program("cnn.trace", partial(_trace, graphdef), row),
+        Program("predict", partial(_predict, graphdef), row),
+        Program("trace", partial(_trace, graphdef), row),
     ]
 
 
@@ -70,5 +70,5 @@ def _trace(
 
 def run_cnn(program: str, row: Row, outputs: frozenset[str]) -> Run:
     """Run one image through one program of the CNN in a single call."""
-    (got,) = yield (Call(f"cnn.{program}", row, outputs),)
+    (got,) = yield (Call(f"{program}", row, outputs),)
     return got

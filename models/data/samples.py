@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from models.runtime import checkpoints
 
-PATH = Path(__file__).parents[1] / "artifacts" / "samples.safetensors"
+PATH = Path(__file__).with_name("samples.safetensors")
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ def lstm_ablations(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list
     units = jax.ShapeDtypeStruct((hidden,), jnp.float32)
     bits = jax.ShapeDtypeStruct((SEQUENCES, STEPS), jnp.uint8)
     row = {"sequence": bits, "keep": units, "instead": units}
-    return [Program("lstm.ablate", partial(_ablate, graphdef), row, ablation_buckets(hidden))]
+    return [Program("ablate", partial(_ablate, graphdef), row, ablation_buckets(hidden))]
 
 
 def _ablate(

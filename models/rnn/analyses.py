@@ -68,9 +68,9 @@ def lstm_analyses(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[
     bits = jax.ShapeDtypeStruct((CHUNK,), jnp.uint8)
     edited = {"sequence": bits, **edits, **_state(hidden)}
     return [
-        Program("lstm.gradient", partial(_gradient, graphdef), aimed, GRADIENT_BUCKETS),
-        Program("lstm.enumerate", partial(_enumerate, graphdef), block, ENUMERATION_BUCKETS),
-        Program("lstm.intervene", partial(_intervene, graphdef), edited, INTERVENTION_BUCKETS),
+        Program("gradient", partial(_gradient, graphdef), aimed, GRADIENT_BUCKETS),
+        Program("enumerate", partial(_enumerate, graphdef), block, ENUMERATION_BUCKETS),
+        Program("intervene", partial(_intervene, graphdef), edited, INTERVENTION_BUCKETS),
     ]
 
 

@@ -39,7 +39,7 @@ def lstm_programs(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[
     """
     functions = {"predict": partial(_predict, graphdef), "trace": partial(_trace, graphdef)}
     return [
-        Program(f"lstm.{name}.{chunk}", function, _row(chunk, hidden))
+        Program(f"{name}.{chunk}", function, _row(chunk, hidden))
         for name, function in functions.items()
         for chunk in CHUNKS
     ]
@@ -110,7 +110,7 @@ def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
         padded = np.zeros(chunk, np.uint8)
         padded[: stop - start] = sequence[start:stop]
         sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}
-        (got,) = yield (Call(f"lstm.{program}.{chunk}", sent, outputs | STATE),)
+        (got,) = yield (Call(f"{program}.{chunk}", sent, outputs | STATE),)
         state = {"cell": got["final_cell"], "hidden": got["final_hidden"]}
         for name, part in parts.items():
             part.append(got[name][: stop - start] if program == "trace" else got[name])

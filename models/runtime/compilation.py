@@ -4,7 +4,7 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -16,17 +16,6 @@ import numpy as np
 
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Program
-
-COMPILER_OPTIONS: Mapping[str, dict[str, str | bool]] = {
-    "cnn": {"xla_backend_optimization_level": "1", "xla_cpu_use_fusion_emitters": "False"},
-    "lstm": {"xla_backend_optimization_level": "1"},
-}
-"""XLA compiler options on CPU by model, which shorten compilation at equal run time.
-
-LLVM's first level saves a tenth, and XLA's older emitters two fifths. Only the CNN uses those: the
-newer ones make a loop over steps up to twice as fast. An XLA version that lacks an option compiles
-without options.
-"""
 
 COMPILER_VARIABLES = ("XLA_", "JAX_", "LIBTPU_", "TF_XLA_")
 """Prefixes of the environment variables that change compilation by XLA."""
@@ -77,9 +66,7 @@ def compile_programs(
 
 def _options(program: Program) -> dict[str, str | bool] | None:
     """Return the options to compile a program with; None on other platforms than CPU."""
-    if jax.default_backend() != "cpu":
-        return None
-    return COMPILER_OPTIONS.get(program.name.partition(".")[0])
+    return dict(program.options) if jax.default_backend() == "cpu" else None
 
 
 def _compile(
@@ -111,13 +98,14 @@ def fingerprint(programs: Sequence[Program], parameters: Parameters, buckets: Se
     """
     # Too many entries only cost a compilation; a missing one would load wrong executables.
     sha = hashlib.sha256(_sources())
-    for line in (*_machine(), *_software(), repr(COMPILER_OPTIONS), repr(tuple(buckets))):
+    for line in (*_machine(), *_software(), repr(tuple(buckets))):
         sha.update(f"{line}\n".encode())
     for name, value in sorted(parameters.items()):
         sha.update(f"{name} {value.dtype} {value.shape}\n".encode())
     for program in programs:
         row = [(name, one.shape, str(one.dtype)) for name, one in sorted(program.row.items())]
-        sha.update(f"{program.name} {row}\n".encode())
+        options = sorted(program.options.items())
+        sha.update(f"{program.name} {row} {options} {program.signature}\n".encode())
     return sha.hexdigest()
 
 

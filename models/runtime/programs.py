@@ -6,9 +6,9 @@ one batch with which other calls, each call is executed.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -22,15 +22,18 @@ MATMUL_PRECISION = "highest"
 On TPU the default would be bfloat16.
 """
 
-ROW_BUCKETS: Mapping[str, tuple[int, ...]] = {"cnn": (1, 2, 4, 8), "lstm": (1, 4, 16)}
-"""Buckets (batch sizes) of programs on CPU by model: n rows run padded in the smallest that fits.
+Family = Literal["image", "sequence"]
+"""Family of networks that share programs: by the kind of their input."""
+
+ROW_BUCKETS: Mapping[Family, tuple[int, ...]] = {"image": (1, 2, 4, 8), "sequence": (1, 4, 16)}
+"""Buckets (batch sizes) of programs on CPU by family: n rows run padded in the smallest that fits.
 
 Larger batches would hardly make a row cheaper, and the next request would wait longer. A size that
-costs hardly less than the next larger one, such as 2 beside 4 of the LSTM, is left out.
+costs hardly less than the next larger one, such as 2 beside 4 of sequences, is left out.
 """
 
 ACCELERATOR_BUCKETS = (1, 8, 32)
-"""Buckets of programs on GPU and TPU for every model: there padding is cheap and a call is not."""
+"""Buckets of programs on GPU and TPU for every family: there padding is cheap and a call is not."""
 
 
 Row = Mapping[str, np.ndarray]
@@ -77,16 +80,20 @@ class Program:
     """Program: a pure function of parameters and rows, to be compiled ahead of time.
 
     Attributes:
-        name: Unique in the server, such as `cnn.trace`.
+        name: Unique within the model, such as `trace`.
         function: Maps parameters and rows, all with a leading batch axis, to named outputs.
         row: Shape and type of each input of one row, without the batch axis.
-        buckets: Batch sizes for which it is compiled, ascending; None for those of its model.
+        buckets: Batch sizes for which it is compiled, ascending; None for those of its family.
+        options: Options for XLA's compiler on CPU; one that lacks an option compiles without all.
+        signature: Text that differs between networks whose rows and parameters have equal shapes.
     """
 
     name: str
     function: RowsFunction
     row: Mapping[str, jax.ShapeDtypeStruct]
     buckets: tuple[int, ...] | None = None
+    options: Mapping[str, str | bool] = field(default_factory=dict)
+    signature: str = ""
 
     def rows(self, bucket: int) -> dict[str, jax.ShapeDtypeStruct]:
         """Return shape and type of each input of a program for a whole batch of rows."""
@@ -102,9 +109,9 @@ class Program:
             return self.function(parameters, rows)
 
 
-def row_buckets(model: str) -> tuple[int, ...]:
-    """Return the buckets of a model's programs on this machine, ascending."""
-    return ROW_BUCKETS[model] if jax.default_backend() == "cpu" else ACCELERATOR_BUCKETS
+def row_buckets(family: Family) -> tuple[int, ...]:
+    """Return the buckets of predict and trace programs of a family on this machine, ascending."""
+    return ROW_BUCKETS[family] if jax.default_backend() == "cpu" else ACCELERATOR_BUCKETS
 
 
 def in_slices(

@@ -72,6 +72,12 @@ class ResidentProgram:
         return checkpoint in self._parameters
 
     @property
+    def code_bytes(self) -> int:
+        """Bytes of a resident program's machine code; 0 where the platform does not say."""
+        sizes = [executable.memory_analysis() for executable in self._executables.values()]
+        return sum(getattr(one, "generated_code_size_in_bytes", 0) for one in sizes)
+
+    @property
     def max_rows(self) -> int:
         """Maximum number of rows of one batch of a resident program."""
         return self.buckets[-1]

@@ -133,7 +133,7 @@ def _values(got: Sequence[Outputs]) -> Float32[np.ndarray, " images"]:
 
 def _calls(pictures: Pictures, weights: np.ndarray) -> list[Call]:
     wanted = frozenset({"value", "gradient"})
-    return [Call("cnn.push", {"image": one, "weights": weights}, wanted) for one in pictures]
+    return [Call("push", {"image": one, "weights": weights}, wanted) for one in pictures]
 
 
 def _amplitudes(basis: Basis) -> Float32[np.ndarray, "rows columns"]:

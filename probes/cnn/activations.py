@@ -222,9 +222,9 @@ def _kernel(context: ProbeContext[Parameters], module: str, index: int) -> Tiles
 
 
 PROBES = (
-    Probe(model="cnn", name="predict", figure=predict, program="predict", checkpoints=True),
+    Probe(family="image", name="predict", figure=predict, program="predict", checkpoints=True),
     Probe(
-        model="cnn",
+        family="image",
         name="activations",
         figure=activations,
         checkpoints=True,
@@ -235,7 +235,7 @@ PROBES = (
         example={"layers": "relu1,pool1", "channels": "0,7,31"},
     ),
     Probe(
-        model="cnn",
+        family="image",
         name="channel",
         figure=channel,
         checkpoints=True,

@@ -45,7 +45,7 @@ def run(call: ProbeCall[AttributionParameters]) -> Run:
     """Run the prediction, the pixel attribution and the selected faithfulness checks."""
     row = call.input.row
     parameters = call.parameters
-    (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    (predicted,) = yield (Call("predict", {"image": row["image"]}, PREDICTED),)
     # The gradient programs take intensities, the predict program takes pixels.
     image = row["image"].astype(np.float32) / np.float32(255)
     target = targets.weights(parameters, predicted["logits"])
@@ -171,7 +171,7 @@ def _sanity(context: ProbeContext[Parameters]) -> Heatmap:
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="attribution",
         figure=attribution,
         warnings=attribution_warnings,

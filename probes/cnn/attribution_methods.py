@@ -114,7 +114,7 @@ class MethodInput:
     def call(self, program: str, image: Image, *outputs: str) -> Call:
         """Return the call of a gradient program that an attribution method makes for one image."""
         row = {"image": image, "target": self.target}
-        return Call(f"cnn.{program}", row, frozenset(outputs), self.checkpoint)
+        return Call(f"{program}", row, frozenset(outputs), self.checkpoint)
 
 
 def attribute(given: MethodInput) -> MethodRun:
@@ -191,7 +191,7 @@ def scores(
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, " images"]]:
     """Return the attribution target of each image, a weighted sum of its logits."""
     wanted = frozenset({"logits"})
-    calls = (Call("cnn.score", {"image": image}, wanted, checkpoint) for image in images)
+    calls = (Call("score", {"image": image}, wanted, checkpoint) for image in images)
     found = yield from in_slices(calls, 2 * SCORE_BUCKETS[-1])
     logits = np.stack([one["logits"] for one in found]).astype(np.float64)
     return logits @ target.astype(np.float64)

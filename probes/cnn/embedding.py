@@ -146,7 +146,7 @@ def _distances(
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="embedding",
         figure=embedding,
         parameters=EmbeddingParameters,

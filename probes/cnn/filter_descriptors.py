@@ -285,7 +285,7 @@ def _narrow(values: np.ndarray) -> np.ndarray:
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="descriptors",
         figure=descriptors,
         parameters=DescriptorsParameters,

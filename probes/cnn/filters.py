@@ -106,7 +106,7 @@ def _order(norms: Float[np.ndarray, " channels"], order: str) -> np.ndarray:
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="filters",
         figure=filters,
         input=False,

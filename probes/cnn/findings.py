@@ -114,9 +114,7 @@ def _convolved(
     """Compute the feature maps of any number of images of a CNN finding."""
     padded = np.pad(images, ((0, -len(images) % CONVOLVED_IMAGES), (0, 0), (0, 0)))
     parts = padded.reshape(-1, CONVOLVED_IMAGES, *images.shape[1:])
-    calls = (
-        Call("cnn.convolve", {"images": part, **convolutions}, frozenset(names)) for part in parts
-    )
+    calls = (Call("convolve", {"images": part, **convolutions}, frozenset(names)) for part in parts)
     traced = yield from in_slices(calls)
     return {name: np.concatenate([one[name] for one in traced])[: len(images)] for name in names}
 
@@ -299,7 +297,7 @@ def _rows(call: ProbeCall[CNNFindings]) -> int:
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="findings",
         figure=findings,
         parameters=CNNFindings,

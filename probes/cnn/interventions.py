@@ -98,14 +98,14 @@ def _call(
     edit: tuple[np.ndarray, np.ndarray],
     outputs: frozenset[str],
 ) -> Call:
-    return Call("cnn.intervene", {"image": image, "scale": edit[0], "shift": edit[1]}, outputs)
+    return Call("intervene", {"image": image, "scale": edit[0], "shift": edit[1]}, outputs)
 
 
 def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     """Run a CNN intervention: the source image, then baseline and edited image in one batch."""
     row = call.input.row
     edits, posted = edits_of(call), call.input.source
-    (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    (predicted,) = yield (Call("predict", {"image": row["image"]}, PREDICTED),)
     source: Mapping[str, np.ndarray] = {}
     found = dict(predicted)
     if posted:
@@ -265,7 +265,7 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     row = call.input.row
     parameters = call.parameters
     wanted = frozenset({"logits"})
-    (predicted,) = yield (Call("cnn.predict", {"image": row["image"]}, PREDICTED),)
+    (predicted,) = yield (Call("predict", {"image": row["image"]}, PREDICTED),)
     source: Mapping[str, np.ndarray] = {}
     if parameters.operation == "patch":
         image = call.input.source["image"]
@@ -332,7 +332,7 @@ def _recoveries(context: ProbeContext[Parameters]) -> Bars:
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="intervene",
         figure=intervene,
         parameters=InterventionParameters,
@@ -343,7 +343,7 @@ PROBES = (
         posted={"edits": [{"layer": "relu2", "channels": [3, 7], "operation": "zero"}]},
     ),
     Probe(
-        model="cnn",
+        family="image",
         name="sweep",
         figure=sweep,
         parameters=SweepParameters,

@@ -105,7 +105,7 @@ def _cka(
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="layers",
         figure=layers,
         parameters=Coloured,

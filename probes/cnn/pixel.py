@@ -234,7 +234,7 @@ def _measures(
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="pixel",
         figure=pixel,
         parameters=PixelParameters,

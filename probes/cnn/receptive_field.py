@@ -73,7 +73,7 @@ def receptive_field_mask(context: ProbeContext[ReceptiveFieldParameters]) -> Fig
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="field",
         figure=receptive_field_mask,
         parameters=ReceptiveFieldParameters,

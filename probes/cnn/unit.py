@@ -242,7 +242,7 @@ def _optimum(context: ProbeContext[UnitParameters], held: UnitRecord) -> Figure:
 
 PROBES = (
     Probe(
-        model="cnn",
+        family="image",
         name="unit",
         figure=unit,
         parameters=UnitParameters,

@@ -189,7 +189,7 @@ def _flip(given: AttributionInput) -> MethodRun:
             if flipped is not None:
                 sequence[flipped] ^= 1
             sent: Row = {"sequence": sequence, "length": length, **given.state}
-            yield Call(f"lstm.predict.{CHUNK}", sent, frozenset({"logits"}))
+            yield Call(f"predict.{CHUNK}", sent, frozenset({"logits"}))
 
     found = yield from in_slices(calls())
     scores = given.scores(found)
@@ -213,7 +213,7 @@ def _gradients(
             padded = np.zeros(CHUNK, np.float32)
             padded[: len(one)] = one
             sent = {"inputs": padded, "length": length, "target": target, **given.state}
-            yield Call("lstm.gradient", sent, frozenset({"gradient", "logits"}))
+            yield Call("gradient", sent, frozenset({"gradient", "logits"}))
 
     return (yield from in_slices(calls()))
 
@@ -329,7 +329,7 @@ def _enumerate(
     inputs = np.zeros((BLOCK, FREE_CHUNK), np.float32)
     inputs[:, : taken.shape[1]] = taken
     sent = {"inputs": inputs, "length": np.array(taken.shape[1], np.int32), **state}
-    return Call("lstm.enumerate", sent, STATE | {"logits"})
+    return Call("enumerate", sent, STATE | {"logits"})
 
 
 METHODS: Mapping[MethodName, Callable[[AttributionInput], MethodRun]] = {
@@ -385,7 +385,7 @@ def incomplete(context: ProbeContext[BitParameters]) -> list[ResultWarning]:
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="attribution",
         figure=attribution,
         parameters=BitParameters,

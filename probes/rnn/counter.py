@@ -142,7 +142,7 @@ class Ablation:
 
     def _call(self, keep: UInt8[np.ndarray, " units"], output: str) -> Call:
         held = {"keep": keep.astype(np.float32), "instead": self.mean}
-        return Call("lstm.ablate", {"sequence": self.sequences, **held}, frozenset({output}))
+        return Call("ablate", {"sequence": self.sequences, **held}, frozenset({output}))
 
 
 def _eliminate(
@@ -383,7 +383,7 @@ def _memory(statistics: UnitStatistics) -> Iterable[Figure]:
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="counter",
         figure=counter,
         parameters=CounterParameters,

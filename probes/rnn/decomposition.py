@@ -200,7 +200,7 @@ def _sums(parts: StatesByUnit) -> tuple[Figure, ...]:
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="memory",
         figure=memory,
         parameters=MemoryParameters,
@@ -211,7 +211,7 @@ PROBES = (
         example={"step": "8"},
     ),
     Probe(
-        model="lstm",
+        family="sequence",
         name="decomposition",
         figure=decomposition,
         parameters=DecompositionParameters,

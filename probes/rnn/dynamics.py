@@ -332,7 +332,7 @@ def _measures(run: Trajectories, constant: PointFigures, word: PointFigures) -> 
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="dynamics",
         figure=dynamics,
         parameters=DynamicsParameters,

@@ -144,7 +144,7 @@ class EditedRun:
             "shift": shift,
             **state,
         }
-        return Call("lstm.intervene", sent, STATE | frozenset(outputs))
+        return Call("intervene", sent, STATE | frozenset(outputs))
 
     def scale_and_shift(
         self, start: int, stop: int

@@ -227,7 +227,7 @@ _MEASURED: Mapping[str, Callable[[HostLSTM, Evidence, tuple[Evidence, ...]], Mea
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="findings",
         figure=findings,
         parameters=LSTMFindings,

@@ -347,7 +347,7 @@ def _of_trace(
 ) -> Probe:
     """Declare a probe of LSTM gates and states that reads some outputs of the trace program."""
     return Probe(
-        model="lstm",
+        family="sequence",
         name=name,
         figure=figure,
         parameters=Selection,
@@ -360,13 +360,13 @@ def _of_trace(
 
 
 PROBES = (
-    Probe(model="lstm", name="predict", figure=predict, program="predict", checkpoints=True),
+    Probe(family="sequence", name="predict", figure=predict, program="predict", checkpoints=True),
     _of_trace("gates", gates, (*GATES, "candidate"), check_gates),
     _of_trace("hidden", hidden, ("hidden",)),
     _of_trace("cell", cell, ("cell",)),
     _of_trace("summary", summary, TRACED_VALUES),
     Probe(
-        model="lstm",
+        family="sequence",
         name="trace",
         figure=trace,
         checkpoints=True,

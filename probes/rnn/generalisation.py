@@ -280,7 +280,7 @@ def _longest(hits: Bool[np.ndarray, "sequences time"]) -> int:
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="generalisation",
         figure=generalisation,
         parameters=GeneralisationParameters,

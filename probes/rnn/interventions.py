@@ -194,7 +194,7 @@ def _value(context: ProbeContext[InterventionParameters], name: ValueName) -> Fi
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="intervene",
         figure=intervene,
         parameters=InterventionParameters,

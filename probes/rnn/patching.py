@@ -192,7 +192,7 @@ def _strongest(context: ProbeContext[PatchingParameters]) -> tuple[Measure, ...]
 
 PROBES = (
     Probe(
-        model="lstm",
+        family="sequence",
         name="patching",
         figure=patching,
         parameters=PatchingParameters,

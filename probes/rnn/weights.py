@@ -62,4 +62,6 @@ def _matrix(
     return Heatmap(title, tensor, "unit")
 
 
-PROBES = (Probe(model="lstm", name="weights", figure=gate_weights, input=False, checkpoints=True),)
+PROBES = (
+    Probe(family="sequence", name="weights", figure=gate_weights, input=False, checkpoints=True),
+)

@@ -38,7 +38,7 @@ def predict_hlo_is_bare() -> bool:
     same way: the optimised HLO must be the same but for the names of source lines.
     """
     model = load("cnn")
-    [served] = [one for one in model.declared if one.name == "cnn.predict"]
+    [served] = [one for one in model.declared if one.name == "predict"]
     graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
 
     def forward(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
@@ -50,14 +50,14 @@ def predict_hlo_is_bare() -> bool:
         score = ood_detector.ood_scores(parameters, image)
         return {"logits": network.output(hidden), "unfamiliarity": score}
 
-    bare = Program("cnn.predict", forward, served.row)
+    bare = Program("predict", forward, served.row)
     held = model.ood_detector
     assert held is not None  # noqa: S101 - every CNN has an OOD detector here
     parameters = jax.device_put({**model.weights, **held.program_parameters})
     texts = []
     for program in (served, bare):
         executables = compile_programs([program], parameters, (1,))
-        texts.append(_hlo(executables[ExecutableKey("cnn.predict", 1)]))
+        texts.append(_hlo(executables[ExecutableKey("predict", 1)]))
     return texts[0] == texts[1]
 
 
@@ -76,11 +76,13 @@ async def batching_added_s() -> float:
     await engine.analyses_warmed()
     row = {"image": samples.load().images[0]}
     wanted = frozenset({"logits"})
-    program, call = engine.models["cnn"].programs["cnn.predict"], Call("cnn.predict", row, wanted)
+    program, call = engine.models["cnn"].programs["predict"], Call("predict", row, wanted)
     batched, direct = [], []
     for _ in range(CALLS):
         began = time.perf_counter()
-        await engine.run(run_cnn("predict", row, wanted), time.monotonic() + 10, DeviceTime())
+        await engine.run(
+            "cnn", run_cnn("predict", row, wanted), time.monotonic() + 10, DeviceTime()
+        )
         between = time.perf_counter()
         program([call])
         direct.append(time.perf_counter() - between)

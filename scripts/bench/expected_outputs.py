@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from models.cnn.programs import run_cnn
-from models.registry import ResidentModel, hidden_size, load
+from models.registry import ResidentModel, load
 from models.rnn.programs import run_lstm
 from models.runtime.programs import Row
 from models.runtime.resident import drive
@@ -38,7 +38,9 @@ def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
     [outputs] = drive([run], model.programs)
     if workload.name == "activations-png":
         parameters = ActivationsParameters(layers=["all"])
-        call = ProbeCall(ModelContext(model.weights), ProbeInput(row), parameters)
+        call = ProbeCall(
+            ModelContext(model.architecture, model.weights), ProbeInput(row), parameters
+        )
         figure = activations(call.with_outputs(outputs))
         return {"picture": downscaled(render(figure, 1))}
     match workload.kind:
@@ -51,7 +53,7 @@ def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
 
 
 def _sequence(model: ResidentModel, _: Workload, bits: bytes) -> Arrays:
-    zeros = np.zeros(hidden_size(model.weights), np.float32)
+    zeros = np.zeros(model.architecture.states[0].units, np.float32)
     row: Row = {"sequence": bits_of(bits), "cell": zeros, "hidden": zeros}
     [outputs] = drive([run_lstm("trace", row, frozenset((*GATES, "logits")))], model.programs)
     return {**{name: outputs[name] for name in GATES}, **_prediction(outputs["logits"][-1])}

@@ -27,7 +27,7 @@ METHODS = {
 }
 """Settings of timed attributions: 50 nodes, 196 windows, one Grad-CAM layer, 50 noisy copies."""
 
-PROGRAMS = ("cnn.score", "cnn.gradient", "cnn.layer_gradient")
+PROGRAMS = ("score", "gradient", "layer_gradient")
 
 
 def best(function: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -46,7 +46,7 @@ def measured() -> dict[str, float]:
     model = load("cnn")
     model.compile()
     model.compile_larger_buckets()
-    for program in model.analyses:
+    for program in model.analyses.values():
         if program.name in PROGRAMS:
             model.compile_analysis(program)
     held, image = model.programs, samples.load().images[0].astype(np.float32) / 255
@@ -55,7 +55,7 @@ def measured() -> dict[str, float]:
         name: best(partial(_attributed, image, target, parameters, held))
         for name, parameters in METHODS.items()
     }
-    return found | {"forward": _forward(held), "gradient": _batch(held["cnn.gradient"], "gradient")}
+    return found | {"forward": _forward(held), "gradient": _batch(held["gradient"], "gradient")}
 
 
 def _attributed(
@@ -86,10 +86,10 @@ def _batch(program: ResidentProgram, output: str, rows: int = ROWS) -> float:
 
 def _forward(programs: dict[str, ResidentProgram]) -> float:
     """Return the shortest time of forward passes of as many rows as an attribution gradient has."""
-    predict = programs["cnn.predict"]
+    predict = programs["predict"]
     batches = ROWS / predict.max_rows
     return min(
-        _batch(programs["cnn.score"], "logits"),
+        _batch(programs["score"], "logits"),
         batches * _batch(predict, "logits", predict.max_rows),
     )
 

@@ -24,7 +24,6 @@ import numpy as np
 
 from models.registry import ResidentModel, load
 from models.rnn.programs import CHUNKS, run_lstm
-from models.runtime.compilation import COMPILER_OPTIONS
 from models.runtime.programs import Program, row_buckets
 from models.runtime.resident import ResidentProgram, drive
 
@@ -109,7 +108,7 @@ def compiled(
     Returns:
         A function that calls the program once, and CPU seconds for lowering and compiling.
     """
-    served = COMPILER_OPTIONS.get(program.name.partition(".")[0], {})
+    served = dict(program.options)
     began = time.process_time()
     # A new partial, as JAX caches traces by function.
     lowered = jax.jit(partial(program)).lower(parameters, program.rows(rows))
@@ -174,7 +173,7 @@ def steps_table() -> None:
     for kind in ("predict", "trace"):
         for rows in (1, 4, 16):
             functions = {
-                str(steps): compiled(programs[f"lstm.{kind}.{steps}"], parameters, rows)[0]
+                str(steps): compiled(programs[f"{kind}.{steps}"], parameters, rows)[0]
                 for steps in STEPS
             }
             lines = [
@@ -286,7 +285,7 @@ def _concurrent_runs(
     """Return a function that runs all mixed-length sequences concurrently on LSTM programs."""
     programs, parameters = declared("lstm", chunks)
     resident = {
-        name: ResidentProgram(program, parameters, row_buckets("lstm"))
+        name: ResidentProgram(program, parameters, row_buckets("sequence"))
         for name, program in programs.items()
         if kind in name
     }

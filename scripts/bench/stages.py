@@ -57,7 +57,9 @@ class Stages:
     def __init__(self, model: ResidentModel, workload: Workload) -> None:
         self._model, self._work = model, workload
         [self._probe] = [
-            one for one in PROBES if (one.model, one.name) == (_model(workload), workload.kind)
+            one
+            for one in PROBES
+            if (one.family, one.name) == (model.architecture.family, workload.kind)
         ]
         self._parameters = self._probe.parameters(**PARAMETERS.get(workload.kind, {}))
         self._subject = model_context(model)
@@ -77,7 +79,7 @@ class Stages:
         """Run the program stage: a full bucket of equal rows; of a sequence, every chunk."""
         assert self._probe.program is not None  # noqa: S101 - no workload is about weights alone
         wanted = frozenset((*self._probe.outputs(self._parameters), "logits"))
-        runs = [self._model.card.run(self._probe.program, row, wanted) for _ in range(rows)]
+        runs = [self._model.run(self._probe.program, row, wanted) for _ in range(rows)]
         return drive(runs, self._model.programs)
 
     def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
@@ -85,7 +87,7 @@ class Stages:
         call = ProbeCall(self._subject, ProbeInput(row), self._parameters)
         seen = call.with_outputs(outputs)
         head = {
-            "model": self._probe.model,
+            "model": self._model.name,
             "weights": self._model.checkpoint.digest,
             "input": echo,
             "prediction": prediction(self._model, seen),

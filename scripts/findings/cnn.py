@@ -12,12 +12,16 @@ import optax
 from flax import nnx
 from jaxtyping import Array, PRNGKeyArray, UInt8
 
+from models.architecture import Architecture
 from models.cnn.augmentation import Images
 from models.cnn.network import SimpleCNN
 from models.cnn.randomisation import cascade
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import Digits, mnist
-from models.registry import MODELS, load
+from models.derivation import read_architecture
+from models.families import analysis_programs
+from models.model_files import SHIPPED
+from models.registry import load
 from models.runtime.checkpoints import Tensors
 from models.runtime.resident import ResidentProgram, drive
 from models.runtime.training_loop import ParameterState, parameter_tensors
@@ -223,15 +227,21 @@ def _convolutions(parameters: ParameterState) -> Any:
 
 
 @cache
+def _architecture() -> Architecture:
+    """Return the architecture of the CNN whose findings are measured."""
+    return read_architecture(SHIPPED / "cnn")
+
+
+@cache
 def _program() -> ResidentProgram:
     """Compile the program that the CNN's findings are measured with."""
     weights = untrained(0)
-    (program,) = (one for one in MODELS["cnn"].analyses(weights) if one.name == "cnn.convolve")
+    (program,) = (one for one in analysis_programs(_architecture()) if one.name == "convolve")
     return ResidentProgram(program, jax.device_put(weights), (1,))
 
 
 def measure(weights: Tensors) -> Mapping[str, Measurement]:
     """Measure the CNN's findings on any weights, by the name of the statement."""
-    call = ProbeCall(ModelContext(weights), ProbeInput(), CNNFindings())
-    (outputs,) = drive([run(call)], {"cnn.convolve": _program()})
+    call = ProbeCall(ModelContext(_architecture(), weights), ProbeInput(), CNNFindings())
+    (outputs,) = drive([run(call)], {"convolve": _program()})
     return measurements(call.with_outputs(outputs))

@@ -25,8 +25,8 @@ def test_requests_side_by_side_get_their_own_answers(app: FastAPI, client: TestC
     ]
 
     async def one(row: dict[str, Any]) -> Any:
-        run = model.card.run("trace", row, frozenset({"cell", "logits"}))
-        return await engine.run(run, time.monotonic() + 60, DeviceTime())
+        run = model.run("trace", row, frozenset({"cell", "logits"}))
+        return await engine.run(model.name, run, time.monotonic() + 60, DeviceTime())
 
     async def all_at_once() -> list[Any]:
         return await asyncio.gather(*(one(row) for row in rows))

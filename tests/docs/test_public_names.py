@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.requests.probe_body import FAMILY_NAMES
 from api.settings import Settings
 from probes import PROBES
 from scripts.docs import NAMES
@@ -59,7 +60,7 @@ def test_a_probe_takes_few_lines() -> None:
         lines[path] += 1
 
     assert {path: lines[path] for path in lines if lines[path] > MOST_LINES and path} == {}
-    assert all(lines[f"/{probe.model}/{probe.name}"] for probe in PROBES)
+    assert all(lines[f"/{FAMILY_NAMES[probe.family]}/{probe.name}"] for probe in PROBES)
 
 
 CHANGELOG = """# Changelog

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models import registry
 from models.cnn.network import SimpleCNN
 from models.cnn.training import CNNTrainConfig, classify
 from models.data.datasets import mnist
+from models.model_files import shipped_files
 from models.rnn import evaluation, structured_sequences
 from models.rnn.network import CountingLSTM
 from models.rnn.training import LSTMTrainConfig
@@ -24,8 +24,8 @@ TEST_COPY = Path(__file__).parents[1] / "tensorflow_datasets"
 
 def shipped(name):
     """Read shipped weights and the report of how they were made."""
-    checkpoint = checkpoints.load(registry.WEIGHTS / f"{name}.safetensors")
-    report = json.loads((registry.ARTIFACTS / f"{name}.report.json").read_text())
+    checkpoint = checkpoints.load(shipped_files(name).weights)
+    report = json.loads(shipped_files(name).report.read_text())
     return checkpoint, report
 
 

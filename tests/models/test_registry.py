@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models import registry
+from models.model_files import shipped_names
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
@@ -24,7 +25,7 @@ def test_weights_of_ones_own_are_served(tmp_path: Path) -> None:
 
     model = registry.load("lstm", tmp_path)
 
-    assert registry.hidden_size(model.weights) == 5
+    assert model.architecture.states[0].units == 5
     assert model.report == {}
 
 
@@ -41,7 +42,7 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     """The shipped weights are never served in place of those that the user meant."""
     write(tmp_path, "model", draw(CNN_SHAPES, 1))
 
-    for name in registry.MODELS:
+    for name in shipped_names():
         with pytest.raises(CheckpointError, match="holds neither cnn.safetensors nor lstm"):
             registry.load(name, tmp_path)
 
@@ -88,7 +89,7 @@ def test_too_many_units_are_refused(tmp_path: Path) -> None:
     """The limit of 64 units is named."""
     write(tmp_path, "lstm", draw(lstm_shapes(65), 1))
 
-    with pytest.raises(CheckpointError, match="hidden must be between 1 and 64, got 65"):
+    with pytest.raises(CheckpointError, match="may have at most 64 recurrent units"):
         registry.load("lstm", tmp_path)
 
 
@@ -101,7 +102,7 @@ def test_a_report_of_other_weights_is_refused(tmp_path: Path) -> None:
         registry.load("cnn", tmp_path)
 
 
-@pytest.mark.parametrize("name", list(registry.MODELS))
+@pytest.mark.parametrize("name", shipped_names())
 def test_shipped_reports_are_of_the_shipped_weights(name: str) -> None:
     """Reports are shipped, and state the digest of the shipped weights."""
     model = registry.load(name)

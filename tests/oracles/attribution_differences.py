@@ -29,7 +29,7 @@ BASELINES = ("black", "white", "mean", "blur")
 LAYERS = ("relu1", "pool1", "relu2", "pool2", "relu3")
 CAMS = ("grad_cam", "hirescam", "layer_cam")
 NODES = (50, 100, 256)
-PROGRAMS = ("cnn.score", "cnn.gradient", "cnn.layer_gradient")
+PROGRAMS = ("score", "gradient", "layer_gradient")
 
 Settings = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ class Served:
         model.compile_larger_buckets()
         self.weights = model.checkpoint.tensors
         self.programs: dict[str, ResidentProgram] = {}
-        for program in model.analyses:
+        for program in model.analyses.values():
             if program.name in PROGRAMS:
                 model.compile_analysis(program)
                 self.programs[program.name] = model.programs[program.name]

@@ -60,8 +60,8 @@ class Served:
         """Return the outputs of the program that ablates units."""
         row = {"sequence": bits, "keep": keep, "instead": instead}
         outputs = frozenset({"logits", "mean_hidden"})
-        call = Call("lstm.ablate", row, outputs, checkpoint=self.checkpoint)
-        return self.programs["lstm.ablate"]([call])[0]
+        call = Call("ablate", row, outputs, checkpoint=self.checkpoint)
+        return self.programs["ablate"]([call])[0]
 
     def trace(self, bits: np.ndarray) -> dict[str, np.ndarray]:
         """Run inputs of any size in float64."""

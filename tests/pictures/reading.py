@@ -15,6 +15,7 @@ from models.cnn.network import SimpleCNN
 from models.cnn.programs import cnn_programs
 from models.runtime.parameters import GraphDefinition
 from probes.declaration import ModelContext, Parameters, ProbeContext
+from tests.networks import SIMPLE_CNN
 
 BATCH = 64
 """Images of one call of the program, which is compiled for this number only."""
@@ -52,7 +53,7 @@ class Reader:
         self._model = registry.load("cnn")
         graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
         predict = cnn_programs(graphdef)[0].function
-        self._context = ModelContext(self._model.weights)
+        self._context = ModelContext(SIMPLE_CNN, self._model.weights)
         detector = self._model.ood_detector.program_parameters
         weights = jax.device_put({**self._model.weights, **detector})
         self._predict = jax.jit(lambda images: predict(weights, {"image": images}))

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.cnn.programs import run_cnn
-from models.registry import ResidentModel, hidden_size
+from models.registry import ResidentModel
 from models.rnn.programs import run_lstm
 from models.runtime.programs import Outputs
 from models.runtime.resident import drive
@@ -32,7 +32,7 @@ def maps(cnn: ResidentModel) -> Outputs:
 @pytest.fixture(scope="module")
 def run(lstm: ResidentModel) -> Outputs:
     """Gates and states of one sequence, as the trace program gives them."""
-    zeros = np.zeros(hidden_size(lstm.weights), np.float32)
+    zeros = np.zeros(lstm.architecture.states[0].units, np.float32)
     row = {"sequence": BITS, "cell": zeros, "hidden": zeros}
     wanted = frozenset({"forget_gate", "cell"})
     (outputs,) = drive([run_lstm("trace", row, wanted)], lstm.programs)

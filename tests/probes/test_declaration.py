@@ -7,6 +7,7 @@ from probes.cnn.edits import Edits
 from probes.cnn.interventions import SweepSource
 from probes.declaration import ModelContext, Parameters, ProbeCall, ProbeInput
 from probes.rnn.gates import Selection, summary
+from tests.networks import SIMPLE_CNN
 
 
 def test_extra_fields_have_the_type_of_the_body() -> None:
@@ -22,7 +23,9 @@ def test_extra_fields_have_the_type_of_the_body() -> None:
 
 def test_a_context_is_its_call_with_outputs() -> None:
     """Model, input and parameters of the call are those of the figure's context."""
-    call = ProbeCall(ModelContext({}), ProbeInput({"image": np.zeros((28, 28))}), Parameters())
+    call = ProbeCall(
+        ModelContext(SIMPLE_CNN, {}), ProbeInput({"image": np.zeros((28, 28))}), Parameters()
+    )
     context = call.with_outputs({"logits": np.array([[0.0, 9.0], [2.0, 1.0]])})
 
     assert context.model is call.model
@@ -34,7 +37,7 @@ def test_a_context_is_its_call_with_outputs() -> None:
 
 def test_a_summary_needs_unit_statistics() -> None:
     """Without them in the model context the figure says so."""
-    call = ProbeCall(ModelContext({}), ProbeInput(), Selection())
+    call = ProbeCall(ModelContext(SIMPLE_CNN, {}), ProbeInput(), Selection())
 
     with pytest.raises(ValueError, match="needs unit statistics"):
         summary(call.with_outputs({}))

@@ -14,6 +14,7 @@ from safetensors.numpy import load as load_safetensors
 from starlette.testclient import TestClient
 
 from api.openapi import schemas
+from api.requests.probe_body import FAMILY_NAMES
 from api.routes.probes import Source, sources
 from probes import PROBES
 from probes.declaration import Probe
@@ -34,7 +35,9 @@ SELECTORS = ("channels", "step", "steps", "units")
 """Parameters that show a part of an axis."""
 
 every_way = pytest.mark.parametrize(
-    ("probe", "source"), WAYS, ids=[f"{probe.model}-{probe.name}-{way}" for probe, way in WAYS]
+    ("probe", "source"),
+    WAYS,
+    ids=[f"{FAMILY_NAMES[probe.family]}-{probe.name}-{way}" for probe, way in WAYS],
 )
 
 
@@ -58,7 +61,7 @@ class Asker:
         query = {**example, **query}
         if source == "query":
             query["sequence"] = BITS
-        path = f"/{probe.model}/{probe.name}{suffix}?{urlencode(query)}"
+        path = f"/{FAMILY_NAMES[probe.family]}/{probe.name}{suffix}?{urlencode(query)}"
         match source:
             case "image" if probe.body:
                 image = base64.b64encode(self.png).decode()
@@ -120,7 +123,7 @@ def test_json_is_what_the_schema_says(probe: Probe, source: Source, ask: Asker) 
 def test_axes_are_as_long_as_the_model_says(probe: Probe, source: Source, ask: Asker) -> None:
     """Each axis has all rows that the model declares, or coordinates of a selection."""
     answer = ask(probe, source, leave_out=SELECTORS).json()
-    model = ask.client.get(f"/models/{probe.model}").json()
+    model = ask.client.get(f"/models/{FAMILY_NAMES[probe.family]}").json()
     named = probe.example.get("layers", probe.example.get("layer", ""))
     steps = 0 if source == "weights" else len(BITS)
     declared = Declared(model, named.split(",") if named else (), steps)
@@ -216,7 +219,9 @@ def test_an_answer_is_the_same_when_it_is_asked_again(
     assert ask(probe, source).content == ask(probe, source).content
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: f"{probe.model}-{probe.name}")
+@pytest.mark.parametrize(
+    "probe", PROBES, ids=lambda probe: f"{FAMILY_NAMES[probe.family]}-{probe.name}"
+)
 def test_every_probe_says_what_it_shows(probe: Probe) -> None:
     """Title and parameters are described, for the docs, the page and the OpenAPI text."""
     assert probe.title.endswith(".")
@@ -226,6 +231,6 @@ def test_every_probe_says_what_it_shows(probe: Probe) -> None:
 
 def test_names_are_unique() -> None:
     """No two probes share a path."""
-    paths = [(probe.model, probe.name) for probe in PROBES]
+    paths = [(FAMILY_NAMES[probe.family], probe.name) for probe in PROBES]
 
     assert len(set(paths)) == len(paths)

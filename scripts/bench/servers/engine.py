@@ -28,12 +28,12 @@ class Engine:
         model = load("cnn")
         model.compile()
         model.compile_larger_buckets()
-        self._program = model.programs["cnn.predict"]
+        self._program = model.programs["predict"]
 
     def __call__(self, pngs: Sequence[bytes]) -> list[Prediction]:
         """Classify PNGs by the benchmarked servers' engine, in as few program calls as possible."""
         wanted, most = frozenset({"logits"}), self._program.max_rows
-        calls = [Call("cnn.predict", {"image": pixels(png)}, wanted) for png in pngs]
+        calls = [Call("predict", {"image": pixels(png)}, wanted) for png in pngs]
         parts = [calls[start : start + most] for start in range(0, len(calls), most)]
         outputs = [one for part in parts for one in self._program(part)]
         return [prediction(one["logits"]) for one in outputs]

@@ -25,14 +25,14 @@ IMAGE = draw_images(1, 4)[0].astype(np.float32) / 255
 
 def many(rows: int) -> Run:
     """Run that computes the logits of one image many times."""
-    calls = (Call("cnn.score", {"image": IMAGE}, frozenset({"logits"})) for _ in range(rows))
+    calls = (Call("score", {"image": IMAGE}, frozenset({"logits"})) for _ in range(rows))
     found = yield from in_slices(calls)
     return {"logits": np.stack([one["logits"] for one in found])}
 
 
 async def drive(engine: Engine, run: Run) -> Any:
     """Let the engine drive a run."""
-    return await engine.run(run, time.monotonic() + 60, DeviceTime())
+    return await engine.run("cnn", run, time.monotonic() + 60, DeviceTime())
 
 
 def call(client: TestClient, scene: Any, *arguments: Any) -> Any:
@@ -75,7 +75,7 @@ def test_computing_between_calls_is_no_wait_for_the_device(
         clock = SimpleNamespace(monotonic=lambda: next(seconds), perf_counter=time.perf_counter)
         monkeypatch.setattr("api.inference.engine.time", clock)
         passed = time.monotonic() - 1_000
-        return await engine.run(many(1), passed, DeviceTime(), admitted=True)
+        return await engine.run("cnn", many(1), passed, DeviceTime(), admitted=True)
 
     assert len(call(client, scene, 2_000)["logits"]) == 1
     with pytest.raises(DeadlineError):
@@ -90,7 +90,7 @@ def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> N
     async def scene() -> tuple[bool, Any]:
         long = asyncio.ensure_future(drive(engine, many(40 * SLICE)))
         await asyncio.sleep(0.02)
-        predict = engine.models["cnn"].card.run("predict", {"image": image}, frozenset({"logits"}))
+        predict = engine.models["cnn"].run("predict", {"image": image}, frozenset({"logits"}))
         await drive(engine, predict)
         waits = not long.done()
         return waits, await long

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.inference.admission import Admission
 from api.inference.engine import Engine, QueueLimits
+from api.inference.loading import LoadedModels
 from api.middleware.access_log import FLUSH_S, MAX_BUFFERED, AccessLog, AccessRecord
 from api.middleware.metrics import Metrics
 
@@ -17,7 +18,7 @@ ANSWERED = AccessRecord(1_700_000_000.25, "/cnn/predict", "POST", 200, 0.0015, 0
 @pytest.fixture
 def log() -> AccessLog:
     """Access log of an engine that has answered nothing."""
-    return AccessLog(Metrics(Engine({}, QueueLimits(1, 1), Admission(1, 1))))
+    return AccessLog(Metrics(Engine(LoadedModels({}), QueueLimits(1, 1), Admission(1, 1))))
 
 
 def total(log: AccessLog, name: str = "lightwell_requests_total") -> float:

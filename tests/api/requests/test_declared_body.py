@@ -11,15 +11,14 @@ from api.openapi import spec
 from api.requests.declared_body import DeclaredBody
 from api.requests.posted import parse_body
 from api.requests.probe_body import BODIES, body_of
-from models.registry import MODELS
 from probes import PROBES
 from probes.cnn.edits import Edits
 from probes.declaration import Probe
 from tests.api.bodies import DIGIT, PICTURE, json_body
 
 POSTED = [probe for probe in PROBES if probe.input]
-INTERVENE = next(probe for probe in PROBES if (probe.model, probe.name) == ("cnn", "intervene"))
-PATCHING = next(probe for probe in PROBES if (probe.model, probe.name) == ("lstm", "patching"))
+INTERVENE = next(probe for probe in PROBES if (probe.family, probe.name) == ("image", "intervene"))
+PATCHING = next(probe for probe in PROBES if (probe.family, probe.name) == ("sequence", "patching"))
 
 
 def problem_of(value: object, declaration: type[DeclaredBody]) -> Problem:
@@ -29,10 +28,10 @@ def problem_of(value: object, declaration: type[DeclaredBody]) -> Problem:
     return caught.value
 
 
-@pytest.mark.parametrize("probe", POSTED, ids=lambda probe: f"{probe.model}.{probe.name}")
+@pytest.mark.parametrize("probe", POSTED, ids=lambda probe: f"{probe.family}.{probe.name}")
 def test_the_examples_of_openapi_are_valid(probe: Probe) -> None:
     """Every JSON example of a request body passes the declaration that OpenAPI refers to."""
-    described = spec.request_body(MODELS[probe.model].input, probe)["requestBody"]
+    described = spec.request_body(probe.family, probe)["requestBody"]
     content = described["content"]["application/json"]
 
     assert content["schema"] == {"$ref": f"#/components/schemas/{body_of(probe).__name__}"}

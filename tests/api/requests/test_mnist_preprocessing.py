@@ -16,7 +16,7 @@ from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, wi
 from api.requests.preparation_steps import NEGATIVE
 from models.data import samples
 
-SAMPLES = Path("models/artifacts/samples.safetensors")
+SAMPLES = Path("models/data/samples.safetensors")
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from models.data.datasets import mnist
 from models.data.samples import Samples
-from models.registry import ARTIFACTS, ResidentModel
+from models.model_files import shipped_files
+from models.registry import ResidentModel
 from models.simple_networks import LAYERS
 from probes.figures.colormaps import lookup_table
 from probes.output.render import place
@@ -288,7 +289,7 @@ def test_warnings_say_what_is_doubtful(client: TestClient) -> None:
 
 def test_a_digit_that_may_be_another_is_ambiguous(client: TestClient) -> None:
     """A picture without another warning is ambiguous where no digit has a probability of 0.7."""
-    report = json.loads((ARTIFACTS / "cnn.report.json").read_text())
+    report = json.loads(shipped_files("cnn").report.read_text())
     images = mnist("test", TEST_SPLIT).images
     found = []
     for index in report["misclassified_test_images"]:

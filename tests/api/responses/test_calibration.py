@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.settings import Settings
 from models.data.samples import Samples
-from models.registry import WEIGHTS, ResidentModel
+from models.model_files import shipped_files
+from models.registry import ResidentModel
 from models.runtime import checkpoints
 
 BLANK = {"pixels": np.zeros((28, 28), int).tolist()}
@@ -24,7 +25,7 @@ NOISE = {"pixels": np.random.default_rng(0).integers(0, 256, (28, 28)).tolist()}
 def uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A client of a server with weights whose metadata have no calibration."""
     folder = tmp_path_factory.mktemp("weights")
-    shipped = checkpoints.load(WEIGHTS / "cnn.safetensors")
+    shipped = checkpoints.load(shipped_files("cnn").weights)
     checkpoints.save(folder / "cnn.safetensors", shipped.tensors, {"seed": 6})
     app = create_app(Settings(weights=folder))
     with TestClient(app) as client:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.registry import ARTIFACTS, ResidentModel, load
+from models.registry import ResidentModel, load
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import CheckpointError
 from tests.oracles.numpy64 import cnn_trace, lstm_trace
@@ -104,11 +104,12 @@ def test_records_of_other_weights_are_refused(tmp_path: Path) -> None:
     """Every record names its weights; a start with a wrong one stops with its name."""
     checkpoints.save(tmp_path / "cnn.safetensors", draw(CNN_SHAPES, 3), {})
     assert load("cnn", tmp_path).training_checkpoints == {}
-    for path in ARTIFACTS.glob("cnn.*.safetensors"):
-        copy(path, tmp_path)
+    for kind in ARTIFACT_KINDS:
+        path = tmp_path / f"cnn.{kind}.safetensors"
+        copy(shipped_files("cnn").artifact(kind), path)
         with pytest.raises(CheckpointError, match=f"{path.name} was made for other weights"):
             load("cnn", tmp_path)
-        (tmp_path / path.name).unlink()
+        path.unlink()
 
 
 def test_milestones_come_back_as_they_were_kept(tmp_path: Path) -> None:

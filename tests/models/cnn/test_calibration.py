@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import rotate
 
-from models import registry
 from models.cnn.calibration import (
     LabelledLogits,
     calibration_of,
@@ -20,6 +19,7 @@ from models.cnn.calibration import (
     top_probabilities,
 )
 from models.data.datasets import Digits, mnist
+from models.model_files import shipped_files
 from models.registry import load
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
@@ -166,7 +166,7 @@ def test_a_wrong_calibration_is_refused(key, value, place):
 
 def test_weights_with_a_wrong_calibration_are_not_served(tmp_path):
     """Weights with a temperature of 0 end the start, with the name of the file."""
-    shipped = checkpoints.load(registry.WEIGHTS / "cnn.safetensors")
+    shipped = checkpoints.load(shipped_files("cnn").weights)
     described = {"calibration": {**shipped.metadata["calibration"], "temperature": 0}}
     checkpoints.save(tmp_path / "cnn.safetensors", shipped.tensors, described)
     with pytest.raises(CheckpointError, match="cnn.safetensors: metadata calibration.temperature"):
@@ -178,8 +178,8 @@ def test_the_shipped_calibration_is_measured_again():
 
     A temperature of 1 is far from calibrated, the fitted one near.
     """
-    trained = checkpoints.load(registry.WEIGHTS / "cnn.safetensors")
-    report = json.loads((registry.ARTIFACTS / "cnn.report.json").read_text())
+    trained = checkpoints.load(shipped_files("cnn").weights)
+    report = json.loads(shipped_files("cnn").report.read_text())
     stated = calibration_of(trained.metadata)
     assert report["calibration"] == describe(stated) == trained.metadata["calibration"]
     digits = mnist("test", TEST_COPY)
@@ -203,7 +203,7 @@ def test_the_shipped_calibration_is_measured_again():
 
 def test_the_shipped_temperature_does_not_hold_for_other_images():
     """Of noise the calibrated network is more certain; of rotated digits it has a larger loss."""
-    trained = checkpoints.load(registry.WEIGHTS / "cnn.safetensors")
+    trained = checkpoints.load(shipped_files("cnn").weights)
     temperature = calibration_of(trained.metadata).temperature
     digits = mnist("test", TEST_COPY)
     noise = np.random.default_rng(0).integers(0, 256, (500, 28, 28), np.uint8)
@@ -229,7 +229,7 @@ def test_the_shipped_temperature_does_not_hold_for_other_images():
 
 def test_weights_of_a_folder_are_calibrated_in_place(tmp_path, monkeypatch, capsys):
     """`scripts.calibrate` adds the calibration to metadata and report, and leaves the digest."""
-    shipped = checkpoints.load(registry.WEIGHTS / "cnn.safetensors")
+    shipped = checkpoints.load(shipped_files("cnn").weights)
     plain = {key: value for key, value in shipped.metadata.items() if key != "calibration"}
     checkpoints.save(tmp_path / "cnn.safetensors", shipped.tensors, plain)
     report = {"weights": shipped.digest, "metrics": {}, "recipe": {}}
@@ -258,7 +258,7 @@ def test_weights_of_a_folder_are_calibrated_in_place(tmp_path, monkeypatch, caps
 
 def test_a_report_of_other_weights_is_refused(tmp_path, monkeypatch, capsys):
     """A report of other weights is neither overwritten nor are the weights changed."""
-    shipped = checkpoints.load(registry.WEIGHTS / "cnn.safetensors")
+    shipped = checkpoints.load(shipped_files("cnn").weights)
     checkpoints.save(tmp_path / "cnn.safetensors", shipped.tensors, {"seed": 1})
     (tmp_path / "cnn.report.json").write_text(json.dumps({"weights": "other"}))
     digits = mnist("test", TEST_COPY)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.registry import MODELS
+from models.families import analysis_programs
 from models.rnn.analyses import (
     BLOCK,
     CHUNK,
@@ -21,6 +21,7 @@ from models.rnn.analyses import (
 )
 from models.runtime.programs import Call
 from models.runtime.resident import ResidentProgram
+from tests.networks import counting_lstm
 from tests.oracles.edited_lstm import edited_trace
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
@@ -40,8 +41,8 @@ def programs() -> Mapping[str, ResidentProgram]:
     held = jax.device_put(WEIGHTS)
     return {
         one.name: ResidentProgram(one, held, one.buckets[-1:])
-        for one in MODELS["lstm"].analyses(WEIGHTS)
-        if one.name in {"lstm.gradient", "lstm.enumerate", "lstm.intervene"} and one.buckets
+        for one in analysis_programs(counting_lstm(HIDDEN))
+        if one.name in {"gradient", "enumerate", "intervene"} and one.buckets
     }
 
 
@@ -80,7 +81,7 @@ def test_the_gradient_is_that_of_central_differences(
         "target": target.astype(np.float32),
     }
     short = {**row, "length": steps(3)}
-    found, other = ask(programs["lstm.gradient"], row, short, outputs="gradient logits")
+    found, other = ask(programs["gradient"], row, short, outputs="gradient logits")
 
     moved = 1e-5 * np.eye(len(inputs))
     expected = [(aim(inputs + one) - aim(inputs - one)) / 2e-5 for one in moved]
@@ -101,7 +102,7 @@ def test_a_block_is_many_sequences(programs: Mapping[str, ResidentProgram]) -> N
     }
     length = FREE_CHUNK - 5
     row = {"inputs": inputs, "length": steps(length), **states}
-    (found,) = ask(programs["lstm.enumerate"], row, outputs="logits final_cell final_hidden")
+    (found,) = ask(programs["enumerate"], row, outputs="logits final_cell final_hidden")
 
     for at in (0, 1, 255, BLOCK - 1):
         start = states["cell"][at], states["hidden"][at]
@@ -136,7 +137,7 @@ def test_edited_runs_are_the_float64_networks(
     }
     nothing = dict(zip(("scale", "shift"), no_edit(CHUNK, HIDDEN), strict=True))
     outputs = " ".join((*EDITABLE_VALUES, "logits", "final_cell", "final_hidden"))
-    _, found = ask(programs["lstm.intervene"], {**row, **nothing}, row, outputs=outputs)
+    _, found = ask(programs["intervene"], {**row, **nothing}, row, outputs=outputs)
 
     expected = edited_trace(bits, WEIGHTS, STATE["cell"], STATE["hidden"], through)
     for name, value in expected.items():
@@ -153,8 +154,8 @@ def test_rows_do_not_depend_on_one_another(programs: Mapping[str, ResidentProgra
         for bits in draw_bits(INTERVENTION_BUCKETS[0] - 1, 40, 6)
     ]
     outputs = " ".join((*EDITABLE_VALUES, "logits"))
-    first = ask(programs["lstm.intervene"], *rows, outputs=outputs)
-    alone = [ask(programs["lstm.intervene"], row, outputs=outputs)[0] for row in rows]
+    first = ask(programs["intervene"], *rows, outputs=outputs)
+    alone = [ask(programs["intervene"], row, outputs=outputs)[0] for row in rows]
 
     for one, other in zip(first, alone, strict=True):
         for name, value in one.items():
@@ -173,7 +174,7 @@ def test_many_gradients_are_one_at_a_time(programs: Mapping[str, ResidentProgram
         }
         for length in np.linspace(1, CHUNK, GRADIENT_BUCKETS[-1]).astype(int)
     ]
-    together = ask(programs["lstm.gradient"], *rows, outputs="gradient")
+    together = ask(programs["gradient"], *rows, outputs="gradient")
     for row, found in zip(rows, together, strict=True):
-        (alone,) = ask(programs["lstm.gradient"], row, outputs="gradient")
+        (alone,) = ask(programs["gradient"], row, outputs="gradient")
         np.testing.assert_allclose(found["gradient"], alone["gradient"], atol=1e-6)

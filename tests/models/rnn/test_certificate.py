@@ -32,7 +32,7 @@ def shipped():
 
 def network(weights) -> CountingLSTM:
     """Build the network of some weights."""
-    hidden = registry.hidden_size(weights)
+    hidden = len(weights["readout.kernel"])
     graphdef = GraphDefinition(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
     return graphdef.merge(jax.device_put(dict(weights)))
 
@@ -40,7 +40,7 @@ def network(weights) -> CountingLSTM:
 def leaking(weights, amount: float):
     """Lower the forget bias of the counter."""
     bias = weights["cell.dense_h.bias"].copy()
-    bias[registry.hidden_size(weights) + COUNTER] -= amount
+    bias[len(weights["readout.kernel"]) + COUNTER] -= amount
     return {**weights, "cell.dense_h.bias": bias}
 
 

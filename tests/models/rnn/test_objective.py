@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models.registry import hidden_size
 from models.rnn import training_sequences
 from models.rnn.network import CountingLSTM
 from models.rnn.objective import bounds_penalty, context_loss
@@ -16,7 +15,7 @@ from tests.probes.handmade import saturated_counter
 
 def network(weights) -> CountingLSTM:
     """Build the network of some weights."""
-    graphdef = GraphDefinition(lambda: CountingLSTM(hidden_size(weights), nnx.Rngs(0)))
+    graphdef = GraphDefinition(lambda: CountingLSTM(len(weights["readout.kernel"]), nnx.Rngs(0)))
     return graphdef.merge(jax.device_put(dict(weights)))
 
 

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -73,7 +75,7 @@ model.cache = ExecutableCache(Path(sys.argv[2]))
 model.compile()
 zeros = np.zeros(2, np.float32)
 row = {"sequence": np.arange(40, dtype=np.uint8) % 2, "cell": zeros, "hidden": zeros}
-(trace,) = drive([model.card.run("trace", row, frozenset({"cell"}))], model.programs)
+(trace,) = drive([model.run("trace", row, frozenset({"cell"}))], model.programs)
 print(json.dumps({
     "cached": model.cached, "compiled": len(compiled), "flax": "flax" in sys.modules,
     "cell": trace["cell"].tobytes().hex(),
@@ -204,7 +206,6 @@ CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "flax": lambda patch: patch.setattr(compilation, "version", lambda name: "0.0.1"),
     "python": lambda patch: patch.setattr(sys, "version", "4.0"),
     "flags": lambda patch: patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true"),
-    "options": lambda patch: patch.setattr(compilation, "COMPILER_OPTIONS", {}),
     "sources": lambda patch: patch.setattr(compilation, "_sources", lambda: b"other"),
     "processors": lambda patch: patch.setattr(compilation, "_processors", lambda: 99),
 }
@@ -330,13 +331,19 @@ def test_servers_that_start_at_once_do_not_disturb_each_other(
     assert only_file(tmp_path) == path
 
 
-def test_a_compiler_that_does_not_know_our_options_compiles_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_compiler_that_does_not_know_our_options_compiles_without() -> None:
     """The options only save time."""
-    monkeypatch.setattr(compilation, "COMPILER_OPTIONS", {"tiny": {"xla_no_such_option": "1"}})
+    optioned = replace(PROGRAM, options={"xla_no_such_option": "1"})
 
-    check(compile_programs([PROGRAM], PARAMETERS, BUCKETS))
+    check(compile_programs([optioned], PARAMETERS, BUCKETS))
+
+
+@pytest.mark.parametrize("change", [{"options": {"a": "1"}}, {"signature": "another network"}])
+def test_another_network_has_another_fingerprint(change: dict[str, Any]) -> None:
+    """Networks with equal shapes may compute different functions."""
+    other = replace(PROGRAM, **change)
+
+    assert fingerprint([other], PARAMETERS, BUCKETS) != fingerprint([PROGRAM], PARAMETERS, BUCKETS)
 
 
 def test_the_declared_parameters_are_those_of_the_networks() -> None:

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from models.cnn import ood_detector
 from models.cnn.programs import run_cnn
-from models.registry import MODELS, ResidentModel
+from models.families import core_programs
+from models.registry import ResidentModel
 from models.rnn.programs import CHUNKS, STATE, chunks, run_lstm
 from models.runtime.compilation import ExecutableKey, compile_programs
 from models.runtime.parameters import Parameters
-from models.runtime.programs import Call, Program, row_buckets
+from models.runtime.programs import Call, Family, Program, row_buckets
 from models.runtime.resident import ResidentProgram, drive
+from tests.networks import SIMPLE_CNN, counting_lstm
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_bits, draw_images, lstm_shapes
 
@@ -29,22 +31,27 @@ TOLERANCE = 2e-5
 """Between buckets, chunks and other ways of cutting the same work, for values near one."""
 
 DECLARED = [
-    *MODELS["cnn"].programs(draw(CNN_SHAPES, 1)),
-    *MODELS["lstm"].programs(draw(lstm_shapes(HIDDEN), 1)),
+    *core_programs(SIMPLE_CNN),
+    *core_programs(counting_lstm(HIDDEN)),
 ]
 PARAMETERS = {
     "cnn": draw(CNN_SHAPES, 1) | ood_detector.load().program_parameters,
     "lstm": draw(lstm_shapes(HIDDEN), 1),
 }
 
+FAMILIES: dict[str, Family] = {"cnn": "image", "lstm": "sequence"}
+
+
+def model_of(program: str) -> str:
+    """Return the model of a program: those of sequences have the length of a chunk."""
+    return "lstm" if "." in program else "cnn"
+
 
 @pytest.fixture(scope="module")
 def programs() -> dict[str, ResidentProgram]:
     """Small programs with drawn parameters: two buckets are enough to see them differ."""
     held = {name: jax.device_put(tensors) for name, tensors in PARAMETERS.items()}
-    return {
-        one.name: ResidentProgram(one, held[one.name.partition(".")[0]], (1, 4)) for one in DECLARED
-    }
+    return {one.name: ResidentProgram(one, held[model_of(one.name)], (1, 4)) for one in DECLARED}
 
 
 def row(bits: np.ndarray, cell: float = 0.0, hidden: float = 0.0) -> dict[str, np.ndarray]:
@@ -58,14 +65,14 @@ def row(bits: np.ndarray, cell: float = 0.0, hidden: float = 0.0) -> dict[str, n
 
 def test_there_are_at_most_24_executables() -> None:
     """Compilation before the server is ready stays within its budget."""
-    held = [row_buckets(program.name.partition(".")[0]) for program in DECLARED]
+    held = [row_buckets(FAMILIES[model_of(program.name)]) for program in DECLARED]
     assert sum(map(len, held)) <= 24
 
 
 @pytest.mark.parametrize("program", DECLARED, ids=lambda program: program.name)
 def test_every_program_lowers_for_cpu_gpu_and_tpu(program: Program) -> None:
     """One source serves every platform: lowering it for each needs none of them."""
-    held = PARAMETERS[program.name.partition(".")[0]]
+    held = PARAMETERS[model_of(program.name)]
 
     exported = jax.export.export(jax.jit(program), platforms=("cpu", "cuda", "tpu"))(
         held, program.rows(4)
@@ -77,7 +84,7 @@ def test_every_program_lowers_for_cpu_gpu_and_tpu(program: Program) -> None:
 @pytest.mark.parametrize("program", DECLARED, ids=lambda program: program.name)
 def test_every_product_states_the_highest_precision(program: Program) -> None:
     """No product or convolution is left to a platform's own default."""
-    held = PARAMETERS[program.name.partition(".")[0]]
+    held = PARAMETERS[model_of(program.name)]
 
     text = jax.jit(program).lower(held, program.rows(1)).as_text()
 
@@ -95,14 +102,14 @@ def hlo(executable: jax.stages.Compiled) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["cnn.predict", f"lstm.predict.{CHUNKS[0]}"])
+@pytest.mark.parametrize("name", ["predict", f"predict.{CHUNKS[0]}"])
 def test_predict_is_compiled_to_the_same_whether_or_not_there_are_probes(name: str) -> None:
     """Predict compiled with the trace has the HLO of predict alone."""
     predict, trace = (
         next(one for one in DECLARED if one.name == wanted)
         for wanted in (name, name.replace("predict", "trace"))
     )
-    parameters = jax.device_put(PARAMETERS[name.partition(".")[0]])
+    parameters = jax.device_put(PARAMETERS[model_of(name)])
 
     beside = compile_programs([trace, predict], parameters, (2,))[ExecutableKey(name, 2)]
     alone = compile_programs([predict], parameters, (2,))[ExecutableKey(name, 2)]
@@ -114,7 +121,7 @@ def test_predict_is_compiled_to_the_same_whether_or_not_there_are_probes(name: s
 def test_what_a_program_does_not_return_is_not_computed(model: str) -> None:
     """A trace of which only the answer is kept is compiled to no more than predict is."""
     predict, trace = (
-        next(one for one in DECLARED if one.name.startswith(f"{model}.{kind}"))
+        next(one for one in DECLARED if one.name.startswith(kind) and model_of(one.name) == model)
         for kind in ("predict", "trace")
     )
     answer = {"logits", "unfamiliarity"} if model == "cnn" else STATE
@@ -137,7 +144,7 @@ def test_what_a_program_does_not_return_is_not_computed(model: str) -> None:
 @pytest.mark.parametrize("program", DECLARED, ids=lambda program: program.name)
 def test_parameters_are_arguments_and_not_constants(program: Program) -> None:
     """No executable carries weights of its own: the text of a program is small."""
-    held = PARAMETERS[program.name.partition(".")[0]]
+    held = PARAMETERS[model_of(program.name)]
 
     text = jax.jit(program).lower(held, program.rows(1)).as_text()
 
@@ -226,11 +233,9 @@ def test_rows_do_not_depend_on_their_bucket_or_neighbours(
 
     Within a bucket it is equal to the bit at any position and beside any other rows.
     """
-    program = programs["cnn.trace"]
+    program = programs["trace"]
     images = draw_images(4, 9)
-    calls = [
-        Call("cnn.trace", {"image": image}, frozenset({"conv3", "logits"})) for image in images
-    ]
+    calls = [Call("trace", {"image": image}, frozenset({"conv3", "logits"})) for image in images]
 
     alone = program(calls[:1])[0]
     beside = program(calls)
@@ -245,7 +250,7 @@ def test_rows_do_not_depend_on_their_bucket_or_neighbours(
 
 def test_a_widened_program_takes_more_rows_at_once() -> None:
     """Before, a few rows are as many calls; afterwards one, which gives the same."""
-    [program] = [one for one in DECLARED if one.name == "cnn.predict"]
+    [program] = [one for one in DECLARED if one.name == "predict"]
     held = jax.device_put(PARAMETERS["cnn"])
     resident = ResidentProgram(program, held, (1,))
     runs = [("predict", {"image": image}, frozenset({"logits"})) for image in draw_images(3, 9)]
@@ -265,11 +270,11 @@ def test_only_what_was_asked_for_comes_back(programs: dict[str, ResidentProgram]
     """Calls of one batch each get their own outputs, and no other."""
     image = {"image": draw_images(1, 2)[0]}
     calls = [
-        Call("cnn.trace", image, frozenset({"relu1", "logits"})),
-        Call("cnn.trace", image, frozenset({"pool2"})),
+        Call("trace", image, frozenset({"relu1", "logits"})),
+        Call("trace", image, frozenset({"pool2"})),
     ]
 
-    first, second = programs["cnn.trace"](calls)
+    first, second = programs["trace"](calls)
 
     assert set(first) == {"relu1", "logits"}
     assert set(second) == {"pool2"}
@@ -277,20 +282,20 @@ def test_only_what_was_asked_for_comes_back(programs: dict[str, ResidentProgram]
 
 def test_a_row_of_another_shape_never_compiles(programs: dict[str, ResidentProgram]) -> None:
     """A shape without a bucket is an error at once."""
-    wrong = Call("cnn.trace", {"image": np.zeros((29, 29), np.uint8)}, frozenset())
+    wrong = Call("trace", {"image": np.zeros((29, 29), np.uint8)}, frozenset())
 
     for calls in ([wrong], [wrong, wrong]):
         with pytest.raises((TypeError, ValueError), match=r"29,\s?29"):
-            programs["cnn.trace"](calls)
+            programs["trace"](calls)
 
 
 def test_an_input_may_change_after_its_call(programs: dict[str, ResidentProgram]) -> None:
     """Results do not share memory with inputs."""
     image = draw_images(1, 2)[0]
-    call = Call("cnn.predict", {"image": image}, frozenset({"logits"}))
-    first = programs["cnn.predict"]([call])[0]["logits"].copy()
+    call = Call("predict", {"image": image}, frozenset({"logits"}))
+    first = programs["predict"]([call])[0]["logits"].copy()
     kept = image.copy()
-    result = programs["cnn.predict"]([call])[0]["logits"]
+    result = programs["predict"]([call])[0]["logits"]
     image[:] = 0
 
     np.testing.assert_array_equal(first, result)
@@ -303,7 +308,7 @@ def test_a_cnn_run_is_one_call() -> None:
 
     (call,) = next(run)
 
-    assert call.program == "cnn.trace"
+    assert call.program == "trace"
     with pytest.raises(StopIteration) as end:
         run.send([{"relu1": np.ones(1)}])
     assert end.value.value["relu1"].item() == 1
@@ -312,7 +317,9 @@ def test_a_cnn_run_is_one_call() -> None:
 def test_resident_programs_are_those_declared(cnn: ResidentModel, lstm: ResidentModel) -> None:
     """The server holds all declared programs, each for every bucket."""
     for model in (cnn, lstm):
-        declared = {program.name: program for program in (*model.declared, *model.analyses)}
+        declared = {
+            program.name: program for program in (*model.declared, *model.analyses.values())
+        }
         assert set(model.programs) == set(declared)
         for name, one in model.programs.items():
-            assert one.buckets == (declared[name].buckets or row_buckets(model.card.name))
+            assert one.buckets == (declared[name].buckets or row_buckets(model.architecture.family))

@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from models.cnn.randomisation import cascade
-from models.registry import MODELS
+from models.families import analysis_programs
 from models.runtime.programs import Run
 from models.runtime.resident import ResidentProgram, drive
+from tests.networks import SIMPLE_CNN
 from tests.oracles.parameters import CNN_SHAPES, draw
 
 WEIGHTS = draw(CNN_SHAPES, 7)
@@ -24,8 +25,8 @@ def attribution_programs() -> Mapping[str, ResidentProgram]:
     """Compile the programs that attributions run, with drawn and with reset weights."""
     held = jax.device_put(WEIGHTS)
     made = {}
-    for program in MODELS["cnn"].analyses(WEIGHTS):
-        if program.name in {"cnn.score", "cnn.gradient", "cnn.layer_gradient"}:
+    for program in analysis_programs(SIMPLE_CNN):
+        if program.name in {"score", "gradient", "layer_gradient"}:
             resident = ResidentProgram(program, held, (16,))
             for name, tensors in RESET.items():
                 resident.add_parameters(name, jax.device_put(tensors))

@@ -45,7 +45,7 @@ def test_what_is_driven_is_the_value_meant(layer: str, cnn: ResidentModel, digit
         expected = values[(*place, channel)] if place else values[..., channel].mean()
         weights = weights_of(layer, channel, place)
         row = {"image": image.astype(np.float32) / np.float32(255), "weights": weights}
-        (got,) = cnn.programs["cnn.push"]([Call("cnn.push", row, frozenset({"value"}))])
+        (got,) = cnn.programs["push"]([Call("push", row, frozenset({"value"}))])
         assert got["value"][0] == pytest.approx(expected, abs=2e-5)
     assert weights.shape == (max(each.stop for each in LINEAR_SLICES.values()),)
 
@@ -153,7 +153,7 @@ def test_a_seed_decides(cnn: ResidentModel) -> None:
 def test_the_value_stated_is_that_of_the_picture(cnn: ResidentModel) -> None:
     """Another program gives the last pictures the same logit."""
     ended = found(AscentConfig(weights_of("logits", 4, None), 1.0, steps=5, **QUIET), cnn)
-    calls = [Call("cnn.score", {"image": one}, frozenset({"logits"})) for one in ended.pictures]
-    logits = [one["logits"][4] for one in cnn.programs["cnn.score"](calls)]
+    calls = [Call("score", {"image": one}, frozenset({"logits"})) for one in ended.pictures]
+    logits = [one["logits"][4] for one in cnn.programs["score"](calls)]
 
     np.testing.assert_allclose(ended.values, logits, atol=1e-4)

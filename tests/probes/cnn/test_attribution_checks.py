@@ -85,10 +85,10 @@ def test_maps_of_layers_are_compared_at_the_size_of_the_picture(programs: Any) -
     """A class activation map is enlarged first, as for the deletion curves."""
     parameters = {"method": "hirescam", "layer": "relu3"}
     trained, found = checked(programs, STROKES, **parameters)
-    (reset,) = programs["cnn.layer_gradient"](
+    (reset,) = programs["layer_gradient"](
         [
             Call(
-                "cnn.layer_gradient",
+                "layer_gradient",
                 {"image": STROKES, "target": TARGET},
                 frozenset({"relu3", "relu3.gradient"}),
                 "reset-conv3",

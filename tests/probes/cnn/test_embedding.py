@@ -72,10 +72,9 @@ def test_axes_are_those_of_the_whole_test_set(
     client: TestClient, cnn: ResidentModel, test_set: Digits
 ) -> None:
     """Of 1,000 test images the coordinates spread as the shares of all 10,000 say, unrelated."""
-    program, record = cnn.programs["cnn.trace"], cnn.artifacts["layers"].tensors
+    program, record = cnn.programs["trace"], cnn.artifacts["layers"].tensors
     calls = [
-        Call("cnn.trace", {"image": image}, frozenset({"relu4"}))
-        for image in test_set.images[:1000]
+        Call("trace", {"image": image}, frozenset({"relu4"})) for image in test_set.images[:1000]
     ]
     step = program.max_rows
     parts = [program(calls[start : start + step]) for start in range(0, len(calls), step)]

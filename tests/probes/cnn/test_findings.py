@@ -26,6 +26,7 @@ from probes.cnn.findings import (
 from probes.cnn.representations import same_digit_auc
 from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.figures.figures import measures
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 from tests.probes.handmade import answered
 
@@ -35,7 +36,7 @@ NAMES = ["edges_to_patterns", "filters_specialise", "space_is_kept"]
 def called(weights: dict[str, np.ndarray], *names: Any) -> ProbeCall[CNNFindings]:
     """Return the call of the probe for some weights."""
     parameters = CNNFindings(finding=list(names or NAMES))
-    return ProbeCall(ModelContext(weights), ProbeInput(), parameters)
+    return ProbeCall(ModelContext(SIMPLE_CNN, weights), ProbeInput(), parameters)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_maps_are_those_of_the_float64_network(cnn: ResidentModel, digits: Sampl
     """With the convolutions of the row, not with the resident ones."""
     convolutions = permuted(cnn.weights, 7)
     row = {"images": digits.images[:CONVOLVED_IMAGES], **convolutions}
-    (found,) = cnn.programs["cnn.convolve"]([Call("cnn.convolve", row, frozenset({"relu3"}))])
+    (found,) = cnn.programs["convolve"]([Call("convolve", row, frozenset({"relu3"}))])
     expected = cnn_trace(digits.images[3], {**cnn.weights, **convolutions})["relu3"]
 
     assert found["relu3"][3] == pytest.approx(np.moveaxis(expected, -1, 0), abs=1e-4)
@@ -66,8 +67,8 @@ def test_similarity_and_accuracy_are_those_of_the_resident_network(
     """Of its own trace of the sample images; permuted networks read images worse."""
     found = measured(cnn.weights, "filters_specialise")
     wanted = frozenset({"pool1", "relu3", "logits"})
-    program = cnn.programs["cnn.trace"]
-    traced = [program([Call("cnn.trace", {"image": image}, wanted)])[0] for image in digits.images]
+    program = cnn.programs["trace"]
+    traced = [program([Call("trace", {"image": image}, wanted)])[0] for image in digits.images]
     answers = np.array([one["logits"].argmax() for one in traced])
 
     assert found["right"][0] == (answers == digits.labels).mean()

@@ -12,6 +12,7 @@ from models.simple_networks import LAYERS
 from probes.cnn.layers import COMPARED_LAYERS, check_layers
 from probes.declaration import Coloured, ModelContext, ParameterError, ProbeCall, ProbeInput
 from tests.models.cnn.test_cka import direct
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 
 
@@ -77,7 +78,7 @@ def test_random_labels_cannot_be_read_off_other_images(told: dict[str, Any]) -> 
 
 def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
     """Own weights may have none."""
-    call = ProbeCall(ModelContext(cnn.weights), ProbeInput(), Coloured())
+    call = ProbeCall(ModelContext(SIMPLE_CNN, cnn.weights), ProbeInput(), Coloured())
 
     with pytest.raises(ParameterError, match="no record of layers: run python -m scripts.art"):
         check_layers(call)

@@ -14,6 +14,7 @@ from models.simple_networks import LAYERS
 from probes.cnn.unit import UnitParameters, check_unit
 from probes.cnn.unit_record import UnitRecord, selectivity
 from probes.declaration import ModelContext, ParameterError, ProbeCall, ProbeInput
+from tests.networks import SIMPLE_CNN
 
 COPY = Path(__file__).parents[2] / "tensorflow_datasets"
 LAYERS_ASKED = ["conv1", "relu1", "pool1", "conv2", "pool2", "conv3", "relu3", "relu4", "logits"]
@@ -27,8 +28,8 @@ def test_set() -> Digits:
 
 def trace(cnn: ResidentModel, images: np.ndarray, layer: str) -> np.ndarray:
     """Return one layer's values of some images, channel last, by the program that is served."""
-    program = cnn.programs["cnn.trace"]
-    calls = [Call("cnn.trace", {"image": image}, frozenset({layer})) for image in images]
+    program = cnn.programs["trace"]
+    calls = [Call("trace", {"image": image}, frozenset({layer})) for image in images]
     parts = [
         program(calls[start : start + program.max_rows])
         for start in range(0, len(calls), program.max_rows)
@@ -161,7 +162,7 @@ def test_a_unit_that_is_not_there_is_refused(query: str, said: str, client: Test
 def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
     """Own weights may have none."""
     asked = UnitParameters(layer="conv1", channel=0)
-    call = ProbeCall(ModelContext(cnn.weights), ProbeInput(), asked)
+    call = ProbeCall(ModelContext(SIMPLE_CNN, cnn.weights), ProbeInput(), asked)
 
     with pytest.raises(ParameterError, match="no record of units: run python -m scripts.art"):
         check_unit(call)

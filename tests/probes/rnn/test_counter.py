@@ -21,6 +21,7 @@ from probes.rnn.counter import (
     every_set,
     run,
 )
+from tests.networks import COUNTING_LSTM
 from tests.oracles.numpy64 import lstm_trace
 from tests.probes.handmade import STEP, Tensors, ablated, answered, one_counter, run_with
 
@@ -29,7 +30,7 @@ PARAMETERS = CounterParameters()
 
 def call_with(weights: Tensors) -> ProbeCall[CounterParameters]:
     """Return the call of the probe about these weights."""
-    return ProbeCall(ModelContext(weights), ProbeInput(), PARAMETERS)
+    return ProbeCall(ModelContext(COUNTING_LSTM, weights), ProbeInput(), PARAMETERS)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,8 @@ def test_ablated_logits_are_those_of_the_float64_network(lstm: ResidentModel) ->
     for keep in (np.ones(8), np.zeros(8), np.eye(8)[1], random.integers(0, 2, 8)):
         instead = random.uniform(-1, 1, 8).astype(np.float32)
         row = {"sequence": sequences, "keep": keep.astype(np.float32), "instead": instead}
-        call = Call("lstm.ablate", row, frozenset({"logits", "mean_hidden"}))
-        (found,) = lstm.programs["lstm.ablate"]([call])
+        call = Call("ablate", row, frozenset({"logits", "mean_hidden"}))
+        (found,) = lstm.programs["ablate"]([call])
         expected = ablated(sequences, lstm.weights, keep, instead)
         for name, value in expected.items():
             worst = max(worst, float(np.abs(found[name] - value).max()))

@@ -24,6 +24,7 @@ from probes.rnn.generalisation import (
     running_answers,
     unpacked,
 )
+from tests.networks import COUNTING_LSTM
 from tests.oracles.numpy64 import lstm_trace
 from tests.probes.handmade import Tensors, always_yes, one_counter, run_with, saturated_counter
 
@@ -44,7 +45,7 @@ def answers_of(sequences: np.ndarray, lstm: ResidentModel) -> np.ndarray:
 def call_with(weights: Tensors, seed: int = 0) -> ProbeCall[GeneralisationParameters]:
     """Return the call of the probe about these weights."""
     parameters = PARAMETERS.model_copy(update={"seed": seed})
-    return ProbeCall(ModelContext(weights), ProbeInput(), parameters)
+    return ProbeCall(ModelContext(COUNTING_LSTM, weights), ProbeInput(), parameters)
 
 
 def said(weights: Tensors, outputs: Outputs) -> dict[str, Any]:
@@ -239,7 +240,7 @@ def test_lengths_up_to_4096_are_measured(client: TestClient) -> None:
     assert shapes["accuracy_at_powers"] == [len(SEQUENCE_KINDS), 10]
     for length, chunks in ((1000, 2), (1024, 2), (4096, 8)):
         parameters = GeneralisationParameters(sequences=16, length=length)
-        call = ProbeCall(ModelContext({}), ProbeInput(), parameters)
+        call = ProbeCall(ModelContext(COUNTING_LSTM, {}), ProbeInput(), parameters)
         assert rows(call) == len(SEQUENCE_KINDS) * 16 * chunks
 
 
@@ -247,7 +248,7 @@ def test_a_length_that_is_no_power_of_two_has_all_answers(lstm: ResidentModel) -
     """Packed bits are cut at the length."""
     parameters = GeneralisationParameters(sequences=16, length=777)
     weights = one_counter(8, unit=5)
-    call = ProbeCall(ModelContext(weights), ProbeInput(), parameters)
+    call = ProbeCall(ModelContext(COUNTING_LSTM, weights), ProbeInput(), parameters)
     outputs = run_with(lstm, weights, run(call))
 
     figure = generalisation(call.with_outputs(outputs))
