@@ -23,8 +23,8 @@ from models.runtime.compilation import ExecutableKey, Executables, compile_progr
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Program
 
-MAX_FILES = 64
-"""Executable cache: number of files kept; the least recently used ones beyond it are removed."""
+MAX_BYTES = 2_000_000_000
+"""Executable cache: bytes of the files kept; the least recently used ones beyond are removed."""
 
 SUFFIX = ".executables"
 
@@ -79,11 +79,14 @@ class ExecutableCache:
         return executables, False
 
     def _prune(self) -> None:
-        """Remove the least recently used files of the executable cache beyond `MAX_FILES`."""
+        """Remove the least recently used files of the executable cache beyond `MAX_BYTES`."""
         with contextlib.suppress(OSError):  # another server may do the same
-            files = self._folder.glob(f"*{SUFFIX}")
-            for stale in sorted(files, key=lambda file: -file.stat().st_mtime)[MAX_FILES:]:
-                stale.unlink()
+            files = [(file.stat(), file) for file in self._folder.glob(f"*{SUFFIX}")]
+            total = 0
+            for found, file in sorted(files, key=lambda one: -one[0].st_mtime):
+                total += found.st_size
+                if total > MAX_BYTES:
+                    file.unlink()
 
 
 def _load(path: Path) -> Executables | None:
