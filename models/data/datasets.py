@@ -11,8 +11,9 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 
+from models.declaration.declaration import ImageSpec
 from models.simple_networks import HEIGHT, WIDTH
 
 VERSION = "3.0.1"
@@ -52,6 +53,32 @@ def mnist(split: Split, folder: Path | None = None) -> Digits:
     examples = source.__getitems__(range(len(source)))
     images = np.stack([decode_png(example["image"]) for example in examples])
     return Digits(images, np.array([example["label"] for example in examples], np.uint8))
+
+
+def read_pictures(
+    folder: Path, image: ImageSpec
+) -> list[UInt8[np.ndarray, "height width channels"]]:
+    """Read every picture in a folder of a data set at the size of a network, in order of names.
+
+    Each is turned upright, put on white where it is transparent, scaled to cover the size and
+    cropped at its centre.
+
+    Raises:
+        DatasetError: A file is not a picture.
+    """
+    found, mode = [], "L" if image.channels == 1 else "RGB"
+    for path in sorted(one for one in folder.iterdir() if not one.name.startswith(".")):
+        try:
+            with Image.open(path, formats=("PNG", "JPEG")) as opened:
+                upright = ImageOps.exif_transpose(opened).convert("RGBA")
+                white = Image.new("RGBA", upright.size, "white")
+                whole = Image.alpha_composite(white, upright).convert(mode)
+                fitted = ImageOps.fit(whole, (image.width, image.height), Image.Resampling.BICUBIC)
+        except (OSError, SyntaxError, ValueError) as error:
+            msg = f"{folder.name}/{path.name} is not a PNG or JPEG picture: {error}"
+            raise DatasetError(msg) from error
+        found.append(np.asarray(fitted).reshape(image.height, image.width, image.channels))
+    return found
 
 
 def decode_png(encoded: bytes) -> UInt8[np.ndarray, "28 28"]:

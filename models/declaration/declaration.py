@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from jaxtyping import Float32, UInt8
+
 from models.declaration.layer_line import LayerLine, parse_line
 from models.declaration.operations import LayerError
 
@@ -67,6 +70,13 @@ class ImageSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     prepare: Literal["mnist", "fit", "none"] = "fit"
+
+    def normalised(
+        self, pixels: UInt8[np.ndarray, "*rows channels"]
+    ) -> Float32[np.ndarray, "*rows channels"]:
+        """Return the network values of pixels: (pixels / 255 - mean) / std, channel last."""
+        intensities = pixels.astype(np.float32) / np.float32(255.0)
+        return (intensities - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
 
 
 @dataclass(frozen=True)

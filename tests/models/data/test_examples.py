@@ -1,0 +1,124 @@
+"""Examples that train a network: every source, and the sentence for each fault."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.architecture import Architecture
+from models.data.datasets import DatasetError
+from models.data.examples import read_examples
+from models.declaration.declaration import parse_declaration
+from models.derivation import derive
+
+
+def declared(given: str, layers: str) -> Architecture:
+    """Derive a network of three classes."""
+    text = f'format = 1\nclasses = ["a", "b", "c"]\ninput = {{ {given} }}\nlayers = [{layers}]\n'
+    return derive(parse_declaration(text))
+
+
+COLOUR = declared("image = [4, 6, 3], mean = [0.5, 0.25, 0.0]", '"flatten", "dense 3"')
+LETTERS = declared('alphabet = "xyz", encoding = "one-hot"', '"gru 4", "dense 3"')
+NUMBERS = declared("features = 2", '"lstm 4", "dense 3"')
+
+
+def test_a_folder_has_a_picture_of_each_class(tmp_path: Path) -> None:
+    """Pictures are fitted to the network's size, put on white, and normalised."""
+    for name, colour in (("a", (255, 0, 0, 255)), ("b", (0, 0, 255, 255)), ("c", (0, 0, 0, 0))):
+        (tmp_path / name).mkdir()
+        Image.new("RGBA", (60, 20), colour).save(tmp_path / name / "one.png")
+
+    found = read_examples(str(tmp_path), COLOUR)
+
+    assert found.inputs.shape == (3, 4, 6, 3)
+    assert found.labels.tolist() == [0, 1, 2]
+    first, second, third = found.inputs[:, 2, 3]
+    assert first.tolist() == [0.5, -0.25, 0.0]
+    assert second.tolist() == [-0.5, -0.25, 1.0]
+    assert third.tolist() == [0.5, 0.75, 1.0]
+
+
+def test_an_archive_of_integers_equals_one_of_values(tmp_path: Path) -> None:
+    """Integers are normalised, floats are taken as they are."""
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), np.uint8)
+    labels = np.array([0, 1, 2, 0, 1])
+    np.savez(tmp_path / "pixels.npz", inputs=pixels, labels=labels)
+    np.savez(tmp_path / "values.npz", inputs=COLOUR.image.normalised(pixels), labels=labels)
+
+    one, other = (read_examples(str(tmp_path / f"{n}.npz"), COLOUR) for n in ("pixels", "values"))
+
+    assert np.array_equal(one.inputs, other.inputs)
+    assert one.labels.tolist() == labels.tolist()
+
+
+def test_a_text_has_a_sequence_in_each_line(tmp_path: Path) -> None:
+    """Shorter sequences are padded; comments and empty lines are skipped."""
+    (tmp_path / "lines.txt").write_text("# comment\nxyz a\n\nzz\tb\n")
+
+    found = read_examples(str(tmp_path / "lines.txt"), LETTERS)
+
+    assert found.inputs.tolist() == [[0, 1, 2], [2, 2, 0]]
+    assert found.lengths.tolist() == [3, 2]
+    assert found.labels.tolist() == [0, 1]
+
+
+def test_an_archive_of_rows_of_numbers(tmp_path: Path) -> None:
+    """Sequences of feature vectors have the length that the archive states."""
+    values = np.ones((3, 7, 2))
+    np.savez(tmp_path / "s.npz", inputs=values, labels=np.array([2, 1, 0]), lengths=[7, 1, 3])
+
+    found = read_examples(str(tmp_path / "s.npz"), NUMBERS)
+
+    assert found.inputs.dtype == np.float32
+    assert found.lengths.tolist() == [7, 1, 3]
+
+
+FAULTS = {
+    "xyw a\n": "line 1: the sequence must be",
+    "xy d\n": "line 1: the class after the sequence must be one of a, b, c",
+    "xy\n": "line 1: the class after",
+    "# nothing\n": "no examples",
+}
+
+
+@pytest.mark.parametrize("text", FAULTS)
+def test_a_wrong_line_is_named(tmp_path: Path, text: str) -> None:
+    """The sentence names the line and the limit."""
+    (tmp_path / "lines.txt").write_text(text)
+
+    with pytest.raises(DatasetError, match=FAULTS[text]):
+        read_examples(str(tmp_path / "lines.txt"), LETTERS)
+
+
+ARCHIVES = {
+    "no labels": ({"inputs": np.zeros((1, 4, 6, 3), np.uint8)}, "has no labels"),
+    "size": ({"inputs": np.zeros((1, 5, 6, 3), np.uint8), "labels": [0]}, "the images are 5 x 6"),
+    "label": ({"inputs": np.zeros((1, 4, 6, 3), np.uint8), "labels": [3]}, "from 0 to 2"),
+    "count": ({"inputs": np.zeros((1, 4, 6, 3), np.uint8), "labels": [0, 1]}, "a vector of 1"),
+    "objects": ({"inputs": np.array([None]), "labels": [0]}, "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("fault", ARCHIVES)
+def test_a_wrong_archive_is_refused(tmp_path: Path, fault: str) -> None:
+    """Objects would be unpickled, which runs code."""
+    arrays, message = ARCHIVES[fault]
+    np.savez(tmp_path / "some.npz", **arrays)
+
+    with pytest.raises(DatasetError, match=message):
+        read_examples(str(tmp_path / "some.npz"), COLOUR)
+
+
+def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """Sequences cannot be read from pictures, nor pictures from text."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "lines.txt").write_text("xy a\n")
+
+    with pytest.raises(DatasetError, match="the network reads sequences"):
+        read_examples(str(tmp_path), LETTERS)
+    with pytest.raises(DatasetError, match="which the network does not read"):
+        read_examples(str(tmp_path / "lines.txt"), COLOUR)
+    with pytest.raises(DatasetError, match="has no sub-folder 'b'"):
+        read_examples(str(tmp_path), COLOUR)
