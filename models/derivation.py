@@ -50,7 +50,13 @@ from models.windows import input_field
 OUTPUT = "output"
 """Derived name of an architecture's last layer, whose values are `logits` in the trace."""
 
-RESERVED = frozenset({INPUT, "image", "sequence", "logits", "all", "unfamiliarity", "length"})
+RESERVED = frozenset(
+    {
+        *(INPUT, "image", "sequence", "logits", "all", "unfamiliarity", "length"),
+        *(f"final_{value}" for value in ("cell", "hidden")),
+        "from",  # the word before a layer's name
+    }
+)
 """Names that no layer of an architecture may have."""
 
 MAX_COUNTING_UNITS = 64  # analyses of 64 units take some 10 ms a call
@@ -69,24 +75,25 @@ def derive(declaration: Declaration) -> Architecture:
         DeclarationError: A layer does not fit the one that it reads, or a limit is exceeded; the
             sentence names the line, the layer, the shape that came in and a way out.
     """
-    lines, removed = _without_suffix(declaration)
+    lines, suffix = _without_suffix(declaration)
     builder = _Builder(declaration, lines)
     for index, line in enumerate(lines):
         try:
             builder.add(index, line)
         except LayerError as error:
             raise layer_error(index, line.text, str(error)) from error
+        # After each layer, so that no layer is derived from one of an absurd size.
+        _check_limits(builder, index, line)
     found = Architecture(
         declaration,
         tuple(builder.nodes),
         builder.parameters,
         frozenset(builder.statistics),
         builder.layers,
-        removed,
-        builder.flops * (1 if isinstance(declaration.input, ImageSpec) else LEAST_CHUNK),
+        suffix,
+        builder.flops * builder.steps,
     )
     _check_output(found)
-    _check_limits(found)
     return found
 
 
@@ -105,11 +112,6 @@ def _without_suffix(declaration: Declaration) -> tuple[list[LayerLine], str | No
     suffix = last.operation.function if isinstance(last.operation, Activation) else None
     if suffix not in SUFFIXES or not first or last.source is not None:
         return list(declaration.layers), None
-    before = first[-1].operation
-    units = before.units if isinstance(before, Dense) else None
-    # Sigmoids of several units are several questions, which classes do not describe.
-    if suffix == "sigmoid" and units != 1:
-        return list(declaration.layers), None
     return first, suffix
 
 
@@ -117,6 +119,12 @@ def _check_output(found: Architecture) -> None:
     """Check that the last layer of an architecture has a value for each class."""
     last, classes = found.nodes[-1], len(found.classes)
     line = found.declaration.layers[last.line]
+    if found.removed and (found.removed == "sigmoid") != (last.shape == (1,)):
+        reason = (
+            f"{found.removed} reads {shown(last.shape)}: sigmoid is for one value, which two "
+            "classes may have, softmax for one value a class, which exclude each other"
+        )
+        raise layer_error(last.line + 1, found.declaration.layers[-1].text, reason)
     if last.shape not in {(classes,), (1,)} or (last.shape == (1,) and classes != 2):  # noqa: PLR2004
         reason = (
             f"the last layer gives {shown(last.shape)}, and classes has {classes}: end with "
@@ -124,7 +132,7 @@ def _check_output(found: Architecture) -> None:
         )
         raise layer_error(last.line, line.text, reason)
     if last.value is None:
-        reason = "the last layer must compute values: end with a dense layer"
+        reason = f"the last layer is recurrent: end with dense {classes} after it"
         raise layer_error(last.line, line.text, reason)
     counting = found.declaration.counts_bits and found.recurrent
     if counting and max(node.shape[0] for node in found.recurrent) > MAX_COUNTING_UNITS:
@@ -135,24 +143,23 @@ def _check_output(found: Architecture) -> None:
         raise DeclarationError(msg)
 
 
-def _check_limits(found: Architecture) -> None:
-    """Check the size of an architecture against the limits of served networks."""
-    steps = 1 if found.family == "image" else LEAST_CHUNK
-    unit = "for one image" if found.family == "image" else f"for {LEAST_CHUNK} steps"
+def _check_limits(built: "_Builder", index: int, line: LayerLine) -> None:
+    """Check the size of an architecture, up to a layer, against the limits of served networks."""
+    per = " for one image" if built.steps == 1 else f" for {built.steps} steps"
+    parameters = sum(prod(shape) for shape in built.parameters.values())
+    values = sum(prod(one.shape) for one in built.layers.values())
     sizes = (
-        ("parameters", sum(prod(shape) for shape in found.parameters.values()), MAX_PARAMETERS, ""),
-        (
-            "trace values",
-            sum(prod(one.shape) for one in found.layers.values()) * steps,
-            MAX_VALUES,
-            f" {unit}",
-        ),
-        ("floating-point operations", found.flops, MAX_FLOPS, f" {unit}"),
+        ("parameters", parameters, MAX_PARAMETERS, ""),
+        ("trace values", values * built.steps, MAX_VALUES, per),
+        ("floating-point operations", built.flops * built.steps, MAX_FLOPS, per),
     )
-    for name, size, limit, per in sizes:
+    for name, size, limit, unit in sizes:
         if size > limit:
-            msg = f"the network has {size:,} {name}{per}; at most {limit:,} are allowed"
-            raise DeclarationError(msg)
+            reason = (
+                f"up to this layer the network has {size:,} {name}{unit}; "
+                f"at most {limit:,} are allowed"
+            )
+            raise layer_error(index, line.text, reason)
 
 
 _CELL_KINDS: Mapping[str, Kind] = {"candidate": "candidate", "cell": "cell", "hidden": "hidden"}
@@ -163,6 +170,7 @@ class _Builder:
 
     def __init__(self, declaration: Declaration, lines: list[LayerLine]) -> None:
         self.declaration = declaration
+        self.steps = 1 if isinstance(declaration.input, ImageSpec) else LEAST_CHUNK
         self.nodes: list[Node] = []
         self.parameters: dict[str, tuple[int, ...]] = {}
         self.statistics: set[str] = set()
@@ -221,7 +229,8 @@ class _Builder:
 
     def _trace(self, index: int, name: str, operation: Operation, given: Layer) -> str | None:
         """Add the values of a layer to the trace; return the name where it has one value."""
-        if isinstance(operation, Dropout | Flatten):
+        is_last = index == self._last
+        if isinstance(operation, Dropout | Flatten) and not is_last:
             return None
         if isinstance(operation, Recurrent):
             for value in CELL_VALUES[operation.cell]:
@@ -229,7 +238,6 @@ class _Builder:
                 key = f"{name}.{value}" if self._is_stacked else value
                 self._keep(key, Layer(kind, given.shape, None, name))
             return None
-        is_last = index == self._last
         if not is_last:
             self._keep(name, given._replace(kind=kind_of(operation)))
             return name

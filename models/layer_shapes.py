@@ -103,8 +103,10 @@ def output_of(  # noqa: C901, PLR0911 - one case for each operation
         LayerError: The layer does not fit what it reads.
     """
     read = sources[0]
-    if read.shape == () and not isinstance(operation, Embed):
-        msg = "encoding embed needs embed as the first layer, such as embed 16"
+    if not isinstance(operation, Embed) and any(source.shape == () for source in sources):
+        msg = (
+            "with the encoding embed only embed reads the input: put a line such as embed 16 first"
+        )
         raise LayerError(msg)
     match operation:
         case Conv() | Pool():
@@ -164,11 +166,13 @@ def _merged(kind: str, sources: list[Source]) -> tuple[tuple[int, ...], Fields |
     """Return the output of `add` or `concat`."""
     shapes = [source.shape for source in sources]
     same = shapes if kind == "add" else [shape[:-1] for shape in shapes]
+    ways = " by conv, pool or dense" + (", or use concat" if kind == "add" else "")
     for source, shape in zip(sources, same, strict=True):
         if shape != same[0]:
             msg = (
                 f"{kind} merges layers of one size, and {sources[0].name} gives "
-                f"{shown(shapes[0])}, {source.name} {shown(source.shape)}"
+                f"{shown(shapes[0])}, {source.name} {shown(source.shape)}: "
+                f"give one of them the size of the other{ways}"
             )
             raise LayerError(msg)
     channels = shapes[0][-1] if kind == "add" else sum(shape[-1] for shape in shapes)

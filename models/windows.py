@@ -98,7 +98,8 @@ def _padding(padding: Padding, axis: int, inputs: int, extent: int, stride: int)
 class ReceptiveField(NamedTuple):
     """Receptive field of a layer's values along one axis of the image.
 
-    Without the borders, output row i reads `size` input rows from jump · i - before on.
+    Without the borders, output row i reads `size` input rows from jump · i - before on; where
+    layers of different jumps are merged, that holds for row 0.
 
     Attributes:
         spans: First and last input row of each output row, in the image; (0, -1) where it reads

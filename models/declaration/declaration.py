@@ -127,20 +127,22 @@ def read_declaration(folder: Path) -> Declaration:
     Raises:
         DeclarationError: The file is missing, too large, or not a declaration.
     """
-    path = folder / FILE
     try:
-        content = path.read_bytes()
+        with (folder / FILE).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         msg = f"{FILE}: {error.strerror}"
         raise DeclarationError(msg) from error
     if len(content) > MAX_BYTES:
-        msg = f"{FILE} has {len(content)} bytes; at most {MAX_BYTES} are allowed"
+        msg = f"{FILE} is longer than {MAX_BYTES} bytes, which are allowed"
         raise DeclarationError(msg)
     try:
-        return parse_declaration(content.decode())
+        # Editors on Windows may write a byte order mark, which TOML does not allow.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         msg = f"{FILE} is not UTF-8 text"
         raise DeclarationError(msg) from error
+    return parse_declaration(text)
 
 
 def parse_declaration(text: str) -> Declaration:
@@ -149,16 +151,13 @@ def parse_declaration(text: str) -> Declaration:
     Raises:
         DeclarationError: It is not TOML, a key is missing or unknown, or a value is wrong.
     """
-    try:
-        found = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        msg = f"{FILE} is not TOML: {error}"
-        raise DeclarationError(msg) from error
+    found = _toml(text)
     for key in found:
         if key not in KEYS:
-            msg = f"key '{key[:32]}' is not known; keys are {', '.join(KEYS)}"
+            msg = f"key {_shown(key)} is not known; keys are {', '.join(KEYS)}"
             raise DeclarationError(msg)
-    if found.get("format") != FORMAT or found["format"] is True:
+    # True and 1.0 equal 1.
+    if type(found.get("format")) is not int or found["format"] != FORMAT:
         msg = f"format must be {FORMAT}: write `format = {FORMAT}`"
         raise DeclarationError(msg)
     return Declaration(
@@ -167,10 +166,22 @@ def parse_declaration(text: str) -> Declaration:
         _classes(found),
         _input(found),
         _layers(found),
-        _choice(found, "answer", ("last", "every")),
+        _answer(found),
         _reference(found),
         _counts_bits(found),
     )
+
+
+def _toml(text: str) -> dict[str, Any]:
+    """Parse the TOML of a declaration."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        msg = f"{FILE} has lists or tables in one another, too many to read"
+        raise DeclarationError(msg) from error
+    except ValueError as error:  # a TOMLDecodeError, or that of a number of thousands of digits
+        msg = f"{FILE} is not TOML: {_printable(str(error))[:MAX_TEXT]}"
+        raise DeclarationError(msg) from error
 
 
 def _text(found: Mapping[str, Any], key: str, default: str) -> str:
@@ -222,7 +233,16 @@ def _layers(found: Mapping[str, Any]) -> tuple[LayerLine, ...]:
 
 def layer_error(index: int, text: str, reason: str) -> DeclarationError:
     """Return the error of one layer line of a declaration, with its place and its text."""
-    return DeclarationError(f"layers[{index}] {_shown(text)}: {reason}")
+    return DeclarationError(f"layers[{index}] {_shown(text)}: {_printable(reason)}")
+
+
+def _answer(found: Mapping[str, Any]) -> Literal["last", "every"]:
+    """Read the step of a declaration whose answer is meant, which only sequences have."""
+    answer = _choice(found, "answer", ("last", "every"))
+    if answer == "every" and "image" in found["input"]:
+        msg = 'answer "every" is for sequences: an image has one answer'
+        raise DeclarationError(msg)
+    return "every" if answer == "every" else "last"
 
 
 def _reference(found: Mapping[str, Any]) -> str | None:
@@ -271,7 +291,8 @@ def _input(found: Mapping[str, Any]) -> ImageSpec | SequenceSpec:
 def _known(value: Mapping[str, Any], *keys: str) -> None:
     for key in value:
         if key not in keys:
-            msg = f"input.{key[:32]} is not known here; with {keys[0]} come {', '.join(keys[1:])}"
+            others = f"come {', '.join(keys[1:])}" if len(keys) > 1 else "comes nothing"
+            msg = f"input key {_shown(key)} is not known here; with {keys[0]} {others}"
             raise DeclarationError(msg)
 
 
@@ -344,5 +365,10 @@ def _features(value: Mapping[str, Any]) -> SequenceSpec:
 
 def _shown(value: object) -> str:
     """Return a value of a declaration for one line of an error, shortened."""
-    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(value))
+    text = _printable(str(value))
     return f"'{text[:59]}…'" if len(text) > 60 else f"'{text}'"  # noqa: PLR2004
+
+
+def _printable(text: str) -> str:
+    """Return a text of a declaration fit for one line of an error, as a terminal shows it."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

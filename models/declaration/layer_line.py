@@ -10,6 +10,7 @@ from models.declaration.operations import (
     MAX_CHANNELS,
     MAX_RECURRENT,
     MAX_WINDOW,
+    MIN_EPSILON,
     SLOPES,
     UNSUPPORTED,
     Activation,
@@ -72,17 +73,18 @@ class _Words:
             raise LayerError(msg)
         return found[0] if found else first
 
-    def after(self, word: str, count: int = 1) -> list[str] | None:
-        """Remove a word of a layer line and those after it; None if it is not there."""
+    def after(self, word: str) -> str | None:
+        """Remove a word of a layer line and return the one after it; None if it is not there."""
         if word not in self.left:
             return None
         at = self.left.index(word)
-        values = self.left[at + 1 : at + 1 + count]
-        if len(values) < count:
-            msg = f"{word} must be followed by {count} number{'s' if count > 1 else ''}"
+        if at + 1 == len(self.left):
+            meaning = "the name of a layer" if word == "from" else "a number"
+            msg = f"{word} must be followed by {meaning}"
             raise LayerError(msg)
-        del self.left[at : at + 1 + count]
-        return values
+        value = self.left[at + 1]
+        del self.left[at : at + 2]
+        return value
 
     def end(self, known: str) -> None:
         """Refuse words of a layer line that its operation does not know."""
@@ -113,16 +115,18 @@ def parse_line(text: str) -> LayerLine:
         msg = f"a layer is missing; the first word is one of {', '.join(_PARSERS)} or an activation"
         raise LayerError(msg)
     operation = _operation(words)
-    return LayerLine(text, operation, name.strip() or None, source[0] if source else None)
+    return LayerLine(text, operation, name.strip() or None, source)
 
 
 def _operation(words: _Words) -> Operation:
     """Parse the operation of a layer line, and refuse words that remain."""
-    for word in words.left:
-        if word in UNSUPPORTED:
-            msg = f"Lightwell has no {UNSUPPORTED[word]}"
+    first = words.left[0]
+    # Words after add and concat are names, which may be any.
+    for word in words.left[:1] if first in {"add", "concat"} else words.left:
+        if word.lower() in UNSUPPORTED:
+            msg = f"Lightwell has no {UNSUPPORTED[word.lower()]}"
             raise LayerError(msg)
-    first = words.left.pop(0)
+    del words.left[0]
     if first in ACTIVATIONS:
         return _activation(first, words)
     if first not in _PARSERS:
@@ -141,7 +145,7 @@ def _conv(words: _Words) -> Conv:
     bias = not words.take("nobias")
     kernel = _window(words) or (3, 3)
     words.end("after conv N come 5x5, stride 2, same, valid, pad 1, dilation 2, groups 2, nobias")
-    count = _number("groups", groups[0], MAX_CHANNELS) if groups else 1
+    count = _number("groups", groups, MAX_CHANNELS) if groups else 1
     return Conv(filters, kernel, stride, padding, dilation, count, bias)
 
 
@@ -164,7 +168,7 @@ def _norm(words: _Words) -> Norm:
     given = words.after("eps")
     kind = words.choose("batch", "layer")
     words.end("after norm come batch, layer, eps 1e-3")
-    epsilon = _fraction("eps", given[0], 1.0) if given else 1e-5
+    epsilon = _fraction("eps", given, 1.0, MIN_EPSILON) if given else Norm.epsilon
     return Norm("batch" if kind == "batch" else "layer", epsilon)
 
 
@@ -253,10 +257,10 @@ def _number(name: str, text: str, limit: int, least: int = 1) -> int:
     return int(text)
 
 
-def _fraction(name: str, text: str, limit: float) -> float:
+def _fraction(name: str, text: str, limit: float, least: float = 0.0) -> float:
     is_number = re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]{1,2})?", text, re.IGNORECASE) is not None
-    if not is_number or not 0 <= float(text) <= limit:
-        msg = f"{name} must be a number from 0 to {limit:g}, not '{text[:32]}'"
+    if not is_number or not least <= float(text) <= limit:
+        msg = f"{name} must be a number from {least:g} to {limit:g}, not '{text[:32]}'"
         raise LayerError(msg)
     return float(text)
 
@@ -269,7 +273,7 @@ def _sides(name: str, text: str) -> tuple[int, int]:
 
 def _pair(words: _Words, name: str) -> tuple[int, int] | None:
     given = words.after(name)
-    return _sides(name, given[0]) if given else None
+    return _sides(name, given) if given else None
 
 
 def _window(words: _Words) -> tuple[int, int] | None:

@@ -17,6 +17,10 @@ MAX_RECURRENT = 512
 """Largest number of units of a recurrent layer."""
 
 
+MIN_EPSILON = 1e-12
+"""Least summand of a variance: without one, values that are all equal would give no number."""
+
+
 class LayerError(ValueError):
     """Error of one layer: a sentence with the value, the limit and a way out."""
 

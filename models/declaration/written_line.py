@@ -29,11 +29,11 @@ def line_of(operation: Operation) -> str:  # noqa: C901, PLR0911 - one case for 
             return "globalpool" if kind == "avg" else "globalpool max"
         case Norm(kind, epsilon):
             words = ["norm", *(["layer"] if kind == "layer" else [])]
-            return " ".join(words + ([f"eps {epsilon:g}"] if epsilon != Norm.epsilon else []))
+            return " ".join(words + ([f"eps {epsilon!r}"] if epsilon != Norm.epsilon else []))
         case Dense(units, bias):
             return f"dense {units}" + ("" if bias else " nobias")
         case Dropout(rate):
-            return f"dropout {rate:g}"
+            return f"dropout {rate!r}"
         case Flatten():
             return "flatten"
         case Embed(units):
@@ -41,7 +41,7 @@ def line_of(operation: Operation) -> str:  # noqa: C901, PLR0911 - one case for 
         case Recurrent(cell, units, activation):
             return f"{cell} {units}" + (" relu" if activation == "relu" else "")
         case Activation(function, slope):
-            return f"{function} {slope:g}" if slope != SLOPES.get(function, 0.0) else function
+            return f"{function} {slope!r}" if slope != SLOPES.get(function, 0.0) else function
         case Merge(kind, others):
             return " ".join((kind, *others))
 

@@ -55,7 +55,10 @@ def written(found: Mapping[str, Any]) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
-    return json.dumps(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # JSON leaves one control character as it is, which TOML does not allow.
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def draw_parameters(shapes_of: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
