@@ -9,7 +9,7 @@ contract tests follow from the declaration.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -82,6 +82,42 @@ class ParameterError(ValueError):
         return ParameterError(self.parameter, f"inputs[{index}]: {self.reason}", *place)
 
 
+class ChoiceError(ParameterError):
+    """Error of a probe's parameter with names that the network does not have.
+
+    Args:
+        parameter: Name of the query parameter.
+        unknown: Values that are none of the names.
+        names: Names that the parameter takes.
+    """
+
+    def __init__(self, parameter: str, unknown: Sequence[str], names: Sequence[str]) -> None:
+        super().__init__(parameter, f"{parameter} must be one of {', '.join(names)}")
+        self.unknown = tuple(unknown)
+        self.names = tuple(names)
+
+    def of_input(self, _: int) -> "ParameterError":
+        """Return the error as it is: a query parameter is common to all inputs."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class LayerChoice:
+    """Choice of a probe's parameter among names that depend on the network, such as layers.
+
+    It marks the annotation of a query parameter of texts: `Annotated[str, LayerChoice(…)]`.
+
+    Attributes:
+        names_of: Returns the names that a network has.
+    """
+
+    names_of: Callable[[Architecture], Iterable[str]]
+
+    def names(self, architecture: Architecture) -> tuple[str, ...]:
+        """Return the names that a parameter takes for a network."""
+        return tuple(self.names_of(architecture))
+
+
 def split_commas(value: Any) -> Any:
     """Split a probe's list parameter: values that are comma-separated, repeated, or both."""
     if isinstance(value, str):
@@ -135,6 +171,31 @@ class Ranged(Coloured):
         description="Scope of the colour range: a range for each `channel`, one for the `layer`, "
         "or a `fixed` range for all answers, which makes pictures comparable.",
     )
+
+
+@cache
+def choices_of(parameters: type[BaseModel]) -> Mapping[str, LayerChoice]:
+    """Return the choices among a network's names of a probe's parameters, by parameter."""
+    return {
+        name: mark
+        for name, field in parameters.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, LayerChoice)
+    }
+
+
+def check_choices(parameters: BaseModel, architecture: Architecture) -> None:
+    """Check the parameters of a probe that name layers or values of a network.
+
+    Raises:
+        ChoiceError: One of them has a name that the network does not have.
+    """
+    for parameter, choice in choices_of(type(parameters)).items():
+        value = getattr(parameters, parameter)
+        chosen = [value] if isinstance(value, str) else value or ()
+        names = choice.names(architecture) if chosen else ()
+        if unknown := [one for one in chosen if one not in names]:
+            raise ChoiceError(parameter, unknown, names)
 
 
 @dataclass(frozen=True)
@@ -262,7 +323,8 @@ class Probe:
             docs, on the page and in OpenAPI, the rest its description.
         parameters: Query parameters, as a pydantic model.
         program: Program whose outputs the figure reads; None with a `run`, or of weights alone.
-        outputs: Names of the program's outputs that the figure reads, from the parameters.
+        outputs: Names of the program's outputs that the figure reads, from the architecture and
+            the parameters.
         run: Generator that yields program calls and returns the outputs, for a probe that needs
             several rows or another program. With an input it also returns the outputs of predict.
         rows: Number of rows that `run` makes, which counts against `LIGHTWELL_ANALYSIS_ROWS`.
@@ -283,7 +345,7 @@ class Probe:
     figure: Callable[[ProbeContext[Any]], Figure]
     parameters: type[Parameters] = Parameters
     program: Literal["predict", "trace"] | None = None
-    outputs: Callable[[Any], Iterable[str]] = lambda _: ()
+    outputs: Callable[[Architecture, Any], Iterable[str]] = lambda *_: ()
     run: Callable[[ProbeCall[Any]], Run] | None = None
     rows: Callable[[ProbeCall[Any]], int] = lambda _: 1
     input: bool = True

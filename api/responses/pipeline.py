@@ -11,6 +11,7 @@ from api.inference.engine import DeviceTime, Engine
 from api.requests.model_input import ModelInput, ModelInputs
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
+from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes.declaration import (
     ModelContext,
@@ -19,6 +20,7 @@ from probes.declaration import (
     ProbeCall,
     ProbeContext,
     ResultWarning,
+    check_choices,
 )
 from probes.output.encode import ProbeResult, ProbeResults
 from probes.shared.input_warnings import (
@@ -70,10 +72,9 @@ class ProbeRequest:
         parameters = self.query.model_dump_json(include=names)
         return f"{self.model} {self.probe.name} {self.checkpoint} {parameters}"
 
-    @cached_property
-    def outputs(self) -> frozenset[str]:
-        """Names of the outputs that the pipeline fetches: for probe, prediction and warnings."""
-        return frozenset((*self.probe.outputs(self.query), "logits"))
+    def outputs(self, architecture: Architecture) -> frozenset[str]:
+        """Return the outputs that the pipeline fetches: for probe, prediction and warnings."""
+        return frozenset((*self.probe.outputs(architecture, self.query), "logits"))
 
 
 async def answer(
@@ -125,7 +126,7 @@ async def _answer_several(
             calls.append(checked_call(engine, request, given))
         except ParameterError as error:
             raise error.of_input(index) from error
-    _check_bytes(request, inputs)
+    _check_bytes(request.outputs(model.architecture), inputs)
     found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
     # The runs overlap: the slowest took as long as all of them.
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
@@ -149,14 +150,15 @@ def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> Pr
         # The temperature was fitted for the served weights alone.
         model = replace(model, weights=known[request.checkpoint], calibration=None)
     call = ProbeCall(model, given, request.query)
+    check_choices(request.query, model.architecture)
     request.probe.check(call)
     return call
 
 
-def _check_bytes(request: ProbeRequest, inputs: list[ModelInput]) -> None:
+def _check_bytes(outputs: frozenset[str], inputs: list[ModelInput]) -> None:
     """Raise `answer-too-large` for sequences whose values exceed the pipeline's memory limit."""
     steps = sum(len(given.row["sequence"]) for given in inputs if "sequence" in given.row)
-    step_bytes = len(request.outputs) * inputs[0].row["cell"].nbytes if steps else 0
+    step_bytes = len(outputs) * inputs[0].row["cell"].nbytes if steps else 0
     if steps * step_bytes > MAX_SEVERAL_BYTES:
         raise Problem(
             "answer-too-large",
@@ -194,8 +196,9 @@ async def run_probe(
     device_time, name = DeviceTime(), request.checkpoint
     if probe.run is None:
         model = engine.models[request.model]
-        outputs_of = request.outputs | ({"unfamiliarity"} if model.ood_detector else set())
-        run = model.run(probe.program or "", call.input.row, outputs_of)
+        wanted = request.outputs(model.architecture)
+        wanted |= {"unfamiliarity"} if model.ood_detector else set()
+        run = model.run(probe.program or "", call.input.row, wanted)
         outputs = await engine.run(request.model, run, context.deadline, device_time, name)
         return call.with_outputs(outputs), device_time
     # Only without an input: few inputs are sent twice, and each would evict a slow analysis.

@@ -151,7 +151,7 @@ PROBES = (
         figure=embedding,
         parameters=EmbeddingParameters,
         program="trace",
-        outputs=lambda _: ("relu4",),
+        outputs=lambda *_: ("relu4",),
         check=check_embedding,
     ),
 )

@@ -239,7 +239,7 @@ PROBES = (
         figure=pixel,
         parameters=PixelParameters,
         program="trace",
-        outputs=PixelParameters.needed,
+        outputs=lambda _, parameters: parameters.needed(),
         check=check_pixel,
         example={"layer": "pool1", "channel": "7", "y": "6", "x": "6"},
     ),

@@ -205,7 +205,7 @@ PROBES = (
         figure=memory,
         parameters=MemoryParameters,
         program="trace",
-        outputs=lambda _: TRACED,
+        outputs=lambda *_: TRACED,
         checkpoints=True,
         check=check_memory,
         example={"step": "8"},
@@ -216,7 +216,7 @@ PROBES = (
         figure=decomposition,
         parameters=DecompositionParameters,
         program="trace",
-        outputs=lambda _: TRACED,
+        outputs=lambda *_: TRACED,
         checkpoints=True,
     ),
 )

@@ -352,7 +352,7 @@ def _of_trace(
         figure=figure,
         parameters=Selection,
         program="trace",
-        outputs=lambda _: outputs,
+        outputs=lambda *_: outputs,
         checkpoints=name != "summary",  # whose statistics are those of the trained network
         check=check,
         example={"units": "0,3"},
@@ -372,7 +372,7 @@ PROBES = (
         checkpoints=True,
         parameters=TraceSelection,
         program="trace",
-        outputs=TraceSelection.names,
+        outputs=lambda _, parameters: parameters.names(),
         check=check_trace,
         example={"units": "0,3"},
     ),

@@ -198,7 +198,9 @@ PROBES = (
         name="intervene",
         figure=intervene,
         parameters=InterventionParameters,
-        outputs=lambda parameters: [f"{name}.{run}" for name in parameters.names() for run in RUNS],
+        outputs=lambda _, parameters: [
+            f"{name}.{run}" for name in parameters.names() for run in RUNS
+        ],
         run=run,
         rows=rows,
         body=LSTMEdits,

@@ -78,7 +78,8 @@ class Stages:
     def program(self, row: Row, rows: int) -> list[Outputs]:
         """Run the program stage: a full bucket of equal rows; of a sequence, every chunk."""
         assert self._probe.program is not None  # noqa: S101 - no workload is about weights alone
-        wanted = frozenset((*self._probe.outputs(self._parameters), "logits"))
+        outputs = self._probe.outputs(self._model.architecture, self._parameters)
+        wanted = frozenset((*outputs, "logits"))
         runs = [self._model.run(self._probe.program, row, wanted) for _ in range(rows)]
         return drive(runs, self._model.programs)
 
