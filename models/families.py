@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models.architecture import Architecture
-from models.cnn.analyses import cnn_analyses
-from models.cnn.programs import cnn_programs, run_cnn
+from models.cnn.analyses import image_analyses
+from models.cnn.programs import image_programs, run_image
 from models.rnn.ablations import lstm_ablations
 from models.rnn.analyses import lstm_analyses
 from models.rnn.programs import lstm_programs, run_lstm
@@ -68,32 +68,8 @@ def _compilable(architecture: Architecture, programs: Sequence[Program]) -> list
     ]
 
 
-def _cnn_graphdef(*, differentiable: bool = False) -> GraphDefinition[Any]:
-    """Return the graph definition of a network of images, perhaps with fast gradients by input."""
-
-    def build() -> Any:
-        from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
-
-        from models.cnn.gradients import convolve_for_inputs, pool_for_inputs  # noqa: PLC0415
-        from models.cnn.network import SimpleCNN  # noqa: PLC0415
-
-        if differentiable:
-            return SimpleCNN(nnx.Rngs(0), convolve_for_inputs, pool_for_inputs)
-        return SimpleCNN(nnx.Rngs(0))
-
-    return GraphDefinition(build)
-
-
-def _image_programs(_: Architecture) -> list[Program]:
-    return cnn_programs(_cnn_graphdef())
-
-
-def _image_analyses(_: Architecture) -> list[Program]:
-    return cnn_analyses(_cnn_graphdef(), _cnn_graphdef(differentiable=True))
-
-
 def _run_image(_: Architecture, program: str, row: Row, outputs: frozenset[str]) -> Run:
-    return run_cnn(program, row, outputs)
+    return run_image(program, row, outputs)
 
 
 def _lstm_graphdef(hidden: int) -> GraphDefinition[Any]:
@@ -125,6 +101,6 @@ def _run_sequence(_: Architecture, program: str, row: Row, outputs: frozenset[st
 
 
 _FAMILIES: Mapping[Family, _Functions] = {
-    "image": _Functions(_image_programs, _image_analyses, _run_image),
+    "image": _Functions(image_programs, image_analyses, _run_image),
     "sequence": _Functions(_sequence_programs, _sequence_analyses, _run_sequence),
 }

@@ -14,6 +14,7 @@ import numpy as np
 from models.architecture import Architecture
 from models.cnn import ood_detector, randomisation
 from models.cnn.calibration import Calibration, calibration_of
+from models.cnn.layout import layout_of
 from models.cnn.ood_detector import OODDetector
 from models.declaration.declaration import (
     MODEL_NAME,
@@ -189,8 +190,13 @@ class ResidentModel:
 
         These are its training checkpoints and randomised weights.
         """
-        reset = randomisation.cascade(self.weights) if self.architecture.family == "image" else {}
-        return {**self.training_checkpoints, **reset}
+        if self.architecture.family != "image":
+            return self.training_checkpoints
+        layers = layout_of(self.architecture).cascade
+        return {
+            **self.training_checkpoints,
+            **randomisation.cascade(self.weights, layers=layers),
+        }
 
     def _put(self, name: str | None, weights: Mapping[str, np.ndarray]) -> Parameters:
         """Copy a parameter set of a registered model to the device, at most once."""

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.architecture import Architecture
 from models.cnn.layer_comparison import compare_layers
 from models.cnn.unit_statistics import measure_units
 from models.data.datasets import DatasetError, Digits, mnist
-from models.model_files import ModelFiles, chosen_files
+from models.derivation import read_architecture
+from models.model_files import SHIPPED, ModelFiles, chosen_files
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from scripts.run_directory import RunDirectory
@@ -75,7 +77,7 @@ def write_artifacts(
     if run:
         join_checkpoints(model, trained, run, files)
     if model == "cnn":
-        measure_cnn(trained, files)
+        measure_cnn(read_architecture(SHIPPED / model), trained, files)
 
 
 def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, files: ModelFiles) -> None:
@@ -140,7 +142,7 @@ def _save_checkpoints(
     _save(path, tensors, trained, **({artifacts.FACTS: facts} if facts else {}))
 
 
-def measure_cnn(trained: Checkpoint, files: ModelFiles) -> None:
+def measure_cnn(architecture: Architecture, trained: Checkpoint, files: ModelFiles) -> None:
     """Write the artifacts of a CNN's unit statistics and layer similarity, measured over MNIST.
 
     Layers are compared with those of the rounds of training in the folder.
@@ -151,7 +153,7 @@ def measure_cnn(trained: Checkpoint, files: ModelFiles) -> None:
     """
     test, train = mnist("test"), mnist("train")
     before = artifacts.load(files.artifact("milestones"), trained.digest)
-    units = measure_units(trained.tensors, test, train.images)
+    units = measure_units(architecture, trained.tensors, test, train.images)
     _save(files.artifact("units"), units, trained, data=_data_set(test, train))
     # Weights of another name were not a point of this training.
     kept = {
@@ -159,7 +161,7 @@ def measure_cnn(trained: Checkpoint, files: ModelFiles) -> None:
         for name, tensors in artifacts.training_checkpoints(before).items()
         if artifacts.is_round(name)
     }
-    layers, described = compare_layers(trained.tensors, kept, test, train)
+    layers, described = compare_layers(architecture, trained.tensors, kept, test, train)
     _save(files.artifact("layers"), layers, trained, **described, data=_data_set(test, train))
 
 

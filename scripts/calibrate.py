@@ -17,7 +17,7 @@ from flax import nnx
 from jaxtyping import Float
 
 from models.cnn import calibration
-from models.cnn.network import SimpleCNN
+from models.cnn.simple_cnn import simple_cnn
 from models.cnn.training import CNNTrainConfig, evaluate
 from models.data.datasets import DatasetError, Digits, mnist
 from models.model_files import chosen_files
@@ -76,7 +76,7 @@ def logits_of(trained: Checkpoint, digits: Digits) -> Float[np.ndarray, "images 
     Raises:
         CheckpointError: The weights are not those of a SimpleCNN.
     """
-    graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
+    graphdef = GraphDefinition(lambda: simple_cnn(nnx.Rngs(0)))
     graphdef.check(trained.tensors)
     _, parameters = nnx.split(graphdef.merge(jax.device_put(trained.tensors)))
     return evaluate(parameters, digits.images)

@@ -1,19 +1,20 @@
 """Layer comparison of the CNN (linear probes, CKA, PCA): the artifact `layers`."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
+from models.architecture import Architecture
 from models.cnn import linear_probes
 from models.cnn.cka import Gram, centred_gram, cka
+from models.cnn.layout import layout_of
 from models.cnn.pca import principal_axes
 from models.cnn.unit_statistics import batches, trace_function
 from models.data import test_images
 from models.data.datasets import Digits
 from models.runtime.checkpoints import Tensors
-from models.simple_networks import CLASSES, LAYERS
 
 SEED = 0
 PROBE_IMAGES = 3_000
@@ -27,25 +28,38 @@ EMBEDDED_IMAGES = 2_000
 
 # They hold 94.7 % of the variance, and neighbours are found in them.
 COMPONENTS = 16
-EMBEDDED_LAYER = "relu4"
-REPRESENTATIONS = ("image", *LAYERS)
-"""Layer comparison: names of the compared representations, the input image and every layer."""
 
 Weights = Mapping[str, np.ndarray]
 Images = UInt8[np.ndarray, "images 28 28"]
 
 
+class _Network(NamedTuple):
+    """Network of a layer comparison: its architecture and weights."""
+
+    architecture: Architecture
+    weights: Weights
+
+    @property
+    def representations(self) -> tuple[str, ...]:
+        """Names of the compared representations: the input image and every layer."""
+        return ("image", *self.architecture.layers)
+
+
 def compare_layers(
-    weights: Weights, training_checkpoints: Mapping[str, Weights], test: Digits, train: Digits
+    architecture: Architecture,
+    weights: Weights,
+    training_checkpoints: Mapping[str, Weights],
+    test: Digits,
+    train: Digits,
 ) -> tuple[Tensors, dict[str, Any]]:
-    """Compare all layers of the CNN, and each layer during training with its final state.
+    """Compare all layers of an image network, and each during training with its final state.
 
     Returns:
-        Tensors: `accuracy`, test accuracy of a linear probe on each of `REPRESENTATIONS`; `fitted`,
-        its training accuracy; `control` and `control.fitted`, both accuracies for random labels;
-        `gradient`, the remaining gradient norms; `cka` between all of `REPRESENTATIONS`;
-        `cka.training` of each training checkpoint with the final weights, for each of
-        `REPRESENTATIONS`; `embedding.*`, principal axes of the last hidden layer and coordinates of
+        Tensors: `accuracy`, test accuracy of a linear probe on each representation, which are the
+        image and every layer; `fitted`, its training accuracy; `control` and `control.fitted`, both
+        accuracies for random labels; `gradient`, the remaining gradient norms; `cka` between all
+        representations; `cka.training` of each training checkpoint with the final weights, for each
+        representation; `embedding.*`, principal axes of the last hidden layer and coordinates of
         some test images; and these images. Metadata: names, counts and seed.
     """
     random = np.random.default_rng(SEED)
@@ -60,19 +74,21 @@ def compare_layers(
     }
     training_set = Digits(train.images[chosen["train"]], train.labels[chosen["train"]])
     compared = test.images[chosen["cka"]]
-    final = _grams(weights, compared)
-    made = _probes(weights, training_set, test, random) | _embedding(weights, test, chosen["map"])
+    network = _Network(architecture, weights)
+    final = _grams(network, compared)
+    made = _probes(network, training_set, test, random) | _embedding(network, test, chosen["map"])
     made["cka"] = cka(final, final).astype(np.float32)
-    rows = [np.diagonal(cka(_grams(one, compared), final)) for one in training_checkpoints.values()]
-    shape = (len(rows), len(REPRESENTATIONS))
+    earlier = (_Network(architecture, one) for one in training_checkpoints.values())
+    rows = [np.diagonal(cka(_grams(one, compared), final)) for one in earlier]
+    shape = (len(rows), len(network.representations))
     made["cka.training"] = np.array(rows, np.float32).reshape(shape)
-    return made, _metadata(list(training_checkpoints), test)
+    return made, _metadata(network, list(training_checkpoints), test)
 
 
-def _metadata(training_checkpoints: list[str], test: Digits) -> dict[str, Any]:
+def _metadata(network: _Network, training_checkpoints: list[str], test: Digits) -> dict[str, Any]:
     """Return the layer comparison's metadata: names, counts, seed, under keys of the artifact."""
     return {
-        "layers": REPRESENTATIONS,
+        "layers": network.representations,
         "milestones": training_checkpoints,
         "majority": float(np.bincount(test.labels).max() / len(test.labels)),
         "learned_from": PROBE_IMAGES,
@@ -82,12 +98,12 @@ def _metadata(training_checkpoints: list[str], test: Digits) -> dict[str, Any]:
     }
 
 
-def _values(weights: Weights, name: str, images: Images) -> Float32[np.ndarray, "images values"]:
+def _values(network: _Network, name: str, images: Images) -> Float32[np.ndarray, "images values"]:
     """Return the values of one compared layer, or of the input image, flattened, for all images."""
     if name == "image":
         return np.asarray(images.reshape(len(images), -1) / np.float32(255))
     # One layer at a time: the values of all layers of 10,000 images take 3.6 GB.
-    trace = trace_function(weights, (name,))
+    trace = trace_function(*network, (name,))
     return np.concatenate([_flat(trace(part)[name]) for part in batches(images)])
 
 
@@ -95,23 +111,24 @@ def _flat(values: Any) -> np.ndarray:
     return np.asarray(values).reshape(len(values), -1)
 
 
-def _grams(weights: Weights, images: Images) -> list[Gram]:
+def _grams(network: _Network, images: Images) -> list[Gram]:
     """Return the centred Gram matrix of images for each layer of the comparison."""
-    return [centred_gram(_values(weights, name, images)) for name in REPRESENTATIONS]
+    return [centred_gram(_values(network, name, images)) for name in network.representations]
 
 
 def _probes(
-    weights: Weights, training_set: Digits, test: Digits, random: np.random.Generator
+    network: _Network, training_set: Digits, test: Digits, random: np.random.Generator
 ) -> Tensors:
-    """Fit linear probes on every compared layer: one to the digits, one to random labels."""
+    """Fit linear probes on every compared layer: one to the labels, one to random labels."""
+    classes = len(network.architecture.classes)
     # A probe that also fits random labels shows how much its accuracy owes to memorising.
     training_labels, held_out = (
-        np.stack([part.labels.astype(np.int32), random.integers(0, CLASSES, len(part.labels))])
+        np.stack([part.labels.astype(np.int32), random.integers(0, classes, len(part.labels))])
         for part in (training_set, test)
     )
     found = [
-        _probe(weights, name, (training_set.images, training_labels), (test.images, held_out))
-        for name in REPRESENTATIONS
+        _probe(network, name, (training_set.images, training_labels), (test.images, held_out))
+        for name in network.representations
     ]
     fitted, right, left = (np.array(each, np.float32) for each in zip(*found, strict=True))
     return {
@@ -127,21 +144,21 @@ Tasks = tuple[Images, Int[np.ndarray, "tasks images"]]
 
 
 def _probe(
-    weights: Weights, name: str, training_set: Tasks, held_out: Tasks
+    network: _Network, name: str, training_set: Tasks, held_out: Tasks
 ) -> tuple[list[float], list[float], list[float]]:
     """Return accuracies of the linear probes on one compared layer, and the gradient that remains.
 
     These are training accuracy, test accuracy and gradient norm of the probe of each task.
     """
-    features = _values(weights, name, training_set[0])
+    features = _values(network, name, training_set[0])
     scale = linear_probes.standard(features)
     features = scale(features)
-    probes = linear_probes.fit(features, training_set[1])
+    probes = linear_probes.fit(features, training_set[1], len(network.architecture.classes))
     fitted = [probe.predict(features) for probe in probes]
     guesses = [
         np.stack([probe.predict(scaled) for probe in probes])
         for part in batches(held_out[0])
-        for scaled in [scale(_values(weights, name, part))]
+        for scaled in [scale(_values(network, name, part))]
     ]
     return (
         _accuracies(np.stack(fitted), training_set[1]),
@@ -156,13 +173,14 @@ def _accuracies(
     return [float(each) for each in (guesses == labels).mean(axis=1)]
 
 
-def _embedding(weights: Weights, test: Digits, chosen: Int[np.ndarray, " images"]) -> Tensors:
+def _embedding(network: _Network, test: Digits, chosen: Int[np.ndarray, " images"]) -> Tensors:
     """Compute the PCA embedding of the layer comparison: axes, and coordinates of test images.
 
     The axes are those of the last hidden layer.
     """
-    values = _values(weights, EMBEDDED_LAYER, test.images)
-    axes = principal_axes(values, COMPONENTS)
+    layer = layout_of(network.architecture).last_hidden or "image"
+    values = _values(network, layer, test.images)
+    axes = principal_axes(values, min(COMPONENTS, values.shape[1]))
     return {
         "embedding.mean": axes.mean,
         "embedding.components": axes.components,

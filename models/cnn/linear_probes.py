@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int
 
-from models.simple_networks import CLASSES
-
 PENALTY = 1e-4
 """Linear probe: L2 penalty on half the squared weights, for rows with mean square norm 1."""
 
@@ -66,11 +64,13 @@ class LinearProbe:
     gradient: float
 
     def predict(self, features: Features) -> Int[np.ndarray, " images"]:
-        """Predict the digit of each row of standardised features by the linear probe."""
+        """Predict the class of each row of standardised features by the linear probe."""
         return np.asarray((features @ self.weights + self.bias).argmax(axis=1))
 
 
-def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[LinearProbe]:
+def fit(
+    features: Features, tasks: Int[np.ndarray, "tasks images"], classes: int
+) -> list[LinearProbe]:
     """Fit linear probes (multinomial logistic regressions) to equal features, one for each task.
 
     The objective, mean cross-entropy + `PENALTY`/2 · squared weights, is strictly
@@ -80,27 +80,18 @@ def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[Line
 
     Args:
         features: Standardised.
-        tasks: The class of each image, 0 to 9, by task.
+        tasks: The class of each image, from 0, by task.
+        classes: Number of classes.
 
     References:
         Alain & Bengio (2016), Understanding intermediate layers using linear classifier probes.
     """
-    count, classes = len(features), np.arange(CLASSES)
-    targets = (tasks.T[..., None] == classes).astype(np.float32).reshape(count, -1)
+    count = len(features)
+    targets = (tasks.T[..., None] == np.arange(classes)).astype(np.float32).reshape(count, -1)
     inner = features @ features.T + np.float32(CONSTANT**2)
-    # The Hessian of the cross-entropy is at most half of the features' second moment.
-    smooth = np.float32(0.5 * _largest_eigenvalue(inner) / count + PENALTY)
-    # Optimal momentum for a strongly convex objective; its convexity is at least the penalty.
-    root = np.sqrt(PENALTY / smooth)
-    momentum = np.float32((1 - root) / (1 + root))
-    now = ahead = np.zeros_like(targets)
-    for _ in range(STEPS):
-        gradient = (_softmax(inner @ ahead) - targets) / count + np.float32(PENALTY) * ahead
-        before, now = now, ahead - gradient / smooth
-        ahead = now + momentum * (now - before)
-    gradient = (_softmax(inner @ now) - targets) / count + np.float32(PENALTY) * now
-    left = (gradient * (inner @ gradient)).reshape(count, len(tasks), CLASSES).sum(axis=(0, 2))
-    coefficients = now.reshape(count, len(tasks), CLASSES).swapaxes(0, 1)
+    now, rest = _minimise(inner, targets, classes)
+    left = (rest * (inner @ rest)).reshape(count, len(tasks), classes).sum(axis=(0, 2))
+    coefficients = now.reshape(count, len(tasks), classes).swapaxes(0, 1)
     return [
         LinearProbe(
             features.T @ each, CONSTANT**2 * each.sum(axis=0), float(np.sqrt(max(squared, 0.0)))
@@ -109,14 +100,38 @@ def fit(features: Features, tasks: Int[np.ndarray, "tasks images"]) -> list[Line
     ]
 
 
+def _minimise(
+    inner: Float32[np.ndarray, "images images"],
+    targets: Float32[np.ndarray, "images together"],
+    classes: int,
+) -> tuple[Float32[np.ndarray, "images together"], Float32[np.ndarray, "images together"]]:
+    """Minimise the objective of linear probes; return the coefficients and the gradient there."""
+    count = len(inner)
+    # The Hessian of the cross-entropy is at most half of the features' second moment.
+    smooth = np.float32(0.5 * _largest_eigenvalue(inner) / count + PENALTY)
+    # Optimal momentum for a strongly convex objective; its convexity is at least the penalty.
+    root = np.sqrt(PENALTY / smooth)
+    momentum = np.float32((1 - root) / (1 + root))
+
+    def gradient(at: np.ndarray) -> np.ndarray:
+        found = (_softmax(inner @ at, classes) - targets) / count + np.float32(PENALTY) * at
+        return np.asarray(found)
+
+    now = ahead = np.zeros_like(targets)
+    for _ in range(STEPS):
+        before, now = now, ahead - gradient(ahead) / smooth
+        ahead = now + momentum * (now - before)
+    return now, gradient(now)
+
+
 def _softmax(
-    logits: Float32[np.ndarray, "images together"],
+    logits: Float32[np.ndarray, "images together"], classes: int
 ) -> Float32[np.ndarray, "images together"]:
-    """Return the softmax of the ten logits of each linear probe's task.
+    """Return the softmax of the logits of each linear probe's task.
 
     Logits of the tasks are concatenated on the last axis.
     """
-    apart = logits.reshape(len(logits), -1, CLASSES)
+    apart = logits.reshape(len(logits), -1, classes)
     powers = np.exp(apart - apart.max(axis=-1, keepdims=True))
     return np.asarray((powers / powers.sum(axis=-1, keepdims=True)).reshape(logits.shape))
 

@@ -1,6 +1,6 @@
-"""Predict and trace programs of the CNN, and the run of one image through one of them."""
+"""Programs predict and trace of networks of images, and the run of one image through one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -8,67 +8,124 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
+from models.architecture import Architecture
 from models.cnn import ood_detector
+from models.cnn.layout import layout_of
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Call, Program, Row, Run
-from models.simple_networks import HEIGHT, WIDTH
 
 if TYPE_CHECKING:  # importing it imports Flax, which only compiling needs
-    from models.cnn.network import SimpleCNN
+    from models.cnn.network import ImageNetwork
 else:
-    SimpleCNN = Any
+    ImageNetwork = Any
+
+
+def network_definition(
+    architecture: Architecture, *, differentiable: bool = False
+) -> GraphDefinition[ImageNetwork]:
+    """Return the graph definition of a network of images.
+
+    Args:
+        architecture: Layers of the network.
+        differentiable: Whether common convolutions and pools are those that are fast to
+            differentiate with respect to their inputs.
+    """
+
+    def build() -> ImageNetwork:
+        from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
+
+        from models.cnn.gradients import convolve_for_inputs, pool_for_inputs  # noqa: PLC0415
+        from models.cnn.network import ImageNetwork  # noqa: PLC0415
+
+        chosen = (convolve_for_inputs, pool_for_inputs) if differentiable else ()
+        return ImageNetwork(architecture, nnx.Rngs(0), *chosen)
+
+    return GraphDefinition(build)
 
 
 def intensities(
     image: UInt8[Array, "batch 28 28"],
 ) -> Float[Array, "batch 28 28 1"]:
-    """Scale the pixels of images from 0 to 255 to the input range [0, 1] of the CNN's programs."""
+    """Scale the pixels of MNIST images from 0 to 255 to the input range [0, 1] of programs."""
     return image[..., None].astype(jnp.float32) / 255.0
 
 
+def network_values(image: Array) -> Float[Array, "batch height width channels"]:
+    """Return the values that a network reads from the images of a program's rows.
+
+    Args:
+        image: Integers from 0 to 255 or intensities in [0, 1] of MNIST images, without a channel
+            axis; of others the values themselves.
+    """
+    if image.dtype == jnp.uint8:
+        return intensities(image)
+    return image[..., None] if image.ndim == 3 else image  # noqa: PLR2004 - batch, rows, columns
+
+
 def channel_first(values: Mapping[str, Array]) -> dict[str, Array]:
-    """Move the channel axis of layer values to the front, for the outputs of every CNN program.
+    """Move the channel axis of layer values to the front, for the outputs of every image program.
 
     It moves from last to right after the batch axis.
 
-    Every program of the CNN returns maps in this layout, which is the one that responses have. XLA
-    transposes in next to no time.
+    Every program of an image network returns maps in this layout, which is the one that responses
+    have. XLA transposes in next to no time.
     """
     return {name: jnp.moveaxis(value, -1, 1) for name, value in values.items()}
 
 
-def cnn_programs(graphdef: GraphDefinition[SimpleCNN]) -> list[Program]:
-    """Declare the programs predict and trace of the CNN, whose images are integers from 0 to 255.
+def image_row(architecture: Architecture) -> jax.ShapeDtypeStruct:
+    """Return the shape and the type of an image in the rows of predict, trace and intervene.
 
-    Both also return the out-of-distribution score of the image, which every response warns by.
+    Images of MNIST are integers from 0 to 255; of others the row holds what the first layer reads.
     """
-    row = {"image": jax.ShapeDtypeStruct((HEIGHT, WIDTH), jnp.uint8)}
+    layout = layout_of(architecture)
+    return jax.ShapeDtypeStruct(layout.image_shape, jnp.uint8 if layout.is_mnist else jnp.float32)
+
+
+def image_programs(architecture: Architecture) -> list[Program]:
+    """Declare the programs predict and trace of a network of images.
+
+    Of images like MNIST's both also return the out-of-distribution score, which every response
+    warns by.
+    """
+    network = network_definition(architecture)
+    scores = ood_detector.ood_scores if layout_of(architecture).is_mnist else None
+    row = {"image": image_row(architecture)}
     return [
-        Program("predict", partial(_predict, graphdef), row),
-        Program("trace", partial(_trace, graphdef), row),
+        Program("predict", partial(_predict, network, scores), row),
+        Program("trace", partial(_trace, network, scores), row),
     ]
 
 
+Scores = Callable[[Parameters, Array], Array]
+
+
 def _predict(
-    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+    network: GraphDefinition[ImageNetwork],
+    scores: Scores | None,
+    parameters: Parameters,
+    rows: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """Program `cnn.predict`: compute the logits and the out-of-distribution score of images."""
-    image = intensities(rows["image"])
-    logits = graphdef.merge(parameters)(image)
+    """Program `predict` of an image network: logits, perhaps the out-of-distribution score."""
+    image = network_values(rows["image"])
+    found = {"logits": network.merge(parameters)(image)}
     # Named for the key of responses.
-    return {"logits": logits, "unfamiliarity": ood_detector.ood_scores(parameters, image)}
+    return found | ({"unfamiliarity": scores(parameters, image)} if scores else {})
 
 
 def _trace(
-    graphdef: GraphDefinition[SimpleCNN], parameters: Parameters, rows: Mapping[str, Array]
+    network: GraphDefinition[ImageNetwork],
+    scores: Scores | None,
+    parameters: Parameters,
+    rows: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """Program `cnn.trace`: compute values of all layers, and the out-of-distribution score."""
-    image = intensities(rows["image"])
-    values = channel_first(graphdef.merge(parameters).trace(image)._asdict())
-    return values | {"unfamiliarity": ood_detector.ood_scores(parameters, image)}
+    """Program `trace` of an image network: all layers, perhaps the out-of-distribution score."""
+    image = network_values(rows["image"])
+    found = channel_first(network.merge(parameters).trace(image))
+    return found | ({"unfamiliarity": scores(parameters, image)} if scores else {})
 
 
-def run_cnn(program: str, row: Row, outputs: frozenset[str]) -> Run:
-    """Run one image through one program of the CNN in a single call."""
-    (got,) = yield (Call(f"{program}", row, outputs),)
+def run_image(program: str, row: Row, outputs: frozenset[str]) -> Run:
+    """Run one image through one program of its network in a single call."""
+    (got,) = yield (Call(program, row, outputs),)
     return got

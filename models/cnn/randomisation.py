@@ -1,6 +1,6 @@
-"""Cascading randomisation of the CNN's weights, a sanity check of attribution maps."""
+"""Cascading randomisation of an image network's weights, a sanity check of attribution maps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,11 +12,16 @@ CASCADE = ("output", "dense1", "conv3", "conv2", "conv1")
 """Order of the cascading randomisation: layers of the CNN from the last to the first."""
 
 
-def cascade(weights: Mapping[str, np.ndarray], seed: int = SEED) -> dict[str, Tensors]:
-    """Randomise the layers of the CNN cumulatively, from the last to the first.
+def cascade(
+    weights: Mapping[str, np.ndarray], seed: int = SEED, layers: Sequence[str] = CASCADE
+) -> dict[str, Tensors]:
+    """Randomise the layers of an image network cumulatively, from the last to the first.
 
     Kernels are drawn from a normal distribution with variance 1 / inputs and biases are zero, as
     before training.
+
+    Args:
+        layers: Layers with a kernel in that order, `Layout.cascade`.
 
     Returns:
         By name, such as `reset-conv3`: the weights with that layer and all later ones randomised.
@@ -27,10 +32,12 @@ def cascade(weights: Mapping[str, np.ndarray], seed: int = SEED) -> dict[str, Te
     # A fixed seed, so that equal requests have equal responses on every server.
     random = np.random.default_rng(seed)
     found, tensors = {}, dict(weights)
-    for layer in CASCADE:
+    for layer in layers:
         kernel = weights[f"{layer}.kernel"]
         deviation = 1.0 / np.sqrt(kernel[..., 0].size)
         drawn = random.normal(0.0, deviation, kernel.shape).astype(np.float32)
-        tensors |= {f"{layer}.kernel": drawn, f"{layer}.bias": weights[f"{layer}.bias"] * 0}
+        tensors[f"{layer}.kernel"] = drawn
+        if (bias := f"{layer}.bias") in weights:
+            tensors[bias] = weights[bias] * 0
         found[f"reset-{layer}"] = dict(tensors)
     return found

@@ -15,7 +15,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 from models.cnn import calibration
 from models.cnn.augmentation import Images, Shares, augment_batch
 from models.cnn.gradients import convolve_for_training
-from models.cnn.network import SimpleCNN
+from models.cnn.network import ImageNetwork
+from models.cnn.simple_cnn import simple_cnn
 from models.data.datasets import Digits
 from models.runtime.checkpoints import Tensors
 from models.runtime.training_loop import (
@@ -105,7 +106,7 @@ class CNNTrainer:
         """Return the training state of SimpleCNN before the first epoch."""
         # On accelerators XLA has fast kernels for the derivatives of its own convolution.
         convolve = convolve_for_training if _on_cpu() else jax.lax.conv_general_dilated
-        self._network, parameters = nnx.split(SimpleCNN(nnx.Rngs(self.config.seed), convolve))
+        self._network, parameters = nnx.split(simple_cnn(nnx.Rngs(self.config.seed), convolve))
         return initial_state(parameters, self.optimiser)
 
     def augment(
@@ -260,7 +261,7 @@ def _evaluate(
     parameters: ParameterState, images: UInt8[Array, "rows 28 28"]
 ) -> Float[Array, "rows classes"]:
     # Stock convolutions: those for training only have other gradients.
-    network = nnx.eval_shape(lambda: SimpleCNN(nnx.Rngs(0)))
-    model: SimpleCNN = nnx.merge(nnx.graphdef(network), parameters)
+    network = nnx.eval_shape(lambda: simple_cnn(nnx.Rngs(0)))
+    model: ImageNetwork = nnx.merge(nnx.graphdef(network), parameters)
     logits: Float[Array, "rows classes"] = model(images.astype(jnp.float32)[..., None] / 255.0)
     return logits

@@ -6,18 +6,15 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float32, Int, UInt8
 
-from models.cnn.analyses import LINEAR_LAYERS, MAP_LAYERS
-from models.cnn.network import SimpleCNN
-from models.cnn.programs import intensities
+from models.architecture import Architecture
+from models.cnn.layout import Layout, layout_of
+from models.cnn.programs import network_definition, network_values
 from models.data import test_images
 from models.data.datasets import Digits
 from models.runtime.checkpoints import Tensors
-from models.runtime.parameters import GraphDefinition
 from models.runtime.programs import MATMUL_PRECISION
-from models.simple_networks import CLASSES, LAYERS
 
 Images = UInt8[np.ndarray, "images 28 28"]
 Trace = Callable[[UInt8[np.ndarray, "images 28 28"]], Mapping[str, Array]]
@@ -30,23 +27,32 @@ BINS = 32
 ROWS = 250
 """CNN unit statistics: images per batch."""
 
-_GRAPHDEF = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
-
 
 def trace_function(
-    weights: Mapping[str, np.ndarray], names: tuple[str, ...] = tuple(LAYERS)
+    architecture: Architecture,
+    weights: Mapping[str, np.ndarray],
+    names: tuple[str, ...] | None = None,
 ) -> Trace:
-    """Return a function from images to the CNN layers whose unit statistics are measured."""
+    """Return a function from images to the CNN layers whose unit statistics are measured.
+
+    Args:
+        names: Layers; None for all.
+    """
     held = {name: jnp.asarray(value) for name, value in weights.items()}
-    return lambda images: _trace(names, held, jnp.asarray(images))
+    wanted = tuple(architecture.layers) if names is None else names
+    return lambda images: _trace(architecture, wanted, held, jnp.asarray(images))
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=(0, 1))
 def _trace(
-    names: tuple[str, ...], parameters: Mapping[str, Array], images: UInt8[Array, "images 28 28"]
+    architecture: Architecture,
+    names: tuple[str, ...],
+    parameters: Mapping[str, Array],
+    images: UInt8[Array, "images 28 28"],
 ) -> dict[str, Array]:
+    network = network_definition(architecture).merge(parameters)
     with jax.default_matmul_precision(MATMUL_PRECISION):
-        values = _GRAPHDEF.merge(parameters).trace(intensities(images))._asdict()
+        values = network.trace(network_values(images))
     return {name: values[name] for name in names}
 
 
@@ -55,7 +61,9 @@ def batches(images: Images, rows: int = ROWS) -> Iterator[Images]:
     return (images[start : start + rows] for start in range(0, len(images), rows))
 
 
-def measure_units(weights: Mapping[str, np.ndarray], test: Digits, train: Images) -> Tensors:
+def measure_units(
+    architecture: Architecture, weights: Mapping[str, np.ndarray], test: Digits, train: Images
+) -> Tensors:
     """Measure CNN unit statistics: channels on test images, mean values on training images.
 
     Returns:
@@ -68,23 +76,24 @@ def measure_units(weights: Mapping[str, np.ndarray], test: Digits, train: Images
         `range`, the ends of the bins (after a ReLU only values above zero are counted); `mean`, the
         mean of each value over the training images. Also the top-activating test images.
     """
-    trace = trace_function(weights)
+    layout, trace = layout_of(architecture), trace_function(architecture, weights)
     seen = _summary(trace, test.images)
     made: Tensors = {}
-    for name in LAYERS:
-        made |= _layer(name, seen[name], test.labels)
-    for name, counts in _histograms(trace, test.images, seen).items():
+    for name, each in seen.items():
+        made |= _layer(layout, name, each, test.labels)
+    for name, counts in _histograms(layout, trace, test.images, seen).items():
         made[f"{name}.histogram"] = counts
-    for name in LINEAR_LAYERS:
-        made |= _strongest(name, seen[name])
-    chosen = np.concatenate([made[f"{name}.strongest"].ravel() for name in LINEAR_LAYERS])
-    return made | means(trace, train) | test_images.pack(test.images, test.labels, chosen)
+    for name in layout.linear_layers:
+        made |= _strongest(architecture, name, seen[name])
+    chosen = np.concatenate([made[f"{name}.strongest"].ravel() for name in layout.linear_layers])
+    found = made | means(architecture, trace, train)
+    return found | test_images.pack(test.images, test.labels, chosen)
 
 
-def means(trace: Trace, images: Images) -> Tensors:
+def means(architecture: Architecture, trace: Trace, images: Images) -> Tensors:
     """CNN unit statistics: return `{layer}.mean`, each value's mean over images, channel last."""
     # float64 on the host: a float32 sum over the training images would lose digits.
-    sums = {name: np.zeros(layer.shape) for name, layer in LAYERS.items()}
+    sums = {name: np.zeros(layer.shape) for name, layer in architecture.layers.items()}
     total = jax.jit(lambda values: {name: each.sum(axis=0) for name, each in values.items()})
     for part in batches(images):
         for name, each in total(trace(part)).items():
@@ -117,40 +126,48 @@ def _summary(trace: Trace, images: Images) -> dict[str, Tensors]:
     parts = [jax.tree.map(np.asarray, _of_part(trace(part))) for part in batches(images)]
     return {
         name: {key: np.concatenate([part[name][key] for part in parts]) for key in parts[0][name]}
-        for name in LAYERS
+        for name in parts[0]
     }
 
 
-def _layer(name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]) -> Tensors:
+def _layer(
+    layout: Layout, name: str, seen: Tensors, labels: UInt8[np.ndarray, " images"]
+) -> Tensors:
     """CNN unit statistics: return the statistics that every layer has."""
-    by_class = [seen["mean"][labels == digit].mean(axis=0) for digit in range(CLASSES)]
+    classes = range(len(layout.architecture.classes))
+    by_class = [seen["mean"][labels == label].mean(axis=0) for label in classes]
+    rectified = _is_rectified(layout, name, seen)
     made = {
         "class_means": np.stack(by_class).astype(np.float32),
         "silent_values": seen["silent"].mean(axis=0, dtype=np.float64).astype(np.float32),
         "silent_images": (seen["maximum"] <= 0).mean(axis=0).astype(np.float32),
-        "range": _range(name, seen["minimum"], seen["maximum"]),
+        "range": _range(seen["minimum"], seen["maximum"], rectified=rectified),
     }
-    if name in MAP_LAYERS:
-        ends = _range(name, seen["maximum"], seen["maximum"])
+    if name in layout.architecture.maps:
+        ends = _range(seen["maximum"], seen["maximum"], rectified=rectified)
         made["maxima.range"] = ends
-        made["maxima.histogram"] = _counts(name, seen["maximum"], ends).astype(np.uint16)
+        counts = _counts(seen["maximum"], ends, rectified=rectified)
+        made["maxima.histogram"] = counts.astype(np.uint16)
     return {f"{name}.{key}": value for key, value in made.items()}
 
 
-def _range(name: str, low: np.ndarray, high: np.ndarray) -> Float32[np.ndarray, "channels 2"]:
+def _range(
+    low: np.ndarray, high: np.ndarray, *, rectified: bool
+) -> Float32[np.ndarray, "channels 2"]:
     """CNN unit statistics: range of each channel's histogram; after a ReLU it begins at zero."""
-    lowest = np.zeros(low.shape[-1], np.float32) if _rectified(name) else low.min(axis=0)
+    lowest = np.zeros(low.shape[-1], np.float32) if rectified else low.min(axis=0)
     # A constant channel has equal ends, thus bins of width 0: it gets a range of 1.
     highest = high.max(axis=0)
     return np.stack([lowest, np.where(highest > lowest, highest, lowest + 1)], axis=-1)
 
 
-def _rectified(name: str) -> bool:
-    return name not in LINEAR_LAYERS
+def _is_rectified(layout: Layout, name: str, seen: Tensors) -> bool:
+    """CNN unit statistics: whether a layer comes after a nonlinearity without negative values."""
+    return name not in layout.linear_layers and bool((seen["minimum"] >= 0).all())
 
 
 def _counts(
-    name: str, values: np.ndarray, ends: Float32[np.ndarray, "channels 2"]
+    values: np.ndarray, ends: Float32[np.ndarray, "channels 2"], *, rectified: bool
 ) -> Int[np.ndarray, "channels bins"]:
     """CNN unit statistics: histogram of each channel; after a ReLU only of values above zero."""
     flat = values.reshape(-1, values.shape[-1])
@@ -158,7 +175,7 @@ def _counts(
     places = ((flat - low) * (BINS / (high - low))).astype(np.int32)
     # The maximum itself is the upper end of the last bin.
     np.minimum(places, BINS - 1, out=places)
-    if _rectified(name):
+    if rectified:
         # An additional bin, which is not returned.
         places[flat <= 0] = BINS
     # One count for all channels: each has its own range of bin numbers.
@@ -167,17 +184,23 @@ def _counts(
     return counts.reshape(-1, BINS + 1)[:, :BINS]
 
 
-def _histograms(trace: Trace, images: Images, seen: Mapping[str, Tensors]) -> Tensors:
+def _histograms(
+    layout: Layout, trace: Trace, images: Images, seen: Mapping[str, Tensors]
+) -> Tensors:
     """CNN unit statistics: histograms of every layer, by a second pass over the images."""
-    ends = {name: _range(name, each["minimum"], each["maximum"]) for name, each in seen.items()}
-    made = {name: np.zeros((LAYERS[name].shape[-1], BINS), np.int64) for name in LAYERS}
+    rectified = {name: _is_rectified(layout, name, each) for name, each in seen.items()}
+    ends = {
+        name: _range(each["minimum"], each["maximum"], rectified=rectified[name])
+        for name, each in seen.items()
+    }
+    made = {name: np.zeros((len(each), BINS), np.int64) for name, each in ends.items()}
     for part in batches(images):
         for name, values in trace(part).items():
-            made[name] += _counts(name, np.asarray(values), ends[name])
+            made[name] += _counts(np.asarray(values), ends[name], rectified=rectified[name])
     return {name: counts.astype(np.uint32) for name, counts in made.items()}
 
 
-def _strongest(name: str, seen: Tensors) -> Tensors:
+def _strongest(architecture: Architecture, name: str, seen: Tensors) -> Tensors:
     """CNN unit statistics: return the top-activating images of each channel; of ties the first."""
     order = np.argsort(-seen["maximum"], axis=0, kind="stable")[:TOP_IMAGES]
     made = {
@@ -185,8 +208,8 @@ def _strongest(name: str, seen: Tensors) -> Tensors:
         "strongest.value": np.take_along_axis(seen["maximum"], order, axis=0).T,
         "highest_mean": seen["mean"].max(axis=0),
     }
-    if name in MAP_LAYERS:
+    if name in architecture.maps:
         flat = np.take_along_axis(seen["place"], order, axis=0).T
-        places = np.stack(np.unravel_index(flat, LAYERS[name].shape[:2]), axis=-1)
+        places = np.stack(np.unravel_index(flat, architecture.layers[name].shape[:2]), axis=-1)
         made["strongest.place"] = places.astype(np.uint8)
     return {f"{name}.{key}": value for key, value in made.items()}

@@ -22,7 +22,7 @@ def named(module: Any) -> dict[str, jax.Array]:
     """Return the named parameters of a Flax module, by module path."""
     from flax import nnx  # noqa: PLC0415
 
-    flat = nnx.to_flat_state(nnx.state(module, nnx.Param))
+    flat = nnx.to_flat_state(nnx.state(module, nnx.Any(nnx.Param, nnx.BatchStat)))
     return {".".join(map(str, path)): variable[...] for path, variable in flat}
 
 

@@ -20,8 +20,7 @@ from api.inference.engine import DeviceTime, Engine
 from api.settings import Settings
 from models.cnn import ood_detector
 from models.cnn.gradients import max_pool
-from models.cnn.network import SimpleCNN
-from models.cnn.programs import intensities, run_cnn
+from models.cnn.programs import intensities, network_definition, run_image
 from models.data import samples
 from models.registry import load
 from models.runtime.compilation import ExecutableKey, compile_programs
@@ -39,7 +38,7 @@ def predict_hlo_is_bare() -> bool:
     """
     model = load("cnn")
     [served] = [one for one in model.declared if one.name == "predict"]
-    graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
+    graphdef: GraphDefinition[Any] = network_definition(model.architecture)
 
     def forward(parameters: Parameters, rows: Mapping[str, Array]) -> dict[str, Array]:
         network, image = graphdef.merge(parameters), intensities(rows["image"])
@@ -81,7 +80,7 @@ async def batching_added_s() -> float:
     for _ in range(CALLS):
         began = time.perf_counter()
         await engine.run(
-            "cnn", run_cnn("predict", row, wanted), time.monotonic() + 10, DeviceTime()
+            "cnn", run_image("predict", row, wanted), time.monotonic() + 10, DeviceTime()
         )
         between = time.perf_counter()
         program([call])

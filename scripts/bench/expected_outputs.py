@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.cnn.programs import run_cnn
+from models.cnn.programs import run_image
 from models.registry import ResidentModel, load
 from models.rnn.programs import run_lstm
 from models.runtime.programs import Row
@@ -34,7 +34,7 @@ def expected_outputs(model: ResidentModel, workload: Workload) -> list[Arrays]:
 
 def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
     row = {"image": np.asarray(Image.open(io.BytesIO(png)))}
-    run = run_cnn("trace", row, frozenset(LAYERS))
+    run = run_image("trace", row, frozenset(LAYERS))
     [outputs] = drive([run], model.programs)
     if workload.name == "activations-png":
         parameters = ActivationsParameters(layers=["all"])

@@ -14,8 +14,8 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 
 from models.architecture import Architecture
 from models.cnn.augmentation import Images
-from models.cnn.network import SimpleCNN
 from models.cnn.randomisation import cascade
+from models.cnn.simple_cnn import simple_cnn
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import Digits, mnist
 from models.derivation import read_architecture
@@ -157,7 +157,7 @@ def _dense_layers_redrawn(folder: Path | None) -> Iterator[Network]:
 
 def untrained(seed: int) -> Tensors:
     """Return the parameters of a reference CNN before training."""
-    return parameter_tensors(SimpleCNN(nnx.Rngs(seed)))
+    return parameter_tensors(simple_cnn(nnx.Rngs(seed)))
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models.cnn.network import SimpleCNN
+from models.cnn.simple_cnn import simple_cnn
 from models.cnn.training import CNNTrainConfig, classify
 from models.data.datasets import mnist
 from models.model_files import shipped_files
@@ -41,7 +41,7 @@ def counter():
 def test_the_cnn_is_right_on_99_65_percent_of_all_test_images():
     """Of the 10,000 MNIST test images the shipped CNN gets those wrong that its report lists."""
     checkpoint, report = shipped("cnn")
-    graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
+    graphdef = GraphDefinition(lambda: simple_cnn(nnx.Rngs(0)))
     graphdef.check(checkpoint.tensors)
     _, parameters = nnx.split(graphdef.merge(jax.device_put(checkpoint.tensors)))
     digits = mnist("test", TEST_COPY)

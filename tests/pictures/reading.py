@@ -5,15 +5,12 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from flax import nnx
 
 from api.errors.problem import Problem
 from api.requests.model_input import ModelInput, encoded_image_input
 from api.responses import pipeline
 from models import registry
-from models.cnn.network import SimpleCNN
-from models.cnn.programs import cnn_programs
-from models.runtime.parameters import GraphDefinition
+from models.cnn.programs import image_programs
 from probes.declaration import ModelContext, Parameters, ProbeContext
 from tests.networks import SIMPLE_CNN
 
@@ -51,8 +48,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._model = registry.load("cnn")
-        graphdef = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
-        predict = cnn_programs(graphdef)[0].function
+        predict = image_programs(self._model.architecture)[0].function
         self._context = ModelContext(SIMPLE_CNN, self._model.weights)
         detector = self._model.ood_detector.program_parameters
         weights = jax.device_put({**self._model.weights, **detector})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.cnn.programs import run_cnn
+from models.cnn.programs import run_image
 from models.registry import ResidentModel
 from models.rnn.programs import run_lstm
 from models.runtime.programs import Outputs
@@ -25,7 +25,7 @@ BITS = np.array([1, 0, 1, 1, 0, 0, 1], np.uint8)
 def maps(cnn: ResidentModel) -> Outputs:
     """Every layer of one image, as the trace program gives it."""
     image = np.random.default_rng(3).integers(0, 256, (28, 28), np.uint8)
-    (outputs,) = drive([run_cnn("trace", {"image": image}, frozenset(LAYERS))], cnn.programs)
+    (outputs,) = drive([run_image("trace", {"image": image}, frozenset(LAYERS))], cnn.programs)
     return outputs
 
 

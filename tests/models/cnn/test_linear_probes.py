@@ -45,7 +45,7 @@ def test_it_ends_where_newtons_method_does(lesson: tuple[np.ndarray, np.ndarray]
     scaled = standard(features)(features)
     tasks = np.stack([labels, RANDOM.integers(0, 10, 120)])
 
-    for probe, task in zip(fit(scaled, tasks), tasks, strict=True):
+    for probe, task in zip(fit(scaled, tasks, 10), tasks, strict=True):
         expected = newton(scaled, task)
         size = np.abs(expected).max()
         np.testing.assert_allclose(probe.weights, expected[:-1], atol=1e-2 * size)
@@ -75,7 +75,7 @@ def test_it_reads_the_class_off_and_guesses_at_random(
     features, labels = lesson
     scaled = standard(features)(features)
     noise = RANDOM.integers(0, 10, 120)
-    true, control = fit(scaled[:80], np.stack([labels, noise])[:, :80])
+    true, control = fit(scaled[:80], np.stack([labels, noise])[:, :80], 10)
 
     assert (true.predict(scaled[80:]) == labels[80:]).mean() > 0.8
     assert (control.predict(scaled[80:]) == noise[80:]).mean() < 0.35

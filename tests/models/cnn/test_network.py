@@ -10,18 +10,16 @@ from flax import nnx
 
 from models.cnn import ood_detector
 from models.cnn.gradients import convolve_for_training
-from models.cnn.network import SimpleCNN
-from models.cnn.programs import cnn_programs
-from models.runtime.parameters import GraphDefinition, named
+from models.cnn.programs import image_programs, network_definition
+from models.cnn.simple_cnn import simple_architecture, simple_cnn
+from models.runtime.parameters import named
 from models.simple_networks import LAYERS
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_images
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cnn.npz"
-GRAPHDEF = GraphDefinition(lambda: SimpleCNN(nnx.Rngs(0)))
-
-
-PROGRAM = jax.jit(cnn_programs(GRAPHDEF)[1])
+GRAPHDEF = network_definition(simple_architecture())
+PROGRAM = jax.jit(image_programs(simple_architecture())[1])
 
 
 def trace(image: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -105,7 +103,7 @@ def test_training_convolves_as_inference_does(batch: int, channels: int) -> None
 @pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer.receptive_field])
 def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
     """A value depends on exactly the pixels that the table names."""
-    model = SimpleCNN(nnx.Rngs(0))
+    model = simple_cnn(nnx.Rngs(0))
     state = nnx.state(model)
     nnx.update(model, jax.tree.map(lambda value: jnp.abs(value) + 0.01, state))
     field, side = LAYERS[name].receptive_field, LAYERS[name].shape[0]
@@ -114,7 +112,7 @@ def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
     @jax.jit
     @jax.grad
     def gradient(image: jax.Array, index: jax.Array) -> jax.Array:
-        return getattr(model.trace(image), name)[0, index, index].sum()
+        return model.trace(image)[name][0, index, index].sum()
 
     for index in (0, side // 2, side - 1):
         # Brightening a quarter of the pixels at a time makes each the winner of its window once.
@@ -128,7 +126,7 @@ def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
 
 def test_named_and_fill_are_inverse() -> None:
     """Parameters taken from a module and put back are the same parameters."""
-    model = SimpleCNN(nnx.Rngs(5))
+    model = simple_cnn(nnx.Rngs(5))
     names = named(model)
 
     again = named(GRAPHDEF.merge(names))

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 
 from models.cnn import unit_statistics
-from models.cnn.analyses import LINEAR_LAYERS
+from models.cnn.layout import layout_of
 from models.data import test_images
 from models.data.datasets import Digits
 from models.data.samples import Samples
+from models.derivation import read_architecture
+from models.model_files import SHIPPED
 from models.runtime.checkpoints import Tensors
 from models.simple_networks import CNN_PARAMETERS, LAYERS
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import draw
 
+ARCHITECTURE = read_architecture(SHIPPED / "cnn")
+LINEAR_LAYERS = layout_of(ARCHITECTURE).linear_layers
 COUNT = 60
 TRAIN = slice(12, 20)
 CLOSE = 2e-5
@@ -33,7 +37,7 @@ def weights() -> Tensors:
 @pytest.fixture(scope="module")
 def artifact(test_set: Digits, weights: Tensors) -> Tensors:
     """Unit statistics of these images."""
-    return unit_statistics.measure_units(weights, test_set, test_set.images[TRAIN])
+    return unit_statistics.measure_units(ARCHITECTURE, weights, test_set, test_set.images[TRAIN])
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.cnn import ood_detector
-from models.cnn.programs import run_cnn
+from models.cnn.programs import run_image
 from models.families import core_programs
 from models.registry import ResidentModel
 from models.rnn.programs import CHUNKS, STATE, chunks, run_lstm
@@ -255,10 +255,10 @@ def test_a_widened_program_takes_more_rows_at_once() -> None:
     resident = ResidentProgram(program, held, (1,))
     runs = [("predict", {"image": image}, frozenset({"logits"})) for image in draw_images(3, 9)]
 
-    narrow = drive([run_cnn(*run) for run in runs], {program.name: resident})
+    narrow = drive([run_image(*run) for run in runs], {program.name: resident})
     calls = resident.totals.calls
     resident.add_buckets((2, 4), compile_programs([program], held, (2, 4)))
-    wide = drive([run_cnn(*run) for run in runs], {program.name: resident})
+    wide = drive([run_image(*run) for run in runs], {program.name: resident})
 
     assert (calls, resident.totals.calls) == (3, 4)
     assert resident.buckets == (1, 2, 4)
@@ -304,7 +304,7 @@ def test_an_input_may_change_after_its_call(programs: dict[str, ResidentProgram]
 
 def test_a_cnn_run_is_one_call() -> None:
     """An image goes through its program once."""
-    run = run_cnn("trace", {"image": draw_images(1, 2)[0]}, frozenset({"relu1"}))
+    run = run_image("trace", {"image": draw_images(1, 2)[0]}, frozenset({"relu1"}))
 
     (call,) = next(run)
 

@@ -11,7 +11,7 @@ from flax import nnx
 
 from models.cnn import augmentation
 from models.cnn import training as cnn_training
-from models.cnn.network import SimpleCNN
+from models.cnn.simple_cnn import simple_cnn
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import Digits
 from models.rnn import training as lstm_training
@@ -265,7 +265,7 @@ def test_the_cnn_has_the_gradient_of_the_plain_network():
     parameters = trainer.start().parameters
     (loss, right), gradients = jax.jit(trainer._gradients)(parameters, images, labels)
 
-    network, _ = nnx.split(SimpleCNN(nnx.Rngs(0), jax.lax.conv_general_dilated))
+    network, _ = nnx.split(simple_cnn(nnx.Rngs(0), jax.lax.conv_general_dilated))
 
     @jax.jit
     @partial(jax.value_and_grad, has_aux=True)
