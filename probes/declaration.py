@@ -9,7 +9,7 @@ contract tests follow from the declaration.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -23,6 +23,7 @@ from models.runtime.checkpoints import Checkpoint
 from models.runtime.programs import Family, Outputs, Row, Run
 from probes.figures.colormaps import Sequential
 from probes.figures.figures import Figure
+from probes.shared.choices import LayerChoice as LayerChoice  # noqa: PLC0414 - of declarations
 from probes.shared.class_probabilities import softmax
 
 Tensors = Mapping[str, np.ndarray]
@@ -82,42 +83,6 @@ class ParameterError(ValueError):
         return ParameterError(self.parameter, f"inputs[{index}]: {self.reason}", *place)
 
 
-class ChoiceError(ParameterError):
-    """Error of a probe's parameter with names that the network does not have.
-
-    Args:
-        parameter: Name of the query parameter.
-        unknown: Values that are none of the names.
-        names: Names that the parameter takes.
-    """
-
-    def __init__(self, parameter: str, unknown: Sequence[str], names: Sequence[str]) -> None:
-        super().__init__(parameter, f"{parameter} must be one of {', '.join(names)}")
-        self.unknown = tuple(unknown)
-        self.names = tuple(names)
-
-    def of_input(self, _: int) -> "ParameterError":
-        """Return the error as it is: a query parameter is common to all inputs."""
-        return self
-
-
-@dataclass(frozen=True, eq=False)
-class LayerChoice:
-    """Choice of a probe's parameter among names that depend on the network, such as layers.
-
-    It marks the annotation of a query parameter of texts: `Annotated[str, LayerChoice(…)]`.
-
-    Attributes:
-        names_of: Returns the names that a network has.
-    """
-
-    names_of: Callable[[Architecture], Iterable[str]]
-
-    def names(self, architecture: Architecture) -> tuple[str, ...]:
-        """Return the names that a parameter takes for a network."""
-        return tuple(self.names_of(architecture))
-
-
 def split_commas(value: Any) -> Any:
     """Split a probe's list parameter: values that are comma-separated, repeated, or both."""
     if isinstance(value, str):
@@ -171,31 +136,6 @@ class Ranged(Coloured):
         description="Scope of the colour range: a range for each `channel`, one for the `layer`, "
         "or a `fixed` range for all answers, which makes pictures comparable.",
     )
-
-
-@cache
-def choices_of(parameters: type[BaseModel]) -> Mapping[str, LayerChoice]:
-    """Return the choices among a network's names of a probe's parameters, by parameter."""
-    return {
-        name: mark
-        for name, field in parameters.model_fields.items()
-        for mark in field.metadata
-        if isinstance(mark, LayerChoice)
-    }
-
-
-def check_choices(parameters: BaseModel, architecture: Architecture) -> None:
-    """Check the parameters of a probe that name layers or values of a network.
-
-    Raises:
-        ChoiceError: One of them has a name that the network does not have.
-    """
-    for parameter, choice in choices_of(type(parameters)).items():
-        value = getattr(parameters, parameter)
-        chosen = [value] if isinstance(value, str) else value or ()
-        names = choice.names(architecture) if chosen else ()
-        if unknown := [one for one in chosen if one not in names]:
-            raise ChoiceError(parameter, unknown, names)
 
 
 @dataclass(frozen=True)

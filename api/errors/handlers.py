@@ -10,13 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from api.errors.parameters import choice_problem, parameter_problem
+from api.errors.parameters import parameter_problem
 from api.errors.problem import Problem, Reason, bug_response, name_value, problem_response
 from api.inference.batching import DeadlineError, QueueFullError
 from api.inference.errors import EngineBusyError, EngineClosedError, EngineNotReadyError
 from models.registry import ResidentModel
 from probes import PROBES
-from probes.declaration import ChoiceError, ParameterError, Probe
+from probes.declaration import ParameterError, Probe
 from probes.output.encode import AnswerTooLargeError
 
 RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
@@ -94,7 +94,6 @@ PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
     Problem: lambda _, problem: problem,
     HTTPException: _http_problem,
     RequestValidationError: lambda _, error: parameter_problem(error),
-    ChoiceError: lambda _, error: choice_problem(error),
     ParameterError: lambda _, error: Problem(
         "invalid-parameter",
         f"{error.reason}.",

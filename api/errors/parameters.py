@@ -6,21 +6,11 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 
 from api.errors.problem import Problem, Reason, name_value
-from probes.declaration import ChoiceError
 
 
 def parameter_problem(error: RequestValidationError) -> Problem:
     """Translate FastAPI's validation error of parameters to `invalid-parameter`."""
     reasons = [Reason(tuple(one["loc"][:2]), _reason(one)) for one in error.errors()]
-    return Problem("invalid-parameter", reasons[0].reason, reasons)
-
-
-def choice_problem(error: ChoiceError) -> Problem:
-    """Translate a parameter's names that a network does not have to `invalid-parameter`."""
-    reasons = [
-        Reason(error.location, _unknown_value(error.parameter, value, ", ".join(error.names)))
-        for value in error.unknown
-    ]
     return Problem("invalid-parameter", reasons[0].reason, reasons)
 
 
@@ -36,12 +26,8 @@ def _repeated(parameter: str, error: Mapping[str, Any]) -> str:
 
 def _not_one_of(parameter: str, error: Mapping[str, Any]) -> str:
     expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-    return _unknown_value(parameter, error["input"], expected)
-
-
-def _unknown_value(parameter: str, value: object, expected: str) -> str:
     one = parameter if parameter.endswith("ss") else parameter.removesuffix("s")
-    return f"{name_value(one, value)} is not one of {expected}"
+    return f"{name_value(one, error['input'])} is not one of {expected}"
 
 
 def _too_small(parameter: str, error: Mapping[str, Any]) -> str:

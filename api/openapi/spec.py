@@ -11,8 +11,10 @@ from api.openapi import schemas
 from api.openapi.examples import EXAMPLES, LINES
 from api.requests.probe_body import BODIES, body_of
 from api.responses.negotiation import MEDIA_TYPES
+from models.architecture import Architecture
 from probes import PROBES
 from probes.declaration import Probe
+from probes.shared import choices
 
 BINARY = {"type": "string", "format": "binary"}
 
@@ -133,6 +135,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of an application, corrected for client generators."""
     if app.openapi_schema is None:
         text = FastAPI.openapi(app)
+        models = {name: one.architecture for name, one in app.state.engine.models.items()}
+        _describe_choices(text["paths"], models)
         for operation in (each for path in text["paths"].values() for each in path.values()):
             operation["responses"].pop("422", None)  # the problems are under 4XX
             for parameter in operation.get("parameters", ()):
@@ -153,10 +157,35 @@ def describe(app: FastAPI) -> dict[str, Any]:
             written = model.model_json_schema(ref_template="#/components/schemas/{model}")
             components |= written.pop("$defs", {})
             components[model.__name__] = written
+        _describe_bodies(components, models)
         for component in components.values():
             _without_absent(component)
         app.openapi_schema = text
     return app.openapi_schema
+
+
+def _describe_choices(paths: dict[str, Any], models: Mapping[str, Architecture]) -> None:
+    """Add the layers and classes of each model to the parameters of its operations in OpenAPI."""
+    probes = {(probe.family, probe.name): probe.parameters for probe in PROBES}
+    for path, operations in paths.items():
+        model, _, name = path.removeprefix("/").removesuffix(".png").partition("/")
+        if model not in models or (models[model].family, name) not in probes:
+            continue
+        declared = probes[models[model].family, name]
+        for operation in operations.values():
+            schema = {one["name"]: one["schema"] for one in operation.get("parameters", ())}
+            choices.describe(declared, {"properties": schema}, models[model])
+
+
+def _describe_bodies(components: dict[str, Any], models: Mapping[str, Architecture]) -> None:
+    """Add the layers of a model to the schemas of bodies in OpenAPI."""
+    for probe in PROBES:
+        # Networks of a family share the schemas of bodies, with the layers of the first one.
+        first = next((one for one in models.values() if one.family == probe.family), None)
+        if probe.body is None or first is None:
+            continue
+        for model in choices.nested(probe.body):
+            choices.describe(model, components[model.__name__], first)
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -26,10 +26,10 @@ def validate(
     try:
         return declaration.model_validate(value, context=context)
     except ValidationError as error:
-        raise _problem(error.errors(include_url=False, include_input=False)) from None
+        raise validation_problem(error.errors(include_url=False, include_input=False)) from None
 
 
-def _problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
+def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """Translate pydantic's errors of a body's validation to one problem."""
     first = _field_error(errors[0])
     if first is not None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from api.errors.problem import Problem
 from api.inference.engine import DeviceTime, Engine
 from api.requests.model_input import ModelInput, ModelInputs
+from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
 from models.architecture import Architecture
@@ -20,9 +21,9 @@ from probes.declaration import (
     ProbeCall,
     ProbeContext,
     ResultWarning,
-    check_choices,
 )
 from probes.output.encode import ProbeResult, ProbeResults
+from probes.shared import choices
 from probes.shared.input_warnings import (
     InputWarning,
     ambiguous_warnings,
@@ -126,6 +127,8 @@ async def _answer_several(
             calls.append(checked_call(engine, request, given))
         except ParameterError as error:
             raise error.of_input(index) from error
+        except Problem as error:
+            raise error.within("inputs", index) from error
     _check_bytes(request.outputs(model.architecture), inputs)
     found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
     # The runs overlap: the slowest took as long as all of them.
@@ -140,6 +143,7 @@ def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> Pr
 
     Raises:
         ParameterError: The parameters do not exist in this model or input.
+        Problem: The extra fields of the body name a layer that the model does not have.
     """
     model: ModelContext = engine.contexts[request.model]
     if request.checkpoint is not None:
@@ -150,7 +154,9 @@ def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> Pr
         # The temperature was fitted for the served weights alone.
         model = replace(model, weights=known[request.checkpoint], calibration=None)
     call = ProbeCall(model, given, request.query)
-    check_choices(request.query, model.architecture)
+    found = () if given.extra is None else tuple(choices.faults(given.extra, model.architecture))
+    if found:
+        raise validation_problem(found)
     request.probe.check(call)
     return call
 

@@ -12,12 +12,14 @@ from api.errors.handlers import unknown_model
 from api.inference.engine import Engine
 from api.openapi import schemas, spec
 from api.routes.probes import METHODS, probes_of, query_model, sources
+from models.architecture import Architecture
 from models.registry import ResidentModel
 from models.rnn.unit_statistics import STATES
 from models.runtime.programs import MATMUL_PRECISION, row_buckets
 from models.simple_networks import LAYERS, ReceptiveField
 from probes.declaration import Probe
 from probes.rnn.gates import KINDS
+from probes.shared import choices
 
 
 def router() -> APIRouter:
@@ -70,7 +72,7 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
         dtype="float32",
         row_buckets=list(row_buckets(architecture.family)),
         layers=_layers(model),
-        probes=[_probe(model.name, probe) for probe in probes_of(model)],
+        probes=[_probe(model.name, probe, architecture) for probe in probes_of(model)],
         checkpoints=list(model.training_checkpoints),
         length_limits=_limits(model, None) if model.length_limits else None,
         checkpoint_limits={name: _limits(model, name) for name in model.length_limits if name},
@@ -149,14 +151,16 @@ def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 
 @cache
-def _probe(model: str, probe: Probe) -> schemas.ProbeEntry:
+def _probe(model: str, probe: Probe, architecture: Architecture) -> schemas.ProbeEntry:
     """Describe one probe of a model for `/models`: path, methods, JSON schema of the query."""
     ways = sources(probe)
     query = query_model(probe, ways[0], picture=False)
+    parameters = query.model_json_schema()
+    choices.describe(query, parameters, architecture)
     return schemas.ProbeEntry(
         name=probe.name,
         path=f"/{model}/{probe.name}",
         methods=[METHODS[way] for way in ways],
         title=probe.title,
-        parameters=query.model_json_schema(),
+        parameters=parameters,
     )

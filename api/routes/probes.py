@@ -1,7 +1,7 @@
 """Routes of the probes: one for each source of the input, with a `.png` path of its own."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -38,9 +38,11 @@ from api.responses.negotiation import (
 )
 from api.responses.pipeline import ProbeRequest, answer
 from api.routes.route_cache import RouteCache
+from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes import PROBES
 from probes.declaration import Probe
+from probes.shared import choices
 
 Source = Literal["image", "sequence", "query", "weights"]
 """Source of a probe's input: a posted image or sequence, or the query; `weights` is no input."""
@@ -159,7 +161,10 @@ def _add(routes: APIRouter, route: ProbeRoute) -> None:
     )
 
     async def endpoint(request: Request, query: Annotated[queried, Query()]) -> Response:  # type: ignore[valid-type]
-        asked = ProbeRequest(model, probe, query)
+        architecture = request.app.state.engine.models[model].architecture
+        # None where parameters are missing that a form may have.
+        resolved = None if query is None else _resolved(architecture, query)
+        asked = ProbeRequest(model, probe, resolved)
 
         def respond(request: Request) -> Coroutine[Any, Any, Response]:
             return _respond(request, route, asked)
@@ -186,6 +191,26 @@ def _add(routes: APIRouter, route: ProbeRoute) -> None:
         responses=spec.responses(source, picture=picture),
         openapi_extra=spec.request_body(source, probe),
     )
+
+
+def _resolved(architecture: Architecture, query: Any, posted: Container[str] = ()) -> Any:
+    """Return the query of a probe's route with the defaults of the model.
+
+    Args:
+        posted: Names of the parameters that are fields of a form.
+
+    Raises:
+        RequestValidationError: The query names a layer or a class that the model does not have.
+    """
+    query = choices.resolved(query, architecture)
+    if found := tuple(choices.faults(query, architecture)):
+        raise RequestValidationError(
+            [
+                {**one, "loc": ("body" if one["loc"][0] in posted else "query", *one["loc"])}
+                for one in found
+            ]
+        )
+    return query
 
 
 async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> Response:
@@ -235,12 +260,11 @@ async def read_inputs(
                 names = {name for name, _ in fields} & route.query.model_fields.keys()
                 if asked.query is not None and not names:
                     return asked.query
-                return with_fields(route.query, request.scope["query_string"], fields)
+                query = with_fields(route.query, request.scope["query_string"], fields)
+                return _resolved(model.architecture, query, names)
 
             inputs, query = await read_images(request, engine, body, query_of)
-            return inputs, asked if query is asked.query else ProbeRequest(
-                asked.model, asked.probe, query
-            )
+            return inputs, replace(asked, query=query)
         case "sequence":
             steps = asked.query.initial_steps
             return await read_sequences(request, engine, model, body, steps), asked

@@ -1,25 +1,20 @@
 """Probe calls: extra fields by their type, and the model context that a figure needs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from api.errors.parameters import choice_problem
 from models.architecture import Architecture
 from probes.cnn.edits import Edits
 from probes.cnn.interventions import SweepSource
 from probes.declaration import (
-    ChoiceError,
-    LayerChoice,
     ModelContext,
     Parameters,
     Probe,
     ProbeCall,
     ProbeInput,
-    check_choices,
-    choices_of,
 )
 from probes.rnn.gates import Selection, summary
 from probes.shared.needs import COUNTS_BITS, artifact_need
@@ -64,38 +59,6 @@ def test_a_summary_needs_unit_statistics() -> None:
 
     with pytest.raises(ValueError, match="needs unit statistics"):
         summary(call.with_outputs({}))
-
-
-class _Chosen(Parameters):
-    """Parameters of which two are marked as names of the network's layers."""
-
-    layer: Annotated[str | None, LayerChoice(lambda architecture: architecture.kernels)] = None
-    values: Annotated[tuple[str, ...], LayerChoice(lambda network: network.layers)] = ("logits",)
-    other: str = "none of them"
-
-
-def test_choices_are_names_of_the_network() -> None:
-    """Marked parameters take the names that the architecture has; others take anything."""
-    assert choices_of(_Chosen)["layer"].names(SIMPLE_CNN)[0] == "conv1"
-    assert list(choices_of(_Chosen)) == ["layer", "values"]
-
-    check_choices(_Chosen(), SIMPLE_CNN)
-    check_choices(_Chosen(layer="conv2", values=("relu4", "logits")), SIMPLE_CNN)
-    with pytest.raises(ChoiceError, match="layer must be one of conv1, conv2, conv3"):
-        check_choices(_Chosen(layer="relu1"), SIMPLE_CNN)
-    with pytest.raises(ChoiceError) as caught:
-        check_choices(_Chosen(values=("cell", "logits", "x y")), SIMPLE_CNN)
-    assert caught.value.unknown == ("cell", "x y")
-
-
-def test_an_unknown_name_is_worded_as_any_other_choice() -> None:
-    """The problem names each value and the names; the error is that of the query, not an input."""
-    error = ChoiceError("values", ["cell", "x y"], ["conv1", "logits"])
-    problem = choice_problem(error.of_input(3))
-
-    assert problem.detail == "value 'cell' is not one of conv1, logits"
-    assert [one.location for one in problem.reasons] == [("query", "values")] * 2
-    assert problem.reasons[1].reason == "this value is not one of conv1, logits"
 
 
 def test_a_probe_applies_where_its_needs_are_met() -> None:

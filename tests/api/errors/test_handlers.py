@@ -119,7 +119,7 @@ SEQUENCES: dict[str, tuple[bytes, int, str]] = {
 QUERIES = {
     "/cnn/nothing": (
         404,
-        f"probe 'nothing' is not one of {', '.join(p.name for p in PROBES if p.model == 'cnn')}.",
+        f"probe 'nothing' is not one of {', '.join(p.name for p in PROBES if p.family == 'image')}.",
     ),
     "/gru/gates": (404, "model 'gru' is not one of cnn, lstm."),
     "/models/gru": (404, "model 'gru' is not one of cnn, lstm."),
