@@ -55,6 +55,7 @@ RESERVED = frozenset(
         *(INPUT, "image", "sequence", "logits", "all", "unfamiliarity", "length"),
         *(f"final_{value}" for value in ("cell", "hidden")),
         "from",  # the word before a layer's name
+        *("trace", "train", "eval"),  # methods of modules, which have an attribute for each layer
     }
 )
 """Names that no layer of an architecture may have."""
