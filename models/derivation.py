@@ -55,7 +55,10 @@ RESERVED = frozenset(
         *(INPUT, "image", "sequence", "logits", "all", "unfamiliarity", "length"),
         *(f"final_{value}" for value in ("cell", "hidden")),
         "from",  # the word before a layer's name
-        *("trace", "train", "eval"),  # methods of modules, which have an attribute for each layer
+        # Attributes of the modules that are built, in which each layer is one by its name.
+        *("answer", "edited", "encode", "initial_state", "layer", "logits_after"),
+        *("outputs_before", "trace", "eval", "iter_children", "iter_modules", "perturb"),
+        *("set_attributes", "sow", "train"),
     }
 )
 """Names that no layer of an architecture may have."""

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from models.architecture import Architecture
 from models.cnn.analyses import image_analyses
 from models.cnn.programs import image_programs, run_image
-from models.rnn.ablations import lstm_ablations
-from models.rnn.analyses import lstm_analyses
-from models.rnn.programs import lstm_programs, run_lstm
-from models.runtime.parameters import GraphDefinition
+from models.rnn.ablations import sequence_ablations
+from models.rnn.analyses import sequence_analyses
+from models.rnn.programs import run_sequence, sequence_programs
 from models.runtime.programs import Family, Program, Row, Run
 
 COMPILER_OPTIONS: Mapping[Family, Mapping[str, str | bool]] = {
@@ -72,35 +70,11 @@ def _run_image(_: Architecture, program: str, row: Row, outputs: frozenset[str])
     return run_image(program, row, outputs)
 
 
-def _lstm_graphdef(hidden: int) -> GraphDefinition[Any]:
-    """Return the graph definition of a network of sequences."""
-
-    def build() -> Any:
-        from flax import nnx  # noqa: PLC0415
-
-        from models.rnn.network import CountingLSTM  # noqa: PLC0415
-
-        return CountingLSTM(hidden, nnx.Rngs(0))
-
-    return GraphDefinition(build)
-
-
-def _sequence_programs(architecture: Architecture) -> list[Program]:
-    (units,) = architecture.recurrent[0].shape
-    return lstm_programs(_lstm_graphdef(units), units)
-
-
 def _sequence_analyses(architecture: Architecture) -> list[Program]:
-    (units,) = architecture.recurrent[0].shape
-    graphdef = _lstm_graphdef(units)
-    return [*lstm_analyses(graphdef, units), *lstm_ablations(graphdef, units)]
-
-
-def _run_sequence(_: Architecture, program: str, row: Row, outputs: frozenset[str]) -> Run:
-    return run_lstm(program, row, outputs)
+    return [*sequence_analyses(architecture), *sequence_ablations(architecture)]
 
 
 _FAMILIES: Mapping[Family, _Functions] = {
     "image": _Functions(image_programs, image_analyses, _run_image),
-    "sequence": _Functions(_sequence_programs, _sequence_analyses, _run_sequence),
+    "sequence": _Functions(sequence_programs, _sequence_analyses, run_sequence),
 }

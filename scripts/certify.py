@@ -13,14 +13,13 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from flax import nnx
 
 from models.registry import load
 from models.rnn.certificate import Certificate, UnitBounds, certify
+from models.rnn.counting import counting_architecture
 from models.rnn.evaluation import Measurement, measure
-from models.rnn.network import CountingLSTM
+from models.rnn.programs import graph_definition
 from models.runtime.checkpoints import CheckpointError
-from models.runtime.parameters import GraphDefinition
 
 GATES = ("input gate", "forget gate", "candidate", "output gate")
 
@@ -94,7 +93,7 @@ def _unit_lines(bounds: UnitBounds, unit: int) -> Iterator[str]:
 
 def _search(weights: Mapping[str, np.ndarray]) -> Iterator[str]:
     """Yield the lines of the search for errors: the shortest length with an error by kind."""
-    graphdef = GraphDefinition(lambda: CountingLSTM(len(weights["readout.kernel"]), nnx.Rngs(0)))
+    graphdef = graph_definition(counting_architecture(len(weights["readout.kernel"])))
     measured = measure(graphdef.merge(jax.device_put(dict(weights))), SEARCHED)
     by_length = measured["exhaustive"]["errors_by_length"]
     yield ""

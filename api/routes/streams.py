@@ -27,7 +27,8 @@ from api.requests.sequence_body import SequenceBody
 from api.responses.context import RequestContext
 from api.responses.pipeline import gather_or_cancel, length_warnings
 from api.routes.route_cache import RouteCache
-from models.rnn.programs import CHUNKS, STATE
+from models.rnn.counting import STATE
+from models.rnn.layout import CHUNKS
 from models.rnn.unit_statistics import STATES
 from models.runtime.programs import Outputs, Row
 from probes.declaration import Indices, Parameters

@@ -1,4 +1,4 @@
-"""Analysis programs of the LSTM: gradients, enumeration of sequences, and interventions.
+"""Analysis programs of networks of sequences: gradients, enumeration and interventions.
 
 They are compiled after the server is ready, apart from predict and trace, which they leave as they
 are.
@@ -10,78 +10,61 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from models.rnn.programs import CHUNKS
+from models.architecture import LEAST_CHUNK, Architecture
+from models.rnn.layout import FREE_CHUNK, layout_of
+from models.rnn.programs import final_outputs, graph_definition, sequence_row, state_row
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Program
-from models.simple_networks import LSTM_LABELS, LSTMState
 
 if TYPE_CHECKING:
-    from models.rnn.network import CountingLSTM
+    from models.rnn.network import SequenceNetwork
 else:
-    CountingLSTM = Any
+    SequenceNetwork = Any
 
-EDITABLE_VALUES = ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
-"""LSTM analyses: values that `lstm.intervene` can edit at every step, in the order of its rows."""
-
-CHUNK = CHUNKS[0]
-"""LSTM analyses: steps per call, except of `lstm.enumerate`, which takes `FREE_CHUNK`."""
-
-BLOCK = 512
-"""LSTM analyses: sequences per row of `lstm.enumerate`."""
-
-FREE_CHUNK = 16
-"""LSTM analyses: steps of each sequence of `lstm.enumerate` per call."""
-
-# No size between: the time of a loop over steps hardly depends on the number of rows.
-GRADIENT_BUCKETS = (1, 16)
-ENUMERATION_BUCKETS = (1,)
-"""Batch size of the LSTM analysis `lstm.enumerate`, a single row.
-
-Two rows, which are blocks of sequences, exceed a processor's cache.
-"""
-
-INTERVENTION_BUCKETS = (16,)
-"""Batch size of the LSTM analysis `lstm.intervene`, a single one.
-
-So a run without edits equals the baseline to the bit, since results are reproducible to the bit
-only within one batch size.
-"""
+CHUNK = LEAST_CHUNK
+"""Analyses of sequences: steps per call, except of `enumerate`, which takes `FREE_CHUNK`."""
 
 
-def lstm_analyses(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[Program]:
-    """Declare the analysis programs of the LSTM.
+def sequence_analyses(architecture: Architecture) -> list[Program]:
+    """Declare the analysis programs of a network of sequences.
 
-    `lstm.gradient`: gradient of a weighted sum of logits with respect to inputs of any size.
-    `lstm.enumerate`: logits and state of a block of many short sequences.
-    `lstm.intervene`: trace with every value v replaced by v · scale + shift.
-
-    Args:
-        graphdef: The network.
-        hidden: Number of its units.
+    `gradient`: gradient of a weighted sum of logits with respect to the encoded steps.
+    `enumerate`: logits and state of a block of many short sequences.
+    `intervene`: trace with every value v of recurrent layers replaced by v · scale + shift.
     """
-    aimed = {"inputs": _floats(CHUNK), "target": _floats(len(LSTM_LABELS))} | _state(hidden)
-    block = {"inputs": _floats(BLOCK, FREE_CHUNK)} | _state(BLOCK, hidden)
-    edits = {name: _floats(CHUNK, len(EDITABLE_VALUES), hidden) for name in ("scale", "shift")}
-    bits = jax.ShapeDtypeStruct((CHUNK,), jnp.uint8)
-    edited = {"sequence": bits, **edits, **_state(hidden)}
+    layout, graphdef = layout_of(architecture), graph_definition(architecture)
+    length = {"length": jax.ShapeDtypeStruct((), jnp.int32)}
+    encoded, classes = layout.encoded_shape, len(architecture.classes)
+    aimed = {"inputs": _floats(CHUNK, *encoded), "target": _floats(classes), **length}
+    block = {"inputs": _floats(layout.block, FREE_CHUNK, *encoded), **length}
+    edits = {name: _floats(*shape) for name, shape in layout.edits(CHUNK).items()}
+    rows = {
+        "gradient": aimed | state_row(architecture),
+        "enumerate": block | state_row(architecture, layout.block),
+        "intervene": sequence_row(architecture, CHUNK) | edits,
+    }
+    functions = {"gradient": _gradient, "enumerate": _enumerate, "intervene": _intervene}
     return [
-        Program("gradient", partial(_gradient, graphdef), aimed, GRADIENT_BUCKETS),
-        Program("enumerate", partial(_enumerate, graphdef), block, ENUMERATION_BUCKETS),
-        Program("intervene", partial(_intervene, graphdef), edited, INTERVENTION_BUCKETS),
+        Program(
+            name, partial(function, architecture, graphdef), rows[name], layout.buckets_of(name)
+        )
+        for name, function in functions.items()
     ]
 
 
 def _gradient(
-    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+    architecture: Architecture,
+    graphdef: GraphDefinition[SequenceNetwork],
+    parameters: Parameters,
+    rows: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """LSTM analysis `lstm.gradient`: logits, and the gradient of their weighted sum by inputs."""
-    model, state = graphdef.merge(parameters), LSTMState(rows["cell"], rows["hidden"])
+    """Analysis `gradient` of sequences: logits, and the gradient of their weighted sum by steps."""
+    network = graphdef.merge(parameters)
 
-    def logits_of(inputs: Float[Array, "batch time"]) -> Float[Array, "batch 2"]:
-        logits, _ = model(inputs[..., None], rows["length"], state)
+    def logits_of(inputs: Float[Array, "batch time *features"]) -> Float[Array, "batch classes"]:
+        logits, _ = network.answer(_vectors(architecture, inputs), rows["length"], rows)
         return logits
 
     logits, back = jax.vjp(logits_of, rows["inputs"])
@@ -90,43 +73,51 @@ def _gradient(
 
 
 def _enumerate(
-    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+    architecture: Architecture,
+    graphdef: GraphDefinition[SequenceNetwork],
+    parameters: Parameters,
+    rows: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """LSTM analysis `lstm.enumerate`: logits and final state of a block of sequences per row."""
-    # The blocks of all rows are one batch of sequences for the network.
-    inputs = rows["inputs"].reshape(-1, FREE_CHUNK, 1)
-    state = LSTMState(*(rows[k].reshape(-1, rows[k].shape[-1]) for k in LSTMState._fields))
-    lengths = jnp.repeat(rows["length"], BLOCK)
-    logits, final = graphdef.merge(parameters)(inputs, lengths, state)
-    found = {"logits": logits, "final_cell": final.cell, "final_hidden": final.hidden}
-    return {name: value.reshape(-1, BLOCK, value.shape[-1]) for name, value in found.items()}
+    """Analysis `enumerate` of sequences: logits and final state of a block of sequences per row."""
+    block = rows["inputs"].shape[1]
+
+    def flat(value: Array) -> Array:
+        # The blocks of all rows are one batch of sequences for the network.
+        return value.reshape(-1, *value.shape[2:])
+
+    inputs = _vectors(architecture, flat(rows["inputs"]))
+    state = {one.name: flat(rows[one.name]) for one in architecture.states}
+    lengths = jnp.repeat(rows["length"], block)
+    logits, final = graphdef.merge(parameters).answer(inputs, lengths, state)
+    found = {"logits": logits, **final_outputs(architecture, final)}
+    return {name: value.reshape(-1, block, value.shape[-1]) for name, value in found.items()}
 
 
 def _intervene(
-    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+    architecture: Architecture,
+    graphdef: GraphDefinition[SequenceNetwork],
+    parameters: Parameters,
+    rows: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """LSTM analysis `lstm.intervene`: trace with each value v replaced by v · scale + shift.
+    """Analysis `intervene` of sequences: trace with each value v replaced by v · scale + shift.
 
     The next computation reads the replaced value.
     """
-    sequence = rows["sequence"][..., None].astype(jnp.float32)
-    state = LSTMState(rows["cell"], rows["hidden"])
-    edits = (rows["scale"], rows["shift"])
-    values, final = graphdef.merge(parameters).edited(sequence, rows["length"], state, *edits)
-    return values._asdict() | {"final_cell": final.cell, "final_hidden": final.hidden}
+    edits = {}
+    for node in architecture.recurrent:
+        scale, shift = layout_of(architecture).edit_names(node)
+        edits[node.name] = (rows[scale], rows[shift])
+    network = graphdef.merge(parameters)
+    values, final = network.edited(rows["sequence"], rows["length"], rows, edits)
+    return {**values, **final_outputs(architecture, final)}
+
+
+def _vectors(
+    architecture: Architecture, inputs: Float[Array, "batch time *features"]
+) -> Float[Array, "batch time features"]:
+    """Return encoded steps of an analysis as vectors; of numbers, as vectors of one number."""
+    return inputs if layout_of(architecture).encoded_shape else inputs[..., None]
 
 
 def _floats(*shape: int) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, jnp.float32)
-
-
-def _state(*shape: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """Describe inputs of an LSTM analysis: sequence length, and the state before the first step."""
-    length = {"length": jax.ShapeDtypeStruct((), jnp.int32)}
-    return length | {name: _floats(*shape) for name in LSTMState._fields}
-
-
-def no_edit(steps: int, hidden: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return scale (ones) and shift (zeros) of an LSTM intervention that edits no step's values."""
-    shape = (steps, len(EDITABLE_VALUES), hidden)
-    return np.ones(shape, np.float32), np.zeros(shape, np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Integer
 
-from models.rnn.network import CountingLSTM
+from models.rnn.network import SequenceNetwork
 from models.rnn.structured_sequences import (
     SEQUENCE_KINDS,
     Bits,
@@ -52,7 +52,7 @@ BRIEF_MEASUREMENT = Measurement(
 )
 
 
-def measure(model: CountingLSTM, measurement: Measurement) -> dict[str, Any]:
+def measure(model: SequenceNetwork, measurement: Measurement) -> dict[str, Any]:
     """Count errors of a trained CountingLSTM: all short sequences, and long ones of each kind."""
     drawn = _drawn(measurement)
     return {
@@ -76,7 +76,7 @@ def _drawn(measurement: Measurement) -> dict[str, Iterable[Bits]]:
     return drawn
 
 
-def _errors(model: CountingLSTM, batches: Iterable[Bits]) -> dict[str, Any]:
+def _errors(model: SequenceNetwork, batches: Iterable[Bits]) -> dict[str, Any]:
     """Count the errors of an evaluation on sequences of one kind, which are of equal length."""
     number = length = answers = wrong_sequences = 0
     first: int | None = None
@@ -125,7 +125,7 @@ def tested_length(measured: Mapping[str, Any]) -> int:
     return min(lengths)
 
 
-def exhaustive_errors(model: CountingLSTM, longest: int) -> list[int]:
+def exhaustive_errors(model: SequenceNetwork, longest: int) -> list[int]:
     """Count an LSTM's errors on all bit sequences of each length, from 1 to `longest`.
 
     Only the longest sequences are run: logits at their earlier steps are those of all shorter
@@ -144,7 +144,7 @@ def exhaustive_errors(model: CountingLSTM, longest: int) -> list[int]:
     return [int(count) for count in counts]
 
 
-def running_answers(model: CountingLSTM, bits: Bits) -> Bool[np.ndarray, "batch time"]:
+def running_answers(model: SequenceNetwork, bits: Bits) -> Bool[np.ndarray, "batch time"]:
     """Return whether an LSTM's answer is "yes" after each bit of sequences, from the zero state."""
     network, parameters = nnx.split(model)
     parts = [np.asarray(_running(network, parameters, part)) for part in _parts(bits)]
@@ -159,7 +159,7 @@ def _parts(bits: Bits) -> Iterator[Bits]:
 
 @jax.jit(static_argnums=0)
 def _running(
-    network: nnx.GraphDef[CountingLSTM],
+    network: nnx.GraphDef[SequenceNetwork],
     parameters: nnx.State[Any, Any],
     bits: Integer[Array, "batch time"],
 ) -> Bool[Array, "batch time"]:
@@ -168,11 +168,10 @@ def _running(
 
 
 def running_logits(
-    model: CountingLSTM, bits: Integer[Array, "batch time"]
+    model: SequenceNetwork, bits: Integer[Array, "batch time"]
 ) -> Float[Array, "batch time 2"]:
     """Return an LSTM's logits after every bit of sequences, from the zero state."""
     batch, length = bits.shape
     lengths = jnp.full((batch,), length, jnp.int32)
-    inputs = bits.astype(jnp.float32)[..., None]
-    trace, _ = model.trace(inputs, lengths, model.initial_state(batch))
-    return trace.logits
+    values, _ = model.trace(bits, lengths, model.initial_state(batch))
+    return values["logits"]

@@ -1,167 +1,275 @@
-"""CountingLSTM: an LSTM that classifies whether a bit sequence has more 1s than 0s."""
+"""Network of sequences, built from its architecture: every gate, state and layer at every step."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
-from models.simple_networks import LSTM_LABELS, LSTMState, check_hidden
+from models.architecture import INPUT, Architecture, Node
+from models.declaration.operations import Embed, Recurrent
+from models.layers import shared_layer, shared_module, two_logits
+from models.rnn.cells import Cell, Values, cell_of, run_cell, run_edited_cell
 
+State = Mapping[str, Float[Array, "batch units"]]
+"""State of a network of sequences between two steps, by the names of `Architecture.states`."""
 
-class LSTMTrace(NamedTuple):
-    """Trace of CountingLSTM: gates, states and logits of every step, oldest first.
+Edits = Mapping[str, tuple[Array, Array]]
+"""Edits of a network of sequences: scale and shift of every value of each recurrent layer.
 
-    The three gates are in (0, 1), the candidate and the hidden state in (-1, 1); the cell state has
-    no bound. Values after the end of a sequence are meaningless.
-    """
-
-    input_gate: Float[Array, "batch time hidden"]
-    forget_gate: Float[Array, "batch time hidden"]
-    candidate: Float[Array, "batch time hidden"]
-    output_gate: Float[Array, "batch time hidden"]
-    cell: Float[Array, "batch time hidden"]
-    hidden: Float[Array, "batch time hidden"]
-    logits: Float[Array, "batch time 2"]
+Axes are batch, time, values in the order of `CELL_VALUES`, and units.
+"""
 
 
-def gates(sums: Float[Array, "*rows sums"]) -> list[Float[Array, "*rows hidden"]]:
-    """Return the gates of CountingLSTM from weighted sums: σ of i, f and o, tanh of candidate g.
+class SequenceNetwork(nnx.Module):
+    """Network of sequences: recurrent layers, and any layers before, between and after them.
 
-    Sums and results are in the order i, f, g, o.
-
-    As tanh x = 2 σ(2 x) - 1, one σ serves all four. On CPU the time of a loop over steps depends on
-    the number of operations, not on their size: a separate tanh would double it.
-    """
-    quarters = np.repeat(np.array([1, 1, 2, 1], np.float32), sums.shape[-1] // 4)
-    scale = jnp.broadcast_to(quarters, sums.shape)
-    return jnp.split(scale * nnx.sigmoid(scale * sums) - (scale - 1), 4, axis=-1)
-
-
-def last_state(trace: LSTMTrace, lengths: Int[Array, " batch"]) -> LSTMState:
-    """Return the state of CountingLSTM after the last step of each sequence."""
-    last = (lengths - 1)[:, None, None]
-    states = (trace.cell, trace.hidden)
-    return LSTMState(*(jnp.take_along_axis(one, last, axis=1)[:, 0] for one in states))
-
-
-class CountingLSTM(nnx.Module):
-    """CountingLSTM: one LSTM layer and a readout to "no" (0; a tie too) and "yes" (1).
-
-    The parameters are those of `nnx.OptimizedLSTMCell` and `nnx.Linear`, so that a checkpoint of
-    these stock layers can be traced.
+    Each layer that has parameters is an attribute by its name, so that parameters have the names of
+    `Architecture.parameters`.
 
     Args:
-        hidden: Number of units, 1 to 64.
+        architecture: Architecture of a network of sequences.
         rngs: Random streams of the initial parameters.
     """
 
-    def __init__(self, hidden: int, rngs: nnx.Rngs) -> None:
-        check_hidden(hidden)
-        self.hidden = hidden
-        self.cell = nnx.OptimizedLSTMCell(1, hidden, rngs=rngs)
-        self.readout = nnx.Linear(hidden, len(LSTM_LABELS), rngs=rngs)
+    def __init__(self, architecture: Architecture, rngs: nnx.Rngs) -> None:
+        self._architecture = architecture
+        for node in architecture.nodes:
+            module = _module(architecture, node, rngs)
+            if module is not None:
+                setattr(self, node.name, module)
 
-    def initial_state(self, batch: int) -> LSTMState:
-        """Return the state of CountingLSTM before the first step: all zeros."""
-        zeros = jnp.zeros((batch, self.hidden), jnp.float32)
-        return LSTMState(zeros, zeros)
+    def initial_state(self, batch: int) -> dict[str, Float[Array, "batch units"]]:
+        """Return the state of a network of sequences before the first step: all zeros."""
+        states = self._architecture.states
+        return {one.name: jnp.zeros((batch, one.units), jnp.float32) for one in states}
+
+    def encode(
+        self, sequence: Shaped[Array, "batch time *features"]
+    ) -> Float[Array, "batch time features"]:
+        """Encode sequences as the vectors that the first layer reads.
+
+        Args:
+            sequence: Index of a symbol at each step, or features, oldest first.
+
+        Returns:
+            The index as a number, a vector with one 1, the vectors of all embedding layers one
+            after another, or the features.
+        """
+        spec = self._architecture.sequence
+        if spec.encoding == "number":
+            return sequence[..., None].astype(jnp.float32)
+        if spec.encoding == "one-hot":
+            return jax.nn.one_hot(sequence, len(spec.alphabet), dtype=jnp.float32)
+        if spec.encoding == "embed":
+            tables = [
+                self.layer(node.name).embedding[...]
+                for node in self._architecture.nodes
+                if isinstance(node.operation, Embed)
+            ]
+            return jnp.concatenate([table[sequence] for table in tables], axis=-1)
+        return sequence
 
     def trace(
         self,
-        sequence: Float[Array, "batch time 1"],
+        sequence: Shaped[Array, "batch time *features"],
         lengths: Int[Array, " batch"],
-        state: LSTMState,
-    ) -> tuple[LSTMTrace, LSTMState]:
-        """Run CountingLSTM over whole sequences and return every gate and state.
-
-        With [i, f, g, o] = W x + U h + b: c' = σ(f) c + σ(i) tanh(g) and h' = σ(o) tanh(c').
+        state: State,
+    ) -> tuple[Values, Values]:
+        """Run a network of sequences and return every value of every step.
 
         Args:
-            sequence: One bit per step, 0.0 or 1.0, oldest first.
-            lengths: Number of steps of each sequence, at least 1; the rest is padding.
+            sequence: Index of a symbol at each step, or features, oldest first.
+            lengths: Number of steps of each sequence, at least 1; the rest is padding, whose values
+                are meaningless.
             state: State before the first step.
 
         Returns:
-            The trace, and the state after each sequence's last step, to continue from.
-
-        References:
-            Hochreiter & Schmidhuber (1997), Long short-term memory; the forget gate is from Gers,
-            Schmidhuber & Cummins (2000), Learning to forget.
+            Values by trace name, and the state after each sequence's last step, to continue from.
         """
-        # W x of all steps in one product: only U h depends on the previous step.
-        from_input = self.cell.dense_i(sequence)
-
-        _, states = jax.lax.scan(self._step, state, jnp.moveaxis(from_input, 1, 0))
-        cell, hidden = (jnp.moveaxis(values, 0, 1) for values in states)
-        # The gates of all steps are recomputed from the states: to store them inside the loop would
-        # take longer.
-        before = jnp.concatenate([state.hidden[:, None], hidden[:, :-1]], axis=1)
-        i, f, g, o = gates(from_input + self.cell.dense_h(before))
-        trace = LSTMTrace(i, f, g, o, cell, hidden, self.readout(hidden))
-        return trace, last_state(trace, lengths)
-
-    def _step(
-        self, before: LSTMState, projected: Float[Array, "batch sums"]
-    ) -> tuple[LSTMState, LSTMState]:
-        """Take one step of CountingLSTM, given W x."""
-        i, f, g, o = gates(projected + self.cell.dense_h(before.hidden))
-        cell = f * before.cell + i * g
-        after = LSTMState(cell, o * jnp.tanh(cell))
-        return after, after
-
-    def __call__(
-        self,
-        sequence: Float[Array, "batch time 1"],
-        lengths: Int[Array, " batch"],
-        state: LSTMState,
-    ) -> tuple[Float[Array, "batch 2"], LSTMState]:
-        """Return the logits of CountingLSTM for "no" and "yes" after a sequence, and its state."""
-        _, final = self.trace(sequence, lengths, state)
-        return self.readout(final.hidden), final
+        run = self._run(self.encode(sequence), lengths, state)
+        return run.values, run.final
 
     def edited(
         self,
-        sequence: Float[Array, "batch time 1"],
+        sequence: Shaped[Array, "batch time *features"],
         lengths: Int[Array, " batch"],
-        state: LSTMState,
-        scale: Float[Array, "batch time 6 hidden"],
-        shift: Float[Array, "batch time 6 hidden"],
-    ) -> tuple[LSTMTrace, LSTMState]:
-        """Trace CountingLSTM with every value v replaced by v · scale + shift.
+        state: State,
+        edits: Edits,
+    ) -> tuple[Values, Values]:
+        """Trace a network of sequences with every value v of recurrent layers edited.
 
-        Per step the gates and the candidate are edited, then the cell state computed from them,
-        then the hidden state. The next step and the readout read the edited values.
+        Each is replaced by v · scale + shift. Per step the gates and the candidate are edited, then
+        the states that are computed from them; everything after a value reads the edited one.
 
         Args:
-            sequence: One bit per step, 0.0 or 1.0, oldest first.
+            sequence: Index of a symbol at each step, or features, oldest first.
             lengths: Number of steps of each sequence, at least 1; the rest is padding.
             state: State before the first step, which is not edited.
-            scale: Factor of each of the six values of a unit, in the order of the trace.
-            shift: Summand of each of the six values of a unit, in the order of the trace.
-
-        Returns:
-            The edited trace, and the state after each sequence's last step.
+            edits: Scale and shift of each recurrent layer by its name.
         """
-        by_step = tuple(jnp.moveaxis(v, 1, 0) for v in (self.cell.dense_i(sequence), scale, shift))
-        _, values = jax.lax.scan(self._edited_step, state, by_step)
-        i, f, g, o, cell, hidden = (jnp.moveaxis(value, 0, 1) for value in values)
-        trace = LSTMTrace(i, f, g, o, cell, hidden, self.readout(hidden))
-        return trace, last_state(trace, lengths)
+        run = self._run(self.encode(sequence), lengths, state, edits)
+        return run.values, run.final
 
-    def _edited_step(
-        self, before: LSTMState, given: tuple[Array, ...]
-    ) -> tuple[LSTMState, tuple[Array, ...]]:
-        """Take one edited step of CountingLSTM, given W x and the scale and shift of each value."""
-        projected, scales, shifts = given
+    def __call__(
+        self,
+        sequence: Shaped[Array, "batch time *features"],
+        lengths: Int[Array, " batch"],
+        state: State,
+    ) -> tuple[Float[Array, "batch *time classes"], Values]:
+        """Return the logits that a network of sequences answers with, and the final state.
 
-        def edit(index: int, value: Array) -> Array:
-            return value * scales[:, index] + shifts[:, index]
+        They are those after the last step, or of every step, as the declaration says.
+        """
+        if self._architecture.declaration.answer == "every":
+            values, final = self.trace(sequence, lengths, state)
+            return values["logits"], final
+        return self.answer(self.encode(sequence), lengths, state)
 
-        unedited = gates(projected + self.cell.dense_h(before.hidden))
-        i, f, g, o = (edit(index, value) for index, value in enumerate(unedited))
-        cell = edit(4, f * before.cell + i * g)
-        hidden = edit(5, o * jnp.tanh(cell))
-        return LSTMState(cell, hidden), (i, f, g, o, cell, hidden)
+    def answer(
+        self,
+        encoded: Float[Array, "batch time features"],
+        lengths: Int[Array, " batch"],
+        state: State,
+    ) -> tuple[Float[Array, "batch classes"], Values]:
+        """Return the logits of a network of sequences after the last step, and the final state.
+
+        Args:
+            encoded: Vectors that the first layer reads, of symbols or any others.
+            lengths: Number of steps of each sequence, at least 1; the rest is padding.
+            state: State before the first step.
+        """
+        run = self._run(encoded, lengths, state)
+        outputs = {name: last_step(value, lengths) for name, value in run.outputs.items()}
+        return self.logits_after(self._architecture.recurrent[-1], outputs), run.final
+
+    def outputs_before(self, layer: Node, encoded: Float[Array, "batch time features"]) -> Values:
+        """Return the outputs of all layers of a network of sequences before the first recurrent.
+
+        Args:
+            layer: The first recurrent layer.
+            encoded: Vectors that the first layer reads.
+        """
+        outputs = {INPUT: encoded}
+        for node in self._architecture.nodes[: self._architecture.nodes.index(layer)]:
+            outputs[node.name] = self._output(node, [outputs[name] for name in node.inputs])
+        return outputs
+
+    def logits_after(self, layer: Node, outputs: Mapping[str, Array]) -> Float[Array, "..."]:
+        """Return the logits of a network of sequences from the outputs of layers at some steps.
+
+        Args:
+            layer: The last recurrent layer.
+            outputs: Outputs of this layer and all before it, by layer name.
+        """
+        nodes, found = self._architecture.nodes, dict(outputs)
+        for node in nodes[nodes.index(layer) + 1 :]:
+            found[node.name] = self._output(node, [found[name] for name in node.inputs])
+        logits = found[nodes[-1].name]
+        return two_logits(logits) if self._architecture.is_sigmoid else logits
+
+    def layer(self, name: str) -> Any:
+        """Return the module of a layer of a network of sequences; None where it has none."""
+        return vars(self).get(name)
+
+    def _run(
+        self,
+        encoded: Float[Array, "batch time features"],
+        lengths: Int[Array, " batch"],
+        state: State,
+        edits: Edits | None = None,
+    ) -> "_Run":
+        """Run the layers of a network of sequences one after another, each over all steps."""
+        run = _Run({INPUT: encoded}, {}, {})
+        for node in self._architecture.nodes:
+            read = [run.outputs[name] for name in node.inputs]
+            if isinstance(node.operation, Recurrent):
+                values = self._recur(node, read[0], state, edits)
+                run.add_recurrent(self._architecture, node, values, lengths)
+            else:
+                run.add(node, self._output(node, read))
+        if self._architecture.is_sigmoid:
+            run.values["logits"] = two_logits(run.outputs[self._architecture.nodes[-1].name])
+        return run
+
+    def _recur(
+        self,
+        node: Node,
+        inputs: Float[Array, "batch time features"],
+        state: State,
+        edits: Edits | None,
+    ) -> Values:
+        """Run a recurrent layer of a network of sequences, perhaps with its values edited."""
+        cell: Cell = self.layer(node.name)
+        states = (one for one in self._architecture.states if one.layer == node.name)
+        before = {one.value: state[one.name] for one in states}
+        if edits is None:
+            return run_cell(cell, inputs, before)
+        return run_edited_cell(cell, inputs, before, *edits[node.name])
+
+    def _output(self, node: Node, read: Sequence[Array]) -> Array:
+        """Compute the output of a layer of a network of sequences that is not recurrent."""
+        if isinstance(node.operation, Embed):
+            # The input is encoded already: the vectors of all embedding layers.
+            return read[0][..., self._places[node.name]]
+        return shared_layer(node.operation, self.layer(node.name), read)
+
+    @property
+    def _places(self) -> Mapping[str, slice]:
+        """Places of embedding layers in the vector that encodes a step."""
+        nodes = [node for node in self._architecture.nodes if isinstance(node.operation, Embed)]
+        ends = (0, *accumulate(node.shape[0] for node in nodes))
+        return {node.name: slice(*each) for node, each in zip(nodes, pairwise(ends), strict=True)}
+
+
+@dataclass
+class _Run:
+    """Run of a network of sequences: outputs by layer, values by trace name, and final state."""
+
+    outputs: Values
+    values: Values
+    final: Values
+
+    def add(self, node: Node, output: Array) -> None:
+        """Add the output of a layer that is not recurrent to a run."""
+        self.outputs[node.name] = output
+        if node.value:
+            self.values[node.value] = output
+
+    def add_recurrent(
+        self, architecture: Architecture, node: Node, values: Values, lengths: Int[Array, " batch"]
+    ) -> None:
+        """Add the values of a recurrent layer to a run, and its state after the last step."""
+        self.outputs[node.name] = values["hidden"]
+        for name, value in values.items():
+            self.values[architecture.value_name(node.name, name)] = value
+        for one in architecture.states:
+            if one.layer == node.name:
+                self.final[one.name] = last_step(values[one.value], lengths)
+
+
+def last_step(
+    values: Float[Array, "batch time size"], lengths: Int[Array, " batch"]
+) -> Float[Array, "batch size"]:
+    """Return values of a network of sequences at the last step of each sequence."""
+    return jnp.take_along_axis(values, (lengths - 1)[:, None, None], axis=1)[:, 0]
+
+
+def _module(architecture: Architecture, node: Node, rngs: nnx.Rngs) -> nnx.Module | None:
+    """Return the module of a layer with initial parameters; None where it has none."""
+    features = _size(architecture, node.inputs[0])
+    if isinstance(node.operation, Recurrent):
+        return cell_of(node.operation, features, rngs)
+    if isinstance(node.operation, Embed):
+        symbols = len(architecture.sequence.alphabet)
+        return nnx.Embed(symbols, node.operation.units, rngs=rngs)
+    return shared_module(node.operation, features, rngs)
+
+
+def _size(architecture: Architecture, name: str) -> int:
+    """Return the size of a layer's output at one step, or of the network's input."""
+    return architecture.sequence.features if name == INPUT else architecture.node(name).shape[-1]

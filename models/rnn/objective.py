@@ -13,7 +13,9 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from models.rnn.network import CountingLSTM
+from models.architecture import Architecture
+from models.rnn.cells import values_of
+from models.rnn.network import SequenceNetwork
 from models.rnn.training_sequences import margins
 
 COUNTER = 0
@@ -45,13 +47,14 @@ class TrainedLSTM(nnx.Module):
     """CountingLSTM with the readout of the objective's context, which is dropped after training.
 
     Args:
-        hidden: Number of units, 1 to 64.
+        architecture: Architecture of one LSTM layer and a readout.
         rngs: Random streams of the initial parameters.
     """
 
-    def __init__(self, hidden: int, rngs: nnx.Rngs) -> None:
-        self.lstm = CountingLSTM(hidden, rngs)
-        self.context = nnx.Linear(hidden, 3, rngs=rngs)  # the run's length, the last two bits
+    def __init__(self, architecture: Architecture, rngs: nnx.Rngs) -> None:
+        self.lstm = SequenceNetwork(architecture, rngs)
+        (units,) = architecture.recurrent[0].shape
+        self.context = nnx.Linear(units, 3, rngs=rngs)  # the run's length, the last two bits
 
 
 def answer_loss(
@@ -97,21 +100,22 @@ def context_loss(
     return jnp.asarray(losses[0] + losses[1] + RUN_WEIGHT * squared)
 
 
-def bounds_penalty(model: CountingLSTM) -> Float[Array, ""]:
+def bounds_penalty(model: SequenceNetwork) -> Float[Array, ""]:
     """Return the training objective's penalty on the bounds of the counter, over all sequences.
 
     Each weighted sum of the counter is bounded over hidden states in [-1, 1]; the penalty is by how
     much the worst falls short of its target. So is the logit difference at margins 0 and 1, with
     all other units against the answer.
     """
-    kernel, bias = model.cell.dense_h.kernel[...], _values(model.cell.dense_h.bias)
-    centre = jnp.stack([bias, bias + model.cell.dense_i.kernel[...][0]])
+    cell, last = model.layer("cell"), model.layer("readout")
+    kernel, bias = cell.dense_h.kernel[...], values_of(cell.dense_h.bias)
+    centre = jnp.stack([bias, bias + cell.dense_i.kernel[...][0]])
     reach = jnp.abs(kernel).sum(axis=0)[None]
     i, f, g, o = jnp.split(centre - reach, 4, axis=-1)
     _, _, highest_g, highest_o = jnp.split(centre + reach, 4, axis=-1)
-    others = (jnp.arange(model.hidden) != COUNTER).astype(jnp.float32)
-    readout = model.readout.kernel[...][:, 1] - model.readout.kernel[...][:, 0]
-    no, yes = _values(model.readout.bias)
+    others = (jnp.arange(len(kernel)) != COUNTER).astype(jnp.float32)
+    readout = last.kernel[...][:, 1] - last.kernel[...][:, 0]
+    no, yes = values_of(last.bias)
     offset = yes - no
     share = (others * jnp.abs(readout) * nnx.sigmoid(highest_o).max(axis=0)).sum()
     one = readout[COUNTER] * nnx.sigmoid(o[:, COUNTER]).min() * jnp.tanh(1.0)
@@ -123,11 +127,3 @@ def bounds_penalty(model: CountingLSTM) -> Float[Array, ""]:
         LOGIT_TARGET - jnp.stack([one + offset - share, -offset - share]),
     ]
     return jnp.stack([nnx.relu(each).sum() for each in short]).sum()
-
-
-def _values(bias: nnx.Param[Array] | None) -> Array:
-    """Return the values of a bias, which these layers of the LSTM always have."""
-    if bias is None:
-        msg = "the LSTM of the training objective needs biases"
-        raise TypeError(msg)
-    return bias[...]

@@ -1,4 +1,4 @@
-"""Predict and trace programs of the LSTM, and the run of one sequence in chunks of steps."""
+"""Predict and trace programs of networks of sequences, and runs of sequences in chunks of steps."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -9,117 +9,144 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from models.architecture import Architecture
+from models.rnn.layout import layout_of
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Call, Program, Row, Run
-from models.simple_networks import LSTMState
 
 if TYPE_CHECKING:  # importing it imports Flax, which only compiling needs
-    from models.rnn.network import CountingLSTM
+    from models.rnn.network import SequenceNetwork
 else:
-    CountingLSTM = Any
+    SequenceNetwork = Any
 
 
-CHUNKS = (128, 512)
-"""Numbers of steps (chunks) for which the LSTM's programs are compiled.
+def graph_definition(architecture: Architecture) -> GraphDefinition[SequenceNetwork]:
+    """Return the graph definition of a network of sequences, for its programs."""
 
-A call has a fixed cost of more than 100 steps, so that padding is cheaper than more calls. The
-longest chunk takes no longer than a full batch of images, which bounds the wait of other requests.
-"""
+    def build() -> SequenceNetwork:
+        from flax import nnx  # noqa: PLC0415 - where nothing is compiled, Flax is never imported
 
-STATE = frozenset({"final_cell", "final_hidden"})
-"""Outputs of an LSTM program from which the next chunk of the sequence starts."""
+        from models.rnn.network import SequenceNetwork  # noqa: PLC0415
+
+        return SequenceNetwork(architecture, nnx.Rngs(0))
+
+    return GraphDefinition(build)
 
 
-def lstm_programs(graphdef: GraphDefinition[CountingLSTM], hidden: int) -> list[Program]:
-    """Declare the programs predict and trace of the LSTM, each for every length of chunk.
+def sequence_programs(architecture: Architecture) -> list[Program]:
+    """Declare the programs predict and trace of a network of sequences, each for every chunk.
 
-    Args:
-        graphdef: The network.
-        hidden: Number of its units.
+    `predict.128`: logits after the last step, or after every one; and the final state.
+    `trace.128`: every value of every step, and the final state.
     """
-    functions = {"predict": partial(_predict, graphdef), "trace": partial(_trace, graphdef)}
+    graphdef = graph_definition(architecture)
+    functions = {
+        "predict": partial(_predict, architecture, graphdef),
+        "trace": partial(_trace, architecture, graphdef),
+    }
     return [
-        Program(f"{name}.{chunk}", function, _row(chunk, hidden))
+        Program(f"{name}.{chunk}", function, sequence_row(architecture, chunk))
         for name, function in functions.items()
-        for chunk in CHUNKS
+        for chunk in layout_of(architecture).chunks
     ]
 
 
-def _row(chunk: int, hidden: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """Describe a row of the LSTM's programs: a chunk of bits, its length, and the initial state."""
-    state = jax.ShapeDtypeStruct((hidden,), jnp.float32)
+def sequence_row(architecture: Architecture, chunk: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """Describe a row of a network of sequences: a chunk of steps, its length, the initial state."""
+    layout = layout_of(architecture)
     return {
-        "sequence": jax.ShapeDtypeStruct((chunk,), jnp.uint8),
+        "sequence": jax.ShapeDtypeStruct((chunk, *layout.sequence_shape), layout.sequence_type),
         "length": jax.ShapeDtypeStruct((), jnp.int32),
-        "cell": state,
-        "hidden": state,
+        **state_row(architecture),
     }
 
 
-def _inputs(rows: Mapping[str, Array]) -> tuple[Array, Array, LSTMState]:
-    """Return inputs of an LSTM program: sequences as floats, lengths and initial states."""
-    sequence = rows["sequence"][..., None].astype(jnp.float32)
-    return sequence, rows["length"], LSTMState(rows["cell"], rows["hidden"])
+def state_row(architecture: Architecture, *rows: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """Describe the initial state of a sequence, or of each of many, in a row of a program."""
+    return {
+        state.name: jax.ShapeDtypeStruct((*rows, state.units), jnp.float32)
+        for state in architecture.states
+    }
+
+
+def final_outputs(architecture: Architecture, final: Mapping[str, Array]) -> dict[str, Array]:
+    """Name the final state among the outputs of a program of a network of sequences."""
+    return {state.final: final[state.name] for state in architecture.states}
 
 
 def _predict(
-    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+    architecture: Architecture,
+    graphdef: GraphDefinition[SequenceNetwork],
+    parameters: Parameters,
+    rows: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """Program `lstm.predict`: compute the logits after the last step, and the final state."""
-    logits, final = graphdef.merge(parameters)(*_inputs(rows))
-    return {"logits": logits, "final_cell": final.cell, "final_hidden": final.hidden}
+    """Program `predict` of sequences: compute the logits of the answer, and the final state."""
+    network = graphdef.merge(parameters)
+    logits, final = network(rows["sequence"], rows["length"], rows)
+    return {"logits": logits, **final_outputs(architecture, final)}
 
 
 def _trace(
-    graphdef: GraphDefinition[CountingLSTM], parameters: Parameters, rows: Mapping[str, Array]
+    architecture: Architecture,
+    graphdef: GraphDefinition[SequenceNetwork],
+    parameters: Parameters,
+    rows: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """Program `lstm.trace`: compute gates, states and logits of every step, and the final state."""
-    values, final = graphdef.merge(parameters).trace(*_inputs(rows))
-    return values._asdict() | {"final_cell": final.cell, "final_hidden": final.hidden}
+    """Program `trace` of sequences: compute every value of every step, and the final state."""
+    network = graphdef.merge(parameters)
+    values, final = network.trace(rows["sequence"], rows["length"], rows)
+    return {**values, **final_outputs(architecture, final)}
 
 
-def chunks(length: int) -> Iterator[tuple[int, int, int]]:
-    """Split a sequence for the LSTM's programs into (start, stop, chunk) of compiled sizes.
+def chunks(architecture: Architecture, length: int) -> Iterator[tuple[int, int, int]]:
+    """Split a sequence for a network's programs into (start, stop, chunk) of compiled sizes.
 
     Longest chunks come first, then the shortest that holds the rest.
     """
-    for start in range(0, length, CHUNKS[-1]):
-        stop = min(start + CHUNKS[-1], length)
-        yield start, stop, next(chunk for chunk in CHUNKS if chunk >= stop - start)
+    sizes = layout_of(architecture).chunks
+    for start in range(0, length, sizes[-1]):
+        stop = min(start + sizes[-1], length)
+        yield start, stop, next(chunk for chunk in sizes if chunk >= stop - start)
 
 
-def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
-    """Run one sequence through an LSTM program, chunk by chunk with the state carried over.
+def run_sequence(
+    architecture: Architecture, program: str, row: Row, outputs: frozenset[str]
+) -> Run:
+    """Run one sequence through a program, chunk by chunk with the state carried over.
 
     Args:
+        architecture: Architecture of the network.
         program: `predict` or `trace`.
-        row: `sequence`, the bits, oldest first; `cell` and `hidden`, the initial state.
+        row: `sequence`, oldest step first, and the initial state by the names of its states.
         outputs: Outputs to return besides the final state.
 
     Returns:
-        Of a trace, gates and logits of steps 1 to T and states of steps 0 to T, of which step 0 is
-        the initial state; of predict, the logits after step T.
+        Of a trace, values of steps 1 to T and states of steps 0 to T, of which step 0 is the
+        initial state; of predict, the logits after step T, or after every step of a network that
+        answers at each.
     """
-    sequence, state = row["sequence"], {"cell": row["cell"], "hidden": row["hidden"]}
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs - STATE}
-    # States are reported from step 0, the initial state; gates and logits from step 1.
+    layout, states = layout_of(architecture), architecture.states
+    sequence, state = row["sequence"], {one.name: row[one.name] for one in states}
+    by_step = program == "trace" or architecture.declaration.answer == "every"
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs - layout.final_names}
+    # States are reported from step 0, the initial state; all other values from step 1.
     for name in parts.keys() & state.keys():
         parts[name].append(state[name][None])
-    for start, stop, chunk in chunks(len(sequence)):
+    for start, stop, chunk in chunks(architecture, len(sequence)):
         # Steps of padding are run too; `length` selects the state before them.
-        padded = np.zeros(chunk, np.uint8)
+        padded = np.zeros((chunk, *sequence.shape[1:]), layout.sequence_type)
         padded[: stop - start] = sequence[start:stop]
         sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}
-        (got,) = yield (Call(f"{program}.{chunk}", sent, outputs | STATE),)
-        state = {"cell": got["final_cell"], "hidden": got["final_hidden"]}
+        (got,) = yield (Call(f"{program}.{chunk}", sent, outputs | layout.final_names),)
+        state = {one.name: got[one.final] for one in states}
         for name, part in parts.items():
-            part.append(got[name][: stop - start] if program == "trace" else got[name])
-    final = {"final_cell": state["cell"], "final_hidden": state["hidden"]}
-    if program == "trace":
+            part.append(got[name][: stop - start] if by_step else got[name])
+    final = {one.final: state[one.name] for one in states}
+    if by_step:
         return {name: _joined(part) for name, part in parts.items()} | final
     return {name: part[-1] for name, part in parts.items()} | final
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    """Concatenate the outputs of an LSTM program's chunks; a single one is not copied."""
+    """Concatenate the outputs of a program for the chunks of a sequence; one is not copied."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

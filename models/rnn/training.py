@@ -12,8 +12,9 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from models.rnn.certificate import certify
+from models.rnn.counting import counting_architecture
 from models.rnn.evaluation import Measurement, measure, summary, tested_length
-from models.rnn.network import CountingLSTM
+from models.rnn.network import SequenceNetwork
 from models.rnn.objective import TrainedLSTM, answer_loss, bounds_penalty, context_loss
 from models.rnn.training_sequences import sample
 from models.runtime.checkpoints import Tensors
@@ -150,18 +151,17 @@ class LSTMTrainer:
         bits = sample(key, batch, length)
         trained = nnx.merge(self._network, parameters)
         lengths = jnp.full((batch,), length, jnp.int32)
-        inputs = bits.astype(jnp.float32)[..., None]
-        trace, _ = trained.lstm.trace(inputs, lengths, trained.lstm.initial_state(batch))
-        loss, wrong = answer_loss(trace.logits, bits)
+        trace, _ = trained.lstm.trace(bits, lengths, trained.lstm.initial_state(batch))
+        loss, wrong = answer_loss(trace["logits"], bits)
         loss += self.config.penalty * bounds_penalty(trained.lstm)
-        loss += self.config.context * context_loss(trained.context(trace.hidden), bits)
+        loss += self.config.context * context_loss(trained.context(trace["hidden"]), bits)
         return loss, wrong
 
     def network(self, state: TrainingState) -> Tensors:
         """Return the parameters of CountingLSTM at a point of its training."""
         return parameter_tensors(self._lstm(state))
 
-    def _lstm(self, state: TrainingState) -> CountingLSTM:
+    def _lstm(self, state: TrainingState) -> SequenceNetwork:
         """Return the LSTM in training, without the readout of its context."""
         return nnx.merge(self._network, state.parameters).lstm
 
@@ -204,11 +204,11 @@ def _initial(config: LSTMTrainConfig) -> TrainedLSTM:
         Tallec & Ollivier (2018), Can recurrent neural networks warp time?, section 2.
     """
     rngs = nnx.Rngs(config.seed)
-    model = TrainedLSTM(config.hidden, rngs)
+    model = TrainedLSTM(counting_architecture(config.hidden), rngs)
     # Forget biases log U(1, T - 1): time constants up to T, the sequences of the first stage.
     span = config.stages[0].length - 1.0
     spread = jnp.log(jax.random.uniform(rngs(), (config.hidden,), minval=1.0, maxval=span))
     forget = slice(config.hidden, 2 * config.hidden)
-    bias: Any = model.lstm.cell.dense_h.bias
+    bias: Any = model.lstm.layer("cell").dense_h.bias
     bias[...] = bias[...].at[forget].set(spread)
     return model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from models.rnn.programs import run_lstm
+from models.rnn.counting import run_lstm
 from models.runtime.resident import ResidentProgram, drive
 
 GATES = ("input_gate", "forget_gate", "output_gate")

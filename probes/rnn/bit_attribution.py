@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int
 from pydantic import Field
 
-from models.rnn.analyses import BLOCK, CHUNK, FREE_CHUNK
-from models.rnn.programs import STATE, run_lstm
+from models.rnn.analyses import CHUNK
+from models.rnn.counting import STATE, run_lstm
+from models.rnn.layout import BLOCK, FREE_CHUNK
 from models.runtime.programs import Call, Outputs, Row, Run, in_slices
 from models.simple_networks import LSTMState
 from probes.declaration import (

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import Field, model_validator
 
-from models.rnn.analyses import CHUNK, EDITABLE_VALUES, no_edit
-from models.rnn.programs import STATE
+from models.rnn.analyses import CHUNK
+from models.rnn.counting import EDITABLE_VALUES, STATE, no_edit
 from models.runtime.programs import Call, Outputs, Row
 from models.simple_networks import MAX_STEPS, LSTMState
 from probes.declaration import ExtraFields, ParameterError, ProbeInput

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
 from models.rnn.certificate import certify
-from models.rnn.programs import CHUNKS, run_lstm
+from models.rnn.counting import run_lstm
+from models.rnn.layout import CHUNKS
 from models.rnn.structured_sequences import (
     LEAST_FLIP,
     MOST_FLIP,

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BeforeValidator, Field
 
-from models.rnn.analyses import CHUNK, EDITABLE_VALUES
-from models.rnn.programs import run_lstm
+from models.rnn.analyses import CHUNK
+from models.rnn.counting import EDITABLE_VALUES, run_lstm
 from models.rnn.unit_statistics import STATES
 from models.runtime.programs import Run
 from models.simple_networks import LSTM_LABELS

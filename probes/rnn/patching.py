@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from models.rnn.analyses import CHUNK
-from models.rnn.programs import run_lstm
+from models.rnn.counting import run_lstm
 from models.runtime.programs import SLICE, Row, Run
 from probes.declaration import (
     ExtraFields,

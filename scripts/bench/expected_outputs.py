@@ -10,7 +10,7 @@ from PIL import Image
 
 from models.cnn.programs import run_image
 from models.registry import ResidentModel, load
-from models.rnn.programs import run_lstm
+from models.rnn.counting import run_lstm
 from models.runtime.programs import Row
 from models.runtime.resident import drive
 from models.simple_networks import LAYERS

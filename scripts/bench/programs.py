@@ -23,7 +23,8 @@ import jax
 import numpy as np
 
 from models.registry import ResidentModel, load
-from models.rnn.programs import CHUNKS, run_lstm
+from models.rnn.counting import run_lstm
+from models.rnn.layout import CHUNKS
 from models.runtime.programs import Program, row_buckets
 from models.runtime.resident import ResidentProgram, drive
 
@@ -141,7 +142,7 @@ def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]])
 def declared(name: str, chunks: Sequence[int]) -> tuple[dict[str, Program], dict[str, jax.Array]]:
     """Declare a model's programs to be timed; those of the LSTM for the given chunk lengths."""
     # The LSTM has a program for each of these lengths, declared while it is loaded.
-    with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
+    with mock.patch("models.rnn.layout.Layout.chunks", tuple(chunks)):
         model = load(name)
     return {program.name: program for program in model.declared}, parameters_of(model)
 
@@ -297,7 +298,7 @@ def _concurrent_runs(
 
     def function() -> None:
         # A run divides its sequence by these lengths when it starts, not when it is declared.
-        with mock.patch("models.rnn.programs.CHUNKS", tuple(chunks)):
+        with mock.patch("models.rnn.layout.Layout.chunks", tuple(chunks)):
             drive([run_lstm(kind, row, frozenset({output})) for row in rows], resident)
 
     return function

@@ -13,8 +13,9 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from models.registry import load
+from models.rnn.counting import counting_architecture
 from models.rnn.evaluation import running_logits
-from models.rnn.network import CountingLSTM
+from models.rnn.network import SequenceNetwork
 from models.rnn.training_sequences import margins
 from models.runtime.checkpoints import Tensors
 from models.runtime.training_loop import parameter_tensors
@@ -158,23 +159,23 @@ def train(recipe: Recipe) -> Tensors:
     return parameter_tensors(nnx.merge(network, trained))
 
 
-def _initial(recipe: Recipe) -> CountingLSTM:
+def _initial(recipe: Recipe) -> SequenceNetwork:
     """Return a reference LSTM before training: Flax's initial parameters, and forget biases."""
     rngs = nnx.Rngs(recipe.seed)
-    model = CountingLSTM(recipe.hidden, rngs)
+    model = SequenceNetwork(counting_architecture(recipe.hidden), rngs)
     if recipe.forget_bias is None:
         drawn = jax.random.uniform(rngs(), (recipe.hidden,), minval=1.0, maxval=CHRONO_SPAN)
         forget = jnp.log(drawn)
     else:
         forget = jnp.full(recipe.hidden, recipe.forget_bias)
-    bias: Any = model.cell.dense_h.bias
+    bias: Any = model.layer("cell").dense_h.bias
     bias[...] = bias[...].at[recipe.hidden : 2 * recipe.hidden].set(forget)
     return model
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _train(
-    recipe: Recipe, network: nnx.GraphDef[CountingLSTM], parameters: Any, key: PRNGKeyArray
+    recipe: Recipe, network: nnx.GraphDef[SequenceNetwork], parameters: Any, key: PRNGKeyArray
 ) -> Any:
     """Run all steps of a reference LSTM's training."""
     adam = optax.adam(recipe.rate)
@@ -194,7 +195,7 @@ def _train(
 
 
 def _loss(
-    recipe: Recipe, network: nnx.GraphDef[CountingLSTM], key: PRNGKeyArray, parameters: Any
+    recipe: Recipe, network: nnx.GraphDef[SequenceNetwork], key: PRNGKeyArray, parameters: Any
 ) -> Float[Array, ""]:
     """Return the loss of a reference LSTM on the sequences of one step."""
     drawn, permuted = jax.random.split(key)

@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 
 from api.middleware.metrics import TRITON
 from models.registry import ResidentModel
-from models.rnn.programs import CHUNKS
+from models.rnn.layout import CHUNKS
 
 
 def test_metrics_count_by_template_and_outcome(client: TestClient) -> None:

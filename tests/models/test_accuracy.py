@@ -14,10 +14,11 @@ from models.cnn.training import CNNTrainConfig, classify
 from models.data.datasets import mnist
 from models.model_files import shipped_files
 from models.rnn import evaluation, structured_sequences
-from models.rnn.network import CountingLSTM
+from models.rnn.programs import graph_definition
 from models.rnn.training import LSTMTrainConfig
 from models.runtime import checkpoints
 from models.runtime.parameters import GraphDefinition
+from tests.networks import counting_lstm
 
 TEST_COPY = Path(__file__).parents[1] / "tensorflow_datasets"
 
@@ -33,7 +34,7 @@ def shipped(name):
 def counter():
     checkpoint, _ = shipped("lstm")
     hidden = checkpoint.metadata["architecture"]["hidden"]
-    graphdef = GraphDefinition(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
+    graphdef = graph_definition(counting_lstm(hidden))
     graphdef.check(checkpoint.tensors)
     return graphdef.merge(jax.device_put(checkpoint.tensors))
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from models.registry import ResidentModel, load
 from models.rnn.certificate import certify
-from models.rnn.programs import run_lstm
+from models.rnn.counting import run_lstm
 from models.rnn.structured_sequences import SEQUENCE_KINDS
 from models.runtime.resident import drive
 from tests.oracles.numpy64 import lstm_trace

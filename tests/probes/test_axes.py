@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from models.cnn.programs import run_image
 from models.registry import ResidentModel
-from models.rnn.programs import run_lstm
+from models.rnn.counting import run_lstm
 from models.runtime.programs import Outputs
 from models.runtime.resident import drive
 from models.simple_networks import LAYERS

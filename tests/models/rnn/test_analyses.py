@@ -9,16 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.architecture import CELL_VALUES
 from models.families import analysis_programs
-from models.rnn.analyses import (
-    BLOCK,
-    CHUNK,
-    EDITABLE_VALUES,
-    FREE_CHUNK,
-    GRADIENT_BUCKETS,
-    INTERVENTION_BUCKETS,
-    no_edit,
-)
+from models.rnn.analyses import CHUNK
+from models.rnn.layout import BLOCK, FREE_CHUNK, layout_of
 from models.runtime.programs import Call
 from models.runtime.resident import ResidentProgram
 from tests.networks import counting_lstm
@@ -27,6 +21,8 @@ from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
 
 HIDDEN = 5
+EDITABLE_VALUES = CELL_VALUES["lstm"]
+LAYOUT = layout_of(counting_lstm(HIDDEN))
 WEIGHTS = draw(lstm_shapes(HIDDEN), 4)
 RANDOM = np.random.default_rng(4)
 STATE = {
@@ -135,7 +131,7 @@ def test_edited_runs_are_the_float64_networks(
         "scale": padded(scale, CHUNK),
         "shift": padded(shift, CHUNK),
     }
-    nothing = dict(zip(("scale", "shift"), no_edit(CHUNK, HIDDEN), strict=True))
+    nothing = LAYOUT.no_edit(CHUNK)
     outputs = " ".join((*EDITABLE_VALUES, "logits", "final_cell", "final_hidden"))
     _, found = ask(programs["intervene"], {**row, **nothing}, row, outputs=outputs)
 
@@ -148,10 +144,10 @@ def test_edited_runs_are_the_float64_networks(
 
 def test_rows_do_not_depend_on_one_another(programs: Mapping[str, ResidentProgram]) -> None:
     """A row has equal results to the bit at any position of a batch with any other rows."""
-    nothing = dict(zip(("scale", "shift"), no_edit(CHUNK, HIDDEN), strict=True))
+    nothing = LAYOUT.no_edit(CHUNK)
     rows = [
         {"sequence": padded(bits, CHUNK), "length": steps(40), **nothing}
-        for bits in draw_bits(INTERVENTION_BUCKETS[0] - 1, 40, 6)
+        for bits in draw_bits(LAYOUT.buckets_of("intervene")[0] - 1, 40, 6)
     ]
     outputs = " ".join((*EDITABLE_VALUES, "logits"))
     first = ask(programs["intervene"], *rows, outputs=outputs)
@@ -172,7 +168,7 @@ def test_many_gradients_are_one_at_a_time(programs: Mapping[str, ResidentProgram
             "length": steps(length),
             "target": target,
         }
-        for length in np.linspace(1, CHUNK, GRADIENT_BUCKETS[-1]).astype(int)
+        for length in np.linspace(1, CHUNK, LAYOUT.buckets_of("gradient")[-1]).astype(int)
     ]
     together = ask(programs["gradient"], *rows, outputs="gradient")
     for row, found in zip(rows, together, strict=True):

@@ -8,16 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
 from models import registry
 from models.rnn import certificate
+from models.rnn.cells import lstm_gates
 from models.rnn.certificate import LONGEST, certify, unit_bounds
 from models.rnn.evaluation import running_answers
-from models.rnn.network import CountingLSTM, gates
+from models.rnn.network import SequenceNetwork
+from models.rnn.programs import graph_definition
 from models.rnn.structured_sequences import all_periodic, all_runs, margins
-from models.runtime.parameters import GraphDefinition
 from scripts import certify as command
+from tests.networks import counting_lstm
 from tests.oracles.parameters import draw, lstm_shapes
 from tests.probes.handmade import saturated_counter
 
@@ -30,10 +31,10 @@ def shipped():
     return registry.load("lstm")
 
 
-def network(weights) -> CountingLSTM:
+def network(weights) -> SequenceNetwork:
     """Build the network of some weights."""
     hidden = len(weights["readout.kernel"])
-    graphdef = GraphDefinition(lambda: CountingLSTM(hidden, nnx.Rngs(0)))
+    graphdef = graph_definition(counting_lstm(hidden))
     return graphdef.merge(jax.device_put(dict(weights)))
 
 
@@ -67,11 +68,11 @@ def test_the_shipped_lstm_is_certified(shipped):
 def moving(shipped):
     """Tell of each unit and gate whether the gate ranges over at least 0.3, but for outliers."""
     random = np.random.default_rng(0)
-    bits = (random.random((64, 128)) < random.random((64, 1))).astype(np.float32)[..., None]
+    bits = (random.random((64, 128)) < random.random((64, 1))).astype(np.uint8)
     model = network(shipped.weights)
     lengths = jnp.full(64, 128, jnp.int32)
     trace, _ = model.trace(jnp.asarray(bits), lengths, model.initial_state(64))
-    gates_of = (trace.input_gate, trace.forget_gate, trace.output_gate)
+    gates_of = (trace["input_gate"], trace["forget_gate"], trace["output_gate"])
     ends = [np.percentile(np.asarray(one), (1, 99), axis=(0, 1)) for one in gates_of]
     return np.array([np.ptp(end, axis=0) >= 0.3 for end in ends])
 
@@ -121,7 +122,7 @@ def test_no_hidden_state_leaves_the_bounds(seed):
     for bit in (0, 1):
         from_hidden = hidden @ weights["cell.dense_h.kernel"] + weights["cell.dense_h.bias"]
         sums = from_hidden + np.float32(bit) * weights["cell.dense_i.kernel"][0]
-        found = [np.asarray(one) for one in jax.jit(gates)(jnp.asarray(sums))]
+        found = [np.asarray(one) for one in jax.jit(lstm_gates)(jnp.asarray(sums))]
         for gate, values in enumerate(found):
             low, high = bounds.gates[:, gate, bit]
             assert (values >= low).all()
@@ -138,7 +139,7 @@ def test_the_compiled_functions_are_within_the_assumed_errors():
     """σ and tanh in float32 have at most the errors that a certificate allows for, and saturate."""
     at = np.linspace(-40, 40, 1_000_001).astype(np.float32)[:, None]
     sigmoid, _, candidate, _ = (
-        np.asarray(one)[:, 0] for one in jax.jit(gates)(jnp.asarray(np.repeat(at, 4, axis=1)))
+        np.asarray(one)[:, 0] for one in jax.jit(lstm_gates)(jnp.asarray(np.repeat(at, 4, axis=1)))
     )
     wide = at[:, 0].astype(np.float64)
     assert np.abs(sigmoid - 1 / (1 + np.exp(-wide))).max() < certificate.SIGMOID_ERROR
@@ -156,11 +157,10 @@ def test_no_sequence_of_14_bits_exceeds_the_error_of_the_count(leak):
     proof = certificate._Proof(unit_bounds(weights), (0,), 0.0, 0.0)
     bits = ((np.arange(2**14)[:, None] >> np.arange(14)) & 1).astype(np.uint8)
     model = network(weights)
-    inputs = jnp.asarray(bits, jnp.float32)[..., None]
     lengths = jnp.full(len(bits), 14, jnp.int32)
-    trace, _ = model.trace(inputs, lengths, model.initial_state(len(bits)))
+    trace, _ = model.trace(jnp.asarray(bits), lengths, model.initial_state(len(bits)))
     step = float(unit_bounds(weights).step[0])
-    away = np.abs(np.asarray(trace.cell, np.float64)[..., 0] - step * margins(bits))
+    away = np.abs(np.asarray(trace["cell"], np.float64)[..., 0] - step * margins(bits))
     for length in (1, 2, 5, 9, 14):
         margin = np.abs(margins(bits)[:, length - 1]).astype(np.float64)
         bound = proof.errors(length, margin)[0]

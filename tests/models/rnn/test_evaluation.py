@@ -9,14 +9,15 @@ from flax import nnx
 
 from models.rnn import evaluation
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement, measure, summary
-from models.rnn.network import CountingLSTM
+from models.rnn.network import SequenceNetwork
 from models.rnn.structured_sequences import margins
+from tests.networks import counting_lstm
 
 
-def always(answer: int) -> CountingLSTM:
+def always(answer: int) -> SequenceNetwork:
     """Make a network that gives the same answer to everything."""
-    model = CountingLSTM(2, nnx.Rngs(0))
-    kernel, bias = model.readout.kernel, model.readout.bias
+    model = SequenceNetwork(counting_lstm(2), nnx.Rngs(0))
+    kernel, bias = model.layer("readout").kernel, model.layer("readout").bias
     kernel[...] = jnp.zeros_like(kernel[...])
     bias[...] = jnp.array([1.0 - answer, float(answer)])
     return model

@@ -4,18 +4,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
 from models.rnn import training_sequences
-from models.rnn.network import CountingLSTM
+from models.rnn.network import SequenceNetwork
 from models.rnn.objective import bounds_penalty, context_loss
-from models.runtime.parameters import GraphDefinition
+from models.rnn.programs import graph_definition
+from tests.networks import counting_lstm
 from tests.probes.handmade import saturated_counter
 
 
-def network(weights) -> CountingLSTM:
+def network(weights) -> SequenceNetwork:
     """Build the network of some weights."""
-    graphdef = GraphDefinition(lambda: CountingLSTM(len(weights["readout.kernel"]), nnx.Rngs(0)))
+    graphdef = graph_definition(counting_lstm(len(weights["readout.kernel"])))
     return graphdef.merge(jax.device_put(dict(weights)))
 
 

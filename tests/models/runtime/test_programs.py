@@ -17,12 +17,13 @@ from models.cnn import ood_detector
 from models.cnn.programs import run_image
 from models.families import core_programs
 from models.registry import ResidentModel
-from models.rnn.programs import CHUNKS, STATE, chunks, run_lstm
+from models.rnn.layout import CHUNKS
+from models.rnn.programs import chunks, run_sequence
 from models.runtime.compilation import ExecutableKey, compile_programs
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Call, Family, Program, row_buckets
 from models.runtime.resident import ResidentProgram, drive
-from tests.networks import SIMPLE_CNN, counting_lstm
+from tests.networks import COUNTING_LSTM, SIMPLE_CNN, counting_lstm
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_bits, draw_images, lstm_shapes
 
@@ -124,7 +125,7 @@ def test_what_a_program_does_not_return_is_not_computed(model: str) -> None:
         next(one for one in DECLARED if one.name.startswith(kind) and model_of(one.name) == model)
         for kind in ("predict", "trace")
     )
-    answer = {"logits", "unfamiliarity"} if model == "cnn" else STATE
+    answer = {"logits", "unfamiliarity"} if model == "cnn" else {"final_cell", "final_hidden"}
 
     def kept(program: Program) -> Program:
         def function(parameters: Parameters, rows: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
@@ -185,7 +186,7 @@ for name, value in plain.items():
 @given(st.integers(1, 5000))
 def test_chunks_cover_a_length_without_gap_or_overlap(length: int) -> None:
     """Every step is in exactly one chunk, and only the last chunk is padded."""
-    cut = list(chunks(length))
+    cut = list(chunks(COUNTING_LSTM, length))
 
     assert [0, *(stop for _, stop, _ in cut)] == [*(start for start, _, _ in cut), length]
     assert all(stop - start == chunk for start, stop, chunk in cut[:-1])
@@ -201,8 +202,9 @@ def test_a_run_in_chunks_equals_a_run_in_one(
     names = frozenset({"input_gate", "candidate", "cell", "hidden", "logits"})
     given_row = row(bits, cell=0.7, hidden=-0.3)
 
-    (made,) = drive([run_lstm("trace", given_row, names)], programs)
-    (answer,) = drive([run_lstm("predict", given_row, frozenset({"logits"}))], programs)
+    (made,) = drive([run_sequence(COUNTING_LSTM, "trace", given_row, names)], programs)
+    answered = run_sequence(COUNTING_LSTM, "predict", given_row, frozenset({"logits"}))
+    (answer,) = drive([answered], programs)
 
     expected = lstm_trace(bits, PARAMETERS["lstm"], given_row["cell"], given_row["hidden"])
     for name in names:

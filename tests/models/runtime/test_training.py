@@ -16,7 +16,7 @@ from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import Digits
 from models.rnn import training as lstm_training
 from models.rnn.evaluation import Measurement
-from models.rnn.network import CountingLSTM
+from models.rnn.network import SequenceNetwork
 from models.rnn.training import LSTMTrainConfig, LSTMTrainer, Stage
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import (
@@ -27,6 +27,7 @@ from models.runtime.training_loop import (
     restore_state,
     state_tensors,
 )
+from tests.networks import counting_lstm
 
 vary = jax.jit(augmentation.augment)
 
@@ -124,8 +125,8 @@ def test_some_images_are_turned_further(images):
 
 def test_a_step_goes_downhill_and_is_averaged():
     """One step follows the optimiser, and the average moves a part of the way."""
-    model = CountingLSTM(2, nnx.Rngs(0))
-    model.readout.bias[...] = jnp.array([1.0, 0.0])
+    model = SequenceNetwork(counting_lstm(2), nnx.Rngs(0))
+    model.layer("readout").bias[...] = jnp.array([1.0, 0.0])
     _, parameters = nnx.split(model)
     optimiser = optax.sgd(0.1)
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
-from models.rnn.analyses import CHUNK, EDITABLE_VALUES
+from models.rnn.analyses import CHUNK
+from models.rnn.counting import EDITABLE_VALUES
 from probes.rnn.edits import EditedRun, LSTMEdit
 from probes.shared.recovery import recovery_of
 from tests.oracles.edited_lstm import edited_trace
