@@ -1,0 +1,246 @@
+"""Check the network in a folder, and compare it with answers of the original network.
+
+python -m scripts.verify my-network                      # with the reference of its declaration
+python -m scripts.verify my-network original.safetensors # and its weights with the original's
+
+The declaration and the weights are read as the server reads them, and the network is printed layer
+by layer. Exit status: 0 if it agrees with the original or there is nothing to compare with, 1 if it
+differs, 2 if something cannot be read.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.architecture import Architecture, Node
+from models.importers.errors import ConversionError, printable
+from models.importers.matching import Matched, match_tensors
+from models.reference import (
+    Reference,
+    ReferenceFileError,
+    differences,
+    read_reference,
+    reproduces,
+)
+from models.registry import ResidentModel, load_folder
+from models.runtime import checkpoints
+from models.runtime.checkpoints import CheckpointError, Tensors
+
+AGREES, DIFFERS, UNREADABLE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify the network that the command line names; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return verify(options.folder, options.file)
+    except (CheckpointError, ReferenceFileError, ConversionError, OSError) as error:
+        print(f"cannot be verified: {error}", file=sys.stderr)
+        return UNREADABLE
+
+
+def verify(folder: Path, file: Path | None = None) -> int:
+    """Verify the network of a folder, print the findings and return the exit status.
+
+    Args:
+        file: Tensors of the original network, which are matched with the declaration.
+
+    Raises:
+        CheckpointError: The server could not load the folder.
+        ReferenceFileError: The reference cannot be read.
+        ConversionError: The original's tensors cannot be matched, or in several ways.
+    """
+    model = load_folder(folder)
+    architecture = model.architecture
+    name = architecture.declaration.reference
+    reference = read_reference(folder / name, architecture) if name else None
+    matched = _matched(model, file, reference) if file else None
+    _print_network(model, matched)
+    began = time.perf_counter()
+    model.compile()
+    print(f"\nThe server's programs compile in {time.perf_counter() - began:.1f} s.")
+    is_equal = _compare_weights(model, matched, file) if matched and file else True
+    return AGREES if _compare_values(model, reference, name) and is_equal else DIFFERS
+
+
+def _matched(model: ResidentModel, file: Path, reference: Reference | None) -> Matched:
+    """Match the tensors of the original's file with the network that is verified."""
+    decide = reproduces(model.architecture, reference) if reference else None
+    return match_tensors(model.architecture, original_tensors(file), decide)
+
+
+def original_tensors(file: Path) -> Tensors:
+    """Read the tensors of an original network for verification, from safetensors or npz.
+
+    Raises:
+        CheckpointError: It is neither, or damaged.
+    """
+    if file.suffix != ".npz":
+        # Tensors of safetensors come in no order.
+        return dict(sorted(checkpoints.load(file).tensors.items()))
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError) as error:
+        msg = f"{file.name} is not a whole NumPy archive of numbers"
+        raise CheckpointError(msg) from error
+
+
+def _print_network(model: ResidentModel, matched: Matched | None) -> None:
+    """Print the network that is verified, layer by layer."""
+    architecture = model.architecture
+    declaration = architecture.declaration
+    total = sum(prod(shape) for shape in architecture.parameters.values())
+    print(f"{model.name}: {declaration.title}")
+    print(f"{_described(architecture)}, {len(architecture.classes)} classes, {total:,} parameters")
+    origins = _origins(matched, model.checkpoint.metadata)
+    rows = [("layer", "line", "output", "parameters", "matched with")]
+    for node in architecture.nodes:
+        own = _own(node, architecture)
+        rows.append(
+            (
+                node.name,
+                declaration.layers[node.line].text,
+                " x ".join(map(str, node.shape)),
+                f"{sum(map(prod, own.values())):,}" if own else "",
+                "; ".join(dict.fromkeys(origins[name] for name in own if name in origins)),
+            )
+        )
+    print()
+    _print_table(rows)
+    if architecture.removed:
+        print(f"The last {architecture.removed} is taken off: it makes probabilities of logits.")
+    if not origins:
+        print("The weights do not say which tensors of another library they were made from.")
+
+
+def _described(architecture: Architecture) -> str:
+    """Describe the input of the network that is verified."""
+    if architecture.family == "image":
+        spec = architecture.image
+        return f"images of {spec.height} x {spec.width} x {spec.channels}"
+    symbols = architecture.sequence
+    if not symbols.alphabet:
+        return f"sequences of {symbols.features} features"
+    return f"sequences of {len(symbols.alphabet)} symbols ({symbols.encoding})"
+
+
+def _own(node: Node, architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters of one layer that is verified."""
+    return {
+        name: shape
+        for name, shape in architecture.parameters.items()
+        if name.startswith(f"{node.name}.")
+    }
+
+
+def _origins(matched: Matched | None, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return the origin of each verified parameter in words, by its name.
+
+    Args:
+        matched: Match with a file of the original; without one that of the conversion is shown,
+            which the metadata of the weights have.
+    """
+    if matched:
+        return {
+            one.ours: _origin(
+                one.theirs, one.transformation, matched.by.get(one.ours.split(".")[0])
+            )
+            for one in matched.matches
+        }
+    found = {}
+    recorded = metadata.get("matched")
+    for one in recorded if isinstance(recorded, list) else []:
+        # Metadata of a file of other origin may have anything.
+        if isinstance(one, dict) and isinstance(one.get("theirs"), list):
+            theirs = tuple(map(str, one["theirs"]))
+            by = one.get("by")
+            found[str(one.get("ours"))] = _origin(
+                theirs, str(one.get("transformation", "")), str(by) if by else None
+            )
+    return found
+
+
+def _origin(theirs: tuple[str, ...], transformation: str, by: str | None) -> str:
+    """Return the origin of a verified parameter in words."""
+    tensors = ", ".join(map(printable, theirs)) or "none"
+    return f"{tensors} ({printable(transformation)}{f', by {printable(by)}' if by else ''})"
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of a verified network's table in aligned columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print(
+            "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def _compare_weights(model: ResidentModel, matched: Matched, file: Path) -> bool:
+    """Compare the weights that are verified with those of the original's file, to the bit."""
+    different = [
+        name
+        for name, values in matched.parameters.items()
+        if not np.array_equal(model.weights[name], values)
+    ]
+    for name in different:
+        held = _holder(model.weights[name], matched)
+        other = f": it has the values of {held}" if held else ""
+        print(f"{name} is not that of {printable(file.name)}{other}")
+    if not different:
+        print(f"All {len(matched.parameters)} parameters are those of {printable(file.name)}.")
+    return not different
+
+
+def _holder(values: np.ndarray, matched: Matched) -> str:
+    """Return the name of the parameter whose values of the original a verified one has."""
+    same = (name for name, one in matched.parameters.items() if np.array_equal(one, values))
+    return next(same, "")
+
+
+def _compare_values(model: ResidentModel, reference: Reference | None, name: str | None) -> bool:
+    """Compare the values of the network that is verified with its reference; print each tensor."""
+    if reference is None:
+        print(
+            "Not compared with the original: the declaration names no reference, a file of inputs "
+            "and of the logits that the original gave for them."
+        )
+        return True
+    found = differences(model.architecture, model.weights, reference)
+    print(f"\nCompared with {name}: {len(reference.inputs)} inputs.\n")
+    rows = [("tensor", "largest |a - b|", "limit", "")]
+    for one in found:
+        verdict = "agrees" if one.agrees else "differs"
+        rows.append((one.name, f"{one.largest:.1e}", f"{one.limit:.1e}", verdict))
+    _print_table(rows)
+    different = [one.name for one in found if not one.agrees]
+    if different:
+        print(f"\nDiffers from the original in {', '.join(different)}.")
+        return False
+    print(f"\nAgrees with the original in {'all ' if len(found) > 1 else ''}{len(found)} tensors.")
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.verify",
+        description="Check the network in a folder, and compare it with the original.",
+    )
+    parser.add_argument("folder", type=Path, help="folder with lightwell.toml and weights")
+    parser.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        help="the original's tensors (safetensors, npz), with which the weights are compared",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
