@@ -242,6 +242,10 @@ _PARSERS: Mapping[str, Callable[[_Words], Operation]] = {
 }
 
 
+LAYERS = tuple(_PARSERS)
+"""First words of layer lines that are no activation."""
+
+
 def _leading(words: _Words, layer: str, meaning: str, limit: int) -> int:
     """Remove the number that a layer line begins with after the layer."""
     if not words.left:

@@ -191,8 +191,8 @@ def _pooled(pool: Pool, maps: np.ndarray) -> np.ndarray:
 
 
 def sigmoid(value: np.ndarray) -> np.ndarray:
-    """1 / (1 + e^-x)."""
-    return 1 / (1 + np.exp(-value))
+    """1 / (1 + e^-x), by tanh, which does not overflow."""
+    return (1 + np.tanh(value / 2)) / 2
 
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -206,12 +206,12 @@ FUNCTIONS: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "gelu": lambda x, _: x * (1 + np.vectorize(erf)(x / sqrt(2))) / 2,
     "gelu_tanh": lambda x, _: x * (1 + np.tanh(sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2,
     "silu": lambda x, _: x * sigmoid(x),
-    "mish": lambda x, _: x * np.tanh(np.log(1 + np.exp(x))),
+    "mish": lambda x, _: x * np.tanh(np.logaddexp(0, x)),
     "sigmoid": lambda x, _: sigmoid(x),
     "hard_sigmoid": lambda x, _: np.clip(x / 6 + 0.5, 0, 1),
     "hard_swish": lambda x, _: x * np.clip(x + 3, 0, 6) / 6,
     "tanh": lambda x, _: np.tanh(x),
-    "softplus": lambda x, _: np.log(1 + np.exp(x)),
+    "softplus": lambda x, _: np.logaddexp(0, x),
     "softsign": lambda x, _: x / (1 + np.abs(x)),
     "exp": lambda x, _: np.exp(x),
 }

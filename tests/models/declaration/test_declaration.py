@@ -263,7 +263,7 @@ def _is_refused_or_derived(text: str) -> None:
     st.sampled_from([IMAGES, SEQUENCES]),
     st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5),
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_values_of_every_type_have_a_sentence(
     whole: Mapping[str, Any], keys: dict[str, Any]
 ) -> None:

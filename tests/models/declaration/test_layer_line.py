@@ -172,7 +172,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.one_of(st.text(max_size=220), st.lists(WORDS, max_size=9).map(" ".join)))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_any_text_is_a_line_or_a_sentence(text: str) -> None:
     """No text raises another error than that of a layer, and lines are written as they are read."""
     try:
@@ -199,7 +199,7 @@ OPERATIONS = st.one_of(
 
 
 @given(OPERATIONS)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_written_operations_are_read_again(operation: Operation) -> None:
     """The line of an operation means that operation, its numbers to the last digit."""
     assert parse_line(line_of(operation)).operation == operation
