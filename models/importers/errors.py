@@ -1,7 +1,7 @@
 """Error of importing a network: a sentence for the person who converts it."""
 
 
-class ConversionError(ValueError):
+class ConversionError(Exception):
     """Error of importing a file: it names the file's part, the limit and a way out."""
 
 

@@ -1,0 +1,46 @@
+"""Limits of imported files, which bound the memory and time that a hostile file takes."""
+
+from pathlib import Path
+
+from models.importers.errors import ConversionError, printable
+
+MAX_FILE = 256 * 2**20
+"""Bytes of an imported file, and of all its unpacked entries."""
+
+MAX_ENTRIES = 4096
+"""Tensors, nodes and entries of an imported file."""
+
+MAX_ELEMENTS = 20_000_000
+"""Values of one tensor of an imported file."""
+
+
+def read_bytes(path: Path, limit: int = MAX_FILE) -> bytes:
+    """Read an imported file whole.
+
+    Raises:
+        ConversionError: It is missing, unreadable or larger than the limit.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        msg = f"{printable(path.name)}: {error.strerror}"
+        raise ConversionError(msg) from error
+    if len(content) > limit:
+        msg = f"{printable(path.name)} has more than {limit >> 20} MiB, the limit of a file"
+        raise ConversionError(msg)
+    return content
+
+
+def check_count(count: int, what: str) -> None:
+    """Check the number of an imported file's parts against the limit."""
+    if count > MAX_ENTRIES:
+        msg = f"the file has {count} {what}; at most {MAX_ENTRIES} are allowed"
+        raise ConversionError(msg)
+
+
+def check_elements(name: str, count: int) -> None:
+    """Check the number of a tensor's values against the limit of an imported file."""
+    if count > MAX_ELEMENTS:
+        msg = f"tensor {printable(name)} has {count:,} values; at most {MAX_ELEMENTS:,} are allowed"
+        raise ConversionError(msg)

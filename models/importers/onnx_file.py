@@ -1,0 +1,189 @@
+"""ONNX files as data: nodes, constants, the input and outputs of a graph, within limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.importers.errors import ConversionError, printable
+from models.importers.limits import MAX_FILE, check_count, check_elements, read_bytes
+
+DOMAINS = {"", "ai.onnx"}
+"""Domains of operators that an imported ONNX file may use."""
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """Node of an ONNX file: an operator with its attributes, and names of its values."""
+
+    operator: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OnnxInput:
+    """Input of an ONNX file.
+
+    Attributes:
+        shape: Size of each axis; None where the file leaves it open.
+        is_symbols: Whether it is of whole numbers.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    is_symbols: bool
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """ONNX file: its nodes in the order of computation, constants, input and outputs."""
+
+    nodes: tuple[OnnxNode, ...]
+    constants: Mapping[str, np.ndarray]
+    input: OnnxInput
+    outputs: tuple[str, ...]
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Read an ONNX file.
+
+    Raises:
+        ConversionError: It is no ONNX file, too large, or has parts that cannot be imported.
+    """
+    try:
+        import onnx  # noqa: PLC0415 - an optional requirement, of the importer alone
+        from google.protobuf.message import DecodeError  # noqa: PLC0415
+    except ImportError as error:
+        msg = "ONNX files need the package onnx: pip install onnx"
+        raise ConversionError(msg) from error
+    try:
+        model = onnx.ModelProto.FromString(read_bytes(path))
+    except DecodeError as error:
+        msg = f"{printable(path.name)} is not a whole ONNX file"
+        raise ConversionError(msg) from error
+    if not model.graph.node:
+        msg = f"{printable(path.name)} is not an ONNX file, or has no nodes"
+        raise ConversionError(msg)
+    check_count(len(model.graph.node) + len(model.graph.initializer), "nodes and tensors")
+    model = _inlined(model)
+    constants = _constants(model.graph, path.parent)
+    nodes = tuple(_node(node, path.parent) for node in model.graph.node)
+    outputs = tuple(one.name for one in model.graph.output)
+    return OnnxFile(nodes, constants, _input(model.graph, constants), outputs)
+
+
+def _inlined(model: Any) -> Any:
+    """Return an ONNX model whose local functions are written out."""
+    if not model.functions:
+        return model
+    from onnx import inliner  # noqa: PLC0415
+
+    try:
+        found = inliner.inline_local_functions(model)
+    except (RuntimeError, ValueError) as error:
+        msg = "functions of the ONNX file cannot be written out: export without them"
+        raise ConversionError(msg) from error
+    check_count(len(found.graph.node), "nodes")
+    return found
+
+
+def _node(node: Any, folder: Path) -> OnnxNode:
+    """Return one node of an ONNX file."""
+    from onnx import AttributeProto, helper  # noqa: PLC0415
+
+    name = node.name or node.op_type
+    if node.domain not in DOMAINS:
+        msg = f"node {printable(name)} is of the domain {printable(node.domain)}: export without it"
+        raise ConversionError(msg)
+    attributes: dict[str, Any] = {}
+    for one in node.attribute:
+        if one.type in {AttributeProto.GRAPH, AttributeProto.GRAPHS}:
+            msg = f"node {printable(name)} ({node.op_type}) has a loop or a branch: export without"
+            raise ConversionError(msg)
+        value = helper.get_attribute_value(one)
+        if one.type == AttributeProto.TENSOR:
+            value = _array(value, folder)
+        attributes[one.name] = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return OnnxNode(node.op_type, name, tuple(node.input), tuple(node.output), attributes)
+
+
+def _constants(graph: Any, folder: Path) -> dict[str, np.ndarray]:
+    """Return the initialisers of an ONNX graph."""
+    if graph.sparse_initializer:
+        msg = "the ONNX file has sparse tensors: export dense ones"
+        raise ConversionError(msg)
+    total = 0
+    found = {}
+    for tensor in graph.initializer:
+        found[tensor.name] = _array(tensor, folder)
+        total += found[tensor.name].nbytes
+        if total > MAX_FILE:
+            msg = f"tensors of the file have more than {MAX_FILE >> 20} MiB, the limit"
+            raise ConversionError(msg)
+    return found
+
+
+def _array(tensor: Any, folder: Path) -> np.ndarray:
+    """Return the array of a tensor of an ONNX file."""
+    from onnx import TensorProto, numpy_helper  # noqa: PLC0415
+
+    name = printable(tensor.name or "of a constant")
+    if any(size < 0 for size in tensor.dims):
+        msg = f"tensor {name} has a negative size"
+        raise ConversionError(msg)
+    check_elements(tensor.name, prod(tensor.dims))
+    if tensor.data_location == TensorProto.EXTERNAL:
+        tensor = _with_external(tensor, folder)
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except (TypeError, ValueError, KeyError, NotImplementedError) as error:
+        msg = f"tensor {name} cannot be read: {printable(error)}"
+        raise ConversionError(msg) from error
+
+
+def _with_external(tensor: Any, folder: Path) -> Any:
+    """Return a tensor of an ONNX file with its bytes from a file next to it."""
+    from onnx import TensorProto  # noqa: PLC0415
+
+    entries = {one.key: one.value for one in tensor.external_data}
+    location = entries.get("location", "")
+    path = folder / location
+    # A file from elsewhere must not have other files of the machine read.
+    if not location or location != Path(location).name or path.is_symlink() or not path.is_file():
+        msg = (
+            f"weights are in another file, {printable(location)}, which is not next to the ONNX "
+            "file: put it there, or export with external_data=False"
+        )
+        raise ConversionError(msg)
+    offset, length = entries.get("offset", "0"), entries.get("length", "")
+    if not offset.isdecimal() or not (length.isdecimal() or not length):
+        msg = f"tensor {printable(tensor.name)} has no valid place in {printable(location)}"
+        raise ConversionError(msg)
+    content = read_bytes(path)[int(offset) :]
+    found = TensorProto()
+    found.CopyFrom(tensor)
+    found.ClearField("external_data")
+    found.data_location = TensorProto.DEFAULT
+    found.raw_data = content[: int(length)] if length else content
+    return found
+
+
+def _input(graph: Any, constants: Mapping[str, np.ndarray]) -> OnnxInput:
+    """Return the one input of an ONNX graph."""
+    from onnx import TensorProto  # noqa: PLC0415
+
+    inputs = [one for one in graph.input if one.name not in constants]
+    if len(inputs) != 1:
+        names = ", ".join(printable(one.name) for one in inputs[:6])
+        msg = f"the network has {len(inputs)} inputs ({names}): export it with one, states at zero"
+        raise ConversionError(msg)
+    given = inputs[0].type.tensor_type
+    shape = tuple(dim.dim_value if dim.dim_value > 0 else None for dim in given.shape.dim)
+    whole = {TensorProto.INT64, TensorProto.INT32}
+    return OnnxInput(inputs[0].name, shape, given.elem_type in whole)
