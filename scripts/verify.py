@@ -11,10 +11,10 @@ differs, 2 if something cannot be read.
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,14 @@ from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError, Tensors
 
 AGREES, DIFFERS, UNREADABLE = 0, 1, 2
+
+
+class Origin(NamedTuple):
+    """Origin of a verified parameter: tensors of another library, their change, the rule."""
+
+    theirs: tuple[str, ...]
+    transformation: str
+    by: str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,7 +117,7 @@ def _print_network(model: ResidentModel, matched: Matched | None) -> None:
                 declaration.layers[node.line].text,
                 " x ".join(map(str, node.shape)),
                 f"{sum(map(prod, own.values())):,}" if own else "",
-                "; ".join(dict.fromkeys(origins[name] for name in own if name in origins)),
+                _described_origins(origins[name] for name in own if name in origins),
             )
         )
     print()
@@ -140,37 +148,36 @@ def _own(node: Node, architecture: Architecture) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _origins(matched: Matched | None, metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Return the origin of each verified parameter in words, by its name.
+def _origins(matched: Matched | None, metadata: Mapping[str, Any]) -> dict[str, Origin]:
+    """Return the origin of each verified parameter by its name.
 
     Args:
         matched: Match with a file of the original; without one that of the conversion is shown,
             which the metadata of the weights have.
     """
     if matched:
-        return {
-            one.ours: _origin(
-                one.theirs, one.transformation, matched.by.get(one.ours.split(".")[0])
-            )
-            for one in matched.matches
-        }
-    found = {}
+        by = {name: matched.by.get(name.partition(".")[0], "") for name in matched.parameters}
+        return {m.ours: Origin(m.theirs, m.transformation, by[m.ours]) for m in matched.matches}
     recorded = metadata.get("matched")
-    for one in recorded if isinstance(recorded, list) else []:
-        # Metadata of a file of other origin may have anything.
-        if isinstance(one, dict) and isinstance(one.get("theirs"), list):
-            theirs = tuple(map(str, one["theirs"]))
-            by = one.get("by")
-            found[str(one.get("ours"))] = _origin(
-                theirs, str(one.get("transformation", "")), str(by) if by else None
-            )
-    return found
+    # Metadata of a file of other origin may have anything.
+    return {
+        str(one.get("ours")): Origin(
+            tuple(map(str, one["theirs"])),
+            str(one.get("transformation", "")),
+            str(one.get("by", "")),
+        )
+        for one in (recorded if isinstance(recorded, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("theirs"), list)
+    }
 
 
-def _origin(theirs: tuple[str, ...], transformation: str, by: str | None) -> str:
-    """Return the origin of a verified parameter in words."""
-    tensors = ", ".join(map(printable, theirs)) or "none"
-    return f"{tensors} ({printable(transformation)}{f', by {printable(by)}' if by else ''})"
+def _described_origins(origins: Iterable[Origin]) -> str:
+    """Describe the origins of a verified layer's parameters, tensors of one change together."""
+    tensors: dict[str, dict[str, None]] = {}
+    for one in origins:
+        change = ", ".join([one.transformation, *([f"by {one.by}"] if one.by else [])])
+        tensors.setdefault(printable(change), {}).update(dict.fromkeys(map(printable, one.theirs)))
+    return "; ".join(f"{', '.join(names) or 'none'} ({text})" for text, names in tensors.items())
 
 
 def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
