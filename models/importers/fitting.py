@@ -19,7 +19,12 @@ from models.declaration.operations import (
 )
 from models.importers.errors import ConversionError
 from models.importers.groups import Group
-from models.importers.recurrent import CELL_NAMES, cell_parameters, transformation_of
+from models.importers.recurrent import (
+    CELL_NAMES,
+    cell_parameters,
+    sources,
+    transformation_of,
+)
 
 NORM_NAMES = {
     "scale": ("scale", "gamma", "weight"),
@@ -223,9 +228,12 @@ def _embedding(group: Group) -> dict[str, Fitted] | None:
 
 
 def _recurrent(cell: str, group: Group) -> dict[str, Fitted] | None:
-    """Return the parameters of a recurrent layer of PyTorch, Keras, Flax NNX or Linen."""
+    """Return the parameters of a declared recurrent layer from those of an imported one."""
     found = cell_parameters(cell, group.tensors)
     if found is None:
         return None
-    theirs, text = tuple(group.names.values()), transformation_of(cell, group.tensors)
-    return {name: Fitted(values, theirs, text) for name, values in found.items()}
+    text = transformation_of(cell, group.tensors)
+    return {
+        name: Fitted(values, tuple(group.names[one] for one in sources(name, group.tensors)), text)
+        for name, values in found.items()
+    }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import isqrt
 
 import numpy as np
@@ -14,12 +14,16 @@ from models.importers.groups import Group, groups_of
 from models.importers.imported import Draft, InputDraft
 from models.importers.recurrent import cell_parameters
 
-COMMENT = """A GUESS from the shapes of the tensors alone. The file has no activations, pools,
-strides, padding, no order of layers and no size of the input, so that these are guessed.
-Correct the lines, convert once more with --declaration, and compare by scripts.verify."""
+COMMENT = """A GUESS from the shapes of tensors alone. Activations, pools, strides, padding, the
+order of layers and the size of the input are not in the file. Correct the lines, convert
+once more with --declaration, and compare with the original by scripts.verify."""
 
 SIDES = (28, 32, 64, 224, 96, 128, 48, 40, 24, 20, 16)
 """Sides of images that are guessed first."""
+
+
+MAX_TRIED = 1000
+"""Orders of layers that a guess tries at most."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,10 @@ def _part(group: Group) -> Part:
         words = "" if (rows, columns) == (3, 3) else f" {rows}x{columns}"
         return Part(group.name, "conv", channels, filters, words + bias)
     if kernel is not None and kernel.ndim == 2:  # noqa: PLR2004
+        if bias and re.search(r"emb", group.name, re.IGNORECASE):
+            return Part(group.name, "embed", *kernel.shape)
         inputs, outputs = kernel.shape if "kernel" in tensors else kernel.shape[::-1]
-        is_table = bias and re.search(r"emb", group.name, re.IGNORECASE)
-        return Part(group.name, "embed" if is_table else "dense", inputs, outputs, bias)
+        return Part(group.name, "dense", inputs, outputs, bias)
     table = tensors.get("embedding", tensors.get("embeddings"))
     if table is not None and table.ndim == 2:  # noqa: PLR2004
         return Part(group.name, "embed", *table.shape)
@@ -139,15 +144,20 @@ def _chain(parts: list[Part], start: int | None = None) -> list[Part]:
     Args:
         start: Number that the first one reads; None for any.
     """
-    left, chain = list(parts), []
-    while left:
-        fitting = [part for part in left if start is None or _reads(part, start)]
-        if not fitting:
-            raise _no_chain(left)
-        chain.append(fitting[0])
-        left.remove(fitting[0])
-        start = fitting[0].outputs
-    return chain
+    for chain in islice(_chains(parts, start), MAX_TRIED):
+        if len(chain) == len(parts):
+            return chain
+    raise _no_chain(parts)
+
+
+def _chains(parts: list[Part], start: int | None) -> Iterator[list[Part]]:
+    """Iterate over chains of guessed layers that cannot be longer, in the order of their names."""
+    fitting = [part for part in parts if start is None or _reads(part, start)]
+    for part in fitting:
+        rest = [one for one in parts if one is not part]
+        yield from ([part, *chain] for chain in _chains(rest, part.outputs))
+    if not fitting:
+        yield []
 
 
 def _reads(part: Part, channels: int) -> bool:
@@ -166,8 +176,9 @@ def _images(parts: list[Part]) -> Draft:
     """Guess a network of images: convolutions with norms and pools, then dense layers."""
     found = [part for part in parts if part.kind == "conv"]
     norms = [part for part in parts if part.kind == "norm"]
-    channels = found[0].inputs if found else 0
-    if channels not in {1, 3}:
+    # A depthwise convolution reads one channel at a time, wherever it is.
+    channels = max((part.inputs for part in found if part.inputs in {1, 3}), default=0)
+    if not channels:
         msg = "no convolution reads 1 or 3 channels: give the layers with --declaration"
         raise ConversionError(msg)
     convs = _chain(found, channels)

@@ -96,6 +96,18 @@ def cell_parameters(cell: str, tensors: Tensors) -> dict[str, np.ndarray] | None
     return _gate_layers(cell, tensors)
 
 
+def sources(ours: str, tensors: Tensors) -> list[str]:
+    """Return the names of an imported recurrent layer's tensors behind one of our parameters."""
+    if ours.endswith("bias"):
+        return sorted(name for name in tensors if "bias" in name)
+    wanted = {"dense_i.kernel": ("weight_ih", "kernel"), "dense_h.kernel": ("weight_hh",)}[ours]
+    first = "i" if ours == "dense_i.kernel" else "h"
+    of_gates = {f"dense_{first}.kernel"}
+    of_gates |= {name for name in tensors if name.startswith(first) and name.endswith(".kernel")}
+    other = ("recurrent_kernel",) if first == "h" else ()
+    return sorted(name for name in tensors if name in {*wanted, *of_gates, *other})
+
+
 def transformation_of(cell: str, tensors: Tensors) -> str:
     """Return the transformation of an imported recurrent layer in words."""
     if "weight_ih" in tensors:
