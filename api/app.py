@@ -107,9 +107,9 @@ def _load_engine(settings: Settings) -> Engine:
 def _add_routes(app: FastAPI) -> None:
     """Add the routes of every module to the application."""
     app.include_router(api.routes.probes.router(app.state.engine.models))
+    app.include_router(api.routes.models.router())
+    app.include_router(api.routes.streams.router(app.state.engine.models))
     for routes in (
-        api.routes.models,
-        api.routes.streams,
         api.routes.findings,
         api.routes.samples,
         api.routes.colours,

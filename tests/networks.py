@@ -4,8 +4,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from models.architecture import Architecture
-from models.declaration.declaration import FILE, read_declaration
+from models.declaration.declaration import FILE, parse_declaration, read_declaration
 from models.declaration.layer_line import parse_line
 from models.derivation import derive, read_architecture
 from models.model_files import SHIPPED, shipped_files
@@ -13,6 +15,69 @@ from models.runtime import checkpoints
 
 SIMPLE_CNN = read_architecture(SHIPPED / "cnn")
 COUNTING_LSTM = read_architecture(SHIPPED / "lstm")
+
+
+def network(text: str) -> Architecture:
+    """Derive the architecture of a declaration without its first line, `format = 1`."""
+    return derive(parse_declaration(f"format = 1\n{text}"))
+
+
+COLOURS_TOML = """
+classes = ["red", "green", "blue"]
+input = { image = [4, 6, 3], mean = [0.5, 0.4, 0.3], std = [0.2, 0.3, 0.4] }
+layers = ["conv 4", "norm", "relu", "pool", "flatten", "dense 3"]
+"""
+GREY_TOML = """
+classes = ["dark", "light"]
+input = { image = [4, 6, 1], prepare = "none" }
+layers = ["conv 2", "relu", "globalpool", "dense 2"]
+"""
+LETTERS_TOML = """
+classes = ["few", "many"]
+input = { alphabet = "abcde", encoding = "one-hot" }
+layers = ["gru 4", "gru 3", "dense 2"]
+"""
+WORDS_TOML = """
+classes = ["no", "yes"]
+input = { alphabet = ["<pad>", "the", "cat"], encoding = "embed" }
+layers = ["embed 3", "lstm 4", "dense 2"]
+"""
+FEATURES_TOML = """
+classes = ["rest", "walk", "run"]
+input = { features = 2 }
+layers = ["rnn 3 relu", "dense 3"]
+"""
+
+COLOURS = network(COLOURS_TOML)
+GREY = network(GREY_TOML)
+LETTERS = network(LETTERS_TOML)
+WORDS = network(WORDS_TOML)
+FEATURES = network(FEATURES_TOML)
+
+
+def write_network(folder: Path, text: str, seed: int = 0) -> Path:
+    """Write a folder with a declaration and random weights for it; return the folder.
+
+    Args:
+        folder: Its name is that of the network.
+        text: Declaration without its first line, `format = 1`.
+        seed: Seed of the weights.
+    """
+    architecture, random = network(text), np.random.default_rng(seed)
+    tensors = {
+        name: _weights(name, shape, random) for name, shape in architecture.parameters.items()
+    }
+    folder.mkdir(parents=True)
+    (folder / FILE).write_text(f"format = 1\n{text}")
+    checkpoints.save(folder / "weights.safetensors", tensors, {})
+    return folder
+
+
+def _weights(name: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    """Draw a parameter; the variances of a normalisation are positive."""
+    if name.endswith(".var"):
+        return random.uniform(0.5, 2, shape).astype(np.float32)
+    return random.normal(0, 0.4, shape).astype(np.float32)
 
 
 @cache

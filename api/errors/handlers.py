@@ -77,10 +77,11 @@ def _unknown_path(request: Request) -> Problem:
 
 def _unknown_probe(model: ResidentModel, name: str, known: list[Probe]) -> Problem:
     """Handle the name of a probe that a model does not have: return why, or those it has."""
+    listed = ", ".join(one.name for one in known if one.unmet(model) is None)
     for probe in known:
         if probe.name == name and (need := probe.unmet(model)) is not None:
-            return Problem("unknown-path", f"{model.name} has no {name}: {need.reason}")
-    listed = ", ".join(one.name for one in known if one.unmet(model) is None)
+            detail = f"{model.name} has no {name}: {need.reason} It has {listed}."
+            return Problem("unknown-path", detail)
     return Problem("unknown-path", f"{name_value('probe', name)} is not one of {listed}.")
 
 

@@ -107,10 +107,15 @@ class Prediction(Schema):
 
 
 class ImageEcho(Schema):
-    """Schema of an image in a response: after preprocessing, as the CNN read it."""
+    """Schema of an image in a response: after preprocessing, as the network read it."""
 
-    pixels: list[list[int]] = Field(
-        description="28 rows of 28 integers, 0 background to 255 foreground; valid as `pixels`."
+    pixels: list[list[int | list[int]]] | None = Field(
+        None,
+        description="Rows of integers, 0 background to 255 foreground, of the network's size; of "
+        "networks of colours each pixel is a list of red, green and blue. Valid as `pixels`.",
+    )
+    values: list[list[float | list[float]]] | None = Field(
+        None, description="Posted `values`, which the network read as they were."
     )
     preparation: Json = Field(
         description="Record of the preprocessing; `steps` has it in sentences."
@@ -118,11 +123,16 @@ class ImageEcho(Schema):
 
 
 class SequenceEcho(Schema):
-    """Schema of a sequence in a response, as the LSTM read it."""
+    """Schema of a sequence in a response, as the network read it."""
 
-    sequence: str
+    sequence: str | list[str | list[float]] = Field(
+        description="Steps as a body may have them: a string, a list of symbols where one has "
+        "several characters, or rows of numbers."
+    )
     length: int
-    ones: int
+    ones: int | None = Field(
+        None, description="Number of 1s; absent where the symbols are not 0 and 1."
+    )
     initial_state: Literal["zero", "given"]
     initial_steps: int | None = Field(
         None,
@@ -213,90 +223,6 @@ class ProblemAnswer(Schema):
     errors: list[ProblemReason]
 
 
-class ReceptiveFieldEntry(Schema):
-    """Schema of a layer's receptive field: that of one value, in pixels of the input.
-
-    The value in row i depends on `size` rows of the image from row stride · i - offset, within the
-    image; the same holds for columns.
-    """
-
-    size: int
-    stride: int
-    offset: int
-
-
-class LayerEntry(Schema):
-    """Schema of a layer: one value of a trace, by its name."""
-
-    name: str
-    kind: str
-    axes: list[str]
-    shape: list[int | None] = Field(description="null is the length of the sequence.")
-    parameters: int = Field(description="Number of parameters of this layer.")
-    receptive_field: ReceptiveFieldEntry | None = Field(
-        description="Receptive field of one value, in pixels; null where it is the whole image."
-    )
-
-
-class ProbeEntry(Schema):
-    """Schema of a probe of a model, with its path and parameters."""
-
-    name: str
-    path: str
-    methods: list[str]
-    title: str
-    parameters: Json = Field(description="JSON schema of the query.")
-
-
-class LengthLimitsEntry(Schema):
-    """Schema of the lengths, in steps, up to which answers of the LSTM's weights are known."""
-
-    tested_length: int = Field(
-        description="Longest length that a test of these weights found no error at; 0 where no "
-        "test is recorded."
-    )
-    certified_length: int = Field(
-        description="Length up to which every sequence is answered correctly, by a certificate "
-        "that the server computes from the weights; 0 where it proves nothing."
-    )
-
-
-class ModelEntry(Schema):
-    """Schema of a resident model: task, classes, layers, probes and training."""
-
-    name: str
-    title: str
-    task: str
-    input: Literal["image", "sequence"]
-    classes: list[str]
-    parameters: int
-    weights: str
-    device: str
-    matmul_precision: str
-    dtype: str
-    row_buckets: list[int]
-    layers: list[LayerEntry]
-    probes: list[ProbeEntry]
-    checkpoints: list[str] = Field(
-        description="Values of the parameter `checkpoint`: training checkpoints, earliest first, "
-        "then weights of other names."
-    )
-    length_limits: LengthLimitsEntry | None = Field(
-        description="Lengths up to which the answers of a model of sequences are known; longer "
-        "ones have a warning. null for other models."
-    )
-    checkpoint_limits: dict[str, LengthLimitsEntry] = Field(
-        description="Known lengths by checkpoint; empty for other models."
-    )
-    training: Json = Field(description="Record of the training of these weights.")
-
-
-class ModelList(Schema):
-    """Schema of `/models`: every resident model."""
-
-    models: list[ModelEntry]
-
-
 class FindingEntry(Schema):
     """Schema of a finding: a statement about a network, with its measurement."""
 
@@ -332,7 +258,7 @@ class FindingEntry(Schema):
 
 
 class FindingList(Schema):
-    """Schema of `/findings`: every statement about the two networks."""
+    """Schema of `/findings`: every statement about the shipped networks that are resident."""
 
     findings: list[FindingEntry]
 

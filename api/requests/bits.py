@@ -32,7 +32,7 @@ SEVERAL_TEXTS = (
 )
 
 
-def parse_sequence(value: object) -> UInt8[np.ndarray, " time"]:
+def parse_bits(value: object) -> UInt8[np.ndarray, " time"]:
     """Parse the field `sequence` of a sequence body: a text of bits, or a list of bits.
 
     In a list 1.0, true and "1" are the bit 1. A list of the shape T x 1 or 1 x T, and a list of one
@@ -52,7 +52,7 @@ def parse_sequence(value: object) -> UInt8[np.ndarray, " time"]:
     # By exact type: to Python True is an integer.
     if set(map(type, value)) != {int}:
         return _parse_other_list(value)
-    _check_length(len(value), MAX_SEQUENCE_STEPS)
+    check_length(len(value), MAX_SEQUENCE_STEPS)
     if not {0, 1}.issuperset(value):
         raise _not_a_bit(next(at for at, step in enumerate(value) if step not in {0, 1}))
     return np.frombuffer(bytes(value), np.uint8)
@@ -68,7 +68,7 @@ def parse_text(text: str, limit: int = MAX_SEQUENCE_STEPS) -> UInt8[np.ndarray, 
     """
     if re.search("[^01]", text) is not None:
         text = _bits_in(text)
-    _check_length(len(text), limit)
+    check_length(len(text), limit)
     return np.frombuffer(text.encode("ascii"), np.uint8) - np.uint8(ord("0"))
 
 
@@ -79,7 +79,7 @@ def _bits_in(text: str) -> str:
         text = text[1:-1].strip()
     parts, found = SEPARATOR.split(text) if text else [], ""
     if len(parts) > MAX_SEQUENCE_STEPS:
-        _check_length(len(parts), MAX_SEQUENCE_STEPS)
+        check_length(len(parts), MAX_SEQUENCE_STEPS)
     for part in parts:
         bits = WORDS.get(part.lower(), part)
         other = re.search("[^01]", bits)
@@ -97,7 +97,7 @@ def _parse_other_list(value: list[Any]) -> UInt8[np.ndarray, " time"]:
         return parse_text(value[0])
     if all(isinstance(step, list) and len(step) == 1 for step in value):
         value = [step[0] for step in value]
-    _check_length(len(value), MAX_SEQUENCE_STEPS)
+    check_length(len(value), MAX_SEQUENCE_STEPS)
     bits = [_bit_of(step) for step in value]
     if None in bits:
         wrong = bits.index(None)
@@ -118,7 +118,8 @@ def _bit_of(step: object) -> int | None:
     return int(step) if isinstance(step, int | float) and step in {0, 1} else None
 
 
-def _check_length(steps: int, limit: int) -> None:
+def check_length(steps: int, limit: int) -> None:
+    """Raise `FieldError` for a sequence without steps, or with more than the limit."""
     if not 1 <= steps <= limit:
         reason = f"The sequence has {steps} steps; it must have 1 to {limit}."
         raise FieldError("invalid-sequence", reason)

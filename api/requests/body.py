@@ -17,6 +17,7 @@ MIB = 1_048_576
 MAX_FORM = MAX_ENCODED_BYTES + MIB  # of one image or several, with the headers of their parts
 MAX_IMAGE_JSON = MAX_ENCODED_BYTES // 3 * 4 + MIB  # base64 has 4 characters for 3 bytes
 MAX_SEQUENCE_JSON = MIB  # 64 lists of 4,096 steps, each with two states of 64 units, take 700,000
+MAX_STEPS_JSON = 16 * MIB  # as many numbers as a body may have, of 15 characters each
 MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
 
@@ -58,6 +59,7 @@ IMAGE_BODIES: Mapping[str, int] = {
     "application/json": MAX_IMAGE_JSON,
 }
 SEQUENCE_BODIES: Mapping[str, int] = {"application/json": MAX_SEQUENCE_JSON}
+LONG_SEQUENCE_BODIES: Mapping[str, int] = {"application/json": MAX_STEPS_JSON}
 
 
 class Body(NamedTuple):

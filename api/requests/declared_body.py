@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 from api.requests.json_object import FieldError, JSONObject
 from api.requests.multipart import MAX_PARTS
+from models.architecture import Architecture
 
 MAX_INPUTS = MAX_PARTS  # of one request, in JSON as in a form
 
@@ -38,10 +39,10 @@ class DeclaredBody(JSONObject):
     inputs: Any = None
 
     @classmethod
-    def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def check_keys(cls, given: dict[str, Any], network: Architecture) -> dict[str, Any]:
         """Check the keys of a declared body: those of one input, or `inputs` alone."""
         if "inputs" not in given:
-            return super().check_keys(given)
+            return super().check_keys(given, network)
         if len(given) > 1:
             reason = "'inputs' must be the only key of the body: each input has its own keys."
             raise FieldError("invalid-body", reason, "inputs")

@@ -101,13 +101,18 @@ def _bound_pillow() -> None:
 _bound_pillow()
 
 
-def decode(encoded: bytes) -> Planes:
+def decode(encoded: bytes, *, exact: bool = False) -> Planes:
     """Decode an image, a PNG or JPEG of any colour mode, turned upright by its EXIF orientation.
 
     An image of more than `MAX_PLANE_PIXELS` is reduced to fewer, by averages of square blocks that
     weigh colours by alpha. Grey is luma (ITU-R 601), 16 bits become 8, a palette its colours, and
     CMYK is converted by Pillow; colour profiles and gamma are ignored. Transparency is kept as
     alpha, and colours where a pixel's channels differ by more than `MIN_CHROMA` levels.
+
+    Args:
+        encoded: Content of the file.
+        exact: Whether every picture in colours keeps them, however little they differ, and one of
+            the levels 0 and 1 is taken as it is.
 
     Raises:
         Problem: `encoded` is empty, is not a PNG or JPEG, is animated, broken or over a limit.
@@ -121,9 +126,9 @@ def decode(encoded: bytes) -> Planes:
     if not encoded:
         raise invalid("The image is empty: 0 bytes.")
     if encoded.startswith(PNG):
-        return _decode_png(encoded)
+        return _decode_png(encoded, exact=exact)
     if encoded.startswith(JPEG):
-        return _decode_jpeg(encoded)
+        return _decode_jpeg(encoded, exact=exact)
     for offset, magic, name in BROWSER_FORMATS + OTHER_FORMATS:
         if encoded.startswith(magic, offset):
             is_shown = (offset, magic, name) in BROWSER_FORMATS
@@ -133,7 +138,7 @@ def decode(encoded: bytes) -> Planes:
     raise invalid(unknown_format(encoded))
 
 
-def _decode_png(encoded: bytes) -> Planes:
+def _decode_png(encoded: bytes, *, exact: bool) -> Planes:
     """Decode a PNG image, without its text and profiles, and reduce a large one."""
     chunks = pixel_chunks(encoded)
     if (size := png_size(encoded)) is None:
@@ -142,8 +147,10 @@ def _decode_png(encoded: bytes) -> Planes:
     reduction = ceil(sqrt(size[0] * size[1] / MAX_PLANE_PIXELS))
     planes = _decode_plain_grey(chunks, reduction)
     if planes is None:
-        planes = _decode_with_pillow(PNG + b"".join(chunks), "PNG", size, reduction)
-    _check_mask(planes)
+        whole = PNG + b"".join(chunks)
+        planes = _decode_with_pillow(whole, "PNG", size, reduction, exact=exact)
+    if not exact:
+        _check_mask(planes)
     return planes
 
 
@@ -158,7 +165,7 @@ def _check_mask(planes: Planes) -> None:
         )
 
 
-def _decode_jpeg(encoded: bytes) -> Planes:
+def _decode_jpeg(encoded: bytes, *, exact: bool) -> Planes:
     """Decode a JPEG image at the scale that is needed: libjpeg has 1/2, 1/4 and 1/8."""
     frame = check_segments(encoded)
     width, height = frame.size
@@ -170,22 +177,24 @@ def _decode_jpeg(encoded: bytes) -> Planes:
             "send it smaller, or as a JPEG that is not progressive."
         )
     fitting = (scale for scale in (1, 2, 4) if width * height <= scale**2 * MAX_PLANE_PIXELS)
-    return _decode_with_pillow(encoded, "JPEG", frame.size, next(fitting, 8))
+    return _decode_with_pillow(encoded, "JPEG", frame.size, next(fitting, 8), exact=exact)
 
 
 def _decode_with_pillow(
-    encoded: bytes, image_format: str, size: tuple[int, int], reduction: int
+    encoded: bytes, image_format: str, size: tuple[int, int], reduction: int, *, exact: bool
 ) -> Planes:
     """Decode an image file with Pillow, after its chunks or segments were checked.
 
     Args:
         size: Width and height by its header.
+        exact: Whether every picture in colours keeps them.
     """
     try:
         with _opened(encoded, image_format, size) as image:
             picture = _load(image, reduction)
             turn = TRANSPOSITIONS.get(_orientation(image))
-            planes = _planes(picture if turn is None else picture.transpose(turn))
+            upright = picture if turn is None else picture.transpose(turn)
+            planes = _planes(upright, exact=exact)
     except Problem:
         raise
     except Exception as error:
@@ -283,12 +292,12 @@ def _in_8_bits_from_16(image: Image.Image) -> Image.Image:
     return Image.merge("LA", (grey, alpha))
 
 
-def _planes(picture: Image.Image) -> Planes:
+def _planes(picture: Image.Image, *, exact: bool) -> Planes:
     """Return luma, alpha where a pixel is not opaque, and colours where a pixel has one."""
     alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
     transparent = alpha is not None and alpha.getextrema() != OPAQUE
     colour = None
-    if picture.mode in {"RGB", "RGBA"} and _has_colour(picture):
+    if picture.mode in {"RGB", "RGBA"} and (exact or _has_colour(picture)):
         colour = _pixels(picture if picture.mode == "RGB" else picture.convert("RGB"))
     grey = _pixels(picture.convert("L"))
     return Planes(grey, _pixels(alpha) if alpha and transparent else None, colour=colour)

@@ -9,16 +9,16 @@ worker thread where a body is large.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from starlette.requests import Request
 
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
-from api.requests.bits import parse_text
 from api.requests.body import (
     FORM,
     IMAGE_BODIES,
+    LONG_SEQUENCE_BODIES,
     RAW_IMAGES,
     SEQUENCE_BODIES,
     Body,
@@ -42,6 +42,8 @@ from api.requests.multipart import parse_form
 from api.requests.options import ImageOptions, SequenceQuery
 from api.requests.posted import PostedInputs, parse_body
 from api.requests.sequence_body import SequenceInput
+from api.requests.sequence_steps import is_text, parse_queried_steps
+from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes.declaration import ParameterError
 from probes.shared.input_warnings import InputWarning
@@ -60,12 +62,17 @@ MAX_QUERY_STEPS = 1024
 async def read_images(
     request: Request,
     engine: Engine,
+    model: ResidentModel,
     declaration: type[DeclaredBody],
     options_of: Callable[[Fields], Options],
 ) -> tuple[ModelInputs, Options]:
     """Read the inputs of an image request: decode and preprocess one image, or several.
 
     Args:
+        request: Its body must not have been read.
+        engine: Counts the bytes of the body, and has threads for CPU work.
+        model: Network that the images are for.
+        declaration: Body of the route.
         options_of: Returns the query with the parameters among the text fields of a form.
 
     Returns:
@@ -77,15 +84,17 @@ async def read_images(
     with engine.admission.body() as held:
         body = await _with_form(engine, await read_body(request, IMAGE_BODIES, held.add))
         fields: Fields = () if body.form is None else body.form.texts
-        options = options_of(fields)
+        options, network = options_of(fields), model.architecture
+        # The default of the network was filled in, and other values were refused.
+        preprocess = cast("Preprocess", options.preprocess)
         if is_light(body):
-            found = parse_images(body, declaration, options.preprocess)
+            found = parse_images(body, declaration, network, preprocess)
         else:
-            found = await engine.compute(parse_images, body, declaration, options.preprocess)
+            found = await engine.compute(parse_images, body, declaration, network, preprocess)
         given: ModelInputs = (
             found
             if isinstance(found, ModelInput)
-            else await _image_inputs(engine, found, options.preprocess)
+            else await _image_inputs(engine, found, network, preprocess)
         )
     warnings = field_warnings(type(options), (name for name, _ in fields))
     return (_with_warnings(given, warnings) if warnings else given), options
@@ -112,28 +121,34 @@ def _with_warnings(given: ModelInputs, warnings: tuple[InputWarning, ...]) -> Mo
 
 
 def parse_images(
-    body: Body, declaration: type[DeclaredBody], preprocess: Preprocess
+    body: Body, declaration: type[DeclaredBody], network: Architecture, preprocess: Preprocess
 ) -> ModelInput | PostedInputs:
     """Make the input of an image request from its body; leave several encoded. CPU work.
+
+    Args:
+        body: Whole body of the request.
+        declaration: Body of the route.
+        network: Network that the images are for.
+        preprocess: Preparation of them.
 
     Raises:
         Problem: The body is not valid, or the image is over a limit.
     """
     if declaration is ImageBody and body.media_type in RAW_IMAGES:
         # There is nothing to validate: a model of pydantic would only hold the bytes.
-        return encoded_image_input(body.content, preprocess)
-    posted = parse_body(body, declaration)
-    return posted if posted.container else image_input(posted.inputs[0], preprocess)
+        return encoded_image_input(body.content, network.image, preprocess)
+    posted = parse_body(body, declaration, network)
+    return posted if posted.container else image_input(posted.inputs[0], network.image, preprocess)
 
 
 async def _image_inputs(
-    engine: Engine, posted: PostedInputs, preprocess: Preprocess
+    engine: Engine, posted: PostedInputs, network: Architecture, preprocess: Preprocess
 ) -> list[ModelInput]:
     """Make the inputs of several images, a task each, so that other requests run in between."""
     found, pixels, planes, container = [], 0, 0, str(posted.container)
     for index, given in enumerate(posted.inputs):
         try:
-            one = await engine.compute(image_input, given, preprocess)
+            one = await engine.compute(image_input, given, network.image, preprocess)
         except Problem as problem:
             raise problem.within(container, index) from problem
         width, height = (one.echo or {})["preparation"]["source_size"]
@@ -170,10 +185,14 @@ async def read_sequences(
         Problem: The body is not valid.
         ParameterError: `initial_steps` is given, and an input has no initial state.
     """
-    body = await read_body(request, SEQUENCE_BODIES)
-    if is_light(body):
-        return parse_sequences(body, declaration, model, initial_steps)
-    return await engine.compute(parse_sequences, body, declaration, model, initial_steps)
+    if is_text(model.architecture.sequence):
+        body = await read_body(request, SEQUENCE_BODIES)
+        if is_light(body):
+            return parse_sequences(body, declaration, model, initial_steps)
+        return await engine.compute(parse_sequences, body, declaration, model, initial_steps)
+    with engine.admission.body() as held:
+        body = await read_body(request, LONG_SEQUENCE_BODIES, held.add)
+        return await engine.compute(parse_sequences, body, declaration, model, initial_steps)
 
 
 def parse_sequences(
@@ -188,14 +207,14 @@ def parse_sequences(
         Problem: The body is not valid.
         ParameterError: `initial_steps` is given, and an input has no initial state.
     """
-    hidden = model.architecture.states[0].units
-    posted = parse_body(body, declaration, hidden)
+    network = model.architecture
+    posted = parse_body(body, declaration, network)
     if not posted.container:
-        return sequence_input(posted.inputs[0], hidden, initial_steps)
+        return sequence_input(posted.inputs[0], network, initial_steps)
     inputs = []
     for index, given in enumerate(posted.inputs):
         try:
-            inputs.append(sequence_input(given, hidden, initial_steps))
+            inputs.append(sequence_input(given, network, initial_steps))
         except ParameterError as error:
             raise error.of_input(index) from error
     return inputs
@@ -205,12 +224,13 @@ def queried_sequence(query: SequenceQuery, model: ResidentModel) -> ModelInput:
     """Make the input of a request whose sequence is in the query (`?sequence=10110`).
 
     Raises:
-        Problem: It is empty, too long or has a character other than 0 and 1.
+        Problem: It is empty, too long or has a character that is no symbol of the network.
     """
+    network = model.architecture
     try:
-        bits = parse_text(query.sequence, MAX_QUERY_STEPS)
+        steps = parse_queried_steps(query.sequence, network.sequence, MAX_QUERY_STEPS)
     except FieldError as error:
         location = ("query", "sequence", *error.place)
         raise Problem(error.kind, error.reason, [Reason(location, error.reason)]) from error
-    given = SequenceInput.model_construct(sequence=bits, initial_state=None)
-    return sequence_input(given, model.architecture.states[0].units)
+    given = SequenceInput.model_construct(sequence=steps, initial_state=None)
+    return sequence_input(given, network)

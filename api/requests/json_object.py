@@ -1,10 +1,12 @@
 """JSON objects of a body: pydantic models that validate a request and document it in OpenAPI."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from api.errors.problem import SHOWABLE
+from models.architecture import Architecture
 
 
 class FieldError(ValueError):
@@ -46,30 +48,30 @@ class JSONObject(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _check_object(cls, value: object) -> dict[str, Any]:
+    def _check_object(cls, value: object, info: ValidationInfo) -> dict[str, Any]:
         """Check the keys of a JSON object before any of its values is validated."""
-        if not isinstance(value, dict):
-            keys = ", ".join(cls.known_keys)
-            twice = isinstance(value, str) and value.lstrip().startswith("{")
-            way_out = (
-                ": it is a text of JSON, encoded twice; send the object itself" if twice else ""
-            )
-            raise FieldError("invalid-body", f"{cls.noun} must be an object of {keys}{way_out}.")
-        # Pydantic would reject the key, too, but its message would repeat any text of a client.
-        if unknown := value.keys() - cls.known_keys.keys():
-            key, keys = unknown.pop(), ", ".join(cls.known_keys)
-            which = f"key '{key}', which" if SHOWABLE.fullmatch(key) else "a key that"
-            raise FieldError("invalid-body", f"{cls.noun} has {which} is not one of {keys}.")
-        if None in value.values():
-            value = {key: item for key, item in value.items() if item is not None}
-        return cls.check_keys(value)
+        network = network_of(info)
+        refused = cls.refused_keys(network)
+        known = [key for key in cls.known_keys if key not in refused]
+        if isinstance(value, dict):
+            for key, reason in refused.items():
+                if value.get(key) is not None:
+                    raise FieldError("invalid-body", reason, key)
+        return cls.check_keys(check_object(value, cls.noun, known), network)
 
     @classmethod
-    def check_keys(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def refused_keys(cls, network: Architecture) -> Mapping[str, str]:
+        """Return the keys of a JSON object that a network does not read, and why, as a sentence."""
+        del network
+        return {}
+
+    @classmethod
+    def check_keys(cls, given: dict[str, Any], network: Architecture) -> dict[str, Any]:
         """Check which keys of a JSON object come together.
 
         Args:
             given: The object without nulls; every key is known.
+            network: The network that it is sent to.
 
         Returns:
             The object to validate. An absent required key is null in it, so that the validator of
@@ -78,4 +80,35 @@ class JSONObject(BaseModel):
         Raises:
             FieldError: The keys do not go together.
         """
+        del network
         return {**dict.fromkeys(cls.required_keys), **given}
+
+
+def network_of(info: ValidationInfo) -> Architecture:
+    """Return the network that a JSON object is sent to, from the context of its validation."""
+    network: Architecture = (info.context or {})["network"]
+    return network
+
+
+def check_object(value: object, noun: str, known: Collection[str]) -> dict[str, Any]:
+    """Check that a value is a JSON object of known keys; return it without nulls.
+
+    Args:
+        noun: Subject of the sentence of an error.
+        known: Keys that may be there.
+
+    Raises:
+        FieldError: It is not an object, or has another key.
+    """
+    keys = ", ".join(known)
+    if not isinstance(value, dict):
+        twice = isinstance(value, str) and value.lstrip().startswith("{")
+        way_out = ": it is a text of JSON, encoded twice; send the object itself" if twice else ""
+        raise FieldError("invalid-body", f"{noun} must be an object of {keys}{way_out}.")
+    # Pydantic would reject the key, too, but its message would repeat any text of a client.
+    if unknown := [key for key in value if key not in known]:
+        which = f"key '{unknown[0]}', which" if SHOWABLE.fullmatch(unknown[0]) else "a key that"
+        raise FieldError("invalid-body", f"{noun} has {which} is not one of {keys}.")
+    if None in value.values():
+        return {key: item for key, item in value.items() if item is not None}
+    return value

@@ -16,13 +16,17 @@ from api.requests.mnist_preprocessing import (
     preprocess_mnist,
     without_preprocessing,
 )
+from api.requests.picture_preparation import NetworkImage, planes_of, prepare_picture, take_values
 from api.requests.planes import IMAGE_SIDE, Planes
 from api.requests.sequence_body import SequenceInput
+from api.requests.sequence_steps import is_binary, shown_sequence
+from models.architecture import Architecture
+from models.declaration.declaration import ImageSpec
 from models.runtime.programs import Row
 from probes.declaration import ParameterError, ProbeInput
 from probes.shared.input_warnings import InputWarning
 
-Preprocess = Literal["mnist", "none"]
+Preprocess = Literal["mnist", "fit", "none"]
 
 
 @dataclass(frozen=True)
@@ -45,42 +49,63 @@ ModelInputs: TypeAlias = ModelInput | list[ModelInput]
 """Model inputs of one request: a single one, or a list where the request has several."""
 
 
-def encoded_image_input(content: bytes, preprocess: Preprocess) -> ModelInput:
+def encoded_image_input(content: bytes, spec: ImageSpec, preprocess: Preprocess) -> ModelInput:
     """Decode and preprocess the image of a raw body. CPU work.
 
     Raises:
         Problem: The image cannot be decoded, or is over a limit.
     """
-    return _image_model_input(_prepare(decode(content), preprocess), None, {})
+    planes = decode(content, exact=spec.prepare != "mnist")
+    return _image_model_input(_prepare(planes, spec, preprocess), None, {})
 
 
-def image_input(given: ImageInput, preprocess: Preprocess) -> ModelInput:
+def image_input(given: ImageInput, spec: ImageSpec, preprocess: Preprocess) -> ModelInput:
     """Make the model input of an image: decode and preprocess it, and its `source`. CPU work.
+
+    Args:
+        given: Validated image of the body.
+        spec: Input of the network.
+        preprocess: Preparation; one of those of the network.
 
     Raises:
         Problem: The image cannot be decoded, or is over a limit.
     """
-    image = _prepare(_planes(given), preprocess)
+    image = _image_of(given, spec, preprocess)
     source: Row = {}
     if isinstance(second := given.second, ImageInput):
         try:
-            source = {"image": _prepare(_planes(second), preprocess).pixels}
+            source = {"image": _image_of(second, spec, preprocess).row}
         except Problem as problem:
             raise problem.within("source") from problem
     return _image_model_input(image, given.extra, source)
 
 
-def _image_model_input(image: PreparedImage, extra: BaseModel | None, source: Row) -> ModelInput:
+def _image_model_input(image: NetworkImage, extra: BaseModel | None, source: Row) -> ModelInput:
+    return ModelInput({"image": image.row}, extra, source, image.echo, image.warnings)
+
+
+def _image_of(given: ImageInput, spec: ImageSpec, preprocess: Preprocess) -> NetworkImage:
+    """Return a validated image as a network reads it."""
+    if given.values is not None:
+        return take_values(given.values, spec)
+    if given.pixels is None:
+        planes = decode(given.image or b"", exact=spec.prepare != "mnist")
+    else:
+        planes = planes_of(given.pixels)
+    return _prepare(planes, spec, preprocess)
+
+
+def _prepare(planes: Planes, spec: ImageSpec, preprocess: Preprocess) -> NetworkImage:
+    """Convert an image to the row of a model input."""
+    if spec.prepare != "mnist":
+        return prepare_picture(planes, spec, preprocess)
+    image = _as_mnist(planes, preprocess)
     echo = {"pixels": image.pixels, "preparation": image.preparation}
-    return ModelInput({"image": image.pixels}, extra, source, echo, image.warnings)
+    return NetworkImage(image.pixels, echo, image.warnings)
 
 
-def _planes(given: ImageInput) -> Planes:
-    return decode(given.image or b"") if given.pixels is None else Planes(given.pixels)
-
-
-def _prepare(planes: Planes, preprocess: Preprocess) -> PreparedImage:
-    """Convert an image to the 28x28 pixels of a model input."""
+def _as_mnist(planes: Planes, preprocess: Preprocess) -> PreparedImage:
+    """Convert an image to 28x28 pixels like those of MNIST."""
     if preprocess == "mnist":
         return in_source_pixels(preprocess_mnist(planes), planes)
     if planes.source_size != [IMAGE_SIDE, IMAGE_SIDE]:
@@ -94,12 +119,13 @@ def _prepare(planes: Planes, preprocess: Preprocess) -> PreparedImage:
 
 
 def sequence_input(
-    given: SequenceInput, hidden: int, initial_steps: int | None = None
+    given: SequenceInput, network: Architecture, initial_steps: int | None = None
 ) -> ModelInput:
     """Make the model input of a sequence, and of its `source` where a probe reads one.
 
     Args:
-        hidden: Number of hidden units, for the initial state of zeros.
+        given: Validated sequence of the body.
+        network: The network, for the names and sizes of its states.
         initial_steps: Steps before the initial state, where the sequence does not state them.
 
     Raises:
@@ -112,18 +138,18 @@ def sequence_input(
         )
         raise ParameterError("initial_steps", reason)
     second = given.second
-    source = _sequence_row(second, hidden) if isinstance(second, SequenceInput) else {}
+    source = _sequence_row(second, network) if isinstance(second, SequenceInput) else {}
     before = _steps_before(given, initial_steps)
     echo: dict[str, Any] = {
-        "sequence": (given.sequence + np.uint8(ord("0"))).tobytes().decode(),
+        "sequence": shown_sequence(given.sequence, network.sequence),
         "length": len(given.sequence),
-        "ones": int(given.sequence.sum()),
+        **({"ones": int(given.sequence.sum())} if is_binary(network.sequence) else {}),
         "initial_state": "zero" if given.initial_state is None else "given",
     }
     if given.initial_state is not None and before is not None:
         echo["initial_steps"] = before
     source_before = _steps_before(second, None) if isinstance(second, SequenceInput) else 0
-    row = _sequence_row(given, hidden)
+    row = _sequence_row(given, network)
     return ModelInput(row, given.extra, source, echo, steps_before=(before, source_before))
 
 
@@ -139,12 +165,12 @@ def _steps_before(given: SequenceInput, queried: int | None) -> int | None:
     if (stated := given.initial_steps) is not None or (stated := queried) is not None:
         return stated
     # A state of zeros is that in which every sequence begins.
-    return None if state.cell.any() or state.hidden.any() else 0
+    return None if any(vector.any() for vector in state.values()) else 0
 
 
-def _sequence_row(given: SequenceInput, hidden: int) -> Row:
+def _sequence_row(given: SequenceInput, network: Architecture) -> Row:
+    """Return the row of a sequence: its steps, and each state before the first of them."""
     state = given.initial_state
-    cell, before = (
-        (np.zeros(hidden, np.float32),) * 2 if state is None else (state.cell, state.hidden)
-    )
-    return {"sequence": given.sequence, "cell": cell, "hidden": before}
+    if state is None:
+        state = {one.name: np.zeros(one.units, np.float32) for one in network.states}
+    return {"sequence": given.sequence, **state}

@@ -29,7 +29,7 @@ def parse_pixels(value: object) -> UInt8[np.ndarray, "height width"]:
     """
     if not isinstance(value, list) or not value:
         raise FieldError("invalid-image", "'pixels' must be a list of rows, at least 1.")
-    rows = _drop_last_axes(_drop_first_axes(value))
+    rows = _drop_last_axes(without_first_axes(value))
     width = len(rows[0]) if isinstance(rows[0], list) else 0
     levels = [_levels(row, width) for row in rows]
     if None in levels:
@@ -42,7 +42,7 @@ def parse_pixels(value: object) -> UInt8[np.ndarray, "height width"]:
 
 def size_of(value: object) -> tuple[int, int] | None:
     """Return width and height of rows of pixels by the first row; None where it is no row."""
-    rows = _drop_first_axes(value)
+    rows = without_first_axes(value)
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
         return None
     cell = rows[0][0]
@@ -60,7 +60,7 @@ def _levels(row: object, width: int) -> bytes | None:
         return None
 
 
-def _drop_first_axes(value: Any) -> Any:
+def without_first_axes(value: Any) -> Any:
     """Drop axes of length 1 in front of the rows of an image: 1x28x28 is 28x28."""
     while _is_row(value) and len(value) == 1 and _is_row(value[0]) and _is_row(value[0][0]):
         value = value[0]
@@ -91,13 +91,13 @@ def _parse_other_pixels(value: list[Any], rows: list[Any]) -> UInt8[np.ndarray, 
     width = len(rows[0])
     for number, row in enumerate(rows):
         if len(row) != width:
-            raise _row_fault(number, f"has {len(row)} values, row 0 has {width}.")
-        if (fault := _value_fault(row)) is not None:
-            raise _row_fault(number, f"has {fault}; {TAKEN}.")
-    return _grey_levels(np.array(rows, np.float64), {type(one) for row in rows for one in row})
+            raise row_fault(number, f"has {len(row)} values, row 0 has {width}.")
+        if (fault := value_fault(row)) is not None:
+            raise row_fault(number, f"has {fault}; {TAKEN}.")
+    return as_levels(np.array(rows, np.float64), {type(one) for row in rows for one in row})
 
 
-def _grey_levels(
+def as_levels(
     numbers: Float64[np.ndarray, "height width"], types: set[type]
 ) -> UInt8[np.ndarray, "height width"]:
     """Return numbers from 0 to 255 as grey levels; those from 0 to 1 are scaled by 255."""
@@ -110,7 +110,7 @@ def _grey_levels(
     if fractions.any():
         number = int(fractions.any(axis=1).argmax())
         fault = "has a fraction, and 'pixels' has values above 1: divide all by 255, or round them."
-        raise _row_fault(number, fault)
+        raise row_fault(number, fault)
     return numbers.astype(np.uint8)
 
 
@@ -125,7 +125,7 @@ def _check_shape(value: list[Any], rows: list[Any]) -> None:
         raise FieldError("invalid-image", reason)
     for number, row in enumerate(rows):
         if not _is_row(row):
-            raise _row_fault(number, "must be a list of at least 1 number.")
+            raise row_fault(number, "must be a list of at least 1 number.")
     if _is_row(rows[0][0]):
         size = " x ".join(map(str, shape))
         reason = f"'pixels' has the shape {size}; it must be H x W, H x W x 1 or 1 x H x W"
@@ -148,7 +148,7 @@ def _shape_of(value: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _value_fault(row: list[Any]) -> str | None:
+def value_fault(row: list[Any]) -> str | None:
     """Return the fault of the values of a row; None where all are numbers from 0 to 255."""
     types = set(map(type, row))
     for kind, fault in (
@@ -165,5 +165,6 @@ def _value_fault(row: list[Any]) -> str | None:
     return "a value above 255" if max(row) > WHITE else None
 
 
-def _row_fault(number: int, fault: str) -> FieldError:
+def row_fault(number: int, fault: str) -> FieldError:
+    """Return the error of one row of pixels."""
     return FieldError("invalid-image", f"Row {number} of 'pixels' {fault}", number)

@@ -9,6 +9,7 @@ from api.requests.image_body import ImageBody
 from api.requests.json_parsing import parse_json
 from api.requests.multipart import Form, parse_form
 from api.requests.validation import validate
+from models.architecture import Architecture
 
 
 class PostedInputs(NamedTuple):
@@ -24,12 +25,12 @@ class PostedInputs(NamedTuple):
     container: str | None
 
 
-def parse_body(body: Body, declaration: type[DeclaredBody], hidden: int = 0) -> PostedInputs:
+def parse_body(body: Body, declaration: type[DeclaredBody], network: Architecture) -> PostedInputs:
     """Parse a request body to its posted inputs, by its declaration. CPU work where it is large.
 
     Args:
         declaration: What JSON must be; the files of a form and a raw image are its `image`.
-        hidden: Number of hidden units of the model, which an initial state must have.
+        network: Network that the inputs are for.
 
     Raises:
         Problem: The body is not valid, or over a limit.
@@ -44,7 +45,7 @@ def parse_body(body: Body, declaration: type[DeclaredBody], hidden: int = 0) -> 
             container, value = form.field, _value_of(form, declaration)
         case _:
             value = {"image": body.content}
-    declared = validate(declaration, value, {"hidden": hidden})
+    declared = validate(declaration, value, network)
     if declared.inputs is None:
         return PostedInputs([declared], None)
     return PostedInputs(declared.inputs, container)

@@ -8,23 +8,22 @@ from pydantic import ValidationError
 from api.errors.problem import Problem, Reason, body_problem
 from api.requests.declared_body import DeclaredBody
 from api.requests.json_object import FieldError
+from models.architecture import Architecture
 
 Location = tuple[int | str, ...]
 
 
-def validate(
-    declaration: type[DeclaredBody], value: object, context: Mapping[str, Any]
-) -> DeclaredBody:
+def validate(declaration: type[DeclaredBody], value: object, network: Architecture) -> DeclaredBody:
     """Validate the parsed body of a request by its declaration.
 
     Args:
-        context: Sizes of the model that the validators compare with: `hidden`.
+        network: Network whose sizes and symbols the validators compare with.
 
     Raises:
         Problem: Of the first error; errors of a probe's extra fields are reported together.
     """
     try:
-        return declaration.model_validate(value, context=context)
+        return declaration.model_validate(value, context={"network": network})
     except ValidationError as error:
         raise validation_problem(error.errors(include_url=False, include_input=False)) from None
 

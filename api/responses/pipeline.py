@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import Any, TypeVar
+
+import numpy as np
 
 from api.errors.problem import Problem
 from api.inference.engine import DeviceTime, Engine
@@ -40,7 +43,7 @@ requested again each time.
 """
 
 MAX_SEVERAL_BYTES = 67_108_864
-"""Most bytes of values that the pipeline computes for the sequences of one request.
+"""Most bytes of values that the pipeline computes for the inputs of one request.
 
 In any format: all values of 64 sequences of 4,096 steps and 8 units.
 """
@@ -102,7 +105,9 @@ async def _answer_one(
 ) -> bytes:
     """Run the pipeline on one input, and encode a small response on the event loop."""
     engine, model = context.engine, context.engine.models[request.model]
-    result, device_time = await run_probe(context, request, checked_call(engine, request, given))
+    call = checked_call(engine, request, given)
+    _check_bytes(model, request, [given])
+    result, device_time = await run_probe(context, request, call)
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
     values = sum([value.size for value in result.outputs.values()])
@@ -129,7 +134,7 @@ async def _answer_several(
             raise error.of_input(index) from error
         except Problem as error:
             raise error.within("inputs", index) from error
-    _check_bytes(request.outputs(model.architecture), inputs)
+    _check_bytes(model, request, inputs)
     found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
     # The runs overlap: the slowest took as long as all of them.
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
@@ -161,15 +166,25 @@ def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> Pr
     return call
 
 
-def _check_bytes(outputs: frozenset[str], inputs: list[ModelInput]) -> None:
-    """Raise `answer-too-large` for sequences whose values exceed the pipeline's memory limit."""
-    steps = sum(len(given.row["sequence"]) for given in inputs if "sequence" in given.row)
-    step_bytes = len(outputs) * inputs[0].row["cell"].nbytes if steps else 0
-    if steps * step_bytes > MAX_SEVERAL_BYTES:
+def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[ModelInput]) -> None:
+    """Raise `answer-too-large` for inputs whose values exceed the pipeline's memory limit."""
+    if request.probe.program != "trace":
+        return
+    layers, outputs = model.architecture.layers, request.outputs(model.architecture)
+    # Of an image, or of one step.
+    values = sum(prod(layers[name].shape) for name in outputs if name in layers)
+    rows = sum(len(one.row["sequence"]) if "sequence" in one.row else 1 for one in inputs)
+    found = rows * values * np.dtype(np.float32).itemsize
+    if found > MAX_SEVERAL_BYTES:
+        way_out = (
+            "Send fewer inputs in one request."
+            if len(inputs) > 1
+            else "Ask for fewer values, or send a shorter sequence."
+        )
         raise Problem(
             "answer-too-large",
-            f"The values of all inputs would take {steps * step_bytes} bytes; at most "
-            f"{MAX_SEVERAL_BYTES} bytes are allowed. Send fewer inputs in one request.",
+            f"The values of all inputs would take {found} bytes; at most {MAX_SEVERAL_BYTES} bytes "
+            f"are allowed. {way_out}",
         )
 
 

@@ -35,22 +35,32 @@ def router() -> APIRouter:
     @routes.get(
         "/findings",
         operation_id="findings",
-        summary="Six statements about the two networks, measured on the resident weights.",
+        summary="Six statements about the two shipped networks, measured on the resident weights.",
         responses=spec.answers("findings"),
     )
     async def findings(request: Request) -> schemas.FindingList:
-        """Findings: every statement, whether numbers support it, the request that measures it."""
+        """Findings: every statement, whether numbers support it, the request that measures it.
+
+        Statements about a network that is not resident are left out.
+        """
         context = RequestContext.of(request)
         engine = context.engine
+        stated: dict[str, Any] = {}
         with engine.admit():
-            stated: dict[str, Any] = {}
             # One run for each model measures all statements about it.
             for model in dict.fromkeys(one.model for one in STATEMENTS.values()):
-                stated |= await _measured(context, model)
-        entries = [_entry(engine, key, stated) for key in STATEMENTS]
-        return schemas.FindingList(findings=entries)
+                if _applies(engine, model):
+                    stated |= await _measured(context, model)
+        listed = [key for key, one in STATEMENTS.items() if _applies(engine, one.model)]
+        return schemas.FindingList(findings=[_entry(engine, key, stated) for key in listed])
 
     return routes
+
+
+def _applies(engine: Engine, name: str) -> bool:
+    """Tell whether statements about a model are measured: it is resident, and has the probe."""
+    model = engine.models.get(name)
+    return model is not None and MEASURED_BY[model.architecture.family].unmet(model) is None
 
 
 async def _measured(context: RequestContext, model: str) -> dict[str, Any]:

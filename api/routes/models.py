@@ -1,24 +1,21 @@
 """Routes that describe the models: layers, probes, weights, training."""
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
 
 import jax
-import numpy as np
 from fastapi import APIRouter, Path, Request
 
 from api.errors.handlers import unknown_model
 from api.inference.engine import Engine
-from api.openapi import schemas, spec
-from api.routes.probes import METHODS, probes_of, query_model, sources
+from api.openapi import model_schemas, spec
+from api.requests.sequence_body import state_bound
+from api.routes.layers import describe_layers
+from api.routes.probes import METHODS, probes_of, query_model, sources_of
 from models.architecture import Architecture
 from models.registry import ResidentModel
-from models.rnn.unit_statistics import STATES
 from models.runtime.programs import MATMUL_PRECISION, row_buckets
-from models.simple_networks import LAYERS, ReceptiveField
 from probes.declaration import Probe
-from probes.rnn.gates import KINDS
 from probes.shared import choices
 
 
@@ -32,10 +29,16 @@ def router() -> APIRouter:
         summary="Every resident model.",
         responses=spec.answers("models"),
     )
-    async def models(request: Request) -> schemas.ModelList:
-        """Every resident model, each as `/models/{model}` describes it."""
+    async def models(request: Request) -> model_schemas.ModelList:
+        """Every resident model as `/models/{model}` describes it, and those that failed to load."""
         engine: Engine = request.app.state.engine
-        return schemas.ModelList(models=[describe(model) for model in engine.models.values()])
+        return model_schemas.ModelList(
+            models=[describe(model) for model in engine.models.values()],
+            failed=[
+                model_schemas.FailedEntry(name=name, reason=reason)
+                for name, reason in engine.failed.items()
+            ],
+        )
 
     @routes.get(
         "/models/{model}",
@@ -45,7 +48,7 @@ def router() -> APIRouter:
     )
     async def model(
         request: Request, model: Annotated[str, Path(examples=["cnn"])]
-    ) -> schemas.ModelEntry:
+    ) -> model_schemas.ModelEntry:
         """One resident model of `/models`: task, input, layers, probes, weights, training."""
         engine: Engine = request.app.state.engine
         if model not in engine.models:
@@ -55,11 +58,11 @@ def router() -> APIRouter:
     return routes
 
 
-def describe(model: ResidentModel) -> schemas.ModelEntry:
+def describe(model: ResidentModel) -> model_schemas.ModelEntry:
     """Describe one resident model for `/models`."""
     architecture = model.architecture
     device = jax.devices()[0]
-    return schemas.ModelEntry(
+    return model_schemas.ModelEntry(
         name=model.name,
         title=architecture.declaration.title,
         task=architecture.declaration.task,
@@ -71,19 +74,25 @@ def describe(model: ResidentModel) -> schemas.ModelEntry:
         matmul_precision=MATMUL_PRECISION,
         dtype="float32",
         row_buckets=list(row_buckets(architecture.family)),
-        layers=_layers(model),
+        layers=describe_layers(architecture),
         probes=[_probe(model.name, probe, architecture) for probe in probes_of(model)],
         checkpoints=list(model.training_checkpoints),
         length_limits=_limits(model, None) if model.length_limits else None,
         checkpoint_limits={name: _limits(model, name) for name in model.length_limits if name},
         training=_training(model),
+        details=_input(architecture),
+        answer=architecture.declaration.answer,
+        removed=architecture.removed,
+        shipped=model.is_shipped,
+        memory_bytes=model.nbytes,
+        ready_s=round(model.ready_s, 3),
     )
 
 
-def _limits(model: ResidentModel, checkpoint: str | None) -> schemas.LengthLimitsEntry:
+def _limits(model: ResidentModel, checkpoint: str | None) -> model_schemas.LengthLimitsEntry:
     """Describe the tested and certified length of a model's weights for `/models`."""
     tested, certified = model.length_limits[checkpoint]
-    return schemas.LengthLimitsEntry(tested_length=tested, certified_length=certified)
+    return model_schemas.LengthLimitsEntry(tested_length=tested, certified_length=certified)
 
 
 def _training(model: ResidentModel) -> dict[str, Any]:
@@ -94,70 +103,43 @@ def _training(model: ResidentModel) -> dict[str, Any]:
     }
 
 
-def _layers(model: ResidentModel) -> list[schemas.LayerEntry]:
-    """Describe the layers of a model for `/models`: axes, shape, parameters, receptive field."""
-    if model.architecture.family == "image":
-        return [_cnn_layer(name, model.weights) for name in LAYERS]
-    units, sizes = model.architecture.states[0].units, _sizes(model.weights)
-    recurrent = [
-        schemas.LayerEntry(
-            name=name,
-            kind=kind,
-            axes=["step", "unit"],
-            shape=[None, units],
-            # The four gates share one layer of parameters; a state has none.
-            parameters=sizes["cell"] // 4 if name not in STATES else 0,
-            receptive_field=None,
+def _input(architecture: Architecture) -> model_schemas.InputEntry:
+    """Describe the input of a network for `/models`: its size and preparation, or its steps."""
+    if architecture.family == "image":
+        image = architecture.image
+        return model_schemas.InputEntry(
+            height=image.height,
+            width=image.width,
+            channels=image.channels,
+            mean=list(image.mean),
+            std=list(image.std),
+            prepare=image.prepare,
         )
-        for name, kind in KINDS.items()
-    ]
-    readout = schemas.LayerEntry(
-        name="logits",
-        kind="logits",
-        axes=["step", "label"],
-        shape=[None, len(model.architecture.classes)],
-        parameters=sizes["readout"],
-        receptive_field=None,
+    sequence = architecture.sequence
+    return model_schemas.InputEntry(
+        alphabet=list(sequence.alphabet) if sequence.alphabet else None,
+        encoding=sequence.encoding,
+        features=None if sequence.alphabet else sequence.features,
+        states=[
+            model_schemas.StateEntry(
+                name=state.name,
+                final=state.final,
+                units=state.units,
+                bound=state_bound(architecture, state),
+            )
+            for state in architecture.states
+        ],
     )
-    return [*recurrent, readout]
-
-
-def _cnn_layer(name: str, weights: Mapping[str, np.ndarray]) -> schemas.LayerEntry:
-    layer = LAYERS[name]
-    *sides, channels = layer.shape
-    # Its ReLU and pooling would count the parameters of a layer again.
-    own = layer.kind in {"pre_activation", "logits"}
-    return schemas.LayerEntry(
-        name=name,
-        kind=layer.kind,
-        axes=["channel", "y", "x"][: len(layer.shape)],
-        shape=[channels, *sides],
-        parameters=_sizes(weights)[layer.parameters] if own else 0,
-        receptive_field=_field(layer.receptive_field) if layer.receptive_field else None,
-    )
-
-
-def _field(field: ReceptiveField) -> schemas.ReceptiveFieldEntry:
-    return schemas.ReceptiveFieldEntry(size=field.size, stride=field.jump, offset=field.before)
-
-
-def _sizes(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Count the parameters of each module of a model for `/models`."""
-    sizes: dict[str, int] = {}
-    for name, value in weights.items():
-        module = name.partition(".")[0]
-        sizes[module] = sizes.get(module, 0) + value.size
-    return sizes
 
 
 @cache
-def _probe(model: str, probe: Probe, architecture: Architecture) -> schemas.ProbeEntry:
+def _probe(model: str, probe: Probe, architecture: Architecture) -> model_schemas.ProbeEntry:
     """Describe one probe of a model for `/models`: path, methods, JSON schema of the query."""
-    ways = sources(probe)
+    ways = sources_of(probe, architecture)
     query = query_model(probe, ways[0], picture=False)
     parameters = query.model_json_schema()
     choices.describe(query, parameters, architecture)
-    return schemas.ProbeEntry(
+    return model_schemas.ProbeEntry(
         name=probe.name,
         path=f"/{model}/{probe.name}",
         methods=[METHODS[way] for way in ways],

@@ -26,6 +26,7 @@ from api.requests.options import (
 )
 from api.requests.probe_body import FAMILY_NAMES, body_of
 from api.requests.query import SingleValueRoute
+from api.requests.sequence_steps import is_text
 from api.responses.context import RequestContext
 from api.responses.negotiation import (
     AnswerOptions,
@@ -99,13 +100,18 @@ class ProbeRoute:
 def router(models: Mapping[str, ResidentModel]) -> APIRouter:
     """Build the routes of every probe of each resident model that it applies to."""
     routes = APIRouter(route_class=SingleValueRoute)
-    for name, model in models.items():
+    for model in shipped_first(models):
         for probe in probes_of(model):
-            for source in sources(probe):
+            for source in sources_of(probe, model.architecture):
                 for picture in (False, True):
                     query = query_model(probe, source, picture=picture)
-                    _add(routes, ProbeRoute(name, probe, source, picture, query))
+                    _add(routes, ProbeRoute(model.name, probe, source, picture, query))
     return routes
+
+
+def shipped_first(models: Mapping[str, ResidentModel]) -> list[ResidentModel]:
+    """Return the resident models, the shipped ones first: their routes are found the fastest."""
+    return sorted(models.values(), key=lambda model: not model.is_shipped)
 
 
 def probes_of(model: ResidentModel) -> list[Probe]:
@@ -121,6 +127,12 @@ def sources(probe: Probe) -> tuple[Source, ...]:
     if probe.family == "image":
         return ("image",)
     return ("sequence",) if probe.body else ("sequence", "query")
+
+
+def sources_of(probe: Probe, architecture: Architecture) -> tuple[Source, ...]:
+    """Sources of a probe's input for one network: a query holds symbols of one character only."""
+    is_queried = architecture.family == "sequence" and is_text(architecture.sequence)
+    return tuple(one for one in sources(probe) if one != "query" or is_queried)
 
 
 @cache
@@ -163,7 +175,7 @@ def _add(routes: APIRouter, route: ProbeRoute) -> None:
     async def endpoint(request: Request, query: Annotated[queried, Query()]) -> Response:  # type: ignore[valid-type]
         architecture = request.app.state.engine.models[model].architecture
         # None where parameters are missing that a form may have.
-        resolved = None if query is None else _resolved(architecture, query)
+        resolved = None if query is None else resolved_query(architecture, query)
         asked = ProbeRequest(model, probe, resolved)
 
         def respond(request: Request) -> Coroutine[Any, Any, Response]:
@@ -193,7 +205,7 @@ def _add(routes: APIRouter, route: ProbeRoute) -> None:
     )
 
 
-def _resolved(architecture: Architecture, query: Any, posted: Container[str] = ()) -> Any:
+def resolved_query(architecture: Architecture, query: Any, posted: Container[str] = ()) -> Any:
     """Return the query of a probe's route with the defaults of the model.
 
     Args:
@@ -261,9 +273,9 @@ async def read_inputs(
                 if asked.query is not None and not names:
                     return asked.query
                 query = with_fields(route.query, request.scope["query_string"], fields)
-                return _resolved(model.architecture, query, names)
+                return resolved_query(model.architecture, query, names)
 
-            inputs, query = await read_images(request, engine, body, query_of)
+            inputs, query = await read_images(request, engine, model, body, query_of)
             return inputs, replace(asked, query=query)
         case "sequence":
             steps = asked.query.initial_steps

@@ -14,17 +14,19 @@ from api.requests.query import SingleValueRoute
 from api.responses.negotiation import PictureOptions
 from models.data import samples
 from models.data.samples import Samples
-from models.simple_networks import CLASSES
 from probes.declaration import Parameters
 from probes.figures import colours
 from probes.figures.figures import Tensor, Tiles
 from probes.output.render import picture, render
 
+DIGITS = 10
+"""Number of classes of MNIST's samples, which do not depend on the resident networks."""
+
 
 class SamplesQuery(Parameters):
     """Query of `/samples`: digit and number of the samples to list."""
 
-    label: int | None = Field(None, ge=0, le=CLASSES - 1, description="Only this digit.")
+    label: int | None = Field(None, ge=0, le=DIGITS - 1, description="Only this digit.")
     count: int = Field(20, ge=1, le=200, description="Maximum number of samples.")
 
 
@@ -106,7 +108,7 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
     if query.label is not None:
         return np.flatnonzero(held.labels == query.label)[: query.count]
     # The file has the same number of images of each digit: one row of the matrix for each.
-    turns = np.argsort(held.labels, kind="stable").reshape(CLASSES, -1).T.ravel()
+    turns = np.argsort(held.labels, kind="stable").reshape(DIGITS, -1).T.ravel()
     return np.asarray(turns[: query.count])
 
 

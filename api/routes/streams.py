@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -24,40 +24,54 @@ from api.requests.model_input import ModelInput
 from api.requests.options import InitialStepsOptions
 from api.requests.query import SingleValueRoute
 from api.requests.sequence_body import SequenceBody
+from api.requests.sequence_steps import is_binary
 from api.responses.context import RequestContext
 from api.responses.pipeline import gather_or_cancel, length_warnings
+from api.routes.probes import resolved_query
 from api.routes.route_cache import RouteCache
-from models.rnn.counting import STATE
-from models.rnn.layout import CHUNKS
-from models.rnn.unit_statistics import STATES
+from models.architecture import Architecture
+from models.registry import ResidentModel
 from models.runtime.programs import Outputs, Row
-from probes.declaration import Indices, Parameters
-from probes.rnn.gates import Values, check_units
+from probes.declaration import Indices, ParameterError, Parameters, split_commas
+from probes.shared.choices import LayerChoice
 from probes.shared.input_warnings import InputWarning
 
 logger = logging.getLogger("lightwell.access")
 
 MEDIA_TYPE = "application/jsonl"
-STEPS = CHUNKS[-1]
-"""Steps of each streamed sequence in one call of the device: the longest chunk."""
+STEPS = 512
+"""Steps of each streamed sequence at a time: the longest chunk of a sequence program."""
 
 DESCRIPTION = """\
 Lines are sent as they are computed, some hundred steps at a time; no line is kept once it is sent.
 The lines of several sequences may be mixed, those of each are in order: `input` is its index in
-`inputs`, 0 for the only one; `step` counts from 1. `cell`, `hidden` and `logits` are those
-after the step. The first line of a sequence has `warnings` where there are any, each with `code`
+`inputs`, 0 for the only one; `step` counts from 1; `bit` is the step itself, of other alphabets
+than 0 and 1 `symbol`, and of rows of numbers `features`. States and `logits` are those after the
+step. The first line of a sequence has `warnings` where there are any, each with `code`
 and `message`, as other answers have them.
 
 An error before the first line is answered with a problem. A later one ends the stream with a last
 line, `{"problem": {…}}`; a stream without it is complete."""
 
 
+def _streamed(architecture: Architecture) -> tuple[str, ...]:
+    """Return the values that a gate stream has by default: gates and candidates, else states."""
+    layers = architecture.layers.items()
+    found = tuple(name for name, layer in layers if layer.kind in {"gate", "candidate"})
+    return found or tuple(state.name for state in architecture.states)
+
+
 class LineOptions(InitialStepsOptions, Parameters):
     """Query of a gate stream: values, units and precision of every line, steps before the first."""
 
-    values: Values = Field(
-        ["input_gate", "forget_gate", "candidate", "output_gate"],
-        description="Values of every line, in this order.",
+    values: Annotated[
+        list[str] | None,
+        LayerChoice(lambda architecture: architecture.layers, _streamed, is_limited=True),
+        BeforeValidator(split_commas),
+    ] = Field(
+        None,
+        min_length=1,
+        description="Values of every line, in this order; gates and candidates where left out.",
     )
     units: Indices | None = Field(
         None, description="Units to show, counted from 0; all where left out."
@@ -67,50 +81,60 @@ class LineOptions(InitialStepsOptions, Parameters):
     )
 
 
-def router() -> APIRouter:
-    """Build the route that streams gates, `/lstm/gates.jsonl`."""
+def router(models: Mapping[str, ResidentModel]) -> APIRouter:
+    """Build the routes that stream gates, such as `/lstm/gates.jsonl`, of networks of sequences."""
     routes = APIRouter(route_class=SingleValueRoute)
+    for name, model in models.items():
+        if model.architecture.family == "sequence":
+            _add(routes, name)
+    return routes
+
+
+def _add(routes: APIRouter, name: str) -> None:
+    """Add the route that streams the gates of a model."""
+
+    async def endpoint(request: Request, query: Annotated[LineOptions, Query()]) -> Response:
+        model: ResidentModel = request.app.state.engine.models[name]
+        asked: LineOptions = resolved_query(model.architecture, query)
+
+        def respond(request: Request) -> Coroutine[Any, Any, Response]:
+            return _respond(request, model, asked)
+
+        response = await respond(request)
+        route_cache: RouteCache = request.app.state.route_cache
+        route_cache.add(request, respond)
+        return response
+
+    operation = f"{name.replace('-', '_')}_gates_jsonl"
     routes.add_api_route(
-        "/lstm/gates.jsonl",
-        _endpoint,
+        f"/{name}/gates.jsonl",
+        endpoint,
         methods=["POST"],
-        name="lstm_gates_jsonl",
-        operation_id="lstm_gates_jsonl",
+        name=operation,
+        operation_id=operation,
         summary="The gates of every step as JSON lines, sent as they are computed.",
         description=DESCRIPTION,
-        tags=["lstm"],
+        tags=[name],
         response_class=Response,
         responses=spec.lines(MEDIA_TYPE),
         openapi_extra=spec.request_body("sequence"),
     )
-    return routes
 
 
-async def _endpoint(request: Request, query: Annotated[LineOptions, Query()]) -> Response:
-    def respond(request: Request) -> Coroutine[Any, Any, Response]:
-        return _respond(request, query)
-
-    response = await respond(request)
-    route_cache: RouteCache = request.app.state.route_cache
-    route_cache.add(request, respond)
-    return response
-
-
-async def _respond(request: Request, query: LineOptions) -> Response:
+async def _respond(request: Request, model: ResidentModel, query: LineOptions) -> Response:
     """Begin a stream of gates: its first lines are computed before its status is sent."""
     context = RequestContext.of(request)
     engine: Engine = context.engine
     with ExitStack() as held:
         held.enter_context(engine.admit())
         with RequestTimeout(context.timeout_s) as timeout:
-            model, steps = engine.models["lstm"], query.initial_steps
+            steps = query.initial_steps
             given = await read_sequences(request, engine, model, SequenceBody, steps)
             timeout.body_received(request.receive)
             context.watch.lap("prepare")
             inputs = given if isinstance(given, list) else [given]
-            # All sequences run on one LSTM: the first has the units of each.
-            check_units(inputs[0].row, query.units)
-            blocks = _blocks(context, inputs, query)
+            _check_units(model.architecture, query)
+            blocks = _blocks(context, model, inputs, query)
             first = await anext(blocks)
         headers = {
             "Cache-Control": "no-store",
@@ -120,6 +144,22 @@ async def _respond(request: Request, query: LineOptions) -> Response:
         return Lines(
             _with_last_line(request, first, blocks), headers, context.timeout_s, held.pop_all()
         )
+
+
+def _check_units(architecture: Architecture, query: LineOptions) -> None:
+    """Check the units of a stream's lines against the layers of its values.
+
+    Raises:
+        ParameterError: A unit that one of them does not have, with the number of its units.
+    """
+    chosen = max(query.units or [0])
+    named = [name for name in query.values or () if name != "logits"]
+    for name in named or [architecture.states[0].name]:
+        (units,) = architecture.layers[name].shape
+        if chosen >= units:
+            owner = "the model" if len(architecture.recurrent) == 1 else name
+            reason = f"unit {chosen} is not one of {owner}'s {units} (0 to {units - 1})"
+            raise ParameterError("units", reason)
 
 
 class Lines(StreamingResponse):
@@ -185,7 +225,7 @@ def _problem(request: Request, error: Exception) -> orjson.Fragment:
 
 
 async def _blocks(
-    context: RequestContext, inputs: list[ModelInput], query: LineOptions
+    context: RequestContext, model: ResidentModel, inputs: list[ModelInput], query: LineOptions
 ) -> AsyncGenerator[bytes, None]:
     """Run streamed sequences concurrently, `STEPS` steps at a time, and encode their lines.
 
@@ -195,11 +235,11 @@ async def _blocks(
         QueueFullError, DeadlineError: The device could not be reached in time.
         EngineClosedError: The server is stopping.
     """
-    engine = context.engine
-    model = engine.models["lstm"]
-    wanted = frozenset((*query.values, *STATE))
+    engine, architecture = context.engine, model.architecture
+    finals = frozenset(state.final for state in architecture.states)
+    wanted = frozenset(query.values or ()) | finals
     rows = dict(enumerate(one.row for one in inputs))
-    warnings = [length_warnings(model, None, one) for one in inputs]
+    warnings = [length_warnings(model, None, one) if model.length_limits else [] for one in inputs]
     start = 0
     while rows:
         if start:
@@ -216,10 +256,10 @@ async def _blocks(
         for (index, row), outputs in zip(rows.items(), given, strict=True):
             # Warnings are those of the whole sequence: its first line has them.
             first = {} if start else _stated(warnings[index])
-            block = _Block(index, start, first, query)
+            block = _Block(architecture, index, start, first, query)
             yield await engine.compute(block.encode, _head(row), outputs)
         rows = {
-            index: _rest(row, outputs)
+            index: _rest(architecture, row, outputs)
             for (index, row), outputs in zip(rows.items(), given, strict=True)
             if len(row["sequence"]) > STEPS
         }
@@ -231,9 +271,9 @@ def _head(row: Row) -> Row:
     return {**row, "sequence": row["sequence"][:STEPS]}
 
 
-def _rest(row: Row, outputs: Outputs) -> Row:
+def _rest(architecture: Architecture, row: Row, outputs: Outputs) -> Row:
     """Row of a streamed sequence's remaining steps, which start from the final state of these."""
-    state = {"cell": outputs["final_cell"], "hidden": outputs["final_hidden"]}
+    state = {one.name: outputs[one.final] for one in architecture.states}
     return {"sequence": row["sequence"][STEPS:], **state}
 
 
@@ -248,11 +288,13 @@ class _Block:
     """Block of a stream's lines: consecutive steps of one sequence.
 
     Attributes:
+        architecture: The network, for the names of its states and symbols.
         index: Index of the sequence among those of the request.
         start: Number of steps before the block.
         first: Further keys of its first line.
     """
 
+    architecture: Architecture
     index: int
     start: int
     first: Mapping[str, Any]
@@ -265,19 +307,32 @@ class _Block:
 
     def _lines(self, row: Row, outputs: Outputs) -> Iterator[dict[str, Any]]:
         values: dict[str, np.ndarray] = {}
-        for name in self.query.values:
-            values[name] = _shown(name, outputs[name], self.query)
+        for name in self.query.values or ():
+            values[name] = _shown(self.architecture, name, outputs[name], self.query)
         further = self.first
-        for at, bit in enumerate(row["sequence"].tolist()):
+        key, steps = _steps(self.architecture, row["sequence"])
+        for at, step in enumerate(steps):
             given = {name: value[at] for name, value in values.items()}
-            step = self.start + at + 1
-            yield {"input": self.index, "step": step, "bit": bit, **further, **given}
+            head = {"input": self.index, "step": self.start + at + 1, key: step}
+            yield {**head, **further, **given}
             further = {}
 
 
-def _shown(name: str, values: np.ndarray, query: LineOptions) -> np.ndarray:
+def _steps(architecture: Architecture, sequence: np.ndarray) -> tuple[str, list[Any]]:
+    """Key and value of each step in the lines of a stream: a bit, a symbol, or numbers."""
+    spec, steps = architecture.sequence, sequence.tolist()
+    if is_binary(spec):
+        return "bit", steps
+    if spec.alphabet:
+        return "symbol", [spec.alphabet[index] for index in steps]
+    return "features", list(np.ascontiguousarray(sequence))
+
+
+def _shown(
+    architecture: Architecture, name: str, values: np.ndarray, query: LineOptions
+) -> np.ndarray:
     """Numbers of one gate or state for the lines of a stream, one row for each step."""
-    if name in STATES:
+    if name in {state.name for state in architecture.states}:
         values = values[1:]  # row 0 is the state before the first step
     if query.units is not None and name != "logits":
         values = values[:, query.units]

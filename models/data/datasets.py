@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from models.data.pictures import fit_pixels
 from models.declaration.declaration import ImageSpec
 from models.simple_networks import HEIGHT, WIDTH
 
@@ -73,11 +74,11 @@ def read_pictures(
                 upright = ImageOps.exif_transpose(opened).convert("RGBA")
                 white = Image.new("RGBA", upright.size, "white")
                 whole = Image.alpha_composite(white, upright).convert(mode)
-                fitted = ImageOps.fit(whole, (image.width, image.height), Image.Resampling.BICUBIC)
+                fitted = fit_pixels(np.asarray(whole), image)
         except (OSError, SyntaxError, ValueError) as error:
             msg = f"{folder.name}/{path.name} is not a PNG or JPEG picture: {error}"
             raise DatasetError(msg) from error
-        found.append(np.asarray(fitted).reshape(image.height, image.width, image.channels))
+        found.append(fitted.reshape(image.height, image.width, image.channels))
     return found
 
 

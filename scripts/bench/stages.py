@@ -67,7 +67,9 @@ class Stages:
     def decode(self, body: bytes) -> tuple[Row, object]:
         """Run the decoding stage: a request's body into a model input row."""
         if self._work.is_image:
-            given: object = parse_images(Body(body, "image/png", {}), ImageBody, "mnist")
+            given: object = parse_images(
+                Body(body, "image/png", {}), ImageBody, self._model.architecture, "mnist"
+            )
         else:
             content = b'{"sequence":"%s"}' % body
             json_body = Body(content, "application/json", {})

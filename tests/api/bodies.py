@@ -19,6 +19,7 @@ from api.requests.inputs import parse_images
 from api.requests.model_input import ModelInput, Preprocess
 from api.requests.posted import parse_body
 from api.requests.sequence_body import SequenceBody, SequenceInput
+from tests.networks import SIMPLE_CNN, counting_lstm
 
 DIGIT = np.zeros((28, 28), np.uint8)
 DIGIT[5:24, 12:17] = 255
@@ -49,14 +50,14 @@ def form_body(data: bytes) -> Body:
 
 def image_of(body: Body, preprocess: Preprocess = "mnist") -> ModelInput:
     """Return the model input of a body of one image."""
-    found = parse_images(body, ImageBody, preprocess)
+    found = parse_images(body, ImageBody, SIMPLE_CNN, preprocess)
     assert isinstance(found, ModelInput)
     return found
 
 
 def sequence_of(body: Body, hidden: int) -> SequenceInput:
     """Return the validated sequence of a body of one sequence."""
-    [found] = parse_body(body, SequenceBody, hidden).inputs
+    [found] = parse_body(body, SequenceBody, counting_lstm(hidden)).inputs
     assert isinstance(found, SequenceInput)
     return found
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from api.openapi import model_schemas
 from api.openapi.examples import EXAMPLES
 from api.openapi.spec import schemas
 
@@ -42,8 +43,8 @@ def test_examples_are_what_their_schemas_say() -> None:
         "sequence": schemas.SequenceAnswer,
         "query": schemas.SequenceAnswer,
         "weights": schemas.WeightsAnswer,
-        "model": schemas.ModelEntry,
-        "models": schemas.ModelList,
+        "model": model_schemas.ModelEntry,
+        "models": model_schemas.ModelList,
         "findings": schemas.FindingList,
         "samples": schemas.SampleList,
         "colormaps": schemas.ColourMapList,

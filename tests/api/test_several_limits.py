@@ -152,7 +152,7 @@ def test_values_that_would_fill_the_memory_are_rejected(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit on bytes of traced steps is checked before a program runs."""
-    steps, values = 5 + 3, 8 * 5 * 4  # of 8 units: four gates and the logits, each float32
+    steps, values = 5 + 3, (8 * 4 + 2) * 4  # four gates of 8 units and two logits, in float32
     body = {"inputs": [{"sequence": "10110"}, {"sequence": "111"}]}
 
     monkeypatch.setattr("api.responses.pipeline.MAX_SEVERAL_BYTES", steps * values)

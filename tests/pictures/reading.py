@@ -38,7 +38,7 @@ REFUSED = Answer(-1, 0, ("refused",))
 def prepared(encoded: bytes) -> ModelInput | None:
     """Decode and preprocess a picture; None if it is refused."""
     try:
-        return encoded_image_input(encoded, "mnist")
+        return encoded_image_input(encoded, SIMPLE_CNN.image, "mnist")
     except Problem:
         return None
 

@@ -116,10 +116,12 @@ SEQUENCES: dict[str, tuple[bytes, int, str]] = {
     "NaN state": (b'{"sequence": "1", "initial_state": {"cell": [NaN], "hidden": []}}', 400, ""),
 }
 
+IMAGE_PROBES = [probe.name for probe in PROBES if probe.family == "image"]
+
 QUERIES = {
     "/cnn/nothing": (
         404,
-        f"probe 'nothing' is not one of {', '.join(p.name for p in PROBES if p.family == 'image')}.",
+        f"probe 'nothing' is not one of {', '.join(IMAGE_PROBES)}.",
     ),
     "/gru/gates": (404, "model 'gru' is not one of cnn, lstm."),
     "/models/gru": (404, "model 'gru' is not one of cnn, lstm."),

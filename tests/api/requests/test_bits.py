@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.errors.problem import Problem
-from api.requests.bits import parse_sequence, parse_text
+from api.requests.bits import parse_bits, parse_text
 from tests.api.bodies import json_body, sequence_of, told
 
 BITS = [1, 0, 1, 1, 0]
@@ -69,7 +69,7 @@ def test_types_change_nothing(bits: list[int], data: st.DataObject) -> None:
     kinds: st.SearchStrategy[Callable[[int], object]]
     kinds = st.sampled_from([int, float, bool, str, lambda bit: f" {bit} "])
 
-    assert parse_sequence([data.draw(kinds)(bit) for bit in bits]).tolist() == bits
+    assert parse_bits([data.draw(kinds)(bit) for bit in bits]).tolist() == bits
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_states_may_have_axes_of_length_1(state: object) -> None:
     found = sequence_of(json_body({"sequence": "1", "initial_state": state}), 2).initial_state
 
     assert found is not None
-    assert (found.cell.tolist(), found.hidden.tolist()) == ([0.5, 1.0], [0.0, 1.0])
+    assert (found["cell"].tolist(), found["hidden"].tolist()) == ([0.5, 1.0], [0.0, 1.0])
 
 
 @pytest.mark.parametrize("query", ["1,0,1", "1%200%201", "1+0+1", "%5B1,0,1%5D", "1%0A01%0A"])

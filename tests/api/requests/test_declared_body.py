@@ -9,12 +9,15 @@ import pytest
 from api.errors.problem import Problem
 from api.openapi import spec
 from api.requests.declared_body import DeclaredBody
+from api.requests.image_body import ImageInput
 from api.requests.posted import parse_body
 from api.requests.probe_body import BODIES, body_of
+from models.architecture import Architecture
 from probes import PROBES
 from probes.cnn.edits import Edits
 from probes.declaration import Probe
 from tests.api.bodies import DIGIT, PICTURE, json_body
+from tests.networks import COLOURS, COUNTING_LSTM, SIMPLE_CNN
 
 POSTED = [probe for probe in PROBES if probe.input]
 INTERVENE = next(probe for probe in PROBES if (probe.family, probe.name) == ("image", "intervene"))
@@ -24,8 +27,13 @@ PATCHING = next(probe for probe in PROBES if (probe.family, probe.name) == ("seq
 def problem_of(value: object, declaration: type[DeclaredBody]) -> Problem:
     """Return the problem of a JSON body."""
     with pytest.raises(Problem) as caught:
-        parse_body(json_body(value), declaration, hidden=8)
+        parse_body(json_body(value), declaration, network_of(declaration))
     return caught.value
+
+
+def network_of(declaration: type[DeclaredBody]) -> Architecture:
+    """Return a network that a body is for: one of colours, or the LSTM."""
+    return COLOURS if issubclass(declaration, ImageInput) else COUNTING_LSTM
 
 
 @pytest.mark.parametrize("probe", POSTED, ids=lambda probe: f"{probe.family}.{probe.name}")
@@ -36,7 +44,7 @@ def test_the_examples_of_openapi_are_valid(probe: Probe) -> None:
 
     assert content["schema"] == {"$ref": f"#/components/schemas/{body_of(probe).__name__}"}
     for example in content["examples"].values():
-        parsed = parse_body(json_body(example["value"]), body_of(probe), hidden=8)
+        parsed = parse_body(json_body(example["value"]), body_of(probe), network_of(body_of(probe)))
         assert parsed.container == ("inputs" if "inputs" in example["value"] else None)
         assert len(parsed.inputs) == len(example["value"].get("inputs", [None]))
 
@@ -55,7 +63,7 @@ def test_the_keys_of_the_schema_are_those_of_the_body(declaration: type[Declared
 def test_extra_fields_are_validated_with_the_input() -> None:
     """The input of a probe is an instance of its `body` model, with a null field at its default."""
     value: Any = {"pixels": DIGIT.tolist(), "edits": None, "source": {"pixels": DIGIT.tolist()}}
-    [found] = parse_body(json_body(value), body_of(INTERVENE)).inputs
+    [found] = parse_body(json_body(value), body_of(INTERVENE), SIMPLE_CNN).inputs
 
     assert isinstance(found.extra, Edits)
     assert found.extra.edits == ()
@@ -100,9 +108,9 @@ def test_second_inputs_have_the_same_spellings() -> None:
     """Line breaks, axes of length 1 and commas are read in `source` and `inputs` too."""
     broken = base64.encodebytes(PICTURE).decode()
     images: Any = {"pixels": DIGIT[..., None].tolist(), "source": {"image": broken}}
-    [found] = parse_body(json_body({"inputs": [images]}), body_of(INTERVENE)).inputs
+    [found] = parse_body(json_body({"inputs": [images]}), body_of(INTERVENE), SIMPLE_CNN).inputs
     bits: Any = {"sequence": "1,0", "source": {"sequence": [True, 0.0]}}
-    [other] = parse_body(json_body({"inputs": [bits]}), body_of(PATCHING), hidden=8).inputs
+    [other] = parse_body(json_body({"inputs": [bits]}), body_of(PATCHING), COUNTING_LSTM).inputs
 
     assert found.source.image == PICTURE
     np.testing.assert_array_equal(found.pixels, DIGIT)

@@ -12,6 +12,7 @@ from api.requests.image_decoding import decode
 from api.requests.image_limits import MAX_PLANE_PIXELS
 from api.requests.model_input import encoded_image_input
 from tests.api.pictures_by_hand import blank, encoded
+from tests.networks import SIMPLE_CNN
 
 
 def square_on_paper(size: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Image:
@@ -23,7 +24,9 @@ def square_on_paper(size: tuple[int, int], box: tuple[int, int, int, int]) -> Im
 
 def preparation(content: bytes) -> Mapping[str, Any]:
     """Return the record of preprocessing an encoded image."""
-    record: Mapping[str, Any] = (encoded_image_input(content, "mnist").echo or {})["preparation"]
+    record: Mapping[str, Any] = (
+        encoded_image_input(content, SIMPLE_CNN.image, "mnist").echo or {}
+    )["preparation"]
     return record
 
 
@@ -184,6 +187,6 @@ def test_colours_under_alpha_are_not_multiplied() -> None:
 def test_only_28_by_28_is_taken_unprepared() -> None:
     """An image that is 28x28 only after its reduction is refused without preprocessing."""
     with pytest.raises(Problem) as caught:
-        encoded_image_input(blank(28 * 56, 28 * 56), "none")
+        encoded_image_input(blank(28 * 56, 28 * 56), SIMPLE_CNN.image, "none")
 
     assert caught.value.detail.startswith("The image is 1568 x 1568 pixels; preprocess=none")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from api.errors.problem import Problem
 from api.requests.bits import parse_text
 from api.requests.json_object import FieldError
-from api.requests.sequence_body import STATE_BOUNDS
+from api.requests.sequence_body import MAX_STATE
 from models.rnn.certificate import LONGEST
 from tests.api.bodies import json_body, sequence_of, told
 
@@ -101,7 +101,7 @@ def test_an_initial_state_is_read() -> None:
     state = {"hidden": [-1, 1.0], "cell": [-16777216.0, 16777216]}
     found = sequence_of(json_body({"sequence": "1", "initial_state": state}), 2).initial_state
     assert found is not None
-    cell, hidden = found.cell, found.hidden
+    cell, hidden = found["cell"], found["hidden"]
 
     assert cell.dtype == hidden.dtype == np.float32
     assert (cell.tolist(), hidden.tolist()) == ([-(2.0**24), 2.0**24], [-1, 1])
@@ -109,7 +109,7 @@ def test_an_initial_state_is_read() -> None:
 
 def test_a_run_can_be_continued_up_to_the_longest_certified_length() -> None:
     """A cell state that counts every bit of a certified length is within the bound."""
-    assert STATE_BOUNDS["cell"] >= LONGEST
+    assert MAX_STATE >= LONGEST
 
 
 @pytest.mark.parametrize("name", ["cell", "hidden"])

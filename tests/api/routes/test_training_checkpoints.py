@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from models.model_files import ARTIFACT_KINDS, shipped_files
 from models.registry import ResidentModel, load
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import CheckpointError
