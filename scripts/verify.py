@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.architecture import Architecture, Node
+from models.declaration.declaration import FILE
+from models.importers.conversion import GRAPHS, Names, convert
 from models.importers.errors import ConversionError, printable
-from models.importers.matching import Matched, match_tensors
+from models.importers.imported import Imported
 from models.reference import (
     Reference,
     ReferenceFileError,
@@ -29,8 +32,7 @@ from models.reference import (
     reproduces,
 )
 from models.registry import ResidentModel, load_folder
-from models.runtime import checkpoints
-from models.runtime.checkpoints import CheckpointError, Tensors
+from models.runtime.checkpoints import CheckpointError
 
 AGREES, DIFFERS, UNREADABLE = 0, 1, 2
 
@@ -57,57 +59,62 @@ def verify(folder: Path, file: Path | None = None) -> int:
     """Verify the network of a folder, print the findings and return the exit status.
 
     Args:
-        file: Tensors of the original network, which are matched with the declaration.
+        file: The original network, of any format that is converted.
 
     Raises:
         CheckpointError: The server could not load the folder.
         ReferenceFileError: The reference cannot be read.
-        ConversionError: The original's tensors cannot be matched, or in several ways.
+        ConversionError: The original cannot be converted, or in several ways.
     """
     model = load_folder(folder)
     architecture = model.architecture
     name = architecture.declaration.reference
     reference = read_reference(folder / name, architecture) if name else None
-    matched = _matched(model, file, reference) if file else None
-    _print_network(model, matched)
+    original = _original(model, folder, file, reference) if file else None
+    _print_network(model, original)
     began = time.perf_counter()
     model.compile()
     print(f"\nThe server's programs compile in {time.perf_counter() - began:.1f} s.")
-    is_equal = _compare_weights(model, matched, file) if matched and file else True
+    is_equal = _compare_weights(model, original, file) if original and file else True
     return AGREES if _compare_values(model, reference, name) and is_equal else DIFFERS
 
 
-def _matched(model: ResidentModel, file: Path, reference: Reference | None) -> Matched:
-    """Match the tensors of the original's file with the network that is verified."""
-    decide = reproduces(model.architecture, reference) if reference else None
-    return match_tensors(model.architecture, original_tensors(file), decide)
-
-
-def original_tensors(file: Path) -> Tensors:
-    """Read the tensors of an original network for verification, from safetensors or npz.
+def _original(
+    model: ResidentModel, folder: Path, file: Path, reference: Reference | None
+) -> Imported:
+    """Convert the original's file once more, for the network that is verified.
 
     Raises:
-        CheckpointError: It is neither, or damaged.
+        ConversionError: It cannot be converted, or has other layers than the declaration.
     """
-    if file.suffix != ".npz":
-        # Tensors of safetensors come in no order.
-        return dict(sorted(checkpoints.load(file).tensors.items()))
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        msg = f"{file.name} is not a whole NumPy archive of numbers"
-        raise CheckpointError(msg) from error
+    decide = reproduces(model.architecture, reference) if reference else None
+    declaration = None if file.suffix.lower() in GRAPHS else folder / FILE
+    found = convert(file, Names(model.name), declaration, lambda _: decide)
+    return found if declaration else _renamed(found, model.architecture)
 
 
-def _print_network(model: ResidentModel, matched: Matched | None) -> None:
+def _renamed(found: Imported, architecture: Architecture) -> Imported:
+    """Return the network of a graph with the names of the verified one, whose order it has."""
+    theirs = found.architecture.parameters
+    if [*theirs.values()] != [*architecture.parameters.values()]:
+        msg = "the original's layers have other parameters than those of the declaration"
+        raise ConversionError(msg)
+    names = dict(zip(theirs, architecture.parameters, strict=True))
+    return replace(
+        found,
+        parameters={names[name]: values for name, values in found.parameters.items()},
+        matches=tuple(one._replace(ours=names[one.ours]) for one in found.matches),
+    )
+
+
+def _print_network(model: ResidentModel, original: Imported | None) -> None:
     """Print the network that is verified, layer by layer."""
     architecture = model.architecture
     declaration = architecture.declaration
     total = sum(prod(shape) for shape in architecture.parameters.values())
     print(f"{model.name}: {declaration.title}")
     print(f"{_described(architecture)}, {len(architecture.classes)} classes, {total:,} parameters")
-    origins = _origins(matched, model.checkpoint.metadata)
+    origins = _origins(original, model.checkpoint.metadata)
     rows = [("layer", "line", "output", "parameters", "matched with")]
     for node in architecture.nodes:
         own = _own(node, architecture)
@@ -148,16 +155,16 @@ def _own(node: Node, architecture: Architecture) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _origins(matched: Matched | None, metadata: Mapping[str, Any]) -> dict[str, Origin]:
+def _origins(original: Imported | None, metadata: Mapping[str, Any]) -> dict[str, Origin]:
     """Return the origin of each verified parameter by its name.
 
     Args:
-        matched: Match with a file of the original; without one that of the conversion is shown,
+        original: Conversion of the original's file; without one the earlier conversion is shown,
             which the metadata of the weights have.
     """
-    if matched:
-        by = {name: matched.by.get(name.partition(".")[0], "") for name in matched.parameters}
-        return {m.ours: Origin(m.theirs, m.transformation, by[m.ours]) for m in matched.matches}
+    if original:
+        by = {name: original.by.get(name.partition(".")[0], "") for name in original.parameters}
+        return {m.ours: Origin(m.theirs, m.transformation, by[m.ours]) for m in original.matches}
     recorded = metadata.get("matched")
     # Metadata of a file of other origin may have anything.
     return {
@@ -189,25 +196,25 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
         )
 
 
-def _compare_weights(model: ResidentModel, matched: Matched, file: Path) -> bool:
+def _compare_weights(model: ResidentModel, original: Imported, file: Path) -> bool:
     """Compare the weights that are verified with those of the original's file, to the bit."""
     different = [
         name
-        for name, values in matched.parameters.items()
+        for name, values in original.parameters.items()
         if not np.array_equal(model.weights[name], values)
     ]
     for name in different:
-        held = _holder(model.weights[name], matched)
+        held = _holder(model.weights[name], original)
         other = f": it has the values of {held}" if held else ""
         print(f"{name} is not that of {printable(file.name)}{other}")
     if not different:
-        print(f"All {len(matched.parameters)} parameters are those of {printable(file.name)}.")
+        print(f"All {len(original.parameters)} parameters are those of {printable(file.name)}.")
     return not different
 
 
-def _holder(values: np.ndarray, matched: Matched) -> str:
+def _holder(values: np.ndarray, original: Imported) -> str:
     """Return the name of the parameter whose values of the original a verified one has."""
-    same = (name for name, one in matched.parameters.items() if np.array_equal(one, values))
+    same = (name for name, one in original.parameters.items() if np.array_equal(one, values))
     return next(same, "")
 
 
@@ -244,7 +251,8 @@ def _parser() -> argparse.ArgumentParser:
         "file",
         type=Path,
         nargs="?",
-        help="the original's tensors (safetensors, npz), with which the weights are compared",
+        help="the original network, with which the weights are compared; of any format that "
+        "scripts.convert reads",
     )
     return parser
 

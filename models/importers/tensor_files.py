@@ -60,6 +60,8 @@ def _safetensors(path: Path) -> Tensors:
         msg = f"{printable(path.name)} is not a whole safetensors file"
         raise ConversionError(msg) from error
     check_count(len(entries), "tensors")
+    # They come in no order, on which no sentence about them may depend.
+    entries = sorted(entries, key=lambda one: one[0])
     return {name: _safe_array(name, entry) for name, entry in entries}
 
 
