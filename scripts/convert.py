@@ -1,0 +1,138 @@
+"""Convert a network of another library to a folder that Lightwell serves.
+
+    python -m scripts.convert mine.onnx --name mine --classes cat,dog
+    python -m scripts.convert mine.keras --name mine
+    python -m scripts.convert mine.safetensors --name mine --declaration lightwell.toml
+
+ONNX and `.keras` files have the architecture; for safetensors, npz, msgpack and Orbax it comes from
+a declaration, or is guessed from the shapes of the tensors. No code of the file is run. Exit
+status: 0 if the folder was written, 2 if not.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from models.declaration.declaration import FILE, MODEL_NAME, Declaration, DeclarationError
+from models.derivation import derive
+from models.importers.conversion import Names, convert
+from models.importers.errors import ConversionError, printable
+from models.importers.imported import WEIGHTS, Imported
+from models.importers.matching import Reproduces
+from models.reference import ReferenceFileError, read_reference, reproduces
+from models.registry import RESERVED_NAMES
+
+WRITTEN, REFUSED = 0, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Convert the file that the command line names; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        folder = _target(options)
+        names = Names(options.title or options.name, options.classes, options.alphabet)
+        found = convert(options.file, names, options.declaration, _decide(options.declaration))
+        found.save(folder, {"model": options.name, "converted_from": options.file.name})
+        _copy_reference(found, options.declaration, folder)
+    except (ConversionError, DeclarationError, OSError) as error:
+        print(f"cannot be converted: {error}", file=sys.stderr)
+        return REFUSED
+    _report(found, folder)
+    return WRITTEN
+
+
+def _target(options: argparse.Namespace) -> Path:
+    """Return the folder that the conversion writes, which may not hold a network yet."""
+    if MODEL_NAME.fullmatch(options.name) is None or options.name in RESERVED_NAMES:
+        msg = (
+            f"--name {printable(options.name)}: a lowercase letter and up to 31 lowercase letters, "
+            f"digits and hyphens, and none of {', '.join(sorted(RESERVED_NAMES))}"
+        )
+        raise ConversionError(msg)
+    folder = Path(options.out, options.name)
+    taken = [name for name in (FILE, WEIGHTS) if (folder / name).exists()]
+    if taken and not options.replace:
+        msg = f"{folder / taken[0]} exists: give another --name or --out, or --replace"
+        raise ConversionError(msg)
+    return folder
+
+
+def _decide(declaration: Path | None) -> Callable[[Declaration], Reproduces | None] | None:
+    """Return the check of converted weights against the reference of a declaration."""
+    if declaration is None:
+        return None
+
+    def decide(found: Declaration) -> Reproduces | None:
+        if found.reference is None:
+            return None
+        architecture = derive(found)
+        try:
+            reference = read_reference(declaration.parent / found.reference, architecture)
+        except ReferenceFileError as error:
+            raise ConversionError(str(error)) from error
+        return reproduces(architecture, reference)
+
+    return decide
+
+
+def _copy_reference(found: Imported, declaration: Path | None, folder: Path) -> None:
+    """Copy the reference of a declaration to the folder of the converted network."""
+    name = found.declaration.reference
+    if name is not None and declaration is not None and declaration.parent != folder:
+        shutil.copyfile(declaration.parent / name, folder / name)
+
+
+def _report(found: Imported, folder: Path) -> None:
+    """Print the converted network, where each parameter comes from, and the next commands."""
+    print(found.text)
+    width = max(len(match.ours) for match in found.matches)
+    for match in found.matches:
+        theirs = ", ".join(map(printable, match.theirs)) or "none"
+        print(f"{match.ours:{width}}  {theirs} ({match.transformation})")
+    removed = found.architecture.removed
+    notes = list(found.notes)
+    notes += [f"the last {removed} is taken off: answers are logits"] if removed else []
+    if found.scale != 1:
+        notes.append(f"its input was 0 to {found.scale:g}: mean and std are for 0 to 1")
+    for note in notes:
+        print(f"Note: {printable(note, 300)}.")
+    print(f"\nWritten: {folder / FILE} and {WEIGHTS}. Next:")
+    print(f"  python -m scripts.verify {folder}")
+    print(f"  python -m api --models {folder.parent}")
+
+
+def _names(text: str) -> list[str]:
+    """Split the names of classes of a converted network at commas."""
+    return [name.strip() for name in text.split(",")] if text else []
+
+
+def _symbols(text: str) -> list[str]:
+    """Split an alphabet of a converted network into symbols: at commas, else into characters."""
+    return _names(text) if "," in text.strip(",") else list(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.convert", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "file", type=Path, help=".onnx, .keras, .safetensors, .npz, .msgpack or a folder of Orbax"
+    )
+    parser.add_argument("--name", required=True, help="name of the network and of its folder")
+    parser.add_argument("--title", default="", help="name for people (default: --name)")
+    parser.add_argument("--classes", type=_names, default=[], help="names of labels: cat,dog")
+    parser.add_argument(
+        "--alphabet", type=_symbols, default=[], help="symbols by index: abcde, or begin,end,pad"
+    )
+    parser.add_argument(
+        "--declaration", type=Path, help="lightwell.toml for files that have tensors alone"
+    )
+    parser.add_argument("--out", default=".", help="folder in which NAME is made (default: here)")
+    parser.add_argument("--replace", action="store_true", help="replace a network of that name")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
