@@ -1,7 +1,8 @@
 """Reference of a network: inputs and values that the original gave for them, in a file.
 
-The file is safetensors: `inputs`; `logits` or `probabilities`; and values of any layer by its name
-in the trace. Maps may have their channels last, as here, or first, as in PyTorch.
+The file is safetensors: `inputs`, as the first layer reads them, or `pixels` from 0 to 255; then
+`logits` or `probabilities`; and values of any layer by its name in the trace. Maps may have their
+channels last, as here, or first, as in PyTorch.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from models.architecture import Architecture
+from models.architecture import MAX_STEPS, Architecture
 from models.cnn.programs import network_definition
+from models.declaration.declaration import ImageSpec
 from models.rnn.programs import graph_definition
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
@@ -31,7 +33,7 @@ Below one it is absolute.
 MAX_INPUTS = 256
 """Largest number of inputs in a reference."""
 
-INPUTS, PROBABILITIES = "inputs", "probabilities"
+INPUTS, PIXELS, PROBABILITIES = "inputs", "pixels", "probabilities"
 
 
 class ReferenceFileError(ValueError):
@@ -166,14 +168,15 @@ def _difference(name: str, found: np.ndarray, expected: np.ndarray) -> Differenc
 
 def _reference(tensors: Mapping[str, np.ndarray], architecture: Architecture) -> Reference:
     """Return a reference from the tensors of its file, in our layout."""
-    if INPUTS not in tensors:
-        msg = f"tensor {INPUTS} is missing"
+    origins = (INPUTS, PIXELS) if architecture.family == "image" else (INPUTS,)
+    if sum(origin in tensors for origin in origins) != 1:
+        msg = f"one tensor must be {' or '.join(origins)}"
         raise ReferenceFileError(msg)
-    names = [name for name in tensors if name != INPUTS]
+    names = [name for name in tensors if name not in origins]
     known = (*architecture.layers, PROBABILITIES)
     for name in names:
         if name not in known:
-            msg = f"tensor '{name[:64]}' is not one of {INPUTS}, {', '.join(known)}"
+            msg = f"tensor '{name[:64]}' is not one of {', '.join((*origins, *known))}"
             raise ReferenceFileError(msg)
     if not {"logits", PROBABILITIES} & {*names}:
         msg = f"logits are missing: the original's answers to the inputs, or {PROBABILITIES}"
@@ -182,11 +185,15 @@ def _reference(tensors: Mapping[str, np.ndarray], architecture: Architecture) ->
         if value.dtype.kind not in "fiu" or not np.isfinite(value).all():
             msg = f"tensor {name} must be of finite numbers"
             raise ReferenceFileError(msg)
-    given = tensors[INPUTS]
+    origin = INPUTS if INPUTS in tensors else PIXELS
+    given = tensors[origin]
     if given.ndim == 0 or not 1 <= len(given) <= MAX_INPUTS:
-        msg = f"tensor {INPUTS} must have 1 to {MAX_INPUTS} inputs, one after another"
+        msg = f"tensor {origin} must have 1 to {MAX_INPUTS} inputs, one after another"
         raise ReferenceFileError(msg)
-    inputs, is_channel_first = _inputs(given, architecture)
+    if architecture.family == "image":
+        inputs, is_channel_first = _images(origin, given, architecture.image)
+    else:
+        inputs, is_channel_first = _sequences(given, architecture), False
     expected = {
         name: _expected(name, tensors[name], architecture, inputs, is_channel_first)
         for name in sorted(names, key=known.index)
@@ -194,30 +201,40 @@ def _reference(tensors: Mapping[str, np.ndarray], architecture: Architecture) ->
     return Reference(inputs, expected)
 
 
-def _inputs(given: np.ndarray, architecture: Architecture) -> tuple[np.ndarray, bool]:
-    """Return the inputs of a reference in our layout, and whether their channels were first."""
-    if architecture.family == "sequence":
-        return _sequences(given, architecture), False
-    spec = architecture.image
+def _images(origin: str, given: np.ndarray, spec: ImageSpec) -> tuple[np.ndarray, bool]:
+    """Return the images of a reference as the network reads them; whether channels were first."""
     last = (spec.height, spec.width, spec.channels)
     first = (spec.channels, spec.height, spec.width)
-    if given.dtype.kind != "f":
-        msg = f"tensor {INPUTS} must be floats: the values that the original's first layer read"
+    is_first = given.shape[1:] == first and first != last
+    if is_first:
+        given = np.moveaxis(given, 1, -1)
+    if given.shape[1:] == last[:2] and spec.channels == 1:
+        given = given[..., None]
+    if given.shape[1:] != last:
+        msg = (
+            f"tensor {origin} must be (inputs, {_axes(last)}) or (inputs, {_axes(first)}), not "
+            f"{given.shape}"
+        )
         raise ReferenceFileError(msg)
-    if given.shape[1:] == last or (spec.channels == 1 and given.shape[1:] == last[:2]):
-        return np.asarray(given, np.float32).reshape(-1, *last), False
-    if given.shape[1:] == first:
-        return np.asarray(np.moveaxis(given, 1, -1), np.float32), True
-    msg = (
-        f"tensor {INPUTS} must be (inputs, {_axes(last)}) or (inputs, {_axes(first)}), not "
-        f"{given.shape}"
-    )
-    raise ReferenceFileError(msg)
+    if origin == INPUTS:
+        if given.dtype.kind != "f":
+            msg = f"tensor {INPUTS} must be floats, as the first layer reads them, or be {PIXELS}"
+            raise ReferenceFileError(msg)
+        return np.asarray(given, np.float32), is_first
+    if given.min() < 0 or given.max() > 255 or given.max() <= 1:  # noqa: PLR2004
+        msg = f"tensor {PIXELS} must be intensities from 0 to 255"
+        raise ReferenceFileError(msg)
+    prepared = (np.asarray(given, np.float64) / 255.0 - spec.mean) / spec.std
+    return np.asarray(prepared, np.float32), is_first
 
 
 def _sequences(given: np.ndarray, architecture: Architecture) -> np.ndarray:
     """Return the sequences of a reference: indices of symbols, or rows of features."""
     spec = architecture.sequence
+    steps = given.shape[1] if given.ndim > 1 else 0
+    if not 1 <= steps <= MAX_STEPS:
+        msg = f"tensor {INPUTS} must have 1 to {MAX_STEPS} steps, not {steps}"
+        raise ReferenceFileError(msg)
     if not spec.alphabet:
         if given.ndim != 3 or given.shape[-1] != spec.features:  # noqa: PLR2004
             msg = f"tensor {INPUTS} must be (inputs, steps, {spec.features}), not {given.shape}"

@@ -76,6 +76,22 @@ def test_every_value_of_images_is_compared(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.expected[name], value)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_pixels_are_prepared_as_declared(tmp_path: Path, kind: type, axis: int) -> None:
+    """Intensities from 0 to 255 become values between 0 and 1, then mean and std are applied."""
+    given = {"image": [8, 9, 3], "mean": [0.1, 0.2, 0.3], "std": [0.5, 1.0, 2.0]}
+    network = of(*IMAGES, given=given)
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 8, 9, 3))
+    inputs = (pixels / 255.0 - [0.1, 0.2, 0.3]) / [0.5, 1.0, 2.0]
+    values = exact(network, inputs.astype(np.float32))
+
+    posted = np.moveaxis(pixels, -1, axis).astype(kind)
+    found = read(tmp_path, network, pixels=posted, logits=values["logits"])
+    np.testing.assert_allclose(found.inputs, inputs, rtol=1e-6, atol=1e-6)
+    assert agrees(network, found)
+
+
 def test_a_difference_is_found_in_its_layer(tmp_path: Path) -> None:
     """A value beyond the tolerance differs, and names its tensor; one within it agrees."""
     network, inputs = of(*IMAGES), images()
@@ -134,11 +150,19 @@ def test_sequences_of_features_are_rows_of_numbers(tmp_path: Path) -> None:
 INPUTS = images()
 LOGITS = np.zeros((3, 2), np.float32)
 WRONG = {
-    "no inputs": ({"logits": LOGITS}, "tensor inputs is missing"),
+    "no inputs": ({"logits": LOGITS}, "one tensor must be inputs or pixels"),
+    "two inputs": (
+        {"inputs": INPUTS, "pixels": INPUTS, "logits": LOGITS},
+        "one tensor must be inputs or pixels",
+    ),
+    "pixels to 1": (
+        {"pixels": np.abs(INPUTS / 9), "logits": LOGITS},
+        "tensor pixels must be intensities from 0 to 255",
+    ),
     "no answers": ({"inputs": INPUTS}, "logits are missing: the original's answers to the inputs"),
     "unknown": (
         {"inputs": INPUTS, "logits": LOGITS, "relu9": LOGITS},
-        "tensor 'relu9' is not one of inputs, conv1, relu1, pool1, conv2, logits, probabilities",
+        "tensor 'relu9' is not one of inputs, pixels, conv1, relu1, pool1, conv2, logits, probabil",
     ),
     "integers": ({"inputs": INPUTS.astype(np.uint8), "logits": LOGITS}, "inputs must be floats"),
     "another size": (
@@ -178,6 +202,14 @@ def test_symbols_must_be_of_the_alphabet(tmp_path: Path, inputs: np.ndarray) -> 
     network = of("gru 4", "dense 2", given={"alphabet": "abc"})
     with pytest.raises(ReferenceFileError, match="indices from 0 to 2, or one-hot vectors of 3"):
         read(tmp_path, network, inputs=inputs.astype(np.float32), logits=LOGITS[:2])
+
+
+@pytest.mark.parametrize("shape", [(2, 0), (2,), (2, 4097)])
+def test_sequences_must_have_steps(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Sequences without steps, or with more than a server runs, are refused."""
+    network = of("gru 4", "dense 2", given={"alphabet": "abc"})
+    with pytest.raises(ReferenceFileError, match="tensor inputs must have 1 to 4096 steps, not"):
+        read(tmp_path, network, inputs=np.zeros(shape), logits=LOGITS[:2])
 
 
 def test_a_missing_file_has_a_sentence(tmp_path: Path) -> None:
