@@ -153,13 +153,29 @@ class ResidentModel:
         for program in self.declared:
             self.programs[program.name].add_buckets(larger, executables)
 
-    def compile_analysis(self, program: Program) -> ResidentProgram:
-        """Compile or load an analysis program of a registered model, and run it once."""
-        buckets = program.buckets or row_buckets(self.architecture.family)
+    def buckets(self, program: Program) -> Sequence[int]:
+        """Batch sizes of a program of a registered model, ascending."""
+        return program.buckets or row_buckets(self.architecture.family)
+
+    def compile_analysis(
+        self, program: Program, buckets: Sequence[int] | None = None
+    ) -> ResidentProgram:
+        """Compile or load an analysis program of a registered model, and run it once.
+
+        Args:
+            program: One of `analyses`.
+            buckets: Some of its batch sizes; None compiles all.
+        """
+        buckets = buckets or self.buckets(program)
         executables, _ = self._executables(f"{self.name}.{program.name}", [program], buckets)
         resident = self._keep(program, executables, buckets)
         self.add_parameter_sets(resident)
         return resident
+
+    def add_buckets(self, program: Program, buckets: Sequence[int]) -> None:
+        """Compile or load further batch sizes of an analysis program of a registered model."""
+        executables, _ = self._executables(f"{self.name}.{program.name}", [program], buckets)
+        self.programs[program.name].add_buckets(buckets, executables)
 
     @property
     def _row_buckets(self) -> tuple[Sequence[int], Sequence[int]]:

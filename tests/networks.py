@@ -96,7 +96,7 @@ RENAMED = {
         "dense1": "dense",
         "output": "digit",
     },
-    "lstm": {"cell": "memory", "readout": "answer"},
+    "lstm": {"cell": "memory", "readout": "verdict"},
 }
 """Other names of the shipped networks' layers that have parameters."""
 

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import jax
 
 from api.inference.admission import Admission, InFlightCounter
+from api.inference.analysis_compiler import AnalysisCompiler
 from api.inference.batching import (
     Batch,
-    DeadlineError,
     DeviceWorker,
     Queue,
     QueueFullError,
@@ -103,9 +103,9 @@ class Engine:
         self._programs: dict[str, ResidentProgram] = {}
         self._worker = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")
         self._cpu_threads = ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="worker")
+        self._compiler = AnalysisCompiler(self._serve)
         self._warming: asyncio.Task[None] | None = None
         self._warming_rest: asyncio.Task[None] | None = None
-        self._compiling: dict[str, asyncio.Task[None]] = {}
         self._has_warned = False
 
     @property
@@ -148,15 +148,15 @@ class Engine:
         """Compile larger batches and analyses while the engine already answers requests."""
         # Larger batches first: more requests gain by them than by analyses.
         for model in self.models.values():
-            await self.compute(model.compile_larger_buckets)
+            await self._compiler.run(model.compile_larger_buckets)
             for name, program in model.programs.items():
                 self.queues[f"{model.name}.{name}"].max_batch = program.max_rows
         # Analyses of the user's own networks are compiled when they are first asked for.
         for model in (one for one in self.models.values() if one.is_shipped):
             for program in tuple(model.programs.values()):
-                await self.compute(model.add_parameter_sets, program)
+                await self._compiler.run(model.add_parameter_sets, program)
             for declared in model.analyses.values():
-                self._serve(model, await self.compute(model.compile_analysis, declared))
+                self._serve(model, await self._compiler.run(model.compile_analysis, declared))
 
     def _serve(self, model: ResidentModel, program: ResidentProgram) -> None:
         """Let the engine accept calls of a program from now on."""
@@ -278,49 +278,15 @@ class Engine:
         self, model: str, calls: Sequence[Call], deadline: float, *, admitted: bool
     ) -> list[Served[Outputs]]:
         """Queue calls of one program in the engine and wait; one error cancels the others."""
-        name = f"{model}.{calls[0].program}"
-        await self._compiled(model, name, deadline)
+        name, owner = f"{model}.{calls[0].program}", self.models[model]
+        if name not in self._programs and not owner.is_shipped:
+            await self._compiler.compiled(owner, calls[0].program, deadline)
         waiting = self._enqueue(name, calls, deadline, admitted=admitted)
         try:
             return [await one for one in waiting]
         finally:
             for one in waiting:
                 one.cancel()
-
-    async def _compiled(self, model: str, name: str, deadline: float) -> None:
-        """Compile an analysis of a user's network that is asked for the first time.
-
-        Requests that need the same program wait for one compilation.
-
-        Raises:
-            DeadlineError: It takes longer than the request may.
-        """
-        owner = self.models[model]
-        if name in self._programs or owner.is_shipped:
-            return
-        if name not in self._compiling:
-            self._compiling[name] = asyncio.get_running_loop().create_task(
-                self._compile(owner, name)
-            )
-        # Other requests wait for the compilation too: it goes on when one of them gives up.
-        waited = asyncio.wait_for(
-            asyncio.shield(self._compiling[name]), deadline - time.monotonic()
-        )
-        try:
-            await waited
-        except TimeoutError as error:
-            msg = f"The program {name} is still being compiled."
-            raise DeadlineError(msg) from error
-
-    async def _compile(self, model: ResidentModel, name: str) -> None:
-        """Compile one analysis of a model, with the parameter sets of its training."""
-        try:
-            declared = model.analyses[name.partition(".")[2]]
-            for program in tuple(model.programs.values()):
-                await self.compute(model.add_parameter_sets, program)
-            self._serve(model, await self.compute(model.compile_analysis, declared))
-        finally:
-            del self._compiling[name]
 
     def _enqueue(
         self, name: str, calls: Sequence[Call], deadline: float, *, admitted: bool
@@ -346,11 +312,12 @@ class Engine:
     async def stop(self) -> None:
         """Stop the engine: refuse requests, wait for the batch that runs, and end the threads."""
         self.closed = True
-        for task in (self._warming, self._warming_rest, *self._compiling.values()):
+        for task in (self._warming, self._warming_rest):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         # Each blocks until its threads have ended, which the event loop must not wait for.
+        await self._compiler.stop()
         for stop in (self._worker.stop, self._cpu_threads.shutdown):
             await asyncio.get_running_loop().run_in_executor(None, stop)
 

@@ -92,16 +92,17 @@ class ResidentProgram:
             self._run_once(bucket)
 
     def add_buckets(self, buckets: Sequence[int], executables: Executables) -> None:
-        """Add larger batch sizes to a resident program, after each has run once.
+        """Add batch sizes to a resident program, after each has run once.
 
         Args:
-            buckets: Batch sizes larger than the present ones, ascending.
+            buckets: Batch sizes besides the present ones.
             executables: Executables of these sizes, perhaps of other programs too.
         """
         for bucket in buckets:
             self._executables[bucket] = executables[ExecutableKey(self.program.name, bucket)]
             self._run_once(bucket)
-        self.buckets = (*self.buckets, *buckets)  # last: another thread may be forming a batch
+        # Last: another thread may be forming a batch.
+        self.buckets = tuple(sorted((*self.buckets, *buckets)))
 
     def _run_once(self, bucket: int) -> None:
         shapes = self.program.rows(bucket).items()
