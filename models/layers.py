@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array
 
-from models.declaration.operations import Activation, Dense, Merge, Norm, Operation
+from models.declaration.operations import Activation, Dense, Dropout, Merge, Norm, Operation
 
 ACTIVATION_FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "relu": nnx.relu,
@@ -51,6 +51,8 @@ def shared_module(operation: Operation, features: int, rngs: nnx.Rngs) -> nnx.Mo
         case Norm("layer", epsilon):
             # The fast variance E x² - (E x)² loses digits where the mean is large.
             return nnx.LayerNorm(features, epsilon=epsilon, use_fast_variance=False, rngs=rngs)
+        case Dropout(rate):
+            return nnx.Dropout(rate, deterministic=True)
         case _:
             return None
 
@@ -75,7 +77,6 @@ def shared_layer(operation: Operation, module: Any, values: Sequence[Array]) -> 
         case _ if module is not None:
             return jnp.asarray(module(values[0]))
         case _:
-            # Dropout drops nothing but in training.
             return values[0]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError, Tensors
-from models.runtime.training_loop import TrainingState, restore_state, state_tensors
+from models.runtime.training_loop import restore_state, state_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Progress:
         seconds: Training time, summed over all resumed runs.
     """
 
-    state: TrainingState
+    state: Any
     rounds: int
     seconds: float
 
@@ -83,7 +83,7 @@ class RunDirectory:
         kept = (checkpoints.load(file) for file in files)
         return {f"round-{one.metadata['rounds']}": one.tensors for one in kept}
 
-    def latest(self, start: TrainingState) -> Progress:
+    def latest(self, start: Any) -> Progress:
         """Return the run directory's newest intact checkpoint to resume from, or the initial state.
 
         Metrics of later rounds are dropped: those rounds will be repeated.
@@ -113,7 +113,7 @@ class RunDirectory:
     def _checkpoints(self) -> list[Path]:
         return sorted((self.path / "checkpoints").glob("round-*.safetensors"))
 
-    def _newest_whole(self, start: TrainingState) -> Progress | None:
+    def _newest_whole(self, start: Any) -> Progress | None:
         for path in reversed(self._checkpoints()):
             try:
                 checkpoint = checkpoints.load(path)

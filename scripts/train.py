@@ -1,4 +1,9 @@
-"""Train a network: `python -m scripts.train cnn` or `python -m scripts.train lstm`."""
+"""Train a network: the shipped ones anew, or any declared network on labelled examples.
+
+python -m scripts.train cnn
+python -m scripts.train lstm
+python -m scripts.train --declaration FOLDER --data PICTURES
+"""
 
 import argparse
 import json
@@ -6,6 +11,7 @@ import logging
 import platform
 import re
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +24,19 @@ import jax
 
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
-from models.model_files import ModelFiles
+from models.data.examples import read_examples
+from models.declaration.declaration import FILE
+from models.derivation import read_architecture
+from models.model_files import WEIGHTS, ModelFiles
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
 from models.rnn.training import STAGES, LSTMTrainConfig, LSTMTrainer
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import Trainer
 from models.simple_networks import MAX_STEPS
+from models.training.classifier import ClassifierTrainer
+from models.training.recipe import FILE as RECIPE
+from models.training.recipe import Recipe, RecipeError, config_of, read_recipe
 from scripts import artifacts
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
 
@@ -35,9 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `scripts.train`: train the network that the command line selects; return the status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    options = _parser().parse_args(given)
+    parser = _parser()
+    options = parser.parse_args(given)
+    if options.model is None and (options.declaration is None or options.data is None):
+        parser.error("give cnn, lstm, or --declaration and --data")
     command = shlex.join(["python", "-m", "scripts.train", *given])
     try:
+        options.output = options.output or Path("runs", options.declaration.resolve().name)
         with claim(options.output, _lasting(options), resume=options.resume) as directory:
             train(options, directory, command)
     except OSError as error:
@@ -70,10 +86,13 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
             if progress.rounds % options.every == 0 or progress.rounds == trainer.rounds:
                 directory.save(progress)
         report("evaluating")
-        _write_results(trainer, progress, directory, options.model, command)
+        if options.model is None:
+            shutil.copy(options.declaration / FILE, directory.path / FILE)
+        name = options.model or directory.path.resolve().name
+        _write_results(trainer, progress, directory, name, command)
 
 
-def _advance(trainer: Trainer, progress: Progress) -> tuple[Progress, dict[str, Any]]:
+def _advance(trainer: Trainer[Any], progress: Progress) -> tuple[Progress, dict[str, Any]]:
     """Run one training round of `scripts.train` and return its progress and metrics."""
     started = time.monotonic()
     state, metrics = trainer.run(progress.state, progress.rounds)
@@ -83,13 +102,16 @@ def _advance(trainer: Trainer, progress: Progress) -> tuple[Progress, dict[str, 
 
 
 def _write_results(
-    trainer: Trainer, progress: Progress, directory: RunDirectory, model: str, command: str
+    trainer: Trainer[Any], progress: Progress, directory: RunDirectory, model: str, command: str
 ) -> None:
     """Write the results of `scripts.train`: weights, training report and artifacts."""
     tensors, described, report = trainer.finish(progress.state)
     versions = {name: version(name) for name in ("jax", "flax", "optax")}
     versions["python"] = platform.python_version()
-    weights = directory.path / f"{model}.safetensors"
+    # A declared network's folder is one of a model repository, ready to be served.
+    is_declared = isinstance(trainer, ClassifierTrainer)
+    weights = directory.path / (WEIGHTS if is_declared else f"{model}.safetensors")
+    files = ModelFiles(weights, "" if is_declared else f"{model}.")
     checkpoints.save(weights, tensors, {**described, "versions": versions})
     whole = {
         "model": model,
@@ -103,25 +125,44 @@ def _write_results(
         "versions": versions,
     }
     content = json.dumps(whole, indent=1) + "\n"
-    checkpoints.write_atomically(directory.path / f"{model}.report.json", content.encode())
+    checkpoints.write_atomically(files.report, content.encode())
     print(f"{weights}: {json.dumps(described['metrics'])}")
-    files = ModelFiles(weights, f"{model}.")
     artifacts.write_artifacts(model, checkpoints.load(weights), directory, files)
 
 
-def _trainer(options: argparse.Namespace) -> Trainer:
+def _trainer(options: argparse.Namespace) -> Trainer[Any]:
     """Build the trainer of the network that the options of `scripts.train` select."""
+    if options.model is None:
+        return _declared_trainer(options)
     return _cnn_trainer(options) if options.model == "cnn" else _lstm_trainer(options)
 
 
-def _cnn_trainer(options: argparse.Namespace) -> Trainer:
+def _declared_trainer(options: argparse.Namespace) -> ClassifierTrainer:
+    architecture = read_architecture(options.declaration)
+    recipe = config_of(Recipe, _hyperparameters(options))
+    return ClassifierTrainer(architecture, recipe, read_examples(options.data, architecture))
+
+
+def _hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the hyperparameters of the recipe of `scripts.train`; none without a recipe."""
+    path = options.recipe or options.declaration / RECIPE
+    if options.recipe is None and not path.exists():
+        return {}
+    trainer, found = read_recipe(path)
+    if trainer != "classifier":
+        msg = f"{path.name} is of the trainer {trainer}, which is for a shipped network"
+        raise RecipeError(msg)
+    return found
+
+
+def _cnn_trainer(options: argparse.Namespace) -> Trainer[Any]:
     config = CNNTrainConfig(epochs=options.epochs, validation=options.validation, seed=options.seed)
     digits = mnist("train")
     shown = Digits(digits.images[: options.images], digits.labels[: options.images])
     return CNNTrainer(config, shown, mnist("test"))
 
 
-def _lstm_trainer(options: argparse.Namespace) -> Trainer:
+def _lstm_trainer(options: argparse.Namespace) -> Trainer[Any]:
     stages = tuple(
         stage._replace(rounds=min(stage.rounds, options.rounds))
         for stage in STAGES
@@ -136,8 +177,12 @@ def _lstm_trainer(options: argparse.Namespace) -> Trainer:
 
 def _lasting(options: argparse.Namespace) -> dict[str, Any]:
     """Return the `scripts.train` options that determine the result; a resumed run shares them."""
-    passing = {"output", "resume", "every", "brief"}
-    return {name: value for name, value in vars(options).items() if name not in passing}
+    passing = {"output", "resume", "every", "brief", "declaration", "recipe", "data"}
+    lasting = {name: value for name, value in vars(options).items() if name not in passing}
+    if options.model is not None:
+        return lasting
+    declared = (options.declaration / FILE).read_text(encoding="utf-8", errors="replace")
+    return {"declaration": declared, "recipe": _hyperparameters(options), "data": options.data}
 
 
 def _sentence(line: dict[str, Any], rounds: int) -> str:
@@ -179,7 +224,22 @@ def _fail(sentence: str, status: int = 1) -> int:
 def _parser() -> argparse.ArgumentParser:
     """Declare `scripts.train` options; their defaults trained the weights of Lightwell."""
     parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
-    models = parser.add_subparsers(dest="model", required=True)
+    parser.add_argument(
+        "--declaration", type=Path, metavar="DIR", help="folder with the lightwell.toml to train"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="SOURCE",
+        help="folder of pictures by class, .npz with inputs and labels, text file of labelled "
+        "sequences, or the name of a TensorFlow data set",
+    )
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="recipe (default: recipe.toml of DIR, if any)"
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: runs and the name")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --output")
+    parser.add_argument("--every", type=_positive, default=1, help="rounds between checkpoints")
+    models = parser.add_subparsers(dest="model", required=False)
     cnn = models.add_parser("cnn", help="convolutional network, on MNIST")
     digits, counting = CNNTrainConfig(), LSTMTrainConfig()
     cnn.add_argument("--epochs", type=_positive, default=digits.epochs)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Array, Int32, Shaped
 
 from models.architecture import MAX_STEPS, Architecture
 from models.data.datasets import DatasetError, read_pictures
@@ -13,8 +13,8 @@ from models.declaration.declaration import ImageSpec, SequenceSpec
 
 MAX_LISTED = 8
 
-Inputs = UInt8[np.ndarray, "examples *shape"] | Float32[np.ndarray, "examples *shape"]
-"""Inputs of examples, as the rows of the network's programs have them."""
+Values = np.ndarray | Array
+"""Arrays of examples, on the host or on the device."""
 
 
 class Examples(NamedTuple):
@@ -26,12 +26,12 @@ class Examples(NamedTuple):
         lengths: Steps of each sequence; 1 for images.
     """
 
-    inputs: Inputs
-    labels: Int32[np.ndarray, " examples"]
-    lengths: Int32[np.ndarray, " examples"]
+    inputs: Shaped[Values, "examples *shape"]
+    labels: Int32[Values, " examples"]
+    lengths: Int32[Values, " examples"]
 
-    def __getitem__(self, chosen: Any) -> "Examples":  # type: ignore[override]
-        """Return some of the examples."""
+    def take(self, chosen: Any) -> "Examples":
+        """Return some of the examples, by their indices or a slice."""
         return Examples(self.inputs[chosen], self.labels[chosen], self.lengths[chosen])
 
 

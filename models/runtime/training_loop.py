@@ -15,6 +15,7 @@ from models.runtime.parameters import named
 
 Metrics = dict[str, int | float]
 ParameterState = nnx.State[Any, Any]
+State = TypeVar("State")
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -32,7 +33,7 @@ class TrainingState(NamedTuple):
     step: Int[Array, ""]
 
 
-class Trainer(Protocol):
+class Trainer(Protocol[State]):
     """Training loop in rounds, each of which the device runs without interruption.
 
     Attributes:
@@ -44,16 +45,16 @@ class Trainer(Protocol):
     rounds: int
     checkpoint_rounds: tuple[int, ...]
 
-    def start(self) -> TrainingState:
+    def start(self) -> State:
         """Return the state of a training loop before the first round."""
 
-    def run(self, state: TrainingState, number: int) -> tuple[TrainingState, Metrics]:
+    def run(self, state: State, number: int) -> tuple[State, Metrics]:
         """Run one round of a training loop, a deterministic function of state and number."""
 
-    def network(self, state: TrainingState) -> Tensors:
+    def network(self, state: State) -> Tensors:
         """Return the parameters that would be served if the training loop ended here."""
 
-    def finish(self, state: TrainingState) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
+    def finish(self, state: State) -> tuple[Tensors, dict[str, Any], dict[str, Any]]:
         """Finish a training loop: return final parameters, metadata of their file, and report."""
 
 
@@ -135,7 +136,7 @@ def parameter_tensors(module: nnx.Module) -> Tensors:
     return {name: np.asarray(value) for name, value in named(module).items()}
 
 
-def state_tensors(state: TrainingState) -> Tensors:
+def state_tensors(state: Any) -> Tensors:
     """Return every array of a training loop's state by its key path.
 
     Scalars become arrays of one value.
@@ -144,7 +145,7 @@ def state_tensors(state: TrainingState) -> Tensors:
     return {jax.tree_util.keystr(path): np.atleast_1d(np.asarray(leaf)) for path, leaf in leaves}
 
 
-def restore_state(tensors: Mapping[str, np.ndarray], like: TrainingState) -> TrainingState:
+def restore_state(tensors: Mapping[str, np.ndarray], like: State) -> State:
     """Restore the state of a training loop from the arrays that `state_tensors` returned.
 
     Args:
@@ -171,5 +172,5 @@ def restore_state(tensors: Mapping[str, np.ndarray], like: TrainingState) -> Tra
         jnp.asarray(tensors[name]).reshape(leaf.shape)
         for name, leaf in zip(expected, leaves, strict=True)
     ]
-    state: TrainingState = jax.tree.unflatten(structure, whole)
+    state: State = jax.tree.unflatten(structure, whole)
     return state

@@ -1,0 +1,1 @@
+"""Training of declared networks: recipes, and the trainer of classifiers."""

@@ -1,0 +1,121 @@
+"""Training of declared networks: they learn, resume to the bit, and refuse what cannot be."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from models.architecture import Architecture
+from models.data.examples import Examples
+from models.declaration.declaration import parse_declaration
+from models.derivation import derive
+from models.runtime.training_loop import restore_state, state_tensors
+from models.training.classifier import ClassifierTrainer
+from models.training.recipe import Recipe, RecipeError
+
+RECIPE = Recipe(epochs=9, batch=16, learning_rate=0.02, average=0.5)
+
+
+def declared(given: str, layers: str, more: str = "") -> Architecture:
+    """Derive a network of two classes."""
+    text = f'format = 1\nclasses = ["a", "b"]\ninput = {{ {given} }}\nlayers = [{layers}]\n{more}'
+    return derive(parse_declaration(text))
+
+
+IMAGES = declared(
+    "image = [6, 6, 3]", '"conv 4", "norm", "relu", "dropout 0.2", "flatten", "dense 2"'
+)
+WORDS = declared('alphabet = "xyz", encoding = "embed"', '"embed 4", "gru 8", "dense 1", "sigmoid"')
+STEPS = declared("features = 2", '"lstm 6", "dense 2"', 'answer = "every"\n')
+
+
+def examples_of(network: Architecture, count: int = 192) -> Examples:
+    """Make examples whose class can be seen: brightness, the first symbol, the sign of a sum."""
+    draw = np.random.default_rng(1)
+    labels = draw.integers(0, 2, count).astype(np.int32)
+    lengths = draw.integers(3, 8, count).astype(np.int32)
+    match network:
+        case _ if network is IMAGES:
+            inputs = draw.normal(0, 1, (count, 6, 6, 3)) + 2 * labels[:, None, None, None]
+            return Examples(inputs.astype(np.float32), labels, np.ones_like(labels))
+        case _ if network is WORDS:
+            inputs = draw.integers(0, 3, (count, 7)).astype(np.uint8)
+            inputs[:, 0] = labels
+            return Examples(inputs, labels, lengths)
+        case _:
+            inputs = draw.normal(0, 0.3, (count, 7, 2)) + (2 * labels - 1)[:, None, None]
+            return Examples(inputs.astype(np.float32), labels, lengths)
+
+
+def trained(network: Architecture, recipe: Recipe = RECIPE) -> tuple[ClassifierTrainer, list, dict]:
+    """Train for all epochs; return the trainer, the metrics and the parameters."""
+    trainer = ClassifierTrainer(network, recipe, examples_of(network))
+    state, metrics = trainer.start(), []
+    for number in range(trainer.rounds):
+        state, found = trainer.run(state, number)
+        metrics.append(found)
+    return trainer, metrics, trainer.network(state)
+
+
+@pytest.mark.parametrize("network", [IMAGES, WORDS, STEPS], ids=["images", "words", "steps"])
+def test_a_declared_network_learns(network: Architecture) -> None:
+    """The loss falls, held-out examples are answered, and all parameters are there."""
+    _, metrics, parameters = trained(network)
+
+    assert metrics[-1]["loss"] < 0.6 * metrics[0]["loss"]
+    assert metrics[-1]["validation_accuracy"] >= 0.9
+    assert {name: value.shape for name, value in parameters.items()} == dict(network.parameters)
+
+
+def test_statistics_are_those_of_the_training_examples() -> None:
+    """Batch normalisation measures its input; the untrained network has mean 0 and variance 1."""
+    trainer, _, parameters = trained(IMAGES)
+    first = trainer.network(trainer.start())
+
+    assert not first["norm1.mean"].any()
+    assert (first["norm1.var"] == 1).all()
+    assert np.abs(parameters["norm1.mean"]).min() > 0.01
+
+
+def test_a_run_resumes_to_the_bit() -> None:
+    """Epochs after a restored state equal those of an uninterrupted run."""
+    trainer = ClassifierTrainer(IMAGES, RECIPE, examples_of(IMAGES))
+    whole, _ = trainer.run(trainer.start(), 0)
+    kept = {name: value.copy() for name, value in state_tensors(whole).items()}
+    whole, _ = trainer.run(whole, 1)
+
+    again = ClassifierTrainer(IMAGES, RECIPE, examples_of(IMAGES))
+    resumed, _ = again.run(restore_state(kept, again.start()), 1)
+
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(resumed), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_padding_does_not_change_the_loss() -> None:
+    """Steps after the end of a sequence have no weight."""
+    found = examples_of(STEPS)
+    changed = np.array(found.inputs)
+    for row, length in zip(changed, found.lengths, strict=True):
+        row[length:] = 99.0
+    recipe = replace(RECIPE, epochs=1)
+
+    losses = []
+    for inputs in (found.inputs, changed):
+        trainer = ClassifierTrainer(STEPS, recipe, found._replace(inputs=inputs))
+        losses.append(trainer.run(trainer.start(), 0)[1]["loss"])
+
+    assert losses[0] == losses[1]
+
+
+def test_too_few_examples_are_refused() -> None:
+    """The message names the batch and the number of examples."""
+    with pytest.raises(RecipeError, match="batch is 16, and only 9 examples are left"):
+        ClassifierTrainer(IMAGES, RECIPE, examples_of(IMAGES, 10))
+
+
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"validation": 1.0}, {"average": float("nan")}])
+def test_a_hyperparameter_out_of_range_is_refused(change: dict[str, float]) -> None:
+    """The message names the hyperparameter and its range."""
+    with pytest.raises(RecipeError, match=f"{next(iter(change))} must be from"):
+        replace(RECIPE, **change)
