@@ -237,7 +237,8 @@ def _compare_values(model: ResidentModel, reference: Reference | None, name: str
     if different:
         print(f"\nDiffers from the original in {', '.join(different)}.")
         return False
-    print(f"\nAgrees with the original in {'all ' if len(found) > 1 else ''}{len(found)} tensors.")
+    tensors = f"all {len(found)} tensors" if len(found) > 1 else found[0].name
+    print(f"\nAgrees with the original in {tensors}.")
     return True
 
 
