@@ -32,19 +32,18 @@ def convolution(
         operation: Filters and geometry.
         shape: Shape of the maps that it reads, channel last.
         rngs: Random streams of the initial parameters.
-        convolve: Convolution of 3x3 windows with stride 1 and one position of padding.
+        convolve: Convolution with gradients of its own.
     """
-    axes = _axes(operation, shape)
     return nnx.Conv(
         shape[-1],
         operation.filters,
         operation.kernel,
         operation.stride,
-        padding=_padding(axes),
+        padding=_padding(_axes(operation, shape)),
         kernel_dilation=operation.dilation,
         feature_group_count=operation.groups,
         use_bias=operation.bias,
-        conv_general_dilated=convolve if _is_common(operation, axes) else lax.conv_general_dilated,
+        conv_general_dilated=convolve,
         rngs=rngs,
     )
 
@@ -89,12 +88,6 @@ def _axes(operation: Conv | Pool, shape: tuple[int, ...]) -> tuple[Windows, Wind
 def _padding(axes: tuple[Windows, Windows]) -> list[tuple[int, int]]:
     """Return the padding of feature maps at the low and the high end of rows and columns."""
     return [(axis.before, axis.after) for axis in axes]
-
-
-def _is_common(operation: Conv, axes: tuple[Windows, Windows]) -> bool:
-    """Whether a convolution of feature maps is of the common geometry, 3x3 with equal output."""
-    common = Conv(operation.filters, bias=operation.bias, padding=operation.padding)
-    return operation == common and all((axis.before, axis.after) == (1, 1) for axis in axes)
 
 
 def _is_halving(operation: Pool, axes: tuple[Windows, Windows]) -> bool:

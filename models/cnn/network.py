@@ -25,8 +25,7 @@ class ImageNetwork(nnx.Module):
     Args:
         architecture: Layers of the network.
         rngs: Random streams of the initial parameters.
-        convolve: Convolution of 3x3 windows with stride 1 and padding, with the signature of
-            `jax.lax.conv_general_dilated`, which computes all others.
+        convolve: Convolution with the signature of `jax.lax.conv_general_dilated`.
         halve: Max pool of 2x2 windows side by side.
     """
 

@@ -28,7 +28,7 @@ def simple_cnn(
 
     Args:
         rngs: Random streams of the initial parameters.
-        convolve: Convolution of 3x3 windows, as of `ImageNetwork`.
+        convolve: Convolution, as of `ImageNetwork`.
         halve: Max pool of 2x2 windows.
     """
     return ImageNetwork(simple_architecture(), rngs, convolve, halve)

@@ -100,6 +100,45 @@ def test_training_convolves_as_inference_does(batch: int, channels: int) -> None
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("sides", "stride", "padding", "dilation", "groups"),
+    [
+        ((3, 3), (2, 2), ((0, 1), (0, 1)), (1, 1), 1),
+        ((5, 3), (1, 2), ((0, 0), (2, 1)), (2, 1), 1),
+        ((1, 1), (1, 1), ((1, 1), (1, 2)), (1, 1), 1),
+        ((3, 3), (2, 1), ((1, 1), (1, 1)), (1, 1), 6),
+        ((3, 2), (1, 1), ((1, 0), (1, 1)), (1, 2), 2),
+        ((8, 7), (1, 1), ((0, 0), (0, 0)), (1, 1), 3),
+    ],
+)
+def test_training_convolves_in_every_geometry(
+    sides: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[tuple[int, int], tuple[int, int]],
+    dilation: tuple[int, int],
+    groups: int,
+) -> None:
+    """Values and gradients are those of JAX's convolution and its derivative."""
+    random = np.random.default_rng(5)
+    maps = jnp.asarray(random.normal(size=(3, 9, 8, 6)), jnp.float32)
+    kernel = jnp.asarray(random.normal(size=(*sides, 6 // groups, 12)), jnp.float32)
+    options = {"rhs_dilation": dilation, "feature_group_count": groups}
+
+    def plain(maps: jax.Array, kernel: jax.Array) -> jax.Array:
+        layout = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(
+            maps, kernel, stride, padding, dimension_numbers=layout, **options
+        )
+
+    expected, back = jax.vjp(plain, maps, kernel)
+    made, own = jax.vjp(
+        lambda *given: convolve_for_training(*given, stride, padding, **options), maps, kernel
+    )
+    weight = jnp.asarray(random.normal(size=expected.shape), jnp.float32)
+    for one, other in zip((expected, *back(weight)), (made, *own(weight)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer.receptive_field])
 def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
     """A value depends on exactly the pixels that the table names."""
