@@ -18,7 +18,7 @@ from tests.servers import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-REPORTS = ROOT / "models" / "artifacts"
+REPORTS = ROOT / "models" / "shipped"
 
 
 @pytest.mark.parametrize("language", ["bash", "python", "javascript"])
@@ -78,7 +78,7 @@ def test_the_pictures_are_not_blank() -> None:
 def test_the_accuracies_are_those_of_the_reports() -> None:
     """The figures in the README and in docs/training.md are those of the shipped weights."""
     cnn, lstm = (
-        json.loads((REPORTS / f"{name}.report.json").read_text()) for name in ("cnn", "lstm")
+        json.loads((REPORTS / name / "report.json").read_text()) for name in ("cnn", "lstm")
     )
 
     errors = cnn["metrics"]["test_errors"]
