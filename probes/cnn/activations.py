@@ -1,12 +1,14 @@
-"""Probes `predict`, `activations` and `channel` of the CNN: class probabilities, feature maps."""
+"""Probes `predict`, `activations` and `channel` of images: class probabilities, feature maps."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
-from models.simple_networks import DIGITS, HEIGHT, LAYERS, WIDTH
+from models.architecture import Architecture
+from probes.cnn.images import picture
+from probes.cnn.layer_values import signed_layers
 from probes.declaration import (
     Indices,
     ModelContext,
@@ -32,11 +34,20 @@ from probes.figures.figures import (
     Tiles,
 )
 from probes.shared.checks import check_channel_index
+from probes.shared.choices import LayerChoice, shown
 from probes.shared.class_probabilities import class_bars
+from probes.shared.needs import MAPS
 
-MapName = Literal["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3"]
-LayerName = Literal[MapName, "dense1", "relu4", "logits"]
-DEFAULT_LAYERS: tuple[LayerName, ...] = ("relu1", "pool1", "relu2", "pool2", "relu3", "relu4")
+MapName = Annotated[str, LayerChoice(lambda network: network.maps)]
+"""Type of a parameter that names a layer with activations in maps."""
+
+LayerName = Annotated[str, LayerChoice(lambda network: network.layers)]
+"""Type of a parameter that names any layer with activations."""
+
+LastMapName = Annotated[
+    str, LayerChoice(lambda network: network.maps, lambda network: next(reversed(network.maps), ""))
+]
+"""Type of a parameter that names a layer with activations in maps, by default the last one."""
 
 ACTIVATION_LIMIT = 4.0
 """Upper limit of the `fixed` colour range of activations; few of the shipped network exceed it."""
@@ -51,22 +62,16 @@ def kernel_of(
     return np.ascontiguousarray(kernel.transpose(2, 0, 1))
 
 
-def picture(context: ProbeContext[Parameters]) -> Tensor:
-    """Return the input image to show next to activations: integers 0 to 255, before scaling."""
-    return Tensor(
-        "image", "input", ("y", "x"), context.input.row["image"], colour=colours.intensities()
-    )
-
-
 def predict(context: ProbeContext[Parameters]) -> Figure:
-    """Predicted digit and class probabilities, the activations of the CNN's output layer.
+    """Predicted class and class probabilities, the activations of the network's output layer.
 
-    Probabilities are the softmax of the logits. They can be high for images without a digit too:
-    read the warnings. `prediction.reliability` states in a sentence how often predictions of such
-    a probability are right on MNIST's test images, and `prediction.calibrated` has probabilities
-    that agree with that accuracy on average; they are no detector of other images.
+    Probabilities are the softmax of the logits. They can be high for images of no class too: read
+    the warnings. For weights with a calibration, `prediction.reliability` states in a sentence how
+    often predictions of such a probability are right on MNIST's test images, and
+    `prediction.calibrated` has probabilities that agree with that accuracy on average; they are no
+    detector of other images.
     """
-    bars = class_bars(context.probabilities, DIGITS)
+    bars = class_bars(context.probabilities, context.model.architecture.classes)
     return Panels("Prediction", (Heatmap("What the network sees", picture(context), "x"), bars), 2)
 
 
@@ -74,29 +79,33 @@ class ActivationsParameters(Ranged):
     """Parameters of the probe `activations`: layers and channels to show, and the colour range."""
 
     layers: Annotated[
-        list[Literal[LayerName, "all"]],
+        list[str],
         BeforeValidator(split_commas),
-        Field(min_length=1, max_length=len(LAYERS)),
+        Field(min_length=1),
+        LayerChoice(lambda network: (*network.layers, "all"), shown, is_limited=True),
     ] = Field(
-        list(DEFAULT_LAYERS),
-        description="Layers to show, in this order; `all` for all layers. `conv` and `dense` are "
-        "values before the ReLU, `relu` after it, `pool` after pooling.",
+        [],
+        description="Layers to show, in this order; `all` for all layers; default those after a "
+        "nonlinearity or a pool. `conv` and `dense` are values before the nonlinearity, `relu` "
+        "after it, `pool` after pooling.",
     )
     channels: Indices | None = Field(
         None, description="Channels (of a dense layer: units) to show; default all."
     )
 
-    def names(self) -> list[str]:
+    def names(self, architecture: Architecture) -> list[str]:
         """Return the layers whose activations the request selects, without duplicates."""
-        return list(LAYERS) if "all" in self.layers else list(dict.fromkeys(self.layers))
+        chosen = architecture.layers if "all" in self.layers else dict.fromkeys(self.layers)
+        return list(chosen)
 
 
 def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
     """Raise `ParameterError` for activations of a channel that a selected layer does not have."""
-    parameters = call.parameters
-    for layer in parameters.names():
+    parameters, architecture = call.parameters, call.model.architecture
+    for layer in parameters.names(architecture):
         largest = max(parameters.channels or [0])
-        check_channel_index("channels", layer, largest, LAYERS[layer].shape[-1])
+        count = architecture.layers[layer].shape[-1]
+        check_channel_index("channels", layer, largest, count)
 
 
 def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
@@ -105,29 +114,32 @@ def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
     Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
     `channel` for dense layers. `range` says which values share a colour scale.
     """
-    layers = [_layer(context, name) for name in context.parameters.names()]
+    names = context.parameters.names(context.model.architecture)
+    layers = [_layer(context, name) for name in names]
     return Panels("Activations", (Heatmap("What the network sees", picture(context), "x"), *layers))
 
 
 def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
     """Figure of the activations of one layer: tiles of feature maps, or bars of a dense layer."""
     parameters = context.parameters
-    layer = LAYERS[name]
+    architecture = context.model.architecture
     values = context.outputs[name]
     chosen = {} if parameters.channels is None else {"channel": parameters.channels}
     # Indexing copies, so without a selection the program's array is passed on as it is.
     values = values[parameters.channels] if chosen else values
     axes = ("channel", "y", "x")[: values.ndim]
     scope = parameters.range if values.ndim > 1 else _whole(parameters.range)
-    colour = _colour(name, values, parameters.cmap, scope)
-    tensor = Tensor(name, layer.kind, axes, values, chosen, colour)
+    colour = _colour(architecture, name, values, parameters.cmap, scope)
+    tensor = Tensor(name, architecture.layers[name].kind, axes, values, chosen, colour)
     title = f"{name} · {' × '.join(map(str, values.shape))}"
     return Tiles(title, tensor) if values.ndim > 1 else Bars(title, tensor)
 
 
-def _colour(name: str, values: np.ndarray, cmap: str, scope: Scope) -> Colour:
+def _colour(
+    architecture: Architecture, name: str, values: np.ndarray, cmap: str, scope: Scope
+) -> Colour:
     """Return the colour rule of activations: diverging about zero where values can be negative."""
-    if LAYERS[name].kind in {"pre_activation", "logits"}:
+    if name in signed_layers(architecture):
         return colours.signed(values, scope, ACTIVATION_LIMIT)
     return colours.non_negative(values, cmap, scope, ACTIVATION_LIMIT)
 
@@ -147,7 +159,7 @@ class ChannelParameters(Ranged):
 def check_channel(call: ProbeCall[ChannelParameters]) -> None:
     """Raise `ParameterError` for activations of one channel that its layer does not have."""
     parameters = call.parameters
-    count = LAYERS[parameters.layer].shape[-1]
+    count = call.model.architecture.layers[parameters.layer].shape[-1]
     check_channel_index("channel", parameters.layer, parameters.channel, count)
 
 
@@ -155,17 +167,18 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
     """Activations of one channel over the picture, its kernel, and its peak's receptive field.
 
     The box is the receptive field of the map's largest value: the part of the picture that this
-    value depends on. A ReLU or a pool has the kernel of the convolution before it.
+    value depends on. A ReLU or a pool has the kernel of the convolution before it; a layer that
+    merges several has none.
     """
-    parameters = context.parameters
+    parameters, architecture = context.parameters, context.model.architecture
     name, index = parameters.layer, parameters.channel
-    layer = LAYERS[name]
+    layer = architecture.layers[name]
     values = context.outputs[name][index]
     # A single channel has no channel axis, so its colour range is that of the whole tensor.
-    colour = _colour(name, values, parameters.cmap, _whole(parameters.range))
+    colour = _colour(architecture, name, values, parameters.cmap, _whole(parameters.range))
     shown = Tensor(f"{name}.{index}", layer.kind, ("y", "x"), values, colour=colour)
     y, x = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
-    box = receptive_field(name, y, x)
+    box = receptive_field(architecture, name, y, x)
     overlay = Overlay(
         f"{name}, channel {index}, over the picture",
         picture(context),
@@ -174,18 +187,17 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
         (*_statistics(values), Measure("peak_y", y), Measure("peak_x", x), *_sides(box)),
     )
     plain = Heatmap(f"{name}, channel {index}", shown, "x")
-    return Panels(
-        f"{name}, channel {index}", (overlay, plain, _kernel(context, layer.parameters, index)), 3
-    )
+    kernel = (_kernel(context, layer.parameters, index),) if layer.parameters else ()
+    return Panels(f"{name}, channel {index}", (overlay, plain, *kernel), 3)
 
 
-def receptive_field(layer: str, y: int, x: int) -> Box:
+def receptive_field(architecture: Architecture, layer: str, y: int, x: int) -> Box:
     """Return the box of pixels that one activation depends on: its receptive field, clipped."""
-    field = LAYERS[layer].receptive_field
-    if field is None:
+    fields = architecture.layers[layer].receptive_field
+    if fields is None:
         # A unit of a dense layer depends on the whole image.
-        return Box(0, 0, HEIGHT - 1, WIDTH - 1)
-    (top, bottom), (left, right) = field.span(y), field.span(x)
+        return Box(0, 0, architecture.image.height - 1, architecture.image.width - 1)
+    (top, bottom), (left, right) = fields[0].span(y), fields[1].span(x)
     return Box(top, left, bottom, right)
 
 
@@ -208,6 +220,7 @@ def _statistics(values: Float[np.ndarray, "height width"]) -> tuple[Measure, ...
 def _kernel(context: ProbeContext[Parameters], module: str, index: int) -> Tiles:
     """Figure of the kernel behind one channel's activations, a tile for each input channel."""
     values = kernel_of(context.model, module, index)
+    bias = context.model.weights.get(f"{module}.bias")
     tensor = Tensor(
         f"{module}.kernel.{index}",
         "filter",
@@ -215,10 +228,8 @@ def _kernel(context: ProbeContext[Parameters], module: str, index: int) -> Tiles
         values,
         colour=colours.signed(values),
     )
-    bias = float(context.model.weights[f"{module}.bias"][index])
-    return Tiles(
-        f"Its kernel, by input channel ({module})", tensor, measures=(Measure("bias", bias),)
-    )
+    measures = () if bias is None else (Measure("bias", float(bias[index])),)
+    return Tiles(f"Its kernel, by input channel ({module})", tensor, measures=measures)
 
 
 PROBES = (
@@ -230,7 +241,7 @@ PROBES = (
         checkpoints=True,
         parameters=ActivationsParameters,
         program="trace",
-        outputs=lambda _, parameters: parameters.names(),
+        outputs=lambda network, parameters: parameters.names(network),
         check=check_channels,
         example={"layers": "relu1,pool1", "channels": "0,7,31"},
     ),
@@ -243,6 +254,7 @@ PROBES = (
         program="trace",
         outputs=lambda _, parameters: (parameters.layer,),
         check=check_channel,
+        needs=(MAPS,),
         example={"layer": "relu2", "channel": "7"},
     ),
 )

@@ -1,21 +1,25 @@
-"""Probe `attribution` of the CNN: pixel attributions, deletion curves and sanity checks."""
+"""Probe `attribution` of images: pixel attributions, deletion curves and sanity checks."""
 
 import numpy as np
 from pydantic import Field
 
-from models.cnn.randomisation import CASCADE
+from models.architecture import Architecture
+from models.cnn.layout import layout_of
 from models.runtime.programs import Call, Run
 from probes.cnn import faithfulness, targets
-from probes.cnn.activations import picture
 from probes.cnn.attribution_methods import CAMS, MethodInput, MethodParameters, attribute, enlarged
 from probes.cnn.attribution_methods import rows as rows_of
 from probes.cnn.attribution_warnings import attribution_warnings, tied_and_shown
-from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
+from probes.cnn.images import COLOURS, network_image, picture
+from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
-from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor
+from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor, Tiles
 
-PREDICTED = frozenset({"logits", "unfamiliarity"})
-"""Outputs of the CNN's predict program that an attribution needs too: logits, OOD score."""
+
+def predicted_outputs(architecture: Architecture) -> frozenset[str]:
+    """Return the outputs of predict that an attribution needs too: logits, perhaps OOD score."""
+    scored = {"unfamiliarity"} if layout_of(architecture).is_mnist else set()
+    return frozenset({"logits", *scored})
 
 
 class AttributionParameters(MethodParameters):
@@ -33,27 +37,35 @@ class AttributionParameters(MethodParameters):
     )
 
 
+def check_attribution(call: ProbeCall[AttributionParameters]) -> None:
+    """Raise `ParameterError` for an attribution's target, or for a layer's map where none is."""
+    targets.check_target(call)
+    if call.parameters.method in CAMS and not call.model.architecture.maps:
+        raise ParameterError("method", f"{call.parameters.method} needs a layer with feature maps")
+
+
 def rows(call: ProbeCall[AttributionParameters]) -> int:
     """Return the number of program rows that a pixel attribution and its checks take."""
-    parameters = call.parameters
+    parameters, architecture = call.parameters, call.model.architecture
     # The sanity check attributes once more for each layer that is reset.
-    times = 1 + len(CASCADE) * parameters.sanity
-    return rows_of(parameters) * times + faithfulness.ROWS * parameters.deletion + 1
+    times = 1 + len(layout_of(architecture).cascade) * parameters.sanity
+    return rows_of(parameters, architecture) * times + faithfulness.ROWS * parameters.deletion + 1
 
 
 def run(call: ProbeCall[AttributionParameters]) -> Run:
     """Run the prediction, the pixel attribution and the selected faithfulness checks."""
     row = call.input.row
-    parameters = call.parameters
-    (predicted,) = yield (Call("predict", {"image": row["image"]}, PREDICTED),)
-    # The gradient programs take intensities, the predict program takes pixels.
-    image = row["image"].astype(np.float32) / np.float32(255)
+    parameters, architecture = call.parameters, call.model.architecture
+    wanted = predicted_outputs(architecture)
+    (predicted,) = yield (Call("predict", {"image": row["image"]}, wanted),)
+    # The gradient programs take network values, of MNIST the predict program takes pixels.
+    image = network_image(architecture, row["image"])
     target = targets.weights(parameters, predicted["logits"])
-    given = MethodInput(image, target, parameters)
+    given = MethodInput(architecture, image, target, parameters)
     found = dict((yield from attribute(given)))
     if parameters.deletion:
         # Class activation maps are smaller than the image whose pixels are deleted.
-        shown = enlarged(found["map"])
+        shown = enlarged(found["map"], (image.shape[0], image.shape[1]))
         curves = yield from faithfulness.deletion(given, shown)
         found["deletion"], found["deletion_random"] = curves
     if parameters.sanity:
@@ -74,9 +86,10 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     the map's order is the worse one: common for `grad_cam`. `sanity` are rank correlations with the
     maps of weights that are reset from the last layer to the first, over the `sanity_pixels` that
     differ from the baseline. `tied_pixels` are pixels in even areas, where values in a pooling
-    window are equal: their attribution depends on the rule for ties, here the first value's.
+    window are equal: their attribution depends on the rule for ties, here the first value's. Of an
+    RGB image `attribution` is the sum over the channels, and `attribution.channels` has each.
     """
-    parameters = context.parameters
+    parameters, classes = context.parameters, context.model.architecture.classes
     raw = context.outputs["map"]
     shown = Tensor("attribution", "attribution", ("y", "x"), raw, colour=colours.signed(raw))
     maps: list[Figure] = [
@@ -85,7 +98,10 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     ]
     if parameters.method in CAMS:
         maps += _rectified(raw)
-    title = f"{parameters.method} of {targets.called(parameters, context.outputs['logits'])}"
+    if (by_channel := context.outputs.get("by_channel")) is not None:
+        maps.append(_by_channel(by_channel))
+    called = targets.called(parameters, context.outputs["logits"], classes)
+    title = f"{parameters.method} of {called}"
     # Above both maps: a caption holds four measures, and a map has its own.
     figures: list[Figure] = [Panels(title, tuple(maps), 2, _target_measures(context))]
     if parameters.deletion:
@@ -97,10 +113,10 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
 
 def _target_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
     """Measures of an attribution's target: its name, and the terms of the completeness check."""
-    outputs = context.outputs
+    outputs, classes = context.outputs, context.model.architecture.classes
     terms = [name for name in ("f_input", "f_baseline", "delta") if name in outputs]
     return (
-        Measure("target", targets.called(context.parameters, outputs["logits"])),
+        Measure("target", targets.called(context.parameters, outputs["logits"], classes)),
         *(Measure(name, float(outputs[name]), "logits") for name in terms),
     )
 
@@ -135,6 +151,14 @@ def _rectified(raw: np.ndarray) -> list[Figure]:
     return [Heatmap("Rectified", first, "x"), Heatmap("Normalised", second, "x")]
 
 
+def _by_channel(values: np.ndarray) -> Tiles:
+    """Tiles of the attribution of each channel of an RGB image."""
+    axes, names = ("channel", "y", "x"), {"channel": COLOURS}
+    colour = colours.signed(values)
+    tensor = Tensor("attribution.channels", "attribution", axes, values, names, colour)
+    return Tiles("By channel of the picture", tensor)
+
+
 def _curves(context: ProbeContext[Parameters]) -> Lines:
     """Figure of a pixel attribution's deletion curves: in its own order, and in random order."""
     both = [context.outputs[name] for name in ("deletion", "deletion_random")]
@@ -156,7 +180,8 @@ def _curves(context: ProbeContext[Parameters]) -> Lines:
 def _sanity(context: ProbeContext[Parameters]) -> Heatmap:
     """Heatmap of rank correlations of a pixel attribution with those of randomised weights."""
     values = context.outputs["sanity"].astype(np.float32)
-    coordinates = {"compared": ("values", "magnitudes"), "reset_from": CASCADE}
+    cascade = layout_of(context.model.architecture).cascade
+    coordinates = {"compared": ("values", "magnitudes"), "reset_from": cascade}
     tensor = Tensor(
         "sanity",
         "statistic",
@@ -178,7 +203,7 @@ PROBES = (
         parameters=AttributionParameters,
         run=run,
         rows=rows,
-        check=targets.check_target,
+        check=check_attribution,
         example={"method": "integrated_gradients", "nodes": "16"},
     ),
 )

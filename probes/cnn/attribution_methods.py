@@ -1,4 +1,4 @@
-"""Eight attribution methods of the CNN: gradients, class activation maps and occlusion.
+"""Eight attribution methods of image networks: gradients, class activation maps and occlusion.
 
 Each is a generator: it yields program calls, is sent their outputs, and returns a raw signed map
 and the numbers by which the map can be checked.
@@ -6,18 +6,20 @@ and the numbers by which the map can be checked.
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Float32
 from pydantic import Field
 
-from models.cnn.analyses import GRADIENT_BUCKETS, SCORE_BUCKETS
+from models.architecture import Architecture
+from models.cnn.layout import layout_of
 from models.runtime.programs import Call, Outputs, in_slices
-from models.simple_networks import HEIGHT, WIDTH
-from probes.cnn.activations import MapName
+from probes.cnn.activations import LastMapName
 from probes.cnn.baselines import BaselineName, baseline
+from probes.cnn.images import Image, deviations
 from probes.cnn.targets import TargetParameters
+from probes.shared.choices import SideChoice
 from probes.shared.quadrature import gauss_legendre
 
 MethodName = Literal[
@@ -36,7 +38,6 @@ MAX_NODES = 256
 
 CAMS = ("grad_cam", "hirescam", "layer_cam")
 
-Image = Float32[np.ndarray, "28 28"]
 MethodRun = Generator[Sequence[Call], list[Outputs], Mapping[str, np.ndarray]]
 
 
@@ -50,7 +51,10 @@ class MethodParameters(TargetParameters):
         "class activation maps of a layer; `occlusion`, loss of the target by a covered window. "
         "Maps of `grad_cam` often rank pixels worse than random order does (`unfaithful`).",
     )
-    layer: MapName = Field("relu3", description="Layer of `grad_cam`, `hirescam`, `layer_cam`.")
+    layer: LastMapName = Field(
+        "",
+        description="Layer of `grad_cam`, `hirescam`, `layer_cam`; default the last with maps.",
+    )
     baseline: BaselineName = Field(
         "black",
         description="Baseline of `integrated_gradients`, `occlusion` and the deletion curves: "
@@ -72,40 +76,45 @@ class MethodParameters(TargetParameters):
     seed: int = Field(
         0, ge=0, lt=2**32, description="Seed of `smoothgrad` and of the random deletion order."
     )
-    window: int = Field(5, ge=1, le=28, description="Side of the window of `occlusion`, pixels.")
-    stride: int = Field(
+    window: Annotated[int, SideChoice(5, of=28)] = Field(
+        5, ge=1, description="Side of the window of `occlusion`, pixels."
+    )
+    stride: Annotated[int, SideChoice(2, of=28)] = Field(
         2,
         ge=1,
-        le=28,
         description="Stride of the window of `occlusion` in pixels; at most the window's side "
         "covers all pixels.",
     )
 
 
-def rows(parameters: MethodParameters) -> int:
-    """Return the number of program rows that an attribution method of the CNN takes."""
+def rows(parameters: MethodParameters, architecture: Architecture) -> int:
+    """Return the number of program rows that an attribution method of a network takes."""
     match parameters.method:
         case "integrated_gradients":
             return parameters.nodes + 2
         case "smoothgrad":
             return parameters.samples
         case "occlusion":
-            return len(windows(parameters.window, parameters.stride)) + 1
+            image = architecture.image
+            shape = (image.height, image.width)
+            return len(windows(parameters.window, parameters.stride, shape)) + 1
         case _:
             return 1
 
 
 @dataclass(frozen=True, eq=False)
 class MethodInput:
-    """Input of the CNN's attribution methods: image, target logit weights and settings.
+    """Input of attribution methods: image, target logit weights and settings.
 
     Attributes:
-        image: Intensities in [0, 1].
+        architecture: Architecture of the network.
+        image: Values that the network reads: of MNIST intensities in [0, 1].
         target: Logit weights of the attribution target.
         parameters: Method and its settings.
         checkpoint: Name of the parameter set that the network has; None for the served weights.
     """
 
+    architecture: Architecture
     image: Image
     target: Float32[np.ndarray, " classes"]
     parameters: MethodParameters
@@ -121,7 +130,8 @@ def attribute(given: MethodInput) -> MethodRun:
     """Attribute the target logit to pixels with the attribution method that the parameters name.
 
     Returns:
-        `map`, raw and signed, and the numbers by which the method can be checked.
+        `map`, raw and signed, and the numbers by which the method can be checked; of an RGB image
+        also `by_channel`, whose sum over the channels the map is.
     """
     return (yield from _METHODS[given.parameters.method](given))
 
@@ -132,33 +142,44 @@ def _gradients(
     """Return gradients and logits of the images that a gradient-based attribution method makes."""
     calls = (given.call("gradient", image, "gradient", "logits") for image in images)
     # Two full batches per slice: the device has work while the next calls are made.
-    return (yield from in_slices(calls, 2 * GRADIENT_BUCKETS[-1]))
+    largest = layout_of(given.architecture).gradient_buckets[-1]
+    return (yield from in_slices(calls, 2 * largest))
+
+
+def _by_pixel(values: Float[np.ndarray, "height width *channels"]) -> dict[str, np.ndarray]:
+    """Return an attribution by pixel: the sum over channels, and of several the values of each."""
+    if values.ndim == 2:  # noqa: PLR2004 - rows and columns alone, of MNIST
+        return {"map": values.astype(np.float32)}
+    whole = {"map": values.sum(axis=-1, dtype=np.float64).astype(np.float32)}
+    first = np.ascontiguousarray(np.moveaxis(values, -1, 0)).astype(np.float32)
+    return whole | ({"by_channel": first} if len(first) > 1 else {})
 
 
 def _gradient(given: MethodInput) -> MethodRun:
     """Attribution method `gradient`: target by each pixel (Simonyan et al. 2013, section 3)."""
     (found,) = yield (given.call("gradient", given.image, "gradient"),)
-    return {"map": found["gradient"]}
+    return _by_pixel(found["gradient"])
 
 
 def _gradient_x_input(given: MethodInput) -> MethodRun:
     """Attribution method `gradient_x_input`: first-order effect of setting a pixel to 0."""
-    found = yield from _gradient(given)
-    return {"map": found["map"] * given.image}
+    (found,) = yield (given.call("gradient", given.image, "gradient"),)
+    return _by_pixel(found["gradient"] * given.image)
 
 
 def _smoothgrad(given: MethodInput) -> MethodRun:
     """Attribution method SmoothGrad: mean noisy gradient (Smilkov et al. 2017, section 3)."""
     image, parameters = given.image, given.parameters
     random = np.random.default_rng(parameters.seed)
+    unit = deviations(given.architecture)
     noisy = (
-        image + random.normal(0.0, parameters.noise, image.shape).astype(np.float32)
+        image + random.normal(0.0, parameters.noise, image.shape).astype(np.float32) / unit
         for _ in range(parameters.samples)
     )
     found = yield from _gradients(given, noisy)
     # Summed in float64: with many copies float32 would lose digits of the mean.
     gradients = np.stack([one["gradient"] for one in found])
-    return {"map": gradients.mean(axis=0, dtype=np.float64).astype(np.float32)}
+    return _by_pixel(gradients.mean(axis=0, dtype=np.float64))
 
 
 def _integrated_gradients(given: MethodInput) -> MethodRun:
@@ -167,7 +188,7 @@ def _integrated_gradients(given: MethodInput) -> MethodRun:
     By Gauss-Legendre quadrature, in float64; `delta` is the map's sum minus the difference of the
     targets, which are equal in exact arithmetic (completeness).
     """
-    start = baseline(given.parameters.baseline, given.image)
+    start = baseline(given.parameters.baseline, given.image, given.architecture)
     path = given.image.astype(np.float64) - start
     places, weights = gauss_legendre(given.parameters.nodes)
     # The two ends give the targets of the completeness check, not a part of the integral.
@@ -181,23 +202,24 @@ def _integrated_gradients(given: MethodInput) -> MethodRun:
     delta = attribution.sum() - (of_input - of_baseline)
     terms = {"f_input": of_input, "f_baseline": of_baseline, "delta": delta}
     return {
-        "map": attribution.astype(np.float32),
+        **_by_pixel(attribution),
         **{key: np.asarray(value) for key, value in terms.items()},
     }
 
 
 def scores(
-    images: Iterator[Image], target: np.ndarray, checkpoint: str | None = None
+    given: MethodInput, images: Iterator[Image]
 ) -> Generator[Sequence[Call], list[Outputs], Float[np.ndarray, " images"]]:
     """Return the attribution target of each image, a weighted sum of its logits."""
     wanted = frozenset({"logits"})
-    calls = (Call("score", {"image": image}, wanted, checkpoint) for image in images)
-    found = yield from in_slices(calls, 2 * SCORE_BUCKETS[-1])
+    calls = (Call("score", {"image": image}, wanted, given.checkpoint) for image in images)
+    largest = layout_of(given.architecture).score_buckets[-1]
+    found = yield from in_slices(calls, 2 * largest)
     logits = np.stack([one["logits"] for one in found]).astype(np.float64)
-    return logits @ target.astype(np.float64)
+    return logits @ given.target.astype(np.float64)
 
 
-def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
+def windows(side: int, stride: int, shape: tuple[int, int]) -> list[tuple[slice, slice]]:
     """Return the windows of the attribution method `occlusion`, from the top left, clipped."""
 
     def along(size: int) -> list[slice]:
@@ -205,7 +227,7 @@ def windows(side: int, stride: int) -> list[tuple[slice, slice]]:
         steps = max(0, -(-(size - side) // stride))
         return [slice(step * stride, min(step * stride + side, size)) for step in range(steps + 1)]
 
-    return [(rows, columns) for rows in along(HEIGHT) for columns in along(WIDTH)]
+    return [(rows, columns) for rows in along(shape[0]) for columns in along(shape[1])]
 
 
 def _occlusion(given: MethodInput) -> MethodRun:
@@ -214,8 +236,9 @@ def _occlusion(given: MethodInput) -> MethodRun:
     A pixel's value is the mean over the windows that cover it, 0 without one (section 4.2).
     """
     image, parameters = given.image, given.parameters
-    places = windows(parameters.window, parameters.stride)
-    cover = baseline(parameters.baseline, image)
+    height, width = image.shape[:2]
+    places = windows(parameters.window, parameters.stride, (height, width))
+    cover = baseline(parameters.baseline, image, given.architecture)
 
     def covered() -> Iterator[Image]:
         yield image
@@ -224,8 +247,8 @@ def _occlusion(given: MethodInput) -> MethodRun:
             one[place] = cover[place]
             yield one
 
-    found = yield from scores(covered(), given.target, given.checkpoint)
-    lost, count = np.zeros(image.shape), np.zeros(image.shape)
+    found = yield from scores(given, covered())
+    lost, count = np.zeros((height, width)), np.zeros((height, width))
     for place, score in zip(places, found[1:], strict=True):
         lost[place] += found[0] - score
         # Windows overlap where the stride is smaller than the side.
@@ -264,13 +287,19 @@ _METHODS: Mapping[str, Callable[[MethodInput], MethodRun]] = {
 }
 
 
-def enlarged(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "28 28"]:
-    """Enlarge a class activation map to 28x28: linear interpolation between values' centres."""
-    rows, columns = (_spread(size) for size in values.shape)
+def enlarged(
+    values: Float[np.ndarray, "height width"], shape: tuple[int, int]
+) -> Float[np.ndarray, "rows columns"]:
+    """Enlarge a class activation map to an image: linear interpolation between values' centres.
+
+    Args:
+        shape: Rows and columns of the image.
+    """
+    rows, columns = (_spread(*each) for each in zip(values.shape, shape, strict=True))
     return np.asarray(rows @ values.astype(np.float64) @ columns.T)
 
 
-def _spread(size: int) -> Float[np.ndarray, "28 size"]:
-    """Return the linear interpolation matrix that enlarges a class activation map's side to 28."""
-    at = np.clip((np.arange(HEIGHT) + 0.5) * size / HEIGHT - 0.5, 0, size - 1)
+def _spread(size: int, side: int) -> Float[np.ndarray, "side size"]:
+    """Return the linear interpolation matrix that enlarges a class activation map's side."""
+    at = np.clip((np.arange(side) + 0.5) * size / side - 0.5, 0, size - 1)
     return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(size)[None]))

@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from probes.cnn import faithfulness
 from probes.cnn.attribution_methods import MAX_NODES, MethodParameters
 from probes.cnn.baselines import baseline
+from probes.cnn.images import network_image, per_pixel
 from probes.cnn.pooling_ties import tied_pixels
 from probes.declaration import ProbeContext, ResultWarning
 
@@ -20,7 +21,7 @@ MIN_LOGITS = 0.01
 TIED_SHARE = 0.5
 """Share of an attribution's pixels in tied pooling windows above which it is warned about."""
 
-Mask = Bool[np.ndarray, "28 28"]
+Mask = Bool[np.ndarray, "height width"]
 
 
 def tied_and_shown(context: ProbeContext[MethodParameters]) -> tuple[Mask, Mask] | None:
@@ -30,22 +31,22 @@ def tied_and_shown(context: ProbeContext[MethodParameters]) -> tuple[Mask, Mask]
         Both masks, the first within the second; None for a method without a gradient by pixels, or
         of noisy copies, whose pixels are never equal.
     """
-    parameters = context.parameters
-    image = context.input.row["image"].astype(np.float32) / np.float32(255)
-    everywhere = np.ones(image.shape, np.bool_)
+    parameters, architecture = context.parameters, context.model.architecture
+    image = network_image(architecture, context.input.row["image"])
+    everywhere = np.ones(image.shape[:2], np.bool_)
     match parameters.method:
         case "integrated_gradients":
-            cover = baseline(parameters.baseline, image)
-            ends, shown = [image, cover], image != cover
+            cover = baseline(parameters.baseline, image, architecture)
+            ends, shown = [image, cover], per_pixel(image != cover)
         case "gradient_x_input":
-            ends, shown = [image], image != 0
+            ends, shown = [image], per_pixel(image != 0)
         case "gradient":
             ends, shown = [image], everywhere
         case "smoothgrad" if parameters.noise == 0:
             ends, shown = [image], everywhere
         case _:
             return None
-    return tied_pixels(ends) & shown, shown
+    return tied_pixels(architecture, ends) & shown, shown
 
 
 def attribution_warnings(context: ProbeContext[MethodParameters]) -> list[ResultWarning]:

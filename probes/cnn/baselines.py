@@ -3,9 +3,11 @@
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
 
+from models.architecture import Architecture
+from models.cnn.layout import layout_of
 from models.data import samples
+from probes.cnn.images import Image, intensities, values_of
 
 BaselineName = Literal["black", "white", "mean", "blur"]
 
@@ -15,30 +17,35 @@ BLUR_DEVIATION = 3.0
 _REACH = 9
 """Radius of the kernel of the baseline `blur` in pixels: three standard deviations."""
 
-Image = Float32[np.ndarray, "height width"]
 
-
-def baseline(name: BaselineName, image: Image) -> Image:
+def baseline(name: BaselineName, image: Image, architecture: Architecture) -> Image:
     """Return the baseline image of a name: black, white, mean or blur.
 
     Args:
-        name: `black`, MNIST's background; `white`, full intensity; `mean`, the mean of the
-            training images; `blur`, the image itself, blurred.
-        image: Intensities in [0, 1].
+        name: `black`, MNIST's background; `white`, full intensity; `mean`, the mean of MNIST's
+            training images, of other networks the declared mean of each channel; `blur`, the
+            image itself, blurred.
+        image: Values that the network reads, as are those of the baseline.
+        architecture: Architecture of the network.
     """
     match name:
         case "black":
-            return np.zeros_like(image)
+            return values_of(architecture, np.zeros_like(image))
         case "white":
-            return np.ones_like(image)
-        case "mean":
+            return values_of(architecture, np.ones_like(image))
+        case "mean" if layout_of(architecture).is_mnist:
             return samples.load().mean
+        case "mean":
+            # The mean of the intensities, which the network subtracts.
+            return np.zeros_like(image)
         case "blur":
-            return blurred(image)
+            return values_of(architecture, blurred(intensities(architecture, image)))
 
 
 def blurred(image: Image) -> Image:
-    """Blur an image with a Gaussian, padded with zeros: the baseline `blur`."""
+    """Blur an image of intensities with a Gaussian, padded with black: the baseline `blur`."""
+    if image.ndim > 2:  # noqa: PLR2004 - rows, columns, channels
+        return np.stack([blurred(one) for one in np.moveaxis(image, -1, 0)], axis=-1)
     offsets = np.arange(-_REACH, _REACH + 1)
     kernel = np.exp(-0.5 * (offsets / BLUR_DEVIATION) ** 2)
     kernel /= kernel.sum()

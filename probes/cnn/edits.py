@@ -1,4 +1,4 @@
-"""Edits of the CNN's activations, posted as extra fields, and their scale and shift.
+"""Edits of an image network's activations, posted as extra fields, and their scale and shift.
 
 Every activation v is replaced by v · scale + shift, so that one compiled program serves all edits;
 scale 1 and shift 0 leave it unchanged.
@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float32, Int, Shaped
 from pydantic import Field, model_validator
 
-from models.cnn.analyses import LAYER_SLICES, no_edit
-from models.simple_networks import LAYERS
+from models.architecture import Architecture
+from models.cnn.layout import layout_of
 from probes.cnn.activations import LayerName
 from probes.declaration import ExtraFields, ModelContext, ParameterError, ProbeInput
 from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
@@ -87,11 +87,12 @@ def selected(edit: Edit, values: Shaped[np.ndarray, "*layer"]) -> Shaped[np.ndar
     return values
 
 
-def places_of(edit: Edit) -> Int[np.ndarray, "*selected"]:
+def places_of(architecture: Architecture, edit: Edit) -> Int[np.ndarray, "*selected"]:
     """Return a CNN edit's indices into the vector of all layers' values, channel first."""
-    place = LAYER_SLICES[edit.layer]
+    place = layout_of(architecture).slices[edit.layer]
     # The vector is flattened channel last, as the network computes; requests are channel first.
-    indices = np.arange(place.start, place.stop).reshape(LAYERS[edit.layer].shape)
+    shape = architecture.layers[edit.layer].shape
+    indices = np.arange(place.start, place.stop).reshape(shape)
     return selected(edit, np.moveaxis(indices, -1, 0))
 
 
@@ -108,7 +109,7 @@ def check_edits(model: ModelContext, given: ProbeInput) -> None:
 
 def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
     """Return why an edit of CNN activations cannot be applied; None for a valid edit."""
-    *sides, channels = LAYERS[edit.layer].shape
+    *sides, channels = model.architecture.layers[edit.layer].shape
     for channel in edit.channels or ():
         if not 0 <= channel < channels:
             last = channels - 1
@@ -122,12 +123,12 @@ def _fault(model: ModelContext, given: ProbeInput, edit: Edit) -> str | None:
         return "patch needs a source"
     if edit.operation == "mean" and "units" not in model.artifacts:
         return "these weights have no record of units, which holds the means"
-    return _values_fault(edit) if edit.values is not None else None
+    return _values_fault(model.architecture, edit) if edit.values is not None else None
 
 
-def _values_fault(edit: Edit) -> str | None:
+def _values_fault(architecture: Architecture, edit: Edit) -> str | None:
     """Return why the values of a CNN edit's `set` do not fit its selection; None if valid."""
-    shape = places_of(edit).shape
+    shape = places_of(architecture, edit).shape
     try:
         values = np.array(edit.values, np.float64)
     except (TypeError, ValueError):
@@ -141,18 +142,22 @@ def _values_fault(edit: Edit) -> str | None:
 
 
 def scale_and_shift(
-    edits: Sequence[Edit], means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
+    architecture: Architecture,
+    edits: Sequence[Edit],
+    means: Mapping[str, np.ndarray],
+    source: Mapping[str, np.ndarray],
 ) -> tuple[Float32[np.ndarray, " values"], Float32[np.ndarray, " values"]]:
     """Compose edits of the CNN into one scale and one shift per activation.
 
     Args:
+        architecture: Architecture of the network.
         edits: Edits in the order of application.
         means: By layer, the mean of each activation over the training images, channel first.
         source: By layer, the activations that patches take, channel first.
     """
-    scale, shift = no_edit()
+    scale, shift = layout_of(architecture).no_edit()
     for edit in edits:
-        at = places_of(edit)
+        at = places_of(architecture, edit)
         apply_edit(edit, at, (scale, shift), partial(_replacement, edit, means, source))
     return scale, shift
 

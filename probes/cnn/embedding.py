@@ -1,4 +1,4 @@
-"""Probe `embedding` of the CNN: PCA map of the last hidden layer, nearest test images."""
+"""Probe `embedding` of images: PCA map of the last hidden layer, nearest test images."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float32, Int
 from pydantic import Field
 
+from models.architecture import Architecture
+from models.cnn.layout import layout_of
 from models.cnn.pca import PCA
 from models.data import test_images
 from models.data.test_images import SelectedImages
-from models.simple_networks import DIGITS
-from probes.cnn.layers import record_of
 from probes.declaration import (
     ModelContext,
     ParameterError,
@@ -21,6 +21,7 @@ from probes.declaration import (
 )
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Measure, Panels, Scatter, Tensor, Tiles
+from probes.shared.needs import LAYERS_RECORD
 
 COMPONENTS = 16
 """Number of principal axes of the embedding in the artifact `layers`."""
@@ -48,9 +49,14 @@ class Map(NamedTuple):
     pictures: SelectedImages
 
 
+def embedded_layer(architecture: Architecture) -> str:
+    """Return the layer whose values the embedding projects: the last hidden one."""
+    return layout_of(architecture).last_hidden or "logits"
+
+
 def map_of(model: ModelContext) -> Map:
     """Read the embedding's PCA from the artifact `layers`."""
-    tensors = record_of(model, "neighbours").tensors
+    tensors = model.artifacts["layers"].tensors
     names = ("mean", "components", "shares")
     axes = PCA(*(tensors[f"embedding.{name}"] for name in names))
     coordinates = tensors["embedding.coordinates"].astype(np.float32)
@@ -58,9 +64,8 @@ def map_of(model: ModelContext) -> Map:
 
 
 def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
-    """Raise `ParameterError` for an embedding without artifact, or along one axis given twice."""
+    """Raise `ParameterError` for an embedding along one axis that is given twice."""
     parameters = call.parameters
-    record_of(call.model, "neighbours")
     if parameters.across == parameters.upward:
         raise ParameterError("upward", "across and upward must be two different axes")
 
@@ -68,16 +73,17 @@ def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
 def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
     """Embedding of the picture: PCA map among 2,000 test images, with its nearest neighbours.
 
-    The map is a principal component analysis of the 128 values of `relu4` over all 10,000 test
-    images. `across` and `upward` are the coordinates of 2,000 of them, sampled with a seed and
+    The map is a principal component analysis of the last hidden layer over all 10,000 test images.
+    `across` and `upward` are the coordinates of 2,000 of them, sampled with a seed and
     coloured by digit, and of the picture, along two axes; shares are those of the total variance.
     Neighbours are nearest by Euclidean distance in the space of the first 16 axes, not on the map,
     where distant images can look near; each is named by its digit and its number in the test set.
     `votes` counts their digits.
     """
-    parameters = context.parameters
+    parameters, classes = context.parameters, context.model.architecture.classes
+    layer = embedded_layer(context.model.architecture)
     known = map_of(context.model)
-    own = known.axes.project(context.outputs["relu4"])
+    own = known.axes.project(context.outputs[layer].reshape(-1))
     distances = np.linalg.norm(known.coordinates - own, axis=1)
     # Stable, so that equal distances keep the order of the test set on every machine.
     nearest = np.argsort(distances, kind="stable")[: parameters.neighbours]
@@ -87,10 +93,10 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
         Measure("upward_share", float(shares[parameters.upward])),
         Measure("all_axes_share", float(shares.sum())),
     )
-    scatter = _scatter(known, own, parameters)
+    scatter = _scatter(known, own, parameters, layer)
     near = (_neighbours(known, nearest), _distances(known, nearest, distances[nearest]))
-    votes = np.bincount(known.pictures.labels[nearest], minlength=len(DIGITS))
-    tensor = Tensor("votes", "count", ("label",), votes, {"label": DIGITS})
+    votes = np.bincount(known.pictures.labels[nearest], minlength=len(classes))
+    tensor = Tensor("votes", "count", ("label",), votes, {"label": classes})
     counted = Bars("Digits of the neighbours", tensor, highlight=int(votes.argmax()))
     return Panels(
         "The picture among the test images",
@@ -101,7 +107,10 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
 
 
 def _scatter(
-    known: Map, own: Float32[np.ndarray, " components"], parameters: EmbeddingParameters
+    known: Map,
+    own: Float32[np.ndarray, " components"],
+    parameters: EmbeddingParameters,
+    layer: str,
 ) -> Scatter:
     """Scatter plot of the embedding: test images along two principal axes, the picture marked."""
     names = ("across", "upward")
@@ -120,7 +129,7 @@ def _scatter(
     ]
     labels = known.pictures.labels
     digit = Tensor("label", "statistic", ("image",), labels, indices, colours.digits())
-    title = f"Axes {at[0]} (across) and {at[1]} (upward) of relu4, coloured by digit"
+    title = f"Axes {at[0]} (across) and {at[1]} (upward) of {layer}, coloured by digit"
     return Scatter(title, test[0], test[1], colour=digit, marked=(here[0], here[1]))
 
 
@@ -151,7 +160,8 @@ PROBES = (
         figure=embedding,
         parameters=EmbeddingParameters,
         program="trace",
-        outputs=lambda *_: ("relu4",),
+        outputs=lambda network, _: (embedded_layer(network),),
         check=check_embedding,
+        needs=(LAYERS_RECORD,),
     ),
 )

@@ -4,12 +4,13 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Int
 
-from models.cnn.randomisation import CASCADE
+from models.cnn.layout import layout_of
 from models.runtime.programs import Call, Outputs
 from probes.cnn.attribution_methods import MethodInput, attribute, enlarged, scores
 from probes.cnn.baselines import baseline
+from probes.cnn.images import Image, intensities, per_pixel
 
 SHARES = tuple(range(0, 101, 5))
 """Points of a deletion curve: share of the pixels that is deleted, in per cent."""
@@ -26,12 +27,11 @@ HALF_LEVEL = 0.5 / 255
 ROWS = 2 + (len(SHARES) - 2) * (1 + RANDOM_ORDERS)
 """Number of program rows that the deletion curves of a faithfulness check take."""
 
-Image = Float32[np.ndarray, "28 28"]
 Curve = Float[np.ndarray, " shares"]
 
 
 def deletion(
-    given: MethodInput, values: Float[np.ndarray, "28 28"]
+    given: MethodInput, values: Float[np.ndarray, "height width"]
 ) -> Generator[Sequence[Call], list[Outputs], tuple[Curve, Curve]]:
     """Deletion curves of the faithfulness check: target while pixels are replaced by the baseline.
 
@@ -46,23 +46,25 @@ def deletion(
         Petsiuk, Das & Saenko (2018), RISE, section 4.3; Samek et al. (2017), section III.
     """
     image, parameters = given.image, given.parameters
-    cover = baseline(parameters.baseline, image)
-    can_be = image != cover
+    cover = baseline(parameters.baseline, image, given.architecture)
+    can_be = per_pixel(image != cover)
     random = np.random.default_rng(parameters.seed)
     orders = [_order(values, can_be)]
     orders += [random.permutation(np.flatnonzero(can_be)) for _ in range(RANDOM_ORDERS)]
 
     def deleted() -> Iterator[Image]:
+        # All channels of a pixel are deleted together.
+        pixels, instead = (one.reshape(can_be.size, -1) for one in (image, cover))
         yield image
-        yield np.where(can_be, cover, image)
+        yield np.where(can_be.reshape(-1, 1), instead, pixels).reshape(image.shape)
         for order in orders:
             for share in SHARES[1:-1]:
-                one = image.reshape(-1).copy()
+                one = pixels.copy()
                 gone = order[: round(share / 100 * len(order))]
-                one[gone] = cover.reshape(-1)[gone]
+                one[gone] = instead[gone]
                 yield one.reshape(image.shape)
 
-    found = yield from scores(deleted(), given.target)
+    found = yield from scores(given, deleted())
     inner = found[2:].reshape(len(orders), -1)
     # All orders share the first and the last point: nothing and everything deleted.
     curves = np.pad(inner, ((0, 0), (1, 1)))
@@ -70,7 +72,9 @@ def deletion(
     return curves[0], curves[1:].mean(axis=0)
 
 
-def _order(values: np.ndarray, can_be: Bool[np.ndarray, "28 28"]) -> Int[np.ndarray, " pixels"]:
+def _order(
+    values: np.ndarray, can_be: Bool[np.ndarray, "height width"]
+) -> Int[np.ndarray, " pixels"]:
     """Return the pixels that a deletion curve deletes, in descending order of their attribution."""
     order = np.argsort(-values.reshape(-1), kind="stable")
     return np.asarray(order[can_be.reshape(-1)[order]])
@@ -92,7 +96,7 @@ def gain(ordered: Curve, random: Curve) -> float:
     return area(random) - area(ordered)
 
 
-def compared_pixels(given: MethodInput) -> Bool[np.ndarray, "28 28"]:
+def compared_pixels(given: MethodInput) -> Bool[np.ndarray, "height width"]:
     """Pixels that the sanity check compares: those that differ from the attribution's baseline.
 
     All others are 0 in some maps, for any weights, which would raise every correlation. The
@@ -100,7 +104,10 @@ def compared_pixels(given: MethodInput) -> Bool[np.ndarray, "28 28"]:
     """
     parameters = given.parameters
     name = "black" if parameters.method == "gradient_x_input" else parameters.baseline
-    return np.asarray(np.abs(given.image - baseline(name, given.image)) > HALF_LEVEL)
+    network, image = given.architecture, given.image
+    pair = (intensities(network, one) for one in (image, baseline(name, image, network)))
+    first, second = pair
+    return np.asarray(per_pixel(np.abs(first - second) > HALF_LEVEL))
 
 
 def randomisation_check(
@@ -117,10 +124,11 @@ def randomisation_check(
         Adebayo et al. (2018), Sanity checks for saliency maps, section 3.
     """
     found, compared = [], compared_pixels(given)
-    trained = enlarged(values)[compared]
-    for layer in CASCADE:
+    height, width = given.image.shape[:2]
+    trained = enlarged(values, (height, width))[compared]
+    for layer in layout_of(given.architecture).cascade:
         again = yield from attribute(replace(given, checkpoint=f"reset-{layer}"))
-        one = enlarged(again["map"])[compared]
+        one = enlarged(again["map"], (height, width))[compared]
         pairs = ((trained, one), (np.abs(trained), np.abs(one)))
         found.append([rank_correlation(*pair) for pair in pairs])
     return np.array(found)

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import sqrt
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 from pydantic import Field
 
+from models.architecture import Architecture
 from probes.declaration import Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.colormaps import DIVERGING
 from probes.figures.figures import Bars, Colour, Coordinates, Figure, Heatmap, Panels, Tensor, Tiles
+from probes.shared.choices import LayerChoice, convolutions_3x3
+from probes.shared.needs import CONVOLUTIONS_3X3
 
 _ROOT = sqrt(2)
 
@@ -57,10 +60,17 @@ Kernels = Float[np.ndarray, "outputs inputs 3 3"]
 Order = Literal["index", "norm", "edge", "line", "mean", "orientation", "frequency"]
 
 
+def _first_convolution(architecture: Architecture) -> str:
+    """Return the convolution whose filters are described where a request names none."""
+    return next(iter(convolutions_3x3(architecture)), "")
+
+
 class DescriptorsParameters(Parameters):
     """Parameters of the probe `descriptors`: layer of the filters, and order to show them in."""
 
-    layer: Literal["conv1", "conv2", "conv3"] = Field("conv1", description="Convolution.")
+    layer: Annotated[str, LayerChoice(convolutions_3x3, _first_convolution)] = Field(
+        "", description="Convolution; default the first with 3x3 weights."
+    )
     order: Order = Field(
         "edge",
         description="Order of the filters: by `index`; by norm, or by the share of edges, lines or "
@@ -174,13 +184,14 @@ def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
     `share` is each component's share of a filter's squared norm in the orthonormal Frei-Chen basis:
     four edges, four lines, the mean; summed over the input channels of the filter, so that
     `share` × `norm`² is the energy, and the nine sum to 1; `group` sums edges, lines and mean.
-    `orientation` is in degrees from the right towards the top: for conv1 the direction of the
-    gradient, -180 to 180; for the others, whose slices may have opposite gradients, the axis of the
-    sum of squared gradients, 0 to 180, with `coherence`, the agreement of the slices. `frequency`
-    is the peak of the power spectrum (each slice minus its mean, zero-padded to 64×64, summed over
-    slices) in cycles per pixel, at most 0.71, and `angle` the direction across its stripes, 0 to
-    180. Orientation is NaN where the gradient has less than a millionth of the squared norm,
-    frequency where the kernel is constant. Nine weights are too few to fit a Gabor function.
+    `orientation` is in degrees from the right towards the top: of filters of one input channel the
+    direction of the gradient, -180 to 180; of the others, whose slices may have opposite gradients,
+    the axis of the sum of squared gradients, 0 to 180, with `coherence`, the agreement of the
+    slices. `frequency` is the peak of the power spectrum (each slice minus its mean, zero-padded to
+    64×64, summed over slices) in cycles per pixel, at most 0.71, and `angle` the direction across
+    its stripes, 0 to 180. Orientation is NaN where the gradient has less than a millionth of the
+    squared norm, frequency where the kernel is constant. Nine weights are too few to fit a Gabor
+    function.
     """
     parameters = context.parameters
     kernels = context.model.weights[f"{parameters.layer}.kernel"].transpose(3, 2, 0, 1)
@@ -195,7 +206,7 @@ def descriptors(context: ProbeContext[DescriptorsParameters]) -> Figure:
         _shares("group", "Together", tuple(GROUPS), _grouped(found.shares)[order], names),
     )
     title = f"{parameters.layer}, filters by {parameters.order}"
-    if parameters.layer == "conv1":
+    if kernels.shape[1] == 1:
         tiles = Tiles("Kernels", _kernel_tensor(kernels[order, 0], names), 16)
         return Panels(title, (tiles, *shares, *parts))
     return Panels(title, (*shares, *parts, *_slices(found, order)))
@@ -292,5 +303,6 @@ PROBES = (
         input=False,
         checkpoints=True,
         example={"layer": "conv1"},
+        needs=(CONVOLUTIONS_3X3,),
     ),
 )

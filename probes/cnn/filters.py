@@ -1,4 +1,4 @@
-"""Probe `filters`: the learned kernels of the CNN."""
+"""Probe `filters`: the learned kernels of a network of images."""
 
 from typing import Annotated, Literal
 
@@ -6,14 +6,22 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BeforeValidator, Field
 
-from models.simple_networks import LAYERS
-from probes.declaration import Indices, Probe, ProbeCall, ProbeContext, Ranged, split_commas
+from models.architecture import Architecture
+from probes.cnn.layer_values import flattened_shape
+from probes.declaration import (
+    Indices,
+    Probe,
+    ProbeCall,
+    ProbeContext,
+    Ranged,
+    Tensors,
+    split_commas,
+)
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Panels, Tensor, Tiles
 from probes.shared.checks import check_channel_index
-
-KernelName = Literal["conv1", "conv2", "conv3", "dense1", "output"]
-
+from probes.shared.choices import LayerChoice, default_convolutions
+from probes.shared.needs import KERNELS
 
 WEIGHT_LIMIT = 0.5
 """Limit of the `fixed` colour range of filters; few weights of the shipped network exceed it."""
@@ -26,9 +34,12 @@ MATRIX = 2
 class FiltersParameters(Ranged):
     """Parameters of the probe `filters`: layers, output channels, and the order of the filters."""
 
-    layers: Annotated[list[KernelName], BeforeValidator(split_commas), Field(min_length=1)] = Field(
-        ["conv1", "conv2", "conv3"], description="Layers whose kernels to show."
-    )
+    layers: Annotated[
+        list[str],
+        BeforeValidator(split_commas),
+        Field(min_length=1),
+        LayerChoice(lambda network: network.kernels, default_convolutions),
+    ] = Field([], description="Layers whose kernels to show; default the convolutions.")
     channels: Indices | None = Field(
         None, description="Output channels (of a dense layer: units) to show; default all."
     )
@@ -42,9 +53,10 @@ def check_filters(call: ProbeCall[FiltersParameters]) -> None:
     """Raise `ParameterError` for filters of an output channel that a layer does not have."""
     parameters = call.parameters
     for layer in parameters.layers:
-        # The bias has one value for each output channel, of a convolution as of a dense layer.
+        # The last axis is that of the output channels, of a convolution as of a dense layer.
         largest = max(parameters.channels or [0])
-        check_channel_index("channels", layer, largest, call.model.weights[f"{layer}.bias"].size)
+        count = call.model.weights[f"{layer}.kernel"].shape[-1]
+        check_channel_index("channels", layer, largest, count)
 
 
 def filters(context: ProbeContext[FiltersParameters]) -> Figure:
@@ -62,7 +74,7 @@ def filters(context: ProbeContext[FiltersParameters]) -> Figure:
 def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figure, Figure]:
     """Figures of one layer's filters: kernels, and the norm of each filter."""
     parameters = context.parameters
-    kernels = _output_first(context.model.weights[f"{name}.kernel"], name)
+    kernels = _output_first(context.model.architecture, context.model.weights, name)
     outputs = np.arange(len(kernels)) if parameters.channels is None else parameters.channels
     kernels = kernels[outputs]
     norms = np.sqrt((kernels**2).sum(axis=tuple(range(1, kernels.ndim))))
@@ -90,10 +102,12 @@ def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figur
     return grid, Bars(f"{name} · norm of each filter", norm)
 
 
-def _output_first(kernel: np.ndarray, name: str) -> np.ndarray:
+def _output_first(architecture: Architecture, weights: Tensors, name: str) -> np.ndarray:
     """Transpose a layer's filters to output channel, input channel and, if convolved, y and x."""
-    if name == "dense1":  # it reads the flattened maps of relu3: y, x, channel
-        kernel = kernel.reshape(*LAYERS["relu3"].shape, -1)
+    kernel = weights[f"{name}.kernel"]
+    if kernel.ndim == MATRIX and (maps := flattened_shape(architecture, name)):
+        # It reads flattened maps: y, x, channel.
+        kernel = kernel.reshape(*maps, -1)
     if kernel.ndim == MATRIX:
         return kernel.T
     return kernel.transpose(3, 2, 0, 1)
@@ -113,6 +127,7 @@ PROBES = (
         checkpoints=True,
         parameters=FiltersParameters,
         check=check_filters,
+        needs=(KERNELS,),
         example={"layers": "conv1"},
     ),
 )

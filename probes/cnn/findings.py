@@ -9,12 +9,11 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 from pydantic import BeforeValidator, Field
 
-from models.cnn.analyses import CONVOLVED_IMAGES
+from models.cnn.layout import CONVOLVED_IMAGES
 from models.cnn.random_convolutions import CONVOLUTION_PARAMETERS, permuted, redrawn
 from models.data import samples
 from models.runtime.checkpoints import Tensors
 from models.runtime.programs import Call, Outputs, Run, in_slices
-from models.simple_networks import CLASSES
 from probes.cnn.finding_figures import (
     DEPTHS,
     DRAWS,
@@ -37,6 +36,7 @@ from probes.cnn.representations import position_r2, same_digit_auc
 from probes.cnn.specialisation import Interchange, interchange, logits, selectivity
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, split_commas
 from probes.figures.figures import Bars, Figure, Tensor
+from probes.shared.needs import DIGITS, SIMPLE_CNN
 from probes.shared.statements import STATEMENTS, Measurement, panels
 
 Name = Literal["edges_to_patterns", "filters_specialise", "space_is_kept"]
@@ -149,7 +149,7 @@ def _digits(weights: Mapping[str, np.ndarray], networks: list[Tensors]) -> Measu
                 "exchange": np.array([swapped.selective, *swapped.random]),
                 "shuffled": selectivity(maxima, shuffled),
                 "means": np.stack(
-                    [maxima[labels == digit].mean(axis=0) for digit in range(CLASSES)]
+                    [maxima[labels == digit].mean(axis=0) for digit in range(len(DIGITS))]
                 ),
             }
     return {
@@ -306,5 +306,6 @@ PROBES = (
         input=False,
         checkpoints=True,
         example={"finding": "filters_specialise"},
+        needs=(SIMPLE_CNN,),
     ),
 )

@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from models.simple_networks import HEIGHT, WIDTH
+SIDE = 28
+"""Gratings of the CNN's findings: side of the images, in pixels."""
 
 PERIODS = (12, 8, 6, 4, 3)
 """Gratings of the CNN's findings: periods, in pixels."""
@@ -28,7 +29,7 @@ Amplitudes = Float[np.ndarray, "periods orientations channels"]
 @cache
 def gratings() -> UInt8[np.ndarray, "gratings 28 28"]:
     """Draw the gratings of the CNN's findings, with periods outermost and phases innermost."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    y, x = np.mgrid[:SIDE, :SIDE]
     angles = np.pi * np.arange(ORIENTATIONS) / ORIENTATIONS
     waves = [
         np.cos(2 * np.pi * (np.cos(angle) * x + np.sin(angle) * y) / period + phase * np.pi / 2)
@@ -45,7 +46,7 @@ def amplitudes(maps: Float[np.ndarray, "gratings channels rows columns"]) -> Amp
     Args:
         maps: Values before the nonlinearity for each image of `gratings`.
     """
-    edge = BORDER * maps.shape[-1] // WIDTH
+    edge = BORDER * maps.shape[-1] // SIDE
     inner = maps[..., edge:-edge, edge:-edge].astype(np.float64)
     grouped = inner.reshape(len(PERIODS), ORIENTATIONS, PHASES, *inner.shape[1:])
     return np.asarray(grouped.std(axis=(2, 4, 5)))

@@ -1,4 +1,4 @@
-"""Probes `intervene` and `sweep` of the CNN: edited activations and their effect on the logits."""
+"""Probes `intervene` and `sweep` of images: edited activations and their effect on the logits."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -7,13 +7,14 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BeforeValidator, Field
 
-from models.cnn.analyses import no_edit
+from models.architecture import Architecture
+from models.cnn.layout import layout_of
 from models.runtime.programs import Call, Run, in_slices
-from models.simple_networks import DIGITS, LAYERS
 from probes.cnn import targets
-from probes.cnn.activations import LayerName, picture
-from probes.cnn.attribution import PREDICTED
+from probes.cnn.attribution import predicted_outputs
 from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
+from probes.cnn.images import picture
+from probes.cnn.layer_values import signed_layers
 from probes.cnn.targets import TargetParameters
 from probes.declaration import (
     ExtraFields,
@@ -29,6 +30,7 @@ from probes.declaration import (
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
 from probes.shared.checks import check_channel_index
+from probes.shared.choices import LayerChoice
 from probes.shared.class_probabilities import softmax
 from probes.shared.recovery import recovery_of
 
@@ -42,9 +44,10 @@ class InterventionParameters(Parameters):
     """Parameters of the CNN's probe `intervene`: layers and channels of both runs to show."""
 
     layers: Annotated[
-        list[LayerName] | None,
+        list[str] | None,
         BeforeValidator(split_commas),
-        Field(min_length=1, max_length=len(LAYERS)),
+        Field(min_length=1),
+        LayerChoice(lambda network: network.layers, is_limited=True),
     ] = Field(None, description="Layers to show; default the edited layers.")
     channels: Indices | None = Field(
         None,
@@ -52,29 +55,30 @@ class InterventionParameters(Parameters):
         "all of a layer without edits.",
     )
 
-    def names(self, edits: tuple[Edit, ...]) -> list[str]:
+    def names(self, architecture: Architecture, edits: tuple[Edit, ...]) -> list[str]:
         """Return the layers that a CNN intervention shows, in the order of the network."""
         named = {edit.layer for edit in edits} if self.layers is None else set(self.layers)
-        return [name for name in LAYERS if name in named]
+        return [name for name in architecture.layers if name in named]
 
-    def shown(self, layer: str, edits: tuple[Edit, ...]) -> list[int]:
+    def shown(self, architecture: Architecture, layer: str, edits: tuple[Edit, ...]) -> list[int]:
         """Return the channels of a layer that a CNN intervention shows."""
         if self.channels is not None:
             return self.channels
         of_layer = [edit.channels for edit in edits if edit.layer == layer]
         # An edit without channels changes all of them.
         if not of_layer or None in of_layer:
-            return list(range(LAYERS[layer].shape[-1]))
+            return list(range(architecture.layers[layer].shape[-1]))
         return sorted({channel for channels in of_layer for channel in channels or ()})
 
 
 def check_intervention(call: ProbeCall[InterventionParameters]) -> None:
     """Raise `ParameterError` for a CNN intervention with an invalid edit or a missing channel."""
-    parameters = call.parameters
+    parameters, architecture = call.parameters, call.model.architecture
     check_edits(call.model, call.input)
-    for layer in parameters.names(edits_of(call)):
+    for layer in parameters.names(architecture, edits_of(call)):
         largest = max(parameters.channels or [0])
-        check_channel_index("channels", layer, largest, LAYERS[layer].shape[-1])
+        count = architecture.layers[layer].shape[-1]
+        check_channel_index("channels", layer, largest, count)
 
 
 def edits_of(call: ProbeCall[Parameters]) -> tuple[Edit, ...]:
@@ -90,7 +94,8 @@ def means_of(model: ModelContext) -> Mapping[str, np.ndarray]:
     record = model.artifacts.get("units")
     if record is None:
         return {}
-    return {name: np.moveaxis(record.tensors[f"{name}.mean"], -1, 0) for name in LAYERS}
+    layers = model.architecture.layers
+    return {name: np.moveaxis(record.tensors[f"{name}.mean"], -1, 0) for name in layers}
 
 
 def _call(
@@ -103,17 +108,20 @@ def _call(
 
 def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     """Run a CNN intervention: the source image, then baseline and edited image in one batch."""
-    row = call.input.row
+    row, architecture = call.input.row, call.model.architecture
     edits, posted = edits_of(call), call.input.source
-    (predicted,) = yield (Call("predict", {"image": row["image"]}, PREDICTED),)
+    no_edit = layout_of(architecture).no_edit
+    (predicted,) = yield (
+        Call("predict", {"image": row["image"]}, predicted_outputs(architecture)),
+    )
     source: Mapping[str, np.ndarray] = {}
     found = dict(predicted)
     if posted:
         patched = frozenset({edit.layer for edit in edits if edit.operation == "patch"})
         (source,) = yield (_call(posted["image"], no_edit(), patched | {"logits"}),)
         found["logits.source"] = source["logits"]
-    wanted = frozenset({*call.parameters.names(edits), "logits"})
-    edited = scale_and_shift(edits, means_of(call.model), source)
+    wanted = frozenset({*call.parameters.names(architecture, edits), "logits"})
+    edited = scale_and_shift(architecture, edits, means_of(call.model), source)
     # In one batch of one program: equal values are then equal to the bit.
     both = yield tuple(_call(row["image"], each, wanted) for each in (no_edit(), edited))
     for name, outputs in zip(RUNS, both, strict=True):
@@ -130,54 +138,44 @@ def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
     edit moves the logit difference of the source's label and the baseline's label, from that of
     the image (0) to that of `source` (1); null where both labels are equal.
     """
-    parameters = context.parameters
+    parameters, architecture = context.parameters, context.model.architecture
     edits = edits_of(context)
     logits = np.stack([context.outputs[f"logits.{name}"] for name in RUNS])
     figures: list[Figure] = [
         Heatmap("What the network sees", picture(context), "x"),
-        Panels("Answers", (_probabilities(logits), _logits(logits))),
+        Panels("Answers", _answers(logits, architecture.classes)),
     ]
-    layers = [name for name in parameters.names(edits) if name != "logits"]
-    maps = [_layer(context, name, parameters.shown(name, edits)) for name in layers]
+    layers = [name for name in parameters.names(architecture, edits) if name != "logits"]
+    maps = [_layer(context, name, parameters.shown(architecture, name, edits)) for name in layers]
     top = Panels("Both runs", tuple(figures), 2, _changes(context, logits))
     return Panels("Intervention", (top, *maps))
 
 
-def _probabilities(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
-    """Heatmap of the digit probabilities of a CNN intervention's baseline and edited run."""
-    tensor = Tensor(
-        "probabilities",
-        "probability",
-        ("run", "label"),
-        softmax(logits),
-        {"run": RUNS, "label": DIGITS},
-        colours.unit_interval("viridis"),
-    )
-    return Heatmap("Probabilities", tensor, "label")
-
-
-def _logits(logits: Float32[np.ndarray, "runs classes"]) -> Heatmap:
-    """Heatmap of the digit logits of a CNN intervention's baseline and edited run."""
-    coordinates = {"run": RUNS, "label": DIGITS}
-    tensor = Tensor(
-        "logits", "logits", ("run", "label"), logits, coordinates, colours.signed(logits)
-    )
-    return Heatmap("Logits", tensor, "label")
+def _answers(
+    logits: Float32[np.ndarray, "runs classes"], classes: tuple[str, ...]
+) -> tuple[Heatmap, Heatmap]:
+    """Heatmaps of class probabilities and logits of a CNN intervention's two runs."""
+    axes, names = ("run", "label"), {"run": RUNS, "label": classes}
+    unit, signed = colours.unit_interval("viridis"), colours.signed(logits)
+    likely = Tensor("probabilities", "probability", axes, softmax(logits), names, unit)
+    found = Tensor("logits", "logits", axes, logits, names, signed)
+    return Heatmap("Probabilities", likely, "label"), Heatmap("Logits", found, "label")
 
 
 def _changes(
     context: ProbeContext[Parameters], logits: Float32[np.ndarray, "runs classes"]
 ) -> tuple[Measure, ...]:
-    """Measures of a CNN intervention: digits, change of the logit, and recovery."""
+    """Measures of a CNN intervention: classes, change of the logit, and recovery."""
+    classes = context.model.architecture.classes
     before, after = (int(one.argmax()) for one in logits)
     measures = [
         Measure("edits", len(edits_of(context))),
-        Measure("label_baseline", DIGITS[before]),
-        Measure("label_edited", DIGITS[after]),
+        Measure("label_baseline", classes[before]),
+        Measure("label_edited", classes[after]),
         Measure("logit_change", float(logits[1, before] - logits[0, before]), "logits"),
     ]
     if (source := context.outputs.get("logits.source")) is not None:
-        measures.append(Measure("label_source", DIGITS[int(source.argmax())]))
+        measures.append(Measure("label_source", classes[int(source.argmax())]))
         measures.append(Measure("recovery", recovery(logits[1], logits[0], source)))
     return tuple(measures)
 
@@ -202,13 +200,15 @@ def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) ->
     baseline, edited = (context.outputs[f"{name}.{each}"][channels] for each in RUNS)
     # Both runs share one colour range, so that their pictures can be compared.
     together = np.stack([baseline, edited])
-    signed = LAYERS[name].kind in {"pre_activation", "logits"} or bool((together < 0).any())
+    architecture = context.model.architecture
+    kind = architecture.layers[name].kind
+    signed = name in signed_layers(architecture) or bool((together < 0).any())
     colour = colours.signed(together) if signed else colours.non_negative(together, "viridis")
     axes = ("channel", "y", "x")[: baseline.ndim]
     at = {"channel": channels}
     difference = edited - baseline
     parts = [
-        Tensor(f"{name}.{each}", LAYERS[name].kind, axes, values, at, colour)
+        Tensor(f"{name}.{each}", kind, axes, values, at, colour)
         for each, values in zip(RUNS, (baseline, edited), strict=True)
     ]
     changed = colours.signed(difference)
@@ -225,10 +225,17 @@ def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) ->
     )
 
 
+def _last_map(architecture: Architecture) -> str:
+    """Return the layer of a sweep without one: the last with maps, or the first of all."""
+    return next(reversed(architecture.maps or tuple(architecture.layers)[:1]))
+
+
 class SweepParameters(TargetParameters):
     """Parameters of the CNN's probe `sweep`: layer whose channels are edited in turn, operation."""
 
-    layer: LayerName = Field("relu3", description="Layer whose channels (or units) are edited.")
+    layer: Annotated[str, LayerChoice(lambda network: network.layers, _last_map)] = Field(
+        "", description="Layer whose channels (or units) are edited; default the last with maps."
+    )
     operation: Literal["zero", "mean", "patch"] = Field(
         "zero",
         description="Edit of one channel at a time: `zero`; `mean`, the mean over the training "
@@ -257,15 +264,17 @@ def check_sweep(call: ProbeCall[SweepParameters]) -> None:
 def sweep_rows(call: ProbeCall[SweepParameters]) -> int:
     """Return the number of program rows that a sweep over a CNN layer's channels takes."""
     # One for each channel; and prediction, baseline and source.
-    return LAYERS[call.parameters.layer].shape[-1] + 3
+    return call.model.architecture.layers[call.parameters.layer].shape[-1] + 3
 
 
 def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     """Run a sweep over a CNN layer: the image once for each channel, with that channel edited."""
-    row = call.input.row
-    parameters = call.parameters
+    row, architecture = call.input.row, call.model.architecture
+    parameters, no_edit = call.parameters, layout_of(architecture).no_edit
     wanted = frozenset({"logits"})
-    (predicted,) = yield (Call("predict", {"image": row["image"]}, PREDICTED),)
+    (predicted,) = yield (
+        Call("predict", {"image": row["image"]}, predicted_outputs(architecture)),
+    )
     source: Mapping[str, np.ndarray] = {}
     if parameters.operation == "patch":
         image = call.input.source["image"]
@@ -274,9 +283,10 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
 
     def calls() -> Iterator[Call]:
         yield _call(row["image"], no_edit(), wanted)
-        for channel in range(LAYERS[parameters.layer].shape[-1]):
+        for channel in range(architecture.layers[parameters.layer].shape[-1]):
             edit = Edit(layer=parameters.layer, channels=(channel,), operation=parameters.operation)
-            yield _call(row["image"], scale_and_shift([edit], means, source), wanted)
+            edited = scale_and_shift(architecture, [edit], means, source)
+            yield _call(row["image"], edited, wanted)
 
     found = yield from in_slices(calls())
     logits = np.stack([one["logits"] for one in found])
@@ -292,13 +302,13 @@ def sweep(context: ProbeContext[SweepParameters]) -> Figure:
     logits. With `patch`, `recovery` is the share of the way to the answer of `source` that each
     channel alone moves the logits.
     """
-    parameters = context.parameters
+    parameters, classes = context.parameters, context.model.architecture.classes
     baseline, edited = context.outputs["baseline"], context.outputs["edited"]
     target = targets.weights(parameters, context.outputs["logits"]).astype(np.float64)
     effect = ((baseline.astype(np.float64) - edited) @ target).astype(np.float32)
     labels = edited.argmax(axis=-1)
     measures = (
-        Measure("target", targets.called(parameters, context.outputs["logits"])),
+        Measure("target", targets.called(parameters, context.outputs["logits"], classes)),
         Measure("strongest", int(effect.argmax())),
         Measure("answers_changed", int((labels != baseline.argmax()).sum())),
     )
@@ -308,15 +318,17 @@ def sweep(context: ProbeContext[SweepParameters]) -> Figure:
         highlight=int(effect.argmax()),
         measures=measures,
     )
-    figures: list[Figure] = [bars, _edited_logits(edited)]
+    figures: list[Figure] = [bars, _edited_logits(edited, classes)]
     if "source" in context.outputs:
         figures.append(_recoveries(context))
     return Panels(f"Sweep of {parameters.layer}, {parameters.operation}", tuple(figures))
 
 
-def _edited_logits(edited: Float32[np.ndarray, "channels classes"]) -> Heatmap:
-    """Heatmap of the digit logits in a sweep, with each channel of the CNN layer edited."""
-    values, names = np.ascontiguousarray(edited.T), {"label": DIGITS}
+def _edited_logits(
+    edited: Float32[np.ndarray, "channels classes"], classes: tuple[str, ...]
+) -> Heatmap:
+    """Heatmap of the logits in a sweep, with each channel of the layer edited."""
+    values, names = np.ascontiguousarray(edited.T), {"label": classes}
     colour = colours.signed(edited)
     tensor = Tensor("edited", "logits", ("label", "channel"), values, names, colour)
     return Heatmap("Logits with each channel edited", tensor, "channel")

@@ -1,42 +1,20 @@
-"""Probe `layers` of the CNN: linear probe accuracy of each layer, and CKA between layers."""
+"""Probe `layers` of images: linear probe accuracy of each layer, and CKA between layers."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from models.architecture import Architecture
 from models.runtime.checkpoints import Checkpoint
-from models.simple_networks import LAYERS
-from probes.declaration import (
-    Coloured,
-    ModelContext,
-    ParameterError,
-    Probe,
-    ProbeCall,
-    ProbeContext,
-)
+from probes.declaration import Coloured, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Measure, Panels, Tensor
-
-COMPARED_LAYERS = ("image", *LAYERS)
-"""Representations that the probe `layers` compares: the image and all layers of the CNN."""
+from probes.shared.needs import LAYERS_RECORD
 
 
-def record_of(model: ModelContext, parameter: str) -> Checkpoint:
-    """Return the artifact `layers`: linear probes, CKA and PCA of the CNN's layers.
-
-    Raises:
-        ParameterError: The weights have no such record.
-    """
-    if "layers" not in model.artifacts:
-        reason = "these weights have no record of layers: run python -m scripts.artifacts cnn"
-        raise ParameterError(parameter, reason)
-    return model.artifacts["layers"]
-
-
-def check_layers(call: ProbeCall[Coloured]) -> None:
-    """Raise `ParameterError` for weights without the artifact that the probe `layers` shows."""
-    # `cmap` is the only parameter of this probe that the error can name.
-    record_of(call.model, "cmap")
+def compared_layers(architecture: Architecture) -> tuple[str, ...]:
+    """Return the representations that the probe `layers` compares: the image and all layers."""
+    return ("image", *architecture.layers)
 
 
 def layers(context: ProbeContext[Coloured]) -> Figure:
@@ -55,12 +33,12 @@ def layers(context: ProbeContext[Coloured]) -> Figure:
     rotation of the other up to scale, about 0 (above or below) where they are unrelated.
     `cka.training` is that of each layer during training with the same layer at the end.
     """
-    record = record_of(context.model, "cmap")
-    alike = _similarities(record, context.parameters.cmap)
-    return Panels("Layers compared", (_accuracies(record), Panels("Debiased linear CKA", alike)))
+    record, names = context.model.artifacts["layers"], compared_layers(context.model.architecture)
+    alike = Panels("Debiased linear CKA", _similarities(record, names, context.parameters.cmap))
+    return Panels("Layers compared", (_accuracies(record, names), alike))
 
 
-def _accuracies(record: Checkpoint) -> Panels:
+def _accuracies(record: Checkpoint, names: tuple[str, ...]) -> Panels:
     """Bars in the probe `layers`: accuracy of linear probes, for digits and for random labels."""
     held, metadata = record.tensors, record.metadata
     measures = (
@@ -70,29 +48,29 @@ def _accuracies(record: Checkpoint) -> Panels:
         Measure("gradient_left", float(held["gradient"].max())),
     )
     bars = (
-        _bars("accuracy", "A linear probe, held out", held),
-        _bars("fitted", "Over what it learned from", held),
-        _bars("control", "For random labels, held out", held),
-        _bars("control.fitted", "For random labels, over what it learned from", held),
+        _bars("accuracy", "A linear probe, held out", held, names),
+        _bars("fitted", "Over what it learned from", held, names),
+        _bars("control", "For random labels, held out", held, names),
+        _bars("control.fitted", "For random labels, over what it learned from", held, names),
     )
     return Panels("Read off by a linear probe", bars, 2, measures)
 
 
-def _similarities(record: Checkpoint, cmap: str) -> tuple[Figure, ...]:
+def _similarities(record: Checkpoint, compared: tuple[str, ...], cmap: str) -> tuple[Figure, ...]:
     """Heatmaps in the probe `layers`: CKA between layers, and of training with its end."""
-    names = {"layer": COMPARED_LAYERS, "other": COMPARED_LAYERS}
+    names: Coordinates = {"layer": compared, "other": compared}
     alike = _cka("cka", ("other", "layer"), record, names, cmap)
     parts: list[Figure] = [Heatmap("Layers with each other", alike, "layer")]
     # Weights that were trained elsewhere come without training checkpoints.
     if checkpoints := record.metadata["milestones"]:
-        names = {"checkpoint": checkpoints, "layer": COMPARED_LAYERS}
+        names = {"checkpoint": checkpoints, "layer": compared}
         during = _cka("cka.training", ("checkpoint", "layer"), record, names, cmap)
         parts.append(Heatmap("During training with the end", during, "layer"))
     return tuple(parts)
 
 
-def _bars(name: str, title: str, held: Mapping[str, np.ndarray]) -> Bars:
-    tensor = Tensor(name, "probability", ("layer",), held[name], {"layer": COMPARED_LAYERS})
+def _bars(name: str, title: str, held: Mapping[str, np.ndarray], names: tuple[str, ...]) -> Bars:
+    tensor = Tensor(name, "probability", ("layer",), held[name], {"layer": names})
     return Bars(title, tensor, (0.0, 1.0))
 
 
@@ -110,6 +88,6 @@ PROBES = (
         figure=layers,
         parameters=Coloured,
         input=False,
-        check=check_layers,
+        needs=(LAYERS_RECORD,),
     ),
 )

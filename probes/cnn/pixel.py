@@ -1,30 +1,43 @@
-"""Probe `pixel` of the CNN: the convolution sum behind one pixel of a feature map."""
+"""Probe `pixel` of images: the convolution sum behind one pixel of a feature map."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float32
 from pydantic import Field
 
-from models.simple_networks import LAYERS
-from probes.cnn.activations import MapName, kernel_of
+from models.architecture import INPUT, Architecture, Node
+from models.declaration.operations import Activation, Conv, Merge, Norm, Pool
+from probes.cnn.activations import MapName
+from probes.cnn.layer_values import read_value, signed_layers
+from probes.cnn.pixel_terms import (
+    Arithmetic,
+    Path,
+    Place,
+    Step,
+    Values,
+    Window,
+    activation_after,
+    arithmetic,
+    needed,
+    path_to,
+    values_of,
+    window_of,
+)
 from probes.declaration import Coloured, ParameterError, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Kind, Measure, Panels, Tensor, Tiles
 from probes.shared.checks import check_channel_index
-
-INPUT_OF = {"conv1": "image", "conv2": "pool1", "conv3": "pool2"}
-"""Input of each convolution that the probe `pixel` explains: the image, or a layer."""
-
-KERNEL_RADIUS = 1
-"""Radius in pixels of the 3x3 kernels in the arithmetic of a feature map's pixel."""
-
-POOL_STRIDE = 2
-"""Stride of the max-pool that a pixel of a pooled feature map comes from."""
+from probes.shared.needs import MAPS
 
 TILE_COLUMNS = 8
 """Tiles per row in the probe `pixel`: patch, kernel and products of 64 channels then fit."""
+
+FEW_STEPS = 2
+"""Most steps after a pixel's convolution that the measures list alone: activation and pool."""
+
+NORM_TERMS = ("value", "mean", "variance", "epsilon", "scale", "shift", "normalised")
+"""Terms of a pixel's normalisation: (value - mean) / √(variance + epsilon) · scale + shift."""
 
 
 class PixelParameters(Coloured):
@@ -36,35 +49,15 @@ class PixelParameters(Coloured):
     x: int = Field(ge=0, description="Column of the map, counted from 0 at the left.")
 
     @property
-    def convolution(self) -> str:
-        """Convolution that the explained pixel's value comes from."""
-        return LAYERS[self.layer].parameters
-
-    @property
-    def relu(self) -> str:
-        """ReLU after the convolution of the explained pixel."""
-        return self.convolution.replace("conv", "relu")
-
-    @property
-    def pooled(self) -> bool:
-        """Whether the explained pixel is the maximum of a pooling window."""
-        return LAYERS[self.layer].kind == "pooled"
-
-    def needed(self) -> tuple[str, ...]:
-        """Return the layers whose values the arithmetic of the explained pixel reads."""
-        # conv1 reads the image, which is an input and no layer, so it is left out.
-        read = INPUT_OF[self.convolution]
-        return tuple(
-            dict.fromkeys(
-                name for name in (read, self.convolution, self.relu, self.layer) if name in LAYERS
-            )
-        )
+    def place(self) -> Place:
+        """Place of the explained pixel's value."""
+        return Place(self.layer, self.channel, self.y, self.x)
 
 
 def check_pixel(call: ProbeCall[PixelParameters]) -> None:
     """Raise `ParameterError` for a pixel outside of the feature maps of its layer."""
     parameters = call.parameters
-    rows, columns, channels = LAYERS[parameters.layer].shape
+    rows, columns, channels = call.model.architecture.layers[parameters.layer].shape
     check_channel_index("channel", parameters.layer, parameters.channel, channels)
     for name, at, count, called in (
         ("y", parameters.y, rows, "rows"),
@@ -75,161 +68,230 @@ def check_pixel(call: ProbeCall[PixelParameters]) -> None:
             raise ParameterError(name, f"{reason}(0 to {count - 1})")
 
 
-@dataclass(frozen=True, eq=False)
-class Arithmetic:
-    """Terms of the convolution sum behind one pixel of a feature map.
-
-    The product of two float32 numbers is exact in float64, and `math.fsum` rounds once: `total` is
-    the exact sum, and `rounding` the error of float32 arithmetic.
-
-    Attributes:
-        patch: Part of the input under the kernel; zeros beyond the border.
-        inside: 1 where the patch lies within the input, 0 beyond its border.
-        kernel: Kernel of the output channel.
-        bias: Bias of the output channel.
-        value: Value of the feature map before the ReLU.
-    """
-
-    patch: Float32[np.ndarray, "inputs 3 3"]
-    inside: Float32[np.ndarray, "3 3"]
-    kernel: Float32[np.ndarray, "inputs 3 3"]
-    bias: float
-    value: float
-
-    @property
-    def products(self) -> Float[np.ndarray, "inputs 3 3"]:
-        """Exact products of patch and kernel in the convolution sum of a feature map's pixel."""
-        return np.asarray(np.multiply(self.patch, self.kernel, dtype=np.float64))
-
-    @property
-    def contributions(self) -> Float[np.ndarray, " inputs"]:
-        """Contribution of each input channel to the convolution sum of a feature map's pixel."""
-        return np.array([math.fsum(one) for one in self.products.reshape(len(self.patch), -1)])
-
-    @property
-    def total(self) -> float:
-        """Convolution sum of a feature map's pixel: all products and the bias, rounded once."""
-        return math.fsum([*self.products.ravel().tolist(), self.bias])
-
-    @property
-    def rounding(self) -> float:
-        """Rounding error of a feature map's pixel: float32 value minus exact convolution sum."""
-        return self.value - self.total
-
-
 def pixel(context: ProbeContext[PixelParameters]) -> Figure:
     """Arithmetic of one pixel of a feature map: patch times kernel, plus bias, ReLU and pooling.
 
     `products` are exact, `contributions` are their sums by input channel. `sum` is the sum of all
     products and the bias, `rounding` the error of float32: `sum` + `rounding` is `value`, the map's
-    value before the ReLU. `patch_top` and `patch_left` are the position of the patch in the input
-    of the convolution, -1 being the zero padding. For a pool, the arithmetic is that of the maximum
-    of its window.
+    value before the nonlinearity. `patch_top` and `patch_left` are the position of the patch in the
+    input of the convolution, below 0 in the zero padding. For a max-pool, the arithmetic is that of
+    the maximum of its window. A mean over a window, and a layer that adds others, is a sum of its
+    own: of `window`, or of `terms`. `normalisation` has the terms of (value - mean) / √(variance +
+    epsilon) · scale + shift, and `steps` the values from the sum to the output.
     """
-    parameters = context.parameters
-    place = _winner(context)
-    made = _arithmetic(context, *place)
-    read = INPUT_OF[parameters.convolution]
-    brings = Tensor("contributions", "statistic", ("input_channel",), made.contributions)
-    inside = Tensor(
-        "inside", "statistic", ("y", "x"), made.inside, {}, colours.unit_interval("gray")
-    )
-    parts: list[Figure] = [
-        Tiles(
-            f"Patch: what the kernel lies on ({read})", _patch(made, parameters.cmap), TILE_COLUMNS
-        ),
-        Tiles("Kernel", _signed("kernel", "filter", made.kernel), TILE_COLUMNS),
-        Tiles("Patch × kernel", _signed("products", "statistic", made.products), TILE_COLUMNS),
-        Bars("What each input channel brings", brings),
-        Heatmap(f"1 where the patch lies on {read}, 0 beyond its border", inside, "x"),
-    ]
-    if parameters.pooled:
-        parts.append(Heatmap("Window: the largest wins", _window(context), "x"))
+    parameters, values = context.parameters, values_of(context)
+    path = path_to(context.model.architecture, values, parameters.place)
+    figures, measures = _sum(context, values, path)
+    windows = [step for step in path.steps if isinstance(step.node.operation, Pool)]
+    figures += [_maximum(context, values, step, step is windows[0]) for step in windows]
+    figures += _normalisations(context, values, path)
+    if _is_long(path):
+        figures.append(_steps(values, path))
+    measures += _after(context, values, path)
     where = f"{parameters.layer}, channel {parameters.channel}, y {parameters.y}, x {parameters.x}"
-    measures = _measures(context, made, place)
-    return Panels(f"The arithmetic of {where}", tuple(parts), 3, measures)
+    return Panels(f"The arithmetic of {where}", tuple(figures), 3, tuple(measures))
 
 
-def _winner(context: ProbeContext[PixelParameters]) -> tuple[int, int]:
-    """Return the position of a pixel's convolution sum; of a pooled pixel, the first maximum."""
-    parameters = context.parameters
-    if not parameters.pooled:
-        return parameters.y, parameters.x
-    window = _window(context).values
-    row, column = np.unravel_index(window.argmax(), window.shape)
-    return POOL_STRIDE * parameters.y + int(row), POOL_STRIDE * parameters.x + int(column)
+def _sum(
+    context: ProbeContext[PixelParameters], values: Values, path: Path
+) -> tuple[list[Figure], list[Measure]]:
+    """Figures and measures of the sum that a pixel's value comes from."""
+    node, place = path.node, path.place
+    if node is None:
+        return [], [Measure("value", place.value(values))]
+    architecture = context.model.architecture
+    read = [read_value(architecture, name) for name in node.inputs]
+    match node.operation:
+        case Conv():
+            made = arithmetic(context, values, node, place)
+            return _convolution(context, made, read[0]), _convolution_measures(made)
+        case Pool():
+            window = window_of(values[read[0]], node.operation, place)
+            return _mean(context, window, read[0]), _mean_measures(window, place.value(values))
+        case _:
+            terms = [place._replace(layer=name).value(values) for name in read]
+            return [_terms(read, terms)], _sum_measures(math.fsum(terms), place.value(values))
 
 
-def _window(context: ProbeContext[PixelParameters]) -> Tensor:
-    """Return the four values of the pooling window behind a pixel of a pooled feature map."""
-    parameters = context.parameters
-    top, left = POOL_STRIDE * parameters.y, POOL_STRIDE * parameters.x
-    # The pool reads the ReLU, so the window is shown after it.
-    maps = context.outputs[parameters.relu][parameters.channel]
-    values = np.ascontiguousarray(maps[top : top + POOL_STRIDE, left : left + POOL_STRIDE])
-    places = {"y": (top, top + 1), "x": (left, left + 1)}
-    colour = colours.non_negative(values, parameters.cmap)
-    return Tensor("window", "post_activation", ("y", "x"), values, places, colour)
+def _called(read: str) -> str:
+    return "image" if read == INPUT else read
 
 
-def _arithmetic(context: ProbeContext[PixelParameters], row: int, column: int) -> Arithmetic:
-    """Collect the terms of a pixel's convolution sum: patch, kernel, bias and value."""
-    parameters = context.parameters
-    module = parameters.convolution
-    if module == "conv1":
-        # Scaled in float32 as in the program, so that `rounding` is that of the sum alone.
-        read = (context.input.row["image"].astype(np.float32) / np.float32(255.0))[None]
-    else:
-        read = context.outputs[INPUT_OF[module]]
-    return Arithmetic(
-        patch=_around(read, row, column),
-        inside=_around(np.ones((1, *read.shape[1:]), np.float32), row, column)[0],
-        kernel=kernel_of(context.model, module, parameters.channel),
-        bias=float(context.model.weights[f"{module}.bias"][parameters.channel]),
-        value=float(context.outputs[module][parameters.channel, row, column]),
+def _convolution(
+    context: ProbeContext[PixelParameters], made: Arithmetic, read: str
+) -> list[Figure]:
+    """Figures of a pixel's convolution sum: patch, kernel, products and contributions."""
+    called, cmap = _called(read), context.parameters.cmap
+    channels = range(made.first, made.first + len(made.patch))
+    # Channels of a later group are named by their number in the whole input.
+    names = {"input_channel": list(channels)} if made.first else {}
+    is_signed = read in signed_layers(context.model.architecture) or made.patch.min() < 0
+    colour = colours.signed(made.patch) if is_signed else colours.non_negative(made.patch, cmap)
+    axes = ("input_channel", "y", "x")
+    patch = Tensor("patch", "input", axes, made.patch, names, colour)
+    brings = Tensor("contributions", "statistic", ("input_channel",), made.contributions, names)
+    grey = colours.unit_interval("gray")
+    inside = Tensor("inside", "statistic", ("y", "x"), made.inside, {}, grey)
+
+    def signed(name: str, kind: Kind, values: np.ndarray) -> Tensor:
+        return Tensor(name, kind, axes, values, names, colours.signed(values))
+
+    return [
+        Tiles(f"Patch: what the kernel lies on ({called})", patch, TILE_COLUMNS),
+        Tiles("Kernel", signed("kernel", "filter", made.kernel), TILE_COLUMNS),
+        Tiles("Patch × kernel", signed("products", "statistic", made.products), TILE_COLUMNS),
+        Bars("What each input channel brings", brings),
+        Heatmap(f"1 where the patch lies on {called}, 0 beyond its border", inside, "x"),
+    ]
+
+
+def _convolution_measures(made: Arithmetic) -> list[Measure]:
+    """Measures of a pixel's convolution sum, in the order of computation."""
+    return [
+        Measure("patch_top", int(made.rows[0])),
+        Measure("patch_left", int(made.columns[0])),
+        Measure("bias", made.bias),
+        *_sum_measures(made.total, made.value),
+    ]
+
+
+def _sum_measures(total: float, value: float) -> list[Measure]:
+    """Measures of any sum behind a pixel: exact, its rounding error, and the float32 value."""
+    return [
+        Measure("sum", total),
+        Measure("rounding", value - total),
+        Measure("value", value),
+    ]
+
+
+def _mean(context: ProbeContext[PixelParameters], window: Window, read: str) -> list[Figure]:
+    """Figure of a pixel that is the mean of a window."""
+    tensor = _window_tensor(context, "mean_window", window, read)
+    return [Heatmap(f"Window of {_called(read)}: its mean over {window.count}", tensor, "x")]
+
+
+def _mean_measures(window: Window, value: float) -> list[Measure]:
+    """Measures of a pixel that is the mean of a window."""
+    return [
+        Measure("window_top", int(window.rows[0])),
+        Measure("window_left", int(window.columns[0])),
+        Measure("window_count", window.count),
+        *_sum_measures(window.mean, value),
+    ]
+
+
+def _terms(read: list[str], terms: list[float]) -> Bars:
+    """Bars of a pixel that is the sum of several layers."""
+    names = {"input": [_called(name) for name in read]}
+    tensor = Tensor("terms", "statistic", ("input",), np.array(terms, np.float32), names)
+    return Bars("What each layer adds", tensor)
+
+
+def _maximum(
+    context: ProbeContext[PixelParameters], values: Values, step: Step, is_last: bool
+) -> Heatmap:
+    """Heatmap of the window that a pixel is the maximum of."""
+    if not isinstance(step.node.operation, Pool):
+        msg = f"{step.node.name} is no pool"
+        raise TypeError(msg)
+    window = window_of(values[step.source.layer], step.node.operation, step.place)
+    # A path may have several pools: the one nearest to the output has the plain name.
+    name = "window" if is_last else f"window.{step.node.name}"
+    tensor = _window_tensor(context, name, window, step.source.layer)
+    return Heatmap("Window: the largest wins", tensor, "x")
+
+
+def _window_tensor(
+    context: ProbeContext[PixelParameters], name: str, window: Window, read: str
+) -> Tensor:
+    """Tensor of the window of a pool behind a pixel, with rows and columns of the map."""
+    architecture = context.model.architecture
+    is_signed = read in signed_layers(architecture) or window.values.min() < 0
+    colour = (
+        colours.signed(window.values)
+        if is_signed
+        else colours.non_negative(window.values, context.parameters.cmap)
     )
+    kind: Kind = "input" if read == INPUT else architecture.layers[read].kind
+    places = {"y": window.rows.tolist(), "x": window.columns.tolist()}
+    return Tensor(name, kind, ("y", "x"), window.values, places, colour)
 
 
-def _around(
-    maps: Float32[np.ndarray, "channels height width"], row: int, column: int
-) -> Float32[np.ndarray, "channels 3 3"]:
-    """Return the 3x3 patch around a pixel in all channels, padded with zeros."""
-    framed = np.pad(maps, ((0, 0), (KERNEL_RADIUS, KERNEL_RADIUS), (KERNEL_RADIUS, KERNEL_RADIUS)))
-    return framed[:, row : row + 2 * KERNEL_RADIUS + 1, column : column + 2 * KERNEL_RADIUS + 1]
+def _normalisations(
+    context: ProbeContext[PixelParameters], values: Values, path: Path
+) -> Iterator[Figure]:
+    """Bars of the terms of each normalisation between the sum and a pixel's value."""
+    found = [step for step in path.steps if isinstance(step.node.operation, Norm)]
+    for step in found:
+        name = "normalisation" if step is found[0] else f"normalisation.{step.node.name}"
+        terms = np.array(_norm_terms(context, values, step), np.float64)
+        tensor = Tensor(name, "statistic", ("term",), terms, {"term": NORM_TERMS})
+        yield Bars(f"How {step.node.name} normalises the value", tensor)
 
 
-def _patch(made: Arithmetic, cmap: str) -> Tensor:
-    colour = colours.non_negative(made.patch, cmap)
-    return Tensor("patch", "input", ("input_channel", "y", "x"), made.patch, colour=colour)
-
-
-def _signed(name: str, kind: Kind, values: np.ndarray) -> Tensor:
-    colour = colours.signed(values)
-    return Tensor(name, kind, ("input_channel", "y", "x"), values, colour=colour)
-
-
-def _measures(
-    context: ProbeContext[PixelParameters], made: Arithmetic, place: tuple[int, int]
-) -> tuple[Measure, ...]:
-    """Measures of the arithmetic of a feature map's pixel, in the order of computation."""
-    parameters = context.parameters
-    row, column = place
-    asked = context.outputs[parameters.layer][parameters.channel, parameters.y, parameters.x]
-    after = context.outputs[parameters.relu][parameters.channel, row, column]
-    numbers: dict[str, float | int] = {
-        "patch_top": row - KERNEL_RADIUS,
-        "patch_left": column - KERNEL_RADIUS,
-        "bias": made.bias,
-        "sum": made.total,
-        "rounding": made.rounding,
-        "value": made.value,
-        "relu": float(after),
+def _norm_terms(
+    context: ProbeContext[PixelParameters], values: Values, step: Step
+) -> tuple[float, ...]:
+    """Return the terms of a pixel's normalisation, in the order of `NORM_TERMS`."""
+    node, channel, weights = step.node, step.place.channel, context.model.weights
+    if not isinstance(node.operation, Norm):
+        msg = f"{node.name} is no normalisation"
+        raise TypeError(msg)
+    held = {
+        name: float(weights[f"{node.name}.{name}"][channel])
+        for name in ("scale", "bias", "mean", "var")
+        if f"{node.name}.{name}" in weights
     }
-    if parameters.pooled:
-        numbers |= {"winner_y": row, "winner_x": column}
-    return tuple(
-        Measure(name, value) for name, value in (*numbers.items(), ("output", float(asked)))
+    if node.operation.kind == "layer":
+        across = values[step.source.layer][:, step.place.y, step.place.x].astype(np.float64)
+        held |= {"mean": float(across.mean()), "var": float(across.var())}
+    return (
+        step.source.value(values),
+        held["mean"],
+        held["var"],
+        node.operation.epsilon,
+        held["scale"],
+        held["bias"],
+        step.place.value(values),
     )
+
+
+def _is_long(path: Path) -> bool:
+    """Whether the path to a pixel has more than a convolution, its activation and a pool."""
+    other = any(isinstance(step.node.operation, Norm | Merge) for step in path.steps)
+    is_plain = path.node is not None and isinstance(path.node.operation, Conv)
+    return other or not is_plain or len(path.steps) > FEW_STEPS
+
+
+def _steps(values: Values, path: Path) -> Bars:
+    """Bars of the values from the sum to a pixel's output, layer by layer."""
+    places = [path.place, *(step.place for step in reversed(path.steps))]
+    names = {"step": [_called(place.layer) for place in places]}
+    found = np.array([place.value(values) for place in places], np.float32)
+    return Bars("From the sum to the output", Tensor("steps", "statistic", ("step",), found, names))
+
+
+def _after(context: ProbeContext[PixelParameters], values: Values, path: Path) -> Iterator[Measure]:
+    """Measures of the layers after the sum of a pixel, in the order of computation."""
+    asked = context.parameters.place
+    nodes: list[tuple[Node, Place]] = [(step.node, step.place) for step in reversed(path.steps)]
+    after = activation_after(context.model.architecture, asked.layer)
+    if not nodes and after is not None:
+        nodes = [(after, asked._replace(layer=after.name))]
+    known: set[str] = set()
+    for node, place in nodes:
+        operation = node.operation
+        if isinstance(operation, Activation | Norm):
+            name = operation.function if isinstance(operation, Activation) else "norm"
+            yield Measure(f"{name}.{node.name}" if name in known else name, place.value(values))
+            known.add(name)
+    if path.has_winner:
+        yield from (Measure("winner_y", path.place.y), Measure("winner_x", path.place.x))
+    yield Measure("output", asked.value(values))
+
+
+def _outputs(architecture: Architecture, parameters: PixelParameters) -> list[str]:
+    return needed(architecture, parameters.layer)
 
 
 PROBES = (
@@ -239,8 +301,9 @@ PROBES = (
         figure=pixel,
         parameters=PixelParameters,
         program="trace",
-        outputs=lambda _, parameters: parameters.needed(),
+        outputs=_outputs,
         check=check_pixel,
         example={"layer": "pool1", "channel": "7", "y": "6", "x": "6"},
+        needs=(MAPS,),
     ),
 )

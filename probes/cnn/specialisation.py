@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from models.simple_networks import CLASSES
 from probes.cnn.representations import auc_of_ranks, midranks
+from probes.shared.needs import DIGITS
 
 EXCHANGED = 4
 """Interchange of channels: the channels with a digit's highest selectivity, one of this many."""
@@ -36,7 +36,7 @@ def digit_selectivity(maxima: Maxima, labels: Labels) -> Digits:
         maxima: Largest value of each channel's map.
     """
     ranks = midranks(maxima)
-    return np.stack([auc_of_ranks(ranks, labels == digit) for digit in range(CLASSES)])
+    return np.stack([auc_of_ranks(ranks, labels == digit) for digit in range(len(DIGITS))])
 
 
 def halves(count: int) -> tuple[Bool[np.ndarray, " images"], Bool[np.ndarray, " images"]]:

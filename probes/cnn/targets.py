@@ -1,42 +1,42 @@
-"""Target of attributions and sweeps of the CNN: a logit, or the difference of two."""
+"""Target of attributions and sweeps of image networks: a logit, or the difference of two."""
+
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float32
 from pydantic import Field
 
-from models.simple_networks import CLASSES, DIGITS
 from probes.declaration import ParameterError, Parameters, ProbeCall
+from probes.shared.choices import ClassChoice
 
 
 class TargetParameters(Parameters):
-    """Parameters that choose the CNN's target digit, and a contrast digit to subtract."""
+    """Parameters that choose an image network's target class, and a contrast class to subtract."""
 
-    target: int | None = Field(
+    target: Annotated[int | None, ClassChoice()] = Field(
         None,
         ge=0,
-        lt=CLASSES,
-        description="Target class: the digit whose logit is explained; default the prediction.",
+        description="Target class: the one whose logit is explained; default the prediction.",
     )
-    against: int | None = Field(
+    against: Annotated[int | None, ClassChoice()] = Field(
         None,
         ge=0,
-        lt=CLASSES,
-        description="Contrast class: a digit whose logit is subtracted from the target's.",
+        description="Contrast class: one whose logit is subtracted from the target's.",
     )
 
 
 def check_target(call: ProbeCall[TargetParameters]) -> None:
-    """Raise `ParameterError` for a contrast digit that is the CNN's target digit."""
+    """Raise `ParameterError` for a contrast class that is the target class itself."""
     parameters = call.parameters
     if parameters.target is not None and parameters.target == parameters.against:
         raise ParameterError("against", f"against {parameters.against} is the target itself")
 
 
 def weights(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> np.ndarray:
-    """Return the CNN target's logit weights: 1 for its digit, -1 for the contrast digit, else 0."""
+    """Return a target's logit weights: 1 for its class, -1 for the contrast class, else 0."""
     label = chosen(parameters, logits)
-    found = np.zeros(CLASSES, np.float32)
-    # Added, not set: where the predicted digit is the contrast digit, the target is constantly 0.
+    found = np.zeros(len(logits), np.float32)
+    # Added, not set: where the predicted class is the contrast class, the target is constantly 0.
     found[label] += 1.0
     if parameters.against is not None:
         found[parameters.against] -= 1.0
@@ -44,11 +44,15 @@ def weights(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"
 
 
 def chosen(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> int:
-    """Return the CNN's target digit: the one that the request names, or the predicted one."""
+    """Return the number of the target class: the one that the request names, or the predicted."""
     return int(logits.argmax()) if parameters.target is None else parameters.target
 
 
-def called(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> str:
-    """Return the name of the CNN's target: `7`, or `7 - 1` with a contrast digit."""
-    name = DIGITS[chosen(parameters, logits)]
-    return name if parameters.against is None else f"{name} - {DIGITS[parameters.against]}"
+def called(
+    parameters: TargetParameters,
+    logits: Float32[np.ndarray, " classes"],
+    classes: tuple[str, ...],
+) -> str:
+    """Return the name of the target: `7`, or `7 - 1` with a contrast class."""
+    name = classes[chosen(parameters, logits)]
+    return name if parameters.against is None else f"{name} - {classes[parameters.against]}"

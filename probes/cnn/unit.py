@@ -1,22 +1,16 @@
-"""Probe `unit` of the CNN: strongest test images, statistics and activation maximisation."""
+"""Probe `unit` of images: strongest test images, statistics and activation maximisation."""
 
 import numpy as np
 from jaxtyping import Int
 from pydantic import Field
 
+from models.architecture import Architecture
 from models.runtime.programs import Run
-from models.simple_networks import DIGITS, LAYERS
-from probes.cnn import activation_maximisation
-from probes.cnn.activation_maximisation import AscentConfig, Basis
+from probes.cnn.activation_maximisation import AscentConfig, Basis, ascend, weights_of
 from probes.cnn.activations import LayerName
-from probes.cnn.unit_record import (
-    UnitRecord,
-    before_nonlinearity,
-    corner,
-    crop,
-    selectivity,
-    stride,
-)
+from probes.cnn.images import drawn
+from probes.cnn.layer_values import before_nonlinearity
+from probes.cnn.unit_record import UnitRecord, corner, crop, place_before, selectivity
 from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tensor, Tiles
@@ -56,28 +50,30 @@ class UnitParameters(Parameters):
         1, ge=0, le=2, description="Largest random shift of the image at each step, pixels."
     )
 
-    @property
-    def place(self) -> tuple[int, int] | None:
-        """Position of the value that the probe `unit` maximises; None for the mean of the map."""
+    def place(self, architecture: Architecture) -> tuple[int, int] | None:
+        """Return the position that the probe `unit` maximises; None for the mean of the map."""
         if self.y is None or self.x is None:
             return None
-        return stride(self.layer) * self.y, stride(self.layer) * self.x
+        return place_before(architecture, self.layer, (self.y, self.x))
 
 
-def record_of(call: ProbeCall[UnitParameters]) -> UnitRecord:
-    """Return the record of the unit that a request of the probe `unit` names."""
-    tensors = call.model.artifacts["units"].tensors
-    return UnitRecord(tensors, call.parameters.layer, call.parameters.channel)
+def record_of(call: ProbeCall[UnitParameters]) -> UnitRecord | None:
+    """Return the record of the unit that a request of the probe `unit` names; None without one."""
+    record = call.model.artifacts.get("units")
+    if record is None:
+        return None
+    parameters, architecture = call.parameters, call.model.architecture
+    return UnitRecord(architecture, record.tensors, parameters.layer, parameters.channel)
 
 
 def check_unit(call: ProbeCall[UnitParameters]) -> None:
-    """Raise `ParameterError` for a missing unit in the probe `unit`, or without its artifact."""
-    parameters = call.parameters
-    layer, shape = parameters.layer, LAYERS[parameters.layer].shape
+    """Raise `ParameterError` for a unit that the network has not, or of which nothing is known."""
+    parameters, architecture = call.parameters, call.model.architecture
+    layer, shape = parameters.layer, architecture.layers[parameters.layer].shape
     check_channel_index("channel", layer, parameters.channel, shape[-1])
     place = {"y": parameters.y, "x": parameters.x}
     given = [name for name, at in place.items() if at is not None]
-    if given and LAYERS[layer].receptive_field is None:
+    if given and not architecture.layers[layer].has_maps:
         raise ParameterError(given[0], f"{layer} has no maps, so a unit of it has no {given[0]}")
     if len(given) == 1:
         raise ParameterError(given[0], "y and x go together: give both, or neither")
@@ -86,9 +82,18 @@ def check_unit(call: ProbeCall[UnitParameters]) -> None:
         if at is not None and at >= count:
             reason = f"{name} {at} of {layer} is not one of its {count} (0 to {count - 1})"
             raise ParameterError(name, reason)
-    if "units" not in call.model.artifacts:
-        reason = "these weights have no record of units: run python -m scripts.artifacts cnn"
+    _check_something_shown(call)
+
+
+def _check_something_shown(call: ProbeCall[UnitParameters]) -> None:
+    """Raise `ParameterError` for a unit without a record or something to maximise."""
+    layer = call.parameters.layer
+    if call.parameters.steps and before_nonlinearity(call.model.architecture, layer) is None:
+        reason = f"{layer} is computed from the image without weights, so nothing is maximised"
         raise ParameterError("layer", reason)
+    if not call.parameters.steps and "units" not in call.model.artifacts:
+        reason = "these weights have no record of units, so 0 steps would show nothing"
+        raise ParameterError("steps", reason)
 
 
 def unit_rows(call: ProbeCall[UnitParameters]) -> int:
@@ -100,29 +105,48 @@ def unit_rows(call: ProbeCall[UnitParameters]) -> int:
 
 def run_unit(call: ProbeCall[UnitParameters]) -> Run:
     """Run the probe `unit`: activation maximisation, or nothing with 0 steps."""
-    parameters = call.parameters
+    parameters, architecture = call.parameters, call.model.architecture
     if not parameters.steps:
         return {}
-    held = record_of(call)
-    layer = before_nonlinearity(parameters.layer)
+    layer, place = (
+        before_nonlinearity(architecture, parameters.layer),
+        parameters.place(architecture),
+    )
     search = AscentConfig(
-        weights=activation_maximisation.weights_of(layer, parameters.channel, parameters.place),
-        # A scale near zero would make the penalties overwhelm the objective.
-        scale=max(_reference(held, parameters), LEAST_SCALE * abs(held.maximum)),
+        architecture,
+        weights_of(architecture, layer or "", parameters.channel, place),
+        _scale(call),
         **parameters.model_dump(include={"basis", "images", "steps", "jitter", "seed"}),
     )
-    found = yield from activation_maximisation.ascend(search)
+    found = yield from ascend(search)
     return {"pictures": found.pictures, "values": found.values, "course": found.course}
 
 
-def _reference(held: UnitRecord, parameters: UnitParameters) -> float:
-    """Return the test set's largest value of the objective that the probe `unit` maximises."""
-    whole = held.has_map and parameters.place is None
+def _scale(call: ProbeCall[UnitParameters]) -> float | None:
+    """Return the scale of the probe `unit`'s maximisation; None without a record of units."""
+    held, reference = record_of(call), _reference(call)
+    if held is None or reference is None:
+        return None
+    # A scale near zero would make the penalties overwhelm the objective.
+    return max(reference, LEAST_SCALE * abs(held.maximum))
+
+
+def _reference(call: ProbeCall[UnitParameters]) -> float | None:
+    """Return the test set's largest value of the objective that the probe `unit` maximises.
+
+    None for weights without a record of units.
+    """
+    held, architecture = record_of(call), call.model.architecture
+    if held is None:
+        return None
+    before = before_nonlinearity(architecture, call.parameters.layer)
+    has_map = before is not None and architecture.layers[before].has_maps
+    whole = has_map and call.parameters.place(architecture) is None
     return held.highest_mean if whole else held.maximum
 
 
 def unit(context: ProbeContext[UnitParameters]) -> Figure:
-    """One unit of the CNN: its strongest test images, statistics, and activation maximisation.
+    """One unit of a network: its strongest test images, statistics, and activation maximisation.
 
     `strongest` are the nine test images with the largest value of the unit, or of the channel
     anywhere in its map; each is named by its digit and its number in the test set. `crops` are the
@@ -136,14 +160,16 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
     `optimum` are images from gradient ascent on the value before the ReLU: of the dense unit, of
     the mean over the channel's map, or of one value at `y`, `x` (for a pool, the upper left of its
     window). `optimum.value` is the value that they reach, `test_reference` the largest over the
-    test set. They are local optima, which depend on `seed`, `basis` and `steps`.
+    test set. They are local optima, which depend on `seed`, `basis` and `steps`. Weights without a
+    record of units over a test set have the optimum alone.
     """
-    parameters = context.parameters
+    parameters, architecture = context.parameters, context.model.architecture
     held = record_of(context)
-    called = f"{parameters.layer}, {'channel' if held.has_map else 'unit'} {parameters.channel}"
-    parts = [*_strongest(held), _statistics(held)]
+    kind = "channel" if architecture.layers[parameters.layer].has_maps else "unit"
+    called = f"{parameters.layer}, {kind} {parameters.channel}"
+    parts = [] if held is None else [*_strongest(held), _statistics(held)]
     if context.outputs:
-        parts.append(_optimum(context, held))
+        parts.append(_optimum(context))
     return Panels(called, tuple(parts))
 
 
@@ -163,17 +189,18 @@ def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
         return whole, bars
     places = held.places
     pairs = zip(images, places.tolist(), strict=True)
-    crops = np.stack([crop(image, held.layer, *place) for image, place in pairs])
+    crops = np.stack([crop(held.architecture, image, held.layer, *place) for image, place in pairs])
     context = Tensor("crops", "input", axes, crops, numbers, colours.intensities())
     sees = Tiles("What that value sees of them", context, len(images))
-    return whole, sees, Panels("", (bars, _where(held.layer, places, indices)), 2)
+    return whole, sees, Panels("", (bars, _where(held, places, indices)), 2)
 
 
 def _where(
-    layer: str, places: Int[np.ndarray, "images 2"], indices: Int[np.ndarray, " images"]
+    held: UnitRecord, places: Int[np.ndarray, "images 2"], indices: Int[np.ndarray, " images"]
 ) -> Heatmap:
     """Heatmap of where a unit's maxima are, in the map and in the strongest images."""
-    corners = [corner(layer, y, x)[:2] for y, x in places.tolist()]
+    fields = [corner(held.architecture, held.layer, y, x) for y, x in places.tolist()]
+    corners = [[top, left] for (top, _), (left, _) in fields]
     values = np.concatenate([places, corners], axis=1).T.astype(np.int32)
     names = {"place": ("y", "x", "top", "left"), "image": indices.tolist()}
     colour = colours.signed(values)
@@ -183,7 +210,7 @@ def _where(
 
 def _statistics(held: UnitRecord) -> Figure:
     """Figures of the probe `unit`: histograms, silence and class means over the test set."""
-    means = held.class_means
+    means, classes = held.class_means, held.architecture.classes
     silence = [Measure("silent_values", held.silent("values"))]
     bars = [_bins("histogram", "All values", held, "", silence)]
     if held.has_map:
@@ -192,10 +219,10 @@ def _statistics(held: UnitRecord) -> Figure:
     favourite = int(means.argmax())
     by_digit = Bars(
         "Mean value by digit",
-        Tensor("class_means", "statistic", ("label",), means, {"label": DIGITS}),
+        Tensor("class_means", "statistic", ("label",), means, {"label": classes}),
         highlight=favourite,
         measures=(
-            Measure("favourite", DIGITS[favourite]),
+            Measure("favourite", classes[favourite]),
             Measure("selectivity", selectivity(means) if held.rectified else None),
         ),
     )
@@ -213,18 +240,18 @@ def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measu
     return Bars(title, tensor, measures=(*measures, *ends))
 
 
-def _optimum(context: ProbeContext[UnitParameters], held: UnitRecord) -> Figure:
+def _optimum(context: ProbeContext[UnitParameters]) -> Figure:
     """Figures of the probe `unit`: activation maximisation's images, and the objective by step."""
-    parameters = context.parameters
+    parameters, architecture = context.parameters, context.model.architecture
     found, values = context.outputs["pictures"], context.outputs["values"]
     grey = colours.unit_interval("gray")
-    axes = ("image", "y", "x")
-    reference = _reference(held, parameters)
-    pushed = before_nonlinearity(parameters.layer)
-    what = pushed if parameters.place is None else f"{pushed} at {parameters.place}"
-    tiles = Tiles("Found by gradient ascent", Tensor("optimum", "input", axes, found, {}, grey), 2)
+    reference, place = _reference(context), parameters.place(architecture)
+    pushed = before_nonlinearity(architecture, parameters.layer)
+    what = str(pushed) if place is None else f"{pushed} at {place}"
+    tiles = Tiles("Found by gradient ascent", drawn("optimum", found, grey, "image"), 2)
+    line = "" if reference is None else "; the line is the test set's largest"
     course = Lines(
-        "What they reach, step by step; the line is the test set's largest",
+        f"What they reach, step by step{line}",
         (Tensor("course", "pre_activation", ("image", "step"), context.outputs["course"]),),
         "step",
         reference=reference,

@@ -1,24 +1,57 @@
-"""Record of one unit of the CNN over the test set, read from the artifact `units`."""
+"""Record of one unit of an image network over the test set, read from the artifact `units`."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
+from models.architecture import Architecture
 from models.data import test_images
 from models.data.test_images import SelectedImages
+from models.declaration.operations import Activation, Pool
 from models.runtime.checkpoints import Tensors
-from models.simple_networks import LAYERS
+from models.windows import Windows, windows
+from probes.cnn.layer_values import (
+    before_nonlinearity,
+    chain,
+    read_value,
+    signed_layers,
+)
+
+Place = tuple[int, int]
+"""Row and column of a recorded unit's value in a map."""
 
 
-def before_nonlinearity(layer: str) -> str:
-    """Return the layer before the nonlinearity, under which a unit record has strongest images."""
-    return "logits" if layer == "logits" else LAYERS[layer].parameters
+def place_before(architecture: Architecture, layer: str, place: Place) -> Place:
+    """Return the position before the nonlinearity that a recorded unit's position reads first."""
+    for axes in _pooled_axes(architecture, layer):
+        y, x = (axis.span(at)[0] for axis, at in zip(axes, place, strict=True))
+        place = (y, x)
+    return place
 
 
-def stride(layer: str) -> int:
-    """Return the stride of a unit record's layer over the map before its nonlinearity."""
-    return LAYERS[before_nonlinearity(layer)].shape[0] // LAYERS[layer].shape[0]
+def places_after(
+    architecture: Architecture, layer: str, places: Int[np.ndarray, "images 2"]
+) -> Int[np.ndarray, "images 2"]:
+    """Return the positions of a recorded unit that positions before the nonlinearity belong to."""
+    for axes in reversed(_pooled_axes(architecture, layer)):
+        columns = [
+            np.minimum((places[:, at] + axis.before) // axis.stride, axis.count - 1)
+            for at, axis in enumerate(axes)
+        ]
+        places = np.stack(columns, axis=1)
+    return places
+
+
+def _pooled_axes(architecture: Architecture, layer: str) -> list[tuple[Windows, Windows]]:
+    """Return rows and columns of the pools between a recorded unit and its linear layer."""
+    end = before_nonlinearity(architecture, layer)
+    found = []
+    for node in chain(architecture, layer, end) if end else ():
+        if isinstance(node.operation, Pool):
+            height, width, _ = architecture.layers[read_value(architecture, node.inputs[0])].shape
+            found.append((windows(node.operation, 0, height), windows(node.operation, 1, width)))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +59,20 @@ class UnitRecord:
     """Record of one unit of the CNN over the test set: its part of the artifact `units`.
 
     Attributes:
+        architecture: Architecture of the network.
         tensors: The whole record.
         layer: Any layer.
         channel: A channel of it, or the unit of a dense layer.
     """
 
+    architecture: Architecture
     tensors: Tensors
     layer: str
     channel: int
 
     def _before(self, name: str) -> Shaped[np.ndarray, "..."]:
-        return np.asarray(self.tensors[f"{before_nonlinearity(self.layer)}.{name}"][self.channel])
+        before = before_nonlinearity(self.architecture, self.layer)
+        return np.asarray(self.tensors[f"{before}.{name}"][self.channel])
 
     def _own(self, name: str) -> Shaped[np.ndarray, "..."]:
         return np.asarray(self.tensors[f"{self.layer}.{name}"][..., self.channel, :])
@@ -44,12 +80,22 @@ class UnitRecord:
     @property
     def rectified(self) -> bool:
         """Whether the values in a unit record are never below zero."""
-        return LAYERS[self.layer].kind in {"post_activation", "pooled"}
+        return self.layer not in signed_layers(self.architecture)
+
+    @property
+    def is_relu(self) -> bool:
+        """Whether a recorded unit's values are max(v, 0) of those before, or their maxima."""
+        before = before_nonlinearity(self.architecture, self.layer)
+        nodes = [] if before is None else list(chain(self.architecture, self.layer, before))
+        relus = [isinstance(node.operation, Activation) for node in nodes]
+        return any(relus) and all(
+            node.operation == Activation("relu") or _is_maximum(node.operation) for node in nodes
+        )
 
     @property
     def has_map(self) -> bool:
         """Whether a unit record is that of a channel with a map."""
-        return LAYERS[self.layer].receptive_field is not None
+        return self.architecture.layers[self.layer].has_maps
 
     @property
     def pictures(self) -> SelectedImages:
@@ -66,12 +112,13 @@ class UnitRecord:
         """Largest value of the recorded unit in each of its strongest images."""
         # ReLU and max-pool are monotonic: the strongest images are those before the nonlinearity.
         values = self._before("strongest.value")
-        return np.maximum(values, 0) if self.rectified else values
+        return np.maximum(values, 0) if self.is_relu else values
 
     @property
     def places(self) -> Int[np.ndarray, "images 2"]:
         """Row and column of the recorded unit's largest value in each of its strongest images."""
-        return self._before("strongest.place").astype(np.int32) // stride(self.layer)
+        places = self._before("strongest.place").astype(np.int32)
+        return places_after(self.architecture, self.layer, places)
 
     @property
     def maximum(self) -> float:
@@ -118,18 +165,33 @@ def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
     return float((highest - rest) / (highest + rest))
 
 
-def crop(image: UInt8[np.ndarray, "28 28"], layer: str, y: int, x: int) -> np.ndarray:
+def crop(
+    architecture: Architecture, image: UInt8[np.ndarray, "28 28"], layer: str, y: int, x: int
+) -> np.ndarray:
     """Crop a recorded unit's receptive field at one position out of an image, padded with zeros."""
-    top, left, size = corner(layer, y, x)
+    (top, height), (left, width) = corner(architecture, layer, y, x)
     # Padding by the whole size keeps all indices non-negative.
-    framed = np.pad(image, size)
-    return framed[top + size : top + 2 * size, left + size : left + 2 * size]
+    framed = np.pad(image, ((height, height), (width, width)))
+    return framed[top + height : top + 2 * height, left + width : left + 2 * width]
 
 
-def corner(layer: str, y: int, x: int) -> tuple[int, int, int]:
-    """Return top, left and size of a recorded unit's receptive field; below 0 beyond the border."""
-    field = LAYERS[layer].receptive_field
-    if field is None:
+def corner(
+    architecture: Architecture, layer: str, y: int, x: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return start and size of a recorded unit's receptive field, along rows and columns.
+
+    The start is below 0 beyond the border.
+    """
+    fields = architecture.layers[layer].receptive_field
+    if fields is None:
         msg = f"{layer} has no maps"
         raise ValueError(msg)
-    return field.jump * y - field.before, field.jump * x - field.before, field.size
+    rows, columns = fields
+    return (
+        (rows.jump * y - rows.before, rows.size),
+        (columns.jump * x - columns.before, columns.size),
+    )
+
+
+def _is_maximum(operation: object) -> bool:
+    return isinstance(operation, Pool) and operation.kind == "max"

@@ -145,14 +145,16 @@ class SideChoice:
     """Choice of a length in pixels, at most the longer side of the network's image.
 
     Attributes:
-        share: Default as a part of the side.
+        share: Default in pixels for a side of `of` pixels; proportional to it for others.
+        of: Side of the image for which `share` is the default.
     """
 
-    share: float
+    share: int
+    of: int
 
     def default(self, architecture: Architecture) -> int:
         """Return the default length in pixels, a part of the image's longer side."""
-        return max(1, int(self.share * _side(architecture)))
+        return max(1, self.share * _side(architecture) // self.of)
 
     def faults(self, value: Any, architecture: Architecture) -> Iterator[Fault]:
         """Yield a fault where a chosen length exceeds the image."""

@@ -29,7 +29,7 @@ class Asked(Parameters):
     ] = Field([])
     layer: Annotated[str, LayerChoice(lambda one: one.maps, lambda one: one.maps[-1])] = Field("")
     target: Annotated[int | None, ClassChoice()] = Field(None, ge=0)
-    window: Annotated[int, SideChoice(5 / 28)] = Field(5, ge=1)
+    window: Annotated[int, SideChoice(5, of=28)] = Field(5, ge=1)
 
 
 class Part(BaseModel):
