@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Shaped
+from jaxtyping import Float, Float32, Int
 
 from models.architecture import INPUT, Architecture, Node
 from models.declaration.operations import Activation, Conv, Merge, Pool
@@ -20,7 +20,7 @@ from probes.cnn.images import channel_first, network_image
 from probes.cnn.layer_values import nodes_of_values, read_value
 from probes.declaration import Parameters, ProbeContext
 
-Values = Mapping[str, Shaped[np.ndarray, "channels height width"]]
+Values = Mapping[str, np.ndarray]
 """Maps that the terms of a pixel are read from, channel first, by the layer; `input` too."""
 
 

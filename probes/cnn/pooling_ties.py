@@ -19,7 +19,7 @@ OUTSIDE = np.float32(-1e30)
 No pixel has it: it stands for none.
 """
 
-Mask = Bool[np.ndarray, "height width"]
+Mask = Bool[np.ndarray, "_ _"]
 
 
 class _Side(NamedTuple):

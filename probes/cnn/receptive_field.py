@@ -13,7 +13,7 @@ from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, Pro
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Measure, Tensor
 
-Mask = Bool[np.ndarray, "height width"]
+Mask = Bool[np.ndarray, "_ _"]
 
 
 class ReceptiveFieldParameters(Parameters):

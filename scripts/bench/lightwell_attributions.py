@@ -22,7 +22,7 @@ REPEATS = 15
 METHODS = {
     "integrated_gradients": MethodParameters(method="integrated_gradients", nodes=50),
     "occlusion": MethodParameters(method="occlusion", window=3, stride=2),
-    "grad_cam": MethodParameters(method="grad_cam"),
+    "grad_cam": MethodParameters(method="grad_cam", layer="relu3"),
     "smoothgrad": MethodParameters(method="smoothgrad", samples=50),
 }
 """Settings of timed attributions: 50 nodes, 196 windows, one Grad-CAM layer, 50 noisy copies."""
@@ -52,22 +52,19 @@ def measured() -> dict[str, float]:
     held, image = model.programs, samples.load().images[0].astype(np.float32) / 255
     target = np.eye(10, dtype=np.float32)[7]
     found = {
-        name: best(partial(_attributed, image, target, parameters, held))
+        name: best(
+            partial(_attributed, MethodInput(model.architecture, image, target, parameters), held)
+        )
         for name, parameters in METHODS.items()
     }
     return found | {"forward": _forward(held), "gradient": _batch(held["gradient"], "gradient")}
 
 
-def _attributed(
-    image: np.ndarray,
-    target: np.ndarray,
-    parameters: MethodParameters,
-    programs: dict[str, ResidentProgram],
-) -> None:
+def _attributed(given: MethodInput, programs: dict[str, ResidentProgram]) -> None:
     """Compute one Lightwell attribution, from the image to the attribution map in host memory."""
 
     def run() -> Run:
-        found = yield from attribute(MethodInput(image, target, parameters))
+        found = yield from attribute(given)
         return dict(found)
 
     drive([run()], programs)

@@ -21,6 +21,8 @@ from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
 from probes.cnn.attribution_methods import MethodInput, MethodParameters, attribute, enlarged
 from probes.cnn.baselines import baseline
+from probes.shared.choices import resolved
+from tests.networks import SIMPLE_CNN
 from tests.oracles import attribution64
 from tests.oracles.attribution64 import Network
 from tests.probes.cnn.attributed import done
@@ -59,7 +61,9 @@ class Served:
 
 def given(image: np.ndarray, target: np.ndarray, settings: Settings) -> MethodInput:
     """Input of an attribution method from settings by name."""
-    return MethodInput(image, target, MethodParameters(**settings))
+    return MethodInput(
+        SIMPLE_CNN, image, target, resolved(MethodParameters(**settings), SIMPLE_CNN)
+    )
 
 
 def pictures(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -105,7 +109,7 @@ def expected(network: Network, image: np.ndarray, target: np.ndarray, settings: 
         shape = (settings["samples"], 28, 28)
         noise = random.normal(0.0, settings["noise"], shape).astype(np.float32)
         return network.gradients(image + noise, target).mean(0)
-    start = baseline(settings["baseline"], image).astype(np.float64)
+    start = baseline(settings["baseline"], image, SIMPLE_CNN).astype(np.float64)
     if method == "occlusion":
         sides = settings["window"], settings["stride"]
         return attribution64.occlusion(network, wide, start, target, sides)
@@ -170,7 +174,7 @@ def faithful(served: Served, count: int) -> None:
     for settings in wanted:
         gains = []
         for image, target in pictures(count):
-            shown = enlarged(served.attributed(image, target, settings)["map"])
+            shown = enlarged(served.attributed(image, target, settings)["map"], (28, 28))
             curves = served.done(faithfulness.deletion(given(image, target, settings), shown))
             gains.append(faithfulness.gain(*curves))
         negative = 100 * float((np.array(gains) < 0).mean())

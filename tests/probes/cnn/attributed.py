@@ -11,6 +11,8 @@ from models.cnn.randomisation import cascade
 from models.families import analysis_programs
 from models.runtime.programs import Run
 from models.runtime.resident import ResidentProgram, drive
+from probes.cnn.attribution_methods import MethodInput, MethodParameters
+from probes.shared.choices import resolved
 from tests.networks import SIMPLE_CNN
 from tests.oracles.parameters import CNN_SHAPES, draw
 
@@ -18,6 +20,12 @@ WEIGHTS = draw(CNN_SHAPES, 7)
 RESET = cascade(WEIGHTS)
 TARGET = np.zeros(10, np.float32)
 TARGET[[3, 5]] = 1, -1
+
+
+def method_input(image: np.ndarray, checkpoint: str | None = None, **settings: Any) -> MethodInput:
+    """Input of an attribution method of SimpleCNN from settings by name."""
+    parameters = resolved(MethodParameters(**settings), SIMPLE_CNN)
+    return MethodInput(SIMPLE_CNN, image, TARGET, parameters, checkpoint)
 
 
 @cache

@@ -8,14 +8,14 @@ import numpy as np
 import optax
 import pytest
 
-from models.cnn.analyses import LINEAR_LAYERS, LINEAR_SLICES
+from models.cnn.layout import layout_of
 from models.data.samples import Samples
 from models.registry import ResidentModel
 from models.runtime.programs import Call
 from models.runtime.resident import drive
-from models.simple_networks import LAYERS
 from probes.cnn import activation_maximisation
 from probes.cnn.activation_maximisation import AscentConfig, AscentResult, ascend, weights_of
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 
 RANDOM = np.random.default_rng(6)
@@ -34,32 +34,32 @@ def found(search: AscentConfig, model: ResidentModel) -> AscentResult:
     return ended[0]
 
 
-@pytest.mark.parametrize("layer", LINEAR_LAYERS)
+@pytest.mark.parametrize("layer", layout_of(SIMPLE_CNN).linear_layers)
 def test_what_is_driven_is_the_value_meant(layer: str, cnn: ResidentModel, digits: Samples) -> None:
     """One value, or the mean over a map, of the float64 network."""
     image = digits.images[5]
     values = cnn_trace(image, cnn.weights)[layer]
     channel = values.shape[-1] - 3
-    places = [None, (2, 5)] if LAYERS[layer].receptive_field else [None]
+    places = [None, (2, 5)] if SIMPLE_CNN.layers[layer].has_maps else [None]
     for place in places:
         expected = values[(*place, channel)] if place else values[..., channel].mean()
-        weights = weights_of(layer, channel, place)
+        weights = weights_of(SIMPLE_CNN, layer, channel, place)
         row = {"image": image.astype(np.float32) / np.float32(255), "weights": weights}
         (got,) = cnn.programs["push"]([Call("push", row, frozenset({"value"}))])
         assert got["value"][0] == pytest.approx(expected, abs=2e-5)
-    assert weights.shape == (max(each.stop for each in LINEAR_SLICES.values()),)
+    assert weights.shape == (layout_of(SIMPLE_CNN).linear_count,)
 
 
 def test_a_filter_is_its_own_transpose() -> None:
     """So a gradient by pixels goes back to the parameters by the filter that made the pixels."""
     for basis in ("fourier", "pixel"):
-        spectrum = activation_maximisation._amplitudes(basis)
+        spectrum = activation_maximisation._amplitudes(basis, 28, 28)
         one, other = RANDOM.normal(size=(2, 3, 28, 28)).astype(np.float32)
         there = (activation_maximisation.filtered(one, spectrum) * other).sum(dtype=np.float64)
         back = (one * activation_maximisation.filtered(other, spectrum)).sum(dtype=np.float64)
         assert there == pytest.approx(back, rel=1e-4)
     noise = RANDOM.normal(size=(400, 28, 28)).astype(np.float32)
-    spectrum = activation_maximisation._amplitudes("fourier")
+    spectrum = activation_maximisation._amplitudes("fourier", 28, 28)
     power = (np.abs(np.fft.rfft2(activation_maximisation.filtered(noise, spectrum))) ** 2).mean(
         axis=0
     )
@@ -104,7 +104,7 @@ def test_of_a_linear_value_it_finds_the_optimum() -> None:
     """Ink where the weight is positive, none where it is negative; moves are undone."""
     slope = np.full((28, 28), -1, np.float32)
     slope[8:20, 5:15] = 1
-    climb = ascend(AscentConfig(np.zeros(1, np.float32), 0.05, "pixel", 1, 200, 0, 0))
+    climb = ascend(AscentConfig(SIMPLE_CNN, np.zeros(1, np.float32), 0.05, "pixel", 1, 200, 0, 0))
     calls = next(climb)
     try:
         while True:
@@ -129,7 +129,9 @@ def test_it_climbs_beyond_the_start(
     layer: str, channel: int, place: tuple[int, int] | None, cnn: ResidentModel
 ) -> None:
     """Each image ends with an objective far above that of its start, for every kind of unit."""
-    search = AscentConfig(weights_of(layer, channel, place), 1.0, steps=40, **QUIET)
+    search = AscentConfig(
+        SIMPLE_CNN, weights_of(SIMPLE_CNN, layer, channel, place), 1.0, steps=40, **QUIET
+    )
     ended = found(search, cnn)
 
     assert ended.course.shape == (2, 40)
@@ -140,9 +142,10 @@ def test_it_climbs_beyond_the_start(
 
 def test_a_seed_decides(cnn: ResidentModel) -> None:
     """The same seed gives the same pictures, another seed others; no two of one search are one."""
-    weights = weights_of("logits", 3, None)
+    weights = weights_of(SIMPLE_CNN, "logits", 3, None)
     one, same, other = (
-        found(AscentConfig(weights, 1.0, "fourier", 2, 6, 1, seed), cnn) for seed in (1, 1, 2)
+        found(AscentConfig(SIMPLE_CNN, weights, 1.0, "fourier", 2, 6, 1, seed), cnn)
+        for seed in (1, 1, 2)
     )
 
     np.testing.assert_array_equal(one.pictures, same.pictures)
@@ -152,7 +155,10 @@ def test_a_seed_decides(cnn: ResidentModel) -> None:
 
 def test_the_value_stated_is_that_of_the_picture(cnn: ResidentModel) -> None:
     """Another program gives the last pictures the same logit."""
-    ended = found(AscentConfig(weights_of("logits", 4, None), 1.0, steps=5, **QUIET), cnn)
+    ended = found(
+        AscentConfig(SIMPLE_CNN, weights_of(SIMPLE_CNN, "logits", 4, None), 1.0, steps=5, **QUIET),
+        cnn,
+    )
     calls = [Call("score", {"image": one}, frozenset({"logits"})) for one in ended.pictures]
     logits = [one["logits"][4] for one in cnn.programs["score"](calls)]
 

@@ -11,17 +11,16 @@ from models.cnn.randomisation import cascade
 from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
 from probes.cnn.attribution_methods import (
-    MethodInput,
-    MethodParameters,
     attribute,
     enlarged,
     windows,
 )
 from probes.cnn.baselines import BLUR_DEVIATION, baseline
 from probes.shared.quadrature import gauss_legendre
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import draw_images
-from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done
+from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done, method_input
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "attribution.npz"
 PIXELS = draw_images(1, 7)[0]
@@ -36,7 +35,7 @@ def programs() -> Mapping[str, ResidentProgram]:
 
 def by(programs: Mapping[str, ResidentProgram], image: np.ndarray = IMAGE, **told: Any) -> Any:
     """Attribute with one method."""
-    return done(attribute(MethodInput(image, TARGET, MethodParameters(**told))), programs)
+    return done(attribute(method_input(image, **told)), programs)
 
 
 def logits(image: np.ndarray) -> np.ndarray:
@@ -141,7 +140,7 @@ def test_nodes_are_those_of_gauss_and_legendre() -> None:
 )
 def test_windows_cover_the_picture(side: int, stride: int, count: int) -> None:
     """From the top left, by the stride, the last ones cut off, every pixel covered."""
-    places = windows(side, stride)
+    places = windows(side, stride, (28, 28))
     covered = np.zeros((28, 28), int)
     for place in places:
         covered[place] += 1
@@ -165,7 +164,7 @@ def test_the_blur_keeps_the_ink_of_the_middle() -> None:
     """A point becomes a Gaussian of the stated width that adds up to the same ink."""
     point = np.zeros((28, 28), np.float32)
     point[14, 14] = 1.0
-    found = baseline("blur", point).astype(np.float64)
+    found = baseline("blur", point, SIMPLE_CNN).astype(np.float64)
     y, x = np.mgrid[:28, :28] - 14
 
     assert found.sum() == pytest.approx(1.0, abs=1e-6)
@@ -176,7 +175,7 @@ def test_the_blur_keeps_the_ink_of_the_middle() -> None:
 def test_deletion_goes_from_the_picture_to_the_baseline(programs: Any) -> None:
     """Both curves begin and end at the same scores; in between the map's order counts."""
     gradient = by(programs, method="integrated_gradients")["map"]
-    given = MethodInput(IMAGE, TARGET, MethodParameters(baseline="black"))
+    given = method_input(IMAGE, baseline="black")
     curve, random = done(faithfulness.deletion(given, gradient), programs)
     backwards, _ = done(faithfulness.deletion(given, -gradient), programs)
 
@@ -209,11 +208,11 @@ def test_reset_weights_are_reset_from_the_last_layer_on() -> None:
 def test_enlarging_keeps_values_and_slopes() -> None:
     """A plane stays a plane between the centres, and a map of one value stays flat."""
     plane = np.arange(7.0)[:, None] + np.zeros((1, 7))
-    found = enlarged(plane)
+    found = enlarged(plane, (28, 28))
 
     assert found[2:26, 3] == pytest.approx((np.arange(2, 26) + 0.5) / 4 - 0.5)
-    assert (enlarged(np.full((14, 14), 3.0)) == 3.0).all()
-    assert np.array_equal(enlarged(IMAGE), IMAGE)
+    assert (enlarged(np.full((14, 14), 3.0), (28, 28)) == 3.0).all()
+    assert np.array_equal(enlarged(IMAGE, (28, 28)), IMAGE)
 
 
 def ask(client: Any, png: bytes, query: str) -> Any:

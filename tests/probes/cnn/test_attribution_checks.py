@@ -11,11 +11,12 @@ from models.data.samples import Samples
 from models.runtime.programs import Call
 from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
-from probes.cnn.attribution_methods import MethodInput, MethodParameters, attribute, enlarged
+from probes.cnn.attribution_methods import attribute, enlarged
 from probes.cnn.baselines import baseline
 from probes.cnn.pooling_ties import tied_pixels
+from tests.networks import SIMPLE_CNN
 from tests.oracles.attribution64 import Network
-from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done
+from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done, method_input
 
 STROKES = np.zeros((28, 28), np.float32)
 STROKES[6:20, 8:12] = np.linspace(0.1, 1.0, 56, dtype=np.float32).reshape(14, 4)
@@ -29,7 +30,7 @@ def programs() -> Mapping[str, ResidentProgram]:
 
 def checked(programs: Mapping[str, ResidentProgram], image: np.ndarray, **parameters: Any) -> Any:
     """Attribute, and run the sanity check: map of the trained weights, rank correlations."""
-    given = MethodInput(image, TARGET, MethodParameters(**parameters))
+    given = method_input(image, **parameters)
     trained = done(attribute(given), programs)["map"]
     return trained, done(faithfulness.randomisation_check(given, trained), programs)
 
@@ -57,10 +58,10 @@ def test_sanity_compares_pixels_that_differ_from_the_baseline(
     parameters = {"method": method, "baseline": chosen, "nodes": 4}
     trained, found = checked(programs, STROKES, **parameters)
     own = "black" if method == "gradient_x_input" else chosen
-    compared = abs(STROKES - baseline(own, STROKES)) > 0.5 / 255
+    compared = abs(STROKES - baseline(own, STROKES, SIMPLE_CNN)) > 0.5 / 255
 
     for row, layer in enumerate(CASCADE):
-        given = MethodInput(STROKES, TARGET, MethodParameters(**parameters), f"reset-{layer}")
+        given = method_input(STROKES, f"reset-{layer}", **parameters)
         other = done(attribute(given), programs)["map"]
         pair = (trained[compared], other[compared])
         assert found[row, 0] == pytest.approx(faithfulness.rank_correlation(*pair))
@@ -73,7 +74,7 @@ def test_sanity_compares_pixels_that_differ_from_the_baseline(
 def test_background_of_the_baseline_raises_no_correlation(method: str, programs: Any) -> None:
     """Zeros common to all maps are left out: over all pixels the magnitudes would correlate .9."""
     trained, found = checked(programs, STROKES, method=method, nodes=8)
-    given = MethodInput(STROKES, TARGET, MethodParameters(method=method, nodes=8), "reset-conv1")
+    given = method_input(STROKES, "reset-conv1", method=method, nodes=8)
     other = done(attribute(given), programs)["map"]
 
     everywhere = faithfulness.rank_correlation(abs(trained).ravel(), abs(other).ravel())
@@ -97,7 +98,7 @@ def test_maps_of_layers_are_compared_at_the_size_of_the_picture(programs: Any) -
     )
     other = (reset["relu3"] * reset["relu3.gradient"]).sum(axis=0)
 
-    pair = [enlarged(one)[STROKES > 0] for one in (trained, other)]
+    pair = [enlarged(one, (28, 28))[STROKES > 0] for one in (trained, other)]
     assert found[2, 0] == pytest.approx(faithfulness.rank_correlation(*pair), abs=1e-3)
 
 
@@ -121,7 +122,7 @@ def test_tied_pixels_are_those_whose_gradient_depends_on_the_rule(name: str) -> 
     )
 
     changed = abs(first - shared) > 1e-9
-    tied = tied_pixels([image])
+    tied = tied_pixels(SIMPLE_CNN, [image])
     assert not (changed & ~tied).any()
     assert changed.sum() >= 0.9 * tied.sum()
 
@@ -131,8 +132,10 @@ def test_ties_of_a_path_are_those_of_both_ends() -> None:
     noise = np.random.default_rng(2).random((28, 28)).astype(np.float32)
     ground = STROKES == 0
 
-    assert (tied_pixels([STROKES, np.ones_like(STROKES)]) & ground).sum() > 0.8 * ground.sum()
-    assert not tied_pixels([STROKES, noise]).any()
+    assert (
+        tied_pixels(SIMPLE_CNN, [STROKES, np.ones_like(STROKES)]) & ground
+    ).sum() > 0.8 * ground.sum()
+    assert not tied_pixels(SIMPLE_CNN, [STROKES, noise]).any()
 
 
 def ask(client: Any, pixels: Any, query: str) -> Any:

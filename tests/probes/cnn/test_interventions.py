@@ -8,16 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.cnn.analyses import LAYER_SLICES, VALUE_COUNT
+from models.cnn.layout import layout_of
 from models.registry import ResidentModel
-from models.simple_networks import LAYERS
 from probes.cnn.edits import Edit, Region, places_of, scale_and_shift
 from probes.cnn.interventions import recovery
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import correlate, pool
 from tests.oracles.parameters import draw_images
 
 PIXELS, OTHER = (one.tolist() for one in draw_images(2, 11))
 LOGITS = np.eye(10, dtype=np.float32)
+LAYERS = SIMPLE_CNN.layers
+LAYER_SLICES = layout_of(SIMPLE_CNN).slices
+VALUE_COUNT = layout_of(SIMPLE_CNN).value_count
 
 
 def post(client: Any, path: str = "intervene", query: str = "", **body: Any) -> Any:
@@ -177,7 +180,7 @@ def test_edits_come_to_scale_and_shift(
     takes = {"amount": amount} if operation in {"scale", "add", "set"} else {}
     edit = Edit(layer=layer, channels=(channel,), operation=operation, **takes)
 
-    scale, shift = scale_and_shift([edit], means, source)
+    scale, shift = scale_and_shift(SIMPLE_CNN, [edit], means, source)
 
     done = {
         "zero": values[layer] * 0,
@@ -209,7 +212,7 @@ def test_places_are_every_value_once() -> None:
     )
 
     assert np.array_equal(taken, np.arange(VALUE_COUNT))
-    place = places_of(part)
+    place = places_of(SIMPLE_CNN, part)
     assert place.shape == (1, 1, 1)
     assert place.item() - LAYER_SLICES["pool2"].start == (1 * 7 + 3) * 64 + 2
 

@@ -1,5 +1,6 @@
 """Probe `layers`: identities that CKA and linear probe accuracies of the record satisfy."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,13 @@ from starlette.testclient import TestClient
 
 from models.data.samples import Samples
 from models.registry import ResidentModel
-from models.simple_networks import LAYERS
-from probes.cnn.layers import COMPARED_LAYERS, check_layers
-from probes.declaration import Coloured, ModelContext, ParameterError, ProbeCall, ProbeInput
+from probes.cnn import embedding, layers
+from probes.cnn.layers import compared_layers
 from tests.models.cnn.test_cka import direct
 from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
+
+COMPARED_LAYERS = compared_layers(SIMPLE_CNN)
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +78,19 @@ def test_random_labels_cannot_be_read_off_other_images(told: dict[str, Any]) -> 
     assert told["gradient_left"] < 1e-3
 
 
-def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
-    """Own weights may have none."""
-    call = ProbeCall(ModelContext(SIMPLE_CNN, cnn.weights), ProbeInput(), Coloured())
-
-    with pytest.raises(ParameterError, match="no record of layers: run python -m scripts.art"):
-        check_layers(call)
+def test_weights_without_a_record_have_no_such_probe(cnn: ResidentModel) -> None:
+    """Own weights may have none: the need says why, and how a record is made."""
+    for probe in (*layers.PROBES, *embedding.PROBES):
+        assert probe.unmet(cnn) is None
+        need = probe.unmet(replace(cnn, artifacts={}))
+        assert need is not None
+        assert "no record of layers" in need.reason
 
 
 def test_every_layer_is_compared(cnn: ResidentModel) -> None:
     """The record holds every layer, in the order of the probe."""
     assert (
-        tuple(cnn.artifacts["layers"].metadata["layers"]) == COMPARED_LAYERS == ("image", *LAYERS)
+        tuple(cnn.artifacts["layers"].metadata["layers"])
+        == COMPARED_LAYERS
+        == ("image", *SIMPLE_CNN.layers)
     )

@@ -9,10 +9,11 @@ from starlette.testclient import TestClient
 
 from models.data.samples import Samples
 from models.registry import ResidentModel
-from models.simple_networks import LAYERS
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 
-MAPS = [name for name, layer in LAYERS.items() if layer.receptive_field]
+LAYERS = SIMPLE_CNN.layers
+MAPS = SIMPLE_CNN.maps
 READS = {"conv1": "image", "conv2": "pool1", "conv3": "pool2"}
 
 

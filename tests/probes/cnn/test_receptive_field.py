@@ -7,9 +7,10 @@ import pytest
 from jax import lax
 from starlette.testclient import TestClient
 
-from models.simple_networks import LAYERS
+from tests.networks import SIMPLE_CNN
 
-MAPS = [name for name, layer in LAYERS.items() if layer.receptive_field]
+LAYERS = SIMPLE_CNN.layers
+MAPS = SIMPLE_CNN.maps
 
 
 def positive_network(image: jax.Array, layer: str) -> jax.Array:

@@ -10,10 +10,11 @@ from starlette.testclient import TestClient
 from models.data.datasets import Digits, mnist
 from models.registry import ResidentModel
 from models.runtime.programs import Call
-from models.simple_networks import LAYERS
-from probes.cnn.unit import UnitParameters, check_unit
+from models.runtime.resident import drive
+from probes.cnn.unit import UnitParameters, check_unit, run_unit, unit
 from probes.cnn.unit_record import UnitRecord, selectivity
 from probes.declaration import ModelContext, ParameterError, ProbeCall, ProbeInput
+from probes.figures.figures import measures, tensors
 from tests.networks import SIMPLE_CNN
 
 COPY = Path(__file__).parents[2] / "tensorflow_datasets"
@@ -52,7 +53,7 @@ def test_strongest_images_have_the_values_and_places_stated(
     layer: str, client: TestClient, cnn: ResidentModel, test_set: Digits
 ) -> None:
     """The served network gives these images these maxima, at these places."""
-    channel = LAYERS[layer].shape[-1] - 1
+    channel = SIMPLE_CNN.layers[layer].shape[-1] - 1
     told = ask(client, layer=layer, channel=channel)
     indices = told["strongest.value@"]["image"]
     values = trace(cnn, test_set.images[indices], layer)[..., channel]
@@ -63,7 +64,7 @@ def test_strongest_images_have_the_values_and_places_stated(
     maxima = values.reshape(len(values), -1).max(axis=1)
     np.testing.assert_allclose(told["strongest.value"], maxima, atol=1e-4)
     assert (np.diff(told["strongest.value"]) <= 0).all()
-    if LAYERS[layer].receptive_field:
+    if SIMPLE_CNN.layers[layer].has_maps:
         y, x, _, _ = told["strongest.place"]
         np.testing.assert_allclose(values[np.arange(9), y, x], maxima, atol=1e-4)
 
@@ -159,19 +160,27 @@ def test_a_unit_that_is_not_there_is_refused(query: str, said: str, client: Test
     assert (refused.status_code, refused.json()["detail"]) == (422, f"{said}.")
 
 
-def test_weights_without_a_record_are_told_so(cnn: ResidentModel) -> None:
-    """Own weights may have none."""
-    asked = UnitParameters(layer="conv1", channel=0)
-    call = ProbeCall(ModelContext(SIMPLE_CNN, cnn.weights), ProbeInput(), asked)
+def test_weights_without_a_record_have_the_optimum_alone(cnn: ResidentModel) -> None:
+    """Activation maximisation needs no test set; without steps nothing would be shown."""
+    context = ModelContext(SIMPLE_CNN, cnn.weights)
+    call = ProbeCall(context, ProbeInput(), UnitParameters(layer="relu2", channel=7, steps=12))
+    check_unit(call)
+    (outputs,) = drive([run_unit(call)], cnn.programs)
+    shown = unit(call.with_outputs(outputs))
 
-    with pytest.raises(ParameterError, match="no record of units: run python -m scripts.art"):
-        check_unit(call)
+    names = [one.name for one in tensors(shown)]
+    assert names == ["optimum", "course", "optimum.value"]
+    assert (outputs["values"] > outputs["course"][:, 0]).all()
+    assert {one.name: one.value for one in measures(shown)}["test_reference"] is None
+    nothing = ProbeCall(context, ProbeInput(), UnitParameters(layer="relu2", channel=7, steps=0))
+    with pytest.raises(ParameterError, match="0 steps would show nothing"):
+        check_unit(nothing)
 
 
 def test_a_pool_has_the_maxima_of_its_relu(cnn: ResidentModel) -> None:
     """At half the row and column, and with nothing below zero."""
     tensors = cnn.artifacts["units"].tensors
-    relu, pool = (UnitRecord(tensors, layer, 4) for layer in ("relu1", "pool1"))
+    relu, pool = (UnitRecord(SIMPLE_CNN, tensors, layer, 4) for layer in ("relu1", "pool1"))
 
     np.testing.assert_array_equal(relu.strongest_values, pool.strongest_values)
     np.testing.assert_array_equal(relu.places // 2, pool.places)
