@@ -125,10 +125,11 @@ def _row(name: str, declared: FieldInfo) -> str:
     default = declared.default
     if declared.is_required():
         shown = "required"
-    elif isinstance(default, list):
-        shown = f"`{','.join(default)}`"
+    elif default in (None, (), [], ""):
+        # Those of the network, where the meaning names them.
+        shown = "–"
     else:
-        shown = "–" if default in (None, ()) else f"`{default}`"
+        shown = f"`{','.join(default) if isinstance(default, list) else default}`"
     return f"| `{name}` | {shown} | {declared.description} |"
 
 
