@@ -3,13 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import jax
+
 from models.architecture import Architecture
 from models.cnn.analyses import image_analyses
+from models.cnn.layout import layout_of as image_layout
 from models.cnn.programs import image_programs, run_image
 from models.rnn.ablations import sequence_ablations
 from models.rnn.analyses import sequence_analyses
+from models.rnn.layout import layout_of as sequence_layout
 from models.rnn.programs import run_sequence, sequence_programs
-from models.runtime.programs import Family, Program, Row, Run
+from models.runtime.programs import Family, Program, Row, Run, row_buckets
 
 COMPILER_OPTIONS: Mapping[Family, Mapping[str, str | bool]] = {
     "image": {"xla_backend_optimization_level": "1", "xla_cpu_use_fusion_emitters": "False"},
@@ -30,16 +34,31 @@ class _Functions:
         programs: Returns predict and trace programs.
         analyses: Returns the programs that are compiled after the server is ready.
         run: Returns the run of one input through predict or trace.
+        most_rows: Returns how many rows of predict and trace are within the limits of a batch.
     """
 
     programs: Callable[[Architecture], list[Program]]
     analyses: Callable[[Architecture], list[Program]]
     run: Callable[[Architecture, str, Row, frozenset[str]], Run]
+    most_rows: Callable[[Architecture], int]
 
 
 def core_programs(architecture: Architecture) -> list[Program]:
     """Return the programs predict and trace of a network of any family."""
     return _compilable(architecture, _FAMILIES[architecture.family].programs(architecture))
+
+
+def core_buckets(architecture: Architecture) -> tuple[int, ...]:
+    """Return the batch sizes of predict and trace for a network of any family, ascending.
+
+    They are those of the family on this machine; on CPU without those in which a large network
+    would keep other requests waiting.
+    """
+    buckets = row_buckets(architecture.family)
+    if jax.default_backend() != "cpu":
+        return buckets
+    most = _FAMILIES[architecture.family].most_rows(architecture)
+    return tuple(bucket for bucket in buckets if bucket <= most) or buckets[:1]
 
 
 def analysis_programs(architecture: Architecture) -> list[Program]:
@@ -74,7 +93,16 @@ def _sequence_analyses(architecture: Architecture) -> list[Program]:
     return [*sequence_analyses(architecture), *sequence_ablations(architecture)]
 
 
+def _most_images(architecture: Architecture) -> int:
+    return image_layout(architecture).most_rows
+
+
+def _most_sequences(architecture: Architecture) -> int:
+    layout = sequence_layout(architecture)
+    return layout.rows(layout.chunks[-1])
+
+
 _FAMILIES: Mapping[Family, _Functions] = {
-    "image": _Functions(image_programs, image_analyses, _run_image),
-    "sequence": _Functions(sequence_programs, _sequence_analyses, run_sequence),
+    "image": _Functions(image_programs, image_analyses, _run_image, _most_images),
+    "sequence": _Functions(sequence_programs, _sequence_analyses, run_sequence, _most_sequences),
 }

@@ -24,7 +24,7 @@ from models.declaration.declaration import (
 )
 from models.declaration.operations import MAX_RECURRENT, Recurrent
 from models.derivation import derive
-from models.families import analysis_programs, core_programs, run_input
+from models.families import analysis_programs, core_buckets, core_programs, run_input
 from models.model_files import ARTIFACT_KINDS, SHIPPED, ModelFiles, repository_files, shipped_files
 from models.rnn.lengths import LengthLimits, length_limits
 from models.runtime import artifacts, checkpoints
@@ -32,7 +32,7 @@ from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from models.runtime.compilation import Executables, compile_programs
 from models.runtime.executable_cache import ExecutableCache
 from models.runtime.parameters import Parameters, check
-from models.runtime.programs import Program, Row, Run, row_buckets
+from models.runtime.programs import Program, Row, Run
 from models.runtime.resident import ResidentProgram
 from models.weights_folder import find_weights
 
@@ -149,13 +149,15 @@ class ResidentModel:
     def compile_larger_buckets(self) -> None:
         """Compile or load a registered model's programs for larger buckets, and run each once."""
         _, larger = self._row_buckets
+        if not larger:
+            return
         executables, _ = self._executables(self.name, self.declared, larger)
         for program in self.declared:
             self.programs[program.name].add_buckets(larger, executables)
 
     def buckets(self, program: Program) -> Sequence[int]:
         """Batch sizes of a program of a registered model, ascending."""
-        return program.buckets or row_buckets(self.architecture.family)
+        return program.buckets or core_buckets(self.architecture)
 
     def compile_analysis(
         self, program: Program, buckets: Sequence[int] | None = None
@@ -180,7 +182,7 @@ class ResidentModel:
     @property
     def _row_buckets(self) -> tuple[Sequence[int], Sequence[int]]:
         """Smallest bucket of a registered model, and all larger ones."""
-        buckets = row_buckets(self.architecture.family)
+        buckets = core_buckets(self.architecture)
         return buckets[:1], buckets[1:]
 
     def _executables(
@@ -303,7 +305,7 @@ def _load(
         ood_detector.load() if is_mnist else None,
         _calibration(files.weights, checkpoint) if is_image else None,
         kept,
-        _length_limits(checkpoint, kept, trained) if declaration.counts_bits else {},
+        _length_limits(architecture, checkpoint, kept, trained) if declaration.counts_bits else {},
         {kind: artifact for kind, artifact in found.items() if artifact},
         is_shipped,
         ready_s=time.perf_counter() - began,
@@ -337,14 +339,17 @@ def _calibration(path: Path, checkpoint: Checkpoint) -> Calibration | None:
 
 
 def _length_limits(
-    checkpoint: Checkpoint, kept: Mapping[str, Tensors], trained: Checkpoint | None
+    architecture: Architecture,
+    checkpoint: Checkpoint,
+    kept: Mapping[str, Tensors],
+    trained: Checkpoint | None,
 ) -> dict[str | None, LengthLimits]:
-    """Return the tested and certified length of a registered LSTM and of its checkpoints."""
+    """Return the tested and certified length of a registered counter and of its checkpoints."""
     facts = artifacts.checkpoint_facts(trained)
     found: dict[str | None, LengthLimits] = {}
-    found[None] = length_limits(checkpoint.tensors, checkpoint.metadata)
+    found[None] = length_limits(architecture, checkpoint.tensors, checkpoint.metadata)
     for name, tensors in kept.items():
-        found[name] = length_limits(tensors, facts.get(name, {}))
+        found[name] = length_limits(architecture, tensors, facts.get(name, {}))
     return found
 
 

@@ -21,5 +21,5 @@ def _units(model: ResidentModel) -> UnitStatistics | None:
     """Return unit statistics for the model context of a network that counts bits; else None."""
     if not model.architecture.declaration.counts_bits:
         return None
-    (state, *_) = model.architecture.states
-    return measure_resident_units(model.programs, state.units)
+    by_layer = measure_resident_units(model.programs, model.architecture)
+    return by_layer[model.architecture.recurrent[0].name]

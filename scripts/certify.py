@@ -8,18 +8,17 @@ python -m scripts.certify --search                   # and search for the shorte
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
-import numpy as np
 
+from models.architecture import Architecture
 from models.registry import load
 from models.rnn.certificate import Certificate, UnitBounds, certify
-from models.rnn.counting import counting_architecture
 from models.rnn.evaluation import Measurement, measure
 from models.rnn.programs import graph_definition
-from models.runtime.checkpoints import CheckpointError
+from models.runtime.checkpoints import CheckpointError, Tensors
 
 GATES = ("input gate", "forget gate", "candidate", "output gate")
 
@@ -34,31 +33,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        weights = _weights(options.folder, options.checkpoint)
+        architecture, weights = _weights(options.folder, options.checkpoint)
     except CheckpointError as error:
         print(f"scripts.certify: {error}", file=sys.stderr)
         return 1
-    certificate = certify(weights)
+    certificate = certify(architecture, weights)
     print("\n".join(_lines(certificate)))
     if options.search:
-        print("\n".join(_search(weights)))
+        print("\n".join(_search(architecture, weights)))
     return 0 if certificate.length else 2
 
 
-def _weights(folder: Path | None, checkpoint: str | None) -> Mapping[str, np.ndarray]:
-    """Return the LSTM weights of `scripts.certify`, or those of a checkpoint in their record.
+def _weights(folder: Path | None, checkpoint: str | None) -> tuple[Architecture, Tensors]:
+    """Return the LSTM and weights of `scripts.certify`, or those of a checkpoint in their record.
 
     Raises:
         CheckpointError: They cannot be read, or the record has no such checkpoint.
     """
     model = load("lstm", folder)
     if checkpoint is None:
-        return model.weights
+        return model.architecture, model.weights
     if checkpoint not in model.training_checkpoints:
         listed = ", ".join(model.training_checkpoints) or "empty"
         msg = f"no checkpoint {checkpoint!r} in the record: {listed}"
         raise CheckpointError(msg)
-    return model.training_checkpoints[checkpoint]
+    return model.architecture, model.training_checkpoints[checkpoint]
 
 
 def _lines(certificate: Certificate) -> Iterator[str]:
@@ -91,9 +90,9 @@ def _unit_lines(bounds: UnitBounds, unit: int) -> Iterator[str]:
     yield f"  readout      {bounds.readout[unit]:+.4f}, contributes at most {share:.4f}"
 
 
-def _search(weights: Mapping[str, np.ndarray]) -> Iterator[str]:
+def _search(architecture: Architecture, weights: Tensors) -> Iterator[str]:
     """Yield the lines of the search for errors: the shortest length with an error by kind."""
-    graphdef = graph_definition(counting_architecture(len(weights["readout.kernel"])))
+    graphdef = graph_definition(architecture)
     measured = measure(graphdef.merge(jax.device_put(dict(weights))), SEARCHED)
     by_length = measured["exhaustive"]["errors_by_length"]
     yield ""

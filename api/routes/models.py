@@ -13,8 +13,9 @@ from api.requests.sequence_body import state_bound
 from api.routes.layers import describe_layers
 from api.routes.probes import METHODS, probes_of, query_model, sources_of
 from models.architecture import Architecture
+from models.families import core_buckets
 from models.registry import ResidentModel
-from models.runtime.programs import MATMUL_PRECISION, row_buckets
+from models.runtime.programs import MATMUL_PRECISION
 from probes.declaration import Probe
 from probes.shared import choices
 
@@ -73,7 +74,7 @@ def describe(model: ResidentModel) -> model_schemas.ModelEntry:
         device=f"{device.platform} ({device.device_kind})",
         matmul_precision=MATMUL_PRECISION,
         dtype="float32",
-        row_buckets=list(row_buckets(architecture.family)),
+        row_buckets=list(core_buckets(architecture)),
         layers=describe_layers(architecture),
         probes=[_probe(model.name, probe, architecture) for probe in probes_of(model)],
         checkpoints=list(model.training_checkpoints),

@@ -164,11 +164,15 @@ class Layout:
         ends = (0, *accumulate(prod(self.architecture.layers[name].shape) for name in names))
         return {name: slice(*each) for name, each in zip(names, pairwise(ends), strict=True)}
 
+    @property
+    def most_rows(self) -> int:
+        """Number of images whose forward pass is within the limits of one batch, at least 1."""
+        flops, values = max(self.architecture.flops, 1), self.value_count
+        return max(1, min(MAX_BATCH_FLOPS // flops, MAX_BATCH_VALUES // values))
+
     def _buckets(self, *wanted: int) -> tuple[int, ...]:
         """Return batch sizes, the larger ones reduced to the limits of one batch."""
-        flops, values = max(self.architecture.flops, 1), self.value_count
-        most = max(1, min(MAX_BATCH_FLOPS // flops, MAX_BATCH_VALUES // values))
-        return tuple(sorted({min(bucket, most) for bucket in wanted}))
+        return tuple(sorted({min(bucket, self.most_rows) for bucket in wanted}))
 
 
 layout_of: Callable[[Architecture], Layout] = lru_cache(maxsize=256)(Layout)

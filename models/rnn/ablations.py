@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from models.architecture import Architecture
+from models.rnn.layout import layout_of
 from models.rnn.programs import graph_definition
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Program
@@ -39,9 +40,11 @@ def sequence_ablations(architecture: Architecture) -> list[Program]:
     """Declare the program `ablate`: logits of a network with the hidden state of some units held.
 
     The cell state of a unit affects the logits only by the unit's own hidden state, so that it need
-    not be held too. Only networks that count bits with one recurrent layer have it.
+    not be held too. Only networks that count bits with one recurrent layer have it, unless a call
+    would take too long.
     """
-    if not architecture.declaration.counts_bits or len(architecture.recurrent) > 1:
+    is_counter = architecture.declaration.counts_bits and len(architecture.recurrent) == 1
+    if not is_counter or layout_of(architecture).rows(STEPS) < SEQUENCES:
         return []
     (layer,) = architecture.recurrent
     units = jax.ShapeDtypeStruct(layer.shape, jnp.float32)

@@ -19,6 +19,9 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
+from models.architecture import Architecture
+from models.rnn.counting import CountingWeights, counting_weights
+
 LONGEST = 2**24
 """Longest certified length: beyond it a float32 counter no longer represents each integer."""
 
@@ -93,7 +96,7 @@ class Certificate:
     bounds: UnitBounds
 
 
-def certify(weights: Mapping[str, np.ndarray]) -> Certificate:
+def certify(architecture: Architecture, weights: Mapping[str, np.ndarray]) -> Certificate:
     """Compute the certificate of a counting LSTM: the largest length that its bounds prove.
 
     It holds for the zero initial state, inputs 0.0 and 1.0, and float32 arithmetic with rounding
@@ -101,11 +104,16 @@ def certify(weights: Mapping[str, np.ndarray]) -> Certificate:
     beyond `LARGEST_WEIGHT`, are not certified.
 
     Args:
-        weights: Parameters by module path.
+        architecture: Architecture of a network of one LSTM layer and a readout, which counts bits.
+        weights: Parameters by name.
+
+    Raises:
+        ValueError: The network has other layers.
     """
-    bounds = unit_bounds(weights)
-    bias = weights["readout.bias"].astype(np.float64)
-    offset, rounding = float(bias[1] - bias[0]), readout_rounding(weights)
+    counted = counting_weights(architecture, weights)
+    bounds = unit_bounds(counted)
+    bias = counted.readout_bias.astype(np.float64)
+    offset, rounding = float(bias[1] - bias[0]), readout_rounding(counted)
     best = Certificate(0, (), (), (np.inf, -np.inf), bounds)
     # A comparison with NaN is false too.
     if not all((np.abs(value) <= LARGEST_WEIGHT).all() for value in weights.values()):
@@ -117,18 +125,10 @@ def certify(weights: Mapping[str, np.ndarray]) -> Certificate:
     return best
 
 
-def unit_bounds(weights: Mapping[str, np.ndarray]) -> UnitBounds:
+def unit_bounds(counted: CountingWeights) -> UnitBounds:
     """Bound gates, changes and readout of every unit over hidden states in [-1, 1]."""
-    from_input, from_hidden, bias, kernel = (
-        weights[name].astype(np.float64)
-        for name in (
-            "cell.dense_i.kernel",
-            "cell.dense_h.kernel",
-            "cell.dense_h.bias",
-            "readout.kernel",
-        )
-    )
-    gates = _gate_bounds(from_input[0], from_hidden, bias)
+    from_input, from_hidden, bias, kernel, _ = (one.astype(np.float64) for one in counted)
+    gates = _gate_bounds(from_input, from_hidden, bias)
     change = _product(gates[:, 0], gates[:, 2])
     # Of the four ends: those of a 1 count up, those of a 0 count down.
     step = (change[0, 1] + change[1, 1] - change[0, 0] - change[1, 0]) / 4
@@ -186,11 +186,11 @@ def _product(one: Ends, other: Ends) -> Ends:
     return np.stack([low - size, high + size])
 
 
-def readout_rounding(weights: Mapping[str, np.ndarray]) -> float:
+def readout_rounding(counted: CountingWeights) -> float:
     """Bound the float32 rounding error of the logit difference, for a certificate."""
-    size = np.abs(weights["readout.kernel"]).sum() + np.abs(weights["readout.bias"]).sum()
+    size = np.abs(counted.readout).sum() + np.abs(counted.readout_bias).sum()
     # Of each term: tanh, its product with a gate, the weight, the sum over units.
-    operations = len(weights["readout.kernel"]) + 32
+    operations = len(counted.readout) + 32
     # Of both logits: each weight, each product, each sum.
     return float(operations * (ROUNDING * size + 4 * UNDERFLOW))
 

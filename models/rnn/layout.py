@@ -67,7 +67,7 @@ class Layout:
         A network has the shortest chunk alone if the longest would take too long, or its trace
         would have too many values.
         """
-        is_small = self.step_values * CHUNKS[-1] <= MAX_VALUES and self._rows(CHUNKS[-1]) > 0
+        is_small = self.step_values * CHUNKS[-1] <= MAX_VALUES and self.rows(CHUNKS[-1]) > 0
         return CHUNKS if is_small else CHUNKS[:1]
 
     @cached_property
@@ -173,7 +173,7 @@ class Layout:
             chunk: Steps in a row.
             wanted: Batch sizes of a small network.
         """
-        most = max(1, self._rows(chunk))
+        most = max(1, self.rows(chunk))
         return tuple(sorted({min(bucket, most) for bucket in wanted}))
 
     def buckets_of(self, analysis: str) -> tuple[int, ...]:
@@ -184,10 +184,10 @@ class Layout:
     @cached_property
     def block(self) -> int:
         """Sequences in one row of `enumerate`: a power of two within the limits of a batch."""
-        return min(BLOCK, 1 << max(0, self._rows(FREE_CHUNK).bit_length() - 1))
+        return min(BLOCK, 1 << max(0, self.rows(FREE_CHUNK).bit_length() - 1))
 
-    def _rows(self, steps: int) -> int:
-        """Return how many sequences of some steps are within the limits of a batch."""
+    def rows(self, steps: int) -> int:
+        """Return how many sequences of some steps are within the limits of a batch; 0 for none."""
         flops = max(self.architecture.flops // LEAST_CHUNK, 1) * steps
         return min(MAX_BATCH_FLOPS // flops, MAX_BATCH_VALUES // (self.step_values * steps))
 

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.architecture import Architecture
 from models.rnn.certificate import certify
+from models.rnn.counting import is_lstm_counter
 
 
 class LengthLimits(NamedTuple):
@@ -27,16 +29,21 @@ class LengthLimits(NamedTuple):
         return max(self)
 
 
-def length_limits(weights: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> LengthLimits:
-    """Return the length limits of an LSTM: the tested one as recorded, the certified one computed.
+def length_limits(
+    architecture: Architecture, weights: Mapping[str, np.ndarray], facts: Mapping[str, Any]
+) -> LengthLimits:
+    """Return a network's length limits: the tested one as recorded, the certified one computed.
 
     Args:
-        weights: Parameters by module path.
+        architecture: Architecture of a network that counts bits. Of one LSTM layer and a readout
+            lengths are certified, of others none.
+        weights: Parameters by name.
         facts: Metadata of these weights, perhaps with `tested_length`.
     """
     tested = facts.get("tested_length")
     # Bounds of weights that do not count may overflow, and then prove nothing.
     with np.errstate(over="ignore", invalid="ignore"):
-        certified = certify(weights).length
+        is_known = is_lstm_counter(architecture)
+        certified = certify(architecture, weights).length if is_known else 0
     # `True` is an instance of `int`, and metadata may be of other origin.
     return LengthLimits(tested if type(tested) is int and tested > 0 else 0, certified)

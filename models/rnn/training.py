@@ -177,7 +177,7 @@ class LSTMTrainer:
             "repeated words, runs, late majorities, and mixtures of these",
             "metrics": summary(measured),
             "tested_length": tested_length(measured),
-            "certified_length": certify(tensors).length,
+            "certified_length": certify(counting_architecture(self.config.hidden), tensors).length,
         }
         report = {
             "recipe": asdict(self.config),

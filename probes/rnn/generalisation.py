@@ -179,7 +179,7 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     accuracy = np.stack([one.mean(axis=0) for one in right.values()])
     # A tie is a no too.
     no = np.stack([(one <= 0).mean(axis=0) for one in margin.values()])
-    certificate = certify(context.model.weights)
+    certificate = certify(context.model.architecture, context.model.weights)
     figures = (
         _throughout(right),
         _by_length("Share of right answers at each length", "accuracy", accuracy),

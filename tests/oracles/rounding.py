@@ -45,7 +45,7 @@ def differences(model: ResidentModel, sequences: Iterable[np.ndarray]) -> list[D
         run_lstm("trace", {"sequence": bits, "cell": zeros, "hidden": zeros}, wanted)
         for bits in rows
     ]
-    proof = certify(model.weights)
+    proof = certify(model.architecture, model.weights)
     made = []
     for bits, served in zip(rows, drive(runs, model.programs), strict=True):
         exact = lstm_trace(bits, model.weights)

@@ -97,7 +97,9 @@ def test_weights_are_added_under_a_name_and_kept(tmp_path, capsys):
     model = registry.load("lstm", tmp_path)
     assert list(model.training_checkpoints) == ["round-0", "round-4", "uncertified"]
     assert model.digest("uncertified") == checkpoints.digest(old)
-    assert model.length_limits["uncertified"] == LengthLimits(128, certify(old).length)
+    assert model.length_limits["uncertified"] == LengthLimits(
+        128, certify(model.architecture, old).length
+    )
     assert model.length_limits["round-0"].tested == 0
     assert not capsys.readouterr().err
 

@@ -1,6 +1,7 @@
 """Certificates of counting LSTMs: bounds that hold, lengths that no search refutes."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import numpy as np
 import pytest
 
 from models import registry
+from models.declaration.layer_line import parse_line
+from models.derivation import derive
 from models.rnn import certificate
 from models.rnn.cells import lstm_gates
-from models.rnn.certificate import LONGEST, certify, unit_bounds
+from models.rnn.certificate import LONGEST, Certificate, UnitBounds
+from models.rnn.counting import counting_weights
 from models.rnn.evaluation import running_answers
+from models.rnn.lengths import LengthLimits, length_limits
 from models.rnn.network import SequenceNetwork
 from models.rnn.programs import graph_definition
 from models.rnn.structured_sequences import all_periodic, all_runs, margins
@@ -36,6 +41,17 @@ def network(weights) -> SequenceNetwork:
     hidden = len(weights["readout.kernel"])
     graphdef = graph_definition(counting_lstm(hidden))
     return graphdef.merge(jax.device_put(dict(weights)))
+
+
+def certify(weights) -> Certificate:
+    """Certify the weights of a CountingLSTM."""
+    return certificate.certify(counting_lstm(len(weights["readout.kernel"])), weights)
+
+
+def unit_bounds(weights) -> UnitBounds:
+    """Bound the units of a CountingLSTM."""
+    held = counting_weights(counting_lstm(len(weights["readout.kernel"])), weights)
+    return certificate.unit_bounds(held)
 
 
 def leaking(weights, amount: float):
@@ -245,3 +261,34 @@ def test_the_command_searches_for_an_error(monkeypatch, capsys):
     found = capsys.readouterr().out
     assert "every_periodic" in found
     assert "first error at" in found
+
+
+def test_a_certificate_reads_the_layers_of_the_architecture():
+    """Other layer names, and one sigmoid unit for two classes, have the same certificate."""
+    weights = saturated_counter(2, 0.999)
+    declaration = counting_lstm(2).declaration
+    cell, _ = declaration.layers
+    readout = weights["readout.kernel"], weights["readout.bias"]
+    of_yes = tuple(one[..., 1:] - one[..., :1] for one in readout)
+    for line, (kernel, bias) in (("vote: dense 2", readout), ("vote: dense 1", of_yes)):
+        layers = (replace(cell, name="memory"), parse_line(line))
+        architecture = derive(replace(declaration, layers=layers))
+        renamed = {
+            name.replace("cell.", "memory."): value
+            for name, value in weights.items()
+            if name.startswith("cell.")
+        }
+        renamed |= {"vote.kernel": kernel, "vote.bias": bias}
+        found = certificate.certify(architecture, renamed)
+        assert found.length == certify(weights).length > 0
+
+
+def test_other_networks_that_count_have_no_certificate():
+    """A GRU counts without a proof: nothing is certified, and to ask for it is an error."""
+    declaration = counting_lstm(2).declaration
+    layers = (parse_line("cell: gru 2"), declaration.layers[1])
+    architecture = derive(replace(declaration, layers=layers))
+    weights = draw(architecture.parameters, 1)
+    assert length_limits(architecture, weights, {"tested_length": 7}) == LengthLimits(7, 0)
+    with pytest.raises(ValueError, match="other layers than one LSTM"):
+        certificate.certify(architecture, weights)

@@ -3,16 +3,28 @@
 import numpy as np
 import pytest
 
+from models.architecture import CELL_STATES
+from models.declaration.declaration import parse_declaration
+from models.derivation import derive
+from models.registry import ResidentModel
 from models.rnn.unit_statistics import (
     GATES,
     HELD_OUT_SEQUENCES,
     HELD_OUT_STEPS,
+    KEEPING_GATES,
     QUANTITIES,
     UnitStatistics,
+    gates_of,
+    held_out_inputs,
     held_out_sequences,
+    measure_resident_units,
     measure_units,
     quantities,
+    unit_statistics,
 )
+from tests.networks import COUNTING_LSTM
+from tests.oracles.declarations import declared, draw_parameters
+from tests.oracles.interpreter import interpret
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +95,62 @@ def test_held_out_sequences_are_always_the_same_and_varied() -> None:
     np.testing.assert_array_equal(sequences, held_out_sequences())
     assert sequences.shape == (HELD_OUT_SEQUENCES, HELD_OUT_STEPS)
     assert quantities(sequences)[0, :, -1].std() > 3 * np.sqrt(HELD_OUT_STEPS)
+
+
+NETWORKS = {
+    "gru": declared("gru 3", "dense 3", given={"alphabet": "abc", "encoding": "one-hot"}),
+    "stack": declared("first: lstm 4", "last: rnn 3", "dense 3", given={"features": 2}),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_other_networks_have_statistics_of_gates_alone(name: str) -> None:
+    """Saturation and time constants by layer, equal to those of the float64 network."""
+    architecture = derive(parse_declaration(NETWORKS[name]))
+    parameters = draw_parameters(architecture.parameters, 3)
+    sequences = held_out_inputs(architecture)[:5]
+    traces = []
+    for sequence in sequences:
+        values = interpret(architecture.declaration, parameters, sequence)
+        names = {state.name for state in architecture.states}
+        zeros = {one: np.zeros((1, *values[one].shape[1:])) for one in names}
+        traces.append(values | {one: np.concatenate([zeros[one], values[one]]) for one in names})
+
+    found = unit_statistics(architecture, sequences, traces)
+
+    assert list(found) == [node.name for node in architecture.recurrent]
+    for node in architecture.recurrent:
+        one, cell = found[node.name], node.operation.cell
+        assert one.roles == ()
+        assert one.r2.shape == one.slope.shape == (len(CELL_STATES[cell]), 0, *node.shape)
+        if cell == "rnn":
+            assert one.saturation.shape == (0, 2, *node.shape)
+            assert np.isnan(one.time_constant).all()
+            continue
+        keeping = architecture.value_name(node.name, KEEPING_GATES[cell])
+        kept = np.stack([each[keeping] for each in traces])
+        np.testing.assert_allclose(one.time_constant, -1 / np.log(kept.mean((0, 1))))
+        at = gates_of(cell).index(KEEPING_GATES[cell])
+        np.testing.assert_allclose(one.saturation[at, 0], (kept < 0.1).mean((0, 1)))
+        np.testing.assert_allclose(one.saturation[at, 1], (kept > 0.9).mean((0, 1)))
+
+
+def test_resident_networks_are_measured_on_their_own_inputs(lstm: ResidentModel) -> None:
+    """Statistics of the shipped network are those of bits, by the name of its layer."""
+    found = measure_resident_units(lstm.programs, lstm.architecture)
+
+    assert list(found) == ["cell"]
+    assert "counter" in found["cell"].roles
+
+
+def test_held_out_inputs_are_of_the_network() -> None:
+    """Bits for two symbols, indices of all symbols, normal features; few for a large network."""
+    gru, stack = (derive(parse_declaration(text)) for text in NETWORKS.values())
+    large = declared("lstm 512", "lstm 300", "dense 3", given={"features": 2})
+
+    np.testing.assert_array_equal(held_out_inputs(COUNTING_LSTM), held_out_sequences())
+    letters = held_out_inputs(gru)
+    assert (letters.shape, letters.dtype) == ((64, 64), np.uint8)
+    assert set(np.unique(letters)) == {0, 1, 2}
+    assert held_out_inputs(stack).shape == (64, 64, 2)
+    assert len(held_out_inputs(derive(parse_declaration(large)))) == 12

@@ -189,7 +189,7 @@ def test_no_error_lies_below_the_certified_length(lstm: ResidentModel) -> None:
 def test_the_certificate_is_that_of_the_weights(lstm: ResidentModel) -> None:
     """Length, counters and bounds are those that are proved, and no error lies below the length."""
     weights = one_counter(8, unit=5)
-    told, proof = said(weights, outputs_with(lstm, weights)), certify(weights)
+    told, proof = said(weights, outputs_with(lstm, weights)), certify(COUNTING_LSTM, weights)
 
     assert told["certified_length"] == proof.length > 8
     assert told["certified_counters"] == "unit 5"
