@@ -6,7 +6,8 @@
 
 ONNX and `.keras` files have the architecture; for safetensors, npz, msgpack and Orbax it comes from
 a declaration, or is guessed from the shapes of the tensors. No code of the file is run. Exit
-status: 0 if the folder was written, 2 if not.
+status: 0 if the folder was written, 1 if its answers differ from those of --reference, 2 if it could
+not be written.
 """
 
 import argparse
@@ -17,14 +18,16 @@ from pathlib import Path
 
 from models.declaration.declaration import FILE, MODEL_NAME, Declaration, DeclarationError
 from models.derivation import derive
+from models.importers.answers import REFERENCE, read_answers, with_reference
 from models.importers.conversion import Names, convert
 from models.importers.errors import ConversionError, printable
 from models.importers.imported import WEIGHTS, Imported
 from models.importers.matching import Reproduces
-from models.reference import ReferenceFileError, read_reference, reproduces
+from models.reference import ReferenceFileError, differences, read_reference, reproduces
 from models.registry import RESERVED_NAMES
+from models.runtime import checkpoints
 
-WRITTEN, REFUSED = 0, 2
+WRITTEN, DIFFERS, REFUSED = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,13 +37,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = _target(options)
         names = Names(options.title or options.name, options.classes, options.alphabet)
         found = convert(options.file, names, options.declaration, _decide(options.declaration))
+        answers = read_answers(options.reference, found) if options.reference else None
+        found = with_reference(found) if answers else found
         found.save(folder, {"model": options.name, "converted_from": options.file.name})
-        _copy_reference(found, options.declaration, folder)
-    except (ConversionError, DeclarationError, OSError) as error:
+        if answers:
+            checkpoints.save(folder / REFERENCE, answers, {})
+        else:
+            _copy_reference(found, options.declaration, folder)
+        _report(found, folder)
+        return _compared(found, folder) if answers else WRITTEN
+    except (ConversionError, DeclarationError, ReferenceFileError, OSError) as error:
         print(f"cannot be converted: {error}", file=sys.stderr)
         return REFUSED
-    _report(found, folder)
-    return WRITTEN
+
+
+def _compared(found: Imported, folder: Path) -> int:
+    """Compare the converted network with answers of the original; return the exit status."""
+    reference = read_reference(folder / REFERENCE, found.architecture)
+    status = WRITTEN
+    for one in differences(found.architecture, found.parameters, reference):
+        verdict = "agrees with" if one.agrees else "DIFFERS from"
+        print(f"{one.name} {verdict} the original: {one.largest:.1e}, allowed {one.limit:.1e}.")
+        status = status if one.agrees else DIFFERS
+    return status
 
 
 def _target(options: argparse.Namespace) -> Path:
@@ -128,6 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--declaration", type=Path, help="lightwell.toml for files that have tensors alone"
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        help="safetensors or npz with inputs, and the logits or probabilities of the original",
     )
     parser.add_argument("--out", default=".", help="folder in which NAME is made (default: here)")
     parser.add_argument("--replace", action="store_true", help="replace a network of that name")

@@ -31,6 +31,7 @@ class Imported:
         matches: Tensors of the file behind each parameter.
         notes: Sentences for the person who converts.
         scale: Factor from our intensities 0 to 1 to values of the original's input: 1 or 255.
+        scales_input: Whether the original scales its images itself, as mean and std tell here.
         by: Rule that matched each layer, by its name; empty where the file has the graph.
     """
 
@@ -39,6 +40,7 @@ class Imported:
     matches: tuple[Match, ...]
     notes: tuple[str, ...] = ()
     scale: float = 1.0
+    scales_input: bool = False
     by: Mapping[str, str] = field(default_factory=dict)
 
     @property

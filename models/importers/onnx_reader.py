@@ -13,6 +13,7 @@ from models.importers.assembly import assemble
 from models.importers.errors import ConversionError, printable
 from models.importers.graph import Graph
 from models.importers.imported import Draft, Imported, InputDraft, declaration_text, input_scale
+from models.importers.limits import check_elements
 from models.importers.onnx_constants import compute
 from models.importers.onnx_file import OnnxFile, OnnxNode, read_onnx
 from models.importers.values import INPUT, Factor, Value
@@ -83,6 +84,10 @@ class OnnxReader:
             return [np.asarray(inputs[0].shape[start:end], np.int64)]
         if not any(isinstance(one, Value) for one in inputs):
             return [compute(node, inputs)]
+        # A constant that repeats one value takes no memory, but copies of it would.
+        for name, one in zip(node.inputs, inputs, strict=True):
+            if isinstance(one, np.ndarray):
+                check_elements(name, one.size)
         if node.operator not in LAYERS:
             reason = UNKNOWN.get(node.operator, "no layer line says it")
             raise ConversionError(reason)
@@ -202,7 +207,8 @@ def finish(
     lines = (*found.lines, *([reader.suffix] if reader.suffix else []))
     draft = Draft(given, lines, int(last), "every" if is_every else "last")
     text = declaration_text(draft, title, *names)
-    return Imported(text, found.parameters, found.matches, notes, scale)
+    scales = graph.input_affine is not None
+    return Imported(text, found.parameters, found.matches, notes, scale, scales)
 
 
 def scope_of(node: OnnxNode, weight: str) -> str:

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def _npz(path: Path) -> Tensors:
                 data = read_entry(archive, entry, MAX_FILE - total)
                 total += len(data)
                 found[entry.removesuffix(".npy")] = _npy(entry, data)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, TokenError) as error:
         msg = f"{printable(path.name)} is not a whole NumPy archive of numbers"
         raise ConversionError(msg) from error
     return found

@@ -183,3 +183,50 @@ def test_the_server_gives_the_originals_answers(tmp_path: Path, name: str) -> No
     (found,) = differences(model.architecture, model.weights, Reference(inputs, {"logits": output}))
 
     assert found.agrees, found
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "layers"),
+    [
+        ("keras_sequential.keras", "probabilities", ["batch_normalization", "average_pooling2d"]),
+        ("inception.onnx", "logits", ["stem", "five"]),
+        ("lstm2.onnx", "logits", []),
+    ],
+)
+def test_answers_of_the_original_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, key: str, layers: list[str]
+) -> None:
+    """Inputs that the original took are scaled as it does, and every tensor is compared."""
+    original = load_file(GOLDEN / f"{name.partition('.')[0]}.reference.safetensors")
+    answers = {"inputs": original["inputs"], key: original["output"]}
+    answers |= {layer: original[f"value.{layer}"] for layer in layers}
+    arguments = (GOLDEN / name, "--name", "mine", "--out", tmp_path, "--replace")
+    arguments = (*arguments, "--reference", tmp_path / "answers.safetensors")
+
+    save_file(answers, tmp_path / "answers.safetensors")
+    right = run(*arguments)
+    printed = capsys.readouterr().out
+    save_file(answers | {key: original["output"] + 0.01}, tmp_path / "answers.safetensors")
+    wrong = run(*arguments)
+
+    assert (right, wrong) == (0, 1)
+    for tensor in (key, *layers):
+        assert f"{tensor} agrees with the original" in printed
+    assert f"{key} DIFFERS from the original" in capsys.readouterr().out
+    assert load_folder(tmp_path / "mine").architecture.declaration.reference
+
+
+def test_answers_without_inputs_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reference must have the inputs that its answers are for."""
+    save_file({"logits": np.zeros((1, 7), np.float32)}, tmp_path / "answers.safetensors")
+
+    status = run(
+        *(GOLDEN / "skip.onnx", "--name", "mine", "--out", tmp_path),
+        *("--reference", tmp_path / "answers.safetensors"),
+    )
+
+    assert status == 2
+    assert "answers.safetensors has no tensor inputs" in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()

@@ -46,6 +46,15 @@ def test_values_within_the_network_are_the_originals() -> None:
     assert compared == {"stem", "one", "three_0", "three_2", "five", "pooled_1"}
 
 
+def test_an_onnx_file_of_jax_has_its_values() -> None:
+    """The file that jax2onnx exported from Flax gives the original's answers."""
+    imported = import_onnx(GOLDEN / "jax2onnx.onnx", "mine")
+
+    compare_imported("jax2onnx", imported)
+    assert '"norm"' in imported.text
+    assert '"gelu_tanh"' in imported.text
+
+
 def test_an_onnx_file_of_keras_has_its_values() -> None:
     """Maps with the channel last, constants of each channel and casts are followed."""
     imported = import_onnx(GOLDEN / "keras_functional.onnx", "keras")
@@ -284,6 +293,11 @@ BROKEN = {
         [("Expand", ["k", "to"], ["e"]), ("Neg", ["e"], ["n"]), ("Conv", ["x", "n"], ["y"])],
         {"k": drawn(1), "to": np.array([100_000, 100_000, 3, 3])},
         "it gives 90,000,000,000 values; at most 20,000,000 are allowed",
+    ),
+    "summand that is huge": (
+        [("Expand", ["k", "to"], ["e"]), ("Add", ["x", "e"], ["y"])],
+        {"k": drawn(1), "to": np.array([1_000_000, 100, 1, 1])},
+        "tensor e has 100,000,000 values; at most 20,000,000 are allowed",
     ),
     "rows that are cut": (
         [("Slice", ["x", "a", "b", "c"], ["y"])],
