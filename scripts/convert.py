@@ -5,9 +5,10 @@
     python -m scripts.convert mine.safetensors --name mine --declaration lightwell.toml
 
 ONNX and `.keras` files have the architecture; for safetensors, npz, msgpack and Orbax it comes from
-a declaration, or is guessed from the shapes of the tensors. No code of the file is run. Exit
-status: 0 if the folder was written, 1 if its answers differ from those of --reference, 2 if it could
-not be written.
+a declaration, or is guessed from the shapes of the tensors. No code of the file is run.
+
+Exit status: 0 if the folder was written, 1 if its answers differ from those of --reference, 2 if
+it could not be written.
 """
 
 import argparse

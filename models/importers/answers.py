@@ -47,8 +47,8 @@ def _scaled(inputs: np.ndarray, given: ImageSpec, scale: float) -> np.ndarray:
 
 def with_reference(imported: Imported) -> Imported:
     """Return an imported network whose declaration names the file with the original's answers."""
-    line = f'reference = "{REFERENCE}"'
-    text = re.sub(
-        r"(?m)^(format\s*=.*)$", lambda found: f"{found[0]}\n{line}", imported.text, count=1
-    )
+    bare = re.sub(r"(?m)^reference\s*=.*\n", "", imported.text)
+    # A key at the end of the text could belong to a table such as [input].
+    line = f'\nreference = "{REFERENCE}"'
+    text = re.sub(r"(?m)^format\s*=.*$", lambda found: found[0] + line, bare, count=1)
     return replace(imported, text=text)
