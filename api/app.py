@@ -25,17 +25,14 @@ from api.middleware.metrics import Metrics
 from api.middleware.repeated_slashes import RepeatedSlashesMiddleware
 from api.middleware.request_context import RequestContextMiddleware
 from api.openapi import spec
+from api.openapi.families import NETWORKS
+from api.requests.query import query_models
 from api.routes.route_cache import RouteCache, RouteCacheMiddleware
 from api.settings import Settings
 
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
 TAGS = [
     {"name": "models", "description": "Resident models."},
-    {"name": "cnn", "description": "SimpleCNN: which digit a picture shows, and why."},
-    {
-        "name": "lstm",
-        "description": "CountingLSTM: whether a sequence has more 1s than 0s.",
-    },
     {"name": "findings", "description": "Statements about the networks, measured."},
     {"name": "samples", "description": "MNIST test images to try."},
     {"name": "health", "description": "Liveness, readiness, metrics."},
@@ -65,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Lightwell",
         version=VERSION,
         summary=SUMMARY,
-        openapi_tags=TAGS,
+        openapi_tags=_tags(engine),
         lifespan=lifespan,
         separate_input_output_schemas=False,
         # FastAPI would look for OpenTelemetry's providers at every request, which takes 2 % of a
@@ -74,7 +71,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.engine, app.state.settings = engine, settings
     app.state.access_log = AccessLog(Metrics(engine))
-    app.openapi = lambda: spec.describe(app)  # type: ignore[method-assign]
     handlers.install(app)
     _add_routes(app)
     app.state.route_cache = RouteCache()
@@ -104,11 +100,32 @@ def _load_engine(settings: Settings) -> Engine:
     )
 
 
+def _tags(engine: Engine) -> list[dict[str, str]]:
+    """Return the tags of the application's OpenAPI document: shipped models by their titles."""
+    declared = {
+        name: model.architecture.declaration
+        for name, model in engine.models.items()
+        if model.is_shipped
+    }
+    shipped = [
+        {"name": name, "description": f"{one.title}: {one.task}"} for name, one in declared.items()
+    ]
+    own = len(declared) < len(engine.models)
+    networks = [{"name": NETWORKS, "description": "Your own networks."}] if own else []
+    return [*TAGS[:1], *shipped, *networks, *TAGS[1:]]
+
+
 def _add_routes(app: FastAPI) -> None:
-    """Add the routes of every module to the application."""
-    app.include_router(api.routes.probes.router(app.state.engine.models))
+    """Add the routes of every module to the application, and their OpenAPI document."""
+    models = app.state.engine.models
+    probes, streams = api.routes.probes.router(models), api.routes.streams.router(models)
+    families = api.routes.probes.family_routes(models)
+    api.routes.streams.add_to_families(families, models)
+    queries = query_models((*probes.routes, *streams.routes))
+    app.openapi = lambda: spec.describe(app, families, queries)  # type: ignore[method-assign]
+    app.include_router(probes)
     app.include_router(api.routes.models.router())
-    app.include_router(api.routes.streams.router(app.state.engine.models))
+    app.include_router(streams)
     for routes in (
         api.routes.findings,
         api.routes.samples,

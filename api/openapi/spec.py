@@ -8,7 +8,10 @@ from pydantic import BaseModel
 
 from api.errors.problem import MEDIA_TYPE as PROBLEM
 from api.openapi import schemas
+from api.openapi.corrections import correct_operation, without_absent
 from api.openapi.examples import EXAMPLES, LINES
+from api.openapi.families import Families, describe_families
+from api.openapi.references import share
 from api.requests.probe_body import BODIES, body_of
 from api.responses.negotiation import MEDIA_TYPES
 from models.architecture import Architecture
@@ -131,20 +134,26 @@ def problems() -> dict[int | str, dict[str, Any]]:
     }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of an application, corrected for client generators."""
+def describe(
+    app: FastAPI, families: Families, queries: Mapping[str, type[BaseModel]]
+) -> dict[str, Any]:
+    """Return the OpenAPI document of an application, corrected for client generators.
+
+    Args:
+        app: Application with its engine.
+        families: Operations of the user's networks, which are described once for a family.
+        queries: Query model of each operation of a shipped network, by its path.
+    """
     if app.openapi_schema is None:
         text = FastAPI.openapi(app)
         models = {name: one.architecture for name, one in app.state.engine.models.items()}
-        _describe_choices(text["paths"], models)
-        for operation in (each for path in text["paths"].values() for each in path.values()):
-            operation["responses"].pop("422", None)  # the problems are under 4XX
-            for parameter in operation.get("parameters", ()):
-                parameter["schema"] = _without_null(parameter["schema"])
-                if parameter["schema"].get("type") == "array":
-                    # Lists are sent as one value with commas, `layers=relu1,relu2`.
-                    parameter |= {"style": "form", "explode": False}
+        _describe_choices(text["paths"], models, queries)
+        paths, found = describe_families(families)
+        text["paths"] |= paths
         components = text["components"]["schemas"]
+        components |= found
+        for operation in (each for path in text["paths"].values() for each in path.values()):
+            correct_operation(operation)
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
         # Routes read bodies and raise problems on their own: FastAPI does not know these schemas.
@@ -159,48 +168,33 @@ def describe(app: FastAPI) -> dict[str, Any]:
             components[model.__name__] = written
         _describe_bodies(components, models)
         for component in components.values():
-            _without_absent(component)
+            without_absent(component)
+        share(text)
         app.openapi_schema = text
     return app.openapi_schema
 
 
-def _describe_choices(paths: dict[str, Any], models: Mapping[str, Architecture]) -> None:
+def _describe_choices(
+    paths: dict[str, Any],
+    models: Mapping[str, Architecture],
+    queries: Mapping[str, type[BaseModel]],
+) -> None:
     """Add the layers and classes of each model to the parameters of its operations in OpenAPI."""
-    probes = {(probe.family, probe.name): probe.parameters for probe in PROBES}
     for path, operations in paths.items():
-        model, _, name = path.removeprefix("/").removesuffix(".png").partition("/")
-        if model not in models or (models[model].family, name) not in probes:
+        if path not in queries:
             continue
-        declared = probes[models[model].family, name]
+        model = models[path.split("/")[1]]
         for operation in operations.values():
             schema = {one["name"]: one["schema"] for one in operation.get("parameters", ())}
-            choices.describe(declared, {"properties": schema}, models[model])
+            choices.describe(queries[path], {"properties": schema}, model)
 
 
 def _describe_bodies(components: dict[str, Any], models: Mapping[str, Architecture]) -> None:
     """Add the layers of a model to the schemas of bodies in OpenAPI."""
     for probe in PROBES:
-        # Networks of a family share the schemas of bodies, with the layers of the first one.
-        first = next((one for one in models.values() if one.family == probe.family), None)
-        if probe.body is None or first is None:
+        # Networks of a family share the schemas of bodies: they have the layers of a single one.
+        family = [one for one in models.values() if one.family == probe.family]
+        if probe.body is None or len(family) != 1:
             continue
         for model in choices.nested(probe.body):
-            choices.describe(model, components[model.__name__], first)
-
-
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Remove null from the OpenAPI schema of an optional parameter: a query has no null."""
-    if "anyOf" not in schema:
-        return schema
-    kinds = [one for one in schema["anyOf"] if one != {"type": "null"}]
-    rest = {key: value for key, value in schema.items() if key != "anyOf"}
-    return {**rest, **kinds[0]} if len(kinds) == 1 else {**rest, "anyOf": kinds}
-
-
-def _without_absent(component: dict[str, Any]) -> None:
-    """Remove null from an OpenAPI schema's optional properties: an absent key is left out."""
-    for name in component.get("properties", {}).keys() - set(component.get("required", ())):
-        schema = _without_null(component["properties"][name])
-        if schema.get("default", ...) is None:
-            schema = {key: value for key, value in schema.items() if key != "default"}
-        component["properties"][name] = schema
+            choices.describe(model, components[model.__name__], family[0])

@@ -1,8 +1,8 @@
 """Query strings: a parameter that takes one value may be given once."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import Any, get_args, get_origin
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, cast, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 
 class SingleValueRoute(APIRoute):
@@ -54,12 +55,27 @@ def check_repeated(query: bytes, single: frozenset[str]) -> None:
         raise RequestValidationError(errors)
 
 
+def query_models(routes: Iterable[BaseRoute]) -> dict[str, type[BaseModel]]:
+    """Return the model of the query of each route that has one, by the path of the route."""
+    return {
+        route.path: cast("type[BaseModel]", parameter.field_info.annotation)
+        for route in routes
+        if isinstance(route, APIRoute)
+        for parameter in route.dependant.query_params
+        if _is_model(parameter.field_info.annotation)
+    }
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
 def _single_valued(route: APIRoute) -> frozenset[str]:
     """Return the names of the query parameters of a route that take one value."""
     fields: dict[str, Any] = {}
     for parameter in route.dependant.query_params:
-        annotation = parameter.field_info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        annotation: Any = parameter.field_info.annotation
+        if _is_model(annotation):
             fields |= annotation.model_fields
         else:
             fields[parameter.alias] = parameter.field_info

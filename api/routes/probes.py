@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +14,7 @@ from api.headers import request_header
 from api.inference.engine import Engine
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
+from api.openapi.families import NETWORKS, Families
 from api.requests.body import is_form
 from api.requests.form_fields import Fields, with_fields
 from api.requests.inputs import queried_sequence, read_images, read_sequences
@@ -91,6 +92,11 @@ class ProbeRoute:
     picture: bool
     query: type[BaseModel]
 
+    @property
+    def path(self) -> str:
+        """Path template of a probe's route."""
+        return f"/{self.model}/{self.probe.name}{'.png' if self.picture else ''}"
+
     def format_of(self, query: Any) -> Format | None:
         """Return the response format that a query names; None leaves it to the `Accept` header."""
         chosen: Format | None = "png" if self.picture else query.format
@@ -105,8 +111,31 @@ def router(models: Mapping[str, ResidentModel]) -> APIRouter:
             for source in sources_of(probe, model.architecture):
                 for picture in (False, True):
                     query = query_model(probe, source, picture=picture)
-                    _add(routes, ProbeRoute(model.name, probe, source, picture, query))
+                    route = ProbeRoute(model.name, probe, source, picture, query)
+                    _add(routes, route, in_openapi=model.is_shipped)
     return routes
+
+
+def family_routes(models: Mapping[str, ResidentModel]) -> Families:
+    """Build routes that describe the probes of the user's networks in OpenAPI, once for a family.
+
+    They answer no request: each network has its own routes.
+    """
+    found = Families()
+    for probe in PROBES:
+        applying = [
+            model
+            for model in models.values()
+            if not model.is_shipped and model.architecture.family == probe.family
+            if probe.unmet(model) is None
+        ]
+        for source in sources(probe):
+            names = [one.name for one in applying if source in sources_of(probe, one.architecture)]
+            for picture in (False, True) if names else ():
+                query = query_model(probe, source, picture=picture)
+                route = ProbeRoute("{model}", probe, source, picture, query)
+                found.add(probe.family, route.path, names, partial(_add, route=route))
+    return found
 
 
 def shipped_first(models: Mapping[str, ResidentModel]) -> list[ResidentModel]:
@@ -162,7 +191,7 @@ def operation_id(model: str, probe: Probe, source: Source, *, picture: bool) -> 
     return f"get_{name}" if source == "query" else name
 
 
-def _add(routes: APIRouter, route: ProbeRoute) -> None:
+def _add(routes: APIRouter, route: ProbeRoute, *, in_openapi: bool = True) -> None:
     """Add the route of a probe for one source of its input, with or without `.png`."""
     model, probe, source, picture, queried = (
         route.model,
@@ -188,16 +217,18 @@ def _add(routes: APIRouter, route: ProbeRoute) -> None:
             route_cache.add(request, respond)
         return response
 
-    name = operation_id(model, probe, source, picture=picture)
+    tag = NETWORKS if model == "{model}" else model
+    name = operation_id(tag, probe, source, picture=picture)
     routes.add_api_route(
-        f"/{model}/{probe.name}{'.png' if picture else ''}",
+        route.path,
         endpoint,
         methods=[METHODS[source]],
         name=name,
         operation_id=name,
         summary=probe.title,
         description=probe.description,
-        tags=[model],
+        tags=[tag],
+        include_in_schema=in_openapi,
         response_class=Response,
         route_class_override=FormRoute if source == "image" else None,
         responses=spec.responses(source, picture=picture),

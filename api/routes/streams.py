@@ -19,6 +19,7 @@ from api.errors.problem import bug_response
 from api.inference.engine import DeviceTime, Engine
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
+from api.openapi.families import NETWORKS, Families
 from api.requests.inputs import read_sequences
 from api.requests.model_input import ModelInput
 from api.requests.options import InitialStepsOptions
@@ -86,11 +87,19 @@ def router(models: Mapping[str, ResidentModel]) -> APIRouter:
     routes = APIRouter(route_class=SingleValueRoute)
     for name, model in models.items():
         if model.architecture.family == "sequence":
-            _add(routes, name)
+            _add(routes, name, in_openapi=model.is_shipped)
     return routes
 
 
-def _add(routes: APIRouter, name: str) -> None:
+def add_to_families(families: Families, models: Mapping[str, ResidentModel]) -> None:
+    """Describe the streams of the user's networks in OpenAPI, once for all of them."""
+    own = [name for name, model in models.items() if not model.is_shipped]
+    names = [name for name in own if models[name].architecture.family == "sequence"]
+    if names:
+        families.add("sequence", "/{model}/gates.jsonl", names, lambda to: _add(to, "{model}"))
+
+
+def _add(routes: APIRouter, name: str, *, in_openapi: bool = True) -> None:
     """Add the route that streams the gates of a model."""
 
     async def endpoint(request: Request, query: Annotated[LineOptions, Query()]) -> Response:
@@ -105,7 +114,8 @@ def _add(routes: APIRouter, name: str) -> None:
         route_cache.add(request, respond)
         return response
 
-    operation = f"{name.replace('-', '_')}_gates_jsonl"
+    tag = NETWORKS if name == "{model}" else name
+    operation = f"{tag.replace('-', '_')}_gates_jsonl"
     routes.add_api_route(
         f"/{name}/gates.jsonl",
         endpoint,
@@ -114,7 +124,8 @@ def _add(routes: APIRouter, name: str) -> None:
         operation_id=operation,
         summary="The gates of every step as JSON lines, sent as they are computed.",
         description=DESCRIPTION,
-        tags=[name],
+        tags=[tag],
+        include_in_schema=in_openapi,
         response_class=Response,
         responses=spec.lines(MEDIA_TYPE),
         openapi_extra=spec.request_body("sequence"),

@@ -83,9 +83,9 @@ def _operation(
             bool(one.get("required")),
             _plain(resolved(document, one["schema"])),
         )
-        for one in described.get("parameters", ())
+        for one in (_held(document, each) for each in described.get("parameters", ()))
     )
-    answers = described["responses"].get("200", {}).get("content", {})
+    answers = _held(document, described["responses"].get("200", {})).get("content", {})
     return Operation(
         method.upper(), path, parameters, tuple(bodies), frozenset(keys), tuple(answers)
     )
@@ -115,6 +115,11 @@ def resolved(document: Mapping[str, Any], value: Any) -> Any:
         for key, inner in value.items()
         if key != "$ref" and (key not in TEXTS or key == "properties")
     }
+
+
+def _held(document: Mapping[str, Any], one: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a parameter or response of the API contract, perhaps one that operations share."""
+    return _referenced(document, one["$ref"]) if "$ref" in one else one
 
 
 def _referenced(document: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
@@ -149,7 +154,7 @@ def compared(document: Mapping[str, Any]) -> dict[str, Any]:
             "parameters": {f"{p.location} {p.name}": _facts(p) for p in one.parameters},
             "body": _contents(document, _described(document, one).get("requestBody", {})),
             "statuses": {
-                status: _contents(document, response)
+                status: _contents(document, _held(document, response))
                 for status, response in _described(document, one)["responses"].items()
             },
         }

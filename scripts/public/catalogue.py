@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 import lightwell_client
 from api.errors.problem import PROBLEMS
+from api.openapi.references import inlined
 from api.settings import Settings
 from scripts.public.names import Names
 from scripts.public.operations import operations
@@ -33,7 +34,7 @@ LIBRARY_MEMBERS = frozenset(dir(tuple)) | frozenset(dir(Exception))
 def catalogue(app: FastAPI) -> Names:
     """Return the catalogue of every public name, operations first."""
     return {
-        **operations(app.openapi()),
+        **operations(inlined(app.openapi())),
         "problems": {"types": _words(f"{kind}:{PROBLEMS[kind][0]}" for kind in PROBLEMS)},
         "metrics": {"names": _metrics(app)},
         "settings": {"variables": _words(f"LIGHTWELL_{name.upper()}" for name in _settings())},

@@ -2,18 +2,38 @@
 
 import json
 import re
+import sys
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
+import orjson
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from api.app import create_app
 from api.openapi import model_schemas
 from api.openapi.examples import EXAMPLES
+from api.openapi.references import inlined
 from api.openapi.spec import schemas
+from api.settings import Settings
+from tests.clients.documents import blocks
+from tests.networks import (
+    COLOURS_TOML,
+    FEATURES_TOML,
+    GREY_TOML,
+    LETTERS_TOML,
+    WORDS_TOML,
+    write_network,
+)
+from tests.tools import NODE, module, run
+
+TOMLS = (COLOURS_TOML, LETTERS_TOML, GREY_TOML, WORDS_TOML, FEATURES_TOML)
 
 
 def test_openapi_is_what_generators_like(client: TestClient) -> None:
     """Operation IDs are unique; tags, examples, binary schemas exist; every $ref resolves."""
-    text = client.get("/openapi.json").json()
+    text = inlined(client.get("/openapi.json").json())
 
     operations = [one for path in text["paths"].values() for one in path.values()]
     names = [one["operationId"] for one in operations]
@@ -72,3 +92,85 @@ def test_docs_need_no_internet(client: TestClient) -> None:
     for source in sources:
         assert not source.startswith(("http", "//")), source
         assert client.get(source).status_code == 200, source
+
+
+def documented(folder: Path, networks: int) -> dict[str, Any]:
+    """Return the OpenAPI document of a server with networks of five kinds, in turn."""
+    for index, text in zip(range(networks), cycle(TOMLS), strict=False):
+        write_network(folder / f"net-{index}", text, index)
+    return create_app(Settings(models=folder)).openapi()
+
+
+def compact(document: dict[str, Any]) -> int:
+    """Return the size of a document as compact JSON, in bytes."""
+    return len(orjson.dumps(document))
+
+
+def test_the_document_grows_by_families_and_not_by_networks(app: FastAPI, tmp_path: Path) -> None:
+    """Two models take at most 450 kB, ten at most 600 kB, and twenty hardly more than ten."""
+    ten, twenty = documented(tmp_path / "ten", 8), documented(tmp_path / "twenty", 18)
+
+    assert compact(app.openapi()) <= 450_000
+    assert compact(ten) <= 600_000
+    assert ten["paths"].keys() == twenty["paths"].keys()
+    assert {"/cnn/predict", "/lstm/gates.jsonl", "/{model}/predict"} <= ten["paths"].keys()
+    assert not any(path.startswith("/net-") for path in twenty["paths"])
+
+
+def test_a_probe_of_both_families_is_one_path(tmp_path: Path) -> None:
+    """Its body and its answer are those of either, and the model is one of both families'."""
+    paths = inlined(documented(tmp_path / "five", 5))["paths"]
+    predict, maps = paths["/{model}/predict"]["post"], paths["/{model}/activations"]["post"]
+
+    body = predict["requestBody"]["content"]["application/json"]["schema"]
+    assert [one["$ref"].rpartition("/")[2] for one in body["oneOf"]] == [
+        "ImageBody",
+        "SequenceBody",
+    ]
+    answer = predict["responses"]["200"]["content"]["application/json"]["schema"]
+    assert [one["$ref"].rpartition("/")[2] for one in answer["oneOf"]] == [
+        "ImageAnswer",
+        "SequenceAnswer",
+    ]
+    parameters = {one["name"]: one for one in predict["parameters"]}
+    assert sorted(parameters["model"]["schema"]["enum"]) == [f"net-{at}" for at in range(5)]
+    assert parameters["preprocess"]["description"].startswith("For networks of images: ")
+    assert parameters["initial_steps"]["description"].startswith("For networks of sequences: ")
+    assert "For networks" not in parameters["scale"]["description"]
+    named = {one["name"]: one for one in maps["parameters"]}
+    assert sorted(named["model"]["schema"]["enum"]) == ["net-0", "net-2"]
+    queried = paths["/{model}/predict"]["get"]["parameters"][0]["schema"]["enum"]
+    assert queried == ["net-1"]  # words and numbers do not fit in a query
+
+
+def test_generated_python_reads_twenty_models(tmp_path: Path) -> None:
+    """The generator leaves out no operation of twenty models."""
+    (tmp_path / "openapi.json").write_bytes(orjson.dumps(documented(tmp_path / "models", 18)))
+    (overrides,) = blocks("yaml")
+    (tmp_path / "generate.yml").write_text(overrides + "post_hooks: []\n")
+
+    said = run(
+        sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--path",
+        "openapi.json", "--config", "generate.yml", "--output-path", "generated", cwd=tmp_path,
+    )  # fmt: skip
+
+    assert "WARNING" not in said
+    assert (tmp_path / "generated" / "api" / "networks" / "networks_predict.py").exists()
+
+
+def test_generated_typescript_reads_twenty_models(tmp_path: Path) -> None:
+    """The generator names the operations of the families."""
+    (tmp_path / "openapi.json").write_bytes(orjson.dumps(documented(tmp_path / "models", 18)))
+
+    run(
+        NODE,
+        module("@hey-api/openapi-ts/bin/run.js"),
+        "-i",
+        "openapi.json",
+        "-o",
+        "made",
+        cwd=tmp_path,
+    )
+
+    made = (tmp_path / "made" / "sdk.gen.ts").read_text()
+    assert {"networksPredict", "networksGatesJsonl", "cnnPredict"} <= set(re.findall(r"\w+", made))

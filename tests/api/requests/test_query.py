@@ -3,6 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
+from api.openapi.references import inlined
 from api.requests.query import check_repeated
 
 SINGLE = frozenset({"sequence", "scale"})
@@ -10,7 +11,7 @@ SINGLE = frozenset({"sequence", "scale"})
 
 def test_every_single_valued_parameter_may_be_given_once(client: TestClient) -> None:
     """A repeated parameter is a 422 that names it on every operation; lists may be repeated."""
-    operations = client.get("/openapi.json").json()["paths"]
+    operations = inlined(client.get("/openapi.json").json())["paths"]
     checked = []
 
     for path, methods in operations.items():

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.openapi.references import inlined
 from api.openapi.spec import schemas
 from api.requests.sequence_body import MAX_INITIAL_STEPS
 from api.settings import Settings
@@ -239,7 +240,7 @@ def test_probes_of_a_named_checkpoint_use_its_weights(own: TestClient) -> None:
 
 def test_every_route_that_takes_a_state_takes_the_steps_before_it(app: FastAPI) -> None:
     """Each operation whose body may have `initial_state` has the parameter and the field."""
-    document = app.openapi()
+    document = inlined(app.openapi())
     found = 0
     for path, methods in document["paths"].items():
         for operation in methods.values():
