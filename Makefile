@@ -10,10 +10,10 @@ ARGS ?=
 MODEL ?= lstm
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train bench check format docs openapi pins clean
+.PHONY: help serve test train bench check check-imports format docs openapi pins clean
 
 help:  ## List the targets.
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
 serve: $(VENV)/serve.done  ## Start the server (flags: make serve ARGS="--port 9000").
 	@$(BIN)/python -m api $(ARGS)
@@ -36,6 +36,9 @@ check: $(VENV)/dev.done node_modules/done  ## Check format, style, types, direct
 	$(NODE)/bin/node node_modules/typescript/bin/tsc
 	$(BIN)/python -m scripts.docs --check
 	@$(MAKE) --no-print-directory openapi
+
+check-imports: $(VENV)/dev.done  ## Convert networks of PyTorch, Keras and Flax as docs/own-network.md does (installs these).
+	$(BIN)/python -m tests.imports
 
 format: $(VENV)/dev.done  ## Format every file and fix lint errors.
 	$(BIN)/ruff format .

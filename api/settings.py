@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
 _CACHES = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
 # Not Path.expanduser, which raises where there is no home.
@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     model: Path | None = Field(
         None, description="Folder of one network of yours: a lightwell.toml and its weights."
     )
-    strict: bool = Field(
+    strict: CliImplicitFlag[bool] = Field(
         False, description="Whether a network that cannot be loaded stops the start."
     )
     cache: Path | None = Field(
