@@ -99,7 +99,7 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, files: 
         if not artifacts.is_round(name)
     }
     artifacts.check_shapes(path, named, trained.tensors)
-    joined = artifacts.pack_training_checkpoints(kept, CHECKPOINT_DTYPES[model])
+    joined = artifacts.pack_training_checkpoints(kept, CHECKPOINT_DTYPES.get(model, "float32"))
     joined |= artifacts.pack_training_checkpoints(named, "float32")
     facts = {name: one for name, one in artifacts.checkpoint_facts(before).items() if name in named}
     _save_checkpoints(path, joined, trained, facts)

@@ -25,6 +25,7 @@ from models.registry import load_report
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError
 from models.runtime.parameters import GraphDefinition
+from models.training.recipe import shipped_recipe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--validation",
         type=int,
-        default=CNNTrainConfig().validation,
+        default=shipped_recipe("cnn", CNNTrainConfig).validation,
         metavar="N",
         help="number of training images, the last ones, that the weights were not trained on "
         "(default: %(default)s); 0 fits no temperature",

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,20 @@ from models.declaration.declaration import FILE
 from models.derivation import read_architecture
 from models.model_files import WEIGHTS, ModelFiles
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
-from models.rnn.training import STAGES, LSTMTrainConfig, LSTMTrainer
+from models.rnn.training import LSTMTrainConfig, LSTMTrainer
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import Trainer
 from models.simple_networks import MAX_STEPS
 from models.training.classifier import ClassifierTrainer
 from models.training.recipe import FILE as RECIPE
-from models.training.recipe import Recipe, RecipeError, config_of, read_recipe
+from models.training.recipe import (
+    Recipe,
+    RecipeError,
+    config_of,
+    read_recipe,
+    shipped_recipe,
+)
 from scripts import artifacts
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
 
@@ -127,7 +134,10 @@ def _write_results(
     content = json.dumps(whole, indent=1) + "\n"
     checkpoints.write_atomically(files.report, content.encode())
     print(f"{weights}: {json.dumps(described['metrics'])}")
-    artifacts.write_artifacts(model, checkpoints.load(weights), directory, files)
+    if is_declared:
+        artifacts.join_checkpoints(model, checkpoints.load(weights), directory, files)
+    else:
+        artifacts.write_artifacts(model, checkpoints.load(weights), directory, files)
 
 
 def _trainer(options: argparse.Namespace) -> Trainer[Any]:
@@ -156,22 +166,34 @@ def _hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _cnn_trainer(options: argparse.Namespace) -> Trainer[Any]:
-    config = CNNTrainConfig(epochs=options.epochs, validation=options.validation, seed=options.seed)
+    config = replace(
+        shipped_recipe("cnn", CNNTrainConfig),
+        epochs=options.epochs,
+        validation=options.validation,
+        seed=options.seed,
+    )
     digits = mnist("train")
     shown = Digits(digits.images[: options.images], digits.labels[: options.images])
     return CNNTrainer(config, shown, mnist("test"))
 
 
+def counting_recipe() -> LSTMTrainConfig:
+    """Return the recipe of the shipped LSTM, which options of `scripts.train` change."""
+    return shipped_recipe("lstm", LSTMTrainConfig)
+
+
 def _lstm_trainer(options: argparse.Namespace) -> Trainer[Any]:
+    recipe = counting_recipe()
     stages = tuple(
         stage._replace(rounds=min(stage.rounds, options.rounds))
-        for stage in STAGES
+        for stage in recipe.stages
         if stage.length <= options.longest
     )
     if not stages:
-        msg = f"--longest must be at least {STAGES[0].length}, the length of the first stage"
+        least = recipe.stages[0].length
+        msg = f"--longest must be at least {least}, the length of the first stage"
         raise ValueError(msg)
-    config = LSTMTrainConfig(hidden=options.hidden, stages=stages, seed=options.seed)
+    config = replace(recipe, hidden=options.hidden, stages=stages, seed=options.seed)
     return LSTMTrainer(config, BRIEF_MEASUREMENT if options.brief else Measurement())
 
 
@@ -241,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=_positive, default=1, help="rounds between checkpoints")
     models = parser.add_subparsers(dest="model", required=False)
     cnn = models.add_parser("cnn", help="convolutional network, on MNIST")
-    digits, counting = CNNTrainConfig(), LSTMTrainConfig()
+    digits, counting = shipped_recipe("cnn", CNNTrainConfig), counting_recipe()
     cnn.add_argument("--epochs", type=_positive, default=digits.epochs)
     cnn.add_argument(
         "--validation",
@@ -257,7 +279,7 @@ def _parser() -> argparse.ArgumentParser:
         "--hidden", type=_positive, default=counting.hidden, help="hidden units, 1 to 64"
     )
     lstm.add_argument("--longest", type=int, default=MAX_STEPS, help="longest training sequence")
-    most = max(stage.rounds for stage in STAGES)
+    most = max(stage.rounds for stage in counting.stages)
     lstm.add_argument(
         "--rounds", type=_positive, default=most, help="most rounds at each sequence length"
     )

@@ -55,17 +55,17 @@ class CNNTrainConfig:
         seed: Seed of initial parameters, order of images and augmentation.
     """
 
-    epochs: int = 90
-    batch: int = 128
-    validation: int = 5_000
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    smoothing: float = 0.05
-    average: float = 0.9995
-    drawn: float = 0.08
-    corrupted: float = 0.1
-    turned: float = 0.1
-    seed: int = 6
+    epochs: int
+    batch: int
+    validation: int
+    learning_rate: float
+    weight_decay: float
+    smoothing: float
+    average: float
+    drawn: float
+    corrupted: float
+    turned: float
+    seed: int
 
 
 class CNNTrainer:

@@ -53,13 +53,6 @@ class Stage(NamedTuple):
     learning_rate: float
 
 
-STAGES = (
-    Stage(32, 96, 24, 0.02),
-    Stage(64, 96, 24, 0.01),
-    Stage(128, 96, 24, 0.005),
-)
-
-
 @dataclass(frozen=True)
 class LSTMTrainConfig:
     """Hyperparameters of a training run of CountingLSTM.
@@ -73,12 +66,12 @@ class LSTMTrainConfig:
         seed: Seed of initial parameters and sequences.
     """
 
-    hidden: int = 8
-    stages: tuple[Stage, ...] = STAGES
-    clip: float = 1.0
-    penalty: float = 0.2
-    context: float = 0.3
-    seed: int = 1
+    hidden: int
+    stages: tuple[Stage, ...]
+    clip: float
+    penalty: float
+    context: float
+    seed: int
 
 
 class LSTMTrainer:

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from models.model_files import SHIPPED
+
 FILE = "recipe.toml"
 """Name of a recipe's file in the folder of a network."""
 
@@ -95,6 +97,12 @@ def read_recipe(path: Path) -> tuple[TrainerName, dict[str, Any]]:
             return known, found
     msg = "trainer must be classifier, digits or counting"
     raise RecipeError(msg)
+
+
+def shipped_recipe(name: str, kind: type[Config]) -> Config:
+    """Return the hyperparameters of a shipped network's recipe."""
+    _, given = read_recipe(SHIPPED / name / FILE)
+    return config_of(kind, given)
 
 
 def config_of(kind: type[Config], given: dict[str, Any]) -> Config:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from models.cnn.augmentation import Images
 from models.cnn.training import CNNTrainConfig, CNNTrainer, classify
 from models.data import samples
 from models.data.datasets import Digits, mnist
+from models.training.recipe import shipped_recipe
 from scripts.bench.environments import python_of
 from scripts.bench.processes import run_for_json
 
@@ -182,7 +184,9 @@ def train_lightwell(path: Path, epochs: int, *, whole_recipe: bool) -> Training:
     data = np.load(path)
     train, test = (Digits(data[f"{of}images"], data[f"{of}labels"]) for of in ("", "test_"))
     made = CNNTrainer if whole_recipe else PlainTrainer
-    course = made(CNNTrainConfig(epochs=epochs, validation=0), train, test)
+    course = made(
+        replace(shipped_recipe("cnn", CNNTrainConfig), epochs=epochs, validation=0), train, test
+    )
     state = course.start()
     training = Training([], [])
     for number in range(epochs):

@@ -1,7 +1,7 @@
 """Reference networks of the CNN's findings: their training, and their measurement."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from models.registry import load
 from models.runtime.checkpoints import Tensors
 from models.runtime.resident import ResidentProgram, drive
 from models.runtime.training_loop import ParameterState, parameter_tensors
+from models.training.recipe import shipped_recipe
 from probes.cnn.findings import CNNFindings, measurements, run
 from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.shared.statements import Measurement
@@ -192,7 +193,8 @@ class ReferenceTrainer(CNNTrainer):
     """
 
     def __init__(self, recipe: Recipe, train: Digits) -> None:
-        config = CNNTrainConfig(
+        config = replace(
+            shipped_recipe("cnn", CNNTrainConfig),
             epochs=recipe.epochs,
             batch=recipe.batch,
             validation=0,

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import jax
@@ -51,7 +51,8 @@ def _compiled_once(tmp_path_factory):
 def tiny(monkeypatch):
     """Shorten rounds to a few steps on short sequences."""
     monkeypatch.setattr(training, "ROUND", 3)
-    monkeypatch.setattr(train, "STAGES", (Stage(8, 8, 4, 0.01),))
+    short = replace(train.counting_recipe(), stages=(Stage(8, 8, 4, 0.01),))
+    monkeypatch.setattr(train, "counting_recipe", lambda: short)
     brief = Measurement(longest=3, length=8, sequences=4, flips=(), exhaustive_kinds=False)
     monkeypatch.setattr(train, "BRIEF_MEASUREMENT", brief)
 
@@ -273,5 +274,51 @@ def test_a_run_of_the_cnn_is_calibrated(tmp_path, monkeypatch, validation):
 def test_the_defaults_are_the_shipped_configuration():
     """The default options are the training configuration of the shipped weights."""
     options = train._parser().parse_args(["lstm"])
-    assert train._lstm_trainer(options).config == training.LSTMTrainConfig()
+    assert train._lstm_trainer(options).config == train.counting_recipe()
     assert options.output == Path("runs/lstm")
+
+
+def test_a_declared_network_is_trained_and_served(tmp_path, capsys):
+    """The run's folder has the declaration and the weights; it resumes, and is a model folder."""
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "lightwell.toml").write_text(
+        'format = 1\nclasses = ["a", "b"]\ninput = { alphabet = "ab", encoding = "one-hot" }\n'
+        'layers = ["rnn 3", "dense 2"]\n'
+    )
+    (folder / "recipe.toml").write_text("epochs = 2\nbatch = 4\nvalidation = 0.25\n")
+    (tmp_path / "words.txt").write_text("ab a\nba b\n" * 8)
+    command = ["--declaration", str(folder), "--data", str(tmp_path / "words.txt")]
+    output = str(tmp_path / "trained")
+
+    assert train.main([*command, "--output", output]) == 0
+    model = registry.load_folder(tmp_path / "trained")
+    assert model.name == "trained"
+    assert "validation_accuracy" in model.checkpoint.metadata["metrics"]
+    assert list(model.training_checkpoints) == ["round-0", "round-1"]
+    assert train.main([*command, "--output", output]) == 1
+    assert "give --resume" in capsys.readouterr().err
+    assert train.main([*command, "--output", output, "--resume"]) == 0
+    assert registry.load_folder(tmp_path / "trained").checkpoint.digest == model.checkpoint.digest
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("epochs = 0", "epochs must be from 1"),
+        ("epoch = 3", "'epoch' is not known; a recipe has epochs"),
+        ("epochs = 'many'", "epochs: "),
+        ("trainer = 'digits'", "is of the trainer digits"),
+        ("epochs", "is not TOML"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(tmp_path, recipe, message, capsys):
+    """The sentence names the key and its limit, and nothing is trained."""
+    (tmp_path / "lightwell.toml").write_text(
+        'format = 1\nclasses = ["a", "b"]\ninput = { features = 1 }\nlayers = ["rnn 3", "dense 2"]\n'
+    )
+    (tmp_path / "recipe.toml").write_text(recipe)
+    command = ["--declaration", str(tmp_path), "--data", "none.npz", "--output"]
+
+    assert train.main([*command, str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Training: variations of images, counting sequences, steps, states and measurements."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -27,9 +28,13 @@ from models.runtime.training_loop import (
     restore_state,
     state_tensors,
 )
+from models.training.recipe import shipped_recipe
 from tests.networks import counting_lstm
 
 vary = jax.jit(augmentation.augment)
+
+DIGITS = shipped_recipe("cnn", CNNTrainConfig)
+COUNTING = shipped_recipe("lstm", LSTMTrainConfig)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +163,7 @@ def test_the_mean_of_parts_is_the_mean_of_all():
 
 def small_trainer() -> LSTMTrainer:
     brief = Measurement(longest=4, length=8, sequences=8, flips=(), exhaustive_kinds=False)
-    return LSTMTrainer(LSTMTrainConfig(hidden=3, stages=(Stage(8, 16, 3, 0.05),)), brief)
+    return LSTMTrainer(replace(COUNTING, hidden=3, stages=(Stage(8, 16, 3, 0.05),)), brief)
 
 
 def test_the_lstm_learns_and_describes_itself():
@@ -185,7 +190,7 @@ def test_the_lstm_learns_and_describes_itself():
 
 def test_forget_gates_start_open():
     """Before training the forget gates remember for different times, none of them short."""
-    initial = parameter_tensors(lstm_training._initial(LSTMTrainConfig(hidden=3)).lstm)
+    initial = parameter_tensors(lstm_training._initial(replace(COUNTING, hidden=3)).lstm)
     bias = initial["cell.dense_h.bias"]
     assert (bias[3:6] >= 0).all()
     assert len(set(bias[3:6])) == 3
@@ -235,7 +240,7 @@ def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
     # Tested above; compiled into the epoch it would take most of the time here.
     monkeypatch.setattr(cnn_training, "augment_batch", unchanged)
     trainer = CNNTrainer(
-        CNNTrainConfig(epochs=1, batch=16, validation=16), small_digits, small_digits
+        replace(DIGITS, epochs=1, batch=16, validation=16), small_digits, small_digits
     )
     assert len(trainer.validation.labels) == 16
     before = state_tensors(trainer.start())
@@ -262,7 +267,7 @@ def test_the_cnn_has_the_gradient_of_the_plain_network():
     images = jnp.asarray(draw.random((48, 28, 28)), jnp.float32)
     labels = jnp.asarray(draw.integers(0, 10, 48), jnp.uint8)
     digits = Digits(np.zeros((48, 28, 28), np.uint8), np.asarray(labels))
-    trainer = CNNTrainer(CNNTrainConfig(epochs=1, batch=48, validation=0), digits, digits)
+    trainer = CNNTrainer(replace(DIGITS, epochs=1, batch=48, validation=0), digits, digits)
     parameters = trainer.start().parameters
     (loss, right), gradients = jax.jit(trainer._gradients)(parameters, images, labels)
 
@@ -288,7 +293,7 @@ def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
     """The same seed, state and epoch give the same parameters, bit by bit."""
     monkeypatch.setattr(cnn_training, "augment_batch", unchanged)
     trainer = CNNTrainer(
-        CNNTrainConfig(epochs=1, batch=32, validation=16), small_digits, small_digits
+        replace(DIGITS, epochs=1, batch=32, validation=16), small_digits, small_digits
     )
     first, _ = trainer.run(trainer.start(), 0)
     again, _ = trainer.run(trainer.start(), 0)
@@ -298,11 +303,10 @@ def test_a_cnn_epoch_repeats_itself(small_digits, monkeypatch):
 
 def test_stages_follow_each_other():
     """Each stage has its own length, and resets the learning rate."""
-    assert [stage.length for stage in lstm_training.STAGES] == sorted(
-        stage.length for stage in lstm_training.STAGES
-    )
+    lengths = [stage.length for stage in COUNTING.stages]
+    assert lengths == sorted(lengths)
     stages = (Stage(4, 2, 1, 0.5), Stage(8, 2, 2, 0.25))
-    trainer = LSTMTrainer(LSTMTrainConfig(hidden=1, stages=stages), Measurement())
+    trainer = LSTMTrainer(replace(COUNTING, hidden=1, stages=stages), Measurement())
     assert [stage.length for stage in trainer._plan] == [4, 8, 8]
     rate = lstm_training.learning_rate(stages)
     rates = [float(rate(step)) for step in (0, 99, 100, 299)]
