@@ -19,13 +19,17 @@ A call has a fixed cost of more than 100 steps, so that padding is cheaper than 
 longest chunk takes no longer than a full batch of images, which bounds the wait of other requests.
 """
 
-BUCKETS = (1, 4, 16)
-"""Layout of sequence networks: batch sizes of predict and trace on CPU."""
+LEAST_ROWS = 4
+"""Layout of sequence networks: rows that a batch of the longest chunk must hold for it to be used.
 
-MAX_BATCH_FLOPS = 1_000_000_000
+Of larger networks a batch of short sequences saves more than long chunks do.
+"""
+
+MAX_BATCH_FLOPS = 600_000_000
 """Layout of sequence networks: floating-point operations of one batch.
 
-They take some 10 ms on two processors, and other requests wait for no longer.
+They take up to 60 ms of CPU time, a gradient included: more than those of convolutions, because
+each step reads the recurrent kernels again.
 """
 
 MAX_BATCH_VALUES = 8_000_000
@@ -64,10 +68,11 @@ class Layout:
     def chunks(self) -> tuple[int, ...]:
         """Numbers of steps for which programs are compiled, ascending.
 
-        A network has the shortest chunk alone if the longest would take too long, or its trace
-        would have too many values.
+        A network has the shortest chunk alone if batches of the longest would take too long, or its
+        trace would have too many values.
         """
-        is_small = self.step_values * CHUNKS[-1] <= MAX_VALUES and self.rows(CHUNKS[-1]) > 0
+        has_room = self.rows(CHUNKS[-1]) >= LEAST_ROWS
+        is_small = self.step_values * CHUNKS[-1] <= MAX_VALUES and has_room
         return CHUNKS if is_small else CHUNKS[:1]
 
     @cached_property

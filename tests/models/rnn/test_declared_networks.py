@@ -349,7 +349,7 @@ def some_programs(architecture: Architecture) -> list[Program]:
     ("layers", "chunks", "buckets", "block", "gradient"),
     [
         (("lstm 64", "dense 3"), (128, 512), (1, 4, 16), 512, (1, 16)),
-        (("gru 128", "gru 128", "dense 3"), (128, 512), (1, 4), 128, (1, 16)),
+        (("gru 128", "gru 128", "dense 3"), (128,), (1, 4), 64, (1, 15)),
         (("lstm 512", "lstm 300", "dense 3"), (128,), (1,), 8, (1,)),
     ],
 )

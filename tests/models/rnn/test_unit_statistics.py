@@ -153,4 +153,4 @@ def test_held_out_inputs_are_of_the_network() -> None:
     assert (letters.shape, letters.dtype) == ((64, 64), np.uint8)
     assert set(np.unique(letters)) == {0, 1, 2}
     assert held_out_inputs(stack).shape == (64, 64, 2)
-    assert len(held_out_inputs(derive(parse_declaration(large)))) == 12
+    assert len(held_out_inputs(derive(parse_declaration(large)))) == 8
