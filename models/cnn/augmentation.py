@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from models.cnn.corruptions import corrupt
 from models.cnn.strokes import draw_digits
-from models.simple_networks import HEIGHT, WIDTH
+from models.data.mnist import HEIGHT, WIDTH
 
 Images = Float[Array, "batch 28 28"]
 Coordinates = Float[Array, "batch 2 28 28"]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.simple_networks import HEIGHT, WIDTH
+from models.data.mnist import HEIGHT, WIDTH
 
 Images = Float[Array, "batch 28 28"]
 

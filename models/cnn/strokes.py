@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from models.simple_networks import HEIGHT, WIDTH
+from models.data.mnist import HEIGHT, WIDTH
 
 Segments = Float[Array, "segments 2 2"]
 """Line segments of a drawn digit: start and end, y (downwards) and x, in heights of the digit."""

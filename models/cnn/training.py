@@ -18,6 +18,7 @@ from models.cnn.gradients import convolve_for_training
 from models.cnn.network import ImageNetwork
 from models.cnn.simple_cnn import simple_cnn
 from models.data.datasets import Digits
+from models.data.mnist import CLASSES
 from models.runtime.checkpoints import Tensors
 from models.runtime.training_loop import (
     Metrics,
@@ -28,7 +29,6 @@ from models.runtime.training_loop import (
     mean_over_microbatches,
     parameter_tensors,
 )
-from models.simple_networks import CLASSES
 
 MICROBATCH = 16
 """CNN training: images per microbatch on a CPU, whose feature maps should fit into its cache."""

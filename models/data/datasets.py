@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from models.data.mnist import HEIGHT, WIDTH
 from models.data.pictures import fit_pixels
 from models.declaration.declaration import ImageSpec
-from models.simple_networks import HEIGHT, WIDTH
 
 VERSION = "3.0.1"
 TIMEOUT_S = 10.0

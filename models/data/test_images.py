@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Int, Integer, UInt8
 
+from models.data.mnist import HEIGHT, WIDTH
 from models.runtime.checkpoints import Tensors
-from models.simple_networks import HEIGHT, WIDTH
 
 _FILTERS = ({"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME},)
 """LZMA filters for the test images of an artifact.

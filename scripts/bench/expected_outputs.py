@@ -13,7 +13,6 @@ from models.registry import ResidentModel, load
 from models.rnn.counting import run_lstm
 from models.runtime.programs import Row
 from models.runtime.resident import drive
-from models.simple_networks import LAYERS
 from probes.cnn.activations import ActivationsParameters, activations
 from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.output.render import render
@@ -34,7 +33,7 @@ def expected_outputs(model: ResidentModel, workload: Workload) -> list[Arrays]:
 
 def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
     row = {"image": np.asarray(Image.open(io.BytesIO(png)))}
-    run = run_image("trace", row, frozenset(LAYERS))
+    run = run_image("trace", row, frozenset(model.architecture.layers))
     [outputs] = drive([run], model.programs)
     if workload.name == "activations-png":
         parameters = ActivationsParameters(layers=["all"])

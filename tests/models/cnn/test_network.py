@@ -13,11 +13,11 @@ from models.cnn.gradients import convolve_for_training
 from models.cnn.programs import image_programs, network_definition
 from models.cnn.simple_cnn import simple_architecture, simple_cnn
 from models.runtime.parameters import named
-from models.simple_networks import LAYERS
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_images
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cnn.npz"
+LAYERS = simple_architecture().layers
 GRAPHDEF = network_definition(simple_architecture())
 PROGRAM = jax.jit(image_programs(simple_architecture())[1])
 
@@ -145,8 +145,8 @@ def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
     model = simple_cnn(nnx.Rngs(0))
     state = nnx.state(model)
     nnx.update(model, jax.tree.map(lambda value: jnp.abs(value) + 0.01, state))
-    field, side = LAYERS[name].receptive_field, LAYERS[name].shape[0]
-    assert field is not None
+    fields, side = LAYERS[name].receptive_field, LAYERS[name].shape[0]
+    assert fields is not None
 
     @jax.jit
     @jax.grad
@@ -160,7 +160,7 @@ def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
             image = jnp.full((1, 28, 28, 1), 0.5).at[:, y::2, x::2].add(0.3)
             seen += np.abs(np.asarray(gradient(image, jnp.asarray(index))))[0, ..., 0]
         rows = np.flatnonzero(seen.sum(axis=1))
-        assert (rows.min(), rows.max()) == field.span(index)
+        assert (rows.min(), rows.max()) == fields[0].span(index) == fields[1].span(index)
 
 
 def test_named_and_fill_are_inverse() -> None:

@@ -8,15 +8,13 @@ from models.cnn.layout import layout_of
 from models.data import test_images
 from models.data.datasets import Digits
 from models.data.samples import Samples
-from models.derivation import read_architecture
-from models.model_files import SHIPPED
 from models.runtime.checkpoints import Tensors
-from models.simple_networks import CNN_PARAMETERS, LAYERS
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import draw
 
-ARCHITECTURE = read_architecture(SHIPPED / "cnn")
-LINEAR_LAYERS = layout_of(ARCHITECTURE).linear_layers
+LAYERS = SIMPLE_CNN.layers
+LINEAR_LAYERS = layout_of(SIMPLE_CNN).linear_layers
 COUNT = 60
 TRAIN = slice(12, 20)
 CLOSE = 2e-5
@@ -31,13 +29,13 @@ def test_set(digits: Samples) -> Digits:
 @pytest.fixture(scope="module")
 def weights() -> Tensors:
     """Random weights, without training."""
-    return draw(CNN_PARAMETERS, 5)
+    return draw(SIMPLE_CNN.parameters, 5)
 
 
 @pytest.fixture(scope="module")
 def artifact(test_set: Digits, weights: Tensors) -> Tensors:
     """Unit statistics of these images."""
-    return unit_statistics.measure_units(ARCHITECTURE, weights, test_set, test_set.images[TRAIN])
+    return unit_statistics.measure_units(SIMPLE_CNN, weights, test_set, test_set.images[TRAIN])
 
 
 @pytest.fixture(scope="module")
