@@ -213,7 +213,7 @@ class ResidentModel:
         layers = layout_of(self.architecture).cascade
         return {
             **self.training_checkpoints,
-            **randomisation.cascade(self.weights, layers=layers),
+            **randomisation.cascade(self.weights, layers),
         }
 
     def _put(self, name: str | None, weights: Mapping[str, np.ndarray]) -> Parameters:

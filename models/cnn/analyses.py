@@ -12,11 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from models.architecture import Architecture
-from models.cnn.layout import CONVOLVED_IMAGES as CONVOLVED_IMAGES  # noqa: PLC0414
-from models.cnn.layout import Layout, layout_of
+from models.cnn.layout import CONVOLVED_IMAGES, Layout, layout_of
 from models.cnn.programs import channel_first, image_row, network_definition, network_values
-from models.derivation import read_architecture
-from models.model_files import SHIPPED
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Program
 
@@ -175,14 +172,3 @@ def _convolve(
     trace = network.merge({**parameters, **convolutions}).trace(network_values(rows["images"][0]))
     maps = channel_first({name: trace[name] for name in layout.convolved_layers})
     return {name: values[None] for name, values in maps.items()}
-
-
-# SimpleCNN's layout, until every probe reads that of its model.
-_SIMPLE = layout_of(read_architecture(SHIPPED / "cnn"))
-LAYER_SLICES = _SIMPLE.slices
-LINEAR_LAYERS = _SIMPLE.linear_layers
-LINEAR_SLICES = _SIMPLE.linear_slices
-VALUE_COUNT = _SIMPLE.value_count
-SCORE_BUCKETS = _SIMPLE.score_buckets
-GRADIENT_BUCKETS = _SIMPLE.gradient_buckets
-no_edit = _SIMPLE.no_edit

@@ -6,17 +6,8 @@ import numpy as np
 
 from models.runtime.checkpoints import Tensors
 
-CONVOLUTIONS = ("conv1", "conv2", "conv3")
 
-CONVOLUTION_PARAMETERS = tuple(
-    f"{layer}.{name}" for layer in CONVOLUTIONS for name in ("kernel", "bias")
-)
-"""Random convolutions of the CNN: names of the parameters that they replace."""
-
-
-def permuted(
-    weights: Mapping[str, np.ndarray], seed: int, layers: Sequence[str] = CONVOLUTIONS
-) -> Tensors:
+def permuted(weights: Mapping[str, np.ndarray], layers: Sequence[str], seed: int) -> Tensors:
     """Permute the weights of each filter of an image network among positions and input channels.
 
     Each filter keeps its values, and with them its mean, variance and bias; only the arrangement
@@ -36,9 +27,7 @@ def permuted(
     return found
 
 
-def redrawn(
-    weights: Mapping[str, np.ndarray], seed: int, layers: Sequence[str] = CONVOLUTIONS
-) -> Tensors:
+def redrawn(weights: Mapping[str, np.ndarray], layers: Sequence[str], seed: int) -> Tensors:
     """Redraw the convolutions of an image network as before training.
 
     Kernels are normal with variance 1 / inputs, and biases zero; of the weights only the shapes are

@@ -8,12 +8,9 @@ from models.runtime.checkpoints import Tensors
 
 SEED = 0
 
-CASCADE = ("output", "dense1", "conv3", "conv2", "conv1")
-"""Order of the cascading randomisation: layers of the CNN from the last to the first."""
-
 
 def cascade(
-    weights: Mapping[str, np.ndarray], seed: int = SEED, layers: Sequence[str] = CASCADE
+    weights: Mapping[str, np.ndarray], layers: Sequence[str], seed: int = SEED
 ) -> dict[str, Tensors]:
     """Randomise the layers of an image network cumulatively, from the last to the first.
 

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 from pydantic import BeforeValidator, Field
 
-from models.cnn.layout import CONVOLVED_IMAGES
-from models.cnn.random_convolutions import CONVOLUTION_PARAMETERS, permuted, redrawn
+from models.cnn.layout import CONVOLVED_IMAGES, layout_of
+from models.cnn.random_convolutions import permuted, redrawn
 from models.data import samples
 from models.runtime.checkpoints import Tensors
 from models.runtime.programs import Call, Outputs, Run, in_slices
@@ -92,9 +92,10 @@ def displaced_images() -> UInt8[np.ndarray, "samples 28 28"]:
 def run(call: ProbeCall[CNNFindings]) -> Run:
     """Measure the CNN's convolutions and random ones on the images of the asked findings."""
     weights, asked = call.model.weights, set(call.parameters.finding)
-    trained = {name: weights[name] for name in CONVOLUTION_PARAMETERS}
-    mixed = [permuted(weights, seed) for seed in range(DRAWS)]
-    drawn = [redrawn(weights, seed) for seed in range(DRAWS)]
+    layout = layout_of(call.model.architecture)
+    trained = {name: weights[name] for name in layout.convolution_parameters}
+    mixed = [permuted(weights, layout.convolutions, seed) for seed in range(DRAWS)]
+    drawn = [redrawn(weights, layout.convolutions, seed) for seed in range(DRAWS)]
     found: Outputs = {}
     if "edges_to_patterns" in asked:
         found |= yield from _tuning([trained, *mixed])

@@ -14,8 +14,9 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 
 from models.architecture import Architecture
 from models.cnn.augmentation import Images
+from models.cnn.layout import layout_of
 from models.cnn.randomisation import cascade
-from models.cnn.simple_cnn import simple_cnn
+from models.cnn.simple_cnn import simple_architecture, simple_cnn
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import Digits, mnist
 from models.derivation import read_architecture
@@ -150,9 +151,10 @@ def _shipped() -> Iterator[Network]:
 
 def _dense_layers_redrawn(folder: Path | None) -> Iterator[Network]:
     """Yield ordinary reference CNNs, with dense layers that are redrawn after their training."""
+    layers = layout_of(simple_architecture()).cascade
     for part in ("tuning", "report"):
         recipe = RECIPES[part][0]
-        redrawn = cascade(_weights(recipe, folder), recipe.seed)["reset-dense1"]
+        redrawn = cascade(_weights(recipe, folder), layers, recipe.seed)["reset-dense1"]
         yield Network(f"{part}-1-redrawn", f"{recipe.text}, dense layers redrawn", redrawn)
 
 

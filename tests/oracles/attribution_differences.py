@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from models.cnn.randomisation import CASCADE
+from models.cnn.layout import layout_of
 from models.data import samples
 from models.registry import load
 from models.runtime.resident import ResidentProgram
@@ -200,8 +200,8 @@ def sanity(served: Served, count: int) -> None:
             ranks.append(served.done(check))
         means = np.nanmean(ranks, axis=0)
         values, magnitudes = (" ".join(f"{one:5.2f}" for one in row) for row in means.T)
-        name = " ".join(settings.values())
-        show(f"{name:28} values {values}; magnitudes {magnitudes}, reset from {CASCADE[0]} on")
+        name, last = " ".join(settings.values()), layout_of(SIMPLE_CNN).cascade[0]
+        show(f"{name:28} values {values}; magnitudes {magnitudes}, reset from {last} on")
 
 
 SECTIONS: Mapping[str, Callable[[Served, int], None]] = {

@@ -15,8 +15,9 @@ from api.app import create_app
 from api.inference.batching import DeadlineError, DeviceWorker, Queue, QueueFullError
 from api.inference.engine import DeviceTime, Engine
 from api.settings import Settings
-from models.cnn.analyses import SCORE_BUCKETS
+from models.cnn.layout import layout_of
 from models.runtime.programs import SLICE, Call, Run, in_slices
+from tests.networks import SIMPLE_CNN
 from tests.oracles.parameters import draw_images
 
 PIXELS = {"pixels": draw_images(1, 4)[0].tolist()}
@@ -100,7 +101,7 @@ def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> N
     assert waits
     assert found["logits"].shape == (40 * SLICE, 10)
     assert (found["logits"] == found["logits"][0]).all()
-    assert engine.programs["cnn.score"].max_rows == SCORE_BUCKETS[-1]
+    assert engine.programs["cnn.score"].max_rows == layout_of(SIMPLE_CNN).score_buckets[-1]
 
 
 def test_a_cancelled_run_stops(app: FastAPI, client: TestClient) -> None:

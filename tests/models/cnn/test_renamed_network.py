@@ -95,8 +95,8 @@ def test_the_copy_is_randomised_alike(copy: Architecture) -> None:
     """From the last to the first layer, with the same numbers."""
     weights = {renamed(key): value for key, value in WEIGHTS.items()}
 
-    original = randomisation.cascade(WEIGHTS, layers=layout_of(ORIGINAL).cascade)
-    made = randomisation.cascade(weights, layers=layout_of(copy).cascade)
+    original = randomisation.cascade(WEIGHTS, layout_of(ORIGINAL).cascade)
+    made = randomisation.cascade(weights, layout_of(copy).cascade)
 
     assert [*made] == [f"reset-{NAMES[key.removeprefix('reset-')]}" for key in original]
     for one, other in zip(original.values(), made.values(), strict=True):
@@ -109,8 +109,8 @@ def test_the_copy_has_the_same_random_convolutions(make: object, copy: Architect
     assert callable(make)
     weights = {renamed(key): value for key, value in WEIGHTS.items()}
 
-    original = make(WEIGHTS, 3, layout_of(ORIGINAL).convolutions)
-    made = make(weights, 3, layout_of(copy).convolutions)
+    original = make(WEIGHTS, layout_of(ORIGINAL).convolutions, 3)
+    made = make(weights, layout_of(copy).convolutions, 3)
 
     assert [*made] == [renamed(key) for key in original]
     assert all(np.array_equal(value, made[renamed(key)]) for key, value in original.items())

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from models.cnn.layout import layout_of
 from models.cnn.randomisation import cascade
 from models.families import analysis_programs
 from models.runtime.programs import Run
@@ -17,7 +18,7 @@ from tests.networks import SIMPLE_CNN
 from tests.oracles.parameters import CNN_SHAPES, draw
 
 WEIGHTS = draw(CNN_SHAPES, 7)
-RESET = cascade(WEIGHTS)
+RESET = cascade(WEIGHTS, layout_of(SIMPLE_CNN).cascade)
 TARGET = np.zeros(10, np.float32)
 TARGET[[3, 5]] = 1, -1
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.cnn.layout import layout_of
 from models.cnn.randomisation import cascade
 from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
@@ -194,7 +195,7 @@ def test_deletion_goes_from_the_picture_to_the_baseline(programs: Any) -> None:
 
 def test_reset_weights_are_reset_from_the_last_layer_on() -> None:
     """Reset weights keep the earlier layers and draw the others as at initialisation."""
-    reset = cascade(WEIGHTS)
+    reset = cascade(WEIGHTS, layout_of(SIMPLE_CNN).cascade)
 
     assert list(reset) == [f"reset-{n}" for n in ("output", "dense1", "conv3", "conv2", "conv1")]
     third = reset["reset-conv3"]

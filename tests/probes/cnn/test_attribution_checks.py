@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.cnn.randomisation import CASCADE
+from models.cnn.layout import layout_of
 from models.data.samples import Samples
 from models.runtime.programs import Call
 from models.runtime.resident import ResidentProgram
@@ -60,7 +60,7 @@ def test_sanity_compares_pixels_that_differ_from_the_baseline(
     own = "black" if method == "gradient_x_input" else chosen
     compared = abs(STROKES - baseline(own, STROKES, SIMPLE_CNN)) > 0.5 / 255
 
-    for row, layer in enumerate(CASCADE):
+    for row, layer in enumerate(layout_of(SIMPLE_CNN).cascade):
         given = method_input(STROKES, f"reset-{layer}", **parameters)
         other = done(attribute(given), programs)["map"]
         pair = (trained[compared], other[compared])

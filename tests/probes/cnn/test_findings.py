@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from models.cnn.analyses import CONVOLVED_IMAGES
-from models.cnn.random_convolutions import CONVOLUTION_PARAMETERS, permuted
+from models.cnn.layout import CONVOLVED_IMAGES, layout_of
+from models.cnn.random_convolutions import permuted
 from models.cnn.randomisation import cascade
 from models.data.samples import Samples
 from models.registry import ResidentModel
@@ -30,6 +30,7 @@ from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 from tests.probes.handmade import answered
 
+LAYOUT = layout_of(SIMPLE_CNN)
 NAMES = ["edges_to_patterns", "filters_specialise", "space_is_kept"]
 
 
@@ -53,7 +54,7 @@ def verdicts(weights: dict[str, np.ndarray], outputs: Outputs) -> dict[str, Any]
 
 def test_maps_are_those_of_the_float64_network(cnn: ResidentModel, digits: Samples) -> None:
     """With the convolutions of the row, not with the resident ones."""
-    convolutions = permuted(cnn.weights, 7)
+    convolutions = permuted(cnn.weights, LAYOUT.convolutions, 7)
     row = {"images": digits.images[:CONVOLVED_IMAGES], **convolutions}
     (found,) = cnn.programs["convolve"]([Call("convolve", row, frozenset({"relu3"}))])
     expected = cnn_trace(digits.images[3], {**cnn.weights, **convolutions})["relu3"]
@@ -95,7 +96,7 @@ def test_networks_that_learned_nothing_are_refused(
     cnn: ResidentModel, measured: Callable[..., Outputs]
 ) -> None:
     """Random weights; trained convolutions with random dense layers; and no weights at all."""
-    reset = cascade(cnn.weights)
+    reset = cascade(cnn.weights, LAYOUT.cascade)
     silent = {name: value * 0 for name, value in cnn.weights.items()}
     for weights in (reset["reset-conv1"], reset["reset-dense1"], silent):
         found = verdicts(weights, measured(weights))
@@ -108,7 +109,7 @@ def test_random_convolutions_below_trained_dense_layers_are_refused(
     cnn: ResidentModel, measured: Callable[..., Outputs]
 ) -> None:
     """Random convolutions are neither tuned nor selective, with any dense layers after them."""
-    weights = {**cnn.weights, **permuted(cnn.weights, 99)}
+    weights = {**cnn.weights, **permuted(cnn.weights, LAYOUT.convolutions, 99)}
     found = verdicts(weights, measured(weights))
 
     assert not any(found[f"{name}.supported"] for name in NAMES)
@@ -120,7 +121,7 @@ def test_reasons_name_the_condition_that_fails(
     cnn: ResidentModel, measured: Callable[..., Outputs]
 ) -> None:
     """Trained convolutions are tuned and tell digits; random dense layers do not use them."""
-    weights = cascade(cnn.weights)["reset-dense1"]
+    weights = cascade(cnn.weights, LAYOUT.cascade)["reset-dense1"]
     found = verdicts(weights, measured(weights))
 
     assert found["edges_to_patterns.why"].startswith("The answers hardly depend")
@@ -153,7 +154,7 @@ def test_rows_are_the_images_that_run(cnn: ResidentModel, names: list[str]) -> N
     def answer(call: Call) -> Outputs:
         nonlocal seen
         seen += CONVOLVED_IMAGES
-        assert set(call.row) == {"images", *CONVOLUTION_PARAMETERS}
+        assert set(call.row) == {"images", *LAYOUT.convolution_parameters}
         return {name: zeros[name] for name in call.outputs}
 
     call = called(cnn.weights, *names)
