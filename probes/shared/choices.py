@@ -93,6 +93,11 @@ class LayerChoice:
         """Yield a fault for each chosen name that is not one of the network's."""
         is_text = isinstance(value, str)
         chosen, names = [value] if is_text else value or (), self.names(architecture)
+        if not names:
+            # A default of nothing is no choice; a name is one that cannot be met.
+            text = "the network has none to choose from"
+            yield from [{"type": "none", "loc": (), "msg": text, "ctx": {}}] if any(chosen) else ()
+            return
         unknown = [(index, name) for index, name in enumerate(chosen) if name not in names]
         for index, name in unknown:
             expected = _expected(names)
@@ -110,8 +115,9 @@ class LayerChoice:
 
     def describe(self, schema: Schema, architecture: Architecture) -> None:
         """Add the names of a network, and its default, to a parameter's JSON schema."""
-        for one in _alternatives(schema):
-            _set(one.get("items", one), "enum", list(self.names(architecture)))
+        # A list of no values is no JSON schema: a network without any has no names to list.
+        for one in _alternatives(schema) if (names := list(self.names(architecture))) else ():
+            _set(one.get("items", one), "enum", names)
         if self.is_limited:
             # Pydantic writes the limits of an optional list as those of a text.
             key = "maxLength" if "anyOf" in schema else "maxItems"

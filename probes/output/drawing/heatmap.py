@@ -6,7 +6,7 @@ from probes.figures.figures import Heatmap, Tensor
 from probes.output.drawing.axes import Labels, Track, frame, in_a_row, step_cell
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.marks import Area, Block, Length, Picture, outline
-from probes.output.drawing.shading import shade
+from probes.output.drawing.shading import is_photograph, one_channel, shade
 
 _ROWS_HEIGHT = 260
 """Approximate height of all rows of a heatmap in pixels."""
@@ -17,7 +17,7 @@ _ROW_HEIGHT = 24
 
 def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
     """Draw a heatmap; on a shared axis its columns are aligned with other panels."""
-    tensor = figure.tensor
+    tensor = one_channel(figure.tensor)
     own = tensor.labels(figure.x)
     labels = shared or in_a_row(own) or own
     is_map = set(tensor.axes) == {"y", "x"}  # maps have square cells
@@ -26,7 +26,7 @@ def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
     down = _rows(tensor, figure.x, cell if is_map else _ROW_HEIGHT)
     side = tensor.axes.index(figure.x)
     # Colours are found before axes are merged, since a range per channel needs the channel axis.
-    shaded = shade(tensor)
+    shaded = shade(figure.tensor)
     pixels = np.moveaxis(shaded.pixels, side, -2).reshape(-1, len(own), 3)
     missing = np.moveaxis(shaded.missing, side, -1).reshape(-1, len(own))
     left, height = float(track.middles(own[:1])[0]) - track.cell / 2, down.length
@@ -35,7 +35,8 @@ def heatmap_block(figure: Heatmap, shared: Labels | None) -> Block:
     marks = (outline(left, 0, picture.width, height), picture)
     data = Block(track.length, height, marks, (area,))
     upright = down.axis(upright=True) if down.name else None
-    return frame(data, upright, track.axis(), colour_bar(shaded, height))
+    bar = None if is_photograph(figure.tensor) else colour_bar(shaded, height)
+    return frame(data, upright, track.axis(), bar)
 
 
 def _rows(tensor: Tensor, x: str, most: Length) -> Track:

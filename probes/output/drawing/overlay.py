@@ -10,22 +10,25 @@ from probes.figures.figures import Box, Overlay, Tensor
 from probes.output.drawing.axes import frame
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.marks import RGB, WHITE, Area, Block, Mark, Picture, Rectangle, outline
-from probes.output.drawing.shading import Shaded, colour_rule, shade
+from probes.output.drawing.shading import (
+    Shaded,
+    colour_rule,
+    is_photograph,
+    one_channel,
+    shade,
+)
 
 _SIZE = 280
 _DARK: RGB = (20, 20, 20)
 
 
 def overlay_block(figure: Overlay) -> Block:
-    """Draw an overlay: the image in grey, the map over it, and the boxes."""
-    below, above = _flat(figure.picture), _flat(figure.tensor)
+    """Draw an overlay: the image in grey or in RGB, the map over it, and the boxes."""
+    below, above = _flat(one_channel(figure.picture)), _flat(figure.tensor)
     rows, columns = below.values.shape
     cell = max(1, _SIZE // max(rows, columns))
     size = (columns * cell, rows * cell)
-    grey, shaded = (
-        shade(replace(below, colour=replace(colour_rule(below), map="gray"))),
-        shade(above),
-    )
+    grey, shaded = _ground(figure.picture, below), shade(above)
     marks: list[Mark] = [
         outline(0, 0, *size),
         Picture(0, 0, *size, grey.pixels, grey.missing),
@@ -36,6 +39,13 @@ def overlay_block(figure: Overlay) -> Block:
     areas = tuple(Area(each.name, (), 0, 0, *size) for each in (below, above))
     data = Block(*size, tuple(marks), areas)
     return frame(data, None, None, colour_bar(shaded, size[1]))
+
+
+def _ground(picture: Tensor, grey: Tensor) -> Shaded:
+    """Shade the image below an overlay's map in grey; RGB pictures have their own colours."""
+    if is_photograph(picture):
+        return shade(picture)
+    return shade(replace(grey, colour=replace(colour_rule(grey), map="gray")))
 
 
 def _flat(tensor: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Shading: values of a tensor as colours of a colour map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -48,12 +48,40 @@ def colour_rule(tensor: Tensor) -> Colour:
     return Colour(DIVERGING, -most, most, "layer")
 
 
+def is_photograph(tensor: Tensor) -> bool:
+    """Whether a tensor holds RGB pictures, which have their own colours and are not shaded."""
+    return tensor.kind == "input" and "colour" in tensor.axes
+
+
+def one_channel(tensor: Tensor) -> Tensor:
+    """Return a tensor with the axes that are drawn: RGB pictures without that of the colours."""
+    if not is_photograph(tensor):
+        return tensor
+    at = tensor.axes.index("colour")
+    names = {axis: rows for axis, rows in tensor.coordinates.items() if axis != "colour"}
+    axes = (*tensor.axes[:at], *tensor.axes[at + 1 :])
+    return replace(tensor, axes=axes, values=tensor.values.take(0, at), coordinates=names)
+
+
+def _photograph(tensor: Tensor) -> "Shaded":
+    """Return the colours of RGB pictures, without shading: red, green and blue of each pixel."""
+    colour = colour_rule(tensor)
+    values = np.moveaxis(np.asarray(tensor.values, np.float64), tensor.axes.index("colour"), -1)
+    low, high = _bound(colour.vmin, 0), _bound(colour.vmax, 0)
+    position = _position(np.where(np.isfinite(values), values, 0.0), low, high, 0.0)
+    missing = np.asarray(~np.isfinite(values).all(axis=-1))
+    pixels = np.round(position * 255).astype(np.uint8)
+    return Shaded(colour, position.mean(axis=-1), pixels, missing, "", below=False, above=False)
+
+
 def shade(tensor: Tensor) -> Shaded:
     """Shade each value of a tensor: entry round((v - vmin) / (vmax - vmin) * 255) of its map.
 
     Values outside of the range have the colour of the nearer end. In a range of a single value, it
     has the low end of a sequential map and the middle of a diverging one.
     """
+    if is_photograph(tensor):
+        return _photograph(tensor)
     colour = colour_rule(tensor)
     values = np.asarray(tensor.values, dtype=np.float64)
     finite = np.isfinite(values)

@@ -24,7 +24,7 @@ from probes.output.drawing.marks import (
     Text,
     outline,
 )
-from probes.output.drawing.shading import Shaded, shade
+from probes.output.drawing.shading import Shaded, is_photograph, one_channel, shade
 
 Corner = tuple[Length, Length]
 
@@ -44,12 +44,13 @@ def tiles_block(figure: Tiles) -> Block:
     Filters of several output and input channels are a table with one row for each output channel;
     others are in rows of `columns`, or of a number that gives a wide picture.
     """
-    tensor, shaded = figure.tensor, shade(figure.tensor)
+    tensor, shaded = one_channel(figure.tensor), shade(figure.tensor)
     match tensor.values.shape, figure.columns:
         case (rows, columns, _, _), None if min(rows, columns) > 1:
             return _table(tensor, shaded)
         case _:
-            return _captioned(tensor, shaded, figure.columns)
+            bar = not is_photograph(figure.tensor)
+            return _captioned(tensor, shaded, figure.columns, has_bar=bar)
 
 
 def _table(tensor: Tensor, shaded: Shaded) -> Block:
@@ -88,7 +89,7 @@ def _joined(
     return table.reshape(outputs * (tall + gap), inputs * (wide + gap), parts)
 
 
-def _captioned(tensor: Tensor, shaded: Shaded, columns: int | None) -> Block:
+def _captioned(tensor: Tensor, shaded: Shaded, columns: int | None, *, has_bar: bool) -> Block:
     *leading, rows, width = tensor.values.shape
     count = math.prod(leading)
     columns = max(1, min(columns or _columns(count), count))
@@ -111,7 +112,8 @@ def _captioned(tensor: Tensor, shaded: Shaded, columns: int | None) -> Block:
     ]
     bottom = math.ceil(count / columns) * down - _GAP
     data = Block(columns * across - _GAP, bottom, (*tiles, *texts), areas)
-    return frame(data, None, None, colour_bar(shaded, bottom - lines * LINE_HEIGHT))
+    bar = colour_bar(shaded, bottom - lines * LINE_HEIGHT) if has_bar else None
+    return frame(data, None, None, bar)
 
 
 def _areas(tensor: Tensor, corners: Iterable[Corner], cell: int) -> tuple[Area, ...]:
