@@ -10,7 +10,7 @@ from PIL import Image
 
 from models.cnn.programs import run_image
 from models.registry import ResidentModel, load
-from models.rnn.counting import run_lstm
+from models.rnn.programs import run_sequence
 from models.runtime.programs import Row
 from models.runtime.resident import drive
 from probes.cnn.activations import ActivationsParameters, activations
@@ -54,7 +54,8 @@ def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
 def _sequence(model: ResidentModel, _: Workload, bits: bytes) -> Arrays:
     zeros = np.zeros(model.architecture.states[0].units, np.float32)
     row: Row = {"sequence": bits_of(bits), "cell": zeros, "hidden": zeros}
-    [outputs] = drive([run_lstm("trace", row, frozenset((*GATES, "logits")))], model.programs)
+    run = run_sequence(model.architecture, "trace", row, frozenset((*GATES, "logits")))
+    [outputs] = drive([run], model.programs)
     return {**{name: outputs[name] for name in GATES}, **_prediction(outputs["logits"][-1])}
 
 

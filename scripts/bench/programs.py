@@ -23,8 +23,9 @@ import jax
 import numpy as np
 
 from models.registry import ResidentModel, load
-from models.rnn.counting import run_lstm
+from models.rnn.counting import counting_architecture
 from models.rnn.layout import CHUNKS
+from models.rnn.programs import run_sequence
 from models.runtime.programs import Program, row_buckets
 from models.runtime.resident import ResidentProgram, drive
 
@@ -299,7 +300,8 @@ def _concurrent_runs(
     def function() -> None:
         # A run divides its sequence by these lengths when it starts, not when it is declared.
         with mock.patch("models.rnn.layout.Layout.chunks", tuple(chunks)):
-            drive([run_lstm(kind, row, frozenset({output})) for row in rows], resident)
+            wanted, architecture = frozenset({output}), counting_architecture()
+            drive([run_sequence(architecture, kind, row, wanted) for row in rows], resident)
 
     return function
 

@@ -14,13 +14,14 @@ that run alone with rows that share batches of up to 16.
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from models.registry import ResidentModel, load
 from models.rnn.certificate import certify
-from models.rnn.counting import run_lstm
+from models.rnn.programs import run_sequence
 from models.rnn.structured_sequences import SEQUENCE_KINDS
 from models.runtime.resident import drive
 from tests.oracles.numpy64 import lstm_trace
@@ -42,7 +43,9 @@ def differences(model: ResidentModel, sequences: Iterable[np.ndarray]) -> list[D
     zeros = np.zeros(len(model.weights["readout.kernel"]), np.float32)
     wanted = frozenset(COMPARED)
     runs = [
-        run_lstm("trace", {"sequence": bits, "cell": zeros, "hidden": zeros}, wanted)
+        run_sequence(
+            model.architecture, "trace", {"sequence": bits, "cell": zeros, "hidden": zeros}, wanted
+        )
         for bits in rows
     ]
     proof = certify(model.architecture, model.weights)
@@ -71,9 +74,10 @@ def between_batches(model: ResidentModel, sequences: Iterable[np.ndarray]) -> li
     zeros = np.zeros(len(model.weights["readout.kernel"]), np.float32)
     wanted = frozenset(COMPARED)
     starts = [{"sequence": bits, "cell": zeros, "hidden": zeros} for bits in rows]
-    alone = [drive([run_lstm("trace", one, wanted)], model.programs)[0] for one in starts]
+    run = partial(run_sequence, model.architecture, "trace")
+    alone = [drive([run(one, wanted)], model.programs)[0] for one in starts]
     model.compile_larger_buckets()
-    together = drive([run_lstm("trace", one, wanted) for one in starts], model.programs)
+    together = drive([run(one, wanted) for one in starts], model.programs)
     return [
         {name: np.abs(one[name] - other[name])[-LENGTHS[-1] :].max(axis=1) for name in COMPARED}
         for one, other in zip(alone, together, strict=True)

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from models.cnn.programs import run_image
 from models.registry import ResidentModel
-from models.rnn.counting import run_lstm
+from models.rnn.programs import run_sequence
 from models.runtime.programs import Outputs
 from models.runtime.resident import drive
 from models.simple_networks import LAYERS
@@ -35,7 +35,7 @@ def run(lstm: ResidentModel) -> Outputs:
     zeros = np.zeros(lstm.architecture.states[0].units, np.float32)
     row = {"sequence": BITS, "cell": zeros, "hidden": zeros}
     wanted = frozenset({"forget_gate", "cell"})
-    (outputs,) = drive([run_lstm("trace", row, wanted)], lstm.programs)
+    (outputs,) = drive([run_sequence(lstm.architecture, "trace", row, wanted)], lstm.programs)
     return outputs
 
 
