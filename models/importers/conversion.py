@@ -61,7 +61,7 @@ def convert(
             return _guessed(path, names)
         return _declared(path, declaration, decide)
     except DeclarationError as error:
-        msg = f"the network is over a limit of declarations: {error}"
+        msg = f"the network cannot be declared: {error}"
         raise ConversionError(msg if declaration is None else str(error)) from error
 
 

@@ -296,9 +296,13 @@ def _check_recurrent(node: OnnxNode, inputs: list[Any]) -> None:
     if len(inputs) > 7 and inputs[7] is not None:  # noqa: PLR2004
         msg = "peephole connections cannot be declared"
         raise ConversionError(msg)
+    units = inputs[2].shape[-1]
     for state in inputs[5:7]:
         if state is not None and (isinstance(state, Value) or np.any(state)):
             msg = "its initial state must be zeros"
+            raise ConversionError(msg)
+        if state is not None and state.shape[-1] != units:
+            msg = "projected LSTMs (proj_size) cannot be declared"
             raise ConversionError(msg)
     if len(inputs) > 4 and isinstance(inputs[4], Value):  # noqa: PLR2004
         msg = "lengths of sequences as an input cannot be declared: every step is read"

@@ -98,7 +98,10 @@ class OnnxReader:
         if not name:
             return None
         if name not in self.values:
-            msg = f"node {printable(node.name)} reads {printable(name)}, which cannot be declared"
+            maker = next((one for one in self.file.nodes if name in one.outputs), None)
+            place = maker.outputs.index(name) if maker else 0
+            source = f"output {place} of {maker.operator}" if maker else printable(name)
+            msg = f"node {printable(node.name)} reads {source}, which cannot be declared"
             raise ConversionError(msg)
         return self.values[name]
 
