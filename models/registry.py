@@ -98,6 +98,7 @@ class ResidentModel:
     ready_s: float = 0.0
     _digests: dict[str, str] = field(default_factory=dict)
     _resident: dict[str | None, Parameters] = field(default_factory=dict)
+    _arrays: dict[int, tuple[np.ndarray, jax.Array]] = field(default_factory=dict)
 
     @cached_property
     def declared(self) -> list[Program]:
@@ -117,8 +118,7 @@ class ResidentModel:
     @property
     def nbytes(self) -> int:
         """Bytes of a registered model on the device: its parameter sets and executables."""
-        sets = [value for held in self._resident.values() for value in held.values()]
-        return sum(value.nbytes for value in sets) + sum(
+        return sum(value.nbytes for _, value in self._arrays.values()) + sum(
             program.code_bytes for program in self.programs.values()
         )
 
@@ -221,8 +221,19 @@ class ResidentModel:
         if name not in self._resident:
             # Predict and trace read the detector's weights with every parameter set.
             extra = self.ood_detector.program_parameters if self.ood_detector else {}
-            self._resident[name] = jax.device_put({**weights, **extra})
+            values = {**weights, **extra}.items()
+            self._resident[name] = {key: self._on_device(value) for key, value in values}
         return self._resident[name]
+
+    def _on_device(self, value: np.ndarray) -> jax.Array:
+        """Copy a parameter of a registered model to the device, at most once.
+
+        Sets with randomised layers have most of their arrays in common.
+        """
+        if id(value) not in self._arrays:
+            # With the array itself, whose identity no other one may get.
+            self._arrays[id(value)] = (value, jax.device_put(value))
+        return self._arrays[id(value)][1]
 
     def _keep(
         self, program: Program, executables: Executables, buckets: Sequence[int]

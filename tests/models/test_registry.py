@@ -11,6 +11,9 @@ from models import registry
 from models.model_files import shipped_names
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
+from models.runtime.parameters import Parameters
+from models.runtime.resident import ResidentProgram
+from tests.networks import COLOURS_TOML, write_network
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 
 
@@ -108,3 +111,29 @@ def test_shipped_reports_are_of_the_shipped_weights(name: str) -> None:
     model = registry.load(name)
 
     assert model.report["weights"] == model.checkpoint.digest
+
+
+class _ParameterSets(ResidentProgram):
+    """A resident program that is not compiled, and keeps the parameters it is given."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Parameters] = {}
+
+    def add_parameters(self, checkpoint: str, parameters: Parameters) -> None:
+        """Keep a parameter set."""
+        self.held[checkpoint] = parameters
+
+
+def test_randomised_layers_are_on_the_device_once(tmp_path: Path) -> None:
+    """Every randomised set is whole, and all together take the memory of two networks."""
+    model = registry.load_folder(write_network(tmp_path / "colours", COLOURS_TOML))
+    sets = _ParameterSets()
+
+    model.add_parameter_sets(sets)
+
+    assert [*sets.held] == ["reset-output", "reset-conv1"]
+    for name, parameters in sets.held.items():
+        assert parameters.keys() == model.weights.keys()
+        for key, value in model.parameter_sets[name].items():
+            np.testing.assert_array_equal(parameters[key], value)
+    assert model.nbytes <= 2 * sum(value.nbytes for value in model.weights.values())
