@@ -14,13 +14,16 @@ from probes.cnn import (
 from probes.cnn import findings as cnn_findings
 from probes.cnn import interventions as cnn_interventions
 from probes.rnn import (
-    bit_attribution,
+    attribution as rnn_attribution,
+)
+from probes.rnn import (
     counter,
     decomposition,
     dynamics,
     gates,
     generalisation,
     patching,
+    summary,
     weights,
 )
 from probes.rnn import findings as rnn_findings
@@ -39,9 +42,10 @@ PROBES = (
     *embedding.PROBES,
     *filters.PROBES,
     *gates.PROBES,
+    *summary.PROBES,
     *rnn_findings.PROBES,
     *decomposition.PROBES,
-    *bit_attribution.PROBES,
+    *rnn_attribution.PROBES,
     *rnn_interventions.PROBES,
     *patching.PROBES,
     *counter.PROBES,

@@ -145,7 +145,8 @@ class ModelContext:
     Attributes:
         architecture: Layers, classes and input of the model.
         weights: Parameters by module path: those of the checkpoint that is asked.
-        units: Statistics of an LSTM's units over held-out sequences; None for a CNN.
+        units: Statistics of units over held-out sequences of bits, by recurrent layer; empty for
+            networks that do not count bits.
         artifacts: Artifacts that training wrote, by name (`models.runtime.artifacts`).
         training_checkpoints: Parameters of each checkpoint by name: at points of the training, the
             earliest first, then those of other names.
@@ -155,7 +156,7 @@ class ModelContext:
 
     architecture: Architecture
     weights: Tensors
-    units: UnitStatistics | None = None
+    units: Mapping[str, UnitStatistics] = field(default_factory=dict)
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
     calibration: Calibration | None = None

@@ -1,5 +1,7 @@
 """Build the model context of probes from a resident model."""
 
+from collections.abc import Mapping
+
 from models.registry import ResidentModel
 from models.rnn.unit_statistics import UnitStatistics, measure_resident_units
 from probes.declaration import ModelContext
@@ -17,9 +19,8 @@ def model_context(model: ResidentModel) -> ModelContext:
     )
 
 
-def _units(model: ResidentModel) -> UnitStatistics | None:
-    """Return unit statistics for the model context of a network that counts bits; else None."""
+def _units(model: ResidentModel) -> Mapping[str, UnitStatistics]:
+    """Return unit statistics for the model context, by layer; none if it does not count bits."""
     if not model.architecture.declaration.counts_bits:
-        return None
-    by_layer = measure_resident_units(model.programs, model.architecture)
-    return by_layer[model.architecture.recurrent[0].name]
+        return {}
+    return measure_resident_units(model.programs, model.architecture)

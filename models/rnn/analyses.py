@@ -14,7 +14,13 @@ from jaxtyping import Array, Float
 
 from models.architecture import LEAST_CHUNK, Architecture
 from models.rnn.layout import FREE_CHUNK, layout_of
-from models.rnn.programs import final_outputs, graph_definition, sequence_row, state_row
+from models.rnn.programs import (
+    final_outputs,
+    graph_definition,
+    initial_state,
+    sequence_row,
+    state_row,
+)
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Program
 
@@ -61,10 +67,10 @@ def _gradient(
     rows: Mapping[str, Array],
 ) -> dict[str, Array]:
     """Analysis `gradient` of sequences: logits, and the gradient of their weighted sum by steps."""
-    network = graphdef.merge(parameters)
+    network, state = graphdef.merge(parameters), initial_state(architecture, rows)
 
     def logits_of(inputs: Float[Array, "batch time *features"]) -> Float[Array, "batch classes"]:
-        logits, _ = network.answer(_vectors(architecture, inputs), rows["length"], rows)
+        logits, _ = network.answer(_vectors(architecture, inputs), rows["length"], state)
         return logits
 
     logits, back = jax.vjp(logits_of, rows["inputs"])
@@ -107,8 +113,8 @@ def _intervene(
     for node in architecture.recurrent:
         scale, shift = layout_of(architecture).edit_names(node)
         edits[node.name] = (rows[scale], rows[shift])
-    network = graphdef.merge(parameters)
-    values, final = network.edited(rows["sequence"], rows["length"], rows, edits)
+    network, state = graphdef.merge(parameters), initial_state(architecture, rows)
+    values, final = network.edited(rows["sequence"], rows["length"], state, edits)
     return {**values, **final_outputs(architecture, final)}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from models.architecture import Architecture
 from models.rnn.layout import layout_of
@@ -74,6 +74,13 @@ def final_outputs(architecture: Architecture, final: Mapping[str, Array]) -> dic
     return {state.final: final[state.name] for state in architecture.states}
 
 
+def initial_state(
+    architecture: Architecture, rows: Mapping[str, Array]
+) -> dict[str, Float[Array, "batch units"]]:
+    """Return the states before the first step of sequences from the rows of a program."""
+    return {state.name: rows[state.name] for state in architecture.states}
+
+
 def _predict(
     architecture: Architecture,
     graphdef: GraphDefinition[SequenceNetwork],
@@ -82,7 +89,7 @@ def _predict(
 ) -> dict[str, Array]:
     """Program `predict` of sequences: compute the logits of the answer, and the final state."""
     network = graphdef.merge(parameters)
-    logits, final = network(rows["sequence"], rows["length"], rows)
+    logits, final = network(rows["sequence"], rows["length"], initial_state(architecture, rows))
     return {"logits": logits, **final_outputs(architecture, final)}
 
 
@@ -94,7 +101,9 @@ def _trace(
 ) -> dict[str, Array]:
     """Program `trace` of sequences: compute every value of every step, and the final state."""
     network = graphdef.merge(parameters)
-    values, final = network.trace(rows["sequence"], rows["length"], rows)
+    values, final = network.trace(
+        rows["sequence"], rows["length"], initial_state(architecture, rows)
+    )
     return {**values, **final_outputs(architecture, final)}
 
 

@@ -1,4 +1,4 @@
-"""Probe `counter` of the LSTM: counting units, unit ablations, and drift of the cell state."""
+"""Probe `counter` of networks that count bits: counting units, ablations, and drift."""
 
 from collections.abc import Generator, Iterable, Sequence
 from itertools import combinations
@@ -31,8 +31,11 @@ from probes.figures.figures import (
     Panels,
     Tensor,
 )
-from probes.rnn.float64_cell import Cell
-from probes.rnn.targets import LOGIT_WEIGHTS
+from probes.rnn.float64_cell import LSTMCell, counting_cell
+from probes.rnn.needs import COUNTS_WITH_ONE_LSTM
+from probes.rnn.readout import Readout, shipped_weights
+from probes.rnn.state_map import StateMap
+from probes.shared.needs import COUNTS_BITS
 
 ABLATION_SEED = 2027
 
@@ -92,7 +95,7 @@ def run(call: ProbeCall[CounterParameters]) -> Run:
     Returns:
         `keep`, the sets that were tried, and `correct`, the number of correct answers of each.
     """
-    units = len(call.model.weights["readout.kernel"])
+    (units,) = call.model.architecture.recurrent[0].shape
     ablation = Ablation(ablation_sequences(), units)
     whole = np.ones((1, units), np.uint8)
     yield from ablation.find_mean(whole)
@@ -196,12 +199,12 @@ def counter(context: ProbeContext[CounterParameters]) -> Figure:
     has as null with a warning. `saturation` is the share of steps at which a gate is closed or
     open.
     """
-    sequences, cell = held_out_sequences(), Cell.of(context.model.weights)
-    states = cell.run(sequences)
+    architecture, weights = context.model.architecture, context.model.weights
+    sequences, network = held_out_sequences(), StateMap(architecture, weights)
+    states = network.run(sequences[..., None])
+    cell = counting_cell(shipped_weights(architecture, weights))
     statistics = _statistics(cell, sequences, states)
-    readout = (
-        context.model.weights["readout.kernel"].astype(np.float64) @ LOGIT_WEIGHTS["difference"]
-    )
+    readout = Readout.of(architecture, weights).difference
     figures = (
         *_ablations(context.outputs, context.parameters.tolerance),
         Bars("Readout: weight in “yes” minus “no”", _by_unit("readout", readout)),
@@ -214,12 +217,12 @@ def counter(context: ProbeContext[CounterParameters]) -> Figure:
 
 
 def _statistics(
-    cell: Cell,
+    cell: LSTMCell,
     sequences: UInt8[np.ndarray, "sequences time"],
     states: Float[np.ndarray, "sequences steps state"],
 ) -> UnitStatistics:
     """Measure the counter's unit statistics over held-out sequences, in float64."""
-    i, f, _, o = cell.gates(states[:, :-1], sequences.astype(np.float64))
+    i, f, _, o = cell.gates(states[:, :-1], sequences[..., None].astype(np.float64))
     hidden, memory = np.split(states[:, 1:], 2, axis=-1)
     gates = {"input_gate": i, "forget_gate": f, "output_gate": o}
     return measure_units(sequences, {**gates, "hidden": hidden, "cell": memory})
@@ -392,5 +395,6 @@ PROBES = (
         input=False,
         checkpoints=True,
         example={"tolerance": "0.02"},
+        needs=(COUNTS_BITS, COUNTS_WITH_ONE_LSTM),
     ),
 )

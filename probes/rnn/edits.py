@@ -1,4 +1,4 @@
-"""Edits of the LSTM's gates and states, posted as extra fields, and their scale and shift.
+"""Edits of values of recurrent layers, posted as extra fields, and their scale and shift.
 
 Every value v of every step and unit is replaced by v · scale + shift, so that one compiled program
 serves all edits; scale 1 and shift 0 leave it unchanged.
@@ -7,30 +7,33 @@ serves all edits; scale 1 and shift 0 leave it unchanged.
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from models.architecture import CELL_VALUES, MAX_STEPS, Architecture
 from models.rnn.analyses import CHUNK
-from models.rnn.counting import EDITABLE_VALUES, STATE, no_edit
+from models.rnn.layout import layout_of
 from models.runtime.programs import Call, Outputs, Row
-from models.simple_networks import MAX_STEPS, LSTMState
-from probes.declaration import ExtraFields, ParameterError, ProbeInput
+from probes.declaration import ExtraFields, LayerChoice, ParameterError, ProbeCall
+from probes.rnn.layers import bare, owner, recurrent_values, unknown_unit
 from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
-
-ValueName = Literal["input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden"]
 
 MAX_EDITS = 64
 
 _WITH_AMOUNT = ("scale", "add", "set")
 
 
-class LSTMEdit(ExtraFields):
-    """Edit of one LSTM gate or state of some units at some steps."""
+class SequenceEdit(ExtraFields):
+    """Edit of one gate, candidate or state of some units at some steps."""
 
-    value: ValueName = Field(description="Edited gate, candidate or state.")
+    # A number is none of the names, either.
+    value: Annotated[str, BeforeValidator(str), LayerChoice(recurrent_values)] = Field(
+        description="Edited gate, candidate or state, by its name in the trace, such as `cell`, "
+        "or in a stack `lstm1.cell`."
+    )
     units: tuple[int, ...] | None = Field(
         None, min_length=1, description="Units, counted from 0; default all."
     )
@@ -49,8 +52,8 @@ class LSTMEdit(ExtraFields):
     )
 
     @model_validator(mode="after")
-    def _amount_where_needed(self) -> "LSTMEdit":
-        """Require an amount where the operation of an LSTM edit takes one, and none elsewhere."""
+    def _amount_where_needed(self) -> "SequenceEdit":
+        """Require an amount where the operation of a sequence edit takes one, else none."""
         needed = self.operation in _WITH_AMOUNT
         if needed is not (self.amount is not None):
             msg = f"{self.operation} takes {'an' if needed else 'no'} amount"
@@ -58,19 +61,19 @@ class LSTMEdit(ExtraFields):
         return self
 
     def last(self, length: int) -> int:
-        """Return the last step that an LSTM edit changes in a sequence of the given length."""
+        """Return the last step that a sequence edit changes in a sequence of the given length."""
         return length if self.steps is None else self.steps[1]
 
     def within(self, start: int, stop: int) -> slice:
-        """Return the steps of a chunk that an LSTM edit changes, relative to the chunk's start."""
+        """Return the steps of a chunk that a sequence edit changes, from the chunk's start."""
         first, last = (1, stop) if self.steps is None else self.steps
         return slice(max(first - 1 - start, 0), max(min(last, stop) - start, 0))
 
 
-class LSTMEdits(ExtraFields):
-    """Extra fields of the LSTM's `intervene`: the edits and the sequence to patch from."""
+class SequenceEdits(ExtraFields):
+    """Extra fields of `intervene` on sequences: the edits and the sequence to patch from."""
 
-    edits: tuple[LSTMEdit, ...] = Field(
+    edits: tuple[SequenceEdit, ...] = Field(
         (),
         max_length=MAX_EDITS,
         description="Edits, applied in this order.",
@@ -82,30 +85,30 @@ class LSTMEdits(ExtraFields):
     )
 
 
-def check_edits(given: ProbeInput) -> None:
-    """Check edits of the LSTM against its units, the sequence and the source sequence.
+def check_edits(call: ProbeCall[Any]) -> None:
+    """Check edits of sequences against the network, the sequence and the source sequence.
 
     Raises:
         ParameterError: An edit that cannot be applied, with its location in the body.
     """
-    for index, edit in enumerate(given.extra_as(LSTMEdits).edits):
-        if reason := _fault(given, edit):
+    for index, edit in enumerate(call.input.extra_as(SequenceEdits).edits):
+        if reason := _fault(call, edit):
             raise ParameterError("edits", f"edits[{index}]: {reason}", "edits", index)
 
 
-def _fault(given: ProbeInput, edit: LSTMEdit) -> str | None:
-    """Return why an edit of an LSTM gate or state cannot be applied; None for a valid edit."""
-    units, length = len(given.row["cell"]), len(given.row["sequence"])
+def _fault(call: ProbeCall[Any], edit: SequenceEdit) -> str | None:
+    """Return why an edit of a value cannot be applied; None for a valid edit."""
+    layer, length = owner(call.model.architecture, edit.value), len(call.input.row["sequence"])
     for unit in edit.units or ():
-        if not 0 <= unit < units:
-            return f"unit {unit} is not one of the model's {units} (0 to {units - 1})"
+        if layer is not None and not 0 <= unit < layer.units:
+            return unknown_unit(layer, unit)
     if edit.steps is not None and not 1 <= edit.steps[0] <= edit.steps[1] <= length:
         return f"steps must be a first and a last step within the sequence's 1 to {length}"
     if edit.operation != "patch":
         return None
-    if not given.source:
+    if not call.input.source:
         return "patch needs a source"
-    known = len(given.source["sequence"])
+    known = len(call.input.source["sequence"])
     if (last := edit.last(length)) > known:
         return f"patch needs step {last} of the source, which has {known}"
     return None
@@ -113,55 +116,63 @@ def _fault(given: ProbeInput, edit: LSTMEdit) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class EditedRun:
-    """Sequence that the LSTM runs with edits of gates and states.
+    """Sequence that a network runs with edits of gates and states.
 
     Attributes:
+        architecture: Network.
         row: Program row: the sequence and its initial state.
         edits: In the order of application.
         source: Values that patches take, by name: of each step from 1 and each unit.
     """
 
+    architecture: Architecture
     row: Row
-    edits: Sequence[LSTMEdit] = ()
+    edits: Sequence[SequenceEdit] = ()
     source: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """LSTM state before the first step of an edited run."""
-        return {name: self.row[name] for name in LSTMState._fields}
+        """State of the network before the first step of an edited run."""
+        return {state.name: self.row[state.name] for state in self.architecture.states}
 
     def call(self, start: int, state: Row, outputs: Iterable[str]) -> Call:
-        """Return the program call of one chunk of an edited LSTM run."""
+        """Return the program call of one chunk of an edited run."""
         taken = self.row["sequence"][start : start + CHUNK]
         # The program takes whole chunks; `length` selects the state before the padding.
-        padded = np.zeros(CHUNK, np.uint8)
+        padded = np.zeros((CHUNK, *taken.shape[1:]), taken.dtype)
         padded[: len(taken)] = taken
-        scale, shift = self.scale_and_shift(start, start + len(taken))
         sent: Row = {
             "sequence": padded,
             "length": np.array(len(taken), np.int32),
-            "scale": scale,
-            "shift": shift,
+            **self.scales_and_shifts(start, start + len(taken)),
             **state,
         }
-        return Call("intervene", sent, STATE | frozenset(outputs))
+        return Call(
+            "intervene", sent, layout_of(self.architecture).final_names | frozenset(outputs)
+        )
 
-    def scale_and_shift(
+    def scales_and_shifts(
         self, start: int, stop: int
-    ) -> tuple[Float32[np.ndarray, "chunk 6 units"], Float32[np.ndarray, "chunk 6 units"]]:
-        """Compose the LSTM edits into one scale and one shift per gate or state of a chunk."""
-        scale, shift = no_edit(CHUNK, len(self.row["cell"]))
+    ) -> dict[str, Float32[np.ndarray, "chunk values units"]]:
+        """Compose edits into the scale and shift of each layer's values in a chunk, by name."""
+        layout = layout_of(self.architecture)
+        held = layout.no_edit(CHUNK)
         for edit in self.edits:
-            steps, value = edit.within(start, stop), EDITABLE_VALUES.index(edit.value)
+            layer = owner(self.architecture, edit.value)
+            if layer is None:  # refused by `check_edits`
+                continue
+            values = CELL_VALUES[layer.cell]
+            at = edit.within(start, stop), values.index(bare(self.architecture, edit.value))
             units = slice(None) if edit.units is None else list(edit.units)
-            replacement = partial(self._replacement, edit, start, steps, units)
-            apply_edit(edit, (steps, value, units), (scale, shift), replacement)
-        return scale, shift
+            replacement = partial(self._replacement, edit, start, at[0], units)
+            scale, shift = (held[name] for name in layout.edit_names(layer.node))
+            apply_edit(edit, (*at, units), (scale, shift), replacement)
+        return held
 
     def _replacement(
-        self, edit: LSTMEdit, start: int, steps: slice, units: slice | list[int]
+        self, edit: SequenceEdit, start: int, steps: slice, units: slice | list[int]
     ) -> np.ndarray | float:
-        """Return the values that an LSTM edit writes: those of a `zero`, `set` or `patch`."""
+        """Return the values that a sequence edit writes: those of a `zero`, `set` or `patch`."""
         if edit.operation != "patch":
             # A `zero` has no amount.
             return edit.amount or 0.0
@@ -172,7 +183,7 @@ class EditedRun:
 def side_by_side(
     runs: Sequence[EditedRun], outputs: frozenset[str]
 ) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
-    """Run edited sequences of one length together, chunk by chunk, carrying the LSTM states.
+    """Run edited sequences of one length together, chunk by chunk, carrying the states.
 
     Returns:
         Outputs of each run at steps 1 to T.
@@ -185,7 +196,7 @@ def side_by_side(
             run.call(start, state, outputs) for run, state in zip(runs, states, strict=True)
         )
         # The next chunk starts from the edited state, as the next step of an unchunked run would.
-        states = [{name: one[f"final_{name}"] for name in LSTMState._fields} for one in got]
+        states = [{s.name: one[s.final] for s in runs[0].architecture.states} for one in got]
         for parts, one in zip(found, got, strict=True):
             for name, part in parts.items():
                 part.append(one[name][: length - start])

@@ -1,4 +1,4 @@
-"""Probe `findings` of the LSTM: three statements about gates and states, measured."""
+"""Probe `findings` of networks that count bits: statements about gates and states, measured."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
@@ -22,6 +22,9 @@ from probes.rnn.evidence import (
     trace,
 )
 from probes.rnn.interchange import STEPS, SWAPPED_STEP, HostLSTM
+from probes.rnn.needs import COUNTS_WITH_ONE_LSTM
+from probes.rnn.readout import shipped_weights
+from probes.shared.needs import COUNTS_BITS
 from probes.shared.statements import STATEMENTS, Measurement, panels
 
 Name = Literal["gates_decide", "cell_remembers", "hidden_encodes_context"]
@@ -55,7 +58,7 @@ def findings(context: ProbeContext[LSTMFindings]) -> Figure:
     biases of chrono initialisation. A statement is supported where `value` is at least `least` and
     above every reference.
     """
-    network = HostLSTM.of(context.model.weights)
+    network = HostLSTM.of(shipped_weights(context.model.architecture, context.model.weights))
     measured = measure(network, context.parameters.finding)
     return panels(measured.items())
 
@@ -234,5 +237,6 @@ PROBES = (
         input=False,
         checkpoints=True,
         example={"finding": "cell_remembers"},
+        needs=(COUNTS_BITS, COUNTS_WITH_ONE_LSTM),
     ),
 )

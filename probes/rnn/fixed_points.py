@@ -1,4 +1,4 @@
-"""Fixed points of an LSTM under a repeated word of inputs: search, Jacobian and eigenvalues.
+"""Fixed points of a network under a repeated word of inputs: search, Jacobian and eigenvalues.
 
 In float64 on the host: q of a fixed point is far below the rounding of float32.
 """
@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int, UInt8
 
-from probes.rnn.float64_cell import Cell, States
+from probes.rnn.float64_cell import Inputs, States
+from probes.rnn.state_map import StateMap
 
 Kind = Literal["stable", "neutral", "unstable", "slow"]
 
@@ -53,22 +54,22 @@ DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
 
 @dataclass(frozen=True, eq=False)
 class WordMap:
-    """Map of LSTM states by a word of inputs, whose fixed points are searched: a step for each.
+    """Map of states by a word of inputs, whose fixed points are searched: a step for each.
 
-    A fixed point of the map of a word of n bits is a state with period n while the word repeats.
+    A fixed point of the map of a word of n inputs is a state with period n while the word repeats.
 
     Attributes:
-        cell: LSTM cell.
-        word: Inputs, the first one first; a single one is a constant input.
+        network: Map of the network's states by one step.
+        word: Encoded inputs, the first one first; a single one is a constant input.
     """
 
-    cell: Cell
-    word: tuple[float, ...]
+    network: StateMap
+    word: tuple[Inputs, ...]
 
     def step(self, states: States) -> States:
         """Return the states after one repetition of the word, from which fixed points are found."""
         for inputs in self.word:
-            states = self.cell.step(states, inputs)
+            states = self.network.step(states, inputs)
         return states
 
     def jacobian(
@@ -77,8 +78,8 @@ class WordMap:
         """Return the Jacobian of the word's map at states, for stability of fixed points."""
         made = np.broadcast_to(np.eye(states.shape[1]), (*states.shape, states.shape[1]))
         for inputs in self.word:
-            made = self.cell.jacobian(states, inputs) @ made
-            states = self.cell.step(states, inputs)
+            made = self.network.jacobian(states, inputs) @ made
+            states = self.network.step(states, inputs)
         return made
 
     def slowness(self, states: Float[np.ndarray, "rows state"]) -> Float[np.ndarray, " rows"]:

@@ -1,4 +1,4 @@
-"""Probe `generalisation` of the LSTM: accuracy by length, margin and kind, and its certificate."""
+"""Probe `generalisation` of networks that count bits: accuracy, and a certificate."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import islice
@@ -7,9 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
-from models.rnn.certificate import certify
-from models.rnn.counting import run_lstm
-from models.rnn.layout import CHUNKS
+from models.architecture import MAX_STEPS, Architecture
+from models.rnn.certificate import Certificate, certify
+from models.rnn.counting import is_lstm_counter
+from models.rnn.layout import layout_of
+from models.rnn.programs import run_sequence
 from models.rnn.structured_sequences import (
     LEAST_FLIP,
     MOST_FLIP,
@@ -19,7 +21,6 @@ from models.rnn.structured_sequences import (
     margins,
 )
 from models.runtime.programs import Call, Outputs, Row, Run
-from models.simple_networks import MAX_STEPS
 from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import (
@@ -32,6 +33,7 @@ from probes.figures.figures import (
     Tensor,
 )
 from probes.rnn.certificate_figures import certificate_figures, certified_error
+from probes.shared.needs import COUNTS_BITS
 
 MAX_STEPS_OF_KIND = 262_144
 """Most bits of all generalisation sequences of one kind, which take a second or two."""
@@ -78,8 +80,8 @@ def check(call: ProbeCall[GeneralisationParameters]) -> None:
 
 def rows(call: ProbeCall[GeneralisationParameters]) -> int:
     """Return the number of program rows that all generalisation sequences take."""
-    parameters = call.parameters
-    return len(SEQUENCE_KINDS) * parameters.sequences * -(-parameters.length // CHUNKS[-1])
+    parameters, chunk = call.parameters, layout_of(call.model.architecture).chunks[-1]
+    return len(SEQUENCE_KINDS) * parameters.sequences * -(-parameters.length // chunk)
 
 
 def run(call: ProbeCall[GeneralisationParameters]) -> Run:
@@ -89,11 +91,10 @@ def run(call: ProbeCall[GeneralisationParameters]) -> Run:
     """
     parameters = call.parameters
     random = np.random.default_rng(parameters.seed)
-    units = len(call.model.weights["readout.kernel"])
     found: Outputs = {}
     for name, draw in SEQUENCE_KINDS.items():
         sequences = draw(random, parameters.sequences, parameters.length)
-        answers = yield from running_answers(sequences, units)
+        answers = yield from running_answers(call.model.architecture, sequences)
         found |= {name: np.packbits(sequences, axis=1), f"{name}.yes": np.packbits(answers, axis=1)}
     return found
 
@@ -107,22 +108,22 @@ def unpacked(
 
 
 def running_answers(
-    sequences: Bits, units: int
+    architecture: Architecture, sequences: Bits
 ) -> Generator[Sequence[Call], list[Outputs], Bool[np.ndarray, "sequences time"]]:
     """Return whether the answer is yes after each step of each generalisation sequence."""
-    zeros = np.zeros(units, np.float32)
-    wanted = frozenset({"logits"})
-    coming: Iterator[Row] = ({"sequence": x, "cell": zeros, "hidden": zeros} for x in sequences)
+    zeros, wanted = layout_of(architecture).initial_state(), frozenset({"logits"})
+    coming: Iterator[Row] = ({"sequence": bits, **zeros} for bits in sequences)
     answers: list[Bool[np.ndarray, " time"]] = []
     while taken := tuple(islice(coming, MAX_CONCURRENT)):
-        ended = yield from _side_by_side([run_lstm("trace", row, wanted) for row in taken])
+        runs = [run_sequence(architecture, "trace", row, wanted) for row in taken]
+        ended = yield from _side_by_side(runs)
         answers += [one["logits"][:, 1] > one["logits"][:, 0] for one in ended]
     return np.stack(answers)
 
 
 def _side_by_side(runs: list[Run]) -> Generator[Sequence[Call], list[Outputs], list[Outputs]]:
     """Drive runs of generalisation sequences together, so that their calls are batched."""
-    # `run_lstm` yields one call at a time.
+    # `run_sequence` yields one call at a time.
     calls = [next(run)[0] for run in runs]
     while True:
         got = yield calls
@@ -162,12 +163,13 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     `accuracy_by_flip` is over all steps of each `markov` sequence. `longest_without_error` is the
     length up to which all answers are correct, of a kind and of all.
 
-    The certificate covers every sequence: `certified_length` is a length up to which all of them
-    are answered correctly, by bounds of each unit over all hidden states from -1 to 1, or 0 where
-    these prove nothing. `certificate.bounds` has the bounds of the gates and of the change of the
-    cell state, i · g. By unit, `certificate.step` is the change per bit, `certificate.deviation`
-    the largest distance from it, `certificate.leak` the largest share of the cell state that a step
-    forgets, `certificate.readout` the weight of the hidden state in the logit difference, and
+    The certificate of a network of one LSTM layer and a readout covers every sequence:
+    `certified_length` is a length up to which all of them are answered correctly, by bounds of each
+    unit over all hidden states from -1 to 1, or 0 where these prove nothing. `certificate.bounds`
+    has the bounds of the gates and of the change of the cell state, i · g. By unit,
+    `certificate.step` is the change per bit, `certificate.deviation` the largest distance from it,
+    `certificate.leak` the largest share of the cell state that a step forgets,
+    `certificate.readout` the weight of the hidden state in the logit difference, and
     `certificate.share` its largest contribution to that.
     """
     parameters, outputs = context.parameters, context.outputs
@@ -179,7 +181,7 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
     accuracy = np.stack([one.mean(axis=0) for one in right.values()])
     # A tie is a no too.
     no = np.stack([(one <= 0).mean(axis=0) for one in margin.values()])
-    certificate = certify(context.model.architecture, context.model.weights)
+    certificates = _certificates(context)
     figures = (
         _throughout(right),
         _by_length("Share of right answers at each length", "accuracy", accuracy),
@@ -187,10 +189,19 @@ def generalisation(context: ProbeContext[GeneralisationParameters]) -> Figure:
         _by_power(accuracy),
         _by_margin(margin, right),
         _by_flip(right["markov"]),
-        *certificate_figures(certificate),
+        *(figure for one in certificates for figure in certificate_figures(one)),
     )
-    measured = (*_measures(right, accuracy), *certified_error(certificate))
+    errors = (measure for one in certificates for measure in certified_error(one))
+    measured = (*_measures(right, accuracy), *errors)
     return Panels("Generalisation", figures, measures=measured)
+
+
+def _certificates(context: ProbeContext[GeneralisationParameters]) -> tuple[Certificate, ...]:
+    """Return the certificate of a network of one LSTM layer and a readout; none of others."""
+    architecture = context.model.architecture
+    if not is_lstm_counter(architecture):
+        return ()
+    return (certify(architecture, context.model.weights),)
 
 
 def _throughout(right: Mapping[str, Bool[np.ndarray, "sequences time"]]) -> Lines:
@@ -291,5 +302,6 @@ PROBES = (
         input=False,
         checkpoints=True,
         example={"sequences": "16"},
+        needs=(COUNTS_BITS,),
     ),
 )

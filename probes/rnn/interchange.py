@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from probes.rnn.float64_cell import Cell
+from probes.rnn.float64_cell import LSTMCell, counting_cell
 
 Bits = UInt8[np.ndarray, "sequences time"]
 Values = Float[np.ndarray, "sequences time units"]
@@ -79,15 +79,15 @@ class HostLSTM:
         bias: Bias of the readout.
     """
 
-    cell: Cell
+    cell: LSTMCell
     kernel: Float[np.ndarray, "units 2"]
     bias: Float[np.ndarray, "2"]
 
     @classmethod
     def of(cls, weights: Mapping[str, np.ndarray]) -> "HostLSTM":
-        """Build the LSTM of an interchange from the weights of a network."""
+        """Build the LSTM of an interchange from weights by the shipped network's names."""
         kernel, bias = (weights[f"readout.{name}"] for name in ("kernel", "bias"))
-        return cls(Cell.of(weights), kernel.astype(np.float64), bias.astype(np.float64))
+        return cls(counting_cell(weights), kernel.astype(np.float64), bias.astype(np.float64))
 
     def run(
         self,
@@ -109,7 +109,7 @@ class HostLSTM:
         cell, hidden = (zeros if one is None else one for one in (cell, hidden))
         steps = []
         for step, inputs in enumerate(bits.T):
-            i, f, g, o = self.cell.gates(hidden, inputs.astype(np.float64))
+            i, f, g, o = self.cell.gates(hidden, inputs[:, None].astype(np.float64))
             cell = f * cell + i * g
             hidden = o * np.tanh(cell)
             if given is not None and step < given.shape[1]:

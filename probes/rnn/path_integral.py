@@ -86,18 +86,22 @@ def integrate(
     return PathIntegral(total, *ends, evaluations)
 
 
-def incompleteness(delta: float, difference: float) -> list[ResultWarning]:
+def incompleteness(
+    delta: float, difference: float, without_path: Sequence[str] = ("flip", "shapley")
+) -> list[ResultWarning]:
     """Return a warning about a path integral whose sum misses the change of the target.
 
     Args:
         delta: Sum of the attributions minus the change of the target.
         difference: Change of the target along the path.
+        without_path: Methods of the network that need no path.
     """
     if abs(delta) <= max(INCOMPLETE_SHARE * abs(difference), MIN_ERROR):
         return []
     message = (
         f"The attribution sums to {difference + delta:.2f}, but the targets of sequence and "
         f"baseline differ by {difference:.2f}, an error of {delta:.2f} logits: the network changes "
-        "its answer within too small a part of the path. Methods `flip` and `shapley` need no path."
+        "its answer within too small a part of the path. Methods "
+        f"{' and '.join(f'`{name}`' for name in without_path)} need no path."
     )
     return [ResultWarning("incomplete", message)]

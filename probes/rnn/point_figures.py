@@ -1,4 +1,4 @@
-"""Figures of the points that a fixed-point search of an LSTM ended at, and their measures."""
+"""Figures of the points that a fixed-point search of a network ended at, and their measures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +18,6 @@ MAX_COLOURED_STEPS = 256.0
 """Largest time constant on the colour scale of the probe `dynamics`, in steps."""
 
 
-def entries(units: int) -> list[str]:
-    """Return the names of a state vector's entries in `dynamics`: h0 to hN, then c0 to cN."""
-    return [f"{state}{unit}" for state in ("h", "c") for unit in range(units)]
-
-
 @dataclass(frozen=True, eq=False)
 class PointFigures:
     """Figures of the points of one fixed-point search in the probe `dynamics`.
@@ -30,10 +25,12 @@ class PointFigures:
     Attributes:
         points: Points of the search.
         prefix: Start of the names of tensors and measures, which differs between searches.
+        entries: Names of a state's entries.
     """
 
     points: Points
     prefix: str
+    entries: Sequence[str]
 
     def tensor(
         self,
@@ -91,7 +88,7 @@ class PointFigures:
     def states(self) -> Heatmap:
         """Heatmap of the states of slow and fixed points in the probe `dynamics`."""
         states = self.points.states
-        named: Coordinates = {"entry": entries(states.shape[1] // 2)}
+        named: Coordinates = {"entry": self.entries}
         axes = (self.axis, "entry")
         tensor = self.tensor("points", axes, states, named, colours.signed(states))
         return Heatmap("Where the points are", tensor, self.axis)

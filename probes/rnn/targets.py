@@ -1,38 +1,84 @@
-"""Target of attributions of the LSTM: one logit, or the difference of both."""
+"""Target of attributions of networks of sequences: one logit, or the difference of two."""
 
-from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float64
 from pydantic import Field
 
-from probes.declaration import Parameters
+from models.architecture import Architecture
+from probes.declaration import LayerChoice, Parameters
 
-Target = Literal["difference", "yes", "no"]
+DIFFERENCE = "difference"
+"""Target of sequence attributions that compares two logits."""
 
-LOGIT_WEIGHTS: Mapping[Target, Float64[np.ndarray, " classes"]] = {
-    "difference": np.array([-1.0, 1.0]),
-    "yes": np.array([0.0, 1.0]),
-    "no": np.array([1.0, 0.0]),
-}
-"""Weights of the logits of "no" and "yes" for each target of LSTM attributions."""
+TWO = 2
 
-TARGET_NAMES: Mapping[Target, str] = {"difference": "yes - no", "yes": "yes", "no": "no"}
+LogitWeights = Float64[np.ndarray, " classes"]
+"""Weight of each logit in the target of a sequence attribution."""
 
 
-class LSTMTargetParameters(Parameters):
-    """Parameters that choose the LSTM's target logit: yes, no, or their difference."""
+def target_names(architecture: Architecture) -> tuple[str, ...]:
+    """Return the targets of attributions of a network: `difference`, and its classes."""
+    classes = architecture.classes
+    # Of two, the one that the difference counts as positive is first.
+    ordered = classes[::-1] if len(classes) == TWO else classes
+    return tuple(dict.fromkeys((DIFFERENCE, *ordered)))
 
-    target: Target = Field(
-        "difference",
-        description="Explained logit: `yes`, `no`, or their `difference`, yes minus no, whose sign "
-        "is the answer.",
+
+class SequenceTargetParameters(Parameters):
+    """Parameters that choose the target logit of a sequence: one class, or a difference."""
+
+    target: Annotated[str, LayerChoice(target_names)] = Field(
+        DIFFERENCE,
+        description="Explained logit: that of a class by its name, or the `difference` of two. "
+        "With two classes that is the second minus the first, whose sign is the answer (yes minus "
+        "no); with more, the predicted class minus the one with the next largest logit.",
     )
 
 
-def difference(logits: np.ndarray) -> float:
-    """Return the LSTM's target `difference`: the last logit of "yes" minus that of "no"."""
+def compared_classes(logits: np.ndarray) -> tuple[int, int]:
+    """Return the two labels that the target `difference` compares, the positive one first.
+
+    Args:
+        logits: Logits of the unedited sequence, of one step or of every step.
+    """
+    last = logits.reshape(-1, logits.shape[-1])[-1]
+    if len(last) == TWO:
+        return 1, 0
+    order = np.argsort(-last, kind="stable")
+    return int(order[0]), int(order[1])
+
+
+def logit_weights(
+    architecture: Architecture, logits: np.ndarray, target: str = DIFFERENCE
+) -> LogitWeights:
+    """Return the weight of each logit in the target of a sequence attribution.
+
+    Args:
+        architecture: Network.
+        logits: Logits of the unedited sequence, which decide between more than two classes.
+        target: One of `target_names`.
+    """
+    weights = np.zeros(len(architecture.classes))
+    if target != DIFFERENCE:
+        weights[architecture.classes.index(target)] = 1.0
+        return weights
+    positive, negative = compared_classes(logits)
+    weights[positive], weights[negative] = 1.0, -1.0
+    return weights
+
+
+def target_title(architecture: Architecture, logits: np.ndarray, target: str = DIFFERENCE) -> str:
+    """Return the target of a sequence attribution for titles: a class, or `yes - no`."""
+    if target != DIFFERENCE:
+        return target
+    positive, negative = (architecture.classes[label] for label in compared_classes(logits))
+    return f"{positive} - {negative}"
+
+
+def weighted(logits: np.ndarray, weights: LogitWeights) -> float:
+    """Return the target of an attribution after the last step: the weighted sum of its logits."""
     # The predict program returns one row of logits, the others a row for each step.
-    last = logits.reshape(-1, len(TARGET_NAMES) - 1)[-1].astype(np.float64)
-    return float(last @ LOGIT_WEIGHTS["difference"])
+    last = logits.reshape(-1, len(weights))[-1].astype(np.float64)
+    return float(last @ weights)

@@ -1,52 +1,117 @@
-"""Probe `weights`: the kernels of every gate of the LSTM, and its readout."""
+"""Probe `weights` of sequences: kernels of every gate of each layer, and of all other layers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
-from models.simple_networks import LSTM_LABELS
-from probes.declaration import Parameters, Probe, ProbeContext
+from models.architecture import Architecture, Node
+from models.declaration.operations import Dense, Embed, Recurrent
+from probes.declaration import LayerChoice, Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor
 
-GATE_ORDER = ("input_gate", "forget_gate", "candidate", "output_gate")
-"""Order of the gates in the packed weights of the LSTM."""
+PACKED: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "candidate"),
+    "rnn": ("hidden",),
+}
+"""Order in which the weights of the values of each kind of cell are packed along one axis."""
 
 
-def gate_weights(context: ProbeContext[Parameters]) -> Figure:
-    """Weights of the LSTM: kernels of each gate, biases, and the readout.
+def weighted_layers(architecture: Architecture) -> tuple[str, ...]:
+    """Return the names of a network's layers that have weights."""
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in architecture.parameters))
 
-    Rows are what a kernel reads (the bit, or a unit's hidden state), columns the unit that it
-    writes.
-    """
-    held = context.model.weights
-    # Flax packs the four gates along the last axis; the kernel of the bit has a single row.
-    recurrent = np.split(held["cell.dense_h.kernel"], len(GATE_ORDER), axis=1)
-    named = {
-        "cell.dense_i.kernel": held["cell.dense_i.kernel"].reshape(len(GATE_ORDER), -1),
-        "cell.dense_h.bias": held["cell.dense_h.bias"].reshape(len(GATE_ORDER), -1),
-    }
-    rows = [
-        _matrix(f"{name}, by gate", name, ("gate", "unit"), values, {"gate": GATE_ORDER})
-        for name, values in named.items()
-    ]
-    kernels = [
-        _matrix(
-            f"cell.dense_h.kernel, {gate}",
-            f"cell.dense_h.kernel.{gate}",
-            ("hidden_unit", "unit"),
-            values,
-            {},
-        )
-        for gate, values in zip(GATE_ORDER, recurrent, strict=True)
-    ]
-    readout = _matrix(
-        "readout.kernel",
-        "readout.kernel",
-        ("label", "unit"),
-        held["readout.kernel"].T,
-        {"label": LSTM_LABELS},
+
+class WeightsParameters(Parameters):
+    """Parameters of the probe `weights` of sequences: the layer to show."""
+
+    layer: Annotated[str | None, LayerChoice(weighted_layers)] = Field(
+        None, description="Layer whose weights are shown; default all."
     )
-    bias = Tensor("readout.bias", "bias", ("label",), held["readout.bias"], {"label": LSTM_LABELS})
-    return Panels("Weights", (*rows, *kernels, readout, Bars("readout.bias", bias)), 2)
+
+
+def gate_weights(context: ProbeContext[WeightsParameters]) -> Figure:
+    """Weights of the network: kernels of each gate, biases, and the readout.
+
+    Rows are what a kernel reads (an input, or a unit's hidden state), columns the unit that it
+    writes; a single input has a row for each gate.
+    """
+    architecture, chosen = context.model.architecture, context.parameters.layer
+    shown = weighted_layers(architecture) if chosen is None else (chosen,)
+    figures = [figure for name in shown for figure in _layer(architecture.node(name), context)]
+    return Panels("Weights", tuple(figures), 2)
+
+
+def _layer(node: Node, context: ProbeContext[WeightsParameters]) -> Iterator[Figure]:
+    """Yield the figures of the weights of one layer."""
+    prefix = f"{node.name}."
+    held = {
+        name.removeprefix(prefix): value
+        for name, value in context.model.weights.items()
+        if name.startswith(prefix)
+    }
+    match node.operation:
+        case Recurrent(cell):
+            yield from _recurrent(prefix, PACKED[cell], held)
+        case Dense():
+            yield from _dense(prefix, node, context, held)
+        case Embed():
+            at = {"symbol": context.model.architecture.sequence.alphabet}
+            name, values = f"{prefix}embedding", held["embedding"]
+            yield _matrix(name, name, ("symbol", "unit"), values, at)
+        case _:
+            yield from (_vector(prefix + name, "unit", value) for name, value in held.items())
+
+
+def _recurrent(
+    prefix: str, gates: Sequence[str], held: Mapping[str, np.ndarray]
+) -> Iterator[Figure]:
+    """Yield the figures of a recurrent layer's weights, split by gate."""
+    kernels: list[tuple[str, str]] = [("dense_h.kernel", "hidden_unit")]
+    if len(held["dense_i.kernel"]) == 1:
+        yield _by_gate(f"{prefix}dense_i.kernel", gates, held["dense_i.kernel"])
+    else:
+        kernels.insert(0, ("dense_i.kernel", "input"))
+    for name in sorted(held.keys() & {"dense_i.bias", "dense_h.bias"})[::-1]:
+        is_whole = held[name].size == held["dense_h.kernel"].shape[1]
+        # The second bias of a GRU is that of the candidate alone.
+        yield _by_gate(f"{prefix}{name}", gates if is_whole else ("candidate",), held[name])
+    for name, axis in kernels:
+        for gate, values in zip(gates, np.split(held[name], len(gates), axis=1), strict=True):
+            full = f"{prefix}{name}"
+            yield _matrix(f"{full}, {gate}", f"{full}.{gate}", (axis, "unit"), values, {})
+
+
+def _by_gate(name: str, gates: Sequence[str], values: np.ndarray) -> Heatmap:
+    """Heatmap of weights with a row for each gate."""
+    rows = values.reshape(len(gates), -1)
+    return _matrix(f"{name}, by gate", name, ("gate", "unit"), rows, {"gate": gates})
+
+
+def _dense(
+    prefix: str,
+    node: Node,
+    context: ProbeContext[WeightsParameters],
+    held: Mapping[str, np.ndarray],
+) -> Iterator[Figure]:
+    """Yield the figures of a dense layer's weights: a row for each class, or each unit."""
+    classes = context.model.architecture.classes
+    is_readout = node.value == "logits"
+    axis, at = ("label", {"label": classes}) if is_readout else ("output_unit", {})
+    name = f"{prefix}kernel"
+    yield _matrix(name, name, (axis, "unit"), held["kernel"].T, at)
+    if "bias" in held:
+        yield _vector(f"{prefix}bias", axis, held["bias"], at)
+
+
+def _vector(
+    name: str, axis: str, values: np.ndarray, coordinates: Coordinates | None = None
+) -> Bars:
+    kind: Kind = "bias" if name.endswith("bias") else "weight"
+    return Bars(name, Tensor(name, kind, (axis,), values, coordinates or {}))
 
 
 def _matrix(
@@ -63,5 +128,12 @@ def _matrix(
 
 
 PROBES = (
-    Probe(family="sequence", name="weights", figure=gate_weights, input=False, checkpoints=True),
+    Probe(
+        family="sequence",
+        name="weights",
+        figure=gate_weights,
+        parameters=WeightsParameters,
+        input=False,
+        checkpoints=True,
+    ),
 )

@@ -23,8 +23,9 @@ from models.rnn.structured_sequences import SEQUENCE_KINDS
 from models.rnn.unit_statistics import held_out_sequences
 from models.runtime.programs import Call
 from probes.rnn.counter import ablation_sequences, every_set
-from probes.rnn.float64_cell import Cell
 from probes.rnn.shapley import shapley_values
+from probes.rnn.state_map import StateMap
+from tests.networks import COUNTING_LSTM
 from tests.oracles.edited_lstm import NAMES, edited_trace
 from tests.oracles.numpy64 import lstm_trace
 from tests.probes.handmade import ablated
@@ -285,7 +286,8 @@ def counter(served: Served, largest: Largest) -> None:
 def dynamics(served: Served, largest: Largest) -> None:
     """Trajectories of held-out sequences; q at the points found, by the other float64 network."""
     bits = held_out_sequences()
-    for row, states in zip(bits, Cell.of(served.weights).run(bits), strict=True):
+    ran = StateMap(COUNTING_LSTM, served.weights).run(bits[..., None])
+    for row, states in zip(bits, ran, strict=True):
         trace = served.trace(row)
         exact = np.concatenate([trace["hidden"], trace["cell"]], axis=1)
         largest.add("trajectories", states, exact)

@@ -16,7 +16,6 @@ from probes.declaration import (
     ProbeCall,
     ProbeInput,
 )
-from probes.rnn.gates import Selection, summary
 from probes.shared.needs import COUNTS_BITS, artifact_need
 from tests.networks import COUNTING_LSTM, SIMPLE_CNN
 
@@ -51,14 +50,6 @@ def test_a_context_is_its_call_with_outputs() -> None:
     assert context.parameters is call.parameters
     assert context.logits.tolist() == [2.0, 1.0]  # after the last step
     assert context.probabilities.argmax() == 0
-
-
-def test_a_summary_needs_unit_statistics() -> None:
-    """Without them in the model context the figure says so."""
-    call = ProbeCall(ModelContext(SIMPLE_CNN, {}), ProbeInput(), Selection())
-
-    with pytest.raises(ValueError, match="needs unit statistics"):
-        summary(call.with_outputs({}))
 
 
 def test_a_probe_applies_where_its_needs_are_met() -> None:

@@ -21,7 +21,7 @@ from probes.rnn.counter import (
     every_set,
     run,
 )
-from tests.networks import COUNTING_LSTM
+from tests.networks import counting_lstm
 from tests.oracles.numpy64 import lstm_trace
 from tests.probes.handmade import STEP, Tensors, ablated, answered, one_counter, run_with
 
@@ -30,7 +30,8 @@ PARAMETERS = CounterParameters()
 
 def call_with(weights: Tensors) -> ProbeCall[CounterParameters]:
     """Return the call of the probe about these weights."""
-    return ProbeCall(ModelContext(COUNTING_LSTM, weights), ProbeInput(), PARAMETERS)
+    architecture = counting_lstm(len(weights["readout.kernel"]))
+    return ProbeCall(ModelContext(architecture, weights), ProbeInput(), PARAMETERS)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
 from probes.rnn.decomposition import kept, path, written
-from probes.rnn.targets import LOGIT_WEIGHTS
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
 
@@ -62,12 +61,12 @@ def test_both_are_exact_in_float64(seed: int, length: int, hidden: int) -> None:
     bits = random.integers(0, 2, length)
     trace = lstm_trace(bits, weights, *start)
 
-    parts = kept(trace["forget_gate"]) * written(trace)
+    parts = kept(trace["forget_gate"]) * written("lstm", trace)
 
     np.testing.assert_allclose(parts, by_definition(trace, length), atol=1e-12)
     np.testing.assert_allclose(parts.sum(axis=0), trace["cell"][-1], atol=1e-10)
     for split in ("change", "memory"):
-        ends = path(trace, split)
+        ends = path("lstm", trace, split)
         np.testing.assert_allclose(ends[-1], trace["cell"][-1], atol=1e-10)
         assert ends.shape == trace["cell"].shape
 
@@ -129,7 +128,7 @@ def test_the_logit_is_what_the_steps_add(
 
 def test_targets_are_differences_of_one_another(client: TestClient) -> None:
     """Contributions to yes minus no are those to yes minus those to no."""
-    found = {name: ask(client, "decomposition", target=name)[0] for name in LOGIT_WEIGHTS}
+    found = {name: ask(client, "decomposition", target=name)[0] for name in TARGETS}
 
     expected = found["yes"]["contributions"] - found["no"]["contributions"]
     np.testing.assert_allclose(found["difference"]["contributions"], expected, atol=1e-12)

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 from models.registry import ResidentModel
 from models.rnn.certificate import certify
 from models.rnn.unit_statistics import held_out_sequences
-from probes.rnn.dynamics import DRIFT_GROUPS, axes_of
+from probes.rnn.dynamics import DRIFT_GROUPS
+from probes.rnn.trajectories import axes_of
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import lstm_shapes
 

@@ -5,12 +5,23 @@ import pytest
 
 from probes.rnn import fixed_points
 from probes.rnn.fixed_points import Points, Region, WordMap, minimise, search
-from probes.rnn.float64_cell import Cell
+from probes.rnn.state_map import StateMap
+from tests.networks import counting_lstm
 from tests.oracles.numpy64 import lstm_trace, sigmoid
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
 from tests.probes.handmade import STEP, Tensors, nothing, one_counter
 
 RANDOM = np.random.default_rng(8)
+
+
+def network(weights: Tensors) -> StateMap:
+    """Map the states of a counting network by one step."""
+    return StateMap(counting_lstm(len(weights["readout.kernel"])), weights)
+
+
+def mapped(weights: Tensors, *word: float) -> WordMap:
+    """Map the states of a counting network by a word of inputs."""
+    return WordMap(network(weights), tuple(np.array([inputs]) for inputs in word))
 
 
 def step(state: np.ndarray, weights: Tensors, inputs: float) -> np.ndarray:
@@ -22,12 +33,12 @@ def step(state: np.ndarray, weights: Tensors, inputs: float) -> np.ndarray:
 
 def visited_by(weights: Tensors) -> np.ndarray:
     """Return states that sequences of coins visit."""
-    states = Cell.of(weights).run(draw_bits(8, 40, 1))
+    states = network(weights).run(draw_bits(8, 40, 1)[..., None])
     return states.reshape(-1, states.shape[-1])
 
 
 def find(weights: Tensors, *word: float, most: int = 16) -> Points:
-    return search(WordMap(Cell.of(weights), word), visited_by(weights), 0, most)
+    return search(mapped(weights, *word), visited_by(weights), 0, most)
 
 
 @pytest.mark.parametrize("units", [1, 5, 64])
@@ -39,8 +50,9 @@ def test_a_step_is_the_oracles(units: int) -> None:
 
     for inputs in (0.0, 0.37, 1.0):
         expected = np.stack([step(state, weights, inputs) for state in states])
-        np.testing.assert_allclose(Cell.of(weights).step(states, inputs), expected, atol=1e-14)
-    ran = Cell.of(weights).run(bits)
+        found = network(weights).step(states, np.array([inputs]))
+        np.testing.assert_allclose(found, expected, atol=1e-14)
+    ran = network(weights).run(bits[..., None])
     for one, sequence in zip(ran, bits, strict=True):
         trace = lstm_trace(sequence, weights)
         expected = np.concatenate([trace["hidden"], trace["cell"]], axis=1)
@@ -54,7 +66,7 @@ def test_the_jacobian_is_that_of_central_differences(units: int) -> None:
     states = RANDOM.normal(0, 1, (3, 2 * units))
     small = 1e-6 * np.eye(2 * units)
 
-    found = Cell.of(weights).jacobian(states, 0.4)
+    found = network(weights).jacobian(states, np.array([0.4]))
 
     for state, jacobian in zip(states, found, strict=True):
         columns = [
@@ -126,7 +138,7 @@ def test_q_and_eigenvalues_are_those_of_the_point(units: int) -> None:
 
     found = find(weights, 0.5, most=3)
 
-    jacobians = Cell.of(weights).jacobian(found.states, 0.5)
+    jacobians = network(weights).jacobian(found.states, np.array([0.5]))
     for state, q, eigenvalues, jacobian in zip(
         found.states, found.q, found.eigenvalues, jacobians, strict=True
     ):
@@ -213,7 +225,7 @@ def test_points_of_a_word_return_after_it(word: tuple[float, ...]) -> None:
         (through(found.states[0] + e) - through(found.states[0] - e)) / 2e-6
         for e in 1e-6 * np.eye(8)
     ]
-    jacobian = WordMap(Cell.of(weights), word).jacobian(found.states[:1])[0]
+    jacobian = mapped(weights, *word).jacobian(found.states[:1])[0]
     np.testing.assert_allclose(jacobian, np.stack(columns, axis=1), atol=1e-8)
 
 
@@ -222,7 +234,7 @@ def test_a_search_never_leaves_its_region() -> None:
     weights = nothing(1)
     weights["cell.dense_h.bias"][:] = (0, 8, 1, 0)
     weights["cell.dense_h.kernel"][:] = (-3, 0, 0, 3)  # writes less the more it has
-    word_map = WordMap(Cell.of(weights), (0.0,))
+    word_map = mapped(weights, 0.0)
     starts = np.zeros((4, 2)) + np.linspace(0, 0.5, 4)[:, None]
     region = Region.around(starts)
 
@@ -238,7 +250,7 @@ def test_a_search_never_leaves_its_region() -> None:
 def test_no_step_goes_uphill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the slope misleads, a step is not taken: with every step q is less, or as it was."""
     weights = {name: 6 * value for name, value in draw(lstm_shapes(4), 9).items()}
-    word_map = WordMap(Cell.of(weights), (0.3,))
+    word_map = mapped(weights, 0.3)
     starts = RANDOM.normal(0, 2, (100, 8))
     q = [word_map.slowness(starts)]
 

@@ -36,7 +36,7 @@ def answers_of(sequences: np.ndarray, lstm: ResidentModel) -> np.ndarray:
     """Run sequences through the resident network."""
 
     def whole() -> Any:
-        return {"yes": (yield from running_answers(sequences, 8))}
+        return {"yes": (yield from running_answers(COUNTING_LSTM, sequences))}
 
     (outputs,) = drive([whole()], lstm.programs)
     return outputs["yes"]

@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 from models.registry import ResidentModel
 from models.rnn.analyses import CHUNK
 from models.rnn.counting import EDITABLE_VALUES
-from probes.rnn.edits import EditedRun, LSTMEdit
+from probes.rnn.edits import EditedRun, SequenceEdit
 from probes.shared.recovery import recovery_of
+from tests.networks import counting_lstm
 from tests.oracles.edited_lstm import edited_trace
 from tests.oracles.parameters import draw_bits
 
@@ -243,19 +244,16 @@ def test_extreme_edits_are_answered(client: TestClient) -> None:
 def test_edits_come_to_scale_and_shift_chunk_by_chunk() -> None:
     """A range over the edge of a chunk, and one within another chunk."""
     row = {"sequence": np.zeros(300, np.uint8), "cell": np.zeros(3), "hidden": np.zeros(3)}
+    architecture = counting_lstm(3)
     source = {"hidden": np.arange(900, dtype=np.float32).reshape(300, 3)}
     edits = [
-        LSTMEdit(value="cell", units=(2,), steps=(127, 130), operation="add", amount=2.0),
-        LSTMEdit(value="cell", steps=(128, 129), operation="scale", amount=3.0),
-        LSTMEdit(value="hidden", units=(0, 2), steps=(257, 258), operation="patch"),
+        SequenceEdit(value="cell", units=(2,), steps=(127, 130), operation="add", amount=2.0),
+        SequenceEdit(value="cell", steps=(128, 129), operation="scale", amount=3.0),
+        SequenceEdit(value="hidden", units=(0, 2), steps=(257, 258), operation="patch"),
     ]
-    run = EditedRun(row, edits, source)
-    scale, shift = (
-        np.concatenate(parts)
-        for parts in zip(
-            *(run.scale_and_shift(at, min(at + CHUNK, 300)) for at in (0, 128, 256)), strict=True
-        )
-    )
+    run = EditedRun(architecture, row, edits, source)
+    parts = [run.scales_and_shifts(at, min(at + CHUNK, 300)) for at in (0, 128, 256)]
+    scale, shift = (np.concatenate([one[name] for one in parts]) for name in ("scale", "shift"))
 
     expected_scale, expected_shift = np.ones((384, 6, 3)), np.zeros((384, 6, 3))
     expected_shift[126:130, 4, 2] = [2, 6, 6, 2]
@@ -337,4 +335,4 @@ def test_an_amount_is_finite() -> None:
     """No other number passes."""
     for amount in (float("nan"), float("inf")):
         with pytest.raises(ValidationError):
-            LSTMEdit(value="cell", operation="set", amount=amount)
+            SequenceEdit(value="cell", operation="set", amount=amount)

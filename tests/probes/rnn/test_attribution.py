@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
 from probes.declaration import ModelContext, ProbeCall, ProbeInput
-from probes.rnn.bit_attribution import BitParameters, incomplete
+from probes.rnn.attribution import StepParameters, incomplete
 from probes.rnn.shapley import shapley_values
 from tests.networks import COUNTING_LSTM
 from tests.oracles.numpy64 import lstm_trace
@@ -247,7 +247,7 @@ def test_a_sum_that_misses_the_difference_is_warned_about(delta: float, warned: 
     """Above 5 % of the difference of the targets, with both numbers in the message."""
     outputs = {"f_input": np.array(3.0), "f_baseline": np.array(1.0), "delta": np.array(2 * delta)}
     call = ProbeCall(
-        ModelContext(COUNTING_LSTM, {}), ProbeInput(), BitParameters(method="integrated_gradients")
+        ModelContext(COUNTING_LSTM, {}), ProbeInput(), StepParameters(method="integrated_gradients")
     )
 
     found = incomplete(call.with_outputs(outputs))
