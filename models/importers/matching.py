@@ -12,16 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.architecture import Architecture, Node
+from models.architecture import INPUT, Architecture, Node
 from models.declaration.operations import Norm, Recurrent
 from models.importers.errors import ConversionError, listed, printable
 from models.importers.fitting import Fitted, Orders, channel_first_orders, fit, is_kind
 from models.importers.groups import Group, groups_of, unknown
+from models.importers.names import beside, named, numbered
 
 MAX_TRIED = 24
 """Matches that are compared with answers of the original network, at most."""
-
-INDEX = re.compile(r"[0-9]+")
 
 Reproduces = Callable[[dict[str, np.ndarray]], bool]
 """Whether parameters give the answers of the original network, from which an import was made."""
@@ -47,7 +46,8 @@ class Matched:
 
     Attributes:
         parameters: Arrays in float32 by our names.
-        by: Rule that matched each layer, by its name: `name`, `number`, `shape` or `reference`.
+        by: Rule that matched each layer, by its name: `name`, `number`, `shape`, `neighbour` or
+            `reference`.
     """
 
     parameters: dict[str, np.ndarray]
@@ -74,6 +74,8 @@ def match_tensors(
     matching = _Matching(architecture, groups_of(tensors))
     matching.by_name()
     matching.by_number()
+    matching.by_shape()
+    matching.by_neighbour()
     matching.by_shape()
     if matching.nodes:
         matching.check_candidates()
@@ -134,11 +136,7 @@ class _Matching:
 
     def _named(self, node: Node) -> Group | None:
         """Return the layer of the imported file that has a declared layer's name."""
-        found = [
-            group
-            for group in self.groups
-            if is_kind(node, group) and _plain(node.name) in _names(group, node)
-        ]
+        found = [group for group in self.groups if is_kind(node, group) and named(group, node)]
         return found[0] if len(found) == 1 else None
 
     def _take_named(self, nodes: list[Node]) -> None:
@@ -163,7 +161,7 @@ class _Matching:
     def by_number(self) -> None:
         """Match layers of one kind by the numbers in names that differ in nothing else."""
         for nodes, groups in list(self.kinds()):
-            ordered = _ordered(groups)
+            ordered = numbered(groups)
             if ordered is None or len(nodes) != len(ordered):
                 continue
             pairs = list(zip(nodes, ordered, strict=True))
@@ -175,6 +173,24 @@ class _Matching:
         """Match layers where shapes leave one choice, as long as there are such."""
         while pair := next(self._forced(), None):
             self.take(*pair, "shape")
+
+    def by_neighbour(self) -> None:
+        """Match normalisations with those next to their convolution in the imported file."""
+        for node in list(self.nodes):
+            before = self._before(node)
+            if before is None or not isinstance(node.operation, Norm):
+                continue
+            fitting = [group for group in self.groups if self.fitted(node, group) is not None]
+            found = beside(before, fitting)
+            if found is not None:
+                self.take(node, found, "neighbour")
+
+    def _before(self, node: Node) -> Group | None:
+        """Return the imported layer of the last matched layer that a declared one follows."""
+        name = node.inputs[0]
+        while name != INPUT and name not in self.found:
+            name = self.architecture.node(name).inputs[0]
+        return None if name == INPUT else self.found[name][0]
 
     def _forced(self) -> Iterator[tuple[Node, Group]]:
         """Iterate over pairs of which one has no other candidate in the imported file."""
@@ -294,43 +310,6 @@ def _kind(node: Node) -> str:
             return f"{kind} norm"
         case operation:
             return type(operation).__name__
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _names(group: Group, node: Node) -> set[str]:
-    """Return the names by which a declared layer may mean an imported one."""
-    parts = [part for part in group.name.split(".") if part != "cell"]
-    if isinstance(node.operation, Recurrent) and len(parts) > 1 and parts[-1] == "l0":
-        parts.pop()
-    # A number alone is a position, not a name.
-    tails = (parts[start:] for start in range(len(parts)) if not parts[start].isdecimal())
-    return {_plain("".join(tail)) for tail in tails}
-
-
-def _ordered(groups: list[Group]) -> list[Group] | None:
-    """Return imported layers ordered by the one number in which names differ; None without."""
-    split = [(INDEX.split(group.name), INDEX.findall(group.name)) for group in groups]
-    if len(groups) == 1:
-        return groups
-    texts, numbers = [tuple(text) for text, _ in split], [list(map(int, n)) for _, n in split]
-    # Keras numbers from the second layer on: conv2d, conv2d_1.
-    stems = [text[0].rstrip("_") for text in texts]
-    if len(set(texts)) > 1 or not texts:
-        is_keras = len(set(stems)) == 1 and all(len(text) <= 2 for text in texts)  # noqa: PLR2004
-        if not is_keras:
-            return None
-        keys = [number[0] if number else 0 for number in numbers]
-        return [groups[index] for index in np.argsort(keys, kind="stable")]
-    differing = [
-        place for place in range(len(numbers[0])) if len({one[place] for one in numbers}) > 1
-    ]
-    if len(differing) != 1:
-        return None
-    keys = [number[differing[0]] for number in numbers]
-    return [groups[index] for index in np.argsort(keys, kind="stable")]
 
 
 def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> str:

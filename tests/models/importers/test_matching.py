@@ -129,6 +129,25 @@ def test_rows_after_a_flatten_follow_norms_and_branches() -> None:
     np.testing.assert_allclose(values["logits"], wanted, rtol=1e-5)
 
 
+def test_a_normalisation_is_found_next_to_its_convolution() -> None:
+    """In a container it follows the convolution; elsewhere it has the convolution's number."""
+    lines = "stem: conv 4 nobias, norm, relu, conv2: conv 4 1x1 nobias, relu, norm, "
+    lines += "conv3: conv 4 5x5 nobias, norm, globalpool"
+    given = {
+        "stem.0.weight": conv(4, 3),
+        "conv2.weight": conv(4, 4, 1),
+        "conv3.weight": conv(4, 4, 5),
+    }
+    for place, name in enumerate(("bn3", "bn2", "stem.1")):
+        for tensor in ("weight", "bias", "running_mean", "running_var"):
+            given[f"{name}.{tensor}"] = np.full(4, place, np.float32)
+
+    found = match_tensors(derive(declared("image = [8, 8, 3]", 4, lines)), given)
+
+    assert [found.parameters[f"norm{index}.mean"][0] for index in (1, 2, 3)] == [2, 1, 0]
+    assert found.by["norm2"] == "neighbour"
+
+
 def test_absent_biases_and_scales_become_constants() -> None:
     """Zeros stand for a bias that the file lacks, ones for the scale of a bare normalisation."""
     architecture = derive(declared("image = [4, 4, 1]", 2, "conv 2, norm, globalpool"))

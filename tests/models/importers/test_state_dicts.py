@@ -29,6 +29,18 @@ NETWORKS = {
             "fc: dense 7"
         ),
     ),
+    "resnet8": declared(
+        "image = [16, 16, 3]",
+        10,
+        "conv1: conv 4 nobias, norm, relu, layer1_conv1: conv 4 nobias, norm, relu, "
+        "layer1_conv2: conv 4 nobias, norm, add relu1, relu, "
+        "layer2_downsample: conv 8 1x1 stride 2 nobias, norm, "
+        "layer2_conv1: conv 8 stride 2 pad 1 nobias from relu3, norm, relu, "
+        "layer2_conv2: conv 8 nobias, norm, add norm4, relu, "
+        "layer3_downsample: conv 12 1x1 stride 2 nobias, norm, "
+        "layer3_conv1: conv 12 stride 2 pad 1 nobias from relu5, norm, relu, "
+        "layer3_conv2: conv 12 nobias, norm, add norm7, relu, globalpool, fc: dense 10",
+    ),
     "lenet": declared(
         "image = [32, 32, 1]",
         10,
@@ -85,6 +97,7 @@ NETWORKS = {
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "skip": {},
+    "resnet8": {"layer2.downsample.1": "norm4", "layer1.bn2": "norm3", "layer3.bn1": "norm8"},
     "lenet": {"features.0": "conv1", "features.3": "conv2", "classifier.0": "dense1"},
     "separable": {"0": "conv1", "2": "conv2", "3": "norm1", "7": "conv4", "9": "pool1"},
     "allconv": {"4": "conv3", "5": "norm1", "6": "mish1", "7": "conv4"},
