@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-TRACE_KINDS = {"pre_activation", "post_activation", "pooled", "logits"}
+TRACE_KINDS = {
+    "pre_activation",
+    "post_activation",
+    "normalised",
+    "merged",
+    "pooled",
+    "logits",
+}
 """Kinds of tensors whose `y` and `x` are those of a layer: values of the CNN's trace."""
 
 STATES = ("cell", "hidden")

@@ -11,9 +11,9 @@ from models.registry import ResidentModel
 from models.rnn.programs import run_sequence
 from models.runtime.programs import Outputs
 from models.runtime.resident import drive
-from models.simple_networks import LAYERS
 from probes.figures.figures import Tensor
 from probes.output.encode import describe
+from tests.networks import SIMPLE_CNN
 from tests.probes.axes import Declared, axis_faults
 
 Faults = Callable[..., list[str]]
@@ -25,7 +25,9 @@ BITS = np.array([1, 0, 1, 1, 0, 0, 1], np.uint8)
 def maps(cnn: ResidentModel) -> Outputs:
     """Every layer of one image, as the trace program gives it."""
     image = np.random.default_rng(3).integers(0, 256, (28, 28), np.uint8)
-    (outputs,) = drive([run_image("trace", {"image": image}, frozenset(LAYERS))], cnn.programs)
+    (outputs,) = drive(
+        [run_image("trace", {"image": image}, frozenset(SIMPLE_CNN.layers))], cnn.programs
+    )
     return outputs
 
 
@@ -51,7 +53,7 @@ def faults(client: TestClient) -> Faults:
     return check
 
 
-@pytest.mark.parametrize("layer", [name for name in LAYERS if LAYERS[name].receptive_field])
+@pytest.mark.parametrize("layer", SIMPLE_CNN.maps)
 def test_a_mean_over_the_wrong_axes_is_caught(layer: str, maps: Outputs, faults: Faults) -> None:
     """A mean over channel and row is a fault, one over row and column is not."""
     wrong, right = (
@@ -59,7 +61,7 @@ def test_a_mean_over_the_wrong_axes_is_caught(layer: str, maps: Outputs, faults:
         for axes in ((0, 1), (1, 2))
     )
 
-    rows, _, channels = LAYERS[layer].shape
+    rows, _, channels = SIMPLE_CNN.layers[layer].shape
     assert faults(wrong, layer) == [
         f"activity: axis channel has {rows} rows, declared: [{channels}]"
     ]
