@@ -23,6 +23,7 @@ from typing import Any
 
 import jax
 
+from models.architecture import MAX_STEPS
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
 from models.data.examples import read_examples
@@ -34,7 +35,6 @@ from models.rnn.training import LSTMTrainConfig, LSTMTrainer
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.training_loop import Trainer
-from models.simple_networks import MAX_STEPS
 from models.training.classifier import ClassifierTrainer
 from models.training.recipe import FILE as RECIPE
 from models.training.recipe import (

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 import jax
 import numpy as np
 
+from models.architecture import Shapes
 from models.runtime.checkpoints import CheckpointError
-from models.simple_networks import Shapes
 
 Module = TypeVar("Module")
 Parameters = Mapping[str, jax.Array]

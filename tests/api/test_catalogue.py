@@ -3,7 +3,7 @@
 from starlette.testclient import TestClient
 
 from models.data.samples import Samples
-from models.simple_networks import LAYERS
+from tests.networks import SIMPLE_CNN
 
 
 def test_models_say_what_is_resident(client: TestClient) -> None:
@@ -23,7 +23,7 @@ def test_a_page_can_place_receptive_fields(client: TestClient) -> None:
     """Stride and offset give the input rows of an output row; dense layers have no field."""
     layers = {one["name"]: one for one in client.get("/models/cnn").json()["layers"]}
 
-    for name, layer in LAYERS.items():
+    for name, layer in SIMPLE_CNN.layers.items():
         told = layers[name]["receptive_field"]
         assert (told is None) == (layer.receptive_field is None)
         for row in range(layer.shape[0] if layer.receptive_field else 0):

@@ -8,11 +8,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from models.runtime.checkpoints import CheckpointError
-from models.simple_networks import CNN_PARAMETERS
-from models.weights_folder import MAX_LISTED, MAX_NAME, TENSOR_NAMES, find_weights
+from models.weights_folder import MAX_LISTED, MAX_NAME, find_weights, tensor_names
+from tests.networks import SIMPLE_CNN
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 
-STATE_DICT = {name.replace("kernel", "weight"): np.zeros(1, np.float32) for name in CNN_PARAMETERS}
+STATE_DICT = {
+    name.replace("kernel", "weight"): np.zeros(1, np.float32) for name in SIMPLE_CNN.parameters
+}
 OTHER = {"encoder.w": np.zeros(1, np.float32), "encoder.b": np.zeros(1, np.float32)}
 
 
@@ -43,7 +45,7 @@ def test_weights_are_found_by_their_names(tmp_path: Path) -> None:
 
 def test_the_names_of_tensors_are_those_of_the_networks() -> None:
     """Tensor names by which files are recognised are those of the networks."""
-    assert {"cnn": set(CNN_SHAPES), "lstm": set(lstm_shapes(7))} == TENSOR_NAMES
+    assert {"cnn": set(CNN_SHAPES), "lstm": set(lstm_shapes(7))} == tensor_names()
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:

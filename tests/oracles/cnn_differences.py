@@ -18,7 +18,7 @@ from api.app import create_app
 from api.settings import Settings
 from models.data import samples
 from models.registry import load
-from models.simple_networks import LAYERS
+from tests.networks import SIMPLE_CNN
 from tests.oracles.attribution64 import Network
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3")
@@ -67,8 +67,8 @@ def show(name: str, apart: list[float], largest: float) -> None:
 
 def activations(asked: Asked, images: np.ndarray) -> None:
     """Print the differences of every layer's values."""
-    apart: dict[str, list[float]] = {name: [] for name in LAYERS}
-    largest = dict.fromkeys(LAYERS, 0.0)
+    apart: dict[str, list[float]] = {name: [] for name in SIMPLE_CNN.layers}
+    largest = dict.fromkeys(SIMPLE_CNN.layers, 0.0)
     for image in images:
         found = asked.tensors("/cnn/activations?preprocess=none&layers=all", image)
         made = asked.network.forward(image[None] / 255.0).maps
@@ -84,9 +84,9 @@ def random_edits(asked: Asked) -> list[dict[str, Any]]:
     """One to three edits of random layers and channels."""
     edits = []
     for _ in range(asked.random.integers(1, 4)):
-        layer = asked.choice(tuple(LAYERS))
+        layer = asked.choice(tuple(SIMPLE_CNN.layers))
         operation = asked.choice(("zero", "scale", "add", "set"))
-        size = LAYERS[layer].shape[-1]
+        size = SIMPLE_CNN.layers[layer].shape[-1]
         channels = asked.random.choice(size, asked.random.integers(1, size), replace=False)
         edit = {"layer": layer, "operation": operation, "channels": channels.tolist()}
         amount = round(float(asked.random.uniform(-2, 2)), 3)
@@ -132,7 +132,7 @@ def pixel(asked: Asked, images: np.ndarray) -> None:
     apart, rounding, largest = [], [], 0.0
     for image in images:
         layer = asked.choice(CONVOLUTIONS)
-        height, width, channels = LAYERS[layer].shape
+        height, width, channels = SIMPLE_CNN.layers[layer].shape
         y, x, channel = (int(asked.random.integers(size)) for size in (height, width, channels))
         query = f"preprocess=none&layer={layer}&channel={channel}&y={y}&x={x}"
         found = asked.tensors(f"/cnn/pixel?{query}", image)
@@ -164,7 +164,7 @@ def maximisation(asked: Asked, images: np.ndarray) -> None:
     apart, strongest, largest = [], [], 0.0
     for _ in images:
         layer = asked.choice(LINEAR)
-        channel = int(asked.random.integers(LAYERS[layer].shape[-1]))
+        channel = int(asked.random.integers(SIMPLE_CNN.layers[layer].shape[-1]))
         query = f"layer={layer}&channel={channel}&steps=8&seed={asked.random.integers(100)}"
         found = asked.tensors(f"/cnn/unit?{query}")
         made = asked.network.forward(found["optimum"]).maps[layer][..., channel]

@@ -9,13 +9,14 @@ from models import registry
 from models.cnn import layer_comparison
 from models.data.datasets import Digits
 from models.data.samples import Samples
+from models.model_files import chosen_files
 from models.rnn.certificate import certify
 from models.rnn.lengths import LengthLimits
 from models.runtime import checkpoints
-from models.simple_networks import CNN_PARAMETERS, LAYERS, lstm_parameters
 from scripts import artifacts
 from scripts.run_directory import RunDirectory
-from tests.oracles.parameters import draw
+from tests.networks import SIMPLE_CNN
+from tests.oracles.parameters import draw, lstm_shapes
 
 FEW = 150
 
@@ -32,12 +33,14 @@ def run_with_checkpoints(
 
 def test_training_checkpoints_are_joined(tmp_path):
     """Checkpoints are in training order; those of an LSTM exact, those of a CNN in float16."""
-    for model, shapes, close in (("lstm", lstm_parameters(3), 0), ("cnn", CNN_PARAMETERS, 1e-3)):
+    for model, shapes, close in (("lstm", lstm_shapes(3), 0), ("cnn", SIMPLE_CNN.parameters, 1e-3)):
         folder = tmp_path / model
         kept = run_with_checkpoints(folder, shapes, (0, 12, 4))
         checkpoints.save(folder / f"{model}.safetensors", draw(shapes, 99), {})
         trained = checkpoints.load(folder / f"{model}.safetensors")
-        artifacts.join_checkpoints(model, trained, RunDirectory(folder, {}), folder)
+        artifacts.join_checkpoints(
+            model, trained, RunDirectory(folder, {}), chosen_files(model, folder)
+        )
 
         read = registry.load(model, folder).training_checkpoints
         assert list(read) == ["round-0", "round-4", "round-12"]
@@ -54,15 +57,15 @@ def test_a_cnn_gets_all_artifacts(tmp_path, monkeypatch, digits: Samples, capsys
         monkeypatch.setattr(layer_comparison, name, FEW)
     shown = Digits(digits.images[:FEW], digits.labels[:FEW].astype(np.uint8))
     monkeypatch.setattr(artifacts, "mnist", lambda split: shown)
-    run_with_checkpoints(tmp_path, CNN_PARAMETERS, (0,))
-    checkpoints.save(tmp_path / "cnn.safetensors", draw(CNN_PARAMETERS, 1), {})
+    run_with_checkpoints(tmp_path, SIMPLE_CNN.parameters, (0,))
+    checkpoints.save(tmp_path / "cnn.safetensors", draw(SIMPLE_CNN.parameters, 1), {})
 
     folder = str(tmp_path)
     assert artifacts.main(["cnn", "--run", folder, "--folder", folder]) == 0
 
     model = registry.load("cnn", tmp_path)
     units, layers = model.artifacts["units"].tensors, model.artifacts["layers"]
-    assert units["relu3.mean"].shape == LAYERS["relu3"].shape
+    assert units["relu3.mean"].shape == SIMPLE_CNN.layers["relu3"].shape
     assert layers.metadata["milestones"] == ["round-0"]
     assert layers.tensors["cka.training"].shape == (1, 12)
     np.testing.assert_array_equal(layers.tensors["images.index"], np.arange(FEW))
@@ -73,7 +76,7 @@ def test_a_cnn_gets_all_artifacts(tmp_path, monkeypatch, digits: Samples, capsys
 
 def lstm_folder(folder: Path, seed: int = 3) -> checkpoints.Checkpoint:
     """Make a folder of LSTM weights and return these."""
-    checkpoints.save(folder / "lstm.safetensors", draw(lstm_parameters(3), seed), {})
+    checkpoints.save(folder / "lstm.safetensors", draw(lstm_shapes(3), seed), {})
     return checkpoints.load(folder / "lstm.safetensors")
 
 
@@ -81,10 +84,10 @@ def test_weights_are_added_under_a_name_and_kept(tmp_path, capsys):
     """Added weights are exact, state their facts, and stay when a run is joined again."""
     folder = str(tmp_path)
     lstm_folder(tmp_path)
-    old = draw(lstm_parameters(3), 8)
+    old = draw(lstm_shapes(3), 8)
     metadata = {"tested_length": 2048, "seed": 1}
     checkpoints.save(tmp_path / "old.safetensors", old, metadata)
-    run_with_checkpoints(tmp_path, lstm_parameters(3), (0, 4))
+    run_with_checkpoints(tmp_path, lstm_shapes(3), (0, 4))
 
     added = ["--folder", folder, "--add", f"uncertified={tmp_path / 'old.safetensors'}"]
     assert artifacts.main(["lstm", *added]) == 0
@@ -109,8 +112,8 @@ def test_a_run_and_added_weights_are_written_together(tmp_path):
     folder = str(tmp_path)
     lstm_folder(tmp_path)
     for seed in (8, 9):
-        checkpoints.save(tmp_path / f"{seed}.safetensors", draw(lstm_parameters(3), seed), {})
-    run_with_checkpoints(tmp_path, lstm_parameters(3), (4,))
+        checkpoints.save(tmp_path / f"{seed}.safetensors", draw(lstm_shapes(3), seed), {})
+    run_with_checkpoints(tmp_path, lstm_shapes(3), (4,))
     both = ["lstm", "--folder", folder, "--run", folder]
 
     for seed in (8, 9):
@@ -125,7 +128,7 @@ def test_a_run_and_added_weights_are_written_together(tmp_path):
     model = registry.load("lstm", tmp_path)
     assert list(model.training_checkpoints) == ["round-4", "a", "b"]
     for name, seed in (("a", 9), ("b", 8)):
-        assert model.digest(name) == checkpoints.digest(draw(lstm_parameters(3), seed))
+        assert model.digest(name) == checkpoints.digest(draw(lstm_shapes(3), seed))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_weights_that_cannot_be_added_are_errors(tmp_path, capsys):
     """A missing file, another shape and a record of other weights are errors with a message."""
     folder = str(tmp_path)
     trained = lstm_folder(tmp_path)
-    checkpoints.save(tmp_path / "wide.safetensors", draw(lstm_parameters(5), 1), {})
+    checkpoints.save(tmp_path / "wide.safetensors", draw(lstm_shapes(5), 1), {})
     for name, message in (
         ("none", "none.safetensors: No such file"),
         ("wide", "wide.safetensors: checkpoint 'wide' does not fit these weights"),
@@ -157,8 +160,10 @@ def test_weights_that_cannot_be_added_are_errors(tmp_path, capsys):
         path = tmp_path / f"{name}.safetensors"
         assert artifacts.main(["lstm", "--folder", folder, "--add", f"{name}={path}"]) == 1
         assert message in capsys.readouterr().err
-    run_with_checkpoints(tmp_path, lstm_parameters(3), (1,))
-    artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
+    run_with_checkpoints(tmp_path, lstm_shapes(3), (1,))
+    artifacts.join_checkpoints(
+        "lstm", trained, RunDirectory(tmp_path, {}), chosen_files("lstm", tmp_path)
+    )
     lstm_folder(tmp_path, 4)
     path = tmp_path / "lstm.safetensors"
     assert artifacts.main(["lstm", "--folder", folder, "--add", f"x={path}"]) == 1
@@ -188,9 +193,11 @@ def test_missing_and_other_weights_are_errors(tmp_path, capsys):
     assert artifacts.main(["cnn", "--folder", folder]) == 1
     assert "scripts.artifacts: cnn.safetensors" in capsys.readouterr().err
     trained = checkpoints.Checkpoint({}, {}, "0" * 64)
-    run_with_checkpoints(tmp_path, lstm_parameters(2), (1,))
-    artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
-    checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_parameters(2), 3), {})
+    run_with_checkpoints(tmp_path, lstm_shapes(2), (1,))
+    artifacts.join_checkpoints(
+        "lstm", trained, RunDirectory(tmp_path, {}), chosen_files("lstm", tmp_path)
+    )
+    checkpoints.save(tmp_path / "lstm.safetensors", draw(lstm_shapes(2), 3), {})
     with pytest.raises(checkpoints.CheckpointError, match="made for other weights"):
         registry.load("lstm", tmp_path)
 
@@ -198,6 +205,8 @@ def test_missing_and_other_weights_are_errors(tmp_path, capsys):
 def test_a_run_without_checkpoints_writes_no_artifact(tmp_path):
     """A run without training checkpoints writes no file."""
     trained = checkpoints.Checkpoint({}, {}, "0" * 64)
-    artifacts.join_checkpoints("lstm", trained, RunDirectory(tmp_path, {}), tmp_path)
+    artifacts.join_checkpoints(
+        "lstm", trained, RunDirectory(tmp_path, {}), chosen_files("lstm", tmp_path)
+    )
 
     assert not list(tmp_path.glob("*.safetensors"))

@@ -315,7 +315,8 @@ def test_a_declared_network_is_trained_and_served(tmp_path, capsys):
 def test_a_wrong_recipe_is_refused(tmp_path, recipe, message, capsys):
     """The sentence names the key and its limit, and nothing is trained."""
     (tmp_path / "lightwell.toml").write_text(
-        'format = 1\nclasses = ["a", "b"]\ninput = { features = 1 }\nlayers = ["rnn 3", "dense 2"]\n'
+        'format = 1\nclasses = ["a", "b"]\ninput = { features = 1 }\n'
+        'layers = ["rnn 3", "dense 2"]\n'
     )
     (tmp_path / "recipe.toml").write_text(recipe)
     command = ["--declaration", str(tmp_path), "--data", "none.npz", "--output"]

@@ -14,9 +14,9 @@ from models.data.datasets import mnist
 from models.data.samples import Samples
 from models.model_files import shipped_files
 from models.registry import ResidentModel
-from models.simple_networks import LAYERS
 from probes.figures.colormaps import lookup_table
 from probes.output.render import place
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace, lstm_trace
 
 TEST_SPLIT = Path(__file__).parents[2] / "tensorflow_datasets"
@@ -38,7 +38,7 @@ def test_activations_are_those_of_the_oracle(
 
     expected = cnn_trace(np.array(answer["input"]["pixels"]), cnn.weights)
     made = tensors_of(answer)
-    assert set(made) == {"image", *LAYERS}
+    assert set(made) == {"image", *SIMPLE_CNN.layers}
     for name, value in expected.items():
         np.testing.assert_allclose(made[name], np.moveaxis(value, -1, 0), **TOLERANCE)
 
@@ -105,7 +105,7 @@ def test_a_channel_is_one_row_of_its_layer(
     np.testing.assert_allclose(made["conv2.kernel.5"], expected, rtol=1e-6)
     y, x = measured["peak_y"], measured["peak_x"]
     assert layer[5][y, x] == layer[5].max() == pytest.approx(measured["max"])
-    field = LAYERS["relu2"].receptive_field
+    field = SIMPLE_CNN.layers["relu2"].receptive_field
     assert field is not None
     assert (measured["receptive_field_top"], measured["receptive_field_bottom"]) == field.span(y)
 

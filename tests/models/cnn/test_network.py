@@ -13,6 +13,7 @@ from models.cnn.gradients import convolve_for_training
 from models.cnn.programs import image_programs, network_definition
 from models.cnn.simple_cnn import simple_architecture, simple_cnn
 from models.runtime.parameters import named
+from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_images
 
@@ -26,7 +27,7 @@ def trace(image: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Run the trace program on one image with drawn parameters; channels last."""
     parameters = jax.device_put(draw(CNN_SHAPES, seed) | ood_detector.load().program_parameters)
     made = PROGRAM(parameters, {"image": jnp.asarray(image[None])})
-    return {name: np.moveaxis(made[name][0], 0, -1) for name in made.keys() & LAYERS}
+    return {name: np.moveaxis(made[name][0], 0, -1) for name in made.keys() & SIMPLE_CNN.layers}
 
 
 def test_the_architecture_has_458570_parameters() -> None:
@@ -43,7 +44,7 @@ def test_every_layer_equals_float64_numpy(seed: int) -> None:
     expected = cnn_trace(image, draw(CNN_SHAPES, seed))
     made = trace(image, seed)
 
-    assert set(LAYERS) == set(expected) == set(made)
+    assert set(SIMPLE_CNN.layers) == set(expected) == set(made)
     for name, value in expected.items():
         np.testing.assert_allclose(made[name], value, rtol=1e-4, atol=2e-6, err_msg=name)
 
@@ -53,7 +54,7 @@ def test_every_layer_equals_pytorch() -> None:
     made = trace(draw_images(1, 7)[0], 7)
 
     with np.load(GOLDEN) as golden:
-        assert set(golden) == set(LAYERS)
+        assert set(golden) == set(SIMPLE_CNN.layers)
         for name, value in golden.items():
             np.testing.assert_allclose(made[name], value, rtol=1e-4, atol=2e-6, err_msg=name)
 
@@ -73,7 +74,7 @@ def test_layer_table_describes_the_trace() -> None:
     made = trace(draw_images(1, 3)[0], 3)
 
     assert {name: value.shape for name, value in made.items()} == {
-        name: layer.shape for name, layer in LAYERS.items()
+        name: layer.shape for name, layer in SIMPLE_CNN.layers.items()
     }
 
 
@@ -139,13 +140,15 @@ def test_training_convolves_in_every_geometry(
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer.receptive_field])
+@pytest.mark.parametrize(
+    "name", [name for name, layer in SIMPLE_CNN.layers.items() if layer.receptive_field]
+)
 def test_receptive_fields_are_where_the_gradient_is(name: str) -> None:
     """A value depends on exactly the pixels that the table names."""
     model = simple_cnn(nnx.Rngs(0))
     state = nnx.state(model)
     nnx.update(model, jax.tree.map(lambda value: jnp.abs(value) + 0.01, state))
-    fields, side = LAYERS[name].receptive_field, LAYERS[name].shape[0]
+    fields, side = SIMPLE_CNN.layers[name].receptive_field, SIMPLE_CNN.layers[name].shape[0]
     assert fields is not None
 
     @jax.jit

@@ -43,8 +43,8 @@ def traces(test_set: Digits, weights: Tensors) -> dict[str, np.ndarray]:
     """Every value of every image, [image, place, channel], in float64."""
     made = [cnn_trace(image, weights) for image in test_set.images]
     return {
-        name: np.stack([one[name].reshape(-1, LAYERS[name].shape[-1]) for one in made])
-        for name in LAYERS
+        name: np.stack([one[name].reshape(-1, SIMPLE_CNN.layers[name].shape[-1]) for one in made])
+        for name in SIMPLE_CNN.layers
     }
 
 
@@ -60,15 +60,15 @@ def test_strongest_images_are_those(layer: str, artifact: Tensors, traces: Tenso
     np.testing.assert_allclose(maxima[strongest, channels], expected, atol=CLOSE)
     means = traces[layer].mean(axis=1).max(axis=0)
     np.testing.assert_allclose(artifact[f"{layer}.highest_mean"], means, atol=CLOSE)
-    if LAYERS[layer].receptive_field:
+    if SIMPLE_CNN.layers[layer].receptive_field:
         rows, columns = artifact[f"{layer}.strongest.place"].astype(int).transpose(2, 0, 1)
-        at = traces[layer][strongest, rows * LAYERS[layer].shape[1] + columns, channels]
+        at = traces[layer][strongest, rows * SIMPLE_CNN.layers[layer].shape[1] + columns, channels]
         np.testing.assert_allclose(at, expected, atol=CLOSE)
     else:
         assert f"{layer}.strongest.place" not in artifact
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", SIMPLE_CNN.layers)
 def test_means_and_shares_are_those(
     layer: str, artifact: Tensors, traces: Tensors, test_set: Digits
 ) -> None:
@@ -78,8 +78,8 @@ def test_means_and_shares_are_those(
         expected = values[test_set.labels == digit].mean(axis=(0, 1))
         np.testing.assert_allclose(artifact[f"{layer}.class_means"][digit], expected, atol=CLOSE)
     mean = artifact[f"{layer}.mean"].astype(np.float64)
-    expected = values[TRAIN].mean(axis=0).reshape(LAYERS[layer].shape)
-    assert mean.shape == LAYERS[layer].shape
+    expected = values[TRAIN].mean(axis=0).reshape(SIMPLE_CNN.layers[layer].shape)
+    assert mean.shape == SIMPLE_CNN.layers[layer].shape
     np.testing.assert_allclose(mean, expected, rtol=1e-3, atol=CLOSE)
     silent = (values <= 0).mean(axis=(0, 1))
     np.testing.assert_allclose(artifact[f"{layer}.silent_values"], silent, atol=1e-3)
@@ -87,18 +87,18 @@ def test_means_and_shares_are_those(
     np.testing.assert_allclose(artifact[f"{layer}.silent_images"], none, atol=1e-6)
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", SIMPLE_CNN.layers)
 def test_histograms_count_every_value(layer: str, artifact: Tensors, traces: Tensors) -> None:
     """In the bins of NumPy's histogram but for rounding; after a ReLU without zeros."""
     for of, values in (("", traces[layer]), ("maxima.", traces[layer].max(axis=1)[:, None])):
         if f"{layer}.{of}histogram" not in artifact:
-            assert LAYERS[layer].receptive_field is None
+            assert SIMPLE_CNN.layers[layer].receptive_field is None
             continue
         counts = artifact[f"{layer}.{of}histogram"].astype(int)
         for channel in range(0, counts.shape[0], 7):
             ends = tuple(artifact[f"{layer}.{of}range"][channel].tolist())
             given = values[..., channel].ravel()
-            if LAYERS[layer].kind in {"post_activation", "pooled"}:
+            if SIMPLE_CNN.layers[layer].kind in {"post_activation", "pooled"}:
                 given = given[given > 0]
                 assert ends[0] == 0
             expected, _ = np.histogram(np.clip(given, *ends), unit_statistics.BINS, ends)

@@ -21,7 +21,7 @@ from models.runtime import executable_cache as cache_module
 from models.runtime.compilation import ExecutableKey, Executables, compile_programs, fingerprint
 from models.runtime.executable_cache import CacheError, ExecutableCache
 from models.runtime.programs import Program
-from models.simple_networks import CNN_PARAMETERS, lstm_parameters
+from tests.networks import SIMPLE_CNN, counting_lstm
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 from tests.servers import ROOT
 
@@ -349,5 +349,5 @@ def test_another_network_has_another_fingerprint(change: dict[str, Any]) -> None
 
 def test_the_declared_parameters_are_those_of_the_networks() -> None:
     """Parameter shapes that are declared without Flax are those of the Flax modules."""
-    assert CNN_PARAMETERS == CNN_SHAPES
-    assert lstm_parameters(5) == lstm_shapes(5)
+    assert SIMPLE_CNN.parameters == CNN_SHAPES
+    assert counting_lstm(5).parameters == lstm_shapes(5)

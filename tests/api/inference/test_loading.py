@@ -1,0 +1,113 @@
+"""Loading of a model repository: names, faults of single networks, analyses on demand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.inference.loading import load_models, repository_folders
+from api.settings import Settings
+from models.registry import RESERVED_NAMES
+from models.runtime.checkpoints import CheckpointError
+from tests.networks import copy_renamed
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copies of both shipped networks under other names, and a network without weights."""
+    folder = tmp_path_factory.mktemp("repository")
+    copy_renamed("cnn", folder / "digits")
+    copy_renamed("lstm", folder / "counting")
+    copy_renamed("cnn", folder / "empty")
+    (folder / "empty" / "weights.safetensors").unlink()
+    (folder / "notes").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(repository: Path) -> Iterator[TestClient]:
+    """A client of a server with the repository."""
+    with TestClient(create_app(Settings(models=repository, deadline_s=300))) as client:
+        assert client.portal is not None
+        client.portal.call(client.app.state.engine.analyses_warmed)  # type: ignore[attr-defined]
+        yield client
+
+
+IMAGE = {"pixels": [[0] * 28] * 8 + [[0] * 8 + [250] * 12 + [0] * 8] * 12 + [[0] * 28] * 8}
+
+SAME = {
+    "predict": {},
+    "activations?layers=relu1,pool2,relu4": {"first": "conv1"},
+    "attribution?method=integrated_gradients&nodes=8": {},
+}
+
+
+@pytest.mark.parametrize("path", SAME)
+def test_a_renamed_copy_answers_the_same(served: TestClient, path: str) -> None:
+    """Numbers do not depend on the names of a network and its layers."""
+    own, shipped = (served.post(f"/{name}/{path}", json=IMAGE) for name in ("digits", "cnn"))
+
+    assert own.status_code == shipped.status_code == 200, own.text
+    found, expected = own.json(), shipped.json()
+    assert found["model"] == "digits"
+    for key in ("prediction", "tensors", "measures"):
+        ours = found[key]
+        assert ours == expected[key] or key == "prediction"
+    assert found["prediction"]["logits"] == expected["prediction"]["logits"]
+
+
+@pytest.mark.parametrize("path", ["predict", "gates", "attribution?method=shapley"])
+def test_a_renamed_sequence_network_answers_the_same(served: TestClient, path: str) -> None:
+    """Numbers do not depend on the names of a network and its layers."""
+    body = {"sequence": "10110111"}
+    own, shipped = (served.post(f"/{name}/{path}", json=body) for name in ("counting", "lstm"))
+
+    assert own.status_code == shipped.status_code == 200, own.text
+    assert own.json()["tensors"] == shipped.json()["tensors"]
+
+
+def test_analyses_of_a_users_network_are_compiled_when_asked_for(served: TestClient) -> None:
+    """The programs of the shipped networks are compiled at the start, others wait for a request."""
+    programs = served.app.state.engine.programs  # type: ignore[attr-defined]
+    assert "cnn.intervene" in programs
+    assert "digits.intervene" not in programs
+
+    answer = served.post("/digits/intervene", json=IMAGE)
+
+    assert answer.status_code == 200, answer.text
+    assert "digits.intervene" in programs
+
+
+def test_one_faulty_network_does_not_stop_the_others(repository: Path) -> None:
+    """Its reason is kept, unless `strict` makes it an error."""
+    folders = repository_folders(repository)
+
+    loaded = load_models(None, None, folders)
+
+    assert list(loaded.models) == ["counting", "digits", "cnn", "lstm"]
+    assert list(loaded.failed) == ["empty"]
+    assert "no weights" in loaded.failed["empty"]
+    with pytest.raises(CheckpointError, match="empty: no weights"):
+        load_models(None, None, folders, strict=True)
+
+
+@pytest.mark.parametrize("name", [*sorted(RESERVED_NAMES)[:3], "Digits", "2cnn", "a_b", "cnn"])
+def test_a_name_that_is_taken_or_not_possible_is_refused(tmp_path: Path, name: str) -> None:
+    """The name of a network is the first part of its paths."""
+    copy_renamed("lstm", tmp_path / name)
+
+    loaded = load_models(None, None, [tmp_path / name])
+
+    assert list(loaded.models) == ["cnn", "lstm"]
+    assert "rename the folder" in loaded.failed[name] or "is not possible" in loaded.failed[name]
+
+
+def test_a_repository_without_networks_is_refused(tmp_path: Path) -> None:
+    """The message names the folder, and the flag for the folder of a single network."""
+    with pytest.raises(CheckpointError, match=r"has no folder with lightwell\.toml"):
+        repository_folders(tmp_path)
+    copy_renamed("cnn", tmp_path / "digits")
+    with pytest.raises(CheckpointError, match="it is itself a network: use --model"):
+        repository_folders(tmp_path / "digits")
