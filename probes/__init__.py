@@ -23,7 +23,6 @@ from probes.rnn import (
     gates,
     generalisation,
     patching,
-    summary,
     weights,
 )
 from probes.rnn import findings as rnn_findings
@@ -42,7 +41,6 @@ PROBES = (
     *embedding.PROBES,
     *filters.PROBES,
     *gates.PROBES,
-    *summary.PROBES,
     *rnn_findings.PROBES,
     *decomposition.PROBES,
     *rnn_attribution.PROBES,

@@ -1,4 +1,4 @@
-"""Probes `predict`, `gates`, `hidden`, `cell` and `trace` of networks of sequences."""
+"""Probes of networks of sequences: `predict`, `trace`, and the values of one layer."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,6 +16,7 @@ from probes.figures.figures import Figure, Lines, Panels
 from probes.rnn.layers import RecurrentLayer
 from probes.rnn.needs import HAS_CELL_STATE, HAS_GATES
 from probes.rnn.strips import running_logits, running_probability, sequence_strip
+from probes.rnn.summary import SUMMARY
 from probes.rnn.values import (
     CellSelection,
     GatedSelection,
@@ -144,6 +145,7 @@ PROBES = (
     _of_layer(gates, GatedSelection, _gates_and_candidate, check_gates, HAS_GATES),
     _of_layer(hidden, LayerSelection, lambda _: ("hidden",)),
     _of_layer(cell, CellSelection, lambda _: ("cell",), check_layer, HAS_CELL_STATE),
+    SUMMARY,
     Probe(
         family=SEQUENCE,
         name="trace",

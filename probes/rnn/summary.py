@@ -96,18 +96,17 @@ def _unit_figures(
         yield Bars(f"Change of the {layer.states[0]} state for one more 1", tensor)
 
 
-PROBES = (
-    Probe(
-        family="sequence",
-        name="summary",
-        figure=summary,
-        parameters=LayerSelection,
-        program="trace",
-        outputs=lambda architecture, chosen: map(
-            chosen.of(architecture).value, chosen.of(architecture).shown
-        ),
-        # Statistics over held-out sequences are those of the trained network.
-        check=check_layer,
-        example={"units": "0,3"},
+SUMMARY = Probe(
+    family="sequence",
+    name="summary",
+    figure=summary,
+    parameters=LayerSelection,
+    program="trace",
+    outputs=lambda architecture, chosen: map(
+        chosen.of(architecture).value, chosen.of(architecture).shown
     ),
+    # Without `checkpoints`: statistics over held-out sequences are those of the served weights.
+    check=check_layer,
+    example={"units": "0,3"},
 )
+"""Probe `summary` of networks of sequences."""
