@@ -1,4 +1,4 @@
-/** Findings: claims about the two networks, each with the measurement that supports or refutes it. */
+/** Findings: claims about networks, each with the measurement that supports or refutes it. */
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
@@ -26,14 +26,14 @@ import { COMPILING, retryWhileCompiling } from "./retry.js";
 
 /**
  * Fill the chapter `findings`.
- * @param {import("./context.js").Context} context
+ * @param {{ lightwell: import("/sdk/client.js").Lightwell, models: import("./context.js").Model[] }} page
  */
-export async function mountFindings({ lightwell, cnn, lstm }) {
+export async function mountFindings({ lightwell, models }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("findings-body"));
   const { signal } = new AbortController();
   const wait = () => (body.textContent = COMPILING);
   const { findings } = await retryWhileCompiling(() => lightwell.get("/findings"), signal, wait);
-  const cardOf = (/** @type {Finding} */ one) => card(one, otherWeights((one.model === "cnn" ? cnn : lstm).checkpoints));
+  const cardOf = (/** @type {Finding} */ one) => card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? []));
   body.replaceChildren(...findings.map(cardOf));
 }
 

@@ -14,11 +14,11 @@ export function whenNear(element, react) {
 
 /**
  * Load a panel when it comes near the window for the first time; an error is shown in the panel.
- * @param {string} id
+ * @param {HTMLElement | null} panel Null where the model on display has none.
  * @param {() => Promise<unknown>} load
  */
-export function loadWhenNear(id, load) {
-  const panel = /** @type {HTMLElement} */ (document.getElementById(id));
+export function loadWhenNear(panel, load) {
+  if (!panel) return;
   let isLoaded = false;
   whenNear(panel, (isNear) => {
     if (!isNear || isLoaded) return;

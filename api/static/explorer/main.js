@@ -1,11 +1,13 @@
-/** Entry point of the page: waits for the server, then mounts the two chapters. */
+/** Entry point of the page: waits for the server, then opens a chapter for each family of models. */
 
 import { Lightwell } from "/sdk/client.js";
 import { make } from "/sdk/dom.js";
 import "/sdk/lightwell.js";
-import { mountDigits } from "./digits/digits-chapter.js";
+import { openChapter } from "./chapter.js";
+import { IMAGES } from "./images/images-chapter.js";
 import { loadWhenNear } from "./lazy-panels.js";
-import { mountSequences } from "./sequences/sequences-chapter.js";
+import { hasProbe } from "./model-facts.js";
+import { SEQUENCES } from "./sequences/sequences-chapter.js";
 import { mountSettings } from "./settings.js";
 import { Store } from "./state.js";
 
@@ -19,8 +21,11 @@ function announce(text) {
   live.textContent = text;
 }
 
-/** Models of the server; while a starting server compiles them, the request is repeated. */
-async function loadedModels() {
+/**
+ * Models of the server; while a starting server compiles them, the request is repeated.
+ * @returns {Promise<import("./context.js").Model[]>}
+ */
+async function residentModels() {
   for (;;) {
     try {
       await lightwell.get("/readyz");
@@ -34,27 +39,20 @@ async function loadedModels() {
   }
 }
 
-/** @param {import("./context.js").Model} model */
-function factsOf({ parameters, weights, device, training }) {
-  const accuracy = training.metrics?.test_accuracy;
-  const facts = [`${parameters.toLocaleString("en")} parameters`, `on ${device.split(" ")[0].toUpperCase()}`];
-  if (typeof accuracy === "number") facts.push(`${(100 * accuracy).toFixed(2)} % test accuracy`);
-  return [...facts, `weights ${weights.slice(0, 8)}`].join(" · ");
-}
-
 async function open() {
   const store = new Store();
-  const models = await loadedModels();
-  const [cnn, lstm] = ["cnn", "lstm"].map((name) => models.find((/** @type {any} */ one) => one.name === name));
+  const models = await residentModels();
   announce("");
-  const context = { lightwell, store, announce, cnn, lstm };
-  mountSettings(context);
-  for (const model of [cnn, lstm]) {
-    const place = document.getElementById(`${model.name}-facts`);
-    if (place) place.textContent = factsOf(model);
+  const page = { lightwell, store, announce, models };
+  mountSettings(page);
+  const findings = /** @type {HTMLElement} */ (document.getElementById("findings"));
+  if (models.some((one) => hasProbe(one, "findings"))) {
+    loadWhenNear(findings, async () => (await import("./findings.js")).mountFindings(page));
+  } else {
+    findings.remove();
+    document.querySelector('.top nav a[href="#findings"]')?.remove();
   }
-  loadWhenNear("findings", async () => (await import("./findings.js")).mountFindings(context));
-  await Promise.all([mountDigits(context), mountSequences(context)]);
+  await Promise.all([openChapter(page, IMAGES), openChapter(page, SEQUENCES)]);
 }
 
 open().catch((error) => {

@@ -15,7 +15,7 @@ export function probabilityBars(container, classes, calibration) {
     const value = make("span", { class: "bar-value number" });
     const track = make("span", { class: "bar-track" }, fill);
     const calibratedValue = make("span", { class: "bar-calibrated number" });
-    const row = make("li", { tabIndex: 0 }, make("span", { class: "bar-name" }, name), track, value, calibratedValue);
+    const row = make("li", { tabIndex: 0 }, make("span", { class: "bar-name", title: name }, name), track, value, calibratedValue);
     return { name, row, fill, value, calibratedValue };
   });
   const axis = ["0", "0.5", "1"].map((text) => make("span", {}, text));
@@ -25,6 +25,8 @@ export function probabilityBars(container, classes, calibration) {
     make("span", { title: "Softmax of the logits" }, "softmax"),
     make("span", { class: "bar-calibrated", title: calibration ?? "" }, "calibrated"),
   );
+  const longest = Math.max(...classes.map((name) => name.length));
+  /** @type {HTMLElement} */ (container).style.setProperty("--bar-name", `max(2.2rem, min(calc(${longest}ch + .6rem), 8rem))`);
   container.replaceChildren(
     heading,
     make("ul", { class: "bars" }, ...rows.map(({ row }) => row)),

@@ -1,12 +1,15 @@
 /** Server pictures: panels with figures that the server draws of a network's weights and test data. */
 
 import { make } from "/sdk/dom.js";
+import { part } from "./context.js";
+import { choicesOf, hasProbe } from "./model-facts.js";
 
 const RETRY_MS = 2000;
 
 /**
  * @typedef {object} View
- * @property {string} path Of the JSON answer; the picture has the same path with `.png`.
+ * @property {string} probe
+ * @property {string} [query]
  * @property {string} name
  * @property {string} description Contents of the picture.
  */
@@ -15,34 +18,42 @@ const RETRY_MS = 2000;
 const VIEWS = {
   layersView: [
     {
-      path: "/cnn/layers",
+      probe: "layers",
       name: "Layers compared",
-      description: "How well a linear classifier reads the digit from each layer, and how similar the layers are, to each other and over training.",
+      description: "How well a linear classifier reads the class from each layer, and how similar the layers are, to each other and over training.",
     },
     {
-      path: "/cnn/descriptors?layer=conv1&order=edge",
+      probe: "descriptors",
+      query: "order=edge",
       name: "First filters described",
       description: "How much of each filter is edge, line or mean, its orientation, and the spatial frequency that it responds to.",
     },
   ],
   counterView: [
     {
-      path: "/lstm/counter",
+      probe: "counter",
       name: "Who counts",
       description: "Which units track the count, how far each bit moves them, and how few of them suffice for the answer.",
     },
     {
-      path: "/lstm/dynamics",
+      probe: "dynamics",
       name: "State space",
-      description: "States of many sequences, coloured by the count, and points where the state would not change, or changes least: at an input of 0.5, and after each “10”.",
+      description: "States of many sequences, and points where the state would not change, or changes least, at a constant input and after a repeated word.",
     },
     {
-      path: "/lstm/generalisation",
+      probe: "generalisation",
       name: "How far it counts",
       description: "Accuracy on eight kinds of sequences by length and by margin, compared with always answering “no”; and the length that is certified for every sequence, with the bounds of each unit.",
     },
   ],
 };
+
+/** Path of a view's JSON answer; of a probe of one layer it is the first. @param {import("./context.js").Model} model @param {View} view */
+function pathOf(model, { probe, query }) {
+  const [layer] = choicesOf(model, probe, "layer");
+  const parameters = [...(layer ? [`layer=${layer}`] : []), ...(query ? [query] : [])];
+  return `/${model.name}/${probe}${parameters.length ? `?${parameters.join("&")}` : ""}`;
+}
 
 /** Path of a view's picture. @param {string} path */
 function pictureOf(path) {
@@ -56,9 +67,10 @@ function pictureOf(path) {
  * @param {string} id Of the panel's body.
  * @param {"layersView" | "counterView"} key State value that holds the index of the visible view.
  */
-export function mountServerPictures({ store }, id, key) {
-  const body = /** @type {HTMLElement} */ (document.getElementById(id));
-  const views = VIEWS[key];
+export function mountServerPictures(context, id, key) {
+  const { store, model } = context;
+  const body = part(context, id);
+  const views = VIEWS[key].filter(({ probe }) => hasProbe(model, probe));
   const chips = views.map(({ name }, at) => {
     const chip = make("button", { type: "button", class: "chip" }, name);
     chip.addEventListener("click", () => store.set({ [key]: at }));
@@ -79,7 +91,8 @@ export function mountServerPictures({ store }, id, key) {
   picture.addEventListener("load", () => (warning.hidden = true));
   store.on([key], (state) => {
     const index = Math.min(Math.max(state[key], 0), views.length - 1);
-    const { path, name, description } = views[index];
+    const { name, description } = views[index];
+    const path = pathOf(model, views[index]);
     chips.forEach((chip, at) => chip.setAttribute("aria-pressed", String(at === index)));
     explanation.textContent = description;
     picture.alt = `${name}: ${description}`;

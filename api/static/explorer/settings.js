@@ -4,7 +4,7 @@ import { copied } from "./request-code.js";
 
 /**
  * Connect the controls of the header to the state.
- * @param {import("./context.js").Context} context
+ * @param {{ store: import("./state.js").StateStore, announce: (text: string) => void }} page
  */
 export function mountSettings({ store, announce }) {
   for (const key of /** @type {const} */ (["palette", "range", "theme"])) {

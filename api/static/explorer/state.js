@@ -7,22 +7,25 @@
 
 /** State of the page when it opens; each value keeps the type of its default. */
 export const DEFAULTS = {
-  // The digit: a test sample or 28×28 pixels (base64url), with strokes (base64url) drawn on top.
+  // The networks on display; empty for the first of the server.
+  imageModel: "",
+  sequenceModel: "",
+  // The picture: a test sample or pixels (base64url), with strokes (base64url) drawn on top.
   sample: 0,
   pixels: "",
   strokes: "",
-  preprocess: "mnist", // or "none"
-  // The second digit of the comparison: a test sample or pixels.
+  preprocess: "mnist", // or "none"; of other networks than those of digits: their preparation, or "none"
+  // The second picture of the comparison: a test sample or pixels.
   compare: false,
   otherSample: -1,
   otherPixels: "",
   // The selected layer, channel and value.
-  layer: "relu1",
+  layer: "", // empty for the first of the network's columns
   channel: 0,
   y: -1, // -1: no value is pinned
   x: -1,
   before: false, // also show the values before the ReLU
-  filters: "conv1",
+  filters: "", // layer with the kernels; empty for the first
   filtersOrder: "norm", // or "index"
   checkpoint: "", // training checkpoint such as `round-1`; empty for the final weights
   layersView: 0, // index of the picture in the panel `layers`
@@ -30,7 +33,7 @@ export const DEFAULTS = {
   method: "integrated_gradients",
   target: -1, // -1: the predicted digit
   against: -1, // contrast class; -1: none
-  camLayer: "relu3",
+  camLayer: "", // empty for the last with maps
   baseline: "black", // white, mean, blur
   // Channel interventions: `relu2.3.zero,relu2.7.scale.2`.
   edits: "",
@@ -38,10 +41,11 @@ export const DEFAULTS = {
   palette: "viridis", // cividis, gray
   range: "layer", // channel, fixed
   // The sequence.
-  sequence: "1001001101101110",
+  sequence: "1001001101101110", // symbols, or rows of numbers: "0.5,1;0,0.25"
   step: 16,
   unit: 3, // whose gates move; unit 0, the counter, has constant gates
   order: "role", // or "index"
+  recurrent: "", // recurrent layer whose step is shown in numbers; empty for the first
   bitMethod: "decomposition",
   gateEdit: "", // `forget_gate.0` sets the gate to 0
   gateUnits: "all", // or "unit": the followed one
@@ -55,6 +59,8 @@ const WRITE_MS = 200;
 
 /** @typedef {typeof DEFAULTS} State */
 /** @typedef {keyof State} Key */
+
+/** @typedef {Pick<Store, "state" | "set" | "on" | "link" | "keep">} StateStore */
 
 /** Store of the state: calls listeners on changes, and writes the fragment of the URL. */
 export class Store {
@@ -91,8 +97,9 @@ export class Store {
     if (!changed.length) return;
     this.#state = { ...this.#state, ...changes };
     this.#writeSoon();
-    for (const { keys: watched, listener } of this.#listeners) {
-      if (changed.some((key) => watched.includes(key))) listener(this.state);
+    for (const one of [...this.#listeners]) {
+      // A listener before it may have removed it, with its chapter.
+      if (changed.some((key) => one.keys.includes(key)) && this.#listeners.includes(one)) one.listener(this.state);
     }
   }
 
@@ -104,6 +111,11 @@ export class Store {
   on(keys, listener) {
     this.#listeners.push({ keys, listener });
     listener(this.state);
+  }
+
+  /** Remove a listener. @param {(state: State) => void} listener */
+  off(listener) {
+    this.#listeners = this.#listeners.filter((one) => one.listener !== listener);
   }
 
   /** URL of the current state. */
@@ -124,6 +136,42 @@ export class Store {
       // A fragment that was just set, by a link or by hand, has yet to be read: do not overwrite it.
       if (location.hash === this.#fragment) this.keep();
     }, WRITE_MS);
+  }
+}
+
+/** Store of the state for a chapter, which ends when the chapter shows another model. */
+export class ChapterStore {
+  #store;
+  #signal;
+
+  /** @param {Store} store @param {AbortSignal} signal */
+  constructor(store, signal) {
+    this.#store = store;
+    this.#signal = signal;
+  }
+
+  get state() {
+    return this.#store.state;
+  }
+
+  /** @param {Partial<State>} changes */
+  set(changes) {
+    if (!this.#signal.aborted) this.#store.set(changes);
+  }
+
+  /** @param {Key[]} keys @param {(state: State) => void} listener */
+  on(keys, listener) {
+    if (this.#signal.aborted) return;
+    this.#signal.addEventListener("abort", () => this.#store.off(listener));
+    this.#store.on(keys, listener);
+  }
+
+  get link() {
+    return this.#store.link;
+  }
+
+  keep() {
+    this.#store.keep();
   }
 }
 

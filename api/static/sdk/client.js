@@ -44,18 +44,23 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  */
 
 /**
- * An image: an encoded PNG or JPEG, or rows of integers 0 (background) to 255 (full foreground), or of
- * numbers from 0 to 1 of which some have a fraction.
- * @typedef {Blob | number[][] | Uint8Array[]} Image
+ * An image: an encoded PNG or JPEG; rows of integers 0 (background) to 255 (full foreground), or of
+ * numbers from 0 to 1 of which some have a fraction; rows of red, green and blue; or a field of the JSON body.
+ * @typedef {Blob | number[][] | number[][][] | Uint8Array[] | { pixels: any } | { values: any }} Image
  */
 
 /**
- * Bits, oldest first; commas or white space may separate those of a text.
- * @typedef {string | (0 | 1)[] | boolean[]} Sequence
+ * Symbols of the network's alphabet, such as bits, oldest first; commas or white space may separate the bits of a
+ * text. Rows of numbers are written as a field of the JSON body, `{ sequence: [[0.5, 1], [0, 0.25]] }`.
+ * @typedef {string | (string | number)[] | boolean[] | { sequence: any }} Sequence
  */
 
 /** @typedef {Record<string, string | number | readonly (string | number)[] | null | undefined>} Parameters */
-/** @typedef {{ signal?: AbortSignal }} Options `signal` aborts the request. */
+/**
+ * @typedef {object} Options
+ * @property {AbortSignal} [signal] Aborts the request.
+ * @property {string} [model] Name of the model; the network of its family that ships with the server where left out.
+ */
 /**
  * @typedef {object} Content
  * @property {Image | Sequence} [input]
@@ -64,7 +69,10 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  *   `initial_state` with `initial_steps`; the input must then be rows of integers or bits.
  * @property {Record<string, any>} [beside] Deprecated name of `extra`.
  */
-/** @typedef {Content & Options} RequestOptions */
+/** @typedef {Content & Pick<Options, "signal">} RequestOptions */
+
+/** Models of pages that name none: they were written when a server had one network of each family. */
+export const DEFAULT_MODELS = { image: "cnn", sequence: "lstm" };
 
 /** A problem response of the server, or no response at all. */
 export class LightwellError extends Error {
@@ -90,39 +98,39 @@ export class Lightwell {
     this.server = server.replace(/\/+$/, "");
   }
 
-  /** Predicted digit of an image. @param {Image} image @param {Parameters} [parameters] @param {Options} [options] */
-  predict(image, parameters, options) {
-    return this.ask("cnn", "predict", { input: image, parameters, ...options });
+  /** Predicted class of an image. @param {Image} image @param {Parameters} [parameters] @param {Options} [options] */
+  predict(image, parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
+    return this.ask(model, "predict", { input: image, parameters, signal });
   }
 
   /** Feature maps of every layer. @param {Image} image @param {Parameters} [parameters] @param {Options} [options] */
-  activations(image, parameters, options) {
-    return this.ask("cnn", "activations", { input: image, parameters, ...options });
+  activations(image, parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
+    return this.ask(model, "activations", { input: image, parameters, signal });
   }
 
   /** Patch, kernel, products and bias of one value of a feature map. @param {Image} image @param {Parameters} parameters `layer`, `channel`, `y`, `x`. @param {Options} [options] */
-  pixel(image, parameters, options) {
-    return this.ask("cnn", "pixel", { input: image, parameters, ...options });
+  pixel(image, parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
+    return this.ask(model, "pixel", { input: image, parameters, signal });
   }
 
   /** Learned filters of the convolutions. @param {Parameters} [parameters] @param {Options} [options] */
-  filters(parameters, options) {
-    return this.ask("cnn", "filters", { parameters, ...options });
+  filters(parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
+    return this.ask(model, "filters", { parameters, signal });
   }
 
   /** Gates and candidate at every step. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
-  gates(sequence, parameters, options) {
-    return this.ask("lstm", "gates", { input: sequence, parameters, ...options });
+  gates(sequence, parameters, { model = DEFAULT_MODELS.sequence, signal } = {}) {
+    return this.ask(model, "gates", { input: sequence, parameters, signal });
   }
 
   /** Gates, candidate, states and logits at every step. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
-  trace(sequence, parameters, options) {
-    return this.ask("lstm", "trace", { input: sequence, parameters, ...options });
+  trace(sequence, parameters, { model = DEFAULT_MODELS.sequence, signal } = {}) {
+    return this.ask(model, "trace", { input: sequence, parameters, signal });
   }
 
   /** Gates and states of a sequence, and the role of each unit. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
-  summary(sequence, parameters, options) {
-    return this.ask("lstm", "summary", { input: sequence, parameters, ...options });
+  summary(sequence, parameters, { model = DEFAULT_MODELS.sequence, signal } = {}) {
+    return this.ask(model, "summary", { input: sequence, parameters, signal });
   }
 
   /**
@@ -213,11 +221,14 @@ function bodyOf(input, extra) {
   if (input instanceof Blob) {
     return { body: input, headers: { "Content-Type": input.type || "image/png" } };
   }
-  const isImage = Array.isArray(input) && typeof input[0] === "object";
-  const value = isImage
-    ? { pixels: /** @type {Uint8Array[]} */ (input).map((row) => Array.from(row)) }
-    : { sequence: input };
-  return { body: JSON.stringify({ ...value, ...extra }), headers: { "Content-Type": "application/json" } };
+  return { body: JSON.stringify({ ...fieldOf(input), ...extra }), headers: { "Content-Type": "application/json" } };
+}
+
+/** Field of a JSON body for an input. @param {Exclude<Image, Blob> | Sequence} input */
+function fieldOf(input) {
+  if (!Array.isArray(input)) return typeof input === "string" ? { sequence: input } : input;
+  if (typeof input[0] !== "object") return { sequence: input };
+  return { pixels: /** @type {Uint8Array[]} */ (input).map((row) => Array.from(row)) };
 }
 
 /**

@@ -1,31 +1,33 @@
 /**
- * `<lw-digit-pad>`: a square in which a digit is drawn by pointer or keyboard.
+ * `<lw-digit-pad>`: a pad on which a picture of one channel, such as a digit, is drawn by pointer or keyboard.
  *
  *     <lw-digit-pad for="maps"></lw-digit-pad>
  *     <lw-tensor-heatmap id="maps" layer="relu1"></lw-tensor-heatmap>
  *
- * It is white on black in every theme, like the images that the network was trained on.
+ * The attributes `rows` and `columns` are the size of the network's input, 28 where they are left out. The pad is
+ * white on black in every theme, like the images of MNIST.
  */
 
 import { make, sheet, TOKENS } from "./dom.js";
-import { blankRows, downsample, renderCrosshair, renderDrawing, SIDE } from "./drawing.js";
+import { blankRows, downsample, renderCrosshair, renderDrawing, renderedSize } from "./drawing.js";
 import { extended, pointAt, readStrokes, SPAN, writeStrokes } from "./strokes.js";
 
 /** @typedef {import("./drawing.js").Drawing} Drawing */
 /** @typedef {import("./drawing.js").Rows} Rows */
 
+const FIELD = 28;
 const MAX_UNDOS = 100;
 const KEY_STEP = 8; // of 254: how far an arrow key moves the crosshair
 const TARGET_DELAY_MS = 80; // pause after the last change before the heat map gets a PNG
 
 const HELP =
-  "Draw a digit. With the keyboard: arrow keys move the crosshair, Space puts the pen down or lifts it, " +
+  "Draw a picture. With the keyboard: arrow keys move the crosshair, Space puts the pen down or lifts it, " +
   "Backspace undoes, Delete clears.";
 
 const STYLE = sheet(`${TOKENS}
   :host { display: inline-block; position: relative; inline-size: var(--_size, 280px); max-inline-size: 100%; }
   canvas {
-    display: block; inline-size: 100%; aspect-ratio: 1; border-radius: 12px; background: #000;
+    display: block; inline-size: 100%; aspect-ratio: var(--_aspect, 1); border-radius: 12px; background: #000;
     touch-action: none; cursor: crosshair; user-select: none; -webkit-user-select: none;
     box-shadow: inset 0 0 0 1px rgb(255 255 255 / .14), 0 0 0 1px var(--_line);
   }
@@ -43,7 +45,7 @@ const STYLE = sheet(`${TOKENS}
  * undone or cleared.
  */
 export class DigitPad extends HTMLElement {
-  static observedAttributes = ["size"];
+  static observedAttributes = ["size", "rows", "columns", "hint"];
 
   #canvas = make("canvas", { tabIndex: 0, role: "application" });
   #hint = make("div", { class: "hint", "aria-hidden": "true" }, "Draw a digit here");
@@ -81,10 +83,22 @@ export class DigitPad extends HTMLElement {
     clearTimeout(this.#targetTimer);
   }
 
-  /** @param {string} _ @param {string | null} __ @param {string | null} size */
-  attributeChangedCallback(_, __, size) {
-    const side = Number(size);
-    this.style.setProperty("--_size", side > 0 ? `${side}px` : "");
+  /** @param {string} name @param {string | null} _ @param {string | null} value */
+  attributeChangedCallback(name, _, value) {
+    const number = Number(value);
+    if (name === "size") this.style.setProperty("--_size", number > 0 ? `${number}px` : "");
+    else if (name === "hint") this.#hint.textContent = value;
+    else {
+      const { rows, columns } = this.#field;
+      this.style.setProperty("--_aspect", `${columns} / ${rows}`);
+      this.#paintSoon();
+    }
+  }
+
+  /** Size of the network's input. @returns {import("./drawing.js").Field} */
+  get #field() {
+    const [rows, columns] = ["rows", "columns"].map((name) => Math.trunc(Number(this.getAttribute(name))) || FIELD);
+    return { rows, columns };
   }
 
   /** Strokes on top of the base, as text of at most 8,000 characters. */
@@ -131,7 +145,7 @@ export class DigitPad extends HTMLElement {
     this.#changed();
   }
 
-  /** The drawing as a PNG of 280×280. @returns {Promise<Blob>} */
+  /** The drawing as a PNG of at least 280 pixels across its longer side. @returns {Promise<Blob>} */
   toBlob() {
     const { canvas } = this.#render(this.#drawing.base);
     return new Promise((resolve, reject) => {
@@ -140,15 +154,16 @@ export class DigitPad extends HTMLElement {
   }
 
   /**
-   * The drawing in 28×28, each value the mean of its area.
+   * The drawing in the size of the network's input, each value the mean of its area.
    *
    * Base and strokes are combined by the maximum, so that a base without strokes keeps its values.
    * @returns {Rows}
    */
   pixels() {
     const { base, strokes } = this.#drawing;
-    const drawn = strokes.length ? downsample(this.#render(null)) : blankRows();
-    return drawn.map((row, y) => row.map((value, x) => Math.max(value, base?.[y][x] ?? 0)));
+    const field = this.#field;
+    const drawn = strokes.length ? downsample(this.#render(null), field) : blankRows(field);
+    return drawn.map((row, y) => row.map((value, x) => Math.max(value, base?.[y]?.[x] ?? 0)));
   }
 
   /** Show another drawing, without the undo steps of the old one. @param {Drawing} drawing */
@@ -288,21 +303,24 @@ export class DigitPad extends HTMLElement {
   }
 
   #paint() {
-    const side = Math.round(this.#canvas.clientWidth * devicePixelRatio);
+    const width = Math.round(this.#canvas.clientWidth * devicePixelRatio);
+    const { rows, columns } = this.#field;
+    const height = Math.round((width * rows) / columns);
     const context = this.#canvas.getContext("2d");
-    if (!side || !context) return;
-    if (this.#canvas.width !== side) this.#canvas.width = this.#canvas.height = side;
-    renderDrawing(context, this.#drawing, side);
-    if (this.#crosshair) renderCrosshair(context, this.#crosshair, side);
+    if (!width || !context) return;
+    if (this.#canvas.width !== width || this.#canvas.height !== height) Object.assign(this.#canvas, { width, height });
+    renderDrawing(context, this.#drawing, width, height);
+    if (this.#crosshair) renderCrosshair(context, this.#crosshair, width, height);
     this.#hint.hidden = !this.empty || this.#crosshair !== null;
   }
 
-  /** Render strokes and base at 280×280. @param {Rows | null} base @returns {CanvasRenderingContext2D} */
+  /** Render strokes and base. @param {Rows | null} base @returns {CanvasRenderingContext2D} */
   #render(base) {
-    const canvas = make("canvas", { width: SIDE, height: SIDE });
+    const { width, height } = renderedSize(this.#field);
+    const canvas = make("canvas", { width, height });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     if (!context) throw new Error("This browser has no canvas.");
-    renderDrawing(context, { base, strokes: this.#drawing.strokes }, SIDE);
+    renderDrawing(context, { base, strokes: this.#drawing.strokes }, width, height);
     return context;
   }
 

@@ -1,28 +1,40 @@
-/** Drawing: a base image with strokes on top, rendered to a canvas and sampled to 28×28. */
+/** Drawing: a base image with strokes on top, rendered to a canvas and sampled to the rows of a network. */
 
 import { make } from "./dom.js";
 import { drawStrokes, SPAN } from "./strokes.js";
 
-/** @typedef {number[][]} Rows 28 rows of 28 integers, 0 (background) to 255 (full foreground). */
+/** @typedef {number[][]} Rows Rows of integers, 0 (background) to 255 (full foreground). */
+/** @typedef {{ rows: number, columns: number }} Field Size of the network's input. */
 /** @typedef {{ base: Rows | null, strokes: readonly import("./strokes.js").Stroke[] }} Drawing */
 
-const FIELD = 28;
-/** Pixels of the rendered picture's side: ten for each of the 28. */
-export const SIDE = 280;
+/** Least pixels of the rendered picture's sides. */
+const SIDE = 280;
+
+/** Canvas pixels across one value of the input: ten for 28 rows. @param {Field} field */
+function cellOf({ rows, columns }) {
+  return Math.max(1, Math.ceil(SIDE / Math.max(rows, columns)));
+}
+
+/** Size of the rendered picture. @param {Field} field */
+export function renderedSize(field) {
+  const cell = cellOf(field);
+  return { width: cell * field.columns, height: cell * field.rows };
+}
 
 /**
  * Render a drawing on a black background.
  * @param {CanvasRenderingContext2D} context
  * @param {Drawing} drawing
- * @param {number} side Of the canvas, in pixels.
+ * @param {number} width Of the canvas, in pixels.
+ * @param {number} height
  */
-export function renderDrawing(context, { base, strokes }, side) {
+export function renderDrawing(context, { base, strokes }, width, height) {
   context.fillStyle = "black";
-  context.fillRect(0, 0, side, side);
+  context.fillRect(0, 0, width, height);
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
-  if (base) context.drawImage(imageOf(base), 0, 0, side, side);
-  drawStrokes(context, strokes, side);
+  if (base) context.drawImage(imageOf(base), 0, 0, width, height);
+  drawStrokes(context, strokes, width, height);
 }
 
 /** Canvas of each base: it is drawn in every frame, and its rows never change. @type {WeakMap<Rows, HTMLCanvasElement>} */
@@ -32,8 +44,8 @@ const images = new WeakMap();
 function imageOf(rows) {
   const cached = images.get(rows);
   if (cached) return cached;
-  const canvas = make("canvas", { width: FIELD, height: FIELD });
-  const grey = new ImageData(Uint8ClampedArray.from(rows.flat().flatMap((value) => [value, value, value, 255])), FIELD);
+  const canvas = make("canvas", { width: rows[0].length, height: rows.length });
+  const grey = new ImageData(Uint8ClampedArray.from(rows.flat().flatMap((value) => [value, value, value, 255])), canvas.width);
   canvas.getContext("2d")?.putImageData(grey, 0, 0);
   images.set(rows, canvas);
   return canvas;
@@ -43,10 +55,12 @@ function imageOf(rows) {
  * Draw the crosshair of the keyboard's pen.
  * @param {CanvasRenderingContext2D} context
  * @param {{ x: number, y: number, isDown: boolean }} pen In the coordinates of strokes.
- * @param {number} side
+ * @param {number} width Of the canvas, in pixels.
+ * @param {number} height
  */
-export function renderCrosshair(context, { x, y, isDown }, side) {
-  const [across, down, arm] = [(x * side) / SPAN, (y * side) / SPAN, side / 20];
+export function renderCrosshair(context, { x, y, isDown }, width, height) {
+  const side = Math.min(width, height);
+  const [across, down, arm] = [(x * width) / SPAN, (y * height) / SPAN, side / 20];
   context.beginPath();
   context.moveTo(across - arm, down);
   context.lineTo(across + arm, down);
@@ -58,22 +72,24 @@ export function renderCrosshair(context, { x, y, isDown }, side) {
 }
 
 /**
- * Downsample a canvas of 280×280 to 28×28: each value is the mean of its 100 pixels.
+ * Downsample a rendered picture to the rows of a network: each value is the mean of its pixels.
  * @param {CanvasRenderingContext2D} context
+ * @param {Field} field
  * @returns {Rows}
  */
-export function downsample(context) {
-  const { data } = context.getImageData(0, 0, SIDE, SIDE);
-  const cell = SIDE / FIELD;
-  const rows = blankRows();
-  for (let y = 0; y < SIDE; y += 1) {
+export function downsample(context, field) {
+  const { width, height } = renderedSize(field);
+  const { data } = context.getImageData(0, 0, width, height);
+  const cell = cellOf(field);
+  const rows = blankRows(field);
+  for (let y = 0; y < height; y += 1) {
     const row = rows[Math.floor(y / cell)];
-    for (let x = 0; x < SIDE; x += 1) row[Math.floor(x / cell)] += data[4 * (y * SIDE + x)];
+    for (let x = 0; x < width; x += 1) row[Math.floor(x / cell)] += data[4 * (y * width + x)];
   }
   return rows.map((row) => row.map((sum) => Math.round(sum / cell ** 2)));
 }
 
-/** Rows of background. @returns {Rows} */
-export function blankRows() {
-  return Array.from({ length: FIELD }, () => new Array(FIELD).fill(0));
+/** Rows of background. @param {Field} field @returns {Rows} */
+export function blankRows({ rows, columns }) {
+  return Array.from({ length: rows }, () => new Array(columns).fill(0));
 }

@@ -1,11 +1,12 @@
 /**
- * `<lw-gate-trace>`: gates and states of an LSTM at every step, one lane for each.
+ * `<lw-gate-trace>`: gates and states of a network of sequences at every step, one lane for each.
  *
  *     <lw-gate-trace sequence="1011001110" values="forget_gate,cell" units="0,3"></lw-gate-trace>
+ *     <lw-gate-trace model="mine" sequence="abacad"></lw-gate-trace>
  *
- * Attributes, which are also properties: `sequence` (bits, oldest first), `values` (lanes, the names
- * of `LANES`), `units`, `cmap`, `server`; `step` and `unit` are the followed step and unit. Set the
- * property `answer` to an answer of `/lstm/trace` to show it without a request.
+ * Attributes, which are also properties: `model`, `sequence` (symbols, oldest first, or JSON of a list), `values`
+ * (lanes: values of the network, `count` and `probability`), `units`, `cmap`, `server`; `step` and `unit` are the
+ * followed step and unit. Set the property `answer` to an answer of the probe `trace` to show it without a request.
  * Events: `lw-step` { step } and `lw-unit` { unit } after a choice by pointer or keyboard;
  * `lw-answer` { answer } after a response of the server.
  *
@@ -13,19 +14,20 @@
  * `trace-input.js` handles pointer and keyboard.
  */
 
+import { DEFAULT_MODELS } from "./client.js";
 import "./colour-bar.js";
 import { colourMaps } from "./colours.js";
 import { clientOf, sheet } from "./dom.js";
 import { STYLE } from "./gate-trace-style.js";
 import { listenToTrace } from "./trace-input.js";
-import { DEFAULT_LANES, LANES } from "./trace-lane-data.js";
+import { COMPUTED } from "./trace-lane-data.js";
 import { TraceView } from "./trace-view.js";
 
 /** @typedef {import("./client.js").Answer} Answer */
 
 const SHEET = sheet(STYLE);
 /** Attributes whose change needs a new answer. */
-const REQUEST_ATTRIBUTES = ["sequence", "values", "units", "cmap", "server"];
+const REQUEST_ATTRIBUTES = ["model", "sequence", "values", "units", "cmap", "server"];
 
 export class GateTrace extends HTMLElement {
   static observedAttributes = [...REQUEST_ATTRIBUTES, "step", "unit"];
@@ -68,7 +70,16 @@ export class GateTrace extends HTMLElement {
     else if (name === "values") this.#show();
   }
 
-  /** Bits of the request, oldest first. */
+  /** Name of the model; that which ships with the server where it is empty. */
+  get model() {
+    return this.getAttribute("model") ?? "";
+  }
+
+  set model(name) {
+    this.setAttribute("model", name);
+  }
+
+  /** Symbols of the request, oldest first, or JSON of a list of symbols or of rows of numbers. */
   get sequence() {
     return this.getAttribute("sequence") ?? "";
   }
@@ -113,7 +124,7 @@ export class GateTrace extends HTMLElement {
     this.setAttribute("server", address);
   }
 
-  /** The answer of `/lstm/trace` on display. @returns {Answer | null} */
+  /** The answer of the probe `trace` on display. @returns {Answer | null} */
   get answer() {
     return this.#view.answer;
   }
@@ -124,6 +135,16 @@ export class GateTrace extends HTMLElement {
     this.#view.answer = answer;
     this.#view.showError("");
     void this.#showColoured();
+  }
+
+  /** Titles in place of the usual ones, by lane. @returns {Readonly<Record<string, string>>} */
+  get titles() {
+    return this.#view.titles;
+  }
+
+  set titles(titles) {
+    this.#view.titles = titles;
+    this.#show();
   }
 
   /** Units from the top row down; null for ascending order. @returns {number[] | null} */
@@ -188,7 +209,9 @@ export class GateTrace extends HTMLElement {
         units: this.units || null,
         cmap: this.cmap || null,
       };
-      const answer = await clientOf(this).trace(this.sequence, parameters, { signal });
+      const model = this.model || DEFAULT_MODELS.sequence;
+      const input = sequenceOf(this.sequence);
+      const answer = await clientOf(this).ask(model, "trace", { input, parameters, signal });
       if (signal.aborted) return;
       this.answer = answer;
       this.#dispatch("lw-answer", { answer });
@@ -202,19 +225,16 @@ export class GateTrace extends HTMLElement {
   /** Tensors of the lanes, comma-separated. Unknown names are sent too: the server's error lists the known ones. */
   #tensorNames() {
     if (!this.values) return "";
-    const names = this.#laneNames
-      .map((name) => (name in LANES ? LANES[name].tensor : name))
-      .filter((name) => name !== null);
+    const names = this.#laneNames.map((name) => (name in COMPUTED ? COMPUTED[name] : name)).filter((name) => name !== null);
     // The count needs no tensor, but a request without names would get all of them.
     return [...new Set(names.length ? names : ["logits"])].join(",");
   }
 
   get #laneNames() {
-    const names = this.values
+    return this.values
       .split(",")
       .map((name) => name.trim())
       .filter(Boolean);
-    return names.length ? names : DEFAULT_LANES;
   }
 
   async #showColoured() {
@@ -227,7 +247,7 @@ export class GateTrace extends HTMLElement {
   }
 
   #show() {
-    this.#view.laneNames = this.#laneNames.filter((name) => name in LANES);
+    this.#view.laneNames = this.#laneNames;
     this.#view.show();
   }
 
@@ -249,6 +269,16 @@ export class GateTrace extends HTMLElement {
   /** @param {string} name @param {object} detail */
   #dispatch(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+}
+
+/** Sequence of an attribute: JSON of a list, or symbols. @param {string} text @returns {import("./client.js").Sequence} */
+function sequenceOf(text) {
+  if (!text.trimStart().startsWith("[")) return text;
+  try {
+    return { sequence: JSON.parse(text) };
+  } catch {
+    return text;
   }
 }
 

@@ -1,4 +1,4 @@
-/** Step axis: the bit at the head of each column, and step numbers where they fit. */
+/** Step axis: the input at the head of each column, and step numbers where they fit. */
 
 import { makeSvg } from "./dom.js";
 
@@ -14,11 +14,11 @@ const DIGIT_COLUMN = 10;
 /**
  * Draw the visible part of the axis.
  * @param {import("./step-columns.js").StepColumns} columns
- * @param {string} bits
+ * @param {string | (string | number[])[]} inputs Bits, other symbols or rows of numbers.
  * @param {number} now The followed step; it always has its number.
  * @returns {SVGElement[]}
  */
-export function axisMarks(columns, bits, now) {
+export function axisMarks(columns, inputs, now) {
   const room = NUMBER_GAP + DIGIT_WIDTH * String(columns.steps).length;
   const every = [1, 2, 5, 10, 20, 50].find((one) => one * columns.width >= room) ?? 100;
   return columns.inSight().flatMap((step) => {
@@ -26,20 +26,22 @@ export function axisMarks(columns, bits, now) {
     const isClose = Math.abs(step - now) * columns.width < room;
     const isNumbered = step === now || (step % every === 0 && !isClose);
     const number = makeSvg("text", { x, y: NUMBER_LINE, class: step === now ? "now" : "" }, String(step));
-    return [...(step ? bitMarks(bits[step - 1], x, columns.width) : []), ...(isNumbered ? [number] : [])];
+    return [...(step ? inputMarks(inputs[step - 1], x, columns.width) : []), ...(isNumbered ? [number] : [])];
   });
 }
 
 /**
- * Draw a bit: a digit in a box, or the box alone in a narrow column.
- * @param {string} bit
+ * Draw an input: a symbol in a box, or the box alone in a narrow column, and for a row of numbers.
+ * @param {string | number[]} input
  * @param {number} x Middle of its column.
  * @param {number} column Width of its column.
  */
-function bitMarks(bit, x, column) {
+function inputMarks(input, x, column) {
+  const symbol = Array.isArray(input) ? "" : input;
   const width = Math.min(BOX.side, column - 2);
   const place = { x: x - width / 2, y: BOX.top, width, height: BOX.side, rx: Math.min(4, width / 4) };
-  const box = makeSvg("rect", { ...place, class: bit === "1" ? "one" : "zero" });
-  if (column < DIGIT_COLUMN) return [box];
-  return [box, makeSvg("text", { x, y: BIT_LINE, class: bit === "1" ? "bit one" : "bit" }, bit)];
+  const box = makeSvg("rect", { ...place, class: symbol === "1" ? "one" : "zero" });
+  if (!symbol || column < DIGIT_COLUMN * Math.min(symbol.length, 2)) return [box];
+  // A word is cut to what fits into its box.
+  return [box, makeSvg("text", { x, y: BIT_LINE, class: symbol === "1" ? "bit one" : "bit" }, symbol.slice(0, 2))];
 }

@@ -13,7 +13,7 @@ import { fromBase64url, toBase64url } from "./base64url.js";
 /** Largest coordinate; the byte 255 separates two strokes. */
 export const SPAN = 254;
 
-/** Width of a stroke as a fraction of the side: after preprocessing, strokes are as wide as MNIST's. */
+/** Width of a stroke as a fraction of the shorter side: after preprocessing, strokes are as wide as MNIST's. */
 const WIDTH = 0.09;
 
 const SEPARATOR = 255;
@@ -48,15 +48,15 @@ export function pointAt(across, down) {
  * segment to the middle of the next, with their common point as its control point.
  * @param {CanvasRenderingContext2D} context
  * @param {readonly Stroke[]} strokes
- * @param {number} side Of the square, in pixels of the canvas.
+ * @param {number} width Of the picture, in pixels of the canvas.
+ * @param {number} height
  */
-export function drawStrokes(context, strokes, side) {
+export function drawStrokes(context, strokes, width, height) {
   context.lineCap = context.lineJoin = "round";
-  context.lineWidth = WIDTH * side;
+  context.lineWidth = WIDTH * Math.min(width, height);
   context.strokeStyle = "white";
-  const scale = side / SPAN;
   for (const stroke of strokes) {
-    const points = stroke.map(({ x, y }) => ({ x: x * scale, y: y * scale }));
+    const points = stroke.map(({ x, y }) => ({ x: (x * width) / SPAN, y: (y * height) / SPAN }));
     const [first, last] = [points[0], points[points.length - 1]];
     context.beginPath();
     context.moveTo(first.x, first.y);

@@ -3,6 +3,7 @@
  *
  *     <lw-tensor-heatmap probe="/lstm/gates?sequence=10110" tensor="forget_gate"></lw-tensor-heatmap>
  *     <lw-tensor-heatmap image="/samples/0.png" layer="relu1"></lw-tensor-heatmap>
+ *     <lw-tensor-heatmap model="mine" image="https://example.org/cat.png" layer="conv2"></lw-tensor-heatmap>
  *
  * A script can also set the property `tensor` to a tensor, or `input` to an image to classify.
  *
@@ -31,7 +32,7 @@ const LAYOUT_ATTRIBUTES = ["columns", "bare", "label"];
  * `lw-select` has the chosen value in the same form.
  */
 export class TensorHeatmap extends HTMLElement {
-  static observedAttributes = ["probe", "tensor", "image", "layer", "channel", "server", ...LAYOUT_ATTRIBUTES];
+  static observedAttributes = ["probe", "tensor", "model", "image", "layer", "channel", "server", ...LAYOUT_ATTRIBUTES];
 
   #view = new HeatmapView();
   #pointerInput;

@@ -1,6 +1,6 @@
 /** Tensor request: from the attributes of a `<lw-tensor-heatmap>` to a tensor of the server's answer. */
 
-import { Lightwell } from "./client.js";
+import { DEFAULT_MODELS, Lightwell } from "./client.js";
 import { clientOf } from "./dom.js";
 
 /** @typedef {import("./client.js").Image} Image */
@@ -8,7 +8,7 @@ import { clientOf } from "./dom.js";
 
 /**
  * Request the tensor that the attributes of an element name.
- * @param {Element} element With `probe` and `tensor`, or with `layer`, `channel` and `image`.
+ * @param {Element} element With `probe` and `tensor`, or with `model`, `layer`, `channel` and `image`.
  * @param {Image | null} input Posted instead of the `image`.
  * @param {AbortSignal} signal
  * @returns {Promise<Tensor>}
@@ -20,7 +20,7 @@ export function requestTensor(element, input, signal) {
 /** @param {Element} element @param {AbortSignal} signal */
 async function probeTensor(element, signal) {
   const address = element.getAttribute("probe") ?? "";
-  const [, model, probe, query = ""] = /^\/?(\w+)\/(\w+)(?:\?(.*))?$/.exec(address) ?? [];
+  const [, model, probe, query = ""] = /^\/?([\w-]+)\/(\w+)(?:\?(.*))?$/.exec(address) ?? [];
   if (!probe) throw new Error(`“${address}” is not the path of a probe; a valid one is /lstm/gates?sequence=10110.`);
   const parameters = Object.fromEntries(new URLSearchParams(query));
   const { tensors } = await clientOf(element).ask(model, probe, { parameters, signal });
@@ -29,11 +29,22 @@ async function probeTensor(element, signal) {
 
 /** @param {Element} element @param {Image | null} input @param {AbortSignal} signal */
 async function layerTensor(element, input, signal) {
-  const layer = element.getAttribute("layer") ?? "relu1";
+  const model = element.getAttribute("model") ?? DEFAULT_MODELS.image;
+  const layer = element.getAttribute("layer") ?? (await firstActivation(element, model));
   const parameters = { layers: layer, channels: element.getAttribute("channel") };
   const image = input ?? (await fetchImage(element, signal));
-  const { tensors } = await clientOf(element).activations(image, parameters, { signal });
+  const { tensors } = await clientOf(element).activations(image, parameters, { model, signal });
   return namedTensor(tensors, layer);
+}
+
+/**
+ * Layer of an element that names none: the first activation, or the first layer.
+ * @param {Element} element
+ * @param {string} model
+ */
+async function firstActivation(element, model) {
+  const { layers } = await clientOf(element).get(`/models/${model}`);
+  return (layers.find((/** @type {{ kind: string }} */ one) => one.kind === "post_activation") ?? layers[0]).name;
 }
 
 /**

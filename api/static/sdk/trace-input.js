@@ -2,7 +2,6 @@
 
 import { make } from "./dom.js";
 import { exactDigits } from "./number-format.js";
-import { LANES } from "./trace-lane-data.js";
 
 /** @typedef {import("./trace-view.js").TraceView} TraceView */
 
@@ -94,8 +93,8 @@ function valueText(view, lane, step, unit) {
   const value = lane.value(step, shown);
   const place = `step ${step}${lane.hasUnits ? `, unit ${shown}` : ""}`;
   const number =
-    value === undefined ? "no value before the first bit" : exactDigits(value, lane.dtype).replace("-", "−");
-  return [make("b", {}, number), make("span", {}, `${LANES[lane.name].title}, ${place}`)];
+    value === undefined ? "no value before the first input" : exactDigits(value, lane.dtype).replace("-", "−");
+  return [make("b", {}, number), make("span", {}, `${lane.title}, ${place}`)];
 }
 
 /**

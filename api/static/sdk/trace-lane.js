@@ -3,7 +3,7 @@
 import { paint } from "./colours.js";
 import { make, makeSvg } from "./dom.js";
 import { formatNumber } from "./number-format.js";
-import { LANES, valueAt } from "./trace-lane-data.js";
+import { laneTitle, valueAt } from "./trace-lane-data.js";
 
 /** @typedef {import("./trace-lane-data.js").Lane} Lane */
 /** @typedef {import("./step-columns.js").StepColumns} StepColumns */
@@ -20,6 +20,7 @@ export class TraceLane {
   #lane = null;
   /** @type {number[]} */
   #order = [];
+  #isTitled = false;
   #row = 0;
   #canvas = make("canvas");
   #units = make("div", { class: "units" });
@@ -28,11 +29,15 @@ export class TraceLane {
   #value = make("output", { class: "number" });
   #bar = /** @type {import("./colour-bar.js").ColourBar} */ (document.createElement("lw-colour-bar"));
 
-  /** @param {string} name */
-  constructor(name) {
+  #title = make("span");
+
+  /** @param {string} name @param {string} [title] Title in place of its usual one. */
+  constructor(name, title) {
     this.name = name;
-    const { title, symbol, meaning } = LANES[name];
-    const titled = make("strong", {}, title, ...(symbol ? [" ", make("i", {}, symbol)] : []));
+    const { symbol, meaning, ...usual } = laneTitle(name);
+    this.#isTitled = title !== undefined;
+    this.#title.textContent = title ?? usual.title;
+    const titled = make("strong", {}, this.#title, ...(symbol ? ["\u00a0", make("i", {}, symbol)] : []));
     this.head = make(
       "div",
       { class: "head" },
@@ -46,11 +51,13 @@ export class TraceLane {
   /**
    * Set the values of the lane; `paint` draws them.
    * @param {Lane} lane
-   * @param {number[]} order Units from the top row down.
+   * @param {number[] | null} order Units from the top row down; null for ascending order. Units that it lacks
+   *   come last.
    */
   show(lane, order) {
     this.#lane = lane;
-    this.#order = lane.units ? order.filter((unit) => lane.units?.includes(unit)) : [];
+    if (lane.title && !this.#isTitled) this.#title.textContent = lane.title;
+    this.#order = inOrder(lane.units ?? [], order);
     this.#row = rowHeight(this.#order.length);
     const cells = this.#order.length > 0;
     this.plot.replaceChildren(...(cells ? [this.#units, this.#canvas] : []), this.#ends, this.#line);
@@ -104,6 +111,11 @@ export class TraceLane {
   /** @param {number} step @param {number} unit */
   value(step, unit) {
     return this.#lane ? valueAt(this.#lane, step, unit) : undefined;
+  }
+
+  /** Title on display. */
+  get title() {
+    return this.#title.textContent ?? this.name;
   }
 
   get dtype() {
@@ -208,7 +220,17 @@ export class TraceLane {
 
 /** Height of a unit's row in pixels: all rows fit into 256 where they can. @param {number} units */
 function rowHeight(units) {
-  return Math.min(12, Math.max(4, Math.floor(256 / Math.max(1, units))));
+  return Math.min(12, Math.max(1, Math.floor(256 / Math.max(1, units))));
+}
+
+/**
+ * Put units in an order.
+ * @param {number[]} units
+ * @param {number[] | null} order
+ */
+export function inOrder(units, order) {
+  if (!order) return units;
+  return [...order.filter((unit) => units.includes(unit)), ...units.filter((unit) => !order.includes(unit))];
 }
 
 /**

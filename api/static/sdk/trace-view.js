@@ -4,8 +4,8 @@ import { make, makeSvg } from "./dom.js";
 import { formatNumber } from "./number-format.js";
 import { AXIS_HEIGHT, axisMarks } from "./step-axis.js";
 import { StepColumns } from "./step-columns.js";
-import { DEFAULT_LANES, laneData, LANES } from "./trace-lane-data.js";
-import { TraceLane } from "./trace-lane.js";
+import { laneData, lanesOf } from "./trace-lane-data.js";
+import { inOrder, TraceLane } from "./trace-lane.js";
 
 /** @typedef {import("./client.js").Answer} Answer */
 
@@ -13,8 +13,10 @@ import { TraceLane } from "./trace-lane.js";
 export class TraceView {
   /** @type {Answer | null} */
   answer = null;
-  /** Lanes from the top down, keys of `LANES`. */
-  laneNames = DEFAULT_LANES;
+  /** Lanes from the top down; empty for all values of the answer. @type {string[]} */
+  laneNames = [];
+  /** Titles in place of the usual ones, by lane. @type {Readonly<Record<string, string>>} */
+  titles = {};
   /** Units from the top row down; null for ascending order. @type {number[] | null} */
   unitOrder = null;
   /** Step to follow; null for the last. @type {number | null} */
@@ -63,15 +65,12 @@ export class TraceView {
     return { step, unit: units.includes(this.unit ?? -1) ? Number(this.unit) : (units[0] ?? 0) };
   }
 
-  /** Units from the top row down. @returns {number[]} */
+  /** Units of all lanes from the top row down. @returns {number[]} */
   rows() {
-    const tensors = [...(this.answer?.tensors.values() ?? [])];
-    const units = /** @type {number[]} */ (
-      tensors.find(({ axes }) => axes.includes("unit"))?.labels("unit") ?? []
-    );
-    const order = this.unitOrder;
-    if (!order) return units;
-    return [...order.filter((unit) => units.includes(unit)), ...units.filter((unit) => !order.includes(unit))];
+    const tensors = [...(this.answer?.tensors.values() ?? [])].filter(({ axes }) => axes.includes("unit"));
+    const all = new Set(tensors.flatMap((tensor) => /** @type {number[]} */ (tensor.labels("unit"))));
+    const units = [...all].sort((one, other) => one - other);
+    return inOrder(units, this.unitOrder);
   }
 
   /** Show a message instead of the lanes; an empty one shows the lanes. @param {string} text */
@@ -85,19 +84,21 @@ export class TraceView {
   show() {
     const { answer } = this;
     if (!answer || !this.tables.size) return;
-    if (this.laneNames.join() !== this.lanes.map(({ name }) => name).join()) this.#buildLanes();
+    const names = this.laneNames.length ? this.laneNames : lanesOf(answer);
+    if (names.join() !== this.lanes.map(({ name }) => name).join()) this.#buildLanes(names);
     for (const lane of this.lanes) {
       const data = laneData(lane.name, answer);
       lane.head.hidden = lane.plot.hidden = !data;
-      if (data) lane.show(data, this.rows());
+      if (data) lane.show(data, this.unitOrder);
     }
     this.#scroller.hidden = false;
     this.#layOut();
   }
 
-  #buildLanes() {
-    this.lanes = this.laneNames.map((name) => new TraceLane(name));
-    const corner = make("div", { class: "head corner" }, make("span", { class: "meaning" }, "bit, step"));
+  /** @param {string[]} names */
+  #buildLanes(names) {
+    this.lanes = names.map((name) => new TraceLane(name, this.titles[name]));
+    const corner = make("div", { class: "head corner" }, make("span", { class: "meaning" }, "input, step"));
     this.#grid.replaceChildren(
       corner,
       make("div", { class: "plot" }, this.#axis),
@@ -164,12 +165,12 @@ export class TraceView {
 
   /** Write the followed step with its values for screen readers. @param {{ step: number, unit: number }} followed */
   #describeSlider({ step, unit }) {
-    const bit = this.answer?.input.sequence[step - 1];
+    const input = this.answer?.input.sequence[step - 1];
     const values = this.lanes.flatMap((lane) => {
       const value = lane.value(step, unit);
-      return value === undefined ? [] : [`${LANES[lane.name].title} ${formatNumber(value)}`];
+      return value === undefined ? [] : [`${lane.title} ${formatNumber(value)}`];
     });
-    const place = step ? `step ${step}, bit ${bit}` : "step 0, before the first bit";
+    const place = step ? `step ${step}, ${inputText(input)}` : "step 0, before the first input";
     this.cursor.setAttribute("aria-valuemin", "0");
     this.cursor.setAttribute("aria-valuemax", String(this.columns.steps));
     this.cursor.setAttribute("aria-valuenow", String(step));
@@ -187,4 +188,10 @@ export class TraceView {
     const lane = this.lanes.find((one) => one.name === name);
     return lane?.centre(this.columns, step, unit) ?? null;
   }
+}
+
+/** Input of a step in words: a bit, another symbol, or a row of numbers. @param {string | number[]} input */
+function inputText(input) {
+  if (Array.isArray(input)) return `input ${input.map((value) => formatNumber(value)).join(", ")}`;
+  return `${/^[01]$/.test(input) ? "bit" : "symbol"} ${input}`;
 }

@@ -1,54 +1,88 @@
 /** Cell arithmetic: the equations of one unit's new cell and hidden state, with the values of one step. */
 
 import { make } from "/sdk/dom.js";
-import { formatPercent } from "/sdk/number-format.js";
+import { formatNumber, formatPercent } from "/sdk/number-format.js";
+import { part } from "../context.js";
 import { exactNumber } from "../exact-number.js";
+import { stepNoun } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
 import { roundedSum } from "../rounded-sum.js";
+import { stateSelect } from "../state-select.js";
+import { chosenLayer, recurrentLayers } from "./recurrent-layers.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 
 const DECIMALS = 4;
 
-/** @type {{ name: string, symbol: string, title: string, says: (share: number) => string }[]} */
-const GATES = [
-  {
-    name: "forget_gate",
-    symbol: "f",
-    title: "forget",
-    says: (share) => `keeps ${formatPercent(share)} of the cell state`,
-  },
-  {
-    name: "input_gate",
-    symbol: "i",
-    title: "input",
-    says: (share) => `writes ${formatPercent(share)} of the candidate`,
-  },
-  {
-    name: "candidate",
-    symbol: "g",
-    title: "candidate",
-    says: (value) => (value < 0 ? "would lower the cell state" : "would raise the cell state"),
-  },
-  {
-    name: "output_gate",
-    symbol: "o",
-    title: "output",
-    says: (share) => `reads out ${formatPercent(share)} of the cell state`,
-  },
-];
+/** @typedef {import("./recurrent-layers.js").RecurrentLayer} RecurrentLayer */
+/** @typedef {{ name: string, symbol: string, title: string, says: (share: number) => string }} Gate */
+
+/** Gates and candidate of each cell, in the order of its equations. @type {Record<RecurrentLayer["cell"], Gate[]>} */
+const GATES = {
+  lstm: [
+    {
+      name: "forget_gate",
+      symbol: "f",
+      title: "forget",
+      says: (share) => `keeps ${formatPercent(share)} of the cell state`,
+    },
+    {
+      name: "input_gate",
+      symbol: "i",
+      title: "input",
+      says: (share) => `writes ${formatPercent(share)} of the candidate`,
+    },
+    {
+      name: "candidate",
+      symbol: "g",
+      title: "candidate",
+      says: (value) => (value < 0 ? "would lower the cell state" : "would raise the cell state"),
+    },
+    {
+      name: "output_gate",
+      symbol: "o",
+      title: "output",
+      says: (share) => `reads out ${formatPercent(share)} of the cell state`,
+    },
+  ],
+  gru: [
+    {
+      name: "reset_gate",
+      symbol: "r",
+      title: "reset",
+      says: (share) => `the candidate reads ${formatPercent(share)} of the past`,
+    },
+    {
+      name: "update_gate",
+      symbol: "z",
+      title: "update",
+      says: (share) => `keeps ${formatPercent(share)} of the hidden state`,
+    },
+    {
+      name: "candidate",
+      symbol: "n",
+      title: "candidate",
+      says: (value) => (value < 0 ? "would lower the hidden state" : "would raise the hidden state"),
+    },
+  ],
+  rnn: [],
+};
 
 /**
  * Fill the panel `cell-arithmetic`.
- * @param {string[]} classes Names of the labels.
+ * @param {import("../context.js").Context} context
  */
-export function cellArithmetic(classes) {
-  const body = /** @type {HTMLElement} */ (document.getElementById("cell-arithmetic-body"));
+export function cellArithmetic(context) {
+  const { store, model } = context;
+  const body = part(context, "cell-arithmetic-body");
+  const noun = stepNoun(model);
+  const layers = recurrentLayers(model);
   const numbers = make("div", { class: "cell-numbers" });
   const barsPlace = make("div", { class: "step-bars" });
-  const bars = probabilityBars(barsPlace, classes);
+  const bars = probabilityBars(barsPlace, model.classes);
   const soFar = make("section", {}, make("h3", {}, "If the sequence ended here"), barsPlace);
-  body.replaceChildren(numbers, soFar);
+  const choice = layers.length > 1 ? [stateSelect(store, "recurrent", "Layer", layers.map(({ name }) => [name, name]))] : [];
+  body.replaceChildren(...choice, numbers, soFar);
 
   /**
    * @param {Answer} answer
@@ -62,29 +96,33 @@ export function cellArithmetic(classes) {
         make(
           "p",
           {},
-          "Before the first bit, cell state and hidden state are zero. Go to the next step to see the first bit.",
+          `Before the first ${noun}, ${layers.some(({ cell }) => cell === "lstm") ? "cell state and hidden state are" : "the hidden state is"} zero. ` +
+            `Go to the next step to see the first ${noun}.`,
         ),
       );
       return;
     }
-    const values = valuesOf(answer, step, unit);
-    const bit = answer.input.sequence[step - 1];
+    const layer = chosenLayer(model, store.state);
+    // Layers of a stack have different numbers of units.
+    const shown = Math.min(unit, layer.units - 1);
+    const values = valuesOf(answer, layer, step, shown);
+    const input = answer.input.sequence[step - 1];
+    const equations = layer.cell === "lstm" ? [...cellEquation(values), ...hiddenEquation(values)] : layer.cell === "gru" ? gruEquation(values) : rnnValue(values);
     numbers.replaceChildren(
       make(
         "p",
         { class: "cell-place" },
         "Step ",
         number(step),
-        " reads bit ",
-        number(bit),
+        ` reads ${noun} `,
+        number(Array.isArray(input) ? input.map((value) => formatNumber(value)).join(", ") : input),
         " in unit ",
-        number(unit),
+        number(shown),
       ),
-      make("ul", { class: "gates" }, ...GATES.map((gate) => gateRow(gate, values.gates[gate.name]))),
-      ...cellEquation(values),
-      ...hiddenEquation(values),
+      make("ul", { class: "gates" }, ...GATES[layer.cell].map((gate) => gateRow(gate, values.gates[gate.name]))),
+      ...equations,
     );
-    bars.update(predictionAt(answer, step));
+    bars.update(predictionAt(answer, step, model.classes));
   }
   return { update };
 }
@@ -94,24 +132,25 @@ export function cellArithmetic(classes) {
  * @property {Record<string, number>} gates By name of the tensor.
  * @property {number} before Cell state before the step.
  * @property {number} cell
+ * @property {number} hiddenBefore
  * @property {number} hidden
  */
 
 /**
  * @param {Answer} answer
+ * @param {RecurrentLayer} layer
  * @param {number} step From 1 on.
  * @param {number} unit
  * @returns {StepValues}
  */
-function valuesOf({ tensors }, step, unit) {
-  const at = (/** @type {string} */ name, /** @type {number} */ row) =>
-    tensors.get(name)?.at(row, unit) ?? NaN;
+function valuesOf({ tensors }, layer, step, unit) {
+  const at = (/** @type {string} */ name, /** @type {number} */ row) => tensors.get(layer.tensor(name))?.at(row, unit) ?? NaN;
   // Row 0 of a state is step 0, the initial state; row 0 of a gate is step 1.
-  const gates = Object.fromEntries(GATES.map(({ name }) => [name, at(name, step - 1)]));
-  return { gates, before: at("cell", step - 1), cell: at("cell", step), hidden: at("hidden", step) };
+  const gates = Object.fromEntries(GATES[layer.cell].map(({ name }) => [name, at(name, step - 1)]));
+  return { gates, before: at("cell", step - 1), cell: at("cell", step), hiddenBefore: at("hidden", step - 1), hidden: at("hidden", step) };
 }
 
-/** @param {typeof GATES[number]} gate @param {number} value */
+/** @param {Gate} gate @param {number} value */
 function gateRow({ symbol, title, says }, value) {
   const fill = make("span", { class: "gate-fill" });
   const isSigned = title === "candidate";
@@ -164,6 +203,34 @@ function hiddenEquation({ gates, cell, hidden }) {
     equation("h", [symbols("o · tanh(c)")], product(gates.output_gate, Math.tanh(cell), "float64"), [
       make("strong", {}, exactNumber(hidden, "float32", fixed(hidden))),
     ]),
+  ];
+}
+
+/** @param {StepValues} values */
+function gruEquation({ gates, hiddenBefore, hidden }) {
+  const { update_gate: kept, candidate } = gates;
+  const parts = [kept * hiddenBefore, (1 - kept) * candidate];
+  const { terms, total } = roundedSum(parts, hidden, DECIMALS);
+  const rounding = hidden - (parts[0] + parts[1]);
+  return [
+    make("h3", {}, "New hidden state"),
+    equation(
+      "h",
+      [symbols("z · h₋₁ + (1 − z) · n")],
+      [together(product(kept, hiddenBefore)), " + ", together(product(1 - kept, candidate))],
+      [named(exactNumber(parts[0], "float64", terms[0]), "kept"), " + ", named(exactNumber(parts[1], "float64", bracketed(terms[1])), "written")],
+      [make("strong", {}, exactNumber(hidden, "float32", total))],
+    ),
+    make("p", { class: "quiet rounding" }, "rounding of float32 arithmetic: ", exactNumber(rounding, "float64")),
+  ];
+}
+
+/** A plain RNN has no gates: its hidden state is a function of one weighted sum. @param {StepValues} values */
+function rnnValue({ hiddenBefore, hidden }) {
+  return [
+    make("h3", {}, "New hidden state"),
+    equation("h", [make("strong", {}, exactNumber(hidden, "float32", fixed(hidden)))]),
+    make("p", { class: "quiet" }, "It was ", exactNumber(hiddenBefore, "float32", fixed(hiddenBefore)), " before this step."),
   ];
 }
 
@@ -224,9 +291,10 @@ function number(value) {
  * Prediction of the readout at a step.
  * @param {Answer} answer
  * @param {number} step From 1 on.
+ * @param {string[]} classes
  * @returns {import("/sdk/client.js").Prediction}
  */
-export function predictionAt({ tensors }, step) {
+export function predictionAt({ tensors }, step, classes) {
   const tensor = tensors.get("logits");
   const logits = Array.from(tensor?.slice(step - 1) ?? []);
   const most = Math.max(...logits);
@@ -235,7 +303,7 @@ export function predictionAt({ tensors }, step) {
   const label = logits.indexOf(most);
   return {
     label,
-    name: String(tensor?.labels("label")[label]),
+    name: classes[label],
     probabilities: powers.map((one) => one / sum),
     logits,
   };

@@ -2,23 +2,31 @@
 
 import { make } from "/sdk/dom.js";
 import { formatNumber, formatPercent } from "/sdk/number-format.js";
+import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
+import { choicesOf, countsBits } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
+import { recurrentLayers } from "./recurrent-layers.js";
+import { sequenceKind, stepsOf } from "./sequence-kind.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
 
+/** Edits of a cell's values, each with its text; those of values that a cell lacks are left out. */
 const EDITS = /** @type {const} */ ([
-  ["", "nothing"],
-  ["forget_gate.1", "forget gate open (1): keep everything"],
-  ["forget_gate.0", "forget gate closed (0): forget everything"],
-  ["input_gate.1", "input gate open (1): write everything"],
-  ["input_gate.0", "input gate closed (0): write nothing"],
-  ["output_gate.0", "output gate closed (0): read nothing out"],
-  ["cell.0", "cell state reset (0)"],
-  ["hidden.0", "hidden state reset (0)"],
+  ["forget_gate", "1", "forget gate open (1): keep everything"],
+  ["forget_gate", "0", "forget gate closed (0): forget everything"],
+  ["input_gate", "1", "input gate open (1): write everything"],
+  ["input_gate", "0", "input gate closed (0): write nothing"],
+  ["output_gate", "0", "output gate closed (0): read nothing out"],
+  ["update_gate", "1", "update gate open (1): keep everything"],
+  ["update_gate", "0", "update gate closed (0): keep nothing"],
+  ["reset_gate", "1", "reset gate open (1): read all of the past"],
+  ["reset_gate", "0", "reset gate closed (0): read nothing of the past"],
+  ["cell", "0", "cell state reset (0)"],
+  ["hidden", "0", "hidden state reset (0)"],
 ]);
 const UNITS = /** @type {const} */ ([
   ["all", "all units"],
@@ -34,15 +42,20 @@ const STEPS = /** @type {const} */ ([
  * Fill the panel `gates-if`.
  * @param {import("../context.js").Context} context
  */
-export function mountGateInterventions({ lightwell, store, announce }) {
-  const body = /** @type {HTMLElement} */ (document.getElementById("gates-if-body"));
-  const chart = new LineChart("Probability of “more 1s” so far");
+export function mountGateInterventions(context) {
+  const { lightwell, store, model, announce } = context;
+  const body = part(context, "gates-if-body");
+  const kind = sequenceKind(model);
+  const edits = editsFor(model);
+  const aim = countsBits(model) ? "more 1s" : model.classes.length === 2 ? model.classes[1] : "its answer";
+  const subject = countsBits(model) ? "More 1s" : `P(${aim})`;
+  const chart = new LineChart(`Probability of “${aim}” so far`);
   const explanation = make("p", { class: "explain", role: "status" });
   body.replaceChildren(
     make(
       "div",
       { class: "row choices" },
-      stateSelect(store, "gateEdit", "Set", [...EDITS]),
+      stateSelect(store, "gateEdit", "Set", [["", "nothing"], ...edits]),
       stateSelect(store, "gateUnits", "of", [...UNITS]),
       stateSelect(store, "gateSteps", "when", [...STEPS]),
     ),
@@ -55,8 +68,9 @@ export function mountGateInterventions({ lightwell, store, announce }) {
 
   /** Edits of the request. @param {import("../state.js").State} state */
   function editsOf({ gateEdit, gateUnits, gateSteps, step, unit }) {
-    const [value, amount] = gateEdit.split(".");
-    if (!amount) return [];
+    if (!edits.some(([known]) => known === gateEdit)) return [];
+    const at = gateEdit.lastIndexOf(".");
+    const [value, amount] = [gateEdit.slice(0, at), gateEdit.slice(at + 1)];
     const last = Math.max(1, step);
     const steps = { step: [last, last], until: [1, last], all: null }[gateSteps] ?? null;
     const units = gateUnits === "unit" ? [unit] : null;
@@ -65,9 +79,10 @@ export function mountGateInterventions({ lightwell, store, announce }) {
 
   const send = latestRequest(
     (/** @type {import("../state.js").State} */ state, signal) => {
-      const query = { input: state.sequence, parameters: { values: "cell" }, extra: { edits: editsOf(state) }, signal };
+      const values = choicesOf(model, "intervene", "values").at(-1) ?? null;
+      const query = { input: kind.input(state.sequence), parameters: { values }, extra: { edits: editsOf(state) }, signal };
       return retryWhileCompiling(
-        () => lightwell.ask("lstm", "intervene", query),
+        () => lightwell.ask(model.name, "intervene", query),
         signal,
         () => (explanation.textContent = COMPILING),
       );
@@ -77,20 +92,22 @@ export function mountGateInterventions({ lightwell, store, announce }) {
   );
 
   /** @param {Answer} answer @param {import("../state.js").State} query */
-  function render({ tensors, measures }, { sequence, gateEdit }) {
-    const [before, after] = ["baseline", "edited"].map((name) =>
-      /** @type {Tensor} */ (tensors.get(`running_probability.${name}`)),
-    );
-    const names = Array.from(sequence, (_, at) => at + 1);
-    const curves = [{ name: "unchanged", values: before.values }];
-    if (gateEdit) curves.push({ name: "edited", values: after.values });
+  function render({ tensors, measures, prediction }, { sequence, gateEdit }) {
+    const [before, after] = ["baseline", "edited"].map((name) => {
+      const tensor = /** @type {Tensor} */ (tensors.get(`running_probability.${name}`));
+      // Of more than two classes there is a row for each.
+      return tensor.shape.length > 1 ? tensor.slice(prediction.label) : tensor.values;
+    });
+    const names = Array.from(stepsOf(model, sequence), (_, at) => at + 1);
+    const curves = [{ name: "unchanged", values: before }];
+    if (gateEdit) curves.push({ name: "edited", values: after });
     chart.show(curves, { unit: "step", names, ends: [0, 1] });
-    const last = sequence.length - 1;
-    const [was, is] = [before, after].map(({ values }) => formatPercent(values[last]));
+    const last = names.length - 1;
+    const [was, is] = [before, after].map((values) => formatPercent(values[last]));
     const moved = Number(measures.get("logit_difference_edited")) - Number(measures.get("logit_difference_baseline"));
     explanation.textContent = !gateEdit
       ? "Choose a gate or a state to set, and compare the answers."
-      : `More 1s: ${was} unchanged, ${is} edited (the difference of the logits changes by ${formatNumber(moved, 3)}). ` +
+      : `${subject}: ${was} unchanged, ${is} edited (the difference of the logits changes by ${formatNumber(moved, 3)}). ` +
         (measures.get("answer_changed") ? "The answer changes." : "The answer stays.");
     if (isUserChange) announce(explanation.textContent);
     isUserChange = false;
@@ -105,4 +122,20 @@ export function mountGateInterventions({ lightwell, store, announce }) {
   store.on(["step", "unit"], (state) => {
     if (state.gateEdit && (state.gateSteps !== "all" || state.gateUnits === "unit")) void send(state);
   });
+}
+
+/**
+ * Edits of every recurrent layer, as state values with their texts.
+ * @param {import("../context.js").Model} model
+ * @returns {[string, string][]}
+ */
+function editsFor(model) {
+  const layers = recurrentLayers(model);
+  return layers.flatMap(({ name, tensor, values }) =>
+    EDITS.filter(([value]) => values.some((one) => one.value === value)).map(([value, amount, text]) => {
+      /** @type {[string, string]} */
+      const choice = [`${tensor(value)}.${amount}`, layers.length > 1 ? `${name}: ${text}` : text];
+      return choice;
+    }),
+  );
 }

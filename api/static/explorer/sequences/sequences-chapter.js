@@ -1,43 +1,74 @@
-/** Sequences chapter: mounts the panels of the LSTM. */
+/** Sequences chapter: mounts the panels of a network of sequences. */
 
 import { make } from "/sdk/dom.js";
 import { GateTrace } from "/sdk/gate-trace.js";
 import { formatPercent } from "/sdk/number-format.js";
-import { DEFAULT_LANES, LANES } from "/sdk/trace-lane-data.js";
+import { laneTitle } from "/sdk/trace-lane-data.js";
+import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { loadWhenNear } from "../lazy-panels.js";
+import { alphabetOf, countsBits, hasProbe, isBits, stepNoun } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
 import { codePanel } from "../request-code.js";
 import { DEFAULTS } from "../state.js";
-import { mountBitEditor } from "./bit-editor.js";
+import { countBits, withNoun } from "./bits.js";
 import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
-import { countBits, readBits, withNoun } from "./sequence-text.js";
+import { laneNames, mostUnits, recurrentLayers } from "./recurrent-layers.js";
+import { mountRowEditor } from "./row-editor.js";
+import { sequenceKind } from "./sequence-kind.js";
 import { stepControls } from "./step-controls.js";
+import { mountSymbolEditor } from "./symbol-editor.js";
 import { orderOf, unitChips } from "./unit-chips.js";
 
 /** @typedef {import("../context.js").View} View */
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 
+/** State values that name layers, units or methods of one network. */
+const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "gateEdit", "bitMethod", "counterView"]);
+
+/** Chapter of the networks of sequences. @type {import("../chapter.js").Family} */
+export const SEQUENCES = {
+  id: "sequences",
+  input: "sequence",
+  key: "sequenceModel",
+  describe(model) {
+    const cells = recurrentLayers(model).map(({ cell }) => cell);
+    const isGated = cells.some((cell) => cell !== "rnn");
+    const facts = [countsBits(model) ? "counts" : "steps", isBits(model) ? "bits" : "not-bits", isGated ? "gates" : "no-gates", cells[0]];
+    return { nav: "Sequences", facts };
+  },
+  // A sequence of another alphabet is replaced when the chapter opens.
+  reset: () => Object.fromEntries(OF_THE_NETWORK.map((key) => [key, DEFAULTS[key]])),
+  mount: mountSequences,
+};
+
 /**
  * Fill the chapter.
  * @param {import("../context.js").Context} context
  */
-export async function mountSequences(context) {
-  const { lightwell, store, announce, lstm } = context;
-  const units = lstm.layers.find(({ name }) => name === "cell")?.shape[1] ?? 0;
-  keepValid(store, units);
-  mountBitEditor(context);
-  const roles = await rolesOf(lightwell, units);
+async function mountSequences(context) {
+  const { lightwell, store, announce, model } = context;
+  const kind = sequenceKind(model);
+  const units = mostUnits(model);
+  keepValid(context, units);
+  if (alphabetOf(model).length) mountSymbolEditor(context);
+  else mountRowEditor(context);
+  const roles = await rolesOf(context, units);
+  const place = (/** @type {string} */ id) => part(context, id);
+  const optional = (/** @type {string} */ id) => /** @type {HTMLElement | null} */ (part(context, id));
 
   /** @type {Answer | null} */
   let answer = null;
+  /** Sequence of that answer. */
+  let shown = "";
   const trace = new GateTrace();
-  trace.values = ["count", "probability", ...DEFAULT_LANES].join(",");
+  trace.values = [...(countsBits(model) ? ["count"] : []), "probability", ...laneNames(model)].join(",");
+  if (countsBits(model)) trace.titles = { probability: "P(more 1s)" };
   const warning = make("p", { class: "warning", role: "alert", hidden: true });
-  const laneToSave = laneSelect();
+  const laneToSave = laneSelect(model);
   place("lanes-body").replaceChildren(
-    stepControls(context, (step) => stepText(answer, step)),
+    stepControls(context, (step) => stepText(model, answer, step)),
     unitChips(context, roles),
     warning,
     trace,
@@ -52,12 +83,12 @@ export async function mountSequences(context) {
         downloads(() => view(laneToSave.value)),
       ),
     );
-  const bars = probabilityBars(place("sequence-bars"), lstm.classes);
+  const bars = probabilityBars(place("sequence-bars"), model.classes);
   const verdict = make("p", { class: "verdict" });
   const warnings = make("div");
   place("sequence-bars").prepend(verdict);
   place("sequence-bars").append(warnings);
-  const arithmetic = cellArithmetic(lstm.classes);
+  const arithmetic = cellArithmetic(context);
   const code = codePanel(place("sequence-code-body"), () => view(""));
 
   /**
@@ -68,11 +99,11 @@ export async function mountSequences(context) {
   function view(lane) {
     const { sequence, palette } = store.state;
     return {
-      name: `lstm-${lane || "trace"}`,
-      model: "lstm",
+      name: `${model.name}-${lane || "trace"}`,
+      model: model.name,
       probe: "trace",
-      input: sequence,
-      written: { sequence },
+      input: kind.input(sequence),
+      written: { sequence: kind.field(sequence) },
       parameters: { values: lane || null, cmap: palette },
       tensor: answer?.tensors.get(lane),
     };
@@ -80,13 +111,14 @@ export async function mountSequences(context) {
 
   const send = latestRequest(
     (/** @type {{ sequence: string, cmap: string }} */ { sequence, cmap }, signal) =>
-      lightwell.trace(sequence, { cmap }, { signal }),
+      lightwell.ask(model.name, "trace", { input: kind.input(sequence), parameters: { cmap }, signal }),
     (response, { sequence }) => {
-      const isNewSequence = answer !== null && answer.input.sequence !== sequence;
+      const isNewSequence = answer !== null && shown !== sequence;
+      shown = sequence;
       answer = trace.answer = response;
       warning.hidden = true;
       bars.update(response.prediction);
-      verdict.replaceChildren(...verdictNodes(response));
+      verdict.replaceChildren(...verdictNodes(model, response));
       warnings.replaceChildren(
         ...response.warnings.map(({ message }) => make("p", { class: "warning" }, message)),
       );
@@ -102,7 +134,7 @@ export async function mountSequences(context) {
   function showStep() {
     const { sequence, step, unit } = store.state;
     // While a request is pending, the answer on display belongs to the sequence before.
-    if (answer && answer.input.sequence === sequence) arithmetic.update(answer, step, unit);
+    if (answer && shown === sequence) arithmetic.update(answer, step, unit);
   }
 
   trace.addEventListener("lw-step", (event) =>
@@ -111,14 +143,14 @@ export async function mountSequences(context) {
   trace.addEventListener("lw-unit", (event) =>
     store.set({ unit: /** @type {CustomEvent} */ (event).detail.unit }),
   );
-  store.on(["step", "unit", "sequence"], ({ step, unit }) => {
+  store.on(["step", "unit", "sequence", "recurrent"], ({ step, unit }) => {
     trace.step = step;
     trace.unit = unit;
     showStep();
   });
-  loadWhenNear("bit-reasons", async () => (await import("./bit-attribution.js")).mountBitAttribution(context));
-  loadWhenNear("gates-if", async () => (await import("./gate-interventions.js")).mountGateInterventions(context));
-  loadWhenNear("counter", async () => (await import("../server-pictures.js")).mountServerPictures(context, "counter-body", "counterView"));
+  loadWhenNear(optional("bit-reasons"), async () => (await import("./step-attribution.js")).mountStepAttribution(context));
+  loadWhenNear(optional("gates-if"), async () => (await import("./gate-interventions.js")).mountGateInterventions(context));
+  loadWhenNear(optional("counter"), async () => (await import("../server-pictures.js")).mountServerPictures(context, "counter-body", "counterView"));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette"], ({ sequence, palette }) => {
     code.update();
@@ -126,50 +158,49 @@ export async function mountSequences(context) {
   });
 }
 
-/** @param {string} id */
-function place(id) {
-  return /** @type {HTMLElement} */ (document.getElementById(id));
-}
-
 /**
  * Replace invalid values of a link by the nearest valid ones.
- * @param {import("../state.js").Store} store
+ * @param {import("../context.js").Context} context
  * @param {number} units
  */
-function keepValid(store, units) {
+function keepValid({ store, model }, units) {
+  const kind = sequenceKind(model);
   store.on(["sequence", "step", "unit"], ({ sequence, step, unit }) => {
-    const bits = readBits(sequence).bits || DEFAULTS.sequence;
+    const known = kind.read(sequence).steps;
+    const steps = known.length ? known : kind.read(kind.opening).steps;
     store.set({
-      sequence: bits,
-      step: Math.min(bits.length, Math.max(0, step)),
+      sequence: kind.write(steps),
+      step: Math.min(steps.length, Math.max(0, step)),
       unit: Math.min(units - 1, Math.max(0, unit)),
     });
   });
 }
 
 /**
- * Request the role of each unit, once; without an answer the units have no roles.
- * @param {import("/sdk/client.js").Lightwell} lightwell
+ * Request the role of each unit, once, of a network that counts; without an answer the units have no roles.
+ * @param {import("../context.js").Context} context
  * @param {number} units
  * @returns {Promise<import("./unit-chips.js").Role[]>}
  */
-async function rolesOf(lightwell, units) {
+async function rolesOf({ lightwell, model }, units) {
   const numbers = Array.from({ length: units }, (_, unit) => unit);
+  const unknown = numbers.map(() => ({ name: "", slope: NaN }));
+  if (!countsBits(model) || !hasProbe(model, "summary")) return unknown;
   try {
-    const { measures, tensors } = await lightwell.summary("1");
+    const { measures, tensors } = await lightwell.ask(model.name, "summary", { input: "1" });
     const slopes = tensors.get("slope")?.values ?? [];
     return numbers.map((unit) => ({
       name: String(measures.get(`role.${unit}`) ?? ""),
       slope: slopes[unit] ?? NaN,
     }));
   } catch {
-    return numbers.map(() => ({ name: "", slope: NaN }));
+    return unknown;
   }
 }
 
-/** Make the select of the lane to save. */
-function laneSelect() {
-  const lanes = DEFAULT_LANES.map((name) => make("option", { value: name }, LANES[name].title));
+/** Make the select of the lane to save. @param {import("../context.js").Model} model */
+function laneSelect(model) {
+  const lanes = laneNames(model).map((name) => make("option", { value: name }, laneTitle(name).title));
   const select = make(
     "select",
     { "aria-label": "Lane to save" },
@@ -181,22 +212,26 @@ function laneSelect() {
 
 /**
  * Describe a step in a sentence.
+ * @param {import("../context.js").Model} model
  * @param {Answer | null} answer
  * @param {number} step
  */
-function stepText(answer, step) {
-  const bits = answer?.input.sequence ?? "";
-  if (!answer || step < 1 || step > bits.length) return `Step ${step}`;
-  const { ones, zeros } = countBits(bits.slice(0, step));
-  const yes = predictionAt(answer, step).probabilities[1];
-  return `Step ${step} of ${bits.length}: bit ${bits[step - 1]}, ${withNoun(ones, "one")} and ${withNoun(zeros, "zero")} so far, more 1s: ${formatPercent(yes)}`;
+function stepText(model, answer, step) {
+  const inputs = answer?.input.sequence ?? "";
+  if (!answer || step < 1 || step > inputs.length) return `Step ${step}`;
+  const place = `Step ${step} of ${inputs.length}: ${stepNoun(model)} ${inputs[step - 1]}`;
+  const { name, label, probabilities } = predictionAt(answer, step, model.classes);
+  if (!countsBits(model)) return `${place}, ${name}: ${formatPercent(probabilities[label])}`;
+  const { ones, zeros } = countBits(inputs.slice(0, step));
+  return `${place}, ${withNoun(ones, "one")} and ${withNoun(zeros, "zero")} so far, more 1s: ${formatPercent(probabilities[1])}`;
 }
 
-/** The prediction, and whether it is correct. @param {Answer} answer */
-function verdictNodes({ input, prediction }) {
+/** The prediction, and whether it is correct where that can be counted. @param {import("../context.js").Model} model @param {Answer} answer */
+function verdictNodes(model, { input, prediction }) {
+  const share = formatPercent(prediction.probabilities[prediction.label]);
+  if (!countsBits(model)) return [make("strong", {}, prediction.name), ` (${share})`];
   const { ones, zeros, more } = countBits(input.sequence);
   const isRight = (prediction.label === 1) === more;
-  const share = formatPercent(prediction.probabilities[prediction.label]);
   return [
     make("strong", {}, prediction.label === 1 ? "Yes" : "No"),
     `, says the network (${share}). There ${ones === 1 ? "is" : "are"} ${withNoun(ones, "one")} and ${withNoun(zeros, "zero")}: `,

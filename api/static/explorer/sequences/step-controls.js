@@ -1,6 +1,7 @@
 /** Step controls: buttons, slider and playback of the followed step. */
 
 import { make, makeSvg } from "/sdk/dom.js";
+import { stepsOf } from "./sequence-kind.js";
 
 const SPEEDS = [1, 2, 4, 8, 16];
 const DEFAULT_SPEED = 4;
@@ -22,8 +23,8 @@ const ICONS = {
  * @param {(step: number) => string} describe Text of a step for screen readers.
  * @returns {HTMLElement}
  */
-export function stepControls({ store, announce }, describe) {
-  const end = () => store.state.sequence.length;
+export function stepControls({ store, model, announce, signal }, describe) {
+  const end = () => stepsOf(model, store.state.sequence).length;
   let timer = 0;
 
   /** @param {number} step */
@@ -85,6 +86,7 @@ export function stepControls({ store, announce }, describe) {
     play.replaceChildren(icon(timer ? "pause" : "play"));
   }
   store.on(["step", "sequence"], show);
+  signal.addEventListener("abort", () => clearInterval(timer));
   // Otherwise playback would go on from the middle of the new sequence.
   store.on(["sequence"], pause);
   return make(

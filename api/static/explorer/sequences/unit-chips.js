@@ -15,6 +15,9 @@ const ROLES = {
   constant: "its cell state hardly changes",
 };
 
+/** Most units that have a chip of their own. */
+const MOST_CHIPS = 32;
+
 /**
  * @typedef {object} Role
  * @property {string} name Empty where it is unknown.
@@ -42,6 +45,7 @@ export function orderOf(roles, order) {
  * @returns {HTMLElement}
  */
 export function unitChips({ store }, roles) {
+  if (roles.length > MOST_CHIPS) return unitNumber(store, roles.length);
   const chips = roles.map(({ name }, unit) => {
     const chip = make(
       "button",
@@ -52,6 +56,7 @@ export function unitChips({ store }, roles) {
     return chip;
   });
   const group = make("div", { class: "chips", role: "group", "aria-label": "Follow a unit" });
+  const isNamed = roles.some(({ name }) => name in ROLES);
   const order = make(
     "select",
     {},
@@ -71,9 +76,25 @@ export function unitChips({ store }, roles) {
     { class: "row" },
     make("span", { class: "quiet" }, "Follow unit"),
     group,
-    make("label", { class: "quiet" }, "Sorted by ", order),
+    ...(isNamed ? [make("label", { class: "quiet" }, "Sorted by ", order)] : []),
   );
   return make("div", { class: "units-bar" }, row, meaning);
+}
+
+/**
+ * Make a number field for the followed unit of a large layer.
+ * @param {import("../state.js").StateStore} store
+ * @param {number} count
+ */
+function unitNumber(store, count) {
+  const number = make("input", { type: "number", class: "number unit-number", min: "0", max: String(count - 1), step: "1" });
+  number.addEventListener("change", () => {
+    const unit = Math.min(count - 1, Math.max(0, Math.trunc(Number(number.value) || 0)));
+    store.set({ unit });
+    number.value = String(store.state.unit);
+  });
+  store.on(["unit"], ({ unit }) => (number.value = String(unit)));
+  return make("label", { class: "row quiet" }, "Follow unit", number, `of ${count}`);
 }
 
 /**

@@ -1,0 +1,106 @@
+/** Channel preferences: test images and optimised images that activate the selected channel most. */
+
+import { make } from "/sdk/dom.js";
+import { formatNumber, formatPercent } from "/sdk/number-format.js";
+import { TensorHeatmap } from "/sdk/tensor-heatmap.js";
+import { part } from "../context.js";
+import { downloads } from "../downloads.js";
+import { latestRequest } from "../latest-request.js";
+import { nounOf } from "../model-facts.js";
+import { COMPILING, retryWhileCompiling } from "../retry.js";
+import { VectorBars } from "../vector-bars.js";
+import { selectedChannel } from "./channel-picker.js";
+
+/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+
+/** Tensors on display, with their titles and tiles of a row. */
+const ROWS = /** @type {const} */ ([
+  ["strongest", "Test images with its largest values", 9],
+  ["crops", "Receptive field of the largest value in each", 9],
+  ["optimum", "Images that maximise it", 2],
+]);
+
+/**
+ * Fill the panel `unit`.
+ * @param {import("../context.js").Context} context
+ */
+export function mountChannelPreferences(context) {
+  const { lightwell, store, model } = context;
+  const noun = nounOf(model) === "digit" ? "digit" : "class";
+  const body = part(context, "unit-body");
+  const name = make("h3");
+  const rows = ROWS.map(([key, title, columns]) => {
+    const map = new TensorHeatmap();
+    map.setAttribute("label", title);
+    map.setAttribute("bare", "");
+    map.setAttribute("columns", String(columns));
+    return { key, map, element: make("section", { class: `unit-${key}` }, make("h3", {}, title), map) };
+  });
+  const facts = make("p", { class: "explain", role: "status" });
+  const means = new VectorBars(`Mean by ${noun}`, () => {});
+  const byClass = make("section", {}, make("h3", {}, `Its mean over the test images of each ${noun}`), means.element);
+  for (const { element } of rows) element.hidden = true;
+  byClass.hidden = true;
+  body.replaceChildren(name, ...rows.map(({ element }) => element), facts, byClass);
+
+  const parameters = () => {
+    const { layer, channel } = selectedChannel(model, store.state);
+    return { layer: layer.name, channel };
+  };
+  /** @returns {import("../context.js").View} */
+  const describe = () => ({ name: "unit", model: model.name, probe: "unit", parameters: parameters() });
+  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+
+  const send = latestRequest(
+    (/** @type {ReturnType<typeof parameters>} */ query, signal) =>
+      retryWhileCompiling(
+        () => lightwell.ask(model.name, "unit", { parameters: query, signal }),
+        signal,
+        () => (facts.textContent = COMPILING),
+      ),
+    render,
+    (error) => {
+      facts.textContent = error.message;
+      for (const { element } of rows) element.hidden = true;
+    },
+  );
+
+  /** @param {Answer} answer */
+  function render({ tensors, measures }) {
+    for (const { key, map, element } of rows) {
+      const tensor = tensors.get(key);
+      element.hidden = !tensor;
+      if (tensor) map.tensor = tensor;
+    }
+    const mean = tensors.get("class_means");
+    byClass.hidden = !mean;
+    const favourite = model.classes.indexOf(String(measures.get("favourite")));
+    if (mean) means.show(mean.values, { selected: favourite, dtype: mean.dtype, unit: noun, names: model.classes });
+    facts.textContent = [...(mean ? [recordText(measures)] : []), reachedText(measures)].join(" ");
+  }
+
+  /** What the test images show. @param {Answer["measures"]} measures */
+  function recordText(measures) {
+    const selectivity = measures.get("selectivity");
+    const selective = typeof selectivity === "number" ? ` (selectivity ${formatNumber(selectivity, 2)} of 1)` : "";
+    const silent = formatPercent(Number(measures.get("silent_values")));
+    return `It responds most to the ${noun} ${measures.get("favourite")}${selective}, and ${silent} of its values are at most zero.`;
+  }
+
+  store.on(["layer", "channel"], () => {
+    const query = parameters();
+    name.textContent = `${query.layer}, channel ${query.channel}`;
+    void send(query);
+  });
+}
+
+/** What the optimisation reached, and the maximum over the test images where it is known. @param {Answer["measures"]} measures */
+function reachedText(measures) {
+  const [reached, most] = ["reached", "test_reference"].map((name) => measures.get(name));
+  const reference = typeof most === "number" ? `; the maximum over the test images is ${formatNumber(most, 3)}` : "";
+  return (
+    `The optimisation reached ${formatNumber(Number(reached), 3)}${reference}. An optimised image is a local maximum: ` +
+    "it does not show everything that the channel detects."
+  );
+}

@@ -1,0 +1,132 @@
+/**
+ * Current image: the input of the chapter's panels, and the answer of the probe `activations` for it.
+ *
+ * Each change (a sample, a stroke, a file, a setting) sends one request, and all panels show its
+ * answer, so that they can never show two different pictures.
+ */
+
+import { latestRequest } from "../latest-request.js";
+import { choicesOf, hasParameter, imageInput, nounOf } from "../model-facts.js";
+import { selectedChannel } from "./channel-picker.js";
+import { shownLayers } from "./stages.js";
+
+/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("/sdk/client.js").Image} Image */
+/** @typedef {import("/sdk/client.js").Parameters} Parameters */
+/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../context.js").View} View */
+
+/**
+ * @typedef {object} CurrentImage
+ * @property {Answer | null} answer Newest answer; null before the first. It has all layers that the
+ *   page shows, the selected one among them.
+ * @property {Image | null} input Posted input of that answer; with `parameters` it can be posted to
+ *   any probe.
+ * @property {Parameters} parameters Query parameters of the input and of the page's colours:
+ *   `preprocess`, `cmap`, `range`.
+ * @property {(listener: (answer: Answer) => void) => void} onAnswer Calls the listener with every new
+ *   answer, and with the current one where there is one.
+ * @property {(probe: string, parameters?: Parameters, tensor?: Tensor) => View} describe View of a
+ *   panel: a probe of the model with the page's `parameters`, overridden by these.
+ */
+
+/**
+ * @typedef {object} Source
+ * @property {Image} input
+ * @property {number} [sample] Index of the test sample, where the input is an unchanged one.
+ */
+
+const PAUSE_MS = 60; // between an answer and the next request while a stroke grows
+
+/**
+ * Make the current image of the chapter.
+ * @param {import("../context.js").Context} context
+ * @param {() => Promise<Source>} source Returns the current input.
+ * @param {(error: Error) => void} fail Called with the error of a failed request.
+ * @returns {{ image: CurrentImage, request: () => Promise<void>, requestSoon: () => void }} `request`
+ *   aborts the pending request and sends a new one; `requestSoon` lets the pending one finish first, so
+ *   that a growing stroke has answers all the time.
+ */
+export function currentImage({ lightwell, store, model }, source, fail) {
+  /** @type {((answer: Answer) => void)[]} */
+  const listeners = [];
+  /** @type {number | undefined} */
+  let sample;
+
+  /** @type {CurrentImage} */
+  const image = {
+    answer: null,
+    input: null,
+    get parameters() {
+      const { palette, range } = store.state;
+      return { preprocess: preprocessOf(model, store.state), cmap: palette, range };
+    },
+    onAnswer(listener) {
+      listeners.push(listener);
+      if (image.answer) listener(image.answer);
+    },
+    describe(probe, parameters = {}, tensor) {
+      const { answer, input } = image;
+      /** @type {View["written"]} */
+      const written = sample === undefined ? { pixels: answer?.input.pixels } : { sample };
+      const name = `${nounOf(model)}-${probe}`;
+      const all = { ...image.parameters, ...parameters };
+      return { name, model: model.name, probe, input: input ?? undefined, written, parameters: all, tensor };
+    },
+  };
+
+  const request = latestRequest(
+    async (/** @type {void} */ _, signal) => {
+      const current = await source();
+      const parameters = { ...image.parameters, layers: layersOf(store.state, model) };
+      const answer = await lightwell.ask(model.name, "activations", { input: current.input, parameters, signal });
+      return { current, answer };
+    },
+    ({ current, answer }) => {
+      image.answer = answer;
+      image.input = current.input;
+      sample = current.sample;
+      for (const listener of listeners) listener(answer);
+    },
+    fail,
+  );
+
+  let isPending = false;
+  let isWanted = false;
+
+  async function requestSoon() {
+    isWanted = isPending;
+    if (isPending) return;
+    isPending = true;
+    await request();
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    isPending = false;
+    if (isWanted) void requestSoon();
+  }
+
+  return { image, request, requestSoon };
+}
+
+/**
+ * Layers on display, in the order of the network.
+ * @param {import("../state.js").State} state
+ * @param {import("../context.js").Model} model
+ */
+export function layersOf(state, model) {
+  const wanted = [...shownLayers(model, state.before), selectedChannel(model, state).layer.name];
+  return model.layers.map(({ name }) => name).filter((name) => wanted.includes(name));
+}
+
+/**
+ * Value of the parameter `preprocess`: the preparation that the model declares, or none; null, the default of the server, where
+ * the probe has no such value.
+ * @param {import("../context.js").Model} model
+ * @param {{ preprocess: string }} state
+ */
+export function preprocessOf(model, { preprocess }) {
+  if (!hasParameter(model, "activations", "preprocess")) return null;
+  if (preprocess === "none") return preprocess;
+  const { prepare } = imageInput(model);
+  const choices = choicesOf(model, "activations", "preprocess");
+  return choices.includes(prepare) ? prepare : null;
+}

@@ -1,0 +1,141 @@
+/** Images chapter: mounts the panels of a network of images. */
+
+import { make } from "/sdk/dom.js";
+import { formatPercent } from "/sdk/number-format.js";
+import { part } from "../context.js";
+import { downloads } from "../downloads.js";
+import { loadWhenNear } from "../lazy-panels.js";
+import { imageInput, readsDigits } from "../model-facts.js";
+import { probabilityBars } from "../probability-bars.js";
+import { codePanel } from "../request-code.js";
+import { DEFAULTS } from "../state.js";
+import { mountCompare } from "./compare.js";
+import { currentImage, layersOf } from "./current-image.js";
+import { mountFilters } from "./filters.js";
+import { mountInspector } from "./inspector.js";
+import { mountNetworkInput } from "./network-input.js";
+import { mountNetwork } from "./network.js";
+import { mountPictureInput } from "./picture-input.js";
+import { pixelsFromText } from "./pixels.js";
+
+/** @typedef {import("./current-image.js").CurrentImage} CurrentImage */
+
+const UNMEASURED =
+  "How often the network is right about pictures with a warning was not measured: its probabilities say nothing about it.";
+
+/** State values that name layers, channels or labels of one network. */
+const OF_THE_NETWORK = /** @type {const} */ ([
+  "layer", "channel", "y", "x", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView",
+]);
+
+/** Chapter of the networks of images. @type {import("../chapter.js").Family} */
+export const IMAGES = {
+  id: "digits",
+  input: "image",
+  key: "imageModel",
+  describe(model) {
+    const kind = readsDigits(model) ? "digits" : imageInput(model).channels === 1 ? "grey" : "colour";
+    const facts = [kind, kind === "digits" ? "digits" : "pictures", ...(kind === "colour" ? [] : ["pad"])];
+    return { nav: kind === "digits" ? "Digits" : "Images", facts };
+  },
+  reset: ({ pixels, otherPixels }, model) => ({
+    ...Object.fromEntries(OF_THE_NETWORK.map((key) => [key, DEFAULTS[key]])),
+    // Pixels of an input of another size would be no picture at all.
+    ...(pixelsFromText(pixels, imageInput(model)) ? {} : { pixels: "", sample: DEFAULTS.sample }),
+    ...(pixelsFromText(otherPixels, imageInput(model)) ? {} : { otherPixels: "", compare: false }),
+  }),
+  mount: mountImages,
+};
+
+/**
+ * Fill the chapter.
+ * @param {import("../context.js").Context} context
+ */
+async function mountImages(context) {
+  const { store, model } = context;
+  /** @type {unknown[]} */
+  let lastQuery = [];
+
+  const picture = await mountPictureInput(context);
+  const { image, request, requestSoon } = currentImage(context, picture.source, picture.showRefusal);
+
+  /** Send a request, unless picture and settings are those of the last one. */
+  function requestIfChanged() {
+    const { preprocess, palette, range } = store.state;
+    const settings = JSON.stringify([preprocess, palette, range, layersOf(store.state, model)]);
+    const query = [picture.key(), settings];
+    if (query.every((part, at) => part === lastQuery[at])) return;
+    lastQuery = query;
+    void request();
+  }
+
+  image.onAnswer(({ input }) => picture.showAnswered(input.pixels));
+  mountNetworkInput(context, image);
+  mountAnswer(context, image);
+  const panel = (/** @type {string} */ id) => /** @type {HTMLElement | null} */ (context.root.querySelector(`#${id}`));
+  if (panel("network")) mountNetwork(context, image);
+  if (panel("inspector")) void mountInspector(context, image);
+  if (panel("filters")) void mountFilters(context);
+  if (panel("compare")) void mountCompare(context, image);
+  loadWhenNear(panel("why"), async () => (await import("./pixel-attribution.js")).mountPixelAttribution(context, image));
+  loadWhenNear(panel("what-if"), async () => (await import("./channel-interventions.js")).mountChannelInterventions(context, image));
+  loadWhenNear(panel("layers"), async () => (await import("../server-pictures.js")).mountServerPictures(context, "layers-body", "layersView"));
+  loadWhenNear(panel("unit"), async () => (await import("./channel-preferences.js")).mountChannelPreferences(context));
+  if (panel("digit-code")) mountCode(context, image);
+  picture.listen({ changed: requestIfChanged, drawing: requestSoon });
+  store.on(["preprocess", "palette", "range", "before", "layer"], requestIfChanged);
+}
+
+/**
+ * Fill the panel `answer`.
+ * @param {import("../context.js").Context} context
+ * @param {CurrentImage} image
+ */
+function mountAnswer(context, image) {
+  const { model, announce } = context;
+  const container = part(context, "digit-bars");
+  const bars = probabilityBars(container, model.classes, describeCalibration(model.training.calibration));
+  const warnings = make("ul", { class: "warnings" });
+  const meaning = make("p", { id: "reliability" });
+  container.after(warnings, meaning);
+  const menu = downloads(() => image.describe("predict", { cmap: null, range: null }));
+  container.closest(".panel")?.querySelector("header")?.append(menu);
+
+  let announced = "";
+  image.onAnswer(({ prediction, warnings: doubts }) => {
+    const { calibrated, reliability } = prediction;
+    // Of an image with a warning neither was measured: a large one would look like certainty.
+    bars.update({ ...prediction, calibrated: reliability && calibrated });
+    const words = reliability?.sentence ?? (calibrated ? UNMEASURED : "");
+    meaning.textContent = words.replaceAll(/(\d) %/g, "$1\u00a0%");
+    warnings.replaceChildren(...doubts.map(({ message }) => make("li", { class: "warning" }, message)));
+    // Announced only when the prediction or the warning changes, not at every stroke.
+    const message = doubts[0]?.message ?? `The network predicts ${prediction.name}`;
+    if (message !== announced) announce(doubts.length ? message : `${message}, ${formatPercent(prediction.probabilities[prediction.label])}.`);
+    announced = message;
+  });
+}
+
+/**
+ * Describe calibrated probabilities; undefined for weights without a temperature.
+ * @param {{ temperature: number | null, validation_images: number } | undefined} calibration
+ */
+function describeCalibration(calibration) {
+  if (!calibration?.temperature) return undefined;
+  const { temperature, validation_images: images } = calibration;
+  return `Softmax of logits / ${temperature}, the temperature that fits ${images.toLocaleString("en")} held-out images best`;
+}
+
+/**
+ * Fill the panel `digit-code`.
+ * @param {import("../context.js").Context} context
+ * @param {CurrentImage} image
+ */
+function mountCode(context, image) {
+  const { store, model } = context;
+  const container = part(context, "digit-code-body");
+  const code = codePanel(container, () =>
+    image.answer ? image.describe("activations", { layers: layersOf(store.state, model) }) : null,
+  );
+  image.onAnswer(() => code.update());
+}
