@@ -27,6 +27,7 @@ from models.importers.matching import Reproduces
 from models.reference import ReferenceFileError, differences, read_reference, reproduces
 from models.registry import RESERVED_NAMES
 from models.runtime import checkpoints
+from models.runtime.checkpoints import Tensors
 
 WRITTEN, DIFFERS, REFUSED = 0, 1, 2
 
@@ -40,16 +41,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = convert(options.file, names, options.declaration, _decide(options.declaration))
         answers = read_answers(options.reference, found) if options.reference else None
         found = with_reference(found) if answers else found
-        found.save(folder, {"model": options.name, "converted_from": options.file.name})
         if answers:
-            checkpoints.save(folder / REFERENCE, answers, {})
-        else:
+            _save_reference(found, answers, folder)
+        found.save(folder, {"model": options.name, "converted_from": options.file.name})
+        if not answers:
             _copy_reference(found, options.declaration, folder)
         _report(found, folder)
         return _compared(found, folder) if answers else WRITTEN
     except (ConversionError, DeclarationError, ReferenceFileError, OSError) as error:
         print(f"cannot be converted: {error}", file=sys.stderr)
         return REFUSED
+
+
+def _save_reference(found: Imported, answers: Tensors, folder: Path) -> None:
+    """Write answers of a converted network's original, or nothing if they do not fit it."""
+    path, is_new = folder / REFERENCE, not folder.exists()
+    checkpoints.save(path, answers, {})
+    try:
+        read_reference(path, found.architecture)
+    except ReferenceFileError:
+        path.unlink()
+        if is_new:
+            folder.rmdir()
+        raise
 
 
 def _compared(found: Imported, folder: Path) -> int:

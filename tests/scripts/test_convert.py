@@ -216,11 +216,26 @@ def test_answers_of_the_original_are_compared(
     assert load_folder(tmp_path / "mine").architecture.declaration.reference
 
 
-def test_answers_without_inputs_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ({"logits": np.zeros((1, 7))}, "answers.safetensors has no tensor inputs"),
+        (
+            {"inputs": np.zeros((1, 3, 32, 32)), "output": np.zeros((1, 7))},
+            "'output' is not one of",
+        ),
+        ({"inputs": np.zeros((1, 3, 8, 8)), "logits": np.zeros((1, 7))}, "must be (inputs, 32, 32"),
+    ],
+)
+def test_answers_that_do_not_fit_are_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    answers: dict[str, np.ndarray],
+    reason: str,
 ) -> None:
-    """A reference must have the inputs that its answers are for."""
-    save_file({"logits": np.zeros((1, 7), np.float32)}, tmp_path / "answers.safetensors")
+    """A reference without inputs, or with other tensors than the network has, writes nothing."""
+    tensors = {name: value.astype(np.float32) for name, value in answers.items()}
+    save_file(tensors, tmp_path / "answers.safetensors")
 
     status = run(
         *(GOLDEN / "skip.onnx", "--name", "mine", "--out", tmp_path),
@@ -228,5 +243,5 @@ def test_answers_without_inputs_are_refused(
     )
 
     assert status == 2
-    assert "answers.safetensors has no tensor inputs" in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
     assert not (tmp_path / "mine").exists()
