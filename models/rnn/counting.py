@@ -8,13 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from models.architecture import CELL_VALUES, INPUT, Architecture
+from models.architecture import INPUT, Architecture
 from models.declaration.operations import Dense, Recurrent
 from models.derivation import MAX_COUNTING_UNITS, derive, read_architecture
 from models.model_files import SHIPPED
-from models.rnn.layout import layout_of
-from models.rnn.programs import run_sequence
-from models.runtime.programs import Row, Run
 
 
 @lru_cache(maxsize=16)
@@ -99,23 +96,3 @@ def counting_weights(
         kernel,
         bias,
     )
-
-
-# One LSTM layer, as the shipped network has, for the probes that need one.
-
-EDITABLE_VALUES = CELL_VALUES["lstm"]
-"""Values of the shipped network that counts bits which `intervene` can edit, in order."""
-
-STATE = frozenset({"final_cell", "final_hidden"})
-"""Outputs of the shipped network's programs from which the next chunk of the sequence starts."""
-
-
-def run_lstm(program: str, row: Row, outputs: frozenset[str]) -> Run:
-    """Run one sequence through a program of the shipped network that counts bits."""
-    return run_sequence(counting_architecture(), program, row, outputs)
-
-
-def no_edit(steps: int, units: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return scale (ones) and shift (zeros) that edit no value of one LSTM layer."""
-    held = layout_of(counting_architecture(units)).no_edit(steps)
-    return held["scale"], held["shift"]

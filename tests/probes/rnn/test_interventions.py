@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
+from models.architecture import CELL_VALUES
 from models.registry import ResidentModel
 from models.rnn.analyses import CHUNK
-from models.rnn.counting import EDITABLE_VALUES
 from probes.rnn.edits import EditedRun, SequenceEdit
 from probes.shared.recovery import recovery_of
 from tests.networks import counting_lstm
@@ -21,6 +21,7 @@ from tests.oracles.parameters import draw_bits
 BITS, OTHER = draw_bits(2, 30, 21)
 LONG = draw_bits(1, 300, 22)[0]
 STATE = {"cell": [0.5, -1.0, 2.0, 0.0, 3.0, -0.5, 1.0, -2.0], "hidden": [0.1] * 8}
+EDITABLE_VALUES = CELL_VALUES["lstm"]
 ALL = ",".join(EDITABLE_VALUES)
 Named = dict[str, Any]
 
