@@ -1,4 +1,4 @@
-"""Train a network: the shipped ones anew, or any declared network on labelled examples.
+"""Train a network: a shipped one from scratch, or any declared one on labelled examples.
 
 python -m scripts.train cnn
 python -m scripts.train lstm
