@@ -124,7 +124,7 @@ function tiles({ layer, tensor, title, columns }, context) {
   });
   return {
     element: make("div", { class: "stage-tiles" }, map, note),
-    boxOf: (/** @type {number} */ channel) => map.boxOf(channel),
+    boxOf: (/** @type {number} */ channel) => map.boxOf(labelOf(map.tensor, channel)),
     bottom: () => (note.hidden ? map : note).getBoundingClientRect().bottom,
     /** @param {import("/sdk/client.js").Answer} answer */
     update({ tensors }) {
@@ -141,6 +141,16 @@ function tiles({ layer, tensor, title, columns }, context) {
       map.selected = chosen === layer || isSameKernel ? channel : null;
     },
   };
+}
+
+/**
+ * Label of a channel among the tiles: its number, or the name of a colour.
+ * @param {import("/sdk/tensor.js").Tensor | null} tensor
+ * @param {number} channel
+ */
+function labelOf(tensor, channel) {
+  const labels = tensor?.labels(tensor.axes[0]) ?? [];
+  return labels.includes(channel) ? channel : (labels[channel] ?? channel);
 }
 
 /**
