@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from models.architecture import Architecture
 from probes.cnn.images import picture
 from probes.cnn.layer_values import signed_layers
+from probes.cnn.reduction import Reduction, reduced, reduction_of
 from probes.declaration import (
     Indices,
     ModelContext,
@@ -17,6 +18,7 @@ from probes.declaration import (
     ProbeCall,
     ProbeContext,
     Ranged,
+    ResultWarning,
     split_commas,
 )
 from probes.figures import colours
@@ -24,6 +26,7 @@ from probes.figures.figures import (
     Bars,
     Box,
     Colour,
+    Coordinates,
     Figure,
     Heatmap,
     Measure,
@@ -92,11 +95,23 @@ class ActivationsParameters(Ranged):
     channels: Indices | None = Field(
         None, description="Channels (of a dense layer: units) to show; default all."
     )
+    reduce: bool = Field(
+        True,
+        description="Whether activations of more than 131,072 values are reduced, with a warning: "
+        "to the first 16 channels of a map, and to means of blocks; `false` for all values.",
+    )
 
     def names(self, architecture: Architecture) -> list[str]:
         """Return the layers whose activations the request selects, without duplicates."""
         chosen = architecture.layers if "all" in self.layers else dict.fromkeys(self.layers)
         return list(chosen)
+
+    def reduction(self, architecture: Architecture) -> Reduction | None:
+        """Return the reduction of the activations that the request selects; None for all values."""
+        if not self.reduce:
+            return None
+        channels = None if self.channels is None else tuple(self.channels)
+        return reduction_of(architecture, tuple(self.names(architecture)), channels)
 
 
 def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
@@ -112,21 +127,28 @@ def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
     """Activations of selected layers of the CNN: feature maps by channel, dense layers by unit.
 
     Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
-    `channel` for dense layers. `range` says which values share a colour scale.
+    `channel` for dense layers. `range` says which values share a colour scale. Of a large network
+    maps are reduced, with a warning: coordinates are then the first row and column of each block.
     """
-    names = context.parameters.names(context.model.architecture)
-    layers = [_layer(context, name) for name in names]
+    parameters, architecture = context.parameters, context.model.architecture
+    limit = parameters.reduction(architecture)
+    layers = [_layer(context, name, limit) for name in parameters.names(architecture)]
     return Panels("Activations", (Heatmap("What the network sees", picture(context), "x"), *layers))
 
 
-def _layer(context: ProbeContext[ActivationsParameters], name: str) -> Figure:
+def _layer(
+    context: ProbeContext[ActivationsParameters], name: str, limit: Reduction | None
+) -> Figure:
     """Figure of the activations of one layer: tiles of feature maps, or bars of a dense layer."""
     parameters = context.parameters
     architecture = context.model.architecture
     values = context.outputs[name]
-    chosen = {} if parameters.channels is None else {"channel": parameters.channels}
+    chosen: Coordinates = {} if parameters.channels is None else {"channel": parameters.channels}
     # Indexing copies, so without a selection the program's array is passed on as it is.
     values = values[parameters.channels] if chosen else values
+    if limit is not None and values.ndim > 1:
+        values, names = reduced(values, limit)
+        chosen = {**chosen, **names}
     axes = ("channel", "y", "x")[: values.ndim]
     scope = parameters.range if values.ndim > 1 else _whole(parameters.range)
     colour = _colour(architecture, name, values, parameters.cmap, scope)
@@ -147,6 +169,19 @@ def _colour(
 def _whole(scope: Scope) -> Scope:
     """Return the colour scope of activations without channel axis: a vector or one channel."""
     return "fixed" if scope == "fixed" else "layer"
+
+
+def activation_warnings(context: ProbeContext[ActivationsParameters]) -> list[ResultWarning]:
+    """Warn about activations that are reduced."""
+    limit = context.parameters.reduction(context.model.architecture)
+    if limit is None:
+        return []
+    message = (
+        f"These layers have {limit.values:,} values: of each map the first {limit.channels} "
+        f"channels are shown, and of one larger than {limit.side} x {limit.side} the means of "
+        "blocks. Ask with reduce=false for all values, or for fewer layers and channels."
+    )
+    return [ResultWarning("reduced", message)]
 
 
 class ChannelParameters(Ranged):
@@ -243,6 +278,7 @@ PROBES = (
         program="trace",
         outputs=lambda network, parameters: parameters.names(network),
         check=check_channels,
+        warnings=activation_warnings,
         example={"layers": "relu1,pool1", "channels": "0,7,31"},
     ),
     Probe(
