@@ -101,11 +101,11 @@ class Server:
 
     def cpu_s(self) -> float:
         """Return CPU time (user and system) of all threads of a server's processes, in seconds."""
-        return sum(map(_cpu_s, self.tree()))
+        return sum(map(cpu_seconds, self.tree()))
 
     def memory_bytes(self) -> int:
         """Return resident memory of a server's processes in bytes, shared pages divided (PSS)."""
-        return sum(_resident(one) for one in self.tree())
+        return sum(resident_bytes(one) for one in self.tree())
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
@@ -178,7 +178,7 @@ def _stat(pid: int) -> list[str]:
     return text.rpartition(") ")[2].split()
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return CPU time of a process and of its reaped children, in seconds."""
     # The clock of clock_getcpuclockid(3): nanoseconds, where /proc/PID/stat counts 10 ms.
     try:
@@ -198,7 +198,8 @@ def _run_delay_s(pid: int) -> float:
     return waited_ns / 1e9
 
 
-def _resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Return resident memory of a process in bytes, shared pages divided (PSS)."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
