@@ -197,14 +197,14 @@ class Step:
     Attributes:
         input: Index of the sequence among those of the request, from 0.
         step: Number of the step, from 1.
-        bit: Bit that the network read at this step.
+        bit: Bit that the network read at this step; of other networks the symbol, or the numbers.
         values: Values of all units by name (`forget_gate`, …), also as `step["forget_gate"]`.
         warnings: Warnings about the sequence; only its first step has any.
     """
 
     input: int
     step: int
-    bit: int
+    bit: Any
     values: Mapping[str, np.ndarray]
     warnings: tuple[Notice, ...] = ()
 
@@ -221,7 +221,8 @@ class Step:
         said = json.loads(line)
         if "problem" in said:
             raise LightwellError(said["problem"])
-        which, step, bit = (said.pop(key) for key in ("input", "step", "bit"))
+        key = next(one for one in ("bit", "symbol", "features") if one in said)
+        which, step, bit = (said.pop(one) for one in ("input", "step", key))
         warnings = tuple(Notice(**one) for one in said.pop("warnings", ()))
         values = {name: np.array(said[name], np.float32) for name in said}
         return cls(which, step, bit, values, warnings)

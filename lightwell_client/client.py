@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx2
 
@@ -26,6 +26,7 @@ from lightwell_client.inputs import (
     single_body,
 )
 from lightwell_client.local import running_app
+from lightwell_client.parameters import MapParameters, StepParameters, written
 
 MAX_INPUTS = 64
 """Python client: most inputs of a request, the server's limit; longer lists make several."""
@@ -39,35 +40,11 @@ AnImage = TypeVar("AnImage", bound=Image)
 ASequence = TypeVar("ASequence", bound=Bits)
 
 
-class MapParameters(TypedDict, total=False):
-    """Python client: query parameters of the CNN's probes; docs/probes.md has their defaults."""
-
-    layers: str | Iterable[str]
-    channels: int | Iterable[int]
-    preprocess: str
-    range: str
-    cmap: str
-
-
-class StepParameters(TypedDict, total=False):
-    """Python client: query parameters of the LSTM's probes, and the initial state.
-
-    `initial_steps` is the number of steps before that state, which count for the warning about long
-    sequences.
-    """
-
-    steps: int | Iterable[int]
-    units: int | Iterable[int]
-    values: str | Iterable[str]
-    cmap: str
-    initial_state: State
-    initial_steps: int
-
-
 class Lightwell:
     """Python client: connection to a Lightwell server.
 
     Methods with an image or a sequence also take a list of them, and then return a list of answers.
+    Each takes the name of another network as `model`, and `probe` asks any probe of any network.
     While the server is overloaded or warming up, every method waits and repeats its request.
 
     Args:
@@ -88,6 +65,7 @@ class Lightwell:
         timeout_s: float = 60.0,
     ) -> None:
         self._patience_s = patience_s
+        self._kinds = dict(INPUT_KINDS)
         self._http = httpx2.Client(base_url=url, timeout=timeout_s)
         self._opened = contextlib.ExitStack()
         self._opened.callback(self._http.close)
@@ -127,7 +105,7 @@ class Lightwell:
 
     def samples(self, label: int | None = None, count: int = 20) -> list[Sample]:
         """Ask the server for at most `count` MNIST samples; with `label`, of that digit only."""
-        listed = self._get("/samples", _query({"label": label, "count": count})).json()
+        listed = self._get("/samples", written({"label": label, "count": count})).json()
         return [Sample.of(entry) for entry in listed["samples"]]
 
     @overload
@@ -151,7 +129,7 @@ class Lightwell:
     ) -> list[Answer]: ...
     def activations(self, image: Any, **parameters: Any) -> Any:
         """Ask the server for the feature maps of every layer, or of `layers=` and `channels=`."""
-        return self.ask("cnn", "activations", image, **parameters)
+        return self._ask("cnn", "activations", image, **parameters)
 
     @overload
     def channel(self, image: Image, layer: str, channel: int, **more: Any) -> Answer: ...
@@ -161,7 +139,7 @@ class Lightwell:
     ) -> list[Answer]: ...
     def channel(self, image: Any, layer: str, channel: int, **more: Any) -> Any:
         """Ask the server for a channel's map, kernel, and receptive field of its largest value."""
-        return self.ask("cnn", "channel", image, layer=layer, channel=channel, **more)
+        return self._ask("cnn", "channel", image, layer=layer, channel=channel, **more)
 
     @overload
     def pixel(
@@ -174,11 +152,11 @@ class Lightwell:
     def pixel(self, image: Any, layer: str, channel: int, y: int, x: int, **more: Any) -> Any:
         """Ask the server for the arithmetic of a map's pixel: patch, kernel, products, bias."""
         where: dict[str, Any] = {"layer": layer, "channel": channel, "y": y, "x": x}
-        return self.ask("cnn", "pixel", image, **where, **more)
+        return self._ask("cnn", "pixel", image, **where, **more)
 
     def filters(self, layers: str | Iterable[str] | None = None, **more: Any) -> Answer:
         """Ask the server for the learned filters of the CNN's convolutions, or of `layers`."""
-        answer: Answer = self.ask("cnn", "filters", layers=layers, **more)
+        answer: Answer = self._ask("cnn", "filters", layers=layers, **more)
         return answer
 
     @overload
@@ -189,7 +167,7 @@ class Lightwell:
     ) -> list[Answer]: ...
     def gates(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for the three gates and the candidate at every step of a sequence."""
-        return self.ask("lstm", "gates", sequence, **parameters)
+        return self._ask("lstm", "gates", sequence, **parameters)
 
     @overload
     def hidden(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
@@ -199,7 +177,7 @@ class Lightwell:
     ) -> list[Answer]: ...
     def hidden(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for the hidden state at every step, from step 0 (initial state) on."""
-        return self.ask("lstm", "hidden", sequence, **parameters)
+        return self._ask("lstm", "hidden", sequence, **parameters)
 
     @overload
     def cell(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
@@ -209,7 +187,7 @@ class Lightwell:
     ) -> list[Answer]: ...
     def cell(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for the cell state at every step, from step 0 (initial state) on."""
-        return self.ask("lstm", "cell", sequence, **parameters)
+        return self._ask("lstm", "cell", sequence, **parameters)
 
     @overload
     def summary(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
@@ -219,7 +197,7 @@ class Lightwell:
     ) -> list[Answer]: ...
     def summary(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for gates, states and logits at every step, and the role of each unit."""
-        return self.ask("lstm", "summary", sequence, **parameters)
+        return self._ask("lstm", "summary", sequence, **parameters)
 
     @overload
     def trace(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
@@ -229,7 +207,7 @@ class Lightwell:
     ) -> list[Answer]: ...
     def trace(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for gates, states and logits at every step of a sequence."""
-        return self.ask("lstm", "trace", sequence, **parameters)
+        return self._ask("lstm", "trace", sequence, **parameters)
 
     def attribution(self, given: Any, **parameters: Any) -> Any:
         """Ask the server to attribute a prediction to pixels or bits, by a given `method`.
@@ -262,7 +240,13 @@ class Lightwell:
 
     def _ask_by_input(self, probe: str, given: Any, parameters: Mapping[str, Any]) -> Any:
         """Ask the server for a probe of the CNN for images, of the LSTM for sequences."""
-        return self.ask("lstm" if is_sequence(given) else "cnn", probe, given, **parameters)
+        return self._ask("lstm" if is_sequence(given) else "cnn", probe, given, **parameters)
+
+    def _ask(
+        self, shipped: str, probe: str, given: Any = None, model: str | None = None, **more: Any
+    ) -> Any:
+        """Ask the server for a probe of the shipped network of its kind, or of another `model`."""
+        return self.ask(model or shipped, probe, given, **more)
 
     def weights(self) -> Answer:
         """Ask the server for the weights of the LSTM: the kernels of each gate, and the readout."""
@@ -274,6 +258,7 @@ class Lightwell:
         sequence: Bits | list[ASequence],
         *,
         initial_state: State | None = None,
+        model: str = "lstm",
         **parameters: Any,
     ) -> Iterator[Step]:
         """Ask the server to stream the gates of a sequence step by step, as it computes them.
@@ -283,9 +268,10 @@ class Lightwell:
         Raises:
             LightwellError: The server refuses the request, or ends the stream with a problem.
         """
-        is_list = is_input_list(sequence, "lstm")
-        body = (list_body if is_list else single_body)(sequence, "lstm", ExtraFields(initial_state))  # type: ignore[arg-type]
-        request = self._post("/lstm/gates.jsonl", _query(parameters), body)
+        is_list = is_input_list(sequence, "sequence")
+        extra = ExtraFields(initial_state)
+        body = (list_body if is_list else single_body)(sequence, "sequence", extra)  # type: ignore[arg-type]
+        request = self._post(f"/{model}/gates.jsonl", written(parameters), body)
         with contextlib.closing(self._send(request, stream=True)) as response:
             for line in response.iter_lines():
                 yield Step.of(line)
@@ -304,9 +290,12 @@ class Lightwell:
         """Ask the server for any probe by model and name, in the Python client.
 
         Args:
-            given: An image or a sequence, or a list of them; None for probes of the weights.
-            initial_state: Cell and hidden state before the first step, for every sequence; without
-                the parameter `initial_steps`, the number of steps before it, the answer warns.
+            model: Name of the network, such as `cnn` or that of your own.
+            probe: Name of the probe, such as `activations`.
+            given: An image or a sequence, or a list of them; None for probes of the weights. A
+                mapping has the form of the body: `{"values": …}`, `{"sequence": [[0.5, 1.0]]}`.
+            initial_state: States before the first step, for every sequence; without the parameter
+                `initial_steps`, the number of steps before it, the answer warns.
             edits: For `intervene`: changes of values inside the network.
             source: For `intervene`, `sweep` and `patching`: the input whose values are copied.
             parameters: Query parameters, as in docs/probes.md; values may be lists.
@@ -315,25 +304,38 @@ class Lightwell:
             An `Answer`; a list of them for a list of inputs.
 
         Raises:
-            KeyError: The model is unknown or takes no input.
+            KeyError: The model is unknown.
         """
-        path, query = f"/{model}/{probe}", _query(parameters)
+        path, query = f"/{model}/{probe}", written(parameters)
         extra = ExtraFields(initial_state, edits, source)
         if given is None:
             return answers.read(*self._answer(path, query, None))
-        if model not in INPUT_KINDS:
-            raise KeyError(f"{model} is not one of {', '.join(INPUT_KINDS)}")
-        if not is_input_list(given, model):
-            return answers.read(*self._answer(path, query, single_body(given, model, extra)))
+        kind = self._kind(model)
+        if not is_input_list(given, kind):
+            return answers.read(*self._answer(path, query, single_body(given, kind, extra)))
         found: list[Answer] = []
         for first in range(0, len(given), MAX_INPUTS):
             chunk = given[first : first + MAX_INPUTS]
-            content, _ = self._answer(path, query, list_body(chunk, model, extra))
+            content, _ = self._answer(path, query, list_body(chunk, kind, extra))
             # The picture of an answer is requested with its own input only.
-            bodies = [single_body(one, model, extra) for one in chunk]
+            bodies = [single_body(one, kind, extra) for one in chunk]
             draws = [partial(self._picture, path, query, body) for body in bodies]
             found += answers.read_several(content, draws)
         return found
+
+    probe = ask
+
+    def _kind(self, model: str) -> str:
+        """Kind of input of a model of the client's server, `image` or `sequence`.
+
+        Raises:
+            KeyError: The model is unknown.
+        """
+        if model not in self._kinds:
+            self._kinds |= {one["name"]: one["input"] for one in self.models()}
+        if model not in self._kinds:
+            raise KeyError(f"{model} is not one of {', '.join(self._kinds)}")
+        return self._kinds[model]
 
     def _answer(
         self, path: str, query: Mapping[str, str], body: Body | None
@@ -378,19 +380,6 @@ class Lightwell:
                 raise LightwellError.of(response)
             time.sleep(pause)
             waited += pause
-
-
-def _query(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return query string values of a client's request: lists comma-separated, None left out."""
-    return {
-        name: value if isinstance(value, str) else ",".join(map(str, _as_iterable(value)))
-        for name, value in parameters.items()
-        if value is not None
-    }
-
-
-def _as_iterable(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, Iterable) else (value,)
 
 
 def _pause(response: httpx2.Response) -> float:

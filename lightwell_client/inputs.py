@@ -20,9 +20,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 WHITE = 255
 ROWS = 2  # axes of an image
+RGB = 3  # channels of colours, behind rows and columns
+LSTM_STATES = ("cell", "hidden")
 
 INPUT_KINDS = {"cnn": "image", "lstm": "sequence"}
-"""Kind of input of each model that the Python client may send."""
+"""Kind of input of the shipped models; the Python client asks the server for those of others."""
 
 
 class Drawing(Protocol):
@@ -44,10 +46,11 @@ Bits: TypeAlias = str | Sequence[float] | np.ndarray
 Bits may be integers, floats or booleans.
 """
 
-State: TypeAlias = tuple[ArrayLike, ArrayLike]
+State: TypeAlias = tuple[ArrayLike, ArrayLike] | Mapping[str, ArrayLike]
 """State input of the Python client, before the first step: `final_cell` and `final_hidden`.
 
-Those are tensors of an answer.
+Those are tensors of an answer. Other networks than an LSTM have states of other names, by which a
+mapping has them: `{"gru1.hidden": …, "gru2.hidden": …}`.
 """
 
 
@@ -58,16 +61,16 @@ class Body(NamedTuple):
     media_type: str
 
 
-def is_input_list(given: Any, model: str) -> bool:
+def is_input_list(given: Any, kind: str) -> bool:
     """Return whether an argument of the client is a list of inputs.
 
     A list of numbers is one sequence.
     """
     if isinstance(given, np.ndarray):
-        return INPUT_KINDS[model] == "sequence" and given.ndim > 1
+        return kind == "sequence" and given.ndim > 1
     if not isinstance(given, list | tuple):
         return False
-    return INPUT_KINDS[model] == "image" or any(not _is_number(one) for one in given)
+    return kind == "image" or any(not _is_number(one) for one in given)
 
 
 def is_sequence(given: Any) -> bool:
@@ -98,49 +101,68 @@ class ExtraFields(NamedTuple):
     source: Any = None
 
 
-def single_body(given: Any, model: str, extra: ExtraFields) -> Body:
+def single_body(given: Any, kind: str, extra: ExtraFields) -> Body:
     """Make the client's body of one input: the picture itself, or JSON for extra fields."""
-    if INPUT_KINDS[model] == "image" and extra == ExtraFields():
+    if kind == "image" and not isinstance(given, Mapping) and extra == ExtraFields():
         encoded = _encoded(given)
         return Body(encoded, "image/jpeg" if encoded.startswith(JPEG) else "image/png")
-    return Body(json.dumps(_entry(given, model, extra)).encode(), "application/json")
+    return Body(json.dumps(_entry(given, kind, extra)).encode(), "application/json")
 
 
-def list_body(several: Sequence[Any], model: str, extra: ExtraFields) -> Body:
+def list_body(several: Sequence[Any], kind: str, extra: ExtraFields) -> Body:
     """Make the client's JSON body of several inputs, all with equal extra fields."""
-    entries = [_entry(one, model, extra) for one in several]
+    entries = [_entry(one, kind, extra) for one in several]
     return Body(json.dumps({"inputs": entries}).encode(), "application/json")
 
 
-def _entry(given: Any, model: str, extra: ExtraFields) -> dict[str, Any]:
+def _entry(given: Any, kind: str, extra: ExtraFields) -> dict[str, Any]:
     """Make the client's JSON object of one input."""
-    if INPUT_KINDS[model] == "image":
-        entry: dict[str, Any] = {"image": base64.b64encode(_encoded(given)).decode()}
+    if isinstance(given, Mapping):
+        entry = {name: _plain(value) for name, value in given.items()}
+    elif kind == "image":
+        entry = {"image": base64.b64encode(_encoded(given)).decode()}
     else:
-        entry = _sequence(given, extra.state)
+        entry = _sequence(given)
+    if extra.state is not None:
+        entry["initial_state"] = _state(extra.state)
     if extra.edits is not None:
         entry["edits"] = [dict(edit) for edit in extra.edits]
     if extra.source is not None:
-        entry["source"] = _entry(extra.source, model, ExtraFields())
+        entry["source"] = _entry(extra.source, kind, ExtraFields())
     return entry
 
 
-def grey_png(pixels: np.ndarray) -> bytes:
-    """Encode a grey input image as PNG in the Python client, with 8 bits a pixel.
+def _plain(value: Any) -> Any:
+    """Return an array of a client's input as nested lists; other values as they are."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _state(state: State) -> dict[str, Any]:
+    """Make the client's JSON object of an initial state."""
+    named = state if isinstance(state, Mapping) else dict(zip(LSTM_STATES, state, strict=True))
+    return {name: np.asarray(one, np.float32).tolist() for name, one in named.items()}
+
+
+def array_png(pixels: np.ndarray) -> bytes:
+    """Encode an input image as PNG in the Python client, with 8 bits a channel.
 
     The client writes PNG itself so that it needs only httpx2 and NumPy.
 
     Args:
-        pixels: Levels from 0 to 255, or floats from 0 to 1; axes of length 1 are dropped.
+        pixels: Levels from 0 to 255, or floats from 0 to 1: rows of grey pixels, or H x W x 3.
+            Other axes of length 1 are dropped.
 
     Raises:
         ValueError: The pixels are not rows of such values, or are 0 and 1 only and no floats.
     """
     pixels = _levels(_rows(pixels))
-    height, width = pixels.shape
-    rows = np.zeros((height, 1 + width), np.uint8)  # byte 0 of each row is its filter type: none
-    rows[:, 1:] = pixels
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    height, width = pixels.shape[:ROWS]
+    rows = np.zeros(
+        (height, 1 + pixels[0].size), np.uint8
+    )  # byte 0 of each row is its filter: none
+    rows[:, 1:] = pixels.reshape(height, -1)
+    colour_type = 0 if pixels.ndim == ROWS else 2
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
     return PNG + b"".join(_chunk(kind, content) for kind, content in chunks)
 
@@ -152,12 +174,16 @@ def _rows(pixels: np.ndarray) -> np.ndarray:
         ValueError: It has another shape, or no pixels.
     """
     shape = pixels.shape
+    if pixels.ndim == ROWS + 1 and shape[-1] == RGB and pixels.size:
+        return pixels
     while pixels.ndim > ROWS and pixels.shape[0] == 1:
         pixels = pixels[0]
     while pixels.ndim > ROWS and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim != ROWS or not pixels.size:
-        raise ValueError(f"An image is rows of pixels, H x W; this array has the shape {shape}.")
+        raise ValueError(
+            f"An image is rows of pixels, H x W or H x W x 3; this array has the shape {shape}."
+        )
     return pixels
 
 
@@ -205,9 +231,9 @@ def _encoded(image: Any) -> bytes:
         case str() | os.PathLike():
             return Path(image).read_bytes()
         case np.ndarray():
-            return grey_png(image)
+            return array_png(image)
         case Sample():
-            return grey_png(image.pixels)
+            return array_png(image.pixels)
     if not hasattr(image, "save"):
         raise TypeError(
             "An image is a path, the bytes of a PNG or JPEG, an array, a sample or an image of "
@@ -218,21 +244,19 @@ def _encoded(image: Any) -> bytes:
     return file.getvalue()
 
 
-def _sequence(given: Any, state: State | None) -> dict[str, Any]:
+def _sequence(given: Any) -> dict[str, Any]:
     """Make the client's JSON object of a sequence input.
 
-    The server checks that its values are 0 and 1.
+    The server checks that its values are those of the network.
     """
     if isinstance(given, str):
-        entry: dict[str, Any] = {"sequence": given}
-    elif isinstance(given, Iterable) and all(_is_number(bit) for bit in given):
-        entry = {"sequence": np.asarray(given).tolist()}
-    else:
-        raise TypeError("A sequence is a text or a list of the numbers 0 and 1.")
-    if state is not None:
-        cell, hidden = (np.asarray(one, np.float32).tolist() for one in state)
-        entry["initial_state"] = {"cell": cell, "hidden": hidden}
-    return entry
+        return {"sequence": given}
+    if isinstance(given, Iterable) and all(_is_number(bit) for bit in given):
+        return {"sequence": np.asarray(given).tolist()}
+    raise TypeError(
+        "A sequence is a text or a list of the numbers 0 and 1; words and rows of numbers are sent "
+        'as {"sequence": [...]}.'
+    )
 
 
 def _is_number(value: Any) -> bool:

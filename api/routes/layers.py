@@ -64,16 +64,21 @@ def _shape(architecture: Architecture, layer: Layer) -> list[int | None]:
 def _parameter_count(architecture: Architecture, node: Node, layer: Layer) -> int:
     """Count the parameters of a layer that compute one of its values.
 
-    The gates and the candidate of a recurrent layer have equal parts; a state has none, unless the
-    layer has no gates.
+    The gates and the candidate of a recurrent layer have equal parts, but for a GRU's second bias,
+    which is the candidate's; a state has none, unless the layer has no gates.
     """
     prefix = f"{node.name}."
-    count = sum(prod(s) for name, s in architecture.parameters.items() if name.startswith(prefix))
+    shapes = [shape for name, shape in architecture.parameters.items() if name.startswith(prefix)]
     if not isinstance(node.operation, Recurrent):
-        return count
+        return sum(map(prod, shapes))
     kinds = [architecture.layers[name].kind for name in _values(architecture, node)]
     computed = [kind for kind in kinds if kind in {"gate", "candidate"}] or kinds[-1:]
-    return count // len(computed) if layer.kind in computed else 0
+    if layer.kind not in computed:
+        return 0
+    (units,) = node.shape
+    shared = sum(prod(one) // len(computed) for one in shapes if one[-1] == len(computed) * units)
+    alone = sum(prod(one) for one in shapes if one[-1] != len(computed) * units)
+    return shared + (0 if layer.kind == "gate" else alone)
 
 
 def _inputs(architecture: Architecture, node: Node) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lightwell_client import Lightwell, LightwellError, Sample
-from lightwell_client.inputs import grey_png
+from lightwell_client.inputs import array_png
 from tests.clients.scripted import scripted
 
 BITS = "1011010010"
@@ -49,11 +49,11 @@ def test_jpeg_is_sent_unchanged(lightwell: Lightwell, digit: Sample) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (28, 28), (3, 7)])
-def test_grey_png_is_read_by_pillow(shape: tuple[int, int]) -> None:
+def test_array_png_is_read_by_pillow(shape: tuple[int, int]) -> None:
     """A grey PNG holds each value of the array in its place."""
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
-    np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(grey_png(pixels)))), pixels)
+    np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(array_png(pixels)))), pixels)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_grey_png_is_read_by_pillow(shape: tuple[int, int]) -> None:
         (np.eye(28, dtype=bool), ValueError, "multiply them by 255, or make them floats"),
         (np.full((28, 28), 256), ValueError, "256"),
         (np.full((28, 28), -1), ValueError, "-1"),
-        (np.zeros((28, 28, 3), np.uint8), ValueError, r"\(28, 28, 3\)"),
+        (np.zeros((28, 28, 4), np.uint8), ValueError, r"\(28, 28, 4\)"),
         (np.zeros((0, 28), np.uint8), ValueError, r"\(0, 28\)"),
         (7, TypeError, "int"),
     ],
@@ -85,12 +85,12 @@ def test_invalid_images_are_not_sent(image: object, error: type[Exception], word
 def test_types_of_pixels(kind: type) -> None:
     """Levels of any type, floats from 0 to 1, and axes of length 1 are the same image."""
     levels = np.random.default_rng(0).integers(0, 256, (5, 4)).astype(np.uint8)
-    expected = grey_png(levels)
+    expected = array_png(levels)
 
-    assert grey_png(levels.astype(kind)) == expected
-    assert grey_png(levels.astype(kind)[None, :, :, None]) == expected
-    assert grey_png(levels.astype(np.float32) / np.float32(255)) == expected
-    assert grey_png(np.eye(3)) == grey_png(255 * np.eye(3, dtype=int))
+    assert array_png(levels.astype(kind)) == expected
+    assert array_png(levels.astype(kind)[None, :, :, None]) == expected
+    assert array_png(levels.astype(np.float32) / np.float32(255)) == expected
+    assert array_png(np.eye(3)) == array_png(255 * np.eye(3, dtype=int))
 
 
 def test_types_of_sequences(lightwell: Lightwell, http: httpx2.Client) -> None:

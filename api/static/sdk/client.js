@@ -152,6 +152,17 @@ export class Lightwell {
   }
 
   /**
+   * Run any probe of any model: another name of `ask`.
+   * @param {string} model
+   * @param {string} probe
+   * @param {RequestOptions} [options]
+   * @returns {Promise<Answer>}
+   */
+  probe(model, probe, options) {
+    return this.ask(model, probe, options);
+  }
+
+  /**
    * Run a probe and get its answer as a file: `png`, `json`, `npz` or `safetensors`.
    * @param {string} model
    * @param {string} probe
