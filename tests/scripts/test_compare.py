@@ -280,8 +280,8 @@ def test_the_report_tells_unexplained_from_expected_and_from_texts() -> None:
     """Only an unexplained difference, or a gap, makes two checkouts unequal."""
     report = Report()
     report.add(PLAIN, Difference("body.title", "a", "b", text=True))
-    expected = Request("POST /cnn/predict plain", "POST", "/cnn/predict")
-    added = Difference("body.prediction.calibrated", "absent", "[0.1]")
+    expected = Request("GET /models plain", "GET", "/models")
+    added = Difference("body.failed", "absent", "[]")
     report.add(expected, added, EXPECTED[0].statuses)
     assert report.equal
     assert reason_for(expected, added, (200, 200)) == EXPECTED[0].reason
