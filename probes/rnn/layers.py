@@ -1,7 +1,8 @@
 """Recurrent layers of a network as probes name them: their values, gates, states and units."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from models.architecture import CELL_STATES, CELL_VALUES, Architecture, Node
 from models.declaration.operations import Dense, Dropout, Recurrent
@@ -9,6 +10,9 @@ from probes.declaration import ParameterError
 
 STATES = ("cell", "hidden")
 """Values of recurrent layers that a step passes to the next."""
+
+# Each request asks several times for these names, which depend on the architecture alone.
+_kept = lru_cache(maxsize=256)
 
 CANDIDATE = "candidate"
 """Value of a recurrent layer that its gates write."""
@@ -26,7 +30,7 @@ class RecurrentLayer:
         """Name of a recurrent layer."""
         return self.node.name
 
-    @property
+    @cached_property
     def operation(self) -> Recurrent:
         """Kind of cell and number of units of a recurrent layer.
 
@@ -38,17 +42,17 @@ class RecurrentLayer:
             raise TypeError(msg)
         return self.node.operation
 
-    @property
+    @cached_property
     def cell(self) -> str:
         """Kind of a recurrent layer's cell: `lstm`, `gru` or `rnn`."""
         return self.operation.cell
 
-    @property
+    @cached_property
     def units(self) -> int:
         """Number of a recurrent layer's units."""
         return self.operation.units
 
-    @property
+    @cached_property
     def gates(self) -> tuple[str, ...]:
         """Gates of a recurrent layer, without its name, in the order of computation."""
         return tuple(one for one in CELL_VALUES[self.cell] if one not in {*STATES, CANDIDATE})
@@ -58,12 +62,12 @@ class RecurrentLayer:
         """States of a recurrent layer, without its name: of an LSTM the cell state first."""
         return CELL_STATES[self.cell]
 
-    @property
+    @cached_property
     def is_bounded(self) -> bool:
         """Whether a recurrent layer's hidden state is within -1 and 1, as a product of tanh."""
         return self.operation.activation == "tanh"
 
-    @property
+    @cached_property
     def shown(self) -> tuple[str, ...]:
         """Values of a recurrent layer, without its name, in the order in which they are shown."""
         written = [one for one in CELL_VALUES[self.cell] if one == CANDIDATE]
@@ -73,7 +77,7 @@ class RecurrentLayer:
         """Return the name of a recurrent layer's value in the trace, with the layer's in stacks."""
         return self.architecture.value_name(self.name, value)
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """Start of titles of a recurrent layer's values: its name in stacks, else nothing."""
         return f"{self.name}: " if len(self.architecture.recurrent) > 1 else ""
@@ -83,6 +87,7 @@ class RecurrentLayer:
         return f"{self.prefix}{title[0].lower()}{title[1:]}" if self.prefix else title
 
 
+@_kept
 def recurrent_layers(architecture: Architecture) -> tuple[RecurrentLayer, ...]:
     """Return the recurrent layers of a network, the first one first."""
     return tuple(RecurrentLayer(architecture, node) for node in architecture.recurrent)
@@ -103,11 +108,13 @@ def lstm_names(architecture: Architecture) -> tuple[str, ...]:
     return tuple(one.name for one in recurrent_layers(architecture) if one.cell == "lstm")
 
 
+@_kept
 def state_names(architecture: Architecture) -> tuple[str, ...]:
     """Return the trace names of a network's states, which have a step 0."""
     return tuple(state.name for state in architecture.states)
 
 
+@_kept
 def recurrent_values(architecture: Architecture) -> tuple[str, ...]:
     """Return the trace names of all values of a network's recurrent layers."""
     return tuple(
@@ -117,7 +124,8 @@ def recurrent_values(architecture: Architecture) -> tuple[str, ...]:
     )
 
 
-def shown_values(architecture: Architecture) -> list[str]:
+@_kept
+def shown_values(architecture: Architecture) -> tuple[str, ...]:
     """Return the trace names of a network's values in the order in which they are shown.
 
     That is the order of computation, but for the candidate of a recurrent layer behind its gates.
@@ -127,15 +135,19 @@ def shown_values(architecture: Architecture) -> list[str]:
     for name in architecture.layers:
         layer = owner(architecture, name) if name in recurrent else None
         names += [name] if layer is None else map(layer.value, layer.shown)
-    return list(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
 
 
 def owner(architecture: Architecture, name: str) -> RecurrentLayer | None:
     """Return the recurrent layer that a trace value belongs to; None for that of another layer."""
-    for layer in recurrent_layers(architecture):
-        if name in map(layer.value, layer.shown):
-            return layer
-    return None
+    return _owners(architecture).get(name)
+
+
+@_kept
+def _owners(architecture: Architecture) -> Mapping[str, RecurrentLayer]:
+    """Return the recurrent layer of each of its values, by trace name."""
+    layers = recurrent_layers(architecture)
+    return {layer.value(value): layer for layer in layers for value in layer.shown}
 
 
 def bare(architecture: Architecture, name: str) -> str:
@@ -153,8 +165,9 @@ def chosen_layer(
         name: Name of the layer; None without one.
         names: Names of the layers to choose from; None for all recurrent layers.
     """
-    *_, last = layer_names(architecture) if names is None else names
-    return RecurrentLayer(architecture, architecture.node(name or last))
+    if name is None:
+        *_, name = layer_names(architecture) if names is None else names
+    return next(layer for layer in recurrent_layers(architecture) if layer.name == name)
 
 
 def check_units(architecture: Architecture, chosen: Iterable[int] | None) -> None:

@@ -1,6 +1,7 @@
 """Tensors and heatmaps of trace values of networks of sequences, and the selection of a part."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -196,6 +197,7 @@ def heatmap(context: ProbeContext[Selection], name: str) -> Heatmap:
     return Heatmap(value_title(context.model.architecture, name), traced(context, name), "step")
 
 
+@lru_cache(maxsize=1024)
 def value_title(architecture: Architecture, name: str) -> str:
     """Return the title of a trace value: the meaning of a gate or a state, else layer and kind."""
     layer = owner(architecture, name)
