@@ -15,10 +15,10 @@ PATIENCE_S = 120
 class Server:
     """A server that was started for one test, and ends with it."""
 
-    def __init__(self, *flags: str) -> None:
+    def __init__(self, *flags: str, root: Path = ROOT) -> None:
         self.process = subprocess.Popen(  # noqa: S603 - our own server
             [sys.executable, "-m", "api", "--port", "0", *flags],
-            cwd=ROOT,
+            cwd=root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
