@@ -7,6 +7,7 @@ import { latestRequest } from "../latest-request.js";
 import { nounOf, readsDigits } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
 import { selectedChannel } from "./channel-picker.js";
+import { reduceOf } from "./current-image.js";
 import { ComparedMaps } from "./compared-maps.js";
 import { differingChannels } from "./differing-channels.js";
 import { PixelMap } from "./pixel-map.js";
@@ -66,7 +67,7 @@ export async function mountCompare(context, image) {
   const send = latestRequest(
     async (/** @type {string[]} */ names, signal) => {
       const { input, preprocess } = await secondInput(context, signal);
-      const parameters = { ...image.parameters, preprocess, layers: names };
+      const parameters = { ...image.parameters, preprocess, layers: names, reduce: reduceOf(model, names) };
       return lightwell.ask(model.name, "activations", { input, parameters, signal });
     },
     (answer) => {

@@ -78,7 +78,8 @@ export function currentImage({ lightwell, store, model }, source, fail) {
   const request = latestRequest(
     async (/** @type {void} */ _, signal) => {
       const current = await source();
-      const parameters = { ...image.parameters, layers: layersOf(store.state, model) };
+      const layers = layersOf(store.state, model);
+      const parameters = { ...image.parameters, layers, reduce: reduceOf(model, layers) };
       const answer = await lightwell.ask(model.name, "activations", { input: current.input, parameters, signal });
       return { current, answer };
     },
@@ -115,6 +116,20 @@ export function currentImage({ lightwell, store, model }, source, fail) {
 export function layersOf(state, model) {
   const wanted = [...shownLayers(model, state.before), selectedChannel(model, state).layer.name];
   return model.layers.map(({ name }) => name).filter((name) => wanted.includes(name));
+}
+
+/** Values of layers from which on an answer is reduced unless the request says otherwise. */
+const MANY_VALUES = 100_000;
+
+/**
+ * Value of the parameter `reduce`: the page shows every channel and every position, which binary answers hold.
+ * @param {import("../context.js").Model} model
+ * @param {string[]} layers
+ */
+export function reduceOf(model, layers) {
+  const shown = model.layers.filter(({ name }) => layers.includes(name));
+  const values = shown.reduce((sum, { shape }) => sum + shape.map(Number).reduce((product, side) => product * side, 1), 0);
+  return values > MANY_VALUES && hasParameter(model, "activations", "reduce") ? "false" : null;
 }
 
 /**

@@ -1,0 +1,263 @@
+"""Networks of users in the page: the picker, columns, pictures, alphabets and rows of numbers."""
+
+import io
+import re
+from collections.abc import Iterator
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.networks import write_network
+from tests.page.answers import ask, number
+from tests.page.browsers import PHONE, Watcher, keep
+from tests.page.conftest import Opener
+from tests.servers import PATIENCE_S, Server
+
+PICTURES = """
+title = "Three kinds of pictures"
+task = "What does a small picture show?"
+classes = ["boat", "cat", "house"]
+input = { image = [12, 16, 3], mean = [0.5, 0.4, 0.4], std = [0.2, 0.3, 0.2], prepare = "none" }
+layers = [
+  "stem: conv 6 nobias", "norm", "act: relu", "conv 6", "add act", "relu", "pool",
+  "one: conv 4 1x1", "wide: conv 4 5x5 from pool1", "concat one", "globalpool", "dense 3",
+]
+"""
+DRAWINGS = """
+title = "Two kinds of drawings"
+task = "Is there a line?"
+classes = ["none", "line"]
+input = { image = [8, 16, 1] }
+layers = ["conv 3 3x5", "tanh", "flatten", "dense 1"]
+"""
+LETTERS = """
+title = "Families of letters"
+task = "Which family does a sequence belong to?"
+classes = ["alpha", "beta", "gamma"]
+input = { alphabet = "acgtn", encoding = "one-hot" }
+layers = ["gru 5", "gru 3", "dense 3"]
+"""
+SENSORS = """
+title = "Three sensors"
+task = "Does the machine rest?"
+classes = ["no", "yes"]
+input = { features = 3 }
+layers = ["lstm 4", "dense 2"]
+"""
+NETWORKS = {"pictures": PICTURES, "drawings": DRAWINGS, "letters": LETTERS, "sensors": SENSORS}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server with the shipped networks and four of a user."""
+    folder = tmp_path_factory.mktemp("networks")
+    for name, text in NETWORKS.items():
+        write_network(folder / name, text)
+    # An analysis compiles when it is first asked for: a busy machine takes its time.
+    server = Server("--models", str(folder), "--deadline-s", "120")
+    try:
+        server.wait_for("Ready after")
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def own_api(own: str) -> Iterator[httpx2.Client]:
+    """Client of that server."""
+    with httpx2.Client(base_url=own, timeout=PATIENCE_S) as client:
+        yield client
+
+
+@pytest.fixture
+def visited(browser: Browser, own: str, watchers: list[Watcher]) -> Iterator[Opener]:
+    """Opens watched pages of that server."""
+    opener = Opener(browser, own, watchers)
+    yield opener
+    for context in opener.contexts:
+        context.close()
+
+
+def without_shipped(route: Route) -> None:
+    """Answer `/models` as a server without the shipped networks does."""
+    answer = route.fetch()
+    listed = answer.json()
+    listed["models"] = [one for one in listed["models"] if not one["shipped"]]
+    route.fulfill(response=answer, json=listed)
+
+
+def bars(page: Page, panel: str) -> list[float]:
+    """Probabilities of a panel's bars, in per cent."""
+    return [number(one) for one in page.locator(f"{panel} .bar-value").all_inner_texts()]
+
+
+def test_columns_are_those_of_the_layers(visited: Opener, own_api: httpx2.Client) -> None:
+    """Each layer is a column, joined with its activation; skips and branches are arcs."""
+    page = visited("#imageModel=pictures")
+    titles = page.locator("#network .stage h3").all_inner_texts()
+
+    assert page.locator("#digits h1").inner_text() == "Three kinds of pictures"
+    assert titles == [
+        "Input", "Conv 3×3 + BatchNorm + ReLU", "Conv 3×3", "Add + ReLU", "Max pool 2×2",
+        "Conv 1×1", "Conv 5×5", "Concat", "Global average pool", "Dense + softmax",
+    ]  # fmt: skip
+    expect(page.locator("#network .skips path")).to_have_count(3)
+    expect(page.locator("#network .bands path")).to_have_count(8)
+    expect(page.locator("#filters .chip").first).to_have_text("stem")
+    keep(page, "pictures")
+
+    page.locator("#network input[type=checkbox]").check()
+    shown = own_api.get("/models/pictures").json()["layers"]
+    expect(page.locator("#network .stage")).to_have_count(1 + len(shown))
+
+
+def test_a_picture_of_three_channels(visited: Opener, own_api: httpx2.Client) -> None:
+    """An uploaded picture is scaled and cropped to a network that prepares none."""
+    page = visited("#imageModel=pictures&layer=add1&channel=2&y=3&x=4")
+    before = bars(page, "#answer")
+    slope = np.linspace(0, 255, 36 * 36 * 3).reshape(36, 36, 3).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(slope).save(file, "PNG")
+
+    upload = {"name": "slope.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    with page.expect_response(lambda one: "/pictures/activations" in one.url) as answered:
+        page.locator("#draw input[type=file]").set_input_files(upload)
+    assert answered.value.ok
+    expect(page).to_have_url(re.compile("pixels="))
+
+    assert bars(page, "#answer") != before
+    sent = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('pixels')")
+    assert len(sent) == 12 * 16 * 3 * 4 // 3
+    read = "(one) => Array.from(one.getContext('2d').getImageData(0, 0, 16, 12).data)"
+    seen = np.array(page.locator("#seen canvas:not(.pixel-map-under)").evaluate(read))
+    posted = {"pixels": seen.reshape(12, 16, 4)[..., :3].tolist()}
+    layer = page.locator("#inspector .chip[aria-pressed=true]").inner_text()
+    shown = number(page.locator("#inspector .inspector-value data").inner_text())
+    found = ask(own_api, f"/pictures/activations?layers={layer}", posted)[layer]
+    assert shown == pytest.approx(found[2, 3, 4], rel=1e-6)
+
+
+def test_a_pad_of_any_size(visited: Opener) -> None:
+    """A network of one channel has a pad of its own proportions, and one unit is two classes."""
+    page = visited("#imageModel=drawings", viewport=PHONE)
+    canvas = page.locator("lw-digit-pad canvas")
+    box = canvas.bounding_box()
+    assert box
+    assert box["width"] == pytest.approx(2 * box["height"], abs=1)
+    page.get_by_role("button", name="Clear").click()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 20, steps=4)
+    with page.expect_response(lambda one: "/drawings/activations" in one.url) as answered:
+        page.mouse.up()
+
+    pixels = answered.value.request.post_data_json["pixels"]
+    assert np.array(pixels).shape == (8, 16)
+    assert np.max(pixels[:3]) > 100  # the line is at the top
+    assert np.max(pixels[5:]) == 0
+    expect(page.locator("#answer .bars li")).to_have_count(2)
+    expect(page.locator("#network .outputs button")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_a_stack_over_an_alphabet(visited: Opener, own_api: httpx2.Client) -> None:
+    """A sequence of letters is typed; the lanes have layer and gate, the equations are a GRU's."""
+    page = visited("#sequenceModel=letters&sequence=acg")
+    text = page.locator("#bits input[type=text]")
+    text.fill("acgtxna")
+    expect(page.locator("#bits .complaint")).to_contain_text("Only a, c, g, t, n are symbols")
+    expect(text).to_have_value("acgtna")
+    page.locator("#cell-arithmetic select").select_option("gru2")
+    page.wait_for_load_state("networkidle")
+
+    logits = ask(own_api, "/letters/trace?values=logits&sequence=acgtna")["logits"][-1]
+    powers = np.exp(logits - logits.max())
+    assert bars(page, "#sequence-answer") == pytest.approx(100 * powers / powers.sum(), abs=0.06)
+    heads = page.locator("lw-gate-trace .head strong").all_inner_texts()
+    assert [one.replace("\xa0", " ") for one in heads[1:5]] == [
+        "gru1: reset gate r", "gru1: update gate z", "gru1: candidate g", "gru1: hidden state h",
+    ]  # fmt: skip
+    assert len(heads) == 1 + 2 * 4
+    hidden = ask(own_api, "/letters/trace?values=gru2.hidden&sequence=acgtna")["gru2.hidden"]
+    unit = min(int(page.evaluate("document.querySelector('lw-gate-trace').unit")), 2)
+    shown = page.locator("#cell-arithmetic .equation strong data").get_attribute("value")
+    assert float(shown or "nan") == pytest.approx(hidden[-1, unit], rel=1e-6)
+
+
+def test_rows_of_numbers_are_edited(visited: Opener, own_api: httpx2.Client) -> None:
+    """A table has the numbers of each step; a changed one changes the answer."""
+    page = visited("#sequenceModel=sensors&sequence=0.5,1,-2;0,0.25,1")
+    cell = page.get_by_label("Step 2, number 3")
+    cell.fill("-3.5")
+    cell.press("Enter")
+    page.wait_for_load_state("networkidle")
+
+    rows = [[0.5, 1, -2], [0, 0.25, -3.5]]
+    answer = own_api.post("/sensors/predict", json={"sequence": rows}).json()["prediction"]
+    wanted = [100 * one for one in answer["probabilities"]]
+    assert bars(page, "#sequence-answer") == pytest.approx(wanted, abs=0.06)
+    cell.fill("many")
+    cell.press("Enter")
+    expect(page.locator("#bits .complaint")).to_contain_text("“many” is not a number")
+    expect(cell).to_have_value("-3.5")
+
+
+def test_another_network_is_picked(visited: Opener) -> None:
+    """The picker shows another network, keeps its choice in the link, and leads back."""
+    page = visited("#layer=pool2&channel=9&edits=relu1.3.zero")
+    expect(page.locator("#digits .model-picker select")).to_have_value("cnn")
+    page.locator("#digits .model-picker select").select_option("drawings")
+
+    expect(page.locator("#digits h1")).to_have_text("Two kinds of drawings")
+    expect(page.locator("#answer li.winner")).to_be_visible()
+    expect(page.locator("#samples, #layers")).to_have_count(0)
+    expect(page.locator("#digits .model-picker select")).to_be_focused()
+    expect(page).to_have_url(re.compile("imageModel=drawings"))
+    assert "layer=" not in page.url
+    assert "edits=" not in page.url
+    expect(page.locator("#sequences .model-picker select")).to_have_value("lstm")
+
+    page.locator("#digits .model-picker select").select_option("cnn")
+    expect(page.locator("#digits h1")).to_have_text("A network that reads digits")
+    expect(page.locator("#answer li.winner .bar-name")).to_have_text("2")
+    expect(page).not_to_have_url(re.compile("imageModel"))
+
+
+def test_it_runs_without_the_shipped_networks(visited: Opener) -> None:
+    """Where a server has a user's networks alone, the page asks for no shipped one."""
+    page = visited(visit=False)
+    page.route("**/models", without_shipped)
+    page.goto(visited.url)
+    visited.wait_until_alive(page)
+    page.wait_for_load_state("networkidle")
+
+    names = page.locator("#digits .model-picker option").evaluate_all(
+        "(all) => all.map((one) => one.value)"
+    )
+    assert sorted(names) == ["drawings", "pictures"]
+    expect(page.locator("#findings")).to_have_count(0)
+    asked = visited.watchers[-1].requests
+    assert not [one for one in asked if re.search(r"/(cnn|lstm|samples)[/?]", one)]
+
+
+def test_elements_show_any_network(visited: Opener) -> None:
+    """The attribute `model` of the elements chooses a network of the user."""
+    page = visited(visit=False)
+    page.goto(visited.url)
+    page.evaluate(
+        """() => document.body.replaceChildren(...["gate-trace", "tensor-heatmap"].map((name) => {
+          const one = document.createElement(`lw-${name}`);
+          const own = { "gate-trace": { model: "sensors", sequence: "[[1, 0, 2], [0, 1, 1]]" },
+            "tensor-heatmap": { probe: "/letters/trace?sequence=acg", tensor: "gru1.hidden" } };
+          for (const [key, value] of Object.entries(own[name])) one.setAttribute(key, value);
+          return one;
+        }))"""
+    )
+
+    heads = page.locator("lw-gate-trace .head strong")
+    expect(heads).to_have_count(6)
+    expect(page.locator("lw-gate-trace [role=slider]")).to_have_attribute("aria-valuemax", "2")
+    expect(page.locator("lw-tensor-heatmap canvas").first).to_be_visible()
