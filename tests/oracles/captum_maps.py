@@ -1,7 +1,7 @@
 """The attributions once more, by Captum on a PyTorch network with the same weights.
 
 pip install torch captum safetensors
-python -m tests.oracles.captum_maps http://127.0.0.1:8000 models/weights/cnn.safetensors
+python -m tests.oracles.captum_maps http://127.0.0.1:8000 models/shipped/cnn/weights.safetensors
 
 compares a running server with Captum on 60 of its own samples, raw map against raw map, and prints
 the largest difference of each method.
