@@ -9,6 +9,7 @@ import { choicesOf, countsBits, hasProbe, stepNoun } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
 import { VectorBars } from "../vector-bars.js";
+import { recurrentLayers } from "./recurrent-layers.js";
 import { sequenceKind, stepsOf } from "./sequence-kind.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
@@ -27,8 +28,6 @@ const METHODS = /** @type {const} */ ([
 ]);
 
 const EXPLANATIONS = /** @type {Record<string, string>} */ ({
-  [DECOMPOSITION]:
-    "The answer is a sum over the steps: the change of tanh(cell state) at each step, times the last output gate and the weights of the readout. The sum is exact up to rounding.",
   flip: "How much the answer falls when one bit is flipped.",
   replace: "How much the answer falls when one step is replaced by the baseline.",
   shapley: "The mean contribution of each step over all orders of adding the steps (the others have the baseline's value), computed over all subsets.",
@@ -36,6 +35,13 @@ const EXPLANATIONS = /** @type {Record<string, string>} */ ({
   gradient_x_input:
     "The gradient times the input: zeros always get 0, even where they matter, and every step gets nearly 0 where the units are saturated.",
 });
+
+/** Terms of the exact decomposition, by the cell of the network's recurrent layer. */
+const TERMS = {
+  lstm: "the change of tanh(cell state) at each step, times the last output gate and the weights of the readout",
+  gru: "the change of the hidden state at each step, times the weights of the readout",
+  rnn: "the change of the hidden state at each step, times the weights of the readout",
+};
 
 /** Most steps of exact Shapley values, which run the network on every subset of them. */
 const MAX_FREE = 16;
@@ -49,6 +55,7 @@ export function mountStepAttribution(context) {
   const body = part(context, "bit-reasons-body");
   const kind = sequenceKind(model);
   const noun = stepNoun(model);
+  const [{ cell }] = recurrentLayers(model);
   const offered = [...(hasProbe(model, DECOMPOSITION) ? [DECOMPOSITION] : []), ...choicesOf(model, "attribution", "method")];
   const methods = METHODS.filter(([name]) => offered.includes(name));
   const method = stateSelect(store, "bitMethod", "Method", methods);
@@ -132,7 +139,8 @@ export function mountStepAttribution(context) {
 
   const aim = countsBits(model) ? "“more 1s”" : model.classes.length === 2 ? `“${model.classes[1]}”` : "its answer";
   store.on(["sequence", "bitMethod"], () => {
-    explanation.textContent = `${EXPLANATIONS[chosen()] ?? ""} Blue speaks for ${aim}, red against it.`;
+    const sum = `The answer is a sum over the steps: ${TERMS[cell]}. The sum is exact up to rounding.`;
+    explanation.textContent = `${chosen() === DECOMPOSITION ? sum : (EXPLANATIONS[chosen()] ?? "")} Blue speaks for ${aim}, red against it.`;
     void send(describe());
   });
   store.on(["step"], show);
