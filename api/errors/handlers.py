@@ -13,7 +13,12 @@ from starlette.responses import Response
 from api.errors.parameters import parameter_problem
 from api.errors.problem import Problem, Reason, bug_response, name_value, problem_response
 from api.inference.batching import DeadlineError, QueueFullError
-from api.inference.errors import EngineBusyError, EngineClosedError, EngineNotReadyError
+from api.inference.errors import (
+    CompilationDeadlineError,
+    EngineBusyError,
+    EngineClosedError,
+    EngineNotReadyError,
+)
 from models.registry import ResidentModel
 from probes import PROBES
 from probes.declaration import ParameterError, Probe
@@ -116,6 +121,11 @@ PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
     DeadlineError: lambda request, _: Problem(
         "deadline",
         f"The device was not reached within {request.app.state.settings.deadline_s:g} s.",
+    ),
+    CompilationDeadlineError: lambda _, error: Problem(
+        "deadline",
+        f"{error} This analysis is compiled when it is first asked for: send the request again.",
+        headers=RETRY_AFTER,
     ),
     # No client is left to read this response: its status is for the access log.
     ClientDisconnect: lambda *_: Problem(

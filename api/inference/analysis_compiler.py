@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from api.inference.batching import DeadlineError
+from api.inference.errors import CompilationDeadlineError
 from models.registry import ResidentModel
 from models.runtime.resident import ResidentProgram
 
@@ -43,7 +43,7 @@ class AnalysisCompiler:
             deadline: End of the wait by `time.monotonic`, in seconds.
 
         Raises:
-            DeadlineError: It takes longer.
+            CompilationDeadlineError: It takes longer.
         """
         key = model.name, program
         if key not in self._wanted:
@@ -53,8 +53,8 @@ class AnalysisCompiler:
         try:
             await asyncio.wait_for(waited, deadline - time.monotonic())
         except TimeoutError as error:
-            msg = f"The program {program} is still being compiled."
-            raise DeadlineError(msg) from error
+            msg = f"The program {program} of {model.name} is still being compiled."
+            raise CompilationDeadlineError(msg) from error
 
     def _start(self, compilation: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start a task of the compiler, which is kept until it ends."""

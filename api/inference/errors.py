@@ -11,3 +11,10 @@ class EngineClosedError(Exception):
 
 class EngineBusyError(Exception):
     """Error of an engine at its limit of requests in flight, or of the rows of their analyses."""
+
+
+class CompilationDeadlineError(Exception):
+    """Error of an analysis that took longer to compile, when first asked for, than a request may.
+
+    The compilation goes on, so that the same request may succeed later.
+    """
