@@ -47,6 +47,16 @@ CELL_STATES: Mapping[str, tuple[str, ...]] = {
 }
 """Values of a recurrent layer in an architecture that the next step reads."""
 
+CELL_WEIGHTS: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "candidate"),
+    "rnn": ("hidden",),
+}
+"""Values whose weights a recurrent layer of an architecture has in one tensor, in that order."""
+
+KEEPING_GATES: Mapping[str, str] = {"lstm": "forget_gate", "gru": "update_gate"}
+"""Gate of each kind of recurrent layer by which a step keeps its state."""
+
 Kind = Literal[
     "pre_activation",
     "post_activation",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from models.architecture import Fields, Kind, Shapes
+from models.architecture import CELL_WEIGHTS, Fields, Kind, Shapes
 from models.declaration.declaration import Declaration, ImageSpec
 from models.declaration.operations import (
     Activation,
@@ -212,7 +212,7 @@ def _recurrent_parameters(cell: str, inputs: int, units: int) -> Shapes:
 
     The gates of an LSTM (i, f, g, o) and of a GRU (r, z, n) share the last axis.
     """
-    gates = {"lstm": 4, "gru": 3, "rnn": 1}[cell]
+    gates = len(CELL_WEIGHTS[cell])
     shapes = {"dense_i.kernel": (inputs, gates * units), "dense_h.kernel": (units, gates * units)}
     if cell == "gru":
         # The candidate multiplies its recurrent sum by the reset gate, so that its bias is apart.

@@ -190,6 +190,6 @@ def _gate_layer(name: str, tensors: Tensors) -> str | None:
 
 def _has_gates(cell: str, first: np.ndarray, second: np.ndarray) -> bool:
     """Return whether kernels of an imported layer have the number of gates of a cell."""
-    gates = {"lstm": 4, "gru": 3, "rnn": 1}[cell]
+    gates = len(ORDERS[cell])
     both = first.ndim == second.ndim == 2  # noqa: PLR2004
     return both and first.shape[1] == second.shape[1] == gates * second.shape[0]

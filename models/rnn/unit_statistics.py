@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
-from models.architecture import CELL_STATES, CELL_VALUES, Architecture
+from models.architecture import CELL_STATES, CELL_VALUES, KEEPING_GATES, Architecture
 from models.declaration.operations import Recurrent
 from models.rnn.layout import layout_of
 from models.rnn.programs import run_sequence
@@ -17,9 +17,6 @@ GATES = ("input_gate", "forget_gate", "output_gate")
 
 STATES = CELL_STATES["lstm"]
 """Unit statistics: states of an LSTM, in the order of its statistics."""
-
-KEEPING_GATES: Mapping[str, str] = {"lstm": "forget_gate", "gru": "update_gate"}
-"""Unit statistics: gate of a cell by which a state is multiplied at each step."""
 
 QUANTITIES = ("difference", "ones", "zeros", "steps", "bit", "answer")
 """Unit statistics of networks that count bits: quantities that a state may follow.

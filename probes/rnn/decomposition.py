@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from pydantic import Field
 
-from models.architecture import MAX_STEPS, Architecture
+from models.architecture import KEEPING_GATES, MAX_STEPS, Architecture
 from probes.declaration import (
     Coloured,
     Indices,
@@ -37,9 +37,6 @@ Split = Literal["change", "memory"]
 
 MEMORIES: Mapping[str, str] = {"lstm": "cell", "gru": "hidden", "rnn": "hidden"}
 """State of each kind of cell whose decomposition over steps is shown."""
-
-KEEPING_GATES: Mapping[str, str] = {"lstm": "forget_gate", "gru": "update_gate"}
-"""Gate of each kind of cell by which a step keeps a decomposed state."""
 
 READ: Mapping[str, tuple[str, ...]] = {
     "lstm": ("input_gate", "forget_gate", "candidate", "output_gate", "cell"),

@@ -6,18 +6,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from models.architecture import Architecture, Node
+from models.architecture import CELL_WEIGHTS, Architecture, Node
 from models.declaration.operations import Dense, Embed, Recurrent
 from probes.declaration import LayerChoice, Parameters, Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Coordinates, Figure, Heatmap, Kind, Panels, Tensor
-
-PACKED: Mapping[str, tuple[str, ...]] = {
-    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
-    "gru": ("reset_gate", "update_gate", "candidate"),
-    "rnn": ("hidden",),
-}
-"""Order in which the weights of the values of each kind of cell are packed along one axis."""
 
 
 def weighted_layers(architecture: Architecture) -> tuple[str, ...]:
@@ -55,7 +48,7 @@ def _layer(node: Node, context: ProbeContext[WeightsParameters]) -> Iterator[Fig
     }
     match node.operation:
         case Recurrent(cell):
-            yield from _recurrent(prefix, PACKED[cell], held)
+            yield from _recurrent(prefix, CELL_WEIGHTS[cell], held)
         case Dense():
             yield from _dense(prefix, node, context, held)
         case Embed():

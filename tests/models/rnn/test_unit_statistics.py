@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.architecture import CELL_STATES
+from models.architecture import CELL_STATES, KEEPING_GATES
 from models.declaration.declaration import parse_declaration
 from models.derivation import derive
 from models.registry import ResidentModel
@@ -11,7 +11,6 @@ from models.rnn.unit_statistics import (
     GATES,
     HELD_OUT_SEQUENCES,
     HELD_OUT_STEPS,
-    KEEPING_GATES,
     QUANTITIES,
     UnitStatistics,
     gates_of,
