@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api import STARTED
@@ -23,13 +23,24 @@ def announce_listening(listener: socket.socket, engine: Engine) -> str:
 def announce_ready(url: str, engine: Engine) -> None:
     """Announce that the server answers requests, and print some to try."""
     print(f"Ready after {_seconds()} ({_executables(engine)}).")
-    print(f"Open {url} in a browser, or try:")
-    print(f"  curl '{url}/lstm/gates?sequence=10110'")
-    print(
-        f"  curl -s {url}/samples/0.png | "
-        f"curl -s -H 'Content-Type: image/png' --data-binary @- {url}/cnn/predict",
-        flush=True,
-    )
+    shipped = {name: model.is_shipped for name, model in engine.models.items()}
+    print("\n".join((f"Open {url} in a browser, or try:", *examples(url, shipped))), flush=True)
+
+
+def examples(url: str, shipped: Mapping[str, bool]) -> Iterator[str]:
+    """Commands that announce how to ask the server.
+
+    Args:
+        shipped: Whether each network ships with the server, by name, the user's own first.
+    """
+    yield from [f"  curl {url}/models/{name}" for name in shipped if not shipped[name]][:1]
+    if shipped.get("lstm"):
+        yield f"  curl '{url}/lstm/gates?sequence=10110'"
+    if shipped.get("cnn"):
+        yield (
+            f"  curl -s {url}/samples/0.png | "
+            f"curl -s -H 'Content-Type: image/png' --data-binary @- {url}/cnn/predict"
+        )
 
 
 def announce_analyses() -> None:

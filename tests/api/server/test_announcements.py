@@ -1,8 +1,8 @@
-"""Announcements of the starting server: the lengths up to which a model's answers are known."""
+"""Announcements of the starting server: known lengths, and commands to try."""
 
 import pytest
 
-from api.server.announcements import shown_lengths
+from api.server.announcements import examples, shown_lengths
 from models.rnn.lengths import LengthLimits
 
 
@@ -18,3 +18,18 @@ from models.rnn.lengths import LengthLimits
 def test_known_lengths_are_told_as_tested_or_certified(limits: LengthLimits, text: str) -> None:
     """A length that is neither is not claimed."""
     assert shown_lengths(limits) == text
+
+
+def test_commands_to_try_are_about_networks_that_are_served() -> None:
+    """The user's first network, and those that ship; without these no path of theirs."""
+    url = "http://127.0.0.1:9"
+    own = [f"  curl {url}/models/mine"]
+
+    every = list(examples(url, {"mine": False, "other": False, "cnn": True, "lstm": True}))
+
+    assert every[:1] == own
+    assert len(every) == 3
+    assert "/lstm/gates" in every[1]
+    assert "/cnn/predict" in every[2]
+    assert list(examples(url, {"mine": False, "other": False})) == own
+    assert not any("mine" in text for text in examples(url, {"cnn": True, "lstm": True}))
