@@ -102,8 +102,8 @@ def test_merges_and_dropout() -> None:
     """A sum, channels one after another, and values as they are."""
     one, other = jnp.ones((2, 3)), jnp.full((2, 3), 2.0)
 
-    assert shared_module(Dropout(0.5), 3, nnx.Rngs(0)) is None
-    np.testing.assert_array_equal(shared_layer(Dropout(0.5), None, [one]), one)
+    dropout = shared_module(Dropout(0.5), 3, nnx.Rngs(0))
+    np.testing.assert_array_equal(shared_layer(Dropout(0.5), dropout, [one]), one)
     np.testing.assert_array_equal(shared_layer(Merge("add", ("x",)), None, [one, other]), one + 2)
     joined = shared_layer(Merge("concat", ("x",)), None, [one, other])
     np.testing.assert_array_equal(joined, [[1, 1, 1, 2, 2, 2]] * 2)
