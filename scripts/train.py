@@ -245,7 +245,12 @@ def _fail(sentence: str, status: int = 1) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """Declare `scripts.train` options; their defaults trained the weights of Lightwell."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.train",
+        description=__doc__,
+        # The command lines of the description stay on lines of their own.
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--declaration", type=Path, metavar="DIR", help="folder with the lightwell.toml to train"
     )
