@@ -123,7 +123,7 @@ class MethodInput:
     def call(self, program: str, image: Image, *outputs: str) -> Call:
         """Return the call of a gradient program that an attribution method makes for one image."""
         row = {"image": image, "target": self.target}
-        return Call(f"{program}", row, frozenset(outputs), self.checkpoint)
+        return Call(program, row, frozenset(outputs), self.checkpoint)
 
 
 def attribute(given: MethodInput) -> MethodRun:

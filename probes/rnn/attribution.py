@@ -72,8 +72,7 @@ class StepParameters(SequenceTargetParameters):
         "`integrated_gradients`. Of counted bits `zero`, `one`, or `half`, which favours neither "
         "but does not occur in training; of other alphabets `zero` (a vector of zeros), a symbol, "
         "or the `mean` of all symbols, the default; of features `zero` or the `mean` over the "
-        "sequence. The "
-        "attribution of a step that equals the baseline is exactly 0.",
+        "sequence. The attribution of a step that equals the baseline is exactly 0.",
     )
     free: Indices | None = Field(
         None,
