@@ -82,7 +82,7 @@ def verify(folder: Path, file: Path | None = None) -> int:
 def _original(
     model: ResidentModel, folder: Path, file: Path, reference: Reference | None
 ) -> Imported:
-    """Convert the original's file once more, for the network that is verified.
+    """Convert the original's file again, for the network that is verified.
 
     Raises:
         ConversionError: It cannot be converted, or has other layers than the declaration.

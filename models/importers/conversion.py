@@ -98,5 +98,5 @@ def _guessed(path: Path, names: Names) -> Imported:
     except (ConversionError, DeclarationError) as error:
         msg = f"the guess from shapes does not fit ({error}): give the layers with --declaration"
         raise ConversionError(msg) from error
-    note = "the declaration is a GUESS from shapes: correct its lines, then convert once more"
+    note = "the declaration is a GUESS from shapes: correct its lines, then convert again"
     return Imported(text, matched.parameters, matched.matches, (note,), by=matched.by)

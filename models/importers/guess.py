@@ -16,7 +16,7 @@ from models.importers.recurrent import cell_parameters
 
 COMMENT = """A GUESS from the shapes of tensors alone. Activations, pools, strides, padding, the
 order of layers and the size of the input are not in the file. Correct the lines, convert
-once more with --declaration, and compare with the original by scripts.verify."""
+again with --declaration, and compare with the original by scripts.verify."""
 
 SIDES = (28, 32, 64, 224, 96, 128, 48, 40, 24, 20, 16)
 """Sides of images that are guessed first."""

@@ -17,7 +17,7 @@ from models.declaration.operations import Norm, Recurrent
 from models.importers.errors import ConversionError, listed, printable
 from models.importers.fitting import Fitted, Orders, channel_first_orders, fit, is_kind
 from models.importers.groups import Group, groups_of, unknown
-from models.importers.names import beside, named, numbered
+from models.importers.names import adjacent, named, numbered
 
 MAX_TRIED = 24
 """Matches that are compared with answers of the original network, at most."""
@@ -181,7 +181,7 @@ class _Matching:
             if before is None or not isinstance(node.operation, Norm):
                 continue
             fitting = [group for group in self.groups if self.fitted(node, group) is not None]
-            found = beside(before, fitting)
+            found = adjacent(before, fitting)
             if found is not None:
                 self.take(node, found, "neighbour")
 

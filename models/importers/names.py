@@ -28,7 +28,7 @@ def named(group: Group, node: Node) -> bool:
     return _plain(node.name) in {_plain("".join(tail)) for tail in tails}
 
 
-def beside(group: Group, others: list[Group]) -> Group | None:
+def adjacent(group: Group, others: list[Group]) -> Group | None:
     """Return the one of other imported layers that is next to a layer in its container.
 
     It is the only one there, or has the number of the layer (`conv2` and `bn2`), or the next

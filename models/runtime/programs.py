@@ -29,7 +29,7 @@ ROW_BUCKETS: Mapping[Family, tuple[int, ...]] = {"image": (1, 2, 4, 8), "sequenc
 """Buckets (batch sizes) of programs on CPU by family: n rows run padded in the smallest that fits.
 
 Larger batches would hardly make a row cheaper, and the next request would wait longer. A size that
-costs hardly less than the next larger one, such as 2 beside 4 of sequences, is left out.
+costs hardly less than the next larger one, such as 2 rows of sequences where 4 exist, is left out.
 """
 
 ACCELERATOR_BUCKETS = (1, 8, 32)

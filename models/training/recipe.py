@@ -1,4 +1,4 @@
-"""Recipes: hyperparameters of a training run, in a TOML file beside the declaration."""
+"""Recipes: hyperparameters of a training run, in a TOML file next to the declaration."""
 
 import tomllib
 from dataclasses import dataclass, fields

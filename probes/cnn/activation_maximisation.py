@@ -163,7 +163,7 @@ def _estimated_scale(gradients: Pictures) -> float:
     by `FIRST_ORDER_STEP` in the direction of the gradient.
     """
     changes = np.abs(gradients).reshape(len(gradients), -1).sum(axis=1)
-    # 1 where no pixel has an effect: the images stay, whatever the scale is.
+    # 1 where no pixel has an effect: the images stay at any scale.
     return FIRST_ORDER_STEP * float(changes.mean()) or 1.0
 
 

@@ -16,7 +16,7 @@ from probes.cnn.layer_values import read_value
 OUTSIDE = np.float32(-1e30)
 """Value of positions beyond the border where maps are padded in a pooling layer's input.
 
-No pixel has it: it stands for none.
+No pixel has this index: it means none.
 """
 
 Mask = Bool[np.ndarray, "_ _"]

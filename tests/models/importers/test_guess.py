@@ -17,7 +17,7 @@ def test_a_guess_says_that_it_is_one() -> None:
 
     assert found.text.startswith("# A GUESS from the shapes of tensors alone.")
     assert found.notes == (
-        "the declaration is a GUESS from shapes: correct its lines, then convert once more",
+        "the declaration is a GUESS from shapes: correct its lines, then convert again",
     )
 
 

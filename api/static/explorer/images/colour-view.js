@@ -5,7 +5,7 @@ import { imageData } from "./pixels.js";
 
 /** @typedef {import("./pixels.js").Pixels} Pixels */
 
-/** It has the properties and methods of the pad that its users read. */
+/** View of a chosen picture, with the properties and methods of the digit pad that the chapter reads. */
 export class ColourView extends EventTarget {
   #canvas = make("canvas", { role: "img", "aria-label": "The picture" });
   #hint = make("p", { class: "quiet" }, "No picture yet");
