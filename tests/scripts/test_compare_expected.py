@@ -12,7 +12,9 @@ from scripts.compare.wire import Request
     [
         ("GET /models plain", "body.models[0].layers[0].inputs", True),
         ("GET /models/lstm plain", "body.details", True),
-        ("GET /models plain", "headers.vary", False),
+        ("GET /models plain", "headers.vary", True),
+        ("GET /lstm/gates plain", "headers.etag", True),
+        ("GET /lstm/gates plain", "headers.vary", False),
         ("openapi.json", "openapi.GET /{model}/gates", True),
         ("POST /cnn/predict plain", "body.prediction.logits", False),
         ("POST /lstm/gates plain", "body.warnings", False),
