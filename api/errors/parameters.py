@@ -38,6 +38,22 @@ def _too_large(parameter: str, error: Mapping[str, Any]) -> str:
     return f"{name_value(parameter, error['input'])} must be at most {error['ctx']['le']}"
 
 
+def _over(parameter: str, error: Mapping[str, Any]) -> str:
+    return f"{name_value(parameter, error['input'])} must be less than {error['ctx']['lt']}"
+
+
+def _not_number(parameter: str, error: Mapping[str, Any]) -> str:
+    return f"{name_value(parameter, error['input'])} is not a number"
+
+
+def _not_bool(parameter: str, error: Mapping[str, Any]) -> str:
+    return f"{name_value(parameter, error['input'])} is not one of true, false"
+
+
+def _not_matching(parameter: str, error: Mapping[str, Any]) -> str:
+    return f"{name_value(parameter, error['input'])} must match {error['ctx']['pattern']}"
+
+
 def _not_whole(parameter: str, error: Mapping[str, Any]) -> str:
     return f"{name_value(parameter, error['input'])} is not a whole number"
 
@@ -58,6 +74,10 @@ _REASONS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "literal_error": _not_one_of,
     "greater_than_equal": _too_small,
     "less_than_equal": _too_large,
+    "less_than": _over,
+    "float_parsing": _not_number,
+    "bool_parsing": _not_bool,
+    "string_pattern_mismatch": _not_matching,
     "int_parsing": _not_whole,
     "int_from_float": _not_whole,
     "int_type": _not_whole,

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.errors.problem import Problem, Reason, body_problem
+from api.errors.problem import Problem, Reason, body_problem, name_value
 from api.requests.declared_body import DeclaredBody
 from api.requests.json_object import FieldError
 from models.architecture import Architecture
@@ -48,6 +48,10 @@ def _field_error(error: Mapping[str, Any]) -> FieldError | None:
 def _reason(error: Mapping[str, Any]) -> Reason:
     """Translate pydantic's own error of a body's validation to the words of JSON."""
     prefix, rest = _split(error["loc"], of_object=False)
+    if error["type"] == "extra_forbidden" and len(rest) > 1:
+        key = name_value("key", rest[-1])
+        sentence = f"{prefix}{_path(rest[:-1])} has {key}, which is not known here."
+        return Reason(("body", *error["loc"]), sentence)
     # The extra fields of probes are tuples in Python, but lists in JSON.
     message = error["msg"].removeprefix("Value error, ").replace("tuple", "list")
     message = message.replace("Tuple", "List")

@@ -39,8 +39,14 @@ class WordChoice:
         """Yield a fault where a word has no, too many or other symbols."""
         alphabet = architecture.sequence.alphabet
         if alphabet and word_of(alphabet, value) is None:
-            text = f"String should match pattern '{word_pattern(alphabet)}'"
-            yield {"type": "string_pattern_mismatch", "loc": (), "msg": text, "input": value}
+            pattern = word_pattern(alphabet)
+            yield {
+                "type": "string_pattern_mismatch",
+                "loc": (),
+                "msg": f"String should match pattern '{pattern}'",
+                "input": value,
+                "ctx": {"pattern": pattern},
+            }
 
     def describe(self, schema: Schema, architecture: Architecture) -> None:
         """Add the pattern of words of the network's alphabet to the JSON schema, and a default."""

@@ -156,6 +156,7 @@ QUERIES = {
     "/lstm/gates?sequence=": (422, None),
     "/lstm/gates?sequence=12": (422, None),
     "/lstm/gates?sequence=" + "1" * 1025: (422, None),
+    "/lstm/dynamics?word=2": (422, "word '2' must match ^[01]{1,12}$"),
     "/samples?label=10": (422, "label '10' must be at most 9"),
 }
 
