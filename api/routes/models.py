@@ -82,7 +82,7 @@ def describe(model: ResidentModel) -> model_schemas.ModelEntry:
         dtype="float32",
         row_buckets=list(core_buckets(architecture)),
         layers=describe_layers(architecture),
-        probes=[_probe(model.name, probe, architecture) for probe in probes_of(model)],
+        probes=[_described(model, probe) for probe in probes_of(model)],
         checkpoints=list(model.training_checkpoints),
         length_limits=_limits(model, None) if model.length_limits else None,
         checkpoint_limits={name: _limits(model, name) for name in model.length_limits if name},
@@ -139,13 +139,21 @@ def _input(architecture: Architecture) -> model_schemas.InputEntry:
     )
 
 
+def _described(model: ResidentModel, probe: Probe) -> model_schemas.ProbeEntry:
+    """Describe one probe of a model for `/models`, with the values that its records allow."""
+    return _probe(model.name, probe, model.architecture, frozenset(model.artifacts))
+
+
 @cache
-def _probe(model: str, probe: Probe, architecture: Architecture) -> model_schemas.ProbeEntry:
+def _probe(
+    model: str, probe: Probe, architecture: Architecture, records: frozenset[str]
+) -> model_schemas.ProbeEntry:
     """Describe one probe of a model for `/models`: path, methods, JSON schema of the query."""
     ways = sources_of(probe, architecture)
     query = query_model(probe, ways[0], picture=False)
     parameters = query.model_json_schema()
     choices.describe(query, parameters, architecture)
+    choices.without_records(query, parameters, records)
     return model_schemas.ProbeEntry(
         name=probe.name,
         path=f"/{model}/{probe.name}",

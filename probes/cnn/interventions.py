@@ -30,7 +30,7 @@ from probes.declaration import (
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor, Tiles
 from probes.shared.checks import check_channel_index
-from probes.shared.choices import LayerChoice
+from probes.shared.choices import LayerChoice, RecordedValue
 from probes.shared.class_probabilities import softmax
 from probes.shared.recovery import recovery_of
 
@@ -236,7 +236,7 @@ class SweepParameters(TargetParameters):
     layer: Annotated[str, LayerChoice(lambda network: network.layers, _last_map)] = Field(
         "", description="Layer whose channels (or units) are edited; default the last with maps."
     )
-    operation: Literal["zero", "mean", "patch"] = Field(
+    operation: Annotated[Literal["zero", "mean", "patch"], RecordedValue("mean", "units")] = Field(
         "zero",
         description="Edit of one channel at a time: `zero`; `mean`, the mean over the training "
         "images at each position; `patch`, the values in the run of `source`.",

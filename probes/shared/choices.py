@@ -4,7 +4,7 @@ A parameter's annotation holds one of these marks. Query models are those of a f
 and know no network: its limits are checked, and its defaults filled in, once it is known.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol, TypeVar, get_args, runtime_checkable
@@ -137,8 +137,8 @@ class ClassChoice:
         """Yield a fault where a chosen class is not one of the network's."""
         count = len(architecture.classes)
         if value is not None and value >= count:
-            text = f"Input should be less than {count}"
-            yield {"type": "less_than", "loc": (), "msg": text, "input": value, "ctx": {}}
+            text, ctx = f"Input should be less than {count}", {"lt": count}
+            yield {"type": "less_than", "loc": (), "msg": text, "input": value, "ctx": ctx}
 
     def describe(self, schema: Schema, architecture: Architecture) -> None:
         """Add the number of a network's classes to a parameter's JSON schema."""
@@ -173,6 +173,19 @@ class SideChoice:
         """Add the side of a network's image, and the default, to a parameter's JSON schema."""
         _set(schema, "maximum", _side(architecture))
         _set(schema, "default", self.default(architecture))
+
+
+@dataclass(frozen=True)
+class RecordedValue:
+    """Mark of a parameter one of whose values needs a record of the weights.
+
+    Attributes:
+        value: Value that weights without the record do not offer.
+        record: Kind of the record, such as `units`.
+    """
+
+    value: str
+    record: str
 
 
 def _side(architecture: Architecture) -> int:
@@ -232,6 +245,18 @@ def describe(declared: type[BaseModel], schema: Schema, architecture: Architectu
     """Add the choices of a network to the JSON schema of a model's properties."""
     for name, choice in choices_of(declared).items():
         choice.describe(schema["properties"][name], architecture)
+
+
+def without_records(declared: type[BaseModel], schema: Schema, records: Container[str]) -> None:
+    """Remove values from the JSON schema of a model's properties that need other records.
+
+    Args:
+        records: Kinds of the records that the weights have.
+    """
+    for name, field in declared.model_fields.items():
+        for mark in field.metadata:
+            if isinstance(mark, RecordedValue) and mark.record not in records:
+                schema["properties"][name]["enum"].remove(mark.value)
 
 
 def _expected(names: tuple[str, ...]) -> str:

@@ -176,3 +176,42 @@ def test_the_python_client_takes_any_network(
     assert moves[0]["hidden"].shape == (3,)
     with pytest.raises(KeyError, match="colours, two-layers, walk"):
         lightwell.ask("nothing", "predict", "abc")
+
+
+def choices_of(client: TestClient, model: str, probe: str, parameter: str) -> list[str]:
+    """Choices of a probe's parameter that `/models/{model}` lists."""
+    probes = {one["name"]: one for one in client.get(f"/models/{model}").json()["probes"]}
+    choices: list[str] = probes[probe]["parameters"]["properties"][parameter]["enum"]
+    return choices
+
+
+def test_a_network_without_a_record_of_units_offers_no_means(client: TestClient) -> None:
+    """Means over the training images are no choice where they were not measured."""
+    assert choices_of(client, "colours", "sweep", "operation") == ["zero", "patch"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("attribution?target=99", "target '99' must be less than 3"),
+        ("attribution?noise=much", "noise 'much' is not a number"),
+        ("activations?reduce=perhaps", "reduce 'perhaps' is not one of true, false"),
+    ],
+)
+def test_wrong_values_have_a_sentence_with_the_limit(
+    client: TestClient, query: str, sentence: str
+) -> None:
+    """A sentence names the parameter, its value and the limit."""
+    answer = client.post(f"/colours/{query}", json={"pixels": PICTURE.tolist()})
+
+    assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
+
+
+def test_a_wrong_key_of_an_edit_is_named(client: TestClient) -> None:
+    """A key that an edit has not is named with its place."""
+    edits = [{"layer": "conv1", "channel": 1, "operation": "zero"}]
+    body = {"pixels": PICTURE.tolist(), "edits": edits}
+    answer = client.post("/colours/intervene", json=body)
+
+    expected = "edits[0] has key 'channel', which is not known here."
+    assert (answer.status_code, answer.json()["detail"]) == (422, expected)
