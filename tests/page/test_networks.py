@@ -140,6 +140,25 @@ def test_a_picture_of_three_channels(visited: Opener, own_api: httpx2.Client) ->
     assert shown == pytest.approx(found[2, 3, 4], rel=1e-6)
 
 
+def test_pictures_that_maximise_a_channel_are_in_colour(
+    visited: Opener, own_api: httpx2.Client
+) -> None:
+    """Each found picture is one in colour; means that were not measured cannot be set."""
+    page = visited("#imageModel=pictures&layer=act&channel=2")
+    page.locator("#unit").scroll_into_view_if_needed()
+    pictures = page.locator("#unit .unit-optimum .unit-pictures canvas")
+    expect(pictures).to_have_count(2, timeout=1000 * PATIENCE_S)
+
+    found = ask(own_api, "/pictures/unit?layer=act&channel=2", None)["optimum"]
+    read = "(one) => Array.from(one.getContext('2d').getImageData(0, 0, 16, 12).data)"
+    shown = np.array(pictures.first.evaluate(read)).reshape(12, 16, 4)[..., :3]
+    assert shown == pytest.approx(255 * np.moveaxis(found[0], 0, -1), abs=0.51)
+    expect(page.locator("#what-if").get_by_role("button", name="Switch it off")).to_be_visible()
+    expect(page.locator("#what-if").get_by_role("button", name="Set it to its mean")).to_have_count(
+        0
+    )
+
+
 def test_a_pad_of_any_size(visited: Opener) -> None:
     """A network of one channel has a pad of its own proportions, and one unit is two classes."""
     page = visited("#imageModel=drawings", viewport=PHONE)

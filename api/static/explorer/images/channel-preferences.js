@@ -10,6 +10,7 @@ import { nounOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { VectorBars } from "../vector-bars.js";
 import { selectedChannel } from "./channel-picker.js";
+import { imageData } from "./pixels.js";
 
 /** @typedef {import("/sdk/client.js").Answer} Answer */
 /** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
@@ -35,7 +36,8 @@ export function mountChannelPreferences(context) {
     map.setAttribute("label", title);
     map.setAttribute("bare", "");
     map.setAttribute("columns", String(columns));
-    return { key, map, element: make("section", { class: `unit-${key}` }, make("h3", {}, title), map) };
+    const pictures = make("div", { class: "unit-pictures" });
+    return { key, map, pictures, element: make("section", { class: `unit-${key}` }, make("h3", {}, title), map, pictures) };
   });
   const facts = make("p", { class: "explain", role: "status" });
   const means = new VectorBars(`Mean by ${noun}`, () => {});
@@ -68,10 +70,13 @@ export function mountChannelPreferences(context) {
 
   /** @param {Answer} answer */
   function render({ tensors, measures }) {
-    for (const { key, map, element } of rows) {
+    for (const { key, map, pictures, element } of rows) {
       const tensor = tensors.get(key);
+      const isColour = tensor?.axes.includes("colour") ?? false;
       element.hidden = !tensor;
-      if (tensor) map.tensor = tensor;
+      map.hidden = isColour;
+      pictures.replaceChildren(...(tensor && isColour ? colourPictures(tensor) : []));
+      if (tensor && !isColour) map.tensor = tensor;
     }
     const mean = tensors.get("class_means");
     byClass.hidden = !mean;
@@ -92,6 +97,20 @@ export function mountChannelPreferences(context) {
     const query = parameters();
     name.textContent = `${query.layer}, channel ${query.channel}`;
     void send(query);
+  });
+}
+
+/** A canvas for each picture of a tensor of the axes image, colour, y and x. @param {Tensor} tensor */
+function colourPictures(tensor) {
+  const [images, colours, height, width] = tensor.shape;
+  return Array.from({ length: images }, (_, image) => {
+    const planes = Array.from({ length: colours }, (_, colour) => tensor.slice(image, colour));
+    const pixel = (/** @type {number} */ at) => planes.map((plane) => 255 * Number(plane[at]));
+    const rows = Array.from({ length: height }, (_, y) => Array.from({ length: width }, (_, x) => pixel(y * width + x)));
+    const canvas = make("canvas", { role: "img", "aria-label": `Picture ${image + 1}` });
+    Object.assign(canvas, { width, height });
+    canvas.getContext("2d")?.putImageData(imageData(rows), 0, 0);
+    return canvas;
   });
 }
 
