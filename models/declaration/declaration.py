@@ -134,7 +134,7 @@ def read_declaration(folder: Path) -> Declaration:
         msg = f"{FILE}: {error.strerror}"
         raise DeclarationError(msg) from error
     if len(content) > MAX_BYTES:
-        msg = f"{FILE} is longer than {MAX_BYTES} bytes, which are allowed"
+        msg = f"{FILE} has more than {MAX_BYTES} bytes, the limit"
         raise DeclarationError(msg)
     try:
         # Editors on Windows may write a byte order mark, which TOML does not allow.
@@ -177,7 +177,7 @@ def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        msg = f"{FILE} has lists or tables in one another, too many to read"
+        msg = f"{FILE} has lists or tables that are nested too deeply"
         raise DeclarationError(msg) from error
     except ValueError as error:  # a TOMLDecodeError, or that of a number of thousands of digits
         msg = f"{FILE} is not TOML: {_printable(str(error))[:MAX_TEXT]}"

@@ -123,7 +123,7 @@ class Graph:
             msg = "final states of several layers are read together, which cannot be declared"
             raise ConversionError(msg)
         if any(value.padding):
-            msg = "padding cannot be declared but before a convolution or a pool"
+            msg = "padding can be declared only before a convolution or a pool"
             raise ConversionError(msg)
         if value.affine is None:
             self._reads_raw |= value.layer == INPUT
@@ -354,7 +354,8 @@ class Graph:
             axis = next(i for i, label in enumerate(first.labels) if "C" in label)
             values = [self.flattened(v, axis) if v.labels[axis] != "C" else v for v in values]
         if len({value.labels for value in values}) > 1:
-            msg = f"values of other axes are merged: {' and '.join(map(str, values[0].labels))}"
+            axes = dict.fromkeys(" x ".join(value.labels) for value in values)
+            msg = f"merged values must have equal axes, not {' and '.join(axes)}"
             raise ConversionError(msg)
         rows = joined_rows(values, [self.shape(value)[-1] for value in values], kind)
         key = self.add(Merge(kind, ()), values, None, Origin(name))

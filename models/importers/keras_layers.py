@@ -68,7 +68,7 @@ def _rule(layer: KerasLayer) -> Literal["same", "valid"]:
 def _variables(layer: KerasLayer, *roles: str) -> dict[str, np.ndarray]:
     """Return the variables of a Keras layer by their roles."""
     if len(layer.variables) != len(roles):
-        msg = f"{len(layer.variables)} variables are in the weights, and it has {len(roles)}"
+        msg = f"the weights have {len(layer.variables)} of its variables, and it has {len(roles)}"
         raise ConversionError(msg)
     return dict(zip(roles, layer.variables, strict=True))
 
@@ -341,7 +341,7 @@ def _average(reader: KerasReader, layer: KerasLayer, read: list[Value]) -> Value
 def _concatenate(reader: KerasReader, layer: KerasLayer, read: list[Value]) -> Value:
     _check_several(read)
     if layer.config.get("axis", -1) % len(read[0].axes) != len(read[0].axes) - 1:
-        msg = "values one after another along another axis than the channels cannot be declared"
+        msg = "values joined along another axis than the channels cannot be declared"
         raise ConversionError(msg)
     return reader.graph.merged(read, "concat", layer.name)
 

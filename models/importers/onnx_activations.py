@@ -59,7 +59,7 @@ def _fixed(function: str, expected: Mapping[str, float]) -> Any:
         for name, value in expected.items():
             default = {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}}.get(node.operator, expected)
             if abs(float(node.attributes.get(name, default[name])) - value) > 1e-5:  # noqa: PLR2004
-                msg = f"{name} must be {value:g}, for {function} has it"
+                msg = f"{name} must be {value:g}, that of {function}"
                 raise ConversionError(msg)
         return [reader.graph.activation(inputs[0], function)]
 
@@ -139,7 +139,7 @@ def product(graph: Graph, first: Value, second: Value) -> Value:
             return _scaled(graph, whole, PARTS[found.function], affine.scale)
         if found.function == "tanh" and _is_softplus(graph, read, whole):
             return _scaled(graph, whole, "mish", affine.scale)
-    msg = "the product of two computed values cannot be declared, but in silu, mish and gelu"
+    msg = "the product of two computed values cannot be declared, except in silu, mish and gelu"
     raise ConversionError(msg)
 
 

@@ -54,7 +54,7 @@ def _by_channel(reader: Any, value: Value, constant: np.ndarray) -> tuple[Value,
     places = [place for place, size in enumerate(constant.shape) if size > 1]
     axis = places[0] - constant.ndim + len(value.axes)
     if len(places) != 1 or axis < 0 or "C" not in value.labels[axis]:
-        msg = f"a constant of shape {constant.shape} that is not one of each channel"
+        msg = f"a constant of shape {constant.shape} cannot be declared, only a number a channel"
         raise ConversionError(msg)
     if value.labels[axis] != "C":
         value = reader.graph.flattened(value, axis)
@@ -74,7 +74,8 @@ def _concat(reader: Any, node: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
         first = values[0]
         return [Value(first.layer, first.axes, is_last=True, stack=tuple(values))]
     if "C" not in values[0].labels[axis]:
-        msg = f"values one after another along {values[0].labels[axis] or 'an axis of size 1'}"
+        label = values[0].labels[axis] or "an axis of size 1"
+        msg = f"values joined along {label} cannot be declared"
         raise ConversionError(msg)
     return [reader.graph.merged(values, "concat", "")]
 
@@ -85,7 +86,7 @@ def _extreme(reader: Any, node: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
     constants = [one for one in inputs if not isinstance(one, Value)]
     if node.operator == "Max" and len(values) == 1 and not any(map(np.any, constants)):
         return [reader.graph.activation(values[0], "relu")]
-    msg = "a minimum or maximum cannot be declared, but that of values and 0, which is relu"
+    msg = "a minimum or maximum cannot be declared, except that of values and 0, relu"
     raise ConversionError(msg)
 
 

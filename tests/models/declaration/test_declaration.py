@@ -106,7 +106,7 @@ COUNTING = 'counts_bits needs the alphabet "01" and two classes, no and yes'
 WRONG = {
     "not TOML": ("format = ", "lightwell.toml is not TOML: Invalid value (at"),
     "a number too long": ("format = " + "1" * 5000, "lightwell.toml is not TOML: Exceeds"),
-    "nested": ("a = " + "[" * 9000 + "]" * 9000, "has lists or tables in one another, too many"),
+    "nested": ("a = " + "[" * 9000 + "]" * 9000, "has lists or tables that are nested too deeply"),
     "a control character": ('"a\\u0007" = 1', f"key 'a{UNKNOWN}' is not known"),
     "no key": ("", "format must be 1: write `format = 1`"),
     "format 2": (images(format=2), "format must be 1"),
@@ -202,7 +202,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     [
         (None, "lightwell.toml: No such file or directory"),
         (b"\xff\xfe", "lightwell.toml is not UTF-8 text"),
-        (b"#" * (MAX_BYTES + 1), "lightwell.toml is longer than 65536 bytes"),
+        (b"#" * (MAX_BYTES + 1), "lightwell.toml has more than 65536 bytes, the limit"),
     ],
     ids=["missing", "bytes", "long"],
 )

@@ -154,7 +154,7 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
     "missing variable": (
         "keras_sequential",
         lambda config: layer(config, "conv2d_1")["config"].update(use_bias=True),
-        "layer conv2d_1 (Conv2D): 1 variables are in the weights, and it has 2",
+        "layer conv2d_1 (Conv2D): the weights have 1 of its variables, and it has 2",
     ),
     "a layer used twice": (
         "keras_functional",
