@@ -86,7 +86,7 @@ class ProbeEntry(Schema):
 
 
 class LengthLimitsEntry(Schema):
-    """Schema of the lengths, in steps, up to which answers of the LSTM's weights are known."""
+    """Schema of the lengths, in steps, up to which answers of counting networks are known."""
 
     tested_length: int = Field(
         description="Longest length that a test of these weights found no error at; 0 where no "

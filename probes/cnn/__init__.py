@@ -1,1 +1,1 @@
-"""Probes of the CNN, the image network, and the methods and checks that they use."""
+"""Probes of networks of images, and the methods and checks that they use."""

@@ -124,7 +124,7 @@ def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
 
 
 def activations(context: ProbeContext[ActivationsParameters]) -> Figure:
-    """Activations of selected layers of the CNN: feature maps by channel, dense layers by unit.
+    """Activations of selected layers: feature maps by channel, dense layers by unit.
 
     Maps are channel first: `axes` is `channel, y, x` for convolutions, ReLUs and pools, and
     `channel` for dense layers. `range` says which values share a colour scale. Of a large network
@@ -185,7 +185,7 @@ def activation_warnings(context: ProbeContext[ActivationsParameters]) -> list[Re
 
 
 class ChannelParameters(Ranged):
-    """Parameters of the CNN's probe `channel`: layer and channel whose activations to show."""
+    """Parameters of the image probe `channel`: layer and channel whose activations to show."""
 
     layer: MapName = Field(description="Layer with feature maps.")
     channel: int = Field(ge=0, description="Channel of the layer, counted from 0.")

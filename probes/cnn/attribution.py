@@ -23,7 +23,7 @@ def predicted_outputs(architecture: Architecture) -> frozenset[str]:
 
 
 class AttributionParameters(MethodParameters):
-    """Parameters of the CNN's probe `attribution`: method, its settings, and the checks to run."""
+    """Parameters of the image probe `attribution`: method, its settings, and the checks to run."""
 
     deletion: bool = Field(
         True,

@@ -42,7 +42,7 @@ MethodRun = Generator[Sequence[Call], list[Outputs], Mapping[str, np.ndarray]]
 
 
 class MethodParameters(TargetParameters):
-    """Parameters that choose one of the CNN's attribution methods, and the settings of each."""
+    """Parameters that choose an attribution method of images, and the settings of each."""
 
     method: MethodName = Field(
         "integrated_gradients",

@@ -34,7 +34,7 @@ class Region(ExtraFields):
 
 
 class Edit(ExtraFields):
-    """Edit of some activations of one layer of the CNN."""
+    """Edit of some activations of one layer of a network of images."""
 
     layer: LayerName = Field(description="Layer whose values are edited.")
     channels: tuple[int, ...] | None = Field(
@@ -70,7 +70,7 @@ class Edit(ExtraFields):
 
 
 class Edits(ExtraFields):
-    """Extra fields of the CNN's `intervene`: the edits and the image to patch from."""
+    """Extra fields of the image probe `intervene`: the edits and the image to patch from."""
 
     edits: tuple[Edit, ...] = Field((), max_length=64, description="Edits, applied in this order.")
     source: dict[str, Any] | None = Field(
@@ -97,7 +97,7 @@ def places_of(architecture: Architecture, edit: Edit) -> Int[np.ndarray, "*selec
 
 
 def check_edits(model: ModelContext, given: ProbeInput) -> None:
-    """Check edits of the CNN against its layers, the artifacts of the weights and the source image.
+    """Check edits of an image network: their layers and channels, the record of means, the source.
 
     Raises:
         ParameterError: An edit that cannot be applied, with its location in the body.
@@ -147,7 +147,7 @@ def scale_and_shift(
     means: Mapping[str, np.ndarray],
     source: Mapping[str, np.ndarray],
 ) -> tuple[Float32[np.ndarray, " values"], Float32[np.ndarray, " values"]]:
-    """Compose edits of the CNN into one scale and one shift per activation.
+    """Compose edits of an image network into one scale and one shift per activation.
 
     Args:
         architecture: Architecture of the network.

@@ -41,7 +41,7 @@ RUNS = ("baseline", "edited")
 
 
 class InterventionParameters(Parameters):
-    """Parameters of the CNN's probe `intervene`: layers and channels of both runs to show."""
+    """Parameters of the image probe `intervene`: layers and channels of both runs to show."""
 
     layers: Annotated[
         list[str] | None,
@@ -185,7 +185,7 @@ def recovery(
     baseline: Float32[np.ndarray, " classes"],
     source: Float32[np.ndarray, " classes"],
 ) -> float | None:
-    """Return the recovery of a CNN intervention, by the logits of source digit and baseline digit.
+    """Return the recovery of an intervention on images, by the logits of both predicted classes.
 
     None where both labels are equal.
     """
@@ -231,7 +231,7 @@ def _last_map(architecture: Architecture) -> str:
 
 
 class SweepParameters(TargetParameters):
-    """Parameters of the CNN's probe `sweep`: layer whose channels are edited in turn, operation."""
+    """Parameters of the image probe `sweep`: layer whose channels are edited in turn, operation."""
 
     layer: Annotated[str, LayerChoice(lambda network: network.layers, _last_map)] = Field(
         "", description="Layer whose channels (or units) are edited; default the last with maps."
@@ -244,7 +244,7 @@ class SweepParameters(TargetParameters):
 
 
 class SweepSource(ExtraFields):
-    """Extra fields of the CNN's probe `sweep`: the image that `patch` takes activations from."""
+    """Extra fields of the image probe `sweep`: the image that `patch` takes activations from."""
 
     source: dict[str, Any] | None = Field(
         None, description="Second image, as `image` or `pixels`, whose values `patch` takes."

@@ -56,7 +56,7 @@ def _pooled_axes(architecture: Architecture, layer: str) -> list[tuple[Windows, 
 
 @dataclass(frozen=True, eq=False)
 class UnitRecord:
-    """Record of one unit of the CNN over the test set: its part of the artifact `units`.
+    """Record of one unit of a network over a test set: its part of the artifact `units`.
 
     Attributes:
         architecture: Architecture of the network.

@@ -1,1 +1,1 @@
-"""Probes of the LSTM, the sequence network, and the methods and edits that they use."""
+"""Probes of networks of sequences, and the methods and edits that they use."""
