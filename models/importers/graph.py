@@ -354,8 +354,8 @@ class Graph:
             axis = next(i for i, label in enumerate(first.labels) if "C" in label)
             values = [self.flattened(v, axis) if v.labels[axis] != "C" else v for v in values]
         if len({value.labels for value in values}) > 1:
-            axes = dict.fromkeys(" x ".join(value.labels) for value in values)
-            msg = f"merged values must have equal axes, not {' and '.join(axes)}"
+            found = dict.fromkeys(" x ".join(value.labels) for value in values)
+            msg = f"merged values must have equal axes, not {' and '.join(found)}"
             raise ConversionError(msg)
         rows = joined_rows(values, [self.shape(value)[-1] for value in values], kind)
         key = self.add(Merge(kind, ()), values, None, Origin(name))
