@@ -29,7 +29,7 @@ def test_a_page_can_place_receptive_fields(client: TestClient) -> None:
         for row in range(layer.shape[0] if layer.receptive_field else 0):
             first = told["stride"] * row - told["offset"]
             span = max(first, 0), min(first + told["size"] - 1, 27)
-            assert span == layer.receptive_field.span(row)
+            assert span == layer.receptive_field[0].span(row)
 
 
 def test_samples_are_mnists(client: TestClient, digits: Samples) -> None:

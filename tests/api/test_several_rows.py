@@ -42,7 +42,7 @@ def test_when_one_row_fails_the_others_are_dropped(
     """The response is the problem of the failed row; the other rows are cancelled."""
     ended: list[str] = []
 
-    async def run(run: Any, *_: Any) -> Any:
+    async def run(_model: str, run: Any, *_: Any) -> Any:
         sequence = next(run)[0].row["sequence"]
         if sequence[0] == 0:
             raise DeadlineError

@@ -72,16 +72,16 @@ def test_extra_fields_are_validated_with_the_input() -> None:
 
 def test_errors_of_extra_fields_are_reported_together() -> None:
     """Each wrong key of an edit is a reason with its location; the detail is the first."""
-    edits = [{"layer": "conv9", "operation": "zero"}, {"layer": "relu1", "operation": "cut"}]
+    edits = [{"layer": "conv1"}, {"layer": "relu1", "operation": "cut"}]
     problem = problem_of({"pixels": [[0]], "edits": edits}, body_of(INTERVENE))
 
     assert problem.kind == "invalid-body"
     assert [reason.location for reason in problem.reasons] == [
-        ("body", "edits", 0, "layer"),
+        ("body", "edits", 0, "operation"),
         ("body", "edits", 1, "operation"),
     ]
     assert problem.detail == problem.reasons[0].reason
-    assert problem.detail.startswith("edits[0].layer: ")
+    assert problem.detail.startswith("edits[0].operation: ")
 
 
 @pytest.mark.parametrize("inputs", [None, [{"sequence": "1"}]])
