@@ -180,7 +180,7 @@ def _toml(text: str) -> dict[str, Any]:
         msg = f"{FILE} has lists or tables that are nested too deeply"
         raise DeclarationError(msg) from error
     except ValueError as error:  # a TOMLDecodeError, or that of a number of thousands of digits
-        msg = f"{FILE} is not TOML: {_printable(str(error))[:MAX_TEXT]}"
+        msg = f"{FILE} is not TOML: {printable_line(str(error))[:MAX_TEXT]}"
         raise DeclarationError(msg) from error
 
 
@@ -233,7 +233,7 @@ def _layers(found: Mapping[str, Any]) -> tuple[LayerLine, ...]:
 
 def layer_error(index: int, text: str, reason: str) -> DeclarationError:
     """Return the error of one layer line of a declaration, with its place and its text."""
-    return DeclarationError(f"layers[{index}] {_shown(text)}: {_printable(reason)}")
+    return DeclarationError(f"layers[{index}] {_shown(text)}: {printable_line(reason)}")
 
 
 def _answer(found: Mapping[str, Any]) -> Literal["last", "every"]:
@@ -365,10 +365,10 @@ def _features(value: Mapping[str, Any]) -> SequenceSpec:
 
 def _shown(value: object) -> str:
     """Return a value of a declaration for one line of an error, shortened."""
-    text = _printable(str(value))
+    text = printable_line(str(value))
     return f"'{text[:59]}…'" if len(text) > 60 else f"'{text}'"  # noqa: PLR2004
 
 
-def _printable(text: str) -> str:
+def printable_line(text: str) -> str:
     """Return a text of a declaration fit for one line of an error, as a terminal shows it."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

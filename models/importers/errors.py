@@ -1,5 +1,7 @@
 """Error of importing a network: a sentence for the person who converts it."""
 
+from models.declaration.declaration import printable_line
+
 
 class ConversionError(Exception):
     """Error of importing a file: it names the file's part, the limit and a way out."""
@@ -14,5 +16,5 @@ def listed(names: list[str], limit: int = 6) -> str:
 def printable(name: object, limit: int = 80) -> str:
     """Return a name in an imported file fit for one line: no control characters, shortened."""
     # A name may hold line breaks or control sequences of the terminal that shows the error.
-    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(name))
+    text = printable_line(str(name))
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
