@@ -108,7 +108,7 @@ def test_a_difference_is_found_in_its_layer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", ["(n, 2)", "(n, 1)", "(n,)"])
 def test_answers_of_one_unit_may_have_any_form(tmp_path: Path, shape: str) -> None:
-    """The logit or the probability of the second class stands for both classes."""
+    """The logit or the probability of the second class gives those of both classes."""
     network, inputs = of(*ONE_UNIT), images()
     logits = exact(network, inputs)["logits"]
     odds = np.exp(logits)

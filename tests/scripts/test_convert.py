@@ -81,7 +81,7 @@ def test_weights_by_name_need_a_declaration(tmp_path: Path) -> None:
 
 
 def test_the_reference_decides_between_layers_of_one_shape(tmp_path: Path) -> None:
-    """Two recurrent layers without an order in their names are told apart by answers."""
+    """Two recurrent layers without an order in their names are distinguished by answers."""
     random = np.random.default_rng(5)
     tensors = {"fc.weight": random.normal(0, 1, (3, 3)).astype(np.float32)}
     for name in ("upper", "lower"):
@@ -136,7 +136,7 @@ def test_a_refusal_writes_nothing(
     arguments: list[str],
     reason: str,
 ) -> None:
-    """What cannot be converted is told on the error output, with exit status 2."""
+    """A file that cannot be converted is named on the error output, with exit status 2."""
     status = run(GOLDEN / name, *arguments, "--out", tmp_path)
 
     error = capsys.readouterr().err

@@ -207,7 +207,7 @@ def test_parameters_have_the_names_of_the_declaration() -> None:
 
 @pytest.mark.parametrize("name", ["trace", "train", "eval"])
 def test_a_layer_cannot_have_the_name_of_a_method(name: str) -> None:
-    """It would hide what the network is asked by; the sentence names a way out."""
+    """It would hide a method of the module; the sentence names a way out."""
     with pytest.raises(DeclarationError, match=f"the name '{name}' is reserved: give another"):
         architecture((f"{name}: conv 4",))
 

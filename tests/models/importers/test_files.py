@@ -197,7 +197,7 @@ def test_weights_in_other_files_are_not_read(tmp_path: Path, location: str) -> N
 
 
 def test_a_network_over_the_limits_is_refused(tmp_path: Path) -> None:
-    """A network with more parameters than a server holds is told so."""
+    """A network with more parameters than a server holds is refused with the number."""
     path = tmp_path / "mine.npz"
     shapes = {"0.weight": (64, 3, 3, 3), "2.weight": (900, 64 * 100)}
     np.savez_compressed(path, **{name: np.zeros(one, np.float16) for name, one in shapes.items()})

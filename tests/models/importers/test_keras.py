@@ -67,7 +67,7 @@ def test_a_keras_archive_has_its_values(name: str) -> None:
 
 
 def test_scaling_of_the_input_becomes_mean_and_deviation() -> None:
-    """Rescaling from 0 to 255 is told as mean and standard deviation of intensities 0 to 1."""
+    """Rescaling from 0 to 255 becomes mean and standard deviation of intensities 0 to 1."""
     imported = import_keras(GOLDEN / "keras_sequential.keras", "mine")
 
     assert imported.scale == 255

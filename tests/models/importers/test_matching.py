@@ -45,7 +45,7 @@ def test_two_layers_of_one_shape_without_an_order_are_refused() -> None:
 
 
 def test_names_in_the_declaration_decide() -> None:
-    """Layers that are named as in the file take its tensors, whatever their order there."""
+    """Layers that are named as in the file take its tensors in any order of the file."""
     given = tensors("stem", "body")
 
     found = match_tensors(two("body: conv 4, relu, stem: conv 4"), given)
