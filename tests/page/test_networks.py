@@ -159,6 +159,20 @@ def test_pictures_that_maximise_a_channel_are_in_colour(
     )
 
 
+def test_a_long_wait_for_an_analysis_is_explained(visited: Opener) -> None:
+    """While the first request compiles an analysis, its panel says so, and then has the answer."""
+    page = visited("#imageModel=pictures&layer=relu1&channel=1")
+    held: list[Route] = []
+    page.route("**/pictures/unit*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    panel = page.locator("#unit")
+    panel.scroll_into_view_if_needed()
+
+    expect(panel).to_contain_text("waits while the server compiles it")
+    held[0].continue_()
+    expect(panel.locator("canvas")).not_to_have_count(0)
+    expect(panel).not_to_contain_text("waits while the server compiles it")
+
+
 def test_a_pad_of_any_size(visited: Opener) -> None:
     """A network of one channel has a pad of its own proportions, and one unit is two classes."""
     page = visited("#imageModel=drawings", viewport=PHONE)

@@ -1,6 +1,8 @@
 /** Retry: repeat a request while the server compiles the program that answers it. */
 
 const RETRY_MS = 1000;
+/** Wait for an answer after which the page says why it may take long. */
+const NOTICE_MS = 2000;
 /** Most repetitions after a deadline: a large network compiles for longer than one. */
 const MOST_DEADLINES = 6;
 
@@ -10,11 +12,12 @@ const MOST_DEADLINES = 6;
  * @template Response
  * @param {() => Promise<Response>} send
  * @param {AbortSignal} signal
- * @param {() => void} waiting Called after each such response.
+ * @param {() => void} waiting Called after each such response, and once an answer takes long.
  * @returns {Promise<Response>}
  */
 export async function retryWhileCompiling(send, signal, waiting) {
   for (let deadlines = 0; ; ) {
+    const notice = setTimeout(() => signal.aborted || waiting(), NOTICE_MS);
     try {
       return await send();
     } catch (error) {
@@ -24,8 +27,10 @@ export async function retryWhileCompiling(send, signal, waiting) {
       if (!isCompiling || signal.aborted) throw error;
       waiting();
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    } finally {
+      clearTimeout(notice);
     }
   }
 }
 
-export const COMPILING = "The server is compiling this analysis; the result appears when it is done.";
+export const COMPILING = "The first request for an analysis waits while the server compiles it; the result appears when it is done.";
