@@ -159,6 +159,12 @@ def _by_channel(values: np.ndarray) -> Tiles:
     return Tiles("By channel of the picture", tensor)
 
 
+def deletion_title(architecture: Architecture) -> str:
+    """Return the title of deletion curves: digits are ink, other pictures pixels."""
+    deleted = "ink is" if layout_of(architecture).is_mnist else "pixels are"
+    return f"Target while {deleted} deleted, in per cent"
+
+
 def _curves(context: ProbeContext[Parameters]) -> Lines:
     """Figure of a pixel attribution's deletion curves: in its own order, and in random order."""
     both = [context.outputs[name] for name in ("deletion", "deletion_random")]
@@ -173,7 +179,7 @@ def _curves(context: ProbeContext[Parameters]) -> Lines:
         Measure("deletion_random_area", areas[1], "logits"),
         Measure("faithfulness", faithfulness.gain(*both), "logits"),
     )
-    title = "Target while ink is deleted, in per cent"
+    title = deletion_title(context.model.architecture)
     return Lines(title, (ordered, random), "deleted", None, 0.0, measures)
 
 

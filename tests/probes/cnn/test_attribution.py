@@ -11,6 +11,7 @@ from models.cnn.layout import layout_of
 from models.cnn.randomisation import cascade
 from models.runtime.resident import ResidentProgram
 from probes.cnn import faithfulness
+from probes.cnn.attribution import deletion_title
 from probes.cnn.attribution_methods import (
     attribute,
     enlarged,
@@ -18,7 +19,7 @@ from probes.cnn.attribution_methods import (
 )
 from probes.cnn.baselines import BLUR_DEVIATION, baseline
 from probes.shared.quadrature import gauss_legendre
-from tests.networks import SIMPLE_CNN
+from tests.networks import COLOURS, SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import draw_images
 from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done, method_input
@@ -260,3 +261,9 @@ def test_several_images_are_attributed_like_each_alone(client: Any) -> None:
         alone = client.post(query, json={"pixels": one}).json()
         for first, second in zip(alone["tensors"], answer["tensors"], strict=True):
             np.testing.assert_allclose(first["data"], second["data"], atol=1e-5)
+
+
+def test_pictures_other_than_digits_have_no_ink() -> None:
+    """The title of deletion curves speaks of ink for MNIST's digits alone."""
+    assert deletion_title(SIMPLE_CNN) == "Target while ink is deleted, in per cent"
+    assert deletion_title(COLOURS) == "Target while pixels are deleted, in per cent"
