@@ -84,6 +84,10 @@ def visited(browser: Browser, own: str, watchers: list[Watcher]) -> Iterator[Ope
 def without_shipped(route: Route) -> None:
     """Answer `/models` as a server without the shipped networks does."""
     answer = route.fetch()
+    if not answer.ok:
+        # The page asks a busy server again.
+        route.fulfill(response=answer)
+        return
     listed = answer.json()
     listed["models"] = [one for one in listed["models"] if not one["shipped"]]
     route.fulfill(response=answer, json=listed)
