@@ -49,6 +49,13 @@ RENEWED = (304, 200)
 EXPECTED: tuple[Expected, ...] = (
     Expected("GET /models*", OK, DESCRIBED, "body*"),
     Expected("GET /models*", OK, COMPRESSED, "headers.*"),
+    Expected("HEAD /models*", OK, COMPRESSED, "headers.*"),
+    Expected(
+        "POST /cnn/intervene 65 edits",
+        (422, 422),
+        "names of layers are checked after the number of edits",
+        "body.errors",
+    ),
     Expected("GET /lstm/*", OK, LAYER, "headers.etag"),
     Expected("GET /lstm/*If-None-Match*", RENEWED, LAYER),
     Expected("GET /lstm/*If-None-Match*", (304, 304), LAYER, "headers.etag"),
