@@ -292,7 +292,10 @@ REFUSED = {
     ),
     "unknown": ({"value": "logits", "operation": "zero"}, "edits[0].value"),
     "a third step": ({"value": "cell", "steps": [1, 2, 3], "operation": "zero"}, "edits[0].steps"),
-    "a key too many": ({"value": "cell", "operation": "zero", "code": "secret"}, "edits[0].code"),
+    "a key too many": (
+        {"value": "cell", "operation": "zero", "code": "secret"},
+        "edits[0] has key 'code'",
+    ),
 }
 
 
