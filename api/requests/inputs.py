@@ -42,7 +42,7 @@ from api.requests.multipart import parse_form
 from api.requests.options import ImageOptions, SequenceQuery
 from api.requests.posted import PostedInputs, parse_body
 from api.requests.sequence_body import SequenceInput
-from api.requests.sequence_steps import is_text, parse_queried_steps
+from api.requests.sequence_steps import parse_queried_steps
 from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes.declaration import ParameterError
@@ -185,7 +185,7 @@ async def read_sequences(
         Problem: The body is not valid.
         ParameterError: `initial_steps` is given, and an input has no initial state.
     """
-    if is_text(model.architecture.sequence):
+    if model.architecture.sequence.is_text:
         body = await read_body(request, SEQUENCE_BODIES)
         if is_light(body):
             return parse_sequences(body, declaration, model, initial_steps)

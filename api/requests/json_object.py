@@ -51,8 +51,9 @@ class JSONObject(BaseModel):
     def _check_object(cls, value: object, info: ValidationInfo) -> dict[str, Any]:
         """Check the keys of a JSON object before any of its values is validated."""
         network = network_of(info)
-        refused = cls.refused_keys(network)
-        known = [key for key in cls.known_keys if key not in refused]
+        known: Collection[str] = cls.known_keys
+        if refused := cls.refused_keys(network):
+            known = [key for key in known if key not in refused]
         if isinstance(value, dict):
             for key, reason in refused.items():
                 if value.get(key) is not None:
@@ -100,15 +101,16 @@ def check_object(value: object, noun: str, known: Collection[str]) -> dict[str, 
     Raises:
         FieldError: It is not an object, or has another key.
     """
-    keys = ", ".join(known)
     if not isinstance(value, dict):
         twice = isinstance(value, str) and value.lstrip().startswith("{")
         way_out = ": it is a text of JSON, encoded twice; send the object itself" if twice else ""
-        raise FieldError("invalid-body", f"{noun} must be an object of {keys}{way_out}.")
+        raise FieldError(
+            "invalid-body", f"{noun} must be an object of {', '.join(known)}{way_out}."
+        )
     # Pydantic would reject the key, too, but its message would repeat any text of a client.
     if unknown := [key for key in value if key not in known]:
         which = f"key '{unknown[0]}', which" if SHOWABLE.fullmatch(unknown[0]) else "a key that"
-        raise FieldError("invalid-body", f"{noun} has {which} is not one of {keys}.")
+        raise FieldError("invalid-body", f"{noun} has {which} is not one of {', '.join(known)}.")
     if None in value.values():
         return {key: item for key, item in value.items() if item is not None}
     return value

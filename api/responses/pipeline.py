@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any, TypeVar
 
@@ -76,9 +76,17 @@ class ProbeRequest:
         parameters = self.query.model_dump_json(include=names)
         return f"{self.model} {self.probe.name} {self.checkpoint} {parameters}"
 
+    @cached_property
+    def _outputs(self) -> dict[Architecture, frozenset[str]]:
+        """Outputs that the pipeline fetches, by network; filled when they are first asked for."""
+        return {}
+
     def outputs(self, architecture: Architecture) -> frozenset[str]:
-        """Return the outputs that the pipeline fetches: for probe, prediction and warnings."""
-        return frozenset((*self.probe.outputs(architecture, self.query), "logits"))
+        """Return the outputs that the pipeline fetches: for the probe, and the logits."""
+        if (known := self._outputs.get(architecture)) is None:
+            named = self.probe.outputs(architecture, self.query)
+            known = self._outputs[architecture] = frozenset((*named, "logits"))
+        return known
 
 
 async def answer(
@@ -170,11 +178,8 @@ def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[Model
     """Raise `answer-too-large` for inputs whose values exceed the pipeline's memory limit."""
     if request.probe.program != "trace":
         return
-    layers, outputs = model.architecture.layers, request.outputs(model.architecture)
-    # Of an image, or of one step.
-    values = sum(prod(layers[name].shape) for name in outputs if name in layers)
-    rows = sum(len(one.row["sequence"]) if "sequence" in one.row else 1 for one in inputs)
-    found = rows * values * np.dtype(np.float32).itemsize
+    rows = sum([len(one.row["sequence"]) if "sequence" in one.row else 1 for one in inputs])
+    found = rows * _row_bytes(model.architecture, request.outputs(model.architecture))
     if found > MAX_SEVERAL_BYTES:
         way_out = (
             "Send fewer inputs in one request."
@@ -186,6 +191,14 @@ def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[Model
             f"The values of all inputs would take {found} bytes; at most {MAX_SEVERAL_BYTES} bytes "
             f"are allowed. {way_out}",
         )
+
+
+@lru_cache(maxsize=1024)
+def _row_bytes(architecture: Architecture, outputs: frozenset[str]) -> int:
+    """Return the bytes of the traced values of one image, or of one step, for the pipeline."""
+    layers = architecture.layers
+    values = sum(prod(layers[name].shape) for name in outputs if name in layers)
+    return values * np.dtype(np.float32).itemsize
 
 
 async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:

@@ -27,7 +27,6 @@ from api.requests.options import (
 )
 from api.requests.probe_body import FAMILY_NAMES, body_of
 from api.requests.query import SingleValueRoute
-from api.requests.sequence_steps import is_text
 from api.responses.context import RequestContext
 from api.responses.negotiation import (
     AnswerOptions,
@@ -160,7 +159,7 @@ def sources(probe: Probe) -> tuple[Source, ...]:
 
 def sources_of(probe: Probe, architecture: Architecture) -> tuple[Source, ...]:
     """Sources of a probe's input for one network: a query holds symbols of one character only."""
-    is_queried = architecture.family == "sequence" and is_text(architecture.sequence)
+    is_queried = architecture.family == "sequence" and architecture.sequence.is_text
     return tuple(one for one in sources(probe) if one != "query" or is_queried)
 
 

@@ -4,11 +4,12 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, UInt8, UInt32
 
 from models.declaration.layer_line import LayerLine, parse_line
 from models.declaration.operations import LayerError
@@ -93,6 +94,16 @@ class SequenceSpec:
     alphabet: tuple[str, ...]
     encoding: Literal["number", "one-hot", "embed"] | None
     features: int
+
+    @cached_property
+    def is_text(self) -> bool:
+        """Whether a sequence can be a text: every symbol is a single character."""
+        return bool(self.alphabet) and all(len(symbol) == 1 for symbol in self.alphabet)
+
+    @cached_property
+    def code_points(self) -> UInt32[np.ndarray, " symbols"]:
+        """Code point of each symbol of an alphabet of single characters, as UTF-32-LE has it."""
+        return np.array([ord(symbol) for symbol in self.alphabet], "<u4")
 
 
 @dataclass(frozen=True)

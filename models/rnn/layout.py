@@ -71,9 +71,13 @@ class Layout:
         A network has the shortest chunk alone if batches of the longest would take too long, or its
         trace would have too many values.
         """
+        return CHUNKS if self._has_longest_chunk else CHUNKS[:1]
+
+    @cached_property
+    def _has_longest_chunk(self) -> bool:
+        """Whether batches of the longest chunk, and its trace, are within their limits."""
         has_room = self.rows(CHUNKS[-1]) >= LEAST_ROWS
-        is_small = self.step_values * CHUNKS[-1] <= MAX_VALUES and has_room
-        return CHUNKS if is_small else CHUNKS[:1]
+        return self.step_values * CHUNKS[-1] <= MAX_VALUES and has_room
 
     @cached_property
     def step_values(self) -> int:
@@ -103,7 +107,7 @@ class Layout:
         spec = self.architecture.sequence
         return () if spec.alphabet else (spec.features,)
 
-    @property
+    @cached_property
     def sequence_type(self) -> type[np.generic]:
         """Type of a step in the rows of programs: the index of a symbol, or features."""
         return np.uint8 if self.architecture.sequence.alphabet else np.float32

@@ -135,6 +135,7 @@ def run_sequence(
         answers at each.
     """
     layout, states = layout_of(architecture), architecture.states
+    wanted = outputs | layout.final_names
     sequence, state = row["sequence"], {one.name: row[one.name] for one in states}
     by_step = program == "trace" or architecture.declaration.answer == "every"
     parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs - layout.final_names}
@@ -146,7 +147,7 @@ def run_sequence(
         padded = np.zeros((chunk, *sequence.shape[1:]), layout.sequence_type)
         padded[: stop - start] = sequence[start:stop]
         sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}
-        (got,) = yield (Call(f"{program}.{chunk}", sent, outputs | layout.final_names),)
+        (got,) = yield (Call(f"{program}.{chunk}", sent, wanted),)
         state = {one.name: got[one.final] for one in states}
         for name, part in parts.items():
             part.append(got[name][: stop - start] if by_step else got[name])

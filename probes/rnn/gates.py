@@ -59,17 +59,11 @@ def gates(context: ProbeContext[GatedSelection]) -> Figure:
     input of step t and the hidden state of step t - 1.
     """
     chosen, layer = context.parameters, context.parameters.of(context.model.architecture)
-    shown = map(layer.value, _gates_and_candidate(layer))
+    shown = map(layer.value, layer.gates_and_candidate)
     return Panels(
         layer.titled("Gates"),
         (sequence_strip(context, chosen.cmap), *(heatmap(context, name) for name in shown)),
     )
-
-
-def _gates_and_candidate(layer: RecurrentLayer) -> tuple[str, ...]:
-    """Return gates and candidate in the order of the probe `gates`: the forget gate first."""
-    order = sorted(layer.gates, key=lambda gate: gate != "forget_gate")
-    return (*order, "candidate")
 
 
 def hidden(context: ProbeContext[LayerSelection]) -> Figure:
@@ -142,7 +136,9 @@ def _of_layer(
 
 PROBES = (
     Probe(family=SEQUENCE, name="predict", figure=predict, program="predict", checkpoints=True),
-    _of_layer(gates, GatedSelection, _gates_and_candidate, check_gates, HAS_GATES),
+    _of_layer(
+        gates, GatedSelection, lambda layer: layer.gates_and_candidate, check_gates, HAS_GATES
+    ),
     _of_layer(hidden, LayerSelection, lambda _: ("hidden",)),
     _of_layer(cell, CellSelection, lambda _: ("cell",), check_layer, HAS_CELL_STATE),
     SUMMARY,

@@ -75,7 +75,20 @@ class RecurrentLayer:
 
     def value(self, value: str) -> str:
         """Return the name of a recurrent layer's value in the trace, with the layer's in stacks."""
-        return self.architecture.value_name(self.name, value)
+        return self._names[value]
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """Names of a recurrent layer's values in the trace, by those without its name."""
+        return {
+            value: self.architecture.value_name(self.name, value)
+            for value in CELL_VALUES[self.cell]
+        }
+
+    @cached_property
+    def gates_and_candidate(self) -> tuple[str, ...]:
+        """Gates of a recurrent layer, the forget gate first, and its candidate; bare names."""
+        return (*sorted(self.gates, key=lambda gate: gate != "forget_gate"), CANDIDATE)
 
     @cached_property
     def prefix(self) -> str:
@@ -93,16 +106,19 @@ def recurrent_layers(architecture: Architecture) -> tuple[RecurrentLayer, ...]:
     return tuple(RecurrentLayer(architecture, node) for node in architecture.recurrent)
 
 
+@_kept
 def layer_names(architecture: Architecture) -> tuple[str, ...]:
     """Return the names of a network's recurrent layers."""
     return tuple(node.name for node in architecture.recurrent)
 
 
+@_kept
 def gated_names(architecture: Architecture) -> tuple[str, ...]:
     """Return the names of a network's recurrent layers that have gates: LSTMs and GRUs."""
     return tuple(one.name for one in recurrent_layers(architecture) if one.gates)
 
 
+@_kept
 def lstm_names(architecture: Architecture) -> tuple[str, ...]:
     """Return the names of a network's LSTM layers, which have a cell state."""
     return tuple(one.name for one in recurrent_layers(architecture) if one.cell == "lstm")
@@ -155,8 +171,9 @@ def bare(architecture: Architecture, name: str) -> str:
     return name.rpartition(".")[2] if len(architecture.recurrent) > 1 else name
 
 
+@_kept
 def chosen_layer(
-    architecture: Architecture, name: str | None, names: Iterable[str] | None = None
+    architecture: Architecture, name: str | None, names: tuple[str, ...] | None = None
 ) -> RecurrentLayer:
     """Return the recurrent layer that a parameter names; the last one without a name.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -164,10 +164,8 @@ def check_later_steps(call: ProbeCall[Selection]) -> None:
 
 def traced(context: ProbeContext[Selection], name: str) -> Tensor:
     """Return one trace value as a tensor: states have steps 0 to T, all others 1 to T."""
-    chosen, architecture = context.parameters, context.model.architecture
-    values, layer = context.outputs[name], owner(architecture, name)
-    # States have one row more than other values: the initial state.
-    first = 0 if name in state_names(architecture) else 1
+    chosen, values = context.parameters, context.outputs[name]
+    layer, kind, first, _ = _described(context.model.architecture, name)
     steps: Sequence[int] = range(first, first + len(values))
     if chosen.steps is not None:
         steps = [step for step in chosen.steps if step >= first]
@@ -176,7 +174,7 @@ def traced(context: ProbeContext[Selection], name: str) -> Tensor:
     if chosen.units is not None and layer is not None:
         values = values[:, chosen.units]
         coordinates["unit"] = chosen.units
-    kind, values = architecture.layers[name].kind, np.ascontiguousarray(values)
+    values = np.ascontiguousarray(values)
     colour = value_colour(kind, values, chosen.cmap, layer)
     return Tensor(name, kind, ("step", "unit"), values, coordinates, colour)
 
@@ -197,13 +195,34 @@ def heatmap(context: ProbeContext[Selection], name: str) -> Heatmap:
     return Heatmap(value_title(context.model.architecture, name), traced(context, name), "step")
 
 
-@lru_cache(maxsize=1024)
 def value_title(architecture: Architecture, name: str) -> str:
     """Return the title of a trace value: the meaning of a gate or a state, else layer and kind."""
-    layer = owner(architecture, name)
+    return _described(architecture, name).title
+
+
+class _Described(NamedTuple):
+    """Description of one trace value, which depends on the network alone.
+
+    Attributes:
+        layer: Recurrent layer that it belongs to; None for a value of another layer.
+        first: Number of its first step: 0 of a state, which begins with the initial one, else 1.
+    """
+
+    layer: RecurrentLayer | None
+    kind: Kind
+    first: int
+    title: str
+
+
+# Each request asks for it several times.
+@lru_cache(maxsize=1024)
+def _described(architecture: Architecture, name: str) -> _Described:
+    """Describe one trace value of a network."""
+    layer, kind = owner(architecture, name), architecture.layers[name].kind
+    title = f"{name}: {kind.replace('_', '-')}"
     if layer is not None:
-        return layer.titled(VALUE_TITLES[bare(architecture, name)])
-    return f"{name}: {architecture.layers[name].kind.replace('_', '-')}"
+        title = layer.titled(VALUE_TITLES[bare(architecture, name)])
+    return _Described(layer, kind, 0 if name in state_names(architecture) else 1, title)
 
 
 def final_states(context: ProbeContext[Parameters]) -> Iterator[Bars]:
