@@ -154,7 +154,7 @@ class Architecture:
         """Kind of the network's input, on which programs and probes depend."""
         return "image" if isinstance(self.declaration.input, ImageSpec) else "sequence"
 
-    @property
+    @cached_property
     def image(self) -> ImageSpec:
         """Input of a network of images.
 
@@ -166,7 +166,7 @@ class Architecture:
             raise TypeError(msg)
         return self.declaration.input
 
-    @property
+    @cached_property
     def sequence(self) -> SequenceSpec:
         """Input of a network of sequences.
 

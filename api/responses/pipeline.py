@@ -178,7 +178,10 @@ def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[Model
     """Raise `answer-too-large` for inputs whose values exceed the pipeline's memory limit."""
     if request.probe.program != "trace":
         return
-    rows = sum([len(one.row["sequence"]) if "sequence" in one.row else 1 for one in inputs])
+    rows = 0
+    for one in inputs:
+        steps = one.row.get("sequence")
+        rows += 1 if steps is None else len(steps)
     found = rows * _row_bytes(model.architecture, request.outputs(model.architecture))
     if found > MAX_SEVERAL_BYTES:
         way_out = (

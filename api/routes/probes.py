@@ -306,7 +306,8 @@ async def read_inputs(
                 return resolved_query(model.architecture, query, names)
 
             inputs, query = await read_images(request, engine, model, body, query_of)
-            return inputs, replace(asked, query=query)
+            # Equal for each request without fields: a copy would compute its outputs again.
+            return inputs, asked if query is asked.query else replace(asked, query=query)
         case "sequence":
             steps = asked.query.initial_steps
             return await read_sequences(request, engine, model, body, steps), asked

@@ -43,6 +43,9 @@ KEYS = (
 )
 """Keys of a declaration."""
 
+BYTE_VALUES = 256
+"""Number of bytes, and of characters in Latin-1."""
+
 MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 """Name of a network: that of its folder, and the first part of its paths."""
 
@@ -104,6 +107,13 @@ class SequenceSpec:
     def code_points(self) -> UInt32[np.ndarray, " symbols"]:
         """Code point of each symbol of an alphabet of single characters, as UTF-32-LE has it."""
         return np.array([ord(symbol) for symbol in self.alphabet], "<u4")
+
+    @cached_property
+    def bytes_table(self) -> bytes | None:
+        """Table for `bytes.translate` from indices to symbols; None if one is not in Latin-1."""
+        if max(map(ord, self.alphabet)) >= BYTE_VALUES:
+            return None
+        return "".join(self.alphabet).encode("latin-1").ljust(BYTE_VALUES, b"?")
 
 
 @dataclass(frozen=True)

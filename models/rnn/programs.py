@@ -148,10 +148,11 @@ def run_sequence(
         padded[: stop - start] = sequence[start:stop]
         sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}
         (got,) = yield (Call(f"{program}.{chunk}", sent, wanted),)
-        state = {one.name: got[one.final] for one in states}
         for name, part in parts.items():
             part.append(got[name][: stop - start] if by_step else got[name])
-    final = {one.final: state[one.name] for one in states}
+        if stop < len(sequence):
+            state = {one.name: got[one.final] for one in states}
+    final = {one.final: got[one.final] for one in states}
     if by_step:
         return {name: _joined(part) for name, part in parts.items()} | final
     return {name: part[-1] for name, part in parts.items()} | final

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from models.architecture import Architecture
 from models.declaration.declaration import SequenceSpec
 from probes.declaration import Parameters, ProbeContext
 from probes.figures import colours
@@ -29,12 +28,12 @@ def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> 
     Bits have one row, other alphabets a row for each symbol, and feature vectors one for each
     feature.
     """
-    architecture = context.model.architecture
-    return Heatmap("Sequence", _strip(architecture, context.input.row["sequence"], cmap), "step")
+    spec, sequence = context.model.architecture.sequence, context.input.row["sequence"]
+    return Heatmap("Sequence", _strip(spec, sequence, cmap), "step")
 
 
-def _strip(architecture: Architecture, sequence: np.ndarray, cmap: str) -> Tensor:
-    spec, steps = architecture.sequence, {"step": range(1, len(sequence) + 1)}
+def _strip(spec: SequenceSpec, sequence: np.ndarray, cmap: str) -> Tensor:
+    steps = {"step": range(1, len(sequence) + 1)}
     if not spec.alphabet:
         axes, colour = ("step", "feature"), colours.signed(sequence)
         return Tensor("sequence", "input", axes, sequence, steps, colour)

@@ -164,8 +164,12 @@ def check_later_steps(call: ProbeCall[Selection]) -> None:
 
 def traced(context: ProbeContext[Selection], name: str) -> Tensor:
     """Return one trace value as a tensor: states have steps 0 to T, all others 1 to T."""
+    return _tensor(context, name, _described(context.model.architecture, name))
+
+
+def _tensor(context: ProbeContext[Selection], name: str, described: "_Described") -> Tensor:
     chosen, values = context.parameters, context.outputs[name]
-    layer, kind, first, _ = _described(context.model.architecture, name)
+    layer, kind, first, _ = described
     steps: Sequence[int] = range(first, first + len(values))
     if chosen.steps is not None:
         steps = [step for step in chosen.steps if step >= first]
@@ -192,7 +196,8 @@ def value_colour(kind: Kind, values: np.ndarray, cmap: str, layer: RecurrentLaye
 
 def heatmap(context: ProbeContext[Selection], name: str) -> Heatmap:
     """Heatmap of one trace value over steps and units."""
-    return Heatmap(value_title(context.model.architecture, name), traced(context, name), "step")
+    described = _described(context.model.architecture, name)
+    return Heatmap(described.title, _tensor(context, name, described), "step")
 
 
 def value_title(architecture: Architecture, name: str) -> str:
