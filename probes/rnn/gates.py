@@ -59,11 +59,8 @@ def gates(context: ProbeContext[GatedSelection]) -> Figure:
     input of step t and the hidden state of step t - 1.
     """
     chosen, layer = context.parameters, context.parameters.of(context.model.architecture)
-    shown = map(layer.value, layer.gates_and_candidate)
-    return Panels(
-        layer.titled("Gates"),
-        (sequence_strip(context, chosen.cmap), *(heatmap(context, name) for name in shown)),
-    )
+    shown = [heatmap(context, name) for name in layer.gates_and_candidate]
+    return Panels(layer.titled("Gates"), (sequence_strip(context, chosen.cmap), *shown))
 
 
 def hidden(context: ProbeContext[LayerSelection]) -> Figure:
@@ -117,8 +114,7 @@ def _of_layer(
     """Declare a probe of one recurrent layer that reads some of its values in the trace."""
 
     def outputs(architecture: Architecture, chosen: LayerSelection) -> Iterable[str]:
-        layer = chosen.of(architecture)
-        return map(layer.value, values(layer))
+        return values(chosen.of(architecture))
 
     return Probe(
         family=SEQUENCE,
@@ -139,8 +135,10 @@ PROBES = (
     _of_layer(
         gates, GatedSelection, lambda layer: layer.gates_and_candidate, check_gates, HAS_GATES
     ),
-    _of_layer(hidden, LayerSelection, lambda _: ("hidden",)),
-    _of_layer(cell, CellSelection, lambda _: ("cell",), check_layer, HAS_CELL_STATE),
+    _of_layer(hidden, LayerSelection, lambda layer: (layer.value("hidden"),)),
+    _of_layer(
+        cell, CellSelection, lambda layer: (layer.value("cell"),), check_layer, HAS_CELL_STATE
+    ),
     SUMMARY,
     Probe(
         family=SEQUENCE,

@@ -87,8 +87,9 @@ class RecurrentLayer:
 
     @cached_property
     def gates_and_candidate(self) -> tuple[str, ...]:
-        """Gates of a recurrent layer, the forget gate first, and its candidate; bare names."""
-        return (*sorted(self.gates, key=lambda gate: gate != "forget_gate"), CANDIDATE)
+        """Trace names of a recurrent layer's gates, the forget gate first, and its candidate."""
+        gates = sorted(self.gates, key=lambda gate: gate != "forget_gate")
+        return tuple(self.value(name) for name in (*gates, CANDIDATE))
 
     @cached_property
     def prefix(self) -> str:
