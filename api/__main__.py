@@ -17,10 +17,12 @@ import logging
 import sys
 
 import orjson
+from fastapi import FastAPI
 from pydantic import Field, ValidationError
 from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api.app import create_app
+from api.background_stream import write_in_background
 from api.server.process import serve
 from api.settings import Settings
 from models.runtime.checkpoints import CheckpointError
@@ -46,7 +48,23 @@ def main() -> int:
     if settings.openapi:
         print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2).decode())
         return 0
-    return 0 if serve(app, settings) else 1
+    return 0 if _serve(app, settings) else 1
+
+
+def _serve(app: FastAPI, settings: Settings) -> bool:
+    """Run the server of the command `python -m api`, whose output makes no request wait."""
+    kept = sys.stdout, sys.stderr
+    streams = write_in_background()
+    app.state.access_log.metrics.add_dropped(lambda: sum(one.dropped for one in streams))
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)
+    try:
+        return serve(app, settings)
+    finally:
+        for stream in streams:
+            stream.close()
+        sys.stdout, sys.stderr = kept
 
 
 def configure_logging() -> None:
@@ -62,7 +80,8 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"])
-        return f"setting {name}: {first['msg']}"
+        text = first["msg"].removeprefix("Value error, ")
+        return f"setting {name}: {text}" if name else text
     return str(error)
 
 

@@ -1,10 +1,11 @@
 """Settings of the server: command-line flags and environment variables, with their limits."""
 
 import os
+import ssl
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
 _CACHES = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
@@ -81,6 +82,13 @@ class Settings(BaseSettings):
         "machine; comma-separated; * is any.",
     )
 
+    ssl_certfile: Path | None = Field(
+        None, description="Certificate chain of the server (PEM), for HTTPS."
+    )
+    ssl_keyfile: Path | None = Field(
+        None, description="Private key of `ssl_certfile` (PEM), where it is in another file."
+    )
+
     @field_validator("weights", "models", "model")
     @classmethod
     def _is_a_folder(cls, folder: Path | None) -> Path | None:
@@ -89,6 +97,35 @@ class Settings(BaseSettings):
             msg = "is not a folder"
             raise ValueError(msg)
         return folder
+
+    @field_validator("ssl_certfile", "ssl_keyfile")
+    @classmethod
+    def _is_a_file(cls, file: Path | None) -> Path | None:
+        """Reject a value of the settings of TLS that is not a file which can be read."""
+        if file is not None and not (file.is_file() and os.access(file, os.R_OK)):
+            msg = "is not a file that can be read"
+            raise ValueError(msg)
+        return file
+
+    @model_validator(mode="after")
+    def _has_certificate(self) -> Self:
+        """Check the settings of TLS together: a key needs a certificate, and each its own form."""
+        if self.ssl_certfile is None:
+            if self.ssl_keyfile is not None:
+                msg = "ssl_keyfile needs ssl_certfile, the certificate of the key"
+                raise ValueError(msg)
+            return self
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                self.ssl_certfile, self.ssl_keyfile, password=lambda: ""
+            )
+        except (ssl.SSLError, OSError, ValueError) as error:
+            msg = (
+                "ssl_certfile and ssl_keyfile must be a PEM certificate and its key, without a "
+                "passphrase"
+            )
+            raise ValueError(msg) from error
+        return self
 
     @field_validator("cache", mode="before")
     @classmethod

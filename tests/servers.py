@@ -27,7 +27,7 @@ class Server:
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.url = self.wait_for(r"Lightwell on (http://\S+)")
+        self.url = self.wait_for(r"Lightwell on (https?://\S+)")
 
     def _read(self) -> None:
         assert self.process.stdout is not None

@@ -5,7 +5,7 @@ have the names of Triton Inference Server, so that its dashboards work here; met
 not have begin with `lightwell_`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -83,6 +83,18 @@ class _Queues(Collector):
         yield from (rows, batches, padding, waiting, ready)
 
 
+class _DroppedLines(Collector):
+    """Prometheus collector of the lines of the log that its reader did not take."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """Prometheus metric of dropped lines of the log."""
+        text = "Lines of the log dropped, because its reader did not take them."
+        yield CounterMetricFamily("lightwell_log_lines_dropped", text, value=self._count())
+
+
 class Metrics:
     """Prometheus metrics of requests, by route template. They live as long as their app."""
 
@@ -123,6 +135,10 @@ class Metrics:
         self._batch_rows = cache(batch_rows.labels)
         self._queue, self._program, self._encode = map(stages.labels, STAGES)
         engine.observers.append(self._observe_batch)
+
+    def add_dropped(self, dropped: Callable[[], int]) -> None:
+        """Add a function to the metrics that returns the number of dropped lines of the log."""
+        self._registry.register(_DroppedLines(dropped))
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count and time a request in the metrics; unknown methods share one label, as paths do."""

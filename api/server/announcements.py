@@ -10,10 +10,11 @@ from api.inference.engine import Engine
 from models.rnn.lengths import LengthLimits
 
 
-def announce_listening(listener: socket.socket, engine: Engine) -> str:
+def announce_listening(listener: socket.socket, engine: Engine, scheme: str = "http") -> str:
     """Announce the server's address and the weights it serves, by print; return the URL."""
     host, port = listener.getsockname()[:2]
-    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared alone
+    url = f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}"
     print(
         "\n".join((f"Lightwell on {url} (every route: {url}/docs)", *_weights(engine))), flush=True
     )

@@ -106,7 +106,8 @@ class Server(uvicorn.Server):
 
     async def _announce(self) -> None:
         """Let the server process print its address, then when models and analyses are ready."""
-        url = announce_listening(self.servers[0].sockets[0], self._engine)
+        scheme = "https" if self.config.is_ssl else "http"
+        url = announce_listening(self.servers[0].sockets[0], self._engine, scheme)
         try:
             await self._engine.warmed()
         except Exception:
@@ -140,6 +141,8 @@ def serve(app: FastAPI, settings: Settings) -> bool:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACEFUL_S,
+        ssl_certfile=settings.ssl_certfile,
+        ssl_keyfile=settings.ssl_keyfile,
     )
     server = Server(config, app, settings.drain_s)
     server.run()

@@ -1,0 +1,102 @@
+"""Background stream: standard output or error, written by a thread so that no caller waits.
+
+A pipe that nobody reads is full after 64 KiB, and a disk may be full too: a server that writes its
+log on the event loop would stop there.
+"""
+
+import errno
+import os
+import select
+import sys
+import threading
+from queue import SimpleQueue
+
+MAX_TEXTS = 2048
+"""Texts that wait in a background stream; further ones are dropped and counted."""
+
+MAX_TEXT_BYTES = 8192
+"""Bytes of one text of a background stream; the rest is cut off."""
+
+CLOSE_S = 1.0
+"""Longest time that closing a background stream waits for its reader, in seconds."""
+
+CUT = b" [cut]\n"
+
+
+class BackgroundStream:
+    """Text stream to a file descriptor, such as that of standard error, written by a thread.
+
+    Texts are dropped when too many wait, or when the descriptor cannot be written; the number of
+    dropped ones is written as soon as the descriptor takes texts again. It has the methods that
+    `print` and `logging.StreamHandler` call.
+
+    Args:
+        descriptor: File descriptor, which stays open.
+
+    Attributes:
+        dropped: Number of texts that were dropped.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self, descriptor: int) -> None:
+        self.dropped = 0
+        self._told = 0  # dropped texts that the stream's reader knows of
+        self._descriptor = descriptor
+        self._texts: SimpleQueue[bytes | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="log", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        """Queue a text for the background stream; drop it where too many wait."""
+        if self._texts.qsize() >= MAX_TEXTS:
+            self.dropped += 1
+            return len(text)
+        encoded = text.encode(errors="backslashreplace")
+        if len(encoded) > MAX_TEXT_BYTES:
+            encoded = encoded[: MAX_TEXT_BYTES - len(CUT)] + CUT
+        self._texts.put(encoded)
+        return len(text)
+
+    def flush(self) -> None:
+        """Return at once: the thread writes each text of a background stream when it can."""
+
+    def isatty(self) -> bool:
+        """Tell whether the background stream writes to a terminal."""
+        return os.isatty(self._descriptor)
+
+    def fileno(self) -> int:
+        """Return the file descriptor of the background stream."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Write the texts that wait in the background stream, for at most `CLOSE_S`."""
+        self._texts.put(None)
+        self._thread.join(CLOSE_S)
+
+    def _serve(self) -> None:
+        while (text := self._texts.get()) is not None:
+            if (missing := self.dropped - self._told) and self._texts.qsize() < MAX_TEXTS // 2:
+                self._told += missing
+                _write(self._descriptor, b"lightwell: %d lines of the log were dropped\n" % missing)
+            self.dropped += not _write(self._descriptor, text)
+
+
+def _write(descriptor: int, content: bytes) -> bool:
+    """Write bytes to a descriptor, blocking or not; return whether it took all of them."""
+    while content:
+        try:
+            content = content[os.write(descriptor, content) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
+        except OSError as error:
+            if error.errno != errno.EINTR:
+                return False
+    return True
+
+
+def write_in_background() -> tuple[BackgroundStream, BackgroundStream]:
+    """Replace standard output and error of this process by background streams; return both."""
+    streams = BackgroundStream(1), BackgroundStream(2)
+    sys.stdout, sys.stderr = streams
+    return streams

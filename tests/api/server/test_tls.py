@@ -1,0 +1,50 @@
+"""TLS: a server with a certificate answers HTTPS, and refuses files that are no certificate."""
+
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import httpx2
+import pytest
+from pydantic import ValidationError
+
+from api.settings import Settings
+from tests.servers import PATIENCE_S, Server
+from tests.tools import require
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    require("openssl", shutil.which("openssl") is not None)
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        f"-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {chain}"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)  # noqa: S603 - no input of users
+    return chain, key
+
+
+def test_a_server_with_a_certificate_answers_https(certificate: tuple[Path, Path]) -> None:
+    """The address that it prints begins with https, and its certificate can be verified."""
+    chain, key = certificate
+    server = Server("--ssl-certfile", str(chain), "--ssl-keyfile", str(key))
+    try:
+        trusted = ssl.create_default_context(cafile=str(chain))
+        answer = httpx2.get(f"{server.url}/livez", verify=trusted, timeout=PATIENCE_S)
+        assert answer.status_code == 200
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_files_that_are_no_certificate_are_refused(
+    certificate: tuple[Path, Path], *, swapped: bool
+) -> None:
+    """A key without a certificate, and files in the wrong order, are an error of the settings."""
+    chain, key = certificate
+    files = {"ssl_certfile": key, "ssl_keyfile": chain} if swapped else {"ssl_keyfile": key}
+    with pytest.raises(ValidationError, match="ssl_certfile"):
+        Settings(**files)  # type: ignore[arg-type]
