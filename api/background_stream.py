@@ -1,6 +1,6 @@
 """Background stream: standard output or error, written by a thread so that no caller waits.
 
-A pipe that nobody reads is full after 64 KiB, and a disk may be full too: a server that writes its
+A pipe that is not read is full after 64 KiB, and a disk may be full too: a server that writes its
 log on the event loop would stop there.
 """
 

@@ -1,4 +1,4 @@
-"""Unread output: a server whose standard output and error nobody reads still serves and stops."""
+"""Unread output: a server whose standard output and error are not read serves and stops."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ REQUESTS = 1500
 """Requests whose lines of the log, 70 bytes each, fill a pipe of 64 KiB."""
 
 
-def test_a_server_whose_output_is_not_read_serves_and_stops() -> None:
+def test_a_server_with_unread_output_serves_and_stops() -> None:
     """It answers more requests than a pipe has room for lines; SIGTERM ends it with code 0."""
     process = subprocess.Popen(
         [sys.executable, "-m", "api", "--port", "0"],
