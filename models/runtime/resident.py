@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import jax
 import numpy as np
@@ -162,12 +163,27 @@ class ResidentProgram:
             stacked[index] = call.row[name]
         return stacked
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of the inputs of one row of a resident program."""
+        shapes = self.program.row.values()
+        return sum(prod(one.shape) * one.dtype.itemsize for one in shapes)
+
+    @property
+    def batch_bytes(self) -> int:
+        """Bytes that the largest batch of a resident program takes while it runs.
+
+        Inputs, all outputs, and the temporary arrays of the executable, where the platform says.
+        """
+        sizes = [executable.memory_analysis() for executable in self._executables.values()]
+        temporary = max(getattr(one, "temp_size_in_bytes", 0) for one in sizes)
+        return self.max_rows * (self.row_bytes + sum(self._output_bytes.values())) + temporary
+
     def size(self, call: Call) -> int:
         """Return the size of row and outputs of a resident program's call in bytes."""
         # All rows of a program have equal shapes, so that the outputs alone determine the size.
         if (known := self._sizes.get(call.outputs)) is None:
-            known = sum(value.nbytes for value in call.row.values())
-            known += sum(self._output_bytes[name] for name in call.outputs)
+            known = self.row_bytes + sum(self._output_bytes[name] for name in call.outputs)
             self._sizes[call.outputs] = known
         return known
 

@@ -12,7 +12,8 @@ from models.cnn.layout import layout_of
 from models.runtime.programs import Call, Run, in_slices
 from probes.cnn import targets
 from probes.cnn.attribution import predicted_outputs
-from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
+from probes.cnn.edited_row import EditedRow, edited_places
+from probes.cnn.edits import Edit, Edits, check_edits, places_of, scale_and_shift
 from probes.cnn.images import picture
 from probes.cnn.layer_values import signed_layers
 from probes.cnn.targets import TargetParameters
@@ -103,7 +104,7 @@ def _call(
     edit: tuple[np.ndarray, np.ndarray],
     outputs: frozenset[str],
 ) -> Call:
-    return Call("intervene", {"image": image, "scale": edit[0], "shift": edit[1]}, outputs)
+    return Call("intervene", EditedRow(image, edited_places(*edit), *edit), outputs)
 
 
 def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
@@ -285,8 +286,10 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
         yield _call(row["image"], no_edit(), wanted)
         for channel in range(architecture.layers[parameters.layer].shape[-1]):
             edit = Edit(layer=parameters.layer, channels=(channel,), operation=parameters.operation)
-            edited = scale_and_shift(architecture, [edit], means, source)
-            yield _call(row["image"], edited, wanted)
+            scale, shift = scale_and_shift(architecture, [edit], means, source)
+            # Rows that wait for the device hold the edited channel alone.
+            edited = EditedRow(row["image"], places_of(architecture, edit).ravel(), scale, shift)
+            yield Call("intervene", edited, wanted)
 
     found = yield from in_slices(calls())
     logits = np.stack([one["logits"] for one in found])
