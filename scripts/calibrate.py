@@ -24,6 +24,7 @@ from models.model_files import chosen_files
 from models.registry import load_report
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError
+from models.runtime.durable_files import write_atomically
 from models.runtime.parameters import GraphDefinition
 from models.training.recipe import shipped_recipe
 
@@ -100,7 +101,7 @@ def _save_report(path: Path, report: dict[str, Any], measured: dict[str, Any]) -
         if key == "metrics":
             whole["calibration"] = measured
     whole["calibration"] = measured
-    checkpoints.write_atomically(path, (json.dumps(whole, indent=1) + "\n").encode())
+    write_atomically(path, (json.dumps(whole, indent=1) + "\n").encode())
 
 
 def _fail(sentence: str) -> int:

@@ -12,7 +12,6 @@ it could not be written.
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from models.reference import ReferenceFileError, differences, read_reference, re
 from models.registry import RESERVED_NAMES
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Tensors
+from models.runtime.durable_files import write_atomically
 
 WRITTEN, DIFFERS, REFUSED = 0, 1, 2
 
@@ -115,7 +115,7 @@ def _copy_reference(found: Imported, declaration: Path | None, folder: Path) -> 
     """Copy the reference of a declaration to the folder of the converted network."""
     name = found.declaration.reference
     if name is not None and declaration is not None and declaration.parent != folder:
-        shutil.copyfile(declaration.parent / name, folder / name)
+        write_atomically(folder / name, (declaration.parent / name).read_bytes())
 
 
 def _report(found: Imported, folder: Path) -> None:

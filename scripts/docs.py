@@ -17,6 +17,7 @@ from api.requests.options import CheckpointOptions
 from api.requests.probe_body import FAMILY_NAMES
 from api.routes.probes import METHODS, sources
 from api.settings import Settings
+from models.runtime.durable_files import write_atomically
 from probes import PROBES
 from probes.declaration import Probe
 from scripts.public.catalogue import catalogue
@@ -157,7 +158,7 @@ def main() -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(path.relative_to(ROOT))
             if not only_check:
-                path.write_text(text, encoding="utf-8")
+                write_atomically(path, text.encode())
     for path in stale:
         print(f"{path} {'is stale: run make docs' if only_check else 'was written'}")
     return 1 if only_check and stale else 0

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
+from models.runtime.durable_files import write_atomically
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -26,7 +27,6 @@ PICTURES = {
 
 def main() -> None:
     """Request the README's pictures from the application and write them to docs/pictures."""
-    FOLDER.mkdir(exist_ok=True)
     with TestClient(create_app(Settings())) as client:
         while client.get("/readyz").is_error:
             time.sleep(0.1)
@@ -37,7 +37,7 @@ def main() -> None:
             response = (
                 client.post(path, content=digit, headers=headers) if posted else client.get(path)
             )
-            (FOLDER / name).write_bytes(response.raise_for_status().content)
+            write_atomically(FOLDER / name, response.raise_for_status().content)
     if PAGE.exists():
         # A screenshot of the tests is larger than Pillow's limit for untrusted files.
         Image.MAX_IMAGE_PIXELS = None

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +12,24 @@ from typing import Any
 
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError, Tensors
+from models.runtime.durable_files import (
+    append,
+    create_folder,
+    remove_partial_files,
+    write_atomically,
+)
 from models.runtime.training_loop import restore_state, state_tensors
 
 logger = logging.getLogger(__name__)
 
-# More than one, as a crash of the machine can damage the newest.
+# More than one, as a fault of the disk can damage the newest.
 _KEPT = 3
+
+_FILE = re.compile(r"round-(\d+)\.safetensors")
+"""Name of a checkpoint in a run directory; its group is the number of rounds."""
+
+_STATED = frozenset({"rounds", "seconds", "options"})
+"""Metadata of a checkpoint in a run directory."""
 
 
 class RunError(Exception):
@@ -67,21 +80,23 @@ class RunDirectory:
             "seconds": progress.seconds,
             "options": self._options,
         }
-        name = f"round-{progress.rounds:05d}.safetensors"
+        name = _file_name(progress.rounds)
         checkpoints.save(self.path / "checkpoints" / name, state_tensors(progress.state), described)
-        for old in self._checkpoints()[:-_KEPT]:
-            old.unlink()
+        self._remove_old(progress.rounds)
+        for number, later in self._checkpoints().items():
+            # It was refused when the run resumed before it.
+            if number > progress.rounds:
+                later.unlink(missing_ok=True)
 
     def keep(self, rounds: int, parameters: Tensors) -> None:
         """Write parameters after some rounds into the run directory as a permanent checkpoint."""
-        path = self.path / "milestones" / f"round-{rounds:05d}.safetensors"
+        path = self.path / "milestones" / _file_name(rounds)
         checkpoints.save(path, parameters, {"rounds": rounds})
 
     def training_checkpoints(self) -> dict[str, Tensors]:
         """Return the parameters of the run directory's permanent checkpoints, by name."""
-        files = sorted((self.path / "milestones").glob("round-*.safetensors"))
-        kept = (checkpoints.load(file) for file in files)
-        return {f"round-{one.metadata['rounds']}": one.tensors for one in kept}
+        files = _numbered(self.path / "milestones")
+        return {f"round-{number}": checkpoints.load(path).tensors for number, path in files.items()}
 
     def latest(self, start: Any) -> Progress:
         """Return the run directory's newest intact checkpoint to resume from, or the initial state.
@@ -94,39 +109,65 @@ class RunDirectory:
         progress = self._newest_whole(start) or Progress(start, 0, 0.0)
         kept = [line for line in self.metrics() if line["round"] <= progress.rounds]
         content = "".join(json.dumps(line) + "\n" for line in kept)
-        checkpoints.write_atomically(self._metrics, content.encode())
+        write_atomically(self._metrics, content.encode())
+        self._remove_old(progress.rounds)  # left by a run that was killed before it did so
         return progress
 
     def record(self, line: Mapping[str, Any]) -> None:
         """Append the metrics of one training round to the run directory."""
-        with self._metrics.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        # On the disk before the checkpoint of the round, which drops no metrics when it resumes.
+        append(self._metrics, (json.dumps(line) + "\n").encode())
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the metrics of all rounds in the run directory, without a truncated last line."""
+        """Return the metrics of all rounds in the run directory, without damaged lines."""
         if not self._metrics.exists():
             return []
+        lines = self._metrics.read_bytes().splitlines(keepends=True)
+        found = [_metrics_of(line) for line in lines]
         # The last line is incomplete where the process was killed while it wrote.
-        lines = self._metrics.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        for number, one in enumerate(found[:-1], 1):
+            if one is None:
+                logger.warning("%s: line %d is damaged and left out", self._metrics.name, number)
+        return [one for one in found if one is not None]
 
-    def _checkpoints(self) -> list[Path]:
-        return sorted((self.path / "checkpoints").glob("round-*.safetensors"))
+    def _checkpoints(self) -> dict[int, Path]:
+        return _numbered(self.path / "checkpoints")
+
+    def _remove_old(self, rounds: int) -> None:
+        """Remove checkpoints up to a number of rounds from the run directory, but the newest."""
+        files = [path for number, path in self._checkpoints().items() if number <= rounds]
+        for path in files[:-_KEPT]:
+            path.unlink(missing_ok=True)
 
     def _newest_whole(self, start: Any) -> Progress | None:
-        for path in reversed(self._checkpoints()):
+        for rounds, path in reversed(self._checkpoints().items()):
             try:
-                checkpoint = checkpoints.load(path)
+                return self._resumed(rounds, path, start)
             except CheckpointError as error:
                 logger.warning("%s; going back to the checkpoint before it", error)
-                continue
-            described = checkpoint.metadata
-            if described["options"] != self._options:
-                msg = f"{self.path} holds a run with other options: {described['options']}"
-                raise RunError(msg)
-            state = restore_state(checkpoint.tensors, start)
-            return Progress(state, described["rounds"], described["seconds"])
         return None
+
+    def _resumed(self, rounds: int, path: Path, start: Any) -> Progress:
+        """Return the progress that a checkpoint of the run directory holds.
+
+        Raises:
+            CheckpointError: The file is damaged, no training state, or that of another network.
+            RunError: It belongs to a run with other options.
+        """
+        checkpoint = checkpoints.load(path)
+        described = checkpoint.metadata
+        if not described.keys() >= _STATED or described["rounds"] != rounds:
+            msg = f"{path.name} does not state the round, time and options of its run"
+            raise CheckpointError(msg)
+        if described["options"] != self._options:
+            msg = f"{self.path} holds a run with other options: {described['options']}"
+            raise RunError(msg)
+        try:
+            state = restore_state(checkpoint.tensors, start)
+        except CheckpointError as error:
+            msg = f"{path.name} is of another network: {error}"
+            raise CheckpointError(msg) from error
+        return Progress(state, rounds, float(described["seconds"]))
 
 
 @contextmanager
@@ -142,7 +183,7 @@ def claim(path: Path, options: Mapping[str, Any], *, resume: bool) -> Iterator[R
         RunError: Another run holds the lock, or has written here and is not to be resumed.
         OSError: It cannot be created or written to.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    create_folder(path)
     with (path / ".lock").open("w") as lock:
         try:
             # The kernel releases the lock if the process is killed.
@@ -154,4 +195,27 @@ def claim(path: Path, options: Mapping[str, Any], *, resume: bool) -> Iterator[R
         if not (resume or directory.is_new()):
             msg = f"{path} holds a run: give --resume, or another --output"
             raise RunError(msg)
+        for folder in (path, *path.glob("*/")):
+            remove_partial_files(folder)
         yield directory
+
+
+def _file_name(rounds: int) -> str:
+    """Return the name of the checkpoint after a number of rounds in a run directory."""
+    return f"round-{rounds:05d}.safetensors"
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    """Return the checkpoints in a folder of a run directory, by number of rounds in their order."""
+    names = ((path, _FILE.fullmatch(path.name)) for path in folder.glob("round-*"))
+    return dict(sorted((int(name[1]), path) for path, name in names if name))
+
+
+def _metrics_of(line: bytes) -> dict[str, Any] | None:
+    """Parse a line of a run directory's metrics; None if it is damaged."""
+    try:
+        found = json.loads(line) if line.endswith(b"\n") else None
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(found, dict) and isinstance(found.get("round"), int)
+    return found if is_whole else None

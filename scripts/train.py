@@ -11,7 +11,6 @@ import logging
 import platform
 import re
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +33,7 @@ from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
 from models.rnn.training import LSTMTrainConfig, LSTMTrainer
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
+from models.runtime.durable_files import write_atomically
 from models.runtime.training_loop import Trainer
 from models.training.classifier import ClassifierTrainer
 from models.training.recipe import FILE as RECIPE
@@ -94,7 +94,8 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
                 directory.save(progress)
         report("evaluating")
         if options.model is None:
-            shutil.copy(options.declaration / FILE, directory.path / FILE)
+            declared = (options.declaration / FILE).read_bytes()
+            write_atomically(directory.path / FILE, declared)
         name = options.model or directory.path.resolve().name
         _write_results(trainer, progress, directory, name, command)
 
@@ -132,7 +133,7 @@ def _write_results(
         "versions": versions,
     }
     content = json.dumps(whole, indent=1) + "\n"
-    checkpoints.write_atomically(files.report, content.encode())
+    write_atomically(files.report, content.encode())
     print(f"{weights}: {json.dumps(described['metrics'])}")
     if is_declared:
         artifacts.join_checkpoints(model, checkpoints.load(weights), directory, files)
@@ -203,7 +204,11 @@ def _lasting(options: argparse.Namespace) -> dict[str, Any]:
     lasting = {name: value for name, value in vars(options).items() if name not in passing}
     if options.model is not None:
         return lasting
-    declared = (options.declaration / FILE).read_text(encoding="utf-8", errors="replace")
+    try:
+        declared = (options.declaration / FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        msg = f"cannot read {options.declaration / FILE}: {error.strerror}"
+        raise RunError(msg) from error
     return {"declaration": declared, "recipe": _hyperparameters(options), "data": options.data}
 
 

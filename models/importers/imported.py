@@ -13,6 +13,7 @@ from models.derivation import derive
 from models.importers.errors import ConversionError
 from models.importers.matching import Match
 from models.runtime import checkpoints
+from models.runtime.durable_files import write_atomically
 
 WEIGHTS = "weights.safetensors"
 """Name of the file with the parameters in the folder of an imported network."""
@@ -70,9 +71,8 @@ class Imported:
             {**match._asdict(), "by": self.by.get(match.ours.split(".")[0], "graph")}
             for match in self.matches
         ]
-        folder.mkdir(parents=True, exist_ok=True)
         checkpoints.save(folder / WEIGHTS, self.parameters, {**metadata, "matched": matched})
-        checkpoints.write_atomically(folder / FILE, self.text.encode())
+        write_atomically(folder / FILE, self.text.encode())
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import struct
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +13,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from models.runtime.durable_files import write_atomically
+
 Tensors = dict[str, np.ndarray]
 
 _METADATA_KEY = "lightwell"
+
+_METADATA_DIGEST = "metadata_digest"
+"""Key of a checkpoint's metadata on disk: SHA-256 of all others, as JSON with sorted keys."""
 
 
 class CheckpointError(Exception):
@@ -57,34 +60,11 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, A
         OSError: The file system is full or read-only; the old file is unchanged.
     """
     whole = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    stamped = {**metadata, "digest": digest(whole)}
+    # Through JSON, as it is read: keys that are no strings change their order.
+    stamped = json.loads(json.dumps({**metadata, "digest": digest(whole)}))
+    stamped[_METADATA_DIGEST] = _json_digest(stamped)
     content = serialise_tensors(whole, {_METADATA_KEY: json.dumps(stamped, sort_keys=True)})
     write_atomically(path, content)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a checkpoint's file atomically: a temporary file, fsync, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Left by a process that was killed while it wrote.
-    for stale in path.parent.glob(f".{path.name}.*.partial"):
-        stale.unlink(missing_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o644)  # mkstemp makes files that only their owner reads
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name itself must reach the disk
-    finally:
-        os.close(folder)
 
 
 def load(path: Path) -> Checkpoint:
@@ -104,7 +84,15 @@ def load(path: Path) -> Checkpoint:
     except (SafetensorError, KeyError, ValueError) as error:
         msg = f"{path.name} is not a whole safetensors file"
         raise CheckpointError(msg) from error
-    metadata = _metadata(content)
+    try:
+        metadata = _metadata(content)
+    except (ValueError, TypeError, RecursionError) as error:
+        msg = f"{path.name} has metadata of Lightwell that is not a JSON object"
+        raise CheckpointError(msg) from error
+    stated = metadata.pop(_METADATA_DIGEST, None)
+    if stated is not None and stated != _json_digest(metadata):
+        msg = f"{path.name} was altered: its metadata does not have the digest that it states"
+        raise CheckpointError(msg)
     found = digest(tensors)
     if metadata.get("digest", found) != found:
         msg = f"{path.name} was altered: its values do not have the digest that it states"
@@ -113,9 +101,23 @@ def load(path: Path) -> Checkpoint:
 
 
 def _metadata(content: bytes) -> dict[str, Any]:
-    """Read our metadata from the header of a checkpoint; empty if it has none."""
+    """Read our metadata from the header of a checkpoint; empty if it has none.
+
+    Raises:
+        ValueError: It is not JSON.
+        TypeError: It is not an object.
+        RecursionError: It is nested too deeply.
+    """
     # safetensors.numpy.load does not return metadata; the format is a length, then JSON.
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])
-    metadata = json.loads(header.get("__metadata__", {}).get(_METADATA_KEY, "{}"))
-    return metadata if isinstance(metadata, dict) else {}
+    metadata = json.loads((header.get("__metadata__") or {}).get(_METADATA_KEY, "{}"))
+    if not isinstance(metadata, dict):
+        msg = "metadata is not a JSON object"
+        raise TypeError(msg)
+    return metadata
+
+
+def _json_digest(metadata: Mapping[str, Any]) -> str:
+    """Return the digest of a checkpoint's metadata: SHA-256 of its JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()

@@ -18,8 +18,8 @@ from pathlib import Path
 import jax
 from jax.experimental import serialize_executable
 
-from models.runtime.checkpoints import write_atomically
 from models.runtime.compilation import ExecutableKey, Executables, compile_programs, fingerprint
+from models.runtime.durable_files import write_atomically
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Program
 
