@@ -69,6 +69,26 @@ class Settings(BaseSettings):
         le=600,
         description="Request timeout in seconds: 408 while reading the body, 504 while queued.",
     )
+    idle_s: float | None = Field(
+        None,
+        gt=0,
+        le=3600,
+        description="Seconds that a connection stays open between two requests; 5 where not set, "
+        "65 behind trusted proxies.",
+    )
+    connections: int = Field(
+        1024,
+        ge=1,
+        le=65536,
+        description="Maximum open connections; at most the limit of open files less 64.",
+    )
+    connections_per_address: int | None = Field(
+        None,
+        ge=1,
+        le=65536,
+        description="Maximum open connections of one address; where not set, a quarter of all, "
+        "and 128 on loopback.",
+    )
     drain_s: float = Field(
         0.0,
         ge=0,

@@ -14,7 +14,9 @@ from fastapi import FastAPI
 
 from api.inference.engine import Engine
 from api.server.announcements import announce_analyses, announce_listening, announce_ready
-from api.server.protocol import Protocol, ServerState
+from api.server.connection_limits import ConnectionLimits
+from api.server.protocol import Protocol
+from api.server.server_state import ServerState
 from api.settings import Settings
 
 logger = logging.getLogger("lightwell")
@@ -58,7 +60,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
         super().__init__(config)
-        self.server_state = self._state = ServerState()
+        self.server_state = self._state = ServerState(ConnectionLimits.of(app.state.settings))
         self._engine: Engine = app.state.engine
         self._drain_s = drain_s
         self.failed = False

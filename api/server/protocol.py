@@ -1,168 +1,397 @@
-"""HTTP/1.1 protocol: one write for each response, no upgrades, a problem for bad syntax."""
+"""HTTP/1.1 protocol: requests within the limits of their connection, answered one by one."""
 
 import asyncio
-import uuid
-from collections.abc import Callable, Iterable
+from collections import deque
 from typing import Any
 
 import httptools
 import uvicorn.server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
-from api.errors.problem import Problem, problem_response
+from api.errors.problem import Problem
+from api.server.arrival import BODY, HEAD, REST, Arrival
+from api.server.connection_limits import address_of
+from api.server.exchange import Exchange
+from api.server.lingering import Lingering
+from api.server.refusal import encode_refusal, too_many_connections
+from api.server.request_head import (
+    Fields,
+    RequestHead,
+    bad_request,
+    head_too_large,
+    url_too_long,
+)
+from api.server.server_state import table_of
+from api.server.transport import WriteCoalescingTransport
+from api.server.write_progress import WriteProgress
 
-LINGER_S = 30.0
-"""Seconds for which bytes of a refused request are discarded before its connection is closed."""
+REFUSED_S = 1.0
+"""Seconds in which the client of a refused connection may read the refusal."""
 
-
-class WriteCoalescingTransport:
-    """Transport of the HTTP protocol that joins the writes of one event-loop iteration.
-
-    Head and body of a response are written one after the other. Sent separately, they would cost
-    two system calls, and wake the client twice.
-
-    It closes in two steps while a client sends: TCP discards a response that the client has not
-    read when bytes arrive at a closed connection (RFC 9112, section 9.6).
-
-    Args:
-        transport: Sends the bytes; has every attribute that is not about writing.
-        loop: Event loop of the transport.
-        is_receiving: Tells whether the client is still sending a request that was answered.
-    """
-
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        loop: asyncio.AbstractEventLoop,
-        is_receiving: Callable[[], bool] = bool,
-    ) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._is_receiving = is_receiving
-        self._pending: list[bytes] = []
-        self.is_lingering = False
-
-    def __getattr__(self, name: str) -> Any:
-        """Attribute of the transport under an HTTP connection that joins its writes."""
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Send bytes of an HTTP response with the other writes of this event-loop iteration."""
-        if not self._pending:
-            self._loop.call_soon(self._flush)
-        self._pending.append(data)
-
-    def writelines(self, parts: Iterable[bytes]) -> None:
-        """Send several buffers of an HTTP response in order, with the writes of this iteration."""
-        for part in parts:
-            self.write(part)
-
-    def is_closing(self) -> bool:
-        """Tell whether no more of an HTTP response can be sent."""
-        return self.is_lingering or self._transport.is_closing()
-
-    def close(self) -> None:
-        """Send pending bytes of an HTTP response, then close the connection.
-
-        While the client is sending, only this side is closed at first, for at most `LINGER_S`.
-        """
-        self._flush()
-        if self.is_lingering or not (self._is_receiving() and self._transport.can_write_eof()):
-            self._transport.close()
-            return
-        self.is_lingering = True
-        self._transport.write_eof()
-        self._transport.resume_reading()
-        self._loop.call_later(LINGER_S, self._transport.close)
-
-    def _flush(self) -> None:
-        pending, self._pending = self._pending, []
-        if pending and not self.is_closing():
-            self._transport.writelines(pending)
+NOT_HTTP = "This is not HTTP/1.1, or its line or headers are not valid."
 
 
-class ServerState(uvicorn.server.ServerState):
-    """State of the HTTP protocol that all connections of a server share.
-
-    Attributes:
-        draining: Whether the listener will be closed soon: each response ends its connection, so
-            that no client sends its next request on a connection that is being closed.
-    """
-
-    draining = False
+class _RefusedError(Exception):
+    """Refusal of a request by a callback of the parser."""
 
 
-class Protocol(HttpToolsProtocol):
-    """Uvicorn's httptools protocol that ignores offers to upgrade and answers bad HTTP with a 400.
+class Protocol(asyncio.Protocol):
+    """HTTP/1.1 protocol of one connection, with limits of its bytes, times and rates.
 
     A client may offer another protocol with any request, body included; a server that does not
     want to switch answers as if the offer was not there (RFC 9110, section 7.8). llhttp, under
     httptools, takes the bytes after such a head for the other protocol instead, so that a POST
     loses its body, and a body in a later packet is executed as the next request. So a head with an
     offer is parsed a second time without its `Upgrade` header.
+
+    Args:
+        config: Of uvicorn's server; names the application.
+        server_state: State that all connections share.
+        app_state: State of the application's lifespan.
+        _loop: Event loop of the connection.
+
+    Attributes:
+        address: Address of the client that limits of connections count.
+        limits: Limits of connections.
     """
 
-    _offer: bytes | None = None  # the head of a request that offers an upgrade, without the offer
+    transport: WriteCoalescingTransport
+    flow: FlowControl
+    address = ""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: uvicorn.server.ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self._app, self._config, self._app_state = config.loaded_app, config, app_state
+        self._loop = _loop or asyncio.get_event_loop()
+        self.server_state, self._table = server_state, table_of(server_state)
+        self.limits = self._table.limits
+        self._parser = httptools.HttpRequestParser(self)
+        # Bytes after a request that ends the connection are ignored: it is answered all the same.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._running: Exchange | None = None  # whose response is being made
+        self._last: Exchange | None = None  # whose head has arrived last
+        self._waiting: deque[Exchange] = deque()
+        self._url, self._fields = b"", Fields()
+        self._offer: bytes | None = None  # head with an offer to upgrade, without the offer
+        self._fault: Problem | None = None  # of the request that is being parsed
+        self._refusal: Problem | None = None  # sent after the responses before it
+        self._has_stopped = False  # whether no more requests are parsed
+        self._lingering: Lingering | None = None
+        self._progress = WriteProgress()
+
+    # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin an HTTP connection whose writes are joined."""
-        coalescing = WriteCoalescingTransport(transport, self.loop, self._is_receiving)
-        super().connection_made(coalescing)  # type: ignore[arg-type]
+        """Begin an HTTP connection, or refuse it where too many are open."""
+        self.transport = WriteCoalescingTransport(transport, self._loop)
+        self.flow = FlowControl(self.transport)  # type: ignore[arg-type]
+        client = get_remote_addr(transport)
+        self.address = address_of(client[0]) if client else ""
+        self._connection_scope = {
+            "type": "http",
+            "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
+            "server": get_local_addr(transport),
+            "client": client,
+            "scheme": "https" if is_ssl(transport) else "http",
+            "root_path": self._config.root_path,
+        }
+        self._arrival = Arrival(self._loop.time())
+        self.server_state.connections.add(self)  # type: ignore[arg-type]
+        if self._table.admit(self, self._loop):
+            self._table.idle[self] = None
+        else:
+            self._has_stopped = True
+            self._refusal = too_many_connections(self.limits, self.address)
+            self._send_refusal(REFUSED_S)
 
-    def _is_receiving(self) -> bool:
-        """Tell whether the body of the HTTP request that was answered last is still arriving."""
-        cycle = self.cycle
-        return cycle is not None and cycle.response_complete and cycle.more_body
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the HTTP connection, and the requests that were not answered."""
+        self.server_state.connections.discard(self)
+        self._table.remove(self)
+        if self._running is not None:
+            self._running.disconnect()
+        if self._last is not None:
+            self._last.disconnect()
+        self._waiting.clear()
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        del self._parser  # it and this protocol hold each other
+
+    def pause_writing(self) -> None:
+        """Pause the response on this HTTP connection: its client takes too little of it."""
+        self.flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on with the response on this HTTP connection."""
+        self.flow.resume_writing()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of responses that the client of this HTTP connection has not taken."""
+        return self.transport.unsent
+
+    def shutdown(self) -> None:
+        """End the HTTP connection of a server that stops: now, or after its last response."""
+        if self._running is None:
+            self.transport.close()
+        elif self._last is not None:
+            self._last.keep_alive = False
+
+    def drop(self) -> None:
+        """Close an HTTP connection without a request, or a refused one, at once."""
+        if self.transport.is_lingering or self.transport.unsent:
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    # Bytes of requests
 
     def data_received(self, data: bytes) -> None:
-        """Parse received HTTP bytes, also those that follow an ignored offer to upgrade."""
-        if self.transport.is_closing():
-            return  # the rest of a body that was refused
-        self._unset_keepalive_if_required()
-        while data:
-            self._offer = None
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                if self._offer is None:
-                    self.handle_websocket_upgrade()
-                    return
-                data = self._offer + data[upgrade.args[0] :]
-            except httptools.HttpParserError:
-                self.send_400_response("Invalid HTTP request received.")
-                return
-            else:
-                return
+        """Parse received HTTP bytes, no further than the limits of a head."""
+        if self._lingering is not None:
+            self._lingering.discard(len(data))
+            return
+        if self._has_stopped:
+            self.flow.pause_reading()  # until the responses before the refused request are sent
+            return
+        arrival = self._arrival
+        if arrival.phase == REST:
+            self._table.idle.pop(self, None)
+            arrival.begin_head(self._loop.time(), is_first=self._last is None)
+        room = self.limits.head_bytes - arrival.head_bytes
+        if arrival.phase == HEAD and len(data) <= room:
+            self._parse(data)
+            return
+        view = memoryview(data)
+        while view and not self._has_stopped:
+            room = self.limits.head_bytes - arrival.head_bytes
+            piece = view if arrival.phase == BODY else view[:room]
+            self._parse(piece)
+            view = view[len(piece) :]
+            if arrival.phase != BODY and arrival.head_bytes >= self.limits.head_bytes:
+                self._refuse(head_too_large(self.limits))
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        """Parse HTTP bytes, also those that follow an ignored offer to upgrade."""
+        arrival, last, arrived = self._arrival, self._last, self._arrival.body_bytes
+        phase = arrival.phase
+        size, self._offer = len(data), None
+        try:
+            while (rest := self._parse_to_offer(data)) is not None:
+                data, self._offer = rest, None
+        except httptools.HttpParserError:
+            self._refuse(self._fault or bad_request(NOT_HTTP))
+            return
+        # In packets in which one message ended and the next began, its first bytes do not count.
+        if arrival.phase == HEAD and phase != BODY and self._last is last:
+            arrival.head_bytes += size
+        elif arrival.phase == BODY and self._last is last:
+            quiet = arrival.body_bytes == arrived
+            arrival.quiet_bytes = arrival.quiet_bytes + size if quiet else 0
+            if arrival.quiet_bytes > self.limits.head_bytes:
+                self._refuse(head_too_large(self.limits))
+
+    def _parse_to_offer(self, data: bytes | memoryview) -> bytes | None:
+        """Parse HTTP bytes as far as an offer to upgrade; return them from its head on, if any.
+
+        Raises:
+            httptools.HttpParserError: The bytes are not valid, or a callback refused them.
+        """
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._offer is None:
+                raise httptools.HttpParserError from upgrade  # CONNECT
+            return self._offer + data[upgrade.args[0] :]
+        return None
+
+    # Callbacks of the parser
+
+    def on_message_begin(self) -> None:
+        """Begin to collect the head of an HTTP request."""
+        if self._arrival.phase == REST:  # after another request in the same packet
+            self._table.idle.pop(self, None)
+            self._arrival.begin_head(self._loop.time(), is_first=False)
+        self._url, self._fields = b"", []
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the URL of an HTTP request."""
+        self._url += url
+        if len(self._url) > self.limits.url_bytes:
+            self._fail(url_too_long(self.limits))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field of an HTTP request; blanks around the value are no part of it."""
+        self._fields.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Begin the response to an HTTP request, or keep its head where it offers an upgrade."""
-        method = self.parser.get_method()
-        is_offer = self.parser.should_upgrade() and method != b"CONNECT"
-        if not is_offer or self._should_upgrade():
-            super().on_headers_complete()
-            if getattr(self.server_state, "draining", False):
-                self.cycle.keep_alive = False
+        parser = self._parser
+        head = RequestHead.of(
+            parser.get_method(), self._url, parser.get_http_version(), self._fields
+        )
+        if (fault := head.fault(self.limits)) is not None:
+            self._fail(fault)
+        self._fields = []  # of trailers, which are no header fields of this request
+        if parser.should_upgrade() and head.method != b"CONNECT":
+            self._offer = head.without_upgrade()
             return
-        version = self.parser.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s\r\n" % (method, self.url, version)]
-        lines += [b"%s: %s\r\n" % each for each in self.headers if each[0] != b"upgrade"]
-        self._offer = b"".join((*lines, b"\r\n"))
+        if len(self._waiting) >= self.limits.pipelined:
+            # What follows is not parsed; its client sends it again on another connection.
+            self._waiting[-1].keep_alive, self._has_stopped = False, True
+            raise _RefusedError
+        keep_alive = parser.should_keep_alive() and not getattr(
+            self.server_state, "draining", False
+        )
+        scope = self._connection_scope | head.scope(self._config.root_path)
+        scope["state"] = self._app_state.copy()
+        self._arrival.begin_body(self._loop.time())
+        self._begin(Exchange(self, head, scope, keep_alive=keep_alive))
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body of an HTTP request."""
+        assert self._last is not None  # noqa: S101 - a head came before
+        self._arrival.body_bytes += len(body)
+        self._last.arrived(body)
 
     def on_message_complete(self) -> None:
         """End the body of an HTTP request; one that offers an upgrade has none yet."""
-        if self._offer is None:
-            super().on_message_complete()
+        if self._offer is not None:
+            return
+        assert self._last is not None  # noqa: S101 - a head came before
+        self._arrival.end(self._loop.time())
+        self._last.arrived_whole()
+        if self._running is None:
+            self._table.idle[self] = None
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the message is uvicorn's own
-        """Answer bytes that are not HTTP/1.1 by the problem of a 400, and close the connection."""
-        problem = Problem(
-            "invalid-request",
-            "This is not HTTP/1.1, or its line or headers are too long.",
-            headers={"Connection": "close"},
-        )
-        # By hand: without a parsed request there is no application call that could respond.
-        response = problem_response(problem, str(uuid.uuid4()))
-        headers = b"".join(b"%s: %s\r\n" % each for each in response.raw_headers)
-        body = bytes(response.body)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + headers + b"\r\n" + body)
-        self.transport.close()
+    def _fail(self, problem: Problem) -> None:
+        """Let the parser fail with a problem of the request that it parses."""
+        self._fault = problem
+        raise _RefusedError
+
+    # Requests and their responses
+
+    def _begin(self, exchange: Exchange) -> None:
+        """Begin the response to an HTTP request, or let it wait for those before it."""
+        self._last = exchange
+        if self._running is None:
+            self._run(exchange)
+        else:
+            self.flow.pause_reading()
+            self._waiting.append(exchange)
+
+    def _run(self, exchange: Exchange) -> None:
+        """Run the application for an HTTP request."""
+        self._running = exchange
+        task = self._loop.create_task(exchange.run(self._app))
+        task.add_done_callback(self.server_state.tasks.discard)
+        self.server_state.tasks.add(task)
+
+    def end_exchange(self) -> None:
+        """Go on to the next request of the HTTP connection, or close it."""
+        exchange, self._running = self._running, None
+        assert exchange is not None  # noqa: S101 - it calls this
+        self.server_state.total_requests += 1
+        if not exchange.keep_alive:
+            self._waiting.clear()
+            self._end(is_receiving=exchange.more_body or self._has_stopped)
+            return
+        self.flow.resume_reading()
+        if self._waiting:
+            self._run(self._waiting.popleft())
+        elif self._refusal is not None:
+            self._send_refusal()
+        elif self._arrival.phase == REST:
+            self._arrival.since = self._loop.time()
+            self._table.idle[self] = None
+
+    # Refusals
+
+    def _refuse(self, problem: Problem) -> None:
+        """Refuse the request that is arriving, after the responses to those before it.
+
+        No more requests of the connection are parsed.
+        """
+        if self._has_stopped:
+            return
+        self._has_stopped = True
+        if self._arrival.phase == BODY and not self._give_up():
+            return
+        self._refusal = problem
+        if self._running is None:
+            self._send_refusal()
+
+    def _give_up(self) -> bool:
+        """Give up the request whose body is arriving; return whether it can still be answered."""
+        last = self._last
+        assert last is not None  # noqa: S101 - its body is arriving
+        if last.response_complete:
+            self._end(is_receiving=True)
+            return False
+        if last.response_started:
+            self.transport.abort()
+            return False
+        last.disconnect()
+        if self._waiting:
+            self._waiting.pop()
+        else:
+            self._running = None
+        return True
+
+    def _send_refusal(self, seconds: float | None = None) -> None:
+        """Send the problem of a refusal, and close the HTTP connection.
+
+        Args:
+            seconds: For how long its client may read it; None for the limit.
+        """
+        problem, self._refusal = self._refusal, None
+        assert problem is not None  # noqa: S101 - it was set before
+        self._table.refusals[problem.kind] += 1
+        self.transport.write(encode_refusal(problem, self.server_state.default_headers))
+        self._end(is_receiving=True, seconds=seconds)
+
+    def _end(self, *, is_receiving: bool, seconds: float | None = None) -> None:
+        """Close the HTTP connection, in two steps where its client is sending."""
+        self._has_stopped = True
+        if not is_receiving:
+            self.transport.close()
+            return
+        self._lingering = Lingering(self, self._table, self._loop, seconds)
+
+    # Times
+
+    def check(self, now: float) -> None:
+        """Close the HTTP connection, or refuse its request, where a time has passed."""
+        if self._lingering is not None:
+            self._lingering.check(now)
+            return
+        if self.transport.unsent:
+            if self._arrival.phase == REST:
+                self._arrival.since = now  # the client has not had its response yet
+            if self._progress.is_stalled(self.transport.taken, now, self.limits):
+                self.transport.abort()
+            return
+        self._progress.reset()
+        if not self._has_stopped:
+            self._check_arrival(now)
+
+    def _check_arrival(self, now: float) -> None:
+        """Refuse a request that arrives too slowly, and close a connection that is idle."""
+        arrival = self._arrival
+        if self.flow.read_paused:
+            arrival.pause(self.limits.tick_s)
+        elif arrival.phase != REST or self._last is None:
+            if (problem := arrival.late(now, self.limits)) is not None:
+                self._refuse(problem)
+        elif self._running is None and now - arrival.since > self.limits.idle_s:
+            self.transport.close()

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api.server.protocol import WriteCoalescingTransport
+from api.server.transport import WriteCoalescingTransport
 from tests.servers import PATIENCE_S
 
 

@@ -1,0 +1,120 @@
+"""Limits of HTTP connections: number, bytes of a request's head, times, rates."""
+
+import resource
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
+
+from api.settings import Settings
+
+RESERVED_FILES = 64
+"""File descriptors that connections leave to the rest of the process."""
+
+MIN_CONNECTIONS = 16
+"""Connections that are served however low the limit of open files is."""
+
+LOOPBACK_CONNECTIONS = 128
+"""Connections of one loopback address, where no setting says otherwise."""
+
+PROXY_IDLE_S = 65.0
+"""Idle time of connections from a proxy in seconds: nginx keeps its own for 60."""
+
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that name a client: its provider gives it all addresses of a prefix."""
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """Limits of HTTP connections; times in seconds, sizes in bytes.
+
+    Attributes:
+        head_bytes: Request line and header fields of one request.
+        head_fields: Header fields of one request.
+        url_bytes: URL of one request.
+        head_s: From the first byte of a request, or the start of a connection, to the end of its
+            head.
+        body_s: From the end of the head to the end of the body.
+        bytes_per_further_s: For so many bytes of a body that have arrived it may take a second
+            longer.
+        least_rate: Bytes a second of a body, and of a response that a client takes.
+        rate_s: Window over which the rate of a body is measured.
+        stall_s: Window over which the rate of a response is measured.
+        idle_s: From a response to the next request.
+        linger_s: For how long the rest of a refused request is discarded.
+        linger_idle_s: For how long a refused client may send nothing.
+        linger_bytes: How much of a refused request is discarded.
+        small_rest: Rest of a body that is read after its response; a larger one ends the
+            connection.
+        pipelined: Requests of one connection that wait for the response to an earlier one.
+        connections: Open connections in all.
+        per_address: Open connections of one address; None for a quarter of all.
+        per_loopback: Those of one loopback address.
+        proxies: Addresses without a limit of their own.
+        tick_s: Time between two checks of the times.
+    """
+
+    head_bytes: int = 16_384
+    head_fields: int = 64
+    url_bytes: int = 4096
+    head_s: float = 10.0
+    body_s: float = 20.0
+    bytes_per_further_s: int = 65_536
+    least_rate: int = 4096
+    rate_s: float = 5.0
+    stall_s: float = 15.0
+    idle_s: float = 5.0
+    linger_s: float = 30.0
+    linger_idle_s: float = 5.0
+    linger_bytes: int = 256 * 2**20
+    small_rest: int = 65_536
+    pipelined: int = 16
+    connections: int = 1024
+    per_address: int | None = None
+    per_loopback: int = LOOPBACK_CONNECTIONS
+    proxies: frozenset[str] = frozenset()
+    tick_s: float = 0.25
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ConnectionLimits":
+        """Return the limits of connections by a server's settings and the limit of open files."""
+        chosen = settings.connections_per_address
+        proxies = frozenset(getattr(settings, "trusted_proxies", ()))
+        idle_s = settings.idle_s or (PROXY_IDLE_S if proxies else cls.idle_s)
+        return cls(
+            idle_s=idle_s,
+            connections=min(settings.connections, _open_files()),
+            per_address=chosen,
+            per_loopback=chosen or LOOPBACK_CONNECTIONS,
+            proxies=proxies,
+        )
+
+    def of_address(self, address: str) -> int:
+        """Return the limit of connections from one address, as `address_of` returns it."""
+        if not address or address in self.proxies:
+            return self.connections
+        if address.startswith(("127.", "::1")):
+            return min(self.per_loopback, self.connections)
+        return self.per_address or max(1, self.connections // 4)
+
+
+def address_of(peer: str) -> str:
+    """Return the address that limits of connections count: IPv4, or the prefix of IPv6.
+
+    Args:
+        peer: Address of the peer; empty for a Unix socket.
+    """
+    if ":" not in peer:
+        return peer
+    address = IPv6Address(peer.partition("%")[0])
+    if (mapped := address.ipv4_mapped) is not None:
+        return str(mapped)
+    if address.is_loopback:
+        return peer
+    return str(IPv6Network((address, IPV6_PREFIX), strict=False).network_address)
+
+
+def _open_files() -> int:
+    """Return the number of connections that the limit of open files leaves room for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return 2**31
+    return max(MIN_CONNECTIONS, soft - RESERVED_FILES)

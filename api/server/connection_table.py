@@ -1,0 +1,146 @@
+"""Table of open HTTP connections: their number by address, the idle ones, and one timer for all."""
+
+import asyncio
+from collections import Counter
+from typing import Protocol
+
+from api.server.connection_limits import ConnectionLimits
+
+MAX_REFUSED = 32
+"""Refused connections that wait until their client has read the refusal."""
+
+
+class Connection(Protocol):
+    """HTTP connection as its table sees it.
+
+    Attributes:
+        address: Address of its client, as `address_of` returns it.
+    """
+
+    address: str
+
+    def check(self, now: float) -> None:
+        """Close the connection, or refuse its request, where a time has passed."""
+
+    def drop(self) -> None:
+        """Close an idle or refused connection at once."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of responses that the connection's client has not taken."""
+
+
+class ConnectionTable:
+    """Table of the open HTTP connections of a server. Of one event loop.
+
+    One timer checks the times of all connections: a timer of each would be set twice in each
+    request.
+
+    Attributes:
+        limits: Limits of connections.
+        idle: Connections without a request, in the order in which they became idle.
+        lingering: Connections that discard the rest of a refused request.
+        refusals: Number of refusals by the kind of their problem.
+    """
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self.limits = limits
+        self.idle: dict[Connection, None] = {}
+        self.lingering: dict[Connection, None] = {}
+        self.refusals: Counter[str] = Counter()
+        self._open: dict[Connection, None] = {}
+        self._refused: dict[Connection, None] = {}
+        self._of_address: Counter[str] = Counter()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due = 0.0
+        self._has_skipped = False
+
+    def __len__(self) -> int:
+        """Number of open connections, refused ones not counted."""
+        return len(self._open)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of responses that the clients of all connections have not taken."""
+        return sum(one.unsent for one in self._open)
+
+    def admit(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> bool:
+        """Add a connection to the table, unless there are as many as are allowed.
+
+        Idle connections make room: the oldest of the same address, or the oldest of all.
+
+        Returns:
+            Whether it was added; a refused one is checked by the timer all the same.
+        """
+        if self._loop is None:
+            self._loop = loop
+            self._arm()
+        address = connection.address
+        if not (self._has_room_for(address) and self._has_room()):
+            self._add_refused(connection)
+            return False
+        self._open[connection] = None
+        self._of_address[address] += 1
+        return True
+
+    def _has_room_for(self, address: str) -> bool:
+        """Tell whether the address may have one more connection; drop an idle one of its own."""
+        if self._of_address[address] < self.limits.of_address(address):
+            return True
+        return self._drop(self._oldest_idle(address))
+
+    def _has_room(self) -> bool:
+        """Tell whether there may be one more connection; drop the oldest idle one for it."""
+        return len(self._open) < self.limits.connections or self._drop(self._oldest_idle())
+
+    def _oldest_idle(self, address: str | None = None) -> Connection | None:
+        """Return the connection that has been idle for longest, of one address or of all."""
+        found = (one for one in self.idle if address in (None, one.address) and not one.unsent)
+        return next(found, None)
+
+    def _drop(self, connection: Connection | None) -> bool:
+        if connection is None:
+            return False
+        self.remove(connection)
+        connection.drop()
+        return True
+
+    def _add_refused(self, connection: Connection) -> None:
+        """Add a refused connection; the oldest of too many is closed, its refusal read or not."""
+        self._refused[connection] = None
+        if len(self._refused) > MAX_REFUSED:
+            self._drop(next(iter(self._refused)))
+
+    def remove(self, connection: Connection) -> None:
+        """Remove a connection from the table; one that is not in it is ignored."""
+        for group in (self.idle, self.lingering, self._refused):
+            group.pop(connection, None)
+        if connection not in self._open:
+            return
+        del self._open[connection]
+        address = connection.address
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def _arm(self) -> None:
+        """Set the timer of all connections."""
+        assert self._loop is not None  # noqa: S101 - set with the first connection
+        self._due = self._loop.time() + self.limits.tick_s
+        self._loop.call_at(self._due, self._check)
+
+    def _check(self) -> None:
+        """Check the times of all connections, while there are any."""
+        assert self._loop is not None  # noqa: S101 - set with the first connection
+        now, due = self._loop.time(), self._due
+        if not (self._open or self._refused):
+            self._loop = None
+            return
+        self._arm()
+        # After a pause of the event loop bytes may wait that it has not read yet: they go first.
+        if now - due > self.limits.tick_s and not self._has_skipped:
+            self._has_skipped = True
+            return
+        self._has_skipped = False
+        for connection in (*self._open, *self._refused):
+            connection.check(now)
