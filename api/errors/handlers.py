@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,9 +13,11 @@ from starlette.responses import Response
 
 from api.errors.parameters import parameter_problem
 from api.errors.problem import Problem, Reason, bug_response, name_value, problem_response
-from api.inference.batching import DeadlineError, QueueFullError
 from api.inference.errors import (
     CompilationDeadlineError,
+    DeadlineError,
+    DeviceHungError,
+    DeviceMemoryError,
     EngineBusyError,
     EngineClosedError,
     EngineNotReadyError,
@@ -110,17 +113,16 @@ PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
         "The JSON would be over 8 MiB. Ask for format=npz or safetensors, for encoding=base64, or "
         "for less with layers, channels, steps, units, precision or fewer inputs.",
     ),
-    QueueFullError: lambda *_: Problem(
-        "busy",
-        "The queue of this program is full: it has reached its limit of rows or bytes.",
-        headers=RETRY_AFTER,
+    EngineBusyError: lambda _, error: Problem(
+        "busy", str(error), headers={"Retry-After": str(ceil(error.retry_after_s))}
     ),
-    EngineBusyError: lambda _, error: Problem("busy", str(error), headers=RETRY_AFTER),
+    DeviceMemoryError: lambda _, error: Problem("device", str(error), headers=RETRY_AFTER),
+    DeviceHungError: lambda _, error: Problem("device", str(error), headers=RETRY_AFTER),
     EngineClosedError: lambda _, error: Problem("draining", str(error), headers=RETRY_AFTER),
     EngineNotReadyError: lambda _, error: Problem("warming", str(error), headers=RETRY_AFTER),
     DeadlineError: lambda request, _: Problem(
         "deadline",
-        f"The device was not reached within {request.app.state.settings.deadline_s:g} s.",
+        f"The request was not computed within {request.app.state.settings.deadline_s:g} s.",
     ),
     CompilationDeadlineError: lambda _, error: Problem(
         "deadline",

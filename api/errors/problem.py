@@ -41,6 +41,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "too-many-connections": (503, "Too many connections are open"),
     "warming": (503, "The models are still warming up"),
     "draining": (503, "The server is stopping"),
+    "device": (503, "The device cannot run this now"),
     "deadline": (504, "The deadline has passed"),
     "internal": (500, "Internal server error"),
 }

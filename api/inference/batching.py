@@ -4,27 +4,22 @@ A batch is made of the items that arrived while the last one ran: there is no ti
 and the busier the device, the larger the batches.
 
     submit (event loop) -> Queue of a program -> DeviceWorker (thread) -> resolve (event loop)
+                                                 └── Schedule: which items are the next batch
 """
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
-from threading import Lock, Thread
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from api.inference.batch_times import BatchTimes
+from api.inference.errors import DeadlineError, QueueFullError
+from api.inference.jobs import Job
+from api.inference.turns import ANALYSIS_SHARE
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-class QueueFullError(Exception):
-    """Error of a batching queue that has reached its limit of items or bytes."""
-
-
-class DeadlineError(Exception):
-    """Error of a queued item whose deadline passed before its batch was formed; it was not run."""
 
 
 class Served(NamedTuple, Generic[Result]):
@@ -36,12 +31,23 @@ class Served(NamedTuple, Generic[Result]):
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting(Generic[Item, Result]):
+class WaitingItem(Generic[Item, Result]):
+    """Item of a batching queue that waits, with the future of its result.
+
+    Attributes:
+        job: The request that it belongs to.
+        size: Bytes of the item and its result; 0 in an admitted job.
+        since: Time of its arrival, by `time.monotonic`.
+        deadline: Time from which it is not run, by `time.monotonic`.
+        estimated_s: Estimated seconds that it takes; 0 in an analysis.
+    """
+
     item: Item
+    job: Job
     size: int
     since: float
     deadline: float
-    admitted: bool
+    estimated_s: float
     future: "asyncio.Future[Served[Result]]"
 
 
@@ -64,17 +70,24 @@ class Batch(Generic[Item, Result]):
     """Batch of items that one call takes out of a queue, and their results.
 
     Attributes:
-        live: Items to run, oldest first.
+        live: Items to run, in the order in which they were taken.
         expired: Items whose deadline has passed.
         cancelled: Number of items whose callers were cancelled.
+        is_analysis: Whether it is a batch of analyses.
+        others_wait: Whether items of the other class wait.
+        estimated_s: Seconds that its items were estimated to take; 0 for analyses.
+        results: Result of each live item; an exception is raised for its caller.
     """
 
-    live: list[_Waiting[Item, Result]]
-    expired: list[_Waiting[Item, Result]]
+    live: list[WaitingItem[Item, Result]]
+    expired: list[WaitingItem[Item, Result]]
     cancelled: int
     began: float
+    is_analysis: bool = False
+    others_wait: bool = False
+    estimated_s: float = 0.0
     ended: float = 0.0
-    results: Sequence[Result] = ()
+    results: Sequence[Result | Exception] = ()
     error: Exception | None = None
 
 
@@ -82,8 +95,19 @@ def _observe_nothing(batch: Batch[Any, Any]) -> None:
     """Ignore a batch: the observer of a queue that needs none."""
 
 
+class Worker(Protocol):
+    """Worker of batching queues, as a queue sees it."""
+
+    def accept(self, queue: "Queue[Any, Any]", waiting: WaitingItem[Any, Any]) -> None:
+        """Take an item of a queue, to run it in a batch."""
+
+    @property
+    def interactive_wait_s(self) -> float:
+        """Estimated seconds until all interactive items that wait have run."""
+
+
 class Queue(Generic[Item, Result]):
-    """Batching queue of one program, first in, first out. It lives as long as its event loop.
+    """Batching queue of one program. It lives as long as its event loop.
 
     Items are added, and results given out, on the event loop; batches are formed and run while the
     worker holds its lock. Each field is written in one of the two only, and needs no other lock.
@@ -91,7 +115,7 @@ class Queue(Generic[Item, Result]):
     Args:
         worker: Runs the batches.
         work: Function from the items of a batch to their results, in the same order.
-        max_batch: Most items of one batch; may be raised during use.
+        sizes: Batch sizes that the work has, ascending; the last is the most items of a batch.
         max_waiting: Most items that wait; a further item is refused at once.
         max_bytes: Most bytes that wait; a single item may exceed it.
         observe: Called on the event loop with every batch that was run.
@@ -99,96 +123,91 @@ class Queue(Generic[Item, Result]):
 
     def __init__(
         self,
-        worker: "DeviceWorker",
-        work: Callable[[list[Item]], Sequence[Result]],
+        worker: Worker,
+        work: Callable[[list[Item]], Sequence[Result | Exception]],
         *,
-        max_batch: int,
+        sizes: Sequence[int],
         max_waiting: int,
         max_bytes: int,
         observe: Callable[[Batch[Item, Result]], None] = _observe_nothing,
     ) -> None:
         self._worker = worker
         self._work = work
-        self.max_batch = max_batch
         self._max_waiting = max_waiting
         self._max_bytes = max_bytes
         self._observe = observe
-        self._waiting: deque[_Waiting[Item, Result]] = deque()
-        self._bytes_in = self._admitted_in = 0  # written by the event loop
-        self._bytes_out = self._admitted_out = 0  # written under the worker's lock
+        self._items_in = self._bytes_in = self._admitted_in = 0  # written by the event loop
+        self._items_out = self._bytes_out = self._admitted_out = 0  # written under the lock
+        self.times = BatchTimes(sizes)
         self.counts = Counts()
-        worker.queues.append(self)
+
+    @property
+    def max_batch(self) -> int:
+        """Maximum number of items of one batch of the queue."""
+        return self.times.sizes[-1]
 
     @property
     def waiting(self) -> int:
         """Number of items in the batching queue; cancelled ones count until a batch is formed."""
-        return len(self._waiting)
+        return self._items_in - self._items_out
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes of the items in the batching queue: the sum of their sizes."""
         return self._bytes_in - self._bytes_out
 
-    @property
-    def oldest(self) -> float:
-        """Time at which the batching queue's oldest item came. Read it under the worker's lock."""
-        return self._waiting[0].since
-
-    async def submit(self, item: Item, deadline: float, size: int = 0) -> Served[Result]:
+    async def submit(self, item: Item, job: Job, size: int = 0) -> Served[Result]:
         """Add one item to the batching queue and wait for its result.
 
         Args:
             item: Dropped without being run when the caller is cancelled while it waits.
-            deadline: By `time.monotonic`, in seconds.
+            job: Request that the item belongs to, with its deadline.
             size: Bytes of the item and its result.
 
         Raises:
-            QueueFullError: The queue has reached its limit of items or bytes.
+            QueueFullError: The queue has reached its limit of items, bytes or time.
             DeadlineError: The deadline passed while the item waited.
         """
-        return await self.enqueue(item, deadline, size)
+        return await self.enqueue(item, job, size)
 
-    def enqueue(
-        self, item: Item, deadline: float, size: int = 0, *, admitted: bool = False
-    ) -> "asyncio.Future[Served[Result]]":
+    def enqueue(self, item: Item, job: Job, size: int = 0) -> "asyncio.Future[Served[Result]]":
         """Add one item to the batching queue and return the future of its result.
 
         Args:
-            item: As in `submit`, like `deadline` and `size`.
-            admitted: Whether the item belongs to an admitted analysis: the limits of the queue do
-                not apply to it, and it does not count towards them.
+            item: As in `submit`, like `job` and `size`. The limits of the queue do not apply to an
+                admitted job, and its items do not count towards them.
 
         Raises:
-            QueueFullError: The queue has reached its limit of items or bytes.
+            QueueFullError: The queue has reached its limit of items, bytes or time.
         """
-        size = 0 if admitted else size
-        # Rows of admitted analyses have a limit of their own: they leave the queue to requests.
-        waiting = len(self._waiting) - (self._admitted_in - self._admitted_out)
-        over = waiting and self.waiting_bytes + size > self._max_bytes
-        if not admitted and (over or waiting >= self._max_waiting):
-            self.counts.refused += 1
-            raise QueueFullError
+        now = time.monotonic()
+        if job.is_admitted:
+            size = 0
+        else:
+            self._check_room(size, job.deadline - now)
+        estimated_s = 0.0 if job.is_analysis else self.times.row_s
         future: asyncio.Future[Served[Result]] = asyncio.get_running_loop().create_future()
+        self._items_in += 1
         self._bytes_in += size
-        self._admitted_in += admitted
-        self._waiting.append(_Waiting(item, size, time.monotonic(), deadline, admitted, future))
-        self._worker.wake()
+        self._admitted_in += job.is_admitted
+        waiting = WaitingItem(item, job, size, now, job.deadline, estimated_s, future)
+        self._worker.accept(self, waiting)
         return future
 
-    def take(self) -> Batch[Item, Result]:
-        """Form a batch of the queue's oldest items, without those that are cancelled or expired."""
-        batch: Batch[Item, Result] = Batch([], [], 0, time.monotonic())
-        while self._waiting and len(batch.live) < self.max_batch:
-            waiting = self._waiting.popleft()
-            self._bytes_out += waiting.size
-            self._admitted_out += waiting.admitted
-            if waiting.future.done():
-                batch.cancelled += 1
-            elif waiting.deadline <= batch.began:
-                batch.expired.append(waiting)
-            else:
-                batch.live.append(waiting)
-        return batch
+    def _check_room(self, size: int, left_s: float) -> None:
+        """Raise an error unless the queue has room for one more item, which has some time left."""
+        waiting = self.waiting - (self._admitted_in - self._admitted_out)
+        over = waiting and self.waiting_bytes + size > self._max_bytes
+        wait_s = self._worker.interactive_wait_s / (1 - ANALYSIS_SHARE) if waiting else 0.0
+        if over or waiting >= self._max_waiting or wait_s > max(left_s, 0.0):
+            self.counts.refused += 1
+            raise QueueFullError(max(1.0, wait_s - left_s))
+
+    def left(self, waiting: WaitingItem[Item, Result]) -> None:
+        """Count an item that has left the batching queue for a batch. Under the worker's lock."""
+        self._items_out += 1
+        self._bytes_out += waiting.size
+        self._admitted_out += waiting.job.is_admitted
 
     def run(self, batch: Batch[Item, Result]) -> None:
         """Run the work of a batch in the device thread; its exception is kept for the callers."""
@@ -201,6 +220,8 @@ class Queue(Generic[Item, Result]):
             except Exception as error:
                 batch.error = error
         batch.ended = time.monotonic()
+        if batch.live and batch.error is None:
+            self.times.measured(len(batch.live), batch.ended - batch.began)
 
     def resolve(self, batch: Batch[Item, Result]) -> None:
         """Resolve the future of each item of a batch, and count the outcomes. On the event loop."""
@@ -216,114 +237,19 @@ class Queue(Generic[Item, Result]):
             return
         counts.batches += 1
         ran_s = batch.ended - batch.began
+        share_s = ran_s / len(batch.live)
         for index, waiting in enumerate(batch.live):
+            waiting.job.device_s += share_s
+            found = batch.error or batch.results[index]
             if waiting.future.done():
                 counts.cancelled += 1
-            elif batch.error is not None:
+            elif isinstance(found, Exception):
                 counts.failed += 1
-                waiting.future.set_exception(batch.error)
+                waiting.future.set_exception(found)
             else:
                 counts.completed += 1
                 queued_s = batch.began - waiting.since
                 counts.queued_s += queued_s
                 counts.ran_s += ran_s
-                waiting.future.set_result(Served(batch.results[index], queued_s, ran_s))
+                waiting.future.set_result(Served(found, queued_s, ran_s))
         self._observe(batch)
-
-
-class DeviceWorker:
-    """Device thread that runs the batches of all queues, from `start` to `stop`.
-
-    The queue whose first item has waited longest goes next, so that a long analysis, which comes in
-    slices, and short requests alternate.
-
-    Args:
-        name: Of the thread.
-        run_inline: Whether a single item, while the thread is idle, is run on the event loop. Where
-            the device is the CPU, two switches of threads can take as long as the work.
-    """
-
-    def __init__(self, name: str, *, run_inline: bool = False) -> None:
-        self._run_inline = run_inline
-        self.queues: list[Queue[Any, Any]] = []
-        self._wake: SimpleQueue[bool] = SimpleQueue()
-        self._idle = False  # whether the thread waits, or is about to
-        self._waking = False  # whether the event loop is about to wake it
-        self._lock = Lock()  # held by whichever thread forms and runs a batch
-        self._thread = Thread(target=self._serve, name=name, daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def start(self) -> None:
-        """Start the device thread, for the batching queues of the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Wake the idle device thread at the end of this iteration of the event loop.
-
-        Requests that arrive together are parsed in one iteration: so they become one batch.
-        """
-        if self._idle and not self._waking:
-            self._waking = True
-            assert self._loop is not None  # noqa: S101 - nothing is submitted before the start
-            self._loop.call_soon(self._wake_now)
-
-    def _wake_now(self) -> None:
-        self._waking = False
-        if not self._idle:
-            return
-        if self._run_inline and sum(queue.waiting for queue in self.queues) == 1:
-            self._run_here()
-            return
-        self._idle = False
-        self._wake.put(True)
-
-    def _run_here(self) -> None:
-        """Run a batch of one item on the event loop, inline, unless the device thread is busy."""
-        if not self._lock.acquire(blocking=False):
-            return  # the thread looks at the queues again when it has finished its batch
-        try:
-            if formed := self.next_batch():
-                queue, batch = formed
-                queue.run(batch)
-        finally:
-            self._lock.release()
-        if formed:
-            queue.resolve(batch)
-
-    def stop(self) -> None:
-        """End the device thread; blocks until the batch that it runs is done."""
-        if self._thread.is_alive():
-            self._wake.put(False)
-            self._thread.join()
-
-    def next_batch(self) -> tuple[Queue[Any, Any], Batch[Any, Any]] | None:
-        """Form a batch of the queue whose first item has waited longest; None if all are empty."""
-        waiting = [queue for queue in self.queues if queue.waiting]
-        if not waiting:
-            return None
-        queue = min(waiting, key=lambda queue: queue.oldest) if len(waiting) > 1 else waiting[0]
-        return queue, queue.take()
-
-    def _serve(self) -> None:
-        """Run batches in the device thread until the worker is stopped."""
-        assert self._loop is not None  # noqa: S101 - set before the thread starts
-        while self._go_on():
-            with self._lock:
-                if formed := self.next_batch():
-                    queue, batch = formed
-                    queue.run(batch)
-            if formed:
-                self._loop.call_soon_threadsafe(queue.resolve, batch)
-
-    def _go_on(self) -> bool:
-        """Wait in the device thread for an item to batch; false when the worker is stopped."""
-        while True:
-            # Set before the queues are read: an item added after that finds it set, and wakes us.
-            self._idle = True
-            if any(queue.waiting for queue in self.queues):
-                self._idle = False
-                # A signal that came meanwhile is taken here: it may be that of `stop`.
-                return self._wake.empty() or self._wake.get()
-            if not self._wake.get():
-                return False

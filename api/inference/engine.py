@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,14 +11,17 @@ import jax
 
 from api.inference.admission import Admission, InFlightCounter
 from api.inference.analysis_compiler import AnalysisCompiler
-from api.inference.batching import (
-    Batch,
-    DeviceWorker,
-    Queue,
+from api.inference.batching import Batch, Queue, Served
+from api.inference.cpu_threads import CPUThreads
+from api.inference.device_memory import in_halves
+from api.inference.device_worker import DeviceWorker
+from api.inference.errors import (
+    DeviceHungError,
+    EngineClosedError,
+    EngineNotReadyError,
     QueueFullError,
-    Served,
 )
-from api.inference.errors import EngineClosedError, EngineNotReadyError
+from api.inference.jobs import Job
 from api.inference.loading import LoadedModels
 from api.inference.result_cache import ResultCache
 from models.registry import ResidentModel
@@ -30,9 +32,6 @@ from probes.model_context import model_context
 
 Result = TypeVar("Result")
 Observer = Callable[[str, Batch[Call, Outputs]], None]
-
-CPU_THREADS = 2
-"""Threads of the engine that decode and draw: more would wait for the interpreter's lock."""
 
 NOT_STARTED = (
     "the application was not started, so that no model is compiled: its ASGI lifespan has not run. "
@@ -102,7 +101,7 @@ class Engine:
         self._limits = limits
         self._programs: dict[str, ResidentProgram] = {}
         self._worker = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")
-        self._cpu_threads = ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="worker")
+        self._cpu_threads = CPUThreads()
         self._compiler = AnalysisCompiler(self._serve)
         self._warming: asyncio.Task[None] | None = None
         self._warming_rest: asyncio.Task[None] | None = None
@@ -150,7 +149,7 @@ class Engine:
         for model in self.models.values():
             await self._compiler.run(model.compile_larger_buckets)
             for name, program in model.programs.items():
-                self.queues[f"{model.name}.{name}"].max_batch = program.max_rows
+                self._serve_buckets(f"{model.name}.{name}", program)
         # Analyses of the user's own networks are compiled when they are first asked for.
         for model in (one for one in self.models.values() if one.is_shipped):
             for program in tuple(model.programs.values()):
@@ -164,6 +163,10 @@ class Engine:
         self._programs[name] = program
         self.queues[name] = self._queue(name, program)
 
+    def _serve_buckets(self, name: str, program: ResidentProgram) -> None:
+        """Let the engine's queue form batches of all sizes for which a program is compiled."""
+        self.queues[name].times.sizes = program.buckets
+
     def _queue(self, name: str, program: ResidentProgram) -> Queue[Call, Outputs]:
         """Create the engine's queue of a program."""
 
@@ -173,8 +176,8 @@ class Engine:
 
         return Queue(
             self._worker,
-            program,
-            max_batch=program.max_rows,
+            in_halves(program),
+            sizes=program.buckets,
             max_waiting=self._limits.rows,
             max_bytes=self._limits.nbytes,
             observe=observe,
@@ -198,12 +201,14 @@ class Engine:
         Raises:
             EngineClosedError: The engine has stopped.
             EngineNotReadyError: The models are being compiled.
+            DeviceHungError: A call of the device hangs.
         """
         if self.closed:
             msg = "The server is stopping."
             raise EngineClosedError(msg)
         if self.warm_s is None:
             self._refuse_cold()
+        self.check_alive()
 
     def _refuse_cold(self) -> None:
         """Refuse a request to an engine that is warming up, or that nothing has started."""
@@ -226,62 +231,70 @@ class Engine:
         self.check_open()
         return self.admission.request()
 
-    async def compute(self, function: Callable[..., Result], *args: Any) -> Result:
-        """Run a function of CPU work, such as decoding or drawing, in a thread of the engine."""
-        return await asyncio.get_running_loop().run_in_executor(self._cpu_threads, function, *args)
+    def check_alive(self) -> None:
+        """Raise an error if a call of the engine's device hangs: the process should be restarted.
+
+        Raises:
+            DeviceHungError: It has taken longer than any call takes.
+        """
+        if self._worker.is_hung:
+            msg = "A call of the device has not returned."
+            raise DeviceHungError(msg)
+
+    async def compute(
+        self, function: Callable[..., Result], *args: Any, job: Job | None = None
+    ) -> Result:
+        """Run a function of CPU work, such as decoding or drawing, in a thread of the engine.
+
+        Args:
+            job: Request that it is for; None for work without a deadline.
+
+        Raises:
+            DeadlineError: The deadline passed before the function was begun, or within it.
+        """
+        return await self._cpu_threads.run(job or Job(), function, *args)
 
     async def run(
-        self,
-        model: str,
-        run: Run,
-        deadline: float,
-        spent: DeviceTime,
-        checkpoint: str | None = None,
-        *,
-        admitted: bool = False,
+        self, model: str, run: Run, job: Job, spent: DeviceTime, checkpoint: str | None = None
     ) -> Outputs:
         """Drive a run through the engine: queue each of its calls, and send it their results.
 
         Args:
             model: Name of the model whose programs the run calls.
-            deadline: By `time.monotonic`, in seconds, for every call; it moves by the time that the
-                run computes between its calls.
+            job: Request that the run is for. Its deadline includes the time that the run computes
+                between its calls, which is CPU work.
             spent: The time in queue and on the device is added here.
             checkpoint: Name of the parameter set to run with; None for the served weights.
-            admitted: Whether it is an admitted analysis, so that no queue refuses its rows.
 
         Raises:
             QueueFullError: The queue has reached its limit of rows or bytes.
-            DeadlineError: The deadline passed before the device was reached.
+            DeadlineError: The deadline passed.
             EngineNotReadyError: A program is still being compiled.
         """
         results: list[Outputs] | None = None
         while True:
-            began = time.monotonic()
             # Between its calls, an analysis may compute for a while.
             calls = (
-                await self.compute(_advance, run, results) if admitted else _advance(run, results)
+                await self.compute(_advance, run, results, job=job)
+                if job.is_admitted
+                else _advance(run, results)
             )
-            # The deadline limits the wait for the device, which such computations are no part of.
-            deadline += time.monotonic() - began
             if isinstance(calls, dict):
                 return calls
             if checkpoint is not None:
                 calls = [call._replace(checkpoint=checkpoint) for call in calls]
-            served = await self._served(model, calls, deadline, admitted=admitted)
+            served = await self._served(model, calls, job)
             spent.queued_s += served[0].queued_s
             # Calls that ran in one batch have the same time: it counts once.
             spent.ran_s += sum({one.ran_s for one in served})
             results = [one.result for one in served]
 
-    async def _served(
-        self, model: str, calls: Sequence[Call], deadline: float, *, admitted: bool
-    ) -> list[Served[Outputs]]:
+    async def _served(self, model: str, calls: Sequence[Call], job: Job) -> list[Served[Outputs]]:
         """Queue calls of one program in the engine and wait; one error cancels the others."""
         name, owner = f"{model}.{calls[0].program}", self.models[model]
         if name not in self._programs and not owner.is_shipped:
-            await self._compiler.compiled(owner, calls[0].program, deadline)
-        waiting = self._enqueue(name, calls, deadline, admitted=admitted)
+            await self._compiler.compiled(owner, calls[0].program, job.deadline)
+        waiting = self._enqueue(name, calls, job)
         try:
             return [await one for one in waiting]
         finally:
@@ -289,7 +302,7 @@ class Engine:
                 one.cancel()
 
     def _enqueue(
-        self, name: str, calls: Sequence[Call], deadline: float, *, admitted: bool
+        self, name: str, calls: Sequence[Call], job: Job
     ) -> list["asyncio.Future[Served[Outputs]]"]:
         """Add calls of one program to the engine's queue of it; all of them, or none."""
         program = self._programs.get(name)
@@ -299,9 +312,7 @@ class Engine:
         queue = self.queues[name]
         waiting: list[asyncio.Future[Served[Outputs]]] = []
         try:
-            waiting.extend(
-                queue.enqueue(one, deadline, program.size(one), admitted=admitted) for one in calls
-            )
+            waiting.extend(queue.enqueue(one, job, program.size(one)) for one in calls)
         # Cancelled calls leave the queue when its next batch is formed.
         except QueueFullError:
             for one in waiting:
@@ -318,7 +329,7 @@ class Engine:
                 await asyncio.gather(task, return_exceptions=True)
         # Each blocks until its threads have ended, which the event loop must not wait for.
         await self._compiler.stop()
-        for stop in (self._worker.stop, self._cpu_threads.shutdown):
+        for stop in (self._worker.stop, self._cpu_threads.stop):
             await asyncio.get_running_loop().run_in_executor(None, stop)
 
 

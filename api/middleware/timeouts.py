@@ -1,6 +1,7 @@
-"""Request timeout: cancel requests whose body is late (408) or whose client has disconnected."""
+"""Request timeout: cancel requests whose body is late, whose client or whose time has gone."""
 
 import asyncio
+import time
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -8,12 +9,20 @@ from starlette.types import Receive
 
 from api.errors.problem import Problem
 
+GRACE_S = 0.05
+"""Seconds after its deadline at which a request timeout cancels a request that is still in work.
+
+Work ends at its deadline by itself, with an error that names it; this one names none.
+"""
+
 UNWATCHED_S = 0.1
 """Seconds of work before a request timeout watches the connection; most responses take less."""
 
 
 class RequestTimeout:
-    """Request timeout that cancels a task when its body is late, then when its client disconnects.
+    """Request timeout that cancels a task when its body is late, or it is not wanted any more.
+
+    That is when its client disconnects, or its deadline has passed.
 
     Use it as `with RequestTimeout(10) as timeout:`, and call `body_received` within. Two
     `asyncio.timeout` would do the same in four times the time, a few percent of a small request.
@@ -22,7 +31,7 @@ class RequestTimeout:
         seconds: Time for the body to arrive.
 
     Raises:
-        Problem: On leaving, `request-timeout`: the body did not arrive in time.
+        Problem: On leaving, `request-timeout`: the body did not arrive in time; or `deadline`.
         ClientDisconnect: On leaving: the client has closed the connection.
     """
 
@@ -30,7 +39,8 @@ class RequestTimeout:
         self._seconds = seconds
         self._receive: Receive | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._has_cancelled = False
+        self._has_cancelled = self._is_past = False
+        self._deadline = 0.0
 
     def __enter__(self) -> "RequestTimeout":
         self._loop = asyncio.get_running_loop()
@@ -40,15 +50,26 @@ class RequestTimeout:
         self._timer = self._loop.call_later(self._seconds, self._cancel)
         return self
 
-    def body_received(self, receive: Receive) -> None:
-        """Stop the request timeout; from now on `receive` waits for the client to disconnect."""
+    def body_received(self, receive: Receive, deadline: float) -> None:
+        """Stop the request timeout; from now on `receive` waits for the client to disconnect.
+
+        Args:
+            receive: Receives the messages of the connection.
+            deadline: End of the request's work, by `time.monotonic`, in seconds.
+        """
         self._timer.cancel()
-        self._receive = receive
+        self._receive, self._deadline = receive, deadline
         self._timer = self._loop.call_later(UNWATCHED_S, self._watch)
 
     def _watch(self) -> None:
         assert self._receive is not None  # noqa: S101 - the timer was set with it
         self._watcher = self._loop.create_task(self._wait_for_disconnect(self._receive))
+        left_s = self._deadline - time.monotonic() + GRACE_S
+        self._timer = self._loop.call_later(max(left_s, 0.0), self._expire)
+
+    def _expire(self) -> None:
+        self._is_past = True
+        self._cancel()
 
     async def _wait_for_disconnect(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -66,6 +87,8 @@ class RequestTimeout:
         # A cancellation from elsewhere goes on, also where it came together with this one.
         if kind is not asyncio.CancelledError or not self._has_cancelled or self._task.uncancel():
             return
+        if self._is_past:
+            raise Problem("deadline", "The request was not computed before its deadline.") from None
         if self._receive is not None:
             raise ClientDisconnect from None
         detail = f"The body did not arrive within {self._seconds:g} s."

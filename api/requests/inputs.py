@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
+from api.inference.jobs import Job
 from api.requests.body import (
     FORM,
     IMAGE_BODIES,
@@ -62,6 +63,7 @@ MAX_QUERY_STEPS = 1024
 async def read_images(
     request: Request,
     engine: Engine,
+    job: Job,
     model: ResidentModel,
     declaration: type[DeclaredBody],
     options_of: Callable[[Fields], Options],
@@ -71,6 +73,7 @@ async def read_images(
     Args:
         request: Its body must not have been read.
         engine: Counts the bytes of the body, and has threads for CPU work.
+        job: Work of the request.
         model: Network that the images are for.
         declaration: Body of the route.
         options_of: Returns the query with the parameters among the text fields of a form.
@@ -82,7 +85,7 @@ async def read_images(
         Problem: The body is not valid, or an image is over a limit.
     """
     with engine.admission.body() as held:
-        body = await _with_form(engine, await read_body(request, IMAGE_BODIES, held.add))
+        body = await _with_form(engine, job, await read_body(request, IMAGE_BODIES, held.add))
         fields: Fields = () if body.form is None else body.form.texts
         options, network = options_of(fields), model.architecture
         # The default of the network was filled in, and other values were refused.
@@ -90,17 +93,19 @@ async def read_images(
         if is_light(body):
             found = parse_images(body, declaration, network, preprocess)
         else:
-            found = await engine.compute(parse_images, body, declaration, network, preprocess)
+            found = await engine.compute(
+                parse_images, body, declaration, network, preprocess, job=job
+            )
         given: ModelInputs = (
             found
             if isinstance(found, ModelInput)
-            else await _image_inputs(engine, found, network, preprocess)
+            else await _image_inputs(engine, job, found, network, preprocess)
         )
     warnings = field_warnings(type(options), (name for name, _ in fields))
     return (_with_warnings(given, warnings) if warnings else given), options
 
 
-async def _with_form(engine: Engine, body: Body) -> Body:
+async def _with_form(engine: Engine, job: Job, body: Body) -> Body:
     """Parse the form of a request body, whose text fields decide how its images are read."""
     if body.media_type != FORM:
         return body
@@ -108,7 +113,7 @@ async def _with_form(engine: Engine, body: Body) -> Body:
     form = (
         parse_form(body.content, body.parameters)
         if is_small
-        else await engine.compute(parse_form, body.content, body.parameters)
+        else await engine.compute(parse_form, body.content, body.parameters, job=job)
     )
     return body._replace(content=b"", form=form)
 
@@ -142,13 +147,17 @@ def parse_images(
 
 
 async def _image_inputs(
-    engine: Engine, posted: PostedInputs, network: Architecture, preprocess: Preprocess
+    engine: Engine,
+    job: Job,
+    posted: PostedInputs,
+    network: Architecture,
+    preprocess: Preprocess,
 ) -> list[ModelInput]:
     """Make the inputs of several images, a task each, so that other requests run in between."""
     found, pixels, planes, container = [], 0, 0, str(posted.container)
     for index, given in enumerate(posted.inputs):
         try:
-            one = await engine.compute(image_input, given, network.image, preprocess)
+            one = await engine.compute(image_input, given, network.image, preprocess, job=job)
         except Problem as problem:
             raise problem.within(container, index) from problem
         width, height = (one.echo or {})["preparation"]["source_size"]
@@ -172,6 +181,7 @@ def _too_many(limit: str, container: str) -> Problem:
 async def read_sequences(
     request: Request,
     engine: Engine,
+    job: Job,
     model: ResidentModel,
     declaration: type[DeclaredBody],
     initial_steps: int | None,
@@ -179,6 +189,7 @@ async def read_sequences(
     """Read the inputs of a sequence request: one or several sequences and initial states.
 
     Args:
+        job: Work of the request.
         initial_steps: Steps before the initial state of every input, by the query.
 
     Raises:
@@ -189,10 +200,14 @@ async def read_sequences(
         body = await read_body(request, SEQUENCE_BODIES)
         if is_light(body):
             return parse_sequences(body, declaration, model, initial_steps)
-        return await engine.compute(parse_sequences, body, declaration, model, initial_steps)
+        return await engine.compute(
+            parse_sequences, body, declaration, model, initial_steps, job=job
+        )
     with engine.admission.body() as held:
         body = await read_body(request, LONG_SEQUENCE_BODIES, held.add)
-        return await engine.compute(parse_sequences, body, declaration, model, initial_steps)
+        return await engine.compute(
+            parse_sequences, body, declaration, model, initial_steps, job=job
+        )
 
 
 def parse_sequences(

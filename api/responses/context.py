@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
+from api.client_identity import client_of
 from api.inference.engine import Engine
+from api.inference.jobs import Job
 from api.middleware.server_timing import Stopwatch, stopwatch
 
 
@@ -14,24 +16,23 @@ class RequestContext(NamedTuple):
 
     Attributes:
         engine: The resident models and the queue of the device.
-        timeout_s: Seconds that the request may take, of its arrival and of each device call.
+        timeout_s: Seconds that the request may take.
         watch: Measures the stages for `Server-Timing`; it began with the request.
+        job: Work of the request, with its client and its deadline.
     """
 
     engine: Engine
     timeout_s: float
     watch: Stopwatch
+    job: Job
 
     @classmethod
     def of(cls, request: Request) -> "RequestContext":
         """Return the context for the response to a request that has passed the middleware."""
-        state = request.app.state
-        return cls(state.engine, state.settings.deadline_s, stopwatch(request.scope))
-
-    @property
-    def deadline(self) -> float:
-        """Deadline of the response made in this context, by `time.monotonic`, in seconds."""
-        return self.watch.began + self.timeout_s
+        state, watch = request.app.state, stopwatch(request.scope)
+        timeout_s = state.settings.deadline_s
+        job = Job(client_of(request.scope), watch.began + timeout_s)
+        return cls(state.engine, timeout_s, watch, job)
 
     @property
     def chunk_deadline(self) -> float:

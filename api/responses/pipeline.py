@@ -42,6 +42,9 @@ on any thread; on another one it takes longer, and its memory is returned to the
 requested again each time.
 """
 
+MAX_INTERACTIVE_STEPS = 512
+"""Most steps of a sequence that the pipeline runs as an interactive job: those of one row."""
+
 MAX_SEVERAL_BYTES = 67_108_864
 """Most bytes of values that the pipeline computes for the inputs of one request.
 
@@ -100,6 +103,8 @@ async def answer(
         AnswerTooLargeError: The JSON is larger than 8 MiB.
         Problem: The picture, or the values of several inputs, exceed their limit.
     """
+    given = inputs if isinstance(inputs, list) else [inputs]
+    context.job.is_analysis = request.probe.run is not None or is_analysis(given)
     if isinstance(inputs, list):
         content = await _answer_several(context, request, inputs, response_format)
     else:
@@ -123,7 +128,9 @@ async def _answer_one(
     inline = response_format != "png" and request.probe.input and 0 < values <= MAX_INLINE_VALUES
     if inline:
         return _encode(model, request, given, result, response_format)
-    return await engine.compute(_encode, model, request, given, result, response_format)
+    return await engine.compute(
+        _encode, model, request, given, result, response_format, job=context.job
+    )
 
 
 async def _answer_several(
@@ -148,7 +155,14 @@ async def _answer_several(
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
     context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
     results = [result for result, _ in found]
-    return await engine.compute(_encode_several, model, request, inputs, results, response_format)
+    return await engine.compute(
+        _encode_several, model, request, inputs, results, response_format, job=context.job
+    )
+
+
+def is_analysis(inputs: list[ModelInput]) -> bool:
+    """Tell whether the pipeline's inputs are several rows, and so wait for interactive jobs."""
+    return len(inputs) > 1 or len(inputs[0].row.get("sequence", ())) > MAX_INTERACTIVE_STEPS
 
 
 def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
@@ -236,17 +250,15 @@ async def run_probe(
         wanted = request.outputs(model.architecture)
         wanted |= {"unfamiliarity"} if model.ood_detector else set()
         run = model.run(probe.program or "", call.input.row, wanted)
-        outputs = await engine.run(request.model, run, context.deadline, device_time, name)
+        outputs = await engine.run(request.model, run, context.job, device_time, name)
         return call.with_outputs(outputs), device_time
     # Only without an input: few inputs are sent twice, and each would evict a slow analysis.
     if not probe.input and (known := engine.results.get(request.cache_key)) is not None:
         return call.with_outputs(known), device_time
     # An analysis has more rows than a queue takes: they are limited here, all of them or none.
     with engine.admission.analysis(probe.rows(call)):
-        run = probe.run(call)
-        outputs = await engine.run(
-            request.model, run, context.deadline, device_time, name, admitted=True
-        )
+        context.job.is_admitted = True
+        outputs = await engine.run(request.model, probe.run(call), context.job, device_time, name)
     if not probe.input:
         engine.results.add(request.cache_key, outputs)
     return call.with_outputs(outputs), device_time

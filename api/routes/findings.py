@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from api.inference.engine import Engine
+from api.middleware.timeouts import RequestTimeout
 from api.openapi import schemas, spec
 from api.requests.model_input import ModelInput
 from api.responses.context import RequestContext
@@ -46,7 +47,9 @@ def router() -> APIRouter:
         context = RequestContext.of(request)
         engine = context.engine
         stated: dict[str, Any] = {}
-        with engine.admit():
+        context.job.is_analysis = True
+        with engine.admit(), RequestTimeout(context.timeout_s) as timeout:
+            timeout.body_received(request.receive, context.job.deadline)
             # One run for each model measures all statements about it.
             for model in dict.fromkeys(one.model for one in STATEMENTS.values()):
                 if _applies(engine, model):
@@ -69,7 +72,7 @@ async def _measured(context: RequestContext, model: str) -> dict[str, Any]:
     request = ProbeRequest(model, probe, probe.parameters())
     call = checked_call(context.engine, request, ModelInput())
     found, _ = await run_probe(context, request, call)
-    figure = await context.engine.compute(probe.figure, found)
+    figure = await context.engine.compute(probe.figure, found, job=context.job)
     return {one.name: one.value for one in measures(figure)}
 
 

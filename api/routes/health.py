@@ -31,8 +31,13 @@ def router() -> APIRouter:
     return routes
 
 
-async def livez() -> schemas.Status:
-    """Health check of liveness: whether the process answers at all."""
+async def livez(request: Request) -> schemas.Status:
+    """Health check of liveness: whether the process answers at all.
+
+    503 while a call of the device hangs, so that the process is restarted.
+    """
+    engine: Engine = request.app.state.engine
+    engine.check_alive()
     return schemas.Status(status="alive")
 
 

@@ -274,8 +274,8 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
             tag = etag(digest, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
-        inputs, asked = await read_inputs(request, engine, route, asked)
-        timeout.body_received(request.receive)
+        inputs, asked = await read_inputs(request, context, route, asked)
+        timeout.body_received(request.receive, context.job.deadline)
         context.watch.lap("prepare")
         form = form or negotiate(route.format_of(asked.query), accept)
         content = await answer(context, asked, inputs, form)
@@ -283,7 +283,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
 
 
 async def read_inputs(
-    request: Request, engine: Engine, route: ProbeRoute, asked: ProbeRequest
+    request: Request, context: RequestContext, route: ProbeRoute, asked: ProbeRequest
 ) -> tuple[ModelInputs, ProbeRequest]:
     """Read the input of a request to a probe's route, or several inputs.
 
@@ -294,6 +294,7 @@ async def read_inputs(
         Problem: The body, or the sequence in the query, is not valid.
         RequestValidationError: Parameters of the form are not valid.
     """
+    engine, job = context.engine, context.job
     model, body = engine.models[asked.model], body_of(asked.probe)
     match route.source:
         case "image":
@@ -305,12 +306,12 @@ async def read_inputs(
                 query = with_fields(route.query, request.scope["query_string"], fields)
                 return resolved_query(model.architecture, query, names)
 
-            inputs, query = await read_images(request, engine, model, body, query_of)
+            inputs, query = await read_images(request, engine, job, model, body, query_of)
             # Equal for each request without fields: a copy would compute its outputs again.
             return inputs, asked if query is asked.query else replace(asked, query=query)
         case "sequence":
             steps = asked.query.initial_steps
-            return await read_sequences(request, engine, model, body, steps), asked
+            return await read_sequences(request, engine, job, model, body, steps), asked
         case "query":
             return queried_sequence(asked.query, model), asked
         case "weights":

@@ -27,7 +27,7 @@ from api.requests.query import SingleValueRoute
 from api.requests.sequence_body import SequenceBody
 from api.requests.sequence_steps import is_binary
 from api.responses.context import RequestContext
-from api.responses.pipeline import gather_or_cancel, length_warnings
+from api.responses.pipeline import gather_or_cancel, is_analysis, length_warnings
 from api.routes.probes import resolved_query
 from api.routes.route_cache import RouteCache
 from models.architecture import Architecture
@@ -140,8 +140,8 @@ async def _respond(request: Request, model: ResidentModel, query: LineOptions) -
         held.enter_context(engine.admit())
         with RequestTimeout(context.timeout_s) as timeout:
             steps = query.initial_steps
-            given = await read_sequences(request, engine, model, SequenceBody, steps)
-            timeout.body_received(request.receive)
+            given = await read_sequences(request, engine, context.job, model, SequenceBody, steps)
+            timeout.body_received(request.receive, context.job.deadline)
             context.watch.lap("prepare")
             inputs = given if isinstance(given, list) else [given]
             _check_units(model.architecture, query)
@@ -251,14 +251,16 @@ async def _blocks(
     wanted = frozenset(query.values or ()) | finals
     rows = dict(enumerate(one.row for one in inputs))
     warnings = [length_warnings(model, None, one) if model.length_limits else [] for one in inputs]
-    start = 0
+    job, start = context.job, 0
+    job.is_analysis = is_analysis(inputs)
     while rows:
         if start:
             # Ends the stream of a stopping server with a problem, rather than by its cancellation.
             engine.check_open()
-        deadline, spents = context.chunk_deadline, [DeviceTime() for _ in rows]
+            job.deadline = context.chunk_deadline
+        spents = [DeviceTime() for _ in rows]
         given = await gather_or_cancel(
-            engine.run(model.name, model.run("trace", _head(row), wanted), deadline, spent)
+            engine.run(model.name, model.run("trace", _head(row), wanted), job, spent)
             for row, spent in zip(rows.values(), spents, strict=True)
         )
         if not start:
@@ -268,7 +270,7 @@ async def _blocks(
             # Warnings are those of the whole sequence: its first line has them.
             first = {} if start else _stated(warnings[index])
             block = _Block(architecture, index, start, first, query)
-            yield await engine.compute(block.encode, _head(row), outputs)
+            yield await engine.compute(block.encode, _head(row), outputs, job=job)
         rows = {
             index: _rest(architecture, row, outputs)
             for (index, row), outputs in zip(rows.items(), given, strict=True)

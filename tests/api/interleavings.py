@@ -7,8 +7,12 @@ import asyncio
 import random
 import sys
 import time
+from typing import Any
 
-from api.inference.batching import Batch, DeadlineError, DeviceWorker, Queue, QueueFullError, Served
+from api.inference.batching import Batch, Queue, Served
+from api.inference.device_worker import DeviceWorker
+from api.inference.errors import DeadlineError, QueueFullError
+from api.inference.jobs import Job
 
 FAR = 1e9
 MAX_BATCH, MAX_WAITING, MAX_BYTES = 4, 12, 60
@@ -31,9 +35,9 @@ class WorkerByHand(DeviceWorker):
             raise RuntimeError
         return [2 * item for item in items]
 
-    def queue(self, **limits: int) -> Queue[int, int]:
+    def queue(self, **limits: Any) -> Queue[int, int]:
         """Create a queue of the doubling."""
-        held = {"max_batch": MAX_BATCH, "max_waiting": MAX_WAITING, "max_bytes": MAX_BYTES}
+        held = {"sizes": (MAX_BATCH,), "max_waiting": MAX_WAITING, "max_bytes": MAX_BYTES}
         return Queue(self, self.double, **{**held, **limits})
 
 
@@ -52,7 +56,8 @@ class Play:
         """Submit an item, sometimes after its deadline."""
         number = len(self.callers)
         deadline = FAR if self.dice.random() < 0.9 else time.monotonic() - 1
-        submitted = self.queues[number % 2].submit(number, deadline, number % 20)
+        job = Job(f"client {self.dice.randrange(3)}", deadline, self.dice.random() < 0.5)
+        submitted = self.queues[number % 2].submit(number, job, number % 20)
         self.callers.append((deadline, asyncio.ensure_future(submitted)))
 
     def leave(self) -> None:

@@ -1,7 +1,6 @@
 """Full queues, deadlines, closed connections and bugs: status codes and cancelled work."""
 
 import asyncio
-import time
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.inference.batching import DeadlineError, QueueFullError
 from api.inference.engine import DeviceTime, Engine
+from api.inference.errors import DeadlineError, QueueFullError
+from api.inference.jobs import Job
 
 
 def test_requests_side_by_side_get_their_own_answers(app: FastAPI, client: TestClient) -> None:
@@ -26,7 +26,7 @@ def test_requests_side_by_side_get_their_own_answers(app: FastAPI, client: TestC
 
     async def one(row: dict[str, Any]) -> Any:
         run = model.run("trace", row, frozenset({"cell", "logits"}))
-        return await engine.run(model.name, run, time.monotonic() + 60, DeviceTime())
+        return await engine.run(model.name, run, Job(), DeviceTime())
 
     async def all_at_once() -> list[Any]:
         return await asyncio.gather(*(one(row) for row in rows))

@@ -1,9 +1,7 @@
 """Analyses of many rows: limited, run in slices, and cancelled with their request."""
 
 import asyncio
-import itertools
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,11 +10,15 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.inference.batching import DeadlineError, DeviceWorker, Queue, QueueFullError
 from api.inference.engine import DeviceTime, Engine
+from api.inference.errors import DeadlineError, QueueFullError
+from api.inference.jobs import Job
+from api.inference.schedule import Formed
 from api.settings import Settings
 from models.cnn.layout import layout_of
+from models.runtime.cancellation import raise_if_cancelled
 from models.runtime.programs import SLICE, Call, Run, in_slices
+from tests.api.interleavings import WorkerByHand
 from tests.networks import SIMPLE_CNN
 from tests.oracles.parameters import draw_images
 
@@ -32,8 +34,8 @@ def many(rows: int) -> Run:
 
 
 async def drive(engine: Engine, run: Run) -> Any:
-    """Let the engine drive a run."""
-    return await engine.run("cnn", run, time.monotonic() + 60, DeviceTime())
+    """Let the engine drive a run of an analysis."""
+    return await engine.run("cnn", run, Job(is_analysis=True, is_admitted=True), DeviceTime())
 
 
 def call(client: TestClient, scene: Any, *arguments: Any) -> Any:
@@ -65,22 +67,26 @@ def test_a_slice_is_all_that_is_ever_asked_for() -> None:
     assert [int(one["number"]) for one in results] == made
 
 
-def test_computing_between_calls_is_no_wait_for_the_device(
-    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+def test_computing_between_calls_counts_towards_the_deadline(
+    app: FastAPI, client: TestClient
 ) -> None:
-    """A deadline moves by the time that a run computes; one that has passed is an error."""
+    """A run whose own computation takes longer than its deadline is stopped before its calls."""
     engine: Engine = app.state.engine
+    before = engine.programs["cnn.score"].totals.rows
 
-    async def scene(moved_s: float) -> Any:
-        seconds = itertools.count(step=moved_s)
-        clock = SimpleNamespace(monotonic=lambda: next(seconds), perf_counter=time.perf_counter)
-        monkeypatch.setattr("api.inference.engine.time", clock)
-        passed = time.monotonic() - 1_000
-        return await engine.run("cnn", many(1), passed, DeviceTime(), admitted=True)
+    def slow() -> Run:
+        while True:
+            raise_if_cancelled()
+            time.sleep(0.001)
+        yield ()
 
-    assert len(call(client, scene, 2_000)["logits"]) == 1
+    async def scene() -> Any:
+        job = Job(deadline=time.monotonic() + 0.02, is_analysis=True, is_admitted=True)
+        return await engine.run("cnn", slow(), job, DeviceTime())
+
     with pytest.raises(DeadlineError):
-        call(client, scene, 0)
+        call(client, scene)
+    assert engine.programs["cnn.score"].totals.rows == before
 
 
 def test_others_are_served_between_slices(app: FastAPI, client: TestClient) -> None:
@@ -177,23 +183,27 @@ def test_rows_of_an_analysis_do_not_fill_the_queue() -> None:
     """Rows of an admitted analysis are not refused, and do not count towards the queue's limits."""
 
     async def scene() -> None:
-        queue: Queue[int, int] = Queue(
-            DeviceWorker("still"), lambda items: items, max_batch=4, max_waiting=2, max_bytes=100
-        )
-        queue._worker.wake = lambda: None  # type: ignore[method-assign]
-        later = time.monotonic() + 60
+        worker = WorkerByHand()
+        queue = worker.queue(max_waiting=2, max_bytes=100)
+        one, admitted = Job(), Job(is_analysis=True, is_admitted=True)
         for number in range(10):
-            queue.enqueue(number, later, 90, admitted=True)
+            queue.enqueue(number, admitted, 90)
         assert queue.waiting == 10
-        queue.enqueue(10, later, 60)
-        queue.enqueue(11, later, 40)
+        queue.enqueue(10, one, 60)
+        queue.enqueue(11, one, 40)
         with pytest.raises(QueueFullError):
-            queue.enqueue(12, later)
+            queue.enqueue(12, one)
         for number in range(13, 20):
-            queue.enqueue(number, later, admitted=True)
-        batches = [[one.item for one in queue.take().live] for _ in range(3)]
-        assert [*batches[0], *batches[1], *batches[2]] == list(range(12))
-        queue.enqueue(20, later, 100)
+            queue.enqueue(number, admitted)
+        batches = [[each.item for each in batch.live] for _, batch in formed(worker)]
+        assert batches[0] == [10, 11]
+        assert [number for batch in batches[1:] for number in batch] == [*range(10), *range(13, 20)]
+        queue.enqueue(20, one, 100)
         assert queue.waiting_bytes == 100
 
     asyncio.run(scene())
+
+
+def formed(worker: WorkerByHand) -> list[Formed]:
+    """Form batches until no item waits."""
+    return list(iter(worker.next_batch, None))

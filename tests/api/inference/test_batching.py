@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.inference.batching import DeadlineError, DeviceWorker, Queue, QueueFullError, Served
+from api.inference.batching import Queue, Served
+from api.inference.device_worker import DeviceWorker
+from api.inference.errors import DeadlineError, QueueFullError
+from api.inference.jobs import Job
 from tests.api.interleavings import FAR, WorkerByHand, finish, play_all
 
 
@@ -17,7 +20,7 @@ async def submitted(
     queue: Queue[int, int], *items: int, size: int = 0
 ) -> list[asyncio.Task[Served[int]]]:
     """Submit items one after the other, and let them arrive."""
-    tasks = [asyncio.ensure_future(queue.submit(item, FAR, size)) for item in items]
+    tasks = [asyncio.ensure_future(queue.submit(item, Job(deadline=FAR), size)) for item in items]
     await asyncio.sleep(0)
     return tasks
 
@@ -39,7 +42,7 @@ def test_a_batch_is_what_waits_oldest_first() -> None:
 
     async def scene() -> None:
         worker = WorkerByHand()
-        queue = worker.queue(max_batch=4)
+        queue = worker.queue(sizes=(4,))
         tasks = await submitted(queue, 1, 2, 3, 4, 5, 6)
         run_one(worker)
         run_one(worker)
@@ -58,7 +61,7 @@ def test_one_more_than_may_wait_is_refused_at_once() -> None:
         queue = worker.queue(max_waiting=2)
         held = await submitted(queue, 2, 3)
         with pytest.raises(QueueFullError):
-            await queue.submit(4, FAR)
+            await queue.submit(4, Job(deadline=FAR))
         run_one(worker)
         assert await results(held) == [4, 6]
         assert queue.counts.refused == 1
@@ -74,13 +77,13 @@ def test_more_bytes_than_may_wait_are_refused() -> None:
         queue = worker.queue(max_bytes=100)
         held = await submitted(queue, 1, size=500)
         with pytest.raises(QueueFullError):
-            await queue.submit(2, FAR, 1)
+            await queue.submit(2, Job(deadline=FAR), 1)
         assert queue.waiting_bytes == 500
         run_one(worker)
         assert queue.waiting_bytes == 0
         held += await submitted(queue, 3, 4, size=50)
         with pytest.raises(QueueFullError):
-            await queue.submit(5, FAR, 1)
+            await queue.submit(5, Job(deadline=FAR), 1)
         run_one(worker)
         assert await results(held) == [2, 6, 8]
 
@@ -93,7 +96,7 @@ def test_an_expired_item_is_never_run() -> None:
     async def scene() -> None:
         worker = WorkerByHand()
         queue = worker.queue()
-        late = asyncio.ensure_future(queue.submit(2, time.monotonic()))
+        late = asyncio.ensure_future(queue.submit(2, Job(deadline=time.monotonic())))
         tasks = await submitted(queue, 1)
         run_one(worker)
         assert await results(tasks) == [2]
@@ -147,7 +150,7 @@ def test_a_wrong_number_of_results_is_an_error_and_no_mix_up() -> None:
     async def scene() -> None:
         worker = WorkerByHand()
         queue = Queue[int, int](
-            worker, lambda items: items[1:], max_batch=4, max_waiting=9, max_bytes=9
+            worker, lambda items: items[1:], sizes=(4,), max_waiting=9, max_bytes=9
         )
         (task,) = await submitted(queue, 1)
         run_one(worker)
@@ -162,7 +165,7 @@ def test_queues_of_one_lane_take_locks() -> None:
 
     async def scene() -> None:
         worker = WorkerByHand()
-        one, other = worker.queue(max_batch=1), worker.queue(max_batch=1)
+        one, other = worker.queue(sizes=(1,)), worker.queue(sizes=(1,))
         tasks = []
         for item in (1, 2, 3):
             tasks += await submitted(one, item)
@@ -233,7 +236,7 @@ def test_what_arrives_while_a_batch_runs_goes_together() -> None:
             may_run.wait()
             return items
 
-        queue = Queue(worker, work, max_batch=8, max_waiting=9, max_bytes=9)
+        queue = Queue(worker, work, sizes=(8,), max_waiting=9, max_bytes=9)
         tasks = await submitted(queue, 1)
         await asyncio.get_running_loop().run_in_executor(None, running.wait)
         tasks += await submitted(queue, 2, 3, 4)
@@ -254,7 +257,7 @@ def test_what_arrives_together_goes_together() -> None:
             batches.append(items)
             return items
 
-        queue = Queue(worker, work, max_batch=8, max_waiting=9, max_bytes=9)
+        queue = Queue(worker, work, sizes=(8,), max_waiting=9, max_bytes=9)
         await asyncio.sleep(0.01)  # the thread has found nothing and sleeps
         assert await results(await submitted(queue, 1, 2, 3)) == [1, 2, 3]
         assert batches == [[1, 2, 3]]
@@ -273,7 +276,7 @@ def test_a_lone_item_can_run_on_the_event_loop() -> None:
                 ran_on.append(threading.current_thread().name)
                 return items
 
-            queue = Queue(worker, work, max_batch=8, max_waiting=9, max_bytes=9)
+            queue = Queue(worker, work, sizes=(8,), max_waiting=9, max_bytes=9)
             await asyncio.sleep(0.01)  # the thread has found nothing and sleeps
             assert await results(await submitted(queue, 1)) == [1]
             assert await results(await submitted(queue, 2, 3)) == [2, 3]
@@ -297,7 +300,7 @@ def test_the_event_loop_never_runs_a_batch_beside_the_thread() -> None:
                 may_run.wait(5)
                 return items
 
-            queue = Queue(worker, work, max_batch=2, max_waiting=9, max_bytes=9)
+            queue = Queue(worker, work, sizes=(2,), max_waiting=9, max_bytes=9)
             tasks = await submitted(queue, 1, 2)
             await asyncio.get_running_loop().run_in_executor(None, running.wait)
             worker._idle = True  # as it is for a moment before the thread looks a last time
@@ -323,7 +326,7 @@ def test_a_thread_under_random_load_mixes_nothing_up(run_inline: bool) -> None:
             time.sleep(0.0002)
             return [2 * item for item in items]
 
-        queues = [Queue(worker, work, max_batch=5, max_waiting=999, max_bytes=9) for _ in range(2)]
+        queues = [Queue(worker, work, sizes=(5,), max_waiting=999, max_bytes=9) for _ in range(2)]
         tasks = []
         for item in range(600):
             tasks += await submitted(queues[item % 2], item)

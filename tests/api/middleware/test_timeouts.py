@@ -1,6 +1,7 @@
 """Request timeout: requests whose body is late, or whose client has disconnected."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -56,12 +57,26 @@ def test_a_body_that_does_not_arrive_in_time_is_refused() -> None:
     assert refused.value.headers == {"Connection": "close"}
 
 
+def test_a_request_is_cancelled_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 504, and whatever it waits for."""
+    monkeypatch.setattr(timeouts, "GRACE_S", 0.0)
+
+    async def scene() -> None:
+        with RequestTimeout(LONG_S) as timeout:
+            timeout.body_received(never, time.monotonic() + 0.01)
+            await never()
+
+    with pytest.raises(Problem) as refused:
+        run(scene)
+    assert (refused.value.kind, refused.value.status) == ("deadline", 504)
+
+
 def test_a_request_that_has_arrived_may_take_longer() -> None:
     """The limit is on its body."""
 
     async def scene() -> str:
         with RequestTimeout(0.01) as timeout:
-            timeout.body_received(never)
+            timeout.body_received(never, time.monotonic() + LONG_S)
             await asyncio.sleep(0.1)
             return "answered"
 
@@ -78,7 +93,7 @@ def test_when_the_client_disconnects_the_work_is_cancelled() -> None:
             return next(messages)
 
         with RequestTimeout(LONG_S) as timeout:
-            timeout.body_received(receive)
+            timeout.body_received(receive, time.monotonic() + LONG_S)
             await never()
 
     with pytest.raises(ClientDisconnect):
@@ -92,7 +107,7 @@ def test_a_cancellation_from_elsewhere_goes_through(arrives: bool) -> None:
     async def waits() -> None:
         with RequestTimeout(LONG_S) as timeout:
             if arrives:
-                timeout.body_received(never)
+                timeout.body_received(never, time.monotonic() + LONG_S)
             await never()
 
     async def scene() -> bool:
@@ -129,7 +144,7 @@ def test_an_exception_stays_what_it_was() -> None:
 
     async def scene() -> None:
         with RequestTimeout(LONG_S) as timeout:
-            timeout.body_received(disconnected)
+            timeout.body_received(disconnected, time.monotonic() + LONG_S)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -143,7 +158,7 @@ def test_nothing_is_watched_once_a_request_is_answered() -> None:
         with RequestTimeout(0.01):
             pass
         with RequestTimeout(LONG_S) as timeout:
-            timeout.body_received(disconnected)
+            timeout.body_received(disconnected, time.monotonic() + LONG_S)
         await asyncio.sleep(0.05)
         return "went on"
 
