@@ -114,7 +114,7 @@ def test_a_repository_without_networks_is_refused(tmp_path: Path) -> None:
 
 def test_a_compilation_longer_than_the_deadline_is_named(repository: Path) -> None:
     """The 504 tells the compilation from a busy device, and when to come back."""
-    settings = Settings(models=repository, deadline_s=0.3, cache=None)
+    settings = Settings(models=repository, deadline_s=0.5, cache=None)
     with TestClient(create_app(settings)) as client:
         assert client.portal is not None
         client.portal.call(client.app.state.engine.warmed)  # type: ignore[attr-defined]
