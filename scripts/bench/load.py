@@ -22,6 +22,7 @@ from typing import NamedTuple
 BUFFER = bytearray(1 << 20)
 VIEW = memoryview(BUFFER)
 LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d+)")
+CLOSE = re.compile(rb"(?i)\r\nconnection:[ \t]*close\b")
 HEAD_END = b"\r\n\r\n"
 
 OK = 200
@@ -34,19 +35,24 @@ class Connection:
 
     Attributes:
         since: When that request was sent, or should have been, by `time.perf_counter`.
+        sent: When it was sent.
+        closes: Whether the last answer ends the connection.
         status: Of the last answer.
         received: Bytes of the answer so far, head included.
         body: The answer's body, where it is kept.
     """
 
-    __slots__ = ("_head", "_keep", "_left", "body", "busy", "received", "since", "socket", "status")
+    __slots__ = (
+        *("_head", "_keep", "_left", "body", "busy", "closes"),
+        *("received", "sent", "since", "socket", "status"),
+    )
 
-    def __init__(self, port: int, *, keep: bool = False) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port: int, *, keep: bool = False, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self.busy = False
-        self.since = 0.0
+        self.busy = self.closes = False
+        self.since = self.sent = 0.0
         self.status = self.received = self._left = 0
         self._keep, self._head, self.body = keep, b"", bytearray()
 
@@ -56,7 +62,7 @@ class Connection:
         Raises:
             OSError: The server has closed the connection.
         """
-        self.busy, self.since = True, since
+        self.busy, self.since, self.sent = True, since, time.perf_counter()
         self.received, self._left, self._head = 0, -1, b""
         self.body.clear()
         if self.socket.send(request) != len(request):
@@ -92,6 +98,7 @@ class Connection:
         if length is None:
             raise ConnectionAbortedError
         self.status = int(self._head[9:12])
+        self.closes = CLOSE.search(self._head, 0, end) is not None
         self._left = end + len(HEAD_END) + int(length[1]) - len(self._head)
         if self._keep:
             self.body += self._head[end + len(HEAD_END) :]
@@ -105,12 +112,14 @@ class RequestResult(NamedTuple):
         latency_s: From then to the response's last byte; without a response, to the end of the run.
         status: HTTP status, or `CLOSED`, or `UNANSWERED`.
         received: Bytes of the response, head included.
+        answer_s: Like `latency_s`, but from when it was sent: without its wait for a connection.
     """
 
     since: float
     latency_s: float
     status: int
     received: int
+    answer_s: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -197,13 +206,21 @@ class Load:
         requests: Complete HTTP/1.1 requests.
         connections: Number of connections, and so of requests in flight at once.
         keep: Keep the response bodies.
+        sources: Addresses of loopback that the connections come from, in rotation.
     """
 
     def __init__(
-        self, port: int, requests: Sequence[bytes], connections: int, *, keep: bool = False
+        self,
+        port: int,
+        requests: Sequence[bytes],
+        connections: int,
+        *,
+        keep: bool = False,
+        sources: Sequence[str] = ("127.0.0.1",),
     ) -> None:
         self._port, self._keep = port, keep
         self._requests: Iterator[bytes] = cycle(requests)
+        self._sources: Iterator[str] = cycle(sources)
         self._epoll = select.epoll()
         self._connections: dict[int, Connection] = {}
         self._free: deque[Connection] = deque()
@@ -220,7 +237,7 @@ class Load:
         self._epoll.close()
 
     def _connect(self) -> None:
-        connection = Connection(self._port, keep=self._keep)
+        connection = Connection(self._port, keep=self._keep, source=next(self._sources))
         self._connections[connection.socket.fileno()] = connection
         self._epoll.register(connection.socket, select.EPOLLIN)
         self._free.append(connection)
@@ -236,8 +253,10 @@ class Load:
         self._connect()
 
     def _record(self, connection: Connection, status: int, now: float) -> None:
-        since = connection.since
-        self._results.append(RequestResult(since, now - since, status, connection.received))
+        since, sent = connection.since, connection.sent
+        self._results.append(
+            RequestResult(since, now - since, status, connection.received, now - sent)
+        )
 
     def _send(self, since: float) -> None:
         connection = self._free.popleft()
@@ -263,6 +282,8 @@ class Load:
             if whole:
                 self._record(connection, connection.status, time.perf_counter())
                 self._free.append(connection)
+                if connection.closes:
+                    self._replace(connection)
                 yield connection
 
     def closed(self, seconds: float, least: int, most_s: float) -> Run:
@@ -311,7 +332,7 @@ class Load:
             for _ in self._receive(self._wait(max(pause, 0))):
                 pass
         now = time.perf_counter()
-        for since in (*due, *(one.since for one in self._in_flight())):
+        for since in (*due, *self.outstanding()):
             self._results.append(RequestResult(since, now - since, UNANSWERED, 0))
         return Run(began, ended, self._results)
 
@@ -319,6 +340,10 @@ class Load:
         if len(self._free) == len(self._connections):
             return []
         return [one for one in self._connections.values() if one.busy]
+
+    def outstanding(self) -> list[float]:
+        """Return when the load's unanswered requests were sent, by `time.perf_counter`."""
+        return [one.since for one in self._in_flight()]
 
     def drain(self, timeout_s: float) -> None:
         """Wait for outstanding responses, so that the server is idle before the next load."""

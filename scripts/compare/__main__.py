@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from http.client import HTTPException
 from pathlib import Path
@@ -79,7 +79,7 @@ class Comparison:
         for found in trees(old, new, "openapi"):
             self.report.add(DOCUMENT, found)
         self._sides[0].wait_until_warm(())
-        material = material_of(self._sides[0])
+        material = material_of(self._sides[0].send)
         # Programs of analyses come last, those of checkpoints before them: wait for all.
         plain = [plan.base(one, material) for one in listed if not one.is_picture]
         for side in self._sides:
@@ -143,10 +143,10 @@ def answered(side: Side, request: Request) -> Answer:
         return Answer(0, (), type(error).__name__.encode())
 
 
-def material_of(side: Side) -> Material:
+def material_of(send: Callable[[Request], Answer]) -> Material:
     """Read a checkout's served networks and sample images, for the bodies of the comparison."""
     models, samples = (
-        json.loads(side.send(Request(path, "GET", path)).body) for path in ("/models", "/samples")
+        json.loads(send(Request(path, "GET", path)).body) for path in ("/models", "/samples")
     )
     named = {one["name"]: one for one in models["models"]}
     hidden = next(one for one in named["lstm"]["layers"] if one["name"] == "hidden")

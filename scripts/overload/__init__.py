@@ -1,0 +1,1 @@
+"""Measurement of fairness, goodput, hostile connections, metrics and memory under overload."""
