@@ -21,6 +21,7 @@ from api.inference.engine import Engine, QueueLimits
 from api.inference.loading import load_models, repository_folders
 from api.middleware.access_log import AccessLog
 from api.middleware.cors import LoggingCORSMiddleware
+from api.middleware.loop_lag import LoopLag
 from api.middleware.metrics import Metrics
 from api.middleware.repeated_slashes import RepeatedSlashesMiddleware
 from api.middleware.request_context import RequestContextMiddleware
@@ -54,7 +55,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         engine.start()
+        lag.start()
         yield
+        lag.stop()
         await engine.stop()
         app.state.access_log.flush()
 
@@ -70,7 +73,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.engine, app.state.settings = engine, settings
-    app.state.access_log = AccessLog(Metrics(engine))
+    metrics = Metrics(engine)
+    lag = LoopLag(metrics.observe_lag)
+    app.state.access_log = AccessLog(metrics)
     handlers.install(app)
     _add_routes(app)
     app.state.route_cache = RouteCache()

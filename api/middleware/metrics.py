@@ -38,6 +38,7 @@ SECONDS = (
     5,
     10,
 )
+LAG_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 STAGES = ("queue", "program", "encode")
 
 TRITON: Mapping[str, tuple[str, str]] = {
@@ -129,6 +130,12 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=self._registry,
         )
+        self._lag = Histogram(
+            "lightwell_event_loop_lag_seconds",
+            "Seconds by which timers of the event loop were late.",
+            buckets=LAG_SECONDS,
+            registry=self._registry,
+        )
         # The lookup of a child by its labels costs more than its update.
         self._request = cache(requests.labels)
         self._route = cache(seconds.labels)
@@ -145,6 +152,10 @@ class Metrics:
         method = method if method in METHODS else "other"
         self._request(route, method, status).inc()
         self._route(route).observe(seconds)
+
+    def observe_lag(self, seconds: float) -> None:
+        """Add the lag of one timer of the event loop to the Prometheus metrics."""
+        self._lag.observe(seconds)
 
     def observe_encoding(self, seconds: float) -> None:
         """Add the time that encoding a response took to the Prometheus metrics of the stages."""
