@@ -61,13 +61,13 @@ class Settings(BaseSettings):
     body_bytes: int = Field(
         256 * 2**20,
         ge=2**20,
-        description="Maximum bytes of the bodies with images that are read or decoded at a time.",
+        description="Maximum bytes of the bodies that are read or decoded at a time.",
     )
     deadline_s: float = Field(
         10.0,
         gt=0,
         le=600,
-        description="Request timeout in seconds: 408 while reading the body, 504 while queued.",
+        description="Request timeout in seconds, from the arrival of the body: 504 while queued.",
     )
     idle_s: float | None = Field(
         None,

@@ -52,11 +52,11 @@ class Admission:
     Args:
         max_requests: Requests in flight; more are refused.
         max_analysis_rows: Rows of all analyses in flight; one alone may have more.
-        max_body_bytes: Bytes of all request bodies with images; one alone may have more.
+        max_body_bytes: Bytes of all request bodies; one alone may have more.
 
     Attributes:
         analysis_rows: Rows of the analyses in flight.
-        body_bytes: Bytes of the request bodies with images that are read or decoded now.
+        body_bytes: Bytes of the request bodies that are read or decoded now.
     """
 
     def __init__(

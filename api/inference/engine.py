@@ -23,6 +23,7 @@ from api.inference.errors import (
 )
 from api.inference.jobs import Job
 from api.inference.loading import LoadedModels
+from api.inference.place import Place
 from api.inference.result_cache import ResultCache
 from models.registry import ResidentModel
 from models.runtime.programs import Call, Outputs, Run
@@ -230,6 +231,17 @@ class Engine:
         """
         self.check_open()
         return self.admission.request()
+
+    def place(self) -> Place:
+        """Return a place for a request whose body is arriving, to take when it has arrived.
+
+        Raises:
+            EngineClosedError, EngineNotReadyError: See `check_open`.
+            EngineBusyError: As many requests are in flight as are allowed: the body of one more
+                need not be read.
+        """
+        self.admit()
+        return Place(self.admission)
 
     def check_alive(self) -> None:
         """Raise an error if a call of the engine's device hangs: the process should be restarted.

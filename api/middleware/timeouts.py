@@ -9,6 +9,12 @@ from starlette.types import Receive
 
 from api.errors.problem import Problem
 
+BODY_S = 20.0
+"""Time of a request's body to arrive, in seconds."""
+
+BYTES_PER_FURTHER_S = 65_536
+"""Bytes of a body for which it has a second more."""
+
 GRACE_S = 0.05
 """Seconds after its deadline at which a request timeout cancels a request that is still in work.
 
@@ -28,15 +34,16 @@ class RequestTimeout:
     `asyncio.timeout` would do the same in four times the time, a few percent of a small request.
 
     Args:
-        seconds: Time for the body to arrive.
+        seconds: Time for the body to arrive, before a second more for each 64 KiB of it. Servers
+            other than `api.server` have no limit of their own.
 
     Raises:
         Problem: On leaving, `request-timeout`: the body did not arrive in time; or `deadline`.
         ClientDisconnect: On leaving: the client has closed the connection.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float = BODY_S) -> None:
+        self._seconds = self._allowed = seconds
         self._receive: Receive | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._has_cancelled = self._is_past = False
@@ -47,8 +54,20 @@ class RequestTimeout:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of the event loop runs in a task
         self._task: asyncio.Task[Any] = task
-        self._timer = self._loop.call_later(self._seconds, self._cancel)
+        self._timer = self._loop.call_later(self._seconds, self._end)
         return self
+
+    def add(self, nbytes: int) -> None:
+        """Prolong the request timeout by bytes of the body that have arrived."""
+        self._allowed += nbytes / BYTES_PER_FURTHER_S
+
+    def _end(self) -> None:
+        """Cancel a request whose body is late; wait further where enough of it has arrived."""
+        if self._allowed > self._seconds:
+            further, self._seconds = self._allowed - self._seconds, self._allowed
+            self._timer = self._loop.call_later(further, self._end)
+        else:
+            self._cancel()
 
     def body_received(self, receive: Receive, deadline: float) -> None:
         """Stop the request timeout; from now on `receive` waits for the client to disconnect.

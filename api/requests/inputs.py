@@ -7,11 +7,9 @@ Reading waits for the client on the event loop; parsing and decoding are CPU wor
 worker thread where a body is large.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar, cast
-
-from starlette.requests import Request
 
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
@@ -26,6 +24,7 @@ from api.requests.body import (
     is_light,
     read_body,
 )
+from api.requests.body_arrival import BodyArrival
 from api.requests.declared_body import DeclaredBody
 from api.requests.form_fields import Fields, field_warnings
 from api.requests.image_body import ImageBody
@@ -61,9 +60,7 @@ MAX_QUERY_STEPS = 1024
 
 
 async def read_images(
-    request: Request,
-    engine: Engine,
-    job: Job,
+    arrival: BodyArrival,
     model: ResidentModel,
     declaration: type[DeclaredBody],
     options_of: Callable[[Fields], Options],
@@ -71,9 +68,7 @@ async def read_images(
     """Read the inputs of an image request: decode and preprocess one image, or several.
 
     Args:
-        request: Its body must not have been read.
-        engine: Counts the bytes of the body, and has threads for CPU work.
-        job: Work of the request.
+        arrival: Of the body, which must not have been read.
         model: Network that the images are for.
         declaration: Body of the route.
         options_of: Returns the query with the parameters among the text fields of a form.
@@ -84,8 +79,9 @@ async def read_images(
     Raises:
         Problem: The body is not valid, or an image is over a limit.
     """
-    with engine.admission.body() as held:
-        body = await _with_form(engine, job, await read_body(request, IMAGE_BODIES, held.add))
+    engine, job = arrival.engine, arrival.job
+    with arrival:
+        body = await _with_form(engine, job, await _arrived(arrival, IMAGE_BODIES))
         fields: Fields = () if body.form is None else body.form.texts
         options, network = options_of(fields), model.architecture
         # The default of the network was filled in, and other values were refused.
@@ -103,6 +99,13 @@ async def read_images(
         )
     warnings = field_warnings(type(options), (name for name, _ in fields))
     return (_with_warnings(given, warnings) if warnings else given), options
+
+
+async def _arrived(arrival: BodyArrival, limits: Mapping[str, int]) -> Body:
+    """Read the body of a request; from now on it is in flight."""
+    body = await read_body(arrival.request, limits, arrival.add)
+    arrival.end()
+    return body
 
 
 async def _with_form(engine: Engine, job: Job, body: Body) -> Body:
@@ -179,9 +182,7 @@ def _too_many(limit: str, container: str) -> Problem:
 
 
 async def read_sequences(
-    request: Request,
-    engine: Engine,
-    job: Job,
+    arrival: BodyArrival,
     model: ResidentModel,
     declaration: type[DeclaredBody],
     initial_steps: int | None,
@@ -189,24 +190,20 @@ async def read_sequences(
     """Read the inputs of a sequence request: one or several sequences and initial states.
 
     Args:
-        job: Work of the request.
+        arrival: Of the body, which must not have been read.
         initial_steps: Steps before the initial state of every input, by the query.
 
     Raises:
         Problem: The body is not valid.
         ParameterError: `initial_steps` is given, and an input has no initial state.
     """
-    if model.architecture.sequence.is_text:
-        body = await read_body(request, SEQUENCE_BODIES)
-        if is_light(body):
+    is_text = model.architecture.sequence.is_text
+    with arrival:
+        body = await _arrived(arrival, SEQUENCE_BODIES if is_text else LONG_SEQUENCE_BODIES)
+        if is_text and is_light(body):
             return parse_sequences(body, declaration, model, initial_steps)
-        return await engine.compute(
-            parse_sequences, body, declaration, model, initial_steps, job=job
-        )
-    with engine.admission.body() as held:
-        body = await read_body(request, LONG_SEQUENCE_BODIES, held.add)
-        return await engine.compute(
-            parse_sequences, body, declaration, model, initial_steps, job=job
+        return await arrival.engine.compute(
+            parse_sequences, body, declaration, model, initial_steps, job=arrival.job
         )
 
 

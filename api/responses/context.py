@@ -16,7 +16,7 @@ class RequestContext(NamedTuple):
 
     Attributes:
         engine: The resident models and the queue of the device.
-        timeout_s: Seconds that the request may take.
+        timeout_s: Seconds that the request may take, from the arrival of its body.
         watch: Measures the stages for `Server-Timing`; it began with the request.
         job: Work of the request, with its client and its deadline.
     """

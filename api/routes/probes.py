@@ -16,6 +16,7 @@ from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.openapi.families import NETWORKS, Families
 from api.requests.body import is_form
+from api.requests.body_arrival import BodyArrival
 from api.requests.form_fields import Fields, with_fields
 from api.requests.inputs import queried_sequence, read_images, read_sequences
 from api.requests.model_input import ModelInput, ModelInputs
@@ -264,7 +265,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
     context = RequestContext.of(request)
     engine: Engine = context.engine
     accept = request_header(request.scope, b"accept").decode("latin-1")
-    with engine.admit(), RequestTimeout(context.timeout_s) as timeout:
+    with engine.place() as place, RequestTimeout() as timeout:
         tag = form = None
         # Before the body is read: a refusal or a 304 costs no decoding. A form may name its format.
         if route.source != "image" or not is_form(request.scope):
@@ -274,8 +275,8 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
             tag = etag(digest, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
-        inputs, asked = await read_inputs(request, context, route, asked)
-        timeout.body_received(request.receive, context.job.deadline)
+        arrival = BodyArrival(request, context, place, timeout)
+        inputs, asked = await read_inputs(arrival, route, asked)
         context.watch.lap("prepare")
         form = form or negotiate(route.format_of(asked.query), accept)
         content = await answer(context, asked, inputs, form)
@@ -283,7 +284,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
 
 
 async def read_inputs(
-    request: Request, context: RequestContext, route: ProbeRoute, asked: ProbeRequest
+    arrival: BodyArrival, route: ProbeRoute, asked: ProbeRequest
 ) -> tuple[ModelInputs, ProbeRequest]:
     """Read the input of a request to a probe's route, or several inputs.
 
@@ -294,8 +295,7 @@ async def read_inputs(
         Problem: The body, or the sequence in the query, is not valid.
         RequestValidationError: Parameters of the form are not valid.
     """
-    engine, job = context.engine, context.job
-    model, body = engine.models[asked.model], body_of(asked.probe)
+    model, body = arrival.engine.models[asked.model], body_of(asked.probe)
     match route.source:
         case "image":
 
@@ -303,16 +303,18 @@ async def read_inputs(
                 names = {name for name, _ in fields} & route.query.model_fields.keys()
                 if asked.query is not None and not names:
                     return asked.query
-                query = with_fields(route.query, request.scope["query_string"], fields)
+                query = with_fields(route.query, arrival.request.scope["query_string"], fields)
                 return resolved_query(model.architecture, query, names)
 
-            inputs, query = await read_images(request, engine, job, model, body, query_of)
+            inputs, query = await read_images(arrival, model, body, query_of)
             # Equal for each request without fields: a copy would compute its outputs again.
             return inputs, asked if query is asked.query else replace(asked, query=query)
         case "sequence":
             steps = asked.query.initial_steps
-            return await read_sequences(request, engine, job, model, body, steps), asked
+            return await read_sequences(arrival, model, body, steps), asked
         case "query":
+            arrival.end()
             return queried_sequence(asked.query, model), asked
         case "weights":
+            arrival.end()
             return ModelInput(), asked

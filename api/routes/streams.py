@@ -20,6 +20,7 @@ from api.inference.engine import DeviceTime, Engine
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.openapi.families import NETWORKS, Families
+from api.requests.body_arrival import BodyArrival
 from api.requests.inputs import read_sequences
 from api.requests.model_input import ModelInput
 from api.requests.options import InitialStepsOptions
@@ -137,11 +138,11 @@ async def _respond(request: Request, model: ResidentModel, query: LineOptions) -
     context = RequestContext.of(request)
     engine: Engine = context.engine
     with ExitStack() as held:
-        held.enter_context(engine.admit())
-        with RequestTimeout(context.timeout_s) as timeout:
+        place = held.enter_context(engine.place())
+        with RequestTimeout() as timeout:
             steps = query.initial_steps
-            given = await read_sequences(request, engine, context.job, model, SequenceBody, steps)
-            timeout.body_received(request.receive, context.job.deadline)
+            arrival = BodyArrival(request, context, place, timeout)
+            given = await read_sequences(arrival, model, SequenceBody, steps)
             context.watch.lap("prepare")
             inputs = given if isinstance(given, list) else [given]
             _check_units(model.architecture, query)

@@ -4,6 +4,7 @@ import resource
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
+from api.middleware.timeouts import BODY_S, BYTES_PER_FURTHER_S
 from api.settings import Settings
 
 RESERVED_FILES = 64
@@ -56,8 +57,8 @@ class ConnectionLimits:
     head_fields: int = 64
     url_bytes: int = 4096
     head_s: float = 10.0
-    body_s: float = 20.0
-    bytes_per_further_s: int = 65_536
+    body_s: float = BODY_S
+    bytes_per_further_s: int = BYTES_PER_FURTHER_S
     least_rate: int = 4096
     rate_s: float = 5.0
     stall_s: float = 15.0

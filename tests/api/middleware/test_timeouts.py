@@ -71,6 +71,19 @@ def test_a_request_is_cancelled_after_its_deadline(monkeypatch: pytest.MonkeyPat
     assert (refused.value.kind, refused.value.status) == ("deadline", 504)
 
 
+def test_bytes_that_arrive_prolong_the_time_of_a_body() -> None:
+    """By a second for each 64 KiB: it is not late while it arrives at that rate."""
+
+    async def scene() -> None:
+        with RequestTimeout(0.01) as timeout:
+            timeout.add(6554)
+            await asyncio.sleep(0.05)
+            await never()
+
+    with pytest.raises(Problem, match=r"did not arrive within 0\.11\d* s"):
+        run(scene)
+
+
 def test_a_request_that_has_arrived_may_take_longer() -> None:
     """The limit is on its body."""
 
