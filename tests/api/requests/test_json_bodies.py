@@ -1,8 +1,11 @@
 """JSON texts that are read although they are unusual, and sentences about those that are not."""
 
+from contextlib import suppress
+
 import pytest
 
-from api.requests.json_parsing import BYTE_ORDER_MARK
+from api.errors.problem import Problem
+from api.requests.json_parsing import BYTE_ORDER_MARK, parse_json
 from tests.api.bodies import PICTURE, base64_of, image_of, json_body, problem_of, sequence_of
 
 
@@ -78,3 +81,36 @@ def test_an_object_that_was_encoded_twice_is_named() -> None:
 
     problem = problem_of(json_body('{"pixels": [[255]]}'))
     assert problem == ("invalid-body", text, ("body",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"sequence": "101", "sequence": "1"}',
+        b'{"inputs": [{"sequence": "1"}, {"sequence": "1", "sequence": "0"}]}',
+        b'{"sequence": "1", "\\u0073equence": "0"}',
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(content: bytes) -> None:
+    """Parsers read the first or the last of two equal keys, so neither is read; at any depth."""
+    with pytest.raises(Problem, match="The body has the key 'sequence' twice in one object") as got:
+        sequence_of(json_body(content), 2)
+    assert got.value.kind == "invalid-body"
+
+
+def test_colons_in_texts_are_no_keys() -> None:
+    """A data URL is read, and colons anywhere else in a text are no repeated key."""
+    url = f'{{"image": "data:image/png;base64,{base64_of(PICTURE)}"}}'.encode()
+    assert image_of(json_body(url)).echo is not None
+    assert parse_json(b'{"a": ":::", "b": [{"a": 1}, {"a": ":"}]}') == {
+        "a": ":::",
+        "b": [{"a": 1}, {"a": ":"}],
+    }
+
+
+def test_any_depth_that_is_parsed_is_searched_for_keys() -> None:
+    """Nesting at the limit of the parser breaks no second parse."""
+    deep = b'{"a":":","b":' + b"[" * 1000 + b"]" * 1000 + b"}"
+
+    with suppress(Problem):
+        assert "a" in parse_json(deep)
