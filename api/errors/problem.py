@@ -17,6 +17,9 @@ MAX_SENTENCE = 512  # characters of `detail` and of each reason
 SHOWABLE = re.compile(r"[\w.,-]{1,32}", re.ASCII)
 """Values of a path or query, and keys of a body, that a problem may repeat."""
 
+HIDDEN = "(not shown)"
+"""Name in a problem's location that takes the place of one that may not be repeated."""
+
 # The name of a problem -> its status and title. Every `type` of an error response is one of these.
 PROBLEMS: Mapping[str, tuple[int, str]] = {
     "invalid-json": (400, "The body is not JSON"),
@@ -126,7 +129,7 @@ def problem_response(problem: Problem, request_id: str) -> Response:
         "instance": f"urn:uuid:{_uuid_of(request_id)}",
         "request_id": request_id,
         "errors": [
-            {"location": list(reason.location), "reason": reason.reason[:MAX_SENTENCE]}
+            {"location": [*map(_shown, reason.location)], "reason": reason.reason[:MAX_SENTENCE]}
             for reason in problem.reasons[:MAX_REASONS]
         ],
     }
@@ -134,6 +137,11 @@ def problem_response(problem: Problem, request_id: str) -> Response:
         # Ends: a problem without reasons is far smaller than the limit.
         body["errors"].pop()
     return Response(content, status, problem.headers, MEDIA_TYPE)
+
+
+def _shown(part: str | int) -> str | int:
+    """Return a part of a fault's location in a problem, without a name that may not be shown."""
+    return part if isinstance(part, int) or SHOWABLE.fullmatch(part) else HIDDEN
 
 
 def bug_response(request_id: str) -> Response:

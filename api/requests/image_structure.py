@@ -16,6 +16,7 @@ from api.requests.image_limits import (
     invalid,
 )
 
+CHECKSUM = struct.Struct(">I")  # of a PNG's chunk: CRC-32 of its kind and data
 CHUNK_HEAD = 8  # bytes of a PNG's chunk before its data: length and kind
 
 # A marker that opens a segment: not a stuffed zero, not a restart, not TEM or fill.
@@ -32,8 +33,11 @@ def pixel_chunks(encoded: bytes) -> list[bytes]:
 
     Text and profiles are dropped unread, except for compressed text, which must not inflate to more
     than `MAX_TEXT` bytes.
+
+    Raises:
+        Problem: The file is cut, animated or has too much text, or a checksum is wrong.
     """
-    kept, text = [], 0
+    kept, text, view = [], 0, memoryview(encoded)
     for kind, start, end in _chunks(encoded):
         if kind == b"acTL" and encoded[start : start + 4] != b"\0\0\0\1":
             raise invalid("The PNG is animated; only images of one frame are read.")
@@ -41,6 +45,9 @@ def pixel_chunks(encoded: bytes) -> list[bytes]:
             text += _inflated_bytes(kind, encoded[start : end - 4], MAX_TEXT - text)
         # An upper-case first letter marks a critical chunk, which no decoder may skip.
         if kind[:1].isupper() or kind in {b"tRNS", b"eXIf"}:
+            # The decoder does not check that of the pixels.
+            if zlib.crc32(view[start - 4 : end - 4]) != CHECKSUM.unpack_from(encoded, end - 4)[0]:
+                raise invalid(UNDECODABLE)
             kept.append(encoded[start - CHUNK_HEAD : end])
     return kept
 
