@@ -10,6 +10,7 @@ from typing import Any
 from api.inference.batching import WaitingItem
 from api.inference.errors import DeviceHungError
 from api.inference.schedule import AnyQueue, Formed, Schedule
+from api.inference.turns import ANALYSIS_SHARE
 
 HUNG_S = 30.0
 """Seconds after which a device call counts as hung: no call of a program takes a tenth of it."""
@@ -66,6 +67,11 @@ class DeviceWorker:
     def interactive_wait_s(self) -> float:
         """Estimated seconds until the device worker has run all interactive items that wait."""
         return self._interactive_in_s - self._interactive_out_s
+
+    @property
+    def analysis_share(self) -> float:
+        """Share of the device worker's time that interactive items leave to analyses."""
+        return max(ANALYSIS_SHARE, 1 - self.schedule.interactive_load.now())
 
     def accept(self, queue: AnyQueue, waiting: WaitingItem[Any, Any]) -> None:
         """Take an item of a queue to the device worker, and wake it. On the event loop."""

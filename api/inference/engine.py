@@ -12,7 +12,7 @@ import jax
 from api.inference.admission import Admission, InFlightCounter
 from api.inference.analysis_compiler import AnalysisCompiler
 from api.inference.batching import Batch, Queue, Served
-from api.inference.cpu_threads import CPUThreads
+from api.inference.cpu_threads import ANALYSIS_THREADS, CPUThreads
 from api.inference.device_memory import in_halves
 from api.inference.device_worker import DeviceWorker
 from api.inference.errors import (
@@ -25,6 +25,7 @@ from api.inference.jobs import Job
 from api.inference.loading import LoadedModels
 from api.inference.place import Place
 from api.inference.result_cache import ResultCache
+from api.inference.workload import Workload
 from models.registry import ResidentModel
 from models.runtime.programs import Call, Outputs, Run
 from models.runtime.resident import ResidentProgram
@@ -83,6 +84,7 @@ class Engine:
             it is warm.
         observers: Called on the event loop with the program's name and each batch that was run.
         results: Outputs of runs about the weights alone.
+        workload: Requests whose time is limited when they are admitted.
         draining: Whether the server will soon close its listener: `/readyz` fails, and requests are
             still answered.
         closed: Whether no more requests are accepted.
@@ -103,6 +105,7 @@ class Engine:
         self._programs: dict[str, ResidentProgram] = {}
         self._worker = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")
         self._cpu_threads = CPUThreads()
+        self.workload = Workload(lambda: self._worker.analysis_share, ANALYSIS_THREADS)
         self._compiler = AnalysisCompiler(self._serve)
         self._warming: asyncio.Task[None] | None = None
         self._warming_rest: asyncio.Task[None] | None = None

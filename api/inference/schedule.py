@@ -7,6 +7,7 @@ from typing import Any
 
 from api.inference.batching import Batch, Queue, WaitingItem
 from api.inference.jobs import Job
+from api.inference.load_average import LoadAverage
 from api.inference.turns import SLICE_S, AnalysisShare, Turns
 
 AnyQueue = Queue[Any, Any]
@@ -24,6 +25,7 @@ class Schedule:
     Attributes:
         turns: Order of clients and jobs among the analyses.
         share: Guaranteed share of the analyses.
+        interactive_load: Share of the time that interactive batches take.
     """
 
     def __init__(self) -> None:
@@ -31,6 +33,7 @@ class Schedule:
         self._analyses: dict[AnyQueue, dict[Job, Items]] = {}
         self.turns = Turns()
         self.share = AnalysisShare()
+        self.interactive_load = LoadAverage()
 
     def add(self, queue: AnyQueue, waiting: WaitingItem[Any, Any]) -> None:
         """Add an item that has arrived in a queue to the schedule."""
@@ -61,7 +64,9 @@ class Schedule:
         seconds = batch.ended - batch.began
         if batch.is_analysis:
             self.share.analysis_ran(seconds, others_waited=batch.others_wait)
-        elif batch.others_wait:
+            return
+        self.interactive_load.add(seconds)
+        if batch.others_wait:
             self.share.interactive_ran(seconds)
 
     def _interactive_batch(self) -> Formed:

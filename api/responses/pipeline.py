@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import Any, TypeVar
 
@@ -15,12 +16,12 @@ from api.requests.model_input import ModelInput, ModelInputs
 from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
+from api.responses.probe_request import ProbeRequest
 from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes.declaration import (
     ModelContext,
     ParameterError,
-    Probe,
     ProbeCall,
     ProbeContext,
     ResultWarning,
@@ -54,44 +55,6 @@ In any format: all values of 64 sequences of 4,096 steps and 8 units.
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class ProbeRequest:
-    """Probe and query of one request to the pipeline; reused for an equal request line.
-
-    Attributes:
-        model: Name of the model.
-        query: The probe's parameters and the options of the response.
-    """
-
-    model: str
-    probe: Probe
-    query: Any
-
-    @cached_property
-    def checkpoint(self) -> str | None:
-        """Name of the training checkpoint that the pipeline runs; None for the served weights."""
-        return getattr(self.query, "checkpoint", None)
-
-    @property
-    def cache_key(self) -> str:
-        """Cache key of a pipeline without input: all that a probe of the weights depends on."""
-        names = set(self.probe.parameters.model_fields)
-        parameters = self.query.model_dump_json(include=names)
-        return f"{self.model} {self.probe.name} {self.checkpoint} {parameters}"
-
-    @cached_property
-    def _outputs(self) -> dict[Architecture, frozenset[str]]:
-        """Outputs that the pipeline fetches, by network; filled when they are first asked for."""
-        return {}
-
-    def outputs(self, architecture: Architecture) -> frozenset[str]:
-        """Return the outputs that the pipeline fetches: for the probe, and the logits."""
-        if (known := self._outputs.get(architecture)) is None:
-            named = self.probe.outputs(architecture, self.query)
-            known = self._outputs[architecture] = frozenset((*named, "logits"))
-        return known
-
-
 async def answer(
     context: RequestContext, request: ProbeRequest, inputs: ModelInputs, response_format: Format
 ) -> bytes:
@@ -116,10 +79,53 @@ async def answer(
 async def _answer_one(
     context: RequestContext, request: ProbeRequest, given: ModelInput, response_format: Format
 ) -> bytes:
-    """Run the pipeline on one input, and encode a small response on the event loop."""
+    """Check and admit the pipeline of one input, and compute it."""
     engine, model = context.engine, context.engine.models[request.model]
     call = checked_call(engine, request, given)
     _check_bytes(model, request, [given])
+    if context.job.is_analysis or response_format == "png" or not request.probe.input:
+        with _admitted(context, request, [call], response_format):
+            return await _compute_one(context, request, given, call, response_format)
+    return await _compute_one(context, request, given, call, response_format)
+
+
+def _admitted(
+    context: RequestContext,
+    request: ProbeRequest,
+    calls: list[ProbeCall[Any]],
+    response_format: Format,
+) -> AbstractContextManager[None]:
+    """Admit a request of the pipeline if it will be computed in time.
+
+    Raises:
+        EngineBusyError: The work in front of it takes too long.
+    """
+    name, rows = (request.model, request.probe.name), sum(_rows(request, call) for call in calls)
+    scale = getattr(request.query, "scale", 1)
+    kinds = (
+        (request.cost_kind, response_format, scale, rows),
+        (*name, response_format, scale, rows.bit_length()),
+        name,
+    )
+    return context.engine.workload.admitted(context.job, kinds, rows)
+
+
+def _rows(request: ProbeRequest, call: ProbeCall[Any]) -> int:
+    """Return the number of rows of the programs that the pipeline runs for one input."""
+    if request.probe.run is not None:
+        return request.probe.rows(call)
+    return 1 + len(call.input.row.get("sequence", ())) // MAX_INTERACTIVE_STEPS
+
+
+async def _compute_one(
+    context: RequestContext,
+    request: ProbeRequest,
+    given: ModelInput,
+    call: ProbeCall[Any],
+    response_format: Format,
+) -> bytes:
+    """Compute the pipeline of one input, and encode a small response on the event loop."""
+    engine, model = context.engine, context.engine.models[request.model]
     result, device_time = await run_probe(context, request, call)
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
@@ -139,7 +145,7 @@ async def _answer_several(
     inputs: list[ModelInput],
     response_format: Format,
 ) -> bytes:
-    """Run the pipeline on several inputs, whose rows are queued together; encode one response."""
+    """Check and admit the pipeline of several inputs, and compute one response."""
     engine, model = context.engine, context.engine.models[request.model]
     calls = []
     for index, given in enumerate(inputs):
@@ -150,6 +156,19 @@ async def _answer_several(
         except Problem as error:
             raise error.within("inputs", index) from error
     _check_bytes(model, request, inputs)
+    with _admitted(context, request, calls, response_format):
+        return await _compute_several(context, request, inputs, calls, response_format)
+
+
+async def _compute_several(
+    context: RequestContext,
+    request: ProbeRequest,
+    inputs: list[ModelInput],
+    calls: list[ProbeCall[Any]],
+    response_format: Format,
+) -> bytes:
+    """Compute the pipeline of several inputs, whose rows are queued together."""
+    engine, model = context.engine, context.engine.models[request.model]
     found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
     # The runs overlap: the slowest took as long as all of them.
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)

@@ -9,7 +9,8 @@ from api.middleware.timeouts import RequestTimeout
 from api.openapi import schemas, spec
 from api.requests.model_input import ModelInput
 from api.responses.context import RequestContext
-from api.responses.pipeline import ProbeRequest, checked_call, run_probe
+from api.responses.pipeline import checked_call, run_probe
+from api.responses.probe_request import ProbeRequest
 from probes import PROBES
 from probes.figures.figures import measures
 from probes.shared.statements import STATEMENTS

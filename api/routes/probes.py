@@ -38,7 +38,8 @@ from api.responses.negotiation import (
     fresh,
     negotiate,
 )
-from api.responses.pipeline import ProbeRequest, answer
+from api.responses.pipeline import answer
+from api.responses.probe_request import ProbeRequest
 from api.routes.route_cache import RouteCache
 from models.architecture import Architecture
 from models.registry import ResidentModel

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from models.runtime.cancellation import raise_if_cancelled
 from models.runtime.parameters import Parameters
 
 MATMUL_PRECISION = "highest"
@@ -125,5 +126,6 @@ def in_slices(
     """
     coming, results = iter(calls), []
     while taken := tuple(islice(coming, size)):
+        raise_if_cancelled()
         results += yield taken
     return results

@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 from jaxtyping import Float64
 
+from models.runtime.cancellation import raise_if_cancelled
 from probes.figures.figures import (
     Colour,
     Figure,
@@ -183,6 +184,7 @@ def _entry(tensor: Tensor, encoding: Encoding, precision: int | None) -> dict[st
 
 def describe(tensor: Tensor) -> dict[str, Any]:
     """Encode a tensor of a probe result as its JSON entry, without its values."""
+    raise_if_cancelled()
     return {
         "name": tensor.name,
         "kind": tensor.kind,

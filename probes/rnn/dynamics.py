@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from models.runtime.cancellation import raise_if_cancelled
 from probes.declaration import Probe, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import (
@@ -265,9 +266,11 @@ def _word_changes(run: Trajectories, repeated: WordMap) -> tuple[Lines, Bars]:
     """
     settled = run.visited
     for _ in range(SETTLED_REPEATS):
+        raise_if_cancelled()
         settled = repeated.step(settled)
     later = settled
     for _ in range(SETTLED_REPEATS):
+        raise_if_cancelled()
         later = repeated.step(later)
     before, after = (run.axes.place(one)[:, 0] for one in (settled, later))
     names, drift = _grouped(before, (after - before) / SETTLED_REPEATS)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int, UInt8
 
+from models.runtime.cancellation import raise_if_cancelled
 from probes.rnn.float64_cell import Inputs, States
 from probes.rnn.state_map import StateMap
 
@@ -213,6 +214,7 @@ def search(
     starts = _starts(visited, seed)
     settled = starts
     for _ in range(SETTLING_REPEATS):
+        raise_if_cancelled()
         settled = word_map.step(settled)
     region = Region.around(np.concatenate([visited, settled]))
     ends = minimise(word_map, starts, region)
@@ -269,6 +271,7 @@ def minimise(
     states, size = region.clipped(starts), starts.shape[1]
     damping, q = np.full(len(states), DAMPING), word_map.slowness(states)
     for _ in range(MAX_ITERATIONS):
+        raise_if_cancelled()
         if q.max() < CONVERGED_Q:
             break
         slope = word_map.jacobian(states) - np.eye(size)
@@ -303,6 +306,7 @@ def _distinct(
     left = np.ones(len(states), np.bool_)
     kept, reached = [], []
     for place in range(len(states)):
+        raise_if_cancelled()
         if left[place]:
             same = left & (apart[place] <= SAME_POINT)
             kept.append(place)

@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from models.data import png
+from models.runtime.cancellation import raise_if_cancelled
 from probes.output.drawing.marks import (
     RGB,
     WHITE,
@@ -70,6 +71,7 @@ def paint(block: Block, scale: Length) -> UInt8[np.ndarray, "height width 3"]:
     surface = Image.new("RGB", size, WHITE)
     for x, y, part in walk(block):
         for mark in part.marks:
+            raise_if_cancelled()
             _paint_mark(surface, mark, x, y, scale)
     return np.asarray(surface)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from models.runtime.cancellation import raise_if_cancelled
 from probes.figures.figures import (
     Bars,
     Figure,
@@ -45,6 +46,7 @@ def page(figure: Figure) -> Block:
 
 def lay_out(figure: Figure, shared: Shared, heading: int) -> Block:
     """Lay out a figure with its title; axes in `shared` take their range from there."""
+    raise_if_cancelled()
     size = heading if isinstance(figure, Panels) else _TITLE_SIZE
     return _titled(figure, _body(figure, shared), size)
 
