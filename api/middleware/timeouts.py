@@ -83,8 +83,12 @@ class RequestTimeout:
     def _watch(self) -> None:
         assert self._receive is not None  # noqa: S101 - the timer was set with it
         self._watcher = self._loop.create_task(self._wait_for_disconnect(self._receive))
-        left_s = self._deadline - time.monotonic() + GRACE_S
-        self._timer = self._loop.call_later(max(left_s, 0.0), self._expire)
+        left_s = max(self._deadline - time.monotonic(), 0.0)
+        self._timer = self._loop.call_later(left_s, self._end_soon)
+
+    def _end_soon(self) -> None:
+        # Counted from here: an event loop that is late must not cancel work that has just ended.
+        self._timer = self._loop.call_later(GRACE_S, self._expire)
 
     def _expire(self) -> None:
         self._is_past = True
