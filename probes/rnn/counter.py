@@ -18,6 +18,7 @@ from models.rnn.unit_statistics import (
     held_out_sequences,
     measure_units,
 )
+from models.runtime.cancellation import raise_if_cancelled
 from models.runtime.programs import Call, Outputs, Run, in_slices
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
@@ -159,6 +160,7 @@ def _eliminate(
     tried = [np.concatenate([kept[None], np.eye(units, dtype=np.uint8)])]
     counts = [(yield from ablation.correct(tried[0]))]
     while kept.any():
+        raise_if_cancelled()
         left = np.flatnonzero(kept)
         without = np.repeat(kept[None], len(left), axis=0)
         without[np.arange(len(left)), left] = 0

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from models.rnn.structured_sequences import margins
+from models.runtime.cancellation import raise_if_cancelled
 from probes.rnn.interchange import (
     FITTED,
     STEPS,
@@ -250,6 +251,7 @@ def untrained(units: int) -> Iterator[dict[str, np.ndarray]]:
     """
     number = min(MOST_UNTRAINED, max(LEAST_UNTRAINED, UNTRAINED_UNITS // units))
     for seed in range(number):
+        raise_if_cancelled()
         random = np.random.default_rng(seed)
         bias = np.zeros(4 * units)
         if seed % 2:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from models.runtime.cancellation import raise_if_cancelled
 from probes.rnn.float64_cell import LSTMCell, counting_cell
 
 Bits = UInt8[np.ndarray, "sequences time"]
@@ -139,6 +140,7 @@ def exchanged(own: Trace, other: Trace, names: Collection[str]) -> Trace:
     cells = np.empty_like(own.cell)
     written = mixed.input_gate * mixed.candidate
     for step in range(cells.shape[1]):
+        raise_if_cancelled()
         cell = mixed.forget_gate[:, step] * cell + written[:, step]
         cells[:, step] = cell
     return mixed._replace(cell=cells, hidden=mixed.output_gate * np.tanh(cells))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from models.runtime.cancellation import raise_if_cancelled
 from models.runtime.programs import Call, Outputs
 from probes.declaration import ResultWarning
 from probes.shared.quadrature import gauss_legendre
@@ -65,6 +66,7 @@ def integrate(
     parts = np.array([[0.0, 1.0]])
     total, ends, evaluations = np.zeros(len(way)), (0.0, 0.0), 0
     while len(parts):
+        raise_if_cancelled()
         places, weights = gauss_legendre(nodes)
         width = np.diff(parts)
         at = parts[:, :1] + width * np.array([0.0, *places, 1.0])

@@ -5,6 +5,8 @@ from math import comb
 import numpy as np
 from jaxtyping import Float64
 
+from models.runtime.cancellation import raise_if_cancelled
+
 
 def shapley_values(
     worth: Float64[np.ndarray, " coalitions"],
@@ -28,6 +30,7 @@ def shapley_values(
     weights = by_size[sizes]
     values = np.zeros(count)
     for player in range(count):
+        raise_if_cancelled()
         sides = worth.reshape(-1, 2, 2**player)
         values[player] = weights @ (sides[:, 1] - sides[:, 0]).ravel()
     return values
