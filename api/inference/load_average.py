@@ -4,7 +4,7 @@ import math
 import time
 
 WINDOW_S = 2.0
-"""Seconds after which a load average has forgotten about two thirds of what was before."""
+"""Time constant of the exponential decay of a load average, in seconds."""
 
 
 class LoadAverage:

@@ -1,11 +1,11 @@
-"""Times at which refused requests are told to come back, so that they do not come together."""
+"""Retry times of refused requests, spread so that clients do not return together."""
 
 import math
 import time
 from collections import OrderedDict, deque
 
 MAX_RETRY_S = 60.0
-"""Most seconds after which a refused request is told to come back."""
+"""Longest time in `Retry-After`, in seconds."""
 
 EARLY_S = 0.25
 """Seconds before its time at which a request that comes back is known as one."""
@@ -44,7 +44,7 @@ class Retries:
         return retry_s
 
     def is_back(self, client: str) -> bool:
-        """Tell whether a client was told to come back by now."""
+        """Return whether a retry time of a client has come."""
         times = self._due.get(client)
         return times is not None and times[0] <= time.monotonic() + EARLY_S
 

@@ -18,7 +18,7 @@ The rest is for errors of the estimates, and for other clients that come meanwhi
 """
 
 RETRY_HEADROOM: Final = 0.75
-"""As `NEW_HEADROOM`, of a request that was refused and comes back when it was told to."""
+"""As `NEW_HEADROOM`, of a refused request that returns at its retry time."""
 
 LEAST_LEFT: Final = 0.1
 """Share of its estimate that a job is still expected to take when it has taken longer."""
