@@ -41,7 +41,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     LIGHTWELL_CACHE=none \
     LIGHTWELL_HOST=0.0.0.0 \
-    LIGHTWELL_PORT=8000
+    LIGHTWELL_PORT=8000 \
+    LIGHTWELL_TOKEN=none
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

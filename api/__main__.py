@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from pydantic import Field, ValidationError
 from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
+from api.access.exposure import with_access
 from api.app import create_app
 from api.background_stream import write_in_background
 from api.server.process import serve
@@ -40,19 +41,25 @@ def main() -> int:
     """Run the command `python -m api`; return its exit code."""
     configure_logging()
     try:
-        settings = CliApp.run(Command, cli_args=sys.argv[1:])
+        given = CliApp.run(Command, cli_args=sys.argv[1:])
+        settings = with_access(given)
         app = create_app(settings)
     except (ValidationError, SettingsError, CheckpointError) as error:
         print(f"lightwell: {_one_line(error)}", file=sys.stderr)
         return 2
-    if settings.openapi:
+    if given.openapi:
         print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2).decode())
         return 0
-    return 0 if _serve(app, settings) else 1
+    made_up = settings.token if given.token is None else None
+    return 0 if _serve(app, settings, made_up) else 1
 
 
-def _serve(app: FastAPI, settings: Settings) -> bool:
-    """Run the server of the command `python -m api`, whose output makes no request wait."""
+def _serve(app: FastAPI, settings: Settings, made_up: str | None) -> bool:
+    """Run the server of the command `python -m api`, whose output makes no request wait.
+
+    Args:
+        made_up: Token that the command made up, to print; None without one.
+    """
     kept = sys.stdout, sys.stderr
     streams = write_in_background()
     app.state.access_log.metrics.add_dropped(lambda: sum(one.dropped for one in streams))
@@ -60,7 +67,7 @@ def _serve(app: FastAPI, settings: Settings) -> bool:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(sys.stderr)
     try:
-        return serve(app, settings)
+        return serve(app, settings, made_up)
     finally:
         for stream in streams:
             stream.close()

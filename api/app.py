@@ -7,20 +7,28 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline  # its /docs loads nothing from the internet
 
 import api.routes.colours
+import api.routes.docs
 import api.routes.findings
 import api.routes.health
 import api.routes.models
 import api.routes.page
 import api.routes.probes
 import api.routes.samples
+import api.routes.signed
 import api.routes.streams
 from api import VERSION
+from api.access.guard import Guard, Rules
+from api.access.hosts import Hosts
+from api.access.proxies import TrustedProxies
+from api.access.rates import DEFAULT_RATE, Rates
+from api.access.tokens import NONE, Tokens
 from api.errors import handlers
 from api.inference.admission import Admission
 from api.inference.engine import Engine, QueueLimits
 from api.inference.loading import load_models, repository_folders
+from api.middleware.access import AccessMiddleware
 from api.middleware.access_log import AccessLog
-from api.middleware.cors import LoggingCORSMiddleware
+from api.middleware.cors import LoggingCORSMiddleware, allowed_origins
 from api.middleware.loop_lag import LoopLag
 from api.middleware.metrics import Metrics
 from api.middleware.repeated_slashes import RepeatedSlashesMiddleware
@@ -36,6 +44,7 @@ TAGS = [
     {"name": "models", "description": "Resident models."},
     {"name": "findings", "description": "Statements about the networks, measured."},
     {"name": "samples", "description": "MNIST test images to try."},
+    {"name": "access", "description": "Signed addresses."},
     {"name": "health", "description": "Liveness, readiness, metrics."},
 ]
 
@@ -68,11 +77,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_tags=_tags(engine),
         lifespan=lifespan,
         separate_input_output_schemas=False,
+        docs_url=None,
+        redoc_url=None,
         # FastAPI would look for OpenTelemetry's providers at every request, which takes 2 % of a
         # small one. An embedder's OpenTelemetry middleware sees every request all the same.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.engine, app.state.settings = engine, settings
+    app.state.guard = _guard(settings)
     metrics = Metrics(engine)
     lag = LoopLag(metrics.observe_lag)
     app.state.access_log = AccessLog(metrics)
@@ -81,10 +93,28 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.route_cache = RouteCache()
     # Each is outside of those before it; those that an embedder adds are outside of all.
     app.add_middleware(RouteCacheMiddleware, cache=app.state.route_cache)
+    app.add_middleware(AccessMiddleware, guard=app.state.guard)
     app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
     app.add_middleware(RequestContextMiddleware, access_log=app.state.access_log)
     _collapse_slashes(app)
     return app
+
+
+def _guard(settings: Settings) -> Guard:
+    """Build the application's access guard."""
+    has_token = settings.token not in (None, NONE)
+    rate = DEFAULT_RATE if settings.rate is None else settings.rate
+    return Guard(
+        Rules(
+            tokens=Tokens.parse(settings.token or "") if has_token else None,
+            hosts=None if settings.hosts is None else Hosts(settings.hosts),
+            proxies=TrustedProxies(settings.trusted_proxies),
+            rates=Rates(rate, settings.burst) if rate else None,
+            limits_loopback=settings.rate is not None,
+            public_metrics=settings.metrics == "public",
+            allows_origin=allowed_origins(settings.cors_origins),
+        )
+    )
 
 
 def _collapse_slashes(app: FastAPI) -> None:
@@ -134,8 +164,10 @@ def _add_routes(app: FastAPI) -> None:
     for routes in (
         api.routes.findings,
         api.routes.samples,
+        api.routes.signed,
         api.routes.colours,
         api.routes.health,
+        api.routes.docs,
         api.routes.page,
     ):
         app.include_router(routes.router())

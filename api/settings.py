@@ -3,10 +3,13 @@
 import os
 import ssl
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
+
+from api.access.proxies import TrustedProxies
+from api.access.tokens import NONE, Tokens
 
 _CACHES = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
 # Not Path.expanduser, which raises where there is no home.
@@ -89,6 +92,33 @@ class Settings(BaseSettings):
         description="Maximum open connections of one address; where not set, a quarter of all, "
         "and 128 on loopback.",
     )
+    token: str | None = Field(
+        None,
+        description="Token that clients need: a secret, name:secret,name:secret for several "
+        "holders, or none. The command makes one up where it listens beyond this machine.",
+        repr=False,
+    )
+    metrics: Literal["private", "public"] = Field(
+        "private", description="Whether /metrics needs the token (private) or not (public)."
+    )
+    # Without `NoDecode` the environment variables would have to be JSON.
+    hosts: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None,
+        description="Host names of the server besides IP addresses, localhost and this machine's "
+        "own; comma-separated; * is any.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of proxies whose X-Forwarded-For names the client; "
+        "comma-separated.",
+    )
+    rate: float | None = Field(
+        None,
+        ge=0,
+        description="Requests a second of each client; 0 is no limit. Where not set, 50, and no "
+        "limit for clients on this machine.",
+    )
+    burst: int = Field(200, ge=1, description="Requests of each client at once.")
     drain_s: float = Field(
         0.0,
         ge=0,
@@ -153,10 +183,27 @@ class Settings(BaseSettings):
         """Parse the setting `cache`: the empty text and `none` are no folder."""
         return None if cache in ("", "none") else cache
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("token")
+    @classmethod
+    def _is_token(cls, token: str | None) -> str | None:
+        """Check the setting `token`; the empty text is none."""
+        if not token:
+            return NONE if token == "" else None
+        if token != NONE:
+            Tokens.parse(token)
+        return token
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """Check that the setting `trusted_proxies` has addresses or networks."""
+        TrustedProxies(proxies)
+        return proxies
+
+    @field_validator("cors_origins", "hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, origins: object) -> object:
-        """Parse the setting `cors_origins`, comma-separated; an origin's last slash is removed."""
+        """Parse comma-separated settings; an origin's last slash is removed."""
         if isinstance(origins, str):
             parts = (part.strip().removesuffix("/") for part in origins.split(","))
             return tuple(part for part in parts if part)

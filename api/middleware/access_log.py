@@ -27,6 +27,7 @@ class AccessRecord(NamedTuple):
         route: Template of the route, never the path.
         seconds: From the arrival of the head to the last byte of the response.
         encode_s: Part of it that encoding the response took; None where nothing was encoded.
+        trace: Trace context of the client (W3C `traceparent`); empty without one.
     """
 
     ended: float
@@ -36,6 +37,7 @@ class AccessRecord(NamedTuple):
     seconds: float
     encode_s: float | None
     request_id: str
+    trace: str = ""
 
 
 class AccessLog:
@@ -83,7 +85,8 @@ def _log(request: AccessRecord) -> None:
         return
     milliseconds = 1000 * request.seconds
     # A client may send a method of any length.
-    values = (request.method[:16], request.route, request.status, milliseconds, request.request_id)
+    named = f"{request.request_id} {request.trace}" if request.trace else request.request_id
+    values = (request.method[:16], request.route, request.status, milliseconds, named)
     line = logger.makeRecord(
         logger.name, logging.INFO, "", 0, "%s %s %d %.1f ms %s", values, exc_info=None
     )

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,10 +18,11 @@ EXPOSED = ("ETag", "Lightwell-Weights", "Retry-After", "Server-Timing", "X-Reque
 VARIES = (b"vary", b"Origin")
 """Response header for caches: a request with another origin may be answered otherwise."""
 
-PUBLIC = (
-    (b"access-control-allow-origin", b"*"),
-    (b"cross-origin-resource-policy", b"cross-origin"),
-)
+CROSS_ORIGIN = (b"cross-origin-resource-policy", b"cross-origin")
+SAME_ORIGIN = (b"cross-origin-resource-policy", b"same-origin")
+"""Response headers that let pages of any origin, or of the server's own, embed a response."""
+
+PUBLIC = ((b"access-control-allow-origin", b"*"), CROSS_ORIGIN)
 """CORS headers of pictures and SDK modules, which any page may embed and read."""
 
 SANE = re.compile(r"null|https?://[A-Za-z0-9.\-\[\]:]{1,190}")
@@ -28,6 +30,13 @@ SANE = re.compile(r"null|https?://[A-Za-z0-9.\-\[\]:]{1,190}")
 
 MAX_LOGGED = 64
 """Most refused origins that the CORS middleware of one application logs."""
+
+
+def allowed_origins(configured: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return the function that tells whether CORS allows the pages of an origin."""
+    local = re.compile(LOCAL)
+    listed = frozenset(configured)
+    return lambda origin: "*" in listed or origin in listed or local.fullmatch(origin) is not None
 
 
 class LoggingCORSMiddleware(CORSMiddleware):

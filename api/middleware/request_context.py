@@ -4,17 +4,19 @@ import logging
 import random
 import re
 import time
+from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors.problem import bug_response
 from api.middleware.access_log import AccessLog, AccessRecord
-from api.middleware.cors import PUBLIC, VARIES, is_public
+from api.middleware.cors import CROSS_ORIGIN, PUBLIC, SAME_ORIGIN, VARIES, is_public
 from api.middleware.server_timing import Stopwatch
 
 logger = logging.getLogger("lightwell")
 
 _RANDOM = random.Random()  # noqa: S311 - no secret; asking the system takes far longer
+TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -64,6 +66,7 @@ class _Response:
         self.watch = Stopwatch()
         headers = dict(scope["headers"])
         self.request_id = _request_id(headers.get(b"x-request-id", b""))
+        self.trace = _trace(headers.get(b"traceparent", b""))
         self.has_origin = b"origin" in headers
         self.status = 0
         self.is_head = scope["method"] == "HEAD"
@@ -84,6 +87,8 @@ class _Response:
             if is_public(self._scope):
                 kept = [each for each in headers if each[0] != PUBLIC[0][0]]
                 message["headers"] = [*kept, *PUBLIC]
+            else:
+                headers.append(_resource_policy(headers))
         elif self.is_head:
             message = {**message, "body": b""}
         await self._send(message)
@@ -93,8 +98,21 @@ class _Response:
         seconds, encode_s = self.watch.total, self.watch.stages.get("encode")
         method = self._scope["method"]
         return AccessRecord(
-            time.time(), route, method, self.status, seconds, encode_s, self.request_id
+            time.time(), route, method, self.status, seconds, encode_s, self.request_id, self.trace
         )
+
+
+def _trace(sent: bytes) -> str:
+    """Return a request's trace context (W3C `traceparent`) for the log; empty where not valid."""
+    return sent.decode() if sent and TRACE.fullmatch(sent) else ""
+
+
+def _resource_policy(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """Return the header that lets pages of any origin embed a picture, and nothing else."""
+    is_picture = any(
+        name == b"content-type" and value.startswith(b"image/") for name, value in headers
+    )
+    return CROSS_ORIGIN if is_picture else SAME_ORIGIN
 
 
 def _request_id(sent: bytes) -> str:

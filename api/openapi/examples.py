@@ -117,6 +117,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "findings": {"findings": [_FINDING]},
     "samples": {"samples": [_SAMPLE]},
     "colormaps": {"colormaps": [_COLOUR_MAP]},
+    "signed": {
+        "path": "/lstm/gates.png?sequence=10110&holder=token&expires=1800000000&signature=8c5f",
+        "expires": 1800000000,
+    },
     "livez": {"status": "alive"},
     "readyz": {"status": "ready"},
     "problem": _PROBLEM,

@@ -291,6 +291,15 @@ class SampleList(Schema):
     samples: list[Sample]
 
 
+class SignedAddress(Schema):
+    """Schema of `/signed`: an address that needs no token until it expires."""
+
+    path: str = Field(description="Path and query, with the signature.")
+    expires: int | None = Field(
+        description="End of its validity in seconds since 1970; null where the server has no token."
+    )
+
+
 class Status(Schema):
     """Schema of `/livez` and `/readyz`: whether the server is alive, or ready."""
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api import STARTED
+from api.access.exposure import exposure_lines
 from api.inference.engine import Engine
+from api.settings import Settings
 from models.rnn.lengths import LengthLimits
 
 
@@ -19,6 +21,12 @@ def announce_listening(listener: socket.socket, engine: Engine, scheme: str = "h
         "\n".join((f"Lightwell on {url} (every route: {url}/docs)", *_weights(engine))), flush=True
     )
     return url
+
+
+def announce_exposure(url: str, settings: Settings, made_up: str | None) -> None:
+    """Announce who can reach the server, and the token that it made up."""
+    for line in exposure_lines(url, settings, made_up):
+        print(line, flush=True)
 
 
 def announce_ready(url: str, engine: Engine) -> None:

@@ -13,7 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.inference.engine import Engine
-from api.server.announcements import announce_analyses, announce_listening, announce_ready
+from api.server.announcements import (
+    announce_analyses,
+    announce_exposure,
+    announce_listening,
+    announce_ready,
+)
 from api.server.connection_limits import ConnectionLimits
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
@@ -52,17 +57,20 @@ class Server(uvicorn.Server):
 
     Args:
         app: The application that `config` serves.
-        drain_s: Seconds between the signal and the end of the listener.
+        settings: Those of the server.
+        made_up: Token to print, which no user has set; None without one.
 
     Attributes:
         failed: Whether the models could not be compiled.
     """
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, settings: Settings, made_up: str | None
+    ) -> None:
         super().__init__(config)
         self.server_state = self._state = ServerState(ConnectionLimits.of(app.state.settings))
         self._engine: Engine = app.state.engine
-        self._drain_s = drain_s
+        self._settings, self._made_up = settings, made_up
         self.failed = False
 
     @contextlib.contextmanager
@@ -80,7 +88,7 @@ class Server(uvicorn.Server):
             self.force_exit = self.should_exit = True
             return
         self._engine.draining = self._state.draining = True
-        asyncio.get_running_loop().call_later(self._drain_s, self._stop)
+        asyncio.get_running_loop().call_later(self._settings.drain_s, self._stop)
 
     def _stop(self) -> None:
         self.should_exit = True
@@ -110,6 +118,7 @@ class Server(uvicorn.Server):
         """Let the server process print its address, then when models and analyses are ready."""
         scheme = "https" if self.config.is_ssl else "http"
         url = announce_listening(self.servers[0].sockets[0], self._engine, scheme)
+        announce_exposure(url, self._settings, self._made_up)
         try:
             await self._engine.warmed()
         except Exception:
@@ -125,8 +134,13 @@ class Server(uvicorn.Server):
             announce_analyses()
 
 
-def serve(app: FastAPI, settings: Settings) -> bool:
+def serve(app: FastAPI, settings: Settings, made_up: str | None = None) -> bool:
     """Serve an application in the server process until a signal stops it.
+
+    Args:
+        app: The application.
+        settings: Those that it was created with.
+        made_up: Token to print, which no user has set; None without one.
 
     Returns:
         Whether the listener was opened and the models were compiled.
@@ -146,7 +160,7 @@ def serve(app: FastAPI, settings: Settings) -> bool:
         ssl_certfile=settings.ssl_certfile,
         ssl_keyfile=settings.ssl_keyfile,
     )
-    server = Server(config, app, settings.drain_s)
+    server = Server(config, app, settings, made_up)
     server.run()
     return server.started and not server.failed
 

@@ -1,0 +1,1 @@
+"""Access: tokens, signed addresses, host names, cross-site requests, proxies and rates."""

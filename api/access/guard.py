@@ -1,0 +1,206 @@
+"""Access guard: the rules that a request must pass, in the order in which they are checked."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.types import Scope
+
+from api.access.hosts import Hosts
+from api.access.proxies import TrustedProxies, is_loopback
+from api.access.rates import Rates
+from api.access.signed_addresses import MARK, verify
+from api.access.tokens import Tokens
+from api.client_identity import client_of
+from api.errors.problem import Problem
+
+HEADERS = frozenset(
+    {b"host", b"origin", b"authorization", b"cookie", b"sec-fetch-site", b"x-forwarded-for"}
+)
+"""Request headers that the guard reads."""
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing and compute nothing large (RFC 9110, section 9.2.1)."""
+
+HEALTH = frozenset({"/livez", "/readyz"})
+PUBLIC = frozenset({"/", "/favicon.ico"}) | HEALTH
+PUBLIC_FOLDERS = ("/explorer/", "/sdk/", "/v2/health/")
+"""Paths that need no token: health, and static files, which hold no answer of the server."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules of the access guard.
+
+    Attributes:
+        tokens: None lets every client in.
+        hosts: None takes every host.
+        proxies: Proxies that may name the client.
+        rates: None has no limit.
+        limits_loopback: Whether clients of this machine have the rate, too.
+        public_metrics: Whether `/metrics` needs no token.
+        allows_origin: Tells whether pages of an origin may call the server.
+    """
+
+    tokens: Tokens | None
+    hosts: Hosts | None
+    proxies: TrustedProxies
+    rates: Rates | None
+    limits_loopback: bool
+    public_metrics: bool
+    allows_origin: Callable[[str], bool] = field(default=lambda _: False)
+
+
+class Guard:
+    """Access guard of an application.
+
+    Args:
+        rules: Rules that every request must pass.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    def check(self, scope: Scope) -> None:
+        """Check a request by its head, and set its client in `scope["state"]["client"]`.
+
+        A signature is removed from the query.
+
+        Raises:
+            Problem: A rule refuses the request.
+        """
+        sent, forwarded = _sent(scope)
+        self._check_host(sent)
+        self._check_site(scope, sent)
+        rules = self.rules
+        if forwarded and scope.get("client"):
+            scope["state"]["client"] = rules.proxies.client(scope["client"][0], forwarded)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if rules.tokens is not None:
+            holder = _holder(rules.tokens, scope, path, sent)
+            if holder is not None:
+                scope["state"]["client"] = holder
+            elif not self._is_public(path):
+                raise _unauthorised(sent)
+        if rules.rates is not None and path not in HEALTH:
+            self._check_rate(scope, rules.rates)
+
+    def _check_host(self, sent: Mapping[bytes, bytes]) -> None:
+        """Check the name under which the server is asked.
+
+        Raises:
+            Problem: `unknown-host`.
+        """
+        hosts, host = self.rules.hosts, sent.get(b"host")
+        if hosts is None or host is None or hosts.allows(host):
+            return
+        detail = (
+            "This server does not answer to the name in the header Host; "
+            "LIGHTWELL_HOSTS (--hosts) lists further names."
+        )
+        raise Problem("unknown-host", detail)
+
+    def _check_site(self, scope: Scope, sent: Mapping[bytes, bytes]) -> None:
+        """Check that a request that is not safe does not come from a page of a foreign site.
+
+        A browser sends forms of any page, with files, without asking the server before.
+
+        Raises:
+            Problem: `foreign-site`.
+        """
+        if scope["method"] in SAFE:
+            return
+        origin = sent.get(b"origin")
+        if origin is None:
+            refused = sent.get(b"sec-fetch-site") == b"cross-site"
+        else:
+            host = sent.get(b"host", b"")
+            own = origin in (b"http://" + host, b"https://" + host)
+            refused = not own and not self.rules.allows_origin(origin.decode("latin-1"))
+        if refused:
+            detail = (
+                "A page of another site sent this request; LIGHTWELL_CORS_ORIGINS "
+                "(--cors-origins) lists sites whose pages may."
+            )
+            raise Problem("foreign-site", detail)
+
+    def _is_public(self, path: str) -> bool:
+        """Tell whether a path needs no token."""
+        if path in PUBLIC or path.startswith(PUBLIC_FOLDERS):
+            return True
+        return path == "/metrics" and self.rules.public_metrics
+
+    def _check_rate(self, scope: Scope, rates: Rates) -> None:
+        """Count the request of a client.
+
+        Raises:
+            Problem: `too-many-requests`, with the time after which one more is let in.
+        """
+        client = client_of(scope)
+        peer = scope.get("client")
+        if not self.rules.limits_loopback and (peer is None or _is_local(scope, peer[0])):
+            return
+        if wait := rates.wait(client):
+            detail = "This client sends more requests than its rate allows."
+            headers = {"Retry-After": str(math.ceil(wait))}
+            raise Problem("too-many-requests", detail, headers=headers)
+
+
+def _is_local(scope: Scope, peer: str) -> bool:
+    """Tell whether a request comes from this machine, not forwarded by a proxy on it."""
+    named = scope.get("state", {}).get("client")
+    return is_loopback(named if named is not None and _is_address(named) else peer)
+
+
+def _is_address(name: str) -> bool:
+    return "." in name or ":" in name
+
+
+def _sent(scope: Scope) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """Return the request headers that the guard reads, and every `X-Forwarded-For`."""
+    found, forwarded = dict[bytes, bytes](), []
+    for name, value in scope["headers"]:
+        if name in HEADERS:
+            if name == b"x-forwarded-for":
+                forwarded.append(value)
+            else:
+                found[name] = value
+    return found, forwarded
+
+
+def _holder(tokens: Tokens, scope: Scope, path: str, sent: Mapping[bytes, bytes]) -> str | None:
+    """Return the holder of a request's token: of its header, its cookie or its signed address."""
+    if (header := sent.get(b"authorization")) is not None:
+        scheme, _, secret = header.strip().partition(b" ")
+        return tokens.holder(secret.strip()) if scheme.lower() == b"bearer" else None
+    if (cookie := sent.get(b"cookie")) is not None:
+        value = _cookie(cookie, tokens.cookie_name)
+        if value is not None and (holder := tokens.cookie_holder(value)) is not None:
+            return holder
+    query = scope["query_string"]
+    if MARK in query and scope["method"] in SAFE:
+        verified = verify(tokens, path, query)
+        if verified is not None:
+            holder, scope["query_string"] = verified
+            return holder
+    return None
+
+
+def _cookie(header: bytes, name: str) -> bytes | None:
+    """Return the value of a cookie in a header; None where it has none of the name."""
+    if name.encode() not in header:
+        return None
+    try:
+        found = SimpleCookie(header.decode("latin-1")).get(name)
+    except CookieError:
+        return None
+    return None if found is None else found.value.encode("latin-1", "replace")
+
+
+def _unauthorised(sent: Mapping[bytes, bytes]) -> Problem:
+    """Return the problem of a request without a token, or with one that no holder has."""
+    is_wrong = b"authorization" in sent
+    fault = "The token is not one of this server's" if is_wrong else "This server needs a token"
+    detail = f"{fault}: send 'Authorization: Bearer TOKEN', or open the page with ?token=TOKEN."
+    return Problem("unauthorised", detail, headers={"WWW-Authenticate": 'Bearer realm="lightwell"'})

@@ -1,0 +1,41 @@
+"""Rates: requests of each client by a token bucket."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+DEFAULT_RATE = 50.0
+"""Requests a second of a client that is not on this machine, where the setting says nothing."""
+
+MAX_CLIENTS = 10_000
+"""Clients whose rate is known; the one that was silent for longest is forgotten first."""
+
+
+class Rates:
+    """Rates of clients: each has a bucket of `burst` requests, refilled by `rate` a second.
+
+    Args:
+        rate: Requests a second, in the long run.
+        burst: Requests at once.
+        clock: Seconds; monotonic.
+    """
+
+    def __init__(
+        self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rate = rate
+        self._burst = float(burst)
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, client: str) -> float:
+        """Count a request of a client; return 0, or the seconds until its rate allows one."""
+        now = self._clock()
+        left, since = self._buckets.get(client, (self._burst, now))
+        left = min(self._burst, left + (now - since) * self._rate)
+        missing = max(0.0, 1.0 - left)
+        self._buckets[client] = (left if missing else left - 1.0, now)
+        self._buckets.move_to_end(client)
+        if len(self._buckets) > MAX_CLIENTS:
+            self._buckets.popitem(last=False)
+        return missing / self._rate
