@@ -23,7 +23,7 @@ from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api.access.exposure import with_access
 from api.app import create_app
-from api.background_stream import write_in_background
+from api.background_stream import written_in_background
 from api.server.process import serve
 from api.settings import Settings
 from models.runtime.checkpoints import CheckpointError
@@ -60,18 +60,12 @@ def _serve(app: FastAPI, settings: Settings, made_up: str | None) -> bool:
     Args:
         made_up: Token that the command made up, to print; None without one.
     """
-    kept = sys.stdout, sys.stderr
-    streams = write_in_background()
-    app.state.access_log.metrics.add_dropped(lambda: sum(one.dropped for one in streams))
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(sys.stderr)
-    try:
+    with written_in_background() as streams:
+        app.state.access_log.metrics.add_dropped(lambda: sum(one.dropped for one in streams))
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(sys.stderr)
         return serve(app, settings, made_up)
-    finally:
-        for stream in streams:
-            stream.close()
-        sys.stdout, sys.stderr = kept
 
 
 def configure_logging() -> None:

@@ -9,6 +9,8 @@ import os
 import select
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 MAX_TEXTS = 2048
@@ -95,8 +97,51 @@ def _write(descriptor: int, content: bytes) -> bool:
     return True
 
 
-def write_in_background() -> tuple[BackgroundStream, BackgroundStream]:
-    """Replace standard output and error of this process by background streams; return both."""
-    streams = BackgroundStream(1), BackgroundStream(2)
+class Redirection:
+    """Redirection of a standard file descriptor of the process through a background stream.
+
+    Compiled libraries write their warnings to the descriptor itself: they would wait for its reader
+    too, and a thread that waits there cannot be ended.
+
+    Args:
+        descriptor: 1 or 2, standard output or error.
+
+    Attributes:
+        stream: Writes to the former file of the descriptor.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._kept = os.dup(descriptor)
+        self.stream = BackgroundStream(self._kept)
+        source, target = os.pipe()
+        os.dup2(target, descriptor)
+        os.close(target)
+        self._source = source
+        threading.Thread(target=self._forward, name="output", daemon=True).start()
+
+    def _forward(self) -> None:
+        """Pass on lines that are written to the descriptor, until its last copy is closed."""
+        with os.fdopen(self._source, "rb") as source:
+            for line in source:
+                self.stream.write(line.decode(errors="backslashreplace"))
+
+    def close(self) -> None:
+        """End the redirection, after the texts that wait."""
+        os.dup2(self._kept, self._descriptor)
+        self.stream.close()
+
+
+@contextmanager
+def written_in_background() -> Iterator[list[BackgroundStream]]:
+    """Write standard output and error of this process in the background; yield both streams."""
+    kept = sys.stdout, sys.stderr
+    redirections = [Redirection(1), Redirection(2)]
+    streams = [one.stream for one in redirections]
     sys.stdout, sys.stderr = streams
-    return streams
+    try:
+        yield streams
+    finally:
+        for one in redirections:
+            one.close()
+        sys.stdout, sys.stderr = kept

@@ -93,7 +93,7 @@ class Tokens:
 
     @staticmethod
     def cookie(secret: bytes) -> str:
-        """Return the value of the cookie that stands for a token; the token is not in it."""
+        """Return the value of a token's cookie, from which the token cannot be computed."""
         return _cookie_of(secret).decode()
 
 

@@ -91,7 +91,7 @@ def workloads() -> dict[str, Workload]:
 def post(path: str, media_type: str, body: bytes) -> bytes:
     """Build a workload's request: a complete HTTP/1.1 POST."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {media_type}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

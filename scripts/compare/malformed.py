@@ -73,7 +73,7 @@ def _sizes(material: Material) -> Iterator[Request]:
 def _not_http() -> Iterator[Request]:
     sequence = b'{"sequence": "101"}'
     length = b"Content-Length: %d\r\n" % len(sequence)
-    head = f"POST {SEQUENCE} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n".encode()
+    head = f"POST {SEQUENCE} HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n".encode()
     get = f"GET {SEQUENCE}?sequence={BITS}".encode()
     chunked = b"Transfer-Encoding: chunked\r\n\r\n"
     raw = {
@@ -84,14 +84,14 @@ def _not_http() -> Iterator[Request]:
         "length is a text": head + b"Content-Length: x\r\n\r\n",
         "negative length": head + b"Content-Length: -1\r\n\r\n",
         "length twice": head + length + b"Content-Length: 3\r\n\r\n" + sequence,
-        "header without a colon": get + b" HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n",
-        "header too long": get + b" HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
-        "line too long": get + b"1" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        "header without a colon": get + b" HTTP/1.1\r\nHost: [::1]\r\nnonsense\r\n\r\n",
+        "header too long": get + b" HTTP/1.1\r\nHost: [::1]\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+        "line too long": get + b"1" * 100_000 + b" HTTP/1.1\r\nHost: [::1]\r\n\r\n",
         "without a host": get + b" HTTP/1.1\r\n\r\n",
-        "absolute target": b"GET http://a/livez HTTP/1.1\r\nHost: a\r\n\r\n",
+        "absolute target": b"GET http://[::1]/livez HTTP/1.1\r\nHost: [::1]\r\n\r\n",
         "chunked": head + chunked + b"13\r\n" + sequence + b"\r\n0\r\n\r\n",
         "chunk too long": head + chunked + b"zz\r\n" + sequence + b"\r\n0\r\n\r\n",
-        "space in the target": b"GET /lstm gates HTTP/1.1\r\nHost: a\r\n\r\n",
+        "space in the target": b"GET /lstm gates HTTP/1.1\r\nHost: [::1]\r\n\r\n",
     }
     for name, content in raw.items():
         yield Request(f"raw: {name}", "GET", "", raw=content)

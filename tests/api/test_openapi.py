@@ -68,6 +68,7 @@ def test_examples_are_what_their_schemas_say() -> None:
         "findings": schemas.FindingList,
         "samples": schemas.SampleList,
         "colormaps": schemas.ColourMapList,
+        "signed": schemas.SignedAddress,
         "livez": schemas.Status,
         "readyz": schemas.Status,
         "problem": schemas.ProblemAnswer,
