@@ -28,7 +28,7 @@ class TrustedProxies:
             peer: Address of the connection.
             forwarded: Values of `X-Forwarded-For`, in order; a client can write the first ones.
         """
-        if not self._trusts(peer):
+        if not self.trusts(peer):
             return peer
         listed = b",".join(forwarded)[-MAX_FORWARDED:].decode("latin-1").split(",")
         found = peer
@@ -37,11 +37,12 @@ class TrustedProxies:
             if address is None:
                 break  # not written by a proxy
             found = address
-            if not self._trusts(address):
+            if not self.trusts(address):
                 break
         return found
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Tell whether an address is one of the trusted proxies'."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:

@@ -4,6 +4,7 @@ import resource
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
+from api.access.proxies import TrustedProxies
 from api.middleware.timeouts import BODY_S, BYTES_PER_FURTHER_S
 from api.settings import Settings
 
@@ -71,14 +72,14 @@ class ConnectionLimits:
     connections: int = 1024
     per_address: int | None = None
     per_loopback: int = LOOPBACK_CONNECTIONS
-    proxies: frozenset[str] = frozenset()
+    proxies: TrustedProxies | None = None
     tick_s: float = 0.25
 
     @classmethod
     def of(cls, settings: Settings) -> "ConnectionLimits":
         """Return the limits of connections by a server's settings and the limit of open files."""
         chosen = settings.connections_per_address
-        proxies = frozenset(getattr(settings, "trusted_proxies", ()))
+        proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
         idle_s = settings.idle_s or (PROXY_IDLE_S if proxies else cls.idle_s)
         return cls(
             idle_s=idle_s,
@@ -90,7 +91,7 @@ class ConnectionLimits:
 
     def of_address(self, address: str) -> int:
         """Return the limit of connections from one address, as `address_of` returns it."""
-        if not address or address in self.proxies:
+        if not address or (self.proxies is not None and self.proxies.trusts(address)):
             return self.connections
         if address.startswith(("127.", "::1")):
             return min(self.per_loopback, self.connections)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from api.access.proxies import TrustedProxies
 from api.server.connection_limits import ConnectionLimits, address_of
 from tests.api.server.hostile import (
     IN_TENTHS,
@@ -221,7 +222,7 @@ def test_a_slow_reader_is_not_cut() -> None:
 
 def test_limits_by_address() -> None:
     """Loopback, other addresses and proxies have limits of their own; a setting replaces both."""
-    limits = ConnectionLimits(proxies=frozenset({"10.0.0.1"}))
+    limits = ConnectionLimits(proxies=TrustedProxies(("10.0.0.1",)))
 
     assert limits.of_address("127.0.0.1") == limits.of_address("::1") == 128
     assert limits.of_address("192.0.2.1") == 256
