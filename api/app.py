@@ -26,6 +26,8 @@ from api.errors import handlers
 from api.inference.admission import Admission
 from api.inference.engine import Engine, QueueLimits
 from api.inference.loading import load_models, repository_folders
+from api.inference.memory_budget import MemoryBudget
+from api.inference.memory_limits import derived_caps
 from api.middleware.access import AccessMiddleware
 from api.middleware.access_log import AccessLog
 from api.middleware.cors import LoggingCORSMiddleware, allowed_origins
@@ -128,10 +130,18 @@ def _load_engine(settings: Settings) -> Engine:
     folders = repository_folders(settings.models) if settings.models else []
     folders += [settings.model] if settings.model else []
     loaded = load_models(settings.weights, settings.cache, folders, strict=settings.strict)
+    caps = derived_caps(settings.memory)
     return Engine(
         loaded,
-        QueueLimits(settings.queue_rows, settings.queue_bytes),
-        Admission(settings.max_requests, settings.analysis_rows, settings.body_bytes),
+        QueueLimits(
+            settings.queue_rows or caps.queue_rows, settings.queue_bytes or caps.queue_bytes
+        ),
+        Admission(
+            settings.max_requests or caps.max_requests,
+            settings.analysis_rows or caps.analysis_rows,
+            settings.body_bytes or caps.body_bytes,
+            MemoryBudget(settings.memory),
+        ),
     )
 
 

@@ -5,14 +5,20 @@ import ssl
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
 from api.access.proxies import TrustedProxies
 from api.access.tokens import NONE, Tokens
+from api.inference.memory_limits import default_budget, parse_bytes
 
 _CACHES = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
 # Not Path.expanduser, which raises where there is no home.
+
+
+def _bytes_of(value: object) -> object:
+    """Parse a setting of a number of bytes, such as `1GiB`."""
+    return parse_bytes(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -47,24 +53,43 @@ class Settings(BaseSettings):
         Path(_CACHES) / "lightwell",
         description="Private folder for the cache of compiled programs; none turns it off.",
     )
-    queue_rows: int = Field(
-        128, ge=1, le=65536, description="Maximum rows in the queue of each program."
+    memory: Annotated[int, BeforeValidator(_bytes_of)] = Field(
+        default_factory=default_budget,
+        ge=64 * 2**20,
+        description="Resident memory that the server may have, in bytes or as 1GiB; default the "
+        "container's limit less 15 %, or the smaller of 2 GiB and half of the machine's memory.",
     )
-    queue_bytes: int = Field(
-        256 * 2**20,
-        ge=2**20,
-        description="Maximum bytes of the rows in the queue of each program, outputs included.",
-    )
-    max_requests: int = Field(256, ge=1, le=65536, description="Maximum requests in flight.")
-    analysis_rows: int = Field(
-        131_072,
+    queue_rows: int | None = Field(
+        None,
         ge=1,
-        description="Maximum rows of multi-row analyses (sweeps, attributions) in flight.",
+        le=65536,
+        description="Maximum rows in the queue of each program; default 128, fewer where `memory` "
+        "is below 512 MiB.",
     )
-    body_bytes: int = Field(
-        256 * 2**20,
+    queue_bytes: int | None = Field(
+        None,
         ge=2**20,
-        description="Maximum bytes of the bodies that are read or decoded at a time.",
+        description="Maximum bytes of the rows in the queue of each program, outputs included; "
+        "default a quarter of `memory`, at most 256 MiB.",
+    )
+    max_requests: int | None = Field(
+        None,
+        ge=1,
+        le=65536,
+        description="Maximum requests in flight; default 256, fewer where `memory` is below "
+        "512 MiB.",
+    )
+    analysis_rows: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum rows of multi-row analyses (sweeps, attributions) in flight; default "
+        "131,072, fewer where `memory` is below 512 MiB.",
+    )
+    body_bytes: int | None = Field(
+        None,
+        ge=2**20,
+        description="Maximum bytes of the bodies that are read or decoded at a time; "
+        "default a quarter of `memory`, at most 256 MiB.",
     )
     deadline_s: float = Field(
         10.0,

@@ -269,6 +269,8 @@ class Probe:
         run: Generator that yields program calls and returns the outputs, for a probe that needs
             several rows or another program. With an input it also returns the outputs of predict.
         rows: Number of rows that `run` makes, which counts against `LIGHTWELL_ANALYSIS_ROWS`.
+        held: Upper bound of the bytes that `run` holds between its calls: rows and outputs in
+            flight, the results that it keeps until its end, and the tensors made of them.
         input: Whether the probe reads an input (POST), or the weights alone (GET).
         body: Extra fields of the request body, as a pydantic model. A field `source` is a second
             input, in each of the forms of the first.
@@ -289,6 +291,7 @@ class Probe:
     outputs: Callable[[Architecture, Any], Iterable[str]] = lambda *_: ()
     run: Callable[[ProbeCall[Any]], Run] | None = None
     rows: Callable[[ProbeCall[Any]], int] = lambda _: 1
+    held: Callable[[ProbeCall[Any]], int] = lambda _: 0
     input: bool = True
     body: type[BaseModel] | None = None
     checkpoints: bool = False

@@ -22,6 +22,7 @@ from api.inference.errors import (
     EngineClosedError,
     EngineNotReadyError,
 )
+from api.inference.memory_budget import RequestTooLargeError
 from models.registry import ResidentModel
 from probes import PROBES
 from probes.declaration import ParameterError, Probe
@@ -118,6 +119,13 @@ PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
     ),
     DeviceMemoryError: lambda _, error: Problem("device", str(error), headers=RETRY_AFTER),
     DeviceHungError: lambda _, error: Problem("device", str(error), headers=RETRY_AFTER),
+    RequestTooLargeError: lambda _, error: Problem(
+        "body-too-large" if error.is_body else "answer-too-large",
+        f"This request would hold {error.nbytes} bytes of memory; all requests together may hold "
+        f"{error.capacity}. Send fewer or smaller inputs, ask for less with layers, channels, "
+        "steps or units, or start the server with a larger LIGHTWELL_MEMORY.",
+        headers={"Connection": "close"} if error.is_body else None,
+    ),
     EngineClosedError: lambda _, error: Problem("draining", str(error), headers=RETRY_AFTER),
     EngineNotReadyError: lambda _, error: Problem("warming", str(error), headers=RETRY_AFTER),
     DeadlineError: lambda request, _: Problem(

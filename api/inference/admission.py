@@ -1,9 +1,16 @@
-"""Admission: limits of the requests in flight, the bytes of bodies and the rows of analyses."""
+"""Admission: limits of requests in flight, bytes of bodies, rows of analyses, and memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from api.inference.errors import EngineBusyError
+from api.inference.memory_budget import MemoryBudget, RequestTooLargeError
+
+COPIES_OF_A_BODY = 2
+"""Bytes in memory for each byte of a body: it is joined from its chunks, then decoded."""
+
+UNLIMITED = 2**62
+"""Memory budget of an admission without one, in bytes."""
 
 
 class InFlightCounter:
@@ -35,13 +42,18 @@ class BodyBytes:
 
     def __exit__(self, *_: object) -> None:
         self._admission.body_bytes -= self._held
+        self._admission.memory.give(COPIES_OF_A_BODY * self._held)
 
     def add(self, nbytes: int) -> None:
         """Count bytes of a request body that have arrived.
 
         Raises:
             EngineBusyError: The bodies of all requests would exceed the limit.
+            RequestTooLargeError: The bytes do not fit into the memory budget.
         """
+        held = COPIES_OF_A_BODY * (self._held + nbytes)
+        if held > (capacity := self._admission.memory.capacity):
+            raise RequestTooLargeError(held, capacity, is_body=True)
         self._admission.add_body_bytes(nbytes, self._held)
         self._held += nbytes
 
@@ -53,6 +65,7 @@ class Admission:
         max_requests: Requests in flight; more are refused.
         max_analysis_rows: Rows of all analyses in flight; one alone may have more.
         max_body_bytes: Bytes of all request bodies; one alone may have more.
+        memory: Bytes that all requests may hold; None without a limit.
 
     Attributes:
         analysis_rows: Rows of the analyses in flight.
@@ -60,12 +73,17 @@ class Admission:
     """
 
     def __init__(
-        self, max_requests: int, max_analysis_rows: int, max_body_bytes: int = 256 * 2**20
+        self,
+        max_requests: int,
+        max_analysis_rows: int,
+        max_body_bytes: int = 256 * 2**20,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self._max_requests = max_requests
         self._max_analysis_rows = max_analysis_rows
         self._max_body_bytes = max_body_bytes
         self._in_flight = InFlightCounter()
+        self.memory = memory or MemoryBudget(UNLIMITED)
         self.analysis_rows = 0
         self.body_bytes = 0
 
@@ -101,6 +119,7 @@ class Admission:
                 f"{self._max_body_bytes}."
             )
             raise EngineBusyError(msg)
+        self.memory.take(COPIES_OF_A_BODY * nbytes)
         self.body_bytes += nbytes
 
     @contextmanager

@@ -23,7 +23,9 @@ from api.inference.errors import (
 )
 from api.inference.jobs import Job
 from api.inference.loading import LoadedModels
+from api.inference.memory_budget import COMPILE_RESERVE
 from api.inference.place import Place
+from api.inference.resident_memory import return_freed_memory
 from api.inference.result_cache import ResultCache
 from api.inference.workload import Workload
 from models.registry import ResidentModel
@@ -34,6 +36,9 @@ from probes.model_context import model_context
 
 Result = TypeVar("Result")
 Observer = Callable[[str, Batch[Call, Outputs]], None]
+
+TRIMMED_EVERY_S = 5.0
+"""Seconds between two looks of the engine at whether freed memory is to be returned."""
 
 NOT_STARTED = (
     "the application was not started, so that no model is compiled: its ASGI lifespan has not run. "
@@ -109,6 +114,7 @@ class Engine:
         self._compiler = AnalysisCompiler(self._serve)
         self._warming: asyncio.Task[None] | None = None
         self._warming_rest: asyncio.Task[None] | None = None
+        self._trimming: asyncio.Task[None] | None = None
         self._has_warned = False
 
     @property
@@ -143,9 +149,11 @@ class Engine:
             for program in model.programs.values():
                 self._serve(model, program)
         self._worker.start()
+        await self._measure_memory(COMPILE_RESERVE)
         self.warm_s = time.perf_counter() - began
         self._warming_rest = asyncio.get_running_loop().create_task(self._warm_rest())
         self._warming_rest.add_done_callback(_log_failure)
+        self._trimming = asyncio.get_running_loop().create_task(self._trim_memory())
 
     async def _warm_rest(self) -> None:
         """Compile larger batches and analyses while the engine already answers requests."""
@@ -160,6 +168,23 @@ class Engine:
                 await self._compiler.run(model.add_parameter_sets, program)
             for declared in model.analyses.values():
                 self._serve(model, await self._compiler.run(model.compile_analysis, declared))
+        await self._measure_memory()
+
+    async def _measure_memory(self, reserve: int = 0) -> None:
+        """Measure what the engine's models leave of the memory budget, and freed memory returned.
+
+        Args:
+            reserve: Bytes for programs that are still to be compiled.
+        """
+        await self.compute(return_freed_memory)
+        batch = max((program.batch_bytes for program in self._programs.values()), default=0)
+        self.admission.memory.measure(reserve + batch)
+
+    async def _trim_memory(self) -> None:
+        """Return memory that the engine's requests have freed to the system, until cancelled."""
+        while True:
+            await asyncio.sleep(TRIMMED_EVERY_S)
+            await self.compute(self.admission.memory.trim_when_idle)
 
     def _serve(self, model: ResidentModel, program: ResidentProgram) -> None:
         """Let the engine accept calls of a program from now on."""
@@ -338,7 +363,7 @@ class Engine:
     async def stop(self) -> None:
         """Stop the engine: refuse requests, wait for the batch that runs, and end the threads."""
         self.closed = True
-        for task in (self._warming, self._warming_rest):
+        for task in (self._warming, self._warming_rest, self._trimming):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

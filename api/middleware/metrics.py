@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from api.inference.batching import Batch
 from api.inference.engine import Engine
+from api.inference.resident_memory import resident_bytes
 from models.runtime.programs import Call, Outputs
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -82,6 +83,19 @@ class _Queues(Collector):
             "lightwell_ready", "1 when requests are answered.", value=float(self._engine.ready)
         )
         yield from (rows, batches, padding, waiting, ready)
+        yield from self._memory()
+
+    def _memory(self) -> Iterator[Metric]:
+        """Prometheus metrics of the memory budget: all of it, what requests may hold, and hold."""
+        budget = self._engine.admission.memory
+        for name, text, value in (
+            ("budget", "Bytes of resident memory that the server may have.", budget.total),
+            ("resident", "Bytes of resident memory of the process tree.", resident_bytes()),
+            ("capacity", "Bytes that requests may hold at their worst.", budget.capacity),
+            ("held", "Bytes that requests in flight hold at their worst.", budget.held),
+            ("unsent", "Bytes of answers that clients have not yet taken.", budget.unsent()),
+        ):
+            yield GaugeMetricFamily(f"lightwell_memory_{name}_bytes", text, value=value)
 
 
 class _DroppedLines(Collector):

@@ -20,6 +20,7 @@ from PIL import Image, ImageChops, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
 from api.errors.problem import Problem, body_problem
+from api.inference.large_work import large_work
 from api.requests.image_limits import (
     CONVERT,
     JPEG_FILE,
@@ -44,6 +45,8 @@ from api.requests.planes import Planes
 JPEG = b"\xff\xd8\xff"
 PLAIN_HEADER = 25  # bytes of the chunk IHDR, whole
 PLAIN_GREY = b"\x08\0\0\0\0"  # of a PNG's header: 8 bits, grey, the usual methods, not interlaced
+KEPT_PIXEL_BYTES = 6  # of each pixel of an image that is kept whole while it is decoded
+ROWS_SHARE = 20  # of a JPEG that is decoded row by row, one pixel in so many is kept
 STRIP_PIXELS = 1_000_000  # of a large PNG that are converted and reduced at a time
 MIN_CHROMA = 8  # levels between channels of a pixel with colour: JPEG leaves a few on grey
 
@@ -145,10 +148,11 @@ def _decode_png(encoded: bytes, *, exact: bool) -> Planes:
         raise invalid(UNDECODABLE)
     check_size(*size, PNG_FILE)
     reduction = ceil(sqrt(size[0] * size[1] / MAX_PLANE_PIXELS))
-    planes = _decode_plain_grey(chunks, reduction)
-    if planes is None:
-        whole = PNG + b"".join(chunks)
-        planes = _decode_with_pillow(whole, "PNG", size, reduction, exact=exact)
+    with large_work(size[0] * size[1] * KEPT_PIXEL_BYTES):
+        planes = _decode_plain_grey(chunks, reduction)
+        if planes is None:
+            whole = PNG + b"".join(chunks)
+            planes = _decode_with_pillow(whole, "PNG", size, reduction, exact=exact)
     if not exact:
         _check_mask(planes)
     return planes
@@ -177,7 +181,9 @@ def _decode_jpeg(encoded: bytes, *, exact: bool) -> Planes:
             "send it smaller, or as a JPEG that is not progressive."
         )
     fitting = (scale for scale in (1, 2, 4) if width * height <= scale**2 * MAX_PLANE_PIXELS)
-    return _decode_with_pillow(encoded, "JPEG", frame.size, next(fitting, 8), exact=exact)
+    pixels = width * height if frame.kept else width * height // ROWS_SHARE
+    with large_work(pixels * KEPT_PIXEL_BYTES):
+        return _decode_with_pillow(encoded, "JPEG", frame.size, next(fitting, 8), exact=exact)
 
 
 def _decode_with_pillow(

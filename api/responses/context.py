@@ -8,6 +8,7 @@ from starlette.requests import Request
 from api.client_identity import client_of
 from api.inference.engine import Engine
 from api.inference.jobs import Job
+from api.inference.memory_budget import HeldBytes
 from api.middleware.server_timing import Stopwatch, stopwatch
 
 
@@ -19,12 +20,14 @@ class RequestContext(NamedTuple):
         timeout_s: Seconds that the request may take, from the arrival of its body.
         watch: Measures the stages for `Server-Timing`; it began with the request.
         job: Work of the request, with its client and its deadline.
+        held: Bytes of memory that the request holds; entered while it is in flight.
     """
 
     engine: Engine
     timeout_s: float
     watch: Stopwatch
     job: Job
+    held: HeldBytes
 
     @classmethod
     def of(cls, request: Request) -> "RequestContext":
@@ -32,7 +35,8 @@ class RequestContext(NamedTuple):
         state, watch = request.app.state, stopwatch(request.scope)
         timeout_s = state.settings.deadline_s
         job = Job(client_of(request.scope), watch.began + timeout_s)
-        return cls(state.engine, timeout_s, watch, job)
+        engine: Engine = state.engine
+        return cls(engine, timeout_s, watch, job, HeldBytes(engine.admission.memory))
 
     @property
     def chunk_deadline(self) -> float:

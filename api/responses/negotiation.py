@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from api.errors.problem import Problem
+from api.inference.large_work import large_work
 from probes.output.encode import (
     Encoding,
     PictureTooLargeError,
@@ -32,6 +33,9 @@ MEDIA_TYPES: Mapping[Format, str] = {
 """Media types to negotiate, in the order of preference where a client accepts several equally."""
 
 MAX_JSON_BYTES = 8 * 2**20
+
+COPIES: Mapping[Format, int] = {"json": 4, "npz": 2, "safetensors": 2}
+"""Bytes of work for each byte of values while a negotiated format is written, at most."""
 
 RENDERING = 2
 """Version of the negotiated formats, part of every ETag: raised when they have other bytes."""
@@ -109,20 +113,22 @@ def encode(
         AnswerTooLargeError: The JSON would be larger than 8 MiB.
         Problem: The picture of several inputs would be larger than a picture may be.
     """
-    match response_format:
-        case "json":
-            return to_json(answer, MAX_JSON_BYTES, options.encoding, options.precision)
-        case "png":
-            return _picture(answer, options.scale)
-        case "npz":
-            return to_npz(answer)
-        case "safetensors":
-            return to_safetensors(answer)
+    if response_format == "png":  # which knows its size when it is laid out
+        return _picture(answer, options.scale)
+    values = sum(tensor.values.nbytes for tensor in answer.tensors.values())
+    with large_work(COPIES[response_format] * values):
+        match response_format:
+            case "json":
+                return to_json(answer, MAX_JSON_BYTES, options.encoding, options.precision)
+            case "npz":
+                return to_npz(answer)
+            case _:
+                return to_safetensors(answer)
 
 
 def _picture(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
     try:
-        return to_png(answer, scale)
+        return to_png(answer, scale, large_work)
     except PictureTooLargeError:
         detail = (
             f"The picture of all inputs would have more than {MOST_PIXELS} pixels. Ask about fewer "

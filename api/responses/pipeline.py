@@ -1,7 +1,7 @@
 """Response pipeline: check a probe's parameters, run the program, draw the figure, encode it."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache
@@ -17,6 +17,7 @@ from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
 from api.responses.probe_request import ProbeRequest
+from api.responses.request_bytes import request_bytes
 from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes.declaration import (
@@ -64,6 +65,7 @@ async def answer(
         ParameterError: The parameters do not exist in this model or input.
         QueueFullError, DeadlineError: The device could not be reached in time.
         AnswerTooLargeError: The JSON is larger than 8 MiB.
+        RequestTooLargeError, EngineBusyError: The request does not fit into the memory budget.
         Problem: The picture, or the values of several inputs, exceed their limit.
     """
     given = inputs if isinstance(inputs, list) else [inputs]
@@ -72,6 +74,8 @@ async def answer(
         content = await _answer_several(context, request, inputs, response_format)
     else:
         content = await _answer_one(context, request, inputs, response_format)
+    # All else was freed: the answer is held until the protocol has it.
+    context.held.become(len(content))
     context.watch.lap("encode")
     return content
 
@@ -83,6 +87,7 @@ async def _answer_one(
     engine, model = context.engine, context.engine.models[request.model]
     call = checked_call(engine, request, given)
     _check_bytes(model, request, [given])
+    context.held.add(_held(model, request, [call], response_format))
     if context.job.is_analysis or response_format == "png" or not request.probe.input:
         with _admitted(context, request, [call], response_format):
             return await _compute_one(context, request, given, call, response_format)
@@ -156,6 +161,7 @@ async def _answer_several(
         except Problem as error:
             raise error.within("inputs", index) from error
     _check_bytes(model, request, inputs)
+    context.held.add(_held(model, request, calls, response_format))
     with _admitted(context, request, calls, response_format):
         return await _compute_several(context, request, inputs, calls, response_format)
 
@@ -227,6 +233,18 @@ def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[Model
             f"The values of all inputs would take {found} bytes; at most {MAX_SEVERAL_BYTES} bytes "
             f"are allowed. {way_out}",
         )
+
+
+def _held(
+    model: ResidentModel,
+    request: ProbeRequest,
+    calls: Sequence[ProbeCall[Any]],
+    response_format: Format,
+) -> int:
+    """Return the bytes that a request holds in the pipeline at its worst."""
+    architecture = model.architecture
+    step_bytes = _row_bytes(architecture, request.outputs(architecture))
+    return request_bytes(model, request.probe, calls, step_bytes, response_format)
 
 
 @lru_cache(maxsize=1024)

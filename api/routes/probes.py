@@ -266,7 +266,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
     context = RequestContext.of(request)
     engine: Engine = context.engine
     accept = request_header(request.scope, b"accept").decode("latin-1")
-    with engine.place() as place, RequestTimeout() as timeout:
+    with engine.place() as place, context.held, RequestTimeout() as timeout:
         tag = form = None
         # Before the body is read: a refusal or a 304 costs no decoding. A form may name its format.
         if route.source != "image" or not is_form(request.scope):

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import prod
 from typing import Annotated, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from api.requests.sequence_body import SequenceBody
 from api.requests.sequence_steps import is_binary
 from api.responses.context import RequestContext
 from api.responses.pipeline import gather_or_cancel, is_analysis, length_warnings
+from api.responses.request_bytes import INPUT_BYTES, REQUEST_BYTES, TEXT_PER_BYTE
 from api.routes.probes import resolved_query
 from api.routes.route_cache import RouteCache
 from models.architecture import Architecture
@@ -43,6 +45,9 @@ logger = logging.getLogger("lightwell.access")
 MEDIA_TYPE = "application/jsonl"
 STEPS = 512
 """Steps of each streamed sequence at a time: the longest chunk of a sequence program."""
+
+LINE_BYTES = 1024
+"""Bytes of the Python objects of a stream's line while it is encoded."""
 
 DESCRIPTION = """\
 Lines are sent as they are computed, some hundred steps at a time; no line is kept once it is sent.
@@ -139,6 +144,7 @@ async def _respond(request: Request, model: ResidentModel, query: LineOptions) -
     engine: Engine = context.engine
     with ExitStack() as held:
         place = held.enter_context(engine.place())
+        held.enter_context(context.held)
         with RequestTimeout() as timeout:
             steps = query.initial_steps
             arrival = BodyArrival(request, context, place, timeout)
@@ -146,6 +152,7 @@ async def _respond(request: Request, model: ResidentModel, query: LineOptions) -
             context.watch.lap("prepare")
             inputs = given if isinstance(given, list) else [given]
             _check_units(model.architecture, query)
+            context.held.add(_held(model.architecture, inputs, query))
             blocks = _blocks(context, model, inputs, query)
             first = await anext(blocks)
         headers = {
@@ -156,6 +163,17 @@ async def _respond(request: Request, model: ResidentModel, query: LineOptions) -
         return Lines(
             _with_last_line(request, first, blocks), headers, context.timeout_s, held.pop_all()
         )
+
+
+def _held(architecture: Architecture, inputs: list[ModelInput], query: LineOptions) -> int:
+    """Return the bytes that a stream holds: inputs, the values of a block of each, and lines."""
+    layers = [architecture.layers[name] for name in query.values or ()]
+    states = sum(state.units for state in architecture.states)
+    block = STEPS * 4 * (states + sum(prod(one.shape) for one in layers))
+    rows = sum(one.nbytes for given in inputs for one in given.row.values())
+    # Of one block at a time the lines, joined from single ones.
+    lines = 2 * int(TEXT_PER_BYTE * block) + STEPS * LINE_BYTES
+    return REQUEST_BYTES + rows + len(inputs) * (INPUT_BYTES + block) + lines
 
 
 def _check_units(architecture: Architecture, query: LineOptions) -> None:

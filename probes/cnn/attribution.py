@@ -7,7 +7,15 @@ from models.architecture import Architecture
 from models.cnn.layout import layout_of
 from models.runtime.programs import Call, Run
 from probes.cnn import faithfulness, targets
-from probes.cnn.attribution_methods import CAMS, MethodInput, MethodParameters, attribute, enlarged
+from probes.cnn.attribution_methods import (
+    CAMS,
+    MethodInput,
+    MethodParameters,
+    attribute,
+    enlarged,
+    scores_held,
+)
+from probes.cnn.attribution_methods import held as held_of
 from probes.cnn.attribution_methods import rows as rows_of
 from probes.cnn.attribution_warnings import attribution_warnings, tied_and_shown
 from probes.cnn.images import COLOURS, network_image, picture
@@ -50,6 +58,14 @@ def rows(call: ProbeCall[AttributionParameters]) -> int:
     # The sanity check attributes once more for each layer that is reset.
     times = 1 + len(layout_of(architecture).cascade) * parameters.sanity
     return rows_of(parameters, architecture) * times + faithfulness.ROWS * parameters.deletion + 1
+
+
+def held(call: ProbeCall[AttributionParameters]) -> int:
+    """Return the bytes that a pixel attribution and its checks hold."""
+    parameters, architecture = call.parameters, call.model.architecture
+    # The deletion curves hold as much as an occlusion; the sanity check attributes one by one.
+    curves = scores_held(architecture, faithfulness.ROWS) if parameters.deletion else 0
+    return held_of(parameters, architecture) + curves
 
 
 def run(call: ProbeCall[AttributionParameters]) -> Run:
@@ -209,6 +225,7 @@ PROBES = (
         parameters=AttributionParameters,
         run=run,
         rows=rows,
+        held=held,
         check=check_attribution,
         example={"method": "integrated_gradients", "nodes": "16"},
     ),

@@ -20,6 +20,7 @@ from probes.cnn.baselines import BaselineName, baseline
 from probes.cnn.images import Image, deviations
 from probes.cnn.targets import TargetParameters
 from probes.shared.choices import SideChoice
+from probes.shared.held_bytes import floats, in_flight, kept
 from probes.shared.quadrature import gauss_legendre
 
 MethodName = Literal[
@@ -100,6 +101,32 @@ def rows(parameters: MethodParameters, architecture: Architecture) -> int:
             return len(windows(parameters.window, parameters.stride, shape)) + 1
         case _:
             return 1
+
+
+def held(parameters: MethodParameters, architecture: Architecture) -> int:
+    """Return the bytes that an attribution method of a network holds."""
+    layout, count = layout_of(architecture), rows(parameters, architecture)
+    image, logits = floats(*layout.image_shape), floats(len(architecture.classes))
+    match parameters.method:
+        case "integrated_gradients" | "smoothgrad":
+            found = in_flight(min(count, 2 * layout.gradient_buckets[-1]), image, image)
+            # Of each row a gradient, stacked in float32, then summed in float64.
+            return found + kept(count, 4 * image)
+        case "occlusion":
+            return scores_held(architecture, count)
+        case "gradient" | "gradient_x_input":
+            return in_flight(1, image, 4 * image)
+        case _:
+            maps = floats(*architecture.layers[parameters.layer].shape)
+            # Maps and gradients, then both and their product in float64.
+            return in_flight(1, image, 2 * maps) + 8 * maps + logits
+
+
+def scores_held(architecture: Architecture, images: int) -> int:
+    """Return the bytes that `scores` of a number of images holds, for attribution methods."""
+    layout, logits = layout_of(architecture), floats(len(architecture.classes))
+    flying = min(images, 2 * layout.score_buckets[-1])
+    return in_flight(flying, floats(*layout.image_shape), logits) + kept(images, 4 * logits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cache
+from math import prod
 from statistics import fmean
 from typing import Annotated, Literal
 
@@ -36,6 +37,7 @@ from probes.cnn.representations import position_r2, same_digit_auc
 from probes.cnn.specialisation import Interchange, interchange, logits, selectivity
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext, split_commas
 from probes.figures.figures import Bars, Figure, Tensor
+from probes.shared.held_bytes import floats
 from probes.shared.needs import DIGITS, SIMPLE_CNN
 from probes.shared.statements import STATEMENTS, Measurement, panels
 
@@ -296,6 +298,19 @@ def _rows(call: ProbeCall[CNNFindings]) -> int:
     return tuned + of_digits + displaced
 
 
+def _held(call: ProbeCall[CNNFindings]) -> int:
+    """Return the bytes that measuring the CNN's findings holds: all maps of one network."""
+    layers, layout = call.model.architecture.layers, layout_of(call.model.architecture)
+    names = {*DEPTHS, *TUNED_LAYERS}
+    maps = floats(sum(prod(layers[name].shape) for name in names))
+    convolutions = floats(
+        sum(call.model.weights[one].size for one in layout.convolution_parameters)
+    )
+    images = max(len(samples.load().labels), len(gratings()), len(displaced_images()))
+    # Parts, then all of them together; parameters of each network.
+    return images * 3 * maps // 2 + (1 + 2 * DRAWS) * convolutions
+
+
 PROBES = (
     Probe(
         family="image",
@@ -304,6 +319,7 @@ PROBES = (
         parameters=CNNFindings,
         run=run,
         rows=_rows,
+        held=_held,
         input=False,
         checkpoints=True,
         example={"finding": "filters_specialise"},

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from models.architecture import Architecture
 from models.cnn.layout import layout_of
-from models.runtime.programs import Call, Run, in_slices
+from models.runtime.programs import SLICE, Call, Run, in_slices
 from probes.cnn import targets
 from probes.cnn.attribution import predicted_outputs
 from probes.cnn.edited_row import EditedRow, edited_places
@@ -33,6 +33,7 @@ from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tenso
 from probes.shared.checks import check_channel_index
 from probes.shared.choices import LayerChoice, RecordedValue
 from probes.shared.class_probabilities import softmax
+from probes.shared.held_bytes import floats, in_flight, kept
 from probes.shared.recovery import recovery_of
 
 MAX_TILES_SIDE_BY_SIDE = 4
@@ -107,6 +108,16 @@ def _call(
     return Call("intervene", EditedRow(image, edited_places(*edit), *edit), outputs)
 
 
+def intervention_held(call: ProbeCall[InterventionParameters]) -> int:
+    """Return the bytes that a CNN intervention holds."""
+    architecture, edits = call.model.architecture, edits_of(call)
+    layers = {name: floats(*layer.shape) for name, layer in architecture.layers.items()}
+    edited = sum(layers[name] for name in {edit.layer for edit in edits})
+    shown = sum(layers[name] for name in call.parameters.names(architecture, edits))
+    vectors = 4 * floats(layout_of(architecture).value_count)
+    return in_flight(3, 3 * edited, shown) + edited + 6 * shown + vectors
+
+
 def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     """Run a CNN intervention: the source image, then baseline and edited image in one batch."""
     row, architecture = call.input.row, call.model.architecture
@@ -122,9 +133,14 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
         (source,) = yield (_call(posted["image"], no_edit(), patched | {"logits"}),)
         found["logits.source"] = source["logits"]
     wanted = frozenset({*call.parameters.names(architecture, edits), "logits"})
-    edited = scale_and_shift(architecture, edits, means_of(call.model), source)
+    calls = (
+        _call(row["image"], no_edit(), wanted),
+        _call(
+            row["image"], scale_and_shift(architecture, edits, means_of(call.model), source), wanted
+        ),
+    )
     # In one batch of one program: equal values are then equal to the bit.
-    both = yield tuple(_call(row["image"], each, wanted) for each in (no_edit(), edited))
+    both = yield calls
     for name, outputs in zip(RUNS, both, strict=True):
         found |= {f"{layer}.{name}": value for layer, value in outputs.items()}
     return found
@@ -268,6 +284,18 @@ def sweep_rows(call: ProbeCall[SweepParameters]) -> int:
     return call.model.architecture.layers[call.parameters.layer].shape[-1] + 3
 
 
+def sweep_held(call: ProbeCall[SweepParameters]) -> int:
+    """Return the bytes that a sweep over a CNN layer's channels holds."""
+    architecture, parameters = call.model.architecture, call.parameters
+    *sides, channels = architecture.layers[parameters.layer].shape
+    values, logits = floats(*sides), floats(len(architecture.classes))
+    patched = channels * values if parameters.operation == "patch" else 0
+    # A row in flight has places, scale and shift of one channel.
+    flying = in_flight(min(channels + 1, SLICE), 3 * values, logits)
+    vectors = 2 * floats(layout_of(architecture).value_count)  # of the row that is being made
+    return flying + kept(channels + 1, 4 * logits) + 2 * patched + vectors
+
+
 def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     """Run a sweep over a CNN layer: the image once for each channel, with that channel edited."""
     row, architecture = call.input.row, call.model.architecture
@@ -353,6 +381,7 @@ PROBES = (
         parameters=InterventionParameters,
         run=run_intervention,
         rows=lambda _: 4,
+        held=intervention_held,
         body=Edits,
         check=check_intervention,
         posted={"edits": [{"layer": "relu2", "channels": [3, 7], "operation": "zero"}]},
@@ -364,6 +393,7 @@ PROBES = (
         parameters=SweepParameters,
         run=run_sweep,
         rows=sweep_rows,
+        held=sweep_held,
         body=SweepSource,
         check=check_sweep,
         example={"layer": "relu2"},

@@ -5,6 +5,7 @@ from jaxtyping import Int
 from pydantic import Field
 
 from models.architecture import Architecture
+from models.cnn.layout import layout_of
 from models.runtime.programs import Run
 from probes.cnn.activation_maximisation import AscentConfig, Basis, ascend, weights_of
 from probes.cnn.activations import LayerName
@@ -15,6 +16,7 @@ from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, Pro
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tensor, Tiles
 from probes.shared.checks import check_channel_index
+from probes.shared.held_bytes import floats, in_flight
 
 LEAST_SCALE = 0.05
 """Least scale of the probe `unit`'s maximisation, as a share of the unit's largest activation.
@@ -101,6 +103,16 @@ def unit_rows(call: ProbeCall[UnitParameters]) -> int:
     parameters = call.parameters
     # One more than the steps: the final images are evaluated without jitter.
     return parameters.images * (parameters.steps + 1) if parameters.steps else 0
+
+
+def unit_held(call: ProbeCall[UnitParameters]) -> int:
+    """Return the bytes that activation maximisation of the probe `unit` holds."""
+    parameters, layout = call.parameters, layout_of(call.model.architecture)
+    image = floats(*layout.image_shape)
+    # Parameters, both moments of Adam, gradients, Fourier transforms and their copies.
+    state = parameters.images * (16 * image + floats(parameters.steps))
+    flying = in_flight(parameters.images, image, image)
+    return flying + state + floats(2, layout.linear_count)
 
 
 def run_unit(call: ProbeCall[UnitParameters]) -> Run:
@@ -276,6 +288,7 @@ PROBES = (
         input=False,
         run=run_unit,
         rows=unit_rows,
+        held=unit_held,
         check=check_unit,
         example={"layer": "relu2", "channel": "7", "steps": "24"},
     ),

@@ -5,6 +5,7 @@ import io
 import math
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import accumulate, pairwise
@@ -126,11 +127,16 @@ def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def to_png(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
+def to_png(
+    answer: ProbeResult | ProbeResults,
+    scale: int,
+    guard: Callable[[int], AbstractContextManager[object]] = nullcontext,
+) -> bytes:
     """Encode a probe result as PNG.
 
     Args:
         scale: Enlargement, as in `probes.output.render.render`.
+        guard: As there.
 
     Raises:
         PictureTooLargeError: The picture of several inputs would have more than `MOST_PIXELS`.
@@ -142,7 +148,7 @@ def to_png(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
             pixels += block.width * block.height
             if pixels > MOST_PIXELS:
                 raise PictureTooLargeError
-    return render(answer.figure, scale)
+    return render(answer.figure, scale, guard)
 
 
 def to_json(

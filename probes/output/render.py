@@ -1,6 +1,8 @@
 """Render figures as PNG, and locate the values of each tensor in the picture."""
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from jaxtyping import UInt8
@@ -14,10 +16,17 @@ MOST_PIXELS = 16_000_000
 """Pixel limit of a rendered picture; a larger one is drawn at the next smaller scale, also below 1.
 Values are then left out, not averaged, so that each colour still is that of a value."""
 
+PAINTED_PIXEL_BYTES = 10
+"""Bytes that a pixel of a rendered picture takes while it is painted and encoded: three copies."""
+
 DEFAULT_SCALE = 1
 
 
-def render(figure: Figure, scale: int = DEFAULT_SCALE) -> bytes:
+def render(
+    figure: Figure,
+    scale: int = DEFAULT_SCALE,
+    guard: Callable[[int], AbstractContextManager[object]] = nullcontext,
+) -> bytes:
     """Render a figure as PNG; equal figures give equal bytes.
 
     The pixels of a cell have exactly the colour of its value in the colour map, without blending
@@ -27,9 +36,13 @@ def render(figure: Figure, scale: int = DEFAULT_SCALE) -> bytes:
         figure: Any figure.
         scale: Factor of all lengths, text included; 1 to 4. Lowered where the picture would exceed
             `MOST_PIXELS`.
+        guard: Called with the bytes that painting takes; painting waits until it is entered.
     """
     block = page(figure)
-    return canvas.encode(canvas.paint(block, _fitting(block, scale)))
+    factor = _fitting(block, scale)
+    pixels = int(block.width * block.height * factor**2)
+    with guard(pixels * PAINTED_PIXEL_BYTES):
+        return canvas.encode(canvas.paint(block, factor))
 
 
 def place(figure: Figure, scale: int = DEFAULT_SCALE) -> list[Area]:

@@ -10,7 +10,7 @@ from models.architecture import LEAST_CHUNK, Architecture
 from models.rnn.analyses import CHUNK
 from models.rnn.layout import FREE_CHUNK, layout_of
 from models.rnn.programs import run_sequence
-from models.runtime.programs import Row, Run
+from models.runtime.programs import SLICE, Row, Run
 from probes.declaration import (
     Indices,
     LayerChoice,
@@ -29,10 +29,11 @@ from probes.rnn.attribution_input import (
     baseline_names,
     default_baseline,
 )
-from probes.rnn.attribution_methods import METHODS
+from probes.rnn.attribution_methods import MAX_BLOCKS_IN_FLIGHT, METHODS
 from probes.rnn.path_integral import MAX_EVALUATIONS, PART_NODES, incompleteness
 from probes.rnn.strips import BITS, sequence_strip
 from probes.rnn.targets import TWO, SequenceTargetParameters, logit_weights, target_title
+from probes.shared.held_bytes import floats, in_flight, kept
 
 MAX_FREE = 16
 """Most free steps of exact Shapley values: 2^16 = 65,536 sequences are run."""
@@ -142,6 +143,30 @@ def rows(call: ProbeCall[StepParameters]) -> int:
             return 2
 
 
+def held(call: ProbeCall[StepParameters]) -> int:
+    """Return the bytes that an attribution to the steps of a sequence holds."""
+    architecture, parameters = call.model.architecture, call.parameters
+    layout, free = layout_of(architecture), len(parameters.steps(call.input.row))
+    row, logits = floats(CHUNK, *layout.encoded_shape), floats(len(architecture.classes))
+    by_step = CHUNK if architecture.declaration.answer == "every" else 1
+    flying = in_flight(SLICE, row, row + by_step * logits)
+    gradient = floats(free, *layout.encoded_shape)
+    match parameters.method:
+        case "flip" | "replace":
+            return flying + kept(free + 1, 2 * by_step * logits)
+        case "shapley":
+            states = sum(state.units for state in architecture.states)
+            step = floats(layout.block, *layout.encoded_shape)
+            # Blocks of coalitions with their states, before and after a chunk.
+            blocks = (len(call.input.row["sequence"]) + 2 * FREE_CHUNK) * step
+            blocks += 4 * floats(layout.block, states) + 2 * layout.block * logits
+            return MAX_BLOCKS_IN_FLIGHT * blocks + (1 << free) * (4 * logits + 32)
+        case "integrated_gradients":
+            return flying + kept(MAX_EVALUATIONS // 4, 6 * gradient)
+        case _:
+            return flying
+
+
 def run(call: ProbeCall[StepParameters]) -> Run:
     """Run the network's prediction, then the attribution method."""
     row, parameters, architecture = call.input.row, call.parameters, call.model.architecture
@@ -235,6 +260,7 @@ PROBES = (
         parameters=StepParameters,
         run=run,
         rows=rows,
+        held=held,
         checkpoints=True,
         check=check_free,
         warnings=incomplete,

@@ -36,6 +36,7 @@ from probes.rnn.float64_cell import LSTMCell, counting_cell
 from probes.rnn.needs import COUNTS_WITH_ONE_LSTM
 from probes.rnn.readout import Readout, shipped_weights
 from probes.rnn.state_map import StateMap
+from probes.shared.held_bytes import floats, kept
 from probes.shared.needs import COUNTS_BITS
 
 ABLATION_SEED = 2027
@@ -72,8 +73,7 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
     """Return the sequences of a counter's ablations: their counts of 1s and 0s differ by one.
 
     Half have one 1 more and half one 0 more, so that a constant answer scores 0.5. Half of each
-    are shuffled; the others are one run of ones and one of zeros, rotated, so that the running
-    count takes large values and returns.
+    are shuffled; the others are a run of ones and one of zeros, rotated.
     """
     random = np.random.default_rng(ABLATION_SEED)
     ones = STEPS // 2 + np.arange(SEQUENCES) % 2
@@ -86,7 +86,7 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
 
 
 def rows(_: ProbeCall[CounterParameters]) -> int:
-    """Return the approximate number of program rows of a counter's ablations, one for each set."""
+    """Return the approximate number of program rows of a counter's ablations."""
     return (1 << MAX_EXHAUSTIVE_UNITS) + 1
 
 
@@ -394,6 +394,7 @@ PROBES = (
         parameters=CounterParameters,
         run=run,
         rows=rows,
+        held=lambda call: kept(rows(call), 4 * floats(SEQUENCES, 2)),
         input=False,
         checkpoints=True,
         example={"tolerance": "0.02"},

@@ -20,6 +20,7 @@ from models.runtime.programs import Call, Outputs, Row
 from probes.declaration import ExtraFields, LayerChoice, ParameterError, ProbeCall
 from probes.rnn.layers import bare, owner, recurrent_values, unknown_unit
 from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
+from probes.shared.held_bytes import floats, in_flight, kept
 
 MAX_EDITS = 64
 
@@ -178,6 +179,23 @@ class EditedRun:
             return edit.amount or 0.0
         held = self.source[edit.value][start + steps.start : start + steps.stop]
         return held[:, units]
+
+
+def edited_held(architecture: Architecture, runs: int, steps: int, outputs: Iterable[str]) -> int:
+    """Return the bytes that edited sequences of one length hold, run together.
+
+    Args:
+        architecture: Network of sequences.
+        runs: Number of edited sequences.
+        steps: Length of each.
+        outputs: Values that are kept of every step.
+    """
+    layout = layout_of(architecture)
+    row = floats(CHUNK, *layout.sequence_shape)
+    row += sum(floats(*shape) for shape in layout.edits(CHUNK).values())
+    step = sum(floats(*architecture.layers[name].shape) for name in set(outputs))
+    # Of each chunk a part, and all of them together.
+    return in_flight(runs, row, CHUNK * step) + kept(runs, 2 * steps * step)
 
 
 def side_by_side(

@@ -33,6 +33,7 @@ from probes.figures.figures import (
     Tensor,
 )
 from probes.rnn.certificate_figures import certificate_figures, certified_error
+from probes.shared.held_bytes import floats, in_flight
 from probes.shared.needs import COUNTS_BITS
 
 MAX_STEPS_OF_KIND = 262_144
@@ -82,6 +83,16 @@ def rows(call: ProbeCall[GeneralisationParameters]) -> int:
     """Return the number of program rows that all generalisation sequences take."""
     parameters, chunk = call.parameters, layout_of(call.model.architecture).chunks[-1]
     return len(SEQUENCE_KINDS) * parameters.sequences * -(-parameters.length // chunk)
+
+
+def held(call: ProbeCall[GeneralisationParameters]) -> int:
+    """Return the bytes that generalisation sequences of one kind hold, and all answers."""
+    parameters, architecture = call.parameters, call.model.architecture
+    chunk = layout_of(architecture).chunks[-1]
+    flying = in_flight(MAX_CONCURRENT, 8 * chunk, 8 * chunk)
+    # Logits of each chunk, and of all chunks together; sequences and answers of a byte.
+    runs = MAX_CONCURRENT * floats(parameters.length, 2, 2)
+    return flying + runs + 6 * parameters.sequences * parameters.length
 
 
 def run(call: ProbeCall[GeneralisationParameters]) -> Run:
@@ -299,6 +310,7 @@ PROBES = (
         check=check,
         run=run,
         rows=rows,
+        held=held,
         input=False,
         checkpoints=True,
         example={"sequences": "16"},

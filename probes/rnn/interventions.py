@@ -22,7 +22,14 @@ from probes.declaration import (
 )
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor
-from probes.rnn.edits import EditedRun, SequenceEdit, SequenceEdits, check_edits, side_by_side
+from probes.rnn.edits import (
+    EditedRun,
+    SequenceEdit,
+    SequenceEdits,
+    check_edits,
+    edited_held,
+    side_by_side,
+)
 from probes.rnn.layers import recurrent_layers, recurrent_values, state_names
 from probes.rnn.strips import running_lines, running_tensor, sequence_strip
 from probes.rnn.targets import LogitWeights, logit_weights, weighted
@@ -80,6 +87,18 @@ def rows(call: ProbeCall[InterventionParameters]) -> int:
     # Prediction, baseline and edited run; a source is run once more.
     runs = [row, row, row, *([call.input.source] if call.input.source else [])]
     return sum(-(-len(one["sequence"]) // CHUNK) for one in runs)
+
+
+def held(call: ProbeCall[InterventionParameters]) -> int:
+    """Return the bytes that an intervention on a sequence holds."""
+    architecture, row = call.model.architecture, call.input.row
+    shown = {*call.parameters.names(), "logits"}
+    found = edited_held(architecture, 2, len(row["sequence"]), shown)
+    if source := call.input.source:
+        patched = {edit.value for edit in edits_of(call)} | {"logits"}
+        found += edited_held(architecture, 1, len(source["sequence"]), patched)
+    # The states with step 0, and the differences; their text is some four times as much.
+    return 3 * found
 
 
 def run(call: ProbeCall[InterventionParameters]) -> Run:
@@ -222,6 +241,7 @@ PROBES = (
         outputs=_outputs,
         run=run,
         rows=rows,
+        held=held,
         body=SequenceEdits,
         checkpoints=True,
         check=check_intervention,

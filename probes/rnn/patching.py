@@ -23,7 +23,7 @@ from probes.declaration import (
 )
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Panels, Tensor
-from probes.rnn.edits import EditedRun, SequenceEdit, side_by_side
+from probes.rnn.edits import EditedRun, SequenceEdit, edited_held, side_by_side
 from probes.rnn.interventions import source_strip
 from probes.rnn.layers import (
     RecurrentLayer,
@@ -34,6 +34,7 @@ from probes.rnn.layers import (
 from probes.rnn.strips import sequence_strip
 from probes.rnn.targets import compared_classes, logit_weights, weighted
 from probes.rnn.values import LAYER_CHOICE, LAYER_DESCRIPTION
+from probes.shared.held_bytes import kept
 from probes.shared.recovery import MIN_LOGIT_DIFFERENCE, recoveries_of
 
 MAX_PATCHES = 1024
@@ -129,6 +130,16 @@ def rows(call: ProbeCall[PatchingParameters]) -> int:
     # One more at each step for the whole state; and prediction, source and baseline.
     runs = len(steps) * (len(units) + 1) + 3
     return runs * -(-len(row["sequence"]) // CHUNK)
+
+
+def held(call: ProbeCall[PatchingParameters]) -> int:
+    """Return the bytes that activation patching holds: some runs, and the states of the source."""
+    architecture, length = call.model.architecture, len(call.input.row["sequence"])
+    steps, units = places(call)
+    runs = len(steps) * (len(units) + 1) + 1
+    source = edited_held(architecture, 1, length, {"logits", *state_names(architecture)})
+    patched = edited_held(architecture, min(runs, SLICE), length, {"logits"})
+    return source + patched + kept(runs, 0)
 
 
 def run(call: ProbeCall[PatchingParameters]) -> Run:
@@ -256,6 +267,7 @@ PROBES = (
         parameters=PatchingParameters,
         run=run,
         rows=rows,
+        held=held,
         body=PatchingSource,
         checkpoints=True,
         check=check_patching,

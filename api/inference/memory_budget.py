@@ -1,0 +1,199 @@
+"""Memory budget: the bytes that requests hold, limited by what models and work leave free.
+
+budget ── resident memory of the loaded models, measured when warm
+       ── reserve: one large decoding or drawing, one batch, compilations that are to come
+       └─ capacity: what requests and answers that are not yet taken may hold
+"""
+
+import time
+from collections.abc import Callable
+
+from api.inference.errors import EngineBusyError
+from api.inference.resident_memory import resident_bytes, return_freed_memory
+
+MIB = 2**20
+
+WORK_RESERVE = 160 * MIB
+"""Reserve of a memory budget for one large decoding or drawing (`large_work`), in bytes."""
+
+COMPILE_RESERVE = 96 * MIB
+"""Reserve of a memory budget for programs that are still to be compiled, in bytes."""
+
+LEAST_CAPACITY = 32 * MIB
+"""Bytes that requests may hold at least, where the models alone take the whole memory budget."""
+
+CHECKED_FROM = MIB
+"""Bytes of a request for which the memory budget also checks the resident memory."""
+
+IDLE_BYTES = 8 * MIB
+"""Bytes that may be held by a server that is idle, for whose memory budget memory is returned."""
+
+TRIM_S = 0.25
+"""Seconds between two returns of freed memory while the memory budget is used up."""
+
+FRESH_S = 0.02
+"""Seconds for which a memory budget uses one measurement."""
+
+
+class RequestTooLargeError(Exception):
+    """Error of a request that could never fit into the memory budget.
+
+    Attributes:
+        nbytes: Bytes that it would hold.
+        capacity: Bytes that all requests may hold.
+        is_body: Whether its body alone is too large.
+    """
+
+    def __init__(self, nbytes: int, capacity: int, *, is_body: bool = False) -> None:
+        super().__init__(f"a request of {nbytes} bytes exceeds {capacity} bytes")
+        self.nbytes = nbytes
+        self.capacity = capacity
+        self.is_body = is_body
+
+
+class MemoryBudget:
+    """Memory budget of a server's process tree. Of one event loop.
+
+    Args:
+        total: Bytes of resident memory that the process tree may have.
+        resident: Measures the resident memory in bytes.
+        trim: Returns freed memory to the system.
+
+    Attributes:
+        total: Bytes of the budget.
+        held: Bytes that requests in flight hold at their worst.
+        most_held: Most bytes that were held at one time.
+        capacity: Bytes that may be held; those of the whole budget until `measure` is called.
+        unsent: Returns the bytes of answers that clients have not yet taken.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        resident: Callable[[], int] = resident_bytes,
+        trim: Callable[[], object] = return_freed_memory,
+    ) -> None:
+        self.total = total
+        self.held = 0
+        self.most_held = 0
+        self.capacity = max(total, LEAST_CAPACITY)
+        self.unsent: Callable[[], int] = int
+        self._resident = resident
+        self._trim = trim
+        self._measured = self._unsent = self._models = self._trimmed = 0
+        self._trimmed_at = self._measured_at = self._unsent_at = 0.0
+
+    def measure(self, reserve: int = 0) -> None:
+        """Measure the resident memory of the models, and what of the budget is left for requests.
+
+        Args:
+            reserve: Bytes for batches, and for programs that are still to be compiled.
+        """
+        now = self._resident()
+        # While requests are in flight, their part of the measurement is not known exactly.
+        self._models = max(self._models, now - self.held) if self.held else now
+        self.capacity = max(self.total - self._models - WORK_RESERVE - reserve, LEAST_CAPACITY)
+
+    def trim_when_idle(self) -> None:
+        """Return freed memory to the system where nearly nothing is held, and much was freed."""
+        now = self._resident()
+        if self.held < IDLE_BYTES < now - max(self._models, self._trimmed):
+            self._trim()
+            self._trimmed = self._resident()
+
+    def take(self, nbytes: int) -> None:
+        """Count bytes that a request will hold at its worst.
+
+        Raises:
+            RequestTooLargeError: They exceed what all requests may hold.
+            EngineBusyError: They exceed what is free now.
+        """
+        if nbytes > self.capacity:
+            raise RequestTooLargeError(nbytes, self.capacity)
+        if self.held + self._waiting(nbytes) + nbytes > self.capacity:
+            self._refuse(nbytes)
+        if nbytes >= CHECKED_FROM and self._is_above(nbytes):
+            self._refuse(nbytes)
+        self.held += nbytes
+        self.most_held = max(self.most_held, self.held)
+
+    def _waiting(self, nbytes: int) -> int:
+        """Return the bytes of answers that clients have not yet taken, counted a moment ago."""
+        now = time.monotonic()
+        # Counted over all connections, which takes a while: not for each small request.
+        if nbytes >= CHECKED_FROM or now - self._unsent_at > FRESH_S:
+            self._unsent, self._unsent_at = self.unsent(), now
+        return self._unsent
+
+    def give(self, nbytes: int) -> None:
+        """Count bytes no longer: they were freed."""
+        self.held -= nbytes
+
+    def _refuse(self, nbytes: int) -> None:
+        msg = (
+            f"Requests in flight and answers that were not yet taken hold "
+            f"{self.held + self._unsent} bytes of {self.capacity}, and this one needs {nbytes}."
+        )
+        raise EngineBusyError(msg)
+
+    def _is_above(self, nbytes: int) -> bool:
+        """Tell whether the measured resident memory leaves too little of the budget.
+
+        Freed memory that the allocator keeps counts, too, until it is returned to the system.
+        """
+        if self._now() + nbytes <= self.total:
+            return False
+        # It takes milliseconds of the event loop.
+        if time.monotonic() - self._trimmed_at > TRIM_S:
+            self._trim()
+            self._trimmed_at, self._measured_at = time.monotonic(), 0.0
+        return self._now() + nbytes > self.total and self.held > 0
+
+    def _now(self) -> int:
+        """Return the resident memory as it was measured within the last moment, in bytes."""
+        now = time.monotonic()
+        if now - self._measured_at > FRESH_S:
+            self._measured, self._measured_at = self._resident(), now
+        return self._measured
+
+
+class HeldBytes:
+    """Bytes of the memory budget that one request holds, from admission until it has ended.
+
+    Args:
+        budget: Budget in which they count.
+    """
+
+    __slots__ = ("_budget", "_nbytes")
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
+        self._nbytes = 0
+
+    def __enter__(self) -> "HeldBytes":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.give(self._nbytes)
+        self._nbytes = 0
+
+    def add(self, nbytes: int) -> None:
+        """Add bytes that the request will hold at its worst.
+
+        Raises:
+            RequestTooLargeError, EngineBusyError: See `MemoryBudget.take`.
+        """
+        self._budget.take(nbytes)
+        self._nbytes += nbytes
+
+    def become(self, nbytes: int) -> None:
+        """Hold this number of bytes from now on: those of the answer, when all else was freed.
+
+        Raises:
+            EngineBusyError: It is more than was held, and more than is free now.
+        """
+        if nbytes > self._nbytes:
+            self.add(nbytes - self._nbytes)
+        else:
+            self._budget.give(self._nbytes - nbytes)
+            self._nbytes = nbytes
