@@ -171,7 +171,7 @@ class Engine:
         await self._measure_memory()
 
     async def _measure_memory(self, reserve: int = 0) -> None:
-        """Measure what the engine's models leave of the memory budget, and freed memory returned.
+        """Measure the memory budget that the engine's models leave to requests.
 
         Args:
             reserve: Bytes for programs that are still to be compiled.

@@ -1,4 +1,4 @@
-"""Memory budget: the bytes that requests hold, limited by what models and work leave free.
+"""Memory budget: limit of the bytes that requests hold, besides the resident models.
 
 budget ── resident memory of the loaded models, measured when warm
        ── reserve: one large decoding or drawing, one batch, compilations that are to come
@@ -84,7 +84,7 @@ class MemoryBudget:
         self._trimmed_at = self._measured_at = self._unsent_at = 0.0
 
     def measure(self, reserve: int = 0) -> None:
-        """Measure the resident memory of the models, and what of the budget is left for requests.
+        """Measure the resident memory of the models, and the bytes that are left to requests.
 
         Args:
             reserve: Bytes for batches, and for programs that are still to be compiled.

@@ -4,11 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import lru_cache
-from math import prod
 from typing import Any, TypeVar
-
-import numpy as np
 
 from api.errors.problem import Problem
 from api.inference.engine import DeviceTime, Engine
@@ -17,8 +13,7 @@ from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.negotiation import Format, encode
 from api.responses.probe_request import ProbeRequest
-from api.responses.request_bytes import request_bytes
-from models.architecture import Architecture
+from api.responses.request_bytes import request_bytes, step_bytes_of
 from models.registry import ResidentModel
 from probes.declaration import (
     ModelContext,
@@ -221,7 +216,7 @@ def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[Model
     for one in inputs:
         steps = one.row.get("sequence")
         rows += 1 if steps is None else len(steps)
-    found = rows * _row_bytes(model.architecture, request.outputs(model.architecture))
+    found = rows * step_bytes_of(model.architecture, request.outputs(model.architecture))
     if found > MAX_SEVERAL_BYTES:
         way_out = (
             "Send fewer inputs in one request."
@@ -243,16 +238,8 @@ def _held(
 ) -> int:
     """Return the bytes that a request holds in the pipeline at its worst."""
     architecture = model.architecture
-    step_bytes = _row_bytes(architecture, request.outputs(architecture))
+    step_bytes = step_bytes_of(architecture, request.outputs(architecture))
     return request_bytes(model, request.probe, calls, step_bytes, response_format)
-
-
-@lru_cache(maxsize=1024)
-def _row_bytes(architecture: Architecture, outputs: frozenset[str]) -> int:
-    """Return the bytes of the traced values of one image, or of one step, for the pipeline."""
-    layers = architecture.layers
-    values = sum(prod(layers[name].shape) for name in outputs if name in layers)
-    return values * np.dtype(np.float32).itemsize
 
 
 async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:

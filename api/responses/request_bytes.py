@@ -5,10 +5,14 @@ and encoding are work of a few threads, for which the memory budget has a reserv
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any
 
+import numpy as np
+
 from api.responses.negotiation import MAX_JSON_BYTES, Format
-from models.architecture import LEAST_CHUNK
+from models.architecture import LEAST_CHUNK, Architecture
 from models.registry import ResidentModel
 from probes.declaration import Probe, ProbeCall
 
@@ -72,7 +76,7 @@ def request_bytes(
 
 
 def encoded_bytes(values: int, options: Any, response_format: Format) -> int:
-    """Return the bytes of an encoded answer with values of so many bytes of float32."""
+    """Return the bytes of an encoded answer, given those of its values as float32."""
     if response_format == "png":
         return values // 4
     if response_format != "json":
@@ -93,3 +97,11 @@ def _steps(call: ProbeCall[Any]) -> tuple[int, int]:
 def _largest_weight(model: ResidentModel) -> int:
     """Return the bytes of the largest parameter of a model, which a probe of weights shows."""
     return max((one.nbytes for one in model.weights.values()), default=0)
+
+
+@lru_cache(maxsize=1024)
+def step_bytes_of(architecture: Architecture, outputs: frozenset[str]) -> int:
+    """Return the bytes of the traced values of one image, or of one step."""
+    layers = architecture.layers
+    values = sum(prod(layers[name].shape) for name in outputs if name in layers)
+    return values * np.dtype(np.float32).itemsize

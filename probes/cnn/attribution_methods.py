@@ -111,7 +111,7 @@ def held(parameters: MethodParameters, architecture: Architecture) -> int:
         case "integrated_gradients" | "smoothgrad":
             found = in_flight(min(count, 2 * layout.gradient_buckets[-1]), image, image)
             # Of each row a gradient, stacked in float32, then summed in float64.
-            return found + kept(count, 4 * image)
+            return found + kept(count, 3 * image)
         case "occlusion":
             return scores_held(architecture, count)
         case "gradient" | "gradient_x_input":

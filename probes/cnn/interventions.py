@@ -114,8 +114,8 @@ def intervention_held(call: ProbeCall[InterventionParameters]) -> int:
     layers = {name: floats(*layer.shape) for name, layer in architecture.layers.items()}
     edited = sum(layers[name] for name in {edit.layer for edit in edits})
     shown = sum(layers[name] for name in call.parameters.names(architecture, edits))
-    vectors = 4 * floats(layout_of(architecture).value_count)
-    return in_flight(3, 3 * edited, shown) + edited + 6 * shown + vectors
+    vectors = 2 * floats(layout_of(architecture).value_count)
+    return in_flight(3, 3 * edited, shown) + edited + 4 * shown + vectors
 
 
 def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
@@ -133,12 +133,9 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
         (source,) = yield (_call(posted["image"], no_edit(), patched | {"logits"}),)
         found["logits.source"] = source["logits"]
     wanted = frozenset({*call.parameters.names(architecture, edits), "logits"})
-    calls = (
-        _call(row["image"], no_edit(), wanted),
-        _call(
-            row["image"], scale_and_shift(architecture, edits, means_of(call.model), source), wanted
-        ),
-    )
+    edited = scale_and_shift(architecture, edits, means_of(call.model), source)
+    calls = [_call(row["image"], each, wanted) for each in (no_edit(), edited)]
+    del edited  # two vectors of all values, which the rows do not need
     # In one batch of one program: equal values are then equal to the bit.
     both = yield calls
     for name, outputs in zip(RUNS, both, strict=True):

@@ -93,8 +93,7 @@ def rows(_: ProbeCall[CounterParameters]) -> int:
 def run(call: ProbeCall[CounterParameters]) -> Run:
     """Run a counter's ablations: every set of a few units, else greedy elimination.
 
-    Returns:
-        `keep`, the sets that were tried, and `correct`, the number of correct answers of each.
+    Returns `keep`, the sets that were tried, and `correct`, the correct answers of each.
     """
     (units,) = call.model.architecture.recurrent[0].shape
     ablation = Ablation(ablation_sequences(), units)

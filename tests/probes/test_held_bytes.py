@@ -24,6 +24,7 @@ IMAGE, SOURCE = draw_images(2, 5)
 STEPS = (np.arange(100) % 3 % 2).astype(np.uint8)
 IMAGES: Mapping[str, Any] = {"row": {"image": IMAGE}, "source": {"image": SOURCE}}
 
+ZERO = {"layer": "relu1", "operation": "zero"}
 CASES = [
     ("image", "sweep", {"layer": "relu3"}, {}),
     ("image", "sweep", {"layer": "relu1", "operation": "patch"}, {}),
@@ -31,7 +32,7 @@ CASES = [
     ("image", "attribution", {"method": "smoothgrad", "samples": 256}, {}),
     ("image", "attribution", {"method": "occlusion", "stride": 1, "deletion": True}, {}),
     ("image", "attribution", {"method": "layer_cam", "layer": "relu1"}, {}),
-    ("image", "intervene", {"layers": "relu1,relu2"}, {"edits": [{"layer": "relu1", "operation": "zero"}]}),
+    ("image", "intervene", {"layers": "relu1,relu2"}, {"edits": [ZERO]}),
     ("image", "unit", {"layer": "conv2", "images": 4, "channel": 3}, {}),
     ("image", "findings", {}, {}),
     ("sequence", "patching", {}, {"source": {"sequence": "1"}}),
@@ -90,8 +91,8 @@ def answered(calls: Any, programs: Mapping[str, ResidentProgram]) -> list[Output
     """Answer calls by one batch after another, with outputs that are counted as they are kept."""
     program, found = programs[calls[0].program], []
     for start in range(0, len(calls), program.max_rows):
-        for outputs in program(calls[start : start + program.max_rows]):
-            found.append({name: value.copy() for name, value in outputs.items()})
+        batch = program(calls[start : start + program.max_rows])
+        found += [{name: value.copy() for name, value in one.items()} for one in batch]
     return found
 
 

@@ -1,0 +1,159 @@
+"""Budget of memory: what requests hold is counted, and refused above what models leave free."""
+
+from pathlib import Path
+
+import pytest
+
+from api.inference.admission import Admission
+from api.inference.errors import EngineBusyError
+from api.inference.memory_budget import (
+    MIB,
+    WORK_RESERVE,
+    HeldBytes,
+    MemoryBudget,
+    RequestTooLargeError,
+)
+from api.inference.memory_limits import container_memory, default_budget, derived_caps, parse_bytes
+
+
+def budget(capacity: int) -> MemoryBudget:
+    """Return a budget that leaves a number of bytes to requests, for models of 100 MiB."""
+    found = MemoryBudget(100 * MIB + WORK_RESERVE + capacity, lambda: 100 * MIB, lambda: None)
+    found.measure()
+    return found
+
+
+def test_what_models_and_work_leave_is_what_requests_may_hold() -> None:
+    """Capacity is the budget less resident models, reserve of work, and reserve of programs."""
+    memory = budget(200 * MIB)
+    assert memory.capacity == 200 * MIB
+    memory.measure(reserve=50 * MIB)
+    assert memory.capacity == 150 * MIB
+
+
+def test_bytes_are_counted_until_they_are_freed() -> None:
+    """One that does not fit is refused with the numbers; an ended one makes room."""
+    memory = budget(100 * MIB)
+    with HeldBytes(memory) as first:
+        first.add(70 * MIB)
+        with pytest.raises(EngineBusyError, match=f"{70 * MIB} bytes of {100 * MIB}"):
+            HeldBytes(memory).add(31 * MIB)
+        first.become(10 * MIB)
+        with HeldBytes(memory) as second:
+            second.add(90 * MIB)
+            assert memory.held == 100 * MIB
+    assert (memory.held, memory.most_held) == (0, 100 * MIB)
+
+
+def test_a_failed_request_gives_its_bytes_back() -> None:
+    """An exception frees what was counted."""
+    memory = budget(100 * MIB)
+
+    def fail() -> None:
+        with HeldBytes(memory) as held:
+            held.add(5)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert memory.held == 0
+
+
+def test_one_that_never_fits_is_refused_for_good() -> None:
+    """It is another error than that of a busy server, with both numbers."""
+    memory = budget(100 * MIB)
+    with pytest.raises(RequestTooLargeError) as caught:
+        memory.take(101 * MIB)
+    assert (caught.value.nbytes, caught.value.capacity) == (101 * MIB, 100 * MIB)
+    assert memory.held == 0
+
+
+def test_answers_that_are_not_taken_count() -> None:
+    """Bytes in the buffers of connections leave less for requests."""
+    memory = budget(100 * MIB)
+    memory.unsent = lambda: 60 * MIB
+    with pytest.raises(EngineBusyError, match=f"hold {60 * MIB} bytes"):
+        memory.take(41 * MIB)
+    memory.take(40 * MIB)
+
+
+def test_resident_memory_above_the_budget_refuses_large_requests() -> None:
+    """Freed memory is returned first; small requests are still admitted."""
+    resident, trimmed = [100 * MIB], []
+    memory = MemoryBudget(500 * MIB, lambda: resident[0], lambda: trimmed.append(1))
+    memory.measure()
+    memory.take(1)
+    resident[0] = 490 * MIB
+    with pytest.raises(EngineBusyError):
+        memory.take(20 * MIB)
+    assert trimmed == [1]
+    memory.take(1000)
+
+
+def test_freed_memory_is_returned_once_when_the_server_is_idle() -> None:
+    """Nothing is returned while requests hold bytes, or when nothing was freed since."""
+    resident, trimmed = [100 * MIB], []
+    memory = MemoryBudget(500 * MIB, lambda: resident[0], lambda: trimmed.append(1))
+    memory.measure()
+    memory.trim_when_idle()
+    resident[0] = 150 * MIB
+    memory.held = 20 * MIB
+    memory.trim_when_idle()
+    assert trimmed == []
+    memory.held = 0
+    memory.trim_when_idle()
+    memory.trim_when_idle()
+    assert trimmed == [1]
+
+
+def test_a_body_counts_twice_until_it_is_decoded() -> None:
+    """Its chunks and what is made of them; one that never fits is refused as a body."""
+    memory = budget(40 * MIB)
+    admission = Admission(9, 9, memory=memory)
+    with admission.body() as body:
+        body.add(10 * MIB)
+        assert memory.held == 20 * MIB
+        with pytest.raises(RequestTooLargeError) as caught:
+            body.add(11 * MIB)
+        assert caught.value.is_body
+    assert memory.held == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1073741824", 2**30), ("1GiB", 2**30), ("512 MiB", 2**29), ("1.5gb", 1_500_000_000)],
+)
+def test_bytes_are_written_with_or_without_a_unit(text: str, expected: int) -> None:
+    """Units are binary with an i, decimal without; case does not matter."""
+    assert parse_bytes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1", "1TiB", "1 GiB 2"])
+def test_other_texts_are_no_number_of_bytes(text: str) -> None:
+    """The error says how a number of bytes is written."""
+    with pytest.raises(ValueError, match="write 1073741824, 1GiB or 512MiB"):
+        parse_bytes(text)
+
+
+def test_the_limit_of_a_control_group_is_read(tmp_path: Path) -> None:
+    """The smallest limit of the group and its parents counts; version 1 has another file."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    assert container_memory(tmp_path) is None
+    (tmp_path / "proc/self/cgroup").write_text("0::/a/b\n4:cpu,memory:/c\n")
+    group = tmp_path / "sys/fs/cgroup/a/b"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text("max\n")
+    assert container_memory(tmp_path) is None
+    (group.parent / "memory.max").write_text(f"{300 * MIB}\n")
+    assert container_memory(tmp_path) == 300 * MIB
+    assert default_budget(tmp_path) == int(0.85 * 300 * MIB)
+    old = tmp_path / "sys/fs/cgroup/memory/c"
+    old.mkdir(parents=True)
+    (old / "memory.limit_in_bytes").write_text(f"{200 * MIB}\n")
+    assert container_memory(tmp_path) == 200 * MIB
+
+
+def test_limits_follow_from_the_budget() -> None:
+    """They are whole from 512 MiB on, and smaller below."""
+    assert derived_caps(2**30)[:2] == (128, 256 * MIB)
+    assert derived_caps(256 * MIB) == (64, 64 * MIB, 128, 65_536, 64 * MIB)
