@@ -86,7 +86,7 @@ class _Queues(Collector):
         yield from self._memory()
 
     def _memory(self) -> Iterator[Metric]:
-        """Prometheus metrics of the memory budget: its size, resident memory, bytes held by requests."""
+        """Prometheus metrics of the memory budget: size, resident and held bytes."""
         budget = self._engine.admission.memory
         for name, text, value in (
             ("budget", "Bytes of resident memory that the server may have.", budget.total),
