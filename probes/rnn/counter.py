@@ -47,6 +47,9 @@ COUNTS = QUANTITIES[:3]
 MAX_EXHAUSTIVE_UNITS = 8
 """Most units at which the probe `counter` ablates every set of units; above, elimination."""
 
+SETS = (1 << MAX_EXHAUSTIVE_UNITS) + 1
+"""Sets of units that a counter's ablations run, roughly; each is a row of the program."""
+
 ELIMINATION_DIVISOR = 4
 """Greedy elimination of counter units drops one unit in this number per round, at least one."""
 
@@ -73,7 +76,8 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
     """Return the sequences of a counter's ablations: their counts of 1s and 0s differ by one.
 
     Half have one 1 more and half one 0 more, so that a constant answer scores 0.5. Half of each
-    are shuffled; the others are a run of ones and one of zeros, rotated.
+    are shuffled; the others are one run of ones and one of zeros, rotated, so that the running
+    count takes large values and returns.
     """
     random = np.random.default_rng(ABLATION_SEED)
     ones = STEPS // 2 + np.arange(SEQUENCES) % 2
@@ -85,15 +89,11 @@ def ablation_sequences() -> UInt8[np.ndarray, "sequences time"]:
     return np.concatenate([runs, random.permuted(bits[half:], axis=1)])
 
 
-def rows(_: ProbeCall[CounterParameters]) -> int:
-    """Return the approximate number of program rows of a counter's ablations."""
-    return (1 << MAX_EXHAUSTIVE_UNITS) + 1
-
-
 def run(call: ProbeCall[CounterParameters]) -> Run:
     """Run a counter's ablations: every set of a few units, else greedy elimination.
 
-    Returns `keep`, the sets that were tried, and `correct`, the correct answers of each.
+    Returns:
+        `keep`, the sets that were tried, and `correct`, the number of correct answers of each.
     """
     (units,) = call.model.architecture.recurrent[0].shape
     ablation = Ablation(ablation_sequences(), units)
@@ -392,8 +392,8 @@ PROBES = (
         figure=counter,
         parameters=CounterParameters,
         run=run,
-        rows=rows,
-        held=lambda call: kept(rows(call), 4 * floats(SEQUENCES, 2)),
+        rows=lambda _: SETS,
+        held=lambda _: kept(SETS, 4 * floats(SEQUENCES, 2)),
         input=False,
         checkpoints=True,
         example={"tolerance": "0.02"},
