@@ -47,12 +47,10 @@ COUNTS = QUANTITIES[:3]
 MAX_EXHAUSTIVE_UNITS = 8
 """Most units at which the probe `counter` ablates every set of units; above, elimination."""
 
-SETS = (1 << MAX_EXHAUSTIVE_UNITS) + 1
-"""Sets of units that a counter's ablations run, roughly; each is a row of the program."""
-
 ELIMINATION_DIVISOR = 4
 """Greedy elimination of counter units drops one unit in this number per round, at least one."""
 
+SETS = (1 << MAX_EXHAUSTIVE_UNITS) + 1  # of a counter's ablations; each is a row
 CELL_GROUPS = 8
 """Number of equal groups of steps, by cell state, in which a counter's drift is averaged."""
 
