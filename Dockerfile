@@ -35,6 +35,8 @@ RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.11/ensurepip \
         /usr/local/lib/python3.11/site-packages/* \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp \
         --shell /usr/sbin/nologin lightwell
+# No secret: the word that goes without a token.
+# hadolint ignore=DL3064
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
