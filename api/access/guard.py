@@ -8,7 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 from starlette.types import Scope
 
 from api.access.hosts import Hosts
-from api.access.proxies import TrustedProxies, is_loopback
+from api.access.proxies import TrustedProxies, is_address, is_loopback
 from api.access.rates import Rates
 from api.access.signed_addresses import MARK, verify
 from api.access.tokens import Tokens
@@ -149,12 +149,10 @@ class Guard:
 
 def _is_local(scope: Scope, peer: str) -> bool:
     """Tell whether a request comes from this machine, not forwarded by a proxy on it."""
-    named = scope.get("state", {}).get("client")
-    return is_loopback(named if named is not None and _is_address(named) else peer)
-
-
-def _is_address(name: str) -> bool:
-    return "." in name or ":" in name
+    forwarded = scope.get("state", {}).get("client", "")
+    address = forwarded if is_address(forwarded) else peer
+    # A peer that is no address is a Unix socket, or an ASGI client in this process.
+    return is_loopback(address) or not is_address(address)
 
 
 def _sent(scope: Scope) -> tuple[dict[bytes, bytes], list[bytes]]:

@@ -4,11 +4,12 @@ A page of the internet can point a name of its own to 127.0.0.1 (DNS rebinding);
 sends that name as `Host`, and takes the answers for the page's own.
 """
 
-import ipaddress
 import re
 import socket
 from collections.abc import Iterable
 from functools import lru_cache
+
+from api.access.proxies import is_address
 
 HOST = re.compile(r"(\[[0-9a-f:.%]{2,64}\]|[a-z0-9._-]{1,253})(:\d{1,5})?", re.IGNORECASE)
 
@@ -30,9 +31,13 @@ class Hosts:
         if found is None:
             return False
         name = found[1].lower().rstrip(".")
-        if name == "localhost" or name.endswith(".localhost") or _is_address(name.strip("[]")):
+        if name == "localhost" or name.endswith(".localhost"):
             return True
-        if name in self._names or "*" in self._names:
+        if (
+            is_address(name.strip("[]").partition("%")[0])
+            or name in self._names
+            or "*" in self._names
+        ):
             return True
         domains = (f".{rest}" for rest in _suffixes(name))
         return any(domain in self._names for domain in domains)
@@ -42,14 +47,6 @@ def _suffixes(name: str) -> Iterable[str]:
     while "." in name:
         name = name.partition(".")[2]
         yield name
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def own_names() -> tuple[str, ...]:

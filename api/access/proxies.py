@@ -43,10 +43,9 @@ class TrustedProxies:
 
     def trusts(self, address: str) -> bool:
         """Tell whether an address is one of the trusted proxies'."""
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
+        if not is_address(address):
             return False
+        parsed = ipaddress.ip_address(address)
         return any(parsed in network for network in self._networks)
 
 
@@ -64,7 +63,13 @@ def _address(text: str) -> str | None:
 
 def is_loopback(address: str) -> bool:
     """Tell whether an address is one of this machine's loopback interface."""
+    return is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an IP address, as that of a client or a proxy."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        ipaddress.ip_address(text)
     except ValueError:
         return False
+    return True

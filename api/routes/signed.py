@@ -9,6 +9,7 @@ from api.access.guard import Guard
 from api.access.signed_addresses import DEFAULT_S, MAX_S, sign
 from api.errors.problem import Problem, Reason
 from api.openapi import schemas, spec
+from api.requests.query import SingleValueRoute
 
 MAX_PATH = 2048
 """Characters of a path and query to sign."""
@@ -16,7 +17,7 @@ MAX_PATH = 2048
 
 def router() -> APIRouter:
     """Build the route of signed addresses, `/signed`."""
-    routes = APIRouter(tags=["access"])
+    routes = APIRouter(tags=["access"], route_class=SingleValueRoute)
 
     @routes.get(
         "/signed",

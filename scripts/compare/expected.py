@@ -39,7 +39,13 @@ class PictureTolerance:
 
 OK = (200, 200)
 
+EMBEDDED = "Cross-Origin-Resource-Policy says which pages may embed an answer"
+
 EXPECTED: tuple[Expected, ...] = (
+    *(
+        Expected("*", (status, status), EMBEDDED, "headers.cross-origin-resource-policy")
+        for status in (200, 304, 400, 404, 405, 406, 408, 413, 415, 422, 431, 503, 504)
+    ),
     Expected("openapi.json", OK, "signed addresses, and responses of refused requests"),
 )
 

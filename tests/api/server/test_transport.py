@@ -101,7 +101,7 @@ REFUSED = {
 def test_the_response_reaches_a_client_that_sends_first(name: str, url: str) -> None:
     """A client that writes 30 MB before it reads gets the 413, then the end of the connection."""
     address = urlsplit(url)
-    head = b"POST /cnn/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+    head = b"POST /cnn/predict HTTP/1.1\r\nHost: [::1]\r\nContent-Type: image/jpeg\r\n"
     with socket.create_connection((str(address.hostname), address.port or 0)) as client:
         client.settimeout(PATIENCE_S)
         client.sendall(head + REFUSED[name])

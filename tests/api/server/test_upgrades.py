@@ -97,7 +97,7 @@ class Connection:
 def head(offer: str, length: str) -> bytes:
     """Head of a POST with an offer."""
     kind = "Content-Type: application/json\r\n"
-    return f"POST /lstm/predict HTTP/1.1\r\nHost: x\r\n{offer}{kind}{length}\r\n".encode()
+    return f"POST /lstm/predict HTTP/1.1\r\nHost: [::1]\r\n{offer}{kind}{length}\r\n".encode()
 
 
 @pytest.mark.parametrize("offer", OFFERS)
@@ -124,7 +124,7 @@ def test_a_body_with_an_offer_is_read(offer: str, packets: str, url: str, label:
 
 def test_a_body_is_never_run_as_a_request(url: str) -> None:
     """A body that looks like a request is a body, also in a packet of its own."""
-    body = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    body = b"GET /livez HTTP/1.1\r\nHost: [::1]\r\n\r\n"
     connection = Connection(url)
     connection.send(head(H2C, f"Content-Length: {len(body)}\r\n"), body)
 
@@ -135,7 +135,7 @@ def test_a_body_is_never_run_as_a_request(url: str) -> None:
 def test_requests_that_offer_may_be_pipelined(url: str, label: int) -> None:
     """Each of three in one packet gets its answer, in order."""
     length = f"Content-Length: {len(BODY)}\r\n"
-    get = f"GET /livez HTTP/1.1\r\nHost: x\r\n{H2C}\r\n".encode()
+    get = f"GET /livez HTTP/1.1\r\nHost: [::1]\r\n{H2C}\r\n".encode()
     connection = Connection(url)
     connection.send(head(H2C, length) + BODY + get + head("", length) + BODY)
     answers = [connection.answer() for _ in range(3)]
@@ -164,7 +164,7 @@ def test_expect_is_answered_with_an_offer(url: str) -> None:
 def test_connect_is_refused(url: str) -> None:
     """It would make the rest of the connection a tunnel."""
     connection = Connection(url)
-    connection.send(f"CONNECT example.org:80 HTTP/1.1\r\nHost: x\r\n{H2C}\r\n".encode())
+    connection.send(f"CONNECT example.org:80 HTTP/1.1\r\nHost: [::1]\r\n{H2C}\r\n".encode())
 
     assert connection.answer()[0] == 400
     connection.drop()
