@@ -12,6 +12,7 @@ import httpx2
 
 from lightwell_client import answers
 from lightwell_client.answers import Answer, Sample, Step
+from lightwell_client.authorization import authorization
 from lightwell_client.errors import LightwellError
 from lightwell_client.inputs import (
     INPUT_KINDS,
@@ -27,14 +28,10 @@ from lightwell_client.inputs import (
 )
 from lightwell_client.local import running_app
 from lightwell_client.parameters import MapParameters, StepParameters, written
+from lightwell_client.retries import REPEATED, jitter, pause_s
 
 MAX_INPUTS = 64
 """Python client: most inputs of a request, the server's limit; longer lists make several."""
-
-MIN_PAUSE_S = 0.1
-"""Python client: shortest pause between two attempts, for a `Retry-After` of 0 or none."""
-
-UNAVAILABLE = 503
 
 AnImage = TypeVar("AnImage", bound=Image)
 ASequence = TypeVar("ASequence", bound=Bits)
@@ -45,10 +42,13 @@ class Lightwell:
 
     Methods with an image or a sequence also take a list of them, and then return a list of answers.
     Each takes the name of another network as `model`, and `probe` asks any probe of any network.
-    While the server is overloaded or warming up, every method waits and repeats its request.
+    While the server is overloaded or warming up, or the client is over its rate, every method waits
+    and repeats its request.
 
     Args:
         url: Address of the server.
+        token: Token of the server, sent as `Authorization: Bearer`; None for `LIGHTWELL_TOKEN` of
+            the environment. An empty text or `none` sends none.
         patience_s: Most seconds of waiting between repeated requests of one call; 0 repeats none.
         timeout_s: Seconds to wait for a connection, or for the next bytes of a response.
 
@@ -61,12 +61,13 @@ class Lightwell:
         self,
         url: str = "http://127.0.0.1:8000",
         *,
+        token: str | None = None,
         patience_s: float = 30.0,
         timeout_s: float = 60.0,
     ) -> None:
         self._patience_s = patience_s
         self._kinds = dict(INPUT_KINDS)
-        self._http = httpx2.Client(base_url=url, timeout=timeout_s)
+        self._http = httpx2.Client(base_url=url, timeout=timeout_s, headers=authorization(token))
         self._opened = contextlib.ExitStack()
         self._opened.callback(self._http.close)
 
@@ -81,6 +82,7 @@ class Lightwell:
         """
         lightwell = cls()
         lightwell._http = lightwell._opened.enter_context(running_app(weights))
+        lightwell._http.headers.update(authorization(None))
         return lightwell
 
     def close(self) -> None:
@@ -363,7 +365,7 @@ class Lightwell:
         )
 
     def _send(self, request: httpx2.Request, *, stream: bool = False) -> httpx2.Response:
-        """Send a request of the client, and repeat it while the server's response is a 503."""
+        """Send a request of the client, and repeat it while the response is a 429 or 503."""
         waited = 0.0
         while True:
             try:
@@ -375,14 +377,9 @@ class Lightwell:
                 return response
             # A streamed error too: its problem is in the body, and the connection is free again.
             response.read()
-            pause = _pause(response)
-            if response.status_code != UNAVAILABLE or waited + pause > self._patience_s:
+            pause, left = pause_s(response), self._patience_s - waited
+            if response.status_code not in REPEATED or pause > left:
                 raise LightwellError.of(response)
-            time.sleep(pause)
-            waited += pause
-
-
-def _pause(response: httpx2.Response) -> float:
-    """Return the seconds the client waits before it repeats a request, from `Retry-After`."""
-    retry_after = response.headers.get("Retry-After", "")
-    return max(MIN_PAUSE_S, float(retry_after) if retry_after.isdecimal() else 0.0)
+            lengthened = min(pause * jitter(), left)
+            time.sleep(lengthened)
+            waited += lengthened

@@ -60,6 +60,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of each `time.sleep` of the client, which returns at once."""
     pauses: list[float] = []
     monkeypatch.setattr("lightwell_client.client.time.sleep", pauses.append)
+    monkeypatch.setattr("lightwell_client.retries.random.uniform", lambda low, high: low)
     return pauses
 
 
@@ -79,6 +80,28 @@ def test_retries_end_after_patience_s(pauses: list[float], patience: float, trie
         scripted(full, patience_s=patience).models()
 
     assert pauses == [2] * tries
+
+
+def test_a_client_over_its_rate_waits(pauses: list[float]) -> None:
+    """A 429 is repeated after the seconds of `Retry-After`, as a 503 is."""
+    limited = httpx2.Response(429, headers={"Retry-After": "3"})
+    ready = httpx2.Response(200, json={"models": []})
+
+    assert scripted(lambda _: ready if pauses else limited).models() == []
+
+    assert pauses == [3]
+
+
+def test_jitter_stays_within_patience_s(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pauses are lengthened by chance, and still add up to at most `patience_s`."""
+    monkeypatch.setattr("lightwell_client.retries.random.uniform", lambda low, high: high)
+
+    with pytest.raises(LightwellError, match="Full"):
+        scripted(full, patience_s=4).models()
+
+    assert pauses == [2.5]
 
 
 def test_no_server_is_a_connection_error() -> None:
