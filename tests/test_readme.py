@@ -46,6 +46,7 @@ def test_every_setting_is_in_the_docs() -> None:
         default = {"host": "0.0.0.0", "cache": "none"}.get(name, field.default)  # noqa: S104
         shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
         shown = "none" if default in (None, ()) else shown
+        shown = "by the machine" if field.default_factory is not None else shown
         assert f"| `LIGHTWELL_{name.upper()}` | {shown} |" in page, name
 
 

@@ -1,7 +1,6 @@
-"""HTML forms of docs/clients.md, in pages of another origin and in a file."""
+"""HTML forms of docs/clients.md, in pages of another origin."""
 
 import json
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -53,15 +52,6 @@ def test_a_form_posts_a_file(opened: Opener, digit: bytes) -> None:
 
         assert classify(page, digit) == "2"
         assert page.url == f"{opened.url}/cnn/predict"
-
-
-def test_a_form_in_a_file_posts_a_file(opened: Opener, digit: bytes, tmp_path: Path) -> None:
-    """A page opened from the disk, whose origin is null, may post a form too."""
-    path = tmp_path / "form.html"
-    path.write_text(page_with(PLAIN, opened.url), encoding="utf-8")
-    page = opened(at=path.as_uri())
-
-    assert classify(page, digit) == "2"
 
 
 def test_a_form_gets_a_picture(opened: Opener) -> None:

@@ -3,6 +3,7 @@
 import errno
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,18 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     return Runs(monkeypatch)
 
 
-@pytest.fixture
+@contextmanager
 def limited_files() -> Iterator[None]:
-    """Limit the size of files that this process writes to 500 bytes, as `ulimit -f` does."""
+    """Limit the size of files that this process writes to 500 bytes, as `ulimit -f` does.
+
+    Not a fixture: pytest writes its own report, perhaps to a file, before a fixture ends.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("number", ERRORS)
@@ -61,10 +67,11 @@ def test_a_failed_operation_ends_the_run_with_a_sentence(
 
 
 def test_a_limit_of_file_sizes_ends_the_run_with_a_sentence(
-    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str], limited_files: None
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A file beyond the limit of the process is one sentence, and leaves no temporary file."""
-    assert runs.run(tmp_path / "run") == 1
+    with limited_files():
+        assert runs.run(tmp_path / "run") == 1
     assert capsys.readouterr().err.endswith(f"cannot write to {tmp_path / 'run'}: File too large\n")
     assert partial_files(tmp_path) == []
 
