@@ -51,6 +51,7 @@ RESERVED_NAMES = frozenset(
         "redoc",
         "samples",
         "sdk",
+        "signed",
         "static",
         "v2",
     }

@@ -74,8 +74,10 @@ class Guard:
         self._check_host(sent)
         self._check_site(scope, sent)
         rules = self.rules
-        if forwarded and scope.get("client"):
-            scope["state"]["client"] = rules.proxies.client(scope["client"][0], forwarded)
+        peer = scope.get("client")
+        address = peer[0] if peer else ""
+        if forwarded and address:
+            address = scope["state"]["client"] = rules.proxies.client(address, forwarded)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if rules.tokens is not None:
             holder = _holder(rules.tokens, scope, path, sent)
@@ -84,7 +86,7 @@ class Guard:
             elif not self._is_public(path):
                 raise _unauthorised(sent)
         if rules.rates is not None and path not in HEALTH:
-            self._check_rate(scope, rules.rates)
+            self._check_rate(scope, rules.rates, address)
 
     def _check_host(self, sent: Mapping[bytes, bytes]) -> None:
         """Check the name under which the server is asked.
@@ -131,28 +133,20 @@ class Guard:
             return True
         return path == "/metrics" and self.rules.public_metrics
 
-    def _check_rate(self, scope: Scope, rates: Rates) -> None:
-        """Count the request of a client.
+    def _check_rate(self, scope: Scope, rates: Rates, address: str) -> None:
+        """Count the request of a client, whose address is not that of a trusted proxy.
 
         Raises:
             Problem: `too-many-requests`, with the time after which one more is let in.
         """
-        client = client_of(scope)
-        peer = scope.get("client")
-        if not self.rules.limits_loopback and (peer is None or _is_local(scope, peer[0])):
+        # A peer that is no address is a Unix socket, or an ASGI client in this process.
+        is_local = is_loopback(address) or not is_address(address)
+        if is_local and not self.rules.limits_loopback:
             return
-        if wait := rates.wait(client):
+        if wait := rates.wait(client_of(scope)):
             detail = "This client sends more requests than its rate allows."
             headers = {"Retry-After": str(math.ceil(wait))}
             raise Problem("too-many-requests", detail, headers=headers)
-
-
-def _is_local(scope: Scope, peer: str) -> bool:
-    """Tell whether a request comes from this machine, not forwarded by a proxy on it."""
-    forwarded = scope.get("state", {}).get("client", "")
-    address = forwarded if is_address(forwarded) else peer
-    # A peer that is no address is a Unix socket, or an ASGI client in this process.
-    return is_loopback(address) or not is_address(address)
 
 
 def _sent(scope: Scope) -> tuple[dict[bytes, bytes], list[bytes]]:

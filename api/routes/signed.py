@@ -61,6 +61,7 @@ def _check(path: str) -> None:
         Problem: It is a whole URL, or has other characters.
     """
     is_path = path.startswith("/") and not path.startswith("//") and "#" not in path
+    is_path = is_path and path.partition("?")[0] != "/signed"  # or an address could renew itself
     if not (is_path and path.isascii() and path.isprintable() and " " not in path):
         reason = "must be a path of this server, percent-encoded, that begins with one slash"
         raise Problem(

@@ -179,6 +179,16 @@ def test_a_client_over_its_rate_is_told_when_to_return() -> None:
     assert [local.get("/models").status_code for _ in range(5)] == [200] * 5
 
 
+def test_a_client_behind_a_local_proxy_has_a_rate_with_a_token_too() -> None:
+    """The address that the proxy forwards counts, and not that of the proxy on this machine."""
+    app = create_app(Settings(cache=None, token=SECRET, trusted_proxies=("127.0.0.1",)))
+    app.state.guard.rules.rates.wait = lambda _: 1.0
+    client = TestClient(app, client=("127.0.0.1", 5))
+    forwarded = {**BEARER, "X-Forwarded-For": "192.0.2.9"}
+    assert client.get("/models", headers=forwarded).status_code == 429
+    assert client.get("/models", headers=BEARER).status_code == 200
+
+
 def test_pictures_and_the_sdk_are_for_any_page_and_the_rest_is_not() -> None:
     """`Cross-Origin-Resource-Policy` lets pages embed pictures and modules alone."""
     client = own()
