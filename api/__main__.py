@@ -14,19 +14,20 @@ from api.server.environment import configure_environment
 configure_environment()
 
 import logging
+import socket
 import sys
+from typing import TYPE_CHECKING
 
-import orjson
-from fastapi import FastAPI
 from pydantic import Field, ValidationError
 from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api.access.exposure import with_access
-from api.app import create_app
 from api.background_stream import written_in_background
-from api.server.process import serve
+from api.server.listener import ListenerError, bind
 from api.settings import Settings
-from models.runtime.checkpoints import CheckpointError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 class Command(Settings):
@@ -38,34 +39,65 @@ class Command(Settings):
 
 
 def main() -> int:
-    """Run the command `python -m api`; return its exit code."""
+    """Run the command `python -m api`; return its exit code.
+
+    It is 2 for a setting that is wrong, and 1 for files that cannot be served, or an address that
+    cannot be listened on.
+    """
     configure_logging()
     try:
         given = CliApp.run(Command, cli_args=sys.argv[1:])
         settings = with_access(given)
-        app = create_app(settings)
-    except (ValidationError, SettingsError, CheckpointError) as error:
-        print(f"lightwell: {_one_line(error)}", file=sys.stderr)
-        return 2
-    if given.openapi:
-        print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2).decode())
-        return 0
+        sockets = [] if given.openapi else bind(given.host, given.port)
+    except (ValidationError, SettingsError) as error:
+        return _refuse(error, 2)
+    except ListenerError as error:
+        return _refuse(error, 1)
     made_up = settings.token if given.token is None else None
-    return 0 if _serve(app, settings, made_up) else 1
+    return _run(settings, sockets, made_up)
 
 
-def _serve(app: FastAPI, settings: Settings, made_up: str | None) -> bool:
-    """Run the server of the command `python -m api`, whose output makes no request wait.
+def _run(settings: Settings, sockets: list[socket.socket], made_up: str | None) -> int:
+    """Load the application of the command `python -m api`, and serve or describe it.
 
     Args:
+        sockets: Those to listen on; none prints the OpenAPI description instead.
         made_up: Token that the command made up, to print; None without one.
     """
+    # These imports take over a second, which a taken port does not wait for.
+    import orjson  # noqa: PLC0415
+
+    from api.app import create_app  # noqa: PLC0415
+    from models.runtime.checkpoints import CheckpointError  # noqa: PLC0415
+
+    try:
+        app = create_app(settings)
+    except CheckpointError as error:
+        return _refuse(error, 1)
+    if not sockets:
+        print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2).decode())
+        return 0
+    return 0 if _serve(app, settings, sockets, made_up) else 1
+
+
+def _serve(
+    app: "FastAPI", settings: Settings, sockets: list[socket.socket], made_up: str | None
+) -> bool:
+    """Run the server of the command `python -m api`, whose output makes no request wait."""
+    from api.server.process import serve  # noqa: PLC0415
+
     with written_in_background() as streams:
         app.state.access_log.metrics.add_dropped(lambda: sum(one.dropped for one in streams))
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler):
                 handler.setStream(sys.stderr)
-        return serve(app, settings, made_up)
+        return serve(app, settings, sockets, made_up)
+
+
+def _refuse(error: Exception, status: int) -> int:
+    """Print why the command `python -m api` cannot start, as a sentence; return the exit code."""
+    print(f"lightwell: {_one_line(error)}", file=sys.stderr)
+    return status
 
 
 def configure_logging() -> None:

@@ -12,8 +12,13 @@ from api.access.proxies import TrustedProxies
 from api.access.tokens import NONE, Tokens
 from api.inference.memory_limits import default_budget, parse_bytes
 
-_CACHES = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-# Not Path.expanduser, which raises where there is no home.
+
+def _default_cache() -> Path | None:
+    """Return the default of the setting `cache`; None for a user without a home."""
+    # A relative path is to be ignored, as XDG's specification says; that of a user without a home
+    # would be a folder with the name `~`. Path.expanduser raises for such a user.
+    candidates = (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache"))  # noqa: PTH111
+    return next((Path(one) / "lightwell" for one in candidates if Path(one).is_absolute()), None)
 
 
 def _bytes_of(value: object) -> object:
@@ -50,7 +55,7 @@ class Settings(BaseSettings):
         False, description="Whether a network that cannot be loaded stops the start."
     )
     cache: Path | None = Field(
-        Path(_CACHES) / "lightwell",
+        default_factory=_default_cache,
         description="Private folder for the cache of compiled programs; none turns it off.",
     )
     memory: Annotated[int, BeforeValidator(_bytes_of)] = Field(

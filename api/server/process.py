@@ -20,6 +20,7 @@ from api.server.announcements import (
     announce_ready,
 )
 from api.server.connection_limits import ConnectionLimits
+from api.server.listener import reason
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
 from api.settings import Settings
@@ -96,7 +97,14 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the listener of the server process, then announce its address."""
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            # Another process bound the same port at the same time, and listens first.
+            host, port = sockets[0].getsockname()[:2] if sockets else ("", 0)
+            logger.error(reason(error, host, port))  # noqa: TRY400 - a sentence for the user
+            await self.lifespan.shutdown()
+            self.should_exit = True
         if self.started:
             self._announcing = asyncio.create_task(self._announce())
 
@@ -135,12 +143,15 @@ class Server(uvicorn.Server):
             announce_analyses()
 
 
-def serve(app: FastAPI, settings: Settings, made_up: str | None = None) -> bool:
+def serve(
+    app: FastAPI, settings: Settings, sockets: list[socket.socket], made_up: str | None = None
+) -> bool:
     """Serve an application in the server process until a signal stops it.
 
     Args:
         app: The application.
         settings: Those that it was created with.
+        sockets: Those of its listener, bound.
         made_up: Token to print, which no user has set; None without one.
 
     Returns:
@@ -149,8 +160,6 @@ def serve(app: FastAPI, settings: Settings, made_up: str | None = None) -> bool:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         http=Protocol,
         ws="none",
         log_level="warning",
@@ -162,7 +171,7 @@ def serve(app: FastAPI, settings: Settings, made_up: str | None = None) -> bool:
         ssl_keyfile=settings.ssl_keyfile,
     )
     server = Server(config, app, settings, made_up)
-    server.run()
+    server.run(sockets)
     return server.started and not server.failed
 
 

@@ -115,7 +115,7 @@ def test_a_draining_server_answers_until_its_listener_closes(
         server.stop()
 
 
-def refused(*flags: str) -> str:
+def refused(*flags: str, status: int = 2) -> str:
     """Start a server that must refuse to start; return its standard error."""
     done = subprocess.run(  # noqa: S603 - our own server
         [sys.executable, "-m", "api", *flags],
@@ -125,7 +125,7 @@ def refused(*flags: str) -> str:
         check=False,
         timeout=PATIENCE_S,
     )
-    assert done.returncode == 2
+    assert done.returncode == status
     assert "Traceback" not in done.stderr
     return done.stderr
 
@@ -143,7 +143,7 @@ def test_wrong_weights_stop_the_start(tmp_path: Path) -> None:
     tensors = {**draw(lstm_shapes(3), 1), "readout.bias": np.zeros(3, np.float32)}
     checkpoints.save(tmp_path / "lstm.safetensors", tensors, {})
 
-    said = refused("--weights", str(tmp_path))
+    said = refused("--weights", str(tmp_path), status=1)
 
     assert said == "lightwell: tensor readout.bias must be float32 (2,), not float32 (3,)\n"
 
@@ -152,7 +152,7 @@ def test_a_folder_without_weights_stops_the_start(tmp_path: Path) -> None:
     """One line names the files that are there and their format; nothing else is served."""
     (tmp_path / "digits.onnx").touch()
 
-    assert refused("--weights", str(tmp_path)) == (
+    assert refused("--weights", str(tmp_path), status=1) == (
         f"lightwell: weights folder {tmp_path} holds neither cnn.safetensors nor lstm.safetensors; "
         "it holds digits.onnx (an ONNX model)\n"
     )
@@ -167,7 +167,9 @@ def test_training_packages_are_never_imported() -> None:
         "models.runtime.training_loop",
         "models.data.datasets",
     )
-    script = f"import sys, api.__main__; print([n for n in {training} if n in sys.modules])"
+    script = (
+        f"import sys, api.__main__, api.app; print([n for n in {training} if n in sys.modules])"
+    )
 
     done = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,5 +1,6 @@
 """Start of the server: cached executables, and no unneeded imports."""
 
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,23 @@ def test_the_cache_can_be_switched_off(
     use_cache([model], Settings().cache)
 
     assert model.cache is None
+
+
+@pytest.mark.parametrize("home", ["", "relative"])
+def test_a_user_without_a_home_has_no_cache(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a folder named ~ nor one in the working directory is made."""
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    for name in ("LIGHTWELL_CACHE", "HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if home:
+        monkeypatch.setenv("HOME", home)
+        monkeypatch.setenv("XDG_CACHE_HOME", home)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+    assert Settings().cache is None
 
 
 def test_the_cache_is_named_after_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

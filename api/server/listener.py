@@ -1,0 +1,76 @@
+"""Listener: the sockets of the server's address, bound before anything is loaded or compiled."""
+
+import errno
+import os
+import socket
+from contextlib import ExitStack
+
+
+class ListenerError(Exception):
+    """The server cannot listen on its address: a sentence that names it and the way out."""
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Bind the listener's sockets; none listens yet, so that clients are refused until then.
+
+    Args:
+        host: Address or name; a name with several addresses has a socket for each.
+        port: Port; 0 picks a free one, the same for all of them.
+
+    Raises:
+        ListenerError: The port is taken or privileged, or the host unknown or another machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        msg = f"host {host!a} is unknown: --host takes an address or a name of this machine"
+        raise ListenerError(msg) from error
+    with ExitStack() as opened:
+        bound: list[socket.socket] = []
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            chosen = bound[0].getsockname()[1] if bound else port
+            one = _bound(family, kind, protocol, (address[0], chosen, *address[2:]))
+            if one is not None:
+                bound.append(opened.enter_context(one))
+        opened.pop_all()
+    if not bound:
+        msg = f"host {host!a} has no address that this system supports"
+        raise ListenerError(msg)
+    return bound
+
+
+def _bound(
+    family: int, kind: int, protocol: int, address: tuple[object, ...]
+) -> socket.socket | None:
+    """Bind one socket of a listener; None where the system has not this family of addresses."""
+    try:
+        one = socket.socket(family, kind, protocol)
+    except OSError:
+        return None
+    try:
+        if os.name == "posix":
+            # A port whose connections were closed just now can be taken again.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(address)
+    except OSError as error:
+        one.close()
+        raise ListenerError(reason(error, str(address[0]), address[1])) from error
+    return one
+
+
+def reason(error: OSError, host: str, port: object) -> str:
+    """Return why a listener cannot have an address, as a sentence."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"port {port} of {host} is taken, perhaps by another server of this kind: "
+                "choose another by --port, or 0 for a free one"
+            )
+        case errno.EACCES | errno.EPERM:
+            return f"port {port} is reserved for privileged users: choose another by --port"
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine: choose another by --host"
+        case _:
+            return f"port {port} of {host} cannot be used: {error.strerror}"
