@@ -69,6 +69,8 @@ def test_13_14_work_of_clients_that_left_is_dropped(server: Server) -> None:
     expected, url = prediction(server.url), server.url
     target = "/cnn/attribution?method=occlusion&sanity=true&stride=1"
     request = Request("", "POST", target, PNG, PICTURE).content
+    # Its cost is known then, so that all twelve are admitted.
+    assert post(url, target, PNG, PICTURE).status == 200
     before = count(url, "lightwell_rows_total", outcome="cancelled")
 
     leaving = [socket.create_connection(("127.0.0.1", port_of(url))) for _ in range(12)]
