@@ -118,17 +118,20 @@ class Redirection:
         os.dup2(target, descriptor)
         os.close(target)
         self._source = source
-        threading.Thread(target=self._forward, name="output", daemon=True).start()
+        self._thread = threading.Thread(target=self._forward, name="output", daemon=True)
+        self._thread.start()
 
     def _forward(self) -> None:
         """Pass on lines that are written to the descriptor, until its last copy is closed."""
         with os.fdopen(self._source, "rb") as source:
-            for line in source:
+            # A library may write without the ends of lines: pieces of bounded size are kept.
+            while line := source.readline(MAX_TEXT_BYTES):
                 self.stream.write(line.decode(errors="backslashreplace"))
 
     def close(self) -> None:
         """End the redirection, after the texts that wait."""
         os.dup2(self._kept, self._descriptor)
+        self._thread.join(CLOSE_S)  # it has read all, unless a child process has a copy
         self.stream.close()
 
 
