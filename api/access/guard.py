@@ -14,6 +14,7 @@ from api.access.signed_addresses import MARK, verify
 from api.access.tokens import Tokens
 from api.client_identity import client_of
 from api.errors.problem import Problem
+from api.middleware.cors import is_foreign
 
 HEADERS = frozenset(
     {b"host", b"origin", b"authorization", b"cookie", b"sec-fetch-site", b"x-forwarded-for"}
@@ -117,9 +118,8 @@ class Guard:
         if origin is None:
             refused = sent.get(b"sec-fetch-site") == b"cross-site"
         else:
-            host = sent.get(b"host", b"")
-            own = origin in (b"http://" + host, b"https://" + host)
-            refused = not own and not self.rules.allows_origin(origin.decode("latin-1"))
+            allowed = self.rules.allows_origin(origin.decode("latin-1"))
+            refused = is_foreign(scope, origin) and not allowed
         if refused:
             detail = (
                 "A page of another site sent this request; LIGHTWELL_CORS_ORIGINS "

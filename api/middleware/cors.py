@@ -62,6 +62,7 @@ class LoggingCORSMiddleware(CORSMiddleware):
             expose_headers=EXPOSED,
         )
         self._allowed = allowed
+        self._allows = allowed_origins(allowed)
         self._logged: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +75,10 @@ class LoggingCORSMiddleware(CORSMiddleware):
             if is_foreign(scope, origin) and not (is_public(scope) or is_navigation(scope)):
                 self._check(origin.decode("latin-1"))
         await super().__call__(scope, receive, send)
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Tell whether CORS allows the pages of an origin, as the access guard does."""
+        return self._allows(origin)
 
     def _check(self, origin: str) -> None:
         if not self.is_allowed_origin(origin):
