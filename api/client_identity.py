@@ -2,8 +2,7 @@
 
 from starlette.types import Scope
 
-UNKNOWN = "unknown"
-"""Client of a request without a peer, as over a Unix socket or from an ASGI test client."""
+from api.inference.jobs import UNKNOWN_CLIENT
 
 
 def client_of(scope: Scope) -> str:
@@ -14,4 +13,4 @@ def client_of(scope: Scope) -> str:
     """
     named: str | None = scope.get("state", {}).get("client")
     peer = scope.get("client")
-    return named or (peer[0] if peer else UNKNOWN)
+    return named or (peer[0] if peer else UNKNOWN_CLIENT)

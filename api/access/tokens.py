@@ -58,9 +58,7 @@ class Tokens:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         for part in parts:
             named = NAMED.fullmatch(part)
-            name, secret = named.groups() if named and len(parts) > 1 else (DEFAULT_NAME, part)
-            if named and len(parts) == 1:
-                name, secret = named.groups()
+            name, secret = named.groups() if named else (DEFAULT_NAME, part)
             if not SECRET.fullmatch(secret):
                 msg = (
                     f"a token must have {MIN_LENGTH} to {MAX_SENT} printable ASCII characters "

@@ -1,6 +1,6 @@
 """Batch times: measured seconds of a program's batches, by batch size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 SMOOTHING = 0.25
 """Weight of a new measurement in the smoothed time of a batch."""
@@ -22,10 +22,6 @@ class BatchTimes:
     def __init__(self, sizes: Sequence[int]) -> None:
         self.sizes = tuple(sizes)
         self._seconds: dict[int, float] = {}
-
-    def start_with(self, seconds: Mapping[int, float]) -> None:
-        """Take times of batches measured elsewhere, where none was measured here."""
-        self._seconds = {**seconds, **self._seconds}
 
     def measured(self, rows: int, seconds: float) -> None:
         """Add the time that a batch of some rows took, in seconds."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from api.inference.errors import DeadlineError, JobCancelledError
 
 UNKNOWN_CLIENT = "unknown"
+"""Client of a job without a peer, as over a Unix socket or from an ASGI test client."""
 
 
 @dataclass(eq=False, slots=True)

@@ -31,7 +31,7 @@ def parse_bytes(text: str) -> int:
     if found is None:
         msg = "is no number of bytes: write 1073741824, 1GiB or 512MiB"
         raise ValueError(msg)
-    return int(float(found[1]) * _UNITS[found[2] or ""]) if found[2] else int(float(found[1]))
+    return int(float(found[1]) * _UNITS[found[2] or ""])
 
 
 def machine_memory() -> int:

@@ -25,7 +25,7 @@ def router() -> APIRouter:
         summary="Address of a picture that needs no token until it expires.",
         responses=spec.answers("signed"),
     )
-    async def signed(
+    async def signed_address(
         request: Request,
         path: Annotated[
             str,
@@ -45,11 +45,11 @@ def router() -> APIRouter:
         """
         _check(path)
         guard: Guard = request.app.state.guard
-        tokens, holder = guard.rules.tokens, request.state.client if guard.rules.tokens else ""
-        if tokens is None:
+        if (tokens := guard.rules.tokens) is None:
             return schemas.SignedAddress(path=path, expires=None)
         expires = int(time.time()) + seconds
-        return schemas.SignedAddress(path=sign(tokens, holder, path, expires), expires=expires)
+        signed = sign(tokens, request.state.client, path, expires)
+        return schemas.SignedAddress(path=signed, expires=expires)
 
     return routes
 
