@@ -18,8 +18,9 @@ import jax
 from jax.experimental import serialize_executable
 
 from models.runtime.compilation import ExecutableKey, Executables, compile_programs, fingerprint
+from models.runtime.durable_files import PARTIAL
 from models.runtime.parameters import Parameters
-from models.runtime.private_folder import PARTIAL, PrivateFolder, PrivateFolderError
+from models.runtime.private_folder import PrivateFolder, PrivateFolderError
 from models.runtime.programs import Program
 
 MAX_BYTES = 2_000_000_000

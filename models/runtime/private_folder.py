@@ -12,8 +12,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-PARTIAL = ".partial"
-"""Suffix of a temporary file in a private folder."""
+from models.runtime.durable_files import PARTIAL
 
 MODE = 0o700
 
