@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic_core import PydanticUndefined
 
 from api import VERSION
 from api.requests.probe_body import FAMILY_NAMES
@@ -45,8 +46,10 @@ def test_every_setting_is_in_the_docs() -> None:
     for name, field in Settings.model_fields.items():
         default = {"host": "0.0.0.0", "cache": "none"}.get(name, field.default)  # noqa: S104
         shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-        shown = "none" if default in (None, ()) else shown
-        shown = "by the machine" if field.default_factory is not None else shown
+        if default in (None, ()):
+            shown = "none"
+        elif default is PydanticUndefined:
+            shown = "by the machine"
         assert f"| `LIGHTWELL_{name.upper()}` | {shown} |" in page, name
 
 

@@ -12,8 +12,14 @@ from tests.servers import ROOT
 
 WALL_CLOCK = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}
 
-STAMPS = {"api/middleware/request_context.py"}
-"""Files that read the wall clock: for the time of a record in the access log."""
+STAMPS = {
+    "api/middleware/request_context.py",
+    "api/access/signed_addresses.py",
+    "api/routes/signed.py",
+    "models/runtime/executable_cache.py",
+}
+"""Files that read the wall clock: for the time of a record in the access log, the calendar time at
+which a signed address expires, and the age of files."""
 
 
 def _readings(source: str) -> Iterator[str]:
