@@ -70,6 +70,8 @@ def _run(settings: Settings, sockets: list[socket.socket], made_up: str | None) 
     from api.app import create_app  # noqa: PLC0415
     from models.runtime.checkpoints import CheckpointError  # noqa: PLC0415
 
+    # After its import, at which JAX would take this level for that of XLA's own messages.
+    logging.getLogger("jax").setLevel(logging.WARNING)
     try:
         app = create_app(settings)
     except CheckpointError as error:
@@ -105,7 +107,6 @@ def configure_logging() -> None:
     # No line has a thread, process or task: to look them up would take time for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("jax").setLevel(logging.WARNING)
 
 
 def _one_line(error: Exception) -> str:

@@ -23,6 +23,8 @@ def started(folder: Path) -> tuple[str, bytes]:
         said = server.wait_for(r"Ready after [\d.]+ s \((.*)\)")
         with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
             assert client.get("/readyz").status_code == 200
+            # XLA would warn of each cached executable, in lines of a thousand characters.
+            assert not [line for line in server.lines if "cpu_aot_loader" in line]
             return said, client.get("/lstm/trace?sequence=10110").content
     finally:
         server.stop()
