@@ -16,13 +16,16 @@ class Server:
     """A server that was started for one test, and ends with it."""
 
     def __init__(self, *flags: str, root: Path = ROOT) -> None:
+        # JAX has set this one in the process of the tests; users start a server without it.
+        inherited = {**os.environ}
+        inherited.pop("TF_CPP_MIN_LOG_LEVEL", None)
         self.process = subprocess.Popen(  # noqa: S603 - our own server
             [sys.executable, "-m", "api", "--port", "0", *flags],
             cwd=root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**inherited, "PYTHONUNBUFFERED": "1"},
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
