@@ -103,7 +103,9 @@ def test_a_run_holds_no_more_than_it_is_counted_with(
     """Between its calls a run has allocated at most its bytes, and a quarter where it is known."""
     model, probe = (cnn if family == "image" else lstm), probe_of(family, name)
     call = call_of(model, probe, query, posted)
-    found, counted = allocated(probe, call, model.programs), probe.held(call)
+    # Threads of other tests may allocate meanwhile: the smaller of two runs counts.
+    found = min(allocated(probe, call, model.programs) for _ in range(2))
+    counted = probe.held(call)
 
     assert found <= counted + SLACK // 8
     # How many players and evaluations there are depends on the values of the sequence.
