@@ -1,5 +1,6 @@
 """Application factory: create_app() connects settings, engine, routes and middleware."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,11 +18,12 @@ import api.routes.samples
 import api.routes.signed
 import api.routes.streams
 from api import VERSION
+from api.access.exposure import OPEN_TO_ALL, has_token
 from api.access.guard import Guard, Rules
 from api.access.hosts import Hosts
 from api.access.proxies import TrustedProxies
 from api.access.rates import DEFAULT_RATE, Rates
-from api.access.tokens import NONE, Tokens
+from api.access.tokens import Tokens
 from api.errors import handlers
 from api.inference.admission import Admission
 from api.inference.engine import Engine, QueueLimits
@@ -40,6 +42,8 @@ from api.openapi.families import NETWORKS
 from api.requests.query import query_models
 from api.routes.route_cache import RouteCache, RouteCacheMiddleware
 from api.settings import Settings
+
+logger = logging.getLogger("lightwell")
 
 SUMMARY = "See inside a small CNN and an LSTM: predictions, activations, filters, gates and states."
 TAGS = [
@@ -65,6 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if not (app.state.announces_exposure or has_token(settings)):
+            logger.warning(OPEN_TO_ALL)
         engine.start()
         lag.start()
         yield
@@ -87,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.engine, app.state.settings = engine, settings
     app.state.guard = _guard(settings)
+    app.state.announces_exposure = False  # as a server of another kind does not
     metrics = Metrics(engine)
     lag = LoopLag(metrics.observe_lag)
     app.state.access_log = AccessLog(metrics)
@@ -104,11 +111,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _guard(settings: Settings) -> Guard:
     """Build the application's access guard."""
-    has_token = settings.token not in (None, NONE)
     rate = DEFAULT_RATE if settings.rate is None else settings.rate
     return Guard(
         Rules(
-            tokens=Tokens.parse(settings.token or "") if has_token else None,
+            tokens=Tokens.parse(settings.token or "") if has_token(settings) else None,
             hosts=None if settings.hosts is None else Hosts(settings.hosts),
             proxies=TrustedProxies(settings.trusted_proxies),
             rates=Rates(rate, settings.burst) if rate else None,

@@ -2,12 +2,22 @@
 
 from collections.abc import Iterator
 
+from api.access.addresses import is_loopback
 from api.access.hosts import own_names
-from api.access.proxies import is_loopback
 from api.access.tokens import NONE, new_token
 from api.settings import Settings
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared alone
+
+OPEN_TO_ALL = (
+    "no token is set: every program that reaches this server is answered; LIGHTWELL_TOKEN sets one"
+)
+"""Line in the log of an application that no command of Lightwell serves."""
+
+
+def has_token(settings: Settings) -> bool:
+    """Tell whether the clients of a server need a token."""
+    return settings.token not in (None, NONE)
 
 
 def is_exposed(host: str) -> bool:
@@ -36,7 +46,7 @@ def exposure_lines(url: str, settings: Settings, made_up: str | None) -> Iterato
     if not is_exposed(settings.host):
         return
     reached = "every address of this machine" if settings.host in ANY_ADDRESS else settings.host
-    if settings.token in (None, NONE):
+    if not has_token(settings):
         yield (
             f"  It listens on {reached} without a token: every program that "
             "reaches it is answered. LIGHTWELL_TOKEN (--token) sets one."

@@ -3,14 +3,15 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.types import Scope
 
+from api.access.addresses import address_of, is_address, is_loopback
+from api.access.credentials import SAFE, WRONG, holder_of
+from api.access.guesses import Guesses
 from api.access.hosts import Hosts
-from api.access.proxies import TrustedProxies, is_address, is_loopback
+from api.access.proxies import TrustedProxies
 from api.access.rates import Rates
-from api.access.signed_addresses import MARK, verify
 from api.access.tokens import Tokens
 from api.client_identity import client_of
 from api.errors.problem import Problem
@@ -20,9 +21,6 @@ HEADERS = frozenset(
     {b"host", b"origin", b"authorization", b"cookie", b"sec-fetch-site", b"x-forwarded-for"}
 )
 """Request headers that the guard reads."""
-
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing and compute nothing large (RFC 9110, section 9.2.1)."""
 
 HEALTH = frozenset({"/livez", "/readyz"})
 PUBLIC = frozenset({"/", "/favicon.ico"}) | HEALTH
@@ -62,6 +60,7 @@ class Guard:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self._guesses = Guesses()
 
     def check(self, scope: Scope) -> None:
         """Check a request by its head, and set its client in `scope["state"]["client"]`.
@@ -80,14 +79,38 @@ class Guard:
         if forwarded and address:
             address = scope["state"]["client"] = rules.proxies.client(address, forwarded)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if rules.tokens is not None:
-            holder = _holder(rules.tokens, scope, path, sent)
-            if holder is not None:
-                scope["state"]["client"] = holder
-            elif not self._is_public(path):
-                raise _unauthorised(sent)
-        if rules.rates is not None and path not in HEALTH:
+        if path in HEALTH:
+            return
+        holder = self._check_token(scope, path, sent, address)
+        if rules.rates is not None:
             self._check_rate(scope, rules.rates, address)
+        if rules.tokens is not None and not holder and not self._is_public(path):
+            raise _unauthorised(is_wrong=holder == WRONG)
+
+    def _check_token(
+        self, scope: Scope, path: str, sent: Mapping[bytes, bytes], address: str
+    ) -> str | None:
+        """Return the holder of a request's token, who is its client from then on.
+
+        Returns:
+            `WRONG` for a token that no holder has; None without one.
+
+        Raises:
+            Problem: `too-many-requests`, for an address that has sent many wrong tokens.
+        """
+        tokens = self.rules.tokens
+        holder = None if tokens is None else holder_of(tokens, scope, path, sent)
+        if tokens is None or holder is None:
+            return None
+        if wait := self._guesses.wait(tokens, _limited(address), holder):
+            detail = (
+                "This address has sent many wrong tokens; after the seconds of Retry-After it may "
+                "send one more."
+            )
+            raise _too_many(detail, wait)
+        if holder:
+            scope["state"]["client"] = holder
+        return holder
 
     def _check_host(self, sent: Mapping[bytes, bytes]) -> None:
         """Check the name under which the server is asked.
@@ -143,10 +166,9 @@ class Guard:
         is_local = is_loopback(address) or not is_address(address)
         if is_local and not self.rules.limits_loopback:
             return
-        if wait := rates.wait(client_of(scope)):
-            detail = "This client sends more requests than its rate allows."
-            headers = {"Retry-After": str(math.ceil(wait))}
-            raise Problem("too-many-requests", detail, headers=headers)
+        client = client_of(scope)
+        if wait := rates.wait(_limited(client) if client == address else client):
+            raise _too_many("This client sends more requests than its rate allows.", wait)
 
 
 def _sent(scope: Scope) -> tuple[dict[bytes, bytes], list[bytes]]:
@@ -156,43 +178,30 @@ def _sent(scope: Scope) -> tuple[dict[bytes, bytes], list[bytes]]:
         if name in HEADERS:
             if name == b"x-forwarded-for":
                 forwarded.append(value)
+            elif name == b"authorization" and name in found:
+                found[name] = b""  # a proxy may have checked another one of them
             else:
                 found[name] = value
     return found, forwarded
 
 
-def _holder(tokens: Tokens, scope: Scope, path: str, sent: Mapping[bytes, bytes]) -> str | None:
-    """Return the holder of a request's token: of its header, its cookie or its signed address."""
-    if (header := sent.get(b"authorization")) is not None:
-        scheme, _, secret = header.strip().partition(b" ")
-        return tokens.holder(secret.strip()) if scheme.lower() == b"bearer" else None
-    if (cookie := sent.get(b"cookie")) is not None:
-        value = _cookie(cookie, tokens.cookie_name)
-        if value is not None and (holder := tokens.cookie_holder(value)) is not None:
-            return holder
-    query = scope["query_string"]
-    if MARK in query and scope["method"] in SAFE:
-        verified = verify(tokens, path, query)
-        if verified is not None:
-            holder, scope["query_string"] = verified
-            return holder
-    return None
+def _limited(address: str) -> str:
+    """Return the address that limits count for that of a client."""
+    return address_of(address) if is_address(address) else address
 
 
-def _cookie(header: bytes, name: str) -> bytes | None:
-    """Return the value of a cookie in a header; None where it has none of the name."""
-    if name.encode() not in header:
-        return None
-    try:
-        found = SimpleCookie(header.decode("latin-1")).get(name)
-    except CookieError:
-        return None
-    return None if found is None else found.value.encode("latin-1", "replace")
+def _too_many(detail: str, wait: float) -> Problem:
+    """Return the problem of a client that sends too many requests for now.
+
+    Args:
+        wait: Seconds until one more is let in.
+    """
+    headers = {"Retry-After": str(math.ceil(wait))}
+    return Problem("too-many-requests", detail, headers=headers)
 
 
-def _unauthorised(sent: Mapping[bytes, bytes]) -> Problem:
+def _unauthorised(*, is_wrong: bool) -> Problem:
     """Return the problem of a request without a token, or with one that no holder has."""
-    is_wrong = b"authorization" in sent
     fault = "The token is not one of this server's" if is_wrong else "This server needs a token"
     detail = f"{fault}: send 'Authorization: Bearer TOKEN', or open the page with ?token=TOKEN."
     return Problem("unauthorised", detail, headers={"WWW-Authenticate": 'Bearer realm="lightwell"'})

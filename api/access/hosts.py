@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable
 from functools import lru_cache
 
-from api.access.proxies import is_address
+from api.access.addresses import is_address
 
 HOST = re.compile(r"(\[[0-9a-f:.%]{2,64}\]|[a-z0-9._-]{1,253})(:\d{1,5})?", re.IGNORECASE)
 

@@ -2,7 +2,8 @@
 
 import ipaddress
 from collections.abc import Iterable
-from functools import lru_cache
+
+from api.access.addresses import is_address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_FORWARDED = 2048
@@ -60,19 +61,3 @@ def _address(text: str) -> str | None:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return None
-
-
-@lru_cache(maxsize=256)
-def is_loopback(address: str) -> bool:
-    """Tell whether an address is one of this machine's loopback interface."""
-    return is_address(address) and ipaddress.ip_address(address).is_loopback
-
-
-@lru_cache(maxsize=256)
-def is_address(text: str) -> bool:
-    """Tell whether a text is an IP address, as that of a client or a proxy."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,9 @@ from api.access.tokens import Tokens
 
 PARAMETERS = (b"holder", b"expires", b"signature")
 MARK = b"signature="
+ROUTE = "/signed"
+"""Path of the route that signs: it takes no signature, or an address could renew itself."""
+
 EXPIRES = re.compile(rb"\d{1,12}")
 DEFAULT_S = 3600
 MAX_S = 7 * 86_400

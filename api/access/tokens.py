@@ -16,6 +16,9 @@ DEFAULT_NAME = "token"
 
 MAX_TOKENS = 1000
 MIN_LENGTH = 8
+LONG = 20
+"""Characters of a secret from which on it is not found by guesses over a network."""
+
 MAX_SENT = 512
 """Bytes of a token that is sent; a longer one is none of those that a server has."""
 
@@ -44,6 +47,7 @@ class Tokens:
             _Holder(name, _digest(secret.encode()), _cookie_of(secret.encode()))
             for name, secret in secrets_by_name.items()
         ]
+        self._long = {name for name, secret in secrets_by_name.items() if len(secret) >= LONG}
         everything = b"".join(one.digest for one in self._holders)
         self.cookie_name = f"lightwell_{hashlib.sha256(everything).hexdigest()[:12]}"
 
@@ -82,6 +86,10 @@ class Tokens:
     def cookie_holder(self, sent: bytes) -> str | None:
         """Return the name of the holder of a token by its cookie; None where no holder has it."""
         return _name(one.name for one in self._holders if hmac.compare_digest(one.cookie, sent))
+
+    def is_long(self, name: str) -> bool:
+        """Tell whether the token of a holder is too long to be guessed."""
+        return name in self._long
 
     def key(self, name: str) -> bytes | None:
         """Return the key by which addresses of a token's holder are signed; None without one."""

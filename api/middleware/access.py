@@ -1,17 +1,13 @@
 """Access middleware: refuses requests by the access guard, before their body is read."""
 
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlencode
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.guard import Guard
-from api.access.tokens import Tokens
+from api.access.login import login_redirect, login_secret
 from api.errors.problem import Problem, problem_response
-
-PAGES = ("", "/")
-"""Addresses of the page, where a token in the query becomes a cookie."""
 
 
 class AccessMiddleware:
@@ -41,8 +37,9 @@ class AccessMiddleware:
         if tokens is None:
             await self._app(scope, receive, send)
             return
-        if (redirect := _logged_in(tokens, scope)) is not None:
-            await redirect(scope, receive, send)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if (secret := login_secret(scope, path)) is not None:
+            await login_redirect(tokens, scope, secret)(scope, receive, send)
             return
 
         async def send_private(message: Message) -> None:
@@ -51,38 +48,6 @@ class AccessMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_private)
-
-
-def _logged_in(tokens: Tokens, scope: Scope) -> Response | None:
-    """Return the redirect of the page's address with a token, to the one without it.
-
-    The token becomes a cookie, so that it is in no address that is kept, shared or sent as Referer.
-    """
-    query = scope["query_string"]
-    if b"token=" not in query or scope["method"] not in {"GET", "HEAD"}:
-        return None
-    root = scope.get("root_path", "")
-    if scope["path"].removeprefix(root) not in PAGES:
-        return None
-    sent = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    secrets = [value for name, value in sent if name == "token"]
-    if not secrets:
-        return None
-    rest = urlencode([(name, value) for name, value in sent if name != "token"])
-    response = RedirectResponse(f"{root}/{f'?{rest}' if rest else ''}", 303)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    secret = secrets[-1].encode("latin-1", "replace")
-    if tokens.holder(secret) is not None:
-        response.set_cookie(
-            tokens.cookie_name,
-            tokens.cookie(secret),
-            path=f"{root}/",
-            httponly=True,
-            samesite="strict",
-            secure=scope.get("scheme") == "https",
-        )
-    return response
 
 
 def _private(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:

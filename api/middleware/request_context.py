@@ -16,7 +16,9 @@ from api.middleware.server_timing import Stopwatch
 logger = logging.getLogger("lightwell")
 
 _RANDOM = random.Random()  # noqa: S311 - no secret; asking the system takes far longer
-TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Value of `traceparent`; IDs of zeros, and the version ff, are not valid (Trace Context, 3.2)."""
+
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 

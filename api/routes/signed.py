@@ -2,11 +2,12 @@
 
 import time
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Query, Request
 
 from api.access.guard import Guard
-from api.access.signed_addresses import DEFAULT_S, MAX_S, sign
+from api.access.signed_addresses import DEFAULT_S, MAX_S, ROUTE, sign
 from api.errors.problem import Problem, Reason
 from api.openapi import schemas, spec
 from api.requests.query import SingleValueRoute
@@ -20,7 +21,7 @@ def router() -> APIRouter:
     routes = APIRouter(tags=["access"], route_class=SingleValueRoute)
 
     @routes.get(
-        "/signed",
+        ROUTE,
         operation_id="signed",
         summary="Address of a picture that needs no token until it expires.",
         responses=spec.answers("signed"),
@@ -61,7 +62,7 @@ def _check(path: str) -> None:
         Problem: It is a whole URL, or has other characters.
     """
     is_path = path.startswith("/") and not path.startswith("//") and "#" not in path
-    is_path = is_path and path.partition("?")[0] != "/signed"  # or an address could renew itself
+    is_path = is_path and unquote(path.partition("?")[0]) != ROUTE
     if not (is_path and path.isascii() and path.isprintable() and " " not in path):
         reason = "must be a path of this server, percent-encoded, that begins with one slash"
         raise Problem(

@@ -2,7 +2,6 @@
 
 import resource
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Network
 
 from api.access.proxies import TrustedProxies
 from api.middleware.timeouts import BODY_S, BYTES_PER_FURTHER_S
@@ -19,9 +18,6 @@ LOOPBACK_CONNECTIONS = 128
 
 PROXY_IDLE_S = 65.0
 """Idle time of connections from a proxy in seconds: nginx keeps its own for 60."""
-
-IPV6_PREFIX = 64
-"""Bits of an IPv6 address that name a client: its provider gives it all addresses of a prefix."""
 
 
 @dataclass(frozen=True)
@@ -96,22 +92,6 @@ class ConnectionLimits:
         if address.startswith(("127.", "::1")):
             return min(self.per_loopback, self.connections)
         return self.per_address or max(1, self.connections // 4)
-
-
-def address_of(peer: str) -> str:
-    """Return the address that limits of connections count: IPv4, or the prefix of IPv6.
-
-    Args:
-        peer: Address of the peer; empty for a Unix socket.
-    """
-    if ":" not in peer:
-        return peer
-    address = IPv6Address(peer.partition("%")[0])
-    if (mapped := address.ipv4_mapped) is not None:
-        return str(mapped)
-    if address.is_loopback:
-        return peer
-    return str(IPv6Network((address, IPV6_PREFIX), strict=False).network_address)
 
 
 def _open_files() -> int:

@@ -72,6 +72,7 @@ class Server(uvicorn.Server):
         self.server_state = self._state = ServerState(ConnectionLimits.of(app.state.settings))
         self._engine: Engine = app.state.engine
         self._settings, self._made_up = settings, made_up
+        app.state.announces_exposure = True
         self._engine.admission.memory.unsent = lambda: self._state.table.unsent
         self.failed = False
 

@@ -10,9 +10,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
+from api.access.addresses import address_of
 from api.errors.problem import Problem
 from api.server.arrival import BODY, HEAD, REST, Arrival
-from api.server.connection_limits import address_of
 from api.server.exchange import Exchange
 from api.server.lingering import Lingering
 from api.server.refusal import encode_refusal, too_many_connections

@@ -1,5 +1,6 @@
 """Head of an HTTP request: its validation by RFC 9112, and the ASGI scope made of it."""
 
+import re
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -33,7 +34,12 @@ class RequestHead(NamedTuple):
 
     @classmethod
     def of(cls, method: bytes, url: bytes, version: str, fields: Fields) -> "RequestHead":
-        """Return the head of an HTTP request with its fields by name."""
+        """Return the head of an HTTP request with its fields by name.
+
+        The authority of a URL in absolute form takes the place of `Host` (RFC 9112, section 3.2.2).
+        """
+        if not url.startswith(b"/") and (authority := _authority(url)):
+            fields = [(name, authority if name == b"host" else one) for name, one in fields]
         return cls(method, url, version, fields, [name for name, _ in fields], dict(fields))
 
     @property
@@ -101,6 +107,11 @@ class RequestHead(NamedTuple):
             "query_string": url.query or b"",
             "headers": self.fields,
         }
+
+
+def _authority(url: bytes) -> bytes:
+    """Return host and port of a URL in absolute form; empty for another form."""
+    return re.split(rb"[/?#]", url.partition(b"://")[2], maxsplit=1)[0].rpartition(b"@")[2]
 
 
 def bad_request(detail: str) -> Problem:

@@ -47,17 +47,21 @@ def paths(app: FastAPI) -> Iterator[str]:
         yield filled.replace("{number}", "0").replace("{index}", "0")
 
 
+def is_public(path: str) -> bool:
+    """Tell whether a path needs no token."""
+    return path in PUBLIC or path.startswith(("/explorer/", "/sdk/"))
+
+
 def test_every_route_needs_the_token_but_for_the_public_ones(
     guarded: FastAPI, asked: TestClient
 ) -> None:
     """Without a token every route is a 401, in every method; health and static files are not."""
     for path in paths(guarded):
-        is_public = path in PUBLIC or path.startswith(("/explorer/", "/sdk/"))
         for method in METHODS:
             response = asked.request(method, path)
-            assert (response.status_code != 401) == is_public, (method, path)
+            assert (response.status_code != 401) == is_public(path), (method, path)
             assert response.status_code != 500, (method, path)
-            assert is_public or response.headers["www-authenticate"].startswith("Bearer")
+            assert is_public(path) or response.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_methods_that_no_route_has_are_refused(guarded: FastAPI, asked: TestClient) -> None:
@@ -66,6 +70,39 @@ def test_methods_that_no_route_has_are_refused(guarded: FastAPI, asked: TestClie
         for method in ("TRACE", "DELETE"):
             response = asked.request(method, path, headers=BEARER)
             assert response.status_code in {404, 405}, (method, path)
+
+
+def test_pages_of_allowed_origins_may_send_the_token_to_every_route(
+    guarded: FastAPI, asked: TestClient
+) -> None:
+    """A preflight needs no token, and a refusal can be read; other origins get neither."""
+    allowed, foreign = {"Origin": "http://localhost:5173"}, {"Origin": "https://attacker.example"}
+    wanted = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
+    for path in paths(guarded):
+        answer = asked.options(path, headers={**allowed, **wanted})
+        assert answer.status_code == 200, path
+        assert answer.headers["access-control-allow-origin"] == allowed["Origin"]
+        assert "authorization" in answer.headers["access-control-allow-headers"]
+        refused = asked.options(path, headers={**foreign, **wanted})
+        assert refused.status_code == 400, path
+        assert "access-control-allow-origin" not in refused.headers
+        if not is_public(path):
+            answer = asked.get(path, headers=allowed)
+            assert answer.status_code == 401
+            own = "*" if path.endswith(".png") else allowed["Origin"]
+            assert answer.headers["access-control-allow-origin"] == own
+
+
+def test_no_answer_behind_a_token_is_kept_by_shared_caches(
+    guarded: FastAPI, asked: TestClient
+) -> None:
+    """`Cache-Control` of every route is private, or keeps nothing."""
+    for path in paths(guarded):
+        kept = asked.get(path, headers=BEARER).headers["cache-control"]
+        assert "private" in kept or "no-store" in kept, path
 
 
 @pytest.mark.parametrize("path", PUBLIC)

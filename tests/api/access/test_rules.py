@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.access.addresses import address_of
 from api.access.hosts import Hosts
 from api.access.proxies import TrustedProxies
 from api.access.rates import MAX_CLIENTS, Rates
@@ -70,3 +71,12 @@ def test_the_table_of_clients_is_bounded() -> None:
         rates.wait(str(number))
     assert rates.wait(str(MAX_CLIENTS + 9)) > 0.0
     assert rates.wait("0") == 0.0
+
+
+def test_an_ipv6_client_is_its_prefix() -> None:
+    """A client has all addresses of its /64; an IPv4 address in IPv6 is that address."""
+    assert address_of("2001:db8::1") == address_of("2001:db8::ffff:1") != address_of("2001:db9::1")
+    assert address_of("::ffff:192.0.2.1") == "192.0.2.1"
+    assert address_of("::1") == "::1"
+    assert address_of("fe80::1%eth0") == address_of("fe80::2")
+    assert address_of("192.0.2.1") == "192.0.2.1"

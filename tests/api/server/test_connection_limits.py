@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.access.proxies import TrustedProxies
-from api.server.connection_limits import ConnectionLimits, address_of
+from api.server.connection_limits import ConnectionLimits
 from tests.api.server.hostile import (
     IN_TENTHS,
     WAIT_S,
@@ -230,15 +230,6 @@ def test_limits_by_address() -> None:
     few = ConnectionLimits(connections=64, per_address=7, per_loopback=7)
     assert few.of_address("127.0.0.1") == few.of_address("192.0.2.1") == 7
     assert ConnectionLimits(connections=64).of_address("192.0.2.1") == 16
-
-
-def test_an_ipv6_client_is_its_prefix() -> None:
-    """A client has all addresses of its /64; an IPv4 address in IPv6 is that address."""
-    assert address_of("2001:db8::1") == address_of("2001:db8::ffff:1") != address_of("2001:db9::1")
-    assert address_of("::ffff:192.0.2.1") == "192.0.2.1"
-    assert address_of("::1") == "::1"
-    assert address_of("fe80::1%eth0") == address_of("fe80::2")
-    assert address_of("192.0.2.1") == "192.0.2.1"
 
 
 def test_limits_of_the_tests_are_tenths() -> None:
