@@ -6,8 +6,11 @@ from typing import Protocol
 
 from api.server.connection_limits import ConnectionLimits
 
-MAX_REFUSED = 32
-"""Refused connections that wait until their client has read the refusal."""
+REFUSED_FILES = 32
+"""File descriptors for refused connections, whose clients read the refusal, besides all others.
+
+Half of those that connections leave to the rest of the process.
+"""
 
 
 class Connection(Protocol):
@@ -76,12 +79,14 @@ class ConnectionTable:
             self._loop = loop
             self._arm()
         address = connection.address
-        if not (self._has_room_for(address) and self._has_room()):
-            self._add_refused(connection)
-            return False
-        self._open[connection] = None
-        self._of_address[address] += 1
-        return True
+        is_admitted = self._has_room_for(address) and self._has_room()
+        if is_admitted:
+            self._open[connection] = None
+            self._of_address[address] += 1
+        else:
+            self._refused[connection] = None
+        self._close_refused()
+        return is_admitted
 
     def _has_room_for(self, address: str) -> bool:
         """Tell whether the address may have one more connection; drop an idle one of its own."""
@@ -105,10 +110,10 @@ class ConnectionTable:
         connection.drop()
         return True
 
-    def _add_refused(self, connection: Connection) -> None:
-        """Add a refused connection; the oldest of too many is closed, its refusal read or not."""
-        self._refused[connection] = None
-        if len(self._refused) > MAX_REFUSED:
+    def _close_refused(self) -> None:
+        """Close the oldest refused connection where all together take too many file descriptors."""
+        # A reset would discard the refusal before its client has read it: only where it must be.
+        if len(self._open) + len(self._refused) > self.limits.connections + REFUSED_FILES:
             self._drop(next(iter(self._refused)))
 
     def remove(self, connection: Connection) -> None:

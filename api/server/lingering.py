@@ -38,18 +38,13 @@ class Lingering:
 
     Args:
         connection: Its responses were written.
-        seconds: For how long the client may send and read; None for the limit of its table.
     """
 
     def __init__(
-        self,
-        connection: Closing,
-        table: ConnectionTable,
-        loop: asyncio.AbstractEventLoop,
-        seconds: float | None = None,
+        self, connection: Closing, table: ConnectionTable, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._connection, self._table, self._loop = connection, table, loop
-        self._until = loop.time() + (seconds or table.limits.linger_s)
+        self._until = loop.time() + table.limits.linger_s
         self._idle_until = loop.time() + table.limits.linger_idle_s
         self._left = table.limits.linger_bytes
         table.lingering[connection] = None

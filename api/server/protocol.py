@@ -27,9 +27,6 @@ from api.server.server_state import table_of
 from api.server.transport import WriteCoalescingTransport
 from api.server.write_progress import WriteProgress
 
-REFUSED_S = 1.0
-"""Seconds in which the client of a refused connection may read the refusal."""
-
 NOT_HTTP = "This is not HTTP/1.1, or its line or headers are not valid."
 
 
@@ -111,7 +108,7 @@ class Protocol(asyncio.Protocol):
         else:
             self._has_stopped = True
             self._refusal = too_many_connections(self.limits, self.address)
-            self._send_refusal(REFUSED_S)
+            self._send_refusal()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the HTTP connection, and the requests that were not answered."""
@@ -348,25 +345,21 @@ class Protocol(asyncio.Protocol):
             self._running = None
         return True
 
-    def _send_refusal(self, seconds: float | None = None) -> None:
-        """Send the problem of a refusal, and close the HTTP connection.
-
-        Args:
-            seconds: For how long its client may read it; None for the limit.
-        """
+    def _send_refusal(self) -> None:
+        """Send the problem of a refusal, and close the HTTP connection."""
         problem, self._refusal = self._refusal, None
         assert problem is not None  # noqa: S101 - it was set before
         self._table.refusals[problem.kind] += 1
         self.transport.write(encode_refusal(problem, self.server_state.default_headers))
-        self._end(is_receiving=True, seconds=seconds)
+        self._end(is_receiving=True)
 
-    def _end(self, *, is_receiving: bool, seconds: float | None = None) -> None:
+    def _end(self, *, is_receiving: bool) -> None:
         """Close the HTTP connection, in two steps where its client is sending."""
         self._has_stopped = True
         if not is_receiving:
             self.transport.close()
             return
-        self._lingering = Lingering(self, self._table, self._loop, seconds)
+        self._lingering = Lingering(self, self._table, self._loop)
 
     # Times
 

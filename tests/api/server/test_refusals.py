@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from api.server.connection_table import REFUSED_FILES
 from tests.api.server.hostile import (
     Served,
     get,
@@ -135,6 +137,44 @@ def test_connections_of_one_address() -> None:
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"].endswith("too-many-connections")
         assert server.is_served("127.0.0.2")
     assert server.state.table.refusals == {"too-many-connections": 1}
+
+
+def test_every_refused_connection_sees_its_refusal() -> None:
+    """Of 250 at once with a body on its way, each over the limit reads its 503, none a reset."""
+    limits = {"per_loopback": 5, "linger_s": 30.0, "linger_idle_s": 20.0}
+    request = post("/echo", bytes(200_000))
+    with served(head_s=20.0, body_s=20.0, rate_s=20.0, **limits) as server, ExitStack() as held:
+
+        def begin(count: int) -> list[socket.socket]:
+            clients = [held.enter_context(server.connect()) for _ in range(count)]
+            for client in clients:
+                client.sendall(request[:1000])
+            return clients
+
+        begin(5)
+        wait_for(lambda: len(server.state.table) == 5 and not server.state.table.idle)
+        refused = begin(245)
+        for client in refused:
+            client.sendall(request[1000:])
+        answers = [until_end(client) for client in refused]
+
+        assert [status(one) for one in answers] == [503] * 245
+        assert all(b"\r\nretry-after: " in one for one in answers)
+        assert server.state.table.refusals == {"too-many-connections": 245}
+
+
+def test_refused_connections_make_room_for_others() -> None:
+    """They take few files besides those of open ones; the oldest is closed for the next."""
+    limits = {"connections": 20, "per_loopback": 5, "linger_s": 30.0, "linger_idle_s": 20.0}
+    with served(head_s=20.0, **limits) as server, ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(server.connect()).sendall(b"GET /")
+        wait_for(lambda: len(server.state.table) == 5 and not server.state.table.idle)
+        for _ in range(95):
+            held.enter_context(server.connect())
+        wait_for(lambda: server.state.table.refusals.total() == 95)
+        wait_for(lambda: len(server.state.connections) == 20 + REFUSED_FILES)
+        assert all(server.is_served("127.0.0.2") for _ in range(3))
 
 
 def test_idle_connections_make_room() -> None:
