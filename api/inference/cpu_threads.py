@@ -70,6 +70,10 @@ class CPUThreads:
         except asyncio.CancelledError:
             job.is_cancelled = True
             raise
+        finally:
+            # An error holds this frame: were it to hold the error, the bytes of a request that
+            # failed would stay in memory until the next garbage collection.
+            del task
         return found
 
     def _start(self) -> None:

@@ -248,13 +248,22 @@ async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list
     Raises:
         Exception: The exception of the first that failed.
     """
+    running = [asyncio.ensure_future(task) for task in tasks]
     try:
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(task) for task in tasks]
-    except ExceptionGroup as failed:
-        # The exception handlers know the exception itself, not a group that holds it.
-        raise failed.exceptions[0] from None
-    return [task.result() for task in running]
+        return await asyncio.gather(*running)
+    except BaseException:
+        await _cancelled(running)
+        # The error holds this frame: were it to hold the error, the arrays of all inputs would stay
+        # in memory until the next garbage collection. In asyncio.TaskGroup they do.
+        running.clear()
+        raise
+
+
+async def _cancelled(running: list["asyncio.Task[Result]"]) -> None:
+    """Cancel tasks of a pipeline, and wait for their end."""
+    for one in running:
+        one.cancel()
+    await asyncio.wait(running)
 
 
 async def run_probe(

@@ -1,6 +1,9 @@
 """Several inputs in one request: their rows share batches and are cancelled together."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from typing import Any
 
 import orjson
@@ -118,6 +121,30 @@ def test_gather_or_cancel_keeps_order_and_raises_the_first_failure() -> None:
             await gather_or_cancel([asyncio.Event().wait(), fails()])  # type: ignore[list-item]
 
     asyncio.run(scene())
+
+
+def test_a_failed_input_leaves_nothing_in_memory() -> None:
+    """What the tasks of a request hold is freed with its error, before any garbage collection."""
+
+    class Values:
+        """Arrays of one input."""
+
+    async def fails(_: Values) -> None:
+        await asyncio.sleep(0)
+        raise KeyError
+
+    async def scene() -> list[weakref.ref[Values]]:
+        held = [Values() for _ in range(3)]
+        found = [weakref.ref(one) for one in held]
+        with contextlib.suppress(KeyError):
+            await gather_or_cancel([fails(one) for one in held])
+        return found
+
+    gc.disable()
+    try:
+        assert [one() for one in asyncio.run(scene())] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def test_stages_of_several_do_not_add_up_to_more_than_the_whole(client: TestClient) -> None:

@@ -1,8 +1,11 @@
 """CPU threads: interactive work goes first, and work that is not waited for stops."""
 
 import asyncio
+import contextlib
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -47,6 +50,34 @@ def test_a_cancelled_caller_stops_its_work() -> None:
         threads.stop()
 
     asyncio.run(scene())
+
+
+class Content:
+    """Argument of a task whose life can be observed."""
+
+
+def fail(_: Content) -> None:
+    """Raise the error of a task."""
+    raise ValueError
+
+
+def test_a_failed_task_leaves_nothing_in_memory() -> None:
+    """Its arguments are freed with its error, before any garbage collection."""
+
+    async def scene() -> weakref.ref[Content]:
+        threads, content = CPUThreads(), Content()
+        found = weakref.ref(content)
+        with contextlib.suppress(ValueError):
+            await threads.run(Job(), fail, content)
+        del content
+        threads.stop()
+        return found
+
+    gc.disable()
+    try:
+        assert asyncio.run(scene())() is None
+    finally:
+        gc.enable()
 
 
 def test_work_ends_at_its_deadline_and_does_not_begin_after_it() -> None:
