@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from api.inference.errors import EngineBusyError
+from api.inference.jobs import Job
 from api.inference.memory_budget import MemoryBudget, RequestTooLargeError
 
 COPIES_OF_A_BODY = 2
@@ -33,8 +34,8 @@ class InFlightCounter:
 class BodyBytes:
     """Admission's count of the bytes of one request body, from their arrival until decoding."""
 
-    def __init__(self, admission: "Admission") -> None:
-        self._admission = admission
+    def __init__(self, admission: "Admission", job: Job) -> None:
+        self._admission, self._job = admission, job
         self._held = 0
 
     def __enter__(self) -> "BodyBytes":
@@ -52,9 +53,9 @@ class BodyBytes:
             RequestTooLargeError: The bytes do not fit into the memory budget.
         """
         held = COPIES_OF_A_BODY * (self._held + nbytes)
-        if held > (capacity := self._admission.memory.capacity):
+        if held > (capacity := self._admission.memory.full_capacity):
             raise RequestTooLargeError(held, capacity, is_body=True)
-        self._admission.add_body_bytes(nbytes, self._held)
+        self._admission.add_body_bytes(nbytes, self._held, self._job)
         self._held += nbytes
 
 
@@ -103,11 +104,11 @@ class Admission:
             raise EngineBusyError(msg)
         return self._in_flight
 
-    def body(self) -> BodyBytes:
-        """Count the bytes of one request body: `with admission.body() as body: body.add(…)`."""
-        return BodyBytes(self)
+    def body(self, job: Job) -> BodyBytes:
+        """Count the bytes of one request body: `with admission.body(job) as body: body.add(…)`."""
+        return BodyBytes(self, job)
 
-    def add_body_bytes(self, nbytes: int, held: int) -> None:
+    def add_body_bytes(self, nbytes: int, held: int, job: Job) -> None:
         """Count bytes of a request body, of which `held` bytes are counted already.
 
         Raises:
@@ -119,7 +120,7 @@ class Admission:
                 f"{self._max_body_bytes}."
             )
             raise EngineBusyError(msg)
-        self.memory.take(COPIES_OF_A_BODY * nbytes)
+        self.memory.take(COPIES_OF_A_BODY * nbytes, job)
         self.body_bytes += nbytes
 
     @contextmanager

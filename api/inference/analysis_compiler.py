@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from api.inference.errors import CompilationDeadlineError
+from api.inference.memory_budget import MemoryBudget
+from api.inference.resident_memory import return_freed_memory
 from models.registry import ResidentModel
 from models.runtime.resident import ResidentProgram
 
@@ -21,10 +23,13 @@ class AnalysisCompiler:
 
     Args:
         serve: Lets the engine accept calls of a compiled program.
+        memory: Budget that has a reserve while programs are compiled, and less room afterwards.
     """
 
-    def __init__(self, serve: Callable[[ResidentModel, ResidentProgram], None]) -> None:
-        self._serve = serve
+    def __init__(
+        self, serve: Callable[[ResidentModel, ResidentProgram], None], memory: MemoryBudget
+    ) -> None:
+        self._serve, self._memory = serve, memory
         # Its own thread: compilations take seconds, for which decoding and drawing do not wait.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="compiler")
         self._wanted: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -32,7 +37,12 @@ class AnalysisCompiler:
 
     async def run(self, function: Callable[..., Result], *args: Any) -> Result:
         """Run a function that compiles programs in the compiler's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        loop = asyncio.get_running_loop()
+        with self._memory.compiling():
+            found = await loop.run_in_executor(self._thread, function, *args)
+            await loop.run_in_executor(self._thread, return_freed_memory)
+            self._memory.measure()
+        return found
 
     async def compiled(self, model: ResidentModel, program: str, deadline: float) -> None:
         """Compile an analysis that is not compiled, and wait until it can be called.

@@ -253,3 +253,22 @@ class Queue(Generic[Item, Result]):
                 counts.ran_s += ran_s
                 waiting.future.set_result(Served(found, queued_s, ran_s))
         self._observe(batch)
+
+
+async def results_of(waiting: list["asyncio.Future[Served[Result]]"]) -> list[Served[Result]]:
+    """Wait for the results of items of a batching queue; one error cancels the others.
+
+    Args:
+        waiting: Futures of the items; none is left in it at the end.
+    """
+    found = []
+    try:
+        for one in waiting:
+            found.append(await one)  # noqa: PERF401 - a comprehension is a frame, too
+    finally:
+        # An error holds this frame: futures in it would hold the error, and so rows and outputs,
+        # until the next garbage collection.
+        one = None  # type: ignore[assignment]
+        while waiting:
+            waiting.pop().cancel()
+    return found

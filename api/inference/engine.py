@@ -11,7 +11,7 @@ import jax
 
 from api.inference.admission import Admission, InFlightCounter
 from api.inference.analysis_compiler import AnalysisCompiler
-from api.inference.batching import Batch, Queue, Served
+from api.inference.batching import Batch, Queue, Served, results_of
 from api.inference.cpu_threads import ANALYSIS_THREADS, CPUThreads
 from api.inference.device_memory import in_halves
 from api.inference.device_worker import DeviceWorker
@@ -23,8 +23,8 @@ from api.inference.errors import (
 )
 from api.inference.jobs import Job
 from api.inference.loading import LoadedModels
-from api.inference.memory_budget import COMPILE_RESERVE
 from api.inference.place import Place
+from api.inference.release_times import ReleaseTimes
 from api.inference.resident_memory import return_freed_memory
 from api.inference.result_cache import ResultCache
 from api.inference.workload import Workload
@@ -111,7 +111,8 @@ class Engine:
         self._worker = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")
         self._cpu_threads = CPUThreads()
         self.workload = Workload(lambda: self._worker.analysis_share, ANALYSIS_THREADS)
-        self._compiler = AnalysisCompiler(self._serve)
+        admission.memory.retry_s = ReleaseTimes(admission.memory, self.workload).retry_s
+        self._compiler = AnalysisCompiler(self._serve, admission.memory)
         self._warming: asyncio.Task[None] | None = None
         self._warming_rest: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
@@ -149,7 +150,7 @@ class Engine:
             for program in model.programs.values():
                 self._serve(model, program)
         self._worker.start()
-        await self._measure_memory(COMPILE_RESERVE)
+        await self._measure_memory()
         self.warm_s = time.perf_counter() - began
         self._warming_rest = asyncio.get_running_loop().create_task(self._warm_rest())
         self._warming_rest.add_done_callback(_log_failure)
@@ -157,6 +158,12 @@ class Engine:
 
     async def _warm_rest(self) -> None:
         """Compile larger batches and analyses while the engine already answers requests."""
+        with self.admission.memory.compiling():
+            await self._compile_rest()
+        await self._measure_memory()
+
+    async def _compile_rest(self) -> None:
+        """Compile larger batches of the engine's models, and analyses of the shipped ones."""
         # Larger batches first: more requests gain by them than by analyses.
         for model in self.models.values():
             await self._compiler.run(model.compile_larger_buckets)
@@ -168,17 +175,12 @@ class Engine:
                 await self._compiler.run(model.add_parameter_sets, program)
             for declared in model.analyses.values():
                 self._serve(model, await self._compiler.run(model.compile_analysis, declared))
-        await self._measure_memory()
 
-    async def _measure_memory(self, reserve: int = 0) -> None:
-        """Measure the memory budget that the engine's models leave to requests.
-
-        Args:
-            reserve: Bytes for programs that are still to be compiled.
-        """
+    async def _measure_memory(self) -> None:
+        """Measure the memory budget that the engine's models leave to requests."""
         await self.compute(return_freed_memory)
         batch = max((program.batch_bytes for program in self._programs.values()), default=0)
-        self.admission.memory.measure(reserve + batch)
+        self.admission.memory.measure(batch)
 
     async def _trim_memory(self) -> None:
         """Return memory that the engine's requests have freed to the system, until cancelled."""
@@ -334,12 +336,7 @@ class Engine:
         name, owner = f"{model}.{calls[0].program}", self.models[model]
         if name not in self._programs and not owner.is_shipped:
             await self._compiler.compiled(owner, calls[0].program, job.deadline)
-        waiting = self._enqueue(name, calls, job)
-        try:
-            return [await one for one in waiting]
-        finally:
-            for one in waiting:
-                one.cancel()
+        return await results_of(self._enqueue(name, calls, job))
 
     def _enqueue(
         self, name: str, calls: Sequence[Call], job: Job

@@ -1,14 +1,16 @@
 """Memory budget: limit of the bytes that requests hold, besides the resident models.
 
-budget ── resident memory of the loaded models, measured when warm
-       ── reserve: one large decoding or drawing, one batch, compilations that are to come
+budget ── resident memory of the loaded models, measured when warm and after each compilation
+       ── reserve: one large decoding or drawing, one batch, compilations while they run
        └─ capacity: what requests and answers that are not yet taken may hold
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from api.inference.errors import EngineBusyError
+from api.inference.jobs import Job
 from api.inference.resident_memory import resident_bytes, return_freed_memory
 
 MIB = 2**20
@@ -17,7 +19,7 @@ WORK_RESERVE = 160 * MIB
 """Reserve of a memory budget for one large decoding or drawing (`large_work`), in bytes."""
 
 COMPILE_RESERVE = 96 * MIB
-"""Reserve of a memory budget for programs that are still to be compiled, in bytes."""
+"""Reserve of a memory budget while programs are compiled, in bytes."""
 
 LEAST_CAPACITY = 32 * MIB
 """Bytes that requests may hold at least, where the models alone take the whole memory budget."""
@@ -33,6 +35,9 @@ TRIM_S = 0.25
 
 FRESH_S = 0.02
 """Seconds for which a memory budget uses one measurement."""
+
+RETRY_S = 1.0
+"""Seconds after which a request comes back that a memory budget refuses without an estimate."""
 
 
 class RequestTooLargeError(Exception):
@@ -62,9 +67,12 @@ class MemoryBudget:
     Attributes:
         total: Bytes of the budget.
         held: Bytes that requests in flight hold at their worst.
-        most_held: Most bytes that were held at one time.
-        capacity: Bytes that may be held; those of the whole budget until `measure` is called.
+        holders: Bytes that each job holds.
+        capacity: Bytes that may be held now; the whole budget until `measure` is called.
+        full_capacity: Bytes that may be held while no program is compiled.
         unsent: Returns the bytes of answers that clients have not yet taken.
+        retry_s: Returns the seconds after which a refused job comes back, given the bytes that it
+            needs, and those of them that are missing.
     """
 
     def __init__(
@@ -75,24 +83,47 @@ class MemoryBudget:
     ) -> None:
         self.total = total
         self.held = 0
-        self.most_held = 0
-        self.capacity = max(total, LEAST_CAPACITY)
+        self.holders: dict[Job, int] = {}
+        self.capacity = self.full_capacity = max(total, LEAST_CAPACITY)
         self.unsent: Callable[[], int] = int
+        self.retry_s: Callable[[Job, int, int], float] = lambda *_: RETRY_S
         self._resident = resident
         self._trim = trim
         self._measured = self._unsent = self._models = self._trimmed = 0
+        self._batch = self._compilations = 0
         self._trimmed_at = self._measured_at = self._unsent_at = 0.0
 
-    def measure(self, reserve: int = 0) -> None:
+    def measure(self, batch: int | None = None) -> None:
         """Measure the resident memory of the models, and the bytes that are left to requests.
 
         Args:
-            reserve: Bytes for batches, and for programs that are still to be compiled.
+            batch: Bytes of the largest batch while it runs; None where it is as before.
         """
         now = self._resident()
         # While requests are in flight, their part of the measurement is not known exactly.
         self._models = max(self._models, now - self.held) if self.held else now
-        self.capacity = max(self.total - self._models - WORK_RESERVE - reserve, LEAST_CAPACITY)
+        self._batch = self._batch if batch is None else batch
+        self._divide()
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Leave fewer bytes to requests while programs are compiled."""
+        self._compilations += 1
+        self._divide()
+        try:
+            yield
+        finally:
+            self._compilations -= 1
+            self._divide()
+
+    def _divide(self) -> None:
+        """Divide the budget between models, reserves and requests."""
+        if not self._models:  # it was not measured
+            return
+        free = self.total - self._models - WORK_RESERVE - self._batch
+        self.full_capacity = max(free, LEAST_CAPACITY)
+        free -= COMPILE_RESERVE if self._compilations else 0
+        self.capacity = max(free, LEAST_CAPACITY)
 
     def trim_when_idle(self) -> None:
         """Return freed memory to the system where nearly nothing is held, and much was freed."""
@@ -101,21 +132,24 @@ class MemoryBudget:
             self._trim()
             self._trimmed = self._resident()
 
-    def take(self, nbytes: int) -> None:
+    def take(self, nbytes: int, job: Job) -> None:
         """Count bytes that a request will hold at its worst.
+
+        Args:
+            job: Its job, whose client comes back where it is refused.
 
         Raises:
             RequestTooLargeError: They exceed what all requests may hold.
             EngineBusyError: They exceed what is free now.
         """
-        if nbytes > self.capacity:
-            raise RequestTooLargeError(nbytes, self.capacity)
-        if self.held + self._waiting(nbytes) + nbytes > self.capacity:
-            self._refuse(nbytes)
-        if nbytes >= CHECKED_FROM and self._is_above(nbytes):
-            self._refuse(nbytes)
+        if nbytes > self.full_capacity:
+            raise RequestTooLargeError(nbytes, self.full_capacity)
+        missing = self.held + self._waiting(nbytes) + nbytes - self.capacity
+        if missing <= 0 and nbytes >= CHECKED_FROM:
+            missing = self._missing(nbytes)
+        if missing > 0:
+            self._refuse(nbytes, job, missing)
         self.held += nbytes
-        self.most_held = max(self.most_held, self.held)
 
     def _waiting(self, nbytes: int) -> int:
         """Return the bytes of answers that clients have not yet taken, counted a moment ago."""
@@ -129,25 +163,25 @@ class MemoryBudget:
         """Count bytes no longer: they were freed."""
         self.held -= nbytes
 
-    def _refuse(self, nbytes: int) -> None:
+    def _refuse(self, nbytes: int, job: Job, missing: int) -> None:
         msg = (
             f"Requests in flight and answers that were not yet taken hold "
             f"{self.held + self._unsent} bytes of {self.capacity}, and this one needs {nbytes}."
         )
-        raise EngineBusyError(msg)
+        raise EngineBusyError(msg, self.retry_s(job, nbytes, missing))
 
-    def _is_above(self, nbytes: int) -> bool:
-        """Tell whether the measured resident memory leaves too little of the budget.
+    def _missing(self, nbytes: int) -> int:
+        """Return the bytes that the measured resident memory leaves too few; 0 where it suffices.
 
         Freed memory that the allocator keeps counts, too, until it is returned to the system.
         """
         if self._now() + nbytes <= self.total:
-            return False
+            return 0
         # It takes milliseconds of the event loop.
         if time.monotonic() - self._trimmed_at > TRIM_S:
             self._trim()
             self._trimmed_at, self._measured_at = time.monotonic(), 0.0
-        return self._now() + nbytes > self.total and self.held > 0
+        return max(self._now() + nbytes - self.total, 0) if self.held else 0
 
     def _now(self) -> int:
         """Return the resident memory as it was measured within the last moment, in bytes."""
@@ -162,12 +196,13 @@ class HeldBytes:
 
     Args:
         budget: Budget in which they count.
+        job: Job of the request.
     """
 
-    __slots__ = ("_budget", "_nbytes")
+    __slots__ = ("_budget", "_job", "_nbytes")
 
-    def __init__(self, budget: MemoryBudget) -> None:
-        self._budget = budget
+    def __init__(self, budget: MemoryBudget, job: Job) -> None:
+        self._budget, self._job = budget, job
         self._nbytes = 0
 
     def __enter__(self) -> "HeldBytes":
@@ -175,7 +210,7 @@ class HeldBytes:
 
     def __exit__(self, *_: object) -> None:
         self._budget.give(self._nbytes)
-        self._nbytes = 0
+        self._hold(0)
 
     def add(self, nbytes: int) -> None:
         """Add bytes that the request will hold at its worst.
@@ -183,8 +218,8 @@ class HeldBytes:
         Raises:
             RequestTooLargeError, EngineBusyError: See `MemoryBudget.take`.
         """
-        self._budget.take(nbytes)
-        self._nbytes += nbytes
+        self._budget.take(nbytes, self._job)
+        self._hold(self._nbytes + nbytes)
 
     def become(self, nbytes: int) -> None:
         """Hold this number of bytes from now on: those of the answer, when all else was freed.
@@ -196,4 +231,12 @@ class HeldBytes:
             self.add(nbytes - self._nbytes)
         else:
             self._budget.give(self._nbytes - nbytes)
-            self._nbytes = nbytes
+            self._hold(nbytes)
+
+    def _hold(self, nbytes: int) -> None:
+        """Note the bytes that the request holds now, by which others estimate when to come back."""
+        self._nbytes = nbytes
+        if nbytes:
+            self._budget.holders[self._job] = nbytes
+        else:
+            self._budget.holders.pop(self._job, None)

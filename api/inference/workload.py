@@ -37,13 +37,14 @@ class Workload:
 
     Attributes:
         estimates: Costs learned from jobs that ended.
+        retries: Times at which refused jobs come back.
     """
 
     def __init__(self, device_share: Callable[[], float], threads: int) -> None:
         self._device_share = device_share
         self._threads = threads
         self._costs: dict[Job, Cost] = {}
-        self._retries = Retries()
+        self.retries = Retries()
         self.estimates = Estimates()
 
     @contextmanager
@@ -77,16 +78,16 @@ class Workload:
         """Refuse a job for which the workload has no room, with the time to come back."""
         share = self._device_share() if job.is_analysis else 1.0
         cost_s = max(cost.device_s / share, cost.cpu_s / self._threads)
-        is_back = self._retries.is_back(job.client)
+        is_back = self.retries.is_back(job.client)
         late_s = self._late_s(job, cost, RETRY_HEADROOM if is_back else NEW_HEADROOM, share)
         if late_s > 0:
-            retry_s = self._retries.give(job.client, late_s, cost_s)
+            retry_s = self.retries.give(job.client, late_s, cost_s)
             msg = (
                 f"Work of {len(self._costs)} requests is in front of this one, so that it would "
                 "not be computed in time."
             )
             raise EngineBusyError(msg, retry_s)
-        self._retries.admitted(job.client, cost_s)
+        self.retries.admitted(job.client, cost_s)
 
     def _late_s(self, job: Job, cost: Cost, headroom: float, share: float) -> float:
         """Return the seconds by which a job of the workload would be late; 0 where none is."""
@@ -113,6 +114,10 @@ class Workload:
         device = fair_finishes({job: cost.device_s for job, cost in costs.items()})
         cpu = fair_finishes({job: cost.cpu_s for job, cost in costs.items()})
         return {job: device[job] / share + cpu[job] / self._threads for job in costs}
+
+    def ends(self) -> Mapping[Job, float]:
+        """Return the estimated seconds until each job of the workload ends."""
+        return self._finishes({one: self._left(one) for one in self._costs}, self._device_share())
 
     def _left(self, job: Job) -> Cost:
         """Return the estimated remaining cost of an admitted job of the workload."""

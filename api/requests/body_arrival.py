@@ -28,7 +28,7 @@ class BodyArrival:
     ) -> None:
         self.request, self.engine, self.job = request, context.engine, context.job
         self._context, self._place, self._timeout = context, place, timeout
-        self._bytes: BodyBytes = context.engine.admission.body()
+        self._bytes: BodyBytes = context.engine.admission.body(context.job)
 
     def __enter__(self) -> "BodyArrival":
         self._bytes.__enter__()

@@ -36,7 +36,7 @@ class RequestContext(NamedTuple):
         timeout_s = state.settings.deadline_s
         job = Job(client_of(request.scope), watch.began + timeout_s)
         engine: Engine = state.engine
-        return cls(engine, timeout_s, watch, job, HeldBytes(engine.admission.memory))
+        return cls(engine, timeout_s, watch, job, HeldBytes(engine.admission.memory, job))
 
     @property
     def chunk_deadline(self) -> float:

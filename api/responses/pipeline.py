@@ -1,16 +1,16 @@
 """Response pipeline: check a probe's parameters, run the program, draw the figure, encode it."""
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from api.errors.problem import Problem
 from api.inference.engine import DeviceTime, Engine
 from api.requests.model_input import ModelInput, ModelInputs
 from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
+from api.responses.gathering import gather_or_cancel
 from api.responses.negotiation import Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
@@ -47,8 +47,6 @@ MAX_SEVERAL_BYTES = 67_108_864
 
 In any format: all values of 64 sequences of 4,096 steps and 8 units.
 """
-
-Result = TypeVar("Result")
 
 
 async def answer(
@@ -240,30 +238,6 @@ def _held(
     architecture = model.architecture
     step_bytes = step_bytes_of(architecture, request.outputs(architecture))
     return request_bytes(model, request.probe, calls, step_bytes, response_format)
-
-
-async def gather_or_cancel(tasks: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Run coroutines of a pipeline concurrently, results in order; cancel all when one fails.
-
-    Raises:
-        Exception: The exception of the first that failed.
-    """
-    running = [asyncio.ensure_future(task) for task in tasks]
-    try:
-        return await asyncio.gather(*running)
-    except BaseException:
-        await _cancelled(running)
-        # The error holds this frame: were it to hold the error, the arrays of all inputs would stay
-        # in memory until the next garbage collection. In asyncio.TaskGroup they do.
-        running.clear()
-        raise
-
-
-async def _cancelled(running: list["asyncio.Task[Result]"]) -> None:
-    """Cancel tasks of a pipeline, and wait for their end."""
-    for one in running:
-        one.cancel()
-    await asyncio.wait(running)
 
 
 async def run_probe(

@@ -29,7 +29,8 @@ from api.requests.query import SingleValueRoute
 from api.requests.sequence_body import SequenceBody
 from api.requests.sequence_steps import is_binary
 from api.responses.context import RequestContext
-from api.responses.pipeline import gather_or_cancel, is_analysis, length_warnings
+from api.responses.gathering import gather_or_cancel
+from api.responses.pipeline import is_analysis, length_warnings
 from api.responses.request_bytes import INPUT_BYTES, REQUEST_BYTES, TEXT_PER_BYTE
 from api.routes.probes import resolved_query
 from api.routes.route_cache import RouteCache

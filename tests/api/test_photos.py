@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
+from api.inference.jobs import Job
 from tests.api.bodies import PICTURE
 from tests.api.pictures_by_hand import encoded
 
@@ -49,7 +50,7 @@ def test_bodies_of_images_have_a_limit_of_bytes_together(
     """An image that exceeds the limit next to another is a 503, and counts no longer than it."""
     admission = app.state.engine.admission
     headers = {"Content-Type": "image/png"}
-    with admission.body() as other:
+    with admission.body(Job()) as other:
         other.add(1)
         monkeypatch.setattr(admission, "_max_body_bytes", len(PICTURE))
         response = client.post("/cnn/predict", content=PICTURE, headers=headers)

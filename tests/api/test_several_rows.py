@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api.inference.batching import DeadlineError
 from api.requests.body import is_light
-from api.responses.pipeline import gather_or_cancel
+from api.responses.gathering import gather_or_cancel
 from tests.api.bodies import PICTURE, json_body
 from tests.api.several import SEQUENCES, files
 

@@ -4,6 +4,7 @@ import pytest
 
 from api.inference.admission import Admission
 from api.inference.errors import EngineBusyError
+from api.inference.jobs import Job
 
 
 def test_requests_are_counted_while_they_are_in_flight() -> None:
@@ -40,7 +41,7 @@ def test_one_analysis_alone_may_have_any_number_of_rows() -> None:
 def test_bodies_have_a_limit_of_bytes_together() -> None:
     """A chunk over the limit is refused with both numbers; an ended body makes room."""
     admission = Admission(9, 9, max_body_bytes=10)
-    with admission.body() as first, admission.body() as second:
+    with admission.body(Job()) as first, admission.body(Job()) as second:
         first.add(4)
         first.add(2)
         with pytest.raises(EngineBusyError, match="have 6 bytes, and may have 10"):
@@ -53,7 +54,7 @@ def test_bodies_have_a_limit_of_bytes_together() -> None:
 def test_one_body_alone_may_have_any_number_of_bytes() -> None:
     """A body larger than the limit is read where no other is, and then others wait."""
     admission = Admission(9, 9, max_body_bytes=10)
-    with admission.body() as body, admission.body() as other:
+    with admission.body(Job()) as body, admission.body(Job()) as other:
         body.add(8)
         body.add(8)
         with pytest.raises(EngineBusyError):

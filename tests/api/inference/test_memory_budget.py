@@ -6,7 +6,9 @@ import pytest
 
 from api.inference.admission import Admission
 from api.inference.errors import EngineBusyError
+from api.inference.jobs import Job
 from api.inference.memory_budget import (
+    COMPILE_RESERVE,
     MIB,
     WORK_RESERVE,
     HeldBytes,
@@ -24,25 +26,42 @@ def budget(capacity: int) -> MemoryBudget:
 
 
 def test_what_models_and_work_leave_is_what_requests_may_hold() -> None:
-    """Capacity is the budget less resident models, reserve of work, and reserve of programs."""
+    """Capacity is the budget less resident models, reserve of work, and the largest batch."""
     memory = budget(200 * MIB)
     assert memory.capacity == 200 * MIB
-    memory.measure(reserve=50 * MIB)
+    memory.measure(batch=50 * MIB)
     assert memory.capacity == 150 * MIB
+    memory.measure()
+    assert memory.capacity == 150 * MIB
+
+
+def test_a_compilation_leaves_less_to_requests_while_it_runs() -> None:
+    """What would fit afterwards is refused for a while only; one that never fits, for good."""
+    memory = budget(COMPILE_RESERVE + 200 * MIB)
+    with memory.compiling():
+        with memory.compiling():
+            assert memory.capacity == 200 * MIB
+        assert memory.capacity == 200 * MIB
+        with pytest.raises(EngineBusyError):
+            memory.take(201 * MIB, Job())
+        with pytest.raises(RequestTooLargeError):
+            memory.take(COMPILE_RESERVE + 201 * MIB, Job())
+    memory.take(201 * MIB, Job())
 
 
 def test_bytes_are_counted_until_they_are_freed() -> None:
     """One that does not fit is refused with the numbers; an ended one makes room."""
     memory = budget(100 * MIB)
-    with HeldBytes(memory) as first:
+    with HeldBytes(memory, Job()) as first:
         first.add(70 * MIB)
         with pytest.raises(EngineBusyError, match=f"{70 * MIB} bytes of {100 * MIB}"):
-            HeldBytes(memory).add(31 * MIB)
+            HeldBytes(memory, Job()).add(31 * MIB)
         first.become(10 * MIB)
-        with HeldBytes(memory) as second:
+        with HeldBytes(memory, Job()) as second:
             second.add(90 * MIB)
             assert memory.held == 100 * MIB
-    assert (memory.held, memory.most_held) == (0, 100 * MIB)
+            assert sorted(memory.holders.values()) == [10 * MIB, 90 * MIB]
+    assert (memory.held, memory.holders) == (0, {})
 
 
 def test_a_failed_request_gives_its_bytes_back() -> None:
@@ -50,7 +69,7 @@ def test_a_failed_request_gives_its_bytes_back() -> None:
     memory = budget(100 * MIB)
 
     def fail() -> None:
-        with HeldBytes(memory) as held:
+        with HeldBytes(memory, Job()) as held:
             held.add(5)
             raise KeyError
 
@@ -63,7 +82,7 @@ def test_one_that_never_fits_is_refused_for_good() -> None:
     """It is another error than that of a busy server, with both numbers."""
     memory = budget(100 * MIB)
     with pytest.raises(RequestTooLargeError) as caught:
-        memory.take(101 * MIB)
+        memory.take(101 * MIB, Job())
     assert (caught.value.nbytes, caught.value.capacity) == (101 * MIB, 100 * MIB)
     assert memory.held == 0
 
@@ -73,8 +92,8 @@ def test_answers_that_are_not_taken_count() -> None:
     memory = budget(100 * MIB)
     memory.unsent = lambda: 60 * MIB
     with pytest.raises(EngineBusyError, match=f"hold {60 * MIB} bytes"):
-        memory.take(41 * MIB)
-    memory.take(40 * MIB)
+        memory.take(41 * MIB, Job())
+    memory.take(40 * MIB, Job())
 
 
 def test_resident_memory_above_the_budget_refuses_large_requests() -> None:
@@ -82,12 +101,12 @@ def test_resident_memory_above_the_budget_refuses_large_requests() -> None:
     resident, trimmed = [100 * MIB], []
     memory = MemoryBudget(500 * MIB, lambda: resident[0], lambda: trimmed.append(1))
     memory.measure()
-    memory.take(1)
+    memory.take(1, Job())
     resident[0] = 490 * MIB
     with pytest.raises(EngineBusyError):
-        memory.take(20 * MIB)
+        memory.take(20 * MIB, Job())
     assert trimmed == [1]
-    memory.take(1000)
+    memory.take(1000, Job())
 
 
 def test_freed_memory_is_returned_once_when_the_server_is_idle() -> None:
@@ -110,7 +129,7 @@ def test_a_body_counts_twice_until_it_is_decoded() -> None:
     """Its chunks and what is made of them; one that never fits is refused as a body."""
     memory = budget(40 * MIB)
     admission = Admission(9, 9, memory=memory)
-    with admission.body() as body:
+    with admission.body(Job()) as body:
         body.add(10 * MIB)
         assert memory.held == 20 * MIB
         with pytest.raises(RequestTooLargeError) as caught:
