@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
@@ -12,8 +11,7 @@ import httpx2
 
 from lightwell_client import answers
 from lightwell_client.answers import Answer, Sample, Step
-from lightwell_client.authorization import authorization
-from lightwell_client.errors import LightwellError
+from lightwell_client.authorization import authorization, own_authorization
 from lightwell_client.inputs import (
     INPUT_KINDS,
     Bits,
@@ -28,10 +26,13 @@ from lightwell_client.inputs import (
 )
 from lightwell_client.local import running_app
 from lightwell_client.parameters import MapParameters, StepParameters, written
-from lightwell_client.retries import REPEATED, jitter, pause_s
+from lightwell_client.retries import send
 
 MAX_INPUTS = 64
 """Python client: most inputs of a request, the server's limit; longer lists make several."""
+
+HOUR_S = 3600
+"""Python client: seconds for which an address is signed, where a call names no other."""
 
 AnImage = TypeVar("AnImage", bound=Image)
 ASequence = TypeVar("ASequence", bound=Bits)
@@ -48,11 +49,12 @@ class Lightwell:
     Args:
         url: Address of the server.
         token: Token of the server, sent as `Authorization: Bearer`; None for `LIGHTWELL_TOKEN` of
-            the environment. An empty text or `none` sends none.
+            the environment, which may be one `name:secret`. An empty text or `none` sends none.
         patience_s: Most seconds of waiting between repeated requests of one call; 0 repeats none.
         timeout_s: Seconds to wait for a connection, or for the next bytes of a response.
 
     Raises:
+        ValueError: The token cannot be sent, or the variable has those of several holders.
         LightwellError: By every method: the server refuses the request.
         ConnectionError: By every method: no server listens at `url`.
     """
@@ -80,9 +82,9 @@ class Lightwell:
         Args:
             weights: Folder with other weights; None for those of the settings.
         """
-        lightwell = cls()
+        lightwell = cls(token="")
         lightwell._http = lightwell._opened.enter_context(running_app(weights))
-        lightwell._http.headers.update(authorization(None))
+        lightwell._http.headers.update(own_authorization())
         return lightwell
 
     def close(self) -> None:
@@ -109,6 +111,21 @@ class Lightwell:
         """Ask the server for at most `count` MNIST samples; with `label`, of that digit only."""
         listed = self._get("/samples", written({"label": label, "count": count})).json()
         return [Sample.of(entry) for entry in listed["samples"]]
+
+    def signed(self, path: str, *, seconds: int = HOUR_S, **parameters: Any) -> str:
+        """Ask the server to sign the address of a `GET`, which needs no token until it expires.
+
+        A page shows a picture by it: `signed("/lstm/gates.png", sequence="10110")`.
+
+        Args:
+            path: Path of the server.
+            seconds: Seconds until the address expires, a week at most.
+            parameters: Query parameters of the path.
+        """
+        unsigned = httpx2.URL(path, params=written(parameters) or None)
+        query = {"path": str(unsigned), "seconds": str(seconds)}
+        found: str = self._get("/signed", query).json()["path"]
+        return str(self._http.base_url).rstrip("/") + found
 
     @overload
     def predict(self, given: Image | Bits, **more: Any) -> Answer: ...
@@ -365,21 +382,4 @@ class Lightwell:
         )
 
     def _send(self, request: httpx2.Request, *, stream: bool = False) -> httpx2.Response:
-        """Send a request of the client, and repeat it while the response is a 429 or 503."""
-        waited = 0.0
-        while True:
-            try:
-                response = self._http.send(request, stream=stream)
-            except httpx2.ConnectError as error:
-                message = f"No server answers at {self._http.base_url}; `make serve` starts one."
-                raise ConnectionError(message) from error
-            if response.is_success:
-                return response
-            # A streamed error too: its problem is in the body, and the connection is free again.
-            response.read()
-            pause, left = pause_s(response), self._patience_s - waited
-            if response.status_code not in REPEATED or pause > left:
-                raise LightwellError.of(response)
-            lengthened = min(pause * jitter(), left)
-            time.sleep(lengthened)
-            waited += lengthened
+        return send(self._http, request, patience_s=self._patience_s, stream=stream)

@@ -59,7 +59,7 @@ def full(request: httpx2.Request) -> httpx2.Response:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of each `time.sleep` of the client, which returns at once."""
     pauses: list[float] = []
-    monkeypatch.setattr("lightwell_client.client.time.sleep", pauses.append)
+    monkeypatch.setattr("lightwell_client.retries.time.sleep", pauses.append)
     monkeypatch.setattr("lightwell_client.retries.random.uniform", lambda low, high: low)
     return pauses
 
@@ -90,6 +90,28 @@ def test_a_client_over_its_rate_waits(pauses: list[float]) -> None:
     assert scripted(lambda _: ready if pauses else limited).models() == []
 
     assert pauses == [3]
+
+
+def test_pauses_without_retry_after_are_doubled(pauses: list[float]) -> None:
+    """A proxy may send none: the pauses are then a second, two, four and so on."""
+    with pytest.raises(LightwellError):
+        scripted(lambda _: httpx2.Response(503), patience_s=8).models()
+
+    assert pauses == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("0", 0.1), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.1), ("soon", 1), ("-3", 1)],
+)
+def test_forms_of_retry_after(pauses: list[float], text: str, first: float) -> None:
+    """A date in the past, as 0, is the shortest pause; another text counts as no header."""
+    limited = httpx2.Response(503, headers={"Retry-After": text})
+    ready = httpx2.Response(200, json={"models": []})
+
+    assert scripted(lambda _: ready if pauses else limited).models() == []
+
+    assert pauses == [first]
 
 
 def test_jitter_stays_within_patience_s(

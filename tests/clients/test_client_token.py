@@ -1,54 +1,84 @@
-"""lightwell_client token: where it is from, and the header that bears it."""
+"""lightwell_client token: where it is from, the header that bears it, and signed addresses."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-
+import httpx2
 import pytest
 
 from lightwell_client import Lightwell
+from tests.clients.scripted import scripted
+
+TWO = "anna:secret-of-anna,ben:secret-of-ben"
 
 
-@contextmanager
-def recording() -> Iterator[tuple[str, list[str | None]]]:
-    """Run a server on loopback that records the `Authorization` of each request."""
-    seen: list[str | None] = []
-
-    class Recorder(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append(self.headers["Authorization"])
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"models": []}')
-
-        def log_message(self, *_: object) -> None:
-            """Write no log line."""
-
-    with HTTPServer(("127.0.0.1", 0), Recorder) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", seen
-        server.shutdown()
+def header(token: str | None) -> str | None:
+    """Return the header `Authorization` of a client's requests."""
+    with Lightwell("http://127.0.0.1:9", token=token) as lightwell:
+        found: str | None = lightwell._http.headers.get("Authorization")
+        return found
 
 
 @pytest.mark.parametrize(
-    ("token", "variable", "header"),
+    ("token", "variable", "expected"),
     [
         ("given", "set", "Bearer given"),
+        ("anna:given", "set", "Bearer anna:given"),
         (None, "set", "Bearer set"),
+        (None, "anna:secret-of-anna", "Bearer secret-of-anna"),
+        (None, " anna:a:b, ", "Bearer a:b"),
         (None, "none", None),
         (None, "", None),
         ("", "set", None),
+        ("given", TWO, "Bearer given"),
+        ("none", TWO, None),
     ],
-    ids=["argument", "environment", "none", "unset", "empty"],
 )
 def test_the_token_is_a_header(
-    monkeypatch: pytest.MonkeyPatch, token: str | None, variable: str, header: str | None
+    monkeypatch: pytest.MonkeyPatch, token: str | None, variable: str, expected: str | None
 ) -> None:
-    """The argument, else `LIGHTWELL_TOKEN`, is sent as a bearer token."""
+    """The argument, else the secret of `LIGHTWELL_TOKEN`, is sent as a bearer token."""
     monkeypatch.setenv("LIGHTWELL_TOKEN", variable)
 
-    with recording() as (url, seen), Lightwell(url, token=token) as lightwell:
-        assert lightwell.models() == []
+    assert header(token) == expected
 
-    assert seen == [header]
+
+@pytest.mark.parametrize(
+    ("variable", "names"), [(TWO, r"2 tokens \(anna, ben\)"), ("aaaa,bbbb", "2 tokens")]
+)
+def test_tokens_of_several_holders_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, variable: str, names: str
+) -> None:
+    """A variable that is meant for the server does not say which token is the client's."""
+    monkeypatch.setenv("LIGHTWELL_TOKEN", variable)
+
+    with pytest.raises(ValueError, match=names) as caught:
+        Lightwell()
+
+    assert "Lightwell(url, token=…)" in str(caught.value)
+    assert "secret-of" not in str(caught.value)
+    assert "aaaa" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["two words", "é", "line\nbreak"])
+def test_a_token_that_no_header_can_have_is_an_error(token: str) -> None:
+    """Such a token is refused at once, by a sentence that does not repeat it."""
+    with pytest.raises(ValueError, match="printable ASCII") as caught:
+        Lightwell(token=token)
+
+    assert token not in str(caught.value)
+
+
+def test_a_signed_address_is_the_url_that_the_server_returns() -> None:
+    """`signed` sends path and query as one parameter."""
+    asked: list[httpx2.URL] = []
+    signed = "/lstm/gates.png?sequence=10&units=0%2C3&holder=anna&expires=9&signature=f"
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url)
+        return httpx2.Response(200, json={"path": signed, "expires": 9})
+
+    url = scripted(answer).signed("/lstm/gates.png", seconds=60, sequence="10", units=[0, 3])
+
+    assert url == f"http://server{signed}"
+    assert asked[0].path == "/signed"
+    path = asked[0].params["path"]
+    assert path == "/lstm/gates.png?sequence=10&units=0%2C3"
+    assert asked[0].params["seconds"] == "60"
