@@ -1,4 +1,8 @@
-"""Login of the page: a token in the query of its address becomes a cookie by a redirect."""
+"""Login of the page: its token becomes a cookie, which no script can read.
+
+A token in the query of the page's address leads to the address without it, by a redirect. The form
+of the page posts the token in a header, so that it is in no address, and in no log of a proxy.
+"""
 
 from urllib.parse import parse_qsl, urlencode
 
@@ -6,6 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from api.access.tokens import Tokens
+from api.errors.problem import Problem
+from api.headers import request_header
 
 PAGES = frozenset({"", "/"})
 """Paths of the page."""
@@ -27,7 +33,42 @@ def login_secret(scope: Scope, path: str) -> bytes | None:
     return secrets[-1].encode("utf-8", "replace") if secrets else None
 
 
-def login_redirect(tokens: Tokens, scope: Scope, secret: bytes) -> Response:
+def login_response(tokens: Tokens, scope: Scope) -> Response | None:
+    """Return the response to a login by address or by form; None to any other request.
+
+    Raises:
+        Problem: `unauthorised`, for a form with a token that no holder has.
+    """
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    if path not in PAGES:
+        return None
+    if scope["method"] == "POST":
+        header = request_header(scope, b"authorization")
+        return _form_response(tokens, scope, header) if header else None
+    secret = login_secret(scope, path)
+    return None if secret is None else _redirect(tokens, scope, secret)
+
+
+def _form_response(tokens: Tokens, scope: Scope, header: bytes) -> Response:
+    """Return the empty response to the form of the page, with the cookie.
+
+    Args:
+        header: Value of `Authorization`.
+
+    Raises:
+        Problem: `unauthorised`, for a token that no holder has.
+    """
+    scheme, _, sent = header.strip().partition(b" ")
+    secret = sent.strip()
+    if scheme.lower() != b"bearer" or tokens.holder(secret) is None:
+        headers = {"WWW-Authenticate": 'Bearer realm="lightwell"'}
+        raise Problem("unauthorised", "The token is not one of this server's.", headers=headers)
+    response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+    _set_cookie(response, tokens, scope, secret)
+    return response
+
+
+def _redirect(tokens: Tokens, scope: Scope, secret: bytes) -> Response:
     """Return the redirect of the page's address with a token, to the one without it.
 
     The token becomes a cookie, so that it is in no address that is kept, shared or sent as Referer.
@@ -42,15 +83,24 @@ def login_redirect(tokens: Tokens, scope: Scope, secret: bytes) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     if tokens.holder(secret) is not None:
-        response.set_cookie(
-            tokens.cookie_name,
-            tokens.cookie(secret),
-            path=f"{root}/",
-            httponly=True,
-            samesite="strict",
-            secure=scope.get("scheme") == "https",
-        )
+        _set_cookie(response, tokens, scope, secret)
     return response
+
+
+def _set_cookie(response: Response, tokens: Tokens, scope: Scope, secret: bytes) -> None:
+    """Set the cookie of the page in a response.
+
+    Args:
+        secret: Token of a holder; the cookie has a digest of it.
+    """
+    response.set_cookie(
+        tokens.cookie_name,
+        tokens.cookie(secret),
+        path=f"{scope.get('root_path', '')}/",
+        httponly=True,
+        samesite="strict",
+        secure=scope.get("scheme") == "https",
+    )
 
 
 def _parameters(query: bytes) -> list[tuple[str, str]]:

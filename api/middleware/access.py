@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.guard import Guard
-from api.access.login import login_redirect, login_secret
+from api.access.login import login_response
 from api.errors.problem import Problem, problem_response
 
 
@@ -27,19 +26,17 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        tokens = self._guard.rules.tokens
         try:
             self._guard.check(scope)
+            response = None if tokens is None else login_response(tokens, scope)
         except Problem as problem:
-            response: Response = problem_response(problem, scope["state"]["request_id"])
+            response = problem_response(problem, scope["state"]["request_id"])
+        if response is not None:
             await response(scope, receive, send)
             return
-        tokens = self._guard.rules.tokens
         if tokens is None:
             await self._app(scope, receive, send)
-            return
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if (secret := login_secret(scope, path)) is not None:
-            await login_redirect(tokens, scope, secret)(scope, receive, send)
             return
 
         async def send_private(message: Message) -> None:

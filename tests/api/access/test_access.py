@@ -239,3 +239,26 @@ def test_pictures_and_the_sdk_are_for_any_page_and_the_rest_is_not() -> None:
         assert headers["cross-origin-opener-policy"] == "same-origin"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "script-src 'self' 'unsafe-inline'" not in headers["content-security-policy"]
+
+
+def test_the_form_of_the_page_posts_the_token_in_a_header(asked: TestClient) -> None:
+    """The cookie of the answer lets the page in; a wrong token, or another path, sets none."""
+    response = asked.post("/", headers=BEARER)
+    assert (response.status_code, response.content) == (204, b"")
+    assert response.headers["cache-control"] == "no-store"
+    for part in ("HttpOnly", "SameSite=strict", "Path=/"):
+        assert part in response.headers["set-cookie"]
+    assert SECRET not in response.headers["set-cookie"]
+    assert asked.get("/models").status_code == 200
+    asked.cookies.clear()
+
+    for headers, path, status in (
+        ({"Authorization": "Bearer wrong-secret"}, "/", 401),
+        ({"Authorization": "Basic abc"}, "/", 401),
+        ({}, "/", 405),
+        (BEARER, "/models", 405),
+        (BEARER | {"Origin": "https://attacker.example"}, "/", 403),
+    ):
+        response = asked.post(path, headers=headers)
+        assert (response.status_code, "set-cookie" in response.headers) == (status, False)
+    assert own().post("/", headers=BEARER).status_code == 405
