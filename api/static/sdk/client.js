@@ -7,6 +7,7 @@
  *     answer.tensors.get("forget_gate").at(0, 3);   // step 1, unit 3
  */
 
+import { pause, pauseAfter, retryAfterOf } from "./repeats.js";
 import { readSafetensors, tensorsOf } from "./safetensors.js";
 
 /**
@@ -58,8 +59,15 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
 /** @typedef {Record<string, string | number | readonly (string | number)[] | null | undefined>} Parameters */
 /**
  * @typedef {object} Options
- * @property {AbortSignal} [signal] Aborts the request.
+ * @property {AbortSignal} [signal] Aborts the request, and the pauses before it is repeated.
  * @property {string} [model] Name of the model; the network of its family that ships with the server where left out.
+ * @property {number} [patience] Seconds; that of the client where left out.
+ */
+/**
+ * @typedef {object} ClientOptions
+ * @property {string | null} [token] Token of the server, sent as `Authorization: Bearer`; empty or `none` for no token.
+ * @property {number} [patience] Most seconds of pauses before one request is repeated, after a 429 or 503; 0 repeats none.
+ * @property {(wait: { error: LightwellError, seconds: number }) => void} [onwait] Called before each pause.
  */
 /**
  * @typedef {object} Content
@@ -69,68 +77,88 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  *   `initial_state` with `initial_steps`; the input must then be rows of integers or bits.
  * @property {Record<string, any>} [beside] Deprecated name of `extra`.
  */
-/** @typedef {Content & Pick<Options, "signal">} RequestOptions */
+/** @typedef {Content & Pick<Options, "signal" | "patience">} RequestOptions */
 
 /** Models of pages that name none: they were written when a server had one network of each family. */
 export const DEFAULT_MODELS = { image: "cnn", sequence: "lstm" };
+
+/** Most seconds of pauses before one request is repeated, where the client is not made with others. */
+const PATIENCE = 30;
+/** Characters of a token: printable ASCII without blanks. */
+const TOKEN = /^[\x21-\x7e]+$/;
 
 /** A problem response of the server, or no response at all. */
 export class LightwellError extends Error {
   /**
    * @param {number} status HTTP status; 0 where the server could not be reached.
-   * @param {{ type?: string, detail?: string, request_id?: string, errors?: any[] }} problem
+   * @param {{ type?: string, title?: string, detail?: string, request_id?: string, errors?: any[] }} problem
+   * @param {number | null} [retryAfter]
    */
-  constructor(status, problem) {
+  constructor(status, problem, retryAfter = null) {
     super(problem.detail ?? "The server could not be reached.");
     this.name = "LightwellError";
     this.status = status;
     /** Problem type, such as `invalid-image`; `docs/problems.md` lists them. */
     this.kind = (problem.type ?? "unreachable").replace("urn:lightwell:problem:", "");
+    this.title = problem.title ?? "";
     this.requestId = problem.request_id;
     this.errors = problem.errors ?? [];
+    /** Seconds after which the server asks for the request again; null where it names none. */
+    this.retryAfter = retryAfter;
   }
 }
 
 /** Connection to a Lightwell server. */
 export class Lightwell {
-  /** @param {string} [server] Address; the server of this module where left out. */
-  constructor(server = new URL("..", import.meta.url).href) {
+  /** @type {string} */
+  #token;
+
+  /**
+   * @param {string} [server] Address; the server of this module where left out.
+   * @param {ClientOptions} [options]
+   * @throws {TypeError} The token cannot be written into a header.
+   */
+  constructor(server = new URL("..", import.meta.url).href, { token, patience = PATIENCE, onwait } = {}) {
     this.server = server.replace(/\/+$/, "");
+    this.patience = patience;
+    this.onwait = onwait;
+    this.#token = token && token !== "none" ? token : "";
+    if (this.#token && !TOKEN.test(this.#token)) throw new TypeError("A token has printable ASCII characters without blanks.");
   }
 
   /** Predicted class of an image. @param {Image} image @param {Parameters} [parameters] @param {Options} [options] */
-  predict(image, parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
-    return this.ask(model, "predict", { input: image, parameters, signal });
+  predict(image, parameters, { model = DEFAULT_MODELS.image, ...options } = {}) {
+    return this.ask(model, "predict", { input: image, parameters, ...options });
   }
 
   /** Feature maps of every layer. @param {Image} image @param {Parameters} [parameters] @param {Options} [options] */
-  activations(image, parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
-    return this.ask(model, "activations", { input: image, parameters, signal });
+  activations(image, parameters, { model = DEFAULT_MODELS.image, ...options } = {}) {
+    return this.ask(model, "activations", { input: image, parameters, ...options });
   }
 
   /** Patch, kernel, products and bias of one value of a feature map. @param {Image} image @param {Parameters} parameters `layer`, `channel`, `y`, `x`. @param {Options} [options] */
-  pixel(image, parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
-    return this.ask(model, "pixel", { input: image, parameters, signal });
+  pixel(image, parameters, { model = DEFAULT_MODELS.image, ...options } = {}) {
+    return this.ask(model, "pixel", { input: image, parameters, ...options });
   }
 
   /** Learned filters of the convolutions. @param {Parameters} [parameters] @param {Options} [options] */
-  filters(parameters, { model = DEFAULT_MODELS.image, signal } = {}) {
-    return this.ask(model, "filters", { parameters, signal });
+  filters(parameters, { model = DEFAULT_MODELS.image, ...options } = {}) {
+    return this.ask(model, "filters", { parameters, ...options });
   }
 
   /** Gates and candidate at every step. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
-  gates(sequence, parameters, { model = DEFAULT_MODELS.sequence, signal } = {}) {
-    return this.ask(model, "gates", { input: sequence, parameters, signal });
+  gates(sequence, parameters, { model = DEFAULT_MODELS.sequence, ...options } = {}) {
+    return this.ask(model, "gates", { input: sequence, parameters, ...options });
   }
 
   /** Gates, candidate, states and logits at every step. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
-  trace(sequence, parameters, { model = DEFAULT_MODELS.sequence, signal } = {}) {
-    return this.ask(model, "trace", { input: sequence, parameters, signal });
+  trace(sequence, parameters, { model = DEFAULT_MODELS.sequence, ...options } = {}) {
+    return this.ask(model, "trace", { input: sequence, parameters, ...options });
   }
 
   /** Gates and states of a sequence, and the role of each unit. @param {Sequence} sequence @param {Parameters} [parameters] @param {Options} [options] */
-  summary(sequence, parameters, { model = DEFAULT_MODELS.sequence, signal } = {}) {
-    return this.ask(model, "summary", { input: sequence, parameters, signal });
+  summary(sequence, parameters, { model = DEFAULT_MODELS.sequence, ...options } = {}) {
+    return this.ask(model, "summary", { input: sequence, parameters, ...options });
   }
 
   /**
@@ -183,31 +211,68 @@ export class Lightwell {
    * @param {Options} [options]
    * @returns {Promise<any>}
    */
-  async get(path, parameters = {}, { signal } = {}) {
-    return (await this.request(path, { parameters, signal })).json();
+  async get(path, parameters = {}, { signal, patience } = {}) {
+    return (await this.request(path, { parameters, signal, patience })).json();
   }
 
   /**
-   * Send a request: a POST of the input, or a GET where there is none.
+   * Sign the address of one `GET`, such as that of a picture: an `<img>` loads it without a token until it expires.
+   * @param {string} path Such as `/lstm/gates.png`.
+   * @param {Parameters} [parameters] Query parameters of the path.
+   * @param {Pick<Options, "signal" | "patience"> & { seconds?: number }} [options] `seconds` until it expires: an
+   *   hour where left out, a week at most.
+   * @returns {Promise<string>} URL; it has no signature where the server needs no token.
+   */
+  async signed(path, parameters = {}, { seconds, ...options } = {}) {
+    const query = { path: `${path}${queryOf(parameters)}`, seconds };
+    return this.server + (await this.get("/signed", query, options)).path;
+  }
+
+  /**
+   * Send a request: a POST of the input, or a GET where there is none. While the server is full, or the client over
+   * its rate, it is repeated after the seconds of `Retry-After`, as long as `patience` allows.
    * @param {string} path
    * @param {RequestOptions} [options]
    * @returns {Promise<Response>}
    * @throws {LightwellError} The server refuses the request, or cannot be reached.
    * @throws {DOMException} `AbortError`: the signal was aborted.
    */
-  async request(path, { input, parameters = {}, beside, extra = beside, signal } = {}) {
+  async request(path, { input, parameters = {}, beside, extra = beside, signal, patience = this.patience } = {}) {
     if (beside) console.warn("lightwell.js: the option 'beside' is deprecated; its name is 'extra'.");
-    /** @type {RequestInit} */
-    const init = { signal, ...(input === undefined ? {} : { method: "POST", ...bodyOf(input, extra) }) };
+    const content = input === undefined ? {} : { method: "POST", ...bodyOf(input, extra) };
+    const target = `${path}${queryOf(parameters)}`;
+    for (let repeats = 0, left = patience; ; repeats += 1) {
+      try {
+        return await this.#send(target, { signal, ...content });
+      } catch (error) {
+        const seconds = error instanceof LightwellError ? pauseAfter(error, repeats, left) : null;
+        if (seconds === null) throw error;
+        left -= seconds;
+        this.onwait?.({ error: /** @type {LightwellError} */ (error), seconds });
+        await pause(seconds, signal);
+      }
+    }
+  }
+
+  /**
+   * Send one request with the token.
+   * @param {string} target Path and query.
+   * @param {RequestInit} init
+   */
+  async #send(target, init) {
+    // Another beginning could go on with the name of the host, or name another one, which would get the token.
+    if (!/^\/(?![/\\])/.test(target)) throw new TypeError(`The path “${target}” does not begin with one slash.`);
+    const headers = new Headers(init.headers);
+    if (this.#token) headers.set("Authorization", `Bearer ${this.#token}`);
     let response;
     try {
-      response = await fetch(`${this.server}${path}${queryOf(parameters)}`, init);
+      response = await fetch(this.server + target, { ...init, headers });
     } catch (error) {
       if (error instanceof DOMException) throw error;
       throw new LightwellError(0, {});
     }
-    if (!response.ok) throw new LightwellError(response.status, await problemOf(response));
-    return response;
+    if (response.ok) return response;
+    throw new LightwellError(response.status, await problemOf(response), retryAfterOf(response.headers.get("Retry-After")));
   }
 }
 

@@ -1,8 +1,9 @@
 /** `<lw-colour-bar>`: legend of a colour map, with the values at its ends and middle. */
 
 import { colourMaps, paint } from "./colours.js";
-import { clientOf, make, sheet, TOKENS } from "./dom.js";
+import { make, sheet, TOKENS } from "./dom.js";
 import { formatNumber } from "./number-format.js";
+import { clientOf, sentenceOf, ServerElement } from "./server-element.js";
 
 const STYLE = sheet(`${TOKENS}
   :host { display: inline-block; min-width: 8rem; font-size: .75rem; }
@@ -11,7 +12,7 @@ const STYLE = sheet(`${TOKENS}
 `);
 
 /** Set `range` to a result of `rangeOf`. */
-export class ColourBar extends HTMLElement {
+export class ColourBar extends ServerElement {
   #canvas = make("canvas", { width: 256, height: 1 });
   #numbers = make("div");
 
@@ -37,9 +38,13 @@ export class ColourBar extends HTMLElement {
 
   /** @param {string} map */
   async #paint(map) {
-    const table = (await colourMaps(clientOf(this))).get(map);
-    const steps = Array.from({ length: 256 }, (_, index) => index);
-    if (table) this.#canvas.getContext("2d")?.putImageData(paint(steps, 256, 0, 255, table), 0, 0);
+    try {
+      const table = (await colourMaps(clientOf(this))).get(map);
+      const steps = Array.from({ length: 256 }, (_, index) => index);
+      if (table) this.#canvas.getContext("2d")?.putImageData(paint(steps, 256, 0, 255, table), 0, 0);
+    } catch (error) {
+      this.#numbers.replaceChildren(sentenceOf(error, this));
+    }
   }
 }
 

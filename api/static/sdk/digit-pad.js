@@ -10,6 +10,7 @@
 
 import { make, sheet, TOKENS } from "./dom.js";
 import { blankRows, downsample, renderCrosshair, renderDrawing, renderedSize } from "./drawing.js";
+import { ServerElement } from "./server-element.js";
 import { extended, pointAt, readStrokes, SPAN, writeStrokes } from "./strokes.js";
 
 /** @typedef {import("./drawing.js").Drawing} Drawing */
@@ -44,7 +45,7 @@ const STYLE = sheet(`${TOKENS}
  * Events: `lw-draw` at most once a frame while a stroke grows; `lw-change` when a stroke is finished,
  * undone or cleared.
  */
-export class DigitPad extends HTMLElement {
+export class DigitPad extends ServerElement {
   static observedAttributes = ["size", "rows", "columns", "hint"];
 
   #canvas = make("canvas", { tabIndex: 0, role: "application" });
@@ -83,7 +84,7 @@ export class DigitPad extends HTMLElement {
     clearTimeout(this.#targetTimer);
   }
 
-  /** @param {string} name @param {string | null} _ @param {string | null} value */
+  /** @override @param {string} name @param {string | null} _ @param {string | null} value */
   attributeChangedCallback(name, _, value) {
     const number = Number(value);
     if (name === "size") this.style.setProperty("--_size", number > 0 ? `${number}px` : "");
@@ -333,6 +334,8 @@ export class DigitPad extends HTMLElement {
       const target = /** @type {Document | ShadowRoot} */ (this.getRootNode()).getElementById(name);
       const server = this.getAttribute("server");
       if (target && server && !target.hasAttribute("server")) target.setAttribute("server", server);
+      // As a property, so that the token is in no further attribute of the document.
+      if (target instanceof ServerElement && this.token && !target.token) target.token = this.token;
       if (target) /** @type {any} */ (target).input = this.empty ? null : await this.toBlob();
     }, TARGET_DELAY_MS);
   }

@@ -1,6 +1,4 @@
-/** DOM helpers of the custom elements and of the page: nodes, style sheets, the client of an element. */
-
-import { Lightwell } from "./client.js";
+/** DOM helpers of the custom elements and of the page: nodes and style sheets. */
 
 /**
  * Make an HTML element.
@@ -44,20 +42,6 @@ export function sheet(text) {
   const made = new CSSStyleSheet();
   made.replaceSync(text);
   return made;
-}
-
-/** @type {Map<string, Lightwell>} */
-const clients = new Map();
-
-/**
- * Client of an element: of its attribute `server`, else of the server of this module.
- * @param {Element} element
- */
-export function clientOf(element) {
-  const address = element.getAttribute("server") ?? new URL("..", import.meta.url).href;
-  const client = clients.get(address) ?? new Lightwell(address);
-  clients.set(address, client);
-  return client;
 }
 
 /** Custom properties by which a page restyles the elements, with their defaults. */

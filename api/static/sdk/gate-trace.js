@@ -5,8 +5,8 @@
  *     <lw-gate-trace model="mine" sequence="abacad"></lw-gate-trace>
  *
  * Attributes, which are also properties: `model`, `sequence` (symbols, oldest first, or JSON of a list), `values`
- * (lanes: values of the network, `count` and `probability`), `units`, `cmap`, `server`; `step` and `unit` are the
- * followed step and unit. Set the property `answer` to an answer of the probe `trace` to show it without a request.
+ * (lanes: values of the network, `count` and `probability`), `units`, `cmap`, `server`, `token`; `step` and `unit` are
+ * the followed step and unit. Set the property `answer` to an answer of the probe `trace` to show it without a request.
  * Events: `lw-step` { step } and `lw-unit` { unit } after a choice by pointer or keyboard;
  * `lw-answer` { answer } after a response of the server.
  *
@@ -17,8 +17,9 @@
 import { DEFAULT_MODELS } from "./client.js";
 import "./colour-bar.js";
 import { colourMaps } from "./colours.js";
-import { clientOf, sheet } from "./dom.js";
+import { sheet } from "./dom.js";
 import { STYLE } from "./gate-trace-style.js";
+import { clientOf, sentenceOf, ServerElement } from "./server-element.js";
 import { listenToTrace } from "./trace-input.js";
 import { COMPUTED } from "./trace-lane-data.js";
 import { TraceView } from "./trace-view.js";
@@ -27,9 +28,9 @@ import { TraceView } from "./trace-view.js";
 
 const SHEET = sheet(STYLE);
 /** Attributes whose change needs a new answer. */
-const REQUEST_ATTRIBUTES = ["model", "sequence", "values", "units", "cmap", "server"];
+const REQUEST_ATTRIBUTES = ["model", "sequence", "values", "units", "cmap", "server", "token"];
 
-export class GateTrace extends HTMLElement {
+export class GateTrace extends ServerElement {
   static observedAttributes = [...REQUEST_ATTRIBUTES, "step", "unit"];
 
   #view;
@@ -59,6 +60,7 @@ export class GateTrace extends HTMLElement {
   }
 
   /**
+   * @override
    * @param {string} name
    * @param {string | null} _before
    * @param {string | null} value
@@ -68,6 +70,7 @@ export class GateTrace extends HTMLElement {
     else if (name === "unit") this.unit = value === null ? null : Number(value);
     else if (this.sequence) this.#planRequest();
     else if (name === "values") this.#show();
+    else if (name === "token" && this.answer) void this.#showColoured();
   }
 
   /** Name of the model; that which ships with the server where it is empty. */
@@ -216,7 +219,7 @@ export class GateTrace extends HTMLElement {
       this.answer = answer;
       this.#dispatch("lw-answer", { answer });
     } catch (error) {
-      if (!signal.aborted) this.#view.showError(/** @type {Error} */ (error).message);
+      if (!signal.aborted) this.#view.showError(sentenceOf(error, this));
     } finally {
       if (this.#request.signal === signal || !signal.aborted) this.removeAttribute("aria-busy");
     }
@@ -242,7 +245,7 @@ export class GateTrace extends HTMLElement {
       this.#view.tables = await colourMaps(clientOf(this));
       this.#show();
     } catch (error) {
-      this.#view.showError(/** @type {Error} */ (error).message);
+      this.#view.showError(sentenceOf(error, this));
     }
   }
 

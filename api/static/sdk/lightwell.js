@@ -11,4 +11,5 @@ export { Tensor } from "./tensor.js";
 export { ColourBar } from "./colour-bar.js";
 export { DigitPad } from "./digit-pad.js";
 export { GateTrace } from "./gate-trace.js";
+export { setElementClient } from "./server-element.js";
 export { TensorHeatmap } from "./tensor-heatmap.js";

@@ -13,9 +13,10 @@
 
 import { ColourBar } from "./colour-bar.js";
 import { colourMaps } from "./colours.js";
-import { clientOf, make } from "./dom.js";
+import { make } from "./dom.js";
 import { HeatmapInput } from "./heatmap-input.js";
 import { HeatmapView } from "./heatmap-view.js";
+import { clientOf, sentenceOf, ServerElement } from "./server-element.js";
 import { STYLE } from "./tensor-heatmap-style.js";
 import { requestTensor } from "./tensor-request.js";
 import { tileRange, tilesOf } from "./tiles.js";
@@ -31,8 +32,8 @@ const LAYOUT_ATTRIBUTES = ["columns", "bare", "label"];
  * `{ channel, y, x, value }`, by the names of the tensor's axes, or null between the tiles;
  * `lw-select` has the chosen value in the same form.
  */
-export class TensorHeatmap extends HTMLElement {
-  static observedAttributes = ["probe", "tensor", "model", "image", "layer", "channel", "server", ...LAYOUT_ATTRIBUTES];
+export class TensorHeatmap extends ServerElement {
+  static observedAttributes = ["probe", "tensor", "model", "image", "layer", "channel", "server", "token", ...LAYOUT_ATTRIBUTES];
 
   #view = new HeatmapView();
   #pointerInput;
@@ -74,7 +75,7 @@ export class TensorHeatmap extends HTMLElement {
     this.#pointerInput.tip.hidden = true;
   }
 
-  /** @param {string} name */
+  /** @override @param {string} name */
   attributeChangedCallback(name) {
     const isLayout = LAYOUT_ATTRIBUTES.includes(name);
     // The channel selects tiles of a tensor that was set, and is a parameter of a request.
@@ -151,7 +152,7 @@ export class TensorHeatmap extends HTMLElement {
       const tensor = await requestTensor(this, this.#input, signal);
       if (!signal.aborted) this.tensor = tensor;
     } catch (error) {
-      if (!signal.aborted) this.#showError(/** @type {Error} */ (error).message);
+      if (!signal.aborted) this.#showError(sentenceOf(error, this));
     }
   }
 
@@ -176,7 +177,7 @@ export class TensorHeatmap extends HTMLElement {
       this.#view.show(tiles, this.getAttribute("label") ?? tensor.name);
       this.#showColourBar(tiles);
     } catch (error) {
-      return this.#showError(/** @type {Error} */ (error).message);
+      return this.#showError(sentenceOf(error, this));
     }
     this.#paintSoon();
   }
@@ -189,8 +190,6 @@ export class TensorHeatmap extends HTMLElement {
       const note = make("p", { class: "note" }, "Each tile has its own colour range.");
       return this.#below.replaceChildren(note);
     }
-    const server = this.getAttribute("server");
-    if (server) this.#colourBar.setAttribute("server", server);
     this.#below.replaceChildren(this.#colourBar);
     this.#colourBar.range = range;
   }
@@ -204,7 +203,7 @@ export class TensorHeatmap extends HTMLElement {
         const isMoved = this.#view.paint(this.#tables, Math.floor(this.clientWidth * devicePixelRatio));
         if (isMoved) this.#dispatch("lw-layout");
       } catch (error) {
-        this.#showError(/** @type {Error} */ (error).message);
+        this.#showError(sentenceOf(error, this));
       } finally {
         this.#frameRequest = 0;
       }

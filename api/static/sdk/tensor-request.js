@@ -1,7 +1,7 @@
 /** Tensor request: from the attributes of a `<lw-tensor-heatmap>` to a tensor of the server's answer. */
 
 import { DEFAULT_MODELS, Lightwell } from "./client.js";
-import { clientOf } from "./dom.js";
+import { clientOf } from "./server-element.js";
 
 /** @typedef {import("./client.js").Image} Image */
 /** @typedef {import("./tensor.js").Tensor} Tensor */
@@ -48,13 +48,18 @@ async function firstActivation(element, model) {
 }
 
 /**
- * Fetch the `image`: a path is resolved against the server, an absolute URL is fetched as it is.
+ * Fetch the `image`: a path is resolved against the server, an absolute URL is fetched as it is, without the token.
  * @param {Element} element
  * @param {AbortSignal} signal
  */
 async function fetchImage(element, signal) {
-  const url = new URL(element.getAttribute("image") ?? "", `${clientOf(element).server}/`);
-  return (await new Lightwell(url.origin).request(url.pathname + url.search, { signal })).blob();
+  const client = clientOf(element);
+  const server = new URL(`${client.server}/`);
+  const url = new URL(element.getAttribute("image") ?? "", server);
+  // The token is for its server alone.
+  const isOwn = url.origin === server.origin && url.pathname.startsWith(server.pathname);
+  const [source, path] = isOwn ? [client, url.pathname.slice(server.pathname.length - 1)] : [new Lightwell(url.origin), url.pathname];
+  return (await source.request(path + url.search, { signal })).blob();
 }
 
 /**
