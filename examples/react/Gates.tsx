@@ -7,11 +7,13 @@ import type { TraceAnswer } from "./lightwell";
 interface GatesProps {
   /** Address of a Lightwell server. */
   server: string;
+  /** Token of the server, for the person who is signed in; left out where it needs none. */
+  token?: string;
   /** Initial bits, oldest first. */
   initial: string;
 }
 
-export function Gates({ server, initial }: GatesProps) {
+export function Gates({ server, token, initial }: GatesProps) {
   const [sequence, setSequence] = useState(initial);
   const [step, setStep] = useState(initial.length);
   const [answer, setAnswer] = useState<TraceAnswer>();
@@ -33,6 +35,7 @@ export function Gates({ server, initial }: GatesProps) {
       </p>
       <lw-gate-trace
         server={server}
+        token={token}
         sequence={sequence}
         values="input_gate,forget_gate,cell"
         step={step}

@@ -14,6 +14,7 @@ interface GateTraceAttributes extends DetailedHTMLProps<HTMLAttributes<HTMLEleme
   units?: string;
   cmap?: "viridis" | "cividis" | "gray";
   server?: string;
+  token?: string;
   step?: number;
   unit?: number;
   "onlw-answer"?: (event: CustomEvent<{ answer: TraceAnswer }>) => void;

@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.docs.fences import RUNNERS, SERVER, Fence, fences
-from tests.servers import ROOT
+from tests.servers import ROOT, Server
 
 NAME = "docs/clients.md"
 PAGE = (ROOT / NAME).read_text(encoding="utf-8")
@@ -21,7 +22,43 @@ def heading(fence: Fence) -> str:
     return re.findall("^#+ (.*)$", before, re.MULTILINE)[-1]
 
 
-@pytest.mark.parametrize("fence", RUN, ids=heading)
+SECRET = "correct-horse-battery"  # noqa: S105 - of the tests
+WITH_TOKEN = [one for one in RUN if "LIGHTWELL_TOKEN" in one.code]
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[str]:
+    """Address of a ready server that needs a token."""
+    server = Server("--token", f"anna:{SECRET}")
+    try:
+        server.wait_for("Ready after")
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("fence", WITH_TOKEN, ids=heading)
+def test_a_client_sends_the_token(
+    fence: Fence, guarded: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server with the token answers each snippet, and loads what it has signed without one."""
+    monkeypatch.setenv("LIGHTWELL_TOKEN", SECRET)
+    (tmp_path / "digit.png").write_bytes(httpx2.get(f"{url}/samples/0.png").content)
+
+    RUNNERS[fence.language](fence.code.replace(SERVER, guarded), tmp_path)
+
+    for path in tmp_path.glob("signed.json"):
+        signed = json.loads(path.read_bytes())["path"]
+        assert httpx2.get(guarded + signed).headers["Content-Type"] == "image/png"
+        assert httpx2.get(guarded + signed.partition("?")[0]).status_code == 401
+
+
+def test_every_kind_of_client_sends_the_token() -> None:
+    """There is a snippet with a token in each language."""
+    assert {one.language for one in WITH_TOKEN} == {"bash", "python", "javascript"}
+
+
+@pytest.mark.parametrize("fence", [one for one in RUN if one not in WITH_TOKEN], ids=heading)
 def test_a_client_gets_its_answers(fence: Fence, url: str, tmp_path: Path) -> None:
     """Each snippet runs by itself next to a picture of a 2, and each answer is 2 or yes."""
     (tmp_path / "digit.png").write_bytes(httpx2.get(f"{url}/samples/0.png").content)

@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch
-from tests.servers import PATIENCE_S
+from tests.servers import PATIENCE_S, Server
+
+SECRET = "correct-horse-battery"  # noqa: S105 - of the tests
+OTHER_SECRET = "battery-staple-horse"  # noqa: S105 - of the tests
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -94,6 +97,26 @@ class Opener:
 def opened(browser: Browser, url: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens watched pages, which are closed at the end of the test."""
     opener = Opener(browser, url, watchers)
+    yield opener
+    for context in opener.contexts:
+        context.close()
+
+
+@pytest.fixture(scope="package")
+def guarded() -> Iterator[str]:
+    """Address of a ready server that needs a token."""
+    server = Server("--token", f"anna:{SECRET},ben:{OTHER_SECRET}")
+    try:
+        server.wait_for("Analyses ready after")
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def outside(browser: Browser, guarded: str, watchers: list[Watcher]) -> Iterator[Opener]:
+    """Opens pages of the server that needs a token, closed at the end of the test."""
+    opener = Opener(browser, guarded, watchers)
     yield opener
     for context in opener.contexts:
         context.close()

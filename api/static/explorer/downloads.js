@@ -1,7 +1,7 @@
 /** Downloads: the tensor of a panel as JSON or CSV, and the server's answer as PNG or NPZ. */
 
-import { Lightwell } from "/sdk/client.js";
 import { make } from "/sdk/dom.js";
+import { lightwell } from "./page-client.js";
 
 /** @typedef {import("./context.js").View} View */
 
@@ -12,8 +12,6 @@ const FORMATS = [
   { format: "csv", label: "CSV", source: "tensor" },
   { format: "npz", label: "NPZ", source: "server" },
 ];
-
-const lightwell = new Lightwell();
 
 /**
  * Make a menu that saves the view of a panel as a file.

@@ -2,6 +2,7 @@
 
 import { make } from "/sdk/dom.js";
 import { formatNumber } from "/sdk/number-format.js";
+import { reloadWhenRefused } from "./refused-picture.js";
 import { COMPILING, retryWhileCompiling } from "./retry.js";
 
 /**
@@ -33,7 +34,7 @@ export async function mountFindings({ lightwell, models }) {
   const { signal } = new AbortController();
   const wait = () => (body.textContent = COMPILING);
   const { findings } = await retryWhileCompiling(() => lightwell.get("/findings"), signal, wait);
-  const cardOf = (/** @type {Finding} */ one) => card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? []));
+  const cardOf = (/** @type {Finding} */ one) => card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? []), signal);
   body.replaceChildren(...findings.map(cardOf));
 }
 
@@ -48,10 +49,12 @@ function otherWeights(checkpoints) {
 /**
  * @param {Finding} finding
  * @param {string[]} others
+ * @param {AbortSignal} signal
  */
-function card(finding, others) {
+function card(finding, others, signal) {
   const { statement, supported, why, measured, request, picture } = finding;
   const image = make("img", { src: picture, alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
+  reloadWhenRefused(image, signal);
   return make(
     "article",
     { class: "panel finding" },

@@ -1,19 +1,16 @@
 /** Entry point of the page: waits for the server, then opens a chapter for each family of models. */
 
-import { Lightwell } from "/sdk/client.js";
 import { make } from "/sdk/dom.js";
 import "/sdk/lightwell.js";
 import { openChapter } from "./chapter.js";
 import { IMAGES } from "./images/images-chapter.js";
 import { loadWhenNear } from "./lazy-panels.js";
 import { hasProbe } from "./model-facts.js";
+import { lightwell } from "./page-client.js";
 import { SEQUENCES } from "./sequences/sequences-chapter.js";
 import { mountSettings } from "./settings.js";
 import { Store } from "./state.js";
 
-const RETRY_MS = 500;
-
-const lightwell = new Lightwell();
 const live = /** @type {HTMLElement} */ (document.getElementById("live"));
 
 /** @param {string} text */
@@ -22,27 +19,17 @@ function announce(text) {
 }
 
 /**
- * Models of the server; while a starting server compiles them, the request is repeated.
+ * Models of the server, once it has compiled them.
  * @returns {Promise<import("./context.js").Model[]>}
  */
 async function residentModels() {
-  for (;;) {
-    try {
-      await lightwell.get("/readyz");
-      return (await lightwell.get("/models")).models;
-    } catch (error) {
-      const { kind, message } = /** @type {import("/sdk/client.js").LightwellError} */ (error);
-      if (kind !== "warming") throw new Error(message, { cause: error });
-      announce("The server is compiling its models; this page loads when it is done.");
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  }
+  await lightwell.get("/readyz", {}, { patience: Infinity });
+  return (await lightwell.get("/models")).models;
 }
 
 async function open() {
   const store = new Store();
   const models = await residentModels();
-  announce("");
   const page = { lightwell, store, announce, models };
   mountSettings(page);
   const findings = /** @type {HTMLElement} */ (document.getElementById("findings"));

@@ -2,6 +2,7 @@
 
 import { queryOf } from "/sdk/client.js";
 import { make } from "/sdk/dom.js";
+import { lightwell } from "./page-client.js";
 
 /** @typedef {import("./context.js").View} View */
 
@@ -74,30 +75,38 @@ function body({ written }) {
   return JSON.stringify(written);
 }
 
+/** Whether the code has to send the token, which it takes from the environment: the page does not know it. */
+function needsToken() {
+  return lightwell.needsToken;
+}
+
 /** @param {View} view */
 function curl(view) {
   const { written } = view;
-  if (!written) return `curl -s '${address(view)}'`;
+  const command = needsToken() ? `curl -s -H "Authorization: Bearer $LIGHTWELL_TOKEN"` : "curl -s";
+  if (!written) return `${command} '${address(view)}'`;
   if ("sample" in written) {
-    return `curl -s ${location.origin}/samples/${written.sample}.png |
-  curl -s -H 'Content-Type: image/png' --data-binary @- '${address(view)}'`;
+    return `${command} ${location.origin}/samples/${written.sample}.png |
+  ${command} -H 'Content-Type: image/png' --data-binary @- '${address(view)}'`;
   }
-  return `curl -s -H 'Content-Type: application/json' '${address(view)}' -d '${body(view)}'`;
+  return `${command} -H 'Content-Type: application/json' '${address(view)}' -d '${body(view)}'`;
 }
 
 /** @param {View} view */
 function fetchCode(view) {
   const { written } = view;
+  const token = needsToken() ? "const token = { Authorization: `Bearer ${process.env.LIGHTWELL_TOKEN}` };\n" : "";
+  const options = token ? ", { headers: token }" : "";
   const shown = `const answer = await response.json();
 console.log(answer.${written ? "prediction" : "tensors"});`;
-  if (!written) return `const response = await fetch("${address(view)}");\n${shown}`;
+  if (!written) return `${token}const response = await fetch("${address(view)}"${options});\n${shown}`;
   const [first, type, sent] =
     "sample" in written
-      ? [`const digit = await (await fetch("${location.origin}/samples/${written.sample}.png")).blob();\n`, "image/png", "digit"]
+      ? [`const digit = await (await fetch("${location.origin}/samples/${written.sample}.png"${options})).blob();\n`, "image/png", "digit"]
       : ["", "application/json", `JSON.stringify(${body(view)})`];
-  return `${first}const response = await fetch("${address(view)}", {
+  return `${token}${first}const response = await fetch("${address(view)}", {
   method: "POST",
-  headers: { "Content-Type": "${type}" },
+  headers: { "Content-Type": "${type}"${token && ", ...token"} },
   body: ${sent},
 });
 ${shown}`;
@@ -107,18 +116,24 @@ ${shown}`;
 function python(view) {
   const { written } = view;
   const npz = address({ ...view, parameters: { ...view.parameters, format: "npz" } });
+  const [imported, token] = needsToken()
+    ? ["import os\n", `token = {"Authorization": f"Bearer {os.environ['LIGHTWELL_TOKEN']}"}\n`]
+    : ["", ""];
+  const picture = (/** @type {number} */ index) => `"${location.origin}/samples/${index}.png"`;
   const [input, type, sent] = !written
     ? ["", "", ""]
     : "sample" in written
-      ? [`body = urlopen("${location.origin}/samples/${written.sample}.png").read()\n`, "image/png", "body"]
+      ? [`body = urlopen(${token ? `Request(${picture(written.sample)}, headers=token)` : picture(written.sample)}).read()\n`, "image/png", "body"]
       : [`body = b'${body(view)}'\n`, "application/json", "body"];
-  const request = written ? `Request(address, ${sent}, {"Content-Type": "${type}"})` : "Request(address)";
+  const request = written
+    ? `Request(address, ${sent}, {"Content-Type": "${type}"${token && ", **token"}})`
+    : `Request(address${token && ", headers=token"})`;
   return `import io
-from urllib.request import Request, urlopen
+${imported}from urllib.request import Request, urlopen
 
 import numpy as np
 
-address = "${npz}"
+${token}address = "${npz}"
 ${input}answer = np.load(io.BytesIO(urlopen(${request}).read()))
 print({name: answer[name].shape for name in answer.files})`;
 }

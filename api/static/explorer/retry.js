@@ -1,13 +1,14 @@
 /** Retry: repeat a request while the server compiles the program that answers it. */
 
-const RETRY_MS = 1000;
+import { pause } from "/sdk/repeats.js";
+
 /** Wait for an answer after which the page says why it may take long. */
 const NOTICE_MS = 2000;
 /** Most repetitions after a deadline: a large network compiles for longer than one. */
 const MOST_DEADLINES = 6;
 
 /**
- * Send a request, and repeat it every second while the response is the problem `warming`, or `deadline`, which a
+ * Send a request, and repeat it after `Retry-After` while the response is the problem `warming`, or `deadline`, which a
  * network's first analysis may meet while it is compiled.
  * @template Response
  * @param {() => Promise<Response>} send
@@ -21,12 +22,12 @@ export async function retryWhileCompiling(send, signal, waiting) {
     try {
       return await send();
     } catch (error) {
-      const { kind } = /** @type {import("/sdk/client.js").LightwellError} */ (error);
+      const { kind, retryAfter } = /** @type {import("/sdk/client.js").LightwellError} */ (error);
       if (kind === "deadline") deadlines += 1;
       const isCompiling = kind === "warming" || (kind === "deadline" && deadlines <= MOST_DEADLINES);
       if (!isCompiling || signal.aborted) throw error;
       waiting();
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(Math.max(1, retryAfter ?? 1), signal);
     } finally {
       clearTimeout(notice);
     }

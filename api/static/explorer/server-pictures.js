@@ -3,8 +3,7 @@
 import { make } from "/sdk/dom.js";
 import { part } from "./context.js";
 import { choicesOf, hasProbe } from "./model-facts.js";
-
-const RETRY_MS = 2000;
+import { reloadWhenRefused } from "./refused-picture.js";
 
 /**
  * @typedef {object} View
@@ -68,7 +67,7 @@ function pictureOf(path) {
  * @param {"layersView" | "counterView"} key State value that holds the index of the visible view.
  */
 export function mountServerPictures(context, id, key) {
-  const { store, model } = context;
+  const { store, model, signal } = context;
   const body = part(context, id);
   const views = VIEWS[key].filter(({ probe }) => hasProbe(model, probe));
   const chips = views.map(({ name }, at) => {
@@ -83,15 +82,20 @@ export function mountServerPictures(context, id, key) {
   const warning = make("p", { class: "warning", hidden: true });
   const choices = make("div", { class: "chips", role: "group", "aria-label": "View" }, ...chips);
   body.replaceChildren(choices, explanation, warning, link, source);
-  picture.addEventListener("error", () => {
-    warning.textContent = "The server is compiling this analysis; the picture appears when it is done.";
+  /** @param {string} text */
+  function warn(text) {
+    warning.textContent = text;
     warning.hidden = false;
-    setTimeout(() => (picture.src = link.href), RETRY_MS);
+  }
+  reloadWhenRefused(picture, signal, {
+    waiting: () => warn("The server is compiling this analysis; the picture appears when it is done."),
+    fail: (error) => warn(error.message),
   });
   picture.addEventListener("load", () => (warning.hidden = true));
   store.on([key], (state) => {
     const index = Math.min(Math.max(state[key], 0), views.length - 1);
     const { name, description } = views[index];
+    warning.hidden = true;
     const path = pathOf(model, views[index]);
     chips.forEach((chip, at) => chip.setAttribute("aria-pressed", String(at === index)));
     explanation.textContent = description;

@@ -6,6 +6,7 @@ import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { nounOf, readsDigits } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
+import { reloadWhenRefused } from "../refused-picture.js";
 import { selectedChannel } from "./channel-picker.js";
 import { reduceOf } from "./current-image.js";
 import { ComparedMaps } from "./compared-maps.js";
@@ -24,7 +25,7 @@ import { INPUT_TENSOR } from "./stages.js";
  * @param {import("./current-image.js").CurrentImage} image
  */
 export async function mountCompare(context, image) {
-  const { lightwell, store, model, announce } = context;
+  const { lightwell, store, model, announce, signal: chapter } = context;
   const body = part(context, "compare-body");
   const tables = await colourMaps(lightwell);
   const noun = nounOf(model);
@@ -111,6 +112,7 @@ export async function mountCompare(context, image) {
     samples.replaceChildren(
       ...candidates.map(({ index, label }) => {
         const picture = make("img", { src: `/samples/${index}.png`, alt: "", width: 28, height: 28 });
+        reloadWhenRefused(picture, chapter);
         const button = make(
           "button",
           { type: "button", "aria-label": `Compare with a ${label}, test image ${index}` },

@@ -1,0 +1,64 @@
+/** Page client: requests of the page, which asks for the server's token and says why an answer takes long. */
+
+import { Lightwell, LightwellError } from "/sdk/client.js";
+import { setElementClient } from "/sdk/server-element.js";
+import { askForToken } from "./token-form.js";
+import { showWait } from "./waiting-note.js";
+
+/** Client that asks for the token after a 401, and then repeats the request. */
+class PageClient extends Lightwell {
+  /** Whether the server needs a token, as far as the page knows. */
+  needsToken = false;
+  /** @type {Promise<void> | null} */
+  #form = null;
+  /** Times that the token was entered: a request that was sent before the last one is repeated without the form. */
+  #entries = 0;
+
+  /**
+   * @override
+   * @param {string} path
+   * @param {import("/sdk/client.js").RequestOptions} [options]
+   */
+  async request(path, options = {}) {
+    for (;;) {
+      const entries = this.#entries;
+      try {
+        const response = await super.request(path, options);
+        // Caches may share the answers of a server without a token alone.
+        this.needsToken ||= /\bprivate\b/.test(response.headers.get("Cache-Control") ?? "");
+        return response;
+      } catch (error) {
+        if (!(error instanceof LightwellError) || error.kind !== "unauthorised") throw error;
+        this.needsToken = true;
+        if (entries === this.#entries) await unlessAborted(this.#enterToken(), options.signal);
+      }
+    }
+  }
+
+  /** Ask for the token once, however many requests wait for it. */
+  #enterToken() {
+    this.#form ??= askForToken(this.server).then(() => {
+      this.#form = null;
+      this.#entries += 1;
+    });
+    return this.#form;
+  }
+}
+
+/**
+ * Wait for a promise, but no longer than until a signal is aborted.
+ * @param {Promise<void>} promise
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<void>}
+ */
+function unlessAborted(promise, signal) {
+  return new Promise((resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    if (signal?.aborted) reject(signal.reason);
+    promise.then(resolve, reject);
+  });
+}
+
+/** Client of the whole page, its elements included. */
+export const lightwell = new PageClient(undefined, { onwait: showWait });
+setElementClient(lightwell);
