@@ -216,6 +216,14 @@ def test_a_client_over_its_rate_is_told_when_to_return() -> None:
     assert [local.get("/models").status_code for _ in range(5)] == [200] * 5
 
 
+def test_the_files_of_the_page_are_in_no_rate() -> None:
+    """A page is a hundred files: those who open it behind one address leave each other a rate."""
+    client = own(rate=0.5, burst=3)
+    for path in ("/explorer/main.js", "/sdk/lightwell.js"):
+        assert [client.get(path).status_code for _ in range(20)] == [200] * 20
+    assert [client.get("/models").status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
 def test_a_client_behind_a_local_proxy_has_a_rate_with_a_token_too() -> None:
     """The address that the proxy forwards counts, and not that of the proxy on this machine."""
     app = create_app(Settings(cache=None, token=SECRET, trusted_proxies=("127.0.0.1",)))
