@@ -4,6 +4,7 @@ import httpx2
 import pytest
 
 from lightwell_client import Lightwell
+from lightwell_client.authorization import own_authorization
 from tests.clients.scripted import scripted
 
 TWO = "anna:secret-of-anna,ben:secret-of-ben"
@@ -55,6 +56,16 @@ def test_tokens_of_several_holders_are_an_error(
     assert "Lightwell(url, token=…)" in str(caught.value)
     assert "secret-of" not in str(caught.value)
     assert "aaaa" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("variable", "secret"), [(TWO, "secret-of-anna"), ("none", None)])
+def test_a_server_in_this_process_gets_its_first_token(
+    monkeypatch: pytest.MonkeyPatch, variable: str, secret: str | None
+) -> None:
+    """`Lightwell.local` has the tokens of its server, and sends the first one."""
+    monkeypatch.setenv("LIGHTWELL_TOKEN", variable)
+
+    assert own_authorization() == ({"Authorization": f"Bearer {secret}"} if secret else {})
 
 
 @pytest.mark.parametrize("token", ["two words", "é", "line\nbreak"])

@@ -2,7 +2,6 @@
 
 import { Lightwell, LightwellError } from "/sdk/client.js";
 import { setElementClient } from "/sdk/server-element.js";
-import { askForToken } from "./token-form.js";
 import { showWait } from "./waiting-note.js";
 
 /** Client that asks for the token after a 401, and then repeats the request. */
@@ -37,10 +36,11 @@ class PageClient extends Lightwell {
 
   /** Ask for the token once, however many requests wait for it. */
   #enterToken() {
-    this.#form ??= askForToken(this.server).then(() => {
-      this.#form = null;
-      this.#entries += 1;
-    });
+    // Loaded when it is needed: most servers have no token, and the first load stays small.
+    this.#form ??= import("./token-form.js")
+      .then(({ askForToken }) => askForToken(this.server))
+      .then(() => void (this.#entries += 1))
+      .finally(() => (this.#form = null));
     return this.#form;
   }
 }

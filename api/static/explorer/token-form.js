@@ -51,7 +51,7 @@ function tokenForm() {
   });
   const button = make("button", { type: "submit" }, "Continue");
   const error = make("p", { id: "token-error", class: "warning", role: "alert", hidden: true });
-  const about = make("p", { id: "token-about", class: "quiet" }, "The person who started the server has it. Your drawing is kept.");
+  const about = make("p", { id: "token-about", class: "quiet" }, "Ask the person who started it. Your drawing is kept.");
   const form = make("form", {}, make("label", { htmlFor: "token" }, "Token"), make("div", { class: "row" }, input, button), error);
   const title = make("h2", { id: "token-title" }, "This server needs a token");
   const dialog = make("section", { class: "token-form", role: "dialog", "aria-labelledby": "token-title" }, title, about, form);
