@@ -11,11 +11,16 @@ from typing import Any, TypeVar
 from api.inference.jobs import Job
 from api.inference.turns import AnalysisShare, Turns
 from models.runtime.cancellation import cancelled_by
+from models.runtime.processors import processors
 
 Result = TypeVar("Result")
 
-ANALYSIS_THREADS = 2
-"""CPU threads in which analyses are computed: more would wait for the interpreter's lock."""
+ANALYSIS_THREADS = max(min(processors() - 1, 2), 1)
+"""CPU threads in which analyses are computed: more would wait for the interpreter's lock.
+
+On two processors a second one takes the lock from the event loop and from batches: more analyses
+are computed in a time without it.
+"""
 
 THREADS = ANALYSIS_THREADS + 1
 """CPU threads in all: one is left to interactive jobs, which do not wait for the end of others."""

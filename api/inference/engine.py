@@ -11,6 +11,7 @@ import jax
 
 from api.inference.admission import Admission, InFlightCounter
 from api.inference.analysis_compiler import AnalysisCompiler
+from api.inference.background_tasks import ended, log_failure
 from api.inference.batching import Batch, Queue, Served, results_of
 from api.inference.cpu_threads import ANALYSIS_THREADS, CPUThreads
 from api.inference.device_memory import in_halves
@@ -134,12 +135,12 @@ class Engine:
 
     async def warmed(self) -> None:
         """Wait for the end of the engine's warm-up, and raise its exception."""
-        await _ended(self._warming)
+        await ended(self._warming)
 
     async def analyses_warmed(self) -> None:
         """Wait for the engine's warm-up of analyses, too, and raise its exception."""
         await self.warmed()
-        await _ended(self._warming_rest)
+        await ended(self._warming_rest)
 
     async def warm_up(self) -> None:
         """Warm up the engine: compile and run predictions and traces, then accept requests."""
@@ -153,7 +154,7 @@ class Engine:
         await self._measure_memory()
         self.warm_s = time.perf_counter() - began
         self._warming_rest = asyncio.get_running_loop().create_task(self._warm_rest())
-        self._warming_rest.add_done_callback(_log_failure)
+        self._warming_rest.add_done_callback(log_failure)
         self._trimming = asyncio.get_running_loop().create_task(self._trim_memory())
 
     async def _warm_rest(self) -> None:
@@ -179,8 +180,12 @@ class Engine:
     async def _measure_memory(self) -> None:
         """Measure the memory budget that the engine's models leave to requests."""
         await self.compute(return_freed_memory)
-        batch = max((program.batch_bytes for program in self._programs.values()), default=0)
+        batch = await self.compute(self._largest_batch)
         self.admission.memory.measure(batch)
+
+    def _largest_batch(self) -> int:
+        """Return the bytes of the largest batch of the engine's programs, which takes a while."""
+        return max((program.batch_bytes for program in [*self._programs.values()]), default=0)
 
     async def _trim_memory(self) -> None:
         """Return memory that the engine's requests have freed to the system, until cancelled."""
@@ -330,6 +335,7 @@ class Engine:
             # Calls that ran in one batch have the same time: it counts once.
             spent.ran_s += sum({one.ran_s for one in served})
             results = [one.result for one in served]
+            del served
 
     async def _served(self, model: str, calls: Sequence[Call], job: Job) -> list[Served[Outputs]]:
         """Queue calls of one program in the engine and wait; one error cancels the others."""
@@ -371,24 +377,15 @@ class Engine:
 
 
 def _advance(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Outputs:
-    """Advance an engine's run by the results of its calls; return its next calls, or outputs."""
+    """Advance an engine's run by the results of its calls; return its next calls, or outputs.
+
+    It empties the list of results: their arrays are freed in its thread, not on the event loop.
+    """
     try:
-        return next(run) if results is None else run.send(results)
+        if results is None:
+            return next(run)
+        sent, results[:] = results.copy(), []
+        return run.send(sent)
     except StopIteration as end:
         outputs: Outputs = end.value
         return outputs
-
-
-async def _ended(task: "asyncio.Task[None] | None") -> None:
-    """Wait for a warm-up task of the engine, and raise its exception."""
-    if task is not None:
-        # Not `await task`, which would cancel the warm-up together with a caller.
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
-
-
-def _log_failure(task: "asyncio.Task[None]") -> None:
-    """Log why the engine's warm-up could not compile the programs of analyses."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("the programs of analyses could not be compiled", exc_info=error)

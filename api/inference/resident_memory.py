@@ -4,7 +4,8 @@ import ctypes
 import os
 import resource
 import sys
-from functools import cache
+import time
+from functools import cache, lru_cache
 from pathlib import Path
 
 _ARENA_MAX = -8
@@ -16,6 +17,9 @@ ARENAS = 2
 Each thread would have its own of up to 64 MiB, and keep what another one could use.
 """
 
+CHILDREN_S = 1.0
+"""Seconds for which the list of a process's children is used: there is a file for each thread."""
+
 
 def resident_bytes() -> int:
     """Return the resident memory of this process and its children in bytes.
@@ -25,7 +29,14 @@ def resident_bytes() -> int:
     if sys.platform != "linux":
         # In bytes on macOS.
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return sum(_resident(process) for process in (os.getpid(), *_children(os.getpid())))
+    now = int(time.monotonic() / CHILDREN_S)
+    return sum(_resident(process) for process in (os.getpid(), *_recent_children(now)))
+
+
+@lru_cache(maxsize=1)
+def _recent_children(_moment: int) -> tuple[int, ...]:
+    """Return the descendants of this process as they were at the first call of a moment."""
+    return tuple(_children(os.getpid()))
 
 
 def _children(process: int) -> list[int]:

@@ -19,6 +19,7 @@ class BodyArrival:
 
     Attributes:
         request: The request.
+        context: Of the request.
         engine: Engine of the context.
         job: Work of the request.
     """
@@ -27,7 +28,7 @@ class BodyArrival:
         self, request: Request, context: RequestContext, place: Place, timeout: RequestTimeout
     ) -> None:
         self.request, self.engine, self.job = request, context.engine, context.job
-        self._context, self._place, self._timeout = context, place, timeout
+        self.context, self._place, self._timeout = context, place, timeout
         self._bytes: BodyBytes = context.engine.admission.body(context.job)
 
     def __enter__(self) -> "BodyArrival":
@@ -55,5 +56,5 @@ class BodyArrival:
             EngineBusyError: As many requests are in flight as are allowed.
         """
         self._place.take()
-        self.job.deadline = self._context.chunk_deadline
+        self.job.deadline = self.context.chunk_deadline
         self._timeout.body_received(self.request.receive, self.job.deadline)

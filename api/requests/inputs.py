@@ -7,6 +7,7 @@ Reading waits for the client on the event loop; parsing and decoding are CPU wor
 worker thread where a body is large.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar, cast
@@ -14,6 +15,7 @@ from typing import TypeVar, cast
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
 from api.inference.jobs import Job
+from api.inference.turns import SLICE_S
 from api.requests.body import (
     FORM,
     IMAGE_BODIES,
@@ -64,6 +66,7 @@ async def read_images(
     model: ResidentModel,
     declaration: type[DeclaredBody],
     options_of: Callable[[Fields], Options],
+    admit: Callable[[Options, int], None],
 ) -> tuple[ModelInputs, Options]:
     """Read the inputs of an image request: decode and preprocess one image, or several.
 
@@ -72,6 +75,7 @@ async def read_images(
         model: Network that the images are for.
         declaration: Body of the route.
         options_of: Returns the query with the parameters among the text fields of a form.
+        admit: Admits the work of a query on a number of images, before they are decoded.
 
     Returns:
         The inputs, and the query.
@@ -92,11 +96,12 @@ async def read_images(
             found = await engine.compute(
                 parse_images, body, declaration, network, preprocess, job=job
             )
-        given: ModelInputs = (
-            found
-            if isinstance(found, ModelInput)
-            else await _image_inputs(engine, job, found, network, preprocess)
-        )
+        given: ModelInputs
+        if isinstance(found, ModelInput):
+            given = found
+        else:
+            admit(options, len(found.inputs))
+            given = await _image_inputs(engine, job, found, network, preprocess)
     warnings = field_warnings(type(options), (name for name, _ in fields))
     return (_with_warnings(given, warnings) if warnings else given), options
 
@@ -156,24 +161,50 @@ async def _image_inputs(
     network: Architecture,
     preprocess: Preprocess,
 ) -> list[ModelInput]:
-    """Make the inputs of several images, a task each, so that other requests run in between."""
-    found, pixels, planes, container = [], 0, 0, str(posted.container)
-    for index, given in enumerate(posted.inputs):
-        try:
-            one = await engine.compute(image_input, given, network.image, preprocess, job=job)
-        except Problem as problem:
-            raise problem.within(container, index) from problem
-        width, height = (one.echo or {})["preparation"]["source_size"]
-        pixels += width * height
-        planes += min(width * height, MAX_PLANE_PIXELS)
-        # After each image: at most one is decoded beyond the limit.
-        if pixels > MAX_PIXELS_TOGETHER:
-            raise _too_many(f"{MAX_PIXELS_TOGETHER} pixels together", container)
-        if planes > MAX_PLANES_TOGETHER:
-            counted = f"{MAX_PLANES_TOGETHER} pixels together, at most {MAX_PLANE_PIXELS} of each"
-            raise _too_many(counted, container)
-        found.append(one)
+    """Make the inputs of several images in slices of time, so that others run in between."""
+    found: list[ModelInput] = []
+    images = _Images(posted, network, preprocess)
+    while len(found) < len(posted.inputs):
+        found += await engine.compute(images.decode_slice, len(found), job=job)
     return found
+
+
+class _Images:
+    """Several images of one request, which are decoded one after the other within limits."""
+
+    def __init__(self, posted: PostedInputs, network: Architecture, preprocess: Preprocess) -> None:
+        self._inputs, self._container = posted.inputs, str(posted.container)
+        self._network, self._preprocess = network, preprocess
+        self._pixels = self._planes = 0
+
+    def decode_slice(self, first: int) -> list[ModelInput]:
+        """Decode images from the first one on for a slice of time, at least one. CPU work.
+
+        Raises:
+            Problem: An image is not valid, or all together are over a limit.
+        """
+        found: list[ModelInput] = []
+        until = time.monotonic() + SLICE_S
+        while first + len(found) < len(self._inputs) and (not found or time.monotonic() < until):
+            index = first + len(found)
+            try:
+                one = image_input(self._inputs[index], self._network.image, self._preprocess)
+            except Problem as problem:
+                raise problem.within(self._container, index) from problem
+            self._count(one)
+            found.append(one)
+        return found
+
+    def _count(self, decoded: ModelInput) -> None:
+        """Count the pixels of an image: at most one is decoded beyond a limit."""
+        width, height = (decoded.echo or {})["preparation"]["source_size"]
+        self._pixels += width * height
+        self._planes += min(width * height, MAX_PLANE_PIXELS)
+        if self._pixels > MAX_PIXELS_TOGETHER:
+            raise _too_many(f"{MAX_PIXELS_TOGETHER} pixels together", self._container)
+        if self._planes > MAX_PLANES_TOGETHER:
+            counted = f"{MAX_PLANES_TOGETHER} pixels together, at most {MAX_PLANE_PIXELS} of each"
+            raise _too_many(counted, self._container)
 
 
 def _too_many(limit: str, container: str) -> Problem:

@@ -1,7 +1,6 @@
 """Response pipeline: check a probe's parameters, run the program, draw the figure, encode it."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from api.responses.gathering import gather_or_cancel
 from api.responses.negotiation import Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
+from api.responses.work_admission import admitted, has_known_rows, is_analysis
 from models.registry import ResidentModel
 from probes.declaration import (
     ModelContext,
@@ -38,9 +38,6 @@ Every CNN trace has fewer, as have 3,000 steps of the gates. Encoding holds the 
 on any thread; on another one it takes longer, and its memory is returned to the system and
 requested again each time.
 """
-
-MAX_INTERACTIVE_STEPS = 512
-"""Most steps of a sequence that the pipeline runs as an interactive job: those of one row."""
 
 MAX_SEVERAL_BYTES = 67_108_864
 """Most bytes of values that the pipeline computes for the inputs of one request.
@@ -82,37 +79,9 @@ async def _answer_one(
     _check_bytes(model, request, [given])
     context.held.add(_held(model, request, [call], response_format))
     if context.job.is_analysis or response_format == "png" or not request.probe.input:
-        with _admitted(context, request, [call], response_format):
+        with admitted(context, request, [call], response_format):
             return await _compute_one(context, request, given, call, response_format)
     return await _compute_one(context, request, given, call, response_format)
-
-
-def _admitted(
-    context: RequestContext,
-    request: ProbeRequest,
-    calls: list[ProbeCall[Any]],
-    response_format: Format,
-) -> AbstractContextManager[None]:
-    """Admit a request of the pipeline if it will be computed in time.
-
-    Raises:
-        EngineBusyError: The work in front of it takes too long.
-    """
-    name, rows = (request.model, request.probe.name), sum(_rows(request, call) for call in calls)
-    scale = getattr(request.query, "scale", 1)
-    kinds = (
-        (request.cost_kind, response_format, scale, rows),
-        (*name, response_format, scale, rows.bit_length()),
-        name,
-    )
-    return context.engine.workload.admitted(context.job, kinds, rows)
-
-
-def _rows(request: ProbeRequest, call: ProbeCall[Any]) -> int:
-    """Return the number of rows of the programs that the pipeline runs for one input."""
-    if request.probe.run is not None:
-        return request.probe.rows(call)
-    return 1 + len(call.input.row.get("sequence", ())) // MAX_INTERACTIVE_STEPS
 
 
 async def _compute_one(
@@ -122,15 +91,18 @@ async def _compute_one(
     call: ProbeCall[Any],
     response_format: Format,
 ) -> bytes:
-    """Compute the pipeline of one input, and encode a small response on the event loop."""
+    """Compute the pipeline of one input; encode a small response of a prediction on the event loop.
+
+    Analyses are encoded in CPU threads, where they wait for predictions.
+    """
     engine, model = context.engine, context.engine.models[request.model]
     result, device_time = await run_probe(context, request, call)
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
     values = sum([value.size for value in result.outputs.values()])
     # Figures of the weights alone take longer to compute than those of an input.
-    inline = response_format != "png" and request.probe.input and 0 < values <= MAX_INLINE_VALUES
-    if inline:
+    is_small = response_format != "png" and request.probe.input and 0 < values <= MAX_INLINE_VALUES
+    if is_small and not context.job.is_analysis:
         return _encode(model, request, given, result, response_format)
     return await engine.compute(
         _encode, model, request, given, result, response_format, job=context.job
@@ -143,7 +115,10 @@ async def _answer_several(
     inputs: list[ModelInput],
     response_format: Format,
 ) -> bytes:
-    """Check and admit the pipeline of several inputs, and compute one response."""
+    """Check the pipeline of several inputs, and compute one response.
+
+    It is admitted here only where its work depends on its inputs (`admitted_inputs`).
+    """
     engine, model = context.engine, context.engine.models[request.model]
     calls = []
     for index, given in enumerate(inputs):
@@ -155,7 +130,9 @@ async def _answer_several(
             raise error.within("inputs", index) from error
     _check_bytes(model, request, inputs)
     context.held.add(_held(model, request, calls, response_format))
-    with _admitted(context, request, calls, response_format):
+    if has_known_rows(request):
+        return await _compute_several(context, request, inputs, calls, response_format)
+    with admitted(context, request, calls, response_format):
         return await _compute_several(context, request, inputs, calls, response_format)
 
 
@@ -173,14 +150,11 @@ async def _compute_several(
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
     context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
     results = [result for result, _ in found]
+    # The last reference is that of the thread: to free thousands of arrays takes milliseconds.
+    del found
     return await engine.compute(
         _encode_several, model, request, inputs, results, response_format, job=context.job
     )
-
-
-def is_analysis(inputs: list[ModelInput]) -> bool:
-    """Tell whether the pipeline's inputs are several rows, and so wait for interactive jobs."""
-    return len(inputs) > 1 or len(inputs[0].row.get("sequence", ())) > MAX_INTERACTIVE_STEPS
 
 
 def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
@@ -294,6 +268,7 @@ def _encode_several(
     results = [
         _result(model, request, given, one, {}) for given, one in zip(inputs, found, strict=True)
     ]
+    found.clear()
     return encode(
         ProbeResults(_head(model, request), tuple(results)), response_format, request.query
     )

@@ -1,6 +1,7 @@
 """Routes of the probes: one for each source of the input, with a `.png` path of its own."""
 
 from collections.abc import Callable, Container, Coroutine, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Annotated, Any, Literal
@@ -40,6 +41,7 @@ from api.responses.negotiation import (
 )
 from api.responses.pipeline import answer
 from api.responses.probe_request import ProbeRequest
+from api.responses.work_admission import admitted_inputs, has_known_rows
 from api.routes.route_cache import RouteCache
 from models.architecture import Architecture
 from models.registry import ResidentModel
@@ -266,7 +268,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
     context = RequestContext.of(request)
     engine: Engine = context.engine
     accept = request_header(request.scope, b"accept").decode("latin-1")
-    with engine.place() as place, context.held, RequestTimeout() as timeout:
+    with engine.place() as place, context.held, RequestTimeout() as timeout, ExitStack() as work:
         tag = form = None
         # Before the body is read: a refusal or a 304 costs no decoding. A form may name its format.
         if route.source != "image" or not is_form(request.scope):
@@ -277,7 +279,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
         arrival = BodyArrival(request, context, place, timeout)
-        inputs, asked = await read_inputs(arrival, route, asked)
+        inputs, asked = await read_inputs(arrival, route, asked, accept, work)
         context.watch.lap("prepare")
         form = form or negotiate(route.format_of(asked.query), accept)
         content = await answer(context, asked, inputs, form)
@@ -285,9 +287,13 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
 
 
 async def read_inputs(
-    arrival: BodyArrival, route: ProbeRoute, asked: ProbeRequest
+    arrival: BodyArrival, route: ProbeRoute, asked: ProbeRequest, accept: str, work: ExitStack
 ) -> tuple[ModelInputs, ProbeRequest]:
     """Read the input of a request to a probe's route, or several inputs.
+
+    Args:
+        accept: `Accept` header of the request.
+        work: Ends with the work of several inputs, which is admitted before they are decoded.
 
     Returns:
         The inputs, and the request with the parameters of its form.
@@ -307,9 +313,18 @@ async def read_inputs(
                 query = with_fields(route.query, arrival.request.scope["query_string"], fields)
                 return resolved_query(model.architecture, query, names)
 
-            inputs, query = await read_images(arrival, model, body, query_of)
-            # Equal for each request without fields: a copy would compute its outputs again.
-            return inputs, asked if query is asked.query else replace(asked, query=query)
+            def with_query(query: Any) -> ProbeRequest:
+                # Equal for each request without fields: a copy would compute its outputs again.
+                return asked if query is asked.query else replace(asked, query=query)
+
+            def admit(query: Any, images: int) -> None:
+                request, form = with_query(query), negotiate(route.format_of(query), accept)
+                if has_known_rows(request):
+                    admission = admitted_inputs(arrival.context, request, images, form)
+                    work.enter_context(admission)
+
+            inputs, query = await read_images(arrival, model, body, query_of, admit)
+            return inputs, with_query(query)
         case "sequence":
             steps = asked.query.initial_steps
             return await read_sequences(arrival, model, body, steps), asked

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
 from api.server.connection_limits import ConnectionLimits
+from api.server.refusal_pacing import REFUSED_STATUSES, RefusalPacing
 from api.server.request_head import WITHOUT_BODY, RequestHead
 from api.server.response_head import Framing, encode_head
 from api.server.transport import WriteCoalescingTransport
@@ -17,6 +18,9 @@ logger = logging.getLogger("uvicorn.error")
 
 HIGH_WATER = 65_536
 """Bytes of a body that wait for the application before the connection is not read further."""
+
+SLICE = 262_144
+"""Bytes of a body that are handed to the system at once: others are served between two slices."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -27,6 +31,7 @@ class Owner(Protocol):
     transport: WriteCoalescingTransport
     flow: FlowControl
     limits: ConnectionLimits
+    refusals: RefusalPacing
     server_state: ServerState
 
     def end_exchange(self) -> None:
@@ -44,6 +49,7 @@ class Exchange:
     Attributes:
         body: Bytes of the request's body that the application has not read.
         more_body: Whether the body is still arriving.
+        rest: Bytes of the response's body that wait for those before them.
         disconnected: Whether no response is sent any more.
         response_started: Whether the head of the response was sent.
         response_complete: Whether all of the response was sent.
@@ -53,6 +59,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self.body = bytearray()
         self.more_body = True
+        self.rest = 0
         self.disconnected = self.response_started = self.response_complete = False
         self._owner, self._scope = owner, scope
         self._is_head, self._is_old = head.method == b"HEAD", head.version == "1.0"
@@ -60,6 +67,7 @@ class Exchange:
         self._is_read = head.method not in WITHOUT_BODY
         self._missing = head.content_length  # bytes of the body that have not arrived
         self._has_news = asyncio.Event()
+        self._arrived = asyncio.get_running_loop().time()
         self._framing, self._unsent = Framing.NONE, 0
 
     async def run(self, app: ASGIApp) -> None:
@@ -139,6 +147,8 @@ class Exchange:
         so does whatever the application holds for the response.
         """
         flow = self._owner.flow
+        if message.get("status") in REFUSED_STATUSES:
+            await self._owner.refusals.pause(self._arrived)
         if flow.write_paused and not self.disconnected:
             await flow.drain()
         if self.disconnected:
@@ -146,12 +156,27 @@ class Exchange:
         if self.response_complete:
             msg = "the response is complete already"
             raise RuntimeError(msg)
-        if self.response_started:
-            self._send_body(message.get("body", b""), more=message.get("more_body", False))
-        else:
+        if not self.response_started:
             self._send_head(message)
+        else:
+            rest = await self._send_slices(message.get("body", b""))
+            if not self.disconnected:
+                self._send_body(rest, more=message.get("more_body", False))
         if flow.write_paused:
             await flow.drain()
+
+    async def _send_slices(self, body: bytes) -> bytes | memoryview:
+        """Send a large body but for its last slice, which is returned; others run in between."""
+        if len(body) <= SLICE:
+            return body
+        rest, flow = memoryview(body), self._owner.flow
+        while len(rest) > SLICE and not self.disconnected:
+            self._send_body(rest[:SLICE], more=True)
+            rest = rest[SLICE:]
+            self.rest = len(rest)
+            await (flow.drain() if flow.write_paused else asyncio.sleep(0))
+        self.rest = 0
+        return rest
 
     def _send_head(self, message: Message) -> None:
         """Send the head of the response."""
@@ -177,12 +202,12 @@ class Exchange:
             return False
         return self._missing <= self._owner.limits.small_rest
 
-    def _send_body(self, body: bytes, *, more: bool) -> None:
+    def _send_body(self, body: bytes | memoryview, *, more: bool) -> None:
         """Send a part of the response's body; after its last one the exchange is complete."""
         transport = self._owner.transport
         match self._framing:
             case Framing.CHUNKED:
-                chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+                chunk = b"%x\r\n%b\r\n" % (len(body), bytes(body)) if body else b""
                 transport.write(chunk if more else chunk + b"0\r\n\r\n")
             case Framing.LENGTH:
                 self._count(len(body), more=more)

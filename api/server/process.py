@@ -36,7 +36,7 @@ STREAM_END_S = 1
 LAST_REQUEST_S = 0.1
 """Seconds between the closing of the listener and that of connections without a request."""
 
-GC_THRESHOLD = 20_000
+GC_THRESHOLD = 5_000
 """Net allocations of the server process between two garbage collections.
 
 A request makes some 700, which is Python's own threshold: it would collect once in each.

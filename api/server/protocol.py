@@ -16,6 +16,7 @@ from api.server.arrival import BODY, HEAD, REST, Arrival
 from api.server.exchange import Exchange
 from api.server.lingering import Lingering
 from api.server.refusal import encode_refusal, too_many_connections
+from api.server.refusal_pacing import RefusalPacing
 from api.server.request_head import (
     Fields,
     RequestHead,
@@ -84,6 +85,7 @@ class Protocol(asyncio.Protocol):
         self._has_stopped = False  # whether no more requests are parsed
         self._lingering: Lingering | None = None
         self._progress = WriteProgress()
+        self.refusals = RefusalPacing()
 
     # The connection
 
@@ -135,7 +137,7 @@ class Protocol(asyncio.Protocol):
     @property
     def unsent(self) -> int:
         """Bytes of responses that the client of this HTTP connection has not taken."""
-        return self.transport.unsent
+        return self.transport.unsent + (self._running.rest if self._running else 0)
 
     def shutdown(self) -> None:
         """End the HTTP connection of a server that stops: now, or after its last response."""
@@ -368,7 +370,7 @@ class Protocol(asyncio.Protocol):
         if self._lingering is not None:
             self._lingering.check(now)
             return
-        if self.transport.unsent:
+        if self.unsent:
             if self._arrival.phase == REST:
                 self._arrival.since = now  # the client has not had its response yet
             if self._progress.is_stalled(self.transport.taken, now, self.limits):

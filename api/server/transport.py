@@ -33,7 +33,7 @@ class WriteCoalescingTransport:
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
-        self._pending: list[bytes] = []
+        self._pending: list[bytes | memoryview] = []
         self._written = 0
         self.is_lingering = False
 
@@ -41,7 +41,7 @@ class WriteCoalescingTransport:
         """Attribute of the transport under an HTTP connection that joins its writes."""
         return getattr(self._transport, name)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send bytes of an HTTP response with the other writes of this event-loop iteration."""
         if not self._pending:
             self._loop.call_soon(self.flush)
@@ -49,7 +49,7 @@ class WriteCoalescingTransport:
         if len(data) >= LARGE_WRITE:
             self.flush()  # so that a client that does not read pauses the writer at once
 
-    def writelines(self, parts: Iterable[bytes]) -> None:
+    def writelines(self, parts: Iterable[bytes | memoryview]) -> None:
         """Send several buffers of an HTTP response in order, with the writes of this iteration."""
         for part in parts:
             self.write(part)

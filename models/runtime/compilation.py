@@ -15,6 +15,7 @@ import jaxlib
 import numpy as np
 
 from models.runtime.parameters import Parameters
+from models.runtime.processors import processors
 from models.runtime.programs import Program
 
 COMPILER_VARIABLES = ("XLA_", "JAX_", "LIBTPU_", "TF_XLA_")
@@ -51,7 +52,7 @@ def compile_programs(
 
     One thread traces, which holds the interpreter lock; the others compile, which releases it.
     """
-    with ThreadPoolExecutor(_processors(), thread_name_prefix="compile") as pool:
+    with ThreadPoolExecutor(processors(), thread_name_prefix="compile") as pool:
         parts = {
             ExecutableKey(program.name, bucket): pool.submit(
                 _compile,
@@ -79,14 +80,6 @@ def _compile(
         if options is None:
             raise
         return lowered.compile()
-
-
-def _processors() -> int:
-    """Return the number of processors to compile with and for, by which XLA splits work."""
-    # A container may be confined to fewer processors than the machine has.
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def fingerprint(programs: Sequence[Program], parameters: Parameters, buckets: Sequence[int]) -> str:
@@ -137,7 +130,7 @@ def _machine() -> Iterator[str]:
     """List devices and processor features for the fingerprint: XLA compiles for one processor."""
     for device in jax.devices():
         yield f"{device.platform} {device.device_kind} {device.client.platform_version}"
-    yield f"{platform.system()} {platform.machine()} {platform.processor()} {_processors()}"
+    yield f"{platform.system()} {platform.machine()} {platform.processor()} {processors()}"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         fields = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from models.runtime.processors import processors
 from scripts.bench.attributions import HEAD as ATTRIBUTION_HEAD
 from scripts.bench.attributions import rows as attribution_rows
 from scripts.bench.baselines import Baseline
@@ -179,7 +179,7 @@ def machine() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "processor": models[0] if models else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": processors(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": ", ".join(f"{name} {version(name)}" for name in named),

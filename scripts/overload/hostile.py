@@ -29,8 +29,8 @@ SLOW_BODY = (
     b"POST /cnn/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
     b"Content-Length: 100000\r\n\r\n"
 )
-LARGE = get("/samples.png") * 64
-"""Pipelined requests, whose answers a stopped reader leaves in the server."""
+LARGE = get("/openapi.json") * 64
+"""Pipelined requests, cheap to answer, whose answers a stopped reader leaves in the server."""
 
 KINDS = ("slow header", "slow body", "stopped reader", "idle")
 

@@ -1,6 +1,8 @@
 """Analyses of many rows: limited, run in slices, and cancelled with their request."""
 
 import asyncio
+import base64
+import threading
 import time
 from typing import Any
 
@@ -10,10 +12,13 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.inference import engine as engine_module
 from api.inference.engine import DeviceTime, Engine
 from api.inference.errors import DeadlineError, QueueFullError
+from api.inference.estimates import Cost
 from api.inference.jobs import Job
 from api.inference.schedule import Formed
+from api.responses import pipeline
 from api.settings import Settings
 from models.cnn.layout import layout_of
 from models.runtime.cancellation import raise_if_cancelled
@@ -154,6 +159,58 @@ def test_analyses_count_by_their_rows(app: FastAPI, client: TestClient) -> None:
     assert refused.json()["type"] == "urn:lightwell:problem:busy"
     assert "95 rows" in refused.json()["detail"]
     assert admission.analysis_rows == 0
+
+
+def test_images_without_room_are_refused_before_they_are_decoded(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The 503 of several images comes before the 422 of a second one that is no image."""
+    workload = app.state.engine.workload
+    body = {"inputs": [PIXELS, {"image": base64.b64encode(b"no image").decode()}]}
+    assert client.post("/cnn/activations", json=body).status_code == 422
+
+    monkeypatch.setattr(workload.estimates, "cost", lambda _kinds, _rows: Cost(100.0, 0.0))
+    with workload.admitted(Job("testclient", is_analysis=True), ("other",), 1):
+        refused = client.post("/cnn/activations", json=body)
+
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    assert not workload._costs
+
+
+def test_an_analysis_is_encoded_in_a_thread(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warnings and figures of an analysis do not hold up the event loop, unlike a prediction's."""
+    threads: list[str] = []
+    encode = pipeline.encode
+    monkeypatch.setattr(
+        pipeline,
+        "encode",
+        lambda *given: threads.append(threading.current_thread().name) or encode(*given),
+    )
+    for path in ("/cnn/predict", "/cnn/attribution?method=gradient"):
+        assert client.post(path, json=PIXELS).status_code == 200
+
+    assert not threads[0].startswith("worker-")
+    assert threads[1].startswith("worker-")
+
+
+def test_the_results_of_a_run_are_freed_in_its_thread() -> None:
+    """A run has the results of its calls, and nothing else refers to them."""
+    results = [{"logits": np.zeros(3)}]
+    seen: list[Any] = []
+
+    def run() -> Run:
+        seen.extend((yield (Call("score", {}, frozenset()),)))
+        return {}
+
+    started = run()
+    next(started)
+    engine_module._advance(started, results)
+
+    assert results == []
+    assert len(seen) == 1
 
 
 def test_an_analysis_whose_programs_are_not_compiled_is_refused() -> None:

@@ -57,11 +57,13 @@ class Application:
         path = scope["path"]
         if path == "/refuse":
             await respond(send, 413, b"too large", close=True)
+        elif path == "/busy":
+            await respond(send, 503, b"busy", (b"retry-after", b"1"))
         elif path == "/unread":
             await respond(send, 200, b"unread")
         elif path == "/large":
             size = int(scope["query_string"])
-            await respond(send, 200, bytes(size))
+            await respond(send, 200, bytes(range(256)) * (size // 256) + bytes(range(size % 256)))
         elif path == "/stream":
             await self._stream(send)
         elif path == "/fail":

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from api.server import exchange
 from api.server.transport import WriteCoalescingTransport
+from tests.api.server.hostile import get, served
 from tests.servers import PATIENCE_S
 
 
@@ -88,6 +90,26 @@ def test_the_rest_is_the_transports_own(wire: Wire) -> None:
         return found
 
     assert asyncio.run(ask()) == "its peername"
+
+
+@pytest.mark.parametrize("size", [exchange.SLICE, exchange.SLICE + 1, 10 * exchange.SLICE + 7])
+def test_a_large_body_is_handed_over_in_slices(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All bytes arrive in order, none of them in a larger write than a slice."""
+    sizes: list[int] = []
+    write = WriteCoalescingTransport.write
+
+    def record(self: WriteCoalescingTransport, data: bytes | memoryview) -> None:
+        sizes.append(len(data))
+        write(self, data)
+
+    monkeypatch.setattr(WriteCoalescingTransport, "write", record)
+    with served() as server:
+        answer = server.ask(get(f"/large?{size}", b"Connection: close\r\n"))
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert f"content-length: {size}".encode() in head.lower()
+    assert body == bytes(range(256)) * (size // 256) + bytes(range(size % 256))
+    assert max(sizes) <= exchange.SLICE
 
 
 REFUSED = {
