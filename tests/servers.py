@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -13,19 +14,32 @@ PATIENCE_S = 120
 
 
 class Server:
-    """A server that was started for one test, and ends with it."""
+    """A server that was started for one test, and ends with it.
 
-    def __init__(self, *flags: str, root: Path = ROOT) -> None:
+    Args:
+        flags: Of the command line.
+        root: Checkout that is served.
+        module: Runs the command line.
+        environment: Further variables of the process.
+    """
+
+    def __init__(
+        self,
+        *flags: str,
+        root: Path = ROOT,
+        module: str = "api",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         # JAX has set this one in the process of the tests; users start a server without it.
         inherited = {**os.environ}
         inherited.pop("TF_CPP_MIN_LOG_LEVEL", None)
         self.process = subprocess.Popen(  # noqa: S603 - our own server
-            [sys.executable, "-m", "api", "--port", "0", *flags],
+            [sys.executable, "-m", module, "--port", "0", *flags],
             cwd=root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**inherited, "PYTHONUNBUFFERED": "1"},
+            env={**inherited, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -6,6 +6,9 @@ from api.server.connection_limits import ConnectionLimits
 REST, HEAD, BODY = range(3)
 """Phases of an arrival: no byte of the next request yet, within its head, within its body."""
 
+FRAMING = 16
+"""Bytes for each byte of a chunked body that its framing may have, as that of tiny chunks has."""
+
 
 class Arrival:
     """Arrival of the requests of one HTTP connection, one after the other.
@@ -15,8 +18,8 @@ class Arrival:
         since: Time at which the phase began, by the event loop, in seconds.
         head_bytes: Bytes of the head that have arrived, in packets without an end of a head.
         body_bytes: Bytes of the body that have arrived.
-        quiet_bytes: Bytes in the phase `BODY` since the last that were of the body itself: lengths
-            of chunks, their extensions, trailers.
+        quiet_bytes: Bytes in the phase `BODY` beyond the body itself and `FRAMING`: extensions of
+            chunks, trailers.
     """
 
     __slots__ = ("_mark", "_marked", "body_bytes", "head_bytes", "phase", "quiet_bytes", "since")
@@ -37,6 +40,15 @@ class Arrival:
         self.phase = BODY
         self.since = self._mark = now
         self.body_bytes = self.quiet_bytes = self._marked = 0
+
+    def count_framing(self, size: int, content: int) -> None:
+        """Count the bytes of a packet in the phase of the body.
+
+        Args:
+            size: All of them.
+            content: Those of the body itself.
+        """
+        self.quiet_bytes = max(0, self.quiet_bytes + size - (1 + FRAMING) * content)
 
     def end(self, now: float) -> None:
         """End the arrival of a request: all of it is there."""

@@ -195,8 +195,7 @@ class Protocol(asyncio.Protocol):
         if arrival.phase == HEAD and phase != BODY and self._last is last:
             arrival.head_bytes += size
         elif arrival.phase == BODY and self._last is last:
-            quiet = arrival.body_bytes == arrived
-            arrival.quiet_bytes = arrival.quiet_bytes + size if quiet else 0
+            arrival.count_framing(size, arrival.body_bytes - arrived)
             if arrival.quiet_bytes > self.limits.head_bytes:
                 self._refuse(head_too_large(self.limits))
 
