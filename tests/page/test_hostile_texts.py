@@ -1,0 +1,108 @@
+"""Markup in texts of networks and in names of files: shown as text, never run (row 58)."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.api.bodies import PICTURE
+from tests.networks import write_network
+from tests.page.browsers import Watcher
+from tests.page.conftest import Opener
+from tests.page.test_networks import bars
+from tests.servers import Server
+
+ATTACK = "<img src=x onerror=attacked()>"
+"""Runs a script, and asks for a picture, wherever it becomes markup."""
+
+SCRIPT = "<script>attacked()</script>"
+QUOTES = "\"'><svg onload=attacked()>"
+LINK = "[a](javascript:attacked())"
+IMAGES = f"""
+title = {"T " + ATTACK!r}
+task = {"Q " + SCRIPT!r}
+classes = [{ATTACK!r}, {SCRIPT!r}, {LINK!r}]
+input = {{ image = [8, 16, 1] }}
+layers = ["conv 3 3x5", "tanh", "flatten", "dense 3"]
+"""
+SYMBOLS = f"""
+title = {"S " + SCRIPT!r}
+classes = [{ATTACK!r}, "other"]
+input = {{ alphabet = [{ATTACK!r}, {SCRIPT!r}, "b"], encoding = "one-hot" }}
+layers = ["gru 3", "dense 2"]
+"""
+BROKEN = f"""
+classes = ["a", "b"]
+input = {{ image = [8, 16, 1] }}
+layers = [{"conv 3 " + ATTACK!r}]
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server with networks of a stranger, two of which cannot be loaded."""
+    folder = tmp_path_factory.mktemp("networks")
+    write_network(folder / "drawings", IMAGES)
+    write_network(folder / "words", SYMBOLS)
+    for name in ("broken", ATTACK.replace("/", "")):
+        (folder / name).mkdir()
+        (folder / name / "lightwell.toml").write_text(f"format = 1\n{BROKEN}")
+    server = Server("--models", str(folder), "--deadline-s", "120")
+    try:
+        server.wait_for("Ready after")
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def shown(browser: Browser, hostile: str, watchers: list[Watcher]) -> Iterator[Page]:
+    """The page with the networks of the stranger, whose faults and requests are watched."""
+    opener = Opener(browser, hostile, watchers)
+    yield opener("#imageModel=drawings&sequenceModel=words")
+    for context in opener.contexts:
+        context.close()
+
+
+def assert_is_text(page: Page) -> None:
+    """Check that no text has become an element, and that no script of it can run."""
+    assert page.locator("img[src='x'], svg[onload], [onerror], a[href^='javascript']").count() == 0
+    assert (
+        page.locator("script:not([src])").count()
+        == page.locator("script[type='importmap']:not([src])").count()
+    )
+    assert page.evaluate("typeof attacked") == "undefined"
+
+
+def test_texts_of_a_network_are_text(shown: Page) -> None:
+    """Title, classes and symbols are in the page as they are written, and run nothing."""
+    expect(shown.locator("#digits h1")).to_have_text(f"T {ATTACK}")
+    for name in (ATTACK, SCRIPT, LINK):
+        expect(shown.locator("#answer")).to_contain_text(name)
+    expect(shown.locator("#sequence-bars")).to_contain_text(ATTACK)
+    assert len(bars(shown, "#answer")) == 3
+    for section in shown.locator("section:visible").all():
+        section.scroll_into_view_if_needed()
+    assert_is_text(shown)
+
+
+@pytest.mark.parametrize("name", [ATTACK.replace("/", ""), "a\"'><b>x.png", f"{SCRIPT[:8]}.png"])
+@pytest.mark.parametrize("content", [PICTURE, b"GIF89a" + SCRIPT.encode()])
+def test_the_name_of_a_file_is_text(shown: Page, name: str, content: bytes) -> None:
+    """A file of any name, and one that is no picture, runs nothing and shows no element."""
+    file = {"name": name, "mimeType": "image/png", "buffer": content}
+    shown.locator("#draw input[type=file]").set_input_files(file)
+    shown.wait_for_load_state("networkidle")
+    assert_is_text(shown)
+
+
+def test_a_shared_address_is_text(browser: Browser, hostile: str, watchers: list[Watcher]) -> None:
+    """Markup in the fragment of an address is neither an element nor a script."""
+    opener = Opener(browser, hostile, watchers)
+    fragment = f"#imageModel={ATTACK}&layer={SCRIPT}&bits={QUOTES}&sequenceModel={LINK}"
+    page = opener(fragment, visit=False)
+    page.goto(f"{hostile}/{fragment}")
+    page.wait_for_load_state("networkidle")
+    assert_is_text(page)
+    for context in opener.contexts:
+        context.close()
