@@ -134,8 +134,9 @@ def _collapse_slashes(app: FastAPI) -> None:
 def _load_engine(settings: Settings) -> Engine:
     """Build the application's engine: resident models, limits of its queues, admission."""
     folders = repository_folders(settings.models) if settings.models else []
-    folders += [settings.model] if settings.model else []
-    loaded = load_models(settings.weights, settings.cache, folders, strict=settings.strict)
+    loaded = load_models(
+        settings.weights, settings.cache, folders, settings.model, strict=settings.strict
+    )
     caps = derived_caps(settings.memory)
     return Engine(
         loaded,

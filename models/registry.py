@@ -1,9 +1,8 @@
 """Model registry: loading of networks from their folders, and resident models."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from models.architecture import Architecture
 from models.cnn import ood_detector, randomisation
-from models.cnn.calibration import Calibration, calibration_of
+from models.cnn.calibration import Calibration
 from models.cnn.layout import layout_of
 from models.cnn.ood_detector import OODDetector
 from models.declaration.declaration import (
@@ -22,16 +21,16 @@ from models.declaration.declaration import (
     DeclarationError,
     read_declaration,
 )
-from models.declaration.operations import MAX_RECURRENT, Recurrent
-from models.derivation import derive
 from models.families import analysis_programs, core_buckets, core_programs, run_input
-from models.model_files import ARTIFACT_KINDS, SHIPPED, ModelFiles, repository_files, shipped_files
-from models.rnn.lengths import LengthLimits, length_limits
-from models.runtime import artifacts, checkpoints
+from models.model_files import SHIPPED, ModelFiles, repository_files, shipped_files
+from models.network_files import read_network
+from models.printable import printable
+from models.rnn.lengths import LengthLimits
+from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from models.runtime.compilation import Executables, compile_programs
 from models.runtime.executable_cache import ExecutableCache
-from models.runtime.parameters import Parameters, check
+from models.runtime.parameters import Parameters
 from models.runtime.programs import Program, Row, Run
 from models.runtime.resident import ResidentProgram
 from models.weights_folder import find_weights
@@ -261,7 +260,11 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
     """
     own = find_weights(folder, name) if folder else None
     files = ModelFiles(own, f"{name}.") if own else shipped_files(name)
-    declaration = read_declaration(SHIPPED / name)
+    try:
+        declaration = read_declaration(SHIPPED / name)
+    except DeclarationError as error:
+        msg = f"{name}: {error}"
+        raise CheckpointError(msg) from error
     return _load(name, declaration, files, is_shipped=True)
 
 
@@ -275,8 +278,8 @@ def load_folder(folder: Path) -> ResidentModel:
     name = folder.resolve().name
     if MODEL_NAME.fullmatch(name) is None or name in RESERVED_NAMES:
         msg = (
-            f"the folder's name is the network's, and '{name[:32]}' is not possible: a lowercase "
-            "letter and up to 31 lowercase letters, digits and hyphens, and none of "
+            f"the folder's name is the network's, and '{printable(name, 33)}' is not possible: a "
+            "lowercase letter and up to 31 lowercase letters, digits and hyphens, and none of "
             f"{', '.join(sorted(RESERVED_NAMES))}"
         )
         raise CheckpointError(msg)
@@ -293,92 +296,19 @@ def _load(
 ) -> ResidentModel:
     """Load a declared network from its files."""
     began = time.perf_counter()
-    checkpoint = checkpoints.load(files.weights)
-    if is_shipped:
-        declaration = _resized(declaration, checkpoint.tensors)
-    try:
-        architecture = derive(declaration)
-    except DeclarationError as error:
-        raise CheckpointError(str(error)) from error
-    check(checkpoint.tensors, architecture.parameters)
-    found = {
-        kind: artifacts.load(files.artifact(kind), checkpoint.digest) for kind in ARTIFACT_KINDS
-    }
-    trained = found.pop("milestones")
-    kept = artifacts.training_checkpoints(trained)
-    artifacts.check_shapes(files.artifact("milestones"), kept, checkpoint.tensors)
-    is_image = architecture.family == "image"
-    is_mnist = is_image and architecture.image.prepare == "mnist"
+    found = read_network(declaration, files, is_resizable=is_shipped)
+    is_image = found.architecture.family == "image"
+    is_mnist = is_image and found.architecture.image.prepare == "mnist"
     return ResidentModel(
         name,
-        architecture,
-        checkpoint,
-        load_report(files.report, checkpoint.digest),
+        found.architecture,
+        found.checkpoint,
+        found.report,
         ood_detector.load() if is_mnist else None,
-        _calibration(files.weights, checkpoint) if is_image else None,
-        kept,
-        _length_limits(architecture, checkpoint, kept, trained) if declaration.counts_bits else {},
-        {kind: artifact for kind, artifact in found.items() if artifact},
+        found.calibration,
+        found.training_checkpoints,
+        found.length_limits,
+        found.artifacts,
         is_shipped,
         ready_s=time.perf_counter() - began,
     )
-
-
-def _resized(declaration: Declaration, tensors: Mapping[str, np.ndarray]) -> Declaration:
-    """Return the declaration of a shipped network with the recurrent units of the weights.
-
-    Trained weights of another number of units have always been served in their place.
-    """
-    lines = []
-    for line in declaration.layers:
-        kernel = tensors.get(f"{line.name}.dense_h.kernel")
-        operation = line.operation
-        # A file of another network may have a scalar of this name.
-        if isinstance(operation, Recurrent) and kernel is not None and kernel.ndim > 0:
-            units = min(max(kernel.shape[0], 1), MAX_RECURRENT)
-            line = replace(line, operation=replace(operation, units=units))  # noqa: PLW2901
-        lines.append(line)
-    return replace(declaration, layers=tuple(lines))
-
-
-def _calibration(path: Path, checkpoint: Checkpoint) -> Calibration | None:
-    """Read the calibration of a registered model from the metadata of its weights."""
-    try:
-        return calibration_of(checkpoint.metadata)
-    except CheckpointError as error:
-        msg = f"{path.name}: {error}"
-        raise CheckpointError(msg) from error
-
-
-def _length_limits(
-    architecture: Architecture,
-    checkpoint: Checkpoint,
-    kept: Mapping[str, Tensors],
-    trained: Checkpoint | None,
-) -> dict[str | None, LengthLimits]:
-    """Return the tested and certified length of a registered counter and of its checkpoints."""
-    facts = artifacts.checkpoint_facts(trained)
-    found: dict[str | None, LengthLimits] = {}
-    found[None] = length_limits(architecture, checkpoint.tensors, checkpoint.metadata)
-    for name, tensors in kept.items():
-        found[name] = length_limits(architecture, tensors, facts.get(name, {}))
-    return found
-
-
-def load_report(path: Path, weights: str) -> dict[str, Any]:
-    """Read the training report of a registered model; empty if there is none.
-
-    Args:
-        path: JSON file that states the digest of the weights.
-        weights: Digest of the weights that it must be about.
-
-    Raises:
-        CheckpointError: It is the report of other weights.
-    """
-    if not path.exists():
-        return {}
-    report: dict[str, Any] = json.loads(path.read_text())
-    if report.get("weights") != weights:
-        msg = f"{path.name} was made for other weights ({str(report.get('weights'))[:12]})"
-        raise CheckpointError(msg)
-    return report

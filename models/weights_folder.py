@@ -3,18 +3,17 @@
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 
 from safetensors import SafetensorError, safe_open
 
 from models.derivation import read_architecture
 from models.model_files import SHIPPED, SUFFIX, shipped_names
+from models.printable import printable
 from models.runtime.checkpoints import CheckpointError
 
 MAX_LISTED = 8
 """Number of files of a weights folder that an error names."""
-
-MAX_NAME = 60
-"""Characters of a file's or tensor's name in a weights folder that an error shows."""
 
 FORMATS = {
     ".keras": "a Keras model",
@@ -62,10 +61,10 @@ def find_weights(folder: Path, model: str) -> Path | None:
         entries = {entry.name: entry for entry in sorted(folder.iterdir())}
     except OSError as error:
         hint = f"; name the folder that holds {' or '.join(wanted)}" if folder.is_file() else ""
-        msg = f"weights folder {_printable(folder, None)}: {error.strerror}{hint}"
+        msg = f"weights folder {printable(folder, None)}: {error.strerror}{hint}"
         raise CheckpointError(msg) from error
     if not entries.keys() & set(wanted):
-        msg = f"weights folder {_printable(folder, None)} holds neither {' nor '.join(wanted)}; "
+        msg = f"weights folder {printable(folder, None)} holds neither {' nor '.join(wanted)}; "
         raise CheckpointError(msg + _contents(entries.values()))
     return entries.get(f"{model}{SUFFIX}")
 
@@ -78,7 +77,7 @@ def _contents(entries: Iterable[Path]) -> str:
     # The folder itself may be the checkpoint, whose file names would tell the user nothing.
     if _is_orbax(entry.name for entry in visible):
         return "it is an Orbax checkpoint, which is not read"
-    shown = [f"{_printable(entry.name)}{_described(entry)}" for entry in visible[:MAX_LISTED]]
+    shown = [f"{printable(entry.name)}{_described(entry)}" for entry in visible[:MAX_LISTED]]
     rest = len(visible) - len(shown)
     return "it holds " + ", ".join(shown) + (f" and {rest} more" if rest else "")
 
@@ -93,7 +92,7 @@ def _described(entry: Path) -> str:
         else:
             kind = FORMATS.get(entry.suffix.lower(), "")
     except OSError as error:
-        kind = _printable(f"unreadable: {error.strerror or error}")
+        kind = printable(f"unreadable: {error.strerror or error}")
     return f" ({kind})" if kind else ""
 
 
@@ -113,6 +112,8 @@ def _is_orbax(names: Iterable[str]) -> bool:
 
 def _safetensors_kind(path: Path) -> str:
     """Return whose tensors a file of the weights folder holds, by names; values are not read."""
+    if not S_ISREG(path.stat().st_mode):  # a FIFO would wait for a writer
+        return "not a file"
     try:
         # Reads the header only, so that files of many gigabytes take no time.
         with safe_open(path, "numpy") as tensors:
@@ -124,15 +125,5 @@ def _safetensors_kind(path: Path) -> str:
             return f"weights of the {model}: rename it to {model}{SUFFIX}"
     if any(name.endswith(".weight") for name in names):
         return "a PyTorch state_dict: names of its tensors end in .weight"
-    shown = ", ".join(_printable(name) for name in names[:3])
+    shown = ", ".join(printable(name) for name in names[:3])
     return f"tensors of another network: {shown}" if names else "no tensors"
-
-
-def _printable(name: object, limit: int | None = MAX_NAME) -> str:
-    """Return a name in a weights folder fit for one line of an error.
-
-    Control characters are replaced, and it is shortened to the limit.
-    """
-    # A name may hold line breaks or control sequences of the terminal that shows the error.
-    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(name))
-    return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"

@@ -21,7 +21,7 @@ from models.cnn.simple_cnn import simple_cnn
 from models.cnn.training import CNNTrainConfig, evaluate
 from models.data.datasets import DatasetError, Digits, mnist
 from models.model_files import chosen_files
-from models.registry import load_report
+from models.network_files import load_report
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError
 from models.runtime.durable_files import write_atomically

@@ -9,6 +9,7 @@ import jax
 
 from models.declaration.declaration import FILE
 from models.model_files import shipped_names
+from models.printable import printable
 from models.registry import ResidentModel, load, load_folder
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.executable_cache import CacheError, ExecutableCache
@@ -36,6 +37,7 @@ def load_models(
     weights: Path | None,
     cache: Path | None,
     folders: Iterable[Path] = (),
+    named: Path | None = None,
     *,
     strict: bool = False,
 ) -> LoadedModels:
@@ -45,10 +47,11 @@ def load_models(
         weights: Folder with the user's weights of shipped networks; None serves the shipped ones.
         cache: Folder that keeps executables from one start to the next; None compiles each time.
         folders: Folders of the user's networks, each with a declaration and weights.
-        strict: Whether one that cannot be loaded is an error.
+        named: Folder of a network that the user named, after these; None without one.
+        strict: Whether one of the folders that cannot be loaded is an error, as `named` is.
 
     Raises:
-        CheckpointError: The weights cannot be served; or a network, where `strict`.
+        CheckpointError: The weights cannot be served; or the named network, or any where `strict`.
     """
     # Each call waits for its result: another thread to dispatch it would only add its latency. JAX
     # reads this when it is first used.
@@ -56,17 +59,17 @@ def load_models(
     shipped = {name: load(name, weights) for name in shipped_names()}
     found: dict[str, ResidentModel] = {}
     failed: dict[str, str] = {}
-    for folder in folders:
+    for folder in (*folders, *([named] if named else [])):
         try:
             model = load_folder(folder)
             _check_name(model.name, {*shipped, *found})
             found[model.name] = model
         except CheckpointError as error:
-            if strict:
+            if strict or folder is named:
                 raise
             # A sentence for the user; a traceback would hide it.
             logger.error("a network is not served: %s", error)  # noqa: TRY400
-            failed[folder.name] = str(error)
+            failed[printable(folder.name)] = str(error)
     models = found | shipped
     use_cache(models.values(), cache)
     return LoadedModels(models, failed)

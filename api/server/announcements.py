@@ -3,7 +3,6 @@
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from api import STARTED
 from api.access.exposure import exposure_lines
@@ -64,8 +63,7 @@ def _seconds() -> str:
 def _weights(engine: Engine) -> Iterator[str]:
     """Lines that announce each model's weights: digest, test accuracy and known lengths."""
     for name, model in engine.models.items():
-        metrics: dict[str, Any] = model.checkpoint.metadata.get("metrics", {})
-        accuracy = metrics.get("test_accuracy")
+        accuracy = model.checkpoint.metadata.get("metrics", {}).get("test_accuracy")
         shown = "not recorded" if accuracy is None else f"{100 * accuracy:.2f} %"
         known = shown_lengths(model.length_limits[None]) if model.length_limits else ""
         yield f"  {name}: weights {model.checkpoint.digest[:12]}, test accuracy {shown}{known}"

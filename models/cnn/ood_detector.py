@@ -7,6 +7,7 @@ It reads the image only, so that it stays valid when the digit network is traine
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -152,9 +153,11 @@ def load(path: Path = PATH) -> OODDetector:
         CheckpointError: The file is missing or damaged, or holds other tensors.
     """
     checkpoint = checkpoints.load(path)
-    shapes = {name: value.shape for name, value in checkpoint.tensors.items()}
-    limit = checkpoint.metadata.get("limit")
-    if shapes != SHAPES or not isinstance(limit, float):
+    tensors, limit = checkpoint.tensors, checkpoint.metadata.get("limit")
+    is_detector = {name: value.shape for name, value in tensors.items()} == SHAPES and all(
+        value.dtype.kind == "f" and np.isfinite(value).all() for value in tensors.values()
+    )
+    if not is_detector or not isinstance(limit, float) or not isfinite(limit):
         msg = f"{path.name} is not an OOD detector: make one by python -m scripts.ood_detector"
         raise CheckpointError(msg)
-    return OODDetector(checkpoint.tensors, limit)
+    return OODDetector(tensors, limit)

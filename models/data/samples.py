@@ -7,7 +7,9 @@ from pathlib import Path
 from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
+from models.data.mnist import HEIGHT, WIDTH
 from models.runtime import checkpoints
+from models.runtime.checkpoints import CheckpointError
 
 PATH = Path(__file__).with_name("samples.safetensors")
 
@@ -34,7 +36,17 @@ def load(path: Path = PATH) -> Samples:
     """Read the shipped sample images of MNIST from `samples.safetensors`.
 
     Raises:
-        CheckpointError: The file is missing or altered.
+        CheckpointError: The file is missing or altered, or holds other tensors.
     """
     tensors = checkpoints.load(path).tensors
+    count = len(tensors.get("labels", ()))
+    found = {name: (one.dtype.name, one.shape) for name, one in tensors.items()}
+    if found != {
+        "images": ("uint8", (count, HEIGHT, WIDTH)),
+        "labels": ("int32", (count,)),
+        "indices": ("int32", (count,)),
+        "mean": ("float32", (HEIGHT, WIDTH)),
+    }:
+        msg = f"{path.name} does not hold samples: make it by python -m scripts.samples"
+        raise CheckpointError(msg)
     return Samples(**{name: tensors[name] for name in ("images", "labels", "indices", "mean")})

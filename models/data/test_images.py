@@ -9,12 +9,16 @@ import numpy as np
 from jaxtyping import Int, Integer, UInt8
 
 from models.data.mnist import HEIGHT, WIDTH
-from models.runtime.checkpoints import Tensors
+from models.runtime.checkpoints import CheckpointError, Tensors
 
 _FILTERS = ({"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME},)
 """LZMA filters for the test images of an artifact.
 
 Their result is the smallest among zlib, bzip2, and LZMA with and without differences.
+"""
+
+_MOST_MEMORY = 2**27
+"""Bytes that the decompression of an artifact's images may take: its preset's dictionary is 64 MiB.
 """
 
 NAMES = ("images", "images.label", "images.index")
@@ -57,16 +61,39 @@ def pack(
 
 
 def unpack(tensors: Mapping[str, np.ndarray]) -> SelectedImages:
-    """Decompress the MNIST test images of an artifact; the result is cached."""
+    """Decompress the MNIST test images of an artifact; the result is cached.
+
+    Raises:
+        CheckpointError: The images are damaged, or others than the labels say.
+    """
     return _unpack(*(tensors[name].tobytes() for name in NAMES))
 
 
 # Keyed by content, so that artifacts with equal images share them.
 @lru_cache(maxsize=4)
 def _unpack(images: bytes, labels: bytes, indices: bytes) -> SelectedImages:
-    pixels = np.frombuffer(lzma.decompress(images), np.uint8)
+    pixels = np.frombuffer(_decompressed(images, len(labels) * HEIGHT * WIDTH), np.uint8)
     return SelectedImages(
         pixels.reshape(-1, HEIGHT, WIDTH),
         np.frombuffer(labels, np.uint8).astype(np.int32),
         np.frombuffer(indices, np.uint16).astype(np.int32),
     )
+
+
+def _decompressed(content: bytes, size: int) -> bytes:
+    """Decompress the images of an artifact: as many bytes as its labels say, and no more.
+
+    Raises:
+        CheckpointError: They are damaged, or are more or fewer bytes.
+    """
+    try:
+        # A record of other origin may be small and decompress to any size.
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY)
+        pixels = decompressor.decompress(content, size + 1)
+    except (lzma.LZMAError, MemoryError, EOFError) as error:
+        msg = "tensor images is not compressed by LZMA"
+        raise CheckpointError(msg) from error
+    if len(pixels) != size or not decompressor.eof or decompressor.unused_data:
+        msg = f"tensor images must have {size:,} bytes of images, {HEIGHT * WIDTH} for each label"
+        raise CheckpointError(msg)
+    return pixels

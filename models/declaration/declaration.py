@@ -13,6 +13,8 @@ from jaxtyping import Float32, UInt8, UInt32
 
 from models.declaration.layer_line import LayerLine, parse_line
 from models.declaration.operations import LayerError
+from models.printable import printable_line
+from models.whole_files import WholeFileError, read_whole
 
 FILE = "lightwell.toml"
 """Name of a declaration's file in the folder of a network."""
@@ -149,14 +151,9 @@ def read_declaration(folder: Path) -> Declaration:
         DeclarationError: The file is missing, too large, or not a declaration.
     """
     try:
-        with (folder / FILE).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        msg = f"{FILE}: {error.strerror}"
-        raise DeclarationError(msg) from error
-    if len(content) > MAX_BYTES:
-        msg = f"{FILE} has more than {MAX_BYTES} bytes, the limit"
-        raise DeclarationError(msg)
+        content = read_whole(folder / FILE, MAX_BYTES)
+    except WholeFileError as error:
+        raise DeclarationError(str(error)) from error
     try:
         # Editors on Windows may write a byte order mark, which TOML does not allow.
         text = content.decode("utf-8-sig")
@@ -388,8 +385,3 @@ def _shown(value: object) -> str:
     """Return a value of a declaration for one line of an error, shortened."""
     text = printable_line(str(value))
     return f"'{text[:59]}…'" if len(text) > 60 else f"'{text}'"  # noqa: PLR2004
-
-
-def printable_line(text: str) -> str:
-    """Return a text of a declaration fit for one line of an error, as a terminal shows it."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

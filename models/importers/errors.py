@@ -1,6 +1,6 @@
 """Error of importing a network: a sentence for the person who converts it."""
 
-from models.declaration.declaration import printable_line
+from models import printable as text
 
 
 class ConversionError(Exception):
@@ -15,6 +15,4 @@ def listed(names: list[str], limit: int = 6) -> str:
 
 def printable(name: object, limit: int = 80) -> str:
     """Return a name in an imported file fit for one line: no control characters, shortened."""
-    # A name may hold line breaks or control sequences of the terminal that shows the error.
-    text = printable_line(str(name))
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return text.printable(name, limit)

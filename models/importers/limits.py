@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from models.importers.errors import ConversionError, printable
+from models.whole_files import WholeFileError, read_whole
 
 MAX_FILE = 256 * 2**20
 """Bytes of an imported file, and of all its unpacked entries."""
@@ -21,15 +22,9 @@ def read_bytes(path: Path, limit: int = MAX_FILE) -> bytes:
         ConversionError: It is missing, unreadable or larger than the limit.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        msg = f"{printable(path.name)}: {error.strerror}"
-        raise ConversionError(msg) from error
-    if len(content) > limit:
-        msg = f"{printable(path.name)} has more than {limit >> 20} MiB, the limit of a file"
-        raise ConversionError(msg)
-    return content
+        return read_whole(path, limit)
+    except WholeFileError as error:
+        raise ConversionError(str(error)) from error
 
 
 def check_count(count: int, what: str) -> None:

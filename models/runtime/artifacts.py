@@ -5,6 +5,7 @@ names of its files and tensors (`milestones`, `round-4/conv1.kernel`) are a file
 of users hold, and so they stay.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from models.printable import printable
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
 from models.runtime.parameters import check
+
+MAX_BYTES = 256 * 2**20
+"""Bytes of an artifact's file."""
+
+MAX_CHECKPOINTS = 1024
+"""Training checkpoints of one artifact."""
 
 SEPARATOR = "/"
 """Separator in an artifact between the name of a training checkpoint and that of a parameter."""
@@ -42,13 +50,19 @@ def load(path: Path, weights: str) -> Checkpoint | None:
     Raises:
         CheckpointError: The file is damaged, or was made for other weights.
     """
-    if not path.exists():
+    # A link that leads nowhere is no missing file.
+    if not os.path.lexists(path):
         return None
-    artifact = checkpoints.load(path)
-    made_for = str(artifact.metadata.get("weights"))
+    artifact = checkpoints.load(path, MAX_BYTES)
+    made_for = artifact.metadata.get("weights")
     if made_for != weights:
-        msg = f"{path.name} was made for other weights ({made_for[:12]})"
+        msg = f"{path.name} was made for other weights ({printable(made_for, 13)})"
         raise CheckpointError(msg)
+    try:
+        checkpoints.check_metadata(artifact.metadata)
+    except CheckpointError as error:
+        msg = f"{path.name}: {error}"
+        raise CheckpointError(msg) from error
     return artifact
 
 
@@ -65,12 +79,19 @@ def training_checkpoints(artifact: Checkpoint | None) -> dict[str, Tensors]:
         order of training, then checkpoints of other names in alphabetical order.
 
     Raises:
-        CheckpointError: A name is not allowed for a checkpoint.
+        CheckpointError: A name is not allowed for a checkpoint, a tensor has another type than
+            float16 or float32, or there are too many.
     """
     found: dict[str, Tensors] = {}
     for key, values in (artifact.tensors if artifact else {}).items():
         name, _, parameter = key.partition(SEPARATOR)
+        if values.dtype not in (np.float16, np.float32):
+            msg = f"tensor {printable(key)} must be float16 or float32, not {values.dtype}"
+            raise CheckpointError(msg)
         found.setdefault(name, {})[parameter] = values.astype(np.float32)
+    if len(found) > MAX_CHECKPOINTS:
+        msg = f"an artifact has at most {MAX_CHECKPOINTS} checkpoints, not {len(found)}"
+        raise CheckpointError(msg)
     for name in found:
         check_name(name)
     return {name: found[name] for name in sorted(found, key=_place)}
@@ -89,8 +110,8 @@ def check_name(name: str) -> None:
     """
     if NAME.fullmatch(name) is None or name.startswith(RESERVED):
         msg = (
-            f"'{name}' is not the name of a checkpoint: that is a lowercase letter and up to 31 "
-            f"lowercase letters, digits and hyphens, and does not begin with '{RESERVED}'"
+            f"'{printable(name)}' is not the name of a checkpoint: that is a lowercase letter and "
+            f"up to 31 lowercase letters, digits and hyphens, and does not begin with '{RESERVED}'"
         )
         raise CheckpointError(msg)
 

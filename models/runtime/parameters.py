@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from models.architecture import Shapes
+from models.printable import printable
 from models.runtime.checkpoints import CheckpointError
 
 Module = TypeVar("Module")
@@ -75,7 +76,7 @@ def check(tensors: Mapping[str, np.ndarray], shapes: Shapes) -> None:
         CheckpointError: A tensor is missing, unknown, of another shape or type, or not finite.
     """
     for name in sorted(set(tensors) ^ set(shapes)):
-        msg = f"tensor {name} is {'not expected' if name in tensors else 'missing'}"
+        msg = f"tensor {printable(name)} is {'not expected' if name in tensors else 'missing'}"
         raise CheckpointError(msg)
     for name, shape in shapes.items():
         value = tensors[name]

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from models.model_files import SHIPPED
+from models.printable import printable
+from models.whole_files import WholeFileError, read_whole
 
 FILE = "recipe.toml"
 """Name of a recipe's file in the folder of a network."""
@@ -80,16 +82,12 @@ def read_recipe(path: Path) -> tuple[TrainerName, dict[str, Any]]:
         RecipeError: It cannot be read, is not TOML, or names an unknown trainer.
     """
     try:
-        content = path.read_bytes()
-        if len(content) > MAX_BYTES:
-            msg = f"{path.name} has {len(content)} bytes; at most {MAX_BYTES} are allowed"
-            raise RecipeError(msg)
-        found = tomllib.loads(content.decode())
-    except OSError as error:
-        msg = f"{path.name}: {error.strerror}"
-        raise RecipeError(msg) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        msg = f"{path.name} is not TOML: {error}"
+        found = tomllib.loads(read_whole(path, MAX_BYTES).decode())
+    except WholeFileError as error:
+        raise RecipeError(str(error)) from error
+    # A ValueError is that of the text, of TOML, or of a number of thousands of digits.
+    except (ValueError, RecursionError) as error:
+        msg = f"{printable(path.name)} is not TOML: {printable(error, 200)}"
         raise RecipeError(msg) from error
     trainer = found.pop("trainer", "classifier")
     for known in ("classifier", "digits", "counting"):

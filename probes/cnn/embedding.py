@@ -64,8 +64,13 @@ def map_of(model: ModelContext) -> Map:
 
 
 def check_embedding(call: ProbeCall[EmbeddingParameters]) -> None:
-    """Raise `ParameterError` for an embedding along one axis that is given twice."""
+    """Raise `ParameterError` for an embedding along one axis that is given twice, or is missing."""
     parameters = call.parameters
+    # A layer of fewer values has fewer axes.
+    axes = len(call.model.artifacts["layers"].tensors["embedding.shares"])
+    for name in ("across", "upward"):
+        if getattr(parameters, name) >= axes:
+            raise ParameterError(name, f"{name} must be one of the record's axes 0 to {axes - 1}")
     if parameters.across == parameters.upward:
         raise ParameterError("upward", "across and upward must be two different axes")
 

@@ -7,9 +7,10 @@ exits with 1 if there was one.
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
-from tests.fuzz import declarations, heads, json_bodies, multipart, pictures, queries
+from tests.fuzz import declarations, heads, json_bodies, multipart, network_files, pictures, queries
 from tests.fuzz.driver import Fuzzer, fuzz
 from tests.servers import Server
 
@@ -20,6 +21,12 @@ FUZZERS: dict[str, Fuzzer] = {
     "heads": heads,
     "queries": queries,
 }
+READERS: dict[str, Callable[..., Counter[str]]] = {
+    "declarations": declarations.check,
+    "network_files": network_files.check,
+}
+"""Fuzzers of files, which need no server."""
+
 MOST_GROWTH = 64 << 20
 """Bytes by which the server's resident memory may grow during a run."""
 
@@ -29,7 +36,7 @@ SHOWN = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the fuzzers that the command line names; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    names = [*FUZZERS, "declarations"]
+    names = [*FUZZERS, *READERS]
     parser.add_argument("fuzzers", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--seconds", type=float, default=60.0, help="time of each fuzzer")
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -39,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no fuzzer is named {', '.join(sorted(unknown))}")
     print(f"seed {options.seed}")
     status = 0
-    if "declarations" in chosen:
-        found = declarations.check(options.seed, count=sys.maxsize, seconds=options.seconds)
-        print(f"declarations: {found.total()} read, {dict(found)}")
+    for name in READERS.keys() & chosen:
+        found = READERS[name](options.seed, count=sys.maxsize, seconds=options.seconds)
+        print(f"{name}: {found.total()} read, {dict(found)}")
     requested = [name for name in chosen if name in FUZZERS]
     if requested:
         status = _requests(requested, options.seed, options.seconds)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from models.printable import MAX_NAME
 from models.runtime.checkpoints import CheckpointError
-from models.weights_folder import MAX_LISTED, MAX_NAME, find_weights, tensor_names
+from models.weights_folder import MAX_LISTED, find_weights, tensor_names
 from tests.networks import SIMPLE_CNN
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fuzz import declarations, heads, json_bodies, multipart, pictures, queries
+from tests.fuzz import declarations, heads, json_bodies, multipart, network_files, pictures, queries
 from tests.fuzz.driver import Fuzzer, fuzz
 from tests.servers import Server
 
@@ -46,3 +46,11 @@ def test_hostile_declarations_are_refused_with_a_sentence() -> None:
     assert found.total() == 800
     assert found["read"] > 20
     assert found["refused"] > 400
+
+
+def test_hostile_files_of_a_network_are_refused_with_a_sentence() -> None:
+    """Each is read, and can be described and drawn, or is refused with a sentence."""
+    found = network_files.check(seed=18, count=400)
+    assert found.total() == 400
+    assert found["read"] > 10
+    assert found["refused"] > 200

@@ -103,6 +103,24 @@ def test_a_name_that_is_taken_or_not_possible_is_refused(tmp_path: Path, name: s
     assert "rename the folder" in loaded.failed[name] or "is not possible" in loaded.failed[name]
 
 
+@pytest.mark.parametrize("way", ["named", "strict", "in the repository"])
+def test_only_a_network_below_the_repository_is_left_out(
+    tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A network that the user named by --model ends the start, as any does under --strict."""
+    copy_renamed("lstm", tmp_path / "mine")
+    (tmp_path / "mine" / "weights.safetensors").write_bytes(b"damaged")
+    folders, reason = [tmp_path / "mine"], "mine: weights.safetensors is not a whole safetensors"
+
+    if way == "in the repository":
+        assert reason in load_models(None, None, folders).failed["mine"]
+        assert f"a network is not served: {reason}" in caplog.text
+        return
+    named = folders.pop() if way == "named" else None
+    with pytest.raises(CheckpointError, match=reason):
+        load_models(None, None, folders, named, strict=way == "strict")
+
+
 def test_a_repository_without_networks_is_refused(tmp_path: Path) -> None:
     """The message names the folder, and the flag for the folder of a single network."""
     with pytest.raises(CheckpointError, match=r"has no folder with lightwell\.toml"):

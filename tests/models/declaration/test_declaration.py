@@ -202,7 +202,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     [
         (None, "lightwell.toml: No such file or directory"),
         (b"\xff\xfe", "lightwell.toml is not UTF-8 text"),
-        (b"#" * (MAX_BYTES + 1), "lightwell.toml has more than 65536 bytes, the limit"),
+        (b"#" * (MAX_BYTES + 1), "lightwell.toml has 65,537 bytes; at most 65,536 are read"),
     ],
     ids=["missing", "bytes", "long"],
 )
