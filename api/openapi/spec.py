@@ -134,6 +134,14 @@ def problems() -> dict[int | str, dict[str, Any]]:
     }
 
 
+TOKEN: Mapping[str, str] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Token of the server, where it needs one.",
+}
+"""Security scheme of the API in OpenAPI, by which generated clients send the token."""
+
+
 def describe(
     app: FastAPI, families: Families, queries: Mapping[str, type[BaseModel]]
 ) -> dict[str, Any]:
@@ -170,6 +178,8 @@ def describe(
         for component in components.values():
             without_absent(component)
         share(text)
+        text["components"]["securitySchemes"] = {"token": TOKEN}
+        text["security"] = [{}, {"token": []}]  # a server may need none
         app.openapi_schema = text
     return app.openapi_schema
 

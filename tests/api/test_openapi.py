@@ -56,6 +56,15 @@ def test_openapi_is_what_generators_like(client: TestClient) -> None:
     assert wanted <= set(text["components"]["schemas"])
 
 
+def test_openapi_describes_the_token(client: TestClient) -> None:
+    """Generated clients and /docs know the header of the token, and that a server may need none."""
+    text = client.get("/openapi.json").json()
+
+    scheme = text["components"]["securitySchemes"]["token"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert text["security"] == [{}, {"token": []}]
+
+
 def test_examples_are_what_their_schemas_say() -> None:
     """Every example in the OpenAPI document validates against its schema."""
     kinds = {

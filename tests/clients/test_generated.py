@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import httpx2
 import pytest
 
@@ -33,6 +34,20 @@ const lines = await lstmGatesJsonl({
 });
 console.log(lines.data.trim().split("\\n").length);
 """
+AUTHORISED = """
+import { client as other } from "./lightwell/client.gen";
+
+let sent: string | null = "";
+other.setConfig({
+  auth: "secret-of-anna",
+  fetch: async (request) => {
+    sent = (request as Request).headers.get("Authorization");
+    return Response.json({});
+  },
+});
+await lstmGates({ body: { sequence: "10" } });
+console.log(sent);
+"""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +56,7 @@ def typescript(url: str, openapi_file: Path, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("typescript")
     generator = module("@hey-api/openapi-ts/bin/run.js")
     (code,) = blocks("typescript", url)
-    (folder / "calls.ts").write_text(code + STREAMED, encoding="utf-8")
+    (folder / "calls.ts").write_text(code + STREAMED + AUTHORISED, encoding="utf-8")
     settings = {"compilerOptions": COMPILER_OPTIONS, "include": ["calls.ts", "lightwell"]}
     (folder / "tsconfig.json").write_text(json.dumps(settings))
     run(NODE, generator, "-i", openapi_file, "-o", folder / "lightwell", cwd=folder)
@@ -58,12 +73,13 @@ def test_typescript_calls(typescript: Path) -> None:
     bundle = [module("esbuild/bin/esbuild"), "calls.ts", "--bundle", "--format=esm"]
     run(*bundle, "--platform=node", "--outfile=calls.mjs", "--log-level=error", cwd=typescript)
 
-    digit, gates, refused, lines = run(NODE, "calls.mjs", cwd=typescript).splitlines()
+    digit, gates, refused, lines, header = run(NODE, "calls.mjs", cwd=typescript).splitlines()
 
     assert digit == "2 [ 'image', 'relu1', 'conv2' ]"
     assert gates == "yes 10110"
     assert refused == "422 The sequence cannot be used"
     assert lines == "5"
+    assert header == "Bearer secret-of-anna"
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +125,23 @@ def test_python_calls(url: str, python: ModuleType) -> None:
     assert text.prediction.name == bits.prediction.name == "yes"
     assert {tensor.name: tensor.shape for tensor in text.tensors}["forget_gate"] == [5, 2]
     assert (wrong.status, wrong.errors[0].location) == (422, ["body", "sequence", 2])
+
+
+def test_python_sends_the_token(python: ModuleType) -> None:
+    """The generated client with a token sends the header, with any operation."""
+    gates = importlib.import_module(f"{python.__name__}.api.lstm.lstm_gates")
+    models = importlib.import_module(f"{python.__name__}.models")
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Authorization"))
+        return httpx.Response(302)
+
+    client = python.AuthenticatedClient(
+        "http://server",
+        token="secret-of-anna",  # noqa: S106 - of the tests
+        httpx_args={"transport": httpx.MockTransport(answer)},
+    )
+    gates.sync_detailed(client=client, body=models.SequenceBody(sequence="10"))
+
+    assert sent == ["Bearer secret-of-anna"]
