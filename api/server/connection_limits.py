@@ -37,6 +37,7 @@ class ConnectionLimits:
         rate_s: Window over which the rate of a body is measured.
         stall_s: Window over which the rate of a response is measured.
         idle_s: From a response to the next request.
+        fresh_s: From the start of a connection until it may be closed to make room for another.
         linger_s: For how long the rest of a refused request is discarded.
         linger_idle_s: For how long a refused client may send nothing.
         linger_bytes: How much of a refused request is discarded.
@@ -60,6 +61,7 @@ class ConnectionLimits:
     rate_s: float = 5.0
     stall_s: float = 15.0
     idle_s: float = 5.0
+    fresh_s: float = 1.0
     linger_s: float = 30.0
     linger_idle_s: float = 5.0
     linger_bytes: int = 256 * 2**20

@@ -32,6 +32,10 @@ class Connection(Protocol):
     def unsent(self) -> int:
         """Bytes of responses that the connection's client has not taken."""
 
+    @property
+    def unread(self) -> int:
+        """Bytes that the connection's client has sent, and that were not read yet."""
+
 
 class ConnectionTable:
     """Table of the open HTTP connections of a server. Of one event loop.
@@ -41,14 +45,15 @@ class ConnectionTable:
 
     Attributes:
         limits: Limits of connections.
-        idle: Connections without a request, in the order in which they became idle.
+        idle: Connections without a request, in the order in which they became idle, with the time
+            from which each may be closed to make room.
         lingering: Connections that discard the rest of a refused request.
         refusals: Number of refusals by the kind of their problem.
     """
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
-        self.idle: dict[Connection, None] = {}
+        self.idle: dict[Connection, float] = {}
         self.lingering: dict[Connection, None] = {}
         self.refusals: Counter[str] = Counter()
         self._open: dict[Connection, None] = {}
@@ -99,9 +104,16 @@ class ConnectionTable:
         return len(self._open) < self.limits.connections or self._drop(self._oldest_idle())
 
     def _oldest_idle(self, address: str | None = None) -> Connection | None:
-        """Return the connection that has been idle for longest, of one address or of all."""
-        found = (one for one in self.idle if address in (None, one.address) and not one.unsent)
-        return next(found, None)
+        """Return the connection that has been idle for longest, of one address or of all.
+
+        One whose first request is on its way is not idle: it would be lost.
+        """
+        assert self._loop is not None  # noqa: S101 - set with the first connection
+        now = self._loop.time()
+        for one, since in self.idle.items():
+            if since <= now and address in (None, one.address) and not (one.unsent or one.unread):
+                return one
+        return None
 
     def _drop(self, connection: Connection | None) -> bool:
         if connection is None:

@@ -32,6 +32,10 @@ class Closing(Protocol):
     def unsent(self) -> int:
         """Bytes of responses that the client has not taken."""
 
+    @property
+    def unread(self) -> int:
+        """Bytes that the client has sent, and that were not read yet."""
+
 
 class Lingering:
     """Lingering close: this side is closed, and bytes that the client sends are discarded.

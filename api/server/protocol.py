@@ -106,7 +106,7 @@ class Protocol(asyncio.Protocol):
         self._arrival = Arrival(self._loop.time())
         self.server_state.connections.add(self)  # type: ignore[arg-type]
         if self._table.admit(self, self._loop):
-            self._table.idle[self] = None
+            self._table.idle[self] = self._loop.time() + self.limits.fresh_s
         else:
             self._has_stopped = True
             self._refusal = too_many_connections(self.limits, self.address)
@@ -138,6 +138,11 @@ class Protocol(asyncio.Protocol):
     def unsent(self) -> int:
         """Bytes of responses that the client of this HTTP connection has not taken."""
         return self.transport.unsent + (self._running.rest if self._running else 0)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that the client of this HTTP connection has sent, and that were not read yet."""
+        return self.transport.unread
 
     def shutdown(self) -> None:
         """End the HTTP connection of a server that stops: now, or after its last response."""
@@ -270,7 +275,7 @@ class Protocol(asyncio.Protocol):
         self._arrival.end(self._loop.time())
         self._last.arrived_whole()
         if self._running is None:
-            self._table.idle[self] = None
+            self._table.idle[self] = 0.0
 
     def _fail(self, problem: Problem) -> None:
         """Let the parser fail with a problem of the request that it parses."""
@@ -311,7 +316,7 @@ class Protocol(asyncio.Protocol):
             self._send_refusal()
         elif self._arrival.phase == REST:
             self._arrival.since = self._loop.time()
-            self._table.idle[self] = None
+            self._table.idle[self] = 0.0
 
     # Refusals
 

@@ -71,17 +71,22 @@ class WriteCoalescingTransport:
         return self._transport.get_write_buffer_size()
 
     @property
+    def unread(self) -> int:
+        """Bytes of HTTP requests that wait in the system; 0 where it does not say."""
+        return self._in_system(termios.FIONREAD)
+
+    @property
     def taken(self) -> int:
         """Bytes of HTTP responses that the client's system has acknowledged."""
-        return self._written - self.unsent - self._queued()
+        return self._written - self.unsent - self._in_system(termios.TIOCOUTQ)
 
-    def _queued(self) -> int:
-        """Bytes in the system's queue of the socket; 0 where the system does not say."""
+    def _in_system(self, queue: int) -> int:
+        """Bytes in one of the system's queues of the socket; 0 where the system does not say."""
         connection = self._transport.get_extra_info("socket")
         if connection is None or sys.platform != "linux":
             return 0
         try:
-            found = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+            found = fcntl.ioctl(connection.fileno(), queue, bytes(4))
         except OSError:
             return 0
         return int.from_bytes(found, sys.byteorder)

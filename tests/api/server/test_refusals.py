@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from api.server.connection_table import REFUSED_FILES
+from api.server.transport import WriteCoalescingTransport
 from tests.api.server.hostile import (
     Served,
     get,
@@ -38,6 +39,17 @@ NODE = f"""
 fetch(process.argv[1], {{method: "POST", body: new Uint8Array({SIZE})}})
     .then(async (answer) => console.log(answer.status, await answer.text()));
 """
+
+
+class Waiting:
+    """Transport of a socket from which nothing is read."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def get_extra_info(self, _: str) -> socket.socket:
+        """Return the socket."""
+        return self._connection
 
 
 @pytest.fixture(scope="module")
@@ -193,9 +205,35 @@ def test_idle_connections_make_room() -> None:
         assert status(until_end(clients[0])) == 200
 
 
+def test_requests_on_their_way_are_not_lost_for_room() -> None:
+    """Of 60 clients that connect, and then send, each has an answer; waiting ones are not idle."""
+    with (
+        served(per_loopback=5, fresh_s=20.0, head_s=20.0, idle_s=20.0) as server,
+        ExitStack() as held,
+    ):
+        clients = [held.enter_context(server.connect()) for _ in range(60)]
+        wait_for(lambda: server.state.table.refusals.total() == 55)
+        for client in clients:
+            client.sendall(get("/slow", CLOSE))
+        assert [status(until_end(one)) for one in clients] == [200] * 5 + [503] * 55
+
+
+def test_a_connection_whose_request_was_not_read_is_not_idle() -> None:
+    """Bytes that wait in the system count, whenever the server gets to read them."""
+    left, right = socket.socketpair()
+    with left, right:
+        transport = WriteCoalescingTransport(Waiting(left), None)  # type: ignore[arg-type]
+        assert transport.unread == 0
+        right.sendall(b"GET /")
+        assert transport.unread == 5
+
+
 def test_connections_in_all() -> None:
     """Over their limit the idle one of any address makes room, then a connection is refused."""
-    with served(connections=4, per_loopback=3, head_s=20.0) as server, ExitStack() as held:
+    with (
+        served(connections=4, per_loopback=3, head_s=20.0, fresh_s=0.0) as server,
+        ExitStack() as held,
+    ):
         busy = [held.enter_context(server.connect()) for _ in range(3)]
         for client in busy:
             client.sendall(b"GET /")
