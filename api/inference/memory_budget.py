@@ -27,6 +27,12 @@ LEAST_CAPACITY = 32 * MIB
 CHECKED_FROM = MIB
 """Bytes of a request for which the memory budget also checks the resident memory."""
 
+TRIMS = 2
+"""Returns of freed memory by an idle server after a large request.
+
+Some of it is freed a while after the request has ended.
+"""
+
 IDLE_BYTES = 8 * MIB
 """Bytes that may be held by a server that is idle, for whose memory budget memory is returned."""
 
@@ -90,7 +96,7 @@ class MemoryBudget:
         self._resident = resident
         self._trim = trim
         self._measured = self._unsent = self._models = self._trimmed = 0
-        self._batch = self._compilations = 0
+        self._batch = self._compilations = self._trims_due = 0
         self._trimmed_at = self._measured_at = self._unsent_at = 0.0
 
     def measure(self, batch: int | None = None) -> None:
@@ -127,8 +133,10 @@ class MemoryBudget:
 
     def trim_when_idle(self) -> None:
         """Return freed memory to the system where nearly nothing is held, and much was freed."""
-        now = self._resident()
-        if self.held < IDLE_BYTES < now - max(self._models, self._trimmed):
+        if self.held + self._unsent >= IDLE_BYTES:
+            return
+        if self._trims_due or self._resident() - max(self._models, self._trimmed) > IDLE_BYTES:
+            self._trims_due = max(self._trims_due - 1, 0)
             self._trim()
             self._trimmed = self._resident()
 
@@ -150,6 +158,8 @@ class MemoryBudget:
         if missing > 0:
             self._refuse(nbytes, job, missing)
         self.held += nbytes
+        if nbytes >= CHECKED_FROM:
+            self._trims_due = TRIMS
 
     def _waiting(self, nbytes: int) -> int:
         """Return the bytes of answers that clients have not yet taken, counted a moment ago."""

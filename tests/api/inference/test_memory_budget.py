@@ -125,6 +125,20 @@ def test_freed_memory_is_returned_once_when_the_server_is_idle() -> None:
     assert trimmed == [1]
 
 
+def test_memory_of_large_requests_is_returned_a_while_after_them() -> None:
+    """The first return may find it in use: nothing seems to be freed since then."""
+    trimmed: list[int] = []
+    memory = MemoryBudget(500 * MIB, lambda: 200 * MIB, lambda: trimmed.append(1))
+    memory.measure()
+    with HeldBytes(memory, Job()) as held:
+        held.add(50 * MIB)
+        memory.trim_when_idle()
+        assert trimmed == []
+    for _ in range(4):
+        memory.trim_when_idle()
+    assert trimmed == [1, 1]
+
+
 def test_a_body_counts_twice_until_it_is_decoded() -> None:
     """Its chunks and what is made of them; one that never fits is refused as a body."""
     memory = budget(40 * MIB)
