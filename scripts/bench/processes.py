@@ -35,6 +35,11 @@ class Server:
         environment: Additional environment variables.
         folder: Working directory and import path: the checkout that it is started from.
 
+    Attributes:
+        port, folder: As given.
+        process: Process of the command.
+        start_s: Seconds until it was ready.
+
     Raises:
         NotStartedError: It ended, or was not ready within two minutes.
     """
@@ -48,7 +53,7 @@ class Server:
         environment: Mapping[str, str],
         folder: Path = ROOT,
     ) -> None:
-        self.port = port
+        self.port, self.folder = port, folder
         self._log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from scripts.bench.processes import ROOT, NotStartedError
-from scripts.overload import fairness, goodput, hostile, telemetry
+from scripts.overload import fairness, goodput, hostile, memory, telemetry
 from scripts.overload.loads import Generators
 from scripts.overload.report import State, show, state_of
 from scripts.overload.requests import ANALYSES
@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Section] = {
     "goodput": goodput.measure,
     "connections": hostile.measure,
     "metrics": telemetry.measure,
+    "memory": memory.measure,
 }
 """Name of a section of the overload measurement → its function."""
 

@@ -130,12 +130,22 @@ def measured(url: str | None, folder: Path, flags: Sequence[str] = ()) -> Iterat
         target.warm()
         yield target
         return
+    with started(folder, flags) as target:
+        target.warm()
+        yield target
+
+
+@contextmanager
+def started(folder: Path, flags: Sequence[str] = ()) -> Iterator[Target]:
+    """Start a server from a checkout, and wait until it is ready: analyses are still compiled.
+
+    Raises:
+        NotStartedError: It does not start.
+    """
     port = free_port()
     command = [sys.executable, "-m", "api", "--port", str(port), *flags]
     with (
         tempfile.TemporaryDirectory(prefix="lightwell-overload-") as logs,
         Server(command, port, READY, Path(logs) / "server.log", {}, folder) as server,
     ):
-        target = Target(port, server)
-        target.warm()
-        yield target
+        yield Target(port, server)
