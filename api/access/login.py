@@ -11,7 +11,6 @@ from starlette.types import Scope
 
 from api.access.tokens import Tokens
 from api.errors.problem import Problem
-from api.headers import request_header
 
 PAGES = frozenset({"", "/"})
 """Paths of the page."""
@@ -43,26 +42,26 @@ def login_response(tokens: Tokens, scope: Scope) -> Response | None:
     if path not in PAGES:
         return None
     if scope["method"] == "POST":
-        header = request_header(scope, b"authorization")
-        return _form_response(tokens, scope, header) if header else None
+        sent = [value for name, value in scope["headers"] if name == b"authorization"]
+        return _form_response(tokens, scope, sent) if sent else None
     secret = login_secret(scope, path)
     return None if secret is None else _redirect(tokens, scope, secret)
 
 
-def _form_response(tokens: Tokens, scope: Scope, header: bytes) -> Response:
+def _form_response(tokens: Tokens, scope: Scope, headers: list[bytes]) -> Response:
     """Return the empty response to the form of the page, with the cookie.
 
     Args:
-        header: Value of `Authorization`.
+        headers: Values of `Authorization`; of several none counts, as the guard examines none.
 
     Raises:
         Problem: `unauthorised`, for a token that no holder has.
     """
-    scheme, _, sent = header.strip().partition(b" ")
+    scheme, _, sent = headers[0].strip().partition(b" ")
     secret = sent.strip()
-    if scheme.lower() != b"bearer" or tokens.holder(secret) is None:
-        headers = {"WWW-Authenticate": 'Bearer realm="lightwell"'}
-        raise Problem("unauthorised", "The token is not one of this server's.", headers=headers)
+    if len(headers) > 1 or scheme.lower() != b"bearer" or tokens.holder(secret) is None:
+        how = {"WWW-Authenticate": 'Bearer realm="lightwell"'}
+        raise Problem("unauthorised", "The token is not one of this server's.", headers=how)
     response = Response(status_code=204, headers={"Cache-Control": "no-store"})
     _set_cookie(response, tokens, scope, secret)
     return response

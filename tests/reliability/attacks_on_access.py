@@ -99,6 +99,13 @@ def _guesses() -> Iterator[Attack]:
     yield survived("guesses of a short token", wrong + right, *statuses, 429, withheld=SECRET)
     yield survived("guesses by a neighbour", wrong + get("/models"), *statuses, 200)
 
+    form = post("/", b"", auth=b"Authorization: Bearer %b\r\n" % SHORT.encode() + AUTH)
+    yield survived(
+        "two tokens in the form of the page", form * 14, *[401] * 14, withheld=b"Set-Cookie"
+    )
+    wrong = post("/", b"", auth=b"Authorization: Bearer no\r\n")
+    yield survived("guesses in the form of the page", wrong * 14, *statuses)
+
 
 def _signatures() -> Iterator[Attack]:
     path, _, query = SIGNED.partition("?")
