@@ -29,10 +29,9 @@ def holder_of(tokens: Tokens, scope: Scope, path: str, sent: Mapping[bytes, byte
     """
     if (secret := login_secret(scope, path)) is not None:
         return tokens.holder(secret) or WRONG
-    scheme, _, secret = sent.get(b"authorization", b"").strip().partition(b" ")
     # Other schemes are those of a proxy, which may send them on.
-    if scheme.lower() == b"bearer":
-        return tokens.holder(secret.strip()) or WRONG
+    if (secret := bearer_of(sent.get(b"authorization", b""))) is not None:
+        return tokens.holder(secret) or WRONG
     query = scope["query_string"]
     is_signed = MARK in query and scope["method"] in SAFE and path != ROUTE
     if is_signed and (verified := verify(tokens, path, query)) is not None:
@@ -42,6 +41,14 @@ def holder_of(tokens: Tokens, scope: Scope, path: str, sent: Mapping[bytes, byte
     if value is not None:
         return tokens.cookie_holder(value) or WRONG
     return WRONG if is_signed else None
+
+
+def bearer_of(header: bytes) -> bytes | None:
+    """Return the token in a value of `Authorization`; None in one of another scheme."""
+    if header[:7] == b"Bearer ":
+        return header[7:].strip()
+    scheme, _, secret = header.strip().partition(b" ")
+    return secret.strip() if scheme.lower() == b"bearer" else None
 
 
 def _cookie(header: bytes, name: str) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from api.access.addresses import is_address
 
@@ -22,6 +23,7 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = [ipaddress.ip_network(one, strict=False) for one in networks]
+        self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
     def client(self, peer: str, forwarded: Iterable[bytes]) -> str:
         """Return the address of the client behind proxies: the last one that is not trusted.
@@ -43,7 +45,7 @@ class TrustedProxies:
                 break
         return found
 
-    def trusts(self, address: str) -> bool:
+    def _trusts(self, address: str) -> bool:
         """Tell whether an address is one of the trusted proxies'."""
         if not is_address(address):
             return False
@@ -51,6 +53,7 @@ class TrustedProxies:
         return any(parsed in network for network in self._networks)
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> str | None:
     """Return an address of `X-Forwarded-For` without its port; None where it is none."""
     if text.startswith("["):

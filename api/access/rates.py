@@ -31,12 +31,12 @@ class Rates:
     def wait(self, client: str) -> float:
         """Count a request of a client; return 0, or the seconds until its rate allows one."""
         left, now = self._left(client)
-        missing = max(0.0, 1.0 - left)
-        self._buckets[client] = (left if missing else left - 1.0, now)
+        is_allowed = left >= 1.0
+        self._buckets[client] = (left - 1.0 if is_allowed else left, now)
         self._buckets.move_to_end(client)
         if len(self._buckets) > MAX_CLIENTS:
             self._buckets.popitem(last=False)
-        return missing / self._rate
+        return 0.0 if is_allowed else (1.0 - left) / self._rate
 
     def missing(self, client: str) -> float:
         """Return 0, or the seconds until a client's rate allows a request, and count none."""
@@ -45,5 +45,8 @@ class Rates:
     def _left(self, client: str) -> tuple[float, float]:
         """Return the requests that the rate of a client allows now, and the time."""
         now = self._clock()
-        left, since = self._buckets.get(client, (self._burst, now))
-        return min(self._burst, left + (now - since) * self._rate), now
+        bucket = self._buckets.get(client)
+        if bucket is None:
+            return self._burst, now
+        left = bucket[0] + (now - bucket[1]) * self._rate
+        return min(self._burst, left), now

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
 from typing import NamedTuple
 
 NONE = "none"
@@ -81,11 +80,19 @@ class Tokens:
     def holder(self, sent: bytes) -> str | None:
         """Return the name of a token's holder; None where no holder has it."""
         digest = _digest(sent[: MAX_SENT + 1])
-        return _name(one.name for one in self._holders if hmac.compare_digest(one.digest, digest))
+        found = None
+        for one in self._holders:  # all of them, so that the time is the same for each
+            if hmac.compare_digest(one.digest, digest):
+                found = one.name
+        return found
 
     def cookie_holder(self, sent: bytes) -> str | None:
         """Return the name of the holder of a token by its cookie; None where no holder has it."""
-        return _name(one.name for one in self._holders if hmac.compare_digest(one.cookie, sent))
+        found = None
+        for one in self._holders:
+            if hmac.compare_digest(one.cookie, sent):
+                found = one.name
+        return found
 
     def is_long(self, name: str) -> bool:
         """Tell whether the token of a holder is too long to be guessed."""
@@ -106,12 +113,6 @@ class Tokens:
 def new_token() -> str:
     """Make up a token of 192 random bits."""
     return secrets.token_urlsafe(24)
-
-
-def _name(found: Iterable[str]) -> str | None:
-    """Return the last of some names; all are asked for, so that the time is the same for each."""
-    names = list(found)
-    return names[-1] if names else None
 
 
 def _digest(secret: bytes) -> bytes:

@@ -1,12 +1,11 @@
 """Access middleware: refuses requests by the access guard, before their body is read."""
 
-from collections.abc import Iterable
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access.guard import Guard
 from api.access.login import login_response
 from api.errors.problem import Problem, problem_response
+from api.middleware.request_context import IS_PRIVATE
 
 
 class AccessMiddleware:
@@ -27,6 +26,8 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         tokens = self._guard.rules.tokens
+        if tokens is not None:
+            scope["state"][IS_PRIVATE] = True
         try:
             self._guard.check(scope)
             response = None if tokens is None else login_response(tokens, scope)
@@ -35,26 +36,4 @@ class AccessMiddleware:
         if response is not None:
             await response(scope, receive, send)
             return
-        if tokens is None:
-            await self._app(scope, receive, send)
-            return
-
-        async def send_private(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = list(_private(message.get("headers", ())))
-            await send(message)
-
-        await self._app(scope, receive, send_private)
-
-
-def _private(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """Yield response headers of which shared caches keep nothing."""
-    kept = False
-    for name, value in headers:
-        if name.lower() == b"cache-control":
-            kept = True
-            if b"no-store" not in value and b"private" not in value:
-                value = b"private, " + value  # noqa: PLW2901 - one header at a time
-        yield name, value
-    if not kept:
-        yield b"cache-control", b"private"
+        await self._app(scope, receive, send)

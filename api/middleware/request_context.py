@@ -19,6 +19,9 @@ _RANDOM = random.Random()  # noqa: S311 - no secret; asking the system takes far
 TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """Value of `traceparent`; IDs of zeros, and the version ff, are not valid (Trace Context, 3.2)."""
 
+IS_PRIVATE = "is_private"
+"""Key of a request's state: shared caches may keep nothing of the response."""
+
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -39,8 +42,8 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        response = _Response(scope, send)
         state = scope.setdefault("state", {})
+        response = _Response(scope, send)
         state["request_id"], state["stopwatch"] = response.request_id, response.watch
         inner_scope = {**scope, "method": "GET"} if response.is_head else scope
         try:
@@ -86,6 +89,8 @@ class _Response:
             ]
             if not self.has_origin:
                 headers.append(VARIES)
+            if IS_PRIVATE in self._scope["state"]:
+                _make_private(headers)
             if is_public(self._scope):
                 kept = [each for each in headers if each[0] != PUBLIC[0][0]]
                 message["headers"] = [*kept, *PUBLIC]
@@ -107,6 +112,16 @@ class _Response:
 def _trace(sent: bytes) -> str:
     """Return a request's trace context (W3C `traceparent`) for the log; empty where not valid."""
     return sent.decode() if sent and TRACE.fullmatch(sent) else ""
+
+
+def _make_private(headers: list[tuple[bytes, bytes]]) -> None:
+    """Change the headers of a response so that shared caches keep nothing of it."""
+    for at, (name, value) in enumerate(headers):
+        if name == b"cache-control":
+            if b"no-store" not in value and b"private" not in value:
+                headers[at] = name, b"private, " + value
+            return
+    headers.append((b"cache-control", b"private"))
 
 
 def _resource_policy(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
