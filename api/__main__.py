@@ -16,6 +16,8 @@ configure_environment()
 import logging
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
@@ -23,6 +25,7 @@ from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api.access.exposure import with_access
 from api.background_stream import written_in_background
+from api.server.hang_ups import HangUps
 from api.server.listener import ListenerError, bind
 from api.settings import Settings
 
@@ -45,6 +48,7 @@ def main() -> int:
     cannot be listened on.
     """
     configure_logging()
+    hang_ups = HangUps()
     try:
         given = CliApp.run(Command, cli_args=sys.argv[1:])
         settings = with_access(given)
@@ -54,15 +58,18 @@ def main() -> int:
     except ListenerError as error:
         return _refuse(error, 1)
     made_up = settings.token if given.token is None else None
-    return _run(settings, sockets, made_up)
+    return _run(settings, sockets, made_up, hang_ups)
 
 
-def _run(settings: Settings, sockets: list[socket.socket], made_up: str | None) -> int:
+def _run(
+    settings: Settings, sockets: list[socket.socket], made_up: str | None, hang_ups: HangUps
+) -> int:
     """Load the application of the command `python -m api`, and serve or describe it.
 
     Args:
         sockets: Those to listen on; none prints the OpenAPI description instead.
         made_up: Token that the command made up, to print; None without one.
+        hang_ups: Signals that load replaced files.
     """
     # These imports take over a second, which a taken port does not wait for.
     import orjson  # noqa: PLC0415
@@ -79,21 +86,21 @@ def _run(settings: Settings, sockets: list[socket.socket], made_up: str | None) 
     if not sockets:
         print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2).decode())
         return 0
-    return 0 if _serve(app, settings, sockets, made_up) else 1
-
-
-def _serve(
-    app: "FastAPI", settings: Settings, sockets: list[socket.socket], made_up: str | None
-) -> bool:
-    """Run the server of the command `python -m api`, whose output makes no request wait."""
     from api.server.process import serve  # noqa: PLC0415
 
+    with _output_in_background(app):
+        return 0 if serve(app, settings, sockets, made_up, hang_ups) else 1
+
+
+@contextmanager
+def _output_in_background(app: "FastAPI") -> Iterator[None]:
+    """Let the output of the command `python -m api` make no request wait."""
     with written_in_background() as streams:
         app.state.access_log.metrics.add_dropped(lambda: sum(one.dropped for one in streams))
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler):
                 handler.setStream(sys.stderr)
-        return serve(app, settings, sockets, made_up)
+        yield
 
 
 def _refuse(error: Exception, status: int) -> int:

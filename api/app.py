@@ -26,10 +26,11 @@ from api.access.rates import DEFAULT_RATE, Rates
 from api.access.tokens import Tokens
 from api.errors import handlers
 from api.inference.admission import Admission
-from api.inference.engine import Engine, QueueLimits
+from api.inference.engine import Engine
 from api.inference.loading import load_models, repository_folders
 from api.inference.memory_budget import MemoryBudget
 from api.inference.memory_limits import derived_caps
+from api.inference.program_queues import QueueLimits
 from api.middleware.access import AccessMiddleware
 from api.middleware.access_log import AccessLog
 from api.middleware.cors import LoggingCORSMiddleware, allowed_origins

@@ -1,5 +1,7 @@
 """Model registry: loading of networks from their folders, and resident models."""
 
+import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +30,7 @@ from models.printable import printable
 from models.rnn.lengths import LengthLimits
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
-from models.runtime.compilation import Executables, compile_programs
+from models.runtime.compilation import ExecutableKey, Executables, compile_programs
 from models.runtime.executable_cache import ExecutableCache
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Program, Row, Run
@@ -60,7 +62,9 @@ RESERVED_NAMES = frozenset(
 
 @dataclass(eq=False)
 class ResidentModel:
-    """Resident model of the registry, with weights on the device. It lives as long as the server.
+    """Resident model of the registry, with weights on the device.
+
+    It lives until the server ends, or until other weights have replaced it.
 
     Attributes:
         name: First part of its paths, such as `cnn`.
@@ -76,7 +80,8 @@ class ResidentModel:
             bits (None), and of its training checkpoints by name; empty for other models.
         artifacts: Other training artifacts, by kind.
         is_shipped: Whether it ships with the server, which compiles its analyses at the start.
-        programs: Compiled programs by name; empty until `compile`.
+        programs: Compiled programs by name; empty until `compile` or `take_over`.
+        executables: All executables of its programs; a model that replaces it has the same ones.
         cache: Cache of executables; None compiles at every start.
         cached: Whether the core programs were loaded from the cache.
         ready_s: Seconds that loading and compiling of the core programs took; 0 until `compile`.
@@ -93,6 +98,7 @@ class ResidentModel:
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
     is_shipped: bool = False
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
+    executables: Executables = field(default_factory=dict)
     cache: ExecutableCache | None = None
     cached: bool = False
     ready_s: float = 0.0
@@ -116,10 +122,24 @@ class ResidentModel:
         return self.checkpoint.tensors
 
     @property
+    def version(self) -> str:
+        """Digest of all files of a registered model on which answers depend. CPU work: it hashes.
+
+        Two versions of one network with equal weights may differ in metadata and artifacts.
+        """
+        kept = {name: self.digest(name) for name in self.training_checkpoints}
+        found = {kind: (one.digest, one.metadata) for kind, one in self.artifacts.items()}
+        facts = (self.checkpoint.digest, self.checkpoint.metadata, kept, found)
+        text = repr((self.architecture.declaration, *self.length_limits.items()))
+        stated = json.dumps([text, *facts], sort_keys=True)
+        return hashlib.sha256(stated.encode()).hexdigest()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of a registered model on the device: its parameter sets and executables."""
-        return sum(value.nbytes for _, value in self._arrays.values()) + sum(
-            program.code_bytes for program in self.programs.values()
+        # Copies: another thread may be compiling an analysis.
+        return sum(value.nbytes for _, value in tuple(self._arrays.values())) + sum(
+            program.code_bytes for program in tuple(self.programs.values())
         )
 
     def run(self, program: str, row: Row, outputs: frozenset[str]) -> Run:
@@ -145,6 +165,22 @@ class ResidentModel:
         for program in self.declared:
             self._keep(program, executables, smallest)
         self.ready_s += time.perf_counter() - began
+
+    def take_over(self, before: "ResidentModel") -> None:
+        """Take over the programs of a registered model that this one replaces; nothing is compiled.
+
+        Args:
+            before: Model of an equal declaration.
+        """
+        # The same object: names and layouts are kept by it.
+        self.architecture = before.architecture
+        self.executables, self.cache, self.cached = before.executables, before.cache, before.cached
+        weights = self._put(None, self.weights)
+        for name, program in before.programs.items():
+            self.programs[name] = program.with_parameters(weights)
+        if self.analyses.keys() & self.programs.keys():
+            for program in self.programs.values():
+                self.add_parameter_sets(program)
 
     def compile_larger_buckets(self) -> None:
         """Compile or load a registered model's programs for larger buckets, and run each once."""
@@ -189,10 +225,16 @@ class ResidentModel:
         self, name: str, programs: list[Program], buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
         """Load or compile programs of a registered model; return whether they were loaded."""
-        wanted = (programs, self._put(None, self.weights), buckets)
+        keys = {ExecutableKey(program.name, bucket) for program in programs for bucket in buckets}
+        if keys <= self.executables.keys():  # by the model that this one has replaced
+            return self.executables, True
+        wanted, is_loaded = (programs, self._put(None, self.weights), buckets), False
         if self.cache:
-            return self.cache.executables(name, *wanted)
-        return compile_programs(*wanted), False
+            found, is_loaded = self.cache.executables(name, *wanted)
+        else:
+            found = compile_programs(*wanted)
+        self.executables |= found
+        return self.executables, is_loaded
 
     def add_parameter_sets(self, program: ResidentProgram) -> None:
         """Add training checkpoints and randomised weights to a program of a registered model.

@@ -21,6 +21,7 @@ from api.inference.errors import (
     EngineBusyError,
     EngineClosedError,
     EngineNotReadyError,
+    ModelLeftOutError,
 )
 from api.inference.memory_budget import RequestTooLargeError
 from models.registry import ResidentModel
@@ -127,6 +128,7 @@ PROBLEM_OF: Mapping[type[Exception], Callable[[Request, Any], Problem]] = {
         headers={"Connection": "close"} if error.is_body else None,
     ),
     EngineClosedError: lambda _, error: Problem("draining", str(error), headers=RETRY_AFTER),
+    ModelLeftOutError: lambda _, error: Problem("unknown-model", f"{error}."),
     EngineNotReadyError: lambda _, error: Problem("warming", str(error), headers=RETRY_AFTER),
     DeadlineError: lambda request, _: Problem(
         "deadline",

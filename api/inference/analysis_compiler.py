@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from api.inference.errors import CompilationDeadlineError
 from api.inference.memory_budget import MemoryBudget
 from api.inference.resident_memory import return_freed_memory
-from models.registry import ResidentModel
-from models.runtime.resident import ResidentProgram
+from api.inference.served_model import ServedModel
 
 Result = TypeVar("Result")
 
@@ -22,17 +21,14 @@ class AnalysisCompiler:
     """Compiler of the engine's analyses. It lives as long as the engine, on its event loop.
 
     Args:
-        serve: Lets the engine accept calls of a compiled program.
         memory: Budget that has a reserve while programs are compiled, and less room afterwards.
     """
 
-    def __init__(
-        self, serve: Callable[[ResidentModel, ResidentProgram], None], memory: MemoryBudget
-    ) -> None:
-        self._serve, self._memory = serve, memory
+    def __init__(self, memory: MemoryBudget) -> None:
+        self._memory = memory
         # Its own thread: compilations take seconds, for which decoding and drawing do not wait.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="compiler")
-        self._wanted: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._wanted: dict[tuple[ServedModel, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, function: Callable[..., Result], *args: Any) -> Result:
@@ -44,8 +40,14 @@ class AnalysisCompiler:
             self._memory.measure()
         return found
 
-    async def compiled(self, model: ResidentModel, program: str, deadline: float) -> None:
-        """Compile an analysis that is not compiled, and wait until it can be called.
+    async def run_alone(self, function: Callable[..., Result], *args: Any) -> Result:
+        """Run a function in the compiler's thread when no analysis waits for its compilation."""
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+        return await self.run(function, *args)
+
+    async def compiled(self, served: ServedModel, program: str, deadline: float) -> None:
+        """Compile an analysis, or add parameter sets, and wait until the program can be called.
 
         Requests that need the same program wait for one compilation.
 
@@ -55,15 +57,15 @@ class AnalysisCompiler:
         Raises:
             CompilationDeadlineError: It takes longer.
         """
-        key = model.name, program
+        key = served, program
         if key not in self._wanted:
-            self._wanted[key] = self._start(self._compile(model, program))
+            self._wanted[key] = self._start(self._compile(served, program))
         # Other requests wait for the compilation too: it goes on when one of them gives up.
         waited = asyncio.shield(self._wanted[key])
         try:
             await asyncio.wait_for(waited, deadline - time.monotonic())
         except TimeoutError as error:
-            msg = f"The program {program} of {model.name} is still being compiled."
+            msg = f"The program {program} of {served.name} is still being compiled."
             raise CompilationDeadlineError(msg) from error
 
     def _start(self, compilation: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -74,20 +76,23 @@ class AnalysisCompiler:
         task.add_done_callback(_log_failure)
         return task
 
-    async def _compile(self, model: ResidentModel, name: str) -> None:
-        """Compile one analysis, with all parameter sets of its model.
+    async def _compile(self, served: ServedModel, name: str) -> None:
+        """Compile one analysis, with all parameter sets of its model; a core program has them too.
 
         It can be called as soon as its largest batch size is compiled, which holds any rows.
         """
+        model = served.model
         try:
-            program = model.analyses[name]
-            *smaller, largest = model.buckets(program)
             for core in tuple(model.programs.values()):
                 await self.run(model.add_parameter_sets, core)
+            if name in served.queues:
+                return
+            program = model.analyses[name]
+            *smaller, largest = model.buckets(program)
             resident = await self.run(model.compile_analysis, program, (largest,))
-            self._serve(model, resident)
+            served.serve(resident)
         finally:
-            del self._wanted[model.name, name]
+            del self._wanted[served, name]
         if smaller:
             self._start(self.run(model.add_buckets, program, smaller))
 

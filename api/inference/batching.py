@@ -65,6 +65,21 @@ class Counts:
     ran_s: float = 0.0
 
 
+@dataclass(eq=False, slots=True)
+class Backlog:
+    """Backlog of a batching queue: items and bytes that have come, and those that have left.
+
+    What came is written by the event loop, and what left while the worker holds its lock.
+    """
+
+    items_in: int = 0
+    bytes_in: int = 0
+    admitted_in: int = 0
+    items_out: int = 0
+    bytes_out: int = 0
+    admitted_out: int = 0
+
+
 @dataclass(eq=False)
 class Batch(Generic[Item, Result]):
     """Batch of items that one call takes out of a queue, and their results.
@@ -136,10 +151,16 @@ class Queue(Generic[Item, Result]):
         self._max_waiting = max_waiting
         self._max_bytes = max_bytes
         self._observe = observe
-        self._items_in = self._bytes_in = self._admitted_in = 0  # written by the event loop
-        self._items_out = self._bytes_out = self._admitted_out = 0  # written under the lock
+        self.backlog = Backlog()
         self.times = BatchTimes(sizes)
         self.counts = Counts()
+
+    def continue_from(self, before: "Queue[Item, Result]") -> None:
+        """Continue counts, times and backlog of the queue of the same program with other weights.
+
+        Items that wait in either queue count towards the limits of both.
+        """
+        self.counts, self.times, self.backlog = before.counts, before.times, before.backlog
 
     @property
     def max_batch(self) -> int:
@@ -149,12 +170,12 @@ class Queue(Generic[Item, Result]):
     @property
     def waiting(self) -> int:
         """Number of items in the batching queue; cancelled ones count until a batch is formed."""
-        return self._items_in - self._items_out
+        return self.backlog.items_in - self.backlog.items_out
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes of the items in the batching queue: the sum of their sizes."""
-        return self._bytes_in - self._bytes_out
+        return self.backlog.bytes_in - self.backlog.bytes_out
 
     async def submit(self, item: Item, job: Job, size: int = 0) -> Served[Result]:
         """Add one item to the batching queue and wait for its result.
@@ -187,16 +208,18 @@ class Queue(Generic[Item, Result]):
             self._check_room(size, job.deadline - now)
         estimated_s = 0.0 if job.is_analysis else self.times.row_s
         future: asyncio.Future[Served[Result]] = asyncio.get_running_loop().create_future()
-        self._items_in += 1
-        self._bytes_in += size
-        self._admitted_in += job.is_admitted
+        backlog = self.backlog
+        backlog.items_in += 1
+        backlog.bytes_in += size
+        backlog.admitted_in += job.is_admitted
         waiting = WaitingItem(item, job, size, now, job.deadline, estimated_s, future)
         self._worker.accept(self, waiting)
         return future
 
     def _check_room(self, size: int, left_s: float) -> None:
         """Raise an error unless the queue has room for one more item, which has some time left."""
-        waiting = self.waiting - (self._admitted_in - self._admitted_out)
+        backlog = self.backlog
+        waiting = self.waiting - (backlog.admitted_in - backlog.admitted_out)
         over = waiting and self.waiting_bytes + size > self._max_bytes
         wait_s = self._worker.interactive_wait_s / (1 - ANALYSIS_SHARE) if waiting else 0.0
         if over or waiting >= self._max_waiting or wait_s > max(left_s, 0.0):
@@ -205,9 +228,10 @@ class Queue(Generic[Item, Result]):
 
     def left(self, waiting: WaitingItem[Item, Result]) -> None:
         """Count an item that has left the batching queue for a batch. Under the worker's lock."""
-        self._items_out += 1
-        self._bytes_out += waiting.size
-        self._admitted_out += waiting.job.is_admitted
+        backlog = self.backlog
+        backlog.items_out += 1
+        backlog.bytes_out += waiting.size
+        backlog.admitted_out += waiting.job.is_admitted
 
     def run(self, batch: Batch[Item, Result]) -> None:
         """Run the work of a batch in the device thread; its exception is kept for the callers."""

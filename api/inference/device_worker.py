@@ -156,6 +156,9 @@ class DeviceWorker:
             if formed:
                 queue, batch = formed
                 self._loop.call_soon_threadsafe(queue.resolve, batch)
+                # The queue of replaced weights is not kept until the next batch.
+                del queue, batch
+            del formed
 
     def _go_on(self) -> bool:
         """Wait in the device thread for an item to batch; false when the worker is stopped."""

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import jax
@@ -12,31 +11,28 @@ import jax
 from api.inference.admission import Admission, InFlightCounter
 from api.inference.analysis_compiler import AnalysisCompiler
 from api.inference.background_tasks import ended, log_failure
-from api.inference.batching import Batch, Queue, Served, results_of
+from api.inference.batching import Served, results_of
 from api.inference.cpu_threads import ANALYSIS_THREADS, CPUThreads
-from api.inference.device_memory import in_halves
+from api.inference.device_time import DeviceTime
 from api.inference.device_worker import DeviceWorker
-from api.inference.errors import (
-    DeviceHungError,
-    EngineClosedError,
-    EngineNotReadyError,
-    QueueFullError,
-)
+from api.inference.errors import DeviceHungError, EngineClosedError, EngineNotReadyError
 from api.inference.jobs import Job
 from api.inference.loading import LoadedModels
 from api.inference.place import Place
+from api.inference.program_queues import Observer, ProgramQueue, QueueFactory, QueueLimits
 from api.inference.release_times import ReleaseTimes
+from api.inference.reloading import Reloaded, Reloader
 from api.inference.resident_memory import return_freed_memory
 from api.inference.result_cache import ResultCache
+from api.inference.served_model import ServedModel
+from api.inference.served_models import ServedModels
 from api.inference.workload import Workload
 from models.registry import ResidentModel
+from models.runtime.checkpoints import CheckpointError
 from models.runtime.programs import Call, Outputs, Run
 from models.runtime.resident import ResidentProgram
-from probes.declaration import ModelContext
-from probes.model_context import model_context
 
 Result = TypeVar("Result")
-Observer = Callable[[str, Batch[Call, Outputs]], None]
 
 TRIMMED_EVERY_S = 5.0
 """Seconds between two looks of the engine at whether freed memory is to be returned."""
@@ -48,27 +44,6 @@ NOT_STARTED = (
 )
 
 logger = logging.getLogger("lightwell")
-
-
-@dataclass
-class DeviceTime:
-    """Time of one request in the engine's queue and on its device, in seconds."""
-
-    queued_s: float = 0.0
-    ran_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class QueueLimits:
-    """Limits of the engine's queue of each program.
-
-    Attributes:
-        rows: Rows that wait.
-        nbytes: Bytes that these rows and their outputs take.
-    """
-
-    rows: int
-    nbytes: int
 
 
 class Engine:
@@ -83,12 +58,8 @@ class Engine:
         admission: Limits of all requests together.
 
     Attributes:
-        models: Resident models by name.
-        failed: Why a network could not be loaded, by the name of its folder.
-        contexts: Each model's context for probes, by name; empty until it is warm.
-        queues: Queue of each program, by the names of model and program (`cnn.trace`); empty until
-            it is warm.
-        observers: Called on the event loop with the program's name and each batch that was run.
+        served: Served models by name. A request looks its model up once: `reload` replaces entries.
+        fault: Why the engine cannot get ready; empty without a reason.
         results: Outputs of runs about the weights alone.
         workload: Requests whose time is limited when they are admitted.
         draining: Whether the server will soon close its listener: `/readyz` fails, and requests are
@@ -98,22 +69,21 @@ class Engine:
     """
 
     def __init__(self, loaded: LoadedModels, limits: QueueLimits, admission: Admission) -> None:
-        self.models = loaded.models
-        self.failed = loaded.failed
-        self.contexts: dict[str, ModelContext] = {}
-        self.queues: dict[str, Queue[Call, Outputs]] = {}
-        self.observers: list[Observer] = []
+        self.fault = ""
         self.admission = admission
         self.results = ResultCache()
         self.draining = self.closed = False
         self.warm_s: float | None = None
-        self._limits = limits
-        self._programs: dict[str, ResidentProgram] = {}
         self._worker = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")
+        self._queues = QueueFactory(self._worker, limits)
+        self.served = ServedModels(loaded, self._queues)
         self._cpu_threads = CPUThreads()
         self.workload = Workload(lambda: self._worker.analysis_share, ANALYSIS_THREADS)
         admission.memory.retry_s = ReleaseTimes(admission.memory, self.workload).retry_s
-        self._compiler = AnalysisCompiler(self._serve, admission.memory)
+        self._compiler = AnalysisCompiler(admission.memory)
+        self._reloader = Reloader(
+            loaded.sources, self.served, self._queues, self._compiler, self._cpu_threads
+        )
         self._warming: asyncio.Task[None] | None = None
         self._warming_rest: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
@@ -125,9 +95,34 @@ class Engine:
         return self.warm_s is not None and not self.draining and not self.closed
 
     @property
+    def failed(self) -> Mapping[str, str]:
+        """Why the engine does not serve a network, by its name or that of its folder."""
+        return self.served.failed
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why the engine's last `reload` did not serve the files of a model, by its name."""
+        return self._reloader.refused
+
+    @property
+    def observers(self) -> list[Observer]:
+        """Functions that the engine calls with a program's name and each batch that was run."""
+        return self._queues.observers
+
+    @property
+    def models(self) -> Mapping[str, ResidentModel]:
+        """Resident models of the engine by name, as they are now."""
+        return self.served.models
+
+    @property
+    def queues(self) -> Mapping[str, ProgramQueue]:
+        """Queues of the engine by the names of model and program (`cnn.trace`), as they are now."""
+        return self.served.queues
+
+    @property
     def programs(self) -> Mapping[str, ResidentProgram]:
-        """Compiled programs of the engine, by the names of model and program: `cnn.trace`."""
-        return self._programs
+        """Programs of the engine that have a queue, by the names of model and program."""
+        return self.served.programs
 
     def start(self) -> None:
         """Begin to warm up the engine, on the running event loop."""
@@ -142,20 +137,59 @@ class Engine:
         await self.warmed()
         await ended(self._warming_rest)
 
+    async def reload(self) -> Reloaded:
+        """Load the user's files again; serve those that have changed from the next request on.
+
+        Requests that have begun end with the old weights. Files that are damaged, or of another
+        declaration, are refused and logged, and the old weights stay. A call waits for those
+        before it, and for the programs that the engine still compiles.
+
+        Raises:
+            EngineClosedError: The server is stopping, or about to.
+            EngineNotReadyError: The engine was not started, or its warm-up has failed.
+        """
+        return await self._reloader.reload(self._settled)
+
+    def request_reload(self) -> None:
+        """Begin to `reload` the models on the running event loop; the log has the outcome."""
+        self._reloader.request(self._settled)
+
+    async def _settled(self) -> None:
+        """Wait until all programs of the engine's warm-up are compiled, or have failed to be."""
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
+        if self._warming_rest is not None:
+            await asyncio.wait([self._warming_rest])
+        self.check_ready()
+
     async def warm_up(self) -> None:
         """Warm up the engine: compile and run predictions and traces, then accept requests."""
         began = time.perf_counter()
         await asyncio.gather(*(self.compute(model.compile) for model in self.models.values()))
-        for name, model in self.models.items():
-            self.contexts[name] = await self.compute(model_context, model)
-            for program in model.programs.values():
-                self._serve(model, program)
+        for served in tuple(self.served.values()):
+            await self._try(served)
         self._worker.start()
         await self._measure_memory()
         self.warm_s = time.perf_counter() - began
         self._warming_rest = asyncio.get_running_loop().create_task(self._warm_rest())
         self._warming_rest.add_done_callback(log_failure)
         self._trimming = asyncio.get_running_loop().create_task(self._trim_memory())
+
+    async def _try(self, served: ServedModel) -> None:
+        """Let the engine serve a model whose weights compute finite values.
+
+        Raises:
+            CheckpointError: They do not, and the engine cannot do without the model.
+        """
+        try:
+            await self.compute(served.measure)
+        except CheckpointError as error:
+            if not self.served.leave_out(served.name, str(error)):
+                self.fault = str(error)
+                raise
+            return
+        for program in served.model.programs.values():
+            served.serve(program)
 
     async def _warm_rest(self) -> None:
         """Compile larger batches and analyses while the engine already answers requests."""
@@ -166,58 +200,30 @@ class Engine:
     async def _compile_rest(self) -> None:
         """Compile larger batches of the engine's models, and analyses of the shipped ones."""
         # Larger batches first: more requests gain by them than by analyses.
-        for model in self.models.values():
-            await self._compiler.run(model.compile_larger_buckets)
-            for name, program in model.programs.items():
-                self._serve_buckets(f"{model.name}.{name}", program)
+        for served in self.served.values():
+            await self._compiler.run(served.model.compile_larger_buckets)
+            served.serve_buckets()
         # Analyses of the user's own networks are compiled when they are first asked for.
-        for model in (one for one in self.models.values() if one.is_shipped):
+        for served in (one for one in self.served.values() if one.model.is_shipped):
+            model = served.model
             for program in tuple(model.programs.values()):
                 await self._compiler.run(model.add_parameter_sets, program)
             for declared in model.analyses.values():
-                self._serve(model, await self._compiler.run(model.compile_analysis, declared))
+                served.serve(await self._compiler.run(model.compile_analysis, declared))
 
     async def _measure_memory(self) -> None:
         """Measure the memory budget that the engine's models leave to requests."""
         await self.compute(return_freed_memory)
-        batch = await self.compute(self._largest_batch)
+        batch = await self.compute(_largest_batch, tuple(self.programs.values()))
         self.admission.memory.measure(batch)
-
-    def _largest_batch(self) -> int:
-        """Return the bytes of the largest batch of the engine's programs, which takes a while."""
-        return max((program.batch_bytes for program in [*self._programs.values()]), default=0)
 
     async def _trim_memory(self) -> None:
         """Return memory that the engine's requests have freed to the system, until cancelled."""
         while True:
             await asyncio.sleep(TRIMMED_EVERY_S)
             await self.compute(self.admission.memory.trim_when_idle)
-
-    def _serve(self, model: ResidentModel, program: ResidentProgram) -> None:
-        """Let the engine accept calls of a program from now on."""
-        name = f"{model.name}.{program.program.name}"
-        self._programs[name] = program
-        self.queues[name] = self._queue(name, program)
-
-    def _serve_buckets(self, name: str, program: ResidentProgram) -> None:
-        """Let the engine's queue form batches of all sizes for which a program is compiled."""
-        self.queues[name].times.sizes = program.buckets
-
-    def _queue(self, name: str, program: ResidentProgram) -> Queue[Call, Outputs]:
-        """Create the engine's queue of a program."""
-
-        def observe(batch: Batch[Call, Outputs]) -> None:
-            for observer in self.observers:
-                observer(name, batch)
-
-        return Queue(
-            self._worker,
-            in_halves(program),
-            sizes=program.buckets,
-            max_waiting=self._limits.rows,
-            max_bytes=self._limits.nbytes,
-            observe=observe,
-        )
+            if self._reloader.take_freed():
+                await self._measure_memory()
 
     def check_ready(self) -> None:
         """Raise an error unless new requests should be sent to this engine.
@@ -249,7 +255,7 @@ class Engine:
     def _refuse_cold(self) -> None:
         """Refuse a request to an engine that is warming up, or that nothing has started."""
         if self._warming is not None:
-            msg = "The models are being compiled."
+            msg = f"{self.fault or 'The models are being compiled'}."
             raise EngineNotReadyError(msg)
         if not self._has_warned:
             self._has_warned = True
@@ -302,12 +308,17 @@ class Engine:
         return await self._cpu_threads.run(job or Job(), function, *args)
 
     async def run(
-        self, model: str, run: Run, job: Job, spent: DeviceTime, checkpoint: str | None = None
+        self,
+        model: ServedModel,
+        run: Run,
+        job: Job,
+        spent: DeviceTime,
+        checkpoint: str | None = None,
     ) -> Outputs:
         """Drive a run through the engine: queue each of its calls, and send it their results.
 
         Args:
-            model: Name of the model whose programs the run calls.
+            model: Served model whose programs the run calls.
             job: Request that the run is for. Its deadline includes the time that the run computes
                 between its calls, which is CPU work.
             spent: The time in queue and on the device is added here.
@@ -330,42 +341,25 @@ class Engine:
                 return calls
             if checkpoint is not None:
                 calls = [call._replace(checkpoint=checkpoint) for call in calls]
-            served = await self._served(model, calls, job)
-            spent.queued_s += served[0].queued_s
+            found = await self._call(model, calls, job)
+            spent.queued_s += found[0].queued_s
             # Calls that ran in one batch have the same time: it counts once.
-            spent.ran_s += sum({one.ran_s for one in served})
-            results = [one.result for one in served]
-            del served
+            spent.ran_s += sum({one.ran_s for one in found})
+            results = [one.result for one in found]
+            del found
 
-    async def _served(self, model: str, calls: Sequence[Call], job: Job) -> list[Served[Outputs]]:
+    async def _call(
+        self, model: ServedModel, calls: Sequence[Call], job: Job
+    ) -> list[Served[Outputs]]:
         """Queue calls of one program in the engine and wait; one error cancels the others."""
-        name, owner = f"{model}.{calls[0].program}", self.models[model]
-        if name not in self._programs and not owner.is_shipped:
-            await self._compiler.compiled(owner, calls[0].program, job.deadline)
-        return await results_of(self._enqueue(name, calls, job))
-
-    def _enqueue(
-        self, name: str, calls: Sequence[Call], job: Job
-    ) -> list["asyncio.Future[Served[Outputs]]"]:
-        """Add calls of one program to the engine's queue of it; all of them, or none."""
-        program = self._programs.get(name)
-        if program is None or not program.has_parameters(calls[0].checkpoint):
-            msg = "The programs of this analysis are still being compiled."
-            raise EngineNotReadyError(msg)
-        queue = self.queues[name]
-        waiting: list[asyncio.Future[Served[Outputs]]] = []
-        try:
-            waiting.extend(queue.enqueue(one, job, program.size(one)) for one in calls)
-        # Cancelled calls leave the queue when its next batch is formed.
-        except QueueFullError:
-            for one in waiting:
-                one.cancel()
-            raise
-        return waiting
+        if not model.model.is_shipped and not model.accepts(calls[0]):
+            await self._compiler.compiled(model, calls[0].program, job.deadline)
+        return await results_of(model.enqueue(calls, job))
 
     async def stop(self) -> None:
         """Stop the engine: refuse requests, wait for the batch that runs, and end the threads."""
         self.closed = True
+        await self._reloader.stop()
         for task in (self._warming, self._warming_rest, self._trimming):
             if task is not None:
                 task.cancel()
@@ -374,6 +368,11 @@ class Engine:
         await self._compiler.stop()
         for stop in (self._worker.stop, self._cpu_threads.stop):
             await asyncio.get_running_loop().run_in_executor(None, stop)
+
+
+def _largest_batch(programs: Sequence[ResidentProgram]) -> int:
+    """Return the bytes of the largest batch of the engine's programs, which takes a while."""
+    return max((program.batch_bytes for program in programs), default=0)
 
 
 def _advance(run: Run, results: list[Outputs] | None) -> Sequence[Call] | Outputs:

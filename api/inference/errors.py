@@ -5,6 +5,10 @@ class EngineNotReadyError(Exception):
     """Error of an engine that is still compiling the programs that a request needs."""
 
 
+class ModelLeftOutError(Exception):
+    """Error of a model that the engine has left out when its weights were tried at the start."""
+
+
 class EngineClosedError(Exception):
     """Error of an engine that is stopping, and accepts no more requests."""
 

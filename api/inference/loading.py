@@ -1,8 +1,9 @@
 """Loading: networks from disk to resident models, with the cache of their executables."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -17,6 +18,9 @@ from models.runtime.executable_cache import CacheError, ExecutableCache
 MAX_MODELS = 64
 """Networks that one server loads."""
 
+Source = Callable[[], ResidentModel]
+"""Function that loads a model from its files, each time that it is called."""
+
 logger = logging.getLogger("lightwell")
 
 
@@ -27,10 +31,14 @@ class LoadedModels:
     Attributes:
         models: Models by name, the user's own first.
         failed: Why each other network could not be loaded, by the name of its folder.
+        sources: Sources of the models that have files of the user, by name.
+        optional: Names of models without which the server can do.
     """
 
     models: Mapping[str, ResidentModel]
     failed: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
 
 
 def load_models(
@@ -57,13 +65,16 @@ def load_models(
     # reads this when it is first used.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     shipped = {name: load(name, weights) for name in shipped_names()}
+    sources: dict[str, Source] = {}
+    if weights:
+        sources |= {name: partial(load, name, weights) for name in shipped}
     found: dict[str, ResidentModel] = {}
     failed: dict[str, str] = {}
     for folder in (*folders, *([named] if named else [])):
         try:
             model = load_folder(folder)
             _check_name(model.name, {*shipped, *found})
-            found[model.name] = model
+            found[model.name], sources[model.name] = model, partial(load_folder, folder)
         except CheckpointError as error:
             if strict or folder is named:
                 raise
@@ -72,7 +83,8 @@ def load_models(
             failed[printable(folder.name)] = str(error)
     models = found | shipped
     use_cache(models.values(), cache)
-    return LoadedModels(models, failed)
+    optional = frozenset() if strict else found.keys() - {named.resolve().name if named else ""}
+    return LoadedModels(models, failed, sources, frozenset(optional))
 
 
 def _check_name(name: str, taken: set[str]) -> None:

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from api.inference.batching import Batch
 from api.inference.engine import Engine
 from api.inference.resident_memory import resident_bytes
+from api.inference.served_model import ServedModel
 from models.runtime.programs import Call, Outputs
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -73,11 +74,12 @@ class _Queues(Collector):
             "lightwell_padding_rows", "Rows of padding run.", labels=["program"]
         )
         waiting = GaugeMetricFamily("lightwell_rows_waiting", "Rows that wait.", labels=["program"])
+        programs = self._engine.programs
         for name, queue in self._engine.queues.items():
             for outcome in OUTCOMES:
                 rows.add_metric([name, outcome], getattr(queue.counts, outcome))
             batches.add_metric([name], queue.counts.batches)
-            padding.add_metric([name], self._engine.programs[name].totals.padding_rows)
+            padding.add_metric([name], programs[name].totals.padding_rows)
             waiting.add_metric([name], queue.waiting)
         ready = GaugeMetricFamily(
             "lightwell_ready", "1 when requests are answered.", value=float(self._engine.ready)
@@ -188,20 +190,20 @@ class Metrics:
 
     def _triton(self) -> Iterator[str]:
         """Prometheus metrics with Triton's names, to which the client would append `_total`."""
-        values = {name: self._of_model(name) for name in self._engine.models}
+        values = {served: self._of_model(served) for served in self._engine.served.values()}
         for name, (kind, meaning) in TRITON.items():
             yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
-            for model, metrics in values.items():
+            for served, metrics in values.items():
                 # Triton labels metrics with a version of the model; here it is that of the weights.
-                version = self._engine.models[model].checkpoint.digest[:12]
+                version = served.model.checkpoint.digest[:12]
                 for labels, value in metrics[name].items():
-                    yield f'{name}{{model="{model}",{labels}version="{version}"}} {value}\n'
+                    yield f'{name}{{model="{served.name}",{labels}version="{version}"}} {value}\n'
 
-    def _of_model(self, model: str) -> dict[str, dict[str, int]]:
+    def _of_model(self, served: ServedModel) -> dict[str, dict[str, int]]:
         """Prometheus metrics of one model by Triton's names: totals over its programs, in µs."""
-        names = [name for name in self._engine.queues if name.startswith(f"{model}.")]
-        counts = [self._engine.queues[name].counts for name in names]
-        spent = [self._engine.programs[name].totals for name in names]
+        queues = served.queues.values()
+        counts = [queue.counts for queue in queues]
+        spent = [served.model.programs[name].totals for name in served.queues]
 
         def total(seconds: Iterator[float]) -> dict[str, int]:
             return {"": round(1e6 * sum(seconds))}
@@ -217,9 +219,7 @@ class Metrics:
             },
             "nv_inference_count": {"": sum(one.rows for one in spent)},
             "nv_inference_exec_count": {"": sum(one.calls for one in spent)},
-            "nv_inference_pending_request_count": {
-                "": sum(self._engine.queues[name].waiting for name in names)
-            },
+            "nv_inference_pending_request_count": {"": sum(queue.waiting for queue in queues)},
             "nv_inference_request_duration_us": total(one.queued_s + one.ran_s for one in counts),
             "nv_inference_queue_duration_us": total(one.queued_s for one in counts),
             "nv_inference_compute_input_duration_us": total(one.input_s for one in spent),

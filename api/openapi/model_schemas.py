@@ -141,14 +141,14 @@ class ModelEntry(Schema):
 
 
 class FailedEntry(Schema):
-    """Schema of a network that could not be loaded, and why."""
+    """Schema of files of a network that could not be loaded, at the start or again, and why."""
 
     name: str = Field(description="Name of its folder.")
     reason: str
 
 
 class ModelList(Schema):
-    """Schema of `/models`: every resident model, and the networks that could not be loaded."""
+    """Schema of `/models`: every resident model, and the files that could not be loaded."""
 
     models: list[ModelEntry]
     failed: list[FailedEntry] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Context of a response in the making: engine, timeout and stopwatch of its request."""
+"""Context of a response in the making: engine, model, timeout and stopwatch of its request."""
 
 import time
 from typing import NamedTuple
@@ -9,14 +9,16 @@ from api.client_identity import client_of
 from api.inference.engine import Engine
 from api.inference.jobs import Job
 from api.inference.memory_budget import HeldBytes
+from api.inference.served_model import ServedModel
 from api.middleware.server_timing import Stopwatch, stopwatch
 
 
 class RequestContext(NamedTuple):
-    """Context that a request's response is made in: engine, timeout and stopwatch.
+    """Context that a request's response is made in: engine, model, timeout and stopwatch.
 
     Attributes:
         engine: The resident models and the queue of the device.
+        served: Model that answers, with the weights that are served when the request begins.
         timeout_s: Seconds that the request may take, from the arrival of its body.
         watch: Measures the stages for `Server-Timing`; it began with the request.
         job: Work of the request, with its client and its deadline.
@@ -24,19 +26,25 @@ class RequestContext(NamedTuple):
     """
 
     engine: Engine
+    served: ServedModel
     timeout_s: float
     watch: Stopwatch
     job: Job
     held: HeldBytes
 
     @classmethod
-    def of(cls, request: Request) -> "RequestContext":
-        """Return the context for the response to a request that has passed the middleware."""
+    def of(cls, request: Request, served: ServedModel) -> "RequestContext":
+        """Return the context for the response to a request that has passed the middleware.
+
+        Args:
+            served: Model that answers.
+        """
         state, watch = request.app.state, stopwatch(request.scope)
         timeout_s = state.settings.deadline_s
         job = Job(client_of(request.scope), watch.began + timeout_s)
         engine: Engine = state.engine
-        return cls(engine, timeout_s, watch, job, HeldBytes(engine.admission.memory, job))
+        held = HeldBytes(engine.admission.memory, job)
+        return cls(engine, served, timeout_s, watch, job, held)
 
     @property
     def chunk_deadline(self) -> float:

@@ -137,9 +137,13 @@ def _picture(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
         raise Problem("answer-too-large", detail) from None
 
 
-def etag(weights: str, path: str, response_format: Format, query: BaseModel) -> str:
-    """Return the ETag of a response that depends on weights and parameters alone."""
-    text = f"{RENDERING} {weights} {path} {response_format} {query.model_dump_json()}"
+def etag(version: str, path: str, response_format: Format, query: BaseModel) -> str:
+    """Return the ETag of a response that depends on the files of a network and parameters alone.
+
+    Args:
+        version: Digest of the files.
+    """
+    text = f"{RENDERING} {version} {path} {response_format} {query.model_dump_json()}"
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 

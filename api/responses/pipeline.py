@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from api.errors.problem import Problem
-from api.inference.engine import DeviceTime, Engine
+from api.inference.device_time import DeviceTime
+from api.inference.served_model import ServedModel
 from api.requests.model_input import ModelInput, ModelInputs
 from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
@@ -74,8 +75,8 @@ async def _answer_one(
     context: RequestContext, request: ProbeRequest, given: ModelInput, response_format: Format
 ) -> bytes:
     """Check and admit the pipeline of one input, and compute it."""
-    engine, model = context.engine, context.engine.models[request.model]
-    call = checked_call(engine, request, given)
+    model = context.served.model
+    call = checked_call(context.served, request, given)
     _check_bytes(model, request, [given])
     context.held.add(_held(model, request, [call], response_format))
     if context.job.is_analysis or response_format == "png" or not request.probe.input:
@@ -95,7 +96,7 @@ async def _compute_one(
 
     Analyses are encoded in CPU threads, where they wait for predictions.
     """
-    engine, model = context.engine, context.engine.models[request.model]
+    engine, model = context.engine, context.served.model
     result, device_time = await run_probe(context, request, call)
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
@@ -119,11 +120,10 @@ async def _answer_several(
 
     It is admitted here only where its work depends on its inputs (`admitted_inputs`).
     """
-    engine, model = context.engine, context.engine.models[request.model]
-    calls = []
+    model, calls = context.served.model, []
     for index, given in enumerate(inputs):
         try:
-            calls.append(checked_call(engine, request, given))
+            calls.append(checked_call(context.served, request, given))
         except ParameterError as error:
             raise error.of_input(index) from error
         except Problem as error:
@@ -144,7 +144,7 @@ async def _compute_several(
     response_format: Format,
 ) -> bytes:
     """Compute the pipeline of several inputs, whose rows are queued together."""
-    engine, model = context.engine, context.engine.models[request.model]
+    engine, model = context.engine, context.served.model
     found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
     # The runs overlap: the slowest took as long as all of them.
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
@@ -157,14 +157,14 @@ async def _compute_several(
     )
 
 
-def checked_call(engine: Engine, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
+def checked_call(served: ServedModel, request: ProbeRequest, given: ModelInput) -> ProbeCall[Any]:
     """Return the call of a pipeline's probe, checked, with the weights of its checkpoint.
 
     Raises:
         ParameterError: The parameters do not exist in this model or input.
         Problem: The extra fields of the body name a layer that the model does not have.
     """
-    model: ModelContext = engine.contexts[request.model]
+    model: ModelContext = served.context
     if request.checkpoint is not None:
         known = model.training_checkpoints
         if request.checkpoint not in known:
@@ -222,26 +222,27 @@ async def run_probe(
     Returns:
         The outputs, and the time in queue and on the device; None for a probe without a program.
     """
-    engine, probe = context.engine, request.probe
+    engine, served, probe = context.engine, context.served, request.probe
     if probe.run is None and probe.program is None:
         return call.with_outputs({}), None
     device_time, name = DeviceTime(), request.checkpoint
     if probe.run is None:
-        model = engine.models[request.model]
+        model = served.model
         wanted = request.outputs(model.architecture)
         wanted |= {"unfamiliarity"} if model.ood_detector else set()
         run = model.run(probe.program or "", call.input.row, wanted)
-        outputs = await engine.run(request.model, run, context.job, device_time, name)
+        outputs = await engine.run(served, run, context.job, device_time, name)
         return call.with_outputs(outputs), device_time
     # Only without an input: few inputs are sent twice, and each would evict a slow analysis.
-    if not probe.input and (known := engine.results.get(request.cache_key)) is not None:
+    key = "" if probe.input else f"{served.version} {request.cache_key}"
+    if key and (known := engine.results.get(key)) is not None:
         return call.with_outputs(known), device_time
     # An analysis has more rows than a queue takes: they are limited here, all of them or none.
     with engine.admission.analysis(probe.rows(call)):
         context.job.is_admitted = True
-        outputs = await engine.run(request.model, probe.run(call), context.job, device_time, name)
-    if not probe.input:
-        engine.results.add(request.cache_key, outputs)
+        outputs = await engine.run(served, probe.run(call), context.job, device_time, name)
+    if key:
+        engine.results.add(key, outputs)
     return call.with_outputs(outputs), device_time
 
 

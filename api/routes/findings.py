@@ -1,10 +1,12 @@
 """Route of the findings: statements about the networks, and whether measurements support them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from api.inference.engine import Engine
+from api.inference.served_model import ServedModel
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import schemas, spec
 from api.requests.model_input import ModelInput
@@ -45,46 +47,64 @@ def router() -> APIRouter:
 
         Statements about a network that is not resident are left out.
         """
-        context = RequestContext.of(request)
-        engine = context.engine
-        stated: dict[str, Any] = {}
-        context.job.is_analysis = True
-        with engine.admit(), RequestTimeout(context.timeout_s) as timeout:
-            timeout.body_received(request.receive, context.job.deadline)
-            # One run for each model measures all statements about it.
-            for model in dict.fromkeys(one.model for one in STATEMENTS.values()):
-                if _applies(engine, model):
-                    stated |= await _measured(context, model)
-        listed = [key for key, one in STATEMENTS.items() if _applies(engine, one.model)]
-        return schemas.FindingList(findings=[_entry(engine, key, stated) for key in listed])
+        engine: Engine = request.app.state.engine
+        models = _measurable(engine)
+        with engine.admit():
+            stated = await _all_measured(request, models) if models else {}
+        weights = {name: served.model.checkpoint.digest for name, served in models.items()}
+        listed = [key for key, one in STATEMENTS.items() if one.model in weights]
+        return schemas.FindingList(findings=[_entry(weights, key, stated) for key in listed])
 
     return routes
 
 
-def _applies(engine: Engine, name: str) -> bool:
-    """Tell whether statements about a model are measured: it is resident, and has the probe."""
-    model = engine.models.get(name)
-    return model is not None and MEASURED_BY[model.architecture.family].unmet(model) is None
+def _measurable(engine: Engine) -> dict[str, ServedModel]:
+    """Models about which statements are measured, by name: resident ones that have the probe."""
+    named = dict.fromkeys(one.model for one in STATEMENTS.values())
+    found = {name: engine.served[name] for name in named if name in engine.served}
+    return {
+        name: served
+        for name, served in found.items()
+        if MEASURED_BY[served.model.architecture.family].unmet(served.model) is None
+    }
 
 
-async def _measured(context: RequestContext, model: str) -> dict[str, Any]:
+async def _all_measured(request: Request, models: Mapping[str, ServedModel]) -> dict[str, Any]:
+    """Run the probe `findings` of each model for `/findings`; return all measures by name."""
+    context = RequestContext.of(request, next(iter(models.values())))
+    context.job.is_analysis = True
+    stated: dict[str, Any] = {}
+    with RequestTimeout(context.timeout_s) as timeout:
+        timeout.body_received(request.receive, context.job.deadline)
+        # One run for each model measures all statements about it.
+        for served in models.values():
+            stated |= await _measured(context._replace(served=served))
+    return stated
+
+
+async def _measured(context: RequestContext) -> dict[str, Any]:
     """Run a model's `findings` probe for `/findings`; return its measures by name."""
-    probe = MEASURED_BY[context.engine.models[model].architecture.family]
-    request = ProbeRequest(model, probe, probe.parameters())
-    call = checked_call(context.engine, request, ModelInput())
+    served = context.served
+    probe = MEASURED_BY[served.model.architecture.family]
+    request = ProbeRequest(served.name, probe, probe.parameters())
+    call = checked_call(served, request, ModelInput())
     found, _ = await run_probe(context, request, call)
     figure = await context.engine.compute(probe.figure, found, job=context.job)
     return {one.name: one.value for one in measures(figure)}
 
 
-def _entry(engine: Engine, key: str, stated: dict[str, Any]) -> schemas.FindingEntry:
-    """Entry of one finding in the response of `/findings`: a statement with its measures."""
+def _entry(weights: Mapping[str, str], key: str, stated: Mapping[str, Any]) -> schemas.FindingEntry:
+    """Entry of one finding in the response of `/findings`: a statement with its measures.
+
+    Args:
+        weights: Digest of the measured weights of each model.
+    """
     statement = STATEMENTS[key]
     return schemas.FindingEntry(
         key=key,
         statement=statement.text,
         model=statement.model,
-        weights=engine.models[statement.model].checkpoint.digest,
+        weights=weights[statement.model],
         least=statement.least,
         unit=statement.unit,
         measured=statement.measured,

@@ -13,11 +13,12 @@ from api.openapi import model_schemas, spec
 from api.requests.sequence_body import state_bound
 from api.responses.assets import asset, asset_response
 from api.routes.layers import describe_layers
-from api.routes.probes import METHODS, probes_of, query_model, sources_of
+from api.routes.probes import METHODS, query_model, sources_of
 from models.architecture import Architecture
 from models.families import core_buckets
 from models.registry import ResidentModel
 from models.runtime.programs import MATMUL_PRECISION
+from probes.applicable import applicable_probes
 from probes.declaration import Probe
 from probes.shared import choices
 
@@ -40,7 +41,7 @@ def router() -> APIRouter:
             models=[describe(model) for model in engine.models.values()],
             failed=[
                 model_schemas.FailedEntry(name=name, reason=reason)
-                for name, reason in engine.failed.items()
+                for name, reason in (*engine.failed.items(), *engine.refused.items())
             ],
         )
         # The queries' schemas are some 30 kB a network, and a tenth of that compressed.
@@ -58,9 +59,9 @@ def router() -> APIRouter:
     ) -> model_schemas.ModelEntry:
         """One resident model of `/models`: task, input, layers, probes, weights, training."""
         engine: Engine = request.app.state.engine
-        if model not in engine.models:
-            raise unknown_model(model, engine.models)
-        return describe(engine.models[model])
+        if (served := engine.served.get(model)) is None:
+            raise unknown_model(model, engine.served)
+        return describe(served.model)
 
     return routes
 
@@ -82,7 +83,7 @@ def describe(model: ResidentModel) -> model_schemas.ModelEntry:
         dtype="float32",
         row_buckets=list(core_buckets(architecture)),
         layers=describe_layers(architecture),
-        probes=[_described(model, probe) for probe in probes_of(model)],
+        probes=[_described(model, probe) for probe in applicable_probes(model)],
         checkpoints=list(model.training_checkpoints),
         length_limits=_limits(model, None) if model.length_limits else None,
         checkpoint_limits={name: _limits(model, name) for name in model.length_limits if name},

@@ -12,7 +12,6 @@ from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
 from api.headers import request_header
-from api.inference.engine import Engine
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.openapi.families import NETWORKS, Families
@@ -46,6 +45,7 @@ from api.routes.route_cache import RouteCache
 from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes import PROBES
+from probes.applicable import applicable_probes
 from probes.declaration import Probe
 from probes.shared import choices
 
@@ -110,7 +110,7 @@ def router(models: Mapping[str, ResidentModel]) -> APIRouter:
     """Build the routes of every probe of each resident model that it applies to."""
     routes = APIRouter(route_class=SingleValueRoute)
     for model in shipped_first(models):
-        for probe in probes_of(model):
+        for probe in applicable_probes(model):
             for source in sources_of(probe, model.architecture):
                 for picture in (False, True):
                     query = query_model(probe, source, picture=picture)
@@ -144,12 +144,6 @@ def family_routes(models: Mapping[str, ResidentModel]) -> Families:
 def shipped_first(models: Mapping[str, ResidentModel]) -> list[ResidentModel]:
     """Return the resident models, the shipped ones first: their routes are found the fastest."""
     return sorted(models.values(), key=lambda model: not model.is_shipped)
-
-
-def probes_of(model: ResidentModel) -> list[Probe]:
-    """Return the probes that apply to a model."""
-    family = model.architecture.family
-    return [one for one in PROBES if one.family == family and one.unmet(model) is None]
 
 
 def sources(probe: Probe) -> tuple[Source, ...]:
@@ -205,7 +199,7 @@ def _add(routes: APIRouter, route: ProbeRoute, *, in_openapi: bool = True) -> No
     )
 
     async def endpoint(request: Request, query: Annotated[queried, Query()]) -> Response:  # type: ignore[valid-type]
-        architecture = request.app.state.engine.models[model].architecture
+        architecture = request.app.state.engine.served[model].model.architecture
         # None where parameters are missing that a form may have.
         resolved = None if query is None else resolved_query(architecture, query)
         asked = ProbeRequest(model, probe, resolved)
@@ -265,17 +259,20 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
     Args:
         asked: Its query is None where parameters are missing that a form may have.
     """
-    context = RequestContext.of(request)
-    engine: Engine = context.engine
+    context = RequestContext.of(request, request.app.state.engine.served[asked.model])
     accept = request_header(request.scope, b"accept").decode("latin-1")
-    with engine.place() as place, context.held, RequestTimeout() as timeout, ExitStack() as work:
+    with (
+        context.engine.place() as place,
+        context.held,
+        RequestTimeout() as timeout,
+        ExitStack() as work,
+    ):
         tag = form = None
         # Before the body is read: a refusal or a 304 costs no decoding. A form may name its format.
         if route.source != "image" or not is_form(request.scope):
             form = negotiate(route.format_of(asked.query), accept)
         if form is not None and METHODS[route.source] == "GET":
-            digest = engine.models[asked.model].checkpoint.digest
-            tag = etag(digest, request.url.path, form, asked.query)
+            tag = etag(context.served.version, request.url.path, form, asked.query)
             if fresh(tag, request.headers.get("if-none-match")):
                 return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
         arrival = BodyArrival(request, context, place, timeout)
@@ -302,7 +299,7 @@ async def read_inputs(
         Problem: The body, or the sequence in the query, is not valid.
         RequestValidationError: Parameters of the form are not valid.
     """
-    model, body = arrival.engine.models[asked.model], body_of(asked.probe)
+    model, body = arrival.context.served.model, body_of(asked.probe)
     match route.source:
         case "image":
 

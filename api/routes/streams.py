@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.errors.handlers import handle_exception
 from api.errors.problem import bug_response
-from api.inference.engine import DeviceTime, Engine
+from api.inference.device_time import DeviceTime
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.openapi.families import NETWORKS, Families
@@ -111,11 +111,11 @@ def _add(routes: APIRouter, name: str, *, in_openapi: bool = True) -> None:
     """Add the route that streams the gates of a model."""
 
     async def endpoint(request: Request, query: Annotated[LineOptions, Query()]) -> Response:
-        model: ResidentModel = request.app.state.engine.models[name]
-        asked: LineOptions = resolved_query(model.architecture, query)
+        architecture = request.app.state.engine.served[name].model.architecture
+        asked: LineOptions = resolved_query(architecture, query)
 
         def respond(request: Request) -> Coroutine[Any, Any, Response]:
-            return _respond(request, model, asked)
+            return _respond(request, name, asked)
 
         response = await respond(request)
         route_cache: RouteCache = request.app.state.route_cache
@@ -140,10 +140,10 @@ def _add(routes: APIRouter, name: str, *, in_openapi: bool = True) -> None:
     )
 
 
-async def _respond(request: Request, model: ResidentModel, query: LineOptions) -> Response:
+async def _respond(request: Request, name: str, query: LineOptions) -> Response:
     """Begin a stream of gates: its first lines are computed before its status is sent."""
-    context = RequestContext.of(request)
-    engine: Engine = context.engine
+    context = RequestContext.of(request, request.app.state.engine.served[name])
+    engine, model = context.engine, context.served.model
     with ExitStack() as held:
         place = held.enter_context(engine.place())
         held.enter_context(context.held)
@@ -155,7 +155,7 @@ async def _respond(request: Request, model: ResidentModel, query: LineOptions) -
             inputs = given if isinstance(given, list) else [given]
             _check_units(model.architecture, query)
             context.held.add(_held(model.architecture, inputs, query))
-            blocks = _blocks(context, model, inputs, query)
+            blocks = _blocks(context, inputs, query)
             first = await anext(blocks)
         headers = {
             "Cache-Control": "no-store",
@@ -257,7 +257,7 @@ def _problem(request: Request, error: Exception) -> orjson.Fragment:
 
 
 async def _blocks(
-    context: RequestContext, model: ResidentModel, inputs: list[ModelInput], query: LineOptions
+    context: RequestContext, inputs: list[ModelInput], query: LineOptions
 ) -> AsyncGenerator[bytes, None]:
     """Run streamed sequences concurrently, `STEPS` steps at a time, and encode their lines.
 
@@ -267,7 +267,8 @@ async def _blocks(
         QueueFullError, DeadlineError: The device could not be reached in time.
         EngineClosedError: The server is stopping.
     """
-    engine, architecture = context.engine, model.architecture
+    engine, model = context.engine, context.served.model
+    architecture = model.architecture
     finals = frozenset(state.final for state in architecture.states)
     wanted = frozenset(query.values or ()) | finals
     rows = dict(enumerate(one.row for one in inputs))
@@ -281,7 +282,7 @@ async def _blocks(
             job.deadline = context.chunk_deadline
         spents = [DeviceTime() for _ in rows]
         given = await gather_or_cancel(
-            engine.run(model.name, model.run("trace", _head(row), wanted), job, spent)
+            engine.run(context.served, model.run("trace", _head(row), wanted), job, spent)
             for row, spent in zip(rows.values(), spents, strict=True)
         )
         if not start:

@@ -20,6 +20,7 @@ from api.server.announcements import (
     announce_ready,
 )
 from api.server.connection_limits import ConnectionLimits
+from api.server.hang_ups import HangUps
 from api.server.listener import reason
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
@@ -54,24 +55,31 @@ class Server(uvicorn.Server):
 
     From the signal on `/readyz` fails, and responses end their connections, so that a load balancer
     and its clients go elsewhere; requests are answered. After `drain_s` the listener is closed, and
-    requests in flight are finished. A second signal stops the server at once.
+    requests in flight are finished. A second signal stops the server at once. On SIGHUP it loads
+    replaced files of the user's networks.
 
     Args:
         app: The application that `config` serves.
         settings: Those of the server.
         made_up: Token to print, which no user has set; None without one.
+        hang_ups: Those of the process; None leaves SIGHUP as it is.
 
     Attributes:
         failed: Whether the models could not be compiled.
     """
 
     def __init__(
-        self, config: uvicorn.Config, app: FastAPI, settings: Settings, made_up: str | None
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        settings: Settings,
+        made_up: str | None,
+        hang_ups: HangUps | None,
     ) -> None:
         super().__init__(config)
         self.server_state = self._state = ServerState(ConnectionLimits.of(app.state.settings))
         self._engine: Engine = app.state.engine
-        self._settings, self._made_up = settings, made_up
+        self._settings, self._made_up, self._hang_ups = settings, made_up, hang_ups
         app.state.announces_exposure = True
         self._engine.admission.memory.unsent = lambda: self._state.table.unsent
         self.failed = False
@@ -84,6 +92,13 @@ class Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._drain)
         yield
+
+    def _hang_up(self) -> None:
+        """Load replaced files; stop where the terminal of the server process has closed."""
+        if self._hang_ups is not None and self._hang_ups.has_lost_terminal:
+            self._drain()
+        else:
+            self._engine.request_reload()
 
     def _drain(self) -> None:
         """Begin to drain the server process; stop it at once on a second signal."""
@@ -108,6 +123,8 @@ class Server(uvicorn.Server):
             self.should_exit = True
         if self.started:
             self._announcing = asyncio.create_task(self._announce())
+            if self._hang_ups is not None:
+                self._hang_ups.handle(self._hang_up)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listener of the server process, and finish the requests in flight."""
@@ -132,7 +149,8 @@ class Server(uvicorn.Server):
         try:
             await self._engine.warmed()
         except Exception:
-            logger.exception("the models could not be compiled")
+            if not self._engine.fault:  # which the engine has logged
+                logger.exception("the models could not be compiled")
             self.should_exit = self.failed = True
         if self._engine.warm_s is None:
             return
@@ -145,7 +163,11 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    app: FastAPI, settings: Settings, sockets: list[socket.socket], made_up: str | None = None
+    app: FastAPI,
+    settings: Settings,
+    sockets: list[socket.socket],
+    made_up: str | None = None,
+    hang_ups: HangUps | None = None,
 ) -> bool:
     """Serve an application in the server process until a signal stops it.
 
@@ -154,6 +176,7 @@ def serve(
         settings: Those that it was created with.
         sockets: Those of its listener, bound.
         made_up: Token to print, which no user has set; None without one.
+        hang_ups: Those of the process, to load replaced files; None leaves SIGHUP as it is.
 
     Returns:
         Whether the listener was opened and the models were compiled.
@@ -171,7 +194,7 @@ def serve(
         ssl_certfile=settings.ssl_certfile,
         ssl_keyfile=settings.ssl_keyfile,
     )
-    server = Server(config, app, settings, made_up)
+    server = Server(config, app, settings, made_up, hang_ups)
     server.run(sockets)
     return server.started and not server.failed
 

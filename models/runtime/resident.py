@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import jax
 import numpy as np
@@ -35,7 +37,7 @@ class CallTotals:
 
 
 class ResidentProgram:
-    """Resident program, with parameter sets on the device. It lives as long as the server.
+    """Resident program, with parameter sets on the device. It lives as long as its model.
 
     Args:
         program: Program to run.
@@ -64,6 +66,16 @@ class ResidentProgram:
             bucket: executables[ExecutableKey(program.name, bucket)] for bucket in buckets
         }
 
+    def with_parameters(self, parameters: Parameters) -> "ResidentProgram":
+        """Return a resident program with the same executables and other served weights.
+
+        It has no other parameter sets, and totals of its own.
+        """
+        found = copy(self)
+        found.totals = CallTotals()
+        found._parameters = {None: parameters}  # noqa: SLF001 - of the same class
+        return found
+
     def add_parameters(self, checkpoint: str, parameters: Parameters) -> None:
         """Add a parameter set to a resident program, with which calls that name it are run."""
         self._parameters[checkpoint] = parameters
@@ -75,8 +87,13 @@ class ResidentProgram:
     @property
     def code_bytes(self) -> int:
         """Bytes of a resident program's machine code; 0 where the platform does not say."""
-        sizes = [executable.memory_analysis() for executable in self._executables.values()]
+        sizes = self._memory_analyses()
         return sum(getattr(one, "generated_code_size_in_bytes", 0) for one in sizes)
+
+    def _memory_analyses(self) -> list[Any]:
+        """Return the memory analysis of each executable of a resident program."""
+        # A copy: another thread may be adding batch sizes.
+        return [executable.memory_analysis() for executable in tuple(self._executables.values())]
 
     @property
     def max_rows(self) -> int:
@@ -175,7 +192,7 @@ class ResidentProgram:
 
         Inputs, all outputs, and the temporary arrays of the executable, where the platform says.
         """
-        sizes = [executable.memory_analysis() for executable in self._executables.values()]
+        sizes = self._memory_analyses()
         temporary = max(getattr(one, "temp_size_in_bytes", 0) for one in sizes)
         return self.max_rows * (self.row_bytes + sum(self._output_bytes.values())) + temporary
 

@@ -16,7 +16,8 @@ from flax import nnx
 from jaxtyping import Array
 
 from api.app import create_app
-from api.inference.engine import DeviceTime, Engine
+from api.inference.device_time import DeviceTime
+from api.inference.engine import Engine
 from api.inference.jobs import Job
 from api.settings import Settings
 from models.cnn import ood_detector
@@ -76,11 +77,12 @@ async def batching_added_s() -> float:
     await engine.analyses_warmed()
     row = {"image": samples.load().images[0]}
     wanted = frozenset({"logits"})
-    program, call = engine.models["cnn"].programs["predict"], Call("predict", row, wanted)
+    served, call = engine.served["cnn"], Call("predict", row, wanted)
+    program = served.model.programs["predict"]
     batched, direct = [], []
     for _ in range(CALLS):
         began = time.perf_counter()
-        await engine.run("cnn", run_image("predict", row, wanted), Job(), DeviceTime())
+        await engine.run(served, run_image("predict", row, wanted), Job(), DeviceTime())
         between = time.perf_counter()
         program([call])
         direct.append(time.perf_counter() - between)

@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.inference.engine import DeviceTime, Engine
+from api.inference.device_time import DeviceTime
+from api.inference.engine import Engine
 from api.inference.errors import DeadlineError, QueueFullError
 from api.inference.jobs import Job
 
@@ -26,7 +27,7 @@ def test_requests_side_by_side_get_their_own_answers(app: FastAPI, client: TestC
 
     async def one(row: dict[str, Any]) -> Any:
         run = model.run("trace", row, frozenset({"cell", "logits"}))
-        return await engine.run(model.name, run, Job(), DeviceTime())
+        return await engine.run(engine.served["lstm"], run, Job(), DeviceTime())
 
     async def all_at_once() -> list[Any]:
         return await asyncio.gather(*(one(row) for row in rows))

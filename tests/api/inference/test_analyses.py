@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.inference import engine as engine_module
-from api.inference.engine import DeviceTime, Engine
+from api.inference.device_time import DeviceTime
+from api.inference.engine import Engine
 from api.inference.errors import DeadlineError, QueueFullError
 from api.inference.estimates import Cost
 from api.inference.jobs import Job
@@ -40,7 +41,9 @@ def many(rows: int) -> Run:
 
 async def drive(engine: Engine, run: Run) -> Any:
     """Let the engine drive a run of an analysis."""
-    return await engine.run("cnn", run, Job(is_analysis=True, is_admitted=True), DeviceTime())
+    return await engine.run(
+        engine.served["cnn"], run, Job(is_analysis=True, is_admitted=True), DeviceTime()
+    )
 
 
 def call(client: TestClient, scene: Any, *arguments: Any) -> Any:
@@ -87,7 +90,7 @@ def test_computing_between_calls_counts_towards_the_deadline(
 
     async def scene() -> Any:
         job = Job(deadline=time.monotonic() + 0.02, is_analysis=True, is_admitted=True)
-        return await engine.run("cnn", slow(), job, DeviceTime())
+        return await engine.run(engine.served["cnn"], slow(), job, DeviceTime())
 
     with pytest.raises(DeadlineError):
         call(client, scene)

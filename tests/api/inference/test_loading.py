@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.inference.engine import Engine
 from api.inference.loading import load_models, repository_folders
 from api.settings import Settings
 from models.registry import RESERVED_NAMES
@@ -69,14 +70,14 @@ def test_a_renamed_sequence_network_answers_the_same(served: TestClient, path: s
 
 def test_analyses_of_a_users_network_are_compiled_when_asked_for(served: TestClient) -> None:
     """The programs of the shipped networks are compiled at the start, others wait for a request."""
-    programs = served.app.state.engine.programs  # type: ignore[attr-defined]
-    assert "cnn.intervene" in programs
-    assert "digits.intervene" not in programs
+    engine: Engine = served.app.state.engine  # type: ignore[attr-defined]
+    assert "cnn.intervene" in engine.programs
+    assert "digits.intervene" not in engine.programs
 
     answer = served.post("/digits/intervene", json=IMAGE)
 
     assert answer.status_code == 200, answer.text
-    assert "digits.intervene" in programs
+    assert "digits.intervene" in engine.programs
 
 
 def test_one_faulty_network_does_not_stop_the_others(repository: Path) -> None:

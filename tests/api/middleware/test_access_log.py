@@ -7,8 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.inference.admission import Admission
-from api.inference.engine import Engine, QueueLimits
+from api.inference.engine import Engine
 from api.inference.loading import LoadedModels
+from api.inference.program_queues import QueueLimits
 from api.middleware.access_log import FLUSH_S, MAX_BUFFERED, AccessLog, AccessRecord
 from api.middleware.metrics import Metrics
 

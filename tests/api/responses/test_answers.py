@@ -261,7 +261,7 @@ def test_the_picture_shows_what_the_json_says(client: TestClient) -> None:
     row = {"sequence": np.array([1, 0, 1, 1, 0], np.uint8), "cell": np.zeros(1)}
     made = tensors_of(answer)
     outputs = {name: values.astype(np.float32) for name, values in made.items()}
-    context = app.state.engine.contexts["lstm"]
+    context = app.state.engine.served["lstm"].context
     call = ProbeCall(context, ProbeInput(row), gates.parameters())
     figure = gates.figure(call.with_outputs(outputs))
     areas = {area.tensor: area for area in place(figure)}
