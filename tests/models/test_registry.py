@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,3 +138,43 @@ def test_randomised_layers_are_on_the_device_once(tmp_path: Path) -> None:
         for key, value in model.parameter_sets[name].items():
             np.testing.assert_array_equal(parameters[key], value)
     assert model.nbytes <= 2 * sum(value.nbytes for value in model.weights.values())
+
+
+def test_bytes_are_counted_while_programs_are_compiled() -> None:
+    """A thread that adds arrays, programs and buckets meanwhile is no error of `/models`."""
+    model = registry.load("lstm")
+
+    class Growing:
+        """Array and program, during whose examination another one is added."""
+
+        @property
+        def nbytes(self) -> int:
+            model._arrays[len(model._arrays)] = model._arrays[0]
+            return 8
+
+        @property
+        def code_bytes(self) -> int:
+            model.programs[str(len(model.programs))] = model.programs["0"]
+            return 1
+
+    growing: Any = Growing()
+    model._arrays[0] = (np.zeros(1), growing)
+    model.programs["0"] = growing
+
+    assert model.nbytes == 9
+
+
+def test_code_is_counted_while_buckets_are_added() -> None:
+    """Larger buckets may be added while the machine code of a program is counted."""
+    program = ResidentProgram.__new__(ResidentProgram)
+
+    class Growing:
+        """Executable, during whose analysis another one is added."""
+
+        def memory_analysis(self) -> None:
+            program._executables[len(program._executables)] = program._executables[0]
+
+    growing: Any = Growing()
+    program._executables = {0: growing}
+
+    assert program.code_bytes == 0
