@@ -11,11 +11,13 @@ from api.requests.model_input import ModelInput, ModelInputs
 from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.gathering import gather_or_cancel
+from api.responses.kept_results import result_key
 from api.responses.negotiation import Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
 from api.responses.work_admission import admitted, has_known_rows, is_analysis
 from models.registry import ResidentModel
+from models.runtime.programs import Outputs
 from probes.declaration import (
     ModelContext,
     ParameterError,
@@ -233,16 +235,22 @@ async def run_probe(
         run = model.run(probe.program or "", call.input.row, wanted)
         outputs = await engine.run(served, run, context.job, device_time, name)
         return call.with_outputs(outputs), device_time
-    # Only without an input: few inputs are sent twice, and each would evict a slow analysis.
-    key = "" if probe.input else f"{served.version} {request.cache_key}"
-    if key and (known := engine.results.get(key)) is not None:
-        return call.with_outputs(known), device_time
-    # An analysis has more rows than a queue takes: they are limited here, all of them or none.
-    with engine.admission.analysis(probe.rows(call)):
-        context.job.is_admitted = True
-        outputs = await engine.run(served, probe.run(call), context.job, device_time, name)
-    if key:
-        engine.results.add(key, outputs)
+    begin = probe.run
+
+    async def analyse() -> Outputs:
+        # An analysis has more rows than a queue takes: they are limited here, all of them or none.
+        with engine.admission.analysis(probe.rows(call)):
+            context.job.is_admitted = True
+            return await engine.run(served, begin(call), context.job, device_time, name)
+
+    async def analyse_weights() -> Outputs:
+        context.held.add(probe.held(call))
+        return await analyse()
+
+    if (key := result_key(context, request)) is None:
+        outputs = await analyse()
+    else:
+        outputs = await engine.results.outputs(key, analyse_weights, context.job.deadline)
     return call.with_outputs(outputs), device_time
 
 

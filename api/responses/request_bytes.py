@@ -61,7 +61,8 @@ def request_bytes(
     found, answer = REQUEST_BYTES, ANSWER_BYTES[response_format]
     for call in calls:
         if probe.run is not None:
-            held, shown = probe.held(call), ANALYSIS_ANSWER_BYTES
+            # A run about the weights alone counts when it begins: its result may be kept.
+            held, shown = probe.held(call) if probe.input else 0, ANALYSIS_ANSWER_BYTES
         elif probe.program is None:
             shown = _largest_weight(model)
             held = 2 * shown

@@ -6,6 +6,7 @@ from typing import Any
 
 from api.requests.model_input import ModelInput
 from api.responses.context import RequestContext
+from api.responses.kept_results import is_kept
 from api.responses.negotiation import Format
 from api.responses.probe_request import ProbeRequest
 from probes.declaration import ProbeCall
@@ -40,7 +41,9 @@ def admitted(
     Raises:
         EngineBusyError: The work in front of it takes too long.
     """
-    return _admitted(context, request, sum(_rows(request, call) for call in calls), response_format)
+    # A kept result is drawn and encoded only.
+    rows = 0 if is_kept(context, request) else sum(_rows(request, call) for call in calls)
+    return _admitted(context, request, rows, response_format)
 
 
 def admitted_inputs(
@@ -68,10 +71,11 @@ def _rows(request: ProbeRequest, call: ProbeCall[Any]) -> int:
 def _admitted(
     context: RequestContext, request: ProbeRequest, rows: int, response_format: Format
 ) -> AbstractContextManager[None]:
-    name, scale = (request.model, request.probe.name), getattr(request.query, "scale", 1)
+    # What runs no program has an estimate of its own.
+    name, scale = (request.model, request.probe.name, rows > 0), getattr(request.query, "scale", 1)
     kinds: Sequence[Hashable] = (
         (request.cost_kind, response_format, scale, rows),
         (*name, response_format, scale, rows.bit_length()),
         name,
     )
-    return context.engine.workload.admitted(context.job, kinds, rows)
+    return context.engine.workload.admitted(context.job, kinds, max(rows, 1))
