@@ -13,7 +13,7 @@ TREE_EVERY = 50
 """Samples between two looks for new processes: the list of all processes takes a while."""
 
 RESET_PEAK = "5"
-"""What Linux takes in /proc/PID/clear_refs to reset VmHWM (proc_pid_clear_refs(5))."""
+"""Value that Linux takes in /proc/PID/clear_refs to reset VmHWM (proc_pid_clear_refs(5))."""
 
 
 class Processes(Protocol):
