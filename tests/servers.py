@@ -21,6 +21,7 @@ class Server:
         root: Checkout that is served.
         module: Runs the command line.
         environment: Further variables of the process.
+        stdin: Descriptor of its standard input; None leaves that of the tests.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Server:
         root: Path = ROOT,
         module: str = "api",
         environment: Mapping[str, str] | None = None,
+        stdin: int | None = None,
     ) -> None:
         # JAX has set this one in the process of the tests; users start a server without it.
         inherited = {**os.environ}
@@ -36,6 +38,7 @@ class Server:
         self.process = subprocess.Popen(  # noqa: S603 - our own server
             [sys.executable, "-m", module, "--port", "0", *flags],
             cwd=root,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

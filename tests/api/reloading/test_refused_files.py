@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -17,8 +16,15 @@ from api.inference.engine import Engine
 from api.inference.errors import EngineClosedError, EngineNotReadyError
 from api.inference.reloading import NOTHING
 from api.settings import Settings
-from models.runtime import artifacts, checkpoints
-from tests.api.reloading.replacement import asked, engine_of, reload, replace, weights_of
+from models.runtime.checkpoints import Checkpoint
+from tests.api.reloading.replacement import (
+    PICTURE,
+    asked,
+    engine_of,
+    reload,
+    replace,
+    weights_of,
+)
 from tests.networks import GREY_TOML, write_network
 
 
@@ -85,13 +91,21 @@ def test_a_repaired_file_is_served_by_the_next_reload(client: TestClient, folder
     assert client.get("/models").json()["failed"] == []
 
 
-def test_an_artifact_that_changes_the_probes_is_refused(client: TestClient, folder: Path) -> None:
+def test_an_artifact_that_changes_the_probes_is_refused(
+    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Paths are made at the start: files with which there would be others need a restart."""
-    weights = checkpoints.load(folder / "colours" / "weights.safetensors").digest
-    record = {name: np.zeros(0, np.float32) for name in ("embedding",)}
-    artifacts.save(folder / "colours" / "layers.safetensors", record, weights)
 
-    assert "colours" in reload(client).refused
+    def source() -> Any:
+        model = loading.load_folder(folder / "colours-twin")
+        model.name, model.artifacts = "colours", {"layers": Checkpoint({}, {}, "")}
+        return model
+
+    monkeypatch.setattr(engine_of(client)._reloader, "_sources", {"colours": source})
+    reason = reload(client).refused["colours"]
+
+    assert reason.startswith("with its artifacts it would gain embedding, layers: restart")
+    assert client.post("/colours/predict", json=PICTURE).status_code == 200
 
 
 def test_an_unexpected_error_is_logged_and_leaves_the_old_weights(
