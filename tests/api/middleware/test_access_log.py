@@ -66,6 +66,22 @@ def test_many_requests_wait_for_no_timer(log: AccessLog, caplog: pytest.LogCaptu
     assert len(logged(caplog)) == MAX_BUFFERED
 
 
+def test_a_timer_that_is_lost_with_its_loop_keeps_no_line_back(
+    log: AccessLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next request of another event loop writes the line that waits."""
+
+    async def record(ended: float) -> None:
+        log.record(ANSWERED._replace(ended=ended))
+
+    with caplog.at_level(logging.INFO, "lightwell.access"):
+        asyncio.run(record(ANSWERED.ended))
+        assert logged(caplog) == []
+        asyncio.run(record(ANSWERED.ended + 1))
+
+    assert len(logged(caplog)) == 2
+
+
 def test_the_exposition_counts_every_request_once(log: AccessLog) -> None:
     """Also those that are not flushed yet; encoding is timed where something was encoded."""
 
