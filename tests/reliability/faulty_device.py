@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api import __main__ as command  # before the libraries that read the environment
-from api.inference import engine
+from api.inference import engine, program_queues
 from api.inference.device_memory import EXHAUSTED, in_halves
 from api.inference.device_worker import DeviceWorker
 
@@ -22,7 +22,7 @@ HUNG_S = 1.0
 
 FAULT = Path(os.environ.get("DEVICE_FAULT", ""))
 BEGUN = "begun"
-"""Name of the file, in the same folder, that is there once a call hangs."""
+"""Name of the file, in the same folder, that is there once a call hangs or fails."""
 
 Work = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -44,6 +44,7 @@ def faulty(program: Work) -> Work:
             case ["sleep", seconds]:
                 time.sleep(float(seconds))
             case ["memory", rows] if len(items) > int(rows):
+                FAULT.with_name(BEGUN).touch()
                 msg = f"{EXHAUSTED}: out of memory at 0x7f3a"
                 raise RuntimeError(msg)
         return program(items)
@@ -53,7 +54,7 @@ def faulty(program: Work) -> Work:
 
 def main() -> int:
     """Run the server's command on the faulty device."""
-    engine.in_halves = lambda program: in_halves(faulty(program))  # type: ignore[assignment]
+    program_queues.in_halves = lambda program: in_halves(faulty(program))  # type: ignore[assignment]
     engine.DeviceWorker = partial(DeviceWorker, hung_s=HUNG_S)  # type: ignore[misc]
     return command.main()
 

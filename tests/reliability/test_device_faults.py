@@ -17,7 +17,7 @@ from tests.servers import PATIENCE_S, Server
 OCCLUSION = "/cnn/attribution?method=occlusion&stride=4"
 BLOCKED_S = 0.4
 BEGUN = "begun"
-"""Name of the file that is there once a call of the device hangs."""
+"""Name of the file that is there once a call of the device hangs or fails."""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,7 @@ def server(fault: Path) -> Iterator[Server]:
 def _is_whole(server: Server, fault: Path) -> Iterator[None]:
     """The device has no fault before and after, and a prediction has the same answer."""
     before = prediction(server.url)
+    fault.with_name(BEGUN).unlink(missing_ok=True)
     yield
     fault.unlink(missing_ok=True)
     wait_for_status(server.url, "/readyz", 200)
@@ -68,6 +69,7 @@ def test_43_a_batch_without_memory_is_run_in_halves(server: Server, fault: Path)
     fault.write_text("memory 1")
     answer = post(server.url, PREDICT, JSON, inputs(2))
     assert answer.status == 200
+    assert fault.with_name(BEGUN).exists()
     for found, wanted in zip(json.loads(answer.body)["answers"], expected, strict=True):
         assert found["prediction"]["label"] == wanted["prediction"]["label"]
 
