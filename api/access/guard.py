@@ -70,20 +70,23 @@ class Guard:
         """
         sent, forwarded = _sent(scope)
         self._check_host(sent)
-        self._check_site(scope, sent)
+        if scope["method"] not in SAFE:
+            self._check_site(scope, sent)
         rules = self.rules
         peer = scope.get("client")
         address = peer[0] if peer else ""
         if forwarded and address:
             address = scope["state"]["client"] = rules.proxies.client(address, forwarded)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = scope["path"]
+        if root := scope.get("root_path"):
+            path = path.removeprefix(root)
         # The page is a hundred files: a class behind one address would use up its rate at once.
         if path in HEALTH or path.startswith(PUBLIC_FOLDERS):
             return
         holder = self._check_token(scope, path, sent, address)
         if rules.rates is not None:
             self._check_rate(scope, rules.rates, address)
-        if rules.tokens is not None and not holder and not self._is_public(path):
+        if not holder and rules.tokens is not None and not self._is_public(path):
             raise _unauthorised(is_wrong=holder == WRONG)
 
     def _check_token(
@@ -130,15 +133,13 @@ class Guard:
         raise Problem("unknown-host", detail)
 
     def _check_site(self, scope: Scope, sent: Mapping[bytes, bytes]) -> None:
-        """Check that a request that is not safe does not come from a page of a foreign site.
+        """Check that a request of a method that is not safe comes from no page of a foreign site.
 
         A browser sends forms of any page, with files, without asking the server before.
 
         Raises:
             Problem: `foreign-site`.
         """
-        if scope["method"] in SAFE:
-            return
         origin = sent.get(b"origin")
         if origin is None:
             refused = sent.get(b"sec-fetch-site") == b"cross-site"
@@ -174,7 +175,7 @@ class Guard:
 def _sent(scope: Scope) -> tuple[dict[bytes, bytes], list[bytes]]:
     """Return the headers of a request by name, and every `X-Forwarded-For`."""
     headers = scope["headers"]
-    found = dict[bytes, bytes](headers)
+    found: dict[bytes, bytes] = dict(headers)
     if len(found) == len(headers) and b"x-forwarded-for" not in found:
         return found, []
     forwarded = [value for name, value in headers if name == b"x-forwarded-for"]

@@ -26,7 +26,7 @@ def login_secret(scope: Scope, path: str) -> bytes | None:
         path: Path of the request, without a prefix that the server is mounted under.
     """
     query: bytes = scope["query_string"]
-    if b"token=" not in query or path not in PAGES or scope["method"] not in METHODS:
+    if path not in PAGES or b"token=" not in query or scope["method"] not in METHODS:
         return None
     secrets = [value for name, value in _parameters(query) if name == PARAMETER]
     return secrets[-1].encode("utf-8", "replace") if secrets else None
@@ -38,7 +38,9 @@ def login_response(tokens: Tokens, scope: Scope) -> Response | None:
     Raises:
         Problem: `unauthorised`, for a form with a token that no holder has.
     """
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    path = scope["path"]
+    if root := scope.get("root_path"):
+        path = path.removeprefix(root)
     if path not in PAGES:
         return None
     if scope["method"] == "POST":

@@ -30,7 +30,8 @@ class Rates:
 
     def wait(self, client: str) -> float:
         """Count a request of a client; return 0, or the seconds until its rate allows one."""
-        left, now = self._left(client)
+        now = self._clock()
+        left = self._left(client, now)
         is_allowed = left >= 1.0
         self._buckets[client] = (left - 1.0 if is_allowed else left, now)
         self._buckets.move_to_end(client)
@@ -40,13 +41,9 @@ class Rates:
 
     def missing(self, client: str) -> float:
         """Return 0, or the seconds until a client's rate allows a request, and count none."""
-        return max(0.0, 1.0 - self._left(client)[0]) / self._rate
+        return max(0.0, 1.0 - self._left(client, self._clock())) / self._rate
 
-    def _left(self, client: str) -> tuple[float, float]:
-        """Return the requests that the rate of a client allows now, and the time."""
-        now = self._clock()
-        bucket = self._buckets.get(client)
-        if bucket is None:
-            return self._burst, now
-        left = bucket[0] + (now - bucket[1]) * self._rate
-        return min(self._burst, left), now
+    def _left(self, client: str, now: float) -> float:
+        """Return the requests that the rate of a client allows at a time."""
+        left, since = self._buckets.get(client) or (self._burst, now)
+        return min(self._burst, left + (now - since) * self._rate)
