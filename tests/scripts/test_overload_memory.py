@@ -47,11 +47,11 @@ def test_processes_that_have_ended_hold_no_memory() -> None:
 
 def test_stopped_readers_see_the_status_of_an_answer_that_they_do_not_read() -> None:
     """They hold an answer to the end, and ask again after a refusal or a close."""
-    refusal = b"HTTP/1.1 503 X\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n"
+    refusal = b"HTTP/1.1 503 X\r\nretry-after: 9\r\ncontent-length: 0\r\n\r\n"
     answers = {0: refusal, 1: http(b"x" * 2_000_000)}
 
     with serving(lambda number, _: answers.get(number)) as port:
-        run = StoppedReaders([get("/")], 1, 0.5, (LOCAL,)).run(port)
+        run = StoppedReaders([get("/")], 1, 1.0, (LOCAL,)).run(port)
     with serving(lambda *_: None) as port:
         lost = StoppedReaders([get("/")], 1, 0.1, (LOCAL,)).run(port)
 
