@@ -15,7 +15,7 @@ RECEIVED = 4096
 
 LOOK_S = 0.05
 PAUSE_S = 0.5
-"""Seconds after which a stopped reader asks once more, whatever the `Retry-After` of a refusal."""
+"""Seconds after which a stopped reader asks once more, without regard to `Retry-After`."""
 
 ANSWER_S = 30.0
 """Seconds for which a head is awaited: above the server's deadline."""
