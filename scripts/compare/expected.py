@@ -41,7 +41,10 @@ OK = (200, 200)
 
 EMBEDDED = "Cross-Origin-Resource-Policy says which pages may embed an answer"
 
+VERSIONED = "the entity tag follows metadata and artifacts of the weights, too"
+
 EXPECTED: tuple[Expected, ...] = (
+    *(Expected("*", (status, status), VERSIONED, "headers.etag") for status in (200, 304)),
     *(
         Expected("*", (status, status), EMBEDDED, "headers.cross-origin-resource-policy")
         for status in (200, 304, 400, 404, 405, 406, 408, 413, 415, 422, 431, 503, 504)
