@@ -24,6 +24,7 @@ from api.server.hang_ups import HangUps
 from api.server.listener import reason
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
+from api.server.tls_handshake import limit_handshakes
 from api.settings import Settings
 
 logger = logging.getLogger("lightwell")
@@ -113,6 +114,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the listener of the server process, then announce its address."""
+        if self.config.is_ssl:
+            limit_handshakes(asyncio.get_running_loop(), self._state.table.limits.head_s)
         try:
             await super().startup(sockets)
         except OSError as error:
