@@ -31,11 +31,14 @@ from models.data.samples import Samples  # noqa: E402
 from models.registry import ResidentModel  # noqa: E402
 from tests.servers import PATIENCE_S, ROOT, Server  # noqa: E402
 
+TESTS_BYTES = 16 * 2**30
+"""Memory budget of a server in the process of the tests, whose memory many others have."""
+
 
 @pytest.fixture(scope="session")
 def app() -> FastAPI:
     """The application with the shipped weights."""
-    return create_app(Settings())
+    return create_app(Settings(memory=TESTS_BYTES))
 
 
 @pytest.fixture(scope="session")

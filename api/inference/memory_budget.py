@@ -158,7 +158,7 @@ class MemoryBudget:
             raise RequestTooLargeError(nbytes, self.full_capacity)
         missing = self.held + self._waiting(nbytes) + nbytes - self.capacity
         if missing <= 0 and nbytes >= CHECKED_FROM:
-            missing = self._missing(nbytes)
+            missing = self._missing(nbytes, job)
         if missing > 0:
             self._refuse(nbytes, job, missing)
         self.held += nbytes
@@ -184,10 +184,11 @@ class MemoryBudget:
         )
         raise EngineBusyError(msg, self.retry_s(job, nbytes, missing))
 
-    def _missing(self, nbytes: int) -> int:
+    def _missing(self, nbytes: int, job: Job) -> int:
         """Return the bytes that the measured resident memory leaves too few; 0 where it suffices.
 
-        Freed memory that the allocator keeps counts, too, until it is returned to the system.
+        Freed memory that the allocator keeps counts, too, until it is returned to the system. A job
+        that is alone is never refused for it.
         """
         if self._now() + nbytes <= self.total:
             return 0
@@ -195,7 +196,8 @@ class MemoryBudget:
         if time.monotonic() - self._trimmed_at > TRIM_S:
             self._trim()
             self._trimmed_at, self._measured_at = time.monotonic(), 0.0
-        return max(self._now() + nbytes - self.total, 0) if self.held else 0
+        is_alone = self.held <= self.holders.get(job, 0)
+        return 0 if is_alone else max(self._now() + nbytes - self.total, 0)
 
     def _now(self) -> int:
         """Return the resident memory as it was measured within the last moment, in bytes."""
@@ -213,16 +215,19 @@ class HeldBytes:
         job: Job of the request.
     """
 
-    __slots__ = ("_budget", "_job", "_nbytes")
+    __slots__ = ("_budget", "_is_entered", "_job", "_nbytes")
 
     def __init__(self, budget: MemoryBudget, job: Job) -> None:
         self._budget, self._job = budget, job
         self._nbytes = 0
+        self._is_entered = False
 
     def __enter__(self) -> "HeldBytes":
+        self._is_entered = True
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_entered = False
         self._budget.give(self._nbytes)
         self._hold(0)
 
@@ -231,7 +236,11 @@ class HeldBytes:
 
         Raises:
             RequestTooLargeError, EngineBusyError: See `MemoryBudget.take`.
+            RuntimeError: The context was not entered, so that they would never be given back.
         """
+        if not self._is_entered:
+            msg = "the bytes of a request are held within its context"
+            raise RuntimeError(msg)
         self._budget.take(nbytes, self._job)
         self._hold(self._nbytes + nbytes)
 

@@ -74,7 +74,7 @@ async def _all_measured(request: Request, models: Mapping[str, ServedModel]) -> 
     context = RequestContext.of(request, next(iter(models.values())))
     context.job.is_analysis = True
     stated: dict[str, Any] = {}
-    with RequestTimeout(context.timeout_s) as timeout:
+    with context.held, RequestTimeout(context.timeout_s) as timeout:
         timeout.body_received(request.receive, context.job.deadline)
         # One run for each model measures all statements about it.
         for served in models.values():

@@ -11,6 +11,7 @@ from api.app import create_app
 from api.settings import Settings
 from models.runtime import checkpoints
 from probes.shared.statements import STATEMENTS, Measurement
+from tests.conftest import TESTS_BYTES
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 
 
@@ -27,7 +28,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder: Path = tmp_path_factory.mktemp("untrained")
     checkpoints.save(folder / "cnn.safetensors", draw(CNN_SHAPES, 21), {})
     checkpoints.save(folder / "lstm.safetensors", draw(lstm_shapes(8), 21), {})
-    app = create_app(Settings(weights=folder))
+    app = create_app(Settings(weights=folder, memory=TESTS_BYTES))
     with TestClient(app) as client:
         assert client.portal is not None
         client.portal.call(app.state.engine.analyses_warmed)
@@ -48,6 +49,14 @@ def test_findings_are_measured_on_the_resident_networks(client: TestClient) -> N
         assert measures[f"{key}.value"] == one["value"]
         assert again["weights"] == one["weights"]
         assert client.get(one["picture"]).content.startswith(b"\x89PNG")
+
+
+def test_all_findings_hold_no_memory_afterwards(untrained: TestClient) -> None:
+    """The bytes of a run about the weights are given back at the end of `/findings`."""
+    memory = untrained.app.state.engine.admission.memory  # type: ignore[attr-defined]
+    stated(untrained)
+    assert memory.held == 0
+    assert memory.holders == {}
 
 
 def test_networks_that_learned_nothing_do_not(client: TestClient, untrained: TestClient) -> None:

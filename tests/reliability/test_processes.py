@@ -165,7 +165,9 @@ def test_52_a_batch_above_the_limit_is_refused(inputs: int, server: Server) -> N
 def test_65_no_byte_of_a_client_ends_a_line_of_the_log(server: Server) -> None:
     """Escapes in paths, request IDs and agents are on no line, and each line is at most 2 KiB."""
     seen = len(server.lines)
-    headers = (("X-Request-ID", "a\x1b[31mb"), ("User-Agent", "\x1b]0;title\x07" + "u" * 8_000))
+    for name, value in (("X-Request-ID", "a\x1b[31mb"), ("User-Agent", "\x1b]0;title\x07")):
+        assert get(server.url, "/livez", ((name, value),)).status == 400
+    headers = (("X-Request-ID", "a%1b[31mb"), ("User-Agent", "u" * 8_000))
     get(server.url, "/%1b%5b31m%0d%0aFORGED", headers)
     get(server.url, "/lstm/gates?sequence=1%0d%0aFORGED%1b", headers)
     get(server.url, "/marker-of-the-end")

@@ -54,14 +54,41 @@ def test_bytes_are_counted_until_they_are_freed() -> None:
     memory = budget(100 * MIB)
     with HeldBytes(memory, Job()) as first:
         first.add(70 * MIB)
-        with pytest.raises(EngineBusyError, match=f"{70 * MIB} bytes of {100 * MIB}"):
-            HeldBytes(memory, Job()).add(31 * MIB)
+        with (
+            HeldBytes(memory, Job()) as other,
+            pytest.raises(EngineBusyError, match=f"{70 * MIB} bytes of {100 * MIB}"),
+        ):
+            other.add(31 * MIB)
         first.become(10 * MIB)
         with HeldBytes(memory, Job()) as second:
             second.add(90 * MIB)
             assert memory.held == 100 * MIB
             assert sorted(memory.holders.values()) == [10 * MIB, 90 * MIB]
     assert (memory.held, memory.holders) == (0, {})
+
+
+def test_bytes_are_added_within_the_context_alone() -> None:
+    """Bytes that are added before or after it would never be given back."""
+    memory = budget(100 * MIB)
+    held = HeldBytes(memory, Job())
+    with pytest.raises(RuntimeError, match="within its context"):
+        held.add(1)
+    with held:
+        held.add(1)
+    with pytest.raises(RuntimeError, match="within its context"):
+        held.add(1)
+    assert memory.held == 0
+
+
+def test_a_request_that_is_alone_is_not_refused_for_resident_memory() -> None:
+    """Models above the budget leave room for one request at a time, in as many steps as it has."""
+    memory = MemoryBudget(100 * MIB, resident=lambda: 200 * MIB, trim=lambda: None)
+    with HeldBytes(memory, Job()) as first:
+        first.add(2 * MIB)
+        first.add(2 * MIB)
+        with HeldBytes(memory, Job()) as second, pytest.raises(EngineBusyError):
+            second.add(2 * MIB)
+    assert memory.held == 0
 
 
 def test_a_failed_request_gives_its_bytes_back() -> None:

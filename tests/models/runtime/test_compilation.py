@@ -210,7 +210,7 @@ CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "python": lambda patch: patch.setattr(sys, "version", "4.0"),
     "flags": lambda patch: patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true"),
     "sources": lambda patch: patch.setattr(compilation, "_sources", lambda: b"other"),
-    "processors": lambda patch: patch.setattr(compilation, "_processors", lambda: 99),
+    "processors": lambda patch: patch.setattr(compilation, "processors", lambda: 99),
 }
 
 
