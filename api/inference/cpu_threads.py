@@ -1,19 +1,25 @@
 """CPU threads: decoding, drawing and encoding in a few threads, in the order of the turns."""
 
 import asyncio
+import os
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Any, TypeVar
 
 from api.inference.jobs import Job
-from api.inference.turns import AnalysisShare, Turns
+from api.inference.turns import Turns
 from models.runtime.cancellation import cancelled_by
 from models.runtime.processors import processors
 
 Result = TypeVar("Result")
+
+INTERACTIVE_THREADS = 2
+"""CPU threads for interactive jobs: a large picture does not hold up all others."""
 
 ANALYSIS_THREADS = max(min(processors() - 1, 2), 1)
 """CPU threads in which analyses are computed: more would wait for the interpreter's lock.
@@ -22,8 +28,12 @@ On two processors a second one takes the lock from the event loop and from batch
 are computed in a time without it.
 """
 
-THREADS = ANALYSIS_THREADS + 1
-"""CPU threads in all: one is left to interactive jobs, which do not wait for the end of others."""
+ANALYSIS_NICENESS = 15
+"""Niceness of the CPU threads of analyses, where the system has one for threads.
+
+With that of others they keep the event loop from its processor for tens of milliseconds, and end
+later themselves, as the event loop hands them their work.
+"""
 
 
 @dataclass(eq=False, slots=True)
@@ -38,19 +48,20 @@ class _Task:
 
 
 class CPUThreads:
-    """CPU threads of the engine, with the classes and turns of the device's schedule.
+    """CPU threads of the engine: some for interactive jobs, others for analyses, in their turns.
 
-    A task of an interactive job goes first, those of analyses in turns. A task whose job has been
-    cancelled, or is past its deadline, never begins; one that runs ends where it checks for that
-    (`models.runtime.cancellation`). The threads are started by the first task.
+    A task whose job has been cancelled, or is past its deadline, never begins; one that runs ends
+    where it checks for that (`models.runtime.cancellation`). The threads are started by the first
+    task.
     """
 
     def __init__(self) -> None:
-        self._changed = Condition()
+        self._lock = Lock()
+        self._interactive_changed = Condition(self._lock)
+        self._analyses_changed = Condition(self._lock)
         self._interactive: deque[_Task] = deque()
         self._analyses: dict[Job, deque[_Task]] = {}
-        self._turns, self._share = Turns(), AnalysisShare()
-        self._analyses_running = 0
+        self._turns = Turns()
         self._closed = False
         self._threads: list[Thread] = []
 
@@ -62,14 +73,15 @@ class CPUThreads:
         """
         loop = asyncio.get_running_loop()
         task = _Task(job, function, arguments, loop.create_future(), loop)
-        with self._changed:
+        with self._lock:
             self._start()
             if job.is_analysis:
                 self._turns.join(job)
                 self._analyses.setdefault(job, deque()).append(task)
+                self._analyses_changed.notify()
             else:
                 self._interactive.append(task)
-            self._changed.notify()
+                self._interactive_changed.notify()
         try:
             found: Result = await task.future
         except asyncio.CancelledError:
@@ -86,25 +98,45 @@ class CPUThreads:
         if self._closed:
             msg = "the CPU threads have ended"
             raise RuntimeError(msg)
-        if not self._threads:
-            self._threads = [
-                Thread(target=self._serve, name=f"worker-{number}", daemon=True)
-                for number in range(THREADS)
-            ]
-            for thread in self._threads:
-                thread.start()
+        if self._threads:
+            return
+        kinds = (
+            ("worker", self._serve_interactive, INTERACTIVE_THREADS),
+            ("analysis", self._serve_analyses, ANALYSIS_THREADS),
+        )
+        self._threads = [
+            Thread(target=serve, name=f"{name}-{number}", daemon=True)
+            for name, serve, count in kinds
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End the CPU threads; blocks until the tasks that wait are done or cancelled."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._interactive_changed.notify_all()
+            self._analyses_changed.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _serve(self) -> None:
+    def _serve_interactive(self) -> None:
+        """Run interactive tasks in one of the CPU threads until they are stopped."""
+        self._serve(self._next_interactive)
+
+    def _serve_analyses(self) -> None:
+        """Run tasks of analyses in one of the CPU threads until they are stopped."""
+        if sys.platform == "linux":  # elsewhere it is the niceness of the process
+            thread = threading.get_native_id()
+            # Less than that of the process would need a privilege.
+            niceness = max(ANALYSIS_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
+        self._serve(self._next_analysis)
+
+    def _serve(self, next_task: Callable[[], _Task | None]) -> None:
         """Run tasks in one of the CPU threads until they are stopped."""
-        while (task := self._next()) is not None:
+        while (task := next_task()) is not None:
             began, result, error = time.monotonic(), None, None
             try:
                 with cancelled_by(task.job.check):
@@ -112,45 +144,31 @@ class CPUThreads:
                     result = task.function(*task.arguments)
             except BaseException as raised:
                 error = raised
-            self._ended(task, time.monotonic() - began)
+            task.job.cpu_s += time.monotonic() - began
             task.loop.call_soon_threadsafe(_resolve, task.future, result, error)
             del task, result, error  # not kept until the next task
 
-    def _next(self) -> _Task | None:
-        """Wait for the next task of the CPU threads; None when they are stopped."""
-        with self._changed:
-            while True:
-                may_analyse = self._analyses and self._analyses_running < ANALYSIS_THREADS
-                if self._interactive and not (may_analyse and self._share.is_due):
-                    return self._interactive.popleft()
-                if may_analyse:
-                    return self._next_analysis()
-                if self._closed and not self._analyses:
-                    return None
-                self._changed.wait()
+    def _next_interactive(self) -> _Task | None:
+        """Wait for the next interactive task of the CPU threads; None when they are stopped."""
+        with self._lock:
+            while not self._interactive and not self._closed:
+                self._interactive_changed.wait()
+            return self._interactive.popleft() if self._interactive else None
 
-    def _next_analysis(self) -> _Task:
-        """Take the task of the analysis whose turn it is from those of the CPU threads."""
-        job = min(self._analyses, key=self._turns.order)
-        self._turns.took(job)
-        tasks = self._analyses[job]
-        task = tasks.popleft()
-        if not tasks:
-            del self._analyses[job]
-        self._analyses_running += 1
-        return task
-
-    def _ended(self, task: _Task, seconds: float) -> None:
-        """Count the time of a task that one of the CPU threads has run."""
-        job = task.job
-        job.cpu_s += seconds
-        with self._changed:
-            if job.is_analysis:
-                self._analyses_running -= 1
-                self._share.analysis_ran(seconds, others_waited=bool(self._interactive))
-            elif self._analyses:
-                self._share.interactive_ran(seconds)
-            self._changed.notify()
+    def _next_analysis(self) -> _Task | None:
+        """Wait for a task of the analysis whose turn it is; None when the threads are stopped."""
+        with self._lock:
+            while not self._analyses and not self._closed:
+                self._analyses_changed.wait()
+            if not self._analyses:
+                return None
+            job = min(self._analyses, key=self._turns.order)
+            self._turns.took(job)
+            tasks = self._analyses[job]
+            task = tasks.popleft()
+            if not tasks:
+                del self._analyses[job]
+            return task
 
 
 def _resolve(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:

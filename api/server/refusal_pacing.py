@@ -1,14 +1,15 @@
 """Pacing of refusals: the next one of a client that repeats its request at once is delayed."""
 
 import asyncio
+import random
 
 REFUSED_STATUSES = frozenset({429, 503})
 
 AT_ONCE_S = 0.1
 """Seconds after a refusal within which a further request does not honour its `Retry-After`."""
 
-PAUSE_S = 0.25
-"""Seconds by which the refusal of such a request is delayed."""
+PAUSE_S = 1.0
+"""Seconds by which the refusal of such a request is delayed: the least `Retry-After`."""
 
 
 class RefusalPacing:
@@ -30,5 +31,6 @@ class RefusalPacing:
             arrived: When the request arrived, by the event loop's time in seconds.
         """
         if arrived - self._refused_at < AT_ONCE_S:
-            await asyncio.sleep(PAUSE_S)
+            # Clients that were refused together come back one after another.
+            await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311
         self._refused_at = asyncio.get_running_loop().time()

@@ -195,8 +195,8 @@ def test_an_analysis_is_encoded_in_a_thread(
     for path in ("/cnn/predict", "/cnn/attribution?method=gradient"):
         assert client.post(path, json=PIXELS).status_code == 200
 
-    assert not threads[0].startswith("worker-")
-    assert threads[1].startswith("worker-")
+    assert not threads[0].startswith("analysis-")
+    assert threads[1].startswith("analysis-")
 
 
 def test_the_results_of_a_run_are_freed_in_its_thread() -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import gc
+import os
+import sys
 import threading
 import time
 import weakref
 
 import pytest
 
-from api.inference.cpu_threads import ANALYSIS_THREADS, CPUThreads
+from api.inference.cpu_threads import ANALYSIS_NICENESS, ANALYSIS_THREADS, CPUThreads
 from api.inference.errors import DeadlineError
 from api.inference.jobs import Job
 from models.runtime.cancellation import raise_if_cancelled
@@ -113,6 +115,23 @@ def test_interactive_work_does_not_wait_for_analyses() -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        threads.stop()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
+def test_analyses_have_a_lower_priority_than_interactive_work() -> None:
+    """The thread of an analysis is nicer; that of an interactive job is as the process."""
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def scene() -> None:
+        threads = CPUThreads()
+        own = niceness()
+        assert await threads.run(Job(), niceness) == own
+        assert await threads.run(analysis(), niceness) == max(own, ANALYSIS_NICENESS)
         threads.stop()
 
     asyncio.run(scene())

@@ -39,7 +39,8 @@ def test_only_a_request_at_once_after_a_refusal_is_paused(
     monkeypatch.setattr(refusal_pacing.asyncio, "sleep", sleep)
     asyncio.run(scene())
 
-    assert slept == [PAUSE_S] * is_paused
+    assert len(slept) == is_paused
+    assert all(PAUSE_S / 2 <= one <= 1.5 * PAUSE_S for one in slept)
 
 
 def test_a_client_in_a_loop_has_few_refusals(server: Served) -> None:
@@ -51,7 +52,7 @@ def test_a_client_in_a_loop_has_few_refusals(server: Served) -> None:
             assert until(client, b"busy").startswith(b"HTTP/1.1 503 ")
             refused += 1
 
-    assert 2 <= refused <= SECONDS / PAUSE_S + 2
+    assert 2 <= refused <= 2 * SECONDS / PAUSE_S + 2
 
 
 def test_answers_of_such_a_client_are_not_paused(server: Served) -> None:
