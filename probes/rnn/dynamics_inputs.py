@@ -75,7 +75,11 @@ def word_of(alphabet: tuple[str, ...], text: str) -> list[int] | None:
     """Return the symbols of a word as indices; None where it is not a word of the alphabet."""
     if re.fullmatch(word_pattern(alphabet)[1:-1], text) is None:
         return None
-    return [alphabet.index(one) for one in (text.split(" ") if _separator(alphabet) else text)]
+    # A symbol may contain a space, or begin with another symbol.
+    symbols = "|".join(map(re.escape, sorted(alphabet, key=len, reverse=True)))
+    separator = _separator(alphabet)
+    found = re.findall(f"({symbols})(?:{separator}|$)", text)
+    return [alphabet.index(one) for one in found] if separator.join(found) == text else None
 
 
 class DynamicsParameters(Parameters):

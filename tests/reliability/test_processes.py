@@ -65,13 +65,14 @@ def wait_until_idle(url: str) -> None:
 
 
 def test_13_14_work_of_clients_that_left_is_dropped(server: Server) -> None:
-    """Twelve clients leave their analyses; rows are cancelled, and nothing is logged as a bug."""
+    """Twelve clients leave their analyses, which stop; nothing is logged as a bug."""
     expected, url = prediction(server.url), server.url
     target = "/cnn/attribution?method=occlusion&sanity=true&stride=1"
     request = Request("", "POST", target, PNG, PICTURE).content
     # Its cost is known then, so that all twelve are admitted.
+    started = count(url, "lightwell_rows_total", outcome="completed")
     assert post(url, target, PNG, PICTURE).status == 200
-    before = count(url, "lightwell_rows_total", outcome="cancelled")
+    before = count(url, "lightwell_rows_total", outcome="completed")
 
     leaving = [socket.create_connection(("127.0.0.1", port_of(url))) for _ in range(12)]
     for connection in leaving:
@@ -83,7 +84,9 @@ def test_13_14_work_of_clients_that_left_is_dropped(server: Server) -> None:
         connection.close()
     wait_until_idle(url)
 
-    assert count(url, "lightwell_rows_total", outcome="cancelled") > before
+    # Of the rows that the twelve have together, most have not run.
+    ran = count(url, "lightwell_rows_total", outcome="completed") - before
+    assert ran < 12 * (before - started) / 2
     assert count(url, "lightwell_rows_total", outcome="failed") == 0
     assert prediction(url) == expected
     assert not [line for line in server.lines if "Traceback" in line]
