@@ -49,6 +49,8 @@ EXPECTED: tuple[Expected, ...] = (
         for status in (200, 304, 400, 404, 405, 406, 408, 413, 415, 422, 431, 503, 504)
     ),
     *(Expected("*", (status, status), VERSIONED, "headers.etag") for status in (200, 304)),
+    Expected("*If-None-Match*", (304, 200), VERSIONED),
+    Expected("POST * Origin: *", (200, 403), "pages of other sites may not post"),
     Expected("openapi.json", OK, "signed addresses, and responses of refused requests"),
 )
 
