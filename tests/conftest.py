@@ -29,7 +29,7 @@ from api.settings import Settings  # noqa: E402
 from models.data import samples  # noqa: E402
 from models.data.samples import Samples  # noqa: E402
 from models.registry import ResidentModel  # noqa: E402
-from tests.servers import PATIENCE_S, ROOT, Server  # noqa: E402
+from tests.servers import PATIENCE_S, ROOT, started  # noqa: E402
 
 TESTS_BYTES = 16 * 2**30
 """Memory budget of a server in the process of the tests, whose memory many others have."""
@@ -55,12 +55,8 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def url() -> Iterator[str]:
     """Where a ready server of its own process listens."""
-    server = Server()
-    try:
-        server.wait_for("Analyses ready after")
+    with started() as server:
         yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")

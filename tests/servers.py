@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 120
@@ -73,3 +75,20 @@ class Server:
         self._reader.join()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+@contextmanager
+def started(*flags: str, ready: str = "Analyses ready after", **options: Any) -> Iterator[Server]:
+    """Start a server of a process of its own, wait until it is ready, and end it at last.
+
+    Args:
+        flags: Of the command line.
+        ready: Pattern of the line of its output that is waited for.
+        options: Further arguments of `Server`.
+    """
+    server = Server(*flags, **options)
+    try:
+        server.wait_for(ready)
+        yield server
+    finally:
+        server.stop()

@@ -1,20 +1,19 @@
 """Compiler of analyses: one thread, on which programs are compiled when first asked for."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
+from api.inference.background_tasks import log_failure
 from api.inference.errors import CompilationDeadlineError
 from api.inference.memory_budget import MemoryBudget
 from api.inference.resident_memory import return_freed_memory
 from api.inference.served_model import ServedModel
 
 Result = TypeVar("Result")
-
-logger = logging.getLogger("lightwell")
 
 
 class AnalysisCompiler:
@@ -73,7 +72,7 @@ class AnalysisCompiler:
         task = asyncio.get_running_loop().create_task(compilation)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(partial(log_failure, "an analysis could not be compiled"))
         return task
 
     async def _compile(self, served: ServedModel, name: str) -> None:
@@ -103,9 +102,3 @@ class AnalysisCompiler:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         # It blocks until the thread has ended, which the event loop must not wait for.
         await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
-
-
-def _log_failure(task: "asyncio.Task[None]") -> None:
-    """Log why the compiler could not compile a program."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("an analysis could not be compiled", exc_info=error)

@@ -15,7 +15,7 @@ async def ended(task: "asyncio.Task[None] | None") -> None:
             task.result()
 
 
-def log_failure(task: "asyncio.Task[None]") -> None:
-    """Log why the engine's warm-up could not compile the programs of analyses."""
+def log_failure(message: str, task: "asyncio.Task[None]") -> None:
+    """Log the exception of a background task that has failed, with a message."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("the programs of analyses could not be compiled", exc_info=error)
+        logger.error(message, exc_info=error)

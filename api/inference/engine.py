@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
@@ -172,7 +173,9 @@ class Engine:
         await self._measure_memory()
         self.warm_s = time.perf_counter() - began
         self._warming_rest = asyncio.get_running_loop().create_task(self._warm_rest())
-        self._warming_rest.add_done_callback(log_failure)
+        self._warming_rest.add_done_callback(
+            partial(log_failure, "the programs of analyses could not be compiled")
+        )
         self._trimming = asyncio.get_running_loop().create_task(self._trim_memory())
 
     async def _try(self, served: ServedModel) -> None:

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.networks import copy_renamed
-from tests.servers import ROOT, Server
+from tests.servers import ROOT, started
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +22,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     copy_renamed("lstm", root / "networks" / "counting")
     for name in ("cnn", "lstm"):
         shutil.rmtree(root / "models" / "shipped" / name)
-    server = Server("--models", str(root / "networks"), "--strict", root=root)
-    try:
-        server.wait_for("Ready after")
+    with started(
+        "--models", str(root / "networks"), "--strict", root=root, ready="Ready after"
+    ) as server:
         yield server.url
-    finally:
-        server.stop()
 
 
 def read(url: str) -> bytes:

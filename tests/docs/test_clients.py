@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.docs.fences import RUNNERS, SERVER, Fence, fences
-from tests.servers import ROOT, Server
+from tests.servers import ROOT, started
 
 NAME = "docs/clients.md"
 PAGE = (ROOT / NAME).read_text(encoding="utf-8")
@@ -29,12 +29,8 @@ WITH_TOKEN = [one for one in RUN if "LIGHTWELL_TOKEN" in one.code]
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
     """Address of a ready server that needs a token."""
-    server = Server("--token", f"anna:{SECRET}")
-    try:
-        server.wait_for("Ready after")
+    with started("--token", f"anna:{SECRET}", ready="Ready after") as server:
         yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize("fence", WITH_TOKEN, ids=heading)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from urllib.request import Request, urlopen
 
 from tests.docs.fences import Fence, fences
-from tests.servers import ROOT, Server
+from tests.servers import ROOT, started
 
 PAGE = "docs/own-network.md"
 REQUIREMENTS = ROOT / "requirements" / "imports.txt"
@@ -72,9 +72,9 @@ def run(block: Fence, python: Path, folder: Path) -> None:
 
 def ask(folder: Path) -> None:
     """Ask a server with the converted networks for maps and an attribution of each."""
-    server = Server("--models", str(folder), "--strict", "--deadline-s", "120")
-    try:
-        server.wait_for("Ready after")
+    with started(
+        "--models", str(folder), "--strict", "--deadline-s", "120", ready="Ready after"
+    ) as server:
         for name in NETWORKS:
             described = json.load(urlopen(f"{server.url}/models/{name}"))  # noqa: S310
             names = {probe["name"] for probe in described["probes"]}
@@ -86,8 +86,6 @@ def ask(folder: Path) -> None:
                 answer = json.load(urlopen(post))  # noqa: S310
                 assert answer["tensors"], answer
                 print(name, probe, [one["name"] for one in answer["tensors"]], flush=True)
-    finally:
-        server.stop()
 
 
 if __name__ == "__main__":

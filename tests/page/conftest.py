@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch
-from tests.servers import PATIENCE_S, Server
+from tests.servers import PATIENCE_S, started
 
 SECRET = "correct-horse-battery"  # noqa: S105 - of the tests
 OTHER_SECRET = "battery-staple-horse"  # noqa: S105 - of the tests
@@ -58,6 +58,13 @@ class Opener:
         self.watchers = watchers
         self.contexts: list[BrowserContext] = []
 
+    def __enter__(self) -> "Opener":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for context in self.contexts:
+            context.close()
+
     def __call__(
         self, fragment: str = "", *, at: str = "", visit: bool = True, **options: Any
     ) -> Page:
@@ -96,30 +103,22 @@ class Opener:
 @pytest.fixture
 def opened(browser: Browser, url: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens watched pages, which are closed at the end of the test."""
-    opener = Opener(browser, url, watchers)
-    yield opener
-    for context in opener.contexts:
-        context.close()
+    with Opener(browser, url, watchers) as opener:
+        yield opener
 
 
 @pytest.fixture(scope="package")
 def guarded() -> Iterator[str]:
     """Address of a ready server that needs a token."""
-    server = Server("--token", f"anna:{SECRET},ben:{OTHER_SECRET}")
-    try:
-        server.wait_for("Analyses ready after")
+    with started("--token", f"anna:{SECRET},ben:{OTHER_SECRET}") as server:
         yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.fixture
 def outside(browser: Browser, guarded: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens pages of the server that needs a token, closed at the end of the test."""
-    opener = Opener(browser, guarded, watchers)
-    yield opener
-    for context in opener.contexts:
-        context.close()
+    with Opener(browser, guarded, watchers) as opener:
+        yield opener
 
 
 @pytest.fixture

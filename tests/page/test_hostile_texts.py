@@ -10,7 +10,7 @@ from tests.networks import write_network
 from tests.page.browsers import Watcher
 from tests.page.conftest import Opener
 from tests.page.test_networks import bars
-from tests.servers import Server
+from tests.servers import started
 
 ATTACK = "<img src=x onerror=attacked()>"
 """Runs a script, and asks for a picture, wherever it becomes markup."""
@@ -47,21 +47,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name in ("broken", ATTACK.replace("/", "")):
         (folder / name).mkdir()
         (folder / name / "lightwell.toml").write_text(f"format = 1\n{BROKEN}")
-    server = Server("--models", str(folder), "--deadline-s", "120")
-    try:
-        server.wait_for("Ready after")
+    with started("--models", str(folder), "--deadline-s", "120", ready="Ready after") as server:
         yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.fixture
 def shown(browser: Browser, hostile: str, watchers: list[Watcher]) -> Iterator[Page]:
     """The page with the networks of the stranger, whose faults and requests are watched."""
-    opener = Opener(browser, hostile, watchers)
-    yield opener("#imageModel=drawings&sequenceModel=words")
-    for context in opener.contexts:
-        context.close()
+    with Opener(browser, hostile, watchers) as opener:
+        yield opener("#imageModel=drawings&sequenceModel=words")
 
 
 def assert_is_text(page: Page) -> None:
@@ -98,11 +92,9 @@ def test_the_name_of_a_file_is_text(shown: Page, name: str, content: bytes) -> N
 
 def test_a_shared_address_is_text(browser: Browser, hostile: str, watchers: list[Watcher]) -> None:
     """Markup in the fragment of an address is neither an element nor a script."""
-    opener = Opener(browser, hostile, watchers)
     fragment = f"#imageModel={ATTACK}&layer={SCRIPT}&bits={QUOTES}&sequenceModel={LINK}"
-    page = opener(fragment, visit=False)
-    page.goto(f"{hostile}/{fragment}")
-    page.wait_for_load_state("networkidle")
-    assert_is_text(page)
-    for context in opener.contexts:
-        context.close()
+    with Opener(browser, hostile, watchers) as opener:
+        page = opener(fragment, visit=False)
+        page.goto(f"{hostile}/{fragment}")
+        page.wait_for_load_state("networkidle")
+        assert_is_text(page)

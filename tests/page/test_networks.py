@@ -14,7 +14,7 @@ from tests.networks import write_network
 from tests.page.answers import ask, number
 from tests.page.browsers import PHONE, Watcher, keep
 from tests.page.conftest import Opener
-from tests.servers import PATIENCE_S, Server
+from tests.servers import PATIENCE_S, started
 
 PICTURES = """
 title = "Three kinds of pictures"
@@ -57,12 +57,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name, text in NETWORKS.items():
         write_network(folder / name, text)
     # An analysis compiles when it is first asked for: a busy machine takes its time.
-    server = Server("--models", str(folder), "--deadline-s", "120")
-    try:
-        server.wait_for("Ready after")
+    with started("--models", str(folder), "--deadline-s", "120", ready="Ready after") as server:
         yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.fixture
@@ -75,10 +71,8 @@ def own_api(own: str) -> Iterator[httpx2.Client]:
 @pytest.fixture
 def visited(browser: Browser, own: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens watched pages of that server."""
-    opener = Opener(browser, own, watchers)
-    yield opener
-    for context in opener.contexts:
-        context.close()
+    with Opener(browser, own, watchers) as opener:
+        yield opener
 
 
 def without_shipped(route: Route) -> None:

@@ -36,7 +36,7 @@ from tests.reliability.attack import (
     until_end,
 )
 from tests.reliability.wire import port_of
-from tests.servers import Server
+from tests.servers import Server, started
 
 ATTACKS = (*attacks_on_http.ATTACKS, *attacks_on_access.ATTACKS, *attacks_on_answers.ATTACKS)
 WITNESS = "127.0.0.2"
@@ -52,14 +52,10 @@ Behaviour = Callable[[int, str], None]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server with tokens, which ends with 0 on SIGTERM after all attacks."""
-    server = Server(*FLAGS)
-    try:
-        server.wait_for("Analyses ready after")
+    with started(*FLAGS) as server:
         yield server
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE_S) == 0
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -277,9 +273,7 @@ def test_there_are_enough_attacks_of_different_names() -> None:
 
 def test_a_signal_ends_a_server_in_every_phase_of_a_request() -> None:
     """With a connection in each phase, SIGTERM ends the process with 0, and all are closed."""
-    server = Server(*FLAGS)
-    try:
-        server.wait_for("Analyses ready after")
+    with started(*FLAGS) as server:
         port = port_of(server.url)
         expects = b"Expect: 100-continue\r\n" + JSON
         png = b"Content-Type: image/png\r\n"
@@ -313,5 +307,3 @@ def test_a_signal_ends_a_server_in_every_phase_of_a_request() -> None:
         assert not [line for line in server.lines if "Traceback" in line]
         for connection in connections:
             connection.close()
-    finally:
-        server.stop()

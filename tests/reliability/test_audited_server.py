@@ -14,7 +14,7 @@ from scripts.compare.wire import form_body
 from tests.api.bodies import base64_of, encoded
 from tests.reliability.audited_server import MARK
 from tests.reliability.wire import JSON, PNG, PREDICT, Headers, get, post
-from tests.servers import PATIENCE_S, Server
+from tests.servers import PATIENCE_S, Server, started
 
 SIDE = 1_100
 SPOOLED_BYTES = 2**20
@@ -26,16 +26,12 @@ LEAST_REQUESTS = 200
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server that can write no file, and prints each connection and process it begins."""
-    server = Server(
+    with started(
         module="tests.reliability.audited_server", environment={"TMPDIR": "/nonexistent"}
-    )
-    try:
-        server.wait_for("Analyses ready after")
+    ) as server:
         yield server
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE_S) == 0
-    finally:
-        server.stop()
 
 
 def audited(server: Server) -> list[str]:

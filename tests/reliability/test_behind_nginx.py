@@ -29,7 +29,7 @@ from tests.reliability.attack import (
 )
 from tests.reliability.attacks_on_http import ATTACKS
 from tests.reliability.wire import port_of
-from tests.servers import Server
+from tests.servers import Server, started
 
 CLIENT, WITNESS = "127.0.0.1", "127.0.0.2"
 CLOSE = b"Connection: close\r\n"
@@ -91,12 +91,8 @@ def nginx(folder: Path, upstream: int, buffering: str) -> Iterator[Proxied]:
 def server() -> Iterator[Server]:
     """A server that trusts the proxy of this machine."""
     flags = ("--token", LONG, "--trusted-proxies", CLIENT, "--cors-origins", ALLOWED)
-    server = Server(*flags, "--rate", "1000", "--burst", "10000")
-    try:
-        server.wait_for("Analyses ready after")
+    with started(*flags, "--rate", "1000", "--burst", "10000") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module", params=["on", "off"])

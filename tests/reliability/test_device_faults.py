@@ -12,7 +12,7 @@ import pytest
 from tests.api.bodies import DIGIT, PICTURE
 from tests.reliability.test_processes import SOON_S, count
 from tests.reliability.wire import JSON, PNG, PREDICT, assert_refused, get, post, prediction
-from tests.servers import PATIENCE_S, Server
+from tests.servers import PATIENCE_S, Server, started
 
 OCCLUSION = "/cnn/attribution?method=occlusion&stride=4"
 BLOCKED_S = 0.4
@@ -30,12 +30,8 @@ def fault(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(fault: Path) -> Iterator[Server]:
     """A server on a device that fails on request, in whose output no traceback may be."""
     variables = {"DEVICE_FAULT": str(fault)}
-    server = Server(module="tests.reliability.faulty_device", environment=variables)
-    try:
-        server.wait_for("Analyses ready after")
+    with started(module="tests.reliability.faulty_device", environment=variables) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -122,9 +118,7 @@ def test_68_a_blocked_event_loop_is_seen_in_the_metrics(server: Server, fault: P
 def test_44_a_signal_ends_a_server_whose_device_hangs(fault: Path) -> None:
     """SIGTERM ends the process although a call never returns; its request is answered."""
     variables = {"DEVICE_FAULT": str(fault)}
-    server = Server(module="tests.reliability.faulty_device", environment=variables)
-    try:
-        server.wait_for("Analyses ready after")
+    with started(module="tests.reliability.faulty_device", environment=variables) as server:
         fault.write_text("hang")
         with ThreadPoolExecutor(1) as clients:
             stuck = clients.submit(post, server.url, OCCLUSION, PNG, PICTURE)
@@ -132,6 +126,4 @@ def test_44_a_signal_ends_a_server_whose_device_hangs(fault: Path) -> None:
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(PATIENCE_S) == 0
             assert_refused(stuck.result(PATIENCE_S), (503, 504))
-    finally:
-        server.stop()
         fault.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fuzz import declarations, heads, json_bodies, multipart, network_files, pictures, queries
 from tests.fuzz.driver import Fuzzer, fuzz
-from tests.servers import Server
+from tests.servers import Server, started
 
 MOST_GROWTH = 256 << 20
 """Bytes of resident memory by which a server may grow while its analyses still compile."""
@@ -15,12 +15,8 @@ MOST_GROWTH = 256 << 20
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server of its own, whose memory is measured."""
-    server = Server()
-    try:
-        server.wait_for("Ready after")
+    with started(ready="Ready after") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.reliability.wire import (
     post,
     prediction,
 )
-from tests.servers import PATIENCE_S, Server
+from tests.servers import PATIENCE_S, Server, started
 
 LINE_BYTES = 2048
 SOON_S = 20.0
@@ -37,12 +37,8 @@ SOON_S = 20.0
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A running server, whose output and process a test may look at."""
-    server = Server()
-    try:
-        server.wait_for("Analyses ready after")
+    with started() as server:
         yield server
-    finally:
-        server.stop()
 
 
 def count(url: str, name: str, **labels: str) -> float:
@@ -196,9 +192,7 @@ def held(url: str) -> socket.socket:
 
 def test_61_62_signals_drain_and_then_stop() -> None:
     """After SIGTERM /readyz fails and work is answered; a second signal stops a long drain."""
-    server = Server("--drain-s", "60")
-    try:
-        server.wait_for("Ready after")
+    with started("--drain-s", "60", ready="Ready after") as server:
         expected = prediction(server.url)
         with held(server.url):
             server.process.send_signal(signal.SIGTERM)
@@ -210,22 +204,16 @@ def test_61_62_signals_drain_and_then_stop() -> None:
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(PATIENCE_S) == 0
             assert time.monotonic() - began < SOON_S
-    finally:
-        server.stop()
 
 
 def test_63_a_killed_server_starts_again_on_its_port() -> None:
     """SIGKILL with work in flight leaves no lock, port or temporary file in the way."""
     cache = Path(os.environ["LIGHTWELL_CACHE"])
-    server = Server()
-    try:
-        server.wait_for("Ready after")
+    with started(ready="Ready after") as server:
         expected, port = prediction(server.url), port_of(server.url)
         with held(server.url):
             server.process.kill()
             server.process.wait()
-    finally:
-        server.stop()
 
     again = Server("--port", str(port))
     try:
@@ -239,9 +227,7 @@ def test_63_a_killed_server_starts_again_on_its_port() -> None:
 
 def test_61_a_request_in_flight_is_answered_after_the_signal() -> None:
     """A body that ends after SIGTERM is answered, and the process ends with 0."""
-    server = Server("--drain-s", "1")
-    try:
-        server.wait_for("Ready after")
+    with started("--drain-s", "1", ready="Ready after") as server:
         whole = Request("", "POST", PREDICT, PNG, PICTURE).content
         expected = prediction(server.url)
         with held(server.url) as connection:
@@ -253,19 +239,13 @@ def test_61_a_request_in_flight_is_answered_after_the_signal() -> None:
         assert received.startswith(b"HTTP/1.1 200")
         assert received.endswith(expected)
         assert server.process.wait(PATIENCE_S) == 0
-    finally:
-        server.stop()
 
 
 def test_62_a_signal_ends_a_server_with_idle_connections() -> None:
     """Open connections without a request do not delay the stop."""
-    server = Server()
-    try:
-        server.wait_for("Ready after")
+    with started(ready="Ready after") as server:
         address = ("127.0.0.1", port_of(server.url))
         with socket.create_connection(address), socket.create_connection(address):
             assert exchange(port_of(server.url), Request("", "GET", "/livez")).status == 200
             server.process.send_signal(signal.SIGINT)
             assert server.process.wait(PATIENCE_S) == 0
-    finally:
-        server.stop()
