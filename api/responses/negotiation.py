@@ -1,5 +1,6 @@
 """Content negotiation: response formats JSON, PNG, NPZ and safetensors; ETags; caching headers."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -7,9 +8,11 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from api.errors.problem import Problem
 from api.inference.large_work import large_work
+from probes.output.buffers import Buffer, nbytes_of
 from probes.output.encode import (
     Encoding,
     PictureTooLargeError,
@@ -106,22 +109,25 @@ def _quality(media: str, ranges: Mapping[str, float]) -> float:
 
 def encode(
     answer: ProbeResult | ProbeResults, response_format: Format, options: AnswerOptions
-) -> bytes:
+) -> list[Buffer]:
     """Encode a probe's results in the negotiated format. CPU work: not for the event loop.
+
+    Returns:
+        The bytes in order; a single buffer of all but large safetensors.
 
     Raises:
         AnswerTooLargeError: The JSON would be larger than 8 MiB.
         Problem: The picture of several inputs would be larger than a picture may be.
     """
     if response_format == "png":  # which knows its size when it is laid out
-        return _picture(answer, options.scale)
+        return [_picture(answer, options.scale)]
     values = sum(tensor.values.nbytes for tensor in answer.tensors.values())
     with large_work(COPIES[response_format] * values):
         match response_format:
             case "json":
-                return to_json(answer, MAX_JSON_BYTES, options.encoding, options.precision)
+                return [to_json(answer, MAX_JSON_BYTES, options.encoding, options.precision)]
             case "npz":
-                return to_npz(answer)
+                return [to_npz(answer)]
             case _:
                 return to_safetensors(answer)
 
@@ -158,18 +164,32 @@ class EncodedResponse(Response):
     """Response in a negotiated format; caches may store it only where it depends on no input.
 
     Args:
-        content: The encoded bytes.
+        content: The encoded bytes in order.
         response_format: Format of the content.
         tag: `ETag` of the response; None where it depends on an input.
     """
 
-    def __init__(self, content: bytes, response_format: Format, tag: str | None) -> None:
+    def __init__(self, content: list[Buffer], response_format: Format, tag: str | None) -> None:
         # Not by `Response.__init__`, which would encode the same headers for each response.
         self.status_code = 200
         self.background = None
-        self.body = content
-        length = (b"content-length", b"%d" % len(content))
+        self.body = content[0]
+        self._rest = content[1:]
+        length = (b"content-length", b"%d" % nbytes_of(content))
         self.raw_headers = [length, *_headers(response_format, tag)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response, one buffer after the other; others run in between."""
+        if not self._rest:
+            await super().__call__(scope, receive, send)
+            return
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        last = len(self._rest)
+        for number, part in enumerate(self._rest, 1):
+            await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": part, "more_body": number < last})
 
 
 @lru_cache(256)

@@ -25,6 +25,7 @@ from probes.declaration import (
     ProbeContext,
     ResultWarning,
 )
+from probes.output.buffers import Buffer, nbytes_of
 from probes.output.encode import ProbeResult, ProbeResults
 from probes.shared import choices
 from probes.shared.input_warnings import (
@@ -51,7 +52,7 @@ In any format: all values of 64 sequences of 4,096 steps and 8 units.
 
 async def answer(
     context: RequestContext, request: ProbeRequest, inputs: ModelInputs, response_format: Format
-) -> bytes:
+) -> list[Buffer]:
     """Run the response pipeline: a probe on one input or several, then the encoding.
 
     Raises:
@@ -67,15 +68,16 @@ async def answer(
         content = await _answer_several(context, request, inputs, response_format)
     else:
         content = await _answer_one(context, request, inputs, response_format)
-    # All else was freed: the answer is held until the protocol has it.
-    context.held.become(len(content))
+    # All else was freed: the answer is held until the protocol has it. Arrays that it consists of
+    # are no more bytes than it has.
+    context.held.become(nbytes_of(content))
     context.watch.lap("encode")
     return content
 
 
 async def _answer_one(
     context: RequestContext, request: ProbeRequest, given: ModelInput, response_format: Format
-) -> bytes:
+) -> list[Buffer]:
     """Check and admit the pipeline of one input, and compute it."""
     model = context.served.model
     call = checked_call(context.served, request, given)
@@ -93,7 +95,7 @@ async def _compute_one(
     given: ModelInput,
     call: ProbeCall[Any],
     response_format: Format,
-) -> bytes:
+) -> list[Buffer]:
     """Compute the pipeline of one input; encode a small response of a prediction on the event loop.
 
     Analyses are encoded in CPU threads, where they wait for predictions.
@@ -117,7 +119,7 @@ async def _answer_several(
     request: ProbeRequest,
     inputs: list[ModelInput],
     response_format: Format,
-) -> bytes:
+) -> list[Buffer]:
     """Check the pipeline of several inputs, and compute one response.
 
     It is admitted here only where its work depends on its inputs (`admitted_inputs`).
@@ -144,7 +146,7 @@ async def _compute_several(
     inputs: list[ModelInput],
     calls: list[ProbeCall[Any]],
     response_format: Format,
-) -> bytes:
+) -> list[Buffer]:
     """Compute the pipeline of several inputs, whose rows are queued together."""
     engine, model = context.engine, context.served.model
     found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
@@ -260,7 +262,7 @@ def _encode(
     given: ModelInput,
     found: ProbeContext[Any],
     response_format: Format,
-) -> bytes:
+) -> list[Buffer]:
     """Finish the pipeline of one input: draw the figure and encode the response. CPU work."""
     result = _result(model, request, given, found, _head(model, request))
     return encode(result, response_format, request.query)
@@ -272,7 +274,7 @@ def _encode_several(
     inputs: list[ModelInput],
     found: list[ProbeContext[Any]],
     response_format: Format,
-) -> bytes:
+) -> list[Buffer]:
     """Finish the pipeline of several inputs: draw the figures, encode one response. CPU work."""
     results = [
         _result(model, request, given, one, {}) for given, one in zip(inputs, found, strict=True)

@@ -49,7 +49,6 @@ class Exchange:
     Attributes:
         body: Bytes of the request's body that the application has not read.
         more_body: Whether the body is still arriving.
-        rest: Bytes of the response's body that wait for those before them.
         disconnected: Whether no response is sent any more.
         response_started: Whether the head of the response was sent.
         response_complete: Whether all of the response was sent.
@@ -59,7 +58,6 @@ class Exchange:
         self.keep_alive = keep_alive
         self.body = bytearray()
         self.more_body = True
-        self.rest = 0
         self.disconnected = self.response_started = self.response_complete = False
         self._owner, self._scope = owner, scope
         self._is_head, self._is_old = head.method == b"HEAD", head.version == "1.0"
@@ -69,6 +67,13 @@ class Exchange:
         self._has_news = asyncio.Event()
         self._arrived = asyncio.get_running_loop().time()
         self._framing, self._unsent = Framing.NONE, 0
+        self._sliced = 0
+
+    @property
+    def rest(self) -> int:
+        """Bytes of the response's body that wait for those before them."""
+        # The application may hold buffers of a body with a Content-Length that it has not sent.
+        return self._unsent if self._framing is Framing.LENGTH else self._sliced
 
     async def run(self, app: ASGIApp) -> None:
         """Run the application for the request of this exchange, and see to it that it responds."""
@@ -173,9 +178,9 @@ class Exchange:
         while len(rest) > SLICE and not self.disconnected:
             self._send_body(rest[:SLICE], more=True)
             rest = rest[SLICE:]
-            self.rest = len(rest)
+            self._sliced = len(rest)
             await (flow.drain() if flow.write_paused else asyncio.sleep(0))
-        self.rest = 0
+        self._sliced = 0
         return rest
 
     def _send_head(self, message: Message) -> None:

@@ -25,6 +25,7 @@ from probes.figures.figures import (
     measures,
     tensors,
 )
+from probes.output.buffers import Buffer, buffers_of
 from probes.output.drawing.layout import page
 from probes.output.render import MOST_PIXELS, render
 
@@ -275,10 +276,10 @@ def to_npz(answer: ProbeResult | ProbeResults) -> bytes:
     return file.getvalue()
 
 
-def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
+def to_safetensors(answer: ProbeResult | ProbeResults) -> list[Buffer]:
     """Encode a probe result as safetensors, all but tensors as JSON text in `lightwell`.
 
-    The library's own writer copies each value three times; this one copies it once.
+    The library's own writer copies each value three times; this one copies small ones once.
     """
     arrays = {name: _little_endian(tensor.values) for name, tensor in answer.tensors.items()}
     # Wide types first, as the library orders them, so that each tensor is aligned.
@@ -291,7 +292,7 @@ def to_safetensors(answer: ProbeResult | ProbeResults) -> bytes:
     text = orjson.dumps(header)
     # The format allows spaces after the header; values then start at a multiple of 8.
     text += b" " * (-len(text) % 8)
-    return b"".join([struct.pack("<Q", len(text)), text, *(one.data for one in arrays.values())])
+    return buffers_of(struct.pack("<Q", len(text)) + text, list(arrays.values()))
 
 
 SAFETENSORS_TYPES = {"f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "u1": "U8", "b1": "BOOL"}

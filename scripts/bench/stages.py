@@ -26,6 +26,7 @@ from models.runtime.resident import drive
 from probes import PROBES
 from probes.declaration import ProbeCall, ProbeInput
 from probes.model_context import model_context
+from probes.output.buffers import Buffer
 from probes.output.encode import ProbeResult
 from scripts.bench.workloads import CHANNEL, LAYER, Workload, workloads
 
@@ -85,7 +86,7 @@ class Stages:
         runs = [self._model.run(self._probe.program, row, wanted) for _ in range(rows)]
         return drive(runs, self._model.programs)
 
-    def encode(self, row: Row, echo: object, outputs: Outputs) -> bytes:
+    def encode(self, row: Row, echo: object, outputs: Outputs) -> list[Buffer]:
         """Run the encoding stage: compute the figure and encode the response body."""
         call = ProbeCall(self._subject, ProbeInput(row), self._parameters)
         seen = call.with_outputs(outputs)

@@ -64,6 +64,8 @@ class Application:
         elif path == "/large":
             size = int(scope["query_string"])
             await respond(send, 200, bytes(range(256)) * (size // 256) + bytes(range(size % 256)))
+        elif path == "/buffers":
+            await self._buffers(send, int(scope["query_string"]))
         elif path == "/stream":
             await self._stream(send)
         elif path == "/fail":
@@ -86,6 +88,15 @@ class Application:
             body += message["body"]
             if not message["more_body"]:
                 return body
+
+    async def _buffers(self, send: Any, size: int) -> None:
+        """Send a body of known length in eleven views of one array."""
+        headers = [(b"content-length", b"%d" % size)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        view = memoryview(bytes(range(256)) * (size // 256) + bytes(range(size % 256)))
+        for number in range(11):
+            part = view[number * size // 11 : (number + 1) * size // 11]
+            await send({"type": "http.response.body", "body": part, "more_body": number < 10})
 
     async def _stream(self, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -194,12 +194,16 @@ def test_a_request_that_runs_is_not_idle() -> None:
         assert status(server.ask(post("/slow", b"abc", CLOSE))) == 200
 
 
-def test_a_reader_that_stops_is_cut() -> None:
-    """Its connection is reset, its buffers are freed, and others are served meanwhile."""
+@pytest.mark.parametrize("path", ["large", "buffers"])
+def test_a_reader_that_stops_is_cut(path: str) -> None:
+    """Its connection is reset, its buffers are freed, and others are served meanwhile.
+
+    Bytes that wait are counted, those that the application has not yet sent too.
+    """
     with served(stall_s=0.3) as server:
         client = server.connect()
-        client.sendall(get("/large?80000000"))
-        wait_for(lambda: server.state.table.unsent > 10_000_000)
+        client.sendall(get(f"/{path}?80000000"))
+        wait_for(lambda: server.state.table.unsent > 50_000_000)
         assert server.application.finished == 0  # it waits for the client
         assert server.is_served()
         wait_for(lambda: len(server.state.table) == 0)

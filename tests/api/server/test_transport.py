@@ -92,8 +92,11 @@ def test_the_rest_is_the_transports_own(wire: Wire) -> None:
     assert asyncio.run(ask()) == "its peername"
 
 
+@pytest.mark.parametrize("path", ["large", "buffers"])
 @pytest.mark.parametrize("size", [exchange.SLICE, exchange.SLICE + 1, 10 * exchange.SLICE + 7])
-def test_a_large_body_is_handed_over_in_slices(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_body_is_handed_over_in_slices(
+    size: int, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All bytes arrive in order, none of them in a larger write than a slice."""
     sizes: list[int] = []
     write = WriteCoalescingTransport.write
@@ -104,7 +107,7 @@ def test_a_large_body_is_handed_over_in_slices(size: int, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(WriteCoalescingTransport, "write", record)
     with served() as server:
-        answer = server.ask(get(f"/large?{size}", b"Connection: close\r\n"))
+        answer = server.ask(get(f"/{path}?{size}", b"Connection: close\r\n"))
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert f"content-length: {size}".encode() in head.lower()
