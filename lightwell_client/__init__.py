@@ -9,6 +9,7 @@
 It needs httpx2 and NumPy. In a notebook, an answer shows its picture.
 """
 
+from lightwell_client.answer_list import AnswerList
 from lightwell_client.answers import (
     Answer,
     Measure,
@@ -23,6 +24,7 @@ from lightwell_client.errors import LightwellError
 
 __all__ = [
     "Answer",
+    "AnswerList",
     "Lightwell",
     "LightwellError",
     "Measure",

@@ -4,13 +4,17 @@ import json
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import httpx2
 import numpy as np
 
 from lightwell_client import notebook
 from lightwell_client.errors import LightwellError
+from lightwell_client.xarray_export import Dataset, to_data_array, to_dataset
+
+if TYPE_CHECKING:
+    import xarray
 
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "BOOL": "?"}
 """Python client: dtype of NumPy for each type of a tensor in an answer's safetensors."""
@@ -68,6 +72,19 @@ class Tensor:
             if row not in held:
                 raise KeyError(f"{self.name} has no {axis} {row}")
         return [held.index(row) for row in rows]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each axis of an answer's tensor."""
+        return self.values.shape
+
+    def to_xarray(self) -> "xarray.DataArray":
+        """Return an answer's tensor as an array of xarray, with the names of its axes.
+
+        Raises:
+            ImportError: xarray is not installed.
+        """
+        return to_data_array(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         # A copy by default: `values` is a read-only view of the response.
@@ -144,6 +161,15 @@ class Answer:
     def __repr__(self) -> str:
         seen = "" if self.prediction is None else f"{self.prediction.name}; "
         return f"Answer({self.model}: {seen}{', '.join(self.tensors)})"
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Return the tensors of an answer as a data set of xarray.
+
+        Raises:
+            ImportError: xarray is not installed.
+        """
+        attributes = {"model": self.model, "weights": self.weights}
+        return to_dataset(self.tensors.values(), Dataset({}, attributes))
 
     def png(self, scale: int = 1) -> bytes:
         """Return the PNG picture of an answer in the Python client; scale 2 doubles both sides."""

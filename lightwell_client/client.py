@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 import httpx2
 
 from lightwell_client import answers
+from lightwell_client.answer_list import AnswerList
 from lightwell_client.answers import Answer, Sample, Step
 from lightwell_client.authorization import authorization, own_authorization
 from lightwell_client.inputs import (
@@ -19,6 +20,7 @@ from lightwell_client.inputs import (
     ExtraFields,
     Image,
     State,
+    input_list,
     is_input_list,
     is_sequence,
     list_body,
@@ -41,7 +43,8 @@ ASequence = TypeVar("ASequence", bound=Bits)
 class Lightwell:
     """Python client: connection to a Lightwell server.
 
-    Methods with an image or a sequence also take a list of them, and then return a list of answers.
+    Methods with an image or a sequence also take a list of them, or an array of images, and then
+    return a list of answers, whose tensors it stacks.
     Each takes the name of another network as `model`, and `probe` asks any probe of any network.
     While the server is overloaded or warming up, or the client is over its rate, every method waits
     and repeats its request.
@@ -130,9 +133,9 @@ class Lightwell:
     @overload
     def predict(self, given: Image | Bits, **more: Any) -> Answer: ...
     @overload
-    def predict(self, given: list[AnImage], **more: Any) -> list[Answer]: ...
+    def predict(self, given: list[AnImage], **more: Any) -> AnswerList: ...
     @overload
-    def predict(self, given: list[ASequence], **more: Any) -> list[Answer]: ...
+    def predict(self, given: list[ASequence], **more: Any) -> AnswerList: ...
     def predict(self, given: Any, **more: Any) -> Any:
         """Ask the server to predict the digit of an image, or if a sequence has more 1s than 0s.
 
@@ -145,7 +148,7 @@ class Lightwell:
     @overload
     def activations(
         self, image: list[AnImage], **parameters: Unpack[MapParameters]
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def activations(self, image: Any, **parameters: Any) -> Any:
         """Ask the server for the feature maps of every layer, or of `layers=` and `channels=`."""
         return self._ask("cnn", "activations", image, **parameters)
@@ -155,7 +158,7 @@ class Lightwell:
     @overload
     def channel(
         self, image: list[AnImage], layer: str, channel: int, **more: Any
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def channel(self, image: Any, layer: str, channel: int, **more: Any) -> Any:
         """Ask the server for a channel's map, kernel, and receptive field of its largest value."""
         return self._ask("cnn", "channel", image, layer=layer, channel=channel, **more)
@@ -167,7 +170,7 @@ class Lightwell:
     @overload
     def pixel(
         self, image: list[AnImage], layer: str, channel: int, y: int, x: int, **more: Any
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def pixel(self, image: Any, layer: str, channel: int, y: int, x: int, **more: Any) -> Any:
         """Ask the server for the arithmetic of a map's pixel: patch, kernel, products, bias."""
         where: dict[str, Any] = {"layer": layer, "channel": channel, "y": y, "x": x}
@@ -183,7 +186,7 @@ class Lightwell:
     @overload
     def gates(
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def gates(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for the three gates and the candidate at every step of a sequence."""
         return self._ask("lstm", "gates", sequence, **parameters)
@@ -193,7 +196,7 @@ class Lightwell:
     @overload
     def hidden(
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def hidden(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for the hidden state at every step, from step 0 (initial state) on."""
         return self._ask("lstm", "hidden", sequence, **parameters)
@@ -203,7 +206,7 @@ class Lightwell:
     @overload
     def cell(
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def cell(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for the cell state at every step, from step 0 (initial state) on."""
         return self._ask("lstm", "cell", sequence, **parameters)
@@ -213,7 +216,7 @@ class Lightwell:
     @overload
     def summary(
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def summary(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for gates, states and logits at every step, and the role of each unit."""
         return self._ask("lstm", "summary", sequence, **parameters)
@@ -223,7 +226,7 @@ class Lightwell:
     @overload
     def trace(
         self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> list[Answer]: ...
+    ) -> AnswerList: ...
     def trace(self, sequence: Any, **parameters: Any) -> Any:
         """Ask the server for gates, states and logits at every step of a sequence."""
         return self._ask("lstm", "trace", sequence, **parameters)
@@ -320,7 +323,7 @@ class Lightwell:
             parameters: Query parameters, as in docs/probes.md; values may be lists.
 
         Returns:
-            An `Answer`; a list of them for a list of inputs.
+            An `Answer`; an `AnswerList` for a list of inputs or an array of images.
 
         Raises:
             KeyError: The model is unknown.
@@ -332,9 +335,10 @@ class Lightwell:
         kind = self._kind(model)
         if not is_input_list(given, kind):
             return answers.read(*self._answer(path, query, single_body(given, kind, extra)))
-        found: list[Answer] = []
-        for first in range(0, len(given), MAX_INPUTS):
-            chunk = given[first : first + MAX_INPUTS]
+        several = input_list(given, kind)
+        found = AnswerList((), kind)
+        for first in range(0, len(several), MAX_INPUTS):
+            chunk = several[first : first + MAX_INPUTS]
             content, _ = self._answer(path, query, list_body(chunk, kind, extra))
             # The picture of an answer is requested with its own input only.
             bodies = [single_body(one, kind, extra) for one in chunk]

@@ -20,7 +20,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 WHITE = 255
 ROWS = 2  # axes of an image
-RGB = 3  # channels of colours, behind rows and columns
+RGB, RGBA = 3, 4  # channels of colours, behind rows and columns
 LSTM_STATES = ("cell", "hidden")
 
 INPUT_KINDS = {"cnn": "image", "lstm": "sequence"}
@@ -37,7 +37,8 @@ class Drawing(Protocol):
 Image: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray | Sample | Drawing
 """Image input of the Python client: path, bytes of a PNG or JPEG, rows of greys, Pillow image.
 
-Grey values are from 0 to 255, or floats from 0 to 1. Axes of length 1 are dropped.
+Grey values are from 0 to 255, or floats from 0 to 1. Axes of length 1 are dropped. An array of
+several images, N x H x W or N x H x W x 1 or 3, is a list of them.
 """
 
 Bits: TypeAlias = str | Sequence[float] | np.ndarray
@@ -64,13 +65,37 @@ class Body(NamedTuple):
 def is_input_list(given: Any, kind: str) -> bool:
     """Return whether an argument of the client is a list of inputs.
 
-    A list of numbers is one sequence.
+    A list of numbers is one sequence, and an array with the axes of several images a list of them.
     """
     if isinstance(given, np.ndarray):
-        return kind == "sequence" and given.ndim > 1
+        return given.ndim > 1 if kind == "sequence" else _is_image_stack(given)
     if not isinstance(given, list | tuple):
         return False
     return kind == "image" or any(not _is_number(one) for one in given)
+
+
+def input_list(given: Any, kind: str) -> Sequence[Any]:
+    """Return a client's list of inputs, those of an array of images as PNG.
+
+    Raises:
+        TypeError: The array does not hold numbers.
+        ValueError: Its values are out of range, or have two meanings.
+    """
+    if kind == "sequence" or not isinstance(given, np.ndarray):
+        return list(given)
+    if not len(given):
+        return []
+    # Of all images together: a dark one with values up to 1 is not taken for floats from 0 to 1.
+    return [_png(_rows(one)) for one in _levels(given)]
+
+
+def _is_image_stack(pixels: np.ndarray) -> bool:
+    """Return whether an array of the client is several images: N x H x W, with channels or not.
+
+    An array of one image is that image, with or without the axis: 1 x 28 x 28 and 28 x 28 x 1.
+    """
+    has_channels = pixels.shape[-1:] in ((1,), (RGB,), (RGBA,))
+    return pixels.ndim == ROWS + 1 + has_channels and pixels.shape[0] != 1
 
 
 def is_sequence(given: Any) -> bool:
@@ -155,7 +180,11 @@ def array_png(pixels: np.ndarray) -> bytes:
     Raises:
         ValueError: The pixels are not rows of such values, or are 0 and 1 only and no floats.
     """
-    pixels = _levels(_rows(pixels))
+    return _png(_levels(_rows(pixels)))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    """Encode levels from 0 to 255 of an input image of the client as PNG."""
     height, width = pixels.shape[:ROWS]
     rows = np.zeros(
         (height, 1 + pixels[0].size), np.uint8
@@ -174,10 +203,10 @@ def _rows(pixels: np.ndarray) -> np.ndarray:
         ValueError: It has another shape, or no pixels.
     """
     shape = pixels.shape
-    if pixels.ndim == ROWS + 1 and shape[-1] == RGB and pixels.size:
-        return pixels
     while pixels.ndim > ROWS and pixels.shape[0] == 1:
         pixels = pixels[0]
+    if pixels.ndim == ROWS + 1 and shape[-1] == RGB and pixels.size:
+        return pixels
     while pixels.ndim > ROWS and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim != ROWS or not pixels.size:
