@@ -33,6 +33,7 @@ from api.inference.memory_limits import derived_caps
 from api.inference.program_queues import QueueLimits
 from api.middleware.access import AccessMiddleware
 from api.middleware.access_log import AccessLog
+from api.middleware.content_coding import ContentCodingMiddleware
 from api.middleware.cors import LoggingCORSMiddleware, allowed_origins
 from api.middleware.loop_lag import LoopLag
 from api.middleware.metrics import Metrics
@@ -102,6 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_routes(app)
     app.state.route_cache = RouteCache()
     # Each is outside of those before it; those that an embedder adds are outside of all.
+    app.add_middleware(ContentCodingMiddleware, compute=engine.compute)
     app.add_middleware(RouteCacheMiddleware, cache=app.state.route_cache)
     app.add_middleware(AccessMiddleware, guard=app.state.guard)
     app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)

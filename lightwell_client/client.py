@@ -13,6 +13,7 @@ from lightwell_client import answers
 from lightwell_client.answer_list import AnswerList
 from lightwell_client.answers import Answer, Sample, Step
 from lightwell_client.authorization import authorization, own_authorization
+from lightwell_client.codings import accepted_codings
 from lightwell_client.inputs import (
     INPUT_KINDS,
     Bits,
@@ -72,7 +73,8 @@ class Lightwell:
     ) -> None:
         self._patience_s = patience_s
         self._kinds = dict(INPUT_KINDS)
-        self._http = httpx2.Client(base_url=url, timeout=timeout_s, headers=authorization(token))
+        headers = {**accepted_codings(url), **authorization(token)}
+        self._http = httpx2.Client(base_url=url, timeout=timeout_s, headers=headers)
         self._opened = contextlib.ExitStack()
         self._opened.callback(self._http.close)
 

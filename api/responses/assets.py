@@ -2,13 +2,14 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
 from starlette.responses import Response
 
-from api.responses.negotiation import fresh
+from api.content_coding import fresh_tag, gzip_tag, takes_gzip
+from api.headers import request_header
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,27 @@ class Asset:
     gzipped: Variant | None
 
 
-def asset(content: bytes, media: str, more: Mapping[str, str] | None = None) -> Asset:
+def _smallest(content: Iterable[bytes]) -> bytes | None:
+    """Compress an asset that is kept by zlib, in ten times the time of ISA-L, 10 % smaller."""
+    whole = b"".join(content)
+    # Without the time of compression, equal files have equal bytes under their ETag.
+    coded = gzip.compress(whole, mtime=0)
+    return coded if len(coded) < len(whole) else None
+
+
+def asset(
+    content: bytes,
+    media: str,
+    more: Mapping[str, str] | None = None,
+    compress: Callable[[Iterable[bytes]], bytes | None] = _smallest,
+) -> Asset:
     """Build an asset, compressed once.
 
     Args:
         content: Body of the response.
         media: Media type.
         more: Further response headers.
+        compress: Returns it in gzip; None where that is no smaller.
     """
     digest = hashlib.sha256(content).hexdigest()[:32]
     headers = {
@@ -46,31 +61,20 @@ def asset(content: bytes, media: str, more: Mapping[str, str] | None = None) -> 
         "Vary": "Accept-Encoding",
         **(more or {}),
     }
-    # Without the time of compression, equal files have equal bytes under their ETag.
-    smaller = gzip.compress(content, mtime=0)
     plain = Variant(content, {**headers, "ETag": f'"{digest}"'})
-    if len(smaller) >= len(content):
+    if (smaller := compress([content])) is None:
         return Asset(plain, None)
-    # An ETag names one encoding of a file (RFC 9110, section 8.8.3).
-    headers |= {"Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
+    headers |= {"Content-Encoding": "gzip", "ETag": gzip_tag(plain.headers["ETag"])}
     return Asset(plain, Variant(smaller, headers))
 
 
 def asset_response(request: Request, sent: Asset) -> Response:
     """Respond with an asset, or with 304 where the browser has it cached."""
-    variant = sent.plain
-    if sent.gzipped and takes_gzip(request.headers.get("accept-encoding", "")):
-        variant = sent.gzipped
-    if fresh(variant.headers["ETag"], request.headers.get("if-none-match")):
-        kept = {name: variant.headers[name] for name in ("Cache-Control", "Vary", "ETag")}
-        return Response(status_code=304, headers=kept)
+    is_gzip = takes_gzip(request_header(request.scope, b"accept-encoding"))
+    tag, held_tags = sent.plain.headers["ETag"], request.headers.get("if-none-match")
+    held = fresh_tag(tag, held_tags, gzip=is_gzip)
+    if held is not None:
+        kept = {name: sent.plain.headers[name] for name in ("Cache-Control", "Vary")}
+        return Response(status_code=304, headers={**kept, "ETag": held})
+    variant = sent.gzipped if is_gzip and sent.gzipped else sent.plain
     return Response(variant.content, headers=variant.headers)
-
-
-def takes_gzip(accept_encoding: str) -> bool:
-    """Whether a client takes an asset in gzip: `gzip`, `gzip;q=0.5` do, `gzip;q=0` does not."""
-    for part in accept_encoding.lower().split(","):
-        coding, _, quality = (piece.strip() for piece in part.partition(";"))
-        if coding == "gzip":
-            return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from api.client_identity import client_of
+from api.content_coding import takes_gzip
+from api.headers import request_header
 from api.inference.engine import Engine
 from api.inference.jobs import Job
 from api.inference.memory_budget import HeldBytes
@@ -23,6 +25,7 @@ class RequestContext(NamedTuple):
         watch: Measures the stages for `Server-Timing`; it began with the request.
         job: Work of the request, with its client and its deadline.
         held: Bytes of memory that the request holds; entered while it is in flight.
+        takes_gzip: Whether the client accepts the content coding gzip.
     """
 
     engine: Engine
@@ -31,6 +34,7 @@ class RequestContext(NamedTuple):
     watch: Stopwatch
     job: Job
     held: HeldBytes
+    takes_gzip: bool
 
     @classmethod
     def of(cls, request: Request, served: ServedModel) -> "RequestContext":
@@ -44,7 +48,8 @@ class RequestContext(NamedTuple):
         job = Job(client_of(request.scope), watch.began + timeout_s)
         engine: Engine = state.engine
         held = HeldBytes(engine.admission.memory, job)
-        return cls(engine, served, timeout_s, watch, job, held)
+        gzip = takes_gzip(request_header(request.scope, b"accept-encoding"))
+        return cls(engine, served, timeout_s, watch, job, held, gzip)
 
     @property
     def chunk_deadline(self) -> float:

@@ -4,12 +4,13 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.content_coding import GZIP, gzip_tag
 from api.errors.problem import Problem
 from api.inference.large_work import large_work
 from probes.output.buffers import Buffer, nbytes_of
@@ -40,8 +41,15 @@ MAX_JSON_BYTES = 8 * 2**20
 COPIES: Mapping[Format, int] = {"json": 4, "npz": 2, "safetensors": 2}
 """Bytes of work for each byte of values while a negotiated format is written, at most."""
 
-RENDERING = 2
+RENDERING = 3
 """Version of the negotiated formats, part of every ETag: raised when they have other bytes."""
+
+
+class Encoded(NamedTuple):
+    """Body of a negotiated response: its bytes in order, and whether they are in gzip."""
+
+    buffers: list[Buffer]
+    is_gzip: bool = False
 
 
 class PictureOptions(BaseModel):
@@ -153,30 +161,22 @@ def etag(version: str, path: str, response_format: Format, query: BaseModel) -> 
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def fresh(etag_now: str, if_none_match: str | None) -> bool:
-    """Tell whether an `If-None-Match` header has this ETag."""
-    # Weak comparison (RFC 9110, section 13.1.2): a proxy that compresses marks the tag with `W/`.
-    held = [] if if_none_match is None else if_none_match.split(",")
-    return any(one.strip().removeprefix("W/") in {etag_now, "*"} for one in held)
-
-
 class EncodedResponse(Response):
     """Response in a negotiated format; caches may store it only where it depends on no input.
 
     Args:
-        content: The encoded bytes in order.
+        content: The encoded bytes in order, and their content coding.
         response_format: Format of the content.
         tag: `ETag` of the response; None where it depends on an input.
     """
 
-    def __init__(self, content: list[Buffer], response_format: Format, tag: str | None) -> None:
+    def __init__(self, content: Encoded, response_format: Format, tag: str | None) -> None:
         # Not by `Response.__init__`, which would encode the same headers for each response.
         self.status_code = 200
         self.background = None
-        self.body = content[0]
-        self._rest = content[1:]
-        length = (b"content-length", b"%d" % nbytes_of(content))
-        self.raw_headers = [length, *_headers(response_format, tag)]
+        self.body, *self._rest = content.buffers
+        length = (b"content-length", b"%d" % nbytes_of(content.buffers))
+        self.raw_headers = [length, *_headers(response_format, tag, is_gzip=content.is_gzip)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, one buffer after the other; others run in between."""
@@ -193,10 +193,20 @@ class EncodedResponse(Response):
 
 
 @lru_cache(256)
-def _headers(response_format: Format, tag: str | None) -> tuple[tuple[bytes, bytes], ...]:
-    """Return headers of a negotiated response except Content-Length, cached by format and ETag."""
-    always = (b"content-type", MEDIA_TYPES[response_format].encode()), (b"vary", b"Accept")
+def _headers(
+    response_format: Format, tag: str | None, *, is_gzip: bool
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Return headers of a negotiated response except Content-Length, cached by its arguments."""
+    coding = (GZIP,) if is_gzip else ()
+    kind = b"content-type", MEDIA_TYPES[response_format].encode()
+    always = *coding, kind, (b"vary", varies(response_format).encode())
     if tag is None:
         return *always, (b"cache-control", b"no-store")
     # A cache asks each time, and 304 answers it: the next start may serve other weights.
-    return *always, (b"cache-control", b"no-cache"), (b"etag", tag.encode())
+    coded = gzip_tag(tag) if is_gzip else tag
+    return *always, (b"cache-control", b"no-cache"), (b"etag", coded.encode())
+
+
+def varies(response_format: Format) -> str:
+    """Return the request headers on which a negotiated response depends; PNG is compressed."""
+    return "Accept" if response_format == "png" else "Accept, Accept-Encoding"

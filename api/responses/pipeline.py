@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from api.content_coding import INLINE_BYTES, LEAST_BYTES, gzipped
 from api.errors.problem import Problem
 from api.inference.device_time import DeviceTime
 from api.inference.served_model import ServedModel
@@ -12,7 +13,7 @@ from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.gathering import gather_or_cancel
 from api.responses.kept_results import result_key
-from api.responses.negotiation import Format, encode
+from api.responses.negotiation import Encoded, Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
 from api.responses.work_admission import admitted, has_known_rows, is_analysis
@@ -52,8 +53,8 @@ In any format: all values of 64 sequences of 4,096 steps and 8 units.
 
 async def answer(
     context: RequestContext, request: ProbeRequest, inputs: ModelInputs, response_format: Format
-) -> list[Buffer]:
-    """Run the response pipeline: a probe on one input or several, then the encoding.
+) -> Encoded:
+    """Run the response pipeline: a probe on one input or several, the encoding, the coding.
 
     Raises:
         ParameterError: The parameters do not exist in this model or input.
@@ -68,11 +69,29 @@ async def answer(
         content = await _answer_several(context, request, inputs, response_format)
     else:
         content = await _answer_one(context, request, inputs, response_format)
+    found = Encoded(content)
+    if context.takes_gzip and response_format != "png":
+        found = await _coded(context, content)
     # All else was freed: the answer is held until the protocol has it. Arrays that it consists of
     # are no more bytes than it has.
-    context.held.become(nbytes_of(content))
+    context.held.become(nbytes_of(found.buffers))
     context.watch.lap("encode")
-    return content
+    return found
+
+
+async def _coded(context: RequestContext, content: list[Buffer]) -> Encoded:
+    """Return the pipeline's answer in gzip where it gains; large ones in CPU threads.
+
+    What it holds meanwhile takes the place of values that were freed.
+    """
+    nbytes = nbytes_of(content)
+    if nbytes < LEAST_BYTES:
+        return Encoded(content)
+    if nbytes <= INLINE_BYTES:
+        coded = gzipped(content)
+    else:
+        coded = await context.engine.compute(gzipped, content, job=context.job)
+    return Encoded(content) if coded is None else Encoded([coded], is_gzip=True)
 
 
 async def _answer_one(

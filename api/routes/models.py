@@ -7,6 +7,7 @@ import jax
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from api.content_coding import gzipped
 from api.errors.handlers import unknown_model
 from api.inference.engine import Engine
 from api.openapi import model_schemas, spec
@@ -46,7 +47,8 @@ def router() -> APIRouter:
         )
         # The queries' schemas are some 30 kB a network, and a tenth of that compressed.
         content = listed.model_dump_json(by_alias=True).encode()
-        return asset_response(request, asset(content, "application/json"))
+        listing = asset(content, "application/json", compress=gzipped)
+        return asset_response(request, listing)
 
     @routes.get(
         "/models/{model}",

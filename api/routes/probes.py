@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
+from api.content_coding import fresh_tag
 from api.headers import request_header
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
@@ -35,8 +36,8 @@ from api.responses.negotiation import (
     Format,
     PictureOptions,
     etag,
-    fresh,
     negotiate,
+    varies,
 )
 from api.responses.pipeline import answer
 from api.responses.probe_request import ProbeRequest
@@ -273,14 +274,22 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
             form = negotiate(route.format_of(asked.query), accept)
         if form is not None and METHODS[route.source] == "GET":
             tag = etag(context.served.version, request.url.path, form, asked.query)
-            if fresh(tag, request.headers.get("if-none-match")):
-                return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept"})
+            if (found := _held_tag(request, context, tag, form)) is not None:
+                return Response(status_code=304, headers={"ETag": found, "Vary": varies(form)})
         arrival = BodyArrival(request, context, place, timeout)
         inputs, asked = await read_inputs(arrival, route, asked, accept, work)
         context.watch.lap("prepare")
         form = form or negotiate(route.format_of(asked.query), accept)
         content = await answer(context, asked, inputs, form)
         return EncodedResponse(content, form, tag)
+
+
+def _held_tag(
+    request: Request, context: RequestContext, tag: str, response_format: Format
+) -> str | None:
+    """Return the ETag of a probe's response that the client holds and may use; None for none."""
+    gzip = context.takes_gzip and response_format != "png"
+    return fresh_tag(tag, request.headers.get("if-none-match"), gzip=gzip)
 
 
 async def read_inputs(

@@ -43,12 +43,15 @@ EMBEDDED = "Cross-Origin-Resource-Policy says which pages may embed an answer"
 
 VERSIONED = "the entity tag follows metadata and artifacts of the weights, too"
 
+CODED = "answers depend on Accept-Encoding: they may be in gzip"
+
 EXPECTED: tuple[Expected, ...] = (
     *(
         Expected("*", (status, status), EMBEDDED, "headers.cross-origin-resource-policy")
         for status in (200, 304, 400, 404, 405, 406, 408, 413, 415, 422, 431, 503, 504)
     ),
     *(Expected("*", (status, status), VERSIONED, "headers.etag") for status in (200, 304)),
+    *(Expected("*", (status, status), CODED, "headers.vary") for status in (200, 304)),
     Expected("*If-None-Match*", (304, 200), VERSIONED),
     Expected("POST * Origin: *", (200, 403), "pages of other sites may not post"),
     Expected("openapi.json", OK, "signed addresses, and responses of refused requests"),

@@ -5,6 +5,7 @@ import pytest
 
 from lightwell_client import Lightwell, Sample
 from lightwell_client.client import MAX_INPUTS
+from lightwell_client.codings import accepted_codings
 from probes.cnn import activations, filters, pixel
 from probes.rnn import gates, weights
 
@@ -145,3 +146,18 @@ def test_local_models_equal_the_server(lightwell: Lightwell, digit: Sample) -> N
     assert len(steps) == len(BITS)
     with pytest.raises(RuntimeError):
         answer.png()
+
+
+@pytest.mark.parametrize(
+    ("url", "codings"),
+    [
+        ("http://127.0.0.1:8000", "identity"),
+        ("http://localhost", "identity"),
+        ("http://[::1]:8000", "identity"),
+        ("https://lightwell.example", "gzip"),
+        ("http://127.0.0.1.example", "gzip"),
+    ],
+)
+def test_answers_of_other_machines_are_compressed(url: str, codings: str) -> None:
+    """The client accepts gzip, except from a server on its own machine."""
+    assert accepted_codings(url) == {"Accept-Encoding": codings}

@@ -8,7 +8,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.responses.assets import takes_gzip
 from api.routes.page import STATIC, read_assets
 from api.settings import Settings
 
@@ -109,20 +108,3 @@ def test_only_known_kinds_of_files_are_read(tmp_path: Path) -> None:
     zipped = assets["sdk/a.js"].gzipped
     assert zipped is not None
     assert gzip.decompress(zipped.content) == b"x" * 500
-
-
-@pytest.mark.parametrize(
-    ("header", "taken"),
-    [
-        ("gzip", True),
-        ("deflate, gzip;q=0.5, br", True),
-        ("GZIP", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.0", False),
-        ("br", False),
-        ("", False),
-    ],
-)
-def test_gzip_is_sent_to_those_who_read_it(header: str, taken: bool) -> None:
-    """A quality of zero is a no."""
-    assert takes_gzip(header) == taken
