@@ -54,9 +54,9 @@ openapi: $(VENV)/serve.done  ## Write the OpenAPI description to build/openapi.j
 
 pins: pyproject.toml  ## Resolve the newest versions and pin them by hash (needs uv).
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
-		--extra train --group dev pyproject.toml -o requirements/dev.txt
+		--extra server --extra train --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
-		-c requirements/dev.txt pyproject.toml -o requirements/serve.txt
+		-c requirements/dev.txt --extra server pyproject.toml -o requirements/serve.txt
 
 clean:  ## Remove the virtual environment and every cache.
 	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import httpx2
 
+from lightwell.extras import needing
+
 
 @contextlib.contextmanager
 def running_app(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Client]:
@@ -18,16 +20,18 @@ def running_app(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Clien
         weights: Folder with other weights; None for those of the settings.
 
     Raises:
+        MissingExtraError: The packages of the server are not installed.
         models.runtime.checkpoints.CheckpointError: The weights cannot be served.
     """
-    from starlette.testclient import TestClient  # noqa: PLC0415
+    with needing("server", "Lightwell.local"):
+        from starlette.testclient import TestClient  # noqa: PLC0415
 
-    from api.server.environment import configure_environment  # noqa: PLC0415
+        from api.server.environment import configure_environment  # noqa: PLC0415
 
-    configure_environment()  # before JAX is imported, which reads it
+        configure_environment()  # before JAX is imported, which reads it
 
-    from api.app import create_app  # noqa: PLC0415
-    from api.settings import Settings  # noqa: PLC0415
+        from api.app import create_app  # noqa: PLC0415
+        from api.settings import Settings  # noqa: PLC0415
 
     settings = Settings() if weights is None else Settings(weights=Path(weights))
     app = create_app(settings)

@@ -21,7 +21,7 @@ class Server:
     Args:
         flags: Of the command line.
         root: Checkout that is served.
-        module: Runs the command line.
+        module: Runs the command line, by its first argument where one follows: `lightwell serve`.
         environment: Further variables of the process.
         stdin: Descriptor of its standard input; None leaves that of the tests.
     """
@@ -38,7 +38,7 @@ class Server:
         inherited = {**os.environ}
         inherited.pop("TF_CPP_MIN_LOG_LEVEL", None)
         self.process = subprocess.Popen(  # noqa: S603 - our own server
-            [sys.executable, "-m", module, "--port", "0", *flags],
+            [sys.executable, "-m", *module.split(), "--port", "0", *flags],
             cwd=root,
             stdin=stdin,
             stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import ROOT
 
-PACKAGES = ("api", "lightwell_client", "models", "probes", "scripts")
+PACKAGES = ("api", "lightwell", "lightwell_client", "models", "probes", "scripts")
 SUFFIXES = {".css", ".html", ".js", ".md", ".mjs", ".py", ".toml"}
 
 RETIRED: Mapping[str, str] = {

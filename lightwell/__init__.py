@@ -1,0 +1,1 @@
+"""Package `lightwell`: the server application for embedding, and the command `lightwell`."""

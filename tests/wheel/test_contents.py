@@ -1,0 +1,154 @@
+"""Content of the wheel: names, imports and texts, compared with the checkout without running it."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from hatch_build import COMMANDS, MOVED, target_of, wheel_files
+from tests.servers import ROOT
+
+BARE = "|".join(MOVED)
+ADDRESS = re.compile(r"/[\w./{}*-]*")
+
+
+@pytest.fixture(scope="module")
+def files(wheel: Path) -> dict[str, bytes]:
+    """Content of the wheel's files by their path."""
+    with ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def trees(files: dict[str, bytes]) -> dict[str, ast.Module]:
+    """Syntax trees of the wheel's modules by their path."""
+    return {name: ast.parse(one) for name, one in files.items() if name.endswith(".py")}
+
+
+def test_two_names_become_importable(files: dict[str, bytes]) -> None:
+    """The wheel has the packages `lightwell` and `lightwell_client`, and no other name."""
+    tops = {name.partition("/")[0] for name in files}
+
+    assert {one for one in tops if not one.endswith(".dist-info")} == {
+        "lightwell",
+        "lightwell_client",
+    }
+
+
+def test_all_imports_are_of_the_wheel_or_of_others(trees: dict[str, ast.Module]) -> None:
+    """No module imports a bare name, and each import from Lightwell is of a module of the wheel."""
+    modules = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in trees
+    }
+    found = {one for tree in trees.values() for one in imported(tree)}
+    own = {one for one in found if one.partition(".")[0] in {"lightwell", "lightwell_client"}}
+
+    assert not {one for one in found if re.match(rf"({BARE}|tests|hatch_build)\b", one)}
+    assert len(own) > 300
+    # What is imported may be a name in the module before it.
+    assert {
+        one for one in own if one not in modules and one.rpartition(".")[0] not in modules
+    } == set()
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Yield the dotted names that a module imports, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{one.name}" for one in node.names)
+
+
+def test_no_text_names_a_module_of_the_checkout(trees: dict[str, ast.Module]) -> None:
+    """No string has a command of the checkout, and no list of arguments runs its packages."""
+    for name, tree in trees.items():
+        texts = strings(tree)
+        assert not [one for one in texts if re.search(rf"python\s+-m\s+({BARE})\b", one)], name
+        assert not [one for one in pairwise(texts) if one[0] == "-m" and one[1] in MOVED], name
+
+
+def strings(tree: ast.Module) -> list[str]:
+    """Return the strings of a module in their order."""
+    nodes = (one for one in ast.walk(tree) if isinstance(one, ast.Constant))
+    return [one.value for one in nodes if isinstance(one.value, str)]
+
+
+def test_modules_differ_in_names_alone(trees: dict[str, ast.Module]) -> None:
+    """A module is that of the checkout but for its imports and mentions; addresses stay."""
+    modules = [one for one in wheel_files(ROOT) if one.suffix == ".py"]
+
+    assert len(modules) == len(trees)
+    for file in modules:
+        before = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        after = trees[target_of(file).as_posix()]
+        for old, new in zip(strings(before), strings(after), strict=True):
+            assert ADDRESS.findall(old) == ADDRESS.findall(new), file
+            assert old == restored(new, old), file
+        assert shape(before) == shape(after), file
+
+
+def restored(text: str, old: str) -> str:
+    """Undo the rewriting of a text; one that is as it was stays."""
+    if text == old:
+        return text
+    assert " " in old or "." in old  # never a key or a name on its own
+    text = re.sub(rf"\blightwell\.(?=({BARE})\b)", "", text)
+    for module, command in COMMANDS.items():
+        if f"python -m {module}" in old:
+            text = re.sub(rf"\blightwell {command}\b", f"python -m {module}", text)
+    return text
+
+
+def shape(tree: ast.Module) -> str:
+    """Return a syntax tree as a text, without imports, strings and positions."""
+
+    class Bare(ast.NodeTransformer):
+        def visit_Import(self, _: ast.Import) -> None:
+            return None
+
+        def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
+            # That which binds the package again after `import lightwell.api.app`.
+            if node.module == "lightwell":
+                return None
+            node.module = (node.module or "").removeprefix("lightwell.")
+            return node
+
+        def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+            return ast.Constant("" if isinstance(node.value, str) else node.value)
+
+    return ast.dump(Bare().visit(tree))
+
+
+def test_data_files_are_those_of_the_checkout(files: dict[str, bytes]) -> None:
+    """Weights, reports, pages and scripts of pages are in the wheel, byte by byte."""
+    data = {one for one in wheel_files(ROOT) if one.suffix != ".py"}
+
+    assert {one.suffix for one in data} >= {
+        ".css",
+        ".html",
+        ".js",
+        ".json",
+        ".safetensors",
+        ".toml",
+    }
+    for one in data:
+        assert files[target_of(one).as_posix()] == (ROOT / one).read_bytes(), one
+
+
+def test_an_installation_needs_two_packages(files: dict[str, bytes]) -> None:
+    """Without an extra the wheel needs NumPy and httpx2; the extra `server` has all others."""
+    (name,) = (one for one in files if one.endswith("METADATA"))
+    needed = re.findall(r"^Requires-Dist: (.+)$", files[name].decode(), re.MULTILINE)
+    extras = set(re.findall(r"extra == '(\w+)'", "\n".join(needed)))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert [one.split(">")[0] for one in needed if "extra" not in one] == ["httpx2", "numpy"]
+    assert extras | {"client"} == set(project["optional-dependencies"])
+    for extra in extras:
+        assert any("fastapi" in one and f"extra == '{extra}'" in one for one in needed), extra
