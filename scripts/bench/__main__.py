@@ -46,7 +46,9 @@ Servers = dict[System, Server]
 """Servers that the benchmark has started, by system."""
 
 SECTIONS = ("baselines", "checks", "attributions", "startup", "mixed-load", "memory", "training")
-QUICK_SYSTEMS = tuple(one.name for one in SYSTEMS if one.name != "naive-typed")
+QUICK_SYSTEMS = tuple(
+    one.name for one in SYSTEMS if one.name not in {"naive-typed", "careful-batched"}
+)
 QUICK_WORKLOADS = ("predict", "activations-json", "activations-safetensors", "gates-100")
 
 

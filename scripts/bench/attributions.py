@@ -19,16 +19,25 @@ ROUNDS = 3
 
 def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     """Time attribution methods of Lightwell and Captum in interleaved rounds; keep the shortest."""
-    commands = {
-        "lightwell": [sys.executable, "-m", "scripts.bench.lightwell_attributions"],
-        "captum": [str(python_of("captum")), "-m", "scripts.bench.captum_attributions"],
-    }
-    found: dict[str, dict[str, float]] = {name: {} for name in commands}
+    found: dict[str, dict[str, float]] = {"lightwell": {}, "captum": {}}
     for _ in range(rounds):
-        for name, command in commands.items():
-            for method, seconds in run_for_json(command).items():
+        for name, measured in measured_once(str(python_of("captum"))).items():
+            for method, seconds in measured.items():
                 found[name][method] = min(seconds, found[name].get(method, np.inf))
     return found
+
+
+def measured_once(python: str) -> dict[str, dict[str, float]]:
+    """Time attribution methods of Lightwell, then of Captum by an interpreter, each in a process.
+
+    Returns:
+        Seconds by library, `lightwell` and `captum`, and by method.
+    """
+    commands = {
+        "lightwell": [sys.executable, "-m", "scripts.bench.lightwell_attributions"],
+        "captum": [python, "-m", "scripts.bench.captum_attributions"],
+    }
+    return {name: run_for_json(command) for name, command in commands.items()}
 
 
 HEAD = ["attribution", "Lightwell ms", "Captum ms", "ratio"]

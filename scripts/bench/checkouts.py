@@ -219,8 +219,8 @@ def _slices(server: Server, requests: Sequence[bytes]) -> Slices:
     """Measure the CPU time of a checkout's request, to choose the number of slices."""
     with server.resumed():
         # Not measured: the first requests fill caches.
-        _measure_slice(server, requests, len(requests))
-        seconds, count = _measure_slice(server, requests, 2 * len(requests))
+        measure_slice(server, requests, len(requests))
+        seconds, count = measure_slice(server, requests, 2 * len(requests))
     return Slices.of(seconds / count, len(requests))
 
 
@@ -240,21 +240,23 @@ def _measure_round(
     for index in range(slices.number):
         # Neither server is always first, so that a drift of the machine favours neither.
         for side in in_order((0, 1), number + index):
-            seconds, count = _measure_slice(servers[side], requests, slices.requests)
+            seconds, count = measure_slice(servers[side], requests, slices.requests)
             spent[side] += seconds
             answered[side] += count
     return spent[0] / answered[0], spent[1] / answered[1]
 
 
-def _measure_slice(server: Server, requests: Sequence[bytes], count: int) -> tuple[float, int]:
-    """Return a checkout server's CPU time for one slice of requests, and how many it answered.
+def measure_slice(
+    server: Server, requests: Sequence[bytes], count: int, clients: int = CONCURRENCY
+) -> tuple[float, int]:
+    """Return a suspended server's CPU time for one slice of requests, and how many it answered.
 
     Raises:
         WrongAnswerError: A request was not answered with 200.
     """
-    with server.resumed(), Load(server.port, requests, CONCURRENCY) as load:
+    with server.resumed(), Load(server.port, requests, clients) as load:
         # Accepting connections, and what is left of the slice before, are not measured.
-        load.closed(0, CONCURRENCY, TIMEOUT_S)
+        load.closed(0, clients, TIMEOUT_S)
         load.drain(TIMEOUT_S)
         before = server.cpu_s()
         run = load.closed(0, count, TIMEOUT_S)

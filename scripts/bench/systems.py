@@ -51,6 +51,7 @@ LIGHTWELL_PATHS = {
     "activations-png": "/cnn/activations.png?layers=all",
     "channel": f"/cnn/channel?layer={LAYER}&channel={CHANNEL}",
 }
+BATCHED_WORKLOADS = {"predict", "activations-json", "activations-safetensors"}
 NAIVE_PATHS = {
     "predict": "/predict",
     "activations-json": "/activations",
@@ -60,6 +61,7 @@ CAREFUL_PATHS = NAIVE_PATHS | {
     "activations-base64": "/activations?form=base64",
     "activations-safetensors": "/activations?form=safetensors",
 }
+BATCHED_PATHS = {name: path for name, path in CAREFUL_PATHS.items() if name in BATCHED_WORKLOADS}
 
 
 def _by_path(images: Mapping[str, str], gates: str) -> Callable[[Workload, bytes], bytes | None]:
@@ -161,6 +163,15 @@ SYSTEMS = (
         decode=decoders.from_pytorch,
         python=_environment("careful"),
         settings="uvloop, httptools, inference_mode, 1 PyTorch thread (fastest setting)",
+    ),
+    System(
+        name="careful-batched",
+        title="(b') as (b), frozen for inference, batched",
+        command=_module("careful_batched", "--threads", "1"),
+        request=_by_path(BATCHED_PATHS, "/gates"),
+        decode=decoders.from_pytorch,
+        python=_environment("careful"),
+        settings="as (b), with optimize_for_inference, batches of at most 32, nn.LSTM",
     ),
     System(
         name="litserve",
