@@ -210,6 +210,17 @@ class ResidentModel:
         self.add_parameter_sets(resident)
         return resident
 
+    def compile_apart(
+        self, program: Program, buckets: Sequence[int], checkpoint: str | None = None
+    ) -> ResidentProgram:
+        """Compile a program of a registered model for some batch sizes alone; it is not kept.
+
+        Args:
+            checkpoint: Training checkpoint that it runs with; None for the served weights.
+        """
+        weights = self.weights if checkpoint is None else self.training_checkpoints[checkpoint]
+        return ResidentProgram(program, self._put(checkpoint, weights), buckets)
+
     def add_buckets(self, program: Program, buckets: Sequence[int]) -> None:
         """Compile or load further batch sizes of an analysis program of a registered model."""
         executables, _ = self._executables(f"{self.name}.{program.name}", [program], buckets)

@@ -1,11 +1,10 @@
 """Run directory of a training run: checkpoints, metrics, and a lock against concurrent runs."""
 
-import fcntl
 import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from models.runtime.durable_files import (
     remove_partial_files,
     write_atomically,
 )
+from models.runtime.folder_lock import FolderLockedError, locked
 from models.runtime.training_loop import restore_state, state_tensors
 
 logger = logging.getLogger(__name__)
@@ -184,11 +184,10 @@ def claim(path: Path, options: Mapping[str, Any], *, resume: bool) -> Iterator[R
         OSError: It cannot be created or written to.
     """
     create_folder(path)
-    with (path / ".lock").open("w") as lock:
+    with ExitStack() as held:
         try:
-            # The kernel releases the lock if the process is killed.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            held.enter_context(locked(path))
+        except FolderLockedError as error:
             msg = f"another training run is writing to {path}"
             raise RunError(msg) from error
         directory = RunDirectory(path, options)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Int32, Shaped
 
 from models.architecture import MAX_STEPS, Architecture
+from models.data.arrays import sequence_inputs
 from models.data.datasets import DatasetError, read_pictures
 from models.declaration.declaration import ImageSpec, SequenceSpec
 
@@ -153,27 +154,8 @@ def _of_sequences(
     inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray | None, architecture: Architecture
 ) -> Examples:
     """Make examples of sequences: indices of symbols, or rows of numbers."""
-    given = architecture.sequence
-    axes = 2 if given.alphabet else 3
-    if inputs.ndim != axes or not 1 <= inputs.shape[1] <= MAX_STEPS:
-        form = "(examples, steps)" if given.alphabet else "(examples, steps, features)"
-        msg = f"inputs must have the axes {form}, with 1 to {MAX_STEPS} steps"
-        raise DatasetError(msg)
-    if given.alphabet:
-        if inputs.dtype.kind not in "iu" or inputs.min() < 0 or inputs.max() >= len(given.alphabet):
-            msg = f"inputs must be indices of symbols, from 0 to {len(given.alphabet) - 1}"
-            raise DatasetError(msg)
-        inputs = inputs.astype(np.uint8)
-    elif inputs.shape[2] != given.features or not np.isfinite(inputs).all():
-        msg = f"inputs must have {given.features} finite numbers at each step"
-        raise DatasetError(msg)
-    else:
-        inputs = inputs.astype(np.float32)
-    steps = np.full(len(inputs), inputs.shape[1]) if lengths is None else lengths
-    if steps.shape != inputs.shape[:1] or steps.min() < 1 or steps.max() > inputs.shape[1]:
-        msg = f"lengths must be from 1 to {inputs.shape[1]}, one for each example"
-        raise DatasetError(msg)
-    return _checked(inputs, labels, architecture, steps)
+    sequences, steps = sequence_inputs(inputs, lengths, architecture.sequence)
+    return _checked(sequences, labels, architecture, steps)
 
 
 def _from_text(path: Path, architecture: Architecture) -> Examples:

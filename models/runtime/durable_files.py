@@ -21,11 +21,18 @@ _NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP)
 """Errors of a file system that cannot synchronise a folder."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+Content = bytes | bytearray | memoryview
+"""Content of a durable file, or a piece of it."""
+
+
+def write_atomically(path: Path, *content: Content) -> None:
     """Write a durable file: after a crash at any moment it has its old content or the new one.
 
     A crash is a killed process as well as a loss of power. Temporary files that killed writers of
     this path left are removed.
+
+    Args:
+        content: Content in one piece or several, which are written one after another.
 
     Raises:
         OSError: The file system is full, read-only or faulty. The old file is unchanged unless the
@@ -36,7 +43,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
     partial = Path(name)
     try:
-        _fill(descriptor, content)
+        _fill(descriptor, *content)
         partial.replace(path)
     except BaseException:
         # The error that ended the write is the one to report.
@@ -104,18 +111,19 @@ def synchronise_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _fill(descriptor: int, content: bytes) -> None:
+def _fill(descriptor: int, *content: Content) -> None:
     """Write, synchronise and close a new durable file."""
     try:
         os.fchmod(descriptor, _MODE)  # mkstemp makes files that only their owner reads
-        _write(descriptor, content)
+        for piece in content:
+            _write(descriptor, piece)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _write(descriptor: int, content: bytes) -> None:
+def _write(descriptor: int, content: Content) -> None:
     """Write all of a durable file's content; one call of the system may write a part of it."""
-    rest = memoryview(content)
+    rest = memoryview(content).cast("B")
     while rest:
         rest = rest[os.write(descriptor, rest) :]

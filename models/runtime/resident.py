@@ -168,6 +168,22 @@ class ResidentProgram:
         self.totals.add(len(calls), bucket, stacked - began, computed - stacked, ended - computed)
         return outputs
 
+    def batch(self, rows: Mapping[str, np.ndarray], outputs: Iterable[str]) -> Outputs:
+        """Execute a resident program on rows that are stacked already, with the served weights.
+
+        Args:
+            rows: Inputs by name with a leading row axis; at most `max_rows` rows.
+            outputs: Names of the outputs to return, with a leading row axis.
+        """
+        count = len(next(iter(rows.values())))
+        bucket = self.bucket(count)
+        whole = {name: _padded(value, bucket) for name, value in rows.items()}
+        results = self._executables[bucket](self._parameters[None], whole)
+        if not self._on_host:
+            for name in outputs:
+                results[name].copy_to_host_async()
+        return {name: np.asarray(results[name])[:count] for name in outputs}
+
     def _stack(self, name: str, calls: Sequence[Call], bucket: int) -> np.ndarray:
         """Stack one input of all rows of a resident program's batch; padding rows are zeros."""
         if bucket == 1:
@@ -203,6 +219,15 @@ class ResidentProgram:
             known = self.row_bytes + sum(self._output_bytes[name] for name in call.outputs)
             self._sizes[call.outputs] = known
         return known
+
+
+def _padded(rows: np.ndarray, bucket: int) -> np.ndarray:
+    """Return one input of a resident program with as many rows as the bucket; zeros are added."""
+    if len(rows) == bucket:
+        return rows
+    padded = np.zeros((bucket, *rows.shape[1:]), rows.dtype)
+    padded[: len(rows)] = rows
+    return padded
 
 
 def drive(runs: Iterable[Run], programs: Mapping[str, ResidentProgram]) -> list[Outputs]:

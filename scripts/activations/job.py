@@ -1,0 +1,134 @@
+"""Job of scripts.activations: the arguments of a run, from which any process can compute shards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import jax
+
+from models.declaration.declaration import FILE
+from models.model_files import shipped_names
+from models.printable import printable
+from models.registry import ResidentModel, load, load_folder
+from models.runtime.checkpoints import CheckpointError
+from scripts.activations.computation import ShardComputer
+from scripts.activations.inputs import InputOptions, Inputs, read_inputs
+from scripts.activations.plan import Plan, PlanOptions, make_plan
+from scripts.activations.shard_folder import ShardFolder, claim
+from scripts.activations.storage import (
+    ParquetStorage,
+    SafetensorsStorage,
+    Shard,
+    Storage,
+    ZarrStorage,
+)
+
+Report = Callable[[int], None]
+"""Function of scripts.activations that is called with the number of rows that were computed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Job of scripts.activations: its arguments, which can be sent to other processes.
+
+    Attributes:
+        model: Name of a network, or a folder with its declaration.
+        models: Model repository, whose folders are networks too.
+        folder: Folder with other weights of the shipped networks.
+        out: Folder of the results.
+    """
+
+    model: str
+    inputs: InputOptions
+    plan: PlanOptions
+    out: Path
+    models: Path | None = None
+    folder: Path | None = None
+
+    def open(self) -> "OpenJob":
+        """Load the network and the data set of a job of scripts.activations.
+
+        Raises:
+            CheckpointError: The network cannot be loaded.
+            DatasetError: The data set cannot be read.
+            PlanError: The network has no such layer, bucket or checkpoint.
+        """
+        # Each call waits for its result, as in the server. JAX reads this when it is first used.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+        model = load_model(self.model, self.models, self.folder)
+        inputs = read_inputs(self.inputs, model.architecture)
+        return OpenJob(self, model, inputs, make_plan(model, inputs, self.plan))
+
+
+@dataclass(frozen=True)
+class OpenJob:
+    """Job of scripts.activations with its network and data set, in the process that runs it."""
+
+    job: Job
+    model: ResidentModel
+    inputs: Inputs
+    plan: Plan
+
+    @cached_property
+    def _computer(self) -> ShardComputer:
+        return ShardComputer(self.model, self.plan, self.inputs, self.job.plan.checkpoint)
+
+    def storage(self) -> Storage:
+        """Return the storage of a job of scripts.activations.
+
+        Raises:
+            MissingPackageError: It needs a package that is not installed.
+        """
+        match self.job.plan.storage:
+            case "parquet":
+                return ParquetStorage()
+            case "zarr":
+                return ZarrStorage(self.plan.tensors, self.plan.rows, self.plan.shard_rows)
+        return SafetensorsStorage()
+
+    def shard(self, number: int, report: Report = lambda _: None) -> Shard:
+        """Compute a shard of scripts.activations, in a buffer that the next one overwrites."""
+        first, last = self.plan.span(number)
+        facts = self.plan.facts
+        metadata = {key: facts[key] for key in ("model", "weights", "bucket")}
+        names = self.inputs.names[first:last]
+        metadata |= {"first_row": first} | ({"names": list(names)} if names else {})
+        return Shard(number, first, self._computer.shard(number, report), metadata)
+
+    def run(
+        self, begin: Callable[[ShardFolder], None] = lambda _: None, report: Report = lambda _: None
+    ) -> ShardFolder:
+        """Compute and store the shards that the folder of a job of scripts.activations lacks.
+
+        Args:
+            begin: Is called with the folder, whose stored shards have been checked.
+            report: Is called with the number of rows of each batch.
+
+        Raises:
+            FolderError: The folder holds another run's results.
+            OSError: The folder cannot be written to.
+        """
+        with claim(self.job.out, self.plan.facts, self.plan.shards, self.storage) as folder:
+            begin(folder)
+            for number in folder.missing:
+                folder.store(self.shard(number, report))
+        return folder
+
+
+def load_model(name: str, models: Path | None, folder: Path | None) -> ResidentModel:
+    """Load a network for scripts.activations: of a repository, a folder, or that ships.
+
+    Raises:
+        CheckpointError: There is none of this name, or it cannot be loaded.
+    """
+    places = [*([models / name] if models else []), Path(name)]
+    for place in places:
+        if (place / FILE).is_file():
+            return load_folder(place)
+    if name in shipped_names():
+        return load(name, folder)
+    found = sorted(one.parent.name for one in models.glob(f"*/{FILE}")) if models else []
+    listed = ", ".join((*found, *shipped_names()))
+    msg = f"'{printable(name)}' is not one of {listed}, and no folder with a {FILE}"
+    raise CheckpointError(msg)
