@@ -4,7 +4,8 @@
 
 import gc
 
-if __name__ == "__main__":
+# A worker process runs this file under the second name.
+if __name__ in ("__main__", "__mp_main__"):
     # The objects of the imports live as long as the server: collections would take 0.2 s of the
     # start to find no garbage among them.
     gc.disable()
@@ -16,21 +17,17 @@ configure_environment()
 import logging
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 from pydantic_settings import CliApp, CliImplicitFlag, SettingsError
 
 from api.access.exposure import with_access
-from api.background_stream import written_in_background
 from api.server.hang_ups import HangUps
 from api.server.listener import ListenerError, bind
+from api.server.process_output import configure_logging, output_in_background
 from api.settings import Settings
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
+from api.workers.chips import visible_chips
+from api.workers.worker_count import WorkerCountError, worker_count
 
 
 class Command(Settings):
@@ -52,12 +49,18 @@ def main() -> int:
     try:
         given = CliApp.run(Command, cli_args=sys.argv[1:])
         settings = with_access(given)
+        chips = visible_chips()
+        count = worker_count(settings, chips)
         sockets = [] if given.openapi else bind(given.host, given.port)
-    except (ValidationError, SettingsError) as error:
+    except (ValidationError, SettingsError, WorkerCountError) as error:
         return _refuse(error, 2)
     except ListenerError as error:
         return _refuse(error, 1)
     made_up = settings.token if given.token is None else None
+    if sockets and count > 1:
+        from api.workers.supervisor import supervise  # noqa: PLC0415 - it needs POSIX
+
+        return 0 if supervise(settings, sockets, (count, chips), made_up, hang_ups) else 1
     return _run(settings, sockets, made_up, hang_ups)
 
 
@@ -88,32 +91,14 @@ def _run(
         return 0
     from api.server.process import serve  # noqa: PLC0415
 
-    with _output_in_background(app):
+    with output_in_background(app):
         return 0 if serve(app, settings, sockets, made_up, hang_ups) else 1
-
-
-@contextmanager
-def _output_in_background(app: "FastAPI") -> Iterator[None]:
-    """Let the output of the command `python -m api` make no request wait."""
-    with written_in_background() as streams:
-        app.state.access_log.metrics.add_dropped(lambda: sum(one.dropped for one in streams))
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(sys.stderr)
-        yield
 
 
 def _refuse(error: Exception, status: int) -> int:
     """Print why the command `python -m api` cannot start, as a sentence; return the exit code."""
     print(f"lightwell: {_one_line(error)}", file=sys.stderr)
     return status
-
-
-def configure_logging() -> None:
-    """Configure logging of the command `python -m api`: standard error, a line for each request."""
-    # No line has a thread, process or task: to look them up would take time for each.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
 
 
 def _one_line(error: Exception) -> str:

@@ -44,6 +44,7 @@ from api.openapi.families import NETWORKS
 from api.requests.query import query_models
 from api.routes.route_cache import RouteCache, RouteCacheMiddleware
 from api.settings import Settings
+from api.workers.division import divided
 
 logger = logging.getLogger("lightwell")
 
@@ -57,16 +58,18 @@ TAGS = [
 ]
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, processes: int = 1) -> FastAPI:
     """Create the application with its own models, which its lifespan compiles.
 
     Args:
         settings: None reads them from the environment.
+        processes: Processes with such an application that share the limits of the settings: each
+            takes its part of memory, rows, connections and rates.
 
     Raises:
         CheckpointError: The weights cannot be served.
     """
-    settings = Settings() if settings is None else settings
+    settings = divided(Settings() if settings is None else settings, processes)
     engine = _load_engine(settings)
 
     @asynccontextmanager
@@ -93,12 +96,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # small one. An embedder's OpenTelemetry middleware sees every request all the same.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.engine, app.state.settings = engine, settings
-    app.state.guard = _guard(settings)
+    app.state.engine, app.state.settings, app.state.processes = engine, settings, processes
+    app.state.guard = _guard(settings, processes)
     app.state.announces_exposure = False  # as a server of another kind does not
     metrics = Metrics(engine)
     lag = LoopLag(metrics.observe_lag)
     app.state.access_log = AccessLog(metrics)
+    app.state.metrics_folder = None  # which workers have
     handlers.install(app)
     _add_routes(app)
     app.state.route_cache = RouteCache()
@@ -112,9 +116,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _guard(settings: Settings) -> Guard:
+def _guard(settings: Settings, processes: int) -> Guard:
     """Build the application's access guard."""
-    rate = DEFAULT_RATE if settings.rate is None else settings.rate
+    rate = DEFAULT_RATE / processes if settings.rate is None else settings.rate
     return Guard(
         Rules(
             tokens=Tokens.parse(settings.token or "") if has_token(settings) else None,
@@ -124,6 +128,7 @@ def _guard(settings: Settings) -> Guard:
             limits_loopback=settings.rate is not None,
             public_metrics=settings.metrics == "public",
             allows_origin=allowed_origins(settings.cors_origins),
+            processes=processes,
         )
     )
 

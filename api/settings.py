@@ -2,6 +2,8 @@
 
 import os
 import ssl
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -11,6 +13,16 @@ from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsC
 from api.access.proxies import TrustedProxies
 from api.access.tokens import NONE, Tokens
 from api.inference.memory_limits import default_budget, parse_bytes
+from models.runtime.processors import processors
+
+MOST_WORKERS = 64
+"""Most worker processes of one server."""
+
+MOST_BY_ITSELF = 8
+"""Most worker processes that the value `auto` of the setting `workers` leads to."""
+
+WITHOUT_POSIX = ("win32", "cygwin", "emscripten", "wasi")
+"""Platforms (`sys.platform`) that lack the signals and shared sockets of worker processes."""
 
 
 def _default_cache() -> Path | None:
@@ -19,6 +31,13 @@ def _default_cache() -> Path | None:
     # would be a folder with the name `~`. Path.expanduser raises for such a user.
     candidates = (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache"))  # noqa: PTH111
     return next((Path(one) / "lightwell" for one in candidates if Path(one).is_absolute()), None)
+
+
+def _default_memory(settings: Mapping[str, object]) -> int:
+    """Return the default of the setting `memory`, by that of `workers`."""
+    workers = settings["workers"]
+    processes = workers if isinstance(workers, int) else min(MOST_BY_ITSELF, processors())
+    return default_budget(processes=processes)
 
 
 def _bytes_of(value: object) -> object:
@@ -58,11 +77,17 @@ class Settings(BaseSettings):
         default_factory=_default_cache,
         description="Private folder for the cache of compiled programs; none turns it off.",
     )
+    workers: int | Literal["auto"] = Field(
+        1,
+        description="Processes that answer requests, which share all limits; auto is one a GPU or "
+        "TPU chip, or one a core up to eight.",
+    )
     memory: Annotated[int, BeforeValidator(_bytes_of)] = Field(
-        default_factory=default_budget,
+        default_factory=_default_memory,
         ge=64 * 2**20,
         description="Resident memory that the server may have, in bytes or as 1GiB; default the "
-        "container's limit less 15 %, or the smaller of 2 GiB and half of the machine's memory.",
+        "container's limit less 15 %, or the smaller of 2 GiB a process and half of the machine's "
+        "memory.",
     )
     queue_rows: int | None = Field(
         None,
@@ -168,6 +193,20 @@ class Settings(BaseSettings):
     ssl_keyfile: Path | None = Field(
         None, description="Private key of `ssl_certfile` (PEM), where it is in another file."
     )
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _is_a_number_of_workers(cls, workers: object) -> object:
+        """Check the setting `workers`: more than one process needs POSIX."""
+        if isinstance(workers, str) and workers.isdecimal():
+            workers = int(workers)
+        if workers != "auto" and not (isinstance(workers, int) and 1 <= workers <= MOST_WORKERS):
+            msg = f"is a number of processes from 1 to {MOST_WORKERS}, or auto"
+            raise ValueError(msg)
+        if workers != 1 and sys.platform in WITHOUT_POSIX:
+            msg = "several processes need Linux or macOS: leave it at 1 on this system"
+            raise ValueError(msg)
+        return workers
 
     @field_validator("weights", "models", "model")
     @classmethod

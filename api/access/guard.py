@@ -38,6 +38,7 @@ class Rules:
         limits_loopback: Whether clients of this machine have the rate, too.
         public_metrics: Whether `/metrics` needs no token.
         allows_origin: Tells whether pages of an origin may call the server.
+        processes: Processes that share the rate of wrong tokens.
     """
 
     tokens: Tokens | None
@@ -47,6 +48,7 @@ class Rules:
     limits_loopback: bool
     public_metrics: bool
     allows_origin: Callable[[str], bool] = field(default=lambda _: False)
+    processes: int = 1
 
 
 class Guard:
@@ -58,7 +60,7 @@ class Guard:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._guesses = Guesses()
+        self._guesses = Guesses(processes=rules.processes)
 
     def check(self, scope: Scope) -> None:
         """Check a request by its head, and set its client in `scope["state"]["client"]`.

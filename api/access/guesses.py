@@ -22,10 +22,12 @@ class Guesses:
 
     Args:
         clock: Seconds; monotonic.
+        processes: Processes that share the rate.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._wrong = Rates(GUESSES_A_MINUTE / 60, GUESSES_A_MINUTE, clock)
+    def __init__(self, clock: Callable[[], float] = time.monotonic, processes: int = 1) -> None:
+        at_once = max(1, GUESSES_A_MINUTE // processes)
+        self._wrong = Rates(GUESSES_A_MINUTE / 60 / processes, at_once, clock)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait(self, tokens: Tokens, address: str, holder: str) -> float:

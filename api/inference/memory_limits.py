@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MOST_BY_DEFAULT = 2 * 2**30
-"""Largest default memory budget of a server without a container's limit, in bytes."""
+"""Largest default memory budget of one process without a container's limit, in bytes."""
 
 CONTAINER_SHARE = 0.85
 """Share of a container's memory limit that is the default budget.
@@ -84,18 +84,22 @@ def _limit(file: Path) -> int | None:
     return int(text) if text.isdigit() and int(text) < _UNLIMITED else None
 
 
-def default_budget(root: Path = Path("/")) -> int:
+def default_budget(root: Path = Path("/"), processes: int = 1) -> int:
     """Return the default memory budget of a server in bytes.
 
-    It is the smaller of 2 GiB and half of the machine's memory; in a container with a limit, that
-    limit less 15 %.
+    It is the smaller of 2 GiB a process and half of the machine's memory; in a container with a
+    limit, that limit less 15 %.
+
+    Args:
+        root: Root of the file system, with `proc` and `sys`.
+        processes: Processes of the server.
     """
     limit = container_memory(root) if sys.platform == "linux" else None
     machine = machine_memory()
     # A limit above the machine's memory is no limit.
     if limit is not None and limit < machine:
         return int(limit * CONTAINER_SHARE)
-    return min(MOST_BY_DEFAULT, machine // 2)
+    return min(processes * MOST_BY_DEFAULT, machine // 2)
 
 
 class Caps(NamedTuple):

@@ -52,6 +52,12 @@ async def readyz(request: Request) -> schemas.Status:
 
 
 async def metrics(request: Request) -> Response:
-    """Health metrics of the server: counters and histograms in Prometheus' text format."""
-    access_log: AccessLog = request.app.state.access_log
-    return Response(access_log.exposition(), media_type=CONTENT_TYPE)
+    """Health metrics of the server: counters and histograms in Prometheus' text format.
+
+    With several worker processes they are the sum over all of them.
+    """
+    state = request.app.state
+    access_log: AccessLog = state.access_log
+    folder = state.metrics_folder
+    text = access_log.exposition() if folder is None else await folder.joined()
+    return Response(text, media_type=CONTENT_TYPE)

@@ -28,9 +28,15 @@ def announce_exposure(url: str, settings: Settings, made_up: str | None) -> None
         print(line, flush=True)
 
 
-def announce_ready(url: str, engine: Engine) -> None:
-    """Announce that the server answers requests, and print some to try."""
-    print(f"Ready after {_seconds()} ({_executables(engine)}).")
+def announce_ready(url: str, engine: Engine, since: float = STARTED) -> None:
+    """Announce that the server answers requests, and print some to try.
+
+    Args:
+        url: Address of the server.
+        engine: Its models.
+        since: When the server was started, by `time.monotonic`.
+    """
+    print(f"Ready after {_seconds(since)} ({_executables(engine)}).")
     shipped = {name: model.is_shipped for name, model in engine.models.items()}
     print("\n".join((f"Open {url} in a browser, or try:", *examples(url, shipped))), flush=True)
 
@@ -51,13 +57,13 @@ def examples(url: str, shipped: Mapping[str, bool]) -> Iterator[str]:
         )
 
 
-def announce_analyses() -> None:
+def announce_analyses(since: float = STARTED) -> None:
     """Announce that the server answers analyses, too."""
-    print(f"Analyses ready after {_seconds()}.", flush=True)
+    print(f"Analyses ready after {_seconds(since)}.", flush=True)
 
 
-def _seconds() -> str:
-    return f"{time.monotonic() - STARTED:.1f} s"
+def _seconds(since: float) -> str:
+    return f"{time.monotonic() - since:.1f} s"
 
 
 def _weights(engine: Engine) -> Iterator[str]:

@@ -74,8 +74,13 @@ class ConnectionLimits:
     tick_s: float = 0.25
 
     @classmethod
-    def of(cls, settings: Settings) -> "ConnectionLimits":
-        """Return the limits of connections by a server's settings and the limit of open files."""
+    def of(cls, settings: Settings, processes: int = 1) -> "ConnectionLimits":
+        """Return the limits of connections by a server's settings and the limit of open files.
+
+        Args:
+            settings: Those of one process.
+            processes: Processes of the server, which share the limit of a loopback address.
+        """
         chosen = settings.connections_per_address
         proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
         idle_s = settings.idle_s or (PROXY_IDLE_S if proxies else cls.idle_s)
@@ -83,7 +88,7 @@ class ConnectionLimits:
             idle_s=idle_s,
             connections=min(settings.connections, _open_files()),
             per_address=chosen,
-            per_loopback=chosen or LOOPBACK_CONNECTIONS,
+            per_loopback=chosen or max(1, LOOPBACK_CONNECTIONS // processes),
             proxies=proxies,
         )
 

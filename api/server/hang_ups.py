@@ -15,23 +15,26 @@ class HangUps:
     """Hang-ups of one process, which no longer end it. Those that come early are kept.
 
     A terminal that closes sends SIGHUP too.
+
+    Attributes:
+        is_early: Whether a hang-up came before `handle` was called.
     """
 
     def __init__(self) -> None:
-        self._is_early = False
+        self.is_early = False
         self._has_terminal = os.isatty(STANDARD_INPUT)
         if SIGHUP is not None:
             signal.signal(SIGHUP, self._keep)
 
     def _keep(self, *_: object) -> None:
-        self._is_early = True
+        self.is_early = True
 
     def handle(self, handle: Callable[[], None]) -> None:
         """Handle hang-ups on the running event loop from now on, and one that came before."""
         if SIGHUP is None:
             return
         asyncio.get_running_loop().add_signal_handler(SIGHUP, handle)
-        if self._is_early:
+        if self.is_early:
             handle()
 
     @property

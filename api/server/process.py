@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from api import STARTED
 from api.inference.engine import Engine
 from api.server.announcements import (
     announce_analyses,
@@ -64,9 +65,12 @@ class Server(uvicorn.Server):
         settings: Those of the server.
         made_up: Token to print, which no user has set; None without one.
         hang_ups: Those of the process; None leaves SIGHUP as it is.
+        announced_since: When the server was started, by `time.monotonic`, for the lines that it
+            prints; None prints none.
 
     Attributes:
         failed: Whether the models could not be compiled.
+        settled: Whether everything is compiled, or has failed to be.
     """
 
     def __init__(
@@ -76,14 +80,18 @@ class Server(uvicorn.Server):
         settings: Settings,
         made_up: str | None,
         hang_ups: HangUps | None,
+        *,
+        announced_since: float | None = STARTED,
     ) -> None:
         super().__init__(config)
-        self.server_state = self._state = ServerState(ConnectionLimits.of(app.state.settings))
+        limits = ConnectionLimits.of(app.state.settings, app.state.processes)
+        self.server_state = self._state = ServerState(limits)
         self._engine: Engine = app.state.engine
         self._settings, self._made_up, self._hang_ups = settings, made_up, hang_ups
         app.state.announces_exposure = True
         self._engine.admission.memory.unsent = lambda: self._state.table.unsent
-        self.failed = False
+        self.failed = self.settled = False
+        self._announced_since = announced_since
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -146,9 +154,8 @@ class Server(uvicorn.Server):
 
     async def _announce(self) -> None:
         """Let the server process print its address, then when models and analyses are ready."""
-        scheme = "https" if self.config.is_ssl else "http"
-        url = announce_listening(self.servers[0].sockets[0], self._engine, scheme)
-        announce_exposure(url, self._settings, self._made_up)
+        since = self._announced_since
+        url = "" if since is None else self._announce_address()
         try:
             await self._engine.warmed()
         except Exception:
@@ -158,11 +165,21 @@ class Server(uvicorn.Server):
         if self._engine.warm_s is None:
             return
         tune_garbage_collection()
-        announce_ready(url, self._engine)
+        if since is not None:
+            announce_ready(url, self._engine, since)
         with contextlib.suppress(Exception):  # the engine has logged it
             await self._engine.analyses_warmed()
             tune_garbage_collection()
-            announce_analyses()
+            if since is not None:
+                announce_analyses(since)
+        self.settled = True
+
+    def _announce_address(self) -> str:
+        """Let the server process print its address, and who can reach it; return the address."""
+        scheme = "https" if self.config.is_ssl else "http"
+        url = announce_listening(self.servers[0].sockets[0], self._engine, scheme)
+        announce_exposure(url, self._settings, self._made_up)
+        return url
 
 
 def serve(
@@ -184,8 +201,15 @@ def serve(
     Returns:
         Whether the listener was opened and the models were compiled.
     """
+    server = Server(server_config(app, settings), app, settings, made_up, hang_ups)
+    server.run(sockets)
+    return server.started and not server.failed
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return uvicorn's configuration of a server process, and set its interpreter for one."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         http=Protocol,
         ws="none",
@@ -197,9 +221,6 @@ def serve(
         ssl_certfile=settings.ssl_certfile,
         ssl_keyfile=settings.ssl_keyfile,
     )
-    server = Server(config, app, settings, made_up, hang_ups)
-    server.run(sockets)
-    return server.started and not server.failed
 
 
 def tune_garbage_collection() -> None:

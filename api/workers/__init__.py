@@ -1,0 +1,1 @@
+"""Worker processes: several servers behind one socket, with one supervisor."""
