@@ -10,6 +10,7 @@ from scripts.compare.contract import Operation, Parameter
 SEQUENCE = "1011001110100111"
 
 REQUIRED: Mapping[str, str] = {
+    "path": "/lstm/gates.png?sequence=10110",
     "sequence": SEQUENCE,
     "layer": "relu2",
     "channel": "3",

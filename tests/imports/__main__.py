@@ -14,11 +14,10 @@ from tempfile import TemporaryDirectory
 from urllib.request import Request, urlopen
 
 from tests.docs.fences import Fence, fences
+from tests.environments import environment
 from tests.servers import ROOT, started
 
 PAGE = "docs/own-network.md"
-REQUIREMENTS = ROOT / "requirements" / "imports.txt"
-BUILD = ROOT / "build" / "imports"
 NETWORKS = ("mine", "digits", "shapes")
 STEPS = ("make check-imports runs it", "tests run it")
 """Ends of the reasons for which other tests do not run a block of this page."""
@@ -28,25 +27,13 @@ def main() -> int:
     """Run every block of the page in a folder of its own, then ask a server; return the status."""
     parser = argparse.ArgumentParser(prog="python -m tests.imports", description=__doc__)
     parser.add_argument("--python", type=Path, help="interpreter that has the libraries")
-    python = parser.parse_args().python or environment()
+    python = parser.parse_args().python or environment("imports", "imports.txt")
     with TemporaryDirectory(prefix="lightwell-imports-") as name:
         folder = Path(name)
         for block in blocks():
             run(block, python, folder)
         ask(folder)
     return 0
-
-
-def environment() -> Path:
-    """Build the environment of the libraries; return its Python interpreter."""
-    python, stamp = BUILD / "bin" / "python", BUILD / "installed.txt"
-    wanted = REQUIREMENTS.read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", BUILD], check=True)  # noqa: S603
-        install = [python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
-        subprocess.run(install, check=True)  # noqa: S603
-        stamp.write_text(wanted)
-    return python
 
 
 def blocks() -> list[Fence]:

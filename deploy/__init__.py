@@ -1,0 +1,1 @@
+"""Deployment on many machines: Ray Serve, Kubernetes, KServe, Compose."""

@@ -1,0 +1,1 @@
+"""Lightwell on a Ray cluster."""
