@@ -33,6 +33,8 @@ class Workers(Server):
     def __init__(self, *flags: str) -> None:
         super().__init__("--workers", str(WORKERS), *flags)
         try:
+            # With an empty cache it compiles for a while before the second one starts.
+            self.wait_for("Analyses ready after")
             self.wait_for(f"{WORKERS} workers ready after")
         except BaseException:
             self.stop()
