@@ -142,7 +142,8 @@ class Answer:
     Attributes:
         weights: SHA-256 of the weights that computed the answer.
         input: Input of the network after preprocessing; None for probes of the weights.
-        prediction: Prediction for the input; None where there is no input.
+        prediction: Prediction for the input; None where there is no input, or where `include`
+            leaves it out, as it may any part.
         tensors: By name; `answer["relu1"]` is one of them.
     """
 
@@ -297,20 +298,28 @@ def _answer(
         document.get("input"),
         None if seen is None else _prediction(seen),
         {
-            one["name"]: Tensor(
-                one["name"],
-                one["kind"],
-                tuple(one["axes"]),
-                {axis: tuple(rows) for axis, rows in one["coordinates"].items()},
-                arrays[prefix + one["name"]],
-                one["colour"],
-            )
-            for one in document["tensors"]
+            one["name"]: _tensor(one, arrays[prefix + one["name"]])
+            for one in document.get("tensors", ())
+            if prefix + one["name"] in arrays
         },
-        {one["name"]: Measure(one["value"], one["unit"]) for one in document["measures"]},
-        tuple(Notice(one["code"], one["message"]) for one in document["warnings"]),
+        {one["name"]: Measure(one["value"], one["unit"]) for one in document.get("measures", ())},
+        tuple(Notice(one["code"], one["message"]) for one in document.get("warnings", ())),
         draw,
     )
+
+
+def _tensor(entry: Mapping[str, Any], values: np.ndarray) -> Tensor:
+    """Return a tensor of an answer in the client; of `encoding=uint8` with approximate values."""
+    if entry.get("encoding") == "uint8":
+        ends = (np.asarray(entry[key], np.float32) for key in ("scale", "offset"))
+        scale, offset = (
+            one.reshape(one.shape + (1,) * (values.ndim - 1)) if one.ndim else one for one in ends
+        )
+        values = offset + scale * values
+        values.flags.writeable = False
+    coordinates = {axis: tuple(rows) for axis, rows in entry["coordinates"].items()}
+    name, kind, axes = entry["name"], entry["kind"], tuple(entry["axes"])
+    return Tensor(name, kind, axes, coordinates, values, entry["colour"])
 
 
 def _prediction(seen: Mapping[str, Any]) -> Prediction:

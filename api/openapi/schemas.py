@@ -49,11 +49,23 @@ class TensorEntry(Schema):
     )
     shape: list[int]
     dtype: str
-    stats: Stats
+    stats: Stats | None = Field(None, description="Absent where `include` leaves it out.")
     colour: ColourRange | None
-    encoding: Literal["nested", "base64"]
-    data: list[Any] | str = Field(
-        description="Nested lists; with `encoding=base64` the little-endian bytes, row-major."
+    scale: float | list[float] | None = Field(
+        None,
+        description="With `encoding=uint8` the width of one level, one for each channel with "
+        "`scope=channel`: a value is about offset + scale · byte. Otherwise absent.",
+    )
+    offset: float | list[float] | None = Field(
+        None, description="With `encoding=uint8` the value of the byte 0. Otherwise absent."
+    )
+    encoding: Literal["nested", "base64", "uint8"] | None = Field(
+        None, description="Absent where `include` leaves out `tensors`, as is `data`."
+    )
+    data: list[Any] | str | None = Field(
+        None,
+        description="Nested lists; with `encoding=base64` the little-endian bytes, row-major; with "
+        "`encoding=uint8` a byte a value, in base64 too.",
     )
 
 
@@ -141,33 +153,33 @@ class SequenceEcho(Schema):
 
 
 class WeightsAnswer(Schema):
-    """Schema of the response of a probe of the weights alone."""
+    """Schema of the response of a probe of the weights alone; `include` chooses its parts."""
 
     model: str
     weights: str = Field(description="SHA-256 of the weights.")
-    tensors: list[TensorEntry]
-    measures: list[MeasureEntry]
-    warnings: list[WarningEntry]
+    tensors: list[TensorEntry] | None = None
+    measures: list[MeasureEntry] | None = None
+    warnings: list[WarningEntry] | None = None
 
 
 class ImageResult(Schema):
     """Schema of the result for one of several images."""
 
-    input: ImageEcho
-    prediction: Prediction
-    tensors: list[TensorEntry]
-    measures: list[MeasureEntry]
-    warnings: list[WarningEntry]
+    input: ImageEcho | None = None
+    prediction: Prediction | None = None
+    tensors: list[TensorEntry] | None = None
+    measures: list[MeasureEntry] | None = None
+    warnings: list[WarningEntry] | None = None
 
 
 class SequenceResult(Schema):
     """Schema of the result for one of several sequences."""
 
-    input: SequenceEcho
-    prediction: Prediction
-    tensors: list[TensorEntry]
-    measures: list[MeasureEntry]
-    warnings: list[WarningEntry]
+    input: SequenceEcho | None = None
+    prediction: Prediction | None = None
+    tensors: list[TensorEntry] | None = None
+    measures: list[MeasureEntry] | None = None
+    warnings: list[WarningEntry] | None = None
 
 
 SEVERAL = (

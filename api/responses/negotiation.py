@@ -4,27 +4,28 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.content_coding import GZIP, gzip_tag
 from api.errors.problem import Problem
 from api.inference.large_work import large_work
+from probes.declaration import split_commas
 from probes.output.buffers import Buffer, nbytes_of
 from probes.output.encode import (
     Encoding,
     PictureTooLargeError,
-    ProbeResult,
-    ProbeResults,
     to_json,
     to_npz,
     to_png,
     to_safetensors,
 )
+from probes.output.parts import ALL_PARTS, Part
 from probes.output.render import MOST_PIXELS
+from probes.output.results import ProbeResult, ProbeResults
 
 Format = Literal["json", "png", "npz", "safetensors"]
 
@@ -40,6 +41,9 @@ MAX_JSON_BYTES = 8 * 2**20
 
 COPIES: Mapping[Format, int] = {"json": 4, "npz": 2, "safetensors": 2}
 """Bytes of work for each byte of values while a negotiated format is written, at most."""
+
+QUANTISED_COPIES = 8
+"""Bytes of work for each byte of float32 values while they are quantised for any format."""
 
 RENDERING = 3
 """Version of the negotiated formats, part of every ETag: raised when they have other bytes."""
@@ -65,7 +69,17 @@ class AnswerOptions(PictureOptions):
         None, description="Overrides the `Accept` header; JSON where neither is given."
     )
     encoding: Encoding = Field(
-        "nested", description="How JSON writes tensors: nested lists, or base64 of their bytes."
+        "nested",
+        description="How tensors are written: `nested` lists, or `base64` of their bytes, in JSON; "
+        "`uint8` quantises them in every format, for clients that draw: a value is about `offset` "
+        "+ `scale` · byte, and the byte is the index of its colour.",
+    )
+    include: Annotated[list[Part] | None, BeforeValidator(split_commas), Field(min_length=1)] = (
+        Field(
+            None,
+            description="Parts of the answer; all where left out, and other parts are not "
+            "computed. `prediction.reliability` needs `warnings`. A picture has no parts.",
+        )
     )
     precision: int | None = Field(
         None,
@@ -116,7 +130,10 @@ def _quality(media: str, ranges: Mapping[str, float]) -> float:
 
 
 def encode(
-    answer: ProbeResult | ProbeResults, response_format: Format, options: AnswerOptions
+    answer: ProbeResult | ProbeResults,
+    response_format: Format,
+    options: AnswerOptions,
+    parts: frozenset[Part] = ALL_PARTS,
 ) -> list[Buffer]:
     """Encode a probe's results in the negotiated format. CPU work: not for the event loop.
 
@@ -129,15 +146,16 @@ def encode(
     """
     if response_format == "png":  # which knows its size when it is laid out
         return [_picture(answer, options.scale)]
-    values = sum(tensor.values.nbytes for tensor in answer.tensors.values())
-    with large_work(COPIES[response_format] * values):
+    values, encoding = sum(one.values.nbytes for one in answer.tensors.values()), options.encoding
+    copies = QUANTISED_COPIES if encoding == "uint8" else COPIES[response_format]
+    with large_work(copies * values):
         match response_format:
             case "json":
-                return [to_json(answer, MAX_JSON_BYTES, options.encoding, options.precision)]
+                return [to_json(answer, MAX_JSON_BYTES, encoding, options.precision, parts)]
             case "npz":
-                return [to_npz(answer)]
+                return [to_npz(answer, encoding, parts)]
             case _:
-                return to_safetensors(answer)
+                return to_safetensors(answer, encoding, parts)
 
 
 def _picture(answer: ProbeResult | ProbeResults, scale: int) -> bytes:

@@ -16,6 +16,7 @@ from api.responses.kept_results import result_key
 from api.responses.negotiation import Encoded, Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
+from api.responses.results import probe_result
 from api.responses.work_admission import admitted, has_known_rows, is_analysis
 from models.registry import ResidentModel
 from models.runtime.programs import Outputs
@@ -24,17 +25,11 @@ from probes.declaration import (
     ParameterError,
     ProbeCall,
     ProbeContext,
-    ResultWarning,
 )
 from probes.output.buffers import Buffer, nbytes_of
-from probes.output.encode import ProbeResult, ProbeResults
+from probes.output.parts import ALL_PARTS, Part
+from probes.output.results import ProbeResults
 from probes.shared import choices
-from probes.shared.input_warnings import (
-    InputWarning,
-    ambiguous_warnings,
-    image_warnings,
-    sequence_warnings,
-)
 
 MAX_INLINE_VALUES = 131_072
 """Most values of a response that the pipeline encodes on the event loop, in some 2 ms.
@@ -100,7 +95,7 @@ async def _answer_one(
     """Check and admit the pipeline of one input, and compute it."""
     model = context.served.model
     call = checked_call(context.served, request, given)
-    _check_bytes(model, request, [given])
+    _check_bytes(model, request, [given], response_format)
     context.held.add(_held(model, request, [call], response_format))
     if context.job.is_analysis or response_format == "png" or not request.probe.input:
         with admitted(context, request, [call], response_format):
@@ -120,7 +115,8 @@ async def _compute_one(
     Analyses are encoded in CPU threads, where they wait for predictions.
     """
     engine, model = context.engine, context.served.model
-    result, device_time = await run_probe(context, request, call)
+    parts = request.parts(response_format)
+    result, device_time = await run_probe(context, request, call, parts)
     if device_time is not None:
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
     values = sum([value.size for value in result.outputs.values()])
@@ -151,7 +147,7 @@ async def _answer_several(
             raise error.of_input(index) from error
         except Problem as error:
             raise error.within("inputs", index) from error
-    _check_bytes(model, request, inputs)
+    _check_bytes(model, request, inputs, response_format)
     context.held.add(_held(model, request, calls, response_format))
     if has_known_rows(request):
         return await _compute_several(context, request, inputs, calls, response_format)
@@ -168,7 +164,8 @@ async def _compute_several(
 ) -> list[Buffer]:
     """Compute the pipeline of several inputs, whose rows are queued together."""
     engine, model = context.engine, context.served.model
-    found = await gather_or_cancel(run_probe(context, request, call) for call in calls)
+    parts = request.parts(response_format)
+    found = await gather_or_cancel(run_probe(context, request, call, parts) for call in calls)
     # The runs overlap: the slowest took as long as all of them.
     slowest = max((time for _, time in found if time), key=lambda time: time.queued_s + time.ran_s)
     context.watch.split(queue=slowest.queued_s, program=slowest.ran_s)
@@ -203,7 +200,12 @@ def checked_call(served: ServedModel, request: ProbeRequest, given: ModelInput) 
     return call
 
 
-def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[ModelInput]) -> None:
+def _check_bytes(
+    model: ResidentModel,
+    request: ProbeRequest,
+    inputs: list[ModelInput],
+    response_format: Format,
+) -> None:
     """Raise `answer-too-large` for inputs whose values exceed the pipeline's memory limit."""
     if request.probe.program != "trace":
         return
@@ -211,7 +213,8 @@ def _check_bytes(model: ResidentModel, request: ProbeRequest, inputs: list[Model
     for one in inputs:
         steps = one.row.get("sequence")
         rows += 1 if steps is None else len(steps)
-    found = rows * step_bytes_of(model.architecture, request.outputs(model.architecture))
+    outputs = request.outputs(model.architecture, request.parts(response_format))
+    found = rows * step_bytes_of(model.architecture, outputs)
     if found > MAX_SEVERAL_BYTES:
         way_out = (
             "Send fewer inputs in one request."
@@ -233,14 +236,21 @@ def _held(
 ) -> int:
     """Return the bytes that a request holds in the pipeline at its worst."""
     architecture = model.architecture
-    step_bytes = step_bytes_of(architecture, request.outputs(architecture))
+    outputs = request.outputs(architecture, request.parts(response_format))
+    step_bytes = step_bytes_of(architecture, outputs)
     return request_bytes(model, request.probe, calls, step_bytes, response_format)
 
 
 async def run_probe(
-    context: RequestContext, request: ProbeRequest, call: ProbeCall[Any]
+    context: RequestContext,
+    request: ProbeRequest,
+    call: ProbeCall[Any],
+    parts: frozenset[Part] = ALL_PARTS,
 ) -> tuple[ProbeContext[Any], DeviceTime | None]:
     """Run a probe's program in the pipeline; outputs of the weights alone are cached.
+
+    Args:
+        parts: Those of the answer: only what they need is fetched.
 
     Returns:
         The outputs, and the time in queue and on the device; None for a probe without a program.
@@ -251,8 +261,8 @@ async def run_probe(
     device_time, name = DeviceTime(), request.checkpoint
     if probe.run is None:
         model = served.model
-        wanted = request.outputs(model.architecture)
-        wanted |= {"unfamiliarity"} if model.ood_detector else set()
+        wanted = request.outputs(model.architecture, parts)
+        wanted |= {"unfamiliarity"} if model.ood_detector and "warnings" in parts else set()
         run = model.run(probe.program or "", call.input.row, wanted)
         outputs = await engine.run(served, run, context.job, device_time, name)
         return call.with_outputs(outputs), device_time
@@ -283,8 +293,9 @@ def _encode(
     response_format: Format,
 ) -> list[Buffer]:
     """Finish the pipeline of one input: draw the figure and encode the response. CPU work."""
-    result = _result(model, request, given, found, _head(model, request))
-    return encode(result, response_format, request.query)
+    parts = request.parts(response_format)
+    result = probe_result(model, request, given, found, parts, _head(model, request))
+    return encode(result, response_format, request.query, parts)
 
 
 def _encode_several(
@@ -295,84 +306,16 @@ def _encode_several(
     response_format: Format,
 ) -> list[Buffer]:
     """Finish the pipeline of several inputs: draw the figures, encode one response. CPU work."""
+    parts = request.parts(response_format)
     results = [
-        _result(model, request, given, one, {}) for given, one in zip(inputs, found, strict=True)
+        probe_result(model, request, given, one, parts, {})
+        for given, one in zip(inputs, found, strict=True)
     ]
     found.clear()
-    return encode(
-        ProbeResults(_head(model, request), tuple(results)), response_format, request.query
-    )
+    several = ProbeResults(_head(model, request), tuple(results))
+    return encode(several, response_format, request.query, parts)
 
 
 def _head(model: ResidentModel, request: ProbeRequest) -> dict[str, Any]:
     """Return the first keys of a pipeline's response: the model and the digest of its weights."""
     return {"model": request.model, "weights": model.digest(request.checkpoint)}
-
-
-def _result(
-    model: ResidentModel,
-    request: ProbeRequest,
-    given: ModelInput,
-    found: ProbeContext[Any],
-    head: dict[str, Any],
-) -> ProbeResult:
-    """Draw the figure of one input of the pipeline, with its prediction and its warnings."""
-    warnings: list[InputWarning] = []
-    if given.echo is not None:
-        stated = prediction(model, found)
-        head |= {"input": given.echo, "prediction": stated}
-        warnings = [*given.warnings, *_input_warnings(model, found)]
-        if model.length_limits:
-            warnings += length_warnings(model, request.checkpoint, given)
-        # Measured on test images: of an image that warns it says nothing.
-        if found.model.calibration and not any(one.is_about_input for one in warnings):
-            highest = float(found.probabilities[stated["label"]])
-            stated["reliability"] = found.model.calibration.reliability_of(highest)
-    every: list[InputWarning | ResultWarning] = [*warnings, *request.probe.warnings(found)]
-    listed = tuple({"code": one.code, "message": one.message} for one in every)
-    return ProbeResult(head, request.probe.figure(found), listed)
-
-
-def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:
-    """Return the pipeline's response field `prediction`: label, name, probabilities, logits.
-
-    `calibrated` is absent where no temperature was fitted.
-    """
-    label = int(found.logits.argmax())
-    stated = {
-        "label": label,
-        "name": model.architecture.classes[label],
-        "probabilities": found.probabilities,
-        "logits": found.logits,
-    }
-    if (calibrated := found.calibrated) is not None:
-        stated["calibrated"] = calibrated
-    return stated
-
-
-def _input_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[InputWarning]:
-    """Return the pipeline's warnings about an image unlike the training data, or ambiguous."""
-    if model.ood_detector is None:
-        return []
-    score = float(found.outputs["unfamiliarity"][0])
-    detector, image = model.ood_detector, found.input.row["image"]
-    seen = image_warnings(image, score, detector.limit, detector.score)
-    # A picture of no digit has no likeliest digit either: one warning for one cause.
-    return seen or ambiguous_warnings(found.probabilities, model.architecture.classes)
-
-
-def length_warnings(
-    model: ResidentModel, checkpoint: str | None, given: ModelInput
-) -> list[InputWarning]:
-    """Return the warnings about the length of a sequence, and of its `source`, for every route.
-
-    Args:
-        checkpoint: Name of the weights that read them; None for the served weights.
-    """
-    limits, (before, source_before) = model.length_limits[checkpoint], given.steps_before
-    found = sequence_warnings(len(given.row["sequence"]), before, limits)
-    # One warning for one cause: weights without a test are wrong about both alike.
-    if given.source and (limits.longest or not found):
-        steps = len(given.source["sequence"])
-        found += sequence_warnings(steps, source_before, limits, "source")
-    return found

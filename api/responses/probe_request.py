@@ -4,8 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from api.responses.negotiation import Format
 from models.architecture import Architecture
 from probes.declaration import Probe
+from probes.output.parts import ALL_PARTS, DRAWN_PARTS, Part
+
+PICTURE_PARTS: frozenset[Part] = frozenset({"tensors"})
+
+READ_PARTS = DRAWN_PARTS | {"warnings"}
+"""Parts of a probe's answer that read the outputs of its program, besides the logits."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +46,31 @@ class ProbeRequest:
         return hash(self.cache_key)
 
     @cached_property
-    def _outputs(self) -> dict[Architecture, frozenset[str]]:
+    def _included(self) -> frozenset[Part]:
+        """Parts of the answer that the query includes."""
+        chosen = getattr(self.query, "include", None)
+        return ALL_PARTS if chosen is None else frozenset(chosen)
+
+    def parts(self, response_format: Format) -> frozenset[Part]:
+        """Return the parts of the pipeline's answer; of a picture the tensors that it shows."""
+        return PICTURE_PARTS if response_format == "png" else self._included
+
+    @cached_property
+    def _outputs(self) -> dict[tuple[Architecture, bool], frozenset[str]]:
         """Outputs that the pipeline fetches, by network; filled when they are first asked for."""
         return {}
 
-    def outputs(self, architecture: Architecture) -> frozenset[str]:
-        """Return the outputs that the pipeline fetches: for the probe, and the logits."""
-        if (known := self._outputs.get(architecture)) is None:
-            named = self.probe.outputs(architecture, self.query)
-            known = self._outputs[architecture] = frozenset((*named, "logits"))
+    def outputs(
+        self, architecture: Architecture, parts: frozenset[Part] = ALL_PARTS
+    ) -> frozenset[str]:
+        """Return the outputs that the pipeline fetches: for the probe, and the logits.
+
+        Args:
+            architecture: Network that answers.
+            parts: Those of the answer.
+        """
+        key = architecture, bool(parts & READ_PARTS)
+        if (known := self._outputs.get(key)) is None:
+            named = self.probe.outputs(architecture, self.query) if key[1] else ()
+            known = self._outputs[key] = frozenset((*named, "logits"))
         return known

@@ -30,8 +30,8 @@ from api.requests.sequence_body import SequenceBody
 from api.requests.sequence_steps import is_binary
 from api.responses.context import RequestContext
 from api.responses.gathering import gather_or_cancel
-from api.responses.pipeline import length_warnings
 from api.responses.request_bytes import INPUT_BYTES, REQUEST_BYTES, TEXT_PER_BYTE
+from api.responses.results import length_warnings
 from api.responses.work_admission import is_analysis
 from api.routes.probes import resolved_query
 from api.routes.route_cache import RouteCache

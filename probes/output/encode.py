@@ -6,30 +6,24 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, partial
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import orjson
 from jaxtyping import Float64
 
 from models.runtime.cancellation import raise_if_cancelled
-from probes.figures.figures import (
-    Colour,
-    Figure,
-    Panels,
-    Tensor,
-    finite,
-    measures,
-    tensors,
-)
+from probes.figures.figures import Colour, Tensor, finite
 from probes.output.buffers import Buffer, buffers_of
 from probes.output.drawing.layout import page
+from probes.output.parts import ALL_PARTS, Part
+from probes.output.quantisation import Quantised, quantise
 from probes.output.render import MOST_PIXELS, render
+from probes.output.results import Describe, ProbeResult, ProbeResults
 
-Encoding = Literal["nested", "base64"]
+Encoding = Literal["nested", "base64", "uint8"]
 
 MAX_PYTHON_VALUES = 32
 """Most values of an encoded tensor for which plain Python statistics are faster than NumPy."""
@@ -48,84 +42,6 @@ class AnswerTooLargeError(ValueError):
 
 class PictureTooLargeError(ValueError):
     """Answer for several inputs, encoded as one PNG, is over the pixel limit."""
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """Result of a probe for one input, before it is encoded.
-
-    Attributes:
-        head: Fields before the tensors: model, weights and, with an input, `input` and
-            `prediction`.
-        figure: Figure of the probe.
-        warnings: `{code, message}` of each warning.
-    """
-
-    head: Mapping[str, Any]
-    figure: Figure
-    warnings: tuple[Mapping[str, str], ...] = ()
-
-    @cached_property
-    def tensors(self) -> dict[str, Tensor]:
-        """Tensors to encode of a probe result's figure, by name."""
-        return {tensor.name: tensor for tensor in tensors(self.figure)}
-
-    def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
-        """Return the JSON document of a probe result, to be encoded.
-
-        Args:
-            describe: Returns the entry of one tensor, with its `name` and `stats`.
-        """
-        encoded = [describe(tensor) for tensor in self.tensors.values()]
-        listed = [
-            {"name": one.name, "value": one.value, "unit": one.unit}
-            for one in measures(self.figure)
-        ]
-        warnings = [*self.warnings, *_non_finite(encoded)]
-        return {**self.head, "tensors": encoded, "measures": listed, "warnings": warnings}
-
-
-@dataclass(frozen=True)
-class ProbeResults:
-    """Results of a probe for several inputs of one request, before they are encoded.
-
-    Attributes:
-        head: Common fields: model and weights.
-        answers: Result of each input in order, without the common fields.
-    """
-
-    head: Mapping[str, Any]
-    answers: tuple[ProbeResult, ...]
-
-    @cached_property
-    def tensors(self) -> dict[str, Tensor]:
-        """Tensors to encode of several inputs' probe results, by name: `answers.0.relu1`."""
-        return {
-            f"answers.{index}.{name}": tensor
-            for index, answer in enumerate(self.answers)
-            for name, tensor in answer.tensors.items()
-        }
-
-    @property
-    def figure(self) -> Figure:
-        """Figures of several inputs' probe results, one below the other, with the input's index."""
-        figures = (one.figure for one in self.answers)
-        named = (replace(one, title=f"Input {at}: {one.title}") for at, one in enumerate(figures))
-        return Panels("", tuple(named))
-
-    def document(self, describe: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
-        """Return the JSON document of several inputs' probe results, to be encoded."""
-        return {**self.head, "answers": [one.document(describe) for one in self.answers]}
-
-
-def _non_finite(described: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return a warning for each encoded tensor with NaN or infinity, which JSON cannot hold."""
-    text = "{} holds values that are not finite: null in JSON, exact in NPZ and safetensors."
-    return [
-        {"code": "non-finite", "message": text.format(one["name"])}
-        for one in described
-        if not one["stats"].finite
-    ]
 
 
 def to_png(
@@ -153,45 +69,69 @@ def to_png(
 
 
 def to_json(
-    answer: ProbeResult | ProbeResults, max_bytes: int, encoding: Encoding, precision: int | None
+    answer: ProbeResult | ProbeResults,
+    max_bytes: int,
+    encoding: Encoding,
+    precision: int | None,
+    parts: frozenset[Part] = ALL_PARTS,
 ) -> bytes:
     """Encode a probe result as JSON, numbers straight from their arrays.
 
     Args:
         max_bytes: Size limit of the JSON.
-        encoding: `nested` lists, or `base64` of the little-endian bytes in row-major order.
+        encoding: `nested` lists, `base64` of the little-endian bytes in row-major order, or
+            base64 of quantised values (`uint8`).
         precision: Decimals that floats are rounded to; None keeps all digits.
+        parts: Those that the answer has.
 
     Raises:
         AnswerTooLargeError: The JSON is larger than `max_bytes`.
     """
-    numbers = sum(tensor.values.size for tensor in answer.tensors.values())
+    numbers = sum(tensor.values.size for tensor in _shown(answer, parts).values())
     # A cheap lower bound first: it avoids encoding what is certainly too large.
-    if numbers * MIN_BYTES_PER_NUMBER > max_bytes:
+    if numbers * (1 if encoding == "uint8" else MIN_BYTES_PER_NUMBER) > max_bytes:
         raise AnswerTooLargeError
-    document = answer.document(lambda tensor: _entry(tensor, encoding, precision))
+    document = answer.document(parts, lambda one: _entry(one, encoding, precision, parts))
     content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     if len(content) > max_bytes:
         raise AnswerTooLargeError
     return content
 
 
-def _entry(tensor: Tensor, encoding: Encoding, precision: int | None) -> dict[str, Any]:
+def _shown(answer: ProbeResult | ProbeResults, parts: frozenset[Part]) -> Mapping[str, Tensor]:
+    """Return the tensors whose values an encoded answer has, by name."""
+    return answer.tensors if "tensors" in parts else {}
+
+
+def _entry(
+    tensor: Tensor, encoding: Encoding, precision: int | None, parts: frozenset[Part]
+) -> dict[str, Any]:
     """Encode a tensor of a probe result as its JSON entry, with its values."""
-    values = np.ascontiguousarray(tensor.values)
+    if "tensors" not in parts:
+        return describe(tensor, parts)
+    if encoding == "uint8":
+        quantised = quantise(tensor)
+        entry = _quantised_entry(tensor, quantised, parts)
+        return {**entry, "encoding": encoding, "data": _base64(quantised.values)}
     if encoding == "base64":
-        text = binascii.b2a_base64(_little_endian(values).data, newline=False)
-        # Base64 needs no escaping in JSON, so it is inserted without a scan.
-        data = orjson.Fragment(b'"' + text + b'"')
-        return {**describe(tensor), "encoding": "base64", "data": data}
-    if precision is not None and values.dtype.kind == "f":
-        values = values.round(precision)
-    return {**describe(tensor), "encoding": "nested", "data": values}
+        data: object = _base64(_little_endian(tensor.values))
+    else:
+        data = np.ascontiguousarray(tensor.values)
+        if precision is not None and tensor.values.dtype.kind == "f":
+            data = data.round(precision)
+    return {**describe(tensor, parts), "encoding": encoding, "data": data}
 
 
-def describe(tensor: Tensor) -> dict[str, Any]:
+def _base64(values: np.ndarray) -> orjson.Fragment:
+    """Encode values as a JSON string of base64, which needs no escaping, and no scan for it."""
+    text = binascii.b2a_base64(np.ascontiguousarray(values).data, newline=False)
+    return orjson.Fragment(b'"' + text + b'"')
+
+
+def describe(tensor: Tensor, parts: frozenset[Part] = ALL_PARTS) -> dict[str, Any]:
     """Encode a tensor of a probe result as its JSON entry, without its values."""
     raise_if_cancelled()
+    stats = {"stats": Statistics(tensor.values)} if "stats" in parts else {}
     return {
         "name": tensor.name,
         "kind": tensor.kind,
@@ -199,9 +139,17 @@ def describe(tensor: Tensor) -> dict[str, Any]:
         "coordinates": {axis: list(rows) for axis, rows in tensor.coordinates.items()},
         "shape": tensor.values.shape,
         "dtype": _dtype_name(tensor.values.dtype),
-        "stats": Statistics(tensor.values),
+        **stats,
         "colour": _colour(tensor.colour),
     }
+
+
+def _quantised_entry(
+    tensor: Tensor, quantised: Quantised, parts: frozenset[Part]
+) -> dict[str, Any]:
+    """Encode a quantised tensor of a probe result as its JSON entry, without its values."""
+    entry = {**describe(tensor, parts), "dtype": "uint8"}
+    return {**entry, "scale": quantised.scale, "offset": quantised.offset}
 
 
 class Statistics(dict[str, float | None]):
@@ -263,32 +211,71 @@ def _colour(colour: Colour | None) -> dict[str, Any] | None:
     return {"map": colour.map, "vmin": colour.vmin, "vmax": colour.vmax, "scope": colour.scope}
 
 
-def _metadata(answer: ProbeResult | ProbeResults) -> bytes:
+class _Binary(NamedTuple):
+    """Binary form of an encoded answer: arrays by name, all else as JSON."""
+
+    arrays: Mapping[str, np.ndarray]
+    metadata: bytes
+
+
+def _binary(
+    answer: ProbeResult | ProbeResults, encoding: Encoding, parts: frozenset[Part]
+) -> _Binary:
+    """Return arrays and metadata of an encoded answer in a binary form."""
+    shown = _shown(answer, parts)
+    arrays = {name: tensor.values for name, tensor in shown.items()}
+    if encoding != "uint8":
+        return _Binary(arrays, _metadata(answer, parts, partial(describe, parts=parts)))
+    # By identity: several inputs have tensors of equal names.
+    quantised = {id(tensor): quantise(tensor) for tensor in shown.values()}
+
+    def described(tensor: Tensor) -> dict[str, Any]:
+        if (found := quantised.get(id(tensor))) is None:
+            return describe(tensor, parts)
+        return {**_quantised_entry(tensor, found, parts), "encoding": encoding}
+
+    arrays = {name: quantised[id(tensor)].values for name, tensor in shown.items()}
+    return _Binary(arrays, _metadata(answer, parts, described))
+
+
+def _metadata(
+    answer: ProbeResult | ProbeResults, parts: frozenset[Part], describe_one: Describe
+) -> bytes:
     """Encode a probe result's metadata for the binary formats as JSON: all but the values."""
-    return orjson.dumps(answer.document(describe), option=orjson.OPT_SERIALIZE_NUMPY)
+    document = answer.document(parts, describe_one)
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def to_npz(answer: ProbeResult | ProbeResults) -> bytes:
+def to_npz(
+    answer: ProbeResult | ProbeResults,
+    encoding: Encoding = "nested",
+    parts: frozenset[Part] = ALL_PARTS,
+) -> bytes:
     """Encode a probe result as uncompressed NPZ, all but tensors as JSON text in `metadata`."""
-    arrays = {name: tensor.values for name, tensor in answer.tensors.items()}
+    arrays, metadata = _binary(answer, encoding, parts)
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, metadata=np.array(_metadata(answer).decode()), **arrays)
+    np.savez(file, allow_pickle=False, metadata=np.array(metadata.decode()), **arrays)
     return file.getvalue()
 
 
-def to_safetensors(answer: ProbeResult | ProbeResults) -> list[Buffer]:
+def to_safetensors(
+    answer: ProbeResult | ProbeResults,
+    encoding: Encoding = "nested",
+    parts: frozenset[Part] = ALL_PARTS,
+) -> list[Buffer]:
     """Encode a probe result as safetensors, all but tensors as JSON text in `lightwell`.
 
     The library's own writer copies each value three times; this one copies small ones once.
     """
-    arrays = {name: _little_endian(tensor.values) for name, tensor in answer.tensors.items()}
+    values, metadata = _binary(answer, encoding, parts)
+    arrays = {name: _little_endian(one) for name, one in values.items()}
     # Wide types first, as the library orders them, so that each tensor is aligned.
     arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
-    ends = list(accumulate((values.nbytes for values in arrays.values()), initial=0))
-    header: dict[str, Any] = {"__metadata__": {"lightwell": _metadata(answer).decode()}}
-    for (name, values), offsets in zip(arrays.items(), pairwise(ends), strict=True):
-        dtype = SAFETENSORS_TYPES[values.dtype.str.lstrip("<|")]
-        header[name] = {"dtype": dtype, "shape": values.shape, "data_offsets": offsets}
+    ends = list(accumulate((one.nbytes for one in arrays.values()), initial=0))
+    header: dict[str, Any] = {"__metadata__": {"lightwell": metadata.decode()}}
+    for (name, one), offsets in zip(arrays.items(), pairwise(ends), strict=True):
+        dtype = SAFETENSORS_TYPES[one.dtype.str.lstrip("<|")]
+        header[name] = {"dtype": dtype, "shape": one.shape, "data_offsets": offsets}
     text = orjson.dumps(header)
     # The format allows spaces after the header; values then start at a multiple of 8.
     text += b" " * (-len(text) % 8)

@@ -19,7 +19,7 @@ from api.requests.inputs import parse_images, parse_sequences
 from api.requests.model_input import ModelInput
 from api.requests.sequence_body import SequenceBody
 from api.responses.negotiation import AnswerOptions, Format, encode
-from api.responses.pipeline import prediction
+from api.responses.results import prediction
 from models.registry import ResidentModel, load
 from models.runtime.programs import Outputs, Row
 from models.runtime.resident import drive
@@ -27,7 +27,7 @@ from probes import PROBES
 from probes.declaration import ProbeCall, ProbeInput
 from probes.model_context import model_context
 from probes.output.buffers import Buffer
-from probes.output.encode import ProbeResult
+from probes.output.results import ProbeResult
 from scripts.bench.workloads import CHANNEL, LAYER, Workload, workloads
 
 SHORTEST_S, ROUNDS = 0.05, 5

@@ -134,3 +134,20 @@ def test_html_is_escaped() -> None:
 
     assert "&lt;b&gt;" in shown
     assert "<b>" not in shown
+
+
+def test_an_answer_has_the_included_parts(lightwell: Lightwell) -> None:
+    """Other parts are absent; values of `encoding=uint8` are within half a level."""
+    sample = lightwell.samples(count=1)[0]
+    whole = lightwell.activations(sample, layers="conv1", range="channel")
+    near = lightwell.ask(
+        "cnn", "activations", sample, layers="conv1", range="channel", encoding="uint8"
+    )
+    bare = lightwell.ask("cnn", "activations", sample, include="prediction")
+
+    colour = whole["conv1"].colour
+    assert colour is not None
+    level = (np.array(colour["vmax"]) - np.array(colour["vmin"])) / 255
+    assert (abs(near["conv1"].values - whole["conv1"].values) <= level[:, None, None]).all()
+    assert (bare.input, dict(bare.tensors), bare.warnings) == (None, {}, ())
+    assert bare.prediction is not None

@@ -35,7 +35,7 @@ from probes.cnn.unit import UnitParameters, check_unit, unit
 from probes.declaration import Coloured, ProbeCall, ProbeInput
 from probes.figures.figures import Figure
 from probes.model_context import model_context
-from probes.output.encode import ProbeResult
+from probes.output.results import ProbeResult
 from tests.fuzz.mutation import mutated, seeded
 from tests.networks import COLOURS_TOML, LETTERS_TOML, write_network
 
