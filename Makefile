@@ -10,7 +10,7 @@ ARGS ?=
 MODEL ?= lstm
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train bench check check-imports test-ray test-deploy format docs openapi pins clean
+.PHONY: help serve test train bench check check-imports test-wheel test-ray test-deploy format docs openapi pins clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(VENV)/dev.done node_modules/done  ## Check format, style, types, direct
 
 check-imports: $(VENV)/dev.done  ## Convert networks of PyTorch, Keras and Flax as docs/own-network.md does (installs these).
 	$(BIN)/python -m tests.imports
+
+test-wheel: $(VENV)/dev.done  ## Run the API tests against the installed wheel (flags of pytest: ARGS="-k colours").
+	$(BIN)/python -m tests.wheel $(ARGS)
 
 test-ray: $(VENV)/dev.done  ## Run the application of deploy/ray on a cluster of this machine (installs Ray).
 	$(BIN)/python -m tests.deploy.ray_serve $(ARGS)

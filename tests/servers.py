@@ -30,7 +30,7 @@ class Server:
         self,
         *flags: str,
         root: Path = ROOT,
-        module: str = "api",
+        module: str = "api.__main__",
         environment: Mapping[str, str] | None = None,
         stdin: int | None = None,
     ) -> None:
