@@ -9,6 +9,9 @@ from typing import NamedTuple
 MOST_BY_DEFAULT = 2 * 2**30
 """Largest default memory budget of one process without a container's limit, in bytes."""
 
+UNKNOWN_MEMORY = 2 * MOST_BY_DEFAULT
+"""Memory of a machine that does not say it: that of the largest default budget, in bytes."""
+
 CONTAINER_SHARE = 0.85
 """Share of a container's memory limit that is the default budget.
 
@@ -35,7 +38,9 @@ def parse_bytes(text: str) -> int:
 
 
 def machine_memory() -> int:
-    """Return the physical memory of the machine in bytes."""
+    """Return the physical memory of the machine in bytes; `UNKNOWN_MEMORY` on Windows."""
+    if sys.platform == "win32":
+        return UNKNOWN_MEMORY
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

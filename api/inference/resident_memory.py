@@ -2,11 +2,13 @@
 
 import ctypes
 import os
-import resource
 import sys
 import time
 from functools import cache, lru_cache
 from pathlib import Path
+
+if sys.platform != "win32":
+    import resource
 
 _ARENA_MAX = -8
 """Number of glibc's `mallopt` parameter M_ARENA_MAX."""
@@ -24,8 +26,11 @@ CHILDREN_S = 1.0
 def resident_bytes() -> int:
     """Return the resident memory of this process and its children in bytes.
 
-    Where the system does not say it, the largest resident memory of this process so far.
+    Where the system does not say it, the largest resident memory of this process so far; 0 on
+    Windows, where the standard library has no way to ask.
     """
+    if sys.platform == "win32":
+        return 0
     if sys.platform != "linux":
         # In bytes on macOS.
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,14 +1,19 @@
 """Limits of HTTP connections: number, bytes of a request's head, times, rates."""
 
-import resource
+import sys
 from dataclasses import dataclass
 
 from api.access.proxies import TrustedProxies
 from api.middleware.timeouts import BODY_S, BYTES_PER_FURTHER_S
 from api.settings import Settings
 
+if sys.platform != "win32":
+    import resource
+
 RESERVED_FILES = 64
 """File descriptors that connections leave to the rest of the process."""
+
+_UNLIMITED = 2**31
 
 MIN_CONNECTIONS = 16
 """Connections that are served however low the limit of open files is."""
@@ -103,7 +108,9 @@ class ConnectionLimits:
 
 def _open_files() -> int:
     """Return the number of connections that the limit of open files leaves room for."""
+    if sys.platform == "win32":
+        return _UNLIMITED
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return 2**31
+        return _UNLIMITED
     return max(MIN_CONNECTIONS, soft - RESERVED_FILES)

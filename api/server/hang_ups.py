@@ -1,6 +1,7 @@
 """Hang-ups: the signal SIGHUP, by which the server's process loads replaced files."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -8,7 +9,13 @@ from collections.abc import Callable
 SIGHUP: int | None = getattr(signal, "SIGHUP", None)
 """Number of the signal; None on a platform without it."""
 
+NO_HANG_UPS = (
+    "this system has no SIGHUP: replaced files are served after a restart, or by Engine.reload()"
+)
+
 STANDARD_INPUT = 0
+
+logger = logging.getLogger("lightwell")
 
 
 class HangUps:
@@ -32,6 +39,7 @@ class HangUps:
     def handle(self, handle: Callable[[], None]) -> None:
         """Handle hang-ups on the running event loop from now on, and one that came before."""
         if SIGHUP is None:
+            logger.warning(NO_HANG_UPS)
             return
         asyncio.get_running_loop().add_signal_handler(SIGHUP, handle)
         if self.is_early:

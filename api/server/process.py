@@ -25,6 +25,7 @@ from api.server.hang_ups import HangUps
 from api.server.listener import reason
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
+from api.server.signal_handlers import handle_signal
 from api.server.tls_handshake import limit_handshakes
 from api.settings import Settings
 
@@ -96,10 +97,9 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Let the server process handle SIGTERM and SIGINT in its event loop, by draining."""
-        loop = asyncio.get_running_loop()
         # Uvicorn's handlers know no draining, and raise the signal a second time at the end.
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._drain)
+            handle_signal(number, self._drain)
         yield
 
     def _hang_up(self) -> None:

@@ -1,19 +1,26 @@
 """Transport of an HTTP connection: one write for each response, and a close in two steps."""
 
 import asyncio
-import fcntl
 import socket
 import struct
 import sys
-import termios
 from collections.abc import Iterable
 from typing import Any
 
 LARGE_WRITE = 65_536
 """Bytes of a write that are sent at once: joining it with others would gain nothing."""
 
-RESET = struct.pack("ii", 1, 0)
+RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 """SO_LINGER without time: a close discards bytes that the client has not taken."""
+
+UNREAD = UNACKNOWLEDGED = 0
+"""Numbers by which the system is asked for the bytes in a socket's queues; 0 where it has none."""
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+    UNREAD, UNACKNOWLEDGED = termios.FIONREAD, termios.TIOCOUTQ
 
 
 class WriteCoalescingTransport:
@@ -73,12 +80,12 @@ class WriteCoalescingTransport:
     @property
     def unread(self) -> int:
         """Bytes of HTTP requests that wait in the system; 0 where it does not say."""
-        return self._in_system(termios.FIONREAD)
+        return self._in_system(UNREAD)
 
     @property
     def taken(self) -> int:
         """Bytes of HTTP responses that the client's system has acknowledged."""
-        return self._written - self.unsent - self._in_system(termios.TIOCOUTQ)
+        return self._written - self.unsent - self._in_system(UNACKNOWLEDGED)
 
     def _in_system(self, queue: int) -> int:
         """Bytes in one of the system's queues of the socket; 0 where the system does not say."""

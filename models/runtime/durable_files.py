@@ -8,6 +8,7 @@ on it.
 import contextlib
 import errno
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,9 @@ PARTIAL = ".partial"
 
 _MODE = 0o644
 """Permissions of a durable file: a server may run as another user than the one that wrote it."""
+
+# Windows would write the ends of lines as two bytes.
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 _NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP)
 """Errors of a file system that cannot synchronise a folder."""
@@ -59,7 +63,7 @@ def append(path: Path, content: bytes) -> None:
     Raises:
         OSError: The file system is full, read-only or faulty.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _MODE)
+    descriptor = os.open(path, _APPEND, _MODE)
     try:
         _write(descriptor, content)
         os.fsync(descriptor)
@@ -114,7 +118,8 @@ def synchronise_folder(folder: Path) -> None:
 def _fill(descriptor: int, *content: Content) -> None:
     """Write, synchronise and close a new durable file."""
     try:
-        os.fchmod(descriptor, _MODE)  # mkstemp makes files that only their owner reads
+        if sys.platform != "win32":  # which has no such modes
+            os.fchmod(descriptor, _MODE)  # mkstemp makes files that only their owner reads
         for piece in content:
             _write(descriptor, piece)
         os.fsync(descriptor)

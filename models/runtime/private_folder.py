@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class PrivateFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        if os.name != "posix":
+        if sys.platform == "win32":
             msg = "this system has no owners and modes of files"
             raise PrivateFolderError(msg)
         path = Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow a link

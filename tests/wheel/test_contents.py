@@ -14,6 +14,7 @@ from hatch_build import COMMANDS, MOVED, target_of, wheel_files
 from tests.servers import ROOT
 
 BARE = "|".join(MOVED)
+POSIX = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty", "uvloop"}
 ADDRESS = re.compile(r"/[\w./{}*-]*")
 
 
@@ -63,6 +64,23 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{one.name}" for one in node.names)
+
+
+def test_no_module_imports_posix_unguarded(trees: dict[str, ast.Module]) -> None:
+    """No module needs a module of POSIX alone at its import, but below a test of the platform."""
+    found = {f"{name}: {one}" for name, tree in trees.items() for one in imported_at_once(tree)}
+
+    assert "lightwell/api/server/process.py: uvicorn" in found
+    assert {one for one in found if one.rpartition(": ")[2] in POSIX} == set()
+
+
+def imported_at_once(tree: ast.Module) -> Iterator[str]:
+    """Yield the packages that a module imports on every platform when it is imported."""
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (one.name.partition(".")[0] for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
 
 
 def test_no_text_names_a_module_of_the_checkout(trees: dict[str, ast.Module]) -> None:
