@@ -11,7 +11,7 @@ from rich.console import Console
 from scripts.bench import pytorch
 from scripts.bench.environments import NotInstalledError
 from scripts.bench.processes import Server, free_port
-from scripts.bench.pytorch import LEAN, NAMES, TARGETS, Comparison, ComparedServer, Target
+from scripts.bench.pytorch import LEAN, NAMES, TARGETS, ComparedServer, Comparison, Target
 from scripts.bench.systems import SYSTEMS
 from scripts.bench.workloads import WrongAnswerError, post, workloads
 from tests.scripts.test_bench_checkouts import RESPONDER
