@@ -47,10 +47,12 @@ def main() -> int:
 
 
 def copy_tests(folder: Path) -> None:
-    """Copy the tests into a folder, with the names of the wheel's modules."""
+    """Copy the tests into a folder, with the names of the wheel's modules; link what they read."""
     shutil.copytree(
         ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__", "wheel")
     )
+    for name in ("docs", "examples"):  # which some tests read
+        (folder / name).symlink_to(ROOT / name)
     modules = {module_name(file) for file in wheel_files(ROOT) if file.suffix == ".py"}
     for path in (folder / "tests").rglob("*.py"):
         path.write_text(rewrite(path.read_text(encoding="utf-8"), modules), encoding="utf-8")
