@@ -1,20 +1,18 @@
 """Content negotiation: response formats JSON, PNG, NPZ and safetensors; ETags; caching headers."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, Field
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from api.content_coding import GZIP, gzip_tag
 from api.errors.problem import Problem
 from api.inference.large_work import large_work
+from api.responses.buffered_response import BufferedResponse
 from probes.declaration import split_commas
-from probes.output.buffers import Buffer, nbytes_of
+from probes.output.buffers import Buffer
 from probes.output.encode import (
     Encoding,
     PictureTooLargeError,
@@ -179,7 +177,7 @@ def etag(version: str, path: str, response_format: Format, query: BaseModel) -> 
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-class EncodedResponse(Response):
+class EncodedResponse(BufferedResponse):
     """Response in a negotiated format; caches may store it only where it depends on no input.
 
     Args:
@@ -189,25 +187,8 @@ class EncodedResponse(Response):
     """
 
     def __init__(self, content: Encoded, response_format: Format, tag: str | None) -> None:
-        # Not by `Response.__init__`, which would encode the same headers for each response.
-        self.status_code = 200
-        self.background = None
-        self.body, *self._rest = content.buffers
-        length = (b"content-length", b"%d" % nbytes_of(content.buffers))
-        self.raw_headers = [length, *_headers(response_format, tag, is_gzip=content.is_gzip)]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response, one buffer after the other; others run in between."""
-        if not self._rest:
-            await super().__call__(scope, receive, send)
-            return
-        start = {"status": self.status_code, "headers": self.raw_headers}
-        await send({"type": "http.response.start", **start})
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        last = len(self._rest)
-        for number, part in enumerate(self._rest, 1):
-            await asyncio.sleep(0)
-            await send({"type": "http.response.body", "body": part, "more_body": number < last})
+        headers = _headers(response_format, tag, is_gzip=content.is_gzip)
+        super().__init__(content.buffers, headers)
 
 
 @lru_cache(256)
