@@ -12,6 +12,7 @@ import api.routes.docs
 import api.routes.findings
 import api.routes.health
 import api.routes.models
+import api.routes.open_inference
 import api.routes.page
 import api.routes.probes
 import api.routes.samples
@@ -39,7 +40,7 @@ from api.middleware.loop_lag import LoopLag
 from api.middleware.metrics import Metrics
 from api.middleware.repeated_slashes import RepeatedSlashesMiddleware
 from api.middleware.request_context import RequestContextMiddleware
-from api.openapi import spec
+from api.openapi import inference, spec
 from api.openapi.families import NETWORKS
 from api.requests.query import query_models
 from api.routes.route_cache import RouteCache, RouteCacheMiddleware
@@ -53,6 +54,10 @@ TAGS = [
     {"name": "models", "description": "Resident models."},
     {"name": "findings", "description": "Statements about the networks, measured."},
     {"name": "samples", "description": "MNIST test images to try."},
+    {
+        "name": inference.TAG,
+        "description": "Open Inference Protocol v2, for clients of KServe and Triton.",
+    },
     {"name": "access", "description": "Signed addresses."},
     {"name": "health", "description": "Liveness, readiness, metrics."},
 ]
@@ -187,6 +192,7 @@ def _add_routes(app: FastAPI) -> None:
     app.include_router(api.routes.models.router())
     app.include_router(streams)
     for routes in (
+        api.routes.open_inference,
         api.routes.findings,
         api.routes.samples,
         api.routes.signed,

@@ -12,7 +12,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from api.errors.parameters import parameter_problem
-from api.errors.problem import Problem, Reason, bug_response, name_value, problem_response
+from api.errors.problem import (
+    INFERENCE,
+    Problem,
+    Reason,
+    bug_response,
+    name_value,
+    problem_response,
+)
 from api.inference.errors import (
     CompilationDeadlineError,
     DeadlineError,
@@ -28,6 +35,8 @@ from models.registry import ResidentModel
 from probes import PROBES
 from probes.declaration import ParameterError, Probe
 from probes.output.encode import AnswerTooLargeError
+
+UNKNOWN_PATH = "There is nothing at this path; /docs lists what there is."
 
 RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
 
@@ -48,13 +57,14 @@ def handle_exception(request: Request, error: Exception) -> Response:
     found = next((PROBLEM_OF[one] for one in type(error).__mro__ if one in PROBLEM_OF), None)
     if found is None:
         raise error
-    return problem_response(found(request, error), request.state.request_id)
+    return problem_response(found(request, error), request.state.request_id, request.scope)
 
 
 def _handle_bug(request: Request, _: Exception) -> Response:
     """Handle an exception without a problem of its own, a bug: answer with a 500."""
     # An exception of another application's middleware can come before the request has an ID.
-    return bug_response(getattr(request.state, "request_id", "") or str(uuid.uuid4()))
+    request_id = getattr(request.state, "request_id", "") or str(uuid.uuid4())
+    return bug_response(request_id, request.scope)
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:
@@ -76,13 +86,15 @@ def _unknown_path(request: Request) -> Problem:
     """Handle a 404: where the path looks like a probe's, list the probes or models that exist."""
     model, _, probe = request.url.path.strip("/").partition("/")
     models: Mapping[str, ResidentModel] = request.app.state.engine.models
+    if model == INFERENCE.strip("/"):
+        return Problem("unknown-path", UNKNOWN_PATH)
     if probe and model in models:
         family = models[model].architecture.family
         known = [one for one in PROBES if one.family == family]
         return _unknown_probe(models[model], probe.removesuffix(".png"), known)
     if probe:
         return unknown_model(model, models)
-    return Problem("unknown-path", "There is nothing at this path; /docs lists what there is.")
+    return Problem("unknown-path", UNKNOWN_PATH)
 
 
 def _unknown_probe(model: ResidentModel, name: str, known: list[Probe]) -> Problem:

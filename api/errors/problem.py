@@ -8,8 +8,13 @@ from typing import Any
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Scope
 
 MEDIA_TYPE = "application/problem+json"
+
+INFERENCE = "/v2"
+"""Path below which problems have the form of the Open Inference Protocol, whose clients look for
+`error` in `application/json`."""
 MAX_BYTES = 4096
 MAX_REASONS = 16
 MAX_SENTENCE = 512  # characters of `detail` and of each reason
@@ -122,10 +127,18 @@ def name_value(name: str, value: object) -> str:
     return f"{name} '{text}'" if SHOWABLE.fullmatch(text) else f"this {name}"
 
 
-def problem_response(problem: Problem, request_id: str) -> Response:
-    """Encode a problem as `application/problem+json` of at most 4 KiB."""
+def problem_response(problem: Problem, request_id: str, scope: Scope | None = None) -> Response:
+    """Encode a problem as `application/problem+json` of at most 4 KiB.
+
+    Below `/v2` it is `application/json`, and its first member is `error`, which has the `detail`.
+
+    Args:
+        scope: Scope of the request; None where it has none yet.
+    """
     status, title = PROBLEMS[problem.kind]
-    body: dict[str, Any] = {
+    is_inference = scope is not None and _is_inference(scope)
+    body: dict[str, Any] = {"error": problem.detail[:MAX_SENTENCE]} if is_inference else {}
+    body |= {
         "type": f"urn:lightwell:problem:{problem.kind}",
         "title": title,
         "status": status,
@@ -140,7 +153,14 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     while len(content := orjson.dumps(body)) > MAX_BYTES:
         # Ends: a problem without reasons is far smaller than the limit.
         body["errors"].pop()
-    return Response(content, status, problem.headers, MEDIA_TYPE)
+    media_type = "application/json" if is_inference else MEDIA_TYPE
+    return Response(content, status, problem.headers, media_type)
+
+
+def _is_inference(scope: Scope) -> bool:
+    """Tell whether a problem is of a request of the Open Inference Protocol, by its path."""
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path == INFERENCE or path.startswith(f"{INFERENCE}/")
 
 
 def _shown(part: str | int) -> str | int:
@@ -148,10 +168,10 @@ def _shown(part: str | int) -> str | int:
     return part if isinstance(part, int) or SHOWABLE.fullmatch(part) else HIDDEN
 
 
-def bug_response(request_id: str) -> Response:
+def bug_response(request_id: str, scope: Scope | None = None) -> Response:
     """Return the problem response to a bug: request ID, under which the log has the traceback."""
     problem = Problem("internal", "This is a bug; the log has it by request_id.")
-    return problem_response(problem, request_id)
+    return problem_response(problem, request_id, scope)
 
 
 def _uuid_of(request_id: str) -> uuid.UUID:

@@ -32,7 +32,7 @@ class AccessMiddleware:
             self._guard.check(scope)
             response = None if tokens is None else login_response(tokens, scope)
         except Problem as problem:
-            response = problem_response(problem, scope["state"]["request_id"])
+            response = problem_response(problem, scope["state"]["request_id"], scope)
         if response is not None:
             await response(scope, receive, send)
             return

@@ -9,7 +9,7 @@ from api.middleware.metrics import Metrics
 
 logger = logging.getLogger("lightwell.access")
 
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+QUIET = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 """Routes that the access log shows only when they fail: monitors poll them every few seconds."""
 
 FLUSH_S = 0.05

@@ -52,7 +52,7 @@ class RequestContextMiddleware:
             logger.exception("request %s failed", response.request_id)
             # After the head no other response can follow: the cut connection tells the client.
             if not response.status:
-                await bug_response(response.request_id)(scope, receive, response.send)
+                await bug_response(response.request_id, scope)(scope, receive, response.send)
         finally:
             # The router has put the route into the scope by now.
             route = getattr(inner_scope.get("route"), "path", "unmatched")

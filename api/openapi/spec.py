@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from api.errors.problem import MEDIA_TYPE as PROBLEM
-from api.openapi import schemas
+from api.openapi import inference, schemas
 from api.openapi.corrections import correct_operation, without_absent
 from api.openapi.examples import EXAMPLES, LINES
 from api.openapi.families import Families, describe_families
@@ -167,6 +167,8 @@ def describe(
         # Routes read bodies and raise problems on their own: FastAPI does not know these schemas.
         named: tuple[type[BaseModel], ...] = (
             schemas.ProblemAnswer,
+            inference.InferenceProblem,
+            inference.InferenceRequest,
             *BODIES.values(),
             *map(body_of, PROBES),
         )

@@ -100,12 +100,12 @@ async def read_body(
         raise Problem("unsupported-encoding", detail, headers={"Accept-Encoding": "identity"})
     media_type, parameters = _content_type(headers.types, tuple(limits))
     limit = limits[media_type]
-    _check_content_length(headers.length, limit)
-    content = await _receive(request, limit, count)
+    check_content_length(headers.length, limit)
+    content = await receive_body(request, limit, count)
     return Body(content, media_type, parameters)
 
 
-async def _receive(request: Request, limit: int, count: Callable[[int], object]) -> bytes:
+async def receive_body(request: Request, limit: int, count: Callable[[int], object]) -> bytes:
     """Receive the chunks of a request body and count their bytes: Content-Length may be wrong."""
     chunks, size, more = [], 0, True
     while more:
@@ -115,7 +115,7 @@ async def _receive(request: Request, limit: int, count: Callable[[int], object])
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         count(len(chunk))
         chunks.append(chunk)
         more = message.get("more_body", False)
@@ -189,17 +189,18 @@ def _unread_type(media_type: str, accepted: tuple[str, ...]) -> str:
     return f"The Content-Type must be one of {', '.join(accepted)}."
 
 
-def _check_content_length(declared: str, limit: int) -> None:
+def check_content_length(declared: str, limit: int) -> None:
     """Raise where the Content-Length of a request body is not a number, or over its limit."""
     if not (declared.isascii() and declared.isdigit()):
         raise Problem("invalid-request", "Content-Length must be a number of bytes.")
     # By length first: Python refuses to convert thousands of digits.
     digits = declared.lstrip("0") or "0"
     if len(digits) > len(str(limit)) or int(digits) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
 
 
-def _too_large(limit: int) -> Problem:
+def too_large(limit: int) -> Problem:
+    """Return the problem of a request body that is larger than its limit."""
     detail = (
         f"The body is larger than {limit} bytes, the limit of its media type: "
         "send smaller inputs, or fewer in one request."

@@ -1,0 +1,1 @@
+"""Open Inference Protocol v2: signatures, requests, responses and statistics of its routes."""
