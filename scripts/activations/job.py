@@ -1,6 +1,7 @@
 """Job of scripts.activations: the arguments of a run, from which any process can compute shards."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +88,10 @@ class OpenJob:
                 return ZarrStorage(self.plan.tensors, self.plan.rows, self.plan.shard_rows)
         return SafetensorsStorage()
 
+    def claim(self, out: Path) -> AbstractContextManager[ShardFolder]:
+        """Lock a folder for the results of a job of scripts.activations, and check its shards."""
+        return claim(out, self.plan.facts, self.plan.shards, self.storage)
+
     def shard(self, number: int, report: Report = lambda _: None) -> Shard:
         """Compute a shard of scripts.activations, in a buffer that the next one overwrites."""
         first, last = self.plan.span(number)
@@ -109,7 +114,7 @@ class OpenJob:
             FolderError: The folder holds another run's results.
             OSError: The folder cannot be written to.
         """
-        with claim(self.job.out, self.plan.facts, self.plan.shards, self.storage) as folder:
+        with self.claim(self.job.out) as folder:
             begin(folder)
             for number in folder.missing:
                 folder.store(self.shard(number, report))
