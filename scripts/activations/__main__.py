@@ -33,21 +33,29 @@ ERRORS = (CheckpointError, DatasetError, FolderError, MissingPackageError, PlanE
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the activations that the command line selects; return the exit status."""
-    job = job_of(_parser().parse_args(arguments))
+    return attempt(job_of(_parser().parse_args(arguments)), write)
+
+
+def attempt(job: Job, write_results: Callable[[Job], None]) -> int:
+    """Write the results of a job of scripts.activations; print why it ended if it did not finish.
+
+    Returns:
+        The exit status.
+    """
     try:
-        write(job)
+        write_results(job)
     except ERRORS as error:
-        return _fail(str(error))
+        return fail(str(error))
     except BrokenPipeError:
         # Else Python writes to the closed pipe again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail(f"standard output was closed; {_again(job)}")
+        return fail(f"standard output was closed; {_again(job)}")
     except OSError as error:
         reason = error.strerror or error
-        return _fail(f"cannot write to {printable(job.out, None)}: {reason}; {_again(job)}")
+        return fail(f"cannot write to {printable(job.out, None)}: {reason}; {_again(job)}")
     except KeyboardInterrupt:
         # 130 is the status that shells give a command that SIGINT has ended.
-        return _fail(f"stopped; {_again(job)}", 130)
+        return fail(f"stopped; {_again(job)}", 130)
     return 0
 
 
@@ -58,10 +66,16 @@ def write(job: Job) -> None:
         OSError: The folder or standard output cannot be written to.
     """
     opened = job.open()
-    with _progress(opened) as (begin, report):
+    with progress(opened) as (begin, report):
         opened.run(begin, report)
+    say_done(opened)
+
+
+def say_done(opened: OpenJob) -> None:
+    """Print the extent of the results when a job of scripts.activations has ended."""
     plan = opened.plan
-    _say(f"{job.out}: {plan.rows:,} rows in {plan.shards:,} shards, {len(plan.tensors)} tensors")
+    shards = "1 shard" if plan.shards == 1 else f"{plan.shards:,} shards"
+    say(f"{opened.job.out}: {plan.rows:,} rows in {shards}, {len(plan.tensors)} tensors")
 
 
 def job_of(options: argparse.Namespace) -> Job:
@@ -95,7 +109,7 @@ Reports = tuple[Callable[[ShardFolder], None], Callable[[int], None]]
 
 
 @contextmanager
-def _progress(opened: OpenJob) -> Iterator[Reports]:
+def progress(opened: OpenJob) -> Iterator[Reports]:
     """Show the progress of scripts.activations: a bar on a terminal, lines elsewhere."""
     total = opened.plan.rows
     if not sys.stdout.isatty() or not _has_rich():
@@ -136,18 +150,19 @@ def _lines(opened: OpenJob) -> Reports:
     def begin(folder: ShardFolder) -> None:
         done[0] = folder.rows
         if said := begun(folder, opened):
-            _say(said)
+            say(said)
 
     def report(rows: int) -> None:
         before = done[0]
         done[0] += rows
         if done[0] == plan.rows or before // plan.shard_rows < done[0] // plan.shard_rows:
-            _say(f"{done[0]:,} of {plan.rows:,} rows")
+            say(f"{done[0]:,} of {plan.rows:,} rows")
 
     return begin, report
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Print a sentence about the progress of scripts.activations."""
     # Flushed, so that a closed pipe is noticed here and not when Python ends.
     print(sentence, flush=True)
 
@@ -156,7 +171,7 @@ def _again(job: Job) -> str:
     return f"the same command goes on after the last whole shard in {printable(job.out, None)}"
 
 
-def _fail(sentence: str, status: int = 1) -> int:
+def fail(sentence: str, status: int = 1) -> int:
     """Print why scripts.activations ended and return the exit status."""
     print(f"scripts.activations: {sentence}", file=sys.stderr)
     return status

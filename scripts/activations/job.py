@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from scripts.activations.computation import ShardComputer
 from scripts.activations.inputs import InputOptions, Inputs, read_inputs
 from scripts.activations.plan import Plan, PlanOptions, make_plan
 from scripts.activations.shard_folder import ShardFolder, claim
+from scripts.activations.source import parse_source
 from scripts.activations.storage import (
     ParquetStorage,
     SafetensorsStorage,
@@ -46,6 +47,22 @@ class Job:
     out: Path
     models: Path | None = None
     folder: Path | None = None
+
+    def absolute(self) -> "Job":
+        """Return a job of scripts.activations whose paths do not depend on the current folder."""
+        source = parse_source(self.inputs.data)
+        place = Path(source.place)
+        data = self.inputs.data
+        if place.exists():
+            data = str(place.absolute()) + data[len(source.place) :]
+        return replace(
+            self,
+            model=str(Path(self.model).absolute()) if Path(self.model).is_dir() else self.model,
+            inputs=self.inputs._replace(data=data),
+            out=self.out.absolute(),
+            models=self.models and self.models.absolute(),
+            folder=self.folder and self.folder.absolute(),
+        )
 
     def open(self) -> "OpenJob":
         """Load the network and the data set of a job of scripts.activations.
