@@ -45,6 +45,7 @@ test-wheel: $(VENV)/dev.done  ## Run the API tests against the installed wheel (
 
 test-ray: $(VENV)/dev.done  ## Run the application of deploy/ray on a cluster of this machine (installs Ray).
 	$(BIN)/python -m tests.deploy.ray_serve $(ARGS)
+	$(BIN)/python -m tests.deploy.ray_data
 
 test-deploy: $(VENV)/dev.done  ## Validate manifests by the schemas of Kubernetes and KServe (installs these).
 	$(BIN)/python -m tests.deploy.schemas

@@ -1,7 +1,7 @@
 """Check the activations of deploy/ray on two workers of this machine against a single process.
 
-python -m tests.deploy.ray_data                     # in an environment that has Ray
-python -m tests.deploy.ray_data --python PYTHON     # with the interpreter of one
+python -m tests.deploy.ray_data                     # builds an environment with Ray
+python -m tests.deploy.ray_data --python PYTHON     # uses one that has it
 
 Exit status 0 if all files are equal to the bit, and a run that lacks a
 shard goes on.
@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from tests.environments import environment
 from tests.servers import ROOT
 
 OPTIONS = ("--layers", "relu3,relu4", "--shard-mib", "2")
@@ -25,13 +26,13 @@ PATIENCE_S = 300
 def main() -> int:
     """Run the checks; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.deploy.ray_data", description=__doc__)
-    parser.add_argument("--python", default=sys.executable, help="interpreter that has Ray")
-    python = parser.parse_args().python
+    parser.add_argument("--python", type=Path, help="interpreter of an environment with Ray")
+    python = parser.parse_args().python or environment("ray", "serve.txt", "ray.txt")
     with TemporaryDirectory(prefix="lightwell-ray-") as name:
         return int(not _is_equal(python, Path(name)))
 
 
-def _is_equal(python: str, folder: Path) -> bool:
+def _is_equal(python: Path, folder: Path) -> bool:
     """Compare the results of two workers with those of one process, and those of a second run."""
     images = np.random.default_rng(0).integers(0, 256, (400, 28, 28), np.uint8)
     np.save(folder / "images.npy", images)
@@ -48,13 +49,13 @@ def _is_equal(python: str, folder: Path) -> bool:
     return True
 
 
-def _run(python: str, folder: Path, module: str, *arguments: str) -> str:
+def _run(python: Path, folder: Path, module: str, *arguments: str) -> str:
     """Run a module in a folder; return its output."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    settings = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(  # noqa: S603
         [python, "-m", module, *arguments],
         cwd=folder,
-        env=environment,
+        env=settings,
         stdout=subprocess.PIPE,
         text=True,
         check=True,
