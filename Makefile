@@ -10,7 +10,7 @@ ARGS ?=
 MODEL ?= lstm
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train bench check check-imports test-wheel test-ray test-deploy format docs openapi pins clean
+.PHONY: help serve test train bench check check-imports test-wheel test-ray test-deploy test-clients format docs openapi pins clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-ray: $(VENV)/dev.done  ## Run the application of deploy/ray on a cluster of
 
 test-deploy: $(VENV)/dev.done  ## Validate manifests by the schemas of Kubernetes and KServe (installs these).
 	$(BIN)/python -m tests.deploy.schemas
+
+test-clients: $(VENV)/dev.done  ## Ask a server with KServe's client (installs it).
+	$(BIN)/python -m tests.clients.kserve_client
 
 format: $(VENV)/dev.done  ## Format every file and fix lint errors.
 	$(BIN)/ruff format .
