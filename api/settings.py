@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65536,
-        description="Maximum rows in the queue of each program; default 128, fewer where `memory` "
+        description="Maximum rows in the queue of each program; default 1024, fewer where `memory` "
         "is below 512 MiB.",
     )
     queue_bytes: int | None = Field(
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65536,
-        description="Maximum requests in flight; default 256, fewer where `memory` is below "
+        description="Maximum requests in flight; default 1024, fewer where `memory` is below "
         "512 MiB.",
     )
     analysis_rows: int | None = Field(

@@ -22,6 +22,7 @@ class Job:
         is_admitted: Whether its rows are admitted as a whole, so that no queue refuses them; such a
             job may compute for long between its calls.
         is_cancelled: Whether its request has ended, so that its CPU work stops.
+        group: Number of its group: of a client's jobs, those of the lowest number take turns.
         turn: Number of its last turn, or of its arrival; 0 before it.
         device_s: Seconds of the device so far: its share of each batch.
         cpu_s: Seconds of CPU threads so far.
@@ -32,6 +33,7 @@ class Job:
     is_analysis: bool = False
     is_admitted: bool = False
     is_cancelled: bool = field(default=False, init=False)
+    group: int = field(default=0, init=False)
     turn: int = field(default=0, init=False)
     device_s: float = field(default=0.0, init=False)
     cpu_s: float = field(default=0.0, init=False)

@@ -133,4 +133,4 @@ def derived_caps(budget: int) -> Caps:
     """Derive limits of requests from a memory budget in bytes."""
     share = min(budget / FULL_FROM, 1.0)
     nbytes = max(2**20, min(256 * 2**20, budget // 4))
-    return Caps(int(128 * share), nbytes, int(256 * share), int(131_072 * share), nbytes)
+    return Caps(int(1024 * share), nbytes, int(1024 * share), int(131_072 * share), nbytes)

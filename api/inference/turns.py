@@ -19,7 +19,9 @@ SLICE_S: Final = 0.010
 class Turns:
     """Round robin of clients, and of the jobs of each: the one served longest ago is next.
 
-    A job joins behind those of its client that came before it.
+    A job joins behind those of its client that came before it. A client's jobs of a later group
+    have the turns that those of earlier groups do not need: were hundreds to take turns, all of
+    them would end late, and together.
     """
 
     def __init__(self) -> None:
@@ -31,9 +33,9 @@ class Turns:
         if not job.turn:
             job.turn = next(self._numbers)
 
-    def order(self, job: Job) -> tuple[int, int]:
+    def order(self, job: Job) -> tuple[int, int, int]:
         """Return the sort key of a job in the round robin: the smallest is next."""
-        return self._clients.get(job.client, 0), job.turn
+        return self._clients.get(job.client, 0), job.group, job.turn
 
     def took(self, job: Job) -> None:
         """Move a job, and its client, to the end of the round robin."""

@@ -1,35 +1,63 @@
 """Workload: admission of requests by the time at which they will have been computed."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from api.inference.errors import EngineBusyError
-from api.inference.estimates import Cost, Estimates
+from api.inference.estimates import SMOOTHING, Cost, Estimates
 from api.inference.fair_sharing import fair_finishes
 from api.inference.jobs import Job
 from api.inference.retries import Retries
 
-NEW_HEADROOM: Final = 0.5
+NEW_HEADROOM: Final = 0.3
 """Share of its time until the deadline in which a new request must be computed, as estimated.
 
-The rest is for errors of the estimates, and for other clients that come meanwhile.
+The rest is for errors of the estimates, and for other clients that come meanwhile. A longer queue
+would not let more jobs end in a time.
 """
 
-RETRY_HEADROOM: Final = 0.75
+RETRY_HEADROOM: Final = 0.45
 """As `NEW_HEADROOM`, of a refused request that returns at its retry time."""
 
 LEAST_LEFT: Final = 0.1
 """Share of its estimate that a job is still expected to take when it has taken longer."""
 
 
+GROUP_JOBS: Final = 4
+"""Jobs of one client that take turns with each other, in the order of their arrival."""
+
+LEAST_EXPECTED_S: Final = 0.25
+"""Least estimated seconds of a job whose end says how much later than estimated jobs end."""
+
+MOST_SLOWDOWN: Final = 4.0
+
+REFUSED_S: Final = 0.25
+"""Seconds for which a further job like a refused one is refused before its input is read.
+
+Meanwhile room for it may come, which is used later: there is work for seconds.
+"""
+
+MAX_REFUSED: Final = 1024
+"""Most refusals that are kept; the oldest is left out."""
+
+
+class _Refusal(NamedTuple):
+    """Refusal of a job: when it was, its lateness and its cost, in seconds."""
+
+    at: float
+    late_s: float
+    cost_s: float
+
+
 class Workload:
     """Workload of admitted jobs: their estimated remaining time. Of one event loop.
 
-    A job is admitted if it will end before its deadline beside those admitted before it, which take
-    turns with it, and does not make one of them late. A client without a job in flight may make
-    others late, so that each client has its share; a job that is alone is always admitted.
+    A job is admitted if it will end in a share of its time beside those admitted before it, which
+    take turns with it, and does not make one of them late. A client without a job in flight may
+    make others late, so that each client has its share; a job that is alone is always admitted.
 
     Args:
         device_share: Returns the share of the device that interactive rows leave to analyses.
@@ -44,6 +72,8 @@ class Workload:
         self._device_share = device_share
         self._threads = threads
         self._costs: dict[Job, Cost] = {}
+        self._refused: OrderedDict[Hashable, _Refusal] = OrderedDict()
+        self._slowdown = 1.0
         self.retries = Retries()
         self.estimates = Estimates()
 
@@ -60,8 +90,8 @@ class Workload:
             EngineBusyError: It would not end before its deadline.
         """
         cost = self.estimates.cost(kinds, rows)
-        self._admit(job, cost)
-        before = job.device_s, job.cpu_s
+        expected_s = self._admit(job, kinds[-1], cost)
+        began, before = time.monotonic(), (job.device_s, job.cpu_s)
         self._costs[job] = Cost(cost.device_s + before[0], cost.cpu_s + before[1])
         ended = False
         try:
@@ -69,45 +99,82 @@ class Workload:
             ended = True
         finally:
             del self._costs[job]
+            self._learn_slowdown(time.monotonic() - began, expected_s)
             spent = Cost(job.device_s - before[0], job.cpu_s - before[1])
             # One that was stopped has a cost, too, where it is more than was known.
             if ended or spent.device_s > cost.device_s or spent.cpu_s > cost.cpu_s:
                 self.estimates.learn(kinds, rows, spent)
 
-    def _admit(self, job: Job, cost: Cost) -> None:
-        """Refuse a job for which the workload has no room, with the time to come back."""
+    def check_refused(self, job: Job, kind: Hashable) -> None:
+        """Refuse a job like one that was refused a moment ago; nothing is known yet of its rows.
+
+        Args:
+            job: Job of a client.
+            kind: Widest kind of its request.
+
+        Raises:
+            EngineBusyError: As a moment ago, it would not end before its deadline.
+        """
+        found = self._refused.get((job.client, kind))
+        if found is None or time.monotonic() - found.at > REFUSED_S:
+            return
+        if not self.retries.is_back(job.client):
+            raise self._refusal(job, found)
+
+    def _admit(self, job: Job, kind: Hashable, cost: Cost) -> float:
+        """Return the seconds in which the workload will have done a job; refuse it without room."""
         share = self._device_share() if job.is_analysis else 1.0
         cost_s = max(cost.device_s / share, cost.cpu_s / self._threads)
         is_back = self.retries.is_back(job.client)
-        late_s = self._late_s(job, cost, RETRY_HEADROOM if is_back else NEW_HEADROOM, share)
+        headroom = RETRY_HEADROOM if is_back else NEW_HEADROOM
+        late_s, expected_s = self._lateness(job, cost, headroom, share)
         if late_s > 0:
-            retry_s = self.retries.give(job.client, late_s, cost_s)
-            msg = (
-                f"Work of {len(self._costs)} requests is in front of this one, so that it would "
-                "not be computed in time."
-            )
-            raise EngineBusyError(msg, retry_s)
+            found = _Refusal(time.monotonic(), late_s, cost_s)
+            self._refused[job.client, kind] = found
+            self._refused.move_to_end((job.client, kind))
+            if len(self._refused) > MAX_REFUSED:
+                self._refused.popitem(last=False)
+            raise self._refusal(job, found)
         self.retries.admitted(job.client, cost_s)
+        return expected_s
 
-    def _late_s(self, job: Job, cost: Cost, headroom: float, share: float) -> float:
-        """Return the seconds by which a job of the workload would be late; 0 where none is."""
+    def _refusal(self, job: Job, found: "_Refusal") -> EngineBusyError:
+        """Return the error of a job for which the workload has no room, with a time of its own."""
+        msg = (
+            f"Work of {len(self._costs)} requests is in front of this one, so that it would "
+            "not be computed in time."
+        )
+        return EngineBusyError(msg, self.retries.give(job.client, found.late_s, found.cost_s))
+
+    def _lateness(self, job: Job, cost: Cost, headroom: float, share: float) -> tuple[float, float]:
+        """Return by how much a job of the workload would be late, and when the new one would end.
+
+        Both in seconds; the first is 0 where no job would be late.
+        """
         # Interactive jobs do not wait for analyses.
         counted = [one for one in self._costs if job.is_analysis or not one.is_analysis]
+        job.group = _next_group(job, counted)
         if not counted:
-            return 0.0
+            return 0.0, 0.0
         beside = {one: self._left(one) for one in counted}
         now = time.monotonic()
         after = self._finishes({**beside, job: cost}, share)
-        late_s = after[job] - headroom * (job.deadline - now)
+        late_s = self._slowdown * after[job] - headroom * (job.deadline - now)
         if late_s > 0 or all(one.client != job.client for one in beside):
-            return max(late_s, 0.0)
+            return max(late_s, 0.0), after[job]
         before = self._finishes(beside, share)
         made_late = [
             after[one] - (one.deadline - now)
             for one in beside
             if before[one] <= one.deadline - now < after[one]
         ]
-        return max(made_late, default=0.0)
+        return max(made_late, default=0.0), after[job]
+
+    def _learn_slowdown(self, took_s: float, expected_s: float) -> None:
+        """Learn from a job that ended how much later than expected jobs of this workload end."""
+        if expected_s >= LEAST_EXPECTED_S:
+            found = min(max(took_s / expected_s, 1.0), MOST_SLOWDOWN)
+            self._slowdown += SMOOTHING * (found - self._slowdown)
 
     def _finishes(self, costs: Mapping[Job, Cost], share: float) -> dict[Job, float]:
         """Return the seconds after which each job of a workload ends, its CPU work last."""
@@ -126,3 +193,10 @@ class Workload:
             max(cost.device_s - job.device_s, LEAST_LEFT * cost.device_s),
             max(cost.cpu_s - job.cpu_s, LEAST_LEFT * cost.cpu_s),
         )
+
+
+def _next_group(job: Job, beside: Sequence[Job]) -> int:
+    """Return the group of a new job of a workload: the last one of its client, or a further one."""
+    groups = [one.group for one in beside if one.client == job.client]
+    last = max(groups, default=0)
+    return last + (groups.count(last) >= GROUP_JOBS)

@@ -96,10 +96,13 @@ async def _answer_one(
     model = context.served.model
     call = checked_call(context.served, request, given)
     _check_bytes(model, request, [given], response_format)
-    context.held.add(_held(model, request, [call], response_format))
+    held = _held(model, request, [call], response_format)
     if context.job.is_analysis or response_format == "png" or not request.probe.input:
+        # Before its memory is counted: most refusals of a busy server are these.
         with admitted(context, request, [call], response_format):
+            context.held.add(held)
             return await _compute_one(context, request, given, call, response_format)
+    context.held.add(held)
     return await _compute_one(context, request, given, call, response_format)
 
 
@@ -148,10 +151,12 @@ async def _answer_several(
         except Problem as error:
             raise error.within("inputs", index) from error
     _check_bytes(model, request, inputs, response_format)
-    context.held.add(_held(model, request, calls, response_format))
+    held = _held(model, request, calls, response_format)
     if has_known_rows(request):
+        context.held.add(held)
         return await _compute_several(context, request, inputs, calls, response_format)
     with admitted(context, request, calls, response_format):
+        context.held.add(held)
         return await _compute_several(context, request, inputs, calls, response_format)
 
 

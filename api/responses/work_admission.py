@@ -30,6 +30,18 @@ def has_known_rows(request: ProbeRequest) -> bool:
     return request.probe.run is None and request.probe.family == "image"
 
 
+def check_refused(context: RequestContext, request: ProbeRequest) -> None:
+    """Refuse an analysis whose client was refused a moment ago, before its input is read.
+
+    Raises:
+        EngineBusyError: The work in front of it takes too long.
+    """
+    if request.probe.run is None or request.query is None:
+        return
+    kind = _widest_kind(request, has_rows=not is_kept(context, request))
+    context.engine.workload.check_refused(context.job, kind)
+
+
 def admitted(
     context: RequestContext,
     request: ProbeRequest,
@@ -71,11 +83,15 @@ def _rows(request: ProbeRequest, call: ProbeCall[Any]) -> int:
 def _admitted(
     context: RequestContext, request: ProbeRequest, rows: int, response_format: Format
 ) -> AbstractContextManager[None]:
-    # What runs no program has an estimate of its own.
-    name, scale = (request.model, request.probe.name, rows > 0), getattr(request.query, "scale", 1)
+    name, scale = _widest_kind(request, has_rows=rows > 0), getattr(request.query, "scale", 1)
     kinds: Sequence[Hashable] = (
         (request.cost_kind, response_format, scale, rows),
         (*name, response_format, scale, rows.bit_length()),
         name,
     )
     return context.engine.workload.admitted(context.job, kinds, max(rows, 1))
+
+
+def _widest_kind(request: ProbeRequest, *, has_rows: bool) -> tuple[str, str, bool]:
+    """Return the widest kind of an admitted request; one that runs no program has its own."""
+    return request.model, request.probe.name, has_rows

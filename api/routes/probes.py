@@ -41,7 +41,7 @@ from api.responses.negotiation import (
 )
 from api.responses.pipeline import answer
 from api.responses.probe_request import ProbeRequest
-from api.responses.work_admission import admitted_inputs, has_known_rows
+from api.responses.work_admission import admitted_inputs, check_refused, has_known_rows
 from api.routes.route_cache import RouteCache
 from models.architecture import Architecture
 from models.registry import ResidentModel
@@ -261,6 +261,7 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
         asked: Its query is None where parameters are missing that a form may have.
     """
     context = RequestContext.of(request, request.app.state.engine.served[asked.model])
+    check_refused(context, asked)
     accept = request_header(request.scope, b"accept").decode("latin-1")
     with (
         context.engine.place() as place,

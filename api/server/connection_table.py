@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Protocol
 
 from api.server.connection_limits import ConnectionLimits
+from api.server.start_queue import StartQueue
 
 REFUSED_FILES = 32
 """File descriptors for refused connections, whose clients read the refusal, besides all others.
@@ -49,6 +50,7 @@ class ConnectionTable:
             from which each may be closed to make room.
         lingering: Connections that discard the rest of a refused request.
         refusals: Number of refusals by the kind of their problem.
+        starts: Requests that wait to begin.
     """
 
     def __init__(self, limits: ConnectionLimits) -> None:
@@ -56,6 +58,7 @@ class ConnectionTable:
         self.idle: dict[Connection, float] = {}
         self.lingering: dict[Connection, None] = {}
         self.refusals: Counter[str] = Counter()
+        self.starts = StartQueue()
         self._open: dict[Connection, None] = {}
         self._refused: dict[Connection, None] = {}
         self._of_address: Counter[str] = Counter()

@@ -75,6 +75,18 @@ class Exchange:
         # The application may hold buffers of a body with a Content-Length that it has not sent.
         return self._unsent if self._framing is Framing.LENGTH else self._sliced
 
+    def start(self, app: ASGIApp, tasks: set["asyncio.Task[None]"]) -> None:
+        """Start the application for the request of this exchange, unless its client is gone.
+
+        Args:
+            tasks: Tasks of the server's requests, which has it until its end.
+        """
+        if self.disconnected:
+            return
+        task = asyncio.get_running_loop().create_task(self.run(app))
+        task.add_done_callback(tasks.discard)
+        tasks.add(task)
+
     async def run(self, app: ASGIApp) -> None:
         """Run the application for the request of this exchange, and see to it that it responds."""
         try:
@@ -107,6 +119,12 @@ class Exchange:
             self._owner.transport.abort()  # a close would wait for the client to take the rest
         else:
             self._owner.transport.close()
+
+    @property
+    def path(self) -> str:
+        """Path of the request of this exchange, decoded."""
+        path: str = self._scope["path"]
+        return path
 
     def arrived(self, data: bytes) -> None:
         """Take bytes of the request's body, and let the connection pause if too many wait."""

@@ -46,10 +46,11 @@ GC_THRESHOLD = 5_000
 A request makes some 700, which is Python's own threshold: it would collect once in each.
 """
 
-SWITCH_INTERVAL_S = 0.0005
-"""Switch interval of threads in the server process, in seconds; a tenth of Python's own.
+SWITCH_INTERVAL_S = 0.0001
+"""Switch interval of threads in the server process, in seconds; a fiftieth of Python's own.
 
-It is the longest wait of a finished batch for a busy event loop.
+It is the longest wait of the device thread for a busy event loop: after each batch, and after each
+copy of a row for the next one.
 """
 
 

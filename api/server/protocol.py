@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any
 
 import httptools
@@ -294,11 +295,10 @@ class Protocol(asyncio.Protocol):
             self._waiting.append(exchange)
 
     def _run(self, exchange: Exchange) -> None:
-        """Run the application for an HTTP request."""
+        """Run the application for an HTTP request, when it is the turn of its client."""
         self._running = exchange
-        task = self._loop.create_task(exchange.run(self._app))
-        task.add_done_callback(self.server_state.tasks.discard)
-        self.server_state.tasks.add(task)
+        start = partial(exchange.start, self._app, self.server_state.tasks)
+        self._table.starts.add(self.address, exchange.path, start)
 
     def end_exchange(self) -> None:
         """Go on to the next request of the HTTP connection, or close it."""

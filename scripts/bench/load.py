@@ -27,7 +27,15 @@ HEAD_END = b"\r\n\r\n"
 
 OK = 200
 CLOSED = 0  # status if the server closed the connection without a response
+REUSED_S = 4.0
+"""Seconds after its last response for which a connection is used again, as clients have it.
+
+Later the server may close it while a request is on its way.
+"""
+
 UNANSWERED = -1  # status if there was no response at the end of the run
+UNSENT = -2  # status if every connection was busy until the end of the run
+WAITED = frozenset({OK, UNANSWERED, UNSENT})  # statuses whose latencies count
 
 
 class Connection:
@@ -36,6 +44,7 @@ class Connection:
     Attributes:
         since: When that request was sent, or should have been, by `time.perf_counter`.
         sent: When it was sent.
+        free_since: When the connection was opened, or the last answer was whole.
         closes: Whether the last answer ends the connection.
         status: Of the last answer.
         received: Bytes of the answer so far, head included.
@@ -44,7 +53,7 @@ class Connection:
 
     __slots__ = (
         *("_head", "_keep", "_left", "body", "busy", "closes"),
-        *("received", "sent", "since", "socket", "status"),
+        *("free_since", "received", "sent", "since", "socket", "status"),
     )
 
     def __init__(self, port: int, *, keep: bool = False, source: str = "127.0.0.1") -> None:
@@ -53,6 +62,7 @@ class Connection:
         self.socket.setblocking(False)
         self.busy = self.closes = False
         self.since = self.sent = 0.0
+        self.free_since = time.perf_counter()
         self.status = self.received = self._left = 0
         self._keep, self._head, self.body = keep, b"", bytearray()
 
@@ -72,12 +82,14 @@ class Connection:
         """Read bytes that the load generator's connection has received; return whether that is all.
 
         Raises:
-            OSError: The server has closed the connection, or sends no Content-Length.
+            OSError: The server has closed the connection, or sends no Content-Length, or bytes
+                that were not asked for.
         """
         # MSG_TRUNC makes the kernel discard and count a body that is not kept, without a copy.
         dropped = self._left > 0 and not self._keep
         count = self.socket.recv_into(BUFFER, 0, socket.MSG_TRUNC if dropped else 0)
-        if count == 0:
+        # A 408 to a connection without a request ends it like its close.
+        if count == 0 or not self.busy:
             raise ConnectionResetError
         self.received += count
         if self._left >= 0:
@@ -87,6 +99,8 @@ class Connection:
         else:
             self._read_head(count)
         self.busy = self._left != 0
+        if not self.busy:
+            self.free_since = time.perf_counter()
         return not self.busy
 
     def _read_head(self, count: int) -> None:
@@ -110,7 +124,7 @@ class RequestResult(NamedTuple):
     Attributes:
         since: When it was sent (closed loop) or due (open loop), by `time.perf_counter`.
         latency_s: From then to the response's last byte; without a response, to the end of the run.
-        status: HTTP status, or `CLOSED`, or `UNANSWERED`.
+        status: HTTP status, or `CLOSED`, `UNANSWERED` or `UNSENT`.
         received: Bytes of the response, head included.
         answer_s: Like `latency_s`, but from when it was sent: without its wait for a connection.
     """
@@ -167,9 +181,9 @@ class Window:
     def of(cls, answers: Sequence[RequestResult], seconds: float, ended: float) -> "Window":
         """Aggregate the request results of a load window; errors do not count for latencies."""
         good = [one for one in answers if one.status == OK]
-        waited = sorted(one.latency_s for one in answers if one.status in {OK, UNANSWERED})
+        waited = sorted(one.latency_s for one in answers if one.status in WAITED)
         in_time = sum(one.since + one.latency_s <= ended for one in good)
-        names = {CLOSED: "closed", UNANSWERED: "unanswered"}
+        names = {CLOSED: "closed", UNANSWERED: "unanswered", UNSENT: "unsent"}
         errors = Counter(names.get(one.status, str(one.status)) for one in answers)
         errors.pop(str(OK), None)
         return cls(
@@ -259,6 +273,8 @@ class Load:
         )
 
     def _send(self, since: float) -> None:
+        while time.perf_counter() - self._free[0].free_since > REUSED_S:
+            self._replace(self._free[0])
         connection = self._free.popleft()
         try:
             connection.send(next(self._requests), since)
@@ -332,8 +348,8 @@ class Load:
             for _ in self._receive(self._wait(max(pause, 0))):
                 pass
         now = time.perf_counter()
-        for since in (*due, *self.outstanding()):
-            self._results.append(RequestResult(since, now - since, UNANSWERED, 0))
+        for status, waited in ((UNSENT, due), (UNANSWERED, self.outstanding())):
+            self._results.extend(RequestResult(one, now - one, status, 0) for one in waited)
         return Run(began, ended, self._results)
 
     def _in_flight(self) -> list[Connection]:

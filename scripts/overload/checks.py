@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from scripts.bench.load import CLOSED, OK, UNANSWERED, RequestResult, Run, quantile
+from scripts.bench.load import CLOSED, OK, UNANSWERED, UNSENT, WAITED, RequestResult, Run, quantile
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def latency(results: Iterable[RequestResult], share: float) -> float:
 
     A request without an answer counts with the time that it has waited.
     """
-    return ms(quantile(sorted(r.latency_s for r in results if r.status in {OK, UNANSWERED}), share))
+    return ms(quantile(sorted(r.latency_s for r in results if r.status in WAITED), share))
 
 
 def goodput(runs: Sequence[Run]) -> float:
@@ -73,8 +73,13 @@ class Totals:
 
     @property
     def requests(self) -> int:
-        """Number of requests of the totals."""
-        return self.statuses.total()
+        """Number of requests of the totals that were sent."""
+        return self.statuses.total() - self.unsent
+
+    @property
+    def unsent(self) -> int:
+        """Number of requests of an open loop that were due, with every connection busy."""
+        return self.statuses[UNSENT]
 
     @property
     def lost(self) -> int:
@@ -86,5 +91,5 @@ class Totals:
         return ", ".join(
             f"{count:,} × {status}"
             for status, count in sorted(self.statuses.items())
-            if status not in {CLOSED, UNANSWERED}
+            if status > CLOSED
         )

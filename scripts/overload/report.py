@@ -49,7 +49,10 @@ def show(
     console.print(_table(("figure", "measured", "bound", ""), [one.row() for one in checks]))
     heads = ("state", "RSS", "descriptors", "threads", "predict p50", "predict p99")
     console.print(_table(heads, [state.row(time) for time, state in states.items()]))
-    console.print(f"{totals.requests:,} requests: {totals.by_status()}; lost {totals.lost:,}.")
+    unsent = f", {totals.unsent:,} not sent as every connection was busy" if totals.unsent else ""
+    console.print(
+        f"{totals.requests:,} requests: {totals.by_status()}; lost {totals.lost:,}{unsent}."
+    )
     return int(not all(one.holds for one in checks))
 
 

@@ -215,5 +215,5 @@ def test_the_limit_of_a_control_group_is_read(tmp_path: Path) -> None:
 
 def test_limits_follow_from_the_budget() -> None:
     """They are whole from 512 MiB on, and smaller below."""
-    assert derived_caps(2**30)[:2] == (128, 256 * MIB)
-    assert derived_caps(256 * MIB) == (64, 64 * MIB, 128, 65_536, 64 * MIB)
+    assert derived_caps(2**30)[:2] == (1024, 256 * MIB)
+    assert derived_caps(256 * MIB) == (512, 64 * MIB, 512, 65_536, 64 * MIB)

@@ -1,7 +1,7 @@
 """Workload: who is admitted is computed in time, who is not is told when to come back."""
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -9,13 +9,17 @@ from api.inference.errors import EngineBusyError
 from api.inference.estimates import Cost
 from api.inference.fair_sharing import fair_finishes
 from api.inference.jobs import Job
-from api.inference.workload import Workload
+from api.inference.turns import Turns
+from api.inference.workload import REFUSED_S, Workload
 
-KINDS = ("sweep",)
-SECOND = Cost(1.0, 0.0)
+KINDS = ("sweep of relu3", "sweep")
+SHARE_S = 0.6
+"""Seconds of which five fit into the share of a deadline that new jobs fill."""
+
+DEVICE = Cost(SHARE_S, 0.0)
 
 
-def workload(cost: Cost = SECOND) -> Workload:
+def workload(cost: Cost = DEVICE) -> Workload:
     """Create a workload that knows the cost of a row of a sweep."""
     found = Workload(lambda: 1.0, 2)
     found.estimates.learn(KINDS, 1, cost)
@@ -45,8 +49,8 @@ def test_a_short_job_ends_before_long_ones() -> None:
     assert found[other] == 20.0
 
 
-def test_as_many_are_admitted_as_end_in_half_their_time() -> None:
-    """Of ten seconds five are filled with jobs of one second; the next is refused at once."""
+def test_as_many_are_admitted_as_end_in_a_share_of_their_time() -> None:
+    """Of ten seconds three are filled with jobs of 0.6 s; the next is refused at once."""
     admission = workload()
     with ExitStack() as held:
         for _ in range(5):
@@ -68,7 +72,7 @@ def test_progress_makes_room() -> None:
         with pytest.raises(EngineBusyError):
             held.enter_context(admission.admitted(analysis(), KINDS, 1))
         for job in jobs:
-            job.device_s = 0.5
+            job.device_s = SHARE_S / 2
         held.enter_context(admission.admitted(analysis(), KINDS, 1))
 
 
@@ -93,15 +97,15 @@ def test_an_admitted_job_is_not_made_late_by_its_own_client() -> None:
     """A short job that would end in time is refused where a long one then would not."""
     admission = workload()
     with ExitStack() as held:
-        held.enter_context(admission.admitted(analysis(seconds=5.2), KINDS, 5))
+        held.enter_context(admission.admitted(analysis(seconds=3.2), KINDS, 5))
         with pytest.raises(EngineBusyError):
             held.enter_context(admission.admitted(analysis(), KINDS, 1))
         held.enter_context(admission.admitted(analysis("two"), KINDS, 1))
 
 
 def test_cpu_work_counts_by_its_threads() -> None:
-    """Ten drawings of one second in two threads take five seconds; an eleventh is refused."""
-    admission = workload(Cost(0.0, 1.0))
+    """Ten drawings of 0.6 s in two threads take three seconds; an eleventh is refused."""
+    admission = workload(Cost(0.0, SHARE_S))
     with ExitStack() as held:
         for _ in range(10):
             held.enter_context(admission.admitted(analysis(), KINDS, 1))
@@ -118,6 +122,82 @@ def test_an_interactive_job_does_not_wait_for_analyses() -> None:
         held.enter_context(admission.admitted(Job("one", time.monotonic() + 10.5), KINDS, 4))
 
 
+def test_jobs_of_a_client_take_turns_in_groups() -> None:
+    """The fifth job of a client ends after the four before it; another client's is not behind."""
+    admission, jobs = workload(), [analysis() for _ in range(5)]
+    other = analysis("two")
+    with ExitStack() as held:
+        for job in (*jobs, other):
+            held.enter_context(admission.admitted(job, KINDS, 1))
+        assert [job.group for job in (*jobs, other)] == [0, 0, 0, 0, 1, 0]
+        ends = admission.ends()
+        assert ends[jobs[4]] > ends[jobs[3]] > ends[other]
+        turns = Turns()
+        for job in reversed(jobs):
+            turns.join(job)
+        assert min(jobs, key=turns.order) is jobs[3]
+        assert max(jobs, key=turns.order) is jobs[4]
+
+
+def test_a_job_like_a_refused_one_is_refused_without_its_rows() -> None:
+    """For a moment, of the same client and the same widest kind, with a time of its own."""
+    admission = workload()
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        admission.check_refused(analysis(), "sweep")
+        with pytest.raises(EngineBusyError) as first:
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        with pytest.raises(EngineBusyError) as second:
+            admission.check_refused(analysis(), "sweep")
+        assert second.value.retry_after_s >= first.value.retry_after_s
+        admission.check_refused(analysis("two"), "sweep")
+        admission.check_refused(analysis(), "occlusion")
+
+
+def test_a_refusal_is_forgotten_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room that came meanwhile is used by the next request, whose time is estimated again."""
+    admission, now = workload(), time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        with pytest.raises(EngineBusyError):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        now += 2 * REFUSED_S
+        admission.check_refused(analysis(), "sweep")
+
+
+def test_fewer_are_admitted_where_jobs_end_later_than_expected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine with other work to do takes twice as long, so that half as many jobs fit."""
+    admission, now = workload(), time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def admit_most() -> int:
+        """Admit jobs until one is refused; they end twice as late as one after another would."""
+        nonlocal now
+        jobs: list[Job] = []
+        with ExitStack() as held:
+            with suppress(EngineBusyError):
+                while True:
+                    job = analysis()
+                    held.enter_context(admission.admitted(job, KINDS, 1))
+                    jobs.append(job)
+            for job in jobs:
+                job.device_s = SHARE_S
+            now += 2 * SHARE_S * len(jobs)
+        return len(jobs)
+
+    first = admit_most()
+    for _ in range(10):
+        last = admit_most()
+        now += 120
+    assert first == 5
+    assert last < first
+
+
 def test_refused_jobs_are_told_different_times() -> None:
     """One after another, by the seconds that each of them takes; at most a minute."""
     admission = workload()
@@ -129,7 +209,8 @@ def test_refused_jobs_are_told_different_times() -> None:
             with pytest.raises(EngineBusyError) as refused:
                 held.enter_context(admission.admitted(analysis(), KINDS, 1))
             told.append(refused.value.retry_after_s)
-    assert told[:20] == sorted(set(told[:20]))
+    assert told == sorted(told)
+    assert len(set(told[:20])) > 10
     assert max(told) <= 60
 
 
