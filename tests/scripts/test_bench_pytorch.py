@@ -94,7 +94,7 @@ def test_servers_are_measured_in_turn(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_speeds_of_attributions_are_compared(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The median speed of each method stands beside its target; a miss is exit status 1."""
+    """The median speed of each method is compared with its target; a miss is exit status 1."""
     rounds = iter([1.0, 9.0, 4.0, 3.0])
 
     def measured(python: str) -> dict[str, dict[str, float]]:

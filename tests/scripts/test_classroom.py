@@ -120,7 +120,7 @@ def test_requests_are_sent_when_they_are_due() -> None:
 
 
 def test_a_seventh_request_waits_for_a_connection() -> None:
-    """A browser has six connections: what waits for one counts from its due time, unanswered."""
+    """A browser has six connections; a request that waits for one counts from its due time."""
     timetable = [Due(0.0, 0, "stroke", at) for at in range(8)]
     with serving(lambda _, __: b"") as port:
         outcome = Classroom(port, SMALL).run(timetable, drain_s=0.2)
