@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from scripts.compare import inference_bodies
 from scripts.compare.wire import Headers, form_body, json_body
 
 BITS = "1011001110100111"
@@ -66,6 +67,8 @@ def base_body(stem: str, media_types: tuple[str, ...], material: Material) -> Bo
     """Return one body that an operation accepts in the comparison; empty where it reads none."""
     if not media_types:
         return (), b""
+    if stem == inference_bodies.PATH:
+        return json_body(inference_bodies.request_of(material.digits))
     if "image/png" not in media_types:
         return json_body({"sequence": BITS, **extra(stem, material)})
     if added := extra(stem, material):
@@ -78,6 +81,9 @@ def forms(
 ) -> Iterator[tuple[str, Body]]:
     """Yield name and body of each form of input that an operation accepts in the comparison."""
     if not media_types:
+        return
+    if stem == inference_bodies.PATH:
+        yield from inference_bodies.forms(material.digits)
         return
     added = extra(stem, material)
     if "image/png" in media_types:
