@@ -221,6 +221,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--key", metavar="NAME", help="name of the inputs in an archive (default: inputs)")
     add("--bucket", type=int, help="batch size, one of the network's (default: the largest)")
     add("--shard-mib", type=_positive, default=256, help="most MiB of a shard, and of memory")
+    _add_storage(parser)
+
+
+def _add_storage(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of scripts.activations that choose the format of the shards."""
     storage = parser.add_mutually_exclusive_group()
     for name in ("parquet", "zarr"):
         storage.add_argument(

@@ -49,19 +49,19 @@ def compare(folder: Path, layers: tuple[str, ...], rounds: int) -> int:
         folder: Has `images.npy`; the results are written below it.
     """
     data = str(folder / "images.npy")
-    contestants: dict[str, Callable[[int], Path]] = {}
+    systems: dict[str, Callable[[int], Path]] = {}
     opened = Job("cnn", InputOptions(data), PlanOptions(layers), folder / "ours").open()
     program = opened.model.compile_apart(opened.model.declared[-1], (opened.plan.facts["bucket"],))
-    contestants["drive"] = lambda turn: _with_drive(opened, program, folder / f"drive-{turn}")
-    contestants["ours"] = lambda turn: _with_ours(opened, folder / f"ours-{turn}")
+    systems["drive"] = lambda turn: _with_drive(opened, program, folder / f"drive-{turn}")
+    systems["ours"] = lambda turn: _with_ours(opened, folder / f"ours-{turn}")
     # Both have run once before they are measured.
     opened.shard(0)
     _outputs(opened, program, 0, 1)
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in systems}
     for turn in range(rounds):
         # The one that is first has the cleaner page cache, so they take turns.
-        names = list(contestants)[:: 1 if turn % 2 else -1]
-        written = {name: _timed(contestants[name], turn, seconds[name]) for name in names}
+        names = list(systems)[:: 1 if turn % 2 else -1]
+        written = {name: _timed(systems[name], turn, seconds[name]) for name in names}
         if not _equal(*written.values()):
             print("the tensors of both ways differ", file=sys.stderr)
             return 1
