@@ -160,7 +160,7 @@ class ResidentModel:
         The smallest bucket suffices for every request, and takes a third of the time of all.
         """
         began = time.perf_counter()
-        smallest, _ = self._row_buckets
+        smallest = core_buckets(self.architecture)[:1]
         executables, self.cached = self._executables(self.name, self.declared, smallest)
         for program in self.declared:
             self._keep(program, executables, smallest)
@@ -184,12 +184,8 @@ class ResidentModel:
 
     def compile_larger_buckets(self) -> None:
         """Compile or load a registered model's programs for larger buckets, and run each once."""
-        _, larger = self._row_buckets
-        if not larger:
-            return
-        executables, _ = self._executables(self.name, self.declared, larger)
         for program in self.declared:
-            self.programs[program.name].add_buckets(larger, executables)
+            self.add_buckets(program, self.larger_buckets)
 
     def buckets(self, program: Program) -> Sequence[int]:
         """Batch sizes of a program of a registered model, ascending."""
@@ -221,16 +217,17 @@ class ResidentModel:
         weights = self.weights if checkpoint is None else self.training_checkpoints[checkpoint]
         return ResidentProgram(program, self._put(checkpoint, weights), buckets)
 
+    @property
+    def larger_buckets(self) -> Sequence[int]:
+        """Batch sizes of the core programs of a registered model that `compile` leaves out."""
+        return core_buckets(self.architecture)[1:]
+
     def add_buckets(self, program: Program, buckets: Sequence[int]) -> None:
-        """Compile or load further batch sizes of an analysis program of a registered model."""
+        """Compile or load further batch sizes of a program of a registered model, if any."""
+        if not buckets:
+            return
         executables, _ = self._executables(f"{self.name}.{program.name}", [program], buckets)
         self.programs[program.name].add_buckets(buckets, executables)
-
-    @property
-    def _row_buckets(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Smallest bucket of a registered model, and all larger ones."""
-        buckets = core_buckets(self.architecture)
-        return buckets[:1], buckets[1:]
 
     def _executables(
         self, name: str, programs: list[Program], buckets: Sequence[int]

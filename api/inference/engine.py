@@ -202,17 +202,19 @@ class Engine:
 
     async def _compile_rest(self) -> None:
         """Compile larger batches of the engine's models, and analyses of the shipped ones."""
-        # Larger batches first: more requests gain by them than by analyses.
+        # Larger batches first: more requests gain by them than by analyses. One program at a time:
+        # an analysis that is asked for meanwhile waits for one.
         for served in self.served.values():
-            await self._compiler.run(served.model.compile_larger_buckets)
-            served.serve_buckets()
+            model = served.model
+            for program in model.declared:
+                add = model.add_buckets, program, model.larger_buckets
+                await self._compiler.run_unasked(*add)
+                served.serve_buckets()
         # Analyses of the user's own networks are compiled when they are first asked for.
         for served in (one for one in self.served.values() if one.model.is_shipped):
-            model = served.model
-            for program in tuple(model.programs.values()):
-                await self._compiler.run(model.add_parameter_sets, program)
-            for declared in model.analyses.values():
-                served.serve(await self._compiler.run(model.compile_analysis, declared))
+            for name in served.model.analyses:
+                await self._compiler.compile_unasked(served, name)
+        await self._compiler.settled()
 
     async def _measure_memory(self) -> None:
         """Measure the memory budget that the engine's models leave to requests."""
@@ -330,7 +332,7 @@ class Engine:
         Raises:
             QueueFullError: The queue has reached its limit of rows or bytes.
             DeadlineError: The deadline passed.
-            EngineNotReadyError: A program is still being compiled.
+            CompilationDeadlineError: It passed while a program was compiled.
         """
         results: list[Outputs] | None = None
         while True:
@@ -355,9 +357,12 @@ class Engine:
         self, model: ServedModel, calls: Sequence[Call], job: Job
     ) -> list[Served[Outputs]]:
         """Queue calls of one program in the engine and wait; one error cancels the others."""
-        if not model.model.is_shipped and not model.accepts(calls[0]):
+        try:
+            waiting = model.enqueue(calls, job)
+        except EngineNotReadyError:
             await self._compiler.compiled(model, calls[0].program, job.deadline)
-        return await results_of(model.enqueue(calls, job))
+            waiting = model.enqueue(calls, job)
+        return await results_of(waiting)
 
     async def stop(self) -> None:
         """Stop the engine: refuse requests, wait for the batch that runs, and end the threads."""

@@ -152,3 +152,7 @@ class ModelList(Schema):
 
     models: list[ModelEntry]
     failed: list[FailedEntry] = Field(default_factory=list)
+    ready: bool = Field(
+        description="Whether requests are answered, as `/readyz` says: false while models are "
+        "compiled, and when the server is stopping."
+    )

@@ -44,6 +44,7 @@ def router() -> APIRouter:
                 model_schemas.FailedEntry(name=name, reason=reason)
                 for name, reason in (*engine.failed.items(), *engine.refused.items())
             ],
+            ready=engine.ready,
         )
         # The queries' schemas are some 30 kB a network, and a tenth of that compressed.
         content = listed.model_dump_json(by_alias=True).encode()

@@ -73,3 +73,26 @@ def test_before_it_is_warm_it_is_alive_and_says_when_to_come_back() -> None:
             assert response.status_code == 503
             assert response.headers["retry-after"] == "1"
             assert response.json()["type"] == "urn:lightwell:problem:warming"
+
+
+def test_an_analysis_that_is_not_compiled_yet_is_waited_for(client: TestClient) -> None:
+    """Its request compiles it before all that is left, and has the answer of later requests."""
+    app = create_app(Settings())
+    engine: Engine = app.state.engine
+
+    async def rest() -> None:
+        """Compile nothing in the background."""
+
+    engine._compile_rest = rest  # type: ignore[method-assign]
+    image = {"pixels": [[9 * (x + y) % 256 for x in range(28)] for y in range(28)]}
+    with TestClient(app) as cold:
+        assert cold.portal is not None
+        cold.portal.call(engine.warmed)
+        assert "cnn.gradient" not in engine.queues
+        path = "/cnn/attribution?method=gradient&preprocess=none"
+        found, expected = cold.post(path, json=image), client.post(path, json=image)
+
+    assert found.status_code == 200
+    assert found.json()["tensors"][0]["shape"] == expected.json()["tensors"][0]["shape"]
+    assert "cnn.gradient" in engine.queues
+    assert "cnn.push" not in engine.queues
