@@ -1,11 +1,18 @@
 """Application factory: create_app() connects settings, engine, routes and middleware."""
 
+# ruff: noqa: E402 - NumPy reads its environment when it is imported
+
+from api.server.environment import limit_blas_threads
+
+limit_blas_threads()
+
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline  # its /docs loads nothing from the internet
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import api.routes.colours
 import api.routes.docs
@@ -38,12 +45,14 @@ from api.middleware.content_coding import ContentCodingMiddleware
 from api.middleware.cors import LoggingCORSMiddleware, allowed_origins
 from api.middleware.loop_lag import LoopLag
 from api.middleware.metrics import Metrics
+from api.middleware.public_address import PublicAddressMiddleware
 from api.middleware.repeated_slashes import RepeatedSlashesMiddleware
 from api.middleware.request_context import RequestContextMiddleware
 from api.openapi import inference, spec
 from api.openapi.families import NETWORKS
 from api.requests.query import query_models
 from api.routes.route_cache import RouteCache, RouteCacheMiddleware
+from api.server.interpreter import tuned_interpreter
 from api.settings import Settings
 from api.workers.division import divided
 
@@ -117,8 +126,27 @@ def create_app(settings: Settings | None = None, *, processes: int = 1) -> FastA
     app.add_middleware(AccessMiddleware, guard=app.state.guard)
     app.add_middleware(LoggingCORSMiddleware, allowed=settings.cors_origins)
     app.add_middleware(RequestContextMiddleware, access_log=app.state.access_log)
-    _collapse_slashes(app)
+    _add_outermost(app, settings)
+    _tune_own_process(app)
     return app
+
+
+def _tune_own_process(app: FastAPI) -> None:
+    """Let a server that runs the application's lifespan have the interpreter's settings for it.
+
+    A parent that has it mounted enters its lifespan context instead, and keeps its own settings;
+    the test client's lifespan has no `asgi`. The command has made the settings itself.
+    """
+    run = app.router.lifespan
+
+    async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+        if "asgi" not in scope or app.state.announces_exposure:
+            await run(scope, receive, send)
+            return
+        async with tuned_interpreter(app.state.engine):
+            await run(scope, receive, send)
+
+    app.router.lifespan = lifespan  # type: ignore[method-assign]
 
 
 def _guard(settings: Settings, processes: int) -> Guard:
@@ -138,10 +166,21 @@ def _guard(settings: Settings, processes: int) -> Guard:
     )
 
 
-def _collapse_slashes(app: FastAPI) -> None:
-    """Let all middleware of the application, an embedder's too, see paths with single slashes."""
+def _add_outermost(app: FastAPI, settings: Settings) -> None:
+    """Let all middleware of the application, an embedder's too, see each path in one form.
+
+    Slashes are single, and the path begins with the prefix of a proxy.
+    """
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: RepeatedSlashesMiddleware(build())  # type: ignore[method-assign]
+    proxies = app.state.guard.rules.proxies
+
+    def build_outermost() -> ASGIApp:
+        stack = RepeatedSlashesMiddleware(build())
+        if settings.root_path or settings.trusted_proxies:
+            return PublicAddressMiddleware(stack, settings.root_path, proxies)
+        return stack
+
+    app.build_middleware_stack = build_outermost  # type: ignore[method-assign]
 
 
 def _load_engine(settings: Settings) -> Engine:

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
 from api.access.proxies import TrustedProxies
+from api.access.public_path import parse_prefix
 from api.access.tokens import NONE, Tokens
 from api.inference.memory_limits import default_budget, parse_bytes
 from models.runtime.processors import processors
@@ -164,8 +165,13 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Addresses or networks of proxies whose X-Forwarded-For names the client; "
-        "comma-separated.",
+        description="Addresses or networks of proxies whose X-Forwarded-For names the client, and "
+        "X-Forwarded-Prefix and -Proto its address; comma-separated.",
+    )
+    root_path: str = Field(
+        "",
+        description="Path below which a proxy serves the server, such as /lightwell, whether or "
+        "not it removes it from requests.",
     )
     rate: float | None = Field(
         None,
@@ -261,6 +267,12 @@ class Settings(BaseSettings):
         if token != NONE:
             Tokens.parse(token)
         return token
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_prefix(cls, prefix: str) -> str:
+        """Parse the setting `root_path`; a last slash is left out."""
+        return parse_prefix(prefix)
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -81,7 +81,7 @@ class Guard:
             address = scope["state"]["client"] = rules.proxies.client(address, forwarded)
         path = scope["path"]
         if root := scope.get("root_path"):
-            path = path.removeprefix(root)
+            path = path.removeprefix(root) or "/"
         # The page is a hundred files: a class behind one address would use up its rate at once.
         if path in HEALTH or path.startswith(PUBLIC_FOLDERS):
             return

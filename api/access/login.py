@@ -4,7 +4,7 @@ A token in the query of the page's address leads to the address without it, by a
 of the page posts the token in a header, so that it is in no address, and in no log of a proxy.
 """
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
@@ -77,10 +77,13 @@ def _redirect(tokens: Tokens, scope: Scope, secret: bytes) -> Response:
     Args:
         secret: Token that was sent; a wrong one becomes no cookie.
     """
-    root = scope.get("root_path", "")
+    # The browser's own address has the prefix of every proxy, of which this server may not know.
+    folder = "./"
+    if scope["path"] == (root := scope.get("root_path", "")):
+        folder = f"{quote(root.rpartition('/')[2])}/"
     sent = _parameters(scope["query_string"])
     rest = urlencode([(name, value) for name, value in sent if name != PARAMETER])
-    response = RedirectResponse(f"{root}/{f'?{rest}' if rest else ''}", 303)
+    response = RedirectResponse(f"{folder}{f'?{rest}' if rest else ''}", 303)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     if tokens.holder(secret) is not None:
@@ -94,10 +97,12 @@ def _set_cookie(response: Response, tokens: Tokens, scope: Scope, secret: bytes)
     Args:
         secret: Token of a holder; the cookie has a digest of it.
     """
+    root = scope.get("root_path", "")
     response.set_cookie(
         tokens.cookie_name,
         tokens.cookie(secret),
-        path=f"{scope.get('root_path', '')}/",
+        # Without a path it is sent to what is below the folder of the page's own address.
+        path=f"{root}/" if root and scope["path"] == root else None,
         httponly=True,
         samesite="strict",
         secure=scope.get("scheme") == "https",

@@ -5,12 +5,19 @@ import hashlib
 import re
 from typing import cast
 
+import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
-STATIC = "/static-offline-docs"
-"""Path of the files of Swagger UI and ReDoc, which fastapi-offline serves."""
+STATIC = "static-offline-docs"
+"""Path of the files of Swagger UI and ReDoc, which fastapi-offline serves.
+
+It is relative, as all addresses of the pages: a proxy may serve them under any prefix.
+"""
+
+DOCUMENT = "docs/openapi.json"
+"""Path of the OpenAPI document whose requests go to the server that the page comes from."""
 
 INLINE = re.compile("<script>(.*?)</script>", re.DOTALL)
 
@@ -21,32 +28,40 @@ def router() -> APIRouter:
 
     @routes.get("/docs")
     async def docs(request: Request) -> HTMLResponse:
-        root = request.scope.get("root_path", "")
-        title = f"{cast('FastAPI', request.app).title} API"
         return _secured(
             get_swagger_ui_html(
-                openapi_url=f"{root}/openapi.json",
-                title=title,
-                swagger_js_url=f"{root}{STATIC}/swagger-ui-bundle.js",
-                swagger_css_url=f"{root}{STATIC}/swagger-ui.css",
-                swagger_favicon_url=f"{root}/favicon.ico",
+                openapi_url=DOCUMENT,
+                title=f"{_app(request).title} API",
+                swagger_js_url=f"{STATIC}/swagger-ui-bundle.js",
+                swagger_css_url=f"{STATIC}/swagger-ui.css",
+                swagger_favicon_url="favicon.ico",
             )
         )
 
     @routes.get("/redoc")
     async def redoc(request: Request) -> HTMLResponse:
-        root = request.scope.get("root_path", "")
         return _secured(
             get_redoc_html(
-                openapi_url=f"{root}/openapi.json",
-                title=f"{cast('FastAPI', request.app).title} API",
-                redoc_js_url=f"{root}{STATIC}/redoc.standalone.js",
-                redoc_favicon_url=f"{root}/favicon.ico",
+                openapi_url=DOCUMENT,
+                title=f"{_app(request).title} API",
+                redoc_js_url=f"{STATIC}/redoc.standalone.js",
+                redoc_favicon_url="favicon.ico",
                 with_google_fonts=False,
             )
         )
 
+    @routes.get(f"/{DOCUMENT}")
+    async def document(request: Request) -> Response:
+        # A relative address of the server is one from the address of the document (OpenAPI 3.1).
+        described = {**_app(request).openapi(), "servers": [{"url": ".."}]}
+        return Response(orjson.dumps(described), media_type="application/json")
+
     return routes
+
+
+def _app(request: Request) -> FastAPI:
+    """Return the application whose routes a documentation page shows."""
+    return cast("FastAPI", request.app)
 
 
 def _secured(page: HTMLResponse) -> HTMLResponse:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import socket
@@ -22,6 +21,7 @@ from api.server.announcements import (
 )
 from api.server.connection_limits import ConnectionLimits
 from api.server.hang_ups import HangUps
+from api.server.interpreter import SWITCH_INTERVAL_S, tune_garbage_collection
 from api.server.listener import reason
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
@@ -39,19 +39,6 @@ STREAM_END_S = 1
 
 LAST_REQUEST_S = 0.1
 """Seconds between the closing of the listener and that of connections without a request."""
-
-GC_THRESHOLD = 5_000
-"""Net allocations of the server process between two garbage collections.
-
-A request makes some 700, which is Python's own threshold: it would collect once in each.
-"""
-
-SWITCH_INTERVAL_S = 0.0001
-"""Switch interval of threads in the server process, in seconds; a fiftieth of Python's own.
-
-It is the longest wait of the device thread for a busy event loop: after each batch, and after each
-copy of a row for the next one.
-"""
 
 
 class Server(uvicorn.Server):
@@ -222,14 +209,3 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         ssl_certfile=settings.ssl_certfile,
         ssl_keyfile=settings.ssl_keyfile,
     )
-
-
-def tune_garbage_collection() -> None:
-    """Exclude objects of the server process from garbage collection, and collect less often.
-
-    The libraries' hundreds of thousands of objects live as long as the server: each full
-    collection would visit them all.
-    """
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
-    gc.enable()

@@ -249,7 +249,7 @@ def test_filters_of_a_training_checkpoint(opened: Opener, api: httpx2.Client) ->
 
 def test_findings_have_verdict_and_measurement(page: Page, api: httpx2.Client) -> None:
     """Each of six claims has its verdict, its numbers, its reason and its request."""
-    truth = api.get("/findings").json()["findings"]
+    truth, server = api.get("/findings").json()["findings"], str(api.base_url).rstrip("/")
     panel(page, "findings")
     cards = page.locator(".finding")
 
@@ -265,10 +265,10 @@ def test_findings_have_verdict_and_measurement(page: Page, api: httpx2.Client) -
             one["value"], rel=0.005
         )
         expect(card.get_by_role("link", name=re.compile("GET"))).to_have_attribute(
-            "href", one["request"]
+            "href", f"{server}{one['request']}"
         )
         expect(card.get_by_role("link", name="round-0", exact=True)).to_have_attribute(
-            "href", f"{one['picture']}&checkpoint=round-0"
+            "href", f"{server}{one['picture']}&checkpoint=round-0"
         )
     other = cards.last.get_by_role("link", name="uncertified", exact=True)
     assert api.get(other.get_attribute("href") or "").status_code == 200

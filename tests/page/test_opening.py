@@ -181,7 +181,7 @@ def test_an_unreachable_server_is_reported(opened: Opener, watchers: list[Watche
     """A page that cannot reach the server at first shows a message."""
     page = opened(visit=False)
     watchers[0].expect("ERR_CONNECTION_REFUSED")
-    page.route("**/readyz", lambda route: route.abort("connectionrefused"))
+    page.route("**/models", lambda route: route.abort("connectionrefused"))
     page.goto(opened.url)
 
     expect(page.locator("main > .warning")).to_contain_text("The server could not be reached.")

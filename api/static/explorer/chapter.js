@@ -1,6 +1,6 @@
 /** Chapter: the part of the page that shows one model of a family; another model fills it from the start. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../sdk/dom.js";
 import { hasProbe } from "./model-facts.js";
 import { ChapterStore } from "./state.js";
 

@@ -2,7 +2,7 @@
  * Context: server, state, model and place in the page, passed to every panel.
  *
  * @typedef {object} Context
- * @property {import("/sdk/client.js").Lightwell} lightwell The server.
+ * @property {import("../sdk/client.js").Lightwell} lightwell The server.
  * @property {import("./state.js").StateStore} store State of the page; panels share values only through it.
  * @property {(text: string) => void} announce Has a sentence read out by screen readers.
  * @property {Model} model The model on display.
@@ -63,12 +63,12 @@
  * @property {string} name File name without its extension.
  * @property {string} model
  * @property {string} probe
- * @property {import("/sdk/client.js").Parameters} parameters
- * @property {import("/sdk/client.js").Image | import("/sdk/client.js").Sequence} [input] Posted
+ * @property {import("../sdk/client.js").Parameters} parameters
+ * @property {import("../sdk/client.js").Image | import("../sdk/client.js").Sequence} [input] Posted
  *   input; left out for probes of the weights.
  * @property {{ sample: number } | { pixels: any } | { sequence: any }} [written] Input in
  *   copied code: index of a test sample, the pixels of the network's input, or a sequence.
- * @property {import("/sdk/tensor.js").Tensor} [tensor] Tensor on display, if it is a single one.
+ * @property {import("../sdk/tensor.js").Tensor} [tensor] Tensor on display, if it is a single one.
  */
 
 /**

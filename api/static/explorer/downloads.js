@@ -1,6 +1,6 @@
 /** Downloads: the tensor of a panel as JSON or CSV, and the server's answer as PNG or NPZ. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../sdk/dom.js";
 import { lightwell } from "./page-client.js";
 
 /** @typedef {import("./context.js").View} View */
@@ -53,7 +53,7 @@ function writeTensor({ tensor }, format) {
 
 /**
  * Write a tensor as a file.
- * @param {import("/sdk/tensor.js").Tensor} tensor
+ * @param {import("../sdk/tensor.js").Tensor} tensor
  * @param {string} format `json` or `csv`.
  */
 export function tensorFile(tensor, format) {

@@ -1,7 +1,7 @@
 /** Exact number: a rounded number whose tooltip and `value` have every digit. */
 
-import { make } from "/sdk/dom.js";
-import { exactDigits, formatNumber } from "/sdk/number-format.js";
+import { make } from "../sdk/dom.js";
+import { exactDigits, formatNumber } from "../sdk/number-format.js";
 
 /**
  * Make a <data> element.

@@ -1,7 +1,8 @@
 /** Findings: claims about networks, each with the measurement that supports or refutes it. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { make } from "../sdk/dom.js";
+import { formatNumber } from "../sdk/number-format.js";
+import { addressOf } from "./page-client.js";
 import { reloadWhenRefused } from "./refused-picture.js";
 import { COMPILING, retryWhileCompiling } from "./retry.js";
 
@@ -27,13 +28,13 @@ import { COMPILING, retryWhileCompiling } from "./retry.js";
 
 /**
  * Fill the chapter `findings`.
- * @param {{ lightwell: import("/sdk/client.js").Lightwell, models: import("./context.js").Model[] }} page
+ * @param {{ lightwell: import("../sdk/client.js").Lightwell, models: import("./context.js").Model[] }} page
  */
 export async function mountFindings({ lightwell, models }) {
   const body = /** @type {HTMLElement} */ (document.getElementById("findings-body"));
   const { signal } = new AbortController();
   const wait = () => (body.textContent = COMPILING);
-  const { findings } = await retryWhileCompiling(() => lightwell.get("/findings"), signal, wait);
+  const { findings } = await retryWhileCompiling("/findings", () => lightwell.get("/findings"), signal, wait);
   const cardOf = (/** @type {Finding} */ one) => card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? []), signal);
   body.replaceChildren(...findings.map(cardOf));
 }
@@ -53,7 +54,7 @@ function otherWeights(checkpoints) {
  */
 function card(finding, others, signal) {
   const { statement, supported, why, measured, request, picture } = finding;
-  const image = make("img", { src: picture, alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
+  const image = make("img", { src: addressOf(picture), alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
   reloadWhenRefused(image, signal);
   return make(
     "article",
@@ -63,9 +64,9 @@ function card(finding, others, signal) {
     make("p", { class: "number" }, numbers(finding)),
     why && make("p", { class: "why" }, why),
     make("p", { class: "explain" }, measured),
-    make("p", { class: "quiet" }, "Measure again: ", make("a", { href: request }, `GET ${request}`)),
-    others.length ? make("p", { class: "quiet" }, "Of other weights:", ...others.flatMap((name) => [" ", make("a", { href: `${picture}&checkpoint=${name}` }, name)])) : "",
-    make("a", { href: picture }, image),
+    make("p", { class: "quiet" }, "Measure again: ", make("a", { href: addressOf(request) }, `GET ${request}`)),
+    others.length ? make("p", { class: "quiet" }, "Of other weights:", ...others.flatMap((name) => [" ", make("a", { href: addressOf(`${picture}&checkpoint=${name}`) }, name)])) : "",
+    make("a", { href: addressOf(picture) }, image),
   );
 }
 

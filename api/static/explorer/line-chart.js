@@ -1,7 +1,7 @@
 /** Line chart: curves over a common axis, with the values under the pointer as text. */
 
-import { make, makeSvg } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { make, makeSvg } from "../sdk/dom.js";
+import { formatNumber } from "../sdk/number-format.js";
 
 const WIDTH = 320;
 const HEIGHT = 130;

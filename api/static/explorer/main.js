@@ -1,7 +1,8 @@
 /** Entry point of the page: waits for the server, then opens a chapter for each family of models. */
 
-import { make } from "/sdk/dom.js";
-import "/sdk/lightwell.js";
+import { make } from "../sdk/dom.js";
+import "../sdk/lightwell.js";
+import { pause } from "../sdk/repeats.js";
 import { openChapter } from "./chapter.js";
 import { IMAGES } from "./images/images-chapter.js";
 import { loadWhenNear } from "./lazy-panels.js";
@@ -10,6 +11,7 @@ import { lightwell } from "./page-client.js";
 import { SEQUENCES } from "./sequences/sequences-chapter.js";
 import { mountSettings } from "./settings.js";
 import { Store } from "./state.js";
+import { showWait } from "./waiting-note.js";
 
 const live = /** @type {HTMLElement} */ (document.getElementById("live"));
 
@@ -18,11 +20,20 @@ function announce(text) {
   live.textContent = text;
 }
 
+/** Most questions after the models before `/readyz` is asked, which says why the server is not ready. */
+const MOST_QUESTIONS = 60;
+
 /**
- * Models of the server, once it has compiled them.
+ * Models of the server, once it has compiled them. `/models` answers before: a browser reports each 503 as an error.
  * @returns {Promise<import("./context.js").Model[]>}
  */
 async function residentModels() {
+  for (let questions = 1; questions <= MOST_QUESTIONS; questions += 1) {
+    const { models, ready } = await lightwell.get("/models");
+    if (ready) return models;
+    showWait({ error: { kind: "warming" }, seconds: 1 });
+    await pause(1);
+  }
   await lightwell.get("/readyz", {}, { patience: Infinity });
   return (await lightwell.get("/models")).models;
 }

@@ -1,7 +1,7 @@
 /** Page client: requests of the page, which asks for the server's token and says why an answer takes long. */
 
-import { Lightwell, LightwellError } from "/sdk/client.js";
-import { setElementClient } from "/sdk/server-element.js";
+import { Lightwell, LightwellError } from "../sdk/client.js";
+import { setElementClient } from "../sdk/server-element.js";
 import { showWait } from "./waiting-note.js";
 
 /** Client that asks for the token after a 401, and then repeats the request. */
@@ -16,7 +16,7 @@ class PageClient extends Lightwell {
   /**
    * @override
    * @param {string} path
-   * @param {import("/sdk/client.js").RequestOptions} [options]
+   * @param {import("../sdk/client.js").RequestOptions} [options]
    */
   async request(path, options = {}) {
     for (;;) {
@@ -62,3 +62,13 @@ function unlessAborted(promise, signal) {
 /** Client of the whole page, its elements included. */
 export const lightwell = new PageClient(undefined, { onwait: showWait });
 setElementClient(lightwell);
+
+/** Address of a path of the server, which may be mounted below another path. @param {string} path */
+export function addressOf(path) {
+  return lightwell.server + path;
+}
+
+/** Path of an address of the server. @param {string} address */
+export function pathOf(address) {
+  return address.slice(lightwell.server.length);
+}

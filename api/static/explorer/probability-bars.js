@@ -1,7 +1,7 @@
 /** Probability bars: one bar for each class, on an axis from 0 to 1. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber, formatPercent } from "/sdk/number-format.js";
+import { make } from "../sdk/dom.js";
+import { formatNumber, formatPercent } from "../sdk/number-format.js";
 
 /**
  * Fill a container with a bar for each class, and return a function that sets their lengths.
@@ -33,7 +33,7 @@ export function probabilityBars(container, classes, calibration) {
     make("div", { class: "bar-axis number", "aria-hidden": "true" }, ...axis),
   );
 
-  /** @param {import("/sdk/client.js").Prediction} prediction */
+  /** @param {import("../sdk/client.js").Prediction} prediction */
   function update({ label, probabilities, logits, calibrated }) {
     const shown = calibration ? calibrated : undefined;
     container.classList.toggle("has-calibrated", shown !== undefined);

@@ -1,7 +1,7 @@
 /** Refused picture: an <img> of the server is loaded again when a request has found out why it failed. */
 
-import { lightwell } from "./page-client.js";
-import { retryWhileCompiling } from "./retry.js";
+import { addressOf, lightwell, pathOf } from "./page-client.js";
+import { retryWhileCompiling, wasAnswered } from "./retry.js";
 
 /** Most failures of one picture in a row: a browser may fail to show one that the server sends. */
 const MOST_FAILURES = 3;
@@ -14,7 +14,7 @@ const MOST_FAILURES = 3;
 
 /**
  * Load a picture again after a failure. An <img> has no token form, no pauses and no text of an error; the client has.
- * @param {HTMLImageElement} image With the path of a picture as its `src`.
+ * @param {HTMLImageElement} image With the address of a picture of the server as its `src`.
  * @param {AbortSignal} signal
  * @param {Reactions} [reactions]
  */
@@ -22,14 +22,39 @@ export function reloadWhenRefused(image, signal, { waiting = () => {}, fail = ()
   let failures = 0;
   image.addEventListener("load", () => (failures = 0));
   image.addEventListener("error", async () => {
-    const path = image.getAttribute("src") ?? "";
+    const address = image.getAttribute("src") ?? "";
+    const path = pathOf(address);
     failures += 1;
     try {
-      await retryWhileCompiling(async () => (await lightwell.request(path, { signal })).blob(), signal, waiting);
+      await retryWhileCompiling(analysisOf(path), async () => (await lightwell.request(path, { signal })).blob(), signal, waiting);
       if (failures > MOST_FAILURES) throw new Error("The browser could not load the picture.");
-      if (image.getAttribute("src") === path) image.src = path;
+      if (image.getAttribute("src") === address) image.src = address;
     } catch (error) {
-      if (!signal.aborted && image.getAttribute("src") === path) fail(/** @type {Error} */ (error));
+      if (!signal.aborted && image.getAttribute("src") === address) fail(/** @type {Error} */ (error));
     }
   });
+}
+
+/**
+ * Show a picture of an analysis. Before the server has answered one for it, an <img> could wait too long.
+ * @param {HTMLImageElement} image Loaded again by `reloadWhenRefused`.
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @param {() => void} waiting Called while the server compiles the analysis.
+ */
+export async function showPicture(image, path, signal, waiting) {
+  const analysis = analysisOf(path);
+  image.dataset.wanted = path;
+  if (!wasAnswered(analysis)) {
+    image.removeAttribute("src");
+    const request = async () => (await lightwell.request(path, { signal })).blob();
+    // An error is that of the <img>, too, which shows it.
+    await retryWhileCompiling(analysis, request, signal, waiting).catch(() => {});
+  }
+  if (!signal.aborted && image.dataset.wanted === path) image.src = addressOf(path);
+}
+
+/** Path of the analysis of a picture. @param {string} path With its query. */
+function analysisOf(path) {
+  return path.split("?")[0].replace(/\.png$/, "");
 }

@@ -1,7 +1,7 @@
 /** Request code: the request of a panel as curl, fetch or Python, to copy. */
 
-import { queryOf } from "/sdk/client.js";
-import { make } from "/sdk/dom.js";
+import { queryOf } from "../sdk/client.js";
+import { make } from "../sdk/dom.js";
 import { lightwell } from "./page-client.js";
 
 /** @typedef {import("./context.js").View} View */
@@ -66,7 +66,7 @@ export async function copied(text) {
 function address({ model, probe, parameters, written }) {
   // These pixels are preprocessed already: preprocessing them again could move them.
   const unprocessed = written && "pixels" in written ? { preprocess: "none" } : {};
-  return `${location.origin}/${model}/${probe}${queryOf({ ...parameters, ...unprocessed })}`;
+  return `${lightwell.server}/${model}/${probe}${queryOf({ ...parameters, ...unprocessed })}`;
 }
 
 /** @param {View} view */
@@ -86,7 +86,7 @@ function curl(view) {
   const command = needsToken() ? `curl -s -H "Authorization: Bearer $LIGHTWELL_TOKEN"` : "curl -s";
   if (!written) return `${command} '${address(view)}'`;
   if ("sample" in written) {
-    return `${command} ${location.origin}/samples/${written.sample}.png |
+    return `${command} ${lightwell.server}/samples/${written.sample}.png |
   ${command} -H 'Content-Type: image/png' --data-binary @- '${address(view)}'`;
   }
   return `${command} -H 'Content-Type: application/json' '${address(view)}' -d '${body(view)}'`;
@@ -102,7 +102,7 @@ console.log(answer.${written ? "prediction" : "tensors"});`;
   if (!written) return `${token}const response = await fetch("${address(view)}"${options});\n${shown}`;
   const [first, type, sent] =
     "sample" in written
-      ? [`const digit = await (await fetch("${location.origin}/samples/${written.sample}.png"${options})).blob();\n`, "image/png", "digit"]
+      ? [`const digit = await (await fetch("${lightwell.server}/samples/${written.sample}.png"${options})).blob();\n`, "image/png", "digit"]
       : ["", "application/json", `JSON.stringify(${body(view)})`];
   return `${token}${first}const response = await fetch("${address(view)}", {
   method: "POST",
@@ -119,7 +119,7 @@ function python(view) {
   const [imported, token] = needsToken()
     ? ["import os\n", `token = {"Authorization": f"Bearer {os.environ['LIGHTWELL_TOKEN']}"}\n`]
     : ["", ""];
-  const picture = (/** @type {number} */ index) => `"${location.origin}/samples/${index}.png"`;
+  const picture = (/** @type {number} */ index) => `"${lightwell.server}/samples/${index}.png"`;
   const [input, type, sent] = !written
     ? ["", "", ""]
     : "sample" in written

@@ -1,9 +1,10 @@
 /** Server pictures: panels with figures that the server draws of a network's weights and test data. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../sdk/dom.js";
 import { part } from "./context.js";
 import { choicesOf, hasProbe } from "./model-facts.js";
-import { reloadWhenRefused } from "./refused-picture.js";
+import { addressOf } from "./page-client.js";
+import { reloadWhenRefused, showPicture } from "./refused-picture.js";
 
 /**
  * @typedef {object} View
@@ -87,8 +88,9 @@ export function mountServerPictures(context, id, key) {
     warning.textContent = text;
     warning.hidden = false;
   }
+  const waiting = () => warn("The server is compiling this analysis; the picture appears when it is done.");
   reloadWhenRefused(picture, signal, {
-    waiting: () => warn("The server is compiling this analysis; the picture appears when it is done."),
+    waiting,
     fail: (error) => warn(error.message),
   });
   picture.addEventListener("load", () => (warning.hidden = true));
@@ -100,7 +102,8 @@ export function mountServerPictures(context, id, key) {
     chips.forEach((chip, at) => chip.setAttribute("aria-pressed", String(at === index)));
     explanation.textContent = description;
     picture.alt = `${name}: ${description}`;
-    picture.src = link.href = pictureOf(path);
-    source.replaceChildren("As JSON: ", make("a", { href: path }, `GET ${path}`));
+    link.href = addressOf(pictureOf(path));
+    void showPicture(picture, pictureOf(path), signal, waiting);
+    source.replaceChildren("As JSON: ", make("a", { href: addressOf(path) }, `GET ${path}`));
   });
 }

@@ -1,6 +1,6 @@
 /** State select: a <select> element bound to one value of the state. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../sdk/dom.js";
 
 /**
  * Make a labelled <select> whose choice is a value of the state.

@@ -1,7 +1,7 @@
 /** Token form: asks for the server's token, for which the server sets a cookie that scripts cannot read. */
 
-import { Lightwell, LightwellError } from "/sdk/client.js";
-import { make } from "/sdk/dom.js";
+import { Lightwell, LightwellError } from "../sdk/client.js";
+import { make } from "../sdk/dom.js";
 
 /** Request that needs the cookie, and computes nothing. */
 const GUARDED = { path: "/signed", parameters: { path: "/" } };

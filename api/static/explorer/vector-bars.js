@@ -1,7 +1,7 @@
 /** Vector bars: a bar for each value of a vector, one of them selected by pointer or arrow keys. */
 
-import { make, makeSvg } from "/sdk/dom.js";
-import { exactDigits } from "/sdk/number-format.js";
+import { make, makeSvg } from "../sdk/dom.js";
+import { exactDigits } from "../sdk/number-format.js";
 
 const HEIGHT = 60;
 

@@ -1,6 +1,6 @@
 /** Waiting note: says that the server has refused a request for now, and that the page repeats it. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../sdk/dom.js";
 
 /** Time for which the note outlasts the pause, so that it does not flicker between two of them. */
 const HOLD_MS = 500;

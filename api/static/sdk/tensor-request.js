@@ -55,7 +55,10 @@ async function firstActivation(element, model) {
 async function fetchImage(element, signal) {
   const client = clientOf(element);
   const server = new URL(`${client.server}/`);
-  const url = new URL(element.getAttribute("image") ?? "", server);
+  const image = element.getAttribute("image") ?? "";
+  // A path of a server that is mounted below another path, without that one. Two slashes begin with a host.
+  const isPath = /^\/(?![/\\])/.test(image) && !image.startsWith(server.pathname);
+  const url = new URL(isPath ? client.server + image : image, server);
   // The token is for its server alone.
   const isOwn = url.origin === server.origin && url.pathname.startsWith(server.pathname);
   const [source, path] = isOwn ? [client, url.pathname.slice(server.pathname.length - 1)] : [new Lightwell(url.origin), url.pathname];

@@ -1,5 +1,7 @@
 """The application without its own process: `uvicorn --factory`, and mounted under a path."""
 
+import asyncio
+import gc
 import logging
 import os
 import socket
@@ -9,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -17,6 +20,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.inference.engine import Engine
+from api.server.interpreter import GC_THRESHOLD, SWITCH_INTERVAL_S
 from tests.servers import PATIENCE_S, ROOT
 
 PATH = "/lstm/gates?sequence=10110"
@@ -126,3 +130,57 @@ def test_an_application_that_was_not_started_says_so(caplog: pytest.LogCaptureFi
     [line] = [record.getMessage() for record in caplog.records]
     assert "its ASGI lifespan has not run" in line
     assert "app.router.lifespan_context(app)" in line
+
+
+@pytest.mark.parametrize("further", [{"asgi": {"version": "3.0"}}, {}])
+def test_a_server_of_its_own_has_the_settings_of_the_command(further: dict[str, Any]) -> None:
+    """A server that runs the lifespan tunes threads and collections until its end."""
+    app = create_app()
+    engine: Engine = app.state.engine
+    warm = asyncio.Event()
+    seen: list[tuple[float, int]] = []
+
+    def settings() -> tuple[float, int]:
+        return sys.getswitchinterval(), gc.get_threshold()[0]
+
+    async def warm_up() -> None:
+        warm.set()
+
+    async def receive() -> Any:
+        if seen:
+            return {"type": "lifespan.shutdown"}
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            await warm.wait()
+            await asyncio.sleep(0.05)
+            seen.append(settings())
+
+    engine.warm_up = warm_up  # type: ignore[method-assign]
+    before = settings()
+    asyncio.run(app({"type": "lifespan", **further}, receive, send))
+
+    expected = (SWITCH_INTERVAL_S, GC_THRESHOLD) if further else before
+    assert seen[0] == (pytest.approx(expected[0]), expected[1])
+    assert settings() == before
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "threads"), [("sys", "1"), ("numpy", "None")], ids=["alone", "after-numpy"]
+)
+def test_the_import_limits_the_threads_of_openblas(first: str, threads: str) -> None:
+    """As the command does, where NumPy has not read its environment before."""
+    environment = {name: one for name, one in os.environ.items() if "OPENBLAS" not in name}
+    code = f"import {first}, os; import api.app; print(os.environ.get('OPENBLAS_NUM_THREADS'))"
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    assert ran.stdout.split()[-1] == threads

@@ -1,7 +1,7 @@
 /** Channel interventions: predictions with and without edited channels, and the ablation of every channel. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { choicesOf, hasProbe, outputOf } from "../model-facts.js";
@@ -11,8 +11,8 @@ import { VectorBars } from "../vector-bars.js";
 import { editLabel, postedEdits, readEdits, writeEdits } from "./channel-edits.js";
 import { selectedChannel } from "./channel-picker.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 const OPERATIONS = /** @type {const} */ ([
   ["zero", "Switch it off"],
@@ -80,7 +80,7 @@ export function mountChannelInterventions(context, image) {
     (/** @type {{ pixels: number[][], edits: import("./channel-edits.js").Edit[] }} */ { pixels, edits }, signal) => {
       const extra = { edits: postedEdits(edits) };
       const query = { input: pixels, parameters: { preprocess: "none", layers: output }, extra, signal };
-      return retryWhileCompiling(() => lightwell.ask(model.name, "intervene", query), signal, showCompiling);
+      return retryWhileCompiling(`/${model.name}/intervene`, () => lightwell.ask(model.name, "intervene", query), signal, showCompiling);
     },
     (answer, { edits }) => {
       warning.hidden = true;
@@ -92,7 +92,7 @@ export function mountChannelInterventions(context, image) {
   const sendSweep = latestRequest(
     (/** @type {{ pixels: number[][], layer: string }} */ { pixels, layer }, signal) => {
       const query = { input: pixels, parameters: { preprocess: "none", layer }, signal };
-      return retryWhileCompiling(() => lightwell.ask(model.name, "sweep", query), signal, showCompiling);
+      return retryWhileCompiling(`/${model.name}/sweep`, () => lightwell.ask(model.name, "sweep", query), signal, showCompiling);
     },
     ({ tensors, measures }, { layer }) => {
       warning.hidden = true;

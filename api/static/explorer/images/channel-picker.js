@@ -1,6 +1,6 @@
 /** Channel picker: controls that select a layer and a channel. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../../sdk/dom.js";
 import { layerOf } from "../model-facts.js";
 import { firstLayer } from "./stages.js";
 

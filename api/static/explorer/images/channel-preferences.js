@@ -1,8 +1,8 @@
 /** Channel preferences: test images and optimised images that activate the selected channel most. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber, formatPercent } from "/sdk/number-format.js";
-import { TensorHeatmap } from "/sdk/tensor-heatmap.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber, formatPercent } from "../../sdk/number-format.js";
+import { TensorHeatmap } from "../../sdk/tensor-heatmap.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -12,8 +12,8 @@ import { VectorBars } from "../vector-bars.js";
 import { selectedChannel } from "./channel-picker.js";
 import { imageData } from "./pixels.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 /** Tensors on display, with their titles and tiles of a row. */
 const ROWS = /** @type {const} */ ([
@@ -57,6 +57,7 @@ export function mountChannelPreferences(context) {
   const send = latestRequest(
     (/** @type {ReturnType<typeof parameters>} */ query, signal) =>
       retryWhileCompiling(
+        `/${model.name}/unit`,
         () => lightwell.ask(model.name, "unit", { parameters: query, signal }),
         signal,
         () => (facts.textContent = COMPILING),

@@ -1,7 +1,7 @@
 /** Channel tensor: one feature map of a layer as a separate tensor. */
 
-import { rangeOf } from "/sdk/colours.js";
-import { Tensor } from "/sdk/tensor.js";
+import { rangeOf } from "../../sdk/colours.js";
+import { Tensor } from "../../sdk/tensor.js";
 
 /**
  * Make a tensor of one channel.
@@ -29,8 +29,8 @@ export function channelTensor(tensor, channel) {
 
 /**
  * Statistics of values, as the server computes them for its tensors.
- * @param {import("/sdk/tensor.js").Values} values
- * @returns {import("/sdk/tensor.js").Stats}
+ * @param {import("../../sdk/tensor.js").Values} values
+ * @returns {import("../../sdk/tensor.js").Stats}
  */
 export function statsOf(values) {
   const all = Array.from(values).filter(Number.isFinite);

@@ -1,6 +1,6 @@
 /** Colour view: a picture of three channels in place of the pad; it is chosen as a file, not drawn. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../../sdk/dom.js";
 import { imageData } from "./pixels.js";
 
 /** @typedef {import("./pixels.js").Pixels} Pixels */

@@ -1,11 +1,12 @@
 /** Comparison of two pictures: predictions, one channel for both, and the channels that differ most. */
 
-import { colourMaps } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
+import { colourMaps } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
 import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { nounOf, readsDigits } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
+import { addressOf } from "../page-client.js";
 import { reloadWhenRefused } from "../refused-picture.js";
 import { selectedChannel } from "./channel-picker.js";
 import { reduceOf } from "./current-image.js";
@@ -16,7 +17,7 @@ import { pixelsToText } from "./pixels.js";
 import { hasSecond, secondInput, swapped } from "./second-picture.js";
 import { INPUT_TENSOR } from "./stages.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
 /** @typedef {{ index: number, label: number }} Sample */
 
 /**
@@ -111,7 +112,7 @@ export async function mountCompare(context, image) {
     candidates = (await lightwell.get("/samples", { count: 10 })).samples;
     samples.replaceChildren(
       ...candidates.map(({ index, label }) => {
-        const picture = make("img", { src: `/samples/${index}.png`, alt: "", width: 28, height: 28 });
+        const picture = make("img", { src: addressOf(`/samples/${index}.png`), alt: "", width: 28, height: 28 });
         reloadWhenRefused(picture, chapter);
         const button = make(
           "button",

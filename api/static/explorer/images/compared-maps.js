@@ -1,9 +1,9 @@
 /** Compared maps: one channel of the pictures A and B in one colour range, and the difference B − A. */
 
-import { ColourBar } from "/sdk/colour-bar.js";
-import { rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { ColourBar } from "../../sdk/colour-bar.js";
+import { rangeOf } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 import { exactNumber } from "../exact-number.js";
 import { endsOf, VectorBars } from "../vector-bars.js";
 import { channelTensor } from "./channel-tensor.js";
@@ -11,13 +11,13 @@ import { comparisonFiles } from "./comparison-files.js";
 import { difference, differenceTensor, largest } from "./differences.js";
 import { PixelMap } from "./pixel-map.js";
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/colours.js").Table} Table */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/colours.js").Table} Table */
 /** @typedef {import("./pixel-map.js").Place} Place */
 /**
  * @typedef {object} Shown
- * @property {import("/sdk/tensor.js").Values} values
+ * @property {import("../../sdk/tensor.js").Values} values
  * @property {string} dtype
  * @property {string} map Name of the colour map.
  * @property {number} low

@@ -1,9 +1,9 @@
 /** Comparison files: downloads of a difference. No probe computes it, so the page writes the files. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../../sdk/dom.js";
 import { closeWhenLeft, save, tensorFile } from "../downloads.js";
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 /**
  * @typedef {object} Part
  * @property {string} title Written above.

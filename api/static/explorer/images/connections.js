@@ -3,7 +3,7 @@
  * lines from and to the selected channel.
  */
 
-import { makeSvg } from "/sdk/dom.js";
+import { makeSvg } from "../../sdk/dom.js";
 
 /** @typedef {import("./network.js").Column} Column */
 /** @typedef {{ left: number, right: number, top: number, bottom: number, floor: number }} Area `floor` is below the colour bar. */

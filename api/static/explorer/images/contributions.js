@@ -1,13 +1,13 @@
 /** Contributions: the terms of one value by input channel, each the sum of patch times kernel. */
 
-import { ColourBar } from "/sdk/colour-bar.js";
-import { rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
+import { ColourBar } from "../../sdk/colour-bar.js";
+import { rangeOf } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
 import { exactNumber } from "../exact-number.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { drawKernels, inRows } from "./kernel-tiles.js";
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 /** @typedef {import("../context.js").Layer} Layer */
 
@@ -35,7 +35,7 @@ export class Contributions {
 
   /**
    * @param {import("../state.js").StateStore} store
-   * @param {Map<string, import("/sdk/colours.js").Table>} tables
+   * @param {Map<string, import("../../sdk/colours.js").Table>} tables
    * @param {string} noun Of the network's input, such as digit.
    */
   constructor(store, tables, noun) {
@@ -160,7 +160,7 @@ export class Contributions {
     const range = rangeOf(tensor);
     return {
       ...range,
-      table: /** @type {import("/sdk/colours.js").Table} */ (this.#tables.get(other ?? range.map)),
+      table: /** @type {import("../../sdk/colours.js").Table} */ (this.#tables.get(other ?? range.map)),
     };
   }
 }

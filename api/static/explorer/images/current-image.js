@@ -10,10 +10,10 @@ import { choicesOf, hasParameter, imageInput, nounOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
 import { shownLayers } from "./stages.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/client.js").Image} Image */
-/** @typedef {import("/sdk/client.js").Parameters} Parameters */
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/client.js").Image} Image */
+/** @typedef {import("../../sdk/client.js").Parameters} Parameters */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("../context.js").View} View */
 
 /**

@@ -1,7 +1,7 @@
 /** Dense view: values of a dense layer as bars, and the products of inputs and weights of one unit. */
 
-import { ColourBar } from "/sdk/colour-bar.js";
-import { make } from "/sdk/dom.js";
+import { ColourBar } from "../../sdk/colour-bar.js";
+import { make } from "../../sdk/dom.js";
 import { exactNumber } from "../exact-number.js";
 import { latestRequest } from "../latest-request.js";
 import { countOf } from "../count.js";
@@ -9,13 +9,13 @@ import { hasMaps, hasProbe, kernelOf, nounOf, outputOf, sourceOf } from "../mode
 import { VectorBars } from "../vector-bars.js";
 import { PixelMap } from "./pixel-map.js";
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
-/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 /**
  * Make the view.
  * @param {import("../context.js").Context} context
- * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  */
 export function denseView({ lightwell, store, model }, tables) {
   const classNoun = nounOf(model) === "digit" ? "digit" : "class";

@@ -1,6 +1,6 @@
 /** Differences between two answers, by value and by channel. */
 
-import { Tensor } from "/sdk/tensor.js";
+import { Tensor } from "../../sdk/tensor.js";
 import { statsOf } from "./channel-tensor.js";
 
 /**

@@ -1,21 +1,21 @@
 /** Differing channels: for every layer, the channels with the largest difference between two pictures. */
 
-import { paint } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { paint } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 import { exactNumber } from "../exact-number.js";
 import { outputOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
 import { byChannel, largest } from "./differences.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 const SHOWN = 8;
 
 /**
  * Make the strips.
  * @param {import("../context.js").Context} context
- * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  */
 export function differingChannels({ store, model }, tables) {
   const list = make("ul");

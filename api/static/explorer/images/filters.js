@@ -1,9 +1,9 @@
 /** Filters: the learned kernels of a convolution, by output channel. */
 
-import { ColourBar } from "/sdk/colour-bar.js";
-import { colourMaps, rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
-import { exactDigits, formatNumber } from "/sdk/number-format.js";
+import { ColourBar } from "../../sdk/colour-bar.js";
+import { colourMaps, rangeOf } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
+import { exactDigits, formatNumber } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -15,7 +15,7 @@ import { selectedChannel } from "./channel-picker.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
 import { operationOf } from "./operations.js";
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 const ORDERS = /** @type {const} */ ([
   ["norm", "strongest first"],
@@ -201,7 +201,7 @@ export async function mountFilters(context) {
   /** @param {Tensor} tensor @param {number} row */
   function coloursOf(tensor, row) {
     const range = rangeOf(tensor, row);
-    return { ...range, table: /** @type {import("/sdk/colours.js").Table} */ (tables.get(range.map)) };
+    return { ...range, table: /** @type {import("../../sdk/colours.js").Table} */ (tables.get(range.map)) };
   }
 
   /** @returns {import("../context.js").View | null} */

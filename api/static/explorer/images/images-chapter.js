@@ -1,7 +1,7 @@
 /** Images chapter: mounts the panels of a network of images. */
 
-import { make } from "/sdk/dom.js";
-import { formatPercent } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { loadWhenNear } from "../lazy-panels.js";

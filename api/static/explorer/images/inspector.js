@@ -1,9 +1,9 @@
 /** Inspector: map of the selected channel, the value under the pointer and its receptive field. */
 
-import { ColourBar } from "/sdk/colour-bar.js";
-import { colourMaps, rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
-import { exactDigits, formatNumber, formatPercent } from "/sdk/number-format.js";
+import { ColourBar } from "../../sdk/colour-bar.js";
+import { colourMaps, rangeOf } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
+import { exactDigits, formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
@@ -16,7 +16,7 @@ import { mountPixelArithmetic } from "./pixel-arithmetic.js";
 import { PixelMap } from "./pixel-map.js";
 import { describeBox, receptiveField } from "./receptive-field.js";
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("./pixel-map.js").Place} Place */
 
 /**
@@ -31,7 +31,7 @@ export async function mountInspector(context, image) {
   const noun = nounOf(model);
   const tables = await colourMaps(lightwell);
   const table = (/** @type {string} */ name) =>
-    /** @type {import("/sdk/colours.js").Table} */ (tables.get(name));
+    /** @type {import("../../sdk/colours.js").Table} */ (tables.get(name));
   const arithmetic = mountPixelArithmetic(context, image, tables);
   const kernel = kernelView(context, tables);
   const dense = denseView(context, tables);

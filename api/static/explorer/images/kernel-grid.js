@@ -1,8 +1,8 @@
 /** Kernel grid: an enlarged matrix with a number in every cell. */
 
-import { colourIndex } from "/sdk/colours.js";
-import { makeSvg } from "/sdk/dom.js";
-import { exactDigits, formatNumber } from "/sdk/number-format.js";
+import { colourIndex } from "../../sdk/colours.js";
+import { makeSvg } from "../../sdk/dom.js";
+import { exactDigits, formatNumber } from "../../sdk/number-format.js";
 
 const CELL = 40;
 const DARK_BELOW = 0.45; // of full brightness: below it, black text is hard to read

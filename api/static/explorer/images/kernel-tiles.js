@@ -1,8 +1,8 @@
 /** Kernel tiles: the kernels of all input channels as small tiles on one canvas. */
 
-import { paint } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { paint } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 
 const WEIGHT = 4; // canvas pixels of a weight
 const GAP = 3;
@@ -18,7 +18,7 @@ function pitchOf(width, height) {
   return [width * WEIGHT + GAP, height * WEIGHT + GAP];
 }
 
-/** @typedef {{ low: number, high: number, table: import("/sdk/colours.js").Table }} Colours */
+/** @typedef {{ low: number, high: number, table: import("../../sdk/colours.js").Table }} Colours */
 
 /**
  * Draw kernels as tiles, in reading order.

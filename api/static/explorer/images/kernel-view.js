@@ -1,9 +1,9 @@
 /** Kernel view: the kernels of the selected channel, one for each of its input channels. */
 
-import { ColourBar } from "/sdk/colour-bar.js";
-import { rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
-import { exactDigits } from "/sdk/number-format.js";
+import { ColourBar } from "../../sdk/colour-bar.js";
+import { rangeOf } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
+import { exactDigits } from "../../sdk/number-format.js";
 import { latestRequest } from "../latest-request.js";
 import { hasProbe, INPUT, kernelOf, sourceOf } from "../model-facts.js";
 import { kernelGrid } from "./kernel-grid.js";
@@ -11,12 +11,12 @@ import { drawKernels, weightAt } from "./kernel-tiles.js";
 
 const COLUMNS = 8;
 
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 /**
  * Make the view.
  * @param {import("../context.js").Context} context
- * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  */
 export function kernelView({ lightwell, store, model }, tables) {
   const title = make("h3");
@@ -27,7 +27,7 @@ export function kernelView({ lightwell, store, model }, tables) {
 
   const show = (/** @type {Tensor} */ tensor, /** @type {string} */ name) => {
     const range = rangeOf(tensor);
-    const table = /** @type {import("/sdk/colours.js").Table} */ (tables.get(range.map));
+    const table = /** @type {import("../../sdk/colours.js").Table} */ (tables.get(range.map));
     const colours = { ...range, table };
     const [, count, height, width] = tensor.shape;
     const source = sourceOf(model, name)?.name ?? INPUT;

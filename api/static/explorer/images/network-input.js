@@ -1,7 +1,7 @@
 /** Network input: the pixels that the network gets, and the steps of their preparation as text. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { imageInput, readsDigits } from "../model-facts.js";
@@ -9,7 +9,7 @@ import { DEFAULTS } from "../state.js";
 import { PixelMap } from "./pixel-map.js";
 import { INPUT_TENSOR } from "./stages.js";
 
-/** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
+/** @typedef {import("../../sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
 
 /**
  * @typedef {object} Preparation Preprocessing, as the server's answer describes it.

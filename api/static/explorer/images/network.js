@@ -1,7 +1,7 @@
 /** Network: every layer as a column of feature maps, from the image to the prediction. */
 
-import { make } from "/sdk/dom.js";
-import { formatPercent } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { INPUT, kernelOf, layerOf } from "../model-facts.js";
@@ -12,13 +12,13 @@ import { hasInner, shownLayers, stagesOf } from "./stages.js";
 /** @typedef {import("../context.js").Context} Context */
 /** @typedef {import("./current-image.js").CurrentImage} Digit */
 /** @typedef {import("./stages.js").Stage} Stage */
-/** @typedef {import("/sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
+/** @typedef {import("../../sdk/tensor-heatmap.js").TensorHeatmap} TensorHeatmap */
 
 /**
  * @typedef {object} Column
  * @property {Stage} stage
  * @property {HTMLElement} element
- * @property {(answer: import("/sdk/client.js").Answer) => void} update
+ * @property {(answer: import("../../sdk/client.js").Answer) => void} update
  * @property {(layer: string, channel: number) => void} mark Marks the selected channel.
  * @property {(channel: number) => DOMRect | null} boxOf Client rectangle of a channel.
  * @property {() => number} bottom Client position below all channels and their colour bar.
@@ -126,7 +126,7 @@ function tiles({ layer, tensor, title, columns }, context) {
     element: make("div", { class: "stage-tiles" }, map, note),
     boxOf: (/** @type {number} */ channel) => map.boxOf(labelOf(map.tensor, channel)),
     bottom: () => (note.hidden ? map : note).getBoundingClientRect().bottom,
-    /** @param {import("/sdk/client.js").Answer} answer */
+    /** @param {import("../../sdk/client.js").Answer} answer */
     update({ tensors }) {
       const shown = tensors.get(tensor) ?? null;
       map.tensor = shown;
@@ -145,7 +145,7 @@ function tiles({ layer, tensor, title, columns }, context) {
 
 /**
  * Label of a channel among the tiles: its number, or the name of a colour.
- * @param {import("/sdk/tensor.js").Tensor | null} tensor
+ * @param {import("../../sdk/tensor.js").Tensor | null} tensor
  * @param {number} channel
  */
 function labelOf(tensor, channel) {
@@ -170,7 +170,7 @@ function outputs({ layer }, context) {
     element: make("div", { class: "outputs", role: "group", "aria-label": "Classes" }, ...cells.map(({ cell }) => cell)),
     boxOf: (/** @type {number} */ channel) => cells[channel]?.cell.getBoundingClientRect() ?? null,
     bottom: () => cells[cells.length - 1].cell.getBoundingClientRect().bottom,
-    /** @param {import("/sdk/client.js").Answer} answer */
+    /** @param {import("../../sdk/client.js").Answer} answer */
     update({ prediction: { label, probabilities } }) {
       cells.forEach(({ cell, fill, share }, at) => {
         fill.style.width = `${100 * probabilities[at]}%`;

@@ -1,6 +1,6 @@
 /** Picture input: the drawing pad, the test samples and picture files, and the input that they make. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../../sdk/dom.js";
 import { part } from "../context.js";
 import { imageInput, readsDigits } from "../model-facts.js";
 import { ColourView } from "./colour-view.js";
@@ -8,7 +8,7 @@ import { pictureToSend } from "./picture-file.js";
 import { pixelsFromText, pixelsToText, testPicture } from "./pixels.js";
 import { loadSamples, sampleRow } from "./samples.js";
 
-/** @typedef {import("/sdk/digit-pad.js").DigitPad} DigitPad */
+/** @typedef {import("../../sdk/digit-pad.js").DigitPad} DigitPad */
 /** @typedef {import("./pixels.js").Pixels} Pixels */
 /** @typedef {import("./current-image.js").Source} Source */
 /** @typedef {import("../state.js").State} State */

@@ -1,8 +1,8 @@
 /** Pixel arithmetic: the terms of one value of a feature map, rounded so that they add up to it. */
 
-import { rangeOf } from "/sdk/colours.js";
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { rangeOf } from "../../sdk/colours.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
@@ -14,8 +14,8 @@ import { Contributions } from "./contributions.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { operationOf, operationTitle } from "./operations.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 /** @typedef {{ layer: string, channel: number, y: number, x: number }} Place */
 
 const DECIMALS = 4;
@@ -25,7 +25,7 @@ const DELAY_MS = 60; // the pointer crosses many values on its way to the intend
  * Fill the panel `arithmetic`.
  * @param {import("../context.js").Context} context
  * @param {import("./current-image.js").CurrentImage} image
- * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  * @returns {{ show: (place: Place | null) => void }} `show` displays a value; null hides the panel.
  */
 export function mountPixelArithmetic(context, image, tables) {
@@ -173,7 +173,7 @@ const OWN = ["bias", "sum", "rounding", "value", "output"];
  * @param {import("../context.js").Layer} layer
  * @param {Answer["measures"]} measures
  * @param {Tensor | undefined} window
- * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  */
 function laterSteps(layer, measures, window, tables) {
   const later = Array.from(measures.keys()).filter((name) => !OWN.includes(name) && !/^(patch|window|winner)_/.test(name));
@@ -212,11 +212,11 @@ function titleOfWord(name) {
  * @param {import("../context.js").Layer} layer
  * @param {Answer["measures"]} measures
  * @param {Tensor} window
- * @param {Map<string, import("/sdk/colours.js").Table>} tables
+ * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  */
 function poolStep(layer, measures, window, tables) {
   const range = rangeOf(window);
-  const table = /** @type {import("/sdk/colours.js").Table} */ (tables.get(range.map));
+  const table = /** @type {import("../../sdk/colours.js").Table} */ (tables.get(range.map));
   const { shape, values } = window;
   const count = values.length === 4 ? "four" : values.length;
   const grid = kernelGrid(`The ${count} pooled values`, values, { ...range, table }, { columns: shape[1] });

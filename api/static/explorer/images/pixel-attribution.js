@@ -1,8 +1,8 @@
 /** Pixel attribution: a map of the selected method, and two checks of it: deletion and reset weights. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
-import { TensorHeatmap } from "/sdk/tensor-heatmap.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
+import { TensorHeatmap } from "../../sdk/tensor-heatmap.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -11,8 +11,8 @@ import { choicesOf, hasMaps, hasParameter, nounOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 const METHODS = /** @type {const} */ ([
   ["integrated_gradients", "integrated gradients"],
@@ -121,7 +121,7 @@ export function mountPixelAttribution(context, image) {
   const request = async (signal, extraParameters = {}) => {
     const { input, parameters } = describe();
     const query = { input, parameters: { ...parameters, ...extraParameters }, signal };
-    return retryWhileCompiling(() => lightwell.ask(model.name, "attribution", query), signal, showCompiling);
+    return retryWhileCompiling(`/${model.name}/attribution`, () => lightwell.ask(model.name, "attribution", query), signal, showCompiling);
   };
 
   const send = latestRequest((/** @type {void} */ _, signal) => request(signal), render, (error) => showFacts(error.message));

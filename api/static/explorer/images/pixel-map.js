@@ -3,8 +3,8 @@
  * value is chosen by pointer or arrow keys.
  */
 
-import { paint } from "/sdk/colours.js";
-import { make, makeSvg } from "/sdk/dom.js";
+import { paint } from "../../sdk/colours.js";
+import { make, makeSvg } from "../../sdk/dom.js";
 import { imageData } from "./pixels.js";
 
 /** @typedef {{ y: number, x: number }} Place */
@@ -14,7 +14,7 @@ import { imageData } from "./pixels.js";
  * @property {number} width
  * @property {number} low Value of the first colour.
  * @property {number} high Value of the last colour.
- * @property {import("/sdk/colours.js").Table} table
+ * @property {import("../../sdk/colours.js").Table} table
  */
 
 /**

@@ -1,6 +1,6 @@
 /** Pixels: rows of grey or of red, green and blue, as text for the fragment of the URL and as pictures. */
 
-import { fromBase64url, toBase64url } from "/sdk/base64url.js";
+import { fromBase64url, toBase64url } from "../../sdk/base64url.js";
 
 /** @typedef {import("../model-facts.js").ImageInput} ImageInput */
 

@@ -1,6 +1,6 @@
 /** Samples: a row of ten MNIST test images, one of each digit, and the next ten on request. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../../sdk/dom.js";
 
 /** @typedef {{ index: number, label: number, pixels: number[][] }} Sample */
 
@@ -9,7 +9,7 @@ const ALL = 200;
 
 /**
  * Load the first ten samples; all 200 are loaded when they are needed.
- * @param {import("/sdk/client.js").Lightwell} lightwell
+ * @param {import("../../sdk/client.js").Lightwell} lightwell
  */
 export async function loadSamples(lightwell) {
   /** @param {number} count @returns {Promise<Sample[]>} */

@@ -4,7 +4,7 @@ import { imageInput } from "../model-facts.js";
 import { preprocessOf } from "./current-image.js";
 import { pixelsFromText, pixelsToText } from "./pixels.js";
 
-/** @typedef {import("/sdk/client.js").Image} Image */
+/** @typedef {import("../../sdk/client.js").Image} Image */
 /** @typedef {import("../state.js").State} State */
 
 /**

@@ -1,7 +1,7 @@
 /** Cell arithmetic: the equations of one unit's new cell and hidden state, with the values of one step. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber, formatPercent } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { exactNumber } from "../exact-number.js";
 import { stepNoun } from "../model-facts.js";
@@ -10,7 +10,7 @@ import { roundedSum } from "../rounded-sum.js";
 import { stateSelect } from "../state-select.js";
 import { chosenLayer, recurrentLayers } from "./recurrent-layers.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 const DECIMALS = 4;
 
@@ -292,7 +292,7 @@ function number(value) {
  * @param {Answer} answer
  * @param {number} step From 1 on.
  * @param {string[]} classes
- * @returns {import("/sdk/client.js").Prediction}
+ * @returns {import("../../sdk/client.js").Prediction}
  */
 export function predictionAt({ tensors }, step, classes) {
   const tensor = tensors.get("logits");

@@ -1,7 +1,7 @@
 /** Gate interventions: the running probability with a gate or a state set to a value for some steps. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber, formatPercent } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
@@ -11,8 +11,8 @@ import { stateSelect } from "../state-select.js";
 import { recurrentLayers } from "./recurrent-layers.js";
 import { sequenceKind, stepsOf } from "./sequence-kind.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 /** Edits of a cell's values, each with its text; those of values that a cell lacks are left out. */
 const EDITS = /** @type {const} */ ([
@@ -82,6 +82,7 @@ export function mountGateInterventions(context) {
       const values = choicesOf(model, "intervene", "values").at(-1) ?? null;
       const query = { input: kind.input(state.sequence), parameters: { values }, extra: { edits: editsOf(state) }, signal };
       return retryWhileCompiling(
+        `/${model.name}/intervene`,
         () => lightwell.ask(model.name, "intervene", query),
         signal,
         () => (explanation.textContent = COMPILING),

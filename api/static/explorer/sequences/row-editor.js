@@ -1,6 +1,6 @@
 /** Row editor: a table with the numbers of each step, and a text field to paste them. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../../sdk/dom.js";
 import { part } from "../context.js";
 import { countOf } from "../count.js";
 import { featuresOf } from "../model-facts.js";

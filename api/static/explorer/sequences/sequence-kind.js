@@ -17,7 +17,7 @@ const OPENING = 16;
  * @property {(text: string) => { steps: Steps, complaint: string }} read Steps of a text; the complaint is empty
  *   for valid text.
  * @property {(steps: Steps) => string} write
- * @property {(text: string) => import("/sdk/client.js").Sequence} input Input of a request.
+ * @property {(text: string) => import("../../sdk/client.js").Sequence} input Input of a request.
  * @property {(text: string) => any} field Field `sequence` of a JSON body.
  * @property {string} opening Sequence of a page without one.
  */

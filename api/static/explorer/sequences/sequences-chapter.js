@@ -1,9 +1,9 @@
 /** Sequences chapter: mounts the panels of a network of sequences. */
 
-import { make } from "/sdk/dom.js";
-import { GateTrace } from "/sdk/gate-trace.js";
-import { formatPercent } from "/sdk/number-format.js";
-import { laneTitle } from "/sdk/trace-lane-data.js";
+import { make } from "../../sdk/dom.js";
+import { GateTrace } from "../../sdk/gate-trace.js";
+import { formatPercent } from "../../sdk/number-format.js";
+import { laneTitle } from "../../sdk/trace-lane-data.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -22,7 +22,7 @@ import { mountSymbolEditor } from "./symbol-editor.js";
 import { orderOf, unitChips } from "./unit-chips.js";
 
 /** @typedef {import("../context.js").View} View */
-/** @typedef {import("/sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 /** State values that name layers, units or methods of one network. */
 const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "gateEdit", "bitMethod", "counterView"]);

@@ -1,7 +1,7 @@
 /** Step attribution: contribution of each step to the answer, by exact decomposition or attribution. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -12,8 +12,8 @@ import { VectorBars } from "../vector-bars.js";
 import { recurrentLayers } from "./recurrent-layers.js";
 import { sequenceKind, stepsOf } from "./sequence-kind.js";
 
-/** @typedef {import("/sdk/client.js").Answer} Answer */
-/** @typedef {import("/sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("../../sdk/client.js").Answer} Answer */
+/** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
 /** Probe and choice of the exact decomposition, which is no method of the probe `attribution`. */
 const DECOMPOSITION = "decomposition";
@@ -92,6 +92,7 @@ export function mountStepAttribution(context) {
   const send = latestRequest(
     (/** @type {import("../context.js").View} */ { probe, input, parameters }, signal) =>
       retryWhileCompiling(
+        `/${model.name}/${probe}`,
         () => lightwell.ask(model.name, probe, { input, parameters, signal }),
         signal,
         () => (facts.textContent = COMPILING),

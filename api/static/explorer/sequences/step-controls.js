@@ -1,6 +1,6 @@
 /** Step controls: buttons, slider and playback of the followed step. */
 
-import { make, makeSvg } from "/sdk/dom.js";
+import { make, makeSvg } from "../../sdk/dom.js";
 import { stepsOf } from "./sequence-kind.js";
 
 const SPEEDS = [1, 2, 4, 8, 16];

@@ -1,6 +1,6 @@
 /** Symbol editor: a button for each step, a text field, presets and random sequences. */
 
-import { make } from "/sdk/dom.js";
+import { make } from "../../sdk/dom.js";
 import { rovingTabindex } from "../roving-tabindex.js";
 import { part } from "../context.js";
 import { countOf } from "../count.js";

@@ -1,7 +1,7 @@
 /** Unit chips: buttons for the followed unit, its role, and the order of the units. */
 
-import { make } from "/sdk/dom.js";
-import { formatNumber } from "/sdk/number-format.js";
+import { make } from "../../sdk/dom.js";
+import { formatNumber } from "../../sdk/number-format.js";
 
 /** Meanings of the roles, in the order in which units are sorted by role. @type {Readonly<Record<string, string>>} */
 const ROLES = {
