@@ -26,10 +26,12 @@ def from_lightwell(body: bytes) -> Arrays:
     if not body.startswith(b"{"):
         return parse_tensors(body)
     document = orjson.loads(body)
+    # The parameter `include` may leave out either part.
     named = {
-        one["name"]: _values(one["data"], one["shape"], one["dtype"]) for one in document["tensors"]
+        one["name"]: _values(one["data"], one["shape"], one["dtype"])
+        for one in document.get("tensors", ())
     }
-    return {**named, **_prediction(document["prediction"])}
+    return {**named, **_prediction(document.get("prediction", {}))}
 
 
 def downscaled(png: bytes) -> np.ndarray:

@@ -73,7 +73,7 @@ def test_servers_are_measured_in_turn(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(pytorch, "SLICES", 1)
     monkeypatch.setattr(pytorch, "SLICE_S", 0.0)
     plain = json.dumps(PROBABILITIES)
-    lightwell = json.dumps({"tensors": [], "prediction": PROBABILITIES})
+    lightwell = json.dumps({"prediction": PROBABILITIES})  # as with include=prediction
     servers = [
         serving(tmp_path, name, lightwell if name == "lightwell" else plain) for name in NAMES
     ]
