@@ -190,11 +190,15 @@ class ResidentProgram:
             # A single row needs no copy: a view with a batch axis suffices.
             return np.asarray(calls[0].row[name])[None]
         one = self.program.row[name]
-        # A new array each time: on CPU the device may read this memory until the call is done.
-        stacked = np.zeros((bucket, *one.shape), one.dtype)
-        for index, call in enumerate(calls):
-            stacked[index] = call.row[name]
-        return stacked
+        rows: list[Any] = [np.asarray(call.row[name], one.dtype, order="C") for call in calls]
+        if any(row.shape != one.shape for row in rows):
+            shapes = ", ".join(str(row.shape) for row in rows)
+            msg = f"rows of {name} have the shapes {shapes}, not {one.shape}"
+            raise ValueError(msg)
+        rows.append(bytes((bucket - len(calls)) * rows[0].nbytes))
+        # In one call: each copy of an array gives the interpreter's lock away, and waits for it. A
+        # new array each time: on CPU the device may read this memory until the call is done.
+        return np.frombuffer(b"".join(rows), one.dtype).reshape(bucket, *one.shape)
 
     @property
     def row_bytes(self) -> int:
