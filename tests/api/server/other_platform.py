@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 # Imported before the platform changes: the libraries have versions of their own for each.
 LOADED = [import_module(name) for name in ("api.app", "api.server.process")]
 
-OWN = ("api", "models", "probes")
+OWN = ("api", "lightwell", "models", "probes")
 LINUX = ("O_PATH", "sched_getaffinity")
 POSIX = [
     "O_DIRECTORY",
