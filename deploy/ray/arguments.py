@@ -26,14 +26,17 @@ GPU_SHARE_USED = 0.9
 """Share of a replica's part of a GPU that JAX reserves; the rest is for CUDA's own context."""
 
 
+FIRST_VERSION = {"weights_version": ""}
+"""Configuration of running replicas that `serve.yaml` may replace: its `weights_version` is any
+text, and another one makes replicas read replaced files of weights, as SIGHUP does."""
+
+
 class Arguments(BaseModel):
     """Arguments of the application: number of replicas, resources and settings of each.
 
     Attributes:
         settings: Settings of each replica by their names (`weights`, `token`, `cache`), as their
             environment variables would have them. Folders are those of the replica's machine.
-        weights_version: Any text. Another one makes each replica read the files of `weights`,
-            `models` and `model` again, as SIGHUP does; replicas go on answering.
         target_ongoing_requests: Requests of a replica in flight beyond which replicas are added.
         max_ongoing_requests: Requests that a replica is given at a time. Requests that wait for it
             in the proxy cannot be batched, so that Ray's default of 5 would leave batches small.
@@ -52,7 +55,6 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     settings: dict[str, str] = {}
-    weights_version: str = ""
     min_replicas: int = Field(1, ge=1)
     max_replicas: int = Field(4, ge=1)
     target_ongoing_requests: float = Field(16, gt=0)
@@ -139,7 +141,7 @@ class Arguments(BaseModel):
             actor["memory"] = self.memory
         return {
             "ray_actor_options": actor,
-            "user_config": {"weights_version": self.weights_version},
+            "user_config": FIRST_VERSION,
             "max_ongoing_requests": self.max_ongoing_requests,
             "autoscaling_config": {
                 "min_replicas": self.min_replicas,

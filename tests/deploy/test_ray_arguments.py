@@ -51,12 +51,15 @@ def test_a_chip_is_reserved_for_each_replica() -> None:
     assert (options["resources"], options["num_cpus"], options["num_gpus"]) == ({"TPU": 1}, 2, 0)
 
 
-def test_another_version_of_weights_restarts_nothing() -> None:
-    """The version is in the configuration that Ray hands to running replicas, and only there."""
-    first, second = (Arguments(weights_version=one).deployment for one in ("1", "2"))
+def test_the_first_version_of_weights_is_that_of_the_file() -> None:
+    """Replicas are configured at their start, so that they know a later version from the first."""
+    (application,) = document("ray/serve.yaml")["applications"]
+    (deployment,) = application["deployments"]
 
-    assert first.pop("user_config") != second.pop("user_config")
-    assert first == second
+    assert deployment == {
+        "name": "lightwell",
+        "user_config": Arguments().deployment["user_config"],
+    }
 
 
 @pytest.mark.parametrize(

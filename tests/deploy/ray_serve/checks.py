@@ -88,12 +88,12 @@ def replaced_weights() -> None:
         folder = Path(name)
         old, new = write(folder, 1), half(folder / "later")
         settings = {"weights": str(folder)}
-        ours.deploy(min_replicas=2, settings=settings)
+        ours.deploy_file("1", min_replicas=2, settings=settings)
         replicas = ours.replicas()
         with load(ours.port, 4) as sent:
             ours.wait(lambda: sent.answered > 50, "requests before the new weights")
             (folder / "later" / "lstm.safetensors").rename(folder / "lstm.safetensors")
-            ours.deploy(min_replicas=2, settings=settings, weights_version="2")
+            ours.deploy_file("2", min_replicas=2, settings=settings)
             ours.wait(lambda: set(sent.weights[-50:]) == {new}, "only new weights")
         assert set(sent.statuses) == {OK}, sent.statuses
         assert set(sent.weights) == {old, new}
@@ -141,7 +141,8 @@ def failed_warm_up() -> None:
     """A version whose weights cannot be served is not put in the place of the old one."""
     with TemporaryDirectory() as name, cluster() as ours:
         write(Path(name, "old"), 1)
-        write(Path(name, "bad"), float("nan"))
+        # The weights are finite, and what is computed with them is not: the warm-up tells.
+        write(Path(name, "bad"), 1e20, "cnn")
         ours.deploy(min_replicas=2, settings={"weights": f"{name}/old"})
         with load(ours.port) as sent:
             ours.deploy(wait=False, min_replicas=2, settings={"weights": f"{name}/bad"})
@@ -186,12 +187,12 @@ def half(folder: Path) -> str:
     return write(folder, 0.5)
 
 
-def write(folder: Path, factor: float) -> str:
-    """Write weights of the LSTM, multiplied by a factor, into a folder; return their digest."""
+def write(folder: Path, factor: float, network: str = "lstm") -> str:
+    """Write weights of a network, multiplied by a factor, into a folder; return their digest."""
     folder.mkdir(exist_ok=True)
-    loaded = checkpoints.load(shipped_files("lstm").weights).tensors
+    loaded = checkpoints.load(shipped_files(network).weights).tensors
     weights = {name: np.float32(factor) * value for name, value in loaded.items()}
-    checkpoints.save(folder / "lstm.safetensors", weights, {})
+    checkpoints.save(folder / f"{network}.safetensors", weights, {})
     return checkpoints.digest(weights)
 
 

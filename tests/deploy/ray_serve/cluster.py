@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+import yaml
 from ray import serve
 from ray.serve.context import _get_global_client
+from ray.serve.schema import ServeDeploySchema
 
 from deploy.ray.application import application
 from deploy.ray.arguments import Arguments
 from scripts.bench.processes import free_port
+from tests.servers import ROOT
 
 PATIENCE_S = 120
 NAME = "lightwell"
@@ -58,6 +61,23 @@ class Cluster:
         else:
             serve._run(deployed, name=NAME, _blocking=False)
         print(f"  deployed in {time.monotonic() - began:.1f} s", flush=True)
+
+    def deploy_file(self, weights_version: str, **arguments: Any) -> None:
+        """Deploy the application as `serve deploy` does with a file such as `serve.yaml`."""
+        (written,) = yaml.safe_load((ROOT / "deploy/ray/serve.yaml").read_text())["applications"]
+        written["args"] = {"num_cpus": 0.5, **arguments}
+        written["deployments"][0]["user_config"]["weights_version"] = weights_version
+        client = _get_global_client()
+        assert client is not None
+        client.deploy_apps(ServeDeploySchema(applications=[written]))
+        self.wait(lambda: self._has(weights_version), f"version {weights_version}")
+
+    def _has(self, weights_version: str) -> bool:
+        """Whether the application runs with a version of weights."""
+        if self.details["status"] != "RUNNING":
+            return False
+        configured = self.details["deployments"]["lightwell"]["deployment_config"]
+        return bool(configured["user_config"] == {"weights_version": weights_version})
 
     @property
     def details(self) -> Any:
