@@ -128,8 +128,8 @@ def autoscaling() -> None:
             downscale_delay_s=1,
         )
         assert len(ours.replicas()) == 1
-        # Long streams: some are in flight when the replica is removed.
-        path = "/lstm/gates?sequence=" + "10110" * 500
+        # Long sequences: some are in flight when the replica is removed.
+        path = "/lstm/gates?sequence=" + "10110" * 100
         with load(ours.port, 12, path) as sent:
             ours.wait(lambda: len(ours.replicas()) == 2, "a second replica")
         with load(ours.port, 1, path) as rest:
