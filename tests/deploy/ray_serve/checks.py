@@ -27,8 +27,8 @@ from tests.servers import started
 
 OK = 200
 TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of a test server
-MOMENTARY = {"GET /metrics", "GET /signed"}
-"""Operations whose answers differ from one moment to the next."""
+MOMENTARY = {"GET /metrics", "GET /models", "GET /models/{model}", "GET /signed"}
+"""Operations whose answers have times, of this moment or of the start."""
 
 
 def every_route() -> None:
