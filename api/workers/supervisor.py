@@ -14,6 +14,7 @@ from api.server.hang_ups import HangUps
 from api.server.process_output import own_output_in_background
 from api.settings import Settings
 from api.workers.chips import Chips
+from api.workers.connection_counts import ABSENT, ConnectionCounts
 from api.workers.metrics_folder import create_folder, name_of, retire
 from api.workers.task import Task
 from api.workers.worker import Worker
@@ -75,6 +76,7 @@ class Supervisor(Multiprocess):
         super().__init__(config, sockets)
         self.failed = False
         self._settings, self._folder = settings, folder
+        self._connections = ConnectionCounts.create(folder, count)
         self._made_up, self._hang_ups = made_up, hang_ups
         if hang_ups.is_early:
             self.signal_queue.append(signal.SIGHUP)
@@ -160,6 +162,7 @@ class Supervisor(Multiprocess):
         worker.kill()
         worker.join()
         retire(self._folder, name_of(slot, worker.pid))
+        self._connections.set(slot, ABSENT)
         self._ended.add(worker)
         if not self._has_served:
             # Another one would fail in the same way, and has said why.

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 from fastapi import FastAPI
 from uvicorn.lifespan.on import LifespanOn
@@ -14,8 +15,10 @@ from uvicorn.lifespan.on import LifespanOn
 from api.inference.engine import Engine
 from api.inference.errors import DeviceHungError, EngineClosedError, EngineNotReadyError
 from api.server.process import Server, server_config
+from api.workers.connection_counts import ConnectionCounts
 from api.workers.metrics_folder import MetricsFolder
 from api.workers.report import Report
+from api.workers.shared_listener import SharedListener
 from api.workers.task import Task
 
 logger = logging.getLogger("lightwell")
@@ -60,6 +63,8 @@ class WorkerServer(Server):
         )
         folder = MetricsFolder(Path(task.folder), task.slot, app.state.access_log.exposition)
         self._folder = app.state.metrics_folder = folder
+        self._counts = ConnectionCounts(Path(task.folder))
+        self._slot = task.slot
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reloads = 0
 
@@ -78,7 +83,18 @@ class WorkerServer(Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Open the metrics and then, when it is warm, the listener of the worker server."""
         await self._folder.start()
+        # Uvicorn has no setting for another listener, and calls the event loop.
+        asyncio.get_running_loop().create_server = self._listen  # type: ignore[method-assign, assignment]
         await super().startup(sockets)
+
+    async def _listen(
+        self, factory: Callable[[], asyncio.Protocol], *, sock: socket, backlog: int, **tls: Any
+    ) -> SharedListener:
+        """Listen on a socket that the worker server shares, as `loop.create_server` would alone."""
+        table = self._state.table
+        found = SharedListener(factory, sock, self._counts, self._slot, lambda: len(table))
+        found.listen(backlog, **tls)
+        return found
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Close the listener of the worker server, finish its requests, and leave its counts."""
