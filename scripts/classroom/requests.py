@@ -43,11 +43,25 @@ VIEW: Mapping[str, str] = {
     "range": "layer",
     "layers": SHOWN,
 }
-STROKE_PARAMETERS: Mapping[str, str] = {**VIEW, "format": "safetensors"}
+STROKE_PARAMETERS: Mapping[str, str] = {
+    **VIEW,
+    "encoding": "uint8",
+    "include": "prediction,input,tensors,warnings",
+    "format": "safetensors",
+}
 """Query of the classroom's request while a stroke grows."""
 
-VALUES_PARAMETERS: Mapping[str, str] = {**VIEW, "format": "safetensors"}
-"""Query of the classroom's request when the stroke has ended."""
+VALUES_PARAMETERS: Mapping[str, str] = {
+    **VIEW,
+    "layers": "relu1",
+    "channels": "0",
+    "include": "tensors",
+    "format": "safetensors",
+}
+"""Query of the classroom's request when the stroke has ended: exact values of the selected channel.
+
+Those of all layers are requested when a student goes on to read them.
+"""
 
 SIDE = 280
 PEN = 0.09 * SIDE

@@ -34,6 +34,7 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
 /** @typedef {{ code: string, message: string }} Warning */
 
 /**
+ * Answer of a probe; the parameter `include` chooses its parts, and others are undefined or empty.
  * @typedef {object} Answer
  * @property {string} model
  * @property {string} weights SHA-256 of the weights that computed the answer.
@@ -174,8 +175,8 @@ export class Lightwell {
     const { document, tensor } = readSafetensors(await response.arrayBuffer());
     return {
       ...document,
-      tensors: tensorsOf(document.tensors, tensor),
-      measures: new Map(document.measures.map((/** @type {Measure} */ one) => [one.name, one.value])),
+      tensors: tensorsOf(document.tensors ?? [], tensor),
+      measures: new Map((document.measures ?? []).map((/** @type {Measure} */ one) => [one.name, one.value])),
     };
   }
 

@@ -88,10 +88,24 @@ export function rangeOf(tensor, channel = 0) {
  * @param {import("./tensor.js").Tensor} tensor
  * @returns {import("./tensor.js").Colour}
  */
-function ownRange({ stats }) {
-  const low = stats.min ?? 0;
-  const high = stats.max ?? 0;
+function ownRange({ stats, values }) {
+  // An answer may leave statistics out.
+  const low = (stats ? stats.min : lowest(values)) ?? 0;
+  const high = (stats ? stats.max : -lowest(values, -1)) ?? 0;
   if (low >= 0) return { map: "viridis", vmin: low, vmax: high, scope: "layer" };
   const most = Math.max(-low, high);
   return { map: "RdBu", vmin: -most, vmax: most, scope: "layer" };
+}
+
+/**
+ * Smallest finite value, times a sign; 0 without any.
+ * @param {ArrayLike<number>} values
+ * @param {number} [sign]
+ */
+function lowest(values, sign = 1) {
+  let found = Infinity;
+  for (let at = 0; at < values.length; at += 1) {
+    if (Number.isFinite(values[at])) found = Math.min(found, sign * values[at]);
+  }
+  return Number.isFinite(found) ? found : 0;
 }

@@ -4,6 +4,7 @@
  * Layout: the length of the header as uint64, little-endian; the header as JSON; the values.
  */
 
+import { dequantised } from "./quantised.js";
 import { Tensor } from "./tensor.js";
 
 /** @type {Record<string, (bytes: ArrayBuffer, start: number, stop: number) => import("./tensor.js").Values>} */
@@ -20,13 +21,15 @@ const READERS = {
 /**
  * Read an answer: its document, and a function from a tensor's name to its values.
  * @param {ArrayBuffer} bytes
- * @returns {{ document: any, tensor: (name: string) => import("./tensor.js").Values }}
+ * @returns {{ document: any, tensor: (name: string) => import("./tensor.js").Values | null }} null for
+ *   a tensor whose values the answer does not have.
  */
 export function readSafetensors(bytes) {
   const length = Number(new DataView(bytes).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, length)));
   const document = JSON.parse(header.__metadata__.lightwell);
   const tensor = (/** @type {string} */ name) => {
+    if (!header[name]) return null;
     const { dtype, data_offsets: offsets } = header[name];
     return READERS[dtype](bytes, 8 + length + offsets[0], 8 + length + offsets[1]);
   };
@@ -34,11 +37,17 @@ export function readSafetensors(bytes) {
 }
 
 /**
- * Make tensors of their descriptions and values, in the order of the descriptions.
+ * Make tensors of their descriptions and values, in the order of the descriptions; quantised ones with approximate values.
  * @param {import("./tensor.js").Description[]} described
- * @param {(name: string) => import("./tensor.js").Values} values
+ * @param {(name: string) => import("./tensor.js").Values | null} valuesOf
  * @returns {Map<string, Tensor>}
  */
-export function tensorsOf(described, values) {
-  return new Map(described.map((one) => [one.name, new Tensor(one, values(one.name))]));
+export function tensorsOf(described, valuesOf) {
+  /** @type {Map<string, Tensor>} */
+  const found = new Map();
+  for (const one of described) {
+    const values = valuesOf(one.name);
+    if (values) found.set(one.name, one.encoding === "uint8" ? dequantised(one, values) : new Tensor(one, values));
+  }
+  return found;
 }

@@ -35,8 +35,11 @@ import { exactDigits } from "./number-format.js";
  *   names or not all indices from 0.
  * @property {number[]} shape
  * @property {string} dtype
- * @property {Stats} stats
+ * @property {Stats} [stats] Absent where the request leaves it out (`include`).
  * @property {Colour | null} colour
+ * @property {string} [encoding] `uint8` where the values are quantised.
+ * @property {number | number[]} [scale] Width of one level of quantised values.
+ * @property {number | number[]} [offset] Value of the level 0.
  */
 
 /** Named values; `values` is flat in row-major order: the last axis varies fastest. */

@@ -2,7 +2,9 @@
  * Current image: the input of the chapter's panels, and the answer of the probe `activations` for it.
  *
  * Each change (a sample, a stroke, a file, a setting) sends one request, and all panels show its
- * answer, so that they can never show two different pictures.
+ * answer, so that they can never show two different pictures. While a stroke is drawn answers have
+ * values that suffice to draw them; after it the selected channel has exact ones, and all others
+ * when the pointer or the focus leaves the pad, before a number can be read.
  */
 
 import { latestRequest } from "../latest-request.js";
@@ -36,16 +38,21 @@ import { shownLayers } from "./stages.js";
  * @property {number} [sample] Index of the test sample, where the input is an unchanged one.
  */
 
-const PAUSE_MS = 60; // between an answer and the next request while a stroke grows
+/** Milliseconds between an answer and the next request while a stroke grows: a network may be shared by a class. */
+const PAUSE_MS = /^(localhost|127\.[\d.]+|\[::1\])$/.test(location.hostname) ? 60 : 400;
+
+/** Parameters of a request whose answer is drawn: a byte a value, without statistics. */
+const DRAWN = { encoding: "uint8", include: ["prediction", "input", "tensors", "warnings"] };
+const [EXACT, GROWING, AFTER_STROKE] = [{}, { ...DRAWN }, { ...DRAWN }];
 
 /**
  * Make the current image of the chapter.
  * @param {import("../context.js").Context} context
  * @param {() => Promise<Source>} source Returns the current input.
  * @param {(error: Error) => void} fail Called with the error of a failed request.
- * @returns {{ image: CurrentImage, request: () => Promise<void>, requestSoon: () => void }} `request`
- *   aborts the pending request and sends a new one; `requestSoon` lets the pending one finish first, so
- *   that a growing stroke has answers all the time.
+ * @returns {{ image: CurrentImage, request: () => Promise<void>, requestSoon: () => void, requestDrawn: () => Promise<void>, requestExact: () => void }}
+ *   `request` aborts the pending request and sends a new one; `requestSoon` lets the pending one finish first, so that a growing
+ *   stroke has answers all the time; `requestDrawn` is for a stroke that has ended; `requestExact` for exact values of all layers.
  */
 export function currentImage({ lightwell, store, model }, source, fail) {
   /** @type {((answer: Answer) => void)[]} */
@@ -75,37 +82,73 @@ export function currentImage({ lightwell, store, model }, source, fail) {
     },
   };
 
-  const request = latestRequest(
-    async (/** @type {void} */ _, signal) => {
+  let isPending = false;
+  let isWanted = false;
+  /** Whether the newest request is for exact values. */
+  let isExact = true;
+
+  const send = latestRequest(
+    async (/** @type {Parameters} */ form, signal) => {
+      isExact = form === EXACT;
       const current = await source();
       const layers = layersOf(store.state, model);
-      const parameters = { ...image.parameters, layers, reduce: reduceOf(model, layers) };
+      const parameters = { ...image.parameters, layers, reduce: reduceOf(model, layers), ...form };
       const answer = await lightwell.ask(model.name, "activations", { input: current.input, parameters, signal });
       return { current, answer };
     },
-    ({ current, answer }) => {
+    ({ current, answer }, form) => {
       image.answer = answer;
       image.input = current.input;
       sample = current.sample;
-      for (const listener of listeners) listener(answer);
+      show();
+      if (form === AFTER_STROKE) void refine({ answer, input: current.input });
     },
     fail,
   );
 
-  let isPending = false;
-  let isWanted = false;
+  function show() {
+    for (const listener of listeners) if (image.answer) listener(image.answer);
+  }
+
+  /** Put exact values of the selected channel into an answer that was drawn. */
+  const refine = latestRequest(
+    async (/** @type {{ answer: Answer, input: Image }} */ { input }, signal) => {
+      const { layer, channel } = selectedChannel(model, store.state);
+      const chosen = { layers: [layer.name], channels: [channel], include: ["tensors"], reduce: reduceOf(model, [layer.name]) };
+      const exact = await lightwell.ask(model.name, "activations", { input, parameters: { ...image.parameters, ...chosen }, signal });
+      return { channel, tensor: exact.tensors.get(layer.name) };
+    },
+    ({ channel, tensor }, { answer }) => {
+      const drawn = tensor && answer.tensors.get(tensor.name)?.values;
+      // A newer answer has other values; one of a large network may have fewer channels.
+      if (!drawn || answer !== image.answer || (channel + 1) * tensor.values.length > drawn.length) return;
+      drawn.set(tensor.values, channel * tensor.values.length);
+      show();
+    },
+    fail,
+  );
+
+  /** Send the request of a whole picture: none of the growing stroke follows it. @param {Parameters} form */
+  function sendLast(form) {
+    isWanted = false;
+    return send(form);
+  }
+
+  const request = () => sendLast(EXACT);
+  const requestDrawn = () => sendLast(AFTER_STROKE);
+  const requestExact = () => void (isExact || request());
 
   async function requestSoon() {
     isWanted = isPending;
     if (isPending) return;
     isPending = true;
-    await request();
+    await send(GROWING);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     isPending = false;
     if (isWanted) void requestSoon();
   }
 
-  return { image, request, requestSoon };
+  return { image, request, requestSoon, requestDrawn, requestExact };
 }
 
 /**

@@ -55,9 +55,10 @@ async function mountImages(context) {
   const { store, model } = context;
   /** @type {unknown[]} */
   let lastQuery = [];
+  let lastStrokes = store.state.strokes;
 
   const picture = await mountPictureInput(context);
-  const { image, request, requestSoon } = currentImage(context, picture.source, picture.showRefusal);
+  const { image, request, requestSoon, requestDrawn, requestExact } = currentImage(context, picture.source, picture.showRefusal);
 
   /** Send a request, unless picture and settings are those of the last one. */
   function requestIfChanged() {
@@ -66,7 +67,16 @@ async function mountImages(context) {
     const query = [picture.key(), settings];
     if (query.every((part, at) => part === lastQuery[at])) return;
     lastQuery = query;
-    void request();
+    const { strokes, compare } = store.state;
+    const isStroke = strokes !== "" && strokes !== lastStrokes;
+    lastStrokes = strokes;
+    // Differences to a second picture are of exact values.
+    void (isStroke && !compare ? requestDrawn() : request());
+  }
+
+  /** Request exact values before one can be read. @param {Event} event */
+  function leavePad(event) {
+    if (!part(context, "draw").contains(/** @type {Node} */ (event.target))) requestExact();
   }
 
   image.onAnswer(({ input }) => picture.showAnswered(input.pixels));
@@ -84,6 +94,8 @@ async function mountImages(context) {
   if (panel("digit-code")) mountCode(context, image);
   picture.listen({ changed: requestIfChanged, drawing: requestSoon });
   store.on(["preprocess", "palette", "range", "before", "layer"], requestIfChanged);
+  store.on(["channel", "compare"], requestExact);
+  for (const leaving of ["pointerover", "focusin"]) context.root.addEventListener(leaving, leavePad, { signal: context.signal });
 }
 
 /**
