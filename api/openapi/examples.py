@@ -113,7 +113,7 @@ LINES = f'{{"input":0,"step":1,"bit":1,{_GATES}}}\n{{"input":0,"step":2,"bit":0,
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
-    "models": {"models": [_MODEL]},
+    "models": {"models": [_MODEL], "failed": [], "ready": True},
     "findings": {"findings": [_FINDING]},
     "samples": {"samples": [_SAMPLE]},
     "colormaps": {"colormaps": [_COLOUR_MAP]},

@@ -1,7 +1,9 @@
 """Loading of a model repository: names, faults of single networks, analyses on demand."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,8 +12,9 @@ from api.app import create_app
 from api.inference.engine import Engine
 from api.inference.loading import load_models, repository_folders
 from api.settings import Settings
-from models.registry import RESERVED_NAMES
+from models.registry import RESERVED_NAMES, ResidentModel
 from models.runtime.checkpoints import CheckpointError
+from models.runtime.resident import ResidentProgram
 from tests.networks import copy_renamed
 
 
@@ -131,9 +134,19 @@ def test_a_repository_without_networks_is_refused(tmp_path: Path) -> None:
         repository_folders(tmp_path / "digits")
 
 
-def test_a_compilation_longer_than_the_deadline_is_named(repository: Path) -> None:
+def test_a_compilation_longer_than_the_deadline_is_named(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The 504 tells the compilation from a busy device, and when to come back."""
-    settings = Settings(models=repository, deadline_s=0.5, cache=None)
+    compile_analysis = ResidentModel.compile_analysis
+
+    def compile_slowly(*arguments: Any) -> ResidentProgram:
+        """Compile an analysis in more time than a request has."""
+        time.sleep(2)
+        return compile_analysis(*arguments)
+
+    monkeypatch.setattr(ResidentModel, "compile_analysis", compile_slowly)
+    settings = Settings(models=repository, deadline_s=1, cache=None)
     with TestClient(create_app(settings)) as client:
         assert client.portal is not None
         client.portal.call(client.app.state.engine.warmed)  # type: ignore[attr-defined]
