@@ -8,7 +8,7 @@ import numpy as np
 
 from api.errors.problem import Problem
 from api.requests.model_input import ModelInput, encoded_image_input
-from api.responses import pipeline
+from api.responses import results
 from models import registry
 from models.cnn.programs import image_programs
 from probes.declaration import ModelContext, Parameters, ProbeContext
@@ -72,6 +72,6 @@ class Reader:
         if given is None:
             return REFUSED
         context = ProbeContext(self._context, given, Parameters(), outputs)
-        warnings = [*given.warnings, *pipeline._input_warnings(self._model, context)]
+        warnings = [*given.warnings, *results._image_warnings(self._model, context)]
         codes = tuple(warning.code for warning in warnings)
         return Answer(int(context.logits.argmax()), float(context.probabilities.max()), codes)
