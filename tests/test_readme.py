@@ -46,7 +46,7 @@ def test_every_setting_is_in_the_docs() -> None:
     for name, field in Settings.model_fields.items():
         default = {"host": "0.0.0.0", "cache": "none"}.get(name, field.default)  # noqa: S104
         shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-        if default in (None, ()):
+        if default in (None, (), ""):
             shown = "none"
         elif default is PydanticUndefined:
             shown = "by the machine"

@@ -360,7 +360,8 @@ class Engine:
         try:
             waiting = model.enqueue(calls, job)
         except EngineNotReadyError:
-            await self._compiler.compiled(model, calls[0].program, job.deadline)
+            with job.waiting_for_compilation():
+                await self._compiler.compiled(model, calls[0].program, job.deadline)
             waiting = model.enqueue(calls, job)
         return await results_of(waiting)
 

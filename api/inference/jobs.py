@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from api.inference.errors import DeadlineError, JobCancelledError
@@ -26,6 +28,7 @@ class Job:
         turn: Number of its last turn, or of its arrival; 0 before it.
         device_s: Seconds of the device so far: its share of each batch.
         cpu_s: Seconds of CPU threads so far.
+        compiled_s: Seconds for which it has waited for the compilation of programs.
     """
 
     client: str = UNKNOWN_CLIENT
@@ -37,6 +40,16 @@ class Job:
     turn: int = field(default=0, init=False)
     device_s: float = field(default=0.0, init=False)
     cpu_s: float = field(default=0.0, init=False)
+    compiled_s: float = field(default=0.0, init=False)
+
+    @contextmanager
+    def waiting_for_compilation(self) -> Iterator[None]:
+        """Count the seconds of a block in which the job waits for the compilation of a program."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.compiled_s += time.monotonic() - began
 
     def check(self) -> None:
         """Raise an error unless the job's result is still waited for.

@@ -40,14 +40,18 @@ REFUSED_S: Final = 0.25
 Meanwhile room for it may come, which is used later: there is work for seconds.
 """
 
+KEPT_SHARE: Final = 0.75
+"""Share of the jobs at a refusal that must be left for a further job to be refused like that."""
+
 MAX_REFUSED: Final = 1024
 """Most refusals that are kept; the oldest is left out."""
 
 
 class _Refusal(NamedTuple):
-    """Refusal of a job: when it was, its lateness and its cost, in seconds."""
+    """Refusal of a job: when it was, the jobs then, its lateness and its cost, in seconds."""
 
     at: float
+    jobs: int
     late_s: float
     cost_s: float
 
@@ -99,7 +103,8 @@ class Workload:
             ended = True
         finally:
             del self._costs[job]
-            self._learn_slowdown(time.monotonic() - began, expected_s)
+            # Compilation is no sign of load: it happens once.
+            self._learn_slowdown(time.monotonic() - began - job.compiled_s, expected_s)
             spent = Cost(job.device_s - before[0], job.cpu_s - before[1])
             # One that was stopped has a cost, too, where it is more than was known.
             if ended or spent.device_s > cost.device_s or spent.cpu_s > cost.cpu_s:
@@ -118,6 +123,8 @@ class Workload:
         found = self._refused.get((job.client, kind))
         if found is None or time.monotonic() - found.at > REFUSED_S:
             return
+        if len(self._costs) < KEPT_SHARE * found.jobs:
+            return  # many have left at once
         if not self.retries.is_back(job.client):
             raise self._refusal(job, found)
 
@@ -129,7 +136,7 @@ class Workload:
         headroom = RETRY_HEADROOM if is_back else NEW_HEADROOM
         late_s, expected_s = self._lateness(job, cost, headroom, share)
         if late_s > 0:
-            found = _Refusal(time.monotonic(), late_s, cost_s)
+            found = _Refusal(time.monotonic(), len(self._costs), late_s, cost_s)
             self._refused[job.client, kind] = found
             self._refused.move_to_end((job.client, kind))
             if len(self._refused) > MAX_REFUSED:

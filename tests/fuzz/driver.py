@@ -105,7 +105,8 @@ def faults(sent: Request, answer: Answer) -> Iterator[str]:
 
 
 def _problem_faults(answer: Answer) -> Iterator[str]:
-    if answer.media_type != MEDIA_TYPE:
+    is_of_protocol = answer.media_type == "application/json" and b'"error":' in answer.body
+    if answer.media_type != MEDIA_TYPE and not is_of_protocol:  # the latter below /v2
         yield f"media type {answer.media_type or 'none'}"
     if len(answer.body) > MAX_BYTES:
         yield f"problem of {len(answer.body)} bytes"

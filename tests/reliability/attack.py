@@ -140,7 +140,14 @@ def ask(port: int, sent: bytes, source: str) -> bytes:
 
 
 def is_problem(reply: Reply) -> bool:
-    """Tell whether an answer is a problem of its status, small and without a traceback."""
-    if reply.headers.get_content_type() != "application/problem+json" or len(reply.body) > 4096:
+    """Tell whether an answer is a problem of its status, small and without a traceback.
+
+    Below /v2 it has the media type of JSON, and its sentence under `error` too.
+    """
+    if len(reply.body) > 4096 or b"Traceback" in reply.body:
         return False
-    return json.loads(reply.body)["status"] == reply.status and b"Traceback" not in reply.body
+    found, media_type = json.loads(reply.body), reply.headers.get_content_type()
+    is_of_protocol = media_type == "application/json" and "error" in found
+    return found["status"] == reply.status and (
+        is_of_protocol or media_type == "application/problem+json"
+    )

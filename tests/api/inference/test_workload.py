@@ -168,6 +168,17 @@ def test_a_refusal_is_forgotten_after_a_moment(monkeypatch: pytest.MonkeyPatch) 
         admission.check_refused(analysis(), "sweep")
 
 
+def test_a_refusal_is_forgotten_when_many_jobs_leave() -> None:
+    """As when a client with all of them has disconnected."""
+    admission = workload()
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        with pytest.raises(EngineBusyError):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+    admission.check_refused(analysis(), "sweep")
+
+
 def test_fewer_are_admitted_where_jobs_end_later_than_expected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -196,6 +207,24 @@ def test_fewer_are_admitted_where_jobs_end_later_than_expected(
         now += 120
     assert first == 5
     assert last < first
+
+
+def test_compilation_is_no_sign_of_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many jobs are admitted after those that waited a minute for their programs."""
+    admission, now = workload(), time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    jobs = [analysis(seconds=100) for _ in range(5)]
+    with ExitStack() as held:
+        for job in jobs:
+            held.enter_context(admission.admitted(job, KINDS, 1))
+            job.device_s = SHARE_S
+        with jobs[-1].waiting_for_compilation():
+            now += 60
+        for job in jobs:
+            job.compiled_s = jobs[-1].compiled_s
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
 
 
 def test_refused_jobs_are_told_different_times() -> None:
