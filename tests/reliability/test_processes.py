@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scripts.compare.wire import Request, exchange
+from scripts.compare.wire import Answer, Request, exchange
 from tests.api.bodies import DIGIT, PICTURE
 from tests.api.several import assert_alike
 from tests.reliability.wire import (
@@ -119,10 +119,22 @@ def test_41_requests_next_to_refused_ones_have_their_own_answers(server: Server)
 
 
 def test_46_concurrent_first_requests_have_one_answer(server: Server) -> None:
-    """Eight clients that ask for one analysis at once get one answer, up to the batch's size."""
+    """Eight clients that ask for one analysis at once get one answer, up to the batch's size.
+
+    Before one has run, its cost is that of slower methods: a refused client returns when told.
+    """
     target = "/cnn/attribution?method=gradient"
+
+    def ask(_: int) -> Answer:
+        """Ask for the analysis, and once more after a refusal."""
+        found = post(server.url, target, PNG, PICTURE)
+        if found.status == 503:
+            time.sleep(float({name.lower(): value for name, value in found.headers}["retry-after"]))
+            found = post(server.url, target, PNG, PICTURE)
+        return found
+
     with ThreadPoolExecutor(8) as clients:
-        found = list(clients.map(lambda _: post(server.url, target, PNG, PICTURE), range(8)))
+        found = list(clients.map(ask, range(8)))
 
     assert {one.status for one in found} == {200}, [one.body for one in found if one.status != 200]
     for one in found[1:]:
