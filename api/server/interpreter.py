@@ -18,8 +18,8 @@ A request makes some 700, which is Python's own threshold: it would collect once
 SWITCH_INTERVAL_S = 0.0001
 """Switch interval of threads in the server process, in seconds; a fiftieth of Python's own.
 
-It is the longest wait of the device thread for a busy event loop: after each batch, and after each
-copy of a row for the next one.
+It is the longest wait of the device thread for a busy event loop: after each batch, and after the
+rows of the next one are joined.
 """
 
 
