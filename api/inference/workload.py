@@ -33,7 +33,10 @@ LEAST_EXPECTED_S: Final = 0.25
 """Least estimated seconds of a job whose end says how much later than estimated jobs end."""
 
 MOST_SLOWDOWN: Final = 4.0
-"""Most times as late as estimated that jobs are taken to end: one stalled job does not close the server."""
+"""Most times as late as estimated that jobs are taken to end.
+
+One stalled job does not close the server.
+"""
 
 REFUSED_S: Final = 0.25
 """Seconds for which a further job like a refused one is refused before its input is read.
