@@ -6,8 +6,6 @@ from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from math import prod
 
-import numpy as np
-
 from models.architecture import INPUT, Architecture
 from models.declaration.operations import Conv
 from models.runtime.programs import ANALYSIS_BUCKETS
@@ -154,10 +152,6 @@ class Layout:
         bit only within one batch size.
         """
         return self._buckets(8)
-
-    def no_edit(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return scale (ones) and shift (zeros) of an intervention that edits no layer's values."""
-        return np.ones(self.value_count, np.float32), np.zeros(self.value_count, np.float32)
 
     def _slices(self, names: tuple[str, ...]) -> Mapping[str, slice]:
         """Return the slice of each of these layers in the vector of their values."""

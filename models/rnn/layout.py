@@ -139,13 +139,6 @@ class Layout:
             for name in self.edit_names(node)
         }
 
-    def no_edit(self, steps: int) -> dict[str, np.ndarray]:
-        """Return inputs of `intervene` that edit nothing: scales of one and shifts of zero."""
-        return {
-            name: np.full(shape, name.endswith("scale"), np.float32)
-            for name, shape in self.edits(steps).items()
-        }
-
     def initial_state(self) -> dict[str, np.ndarray]:
         """Return the state before the first step by name: zeros."""
         return {one.name: np.zeros(one.units, np.float32) for one in self.architecture.states}

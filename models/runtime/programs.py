@@ -16,6 +16,7 @@ from jaxtyping import Array
 
 from models.runtime.cancellation import raise_if_cancelled
 from models.runtime.parameters import Parameters
+from models.runtime.sparse_input import SparseInput
 
 MATMUL_PRECISION = "highest"
 """Precision of every matrix product in a program: float32, on GPU (not TF32) and TPU too.
@@ -40,6 +41,9 @@ ACCELERATOR_BUCKETS = (1, 8, 32)
 Row = Mapping[str, np.ndarray]
 """Row of a program: its inputs by name, without the batch axis."""
 
+SentRow = Mapping[str, np.ndarray | SparseInput]
+"""Row of a call, of which large inputs may be sparse."""
+
 Outputs = dict[str, np.ndarray]
 """Outputs of a program or a run for one row, by name, without the batch axis."""
 
@@ -52,7 +56,7 @@ class Call(NamedTuple):
     """
 
     program: str
-    row: Row
+    row: SentRow
     outputs: frozenset[str]
     checkpoint: str | None = None
 

@@ -13,6 +13,7 @@ import numpy as np
 from models.runtime.compilation import ExecutableKey, Executables, compile_programs
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Call, Outputs, Program, Run
+from models.runtime.sparse_input import SparseInput, stack_sparse
 
 
 @dataclass
@@ -190,15 +191,28 @@ class ResidentProgram:
             # A single row needs no copy: a view with a batch axis suffices.
             return np.asarray(calls[0].row[name])[None]
         one = self.program.row[name]
+        sparse = [value for call in calls if isinstance(value := call.row[name], SparseInput)]
+        if len(sparse) == len(calls):
+            return self._stack_sparse(name, sparse, bucket)
         rows: list[Any] = [np.asarray(call.row[name], one.dtype, order="C") for call in calls]
-        if any(row.shape != one.shape for row in rows):
-            shapes = ", ".join(str(row.shape) for row in rows)
-            msg = f"rows of {name} have the shapes {shapes}, not {one.shape}"
-            raise ValueError(msg)
+        self._check_shapes(name, rows)
         rows.append(bytes((bucket - len(calls)) * rows[0].nbytes))
         # In one call: each copy of an array gives the interpreter's lock away, and waits for it. A
         # new array each time: on CPU the device may read this memory until the call is done.
         return np.frombuffer(b"".join(rows), one.dtype).reshape(bucket, *one.shape)
+
+    def _stack_sparse(self, name: str, rows: Sequence[SparseInput], bucket: int) -> np.ndarray:
+        """Stack one input of a resident program's batch that is sparse in all rows."""
+        self._check_shapes(name, rows)
+        return stack_sparse(rows, bucket)
+
+    def _check_shapes(self, name: str, rows: Sequence[np.ndarray | SparseInput]) -> None:
+        """Raise `ValueError` unless all rows of a resident program's batch have its shape."""
+        expected = self.program.row[name].shape
+        if any(row.shape != expected for row in rows):
+            shapes = ", ".join(str(row.shape) for row in rows)
+            msg = f"rows of {name} have the shapes {shapes}, not {expected}"
+            raise ValueError(msg)
 
     @property
     def row_bytes(self) -> int:

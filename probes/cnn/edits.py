@@ -9,14 +9,15 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, Int, Shaped
+from jaxtyping import Int, Shaped
 from pydantic import Field, model_validator
 
 from models.architecture import Architecture
 from models.cnn.layout import layout_of
+from models.runtime.sparse_input import SparseInput
 from probes.cnn.activations import LayerName
 from probes.declaration import ExtraFields, ModelContext, ParameterError, ProbeInput
-from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
+from probes.shared.affine_edits import MAX_AMOUNT, PlacedEdit, composed
 
 Operation = Literal["zero", "scale", "add", "set", "mean", "patch"]
 
@@ -146,7 +147,7 @@ def scale_and_shift(
     edits: Sequence[Edit],
     means: Mapping[str, np.ndarray],
     source: Mapping[str, np.ndarray],
-) -> tuple[Float32[np.ndarray, " values"], Float32[np.ndarray, " values"]]:
+) -> tuple[SparseInput, SparseInput]:
     """Compose edits of an image network into one scale and one shift per activation.
 
     Args:
@@ -155,11 +156,11 @@ def scale_and_shift(
         means: By layer, the mean of each activation over the training images, channel first.
         source: By layer, the activations that patches take, channel first.
     """
-    scale, shift = layout_of(architecture).no_edit()
-    for edit in edits:
-        at = places_of(architecture, edit)
-        apply_edit(edit, at, (scale, shift), partial(_replacement, edit, means, source))
-    return scale, shift
+    placed = [
+        PlacedEdit(edit, places_of(architecture, edit), partial(_replacement, edit, means, source))
+        for edit in edits
+    ]
+    return composed((layout_of(architecture).value_count,), placed)
 
 
 def _replacement(

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field
 from models.architecture import Architecture
 from models.cnn.layout import layout_of
 from models.runtime.programs import SLICE, Call, Run, in_slices
+from models.runtime.sparse_input import SparseInput
 from probes.cnn import targets
 from probes.cnn.attribution import predicted_outputs
-from probes.cnn.edited_row import EditedRow, edited_places
-from probes.cnn.edits import Edit, Edits, check_edits, places_of, scale_and_shift
+from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
 from probes.cnn.images import picture
 from probes.cnn.layer_values import signed_layers
 from probes.cnn.targets import TargetParameters
@@ -102,10 +102,11 @@ def means_of(model: ModelContext) -> Mapping[str, np.ndarray]:
 
 def _call(
     image: np.ndarray,
-    edit: tuple[np.ndarray, np.ndarray],
+    edit: tuple[SparseInput, SparseInput],
     outputs: frozenset[str],
 ) -> Call:
-    return Call("intervene", EditedRow(image, edited_places(*edit), *edit), outputs)
+    scale, shift = edit
+    return Call("intervene", {"image": image, "scale": scale, "shift": shift}, outputs)
 
 
 def intervention_held(call: ProbeCall[InterventionParameters]) -> int:
@@ -114,7 +115,8 @@ def intervention_held(call: ProbeCall[InterventionParameters]) -> int:
     layers = {name: floats(*layer.shape) for name, layer in architecture.layers.items()}
     edited = sum(layers[name] for name in {edit.layer for edit in edits})
     shown = sum(layers[name] for name in call.parameters.names(architecture, edits))
-    vectors = 2 * floats(layout_of(architecture).value_count)
+    # Several edits are composed in whole vectors.
+    vectors = 2 * floats(layout_of(architecture).value_count) if len(edits) > 1 else 0
     return in_flight(3, 3 * edited, shown) + edited + 4 * shown + vectors
 
 
@@ -122,7 +124,7 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     """Run a CNN intervention: the source image, then baseline and edited image in one batch."""
     row, architecture = call.input.row, call.model.architecture
     edits, posted = edits_of(call), call.input.source
-    no_edit = layout_of(architecture).no_edit
+    no_edit = scale_and_shift(architecture, (), {}, {})
     (predicted,) = yield (
         Call("predict", {"image": row["image"]}, predicted_outputs(architecture)),
     )
@@ -130,12 +132,11 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     found = dict(predicted)
     if posted:
         patched = frozenset({edit.layer for edit in edits if edit.operation == "patch"})
-        (source,) = yield (_call(posted["image"], no_edit(), patched | {"logits"}),)
+        (source,) = yield (_call(posted["image"], no_edit, patched | {"logits"}),)
         found["logits.source"] = source["logits"]
     wanted = frozenset({*call.parameters.names(architecture, edits), "logits"})
     edited = scale_and_shift(architecture, edits, means_of(call.model), source)
-    calls = [_call(row["image"], each, wanted) for each in (no_edit(), edited)]
-    del edited  # two vectors of all values, which the rows do not need
+    calls = [_call(row["image"], each, wanted) for each in (no_edit, edited)]
     # In one batch of one program: equal values are then equal to the bit.
     both = yield calls
     for name, outputs in zip(RUNS, both, strict=True):
@@ -289,14 +290,14 @@ def sweep_held(call: ProbeCall[SweepParameters]) -> int:
     patched = channels * values if parameters.operation == "patch" else 0
     # A row in flight has places, scale and shift of one channel.
     flying = in_flight(min(channels + 1, SLICE), 3 * values, logits)
-    vectors = 2 * floats(layout_of(architecture).value_count)  # of the row that is being made
-    return flying + kept(channels + 1, 4 * logits) + 2 * patched + vectors
+    indices = 2 * channels * values  # of the layer, for the row that is being made
+    return flying + kept(channels + 1, 4 * logits) + 2 * patched + indices
 
 
 def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     """Run a sweep over a CNN layer: the image once for each channel, with that channel edited."""
     row, architecture = call.input.row, call.model.architecture
-    parameters, no_edit = call.parameters, layout_of(architecture).no_edit
+    parameters, no_edit = call.parameters, scale_and_shift(architecture, (), {}, {})
     wanted = frozenset({"logits"})
     (predicted,) = yield (
         Call("predict", {"image": row["image"]}, predicted_outputs(architecture)),
@@ -304,17 +305,15 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     source: Mapping[str, np.ndarray] = {}
     if parameters.operation == "patch":
         image = call.input.source["image"]
-        (source,) = yield (_call(image, no_edit(), wanted | {parameters.layer}),)
+        (source,) = yield (_call(image, no_edit, wanted | {parameters.layer}),)
     means = means_of(call.model)
 
     def calls() -> Iterator[Call]:
-        yield _call(row["image"], no_edit(), wanted)
+        yield _call(row["image"], no_edit, wanted)
         for channel in range(architecture.layers[parameters.layer].shape[-1]):
             edit = Edit(layer=parameters.layer, channels=(channel,), operation=parameters.operation)
-            scale, shift = scale_and_shift(architecture, [edit], means, source)
-            # Rows that wait for the device hold the edited channel alone.
-            edited = EditedRow(row["image"], places_of(architecture, edit).ravel(), scale, shift)
-            yield Call("intervene", edited, wanted)
+            edited = scale_and_shift(architecture, [edit], means, source)
+            yield _call(row["image"], edited, wanted)
 
     found = yield from in_slices(calls())
     logits = np.stack([one["logits"] for one in found])

@@ -6,20 +6,22 @@ serves all edits; scale 1 and shift 0 leave it unchanged.
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
+from math import prod
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Int
 from pydantic import BeforeValidator, Field, model_validator
 
 from models.architecture import CELL_VALUES, MAX_STEPS, Architecture
 from models.rnn.analyses import CHUNK
 from models.rnn.layout import layout_of
-from models.runtime.programs import Call, Outputs, Row
+from models.runtime.programs import Call, Outputs, Row, SentRow
+from models.runtime.sparse_input import SparseInput
 from probes.declaration import ExtraFields, LayerChoice, ParameterError, ProbeCall
 from probes.rnn.layers import bare, owner, recurrent_values, unknown_unit
-from probes.shared.affine_edits import MAX_AMOUNT, apply_edit
+from probes.shared.affine_edits import MAX_AMOUNT, PlacedEdit, composed
 from probes.shared.held_bytes import floats, in_flight, kept
 
 MAX_EDITS = 64
@@ -86,6 +88,14 @@ class SequenceEdits(ExtraFields):
     )
 
 
+@lru_cache(maxsize=64)
+def _indices(shape: tuple[int, ...]) -> Int[np.ndarray, "..."]:
+    """Return the indices of a chunk's values into the flattened values."""
+    found = np.arange(prod(shape)).reshape(shape)
+    found.flags.writeable = False
+    return found
+
+
 def check_edits(call: ProbeCall[Any]) -> None:
     """Check edits of sequences against the network, the sequence and the source sequence.
 
@@ -142,7 +152,7 @@ class EditedRun:
         # The program takes whole chunks; `length` selects the state before the padding.
         padded = np.zeros((CHUNK, *taken.shape[1:]), taken.dtype)
         padded[: len(taken)] = taken
-        sent: Row = {
+        sent: SentRow = {
             "sequence": padded,
             "length": np.array(len(taken), np.int32),
             **self.scales_and_shifts(start, start + len(taken)),
@@ -152,23 +162,38 @@ class EditedRun:
             "intervene", sent, layout_of(self.architecture).final_names | frozenset(outputs)
         )
 
-    def scales_and_shifts(
-        self, start: int, stop: int
-    ) -> dict[str, Float32[np.ndarray, "chunk values units"]]:
+    def scales_and_shifts(self, start: int, stop: int) -> dict[str, SparseInput]:
         """Compose edits into the scale and shift of each layer's values in a chunk, by name."""
         layout = layout_of(self.architecture)
-        held = layout.no_edit(CHUNK)
-        for edit in self.edits:
-            layer = owner(self.architecture, edit.value)
-            if layer is None:  # refused by `check_edits`
-                continue
-            values = CELL_VALUES[layer.cell]
-            at = edit.within(start, stop), values.index(bare(self.architecture, edit.value))
-            units = slice(None) if edit.units is None else list(edit.units)
-            replacement = partial(self._replacement, edit, start, at[0], units)
-            scale, shift = (held[name] for name in layout.edit_names(layer.node))
-            apply_edit(edit, (*at, units), (scale, shift), replacement)
-        return held
+        shapes = layout.edits(CHUNK)
+        found: dict[str, SparseInput] = {}
+        for node in self.architecture.recurrent:
+            names = layout.edit_names(node)
+            shape = shapes[names[0]]
+            placed = [
+                self._placed(edit, shape, start, stop)
+                for edit in self.edits
+                if self._owner(edit) == node.name
+            ]
+            found |= zip(names, composed(shape, placed), strict=True)
+        return found
+
+    def _owner(self, edit: SequenceEdit) -> str:
+        """Return the name of the layer whose value an edit changes."""
+        layer = owner(self.architecture, edit.value)
+        return "" if layer is None else layer.node.name  # `check_edits` refuses an unknown value
+
+    def _placed(
+        self, edit: SequenceEdit, shape: tuple[int, ...], start: int, stop: int
+    ) -> PlacedEdit:
+        """Return an edit with the places that it changes in a chunk."""
+        layer = owner(self.architecture, edit.value)
+        assert layer is not None  # noqa: S101 - see `_owner`
+        value = CELL_VALUES[layer.cell].index(bare(self.architecture, edit.value))
+        steps = edit.within(start, stop)
+        units = slice(None) if edit.units is None else list(edit.units)
+        replacement = partial(self._replacement, edit, start, steps, units)
+        return PlacedEdit(edit, _indices(shape)[steps, value, units], replacement)
 
     def _replacement(
         self, edit: SequenceEdit, start: int, steps: slice, units: slice | list[int]
@@ -181,7 +206,9 @@ class EditedRun:
         return held[:, units]
 
 
-def edited_held(architecture: Architecture, runs: int, steps: int, outputs: Iterable[str]) -> int:
+def edited_held(
+    architecture: Architecture, runs: int, steps: int, outputs: Iterable[str], edited: int
+) -> int:
     """Return the bytes that edited sequences of one length hold, run together.
 
     Args:
@@ -189,13 +216,19 @@ def edited_held(architecture: Architecture, runs: int, steps: int, outputs: Iter
         runs: Number of edited sequences.
         steps: Length of each.
         outputs: Values that are kept of every step.
+        edited: Values that edits change in a chunk of each run.
     """
-    layout = layout_of(architecture)
-    row = floats(CHUNK, *layout.sequence_shape)
-    row += sum(floats(*shape) for shape in layout.edits(CHUNK).values())
+    row = floats(CHUNK, *layout_of(architecture).sequence_shape)
+    row += floats(3, edited)  # place, scale and shift
     step = sum(floats(*architecture.layers[name].shape) for name in set(outputs))
     # Of each chunk a part, and all of them together.
     return in_flight(runs, row, CHUNK * step) + kept(runs, 2 * steps * step)
+
+
+def editable_values(architecture: Architecture) -> int:
+    """Return the number of values in a chunk that edits may change."""
+    shapes = layout_of(architecture).edits(CHUNK)
+    return sum(prod(shape) for shape in shapes.values()) // 2  # each has a scale and a shift
 
 
 def side_by_side(

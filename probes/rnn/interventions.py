@@ -27,6 +27,7 @@ from probes.rnn.edits import (
     SequenceEdit,
     SequenceEdits,
     check_edits,
+    editable_values,
     edited_held,
     side_by_side,
 )
@@ -93,10 +94,11 @@ def held(call: ProbeCall[InterventionParameters]) -> int:
     """Return the bytes that an intervention on a sequence holds."""
     architecture, row = call.model.architecture, call.input.row
     shown = {*call.parameters.names(), "logits"}
-    found = edited_held(architecture, 2, len(row["sequence"]), shown)
+    values = editable_values(architecture) if edits_of(call) else 0
+    found = edited_held(architecture, 2, len(row["sequence"]), shown, values)
     if source := call.input.source:
         patched = {edit.value for edit in edits_of(call)} | {"logits"}
-        found += edited_held(architecture, 1, len(source["sequence"]), patched)
+        found += edited_held(architecture, 1, len(source["sequence"]), patched, 0)
     # The states with step 0, and the differences; their text is some four times as much.
     return 3 * found
 

@@ -137,8 +137,9 @@ def held(call: ProbeCall[PatchingParameters]) -> int:
     architecture, length = call.model.architecture, len(call.input.row["sequence"])
     steps, units = places(call)
     runs = len(steps) * (len(units) + 1) + 1
-    source = edited_held(architecture, 1, length, {"logits", *state_names(architecture)})
-    patched = edited_held(architecture, min(runs, SLICE), length, {"logits"})
+    source = edited_held(architecture, 1, length, {"logits", *state_names(architecture)}, 0)
+    states = sum(state.units for state in architecture.states)  # of one step
+    patched = edited_held(architecture, min(runs, SLICE), length, {"logits"}, states)
     return source + patched + kept(runs, 0)
 
 

@@ -1,26 +1,81 @@
 """Affine edits v · scale + shift of the values of a trace, for CNN and LSTM."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float32, Int
+
+from models.runtime.sparse_input import SparseInput
 
 MAX_AMOUNT = 1e6
 """Largest magnitude of an affine edit's amount or set value: far beyond any activation."""
 
 
-def apply_edit(
-    edit: Any, at: Any, both: tuple[np.ndarray, np.ndarray], replacement: Callable[[], Any]
-) -> None:
-    """Compose an affine edit with the scale and shift of the edits before it.
+class PlacedEdit(NamedTuple):
+    """Affine edit of values at some places.
 
-    Args:
+    Attributes:
         edit: Edit with an `operation` and an `amount`.
-        at: Index of the edited values.
-        both: Scale and shift, changed in place.
+        places: Indices of the edited values into the flattened values of all.
         replacement: Returns the new values, for all operations but `scale` and `add`.
     """
-    scale, shift = both
+
+    edit: Any
+    places: Int[np.ndarray, "*selected"]
+    replacement: Callable[[], Any]
+
+
+def composed(shape: Sequence[int], edits: Sequence[PlacedEdit]) -> tuple[SparseInput, SparseInput]:
+    """Compose affine edits, in the order of application, into a scale and a shift of all values.
+
+    Args:
+        shape: Shape of all values.
+        edits: Edits; none leaves every value unchanged.
+    """
+    if len(edits) == 1:
+        # The usual edit, such as those of a sweep: whole vectors would take most of its time.
+        (one,) = edits
+        places = one.places.ravel().astype(np.int32)
+        scale, shift = _no_edit(len(places))
+        _apply(one, np.arange(len(places)).reshape(one.places.shape), scale, shift)
+        return _sparse(shape, places, scale, shift)
+    scale, shift = _no_edit(prod(shape) if edits else 0)
+    for one in edits:
+        _apply(one, one.places, scale, shift)
+    places = edited_places(scale, shift)
+    return _sparse(shape, places, scale[places], shift[places])
+
+
+def edited_places(
+    scale: Float32[np.ndarray, " values"], shift: Float32[np.ndarray, " values"]
+) -> Int[np.ndarray, " edited"]:
+    """Return the places at which affine edits have another scale than 1 or another shift than 0."""
+    # By bits: a shift of -0.0 changes the sign of a value of -0.0.
+    return np.flatnonzero((scale != 1) | (shift.view(np.int32) != 0)).astype(np.int32)
+
+
+def _no_edit(count: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.ones(count, np.float32), np.zeros(count, np.float32)
+
+
+def _sparse(
+    shape: Sequence[int], places: np.ndarray, scale: np.ndarray, shift: np.ndarray
+) -> tuple[SparseInput, SparseInput]:
+    whole = tuple(shape)
+    return SparseInput(whole, 1.0, places, scale), SparseInput(whole, 0.0, places, shift)
+
+
+def _apply(one: PlacedEdit, at: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
+    """Compose an affine edit with the scale and shift of the edits before it, in place.
+
+    Args:
+        one: Edit.
+        at: Index of its places in scale and shift.
+        scale, shift: Changed in place.
+    """
+    edit = one.edit
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is visible in the result
         match edit.operation:
             case "scale":
@@ -31,4 +86,4 @@ def apply_edit(
                 shift[at] += edit.amount
             case _:
                 scale[at] = 0.0
-                shift[at] = replacement()
+                shift[at] = one.replacement()

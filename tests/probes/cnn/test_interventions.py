@@ -180,7 +180,8 @@ def test_edits_come_to_scale_and_shift(
     takes = {"amount": amount} if operation in {"scale", "add", "set"} else {}
     edit = Edit(layer=layer, channels=(channel,), operation=operation, **takes)
 
-    scale, shift = scale_and_shift(SIMPLE_CNN, [edit], means, source)
+    both = scale_and_shift(SIMPLE_CNN, [edit], means, source)
+    scale, shift = (np.asarray(one) for one in both)
 
     done = {
         "zero": values[layer] * 0,
