@@ -1,7 +1,6 @@
 """Workload: admission of requests by the time at which they will have been computed."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -47,15 +46,21 @@ Meanwhile room for it may come, which is used later: there is work for seconds.
 KEPT_SHARE: Final = 0.75
 """Share of the jobs at a refusal that must be left for a further job to be refused like that."""
 
-MAX_REFUSED: Final = 1024
-"""Most refusals that are kept; the oldest is left out."""
-
 
 class _Refusal(NamedTuple):
-    """Refusal of a job: when it was, the jobs then, its lateness and its cost, in seconds."""
+    """Refusal of a job.
+
+    Attributes:
+        at: When it was, by `time.monotonic`.
+        jobs: Jobs of the workload then.
+        own: Those of its client.
+        late_s: Seconds by which it, or another job, would have been late.
+        cost_s: Its cost in seconds.
+    """
 
     at: float
     jobs: int
+    own: int
     late_s: float
     cost_s: float
 
@@ -80,7 +85,8 @@ class Workload:
         self._device_share = device_share
         self._threads = threads
         self._costs: dict[Job, Cost] = {}
-        self._refused: OrderedDict[Hashable, _Refusal] = OrderedDict()
+        # By the widest kind, of which there are few, and whether the job had come back.
+        self._refused: dict[tuple[Hashable, bool], _Refusal] = {}
         self._slowdown = 1.0
         self.retries = Retries()
         self.estimates = Estimates()
@@ -117,6 +123,8 @@ class Workload:
     def check_refused(self, job: Job, kind: Hashable) -> None:
         """Refuse a job like one that was refused a moment ago; nothing is known yet of its rows.
 
+        That one's client had no more jobs in the workload than the client of this one has.
+
         Args:
             job: Job of a client.
             kind: Widest kind of its request.
@@ -124,13 +132,14 @@ class Workload:
         Raises:
             EngineBusyError: As a moment ago, it would not end before its deadline.
         """
-        found = self._refused.get((job.client, kind))
+        found = self._refused.get((kind, self.retries.is_back(job.client)))
         if found is None or time.monotonic() - found.at > REFUSED_S:
             return
         if len(self._costs) < KEPT_SHARE * found.jobs:
             return  # many have left at once
-        if not self.retries.is_back(job.client):
-            raise self._refusal(job, found)
+        if self._jobs_of(job.client) < found.own:
+            return  # it may have a larger share than the other client
+        raise self._refusal(job, found)
 
     def _admit(self, job: Job, kind: Hashable, cost: Cost) -> float:
         """Return the seconds in which the workload will have done a job; refuse it without room."""
@@ -140,14 +149,16 @@ class Workload:
         headroom = RETRY_HEADROOM if is_back else NEW_HEADROOM
         late_s, expected_s = self._lateness(job, cost, headroom, share)
         if late_s > 0:
-            found = _Refusal(time.monotonic(), len(self._costs), late_s, cost_s)
-            self._refused[job.client, kind] = found
-            self._refused.move_to_end((job.client, kind))
-            if len(self._refused) > MAX_REFUSED:
-                self._refused.popitem(last=False)
+            own = self._jobs_of(job.client)
+            found = _Refusal(time.monotonic(), len(self._costs), own, late_s, cost_s)
+            self._refused[kind, is_back] = found
             raise self._refusal(job, found)
         self.retries.admitted(job.client, cost_s)
         return expected_s
+
+    def _jobs_of(self, client: str) -> int:
+        """Return the number of a client's jobs in the workload."""
+        return sum(one.client == client for one in self._costs)
 
     def _refusal(self, job: Job, found: "_Refusal") -> EngineBusyError:
         """Return the error of a job for which the workload has no room, with a time of its own."""

@@ -8,9 +8,7 @@ keeps bodies only on request.
 
 import math
 import random
-import re
 import select
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -18,12 +16,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import NamedTuple
 
-# One buffer for all connections, as a single thread reads from one at a time.
-BUFFER = bytearray(1 << 20)
-VIEW = memoryview(BUFFER)
-LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d+)")
-CLOSE = re.compile(rb"(?i)\r\nconnection:[ \t]*close\b")
-HEAD_END = b"\r\n\r\n"
+from scripts.bench.connection import Connection
 
 OK = 200
 CLOSED = 0  # status if the server closed the connection without a response
@@ -33,89 +26,15 @@ REUSED_S = 4.0
 Later the server may close it while a request is on its way.
 """
 
+RESTED_S = 0.5
+"""Seconds after its last response for which a connection is left free while others can be opened.
+
+Requests of an open loop are those of many clients, none of which sends its next one at once.
+"""
+
 UNANSWERED = -1  # status if there was no response at the end of the run
 UNSENT = -2  # status if every connection was busy until the end of the run
 WAITED = frozenset({OK, UNANSWERED, UNSENT})  # statuses whose latencies count
-
-
-class Connection:
-    """Load generator's keep-alive connection with at most one request in flight.
-
-    Attributes:
-        since: When that request was sent, or should have been, by `time.perf_counter`.
-        sent: When it was sent.
-        free_since: When the connection was opened, or the last answer was whole.
-        closes: Whether the last answer ends the connection.
-        status: Of the last answer.
-        received: Bytes of the answer so far, head included.
-        body: The answer's body, where it is kept.
-    """
-
-    __slots__ = (
-        *("_head", "_keep", "_left", "body", "busy", "closes"),
-        *("free_since", "received", "sent", "since", "socket", "status"),
-    )
-
-    def __init__(self, port: int, *, keep: bool = False, source: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setblocking(False)
-        self.busy = self.closes = False
-        self.since = self.sent = 0.0
-        self.free_since = time.perf_counter()
-        self.status = self.received = self._left = 0
-        self._keep, self._head, self.body = keep, b"", bytearray()
-
-    def send(self, request: bytes, since: float) -> None:
-        """Send a request of the load generator, whole; it fits into a socket's buffer.
-
-        Raises:
-            OSError: The server has closed the connection.
-        """
-        self.busy, self.since, self.sent = True, since, time.perf_counter()
-        self.received, self._left, self._head = 0, -1, b""
-        self.body.clear()
-        if self.socket.send(request) != len(request):
-            raise BlockingIOError
-
-    def receive(self) -> bool:
-        """Read bytes that the load generator's connection has received; return whether that is all.
-
-        Raises:
-            OSError: The server has closed the connection, or sends no Content-Length, or bytes
-                that were not asked for.
-        """
-        # MSG_TRUNC makes the kernel discard and count a body that is not kept, without a copy.
-        dropped = self._left > 0 and not self._keep
-        count = self.socket.recv_into(BUFFER, 0, socket.MSG_TRUNC if dropped else 0)
-        # A 408 to a connection without a request ends it like its close.
-        if count == 0 or not self.busy:
-            raise ConnectionResetError
-        self.received += count
-        if self._left >= 0:
-            self._left -= count
-            if self._keep:
-                self.body += VIEW[:count]
-        else:
-            self._read_head(count)
-        self.busy = self._left != 0
-        if not self.busy:
-            self.free_since = time.perf_counter()
-        return not self.busy
-
-    def _read_head(self, count: int) -> None:
-        self._head += VIEW[:count]
-        end = self._head.find(HEAD_END)
-        if end < 0:
-            return
-        length = LENGTH.search(self._head, 0, end)
-        if length is None:
-            raise ConnectionAbortedError
-        self.status = int(self._head[9:12])
-        self.closes = CLOSE.search(self._head, 0, end) is not None
-        self._left = end + len(HEAD_END) + int(length[1]) - len(self._head)
-        if self._keep:
-            self.body += self._head[end + len(HEAD_END) :]
 
 
 class RequestResult(NamedTuple):
@@ -215,10 +134,12 @@ def poisson(per_second: float, seconds: float, seed: int) -> list[float]:
 class Load:
     """Load on one server: a set of connections, on which requests are sent in rotation.
 
+    A connection is opened when a request finds none that is free, as clients' pools do.
+
     Args:
         port: On loopback.
         requests: Complete HTTP/1.1 requests.
-        connections: Number of connections, and so of requests in flight at once.
+        connections: Most connections, and so requests in flight at once.
         keep: Keep the response bodies.
         sources: Addresses of loopback that the connections come from, in rotation.
     """
@@ -232,15 +153,13 @@ class Load:
         keep: bool = False,
         sources: Sequence[str] = ("127.0.0.1",),
     ) -> None:
-        self._port, self._keep = port, keep
+        self._port, self._keep, self._limit = port, keep, connections
         self._requests: Iterator[bytes] = cycle(requests)
         self._sources: Iterator[str] = cycle(sources)
         self._epoll = select.epoll()
         self._connections: dict[int, Connection] = {}
         self._free: deque[Connection] = deque()
         self._results: list[RequestResult] = []
-        for _ in range(connections):
-            self._connect()
 
     def __enter__(self) -> "Load":
         return self
@@ -250,21 +169,39 @@ class Load:
             connection.socket.close()
         self._epoll.close()
 
-    def _connect(self) -> None:
+    def _connect(self) -> Connection:
         connection = Connection(self._port, keep=self._keep, source=next(self._sources))
         self._connections[connection.socket.fileno()] = connection
         self._epoll.register(connection.socket, select.EPOLLIN)
-        self._free.append(connection)
+        return connection
 
-    def _replace(self, connection: Connection) -> None:
-        """Replace a connection of the load generator that the server has closed."""
+    @property
+    def _has_free(self) -> bool:
+        """Whether one more request can be sent by the load generator now."""
+        return bool(self._free) or len(self._connections) < self._limit
+
+    def _free_connection(self) -> Connection:
+        """Return the load generator's connection that was free for longest, or a new one."""
+        now, has_room = time.perf_counter(), len(self._connections) < self._limit
+        while self._free and not (has_room and now - self._free[0].free_since < RESTED_S):
+            connection = self._free.popleft()
+            if now - connection.free_since <= REUSED_S:
+                return connection
+            self._close(connection)
+            has_room = True
+        return self._connect()
+
+    def _end(self, connection: Connection) -> None:
+        """End a connection of the load generator that the server has closed."""
         if connection.busy:
             self._record(connection, CLOSED, time.perf_counter())
         else:
             self._free.remove(connection)
+        self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
         del self._connections[connection.socket.fileno()]
         connection.socket.close()
-        self._connect()
 
     def _record(self, connection: Connection, status: int, now: float) -> None:
         since, sent = connection.since, connection.sent
@@ -272,14 +209,13 @@ class Load:
             RequestResult(since, now - since, status, connection.received, now - sent)
         )
 
-    def _send(self, since: float) -> None:
-        while time.perf_counter() - self._free[0].free_since > REUSED_S:
-            self._replace(self._free[0])
-        connection = self._free.popleft()
+    def _send(self, since: float) -> Connection:
+        connection = self._free_connection()
         try:
             connection.send(next(self._requests), since)
         except OSError:
-            self._replace(connection)
+            self._end(connection)
+        return connection
 
     def _wait(self, timeout_s: float) -> list[tuple[int, int]]:
         """Wait for load generator events to the microsecond; epoll's timeout is in milliseconds."""
@@ -289,17 +225,21 @@ class Load:
     def _receive(self, events: list[tuple[int, int]]) -> Iterator[Connection]:
         """Read responses to the load generator; yield connections whose response is complete."""
         for descriptor, _ in events:
-            connection = self._connections[descriptor]
+            connection = self._connections.get(descriptor)
+            if connection is None:
+                continue  # it was closed after this event
             try:
                 whole = connection.receive()
+            except BlockingIOError:
+                continue  # the event was one of a closed connection with this descriptor
             except OSError:
-                self._replace(connection)
+                self._end(connection)
                 continue
             if whole:
                 self._record(connection, connection.status, time.perf_counter())
                 self._free.append(connection)
                 if connection.closes:
-                    self._replace(connection)
+                    self._end(connection)
                 yield connection
 
     def closed(self, seconds: float, least: int, most_s: float) -> Run:
@@ -315,8 +255,8 @@ class Load:
         while now < began + seconds or (
             len(self._results) < least and now < began + most_s  # a slow server's window is longer
         ):
-            # A fixed number: a connection that fails is replaced, and is free again at once.
-            for _ in range(len(self._free)):
+            # A fixed number: where a connection fails, there is room for another one at once.
+            for _ in range(len(self._free) + self._limit - len(self._connections)):
                 self._send(now)
             for _ in self._receive(self._epoll.poll(0.1)):
                 self._send(time.perf_counter())
@@ -339,12 +279,12 @@ class Load:
         due = deque(began + moment for moment in moments)
         ended = began + seconds
         while (now := time.perf_counter()) < ended + timeout_s:
-            while due and self._free and due[0] <= now:
+            while due and self._has_free and due[0] <= now:
                 self._send(due.popleft())
             if not due and not self._in_flight():
                 break
             # While every connection is busy, only a response can let the next request go.
-            pause = due[0] - now if due and self._free else ended + timeout_s - now
+            pause = due[0] - now if due and self._has_free else ended + timeout_s - now
             for _ in self._receive(self._wait(max(pause, 0))):
                 pass
         now = time.perf_counter()
@@ -379,9 +319,8 @@ class Load:
         until = time.perf_counter() + timeout_s
         sent = 0
         while sent < count or self._in_flight():
-            while self._free and sent < count:
-                places[self._free[0]] = sent
-                self._send(time.perf_counter())
+            while self._has_free and sent < count:
+                places[self._send(time.perf_counter())] = sent
                 sent += 1
             if (left := until - time.perf_counter()) <= 0:
                 break
