@@ -61,6 +61,7 @@ class ConnectionTable:
         self.starts = StartQueue()
         self._open: dict[Connection, None] = {}
         self._refused: dict[Connection, None] = {}
+        self._with_unsent: dict[Connection, None] = {}
         self._of_address: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due = 0.0
@@ -73,7 +74,18 @@ class ConnectionTable:
     @property
     def unsent(self) -> int:
         """Bytes of responses that the clients of all connections have not taken."""
-        return sum(one.unsent for one in self._open)
+        found = 0
+        for one in tuple(self._with_unsent):
+            if nbytes := one.unsent:
+                found += nbytes
+            else:
+                del self._with_unsent[one]
+        return found
+
+    def note_unsent(self, connection: Connection) -> None:
+        """Note that a connection has bytes of a response that its client has not taken yet."""
+        if connection in self._open:
+            self._with_unsent[connection] = None
 
     def admit(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> bool:
         """Add a connection to the table, unless there are as many as are allowed.
@@ -133,7 +145,7 @@ class ConnectionTable:
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection from the table; one that is not in it is ignored."""
-        for group in (self.idle, self.lingering, self._refused):
+        for group in (self.idle, self.lingering, self._refused, self._with_unsent):
             group.pop(connection, None)
         if connection not in self._open:
             return

@@ -193,6 +193,7 @@ class Exchange:
         if len(body) <= SLICE:
             return body
         rest, flow = memoryview(body), self._owner.flow
+        self._owner.transport.note_unsent()
         while len(rest) > SLICE and not self.disconnected:
             self._send_body(rest[:SLICE], more=True)
             rest = rest[SLICE:]

@@ -92,7 +92,9 @@ class Protocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin an HTTP connection, or refuse it where too many are open."""
-        self.transport = WriteCoalescingTransport(transport, self._loop)
+        self.transport = WriteCoalescingTransport(
+            transport, self._loop, partial(self._table.note_unsent, self)
+        )
         self.flow = FlowControl(self.transport)  # type: ignore[arg-type]
         client = get_remote_addr(transport)
         self.address = address_of(client[0]) if client else ""
@@ -125,7 +127,8 @@ class Protocol(asyncio.Protocol):
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
-        del self._parser  # it and this protocol hold each other
+        del self._parser  # it and this protocol hold each other, as do the next two
+        self.transport.note_unsent = bool
 
     def pause_writing(self) -> None:
         """Pause the response on this HTTP connection: its client takes too little of it."""

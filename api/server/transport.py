@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 LARGE_WRITE = 65_536
@@ -32,17 +32,25 @@ class WriteCoalescingTransport:
     Args:
         transport: Sends the bytes; has every attribute that is not about writing.
         loop: Event loop of the transport.
+        note_unsent: Called when the system has not taken all bytes.
 
     Attributes:
         is_lingering: Whether this side is closed, and bytes of the client are discarded.
+        note_unsent: As above.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        note_unsent: Callable[[], object] = bool,
+    ) -> None:
         self._transport = transport
         self._loop = loop
         self._pending: list[bytes | memoryview] = []
         self._written = 0
         self.is_lingering = False
+        self.note_unsent = note_unsent
 
     def __getattr__(self, name: str) -> Any:
         """Attribute of the transport under an HTTP connection that joins its writes."""
@@ -67,6 +75,8 @@ class WriteCoalescingTransport:
         if pending and not self.is_closing():
             self._written += sum(map(len, pending))
             self._transport.writelines(pending)
+            if self.unsent:
+                self.note_unsent()
 
     def is_closing(self) -> bool:
         """Tell whether no more of an HTTP response can be sent."""

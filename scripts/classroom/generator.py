@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from scripts.bench.load import CLOSED, UNANSWERED, Connection, RequestResult
+from scripts.bench.connection import Connection
+from scripts.bench.load import CLOSED, UNANSWERED, RequestResult
 from scripts.classroom.requests import Kind
 from scripts.classroom.timetable import Due
 

@@ -49,11 +49,17 @@ def latency(results: Iterable[RequestResult], share: float) -> float:
     return ms(quantile(sorted(r.latency_s for r in results if r.status in WAITED), share))
 
 
-def goodput(runs: Sequence[Run]) -> float:
-    """Return the successful answers per second of periods of load, late ones excluded."""
-    seconds = sum(run.ended - run.began for run in runs)
+def goodput(runs: Sequence[Run], ramp_s: float = 0.0) -> float:
+    """Return the successful answers per second of periods of load, late ones excluded.
+
+    Args:
+        runs: Periods of load.
+        ramp_s: First seconds of each, which are left out: answers to requests that take turns begin
+            to come late.
+    """
+    seconds = sum(run.ended - run.began - ramp_s for run in runs)
     in_time = sum(
-        one.status == OK and one.since + one.latency_s <= run.ended
+        one.status == OK and run.began + ramp_s <= one.since + one.latency_s <= run.ended
         for run in runs
         for one in run.answers
     )

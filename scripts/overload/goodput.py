@@ -15,6 +15,12 @@ RETURNING = 100
 RETURNS = 2
 SEED = 1
 
+RAMP_SHARE = 0.1
+"""Share of a load's time, at its beginning, whose answers do not count.
+
+The work that is in progress at its end does not count either.
+"""
+
 KEPT_SHARE = 0.9
 REFUSAL_MS = 50.0
 HEALTH_MS = 100.0
@@ -42,7 +48,8 @@ def _peak(session: Session, kind: str) -> float:
     reached = []
     for clients in CLIENTS:
         load = Closed(_requests(kind), clients, session.durations.window_s)
-        reached.append(goodput([session.run(load)]))
+        run = session.run(load)
+        reached.append(goodput([run], RAMP_SHARE * session.durations.window_s))
     return max(reached)
 
 
@@ -66,7 +73,7 @@ def checks(kind: str, peak: float, run: Run, health: Run) -> list[Check]:
     """
     refused = sorted(one.answer_s for one in run.answers if one.status in UNAVAILABLE)
     offered = len(run.answers) / (run.ended - run.began)
-    share = goodput([run]) / peak
+    share = goodput([run], RAMP_SHARE * (run.ended - run.began)) / peak
     name = f"5 × {kind}"
     found = [
         Check(

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,11 +19,16 @@ class Wire:
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.closed = False
+        self.left = 0  # bytes that the system has not taken
 
     def writelines(self, parts: Iterable[bytes]) -> None:
         """Record one write."""
         assert not self.closed
         self.pieces.append(b"".join(parts))
+
+    def get_write_buffer_size(self) -> int:
+        """Return the bytes that the system has not taken."""
+        return self.left
 
     def is_closing(self) -> bool:
         """Whether it was closed."""
@@ -44,9 +49,25 @@ def wire() -> Wire:
     return Wire()
 
 
-def coalescing(wire: Wire) -> WriteCoalescingTransport:
+def coalescing(wire: Wire, note_unsent: Callable[[], object] = bool) -> WriteCoalescingTransport:
     """Wrap a transport, on the running event loop."""
-    return WriteCoalescingTransport(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+    loop = asyncio.get_running_loop()
+    return WriteCoalescingTransport(wire, loop, note_unsent)  # type: ignore[arg-type]
+
+
+def test_bytes_that_the_system_has_not_taken_are_noted(wire: Wire) -> None:
+    """A write that was taken whole is none of the memory that responses hold."""
+    notes: list[int] = []
+
+    async def scene() -> None:
+        transport = coalescing(wire, lambda: notes.append(wire.left))
+        for wire.left in (0, 7, 0):
+            transport.write(b"piece")
+            await asyncio.sleep(0)
+
+    asyncio.run(scene())
+
+    assert notes == [7]
 
 
 def test_an_answer_leaves_in_one_piece(wire: Wire) -> None:
