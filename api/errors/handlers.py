@@ -44,8 +44,14 @@ RETRY_AFTER: Mapping[str, str] = {"Retry-After": "1"}
 def install(app: FastAPI) -> None:
     """Register an application's exception handlers: one for each in `PROBLEM_OF`, one for bugs."""
     for exception in PROBLEM_OF:
-        app.add_exception_handler(exception, handle_exception)
+        app.add_exception_handler(exception, _handle)
     app.add_exception_handler(Exception, _handle_bug)
+
+
+# Asynchronous, since a function would run in a thread of its own.
+async def _handle(request: Request, error: Exception) -> Response:
+    """Handle an exception, as Starlette calls handlers."""
+    return handle_exception(request, error)
 
 
 def handle_exception(request: Request, error: Exception) -> Response:
@@ -60,7 +66,7 @@ def handle_exception(request: Request, error: Exception) -> Response:
     return problem_response(found(request, error), request.state.request_id, request.scope)
 
 
-def _handle_bug(request: Request, _: Exception) -> Response:
+async def _handle_bug(request: Request, _: Exception) -> Response:
     """Handle an exception without a problem of its own, a bug: answer with a 500."""
     # An exception of another application's middleware can come before the request has an ID.
     request_id = getattr(request.state, "request_id", "") or str(uuid.uuid4())

@@ -8,7 +8,7 @@ import pytest
 
 from scripts import soak
 from scripts.bench.load import CLOSED, OK, UNANSWERED, RequestResult, Run
-from scripts.overload import fairness, goodput, hostile, telemetry
+from scripts.overload import checks, fairness, goodput, hostile, telemetry
 from scripts.overload.checks import Check, Totals
 from scripts.overload.loads import CROWD, LOCAL, OTHER, Closed, Paced
 from scripts.overload.report import State
@@ -20,7 +20,8 @@ from tests.scripts.test_bench import http, serving
 
 def ran(*statuses: int, latency_s: float = 0.1, seconds: float = 1.0) -> Run:
     """A period of load with an answer of each status."""
-    return Run(0, seconds, [RequestResult(0, latency_s, one, 10, latency_s) for one in statuses])
+    answers = [RequestResult(0.2, latency_s, one, 10, latency_s) for one in statuses]
+    return Run(0, seconds, answers)
 
 
 def held(checks: list[Check]) -> list[bool]:
@@ -75,6 +76,14 @@ def test_goodput_counts_successes_in_time() -> None:
     assert held(steady) == [True] * 5
     assert held(late) == [False, True, False, True, False]
     assert held(expired)[:2] == [True, False]
+
+
+def test_goodput_leaves_out_the_beginning() -> None:
+    """Two answers in the last nine tenths of a second, and one before."""
+    answers = [RequestResult(0, latency_s, OK, 10) for latency_s in (0.05, 0.1, 1.0)]
+
+    assert checks.goodput([Run(0, 1, answers)], 0.1) == pytest.approx(2 / 0.9)
+    assert checks.goodput([Run(0, 1, answers)]) == 3
 
 
 def test_hostile_connections_are_compared_with_none() -> None:
