@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,10 @@ def stack_sparse(rows: Sequence[SparseInput], bucket: int) -> Float32[np.ndarray
         bucket: Rows of the array; the last ones have no other values than `fill`.
     """
     first = rows[0]
-    found = np.full((bucket, *first.shape), first.fill, np.float32)
-    for values, row in zip(found.reshape(bucket, -1), rows, strict=False):
-        values[row.places] = row.values
-    return found
+    size = prod(first.shape)
+    found = np.full(bucket * size, first.fill, np.float32)
+    # In one assignment: one for each row would take twice the time.
+    starts = np.repeat(np.arange(len(rows)) * size, [len(row.places) for row in rows])
+    places = np.concatenate([row.places for row in rows]) + starts
+    found[places] = np.concatenate([row.values for row in rows])
+    return found.reshape(bucket, *first.shape)
