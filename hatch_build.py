@@ -41,6 +41,7 @@ DEVELOPMENT = (
     "scripts/classroom",
     "scripts/compare",
     "scripts/docs.py",
+    "scripts/install.py",
     "scripts/overload",
     "scripts/public",
     "scripts/readme_images.py",

@@ -3,12 +3,15 @@
 # ruff: noqa: E402 - libraries read their environment when they are imported
 
 import gc
+import signal
 
 # A worker process runs this file under the second name.
 if __name__ in ("__main__", "__mp_main__"):
     # The objects of the imports live as long as the server: collections would take 0.2 s of the
     # start to find no garbage among them.
     gc.disable()
+    # Ctrl-C ends a command that loads at once, without a traceback; a server handles it by itself.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from api.server.environment import configure_environment
 

@@ -115,7 +115,7 @@ def create_app(settings: Settings | None = None, *, processes: int = 1) -> FastA
     app.state.announces_exposure = False  # as a server of another kind does not
     metrics = Metrics(engine)
     lag = LoopLag(metrics.observe_lag)
-    app.state.access_log = AccessLog(metrics)
+    app.state.access_log = AccessLog(metrics, is_complete=settings.access_log)
     app.state.metrics_folder = None  # which workers have
     handlers.install(app)
     _add_routes(app)

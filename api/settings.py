@@ -41,6 +41,11 @@ def _default_memory(settings: Mapping[str, object]) -> int:
     return default_budget(processes=processes)
 
 
+def _default_access_log() -> bool:
+    """Return the default of the setting `access_log`: lines would push a greeting off a screen."""
+    return not sys.stderr.isatty()
+
+
 def _bytes_of(value: object) -> object:
     """Parse a setting of a number of bytes, such as `1GiB`."""
     return parse_bytes(value) if isinstance(value, str) else value
@@ -180,6 +185,11 @@ class Settings(BaseSettings):
         "limit for clients on this machine.",
     )
     burst: int = Field(200, ge=1, description="Requests of each client at once.")
+    access_log: CliImplicitFlag[bool] = Field(
+        default_factory=_default_access_log,
+        description="Whether the log has a line for each request; default: unless it goes to a "
+        "terminal. Failed requests (5xx) always have one.",
+    )
     drain_s: float = Field(
         0.0,
         ge=0,

@@ -46,12 +46,17 @@ class AccessLog:
     One by one takes some 60 us longer for each in a running server: what writes a log line is out
     of the processor's caches by the next request. It lives as long as its app.
 
-    Attributes:
+    Args:
         metrics: Counts and times the requests.
+        is_complete: Whether requests that have not failed are logged.
+
+    Attributes:
+        metrics: As given.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, *, is_complete: bool = True) -> None:
         self.metrics = metrics
+        self._is_complete = is_complete
         self._records: list[AccessRecord] = []
 
     def record(self, request: AccessRecord) -> None:
@@ -77,7 +82,7 @@ class AccessLog:
             if request.encode_s is not None:
                 self.metrics.observe_encoding(request.encode_s)
             is_failure = request.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            if is_failure or request.route not in QUIET:
+            if is_failure or (self._is_complete and request.route not in QUIET):
                 _log(request)
 
     def exposition(self) -> bytes:

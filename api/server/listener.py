@@ -66,11 +66,16 @@ def reason(error: OSError, host: str, port: object) -> str:
         case errno.EADDRINUSE:
             return (
                 f"port {port} of {host} is taken, perhaps by another server of this kind: "
-                "choose another by --port, or 0 for a free one"
+                f"choose another by {_way('port')}, or 0 for a free one"
             )
         case errno.EACCES | errno.EPERM:
-            return f"port {port} is reserved for privileged users: choose another by --port"
+            return f"port {port} is reserved for privileged users: choose another by {_way('port')}"
         case errno.EADDRNOTAVAIL:
-            return f"{host} is no address of this machine: choose another by --host"
+            return f"{host} is no address of this machine: choose another by {_way('host')}"
         case _:
             return f"port {port} of {host} cannot be used: {error.strerror}"
+
+
+def _way(setting: str) -> str:
+    """Return the flag of a listener's setting as the user gives it, to the command or to make."""
+    return f'make serve ARGS="--{setting} …"' if "MAKELEVEL" in os.environ else f"--{setting}"

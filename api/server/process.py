@@ -26,6 +26,7 @@ from api.server.listener import reason
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
 from api.server.signal_handlers import handle_signal
+from api.server.stopping import announce_draining, announce_stopped
 from api.server.tls_handshake import limit_handshakes
 from api.settings import Settings
 
@@ -103,7 +104,12 @@ class Server(uvicorn.Server):
             self.force_exit = self.should_exit = True
             return
         self._engine.draining = self._state.draining = True
+        self._announce_draining()
         asyncio.get_running_loop().call_later(self._settings.drain_s, self._stop)
+
+    def _announce_draining(self) -> None:
+        """Let the server process print that it stops."""
+        announce_draining(self._settings.drain_s)
 
     def _stop(self) -> None:
         self.should_exit = True
@@ -191,7 +197,10 @@ def serve(
     """
     server = Server(server_config(app, settings), app, settings, made_up, hang_ups)
     server.run(sockets)
-    return server.started and not server.failed
+    has_served = server.started and not server.failed
+    if has_served:
+        announce_stopped()
+    return has_served
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

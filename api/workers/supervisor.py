@@ -12,6 +12,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from api import STARTED
 from api.server.hang_ups import HangUps
 from api.server.process_output import own_output_in_background
+from api.server.stopping import announce_draining, announce_stopped
 from api.settings import Settings
 from api.workers.chips import Chips
 from api.workers.connection_counts import ABSENT, ConnectionCounts
@@ -209,6 +210,8 @@ class Supervisor(Multiprocess):
         for one in self.sockets:
             one.close()
         self.signal_queue.clear()
+        if self._has_served:
+            announce_draining(self._settings.drain_s)
         super().terminate_all()
 
     def join_all(self) -> None:
@@ -241,4 +244,6 @@ def supervise(
     with create_folder() as folder, own_output_in_background():
         supervisor = Supervisor(plain, sockets, workers, Path(folder), made_up, hang_ups)
         supervisor.run()
+        if not supervisor.failed:
+            announce_stopped()
     return not supervisor.failed

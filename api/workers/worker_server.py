@@ -80,6 +80,9 @@ class WorkerServer(Server):
         if not self._engine.draining:
             self._drain()
 
+    def _announce_draining(self) -> None:
+        """Let the supervisor of the worker server print that all of them stop."""
+
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Open the metrics and then, when it is warm, the listener of the worker server."""
         await self._folder.start()

@@ -53,6 +53,24 @@ def test_a_request_is_logged_soon_at_its_own_time(
     assert (line.created, line.msecs) == (ANSWERED.ended, 250)
 
 
+@pytest.mark.parametrize(("status", "lines"), [(200, 0), (404, 0), (503, 1)])
+def test_an_incomplete_log_has_failed_requests_alone(
+    status: int, lines: int, log: AccessLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of them are counted."""
+    incomplete = AccessLog(log.metrics, is_complete=False)
+
+    async def record() -> None:
+        incomplete.record(ANSWERED._replace(status=status))
+        incomplete.flush()
+
+    with caplog.at_level(logging.INFO, "lightwell.access"):
+        asyncio.run(record())
+
+    assert len(logged(caplog)) == lines
+    assert total(log) == 1.0
+
+
 def test_many_requests_wait_for_no_timer(log: AccessLog, caplog: pytest.LogCaptureFixture) -> None:
     """The buffer of a busy server is bounded."""
 

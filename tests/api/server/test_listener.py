@@ -32,6 +32,11 @@ def taken(request: pytest.FixtureRequest) -> object:
         yield listener.getsockname()[:2]
 
 
+@pytest.fixture(autouse=True)
+def _not_by_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+
+
 def started(*flags: str) -> subprocess.CompletedProcess[str]:
     """Start a server that must not start, and tell whether it has imported JAX."""
     script = LOADED.format(flags=", ".join(map(repr, flags)))
@@ -55,6 +60,19 @@ def test_a_taken_port_is_said_before_anything_is_loaded(taken: tuple[str, int]) 
     assert done.stderr == (
         f"lightwell: port {port} of {host} is taken, perhaps by another server of this kind: "
         "choose another by --port, or 0 for a free one\n"
+    )
+
+
+def test_a_server_that_make_started_names_the_flag_of_make(
+    taken: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make serve` has no flag `--port`."""
+    monkeypatch.setenv("MAKELEVEL", "1")
+
+    done = started("--host", taken[0], "--port", str(taken[1]))
+
+    assert done.stderr.endswith(
+        'choose another by make serve ARGS="--port …", or 0 for a free one\n'
     )
 
 
