@@ -9,6 +9,18 @@
 It needs httpx2 and NumPy. In a notebook, an answer shows its picture.
 """
 
+# ruff: noqa: E402 - the imports need what is checked before them
+
+from importlib.util import find_spec
+
+for _name in ("httpx2", "numpy"):
+    if find_spec(_name) is None:
+        raise ModuleNotFoundError(
+            f"lightwell_client needs the package {_name}, which is not installed: "
+            "pip install httpx2 numpy",
+            name=_name,
+        )
+
 from lightwell_client.answer_list import AnswerList
 from lightwell_client.answers import (
     Answer,

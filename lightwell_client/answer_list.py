@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, SupportsIndex, overload
 import numpy as np
 
 from lightwell_client.answers import Answer, Tensor
+from lightwell_client.frames import joined
 from lightwell_client.xarray_export import Dataset, to_dataset
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
 
 
@@ -64,6 +66,22 @@ class AnswerList(list[Answer]):
         predicted = [one.prediction.label for one in self if one.prediction is not None]
         labels = {"prediction": (self.axis, predicted)} if len(predicted) == len(self) else {}
         return to_dataset(self.tensors.values(), Dataset(labels, _attributes(self)))
+
+    def to_frame(self, *names: str) -> "pd.DataFrame":
+        """Return the tensors of all answers, or those of some names, as a table of pandas.
+
+        Returns:
+            A row for each value: columns `image` or `sequence`, which is the place in the list,
+            `prediction`, `tensor`, one for each axis, and `value`.
+
+        Raises:
+            ImportError: pandas is not installed.
+            KeyError: An answer has no tensor of a name.
+        """
+        return joined([answer.to_frame(*names) for answer in self], self.axis, self._predicted())
+
+    def _predicted(self) -> list[str | None]:
+        return [None if one.prediction is None else one.prediction.name for one in self]
 
 
 def _attributes(answers: Sequence[Answer]) -> dict[str, str]:

@@ -11,9 +11,11 @@ import numpy as np
 
 from lightwell_client import notebook
 from lightwell_client.errors import LightwellError
+from lightwell_client.frames import to_frame
 from lightwell_client.xarray_export import Dataset, to_data_array, to_dataset
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
 
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "BOOL": "?"}
@@ -85,6 +87,14 @@ class Tensor:
             ImportError: xarray is not installed.
         """
         return to_data_array(self)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return an answer's tensor as a table of pandas: a row for each value, a column an axis.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return to_frame([self], is_named=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         # A copy by default: `values` is a read-only view of the response.
@@ -171,6 +181,18 @@ class Answer:
         """
         attributes = {"model": self.model, "weights": self.weights}
         return to_dataset(self.tensors.values(), Dataset({}, attributes))
+
+    def to_frame(self, *names: str) -> "pd.DataFrame":
+        """Return the tensors of an answer, or those of some names, as a table of pandas.
+
+        Returns:
+            A row for each value: columns `tensor`, one for each axis, and `value`.
+
+        Raises:
+            ImportError: pandas is not installed.
+            KeyError: The answer has no tensor of a name.
+        """
+        return to_frame([self[name] for name in names or self.tensors])
 
     def png(self, scale: int = 1) -> bytes:
         """Return the PNG picture of an answer in the Python client; scale 2 doubles both sides."""

@@ -2,18 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Self, overload
 
 import httpx2
 
 from lightwell_client import answers
+from lightwell_client.addresses import server_url
 from lightwell_client.answer_list import AnswerList
 from lightwell_client.answers import Answer, Sample, Step
 from lightwell_client.authorization import authorization, own_authorization
 from lightwell_client.codings import accepted_codings
+from lightwell_client.image_probes import AnImage, ImageProbes
 from lightwell_client.inputs import (
     INPUT_KINDS,
     Bits,
@@ -28,8 +30,9 @@ from lightwell_client.inputs import (
     single_body,
 )
 from lightwell_client.local import running_app
-from lightwell_client.parameters import MapParameters, StepParameters, written
+from lightwell_client.parameters import written
 from lightwell_client.retries import send
+from lightwell_client.sequence_probes import ASequence, SequenceProbes
 
 MAX_INPUTS = 64
 """Python client: most inputs of a request, the server's limit; longer lists make several."""
@@ -37,11 +40,8 @@ MAX_INPUTS = 64
 HOUR_S = 3600
 """Python client: seconds for which an address is signed, where a call names no other."""
 
-AnImage = TypeVar("AnImage", bound=Image)
-ASequence = TypeVar("ASequence", bound=Bits)
 
-
-class Lightwell:
+class Lightwell(ImageProbes, SequenceProbes):
     """Python client: connection to a Lightwell server.
 
     Methods with an image or a sequence also take a list of them, or an array of images, and then
@@ -51,14 +51,15 @@ class Lightwell:
     and repeats its request.
 
     Args:
-        url: Address of the server.
+        url: Address of the server; without a scheme `http`, or `https` for another machine without
+            a port.
         token: Token of the server, sent as `Authorization: Bearer`; None for `LIGHTWELL_TOKEN` of
             the environment, which may be one `name:secret`. An empty text or `none` sends none.
         patience_s: Most seconds of waiting between repeated requests of one call; 0 repeats none.
         timeout_s: Seconds to wait for a connection, or for the next bytes of a response.
 
     Raises:
-        ValueError: The token cannot be sent, or the variable has those of several holders.
+        ValueError: The address or the token is none, or the variable has several tokens.
         LightwellError: By every method: the server refuses the request.
         ConnectionError: By every method: no server listens at `url`.
     """
@@ -73,6 +74,7 @@ class Lightwell:
     ) -> None:
         self._patience_s = patience_s
         self._kinds = dict(INPUT_KINDS)
+        url = server_url(url)
         headers = {**accepted_codings(url), **authorization(token)}
         self._http = httpx2.Client(base_url=url, timeout=timeout_s, headers=headers)
         self._opened = contextlib.ExitStack()
@@ -145,94 +147,6 @@ class Lightwell:
         """
         return self._ask_by_input("predict", given, more)
 
-    @overload
-    def activations(self, image: Image, **parameters: Unpack[MapParameters]) -> Answer: ...
-    @overload
-    def activations(
-        self, image: list[AnImage], **parameters: Unpack[MapParameters]
-    ) -> AnswerList: ...
-    def activations(self, image: Any, **parameters: Any) -> Any:
-        """Ask the server for the feature maps of every layer, or of `layers=` and `channels=`."""
-        return self._ask("cnn", "activations", image, **parameters)
-
-    @overload
-    def channel(self, image: Image, layer: str, channel: int, **more: Any) -> Answer: ...
-    @overload
-    def channel(
-        self, image: list[AnImage], layer: str, channel: int, **more: Any
-    ) -> AnswerList: ...
-    def channel(self, image: Any, layer: str, channel: int, **more: Any) -> Any:
-        """Ask the server for a channel's map, kernel, and receptive field of its largest value."""
-        return self._ask("cnn", "channel", image, layer=layer, channel=channel, **more)
-
-    @overload
-    def pixel(
-        self, image: Image, layer: str, channel: int, y: int, x: int, **more: Any
-    ) -> Answer: ...
-    @overload
-    def pixel(
-        self, image: list[AnImage], layer: str, channel: int, y: int, x: int, **more: Any
-    ) -> AnswerList: ...
-    def pixel(self, image: Any, layer: str, channel: int, y: int, x: int, **more: Any) -> Any:
-        """Ask the server for the arithmetic of a map's pixel: patch, kernel, products, bias."""
-        where: dict[str, Any] = {"layer": layer, "channel": channel, "y": y, "x": x}
-        return self._ask("cnn", "pixel", image, **where, **more)
-
-    def filters(self, layers: str | Iterable[str] | None = None, **more: Any) -> Answer:
-        """Ask the server for the learned filters of the CNN's convolutions, or of `layers`."""
-        answer: Answer = self._ask("cnn", "filters", layers=layers, **more)
-        return answer
-
-    @overload
-    def gates(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
-    @overload
-    def gates(
-        self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> AnswerList: ...
-    def gates(self, sequence: Any, **parameters: Any) -> Any:
-        """Ask the server for the three gates and the candidate at every step of a sequence."""
-        return self._ask("lstm", "gates", sequence, **parameters)
-
-    @overload
-    def hidden(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
-    @overload
-    def hidden(
-        self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> AnswerList: ...
-    def hidden(self, sequence: Any, **parameters: Any) -> Any:
-        """Ask the server for the hidden state at every step, from step 0 (initial state) on."""
-        return self._ask("lstm", "hidden", sequence, **parameters)
-
-    @overload
-    def cell(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
-    @overload
-    def cell(
-        self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> AnswerList: ...
-    def cell(self, sequence: Any, **parameters: Any) -> Any:
-        """Ask the server for the cell state at every step, from step 0 (initial state) on."""
-        return self._ask("lstm", "cell", sequence, **parameters)
-
-    @overload
-    def summary(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
-    @overload
-    def summary(
-        self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> AnswerList: ...
-    def summary(self, sequence: Any, **parameters: Any) -> Any:
-        """Ask the server for gates, states and logits at every step, and the role of each unit."""
-        return self._ask("lstm", "summary", sequence, **parameters)
-
-    @overload
-    def trace(self, sequence: Bits, **parameters: Unpack[StepParameters]) -> Answer: ...
-    @overload
-    def trace(
-        self, sequence: list[ASequence], **parameters: Unpack[StepParameters]
-    ) -> AnswerList: ...
-    def trace(self, sequence: Any, **parameters: Any) -> Any:
-        """Ask the server for gates, states and logits at every step of a sequence."""
-        return self._ask("lstm", "trace", sequence, **parameters)
-
     def attribution(self, given: Any, **parameters: Any) -> Any:
         """Ask the server to attribute a prediction to pixels or bits, by a given `method`.
 
@@ -256,26 +170,24 @@ class Lightwell:
             "intervene", given, {**parameters, "edits": edits, "source": source}
         )
 
-    def findings(self) -> list[dict[str, Any]]:
-        """Ask the server for claims about the networks, and measurements that test them."""
-        content = self._get("/findings", {}).json()
-        found: list[dict[str, Any]] = content["findings"]
-        return found
+    @overload
+    def findings(self) -> list[dict[str, Any]]: ...
+    @overload
+    def findings(self, model: str, **parameters: Any) -> Answer: ...
+    def findings(self, model: str | None = None, **parameters: Any) -> Any:
+        """Ask the server for claims about the networks and their measurements, or those of one.
+
+        Args:
+            model: Network whose measurements are returned as an answer; None for all claims.
+            parameters: Query parameters of the probe, as in docs/probes.md.
+        """
+        if model is not None:
+            return self.ask(model, "findings", **parameters)
+        return self._get("/findings", {}).json()["findings"]
 
     def _ask_by_input(self, probe: str, given: Any, parameters: Mapping[str, Any]) -> Any:
         """Ask the server for a probe of the CNN for images, of the LSTM for sequences."""
         return self._ask("lstm" if is_sequence(given) else "cnn", probe, given, **parameters)
-
-    def _ask(
-        self, shipped: str, probe: str, given: Any = None, model: str | None = None, **more: Any
-    ) -> Any:
-        """Ask the server for a probe of the shipped network of its kind, or of another `model`."""
-        return self.ask(model or shipped, probe, given, **more)
-
-    def weights(self) -> Answer:
-        """Ask the server for the weights of the LSTM: the kernels of each gate, and the readout."""
-        answer: Answer = self.ask("lstm", "weights")
-        return answer
 
     def steps(
         self,

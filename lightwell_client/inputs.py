@@ -21,6 +21,8 @@ JPEG = b"\xff\xd8"
 WHITE = 255
 ROWS = 2  # axes of an image
 RGB, RGBA = 3, 4  # channels of colours, behind rows and columns
+MNIST = (28, 28)
+FLAT = 784  # pixels of an image of MNIST, as tables have them
 LSTM_STATES = ("cell", "hidden")
 
 INPUT_KINDS = {"cnn": "image", "lstm": "sequence"}
@@ -98,6 +100,11 @@ def _is_image_stack(pixels: np.ndarray) -> bool:
     return pixels.ndim == ROWS + 1 + has_channels and pixels.shape[0] != 1
 
 
+def _is_flat_image(values: np.ndarray) -> bool:
+    """Return whether an array of the client is an image of MNIST in one line, not a sequence."""
+    return values.shape == (FLAT,) and not np.isin(values, (0, 1)).all()
+
+
 def is_sequence(given: Any) -> bool:
     """Return whether a client's input is a sequence, or a list of them.
 
@@ -106,7 +113,7 @@ def is_sequence(given: Any) -> bool:
     if isinstance(given, str):
         return re.fullmatch(r"[01,\s]*[01][01,\s]*", given) is not None
     if isinstance(given, np.ndarray):
-        return given.ndim == 1
+        return given.ndim == 1 and not _is_flat_image(given)
     if not isinstance(given, list | tuple):
         return False
     return all(_is_number(one) or is_sequence(one) for one in given)
@@ -205,6 +212,11 @@ def _rows(pixels: np.ndarray) -> np.ndarray:
     shape = pixels.shape
     while pixels.ndim > ROWS and pixels.shape[0] == 1:
         pixels = pixels[0]
+    if shape and shape[-1] == FLAT and pixels.ndim <= ROWS:
+        raise ValueError(
+            f"An image is rows of pixels; this array of the shape {shape} has them in one line: "
+            f"reshape it to {(*shape[:-1], *MNIST)}."
+        )
     if pixels.ndim == ROWS + 1 and shape[-1] == RGB and pixels.size:
         return pixels
     while pixels.ndim > ROWS and pixels.shape[-1] == 1:
@@ -224,13 +236,16 @@ def _levels(pixels: np.ndarray) -> np.ndarray:
         ValueError: They are out of range, or have two meanings.
     """
     if pixels.dtype.kind not in "iubf":
-        raise TypeError(f"An image holds numbers; this array has the type {pixels.dtype}.")
+        raise TypeError(
+            f"An image holds numbers; this array of the shape {pixels.shape} has the type "
+            f"{pixels.dtype}."
+        )
     least, most = pixels.min(), pixels.max()
     # Written so that NaN is refused.
     if not (least >= 0 and most <= WHITE):
         raise ValueError(
             "Pixels are integers from 0 to 255, or floats from 0 to 1; this array goes from "
-            f"{least} to {most}."
+            f"{least} to {most}, and has the shape {pixels.shape}."
         )
     if pixels.dtype.kind == "f" and most <= 1:
         return np.floor(pixels * WHITE + 0.5)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lightwell_client import Lightwell, LightwellError, Sample
-from lightwell_client.inputs import array_png
+from lightwell_client.inputs import array_png, is_sequence
 from tests.clients.scripted import scripted
 
 BITS = "1011010010"
@@ -68,6 +68,10 @@ def test_array_png_is_read_by_pillow(shape: tuple[int, int]) -> None:
         (np.full((28, 28), -1), ValueError, "-1"),
         (np.zeros((28, 28, 4), np.uint8), ValueError, r"\(28, 28, 4\)"),
         (np.zeros((0, 28), np.uint8), ValueError, r"\(0, 28\)"),
+        (np.full((2, 28, 28), 300.0), ValueError, r"300.*\(2, 28, 28\)"),
+        (np.zeros((2, 3, 28, 28)), ValueError, r"\(2, 3, 28, 28\)"),
+        (np.zeros(784), ValueError, r"\(784,\) .* reshape it to \(28, 28\)"),
+        (np.zeros((5, 784)), ValueError, r"\(5, 784\) .* reshape it to \(5, 28, 28\)"),
         (7, TypeError, "int"),
     ],
 )
@@ -105,6 +109,13 @@ def test_types_of_sequences(lightwell: Lightwell, http: httpx2.Client) -> None:
         assert answer.input["sequence"] == BITS
         np.testing.assert_allclose(answer[gate["name"]], gate["data"], rtol=1e-6)
         assert lightwell.predict(form).model == "lstm"
+
+
+def test_pixels_in_one_line_are_no_sequence() -> None:
+    """784 numbers are a row of a table of images, unless all of them are bits."""
+    assert not is_sequence(np.full(784, 0.5))
+    assert is_sequence(np.zeros(784))
+    assert is_sequence(np.full(783, 0.5))
 
 
 @pytest.mark.parametrize("wrong", [[["1"]], 5])
