@@ -238,6 +238,7 @@ def _add_routes(app: FastAPI) -> None:
         api.routes.colours,
         api.routes.health,
         api.routes.docs,
-        api.routes.page,
     ):
         app.include_router(routes.router())
+    ancestors = app.state.settings.frame_ancestors
+    app.include_router(api.routes.page.router(frame_ancestors=ancestors))

@@ -1,6 +1,7 @@
 """Settings of the server: command-line flags and environment variables, with their limits."""
 
 import os
+import re
 import ssl
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,11 @@ MOST_BY_ITSELF = 8
 
 WITHOUT_POSIX = ("win32", "cygwin", "emscripten", "wasi")
 """Platforms (`sys.platform`) that lack the signals and shared sockets of worker processes."""
+
+FRAME_ANCESTOR = re.compile(
+    r"\*|https?://(\*\.)?[\w.-]+(:(\d{1,5}|\*))?|https?://\[[\da-f:]+\](:\d{1,5})?"
+)
+"""Origin, perhaps with a wildcard, of the setting `frame_ancestors`."""
 
 
 def _default_cache() -> Path | None:
@@ -203,6 +209,12 @@ class Settings(BaseSettings):
         "machine; comma-separated; * is any.",
     )
 
+    # Without `NoDecode` the environment variable would have to be JSON.
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose pages may show /embed/… in a frame, such as "
+        "https://example.org; comma-separated; * is any. Everything else only frames itself.",
+    )
     ssl_certfile: Path | None = Field(
         None, description="Certificate chain of the server (PEM), for HTTPS."
     )
@@ -291,7 +303,17 @@ class Settings(BaseSettings):
         TrustedProxies(proxies)
         return proxies
 
-    @field_validator("cors_origins", "hosts", "trusted_proxies", mode="before")
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Check the setting `frame_ancestors`, which becomes part of a header."""
+        wrong = [one for one in origins if FRAME_ANCESTOR.fullmatch(one) is None]
+        if wrong:
+            msg = f"has {wrong[0]!a}, which is no origin such as https://example.org"
+            raise ValueError(msg)
+        return origins
+
+    @field_validator("cors_origins", "frame_ancestors", "hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, origins: object) -> object:
         """Parse comma-separated settings; an origin's last slash is removed."""

@@ -41,6 +41,7 @@ RESERVED_NAMES = frozenset(
     {
         "colormaps",
         "docs",
+        "embed",
         "explorer",
         "findings",
         "health",

@@ -19,7 +19,7 @@ from api.middleware.cors import is_foreign
 
 HEALTH = frozenset({"/livez", "/readyz"})
 PUBLIC = frozenset({"/", "/favicon.ico"}) | HEALTH
-PUBLIC_FOLDERS = ("/explorer/", "/sdk/", "/v2/health/")
+PUBLIC_FOLDERS = ("/embed/", "/explorer/", "/sdk/", "/v2/health/")
 """Paths that need no token: health, and static files, which hold no answer of the server.
 
 Those of the folders, and health, are in no rate either.

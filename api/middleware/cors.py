@@ -104,12 +104,12 @@ class LoggingCORSMiddleware(CORSMiddleware):
 
 
 def is_public(scope: Scope) -> bool:
-    """Whether CORS lets any page embed and read the response: a picture or an SDK module."""
+    """Whether CORS lets any page embed and read the response: a picture, view or module."""
     if scope["method"] not in {"GET", "HEAD"}:
         return False
     # The path of a mounted application begins with the prefix it is mounted under.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return bool(path.endswith(".png") or path.startswith("/sdk/"))
+    return bool(path.endswith(".png") or path.startswith(("/embed/", "/sdk/")))
 
 
 def is_navigation(scope: Scope) -> bool:

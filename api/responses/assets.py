@@ -11,6 +11,9 @@ from starlette.responses import Response
 from api.content_coding import fresh_tag, gzip_tag, takes_gzip
 from api.headers import request_header
 
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""`Cache-Control` of an asset at an address that only this content has: for a year."""
+
 
 @dataclass(frozen=True)
 class Variant:

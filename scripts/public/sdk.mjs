@@ -34,7 +34,7 @@ function sorted(names) {
 function membersOf(made) {
   const declared = linesOf(made).flatMap((one) => Object.getOwnPropertyNames(one.prototype));
   const assigned = found(made, /^    this\.([a-z]\w*) = /gm);
-  return sorted([...declared, ...assigned].filter((name) => !LIFECYCLE.test(name)));
+  return sorted([...declared, ...assigned].filter((name) => !name.startsWith("_") && !LIFECYCLE.test(name)));
 }
 
 function attributesOf(made) {

@@ -99,7 +99,7 @@ def test_the_example_shows_gates_and_activations(opened: Opener, api: httpx2.Cli
 
 def test_html_and_javascript_of_the_docs_run(opened: Opener) -> None:
     """The HTML of the docs displays its elements; the client of docs/embedding.md runs."""
-    pieces = [one.code for one in fences() if one.language == "html"]
+    pieces = [one.code for one in fences() if one.language == "html" and "<iframe" not in one.code]
     assert len(pieces) >= 2
     for piece in pieces:
         html = piece.replace(SERVER, opened.url)

@@ -1,5 +1,11 @@
-"""React example: it compiles, and works in a page of another origin."""
+"""React example: it compiles, builds and runs by its README, in a page of another origin."""
 
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +24,70 @@ SCRIPT = '<script type="module" src="main.js"></script>'
 def test_it_compiles() -> None:
     """The example passes the strict compiler, custom element and events included."""
     assert run(NODE, module("typescript/bin/tsc"), "-p", ".", cwd=EXAMPLE) == ""
+
+
+NPM = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+SERVED = re.compile(r"http://127\.0\.0\.1:\d+/")
+
+
+@pytest.fixture
+def copy(opened: Opener, tmp_path: Path) -> Path:
+    """A copy of the example, whose packages are those of the tests, for the server of the tests."""
+    folder = tmp_path / "react"
+    shutil.copytree(EXAMPLE, folder)
+    (folder / "node_modules").symlink_to(module("react").parent.resolve())
+    page = folder / "index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace(SERVER, opened.url), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def address(copy: Path) -> Iterator[str]:
+    """Address at which `npm start` serves the example, on a free port."""
+    package = copy / "package.json"
+    package.write_text(package.read_text(encoding="utf-8").replace(":5173", ":0"), encoding="utf-8")
+    process = subprocess.Popen(  # noqa: S603 - our own example
+        [NODE, NPM, "start"],
+        cwd=copy,
+        stdin=subprocess.PIPE,  # at whose end esbuild stops
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PATH": f"{NODE.parent}:{os.environ['PATH']}", "NO_COLOR": "1"},
+    )
+    assert process.stdout is not None
+    found = next(match for line in process.stdout if (match := SERVED.search(line)))
+    yield found[0]
+    process.communicate()
+
+
+def test_it_runs_by_its_readme(opened: Opener, address: str) -> None:
+    """`npm start` serves the page, which has the answer of the server."""
+    page = opened(at=address)
+
+    expect(page.locator("#gates p[role=status]")).to_contain_text("The network says yes.")
+
+
+def test_it_builds_by_its_readme(copy: Path) -> None:
+    """The other commands of the README are scripts of the package, and end well."""
+    readme = (copy / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"npm run (\w+)", readme)
+    path = f"{NODE.parent}:{os.environ['PATH']}"
+
+    for command in commands:
+        run(NODE, NPM, "run", command, cwd=copy, env={"PATH": path})
+
+    assert set(commands) == {"build", "check"}
+    assert (copy / "main.js").stat().st_size > 100_000
+
+
+def test_its_packages_are_those_that_were_tested() -> None:
+    """The versions of the example are those of the tests."""
+    ours = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    package = json.loads((EXAMPLE / "package.json").read_text(encoding="utf-8"))
+    named = package["dependencies"] | package["devDependencies"]
+
+    assert named.items() <= ours.items()
 
 
 @pytest.fixture

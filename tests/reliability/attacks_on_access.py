@@ -55,7 +55,7 @@ PATHS = (
 
 def _paths() -> Iterator[Attack]:
     for path in PATHS:
-        is_public = path.startswith(("/sdk", "/explorer", "/v2/health/"))
+        is_public = path.startswith(("/sdk", "/explorer", "/embed/", "/v2/health/"))
         sent = get(path, auth=NONE)
         yield survived(f"the path {path}", sent, 404 if is_public else 401, withheld=SECRET)
 

@@ -10,39 +10,21 @@
 import { pause, pauseAfter, retryAfterOf } from "./repeats.js";
 import { readSafetensors, tensorsOf } from "./safetensors.js";
 
-/**
- * @typedef {object} Prediction
- * @property {number} label
- * @property {string} name
- * @property {number[]} probabilities Softmax of the logits.
- * @property {number[]} logits
- * @property {number[]} [calibrated] Calibrated probabilities; absent where no temperature was fitted.
- * @property {Reliability} [reliability] Absent without a calibration or with a warning.
- */
-
-/**
- * Accuracy on the MNIST test images whose largest probability is from `low` to `high`.
- * @typedef {object} Reliability
- * @property {number} low
- * @property {number} high
- * @property {number} images
- * @property {number} right Number of these images that are predicted correctly.
- * @property {string} sentence The same in words.
- */
-
-/** @typedef {{ name: string, value: number | string | boolean | null, unit: string }} Measure */
-/** @typedef {{ code: string, message: string }} Warning */
+/** @typedef {import("./answer-types.js").Measure} Measure */
+/** @typedef {import("./answer-types.js").Prediction} Prediction */
+/** @typedef {import("./answer-types.js").Reliability} Reliability */
+/** @typedef {import("./answer-types.js").Warning} Warning */
 
 /**
  * Answer of a probe; the parameter `include` chooses its parts, and others are undefined or empty.
  * @typedef {object} Answer
- * @property {string} model
+ * @property {string} model Name of the network.
  * @property {string} weights SHA-256 of the weights that computed the answer.
- * @property {any} input The network's input: `pixels` and `preparation`, or `sequence`.
- * @property {Prediction} prediction
+ * @property {any} input The network's input: an `ImageInput` or a `SequenceInput` of `answer-types.js`.
+ * @property {Prediction} prediction Prediction for the input.
  * @property {Map<string, import("./tensor.js").Tensor>} tensors By name, in the server's order.
  * @property {Map<string, Measure["value"]>} measures By name.
- * @property {Warning[]} warnings
+ * @property {Warning[]} warnings Warnings about the input and the result.
  */
 
 /**
@@ -270,11 +252,30 @@ export class Lightwell {
       response = await fetch(this.server + target, { ...init, headers });
     } catch (error) {
       if (error instanceof DOMException) throw error;
-      throw new LightwellError(0, {});
+      throw new LightwellError(0, { detail: unreachable(this.server) });
     }
     if (response.ok) return response;
     throw new LightwellError(response.status, await problemOf(response), retryAfterOf(response.headers.get("Retry-After")));
   }
+}
+
+/**
+ * Sentence for a request without a response: a browser does not tell a page whether the server refused its origin.
+ * @param {string} server
+ */
+function unreachable(server) {
+  const { protocol = "", origin = "" } = globalThis.location ?? {}; // which Node.js has not
+  if (protocol === "file:") {
+    return (
+      "This page was opened from a file, and a Lightwell server does not answer requests of such pages. " +
+      "Serve its folder (python -m http.server 8080) and open http://127.0.0.1:8080."
+    );
+  }
+  if (!origin || new URL(server).origin === origin) return "The server could not be reached.";
+  return (
+    `The server ${server} could not be reached, or does not answer pages of ${origin}: its setting ` +
+    `--cors-origins ${origin} lets them in.`
+  );
 }
 
 /**

@@ -4,7 +4,7 @@
  *     <lw-digit-pad for="maps"></lw-digit-pad>
  *     <lw-tensor-heatmap id="maps" layer="relu1"></lw-tensor-heatmap>
  *
- * The attributes `rows` and `columns` are the size of the network's input, 28 where they are left out. The pad is
+ * `for` names one or several elements that receive the drawing. The attributes `rows` and `columns` are the size of the network's input, 28 where they are left out. The pad is
  * white on black in every theme, like the images of MNIST.
  */
 
@@ -26,7 +26,8 @@ const HELP =
   "Backspace undoes, Delete clears.";
 
 const STYLE = sheet(`${TOKENS}
-  :host { display: inline-block; position: relative; inline-size: var(--_size, 280px); max-inline-size: 100%; }
+  /* Without a base of its own, a row of flexible elements would leave the canvas no width. */
+  :host { display: inline-block; flex: none; position: relative; inline-size: var(--_size, 280px); max-inline-size: 100%; }
   canvas {
     display: block; inline-size: 100%; aspect-ratio: var(--_aspect, 1); border-radius: 12px; background: #000;
     touch-action: none; cursor: crosshair; user-select: none; -webkit-user-select: none;
@@ -325,19 +326,26 @@ export class DigitPad extends ServerElement {
     return context;
   }
 
-  /** Set the drawing as `input` of the heat map that `for` names. */
+  /** Set the drawing as `input` of the elements that `for` names. */
   #updateTargetSoon() {
-    const name = this.getAttribute("for");
-    if (!name) return;
+    const names = (this.getAttribute("for") ?? "").split(/\s+/).filter(Boolean);
+    if (!names.length) return;
     clearTimeout(this.#targetTimer);
     this.#targetTimer = setTimeout(async () => {
-      const target = /** @type {Document | ShadowRoot} */ (this.getRootNode()).getElementById(name);
-      const server = this.getAttribute("server");
-      if (target && server && !target.hasAttribute("server")) target.setAttribute("server", server);
-      // As a property, so that the token is in no further attribute of the document.
-      if (target instanceof ServerElement && this.token && !target.token) target.token = this.token;
-      if (target) /** @type {any} */ (target).input = this.empty ? null : await this.toBlob();
+      const drawing = this.empty ? null : await this.toBlob();
+      const root = /** @type {Document | ShadowRoot} */ (this.getRootNode());
+      for (const name of names) this.#update(root.getElementById(name), drawing);
     }, TARGET_DELAY_MS);
+  }
+
+  /** @param {HTMLElement | null} target @param {Blob | null} drawing */
+  #update(target, drawing) {
+    if (!target) return;
+    const server = this.getAttribute("server");
+    if (server && !target.hasAttribute("server")) target.setAttribute("server", server);
+    // As a property, so that the token is in no further attribute of the document.
+    if (target instanceof ServerElement && this.token && !target.token) target.token = this.token;
+    /** @type {any} */ (target).input = drawing;
   }
 }
 

@@ -7,7 +7,8 @@ import { cornerOf, fit, paintTiles } from "./tiles.js";
 /** @typedef {{ y: number, x: number, height?: number, width?: number }} Box In values. */
 
 const GAP = 2; // CSS pixels between two tiles
-const LARGEST_CELL = 24; // CSS pixels of a vector's cell
+const LARGEST_CELL = 24; // CSS pixels of a vector's value
+const LARGEST_VALUE = 48; // CSS pixels of another tensor's value
 
 export class HeatmapView {
   #canvas = make("canvas", { "aria-hidden": "true" });
@@ -65,14 +66,18 @@ export class HeatmapView {
   /**
    * Draw the tiles.
    * @param {Map<string, import("./colours.js").Table>} tables Colour maps by name.
-   * @param {number} room Width, in device pixels.
+   * @param {{ across: number, down?: number, cell?: number }} room Width, largest height and largest size of a value, in
+   *   CSS pixels.
    * @returns {boolean} Whether the tiles have another size or place than before.
    */
   paint(tables, room) {
     const { tiles } = this;
-    if (!tiles || !room) return false;
+    const across = Math.floor(room.across * devicePixelRatio);
+    if (!tiles || across < 1) return false;
     const gap = tiles.shown.length > 1 ? Math.round(GAP * devicePixelRatio) : 0;
-    const grid = fit(tiles, room, gap, LARGEST_CELL * devicePixelRatio);
+    const largest = room.cell ?? (tiles.width * tiles.height === 1 ? LARGEST_CELL : LARGEST_VALUE);
+    const down = (room.down ?? Infinity) * devicePixelRatio;
+    const grid = fit(tiles, { across, down }, gap, largest * devicePixelRatio);
     const isMoved = JSON.stringify(grid) !== JSON.stringify(this.grid);
     this.grid = grid;
     const picture = paintTiles(tiles, tables);

@@ -8,6 +8,8 @@
 export { Lightwell, LightwellError } from "./client.js";
 export { colourMaps } from "./colours.js";
 export { Tensor } from "./tensor.js";
+export { AnswerBars } from "./answer-bars.js";
+export { AttributionMap } from "./attribution-map.js";
 export { ColourBar } from "./colour-bar.js";
 export { DigitPad } from "./digit-pad.js";
 export { GateTrace } from "./gate-trace.js";

@@ -14,6 +14,15 @@ export const STYLE = sheet(`${TOKENS}
   .frame:focus-visible .active { outline: 2px solid var(--focus, var(--_accent)); z-index: 2; }
   .mark { outline: 1.5px solid var(--_accent); box-shadow: 0 0 0 2.5px rgb(0 0 0 / .45); }
   .cursor { outline: 1.5px solid #fff; box-shadow: 0 0 0 2.5px rgb(0 0 0 / .6); }
+  .axes.shown { display: grid; grid-template-columns: 44px max-content; }
+  .ticks { position: relative; color: var(--_muted); font-family: var(--_mono); font-size: .6875rem; line-height: 1; }
+  .ticks[hidden] { display: none; }
+  .ticks span, .ticks b { position: absolute; white-space: nowrap; font-weight: 400; }
+  .ticks.rows span { inset-inline-end: 5px; transform: translateY(-50%); }
+  .ticks.rows b { left: 0; top: 50%; writing-mode: vertical-rl; transform: translateY(-50%) rotate(180deg); }
+  .ticks.columns { grid-column: 2; block-size: 32px; }
+  .ticks.columns span { inset-block-start: 4px; transform: translateX(-50%); }
+  .ticks.columns b { inset-block-start: 18px; inset-inline-start: 50%; transform: translateX(-50%); }
   .bar { margin-block-start: .5rem; }
   lw-colour-bar { display: block; min-width: 0; }
   .note { margin: .4rem 0 0; color: var(--_muted); }

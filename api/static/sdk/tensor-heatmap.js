@@ -14,6 +14,7 @@
 import { ColourBar } from "./colour-bar.js";
 import { colourMaps } from "./colours.js";
 import { make } from "./dom.js";
+import { HeatmapAxes } from "./heatmap-axes.js";
 import { HeatmapInput } from "./heatmap-input.js";
 import { HeatmapView } from "./heatmap-view.js";
 import { clientOf, sentenceOf, ServerElement } from "./server-element.js";
@@ -25,7 +26,7 @@ import { tileRange, tilesOf } from "./tiles.js";
 /** @typedef {import("./heatmap-view.js").Box} Box */
 
 /** Attributes that change the layout or the texts, but not the tensor. */
-const LAYOUT_ATTRIBUTES = ["columns", "bare", "label"];
+const LAYOUT_ATTRIBUTES = ["columns", "bare", "label", "height", "cell", "axes"];
 
 /**
  * Events: `lw-hover` has the value under the pointer or the keyboard's cursor as
@@ -36,6 +37,7 @@ export class TensorHeatmap extends ServerElement {
   static observedAttributes = ["probe", "tensor", "model", "image", "layer", "channel", "server", "token", ...LAYOUT_ATTRIBUTES];
 
   #view = new HeatmapView();
+  #axes = new HeatmapAxes();
   #pointerInput;
   #below = make("div", { class: "bar" });
   #error = make("p", { class: "error", role: "alert", hidden: true });
@@ -61,7 +63,8 @@ export class TensorHeatmap extends ServerElement {
       select: (place) => this.#dispatch("lw-select", place),
     });
     const { tip, status } = this.#pointerInput;
-    root.append(this.#error, this.#view.frame, this.#below, tip, status);
+    this.#axes.surround(this.#view.frame);
+    root.append(this.#error, this.#axes.element, this.#below, tip, status);
   }
 
   connectedCallback() {
@@ -200,7 +203,12 @@ export class TensorHeatmap extends ServerElement {
     this.#frameRequest = requestAnimationFrame(async () => {
       try {
         this.#tables ??= await colourMaps(clientOf(this));
-        const isMoved = this.#view.paint(this.#tables, Math.floor(this.clientWidth * devicePixelRatio));
+        this.#axes.show(this.hasAttribute("axes") ? this.#view.tiles : null);
+        const { across, down } = this.#axes.size;
+        const [height, cell] = ["height", "cell"].map((name) => Number(this.getAttribute(name)) || undefined);
+        const room = { across: this.clientWidth - across, down: height && Math.max(1, height - down), cell };
+        const isMoved = this.#view.paint(this.#tables, room);
+        this.#axes.place(this.#view.grid);
         if (isMoved) this.#dispatch("lw-layout");
       } catch (error) {
         this.#showError(sentenceOf(error, this));

@@ -52,7 +52,7 @@ async function firstActivation(element, model) {
  * @param {Element} element
  * @param {AbortSignal} signal
  */
-async function fetchImage(element, signal) {
+export async function fetchImage(element, signal) {
   const client = clientOf(element);
   const server = new URL(`${client.server}/`);
   const image = element.getAttribute("image") ?? "";

@@ -9,10 +9,10 @@ import { exactDigits } from "./number-format.js";
 /**
  * @typedef {object} Stats
  * Statistics of the finite values; null where there are none.
- * @property {number | null} min
- * @property {number | null} max
- * @property {number | null} mean
- * @property {number | null} std
+ * @property {number | null} min Smallest value.
+ * @property {number | null} max Largest value.
+ * @property {number | null} mean Mean value.
+ * @property {number | null} std Standard deviation.
  * @property {number | null} zero_fraction Fraction of the values that are exactly zero.
  */
 
@@ -22,21 +22,21 @@ import { exactDigits } from "./number-format.js";
  * @property {string} map `viridis`, `cividis`, `gray` or `RdBu`.
  * @property {number | number[]} vmin Value of the first colour; a list by channel where `scope` is "channel".
  * @property {number | number[]} vmax Value of the last colour; a list where `vmin` is one.
- * @property {"channel" | "layer" | "fixed"} scope
+ * @property {"channel" | "layer" | "fixed"} scope Values that share one range.
  */
 
 /**
  * @typedef {object} Description
  * Name, shape and meaning of a tensor, without its values.
- * @property {string} name
+ * @property {string} name Name of the tensor, such as `relu1`.
  * @property {string} kind Kind of the values: `gate`, `post_activation`, …
  * @property {string[]} axes The name of every axis, in order.
  * @property {Record<string, (number | string)[]>} coordinates Labels along an axis, where they are
  *   names or not all indices from 0.
- * @property {number[]} shape
- * @property {string} dtype
+ * @property {number[]} shape Size of each axis.
+ * @property {string} dtype Type of the values, such as `float32`.
  * @property {Stats} [stats] Absent where the request leaves it out (`include`).
- * @property {Colour | null} colour
+ * @property {Colour | null} colour Null for values that no picture shows.
  * @property {string} [encoding] `uint8` where the values are quantised.
  * @property {number | number[]} [scale] Width of one level of quantised values.
  * @property {number | number[]} [offset] Value of the level 0.

@@ -140,19 +140,21 @@ export function paintTiles(tiles, tables) {
  */
 
 /**
- * Fit tiles into a width. Each value gets a whole number of pixels, so that all are equally large,
+ * Fit tiles into a width and a height. Each value gets a whole number of pixels, so that all are equally large,
  * unless that would leave more than a fifth of the width empty, as small tiles often would.
  * @param {Tiles} tiles
- * @param {number} room Pixels across.
+ * @param {{ across: number, down: number }} room Pixels; `down` may be infinite.
  * @param {number} gap Between two tiles.
- * @param {number} largest Most pixels for one cell of a vector.
+ * @param {number} largest Most pixels for one value.
  * @returns {Grid}
  */
 export function fit({ columns, rows, width, height }, room, gap, largest) {
-  const most = Math.max(1, (room - gap * (columns - 1)) / columns);
+  const across = Math.max(1, (room.across - gap * (columns - 1)) / columns);
+  const down = Math.max(1, (room.down - gap * (rows - 1)) / rows);
+  const most = Math.min(across, (down * width) / height);
   const whole = Math.floor(most / width);
   const scale = whole * width >= 0.8 * most ? whole : most / width;
-  const side = width * height === 1 ? Math.min(scale, largest) : scale;
+  const side = Math.min(scale, largest);
   const [tileWidth, tileHeight] = [Math.max(1, Math.round(width * side)), Math.max(1, Math.round(height * side))];
   return {
     tileWidth,

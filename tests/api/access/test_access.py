@@ -57,7 +57,7 @@ def paths(app: FastAPI) -> Iterator[str]:
 
 def is_public(path: str) -> bool:
     """Tell whether a path needs no token."""
-    return path in PUBLIC or path.startswith(("/explorer/", "/sdk/", "/v2/health/"))
+    return path in PUBLIC or path.startswith(("/embed/", "/explorer/", "/sdk/", "/v2/health/"))
 
 
 def test_every_route_needs_the_token_but_for_the_public_ones(

@@ -1,0 +1,114 @@
+"""Page document: HTML whose files have fingerprints in their addresses, and are loaded at once.
+
+A browser asks for `explorer/main.js?v=3f9c…` once: another content has another address. Modules
+import each other by their plain relative addresses, which an import map translates.
+"""
+
+import base64
+import hashlib
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+FINGERPRINT_LENGTH = 10
+"""Hexadecimal digits of a fingerprint."""
+
+ADDRESS = re.compile(r'(?P<name>\b(?:href|src))="(?P<path>[\w./-]+\.\w+)"')
+"""Attribute of a page document that may be the address of a file."""
+
+ENTRY = re.compile(r'<script type="module" src="(?P<path>[^"?]+)')
+STATIC_IMPORT = re.compile(
+    r"""^(?:import|export)\b(?:[^"'();]*?\bfrom)?\s*["'](?P<path>\.[^"']+)["']""", re.MULTILINE
+)
+"""Import at the beginning of a module, which is loaded before the module runs."""
+
+IMPORT = re.compile(r"""["'](?P<path>\.{1,2}/[\w./-]+\.js)["']""")
+"""Import anywhere in a module, also one that runs later."""
+
+
+class PageDocument(NamedTuple):
+    """Page document as it is served.
+
+    Attributes:
+        html: Content.
+        script_hash: Source of the content security policy that allows its import map.
+    """
+
+    html: str
+    script_hash: str
+
+
+def fingerprint(content: bytes) -> str:
+    """Return the fingerprint of a file of a page document: the beginning of its SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def page_document(html: str, files: Mapping[str, bytes], folder: str = "") -> PageDocument:
+    """Build a page document: with fingerprints, an import map, and preload hints.
+
+    Args:
+        html: The document as it is written, with a module script in its head.
+        files: Files that it may load, by their paths below the root of the server.
+        folder: Folder of the document, below the same root.
+    """
+    addresses = {
+        posixpath.relpath(name, folder or "."): f"?v={fingerprint(content)}"
+        for name, content in files.items()
+    }
+    entries = [
+        posixpath.normpath(posixpath.join(folder, found["path"])) for found in ENTRY.finditer(html)
+    ]
+
+    def address(name: str) -> str:
+        path = posixpath.relpath(name, folder or ".")
+        return path + addresses[path]
+
+    modules = sorted(reachable(entries, files, IMPORT))
+    imports = {
+        _relative(posixpath.relpath(name, folder or ".")): _relative(address(name))
+        for name in modules
+    }
+    text = json.dumps({"imports": imports}, separators=(",", ":"))
+    hints = (
+        f'<link rel="modulepreload" href="{address(name)}" />'
+        for name in reachable(entries, files, STATIC_IMPORT)
+    )
+    head = "\n".join((f'<script type="importmap">{text}</script>', *hints))
+    html = ADDRESS.sub(lambda found: _with_fingerprint(found, addresses), html)
+    html = re.sub(r"[ \t]*(?=<script\b)", lambda _: f"{head}\n", html, count=1)
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return PageDocument(html, f"'sha256-{digest}'")
+
+
+def _relative(path: str) -> str:
+    """Return a path of a page document's import map, which begins with a dot."""
+    return path if path.startswith("../") else f"./{path}"
+
+
+def _with_fingerprint(found: re.Match[str], addresses: Mapping[str, str]) -> str:
+    """Return an attribute of a page document with the fingerprint of its file, if it is one."""
+    path = found["path"]
+    return f'{found["name"]}="{path}{addresses.get(path, "")}"'
+
+
+def reachable(
+    entries: Iterable[str], files: Mapping[str, bytes], imports: re.Pattern[str]
+) -> Iterator[str]:
+    """Yield the modules that a page document can load, nearest to its scripts first.
+
+    Args:
+        entries: Paths of the modules of its script elements.
+        files: All modules by path.
+        imports: Pattern of the imports that count.
+    """
+    waiting = list(entries)
+    seen = set(waiting)
+    for name in waiting:
+        yield name
+        for found in imports.finditer(files[name].decode()):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), found["path"]))
+            if path in files and path not in seen:
+                seen.add(path)
+                waiting.append(path)
