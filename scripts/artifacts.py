@@ -21,6 +21,7 @@ from models.derivation import read_architecture
 from models.model_files import SHIPPED, ModelFiles, chosen_files
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
+from scripts.command_line import fail
 from scripts.run_directory import RunDirectory
 
 CHECKPOINT_DTYPES = {"cnn": "float16", "lstm": "float32"}
@@ -59,9 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             write_artifacts(options.model, trained, run, files)
     except OSError as error:
-        return _fail(f"cannot write to {files.weights.parent}: {error.strerror or error}")
+        return fail(
+            "scripts.artifacts",
+            f"cannot write to {files.weights.parent}: {error.strerror or error}",
+        )
     except (CheckpointError, DatasetError) as error:
-        return _fail(str(error))
+        return fail("scripts.artifacts", str(error))
     return 0
 
 
@@ -172,11 +176,6 @@ def _data_set(test: Digits, train: Digits) -> str:
 def _save(path: Path, tensors: Tensors, trained: Checkpoint, **described: object) -> None:
     artifacts.save(path, tensors, trained.digest, **described)
     print(f"{path}: {len(tensors)} tensors, {path.stat().st_size:,} bytes", flush=True)
-
-
-def _fail(sentence: str) -> int:
-    print(f"scripts.artifacts: {sentence}", file=sys.stderr)
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

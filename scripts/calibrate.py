@@ -27,6 +27,7 @@ from models.runtime.checkpoints import Checkpoint, CheckpointError
 from models.runtime.durable_files import write_atomically
 from models.runtime.parameters import GraphDefinition
 from models.training.recipe import shipped_recipe
+from scripts.command_line import fail
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,9 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if report:
             _save_report(files.report, report, measured)
     except OSError as error:
-        return _fail(f"cannot write to {files.weights.parent}: {error.strerror or error}")
+        return fail(
+            "scripts.calibrate",
+            f"cannot write to {files.weights.parent}: {error.strerror or error}",
+        )
     except (CheckpointError, DatasetError, ValueError) as error:
-        return _fail(str(error))
+        return fail("scripts.calibrate", str(error))
     print(json.dumps({key: value for key, value in measured.items() if key != "reliability"}))
     return 0
 
@@ -102,11 +106,6 @@ def _save_report(path: Path, report: dict[str, Any], measured: dict[str, Any]) -
             whole["calibration"] = measured
     whole["calibration"] = measured
     write_atomically(path, (json.dumps(whole, indent=1) + "\n").encode())
-
-
-def _fail(sentence: str) -> int:
-    print(f"scripts.calibrate: {sentence}", file=sys.stderr)
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,6 @@ after the first sixth of the time and at the end; the exit status is 1 if a figu
 bound.
 """
 
-import argparse
 import asyncio
 import json
 import random
@@ -27,6 +26,7 @@ from rich.console import Console
 from scripts.bench.load import CLOSED, Run
 from scripts.bench.processes import NotStartedError
 from scripts.bench.workloads import SEED
+from scripts.command_line import script_parser
 from scripts.compare import contract, malformed, plan
 from scripts.compare.__main__ import material_of
 from scripts.compare.bodies import Material
@@ -191,11 +191,7 @@ def growth_checks(first: State, last: State) -> list[Check]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a soak; return 1 if a figure exceeds its bound, 2 without a server."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.soak",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.soak", __doc__)
     add_server(parser)
     parser.add_argument("--minutes", type=float, default=30.0, help="duration (30)")
     flags, console = parser.parse_args(arguments), Console(width=150)

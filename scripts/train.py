@@ -45,6 +45,7 @@ from models.training.recipe import (
     shipped_recipe,
 )
 from scripts import artifacts
+from scripts.command_line import fail, script_parser
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
 
 Report = Callable[[str], None]
@@ -64,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with claim(options.output, _lasting(options), resume=options.resume) as directory:
             train(options, directory, command)
     except OSError as error:
-        return _fail(f"cannot write to {options.output}: {error.strerror or error}")
+        return fail("scripts.train", f"cannot write to {options.output}: {error.strerror or error}")
     except (RunError, CheckpointError, DatasetError, ValueError) as error:
-        return _fail(str(error))
+        return fail("scripts.train", str(error))
     except KeyboardInterrupt:
         # 130 is the status that shells give a command that SIGINT has ended.
-        return _fail("stopped; --resume continues after the last checkpoint", 130)
+        return fail("scripts.train", "stopped; --resume continues after the last checkpoint", 130)
     return 0
 
 
@@ -242,20 +243,9 @@ def _reporting(rounds: int) -> Iterator[Report]:
         yield show
 
 
-def _fail(sentence: str, status: int = 1) -> int:
-    """Print why `scripts.train` ended and return the exit status."""
-    print(f"scripts.train: {sentence}", file=sys.stderr)
-    return status
-
-
 def _parser() -> argparse.ArgumentParser:
     """Declare `scripts.train` options; their defaults trained the weights of Lightwell."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.train",
-        description=__doc__,
-        # The command lines of the description stay on lines of their own.
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.train", __doc__)
     parser.add_argument(
         "--declaration", type=Path, metavar="DIR", help="folder with the lightwell.toml to train"
     )

@@ -7,7 +7,6 @@ machine must have the checkout, the data and the folder of the results at the sa
 a file system that all of them mount. Exit status: as that of scripts.activations.
 """
 
-import argparse
 import json
 import logging
 import os
@@ -23,8 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import ray
 
-from scripts.activations.__main__ import add_options, attempt, fail, job_of, progress, say, say_done
+from scripts.activations.__main__ import add_options, attempt, job_of, progress, say, say_done
 from scripts.activations.job import Job, OpenJob
+from scripts.command_line import fail, script_parser
 
 ROOT = Path(__file__).parents[2]
 
@@ -138,11 +138,7 @@ def _stored(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the activations that the command line selects by Ray Data; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m deploy.ray.activations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("deploy.ray.activations", __doc__)
     add_options(parser)
     parser.add_argument("--workers", type=int, default=2, help="workers, each with the network")
     parser.add_argument("--gpus", type=float, default=0, help="GPUs of each worker")
@@ -154,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return attempt(job, partial(write, cluster=cluster))
     except ray.exceptions.RayError as error:
-        return fail(f"a worker of Ray has failed: {_reason(error)}")
+        return fail("deploy.ray.activations", f"a worker of Ray has failed: {_reason(error)}")
 
 
 def _reason(error: ray.exceptions.RayError) -> str:

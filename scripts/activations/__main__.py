@@ -24,6 +24,7 @@ from scripts.activations.job import Job, OpenJob
 from scripts.activations.plan import PlanError, PlanOptions
 from scripts.activations.shard_folder import FolderError, ShardFolder
 from scripts.activations.storage import MissingPackageError
+from scripts.command_line import fail, script_parser
 
 MIB = 2**20
 
@@ -45,17 +46,20 @@ def attempt(job: Job, write_results: Callable[[Job], None]) -> int:
     try:
         write_results(job)
     except ERRORS as error:
-        return fail(str(error))
+        return fail("scripts.activations", str(error))
     except BrokenPipeError:
         # Else Python writes to the closed pipe again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return fail(f"standard output was closed; {_again(job)}")
+        return fail("scripts.activations", f"standard output was closed; {_again(job)}")
     except OSError as error:
         reason = error.strerror or error
-        return fail(f"cannot write to {printable(job.out, None)}: {reason}; {_again(job)}")
+        return fail(
+            "scripts.activations",
+            f"cannot write to {printable(job.out, None)}: {reason}; {_again(job)}",
+        )
     except KeyboardInterrupt:
         # 130 is the status that shells give a command that SIGINT has ended.
-        return fail(f"stopped; {_again(job)}", 130)
+        return fail("scripts.activations", f"stopped; {_again(job)}", 130)
     return 0
 
 
@@ -171,20 +175,9 @@ def _again(job: Job) -> str:
     return f"the same command goes on after the last whole shard in {printable(job.out, None)}"
 
 
-def fail(sentence: str, status: int = 1) -> int:
-    """Print why scripts.activations ended and return the exit status."""
-    print(f"scripts.activations: {sentence}", file=sys.stderr)
-    return status
-
-
 def _parser() -> argparse.ArgumentParser:
     """Declare the options of scripts.activations."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.activations",
-        description=__doc__,
-        # The command lines of the description stay on lines of their own.
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.activations", __doc__)
     add_options(parser)
     return parser
 

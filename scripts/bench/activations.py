@@ -25,6 +25,7 @@ from models.runtime.resident import ResidentProgram, drive
 from scripts.activations.inputs import InputOptions
 from scripts.activations.job import Job, OpenJob
 from scripts.activations.plan import PlanOptions
+from scripts.command_line import script_parser
 
 LIMIT = 1.5
 """Largest ratio of the CPU times of scripts.activations and `drive` in the benchmark."""
@@ -137,11 +138,7 @@ def _remove(folder: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.activations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.bench.activations", __doc__)
     parser.add_argument("--rows", type=int, default=2000, help="images (default: %(default)s)")
     parser.add_argument("--layers", default="all", help="comma-separated (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default: %(default)s)")

@@ -29,6 +29,7 @@ from scripts.bench.load import OK, Load
 from scripts.bench.processes import NotStartedError, Server, answers, free_port
 from scripts.bench.systems import SYSTEMS, System
 from scripts.bench.workloads import Workload, WrongAnswerError, check, pictures, post, workloads
+from scripts.command_line import script_parser
 
 ROUNDS = 7
 SLICES, SLICE_S = 4, 0.1
@@ -279,11 +280,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.pytorch",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.bench.pytorch", __doc__)
     parser.add_argument("--only", nargs="+", choices=[*LEAN, ATTRIBUTIONS], help="what to compare")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds (7)")
     parser.add_argument(

@@ -28,16 +28,13 @@ from scripts.classroom.generator import Classroom
 from scripts.classroom.report import Costs, show
 from scripts.classroom.requests import Kind, classroom_requests
 from scripts.classroom.timetable import Lesson
+from scripts.command_line import script_parser
 from scripts.overload.target import UNAVAILABLE, WARM_S, Target, port_of, started
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line of the classroom."""
-    found = argparse.ArgumentParser(
-        prog="python -m scripts.classroom",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    found = script_parser("scripts.classroom", __doc__)
     found.add_argument("--url", help="running server, http://127.0.0.1:PORT")
     found.add_argument("--checkout", type=Path, default=ROOT, help="another checkout to start")
     found.add_argument("--flags", default="", help="flags of the started server: '--workers 2'")

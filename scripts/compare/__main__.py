@@ -10,7 +10,6 @@ where a difference has no reason in `expected.py`, or where no request covers so
 `--only`, neither pages nor problems are compared.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from fnmatch import fnmatchcase
 from http.client import HTTPException
 from pathlib import Path
 
+from scripts.command_line import script_parser
 from scripts.compare import contract, plan, situations
 from scripts.compare.bodies import Material
 from scripts.compare.contract import Operation
@@ -159,11 +159,7 @@ def material_of(send: Callable[[Request], Answer]) -> Material:
 
 def main() -> int:
     """Run `scripts.compare` on two checkouts; return its exit code, 0 if all answers are equal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.compare", __doc__)
     parser.add_argument("old", type=Path, help="Checkout whose answers are right.")
     parser.add_argument("new", type=Path, help="Checkout whose answers are compared with them.")
     parser.add_argument("--only", default=EVERY, help="Pattern of the paths to ask.")

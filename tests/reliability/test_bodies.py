@@ -1,7 +1,6 @@
 """Body and parsing: rows 17 to 29 of the threats, over the wire."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.reliability.wire import (
     assert_refused,
     get,
     post,
-    prediction,
 )
 
 FILE = b'Content-Disposition: form-data; name="file"; filename="%s"\r\nContent-Type: image/png'
@@ -25,13 +23,7 @@ PICTURE_PART = (FILE % b"a.png", PICTURE)
 END = b"--x--\r\n"
 
 
-@pytest.fixture(autouse=True)
-def _others_are_served(url: str) -> Iterator[None]:
-    """A valid prediction has the same answer before and after; the server is ready."""
-    before = prediction(url)
-    yield
-    assert prediction(url) == before
-    assert get(url, "/readyz").status == 200
+pytestmark = pytest.mark.usefixtures("others_are_served")
 
 
 def form(

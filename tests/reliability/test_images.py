@@ -3,7 +3,6 @@
 import io
 import pickle
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,22 +14,14 @@ from tests.reliability.wire import (
     PNG,
     PREDICT,
     assert_refused,
-    get,
     post,
-    prediction,
 )
 
 JPEG = (("Content-Type", "image/jpeg"),)
 RAW = (("Content-Type", "application/octet-stream"),)
 
 
-@pytest.fixture(autouse=True)
-def _others_are_served(url: str) -> Iterator[None]:
-    """A valid prediction has the same answer before and after; the server is ready."""
-    before = prediction(url)
-    yield
-    assert prediction(url) == before
-    assert get(url, "/readyz").status == 200
+pytestmark = pytest.mark.usefixtures("others_are_served")
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

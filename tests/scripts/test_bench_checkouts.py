@@ -11,23 +11,8 @@ from rich.console import Console
 from scripts.bench import __main__, checkouts, decoders
 from scripts.bench.checkouts import Comparison, Slices, in_order, round_groups
 from scripts.bench.processes import NotStartedError, Server, free_port
-from scripts.bench.workloads import WrongAnswerError, post
-
-RESPONDER = """
-import http.server, sys
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = sys.argv[2].encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
-REQUESTS = [post("/", "text/plain", b"%d" % number) for number in range(4)]
+from scripts.bench.workloads import WrongAnswerError
+from tests.scripts.responders import REQUESTS, RESPONDER, responders
 
 
 def body(label):
@@ -38,15 +23,8 @@ def body(label):
 @pytest.fixture
 def pair(tmp_path):
     """Start two servers that return equal predictions."""
-    (tmp_path / "server.py").write_text(RESPONDER)
-    servers = []
-    for number in range(2):
-        port = free_port()
-        command = [sys.executable, str(tmp_path / "server.py"), str(port), body(3)]
-        servers.append(Server(command, port, REQUESTS[0], tmp_path / f"log{number}", {}, tmp_path))
-    yield servers
-    for server in servers:
-        server.stop()
+    with responders(tmp_path, body(3)) as servers:
+        yield servers
 
 
 def test_the_result_is_the_median_of_the_ratios_of_each_round():

@@ -14,7 +14,7 @@ from scripts.bench.processes import Server, free_port
 from scripts.bench.pytorch import LEAN, NAMES, TARGETS, ComparedServer, Comparison, Target
 from scripts.bench.systems import SYSTEMS
 from scripts.bench.workloads import WrongAnswerError, post, workloads
-from tests.scripts.test_bench_checkouts import RESPONDER
+from tests.scripts.responders import RESPONDER
 
 PREDICT = Target("predict", 2, 0.5)
 PROBABILITIES = {"label": 3, "probabilities": [0.5, 0.5], "logits": [0.5, 0.5]}

@@ -1,16 +1,12 @@
 """Comparison of one process and several workers: ratios, targets, rounds and the table."""
 
-import sys
-
 import pytest
 
 from scripts.bench import workers
-from scripts.bench.processes import Server, free_port
 from scripts.bench.workers import Comparison, Rate, measure, table
-from scripts.bench.workloads import WrongAnswerError, post
-from tests.scripts.test_bench_checkouts import RESPONDER
+from scripts.bench.workloads import WrongAnswerError
+from tests.scripts.responders import REQUESTS, responders
 
-REQUESTS = [post("/", "text/plain", b"%d" % number) for number in range(4)]
 ONE = Rate(100.0, 0.01, 0.2)
 
 
@@ -22,17 +18,11 @@ def compared(*speeds, cpu_s=0.01):
 
 @pytest.fixture
 def pair(tmp_path):
-    """Start two servers that answer everything."""
-    (tmp_path / "server.py").write_text(RESPONDER)
-    servers = []
-    for number in range(2):
-        port = free_port()
-        command = [sys.executable, str(tmp_path / "server.py"), str(port), "{}"]
-        servers.append(Server(command, port, REQUESTS[0], tmp_path / f"log{number}", {}, tmp_path))
-        servers[-1].suspend()
-    yield servers
-    for server in servers:
-        server.stop()
+    """Start two servers that answer everything, and suspend them."""
+    with responders(tmp_path, "{}") as servers:
+        for server in servers:
+            server.suspend()
+        yield servers
 
 
 def test_the_ratio_is_the_median_of_the_rounds():

@@ -116,17 +116,22 @@ def run_lstm(sequence: str) -> dict[str, Any]:
         return {**answer(readout(hidden)[0]), "gates": kept}
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
+def serve(application: FastAPI, description: str | None) -> None:
+    """Serve a careful PyTorch server at the port of its command line."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("port", type=int)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     flags = parser.parse_args()
     torch.set_num_threads(flags.threads)
     uvicorn.run(
-        app,
+        application,
         port=flags.port,
         loop="uvloop",
         http="httptools",
         log_level="warning",
         access_log=False,
     )
+
+
+if __name__ == "__main__":
+    serve(app, __doc__)

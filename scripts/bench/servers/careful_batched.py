@@ -5,7 +5,6 @@ the event loop has read at once, and the fused LSTM: the least CPU time that PyT
 need for these answers.
 """
 
-import argparse
 import asyncio
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,12 +13,11 @@ from typing import Any
 import numpy as np
 import orjson
 import torch  # type: ignore[import-not-found]
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from safetensors.numpy import save
 from torch import nn
 
-from scripts.bench.servers.careful import read_image, to_json
+from scripts.bench.servers.careful import read_image, serve, to_json
 from scripts.bench.servers.network import GATES, cnn, lstm
 
 MAX_BATCH = 32
@@ -164,16 +162,4 @@ async def gates(request: Request) -> Response:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int)
-    parser.add_argument("--threads", type=int, default=1)
-    flags = parser.parse_args()
-    torch.set_num_threads(flags.threads)
-    uvicorn.run(
-        app,
-        port=flags.port,
-        loop="uvloop",
-        http="httptools",
-        log_level="warning",
-        access_log=False,
-    )
+    serve(app, __doc__)
