@@ -43,7 +43,7 @@ class BodyBytes:
 
     def __exit__(self, *_: object) -> None:
         self._admission.body_bytes -= self._held
-        self._admission.memory.give(COPIES_OF_A_BODY * self._held)
+        self._admission.memory.give(COPIES_OF_A_BODY * self._held, self._job)
 
     def add(self, nbytes: int) -> None:
         """Count bytes of a request body that have arrived.

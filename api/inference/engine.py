@@ -24,7 +24,7 @@ from api.inference.program_queues import Observer, ProgramQueue, QueueFactory, Q
 from api.inference.release_times import ReleaseTimes
 from api.inference.reloading import Reloaded, Reloader
 from api.inference.resident_memory import return_freed_memory
-from api.inference.result_cache import ResultCache
+from api.inference.result_cache import KeptResults
 from api.inference.served_model import ServedModel
 from api.inference.served_models import ServedModels
 from api.inference.workload import Workload
@@ -61,7 +61,7 @@ class Engine:
     Attributes:
         served: Served models by name. A request looks its model up once: `reload` replaces entries.
         fault: Why the engine cannot get ready; empty without a reason.
-        results: Outputs of runs about the weights alone.
+        kept: Outputs of runs, and pictures, about the weights alone.
         workload: Requests whose time is limited when they are admitted.
         draining: Whether the server will soon close its listener: `/readyz` fails, and requests are
             still answered.
@@ -72,7 +72,7 @@ class Engine:
     def __init__(self, loaded: LoadedModels, limits: QueueLimits, admission: Admission) -> None:
         self.fault = ""
         self.admission = admission
-        self.results = ResultCache()
+        self.kept = KeptResults(admission.memory)
         self.draining = self.closed = False
         self.warm_s: float | None = None
         self._worker = DeviceWorker("device", run_inline=jax.default_backend() == "cpu")

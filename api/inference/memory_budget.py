@@ -80,6 +80,8 @@ class MemoryBudget:
         holders: Bytes that each job holds.
         capacity: Bytes that may be held now; the whole budget until `measure` is called.
         full_capacity: Bytes that may be held while no program is compiled.
+        kept: Bytes of results that are kept until a request needs their memory.
+        evictions: Functions that free them.
         unsent: Returns the bytes of answers that clients have not yet taken.
         retry_s: Returns the seconds after which a refused job comes back, given the bytes that it
             needs, and those of them that are missing.
@@ -92,8 +94,9 @@ class MemoryBudget:
         trim: Callable[[], object] = return_freed_memory,
     ) -> None:
         self.total = total
-        self.held = 0
+        self.held = self.kept = 0
         self.holders: dict[Job, int] = {}
+        self.evictions: list[Callable[[], None]] = []
         self.capacity = self.full_capacity = max(total, LEAST_CAPACITY)
         self.unsent: Callable[[], int] = int
         self.retry_s: Callable[[Job, int, int], float] = lambda *_: RETRY_S
@@ -109,7 +112,7 @@ class MemoryBudget:
         Args:
             batch: Bytes of the largest batch while it runs; None where it is as before.
         """
-        now = self._resident()
+        now = self._resident() - self.kept
         # While requests are in flight, their part of the measurement is not known exactly.
         self._models = max(self._models, now - self.held) if self.held else now
         self._batch = self._batch if batch is None else batch
@@ -156,14 +159,23 @@ class MemoryBudget:
         """
         if nbytes > self.full_capacity:
             raise RequestTooLargeError(nbytes, self.full_capacity)
-        missing = self.held + self._waiting(nbytes) + nbytes - self.capacity
-        if missing <= 0 and nbytes >= CHECKED_FROM:
-            missing = self._missing(nbytes, job)
+        missing = self._lacking(nbytes, job)
+        if missing > 0 and self.kept:
+            for evict in self.evictions:
+                evict()
+            missing = self._lacking(nbytes, job)
         if missing > 0:
             self._refuse(nbytes, job, missing)
-        self.held += nbytes
+        self._count(nbytes, job)
         if nbytes >= CHECKED_FROM:
             self._trims_due = TRIMS
+
+    def _lacking(self, nbytes: int, job: Job) -> int:
+        """Return the bytes that the budget lacks for a request; 0 or fewer where it has them."""
+        lacking = self.held + self.kept + self._waiting(nbytes) + nbytes - self.capacity
+        if lacking <= 0 and nbytes >= CHECKED_FROM:
+            return self._missing(nbytes, job)
+        return lacking
 
     def _waiting(self, nbytes: int) -> int:
         """Return the bytes of answers that clients have not yet taken, counted a moment ago."""
@@ -173,9 +185,17 @@ class MemoryBudget:
             self._unsent, self._unsent_at = self.unsent(), now
         return self._unsent
 
-    def give(self, nbytes: int) -> None:
-        """Count bytes no longer: they were freed."""
-        self.held -= nbytes
+    def give(self, nbytes: int, job: Job) -> None:
+        """Count bytes of a job no longer: they were freed."""
+        self._count(-nbytes, job)
+
+    def _count(self, nbytes: int, job: Job) -> None:
+        """Count bytes that a job holds now, by which others estimate when to come back."""
+        self.held += nbytes
+        if held := self.holders.get(job, 0) + nbytes:
+            self.holders[job] = held
+        else:
+            self.holders.pop(job, None)
 
     def _refuse(self, nbytes: int, job: Job, missing: int) -> None:
         msg = (
@@ -228,8 +248,8 @@ class HeldBytes:
 
     def __exit__(self, *_: object) -> None:
         self._is_entered = False
-        self._budget.give(self._nbytes)
-        self._hold(0)
+        self._budget.give(self._nbytes, self._job)
+        self._nbytes = 0
 
     def add(self, nbytes: int) -> None:
         """Add bytes that the request will hold at its worst.
@@ -242,7 +262,7 @@ class HeldBytes:
             msg = "the bytes of a request are held within its context"
             raise RuntimeError(msg)
         self._budget.take(nbytes, self._job)
-        self._hold(self._nbytes + nbytes)
+        self._nbytes += nbytes
 
     def become(self, nbytes: int) -> None:
         """Hold this number of bytes from now on: those of the answer, when all else was freed.
@@ -253,13 +273,5 @@ class HeldBytes:
         if nbytes > self._nbytes:
             self.add(nbytes - self._nbytes)
         else:
-            self._budget.give(self._nbytes - nbytes)
-            self._hold(nbytes)
-
-    def _hold(self, nbytes: int) -> None:
-        """Note the bytes that the request holds now, by which others estimate when to come back."""
-        self._nbytes = nbytes
-        if nbytes:
-            self._budget.holders[self._job] = nbytes
-        else:
-            self._budget.holders.pop(self._job, None)
+            self._budget.give(self._nbytes - nbytes, self._job)
+            self._nbytes = nbytes

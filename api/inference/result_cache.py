@@ -1,45 +1,62 @@
-"""Result cache: outputs of runs that depend on the weights alone, and not on an input."""
+"""Result cache: results that depend on the weights alone, such as outputs of runs and pictures."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from api.inference.errors import DeadlineError
+from api.inference.memory_budget import MIB, MemoryBudget
 from models.runtime.programs import Outputs
+from probes.output.buffers import Buffer
 
-MAX_RESULTS = 64
+MAX_KEPT_BYTES = 16 * MIB
+"""Most bytes of the results in one cache."""
+
+Result = TypeVar("Result")
 
 
-class ResultCache:
-    """Result cache of the latest runs about the weights alone; the oldest is evicted first.
+class ResultCache(Generic[Result]):
+    """Result cache of the latest results about the weights alone; the oldest is evicted first.
 
-    Of one event loop. Requests that need the same outputs at the same time compute them once.
+    Of one event loop. Requests that need the same result at the same time compute it once.
+
+    Args:
+        nbytes: Returns the bytes of a result.
+        memory: Budget in which the results count until a request needs their bytes.
     """
 
-    def __init__(self) -> None:
-        self._results: dict[str, Outputs] = {}
+    def __init__(self, nbytes: Callable[[Result], int], memory: MemoryBudget) -> None:
+        self._nbytes, self._memory = nbytes, memory
+        self._kept: dict[str, Result] = {}
         self._running: dict[str, asyncio.Event] = {}
+        memory.evictions.append(self.clear)
 
     def has(self, key: str) -> bool:
-        """Tell whether outputs are in the result cache, or are being computed for it."""
-        return key in self._results or key in self._running
+        """Tell whether a result is in the result cache, or is being computed for it."""
+        return key in self._kept or key in self._running
 
-    async def outputs(
-        self, key: str, compute: Callable[[], Awaitable[Outputs]], deadline: float
-    ) -> Outputs:
-        """Return outputs of the result cache; those that it does not have are computed.
+    def clear(self) -> None:
+        """Evict all results from the cache."""
+        while self._kept:
+            self._evict_oldest()
 
-        Requests that need them meanwhile wait. Where the one that computes fails, or its client has
-        gone, the next one computes them.
+    async def result(
+        self, key: str, compute: Callable[[], Awaitable[Result]], deadline: float
+    ) -> Result:
+        """Return a result of the result cache; one that it does not have is computed.
+
+        Requests that need it meanwhile wait. Where the one that computes fails, or its client has
+        gone, the next one computes it.
 
         Args:
-            compute: Computes the outputs.
+            compute: Computes the result.
             deadline: End of the wait for another request by `time.monotonic`, in seconds.
 
         Raises:
             DeadlineError: It passed.
         """
-        while (known := self._results.get(key)) is None:
+        while (known := self._kept.get(key)) is None:
             if (running := self._running.get(key)) is None:
                 return await self._compute(key, compute)
             try:
@@ -49,14 +66,40 @@ class ResultCache:
                 raise DeadlineError from None
         return known
 
-    async def _compute(self, key: str, compute: Callable[[], Awaitable[Outputs]]) -> Outputs:
-        """Compute outputs for the result cache, then wake those that wait for them."""
+    async def _compute(self, key: str, compute: Callable[[], Awaitable[Result]]) -> Result:
+        """Compute a result for the result cache, then wake those that wait for it."""
         ended = self._running[key] = asyncio.Event()
         try:
-            found = self._results[key] = await compute()
+            found = self._kept[key] = await compute()
+            self._memory.kept += self._nbytes(found)
         finally:
             del self._running[key]
             ended.set()
-        while len(self._results) > MAX_RESULTS:
-            del self._results[next(iter(self._results))]
+        while sum(map(self._nbytes, self._kept.values())) > MAX_KEPT_BYTES:
+            self._evict_oldest()
         return found
+
+    def _evict_oldest(self) -> None:
+        oldest = self._kept.pop(next(iter(self._kept)))
+        self._memory.kept -= self._nbytes(oldest)
+
+
+class KeptResults:
+    """Kept results of an engine, about the weights alone. They live as long as the engine.
+
+    Args:
+        memory: Budget in which they count.
+
+    Attributes:
+        outputs: Cache of the outputs of runs.
+        pictures: Cache of encoded pictures.
+    """
+
+    def __init__(self, memory: MemoryBudget) -> None:
+        self.outputs: ResultCache[Outputs] = ResultCache(_nbytes_of, memory)
+        self.pictures: ResultCache[Buffer] = ResultCache(len, memory)
+
+
+def _nbytes_of(outputs: Outputs) -> int:
+    """Return the bytes of a run's outputs, which are kept as one result."""
+    return sum(one.nbytes for one in outputs.values())

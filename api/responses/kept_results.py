@@ -1,4 +1,4 @@
-"""Kept results: outputs of probes about the weights alone, by the version of the weights."""
+"""Kept results about the weights alone, outputs and pictures, by the version of the weights."""
 
 from api.responses.context import RequestContext
 from api.responses.probe_request import ProbeRequest
@@ -18,4 +18,9 @@ def result_key(context: RequestContext, request: ProbeRequest) -> str | None:
 def is_kept(context: RequestContext, request: ProbeRequest) -> bool:
     """Tell whether a probe need not run: its outputs are kept, or computed for another request."""
     key = result_key(context, request)
-    return key is not None and context.engine.results.has(key)
+    return key is not None and context.engine.kept.outputs.has(key)
+
+
+def picture_key(context: RequestContext, request: ProbeRequest) -> str:
+    """Return the key under which the picture of a probe without input is kept."""
+    return f"{context.served.version} {request.cache_key} {request.query.scale}"

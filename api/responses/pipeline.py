@@ -12,7 +12,7 @@ from api.requests.model_input import ModelInput, ModelInputs
 from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.gathering import gather_or_cancel
-from api.responses.kept_results import result_key
+from api.responses.kept_results import picture_key, result_key
 from api.responses.negotiation import Encoded, Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
@@ -62,6 +62,8 @@ async def answer(
     context.job.is_analysis = request.probe.run is not None or is_analysis(given)
     if isinstance(inputs, list):
         content = await _answer_several(context, request, inputs, response_format)
+    elif response_format == "png" and not request.probe.input:
+        content = [await _kept_picture(context, request, inputs)]
     else:
         content = await _answer_one(context, request, inputs, response_format)
     found = Encoded(content)
@@ -72,6 +74,19 @@ async def answer(
     context.held.become(nbytes_of(found.buffers))
     context.watch.lap("encode")
     return found
+
+
+async def _kept_picture(
+    context: RequestContext, request: ProbeRequest, given: ModelInput
+) -> Buffer:
+    """Return the pipeline's picture of the weights alone, drawn once for all requests."""
+
+    async def draw() -> Buffer:
+        (picture,) = await _answer_one(context, request, given, "png")
+        return picture
+
+    key = picture_key(context, request)
+    return await context.engine.kept.pictures.result(key, draw, context.job.deadline)
 
 
 async def _coded(context: RequestContext, content: list[Buffer]) -> Encoded:
@@ -286,7 +301,7 @@ async def run_probe(
     if (key := result_key(context, request)) is None:
         outputs = await analyse()
     else:
-        outputs = await engine.results.outputs(key, analyse_weights, context.job.deadline)
+        outputs = await engine.kept.outputs.result(key, analyse_weights, context.job.deadline)
     return call.with_outputs(outputs), device_time
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.inference.admission import Admission
+from api.inference.admission import COPIES_OF_A_BODY, Admission
 from api.inference.errors import EngineBusyError
 from api.inference.jobs import Job
 from api.inference.memory_budget import (
@@ -64,6 +64,21 @@ def test_bytes_are_counted_until_they_are_freed() -> None:
             second.add(90 * MIB)
             assert memory.held == 100 * MIB
             assert sorted(memory.holders.values()) == [10 * MIB, 90 * MIB]
+    assert (memory.held, memory.holders) == (0, {})
+
+
+def test_bytes_of_a_body_count_for_its_job() -> None:
+    """Those who wait for memory know who will free it, from the first byte of a body on."""
+    memory, job = budget(100 * MIB), Job()
+    admission = Admission(8, 8, memory=memory)
+    with HeldBytes(memory, job) as held:
+        with admission.body(job) as body:
+            body.add(3 * MIB)
+            held.add(10 * MIB)
+            assert memory.holders == {job: 10 * MIB + COPIES_OF_A_BODY * 3 * MIB}
+        assert memory.holders == {job: 10 * MIB}
+        held.become(MIB)
+        assert memory.holders == {job: MIB}
     assert (memory.held, memory.holders) == (0, {})
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,18 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.inference.errors import DeadlineError
-from api.inference.result_cache import MAX_RESULTS, ResultCache
+from api.inference.admission import UNLIMITED
+from api.inference.errors import DeadlineError, EngineBusyError
+from api.inference.jobs import Job
+from api.inference.memory_budget import MIB, MemoryBudget
+from api.inference.result_cache import MAX_KEPT_BYTES, KeptResults, ResultCache
 from models.runtime.programs import Outputs
+from probes.output import encode
+
+
+def cache_of(memory: MemoryBudget) -> ResultCache[Outputs]:
+    """Return an empty cache of outputs, which count in a memory budget."""
+    return KeptResults(memory).outputs
 
 
 class Run:
@@ -38,23 +48,48 @@ def soon() -> float:
 
 async def asked(cache: ResultCache, run: Run, count: int) -> "list[asyncio.Task[Outputs]]":
     """Ask a cache for the same outputs several times at once."""
-    tasks = [asyncio.create_task(cache.outputs("a", run.compute, soon())) for _ in range(count)]
+    tasks = [asyncio.create_task(cache.result("a", run.compute, soon())) for _ in range(count)]
     await asyncio.sleep(0)
     return tasks
 
 
-def test_the_oldest_result_is_evicted() -> None:
-    """The cache is bounded, and keeps every later result."""
+def test_the_oldest_results_are_evicted() -> None:
+    """The bytes of the cache are bounded, counted, and those of the latest results."""
 
     async def scene() -> None:
-        cache, run = ResultCache(), Run()
-        run.may_end.set()
-        for number in range(MAX_RESULTS + 1):
-            await cache.outputs(str(number), run.compute, soon())
+        memory = MemoryBudget(UNLIMITED)
+        cache, half = cache_of(memory), MAX_KEPT_BYTES // 2
 
-        assert [cache.has(name) for name in ("0", "1", "no such key")] == [False, True, False]
-        assert run.begun == MAX_RESULTS + 1
-        assert (await cache.outputs("1", run.compute, soon()))["value"] == 2
+        async def compute() -> Outputs:
+            return {"value": np.zeros(half, np.uint8)}
+
+        for key in "abc":
+            await cache.result(key, compute, soon())
+
+        assert [cache.has(key) for key in "abcd"] == [False, True, True, False]
+        assert memory.kept == 2 * half
+
+    asyncio.run(scene())
+
+
+def test_kept_results_give_way_to_requests() -> None:
+    """They are evicted before a request is refused, and not before they have to be."""
+
+    async def scene() -> None:
+        memory = MemoryBudget(100 * MIB, resident=lambda: 0)
+        cache = cache_of(memory)
+
+        async def compute() -> Outputs:
+            return {"value": np.zeros(MIB, np.uint8)}
+
+        await cache.result("a", compute, soon())
+        memory.take(99 * MIB, Job())
+        assert cache.has("a")
+        memory.take(MIB, Job())
+        assert not cache.has("a")
+        assert memory.kept == 0
+        with pytest.raises(EngineBusyError):
+            memory.take(1, Job())
 
     asyncio.run(scene())
 
@@ -63,7 +98,7 @@ def test_requests_at_the_same_time_compute_once() -> None:
     """All have the outputs of the first one."""
 
     async def scene() -> None:
-        cache, run = ResultCache(), Run()
+        cache, run = cache_of(MemoryBudget(UNLIMITED)), Run()
         tasks = await asked(cache, run, 5)
         assert cache.has("a")
         run.may_end.set()
@@ -78,7 +113,7 @@ def test_an_error_is_that_of_one_request() -> None:
     """The next one computes the outputs, which the others have; nothing of the error is kept."""
 
     async def scene() -> None:
-        cache, run = ResultCache(), Run()
+        cache, run = cache_of(MemoryBudget(UNLIMITED)), Run()
         run.errors.append(ValueError())
         tasks = await asked(cache, run, 4)
         run.may_end.set()
@@ -94,7 +129,7 @@ def test_a_client_that_leaves_takes_no_result_from_others() -> None:
     """Where the first is cancelled, the next computes; a waiting one leaves alone."""
 
     async def scene() -> None:
-        cache, run = ResultCache(), Run()
+        cache, run = cache_of(MemoryBudget(UNLIMITED)), Run()
         first, second, third, last = await asked(cache, run, 4)
         third.cancel()
         first.cancel()
@@ -111,10 +146,10 @@ def test_each_request_waits_until_its_own_deadline() -> None:
     """One whose time has passed is refused, and the others have the outputs."""
 
     async def scene() -> None:
-        cache, run = ResultCache(), Run()
+        cache, run = cache_of(MemoryBudget(UNLIMITED)), Run()
         (first,) = await asked(cache, run, 1)
         with pytest.raises(DeadlineError):
-            await cache.outputs("a", run.compute, time.monotonic() + 0.01)
+            await cache.result("a", run.compute, time.monotonic() + 0.01)
         run.may_end.set()
 
         assert (await first)["value"] == 1
@@ -130,7 +165,7 @@ def test_a_run_about_the_weights_alone_is_cached(
     So it needs no room for rows.
     """
     engine, runs = app.state.engine, []
-    monkeypatch.setattr(engine, "results", ResultCache())
+    monkeypatch.setattr(engine, "kept", KeptResults(engine.admission.memory))
     run = engine.run
 
     async def counted(*args: Any, **options: Any) -> Any:
@@ -147,3 +182,57 @@ def test_a_run_about_the_weights_alone_is_cached(
     assert first.content == second.content
     assert other.status_code == 503
     assert len(runs) == 1
+
+
+@pytest.fixture
+def drawn(app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Titles of the figures that are drawn, from an empty cache on."""
+    engine, found = app.state.engine, list[str]()
+    monkeypatch.setattr(engine, "kept", KeptResults(engine.admission.memory))
+    render = encode.render
+
+    def recorded(figure: Any, *arguments: Any) -> bytes:
+        found.append(figure.title)
+        return render(figure, *arguments)
+
+    monkeypatch.setattr(encode, "render", recorded)
+    return found
+
+
+def test_a_picture_of_the_weights_alone_is_drawn_once(client: TestClient, drawn: list[str]) -> None:
+    """Equal requests have equal bytes, with and without the path's ending; others are drawn."""
+    path = "/cnn/filters"
+    first = client.get(f"{path}.png?layers=conv1")
+    same = [
+        client.get(one) for one in (f"{path}.png?layers=conv1", f"{path}?layers=conv1&format=png")
+    ]
+
+    assert first.status_code == 200, first.text
+    assert [one.content for one in same] == [first.content] * 2
+    assert len({one.headers["content-length"] for one in (first, *same)}) == 1
+    assert len(drawn) == 1
+    for other in ("layers=conv1&scale=2", "layers=conv2", "layers=conv1&range=channel"):
+        assert client.get(f"{path}.png?{other}").content != first.content
+    assert len(drawn) == 4
+
+
+def test_a_picture_of_an_input_is_drawn_for_each_request(
+    client: TestClient, digit_png: bytes, drawn: list[str]
+) -> None:
+    """Few inputs are sent twice."""
+    for _ in range(2):
+        client.post("/cnn/predict.png", content=digit_png, headers={"Content-Type": "image/png"})
+
+    assert len(drawn) == 2
+
+
+def test_pictures_asked_for_at_the_same_time_are_drawn_once(
+    app: FastAPI, client: TestClient, drawn: list[str]
+) -> None:
+    """One request draws, and the others wait for it."""
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: client.get("/lstm/weights.png"), range(8)))
+
+    assert {one.status_code for one in found} == {200}
+    assert len({one.content for one in found}) == 1
+    assert len(drawn) == 1
