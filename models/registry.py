@@ -30,7 +30,7 @@ from models.printable import printable
 from models.rnn.lengths import LengthLimits
 from models.runtime import checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
-from models.runtime.compilation import ExecutableKey, Executables, compile_programs
+from models.runtime.compilation import Executables, compile_programs, versions
 from models.runtime.executable_cache import ExecutableCache
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Program, Row, Run
@@ -234,8 +234,8 @@ class ResidentModel:
         self, name: str, programs: list[Program], buckets: Sequence[int]
     ) -> tuple[Executables, bool]:
         """Load or compile programs of a registered model; return whether they were loaded."""
-        keys = {ExecutableKey(program.name, bucket) for program in programs for bucket in buckets}
-        if keys <= self.executables.keys():  # by the model that this one has replaced
+        keys = [key for one in programs for bucket in buckets for key in versions(one, bucket)]
+        if self.executables.keys() >= set(keys):  # by the model that this one has replaced
             return self.executables, True
         wanted, is_loaded = (programs, self._put(None, self.weights), buckets), False
         if self.cache:

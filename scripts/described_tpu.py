@@ -24,7 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from models.registry import ResidentModel, load
+from models.runtime.compilation import versions
 from models.runtime.programs import ACCELERATOR_BUCKETS, Program
+from scripts.command_line import script_parser
 
 NETWORKS = ("cnn", "lstm")
 
@@ -76,10 +78,14 @@ def devices_of(chip: str) -> Sequence[Any]:
 
 
 def executables_of(model: ResidentModel) -> Iterator[tuple[Program, int]]:
-    """Yield every program of a network with each of its batch sizes on a described TPU."""
+    """Yield every program of a network with each of its batch sizes on a described TPU.
+
+    Programs with optional outputs come twice: with them and without.
+    """
     for program in (*model.declared, *model.analyses.values()):
         for bucket in program.buckets or ACCELERATOR_BUCKETS:
-            yield program, bucket
+            for version in versions(program, bucket).values():
+                yield version, bucket
 
 
 def compile_for(
@@ -137,7 +143,7 @@ def main(arguments: Sequence[str]) -> int:
     for chip in flags.chips or CHIPS:
         for model in models:
             for program, bucket in executables_of(model):
-                if flags.program and program.name not in flags.program:
+                if flags.program and program.name.partition(" ")[0] not in flags.program:
                     continue
                 found.append(compiled(chip, model, program, bucket))
                 console.print("  ".join(found[-1].row()), highlight=False)
@@ -148,11 +154,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.described_tpu",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.described_tpu", __doc__)
     parser.add_argument("chips", nargs="*", choices=[*CHIPS, []], help="TPUs (all)")
     parser.add_argument("--libtpu", type=Path, required=True, help="path of libtpu.so")
     parser.add_argument("--network", nargs="+", choices=NETWORKS, default=NETWORKS)

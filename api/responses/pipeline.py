@@ -1,6 +1,6 @@
 """Response pipeline: check a probe's parameters, run the program, draw the figure, encode it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,9 @@ from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
 from api.responses.results import probe_result
 from api.responses.work_admission import admitted, has_known_rows, is_analysis
+from models.cnn.programs import SCORE
 from models.registry import ResidentModel
-from models.runtime.programs import Outputs
+from models.runtime.programs import Outputs, Run
 from probes.declaration import (
     ModelContext,
     ParameterError,
@@ -282,11 +283,11 @@ async def run_probe(
     if probe.run is None:
         model = served.model
         wanted = request.outputs(model.architecture, parts)
-        wanted |= {"unfamiliarity"} if model.ood_detector and "warnings" in parts else set()
+        wanted |= {SCORE} if model.ood_detector and "warnings" in parts else set()
         run = model.run(probe.program or "", call.input.row, wanted)
         outputs = await engine.run(served, run, context.job, device_time, name)
         return call.with_outputs(outputs), device_time
-    begin = probe.run
+    begin = probe.run if "warnings" in parts else _without_score(probe.run)
 
     async def analyse() -> Outputs:
         # An analysis has more rows than a queue takes: they are limited here, all of them or none.
@@ -303,6 +304,23 @@ async def run_probe(
     else:
         outputs = await engine.kept.outputs.result(key, analyse_weights, context.job.deadline)
     return call.with_outputs(outputs), device_time
+
+
+def _without_score(begin: Callable[[ProbeCall[Any]], Run]) -> Callable[[ProbeCall[Any]], Run]:
+    """Return a probe's `run` without the score that only the pipeline's warnings need."""
+
+    def run(call: ProbeCall[Any]) -> Run:
+        inner = begin(call)
+        try:
+            calls = next(inner)
+            while True:
+                leaner = [one._replace(outputs=one.outputs - {SCORE}) for one in calls]
+                calls = inner.send((yield leaner))
+        except StopIteration as end:
+            outputs: Outputs = end.value
+            return outputs
+
+    return run
 
 
 def _encode(

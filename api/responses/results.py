@@ -4,6 +4,7 @@ from typing import Any
 
 from api.requests.model_input import ModelInput
 from api.responses.probe_request import ProbeRequest
+from models.cnn.programs import SCORE
 from models.registry import ResidentModel
 from probes.declaration import ProbeContext, ResultWarning
 from probes.figures.figures import Panels
@@ -80,7 +81,7 @@ def _image_warnings(model: ResidentModel, found: ProbeContext[Any]) -> list[Inpu
     """Return the pipeline's warnings about an image unlike the training data, or ambiguous."""
     if model.ood_detector is None:
         return []
-    score = float(found.outputs["unfamiliarity"][0])
+    score = float(found.outputs[SCORE][0])
     detector, image = model.ood_detector, found.input.row["image"]
     seen = image_warnings(image, score, detector.limit, detector.score)
     # A picture of no digit has no likeliest digit either: one warning for one cause.

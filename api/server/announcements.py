@@ -86,6 +86,6 @@ def shown_lengths(limits: LengthLimits) -> str:
 def _executables(engine: Engine) -> str:
     """Text that announces the number of executables, and whether they were compiled or cached."""
     models = engine.models.values()
-    count = sum(len(program.buckets) for model in models for program in model.programs.values())
+    count = sum(program.executables for model in models for program in model.programs.values())
     cached = all(model.cached for model in models)
     return f"{count} executables {'from the cache' if cached else 'compiled'}"

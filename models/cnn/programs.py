@@ -85,17 +85,21 @@ def image_row(architecture: Architecture) -> jax.ShapeDtypeStruct:
 def image_programs(architecture: Architecture) -> list[Program]:
     """Declare the programs predict and trace of a network of images.
 
-    Of images like MNIST's both also return the out-of-distribution score, which every response
-    warns by.
+    Of images like MNIST's both can also return the out-of-distribution score, by which responses
+    warn: the second network is run only where a call of the batch needs the score.
     """
     network = network_definition(architecture)
     scores = ood_detector.ood_scores if layout_of(architecture).is_mnist else None
+    optional = frozenset({SCORE} if scores else ())
     row = {"image": image_row(architecture)}
     return [
-        Program("predict", partial(_predict, network, scores), row),
-        Program("trace", partial(_trace, network, scores), row),
+        Program("predict", partial(_predict, network, scores), row, optional=optional),
+        Program("trace", partial(_trace, network, scores), row, optional=optional),
     ]
 
+
+SCORE = "unfamiliarity"
+"""Output of image programs with the out-of-distribution score; also its name in responses."""
 
 Scores = Callable[[Parameters, Array], Array]
 
@@ -109,8 +113,7 @@ def _predict(
     """Program `predict` of an image network: logits, perhaps the out-of-distribution score."""
     image = network_values(rows["image"])
     found = {"logits": network.merge(parameters)(image)}
-    # Named for the key of responses.
-    return found | ({"unfamiliarity": scores(parameters, image)} if scores else {})
+    return found | ({SCORE: scores(parameters, image)} if scores else {})
 
 
 def _trace(
@@ -122,7 +125,7 @@ def _trace(
     """Program `trace` of an image network: all layers, perhaps the out-of-distribution score."""
     image = network_values(rows["image"])
     found = channel_first(network.merge(parameters).trace(image))
-    return found | ({"unfamiliarity": scores(parameters, image)} if scores else {})
+    return found | ({SCORE: scores(parameters, image)} if scores else {})
 
 
 def run_image(program: str, row: Row, outputs: frozenset[str]) -> Run:

@@ -36,13 +36,28 @@ All programs are traced from it.
 
 
 class ExecutableKey(NamedTuple):
-    """Key of an executable from compilation: name of its program, and batch size."""
+    """Key of an executable from compilation.
+
+    Attributes:
+        program: Name of its program.
+        bucket: Batch size.
+        is_lean: Whether it has none of the program's optional outputs.
+    """
 
     program: str
     bucket: int
+    is_lean: bool = False
 
 
 Executables = dict[ExecutableKey, jax.stages.Compiled]
+
+
+def versions(program: Program, bucket: int) -> dict[ExecutableKey, Program]:
+    """Return what is compiled of a program for a batch size: with and without optional outputs."""
+    found = {ExecutableKey(program.name, bucket): program}
+    if program.optional:
+        found[ExecutableKey(program.name, bucket, is_lean=True)] = program.without_optional
+    return found
 
 
 def compile_programs(
@@ -54,13 +69,14 @@ def compile_programs(
     """
     with ThreadPoolExecutor(processors(), thread_name_prefix="compile") as pool:
         parts = {
-            ExecutableKey(program.name, bucket): pool.submit(
+            key: pool.submit(
                 _compile,
-                jax.jit(program).lower(parameters, program.rows(bucket)),
-                _options(program),
+                jax.jit(version).lower(parameters, version.rows(bucket)),
+                _options(version),
             )
             for program in programs
             for bucket in buckets
+            for key, version in versions(program, bucket).items()
         }
     return {part: future.result() for part, future in parts.items()}
 
@@ -98,7 +114,8 @@ def fingerprint(programs: Sequence[Program], parameters: Parameters, buckets: Se
     for program in programs:
         row = [(name, one.shape, str(one.dtype)) for name, one in sorted(program.row.items())]
         options = sorted(program.options.items())
-        sha.update(f"{program.name} {row} {options} {program.signature}\n".encode())
+        stated = f"{program.name} {row} {options} {program.signature} {sorted(program.optional)}\n"
+        sha.update(stated.encode())
     return sha.hexdigest()
 
 

@@ -6,7 +6,8 @@ one batch with which other calls, each call is executed.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -91,6 +92,7 @@ class Program:
         buckets: Batch sizes for which it is compiled, ascending; None for those of its family.
         options: Options for XLA's compiler on CPU; one that lacks an option compiles without all.
         signature: Text that differs between networks whose rows and parameters have equal shapes.
+        optional: Outputs that are computed only for batches with a call that names one of them.
     """
 
     name: str
@@ -99,6 +101,14 @@ class Program:
     buckets: tuple[int, ...] | None = None
     options: Mapping[str, str | bool] = field(default_factory=dict)
     signature: str = ""
+    optional: frozenset[str] = frozenset()
+
+    @property
+    def without_optional(self) -> "Program":
+        """The program without its optional outputs, which XLA then does not compute."""
+        name = f"{self.name} without {', '.join(sorted(self.optional))}"
+        function = partial(_without, self.function, self.optional)
+        return replace(self, name=name, function=function, optional=frozenset())
 
     def rows(self, bucket: int) -> dict[str, jax.ShapeDtypeStruct]:
         """Return shape and type of each input of a program for a whole batch of rows."""
@@ -112,6 +122,17 @@ class Program:
         # Not set globally: an embedding program may use JAX with another precision.
         with jax.default_matmul_precision(MATMUL_PRECISION):
             return self.function(parameters, rows)
+
+
+def _without(
+    function: RowsFunction,
+    outputs: frozenset[str],
+    parameters: Parameters,
+    rows: Mapping[str, Array],
+) -> dict[str, Array]:
+    """Call the function of a program, and leave outputs out."""
+    found = function(parameters, rows)
+    return {name: value for name, value in found.items() if name not in outputs}
 
 
 def row_buckets(family: Family) -> tuple[int, ...]:

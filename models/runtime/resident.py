@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from models.runtime.compilation import ExecutableKey, Executables, compile_programs
+from models.runtime.compilation import ExecutableKey, Executables, compile_programs, versions
 from models.runtime.parameters import Parameters
 from models.runtime.programs import Call, Outputs, Program, Run
 from models.runtime.sparse_input import SparseInput, stack_sparse
@@ -63,9 +63,15 @@ class ResidentProgram:
         # On CPU a call returns when it is done, and its outputs need not be copied.
         self._on_host = jax.default_backend() == "cpu"
         executables = executables or compile_programs([program], parameters, buckets)
-        self._executables = {
-            bucket: executables[ExecutableKey(program.name, bucket)] for bucket in buckets
-        }
+        self._executables: Executables = {}
+        for bucket in buckets:
+            self._take(bucket, executables)
+
+    def _take(self, bucket: int, executables: Executables) -> list[ExecutableKey]:
+        """Take the executables of a batch size of a resident program; return their keys."""
+        keys = list(versions(self.program, bucket))
+        self._executables |= {key: executables[key] for key in keys}
+        return keys
 
     def with_parameters(self, parameters: Parameters) -> "ResidentProgram":
         """Return a resident program with the same executables and other served weights.
@@ -84,6 +90,11 @@ class ResidentProgram:
     def has_parameters(self, checkpoint: str | None) -> bool:
         """Return whether a resident program has this parameter set; None are the served weights."""
         return checkpoint in self._parameters
+
+    @property
+    def executables(self) -> int:
+        """Number of executables of a resident program."""
+        return len(self._executables)
 
     @property
     def code_bytes(self) -> int:
@@ -107,8 +118,8 @@ class ResidentProgram:
 
     def warm_up(self) -> None:
         """Warm up a resident program before requests: run every batch size once on zeros."""
-        for bucket in self.buckets:
-            self._run_once(bucket)
+        for key in tuple(self._executables):
+            self._run_once(key)
 
     def add_buckets(self, buckets: Sequence[int], executables: Executables) -> None:
         """Add batch sizes to a resident program, after each has run once.
@@ -118,16 +129,25 @@ class ResidentProgram:
             executables: Executables of these sizes, perhaps of other programs too.
         """
         for bucket in buckets:
-            self._executables[bucket] = executables[ExecutableKey(self.program.name, bucket)]
-            self._run_once(bucket)
+            for key in self._take(bucket, executables):
+                self._run_once(key)
         # Last: another thread may be forming a batch.
         self.buckets = tuple(sorted((*self.buckets, *buckets)))
 
-    def _run_once(self, bucket: int) -> None:
-        shapes = self.program.rows(bucket).items()
+    def _run_once(self, key: ExecutableKey) -> None:
+        shapes = self.program.rows(key.bucket).items()
         rows = {name: np.zeros(one.shape, one.dtype) for name, one in shapes}
-        results = jax.block_until_ready(self._executables[bucket](self._parameters[None], rows))
-        self._output_bytes = {name: value.nbytes // bucket for name, value in results.items()}
+        results = jax.block_until_ready(self._executables[key](self._parameters[None], rows))
+        self._output_bytes |= {name: one.nbytes // key.bucket for name, one in results.items()}
+
+    def _executable(self, bucket: int, wanted: frozenset[str]) -> jax.stages.Compiled:
+        """Return a resident program's executable of a batch size that has the wanted outputs.
+
+        It has no optional outputs unless one of them is wanted.
+        """
+        optional = self.program.optional
+        is_lean = bool(optional) and optional.isdisjoint(wanted)
+        return self._executables[ExecutableKey(self.program.name, bucket, is_lean)]
 
     def __call__(self, calls: Sequence[Call]) -> list[Outputs]:
         """Execute calls of a resident program as one batch; return the outputs each call names.
@@ -152,8 +172,8 @@ class ResidentProgram:
         bucket = self.bucket(len(calls))
         rows = {name: self._stack(name, calls, bucket) for name in self.program.row}
         stacked = time.perf_counter()
-        results = self._executables[bucket](parameters, rows)
         wanted = frozenset[str]().union(*(call.outputs for call in calls))
+        results = self._executable(bucket, wanted)(parameters, rows)
         # Copies start before any is awaited, so that they overlap on an accelerator.
         if not self._on_host:
             for name in wanted:
@@ -179,11 +199,12 @@ class ResidentProgram:
         count = len(next(iter(rows.values())))
         bucket = self.bucket(count)
         whole = {name: _padded(value, bucket) for name, value in rows.items()}
-        results = self._executables[bucket](self._parameters[None], whole)
+        wanted = tuple(outputs)
+        results = self._executable(bucket, frozenset(wanted))(self._parameters[None], whole)
         if not self._on_host:
-            for name in outputs:
+            for name in wanted:
                 results[name].copy_to_host_async()
-        return {name: np.asarray(results[name])[:count] for name in outputs}
+        return {name: np.asarray(results[name])[:count] for name in wanted}
 
     def _stack(self, name: str, calls: Sequence[Call], bucket: int) -> np.ndarray:
         """Stack one input of all rows of a resident program's batch; padding rows are zeros."""

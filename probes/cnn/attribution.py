@@ -5,6 +5,7 @@ from pydantic import Field
 
 from models.architecture import Architecture
 from models.cnn.layout import layout_of
+from models.cnn.programs import SCORE
 from models.runtime.programs import Call, Run
 from probes.cnn import faithfulness, targets
 from probes.cnn.attribution_methods import (
@@ -26,7 +27,7 @@ from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Pan
 
 def predicted_outputs(architecture: Architecture) -> frozenset[str]:
     """Return the outputs of predict that an attribution needs too: logits, perhaps OOD score."""
-    scored = {"unfamiliarity"} if layout_of(architecture).is_mnist else set()
+    scored = {SCORE} if layout_of(architecture).is_mnist else set()
     return frozenset({"logits", *scored})
 
 

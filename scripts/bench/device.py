@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from scripts.bench.roofline import Roofline, estimates
 from scripts.bench.systems import SYSTEMS
 from scripts.bench.training import GOAL, Training, train_lightwell
 from scripts.bench.workloads import workloads
+from scripts.command_line import script_parser
 
 WORTH = 1.1
 """A larger batch on a device that takes at most this many times as long replaces a smaller one."""
@@ -114,7 +115,7 @@ def chosen_buckets(whole_s: Mapping[int, float]) -> list[int]:
 
 def timed(model: ResidentModel, program: Program, rows: Sequence[int]) -> list[Timed]:
     """Time a program on the device at several batch sizes, in interleaved rounds."""
-    parameters = parameters_of(model)
+    parameters, program = parameters_of(model), replace(program, optional=frozenset())
     options = dict(program.options) if jax.default_backend() == "cpu" else None
     executables: dict[int, jax.stages.Compiled] = {}
     functions: dict[str, Function] = {}
@@ -287,11 +288,7 @@ def _has_ended(command: Sequence[str], timeout_s: float) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.device",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = script_parser("scripts.bench.device", __doc__)
     parser.add_argument("--small", action="store_true", help="few rows, images and seconds")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections to measure")
     parser.add_argument(

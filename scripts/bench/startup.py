@@ -127,7 +127,7 @@ def stages(folder: Path) -> dict[str, float]:
         "compile": compiled - sum(warm_ups),
         "warm-up": measured + sum(warm_ups),
         "executables": sum(
-            len(one.buckets) for model in resident for one in model.programs.values()
+            one.executables for model in resident for one in model.programs.values()
         ),
     }
 

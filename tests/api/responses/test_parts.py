@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 from api.openapi.schemas import ImageAnswer, SequenceAnswer, WeightsAnswer
 from api.responses import results
 from models.registry import ResidentModel
+from models.runtime.compilation import ExecutableKey
+from models.runtime.resident import ResidentProgram
 from probes.cnn import activations
 from probes.output import encode
 from probes.output.parts import Part
@@ -95,6 +97,23 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each batch of a program with the second network ran with it."""
+    found: list[bool] = []
+    chosen = ResidentProgram._executable
+
+    def record(program: ResidentProgram, bucket: int, wanted: frozenset[str]) -> Any:
+        if program.program.optional:
+            executable = chosen(program, bucket, wanted)
+            key = ExecutableKey(program.program.name, bucket)
+            found.append(executable is program._executables[key])
+        return chosen(program, bucket, wanted)
+
+    monkeypatch.setattr(ResidentProgram, "_executable", record)
+    return found
+
+
 @pytest.mark.parametrize(
     ("included", "expected"),
     [
@@ -140,6 +159,44 @@ def test_what_is_left_out_is_not_fetched(
         object.__delattr__(cnn, "run")
 
     assert fetched == [expected]
+
+
+ATTRIBUTION = "/cnn/attribution?method=gradient&deletion=false"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_run"),
+    [
+        ("/cnn/predict?", True),
+        ("/cnn/predict?include=prediction,warnings", True),
+        ("/cnn/predict?include=prediction", False),
+        ("/cnn/activations?layers=relu1&include=tensors&format=safetensors", False),
+        ("/cnn/activations?layers=relu1&format=png", False),
+        (ATTRIBUTION, True),
+        (f"{ATTRIBUTION}&include=tensors", False),
+    ],
+)
+def test_without_warnings_the_second_network_is_not_run(
+    path: str, is_run: bool, client: TestClient, digit_png: bytes, scored: list[bool]
+) -> None:
+    """The executables with it run only where an answer has warnings."""
+    answer = asked(client, path, digit_png)
+
+    assert answer.status_code == 200
+    assert any(scored) == is_run
+
+
+def test_the_inference_protocol_runs_the_second_network_where_its_score_is_asked_for(
+    client: TestClient, scored: list[bool]
+) -> None:
+    """By default it does not."""
+    image = {"name": "image", "shape": [1, 28, 28], "datatype": "UINT8", "data": [0] * 784}
+    for names, is_run in (((), False), (("logits",), False), (("unfamiliarity",), True)):
+        scored.clear()
+        outputs = {"outputs": [{"name": name} for name in names]} if names else {}
+        answer = client.post("/v2/models/cnn/infer", json={"inputs": [image], **outputs})
+        assert answer.status_code == 200
+        assert scored == [is_run]
 
 
 def test_binary_forms_have_the_included_parts(client: TestClient, digit_png: bytes) -> None:
