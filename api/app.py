@@ -6,9 +6,11 @@ from api.server.environment import limit_blas_threads
 
 limit_blas_threads()
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline  # its /docs loads nothing from the internet
@@ -34,6 +36,7 @@ from api.access.rates import DEFAULT_RATE, Rates
 from api.access.tokens import Tokens
 from api.errors import handlers
 from api.inference.admission import Admission
+from api.inference.background_tasks import log_failure
 from api.inference.engine import Engine
 from api.inference.loading import load_models, repository_folders
 from api.inference.memory_budget import MemoryBudget
@@ -91,9 +94,13 @@ def create_app(settings: Settings | None = None, *, processes: int = 1) -> FastA
         if not (app.state.announces_exposure or has_token(settings)):
             logger.warning(OPEN_TO_ALL)
         engine.start()
+        # FastAPI builds the routes of its routers when the first request is matched.
+        building = asyncio.create_task(engine.compute(build_routes, app))
+        building.add_done_callback(partial(log_failure, "the routes could not be built"))
         lag.start()
         yield
         lag.stop()
+        await asyncio.wait([building])
         await engine.stop()
         app.state.access_log.flush()
 
@@ -129,6 +136,13 @@ def create_app(settings: Settings | None = None, *, processes: int = 1) -> FastA
     _add_outermost(app, settings)
     _tune_own_process(app)
     return app
+
+
+def build_routes(app: FastAPI) -> None:
+    """Match a path that no route of the application has, so that each route is built."""
+    scope = {"type": "http", "method": "GET", "path": "", "root_path": "", "headers": []}
+    for route in app.routes:
+        route.matches(scope)
 
 
 def _tune_own_process(app: FastAPI) -> None:

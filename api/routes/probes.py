@@ -326,6 +326,8 @@ async def read_inputs(
 
             def admit(query: Any, images: int) -> None:
                 request, form = with_query(query), negotiate(route.format_of(query), accept)
+                # Decoding several images is part of the analysis: it waits for predictions.
+                arrival.job.is_analysis = request.probe.run is not None or images > 1
                 if has_known_rows(request):
                     admission = admitted_inputs(arrival.context, request, images, form)
                     work.enter_context(admission)

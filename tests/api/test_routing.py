@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import fastapi.routing
+import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
+
+from api.app import build_routes, create_app
 
 
 def test_negotiation_follows_the_accept_header(client: TestClient) -> None:
@@ -47,3 +51,18 @@ def test_a_cached_request_line_is_answered_as_a_new_one(
     foreign = {**png, "Origin": "https://example.com"}
     response = client.post("/cnn/predict?precision=4", content=digit_png, headers=foreign)
     assert "access-control-allow-origin" not in response.headers
+
+
+def test_the_first_request_builds_no_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastAPI builds those of its routers when a path is matched: before the first request."""
+    app, context, built = create_app(), fastapi.routing._EffectiveRouteContext, list[object]()
+    build = context.from_api_route
+    monkeypatch.setattr(
+        context, "from_api_route", lambda **given: (built.append(given), build(**given))[1]
+    )
+    client = TestClient(app)
+
+    build_routes(app)
+    count = len(built)
+    assert client.get("/no-such-path").status_code == 404
+    assert len(built) == count > 50

@@ -265,3 +265,31 @@ def test_rows_of_an_analysis_do_not_fill_the_queue() -> None:
 def formed(worker: WorkerByHand) -> list[Formed]:
     """Form batches until no item waits."""
     return list(iter(worker.next_batch, None))
+
+
+@pytest.mark.parametrize(
+    ("path", "images", "is_analysis"),
+    [
+        ("/cnn/attribution?method=gradient&deletion=false", 2, True),
+        ("/cnn/attribution?method=gradient&deletion=false", 1, True),
+        ("/cnn/predict", 2, True),
+    ],
+)
+def test_several_images_are_decoded_as_part_of_the_analysis(
+    path: str, images: int, is_analysis: bool, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their decoding waits for predictions, as all work of an analysis does."""
+    engine, found = client.app.state.engine, list[bool]()  # type: ignore[attr-defined]
+    compute = engine.compute
+
+    async def recorded(function: Any, *arguments: Any, job: Job | None = None) -> Any:
+        if getattr(function, "__name__", "") == "decode_slice":
+            assert job is not None
+            found.append(job.is_analysis)
+        return await compute(function, *arguments, job=job)
+
+    monkeypatch.setattr(engine, "compute", recorded)
+    answer = client.post(path, json={"inputs": [PIXELS] * images})
+
+    assert answer.status_code == 200, answer.text
+    assert set(found) == {is_analysis}
