@@ -4,15 +4,16 @@ import argparse
 import sys
 
 
-def script_parser(script: str, description: str | None) -> argparse.ArgumentParser:
+def script_parser(command: str, description: str | None) -> argparse.ArgumentParser:
     """Return the parser of a script's command line.
 
     Args:
-        script: Name of its module, such as `scripts.train`.
+        command: How it is called, such as `python -m scripts.train`. The wheel has other commands,
+            which replace the whole text.
         description: Docstring of the module, whose lines stay as they are.
     """
     return argparse.ArgumentParser(
-        prog=f"python -m {script}",
+        prog=command,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -154,7 +154,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = script_parser("scripts.described_tpu", __doc__)
+    parser = script_parser("python -m scripts.described_tpu", __doc__)
     parser.add_argument("chips", nargs="*", choices=[*CHIPS, []], help="TPUs (all)")
     parser.add_argument("--libtpu", type=Path, required=True, help="path of libtpu.so")
     parser.add_argument("--network", nargs="+", choices=NETWORKS, default=NETWORKS)

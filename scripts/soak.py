@@ -191,7 +191,7 @@ def growth_checks(first: State, last: State) -> list[Check]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a soak; return 1 if a figure exceeds its bound, 2 without a server."""
-    parser = script_parser("scripts.soak", __doc__)
+    parser = script_parser("python -m scripts.soak", __doc__)
     add_server(parser)
     parser.add_argument("--minutes", type=float, default=30.0, help="duration (30)")
     flags, console = parser.parse_args(arguments), Console(width=150)

@@ -245,7 +245,7 @@ def _reporting(rounds: int) -> Iterator[Report]:
 
 def _parser() -> argparse.ArgumentParser:
     """Declare `scripts.train` options; their defaults trained the weights of Lightwell."""
-    parser = script_parser("scripts.train", __doc__)
+    parser = script_parser("python -m scripts.train", __doc__)
     parser.add_argument(
         "--declaration", type=Path, metavar="DIR", help="folder with the lightwell.toml to train"
     )

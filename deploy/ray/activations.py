@@ -138,7 +138,7 @@ def _stored(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the activations that the command line selects by Ray Data; return the exit status."""
-    parser = script_parser("deploy.ray.activations", __doc__)
+    parser = script_parser("python -m deploy.ray.activations", __doc__)
     add_options(parser)
     parser.add_argument("--workers", type=int, default=2, help="workers, each with the network")
     parser.add_argument("--gpus", type=float, default=0, help="GPUs of each worker")

@@ -177,7 +177,7 @@ def _again(job: Job) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     """Declare the options of scripts.activations."""
-    parser = script_parser("scripts.activations", __doc__)
+    parser = script_parser("python -m scripts.activations", __doc__)
     add_options(parser)
     return parser
 

@@ -138,7 +138,7 @@ def _remove(folder: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = script_parser("scripts.bench.activations", __doc__)
+    parser = script_parser("python -m scripts.bench.activations", __doc__)
     parser.add_argument("--rows", type=int, default=2000, help="images (default: %(default)s)")
     parser.add_argument("--layers", default="all", help="comma-separated (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default: %(default)s)")

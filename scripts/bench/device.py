@@ -288,7 +288,7 @@ def _has_ended(command: Sequence[str], timeout_s: float) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = script_parser("scripts.bench.device", __doc__)
+    parser = script_parser("python -m scripts.bench.device", __doc__)
     parser.add_argument("--small", action="store_true", help="few rows, images and seconds")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections to measure")
     parser.add_argument(

@@ -280,7 +280,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = script_parser("scripts.bench.pytorch", __doc__)
+    parser = script_parser("python -m scripts.bench.pytorch", __doc__)
     parser.add_argument("--only", nargs="+", choices=[*LEAN, ATTRIBUTIONS], help="what to compare")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds (7)")
     parser.add_argument(

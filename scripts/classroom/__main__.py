@@ -34,7 +34,7 @@ from scripts.overload.target import UNAVAILABLE, WARM_S, Target, port_of, starte
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line of the classroom."""
-    found = script_parser("scripts.classroom", __doc__)
+    found = script_parser("python -m scripts.classroom", __doc__)
     found.add_argument("--url", help="running server, http://127.0.0.1:PORT")
     found.add_argument("--checkout", type=Path, default=ROOT, help="another checkout to start")
     found.add_argument("--flags", default="", help="flags of the started server: '--workers 2'")

@@ -159,7 +159,7 @@ def material_of(send: Callable[[Request], Answer]) -> Material:
 
 def main() -> int:
     """Run `scripts.compare` on two checkouts; return its exit code, 0 if all answers are equal."""
-    parser = script_parser("scripts.compare", __doc__)
+    parser = script_parser("python -m scripts.compare", __doc__)
     parser.add_argument("old", type=Path, help="Checkout whose answers are right.")
     parser.add_argument("new", type=Path, help="Checkout whose answers are compared with them.")
     parser.add_argument("--only", default=EVERY, help="Pattern of the paths to ask.")
