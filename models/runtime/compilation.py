@@ -53,7 +53,7 @@ Executables = dict[ExecutableKey, jax.stages.Compiled]
 
 
 def versions(program: Program, bucket: int) -> dict[ExecutableKey, Program]:
-    """Return what is compiled of a program for a batch size: with and without optional outputs."""
+    """Return the versions of a program to compile: whole, and without optional outputs."""
     found = {ExecutableKey(program.name, bucket): program}
     if program.optional:
         found[ExecutableKey(program.name, bucket, is_lean=True)] = program.without_optional
