@@ -75,8 +75,9 @@ class AnswerOptions(PictureOptions):
     include: Annotated[list[Part] | None, BeforeValidator(split_commas), Field(min_length=1)] = (
         Field(
             None,
-            description="Parts of the answer; all where left out, and other parts are not "
-            "computed. `prediction.reliability` needs `warnings`. A picture has no parts.",
+            description="Parts of the answer; all but `figure` where left out, and other parts are "
+            "not computed. `figure` is the layout of the picture, with the names of its tensors. "
+            "`prediction.reliability` needs `warnings`. A picture has no parts.",
         )
     )
     precision: int | None = Field(

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from probes.figures.figures import Figure, Panels, Tensor, finite, measures, tensors
+from probes.output.figure_layout import layout
 from probes.output.parts import Part
 
 Describe = Callable[[Tensor], dict[str, Any]]
@@ -47,6 +48,8 @@ class ProbeResult:
                 {"name": one.name, "value": one.value, "unit": one.unit}
                 for one in measures(self.figure)
             ]
+        if "figure" in parts:
+            found["figure"] = layout(self.figure)
         if "warnings" in parts:
             has_values = "tensors" in parts
             non_finite = _non_finite(found["tensors"], self.tensors) if has_values else ()
