@@ -81,7 +81,7 @@ def drawn(layout: dict[str, Any]) -> list[str]:
     return [one for one in (*named, *lists) if one is not None and one != axis]
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/lstm/counter?", "/lstm/dynamics?", "/cnn/layers?"])
+@pytest.mark.parametrize("path", PATHS)
 def test_the_layout_names_the_tensors(path: str, client: TestClient, digit_png: bytes) -> None:
     """`figure` is in no answer that does not ask for it, and names each tensor of the answer."""
     whole = asked(client, path, digit_png).json()
