@@ -14,7 +14,7 @@ from tests.page.test_drawing import tiles
 
 LECTURE = {"width": 1280, "height": 720}
 MOST_SCREENS = 8
-MOST_PAGES = 2
+MOST_PAGES = 4
 
 
 def link(page: Page, name: str) -> None:
@@ -227,7 +227,7 @@ def test_an_older_answer_is_dimmed_at_once(page: Page) -> None:
 
 @pytest.mark.parametrize("view", ["digits", "sequences", "findings"])
 def test_a_view_prints_on_few_pages(opened: Opener, view: str) -> None:
-    """A view is printed on at most two pages, in light colours in the dark theme too."""
+    """A view is printed on at most four pages, in light colours in the dark theme too."""
     page = opened(f"#{view}&theme=dark")
     page.wait_for_load_state("networkidle")
     printed = page.pdf(prefer_css_page_size=True, print_background=True)
