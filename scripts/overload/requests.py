@@ -11,8 +11,8 @@ from scripts.bench.workloads import SEED, pictures, post
 PATCHING_STEPS = 24
 GATES_STEPS = 4096
 INPUTS = 64
-SEEDS = 96
-"""Different seeds of one load: more than the server keeps results of."""
+SEEDS = 4096
+"""Different seeds of one load, none of whose results is in the cache."""
 
 _seeds = itertools.count()
 
