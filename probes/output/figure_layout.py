@@ -30,7 +30,10 @@ def _fields(figure: Figure) -> dict[str, Any]:
     fields: dict[str, Any]
     match figure:
         case Panels():
-            fields = {"columns": figure.columns, "figures": [layout(one) for one in figure.figures]}
+            fields = {
+                "columns": figure.columns or 1,
+                "figures": [layout(one) for one in figure.figures],
+            }
         case Tiles():
             fields = {"tensor": figure.tensor.name, "columns": figure.columns}
         case Heatmap():
