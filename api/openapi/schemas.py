@@ -152,9 +152,6 @@ class SequenceEcho(Schema):
     )
 
 
-FIGURE = "Layout of the picture: kinds, titles and names of tensors; only where `include` has it."
-
-
 class WeightsAnswer(Schema):
     """Schema of the response of a probe of the weights alone; `include` chooses its parts."""
 
@@ -163,7 +160,6 @@ class WeightsAnswer(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
-    figure: Json | None = Field(None, description=FIGURE)
 
 
 class ImageResult(Schema):
@@ -174,7 +170,6 @@ class ImageResult(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
-    figure: Json | None = Field(None, description=FIGURE)
 
 
 class SequenceResult(Schema):
@@ -185,7 +180,6 @@ class SequenceResult(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
-    figure: Json | None = Field(None, description=FIGURE)
 
 
 SEVERAL = (
@@ -206,7 +200,6 @@ class ImageAnswer(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
-    figure: Json | None = Field(None, description=FIGURE)
     answers: list[ImageResult] | None = Field(None, description=SEVERAL)
 
 
@@ -220,7 +213,6 @@ class SequenceAnswer(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
-    figure: Json | None = Field(None, description=FIGURE)
     answers: list[SequenceResult] | None = Field(None, description=SEVERAL)
 
 

@@ -155,17 +155,12 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Figure `Heatmap`: matrix as coloured cells, the axis `x` from left to right.
-
-    Attributes:
-        written: Whether the values are numbers in cells without colours, where there is room.
-    """
+    """Figure `Heatmap`: matrix as coloured cells, the axis `x` from left to right."""
 
     title: str
     tensor: Tensor
     x: str
     measures: tuple[Measure, ...] = ()
-    written: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,16 +229,11 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Panels:
-    """Figure `Panels`: several figures under one title.
-
-    Attributes:
-        columns: Figures in a row; None fills the columns of a slide one after the other, or one
-            column where the panels are part of others.
-    """
+    """Figure `Panels`: several figures under one title, in rows of `columns`."""
 
     title: str
     figures: tuple["Figure", ...]
-    columns: int | None = None
+    columns: int = 1
     measures: tuple[Measure, ...] = ()
 
 

@@ -20,9 +20,8 @@ from probes.output.buffers import Buffer, buffers_of
 from probes.output.drawing.layout import page
 from probes.output.parts import ALL_PARTS, Part
 from probes.output.quantisation import Quantised, quantise
-from probes.output.render import MOST_PIXELS, PictureFormat, render
+from probes.output.render import MOST_PIXELS, render
 from probes.output.results import Describe, ProbeResult, ProbeResults
-from probes.output.style import Style
 
 Encoding = Literal["nested", "base64", "uint8"]
 
@@ -42,20 +41,18 @@ class AnswerTooLargeError(ValueError):
 
 
 class PictureTooLargeError(ValueError):
-    """Answer for several inputs, encoded as one picture, is over the pixel limit."""
+    """Answer for several inputs, encoded as one PNG, is over the pixel limit."""
 
 
-def to_picture(
+def to_png(
     answer: ProbeResult | ProbeResults,
-    picture_format: PictureFormat,
-    style: Style,
+    scale: int,
     guard: Callable[[int], AbstractContextManager[object]] = nullcontext,
 ) -> bytes:
-    """Encode a probe result as a picture.
+    """Encode a probe result as PNG.
 
     Args:
-        picture_format: PNG, SVG or PDF.
-        style: As in `probes.output.render.render`.
+        scale: Enlargement, as in `probes.output.render.render`.
         guard: As there.
 
     Raises:
@@ -64,11 +61,11 @@ def to_picture(
     if isinstance(answer, ProbeResults):
         pixels = 0.0
         for one in answer.answers:  # one at a time: all are laid out together only within the limit
-            block = page(one.picture)
+            block = page(one.figure)
             pixels += block.width * block.height
             if pixels > MOST_PIXELS:
                 raise PictureTooLargeError
-    return render(answer.picture, style, picture_format, guard)
+    return render(answer.figure, scale, guard)
 
 
 def to_json(

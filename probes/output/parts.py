@@ -2,10 +2,10 @@
 
 from typing import Literal, get_args
 
-Part = Literal["prediction", "input", "tensors", "stats", "measures", "warnings", "figure"]
+Part = Literal["prediction", "input", "tensors", "stats", "measures", "warnings"]
 
-ALL_PARTS: frozenset[Part] = frozenset(get_args(Part)) - {"figure"}
-"""Parts of an encoded answer by default: all but the layout of its figure."""
+ALL_PARTS: frozenset[Part] = frozenset(get_args(Part))
+"""Parts of an encoded answer by default."""
 
-DRAWN_PARTS: frozenset[Part] = frozenset(("tensors", "stats", "measures", "figure"))
+DRAWN_PARTS: frozenset[Part] = frozenset(("tensors", "stats", "measures"))
 """Parts of an encoded answer that are read from the probe's figure."""

@@ -29,8 +29,7 @@ def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> 
     feature.
     """
     spec, sequence = context.model.architecture.sequence, context.input.row["sequence"]
-    strip = _strip(spec, sequence, cmap)
-    return Heatmap("Sequence", strip, "step", written=spec.alphabet == BITS)
+    return Heatmap("Sequence", _strip(spec, sequence, cmap), "step")
 
 
 def _strip(spec: SequenceSpec, sequence: np.ndarray, cmap: str) -> Tensor:

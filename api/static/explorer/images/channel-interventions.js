@@ -87,7 +87,6 @@ export function mountChannelInterventions(context, image) {
       show(answer, edits.length);
     },
     fail,
-    body,
   );
 
   const sendSweep = latestRequest(

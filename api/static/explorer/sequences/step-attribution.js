@@ -99,7 +99,6 @@ export function mountStepAttribution(context) {
       ),
     render,
     (error) => (facts.textContent = error.message),
-    body,
   );
 
   /** @type {number[]} */

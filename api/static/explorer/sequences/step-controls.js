@@ -45,8 +45,6 @@ export function stepControls({ store, model, announce, signal }, describe) {
     clearInterval(timer);
     timer = setInterval(
       () => {
-        // Another view is shown.
-        if (!made.checkVisibility()) return pause();
         store.set({ step: store.state.step + 1 });
         if (store.state.step < end()) return;
         pause();
@@ -91,7 +89,7 @@ export function stepControls({ store, model, announce, signal }, describe) {
   signal.addEventListener("abort", () => clearInterval(timer));
   // Otherwise playback would go on from the middle of the new sequence.
   store.on(["sequence"], pause);
-  const made = make(
+  return make(
     "div",
     { class: "row transport" },
     make("div", { class: "keys", role: "group", "aria-label": "Steps" }, first, back, play, next, last),
@@ -99,7 +97,6 @@ export function stepControls({ store, model, announce, signal }, describe) {
     stepText,
     make("label", { class: "quiet" }, "Speed ", speed),
   );
-  return made;
 }
 
 /**
