@@ -31,7 +31,9 @@ def test_an_answer_has_all_tensors_in_one_table(lightwell: Lightwell, digit: Sam
     assert len(frame) == sum(one.values.size for one in answer.tensors.values())
     assert frame.columns[-1] == "value"
     assert str(frame["channel"].dtype) == "Int64"
-    assert frame[frame["tensor"] == "logits"]["channel"].isna().all()
+    logits = frame[frame["tensor"] == "logits"]
+    assert logits["channel"].tolist() == list(range(10))
+    assert logits["y"].isna().all()
     assert set(chosen["tensor"]) == {"relu3"}
     place = frame[(frame["tensor"] == "relu3") & (frame["channel"] == 7)]
     np.testing.assert_array_equal(
