@@ -61,6 +61,7 @@ def router(folder: Path = STATIC, frame_ancestors: Sequence[str] = ()) -> APIRou
     immutable = {
         name: asset(content, media_type(name), {"Cache-Control": IMMUTABLE})
         for name, content in loaded.items()
+        if not name.endswith(".html")  # whose address stays, and which has a policy
     }
     # OpenAPI describes the API for programs, which request no pages.
     routes = APIRouter(include_in_schema=False)
@@ -68,7 +69,7 @@ def router(folder: Path = STATIC, frame_ancestors: Sequence[str] = ()) -> APIRou
     def send(request: Request, name: str) -> Response:
         if name not in assets:
             raise Problem("unknown-path", "There is no file of this name.")
-        is_immutable = request.query_params.get("v") == prints[name]
+        is_immutable = name in immutable and request.query_params.get("v") == prints[name]
         return asset_response(request, (immutable if is_immutable else assets)[name])
 
     @routes.get("/")

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.responses.assets import IMMUTABLE
-from api.responses.page_document import page_document
+from api.responses.page_document import fingerprint, page_document
 from api.routes.page import EMBEDDED_PARTS, STATIC, read_files
 from api.settings import Settings
 from tests.tools import module, run
@@ -127,6 +127,18 @@ def test_addresses_of_the_page_have_fingerprints(cold: TestClient) -> None:
     again = cold.get(named[0], headers=held)
     assert (again.status_code, again.headers["cache-control"]) == (304, IMMUTABLE)
     assert cold.get("/").headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/", "/embed/digit"])
+def test_a_document_has_its_policy_at_each_address(path: str, cold: TestClient) -> None:
+    """The fingerprint of a document's file is no address of it without the security policy."""
+    name = "index.html" if path == "/" else "embed/index.html"
+    plain = cold.get(path)
+
+    answer = cold.get(f"{path}?v={fingerprint((STATIC / name).read_bytes())}")
+
+    assert answer.headers["content-security-policy"] == plain.headers["content-security-policy"]
+    assert (answer.text, answer.headers["cache-control"]) == (plain.text, "no-cache")
 
 
 def test_the_page_loads_modules_without_documentation(cold: TestClient, tmp_path: Path) -> None:
