@@ -99,6 +99,18 @@ def test_error_statuses_and_closed_connections_are_errors():
     assert window.errors == {"503": 3, "closed": 3}
 
 
+def test_connections_are_opened_when_they_are_needed():
+    """Three requests one after another need one connection of four, and three at once three."""
+    with serving(lambda _, __: http()) as port, Load(port, [REQUEST], 4) as load:
+        opened = []
+        for moments in ([0.0], [0.6], [1.2]):
+            load.open(moments, 0.1, 2)
+            opened.append(len(load._connections))
+        load.open([0.6] * 3, 0.7, 2)
+        assert opened == [1, 1, 1]
+        assert len(load._connections) == 3
+
+
 def test_open_loop_latency_counts_from_the_due_time():
     """While a server is blocked, latency counts from the due time of a request."""
 

@@ -155,6 +155,39 @@ def test_a_job_like_a_refused_one_is_refused_without_its_rows() -> None:
         admission.check_refused(analysis(), "occlusion")
 
 
+def test_a_refusal_holds_for_clients_with_as_many_jobs() -> None:
+    """Of two clients with two jobs each one is refused; a third one with one job is not yet."""
+    admission = workload(Cost(2 * SHARE_S, 0.0))
+    with ExitStack() as held:
+        for client in ("one", "two", "one", "two", "three"):
+            with suppress(EngineBusyError):
+                held.enter_context(admission.admitted(analysis(client, 30.0), KINDS, 1))
+        with pytest.raises(EngineBusyError):
+            held.enter_context(admission.admitted(analysis("one"), KINDS, 1))
+        for client in ("one", "two"):
+            with pytest.raises(EngineBusyError):
+                admission.check_refused(analysis(client), "sweep")
+        admission.check_refused(analysis("three"), "sweep")
+
+
+def test_a_refusal_of_one_that_comes_back_holds_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clients that come back have more room, which is refused apart from that of new jobs."""
+    admission, now = workload(), time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        with pytest.raises(EngineBusyError) as refused:
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        now += refused.value.retry_after_s
+        with pytest.raises(EngineBusyError):
+            held.enter_context(admission.admitted(analysis(seconds=1.0), KINDS, 1))
+        with pytest.raises(EngineBusyError):
+            admission.check_refused(analysis(), "sweep")
+
+
 def test_a_refusal_is_forgotten_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Room that came meanwhile is used by the next request, whose time is estimated again."""
     admission, now = workload(), time.monotonic()
