@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lightwell_client.optional import optional_package
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,7 +28,7 @@ def to_frame(tensors: "Iterable[Tensor]", *, is_named: bool = True) -> "pd.DataF
     Raises:
         ImportError: pandas is not installed.
     """
-    pandas = _pandas()
+    pandas = optional_package("pandas", NOT_INSTALLED)
     parts = [pandas.DataFrame(_columns(one, pandas, is_named=is_named)) for one in tensors]
     if not parts:
         return pandas.DataFrame({"tensor": [], "value": []})
@@ -46,7 +48,11 @@ def joined(
     for place, (frame, name) in enumerate(zip(frames, predicted, strict=True)):
         frame.insert(0, axis, place)
         frame.insert(1, "prediction", name)
-    found: pd.DataFrame = _pandas().concat(frames, ignore_index=True) if frames else to_frame([])
+    found: pd.DataFrame = (
+        optional_package("pandas", NOT_INSTALLED).concat(frames, ignore_index=True)
+        if frames
+        else to_frame([])
+    )
     return found
 
 
@@ -68,16 +74,3 @@ def _labels(tensor: "Tensor") -> Iterator[np.ndarray]:
         labels = list(tensor.coordinates.get(axis, range(size)))
         is_counted = all(isinstance(one, int) for one in labels)
         yield np.array(labels, np.int64 if is_counted else object)
-
-
-def _pandas() -> Any:
-    """Import pandas for the Python client.
-
-    Raises:
-        ImportError: It is not installed.
-    """
-    try:
-        import pandas  # noqa: PLC0415 - optional, and half a second of work to import
-    except ImportError as error:
-        raise ImportError(NOT_INSTALLED) from error
-    return pandas

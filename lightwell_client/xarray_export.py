@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lightwell_client.optional import optional_package
+
 if TYPE_CHECKING:
     import xarray
 
@@ -30,7 +32,7 @@ def to_data_array(tensor: "Tensor") -> "xarray.DataArray":
         ImportError: xarray is not installed.
     """
     held = {axis: list(labels) for axis, labels in tensor.coordinates.items()}
-    found: xarray.DataArray = _xarray().DataArray(
+    found: xarray.DataArray = optional_package("xarray", NOT_INSTALLED).DataArray(
         tensor.values, held, tensor.axes, tensor.name, {"kind": tensor.kind}
     )
     return found
@@ -56,7 +58,9 @@ def to_dataset(tensors: "Iterable[Tensor]", besides: Dataset) -> "xarray.Dataset
         for one in arrays
     ]
     named = {f"{one.name}.values" if one.name in kept else one.name: one for one in renamed}
-    found: xarray.Dataset = _xarray().Dataset(named, besides.coordinates, besides.attributes)
+    found: xarray.Dataset = optional_package("xarray", NOT_INSTALLED).Dataset(
+        named, besides.coordinates, besides.attributes
+    )
     return found
 
 
@@ -64,16 +68,3 @@ def _labels(array: "xarray.DataArray", axis: Hashable) -> Any:
     """Return size and labels of an axis of a tensor of the client, to compare axes of one name."""
     labels = tuple(array.coords[axis].values.tolist()) if axis in array.coords else None
     return array.sizes[axis], labels
-
-
-def _xarray() -> Any:
-    """Import xarray for the Python client.
-
-    Raises:
-        ImportError: It is not installed.
-    """
-    try:
-        import xarray  # noqa: PLC0415 - optional, and a second of work to import
-    except ImportError as error:
-        raise ImportError(NOT_INSTALLED) from error
-    return xarray

@@ -214,18 +214,14 @@ class ResidentProgram:
         one = self.program.row[name]
         sparse = [value for call in calls if isinstance(value := call.row[name], SparseInput)]
         if len(sparse) == len(calls):
-            return self._stack_sparse(name, sparse, bucket)
+            self._check_shapes(name, sparse)
+            return stack_sparse(sparse, bucket)
         rows: list[Any] = [np.asarray(call.row[name], one.dtype, order="C") for call in calls]
         self._check_shapes(name, rows)
         rows.append(bytes((bucket - len(calls)) * rows[0].nbytes))
         # In one call: each copy of an array gives the interpreter's lock away, and waits for it. A
         # new array each time: on CPU the device may read this memory until the call is done.
         return np.frombuffer(b"".join(rows), one.dtype).reshape(bucket, *one.shape)
-
-    def _stack_sparse(self, name: str, rows: Sequence[SparseInput], bucket: int) -> np.ndarray:
-        """Stack one input of a resident program's batch that is sparse in all rows."""
-        self._check_shapes(name, rows)
-        return stack_sparse(rows, bucket)
 
     def _check_shapes(self, name: str, rows: Sequence[np.ndarray | SparseInput]) -> None:
         """Raise `ValueError` unless all rows of a resident program's batch have its shape."""

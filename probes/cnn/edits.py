@@ -163,6 +163,11 @@ def scale_and_shift(
     return composed((layout_of(architecture).value_count,), placed)
 
 
+def no_edit(architecture: Architecture) -> tuple[SparseInput, SparseInput]:
+    """Return the scale and the shift with which no activation of an image network is edited."""
+    return scale_and_shift(architecture, (), {}, {})
+
+
 def _replacement(
     edit: Edit, means: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
 ) -> np.ndarray | float:

@@ -13,7 +13,7 @@ from models.runtime.programs import SLICE, Call, Run, in_slices
 from models.runtime.sparse_input import SparseInput
 from probes.cnn import targets
 from probes.cnn.attribution import predicted_outputs
-from probes.cnn.edits import Edit, Edits, check_edits, scale_and_shift
+from probes.cnn.edits import Edit, Edits, check_edits, no_edit, scale_and_shift
 from probes.cnn.images import picture
 from probes.cnn.layer_values import signed_layers
 from probes.cnn.targets import TargetParameters
@@ -124,7 +124,7 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     """Run a CNN intervention: the source image, then baseline and edited image in one batch."""
     row, architecture = call.input.row, call.model.architecture
     edits, posted = edits_of(call), call.input.source
-    no_edit = scale_and_shift(architecture, (), {}, {})
+    unedited = no_edit(architecture)
     (predicted,) = yield (
         Call("predict", {"image": row["image"]}, predicted_outputs(architecture)),
     )
@@ -132,11 +132,11 @@ def run_intervention(call: ProbeCall[InterventionParameters]) -> Run:
     found = dict(predicted)
     if posted:
         patched = frozenset({edit.layer for edit in edits if edit.operation == "patch"})
-        (source,) = yield (_call(posted["image"], no_edit, patched | {"logits"}),)
+        (source,) = yield (_call(posted["image"], unedited, patched | {"logits"}),)
         found["logits.source"] = source["logits"]
     wanted = frozenset({*call.parameters.names(architecture, edits), "logits"})
     edited = scale_and_shift(architecture, edits, means_of(call.model), source)
-    calls = [_call(row["image"], each, wanted) for each in (no_edit, edited)]
+    calls = [_call(row["image"], each, wanted) for each in (unedited, edited)]
     # In one batch of one program: equal values are then equal to the bit.
     both = yield calls
     for name, outputs in zip(RUNS, both, strict=True):
@@ -297,7 +297,7 @@ def sweep_held(call: ProbeCall[SweepParameters]) -> int:
 def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     """Run a sweep over a CNN layer: the image once for each channel, with that channel edited."""
     row, architecture = call.input.row, call.model.architecture
-    parameters, no_edit = call.parameters, scale_and_shift(architecture, (), {}, {})
+    parameters, unedited = call.parameters, no_edit(architecture)
     wanted = frozenset({"logits"})
     (predicted,) = yield (
         Call("predict", {"image": row["image"]}, predicted_outputs(architecture)),
@@ -305,11 +305,11 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     source: Mapping[str, np.ndarray] = {}
     if parameters.operation == "patch":
         image = call.input.source["image"]
-        (source,) = yield (_call(image, no_edit, wanted | {parameters.layer}),)
+        (source,) = yield (_call(image, unedited, wanted | {parameters.layer}),)
     means = means_of(call.model)
 
     def calls() -> Iterator[Call]:
-        yield _call(row["image"], no_edit, wanted)
+        yield _call(row["image"], unedited, wanted)
         for channel in range(architecture.layers[parameters.layer].shape[-1]):
             edit = Edit(layer=parameters.layer, channels=(channel,), operation=parameters.operation)
             edited = scale_and_shift(architecture, [edit], means, source)

@@ -20,7 +20,7 @@ from models.rnn.layout import layout_of
 from models.runtime.programs import Call, Outputs, Row, SentRow
 from models.runtime.sparse_input import SparseInput
 from probes.declaration import ExtraFields, LayerChoice, ParameterError, ProbeCall
-from probes.rnn.layers import bare, owner, recurrent_values, unknown_unit
+from probes.rnn.layers import RecurrentLayer, bare, owner, recurrent_values, unknown_unit
 from probes.shared.affine_edits import MAX_AMOUNT, PlacedEdit, composed
 from probes.shared.held_bytes import floats, in_flight, kept
 
@@ -171,24 +171,22 @@ class EditedRun:
             names = layout.edit_names(node)
             shape = shapes[names[0]]
             placed = [
-                self._placed(edit, shape, start, stop)
+                self._placed(edit, layer, shape, start, stop)
                 for edit in self.edits
-                if self._owner(edit) == node.name
+                if (layer := owner(self.architecture, edit.value)) and layer.node is node
             ]
             found |= zip(names, composed(shape, placed), strict=True)
         return found
 
-    def _owner(self, edit: SequenceEdit) -> str:
-        """Return the name of the layer whose value an edit changes."""
-        layer = owner(self.architecture, edit.value)
-        return "" if layer is None else layer.node.name  # `check_edits` refuses an unknown value
-
     def _placed(
-        self, edit: SequenceEdit, shape: tuple[int, ...], start: int, stop: int
+        self,
+        edit: SequenceEdit,
+        layer: RecurrentLayer,
+        shape: tuple[int, ...],
+        start: int,
+        stop: int,
     ) -> PlacedEdit:
-        """Return an edit with the places that it changes in a chunk."""
-        layer = owner(self.architecture, edit.value)
-        assert layer is not None  # noqa: S101 - see `_owner`
+        """Return an edit of a layer's value with the places that it changes in a chunk."""
         value = CELL_VALUES[layer.cell].index(bare(self.architecture, edit.value))
         steps = edit.within(start, stop)
         units = slice(None) if edit.units is None else list(edit.units)
