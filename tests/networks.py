@@ -11,6 +11,7 @@ from models.declaration.declaration import FILE, parse_declaration, read_declara
 from models.declaration.layer_line import parse_line
 from models.derivation import derive, read_architecture
 from models.model_files import SHIPPED, shipped_files
+from models.rnn.layout import Layout
 from models.runtime import checkpoints
 
 SIMPLE_CNN = read_architecture(SHIPPED / "cnn")
@@ -86,6 +87,14 @@ def counting_lstm(units: int) -> Architecture:
     declared = read_declaration(SHIPPED / "lstm")
     layers = (parse_line(f"cell: lstm {units}"), *declared.layers[1:])
     return derive(replace(declared, layers=layers))
+
+
+def unedited(layout: Layout, steps: int) -> dict[str, np.ndarray]:
+    """Inputs of `intervene` that change no value: factors of 1 and summands of 0."""
+    return {
+        name: np.full(shape, name.endswith("scale"), np.float32)
+        for name, shape in layout.edits(steps).items()
+    }
 
 
 RENAMED = {

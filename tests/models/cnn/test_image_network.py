@@ -177,7 +177,8 @@ def test_edits_reach_all_that_read_the_layer() -> None:
     layout = layout_of(found)
     parameters, image = drawn(found, 7)
     held, run = on_device(parameters), program(image_analyses(found), "intervene")
-    scale, shift = layout.no_edit()
+    scale = np.ones(layout.value_count, np.float32)
+    shift = np.zeros(layout.value_count, np.float32)
 
     plain = run(held, {"image": image[None], "scale": scale[None], "shift": shift[None]})
     # On CPU the device may still read the arrays of the first call.

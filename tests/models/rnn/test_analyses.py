@@ -15,7 +15,7 @@ from models.rnn.analyses import CHUNK
 from models.rnn.layout import BLOCK, FREE_CHUNK, layout_of
 from models.runtime.programs import Call
 from models.runtime.resident import ResidentProgram
-from tests.networks import counting_lstm
+from tests.networks import counting_lstm, unedited
 from tests.oracles.edited_lstm import edited_trace
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
@@ -131,7 +131,7 @@ def test_edited_runs_are_the_float64_networks(
         "scale": padded(scale, CHUNK),
         "shift": padded(shift, CHUNK),
     }
-    nothing = LAYOUT.no_edit(CHUNK)
+    nothing = unedited(LAYOUT, CHUNK)
     outputs = " ".join((*EDITABLE_VALUES, "logits", "final_cell", "final_hidden"))
     _, found = ask(programs["intervene"], {**row, **nothing}, row, outputs=outputs)
 
@@ -144,7 +144,7 @@ def test_edited_runs_are_the_float64_networks(
 
 def test_rows_do_not_depend_on_one_another(programs: Mapping[str, ResidentProgram]) -> None:
     """A row has equal results to the bit at any position of a batch with any other rows."""
-    nothing = LAYOUT.no_edit(CHUNK)
+    nothing = unedited(LAYOUT, CHUNK)
     rows = [
         {"sequence": padded(bits, CHUNK), "length": steps(40), **nothing}
         for bits in draw_bits(LAYOUT.buckets_of("intervene")[0] - 1, 40, 6)

@@ -26,7 +26,7 @@ from models.runtime.compilation import ExecutableKey, compile_programs
 from models.runtime.parameters import named
 from models.runtime.programs import Call, Outputs, Program
 from models.runtime.resident import ResidentProgram, drive
-from tests.networks import COUNTING_LSTM
+from tests.networks import COUNTING_LSTM, unedited
 from tests.oracles.declarations import declared, draw_input, draw_parameters
 from tests.oracles.interpreter import interpret
 
@@ -270,7 +270,7 @@ def test_no_edit_is_the_trace_and_an_edit_is_read_by_all_that_follows(name: str)
     row = {"sequence": sequence, "length": np.array(steps, np.int32), **state}
     outputs = frozenset(architecture.layers)
 
-    plain = ask(name, "intervene", row | layout.no_edit(CHUNK), set(outputs))
+    plain = ask(name, "intervene", row | unedited(layout, CHUNK), set(outputs))
     traced = run(name, "trace", sequence, state)
 
     for value in outputs:
@@ -278,7 +278,7 @@ def test_no_edit_is_the_trace_and_an_edit_is_read_by_all_that_follows(name: str)
         close(plain[value][:steps], after[:steps], value)
     for node in architecture.recurrent:
         for index, value in enumerate(layout.values(node)):
-            edits = layout.no_edit(CHUNK)
+            edits = unedited(layout, CHUNK)
             scale, shift = layout.edit_names(node)
             edits[scale][3, index], edits[shift][3, index] = 0.0, 0.25
             edited = ask(name, "intervene", row | edits, set(outputs))
