@@ -33,9 +33,9 @@ INPUTS = {
 }
 PROBES_HEAD = """# Probes
 
-Written by `make docs` from the declarations in `probes/`. Every probe returns JSON, PNG, NPZ or
-safetensors, and has its picture at its path with `.png` at the end. [HTTP API](http.md) describes
-inputs, formats and responses.
+Written by `make docs` from the declarations in `probes/`. Every probe returns JSON, NPZ,
+safetensors or a picture, which is also at its path with `.png`, `.svg` or `.pdf`.
+[HTTP API](http.md) describes inputs, formats and responses.
 
 | route | shows |
 |---|---|

@@ -15,8 +15,8 @@ from models.runtime.durable_files import write_atomically
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
-PAGE = ROOT / "build" / "screenshots" / "open-light-1440.png"
-PAGE_HEIGHT = 1620  # pixels: to the end of the network's layers
+PAGE = ROOT / "build" / "screenshots" / "open-digits-light-1440.png"
+PAGE_HEIGHT = 900  # pixels: the first screen
 PICTURES = {
     "activations.png": "/cnn/activations.png?layers=relu1,pool1,relu2,relu3,relu4",
     "channel.png": "/cnn/channel.png?layer=relu2&channel=7",

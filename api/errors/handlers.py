@@ -97,7 +97,7 @@ def _unknown_path(request: Request) -> Problem:
     if probe and model in models:
         family = models[model].architecture.family
         known = [one for one in PROBES if one.family == family]
-        return _unknown_probe(models[model], probe.removesuffix(".png"), known)
+        return _unknown_probe(models[model], probe.partition(".")[0], known)
     if probe:
         return unknown_model(model, models)
     return Problem("unknown-path", UNKNOWN_PATH)

@@ -109,7 +109,8 @@ def is_public(scope: Scope) -> bool:
         return False
     # The path of a mounted application begins with the prefix it is mounted under.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return bool(path.endswith(".png") or path.startswith(("/embed/", "/sdk/")))
+    pictures = (".png", ".svg", ".pdf")
+    return bool(path.endswith(pictures) or path.startswith(("/embed/", "/sdk/")))
 
 
 def is_navigation(scope: Scope) -> bool:

@@ -152,6 +152,9 @@ class SequenceEcho(Schema):
     )
 
 
+FIGURE = "Layout of the picture: kinds, titles and names of tensors; only where `include` has it."
+
+
 class WeightsAnswer(Schema):
     """Schema of the response of a probe of the weights alone; `include` chooses its parts."""
 
@@ -160,6 +163,7 @@ class WeightsAnswer(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
+    figure: Json | None = Field(None, description=FIGURE)
 
 
 class ImageResult(Schema):
@@ -170,6 +174,7 @@ class ImageResult(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
+    figure: Json | None = Field(None, description=FIGURE)
 
 
 class SequenceResult(Schema):
@@ -180,6 +185,7 @@ class SequenceResult(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
+    figure: Json | None = Field(None, description=FIGURE)
 
 
 SEVERAL = (
@@ -200,6 +206,7 @@ class ImageAnswer(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
+    figure: Json | None = Field(None, description=FIGURE)
     answers: list[ImageResult] | None = Field(None, description=SEVERAL)
 
 
@@ -213,6 +220,7 @@ class SequenceAnswer(Schema):
     tensors: list[TensorEntry] | None = None
     measures: list[MeasureEntry] | None = None
     warnings: list[WarningEntry] | None = None
+    figure: Json | None = Field(None, description=FIGURE)
     answers: list[SequenceResult] | None = Field(None, description=SEVERAL)
 
 

@@ -17,6 +17,7 @@ from api.responses.negotiation import MEDIA_TYPES
 from models.architecture import Architecture
 from probes import PROBES
 from probes.declaration import Probe
+from probes.output.render import PictureFormat
 from probes.shared import choices
 
 BINARY = {"type": "string", "format": "binary"}
@@ -98,9 +99,9 @@ def request_body(source: str, probe: Probe | None = None) -> dict[str, Any]:
     return {"requestBody": {**described, "content": content}}
 
 
-def responses(source: str, *, picture: bool) -> dict[int | str, dict[str, Any]]:
+def responses(source: str, *, picture: PictureFormat | None) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI `responses` of a probe's route."""
-    forms = ("png",) if picture else tuple(MEDIA_TYPES)
+    forms = (picture,) if picture else tuple(MEDIA_TYPES)
     content: dict[str, Any] = {MEDIA_TYPES[form]: {"schema": BINARY} for form in forms}
     described: dict[str, Any] = {"description": "The answer.", "content": content}
     if not picture:

@@ -23,4 +23,4 @@ def is_kept(context: RequestContext, request: ProbeRequest) -> bool:
 
 def picture_key(context: RequestContext, request: ProbeRequest) -> str:
     """Return the key under which the picture of a probe without input is kept."""
-    return f"{context.served.version} {request.cache_key} {request.query.scale}"
+    return f"{context.served.version} {request.cache_key} {request.query.style}"

@@ -1,9 +1,9 @@
-"""Content negotiation: response formats JSON, PNG, NPZ and safetensors; ETags; caching headers."""
+"""Content negotiation: response formats, among them pictures; ETags; caching headers."""
 
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -13,23 +13,33 @@ from api.inference.large_work import large_work
 from api.responses.buffered_response import BufferedResponse
 from probes.declaration import split_commas
 from probes.output.buffers import Buffer
+from probes.output.drawing.themes import ThemeName
 from probes.output.encode import (
     Encoding,
     PictureTooLargeError,
     to_json,
     to_npz,
-    to_png,
+    to_picture,
     to_safetensors,
 )
 from probes.output.parts import ALL_PARTS, Part
-from probes.output.render import MOST_PIXELS
+from probes.output.render import MOST_PIXELS, PictureFormat
 from probes.output.results import ProbeResult, ProbeResults
+from probes.output.style import Style
 
-Format = Literal["json", "png", "npz", "safetensors"]
+Format = Literal["json", "png", "svg", "pdf", "npz", "safetensors"]
+
+PICTURES: tuple[PictureFormat, ...] = get_args(PictureFormat)
+"""Formats of pictures to negotiate, each with paths of its own, such as `/lstm/gates.svg`."""
+
+COMPRESSED: frozenset[Format] = frozenset(("png", "pdf"))
+"""Formats that are compressed in themselves: negotiated responses in them are never in gzip."""
 
 MEDIA_TYPES: Mapping[Format, str] = {
     "json": "application/json",
     "png": "image/png",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
     "npz": "application/x-npz",
     "safetensors": "application/x-safetensors",
 }
@@ -43,7 +53,7 @@ COPIES: Mapping[Format, int] = {"json": 4, "npz": 2, "safetensors": 2}
 QUANTISED_COPIES = 8
 """Bytes of work for each byte of float32 values while they are quantised for any format."""
 
-RENDERING = 3
+RENDERING = 5
 """Version of the negotiated formats, part of every ETag: raised when they have other bytes."""
 
 
@@ -55,9 +65,28 @@ class Encoded(NamedTuple):
 
 
 class PictureOptions(BaseModel):
-    """Query options of the response format PNG: the scale of a picture."""
+    """Query options of the response formats PNG, SVG and PDF: the style of a picture."""
 
     scale: int = Field(1, ge=1, le=4, description="Size of the picture; 2 suits a slide.")
+    width: int | None = Field(
+        None, ge=100, le=6400, description="Width of the picture in pixels, instead of `scale`."
+    )
+    theme: ThemeName = Field("light", description="Ground and text of the picture.")
+    columns: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Maps, or parts of the picture, in a row; where left out, parts fill the "
+        "columns of a slide of about 1600 x 900 pixels.",
+    )
+    title: str | None = Field(
+        None, max_length=120, description="Title of the picture, instead of its own."
+    )
+
+    @property
+    def style(self) -> Style:
+        """Style of the picture in any format."""
+        return Style(self.scale, self.width, self.theme, self.columns, self.title)
 
 
 class AnswerOptions(PictureOptions):
@@ -75,8 +104,9 @@ class AnswerOptions(PictureOptions):
     include: Annotated[list[Part] | None, BeforeValidator(split_commas), Field(min_length=1)] = (
         Field(
             None,
-            description="Parts of the answer; all where left out, and other parts are not "
-            "computed. `prediction.reliability` needs `warnings`. A picture has no parts.",
+            description="Parts of the answer; all but `figure` where left out, and other parts are "
+            "not computed. `figure` is the layout of the picture, with the names of its tensors. "
+            "`prediction.reliability` needs `warnings`. A picture has no parts.",
         )
     )
     precision: int | None = Field(
@@ -142,8 +172,8 @@ def encode(
         AnswerTooLargeError: The JSON would be larger than 8 MiB.
         Problem: The picture of several inputs would be larger than a picture may be.
     """
-    if response_format == "png":  # which knows its size when it is laid out
-        return [_picture(answer, options.scale)]
+    if response_format in PICTURES:  # which know their size when they are laid out
+        return [_picture(answer, response_format, options.style)]
     values, encoding = sum(one.values.nbytes for one in answer.tensors.values()), options.encoding
     copies = QUANTISED_COPIES if encoding == "uint8" else COPIES[response_format]
     with large_work(copies * values):
@@ -156,9 +186,11 @@ def encode(
                 return to_safetensors(answer, encoding, parts)
 
 
-def _picture(answer: ProbeResult | ProbeResults, scale: int) -> bytes:
+def _picture(
+    answer: ProbeResult | ProbeResults, picture_format: PictureFormat, style: Style
+) -> bytes:
     try:
-        return to_png(answer, scale, large_work)
+        return to_picture(answer, picture_format, style, large_work)
     except PictureTooLargeError:
         detail = (
             f"The picture of all inputs would have more than {MOST_PIXELS} pixels. Ask about fewer "
@@ -207,5 +239,5 @@ def _headers(
 
 
 def varies(response_format: Format) -> str:
-    """Return the request headers on which a negotiated response depends; PNG is compressed."""
-    return "Accept" if response_format == "png" else "Accept, Accept-Encoding"
+    """Return the request headers on which a negotiated response depends."""
+    return "Accept" if response_format in COMPRESSED else "Accept, Accept-Encoding"

@@ -13,7 +13,7 @@ from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.gathering import gather_or_cancel
 from api.responses.kept_results import picture_key, result_key
-from api.responses.negotiation import Encoded, Format, encode
+from api.responses.negotiation import COMPRESSED, PICTURES, Encoded, Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
 from api.responses.results import probe_result
@@ -68,7 +68,7 @@ async def answer(
     else:
         content = await _answer_one(context, request, inputs, response_format)
     found = Encoded(content)
-    if context.takes_gzip and response_format != "png":
+    if context.takes_gzip and response_format not in COMPRESSED:
         found = await _coded(context, content)
     # All else was freed: the answer is held until the protocol has it. Arrays that it consists of
     # are no more bytes than it has.
@@ -113,7 +113,7 @@ async def _answer_one(
     call = checked_call(context.served, request, given)
     _check_bytes(model, request, [given], response_format)
     held = _held(model, request, [call], response_format)
-    if context.job.is_analysis or response_format == "png" or not request.probe.input:
+    if context.job.is_analysis or response_format in PICTURES or not request.probe.input:
         # Before its memory is counted: most refusals of a busy server are these.
         with admitted(context, request, [call], response_format):
             context.held.add(held)
@@ -140,7 +140,8 @@ async def _compute_one(
         context.watch.split(queue=device_time.queued_s, program=device_time.ran_s)
     values = sum([value.size for value in result.outputs.values()])
     # Figures of the weights alone take longer to compute than those of an input.
-    is_small = response_format != "png" and request.probe.input and 0 < values <= MAX_INLINE_VALUES
+    is_picture = response_format in PICTURES
+    is_small = not is_picture and request.probe.input and 0 < values <= MAX_INLINE_VALUES
     if is_small and not context.job.is_analysis:
         return _encode(model, request, given, result, response_format)
     return await engine.compute(

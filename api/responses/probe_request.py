@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from api.responses.negotiation import Format
+from api.responses.negotiation import PICTURES, Format
 from models.architecture import Architecture
 from probes.declaration import Probe
 from probes.output.parts import ALL_PARTS, DRAWN_PARTS, Part
@@ -53,7 +53,7 @@ class ProbeRequest:
 
     def parts(self, response_format: Format) -> frozenset[Part]:
         """Return the parts of the pipeline's answer; of a picture the tensors that it shows."""
-        return PICTURE_PARTS if response_format == "png" else self._included
+        return PICTURE_PARTS if response_format in PICTURES else self._included
 
     @cached_property
     def _outputs(self) -> dict[tuple[Architecture, bool], frozenset[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from api.responses.negotiation import MAX_JSON_BYTES, Format
+from api.responses.negotiation import MAX_JSON_BYTES, PICTURES, Format
 from models.architecture import LEAST_CHUNK, Architecture
 from models.registry import ResidentModel
 from probes.declaration import Probe, ProbeCall
@@ -33,6 +33,8 @@ BASE64_PER_BYTE = 1.34
 ANSWER_BYTES: Mapping[Format, int] = {
     "json": 16 * KIB,
     "png": 192 * KIB,
+    "svg": 192 * KIB,
+    "pdf": 192 * KIB,
     "npz": 32 * KIB,
     "safetensors": 32 * KIB,
 }
@@ -78,7 +80,7 @@ def request_bytes(
 
 def encoded_bytes(values: int, options: Any, response_format: Format) -> int:
     """Return the bytes of an encoded answer, given those of its values as float32."""
-    if response_format == "png":
+    if response_format in PICTURES:
         return values // 4
     if response_format != "json":
         return values

@@ -10,6 +10,7 @@ from probes.declaration import ProbeContext, ResultWarning
 from probes.figures.figures import Panels
 from probes.output.parts import DRAWN_PARTS, Part
 from probes.output.results import ProbeResult
+from probes.shared.class_probabilities import answer_bars
 from probes.shared.input_warnings import (
     InputWarning,
     ambiguous_warnings,
@@ -46,8 +47,11 @@ def probe_result(
     if "warnings" in parts:
         listed += request.probe.warnings(found)
     figure = request.probe.figure(found) if parts & DRAWN_PARTS else NO_FIGURE
+    answer = None
+    if given.echo is not None:
+        answer = answer_bars(found.probabilities, model.architecture.classes)
     warnings = tuple({"code": one.code, "message": one.message} for one in listed)
-    return ProbeResult(head, figure, warnings)
+    return ProbeResult(head, figure, warnings, answer)
 
 
 def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Routes of the probes: one for each source of the input, with a `.png` path of its own."""
+"""Routes of the probes: one for each source of the input, with paths of its own for pictures."""
 
 from collections.abc import Callable, Container, Coroutine, Mapping
 from contextlib import ExitStack
@@ -31,6 +31,8 @@ from api.requests.probe_body import FAMILY_NAMES, body_of
 from api.requests.query import SingleValueRoute
 from api.responses.context import RequestContext
 from api.responses.negotiation import (
+    COMPRESSED,
+    PICTURES,
     AnswerOptions,
     EncodedResponse,
     Format,
@@ -48,6 +50,7 @@ from models.registry import ResidentModel
 from probes import PROBES
 from probes.applicable import applicable_probes
 from probes.declaration import Probe
+from probes.output.render import PictureFormat
 from probes.shared import choices
 
 Source = Literal["image", "sequence", "query", "weights"]
@@ -59,6 +62,14 @@ METHODS: Mapping[Source, str] = {
     "query": "GET",
     "weights": "GET",
 }
+
+
+OTHER_PICTURES = (
+    "\n\nThe path with `.svg` or `.pdf` in place of `.png` has the picture in that format."
+)
+
+DESCRIBED: tuple[PictureFormat | None, ...] = (None, "png")
+"""Formats of pictures whose routes are in OpenAPI: those of SVG and PDF differ by their suffix."""
 
 
 class FormRoute(SingleValueRoute):
@@ -83,27 +94,28 @@ class FormRoute(SingleValueRoute):
 
 @dataclass(frozen=True)
 class ProbeRoute:
-    """Probe's route for one source of its input, with or without `.png`.
+    """Probe's route for one source of its input, or of its pictures in one format.
 
     Attributes:
         model: Name of the model.
+        picture: Format of the pictures; None for answers in every format.
         query: Query parameters of the route.
     """
 
     model: str
     probe: Probe
     source: Source
-    picture: bool
+    picture: PictureFormat | None
     query: type[BaseModel]
 
     @property
     def path(self) -> str:
         """Path template of a probe's route."""
-        return f"/{self.model}/{self.probe.name}{'.png' if self.picture else ''}"
+        return f"/{self.model}/{self.probe.name}{f'.{self.picture}' if self.picture else ''}"
 
     def format_of(self, query: Any) -> Format | None:
         """Return the response format that a query names; None leaves it to the `Accept` header."""
-        chosen: Format | None = "png" if self.picture else query.format
+        chosen: Format | None = self.picture or query.format
         return chosen
 
 
@@ -113,10 +125,11 @@ def router(models: Mapping[str, ResidentModel]) -> APIRouter:
     for model in shipped_first(models):
         for probe in applicable_probes(model):
             for source in sources_of(probe, model.architecture):
-                for picture in (False, True):
-                    query = query_model(probe, source, picture=picture)
+                for picture in (None, *PICTURES):
+                    query = query_model(probe, source, picture=picture is not None)
                     route = ProbeRoute(model.name, probe, source, picture, query)
-                    _add(routes, route, in_openapi=model.is_shipped)
+                    described = picture in DESCRIBED
+                    _add(routes, route, in_openapi=model.is_shipped and described)
     return routes
 
 
@@ -135,8 +148,8 @@ def family_routes(models: Mapping[str, ResidentModel]) -> Families:
         ]
         for source in sources(probe):
             names = [one.name for one in applying if source in sources_of(probe, one.architecture)]
-            for picture in (False, True) if names else ():
-                query = query_model(probe, source, picture=picture)
+            for picture in DESCRIBED if names else ():
+                query = query_model(probe, source, picture=picture is not None)
                 route = ProbeRoute("{model}", probe, source, picture, query)
                 found.add(probe.family, route.path, names, partial(_add, route=route))
     return found
@@ -174,23 +187,20 @@ def query_model(probe: Probe, source: Source, *, picture: bool) -> type[BaseMode
         options = (InitialStepsOptions, *options)
     if source == "query":
         options = (SequenceQuery, *options)
-    name = "".join(
-        part.capitalize()
-        for part in operation_id(FAMILY_NAMES[probe.family], probe, source, picture=picture).split(
-            "_"
-        )
-    )
+    # Pictures in every format have one model, as FastAPI keeps few of them.
+    operation = operation_id(FAMILY_NAMES[probe.family], probe, source, "png" if picture else None)
+    name = "".join(part.capitalize() for part in operation.split("_"))
     return create_model(f"{name}Query", __base__=(probe.parameters, *options))
 
 
-def operation_id(model: str, probe: Probe, source: Source, *, picture: bool) -> str:
+def operation_id(model: str, probe: Probe, source: Source, picture: PictureFormat | None) -> str:
     """Operation ID of a probe's route: `lstm_gates`, `lstm_gates_png`, `get_lstm_gates`."""
-    name = f"{model.replace('-', '_')}_{probe.name}" + ("_png" if picture else "")
+    name = f"{model.replace('-', '_')}_{probe.name}" + (f"_{picture}" if picture else "")
     return f"get_{name}" if source == "query" else name
 
 
 def _add(routes: APIRouter, route: ProbeRoute, *, in_openapi: bool = True) -> None:
-    """Add the route of a probe for one source of its input, with or without `.png`."""
+    """Add the route of a probe for one source of its input, or of its pictures in one format."""
     model, probe, source, picture, queried = (
         route.model,
         route.probe,
@@ -216,7 +226,7 @@ def _add(routes: APIRouter, route: ProbeRoute, *, in_openapi: bool = True) -> No
         return response
 
     tag = NETWORKS if model == "{model}" else model
-    name = operation_id(tag, probe, source, picture=picture)
+    name = operation_id(tag, probe, source, picture)
     routes.add_api_route(
         route.path,
         endpoint,
@@ -224,7 +234,7 @@ def _add(routes: APIRouter, route: ProbeRoute, *, in_openapi: bool = True) -> No
         name=name,
         operation_id=name,
         summary=probe.title,
-        description=probe.description,
+        description=probe.description + (OTHER_PICTURES if picture else ""),
         tags=[tag],
         include_in_schema=in_openapi,
         response_class=Response,
@@ -289,7 +299,7 @@ def _held_tag(
     request: Request, context: RequestContext, tag: str, response_format: Format
 ) -> str | None:
     """Return the ETag of a probe's response that the client holds and may use; None for none."""
-    gzip = context.takes_gzip and response_format != "png"
+    gzip = context.takes_gzip and response_format not in COMPRESSED
     return fresh_tag(tag, request.headers.get("if-none-match"), gzip=gzip)
 
 

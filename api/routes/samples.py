@@ -1,5 +1,6 @@
 """Routes of the samples: MNIST test images with their labels, as JSON and PNG."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from api.errors.problem import Problem
 from api.inference.engine import Engine
 from api.openapi import schemas, spec
 from api.requests.query import SingleValueRoute
-from api.responses.negotiation import PictureOptions
+from api.responses.negotiation import MEDIA_TYPES, PICTURES, PictureOptions
 from models.data import samples
 from models.data.samples import Samples
 from probes.declaration import Parameters
 from probes.figures import colours
 from probes.figures.figures import Tensor, Tiles
-from probes.output.render import picture, render
+from probes.output.render import PictureFormat, picture, render
 
 DIGITS = 10
 """Number of classes of MNIST's samples, which do not depend on the resident networks."""
@@ -31,17 +32,11 @@ class SamplesQuery(Parameters):
 
 
 class SamplesPictureQuery(SamplesQuery, PictureOptions):
-    """Query of `/samples.png`: digit and number of the samples to draw, scale of the picture."""
-
-
-PNG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": spec.BINARY}}},
-    **spec.problems(),
-}
+    """Query of `/samples.png`: digit and number of the samples to draw, style of the picture."""
 
 
 def router() -> APIRouter:
-    """Build the routes of the samples: `/samples`, `/samples.png` and `/samples/{index}.png`."""
+    """Build the routes of the samples: `/samples`, its pictures and `/samples/{index}.png`."""
     samples.load()  # a file that is missing or altered stops the start, not the first request
     routes = APIRouter(tags=["samples"], route_class=SingleValueRoute)
     routes.add_api_route(
@@ -51,19 +46,33 @@ def router() -> APIRouter:
         summary="Test images with their labels.",
         responses=spec.answers("samples"),
     )
-    for path, endpoint, operation_id, summary in (
-        ("/samples.png", draw_samples, "samples_png", "Test images on one sheet."),
-        ("/samples/{index}.png", draw_sample, "sample_png", "One test image as a plain PNG."),
-    ):
+    for each in PICTURES:
         routes.add_api_route(
-            path,
-            endpoint,
-            operation_id=operation_id,
-            summary=summary,
+            f"/samples.{each}",
+            _draw_samples(each),
+            operation_id=f"samples_{each}",
+            summary="Test images on one sheet.",
+            include_in_schema=each == "png",
             response_class=Response,
-            responses=PNG,
+            responses=_described(each),
         )
+    routes.add_api_route(
+        "/samples/{index}.png",
+        draw_sample,
+        operation_id="sample_png",
+        summary="One test image as a plain PNG.",
+        response_class=Response,
+        responses=_described("png"),
+    )
     return routes
+
+
+def _described(picture_format: PictureFormat) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI `responses` of a picture of samples."""
+    return {
+        200: {"content": {MEDIA_TYPES[picture_format]: {"schema": spec.BINARY}}},
+        **spec.problems(),
+    }
 
 
 async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
@@ -81,13 +90,18 @@ async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.Sampl
     )
 
 
-async def draw_samples(
-    request: Request, query: Annotated[SamplesPictureQuery, Query()]
-) -> Response:
-    """Samples on one sheet: the images that `/samples` lists."""
-    engine: Engine = request.app.state.engine
-    content = await engine.compute(_sheet, samples.load(), query)
-    return Response(content, media_type="image/png")
+def _draw_samples(picture_format: PictureFormat) -> Callable[..., Awaitable[Response]]:
+    """Return the endpoint of the sheet of samples in one format."""
+
+    async def draw_samples(
+        request: Request, query: Annotated[SamplesPictureQuery, Query()]
+    ) -> Response:
+        """Samples on one sheet: the images that `/samples` lists."""
+        engine: Engine = request.app.state.engine
+        content = await engine.compute(_sheet, samples.load(), query, picture_format)
+        return Response(content, media_type=MEDIA_TYPES[picture_format])
+
+    return draw_samples
 
 
 async def draw_sample(
@@ -112,12 +126,12 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
     return np.asarray(turns[: query.count])
 
 
-def _sheet(held: Samples, query: SamplesPictureQuery) -> bytes:
-    """Draw the sheet of `/samples.png`: a tile for each sample, named by its label and index."""
+def _sheet(held: Samples, query: SamplesPictureQuery, picture_format: PictureFormat) -> bytes:
+    """Draw the sheet of samples: a tile for each sample, named by its label and index."""
     chosen = _chosen(held, query)
     names = [f"{held.labels[at]} (#{held.indices[at]})" for at in chosen]
     axes, coordinates = ("sample", "y", "x"), {"sample": names}
     images = Tensor(
         "samples", "input", axes, held.images[chosen], coordinates, colours.intensities()
     )
-    return render(Tiles("MNIST test images", images, columns=10), query.scale)
+    return render(Tiles("MNIST test images", images, columns=10), query.style, picture_format)

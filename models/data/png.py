@@ -7,39 +7,54 @@ from isal import isal_zlib
 from jaxtyping import UInt8
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY_8_BIT = (8, 0, 0, 0, 0)  # depth, colour type, compression, filter method, interlacing
-_RGB_8_BIT = (8, 2, 0, 0, 0)
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB and RGB with opacity, by the channels
 
 
 LEVEL = 1
 """Level of ISA-L: its pictures take a tenth of the time of level 3 of zlib, and 11 % more bytes."""
 
 
+def canvas(height: int, width: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Return a black RGB image that is part of the rows of a PNG, and is encoded without a copy."""
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)
+    return np.ndarray((height, width, 3), np.uint8, rows, 1, (1 + 3 * width, 3, 1))
+
+
 def encode(
-    image: UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width channels"],
 ) -> bytes:
-    """Encode one grey or RGB image as PNG on the server, with filter 0 in every row.
+    """Encode one image as PNG on the server, with filter 0 in every row.
 
     Figures have large areas of one colour, which PNG's other filters do not make smaller.
 
     Args:
-        image: Intensities from 0 to 255.
+        image: Intensities from 0 to 255: grey, three channels of RGB, or four with opacity.
 
     References:
         Portable Network Graphics (PNG) Specification (Second Edition), ISO/IEC 15948.
     """
     height, width = image.shape[:2]
-    rows = np.zeros((height, 1 + image[0].size), np.uint8)
-    rows[:, 1:] = image.reshape(height, -1)
-    kind = _GREY_8_BIT if image.ndim == 2 else _RGB_8_BIT  # noqa: PLR2004 - without colours
+    colour_type = _COLOUR_TYPES[image[0, 0].size]
+    # Depth, colour type, compression, filter method, interlacing.
+    kind = (8, colour_type, 0, 0, 0)
     return b"".join(
         [
             _SIGNATURE,
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, *kind)),
-            _chunk(b"IDAT", isal_zlib.compress(rows.data, LEVEL)),
+            _chunk(b"IDAT", isal_zlib.compress(_rows(image).data, LEVEL)),
             _chunk(b"IEND", b""),
         ]
     )
+
+
+def _rows(image: np.ndarray) -> UInt8[np.ndarray, "height bytes"]:
+    """Return the rows of a PNG, each with its filter 0 in front."""
+    height, size = len(image), 1 + image[0].size
+    if isinstance(image.base, np.ndarray) and image.base.shape == (height, size):
+        return image.base  # as `canvas` made it
+    rows = np.zeros((height, size), np.uint8)
+    rows[:, 1:] = image.reshape(height, -1)
+    return rows
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

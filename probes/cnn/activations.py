@@ -221,9 +221,8 @@ def channel(context: ProbeContext[ChannelParameters]) -> Figure:
         (box,),
         (*_statistics(values), Measure("peak_y", y), Measure("peak_x", x), *_sides(box)),
     )
-    plain = Heatmap(f"{name}, channel {index}", shown, "x")
     kernel = (_kernel(context, layer.parameters, index),) if layer.parameters else ()
-    return Panels(f"{name}, channel {index}", (overlay, plain, *kernel), 3)
+    return Panels(f"{name}, channel {index}", (overlay, *kernel))
 
 
 def receptive_field(architecture: Architecture, layer: str, y: int, x: int) -> Box:

@@ -118,7 +118,8 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     if (by_channel := context.outputs.get("by_channel")) is not None:
         maps.append(_by_channel(by_channel))
     called = targets.called(parameters, context.outputs["logits"], classes)
-    title = f"{parameters.method} of {called}"
+    method = parameters.method.replace("_", " ").capitalize()
+    title = f"{method} of {called}"
     # Above both maps: a caption holds four measures, and a map has its own.
     figures: list[Figure] = [Panels(title, tuple(maps), 2, _target_measures(context))]
     if parameters.deletion:

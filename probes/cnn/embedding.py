@@ -105,9 +105,8 @@ def embedding(context: ProbeContext[EmbeddingParameters]) -> Figure:
     counted = Bars("Digits of the neighbours", tensor, highlight=int(votes.argmax()))
     return Panels(
         "The picture among the test images",
-        (Panels("", (scatter, counted)), Panels("Nearest along all 16 axes", near)),
-        2,
-        measures,
+        (scatter, counted, Panels("Nearest along all 16 axes", near)),
+        measures=measures,
     )
 
 

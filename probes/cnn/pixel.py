@@ -27,6 +27,7 @@ from probes.cnn.pixel_terms import (
 from probes.declaration import Coloured, ParameterError, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Kind, Measure, Panels, Tensor, Tiles
+from probes.output.drawing.numbers import number
 from probes.shared.checks import check_channel_index
 from probes.shared.needs import MAPS
 
@@ -89,7 +90,21 @@ def pixel(context: ProbeContext[PixelParameters]) -> Figure:
         figures.append(_steps(values, path))
     measures += _after(context, values, path)
     where = f"{parameters.layer}, channel {parameters.channel}, y {parameters.y}, x {parameters.x}"
-    return Panels(f"The arithmetic of {where}", tuple(figures), 3, tuple(measures))
+    title = f"The arithmetic of {where}: {_equation(measures)}"
+    return Panels(title, tuple(figures), measures=tuple(measures))
+
+
+def _equation(measures: list[Measure]) -> str:
+    """Return the sum of a pixel in numbers: products + bias = sum, then the output."""
+    found = {one.name: float(one.value) for one in measures if isinstance(one.value, int | float)}
+    total = found.get("sum", found["value"])
+    stated = number(total)
+    if "bias" in found:
+        bias = found["bias"]
+        sign = "−" if bias < 0 else "+"
+        stated = f"{number(total - bias)} {sign} {number(abs(bias))} = {stated}"
+    output = number(found["output"])
+    return stated if output == number(total) else f"{stated}, then {output}"
 
 
 def _sum(

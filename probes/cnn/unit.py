@@ -217,7 +217,8 @@ def _where(
     names = {"place": ("y", "x", "top", "left"), "image": indices.tolist()}
     colour = colours.signed(values)
     tensor = Tensor("strongest.place", "statistic", ("place", "image"), values, names, colour)
-    return Heatmap("Where it stands: in the map, and its crop in the picture", tensor, "image")
+    title = "Where it is in the map (y, x), and its crop in the picture (top, left)"
+    return Heatmap(title, tensor, "image", written=True)
 
 
 def _statistics(held: UnitRecord) -> Figure:

@@ -155,12 +155,17 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Figure `Heatmap`: matrix as coloured cells, the axis `x` from left to right."""
+    """Figure `Heatmap`: matrix as coloured cells, the axis `x` from left to right.
+
+    Attributes:
+        written: Whether the values are numbers in cells without colours, where there is room.
+    """
 
     title: str
     tensor: Tensor
     x: str
     measures: tuple[Measure, ...] = ()
+    written: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,11 +234,16 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Panels:
-    """Figure `Panels`: several figures under one title, in rows of `columns`."""
+    """Figure `Panels`: several figures under one title.
+
+    Attributes:
+        columns: Figures in a row; None fills the columns of a slide one after the other, or one
+            column where the panels are part of others.
+    """
 
     title: str
     figures: tuple["Figure", ...]
-    columns: int = 1
+    columns: int | None = None
     measures: tuple[Measure, ...] = ()
 
 

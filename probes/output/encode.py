@@ -20,8 +20,9 @@ from probes.output.buffers import Buffer, buffers_of
 from probes.output.drawing.layout import page
 from probes.output.parts import ALL_PARTS, Part
 from probes.output.quantisation import Quantised, quantise
-from probes.output.render import MOST_PIXELS, render
+from probes.output.render import MOST_PIXELS, PictureFormat, render
 from probes.output.results import Describe, ProbeResult, ProbeResults
+from probes.output.style import Style
 
 Encoding = Literal["nested", "base64", "uint8"]
 
@@ -41,18 +42,20 @@ class AnswerTooLargeError(ValueError):
 
 
 class PictureTooLargeError(ValueError):
-    """Answer for several inputs, encoded as one PNG, is over the pixel limit."""
+    """Answer for several inputs, encoded as one picture, is over the pixel limit."""
 
 
-def to_png(
+def to_picture(
     answer: ProbeResult | ProbeResults,
-    scale: int,
+    picture_format: PictureFormat,
+    style: Style,
     guard: Callable[[int], AbstractContextManager[object]] = nullcontext,
 ) -> bytes:
-    """Encode a probe result as PNG.
+    """Encode a probe result as a picture.
 
     Args:
-        scale: Enlargement, as in `probes.output.render.render`.
+        picture_format: PNG, SVG or PDF.
+        style: As in `probes.output.render.render`.
         guard: As there.
 
     Raises:
@@ -61,11 +64,11 @@ def to_png(
     if isinstance(answer, ProbeResults):
         pixels = 0.0
         for one in answer.answers:  # one at a time: all are laid out together only within the limit
-            block = page(one.figure)
+            block = page(one.picture)
             pixels += block.width * block.height
             if pixels > MOST_PIXELS:
                 raise PictureTooLargeError
-    return render(answer.figure, scale, guard)
+    return render(answer.picture, style, picture_format, guard)
 
 
 def to_json(

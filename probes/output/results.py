@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from probes.figures.figures import Figure, Panels, Tensor, finite, measures, tensors
+from probes.figures.figures import Bars, Figure, Panels, Tensor, finite, measures, tensors
+from probes.output.figure_layout import layout
 from probes.output.parts import Part
 
 Describe = Callable[[Tensor], dict[str, Any]]
@@ -21,16 +22,27 @@ class ProbeResult:
             `prediction`.
         figure: Figure of the probe.
         warnings: `{code, message}` of each warning.
+        answer: Figure of the network's answer, which only a picture has; None without an input.
     """
 
     head: Mapping[str, Any]
     figure: Figure
     warnings: tuple[Mapping[str, str], ...] = ()
+    answer: Bars | None = None
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Tensors to encode of a probe result's figure, by name."""
         return {tensor.name: tensor for tensor in tensors(self.figure)}
+
+    @property
+    def picture(self) -> Figure:
+        """Figure that a picture of a probe result shows: with the answer at its end."""
+        if self.answer is None or self.answer.tensor.name in self.tensors:
+            return self.figure
+        if isinstance(self.figure, Panels):
+            return replace(self.figure, figures=(*self.figure.figures, self.answer))
+        return Panels(self.figure.title, (replace(self.figure, title=""), self.answer))
 
     def document(self, parts: frozenset[Part], describe: Describe) -> dict[str, Any]:
         """Return the JSON document of a probe result, to be encoded.
@@ -47,6 +59,8 @@ class ProbeResult:
                 {"name": one.name, "value": one.value, "unit": one.unit}
                 for one in measures(self.figure)
             ]
+        if "figure" in parts:
+            found["figure"] = layout(self.figure)
         if "warnings" in parts:
             has_values = "tensors" in parts
             non_finite = _non_finite(found["tensors"], self.tensors) if has_values else ()
@@ -76,11 +90,11 @@ class ProbeResults:
         }
 
     @property
-    def figure(self) -> Figure:
+    def picture(self) -> Figure:
         """Figures of several inputs' probe results, one below the other, with the input's index."""
-        figures = (one.figure for one in self.answers)
+        figures = (one.picture for one in self.answers)
         named = (replace(one, title=f"Input {at}: {one.title}") for at, one in enumerate(figures))
-        return Panels("", tuple(named))
+        return Panels("", tuple(named), 1)
 
     def document(self, parts: frozenset[Part], describe: Describe) -> dict[str, Any]:
         """Return the JSON document of several inputs' probe results, to be encoded."""

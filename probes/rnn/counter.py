@@ -212,7 +212,7 @@ def counter(context: ProbeContext[CounterParameters]) -> Figure:
         *_memory(statistics),
     )
     roles = tuple(Measure(f"role.{unit}", role) for unit, role in enumerate(statistics.roles))
-    return Panels("Counter", figures, 2, measures=roles)
+    return Panels("Counter", figures, measures=roles)
 
 
 def _statistics(

@@ -29,7 +29,8 @@ def sequence_strip(context: ProbeContext[Parameters], cmap: str = "viridis") -> 
     feature.
     """
     spec, sequence = context.model.architecture.sequence, context.input.row["sequence"]
-    return Heatmap("Sequence", _strip(spec, sequence, cmap), "step")
+    strip = _strip(spec, sequence, cmap)
+    return Heatmap("Sequence", strip, "step", written=spec.alphabet == BITS)
 
 
 def _strip(spec: SequenceSpec, sequence: np.ndarray, cmap: str) -> Tensor:

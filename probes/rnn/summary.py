@@ -57,7 +57,7 @@ def _known(
     if measured is None:
         title, steps = "this sequence", len(context.input.row["sequence"])
     figures = tuple(_unit_figures(units, layer, context.parameters.cmap, steps))
-    panels = (Panels(f"What each unit does, over {title}", figures, 2),) if figures else ()
+    panels = (Panels(f"What each unit does, over {title}", figures),) if figures else ()
     return panels, tuple(Measure(f"role.{unit}", role) for unit, role in enumerate(units.roles))
 
 

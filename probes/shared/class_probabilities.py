@@ -1,6 +1,7 @@
 """Class probabilities: softmax of logits, and their bar chart."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +22,21 @@ def softmax(
         return np.array([share / total for share in shares], logits.dtype)
     powers = np.exp((logits - logits.max(axis=-1, keepdims=True)) / temperature)
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+MAX_ANSWERS = 12
+"""Most classes of which a picture shows the probability of each in its answer."""
+
+
+def answer_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:
+    """Bar chart of the answer in a picture: class probabilities, of many classes the likeliest."""
+    label, shown = int(probabilities.argmax()), np.arange(len(classes))
+    if len(classes) > MAX_ANSWERS:
+        shown = np.argsort(-probabilities, kind="stable")[:MAX_ANSWERS]
+    bars = class_bars(probabilities[shown], tuple(classes[one] for one in shown.tolist()))
+    return replace(
+        bars, title=f"Answer: {classes[label]}", highlight=int(np.flatnonzero(shown == label)[0])
+    )
 
 
 def class_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:

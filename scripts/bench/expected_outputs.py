@@ -41,7 +41,7 @@ def _image(model: ResidentModel, workload: Workload, png: bytes) -> Arrays:
             ModelContext(model.architecture, model.weights), ProbeInput(row), parameters
         )
         figure = activations(call.with_outputs(outputs))
-        return {"picture": downscaled(render(figure, 1))}
+        return {"picture": downscaled(render(figure))}
     match workload.kind:
         case "activations":
             return outputs

@@ -6,7 +6,14 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch
 from tests.servers import PATIENCE_S, started
@@ -94,10 +101,14 @@ class Opener:
 
     @staticmethod
     def wait_until_alive(page: Page) -> None:
-        """Wait for the first answers of both chapters."""
-        expect(page.locator("#digit-bars li.winner")).to_be_visible()
-        expect(page.locator("#sequence-bars li.winner")).to_be_visible()
-        expect(page.locator("#lanes lw-gate-trace canvas").first).to_be_visible()
+        """Wait for the first answers of the view on display."""
+        first = "#digit-bars li.winner, #sequence-bars li.winner, #findings-body .finding"
+        # The first request for the findings compiles them.
+        expect(page.locator(first).filter(visible=True).first).to_be_visible(
+            timeout=1000 * PATIENCE_S
+        )
+        if page.locator("#sequences").is_visible():
+            expect(page.locator("#lanes lw-gate-trace canvas").first).to_be_visible()
 
 
 @pytest.fixture
@@ -131,3 +142,13 @@ def watcher(watchers: list[Watcher], page: Page) -> Watcher:
 def page(opened: Opener) -> Page:
     """The page in its initial state, with its first answers."""
     return opened()
+
+
+def show(page: Page, panel: str) -> Locator:
+    """Bring a panel of the view on display into view, so that it loads; it may be below a tab."""
+    tab = page.locator(f"#tab-{panel}")
+    if tab.count():
+        tab.click()
+    found = page.locator(f"#{panel}")
+    found.scroll_into_view_if_needed()
+    return found

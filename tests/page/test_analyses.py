@@ -11,15 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.answers import ask, number
 from tests.page.conftest import Opener
+from tests.page.conftest import show as panel
 
 DIGIT = "/samples/0.png"
-
-
-def panel(page: Page, name: str) -> Locator:
-    """Scroll to a panel, so that it loads."""
-    found = page.locator(f"#{name}")
-    found.scroll_into_view_if_needed()
-    return found
 
 
 def measures(api: httpx2.Client, path: str, sent: Any = None) -> dict[str, Any]:
@@ -217,23 +211,62 @@ def test_gate_intervention_equals_the_api(opened: Opener, api: httpx2.Client) ->
         ("layers", "First filters described"),
     ],
 )
-def test_server_pictures_are_loaded(where: str, name: str, page: Page) -> None:
-    """The picture of the view is loaded, with a link to its JSON."""
+def test_analyses_are_drawn(where: str, name: str, opened: Opener, api: httpx2.Client) -> None:
+    """The page draws every part of the answer's figure, with a link to its JSON."""
+    page = opened("#sequences" if where == "counter" else "#digits")
     views = panel(page, where)
     views.get_by_role("button", name=name).click()
 
-    picture = views.locator("img")
-    expect(picture).to_have_attribute("alt", re.compile(name))
-    expect(views.locator(".warning")).to_be_hidden()
-    page.wait_for_function(
-        "(where) => { const one = document.querySelector(`#${where} img`);"
-        " return one.complete && one.naturalWidth > 300; }",
-        arg=where,
-    )
+    expect(views.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
     path = views.get_by_role("link", name=re.compile("^GET .")).get_attribute("href") or ""
-    probe, _, query = path.partition("?")
-    drawn = f"{probe}.png?{query}" if query else f"{probe}.png"
-    assert (picture.get_attribute("src") or "").endswith(drawn)
+    layout = api.get(f"{path}{'&' if '?' in path else '?'}include=figure").json()["figure"]
+    expect(views.locator(".figure-panels > h3")).to_have_text(layout["title"])
+    leaves = leaves_of(layout)
+    figures = views.locator(".figure")
+    expect(figures).to_have_count(len(leaves))
+    titles = [one["title"] for one in leaves if one["title"]]
+    assert figures.locator("h4").all_inner_texts() == titles
+    expect(views.locator("img")).to_have_count(0)
+    expect(views.locator(".warning")).to_be_hidden()
+
+
+def leaves_of(layout: dict[str, Any]) -> list[dict[str, Any]]:
+    """Parts of a figure's layout that are drawn."""
+    if layout["kind"] != "panels":
+        return [layout]
+    return [one for part in layout["figures"] for one in leaves_of(part)]
+
+
+def test_values_of_an_analysis_are_read(opened: Opener, api: httpx2.Client) -> None:
+    """Pointer and arrow keys give the exact value of a cell, with the labels of its place."""
+    page = opened("#digits")
+    views = panel(page, "layers")
+    cells = views.locator(".figure-heatmap .pixel-map").first
+    truth = api.get("/cnn/layers").json()
+    (alike,) = (one for one in truth["tensors"] if one["name"] == "cka")
+    names = alike["coordinates"][alike["axes"][0]]
+
+    cells.focus()
+    page.keyboard.press("ArrowRight")
+
+    said = views.locator(".matrix [role=status]").first.inner_text()
+    assert names[1] in said
+    assert number(said.split(": ")[1]) == pytest.approx(alike["data"][0][1], rel=1e-6)
+    row = views.locator(".bar-chart li").first
+    assert number(row.locator(".bar-value").inner_text()) == pytest.approx(
+        truth["tensors"][0]["data"][0], rel=0.005
+    )
+
+
+def test_the_digit_lies_over_its_attribution(page: Page) -> None:
+    """A slider sets how strongly the digit covers the map."""
+    why = panel(page, "why")
+    expect(why).to_contain_text("target")
+    digit_over = why.locator(".picture-overlay > div > canvas")
+    assert digit_over.evaluate("(one) => [one.width, one.height]") == [28, 28]
+    why.get_by_role("slider", name=re.compile("Strength")).fill("80")
+
+    assert digit_over.evaluate("(one) => one.style.opacity") == "0.8"
 
 
 def test_filters_of_a_training_checkpoint(opened: Opener, api: httpx2.Client) -> None:
@@ -247,10 +280,10 @@ def test_filters_of_a_training_checkpoint(opened: Opener, api: httpx2.Client) ->
     expect(page).to_have_url(re.compile("checkpoint=round-0"))
 
 
-def test_findings_have_verdict_and_measurement(page: Page, api: httpx2.Client) -> None:
+def test_findings_have_verdict_and_measurement(opened: Opener, api: httpx2.Client) -> None:
     """Each of six claims has its verdict, its numbers, its reason and its request."""
     truth, server = api.get("/findings").json()["findings"], str(api.base_url).rstrip("/")
-    panel(page, "findings")
+    page = opened("#findings")
     cards = page.locator(".finding")
 
     expect(cards).to_have_count(6)

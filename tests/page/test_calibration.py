@@ -37,6 +37,7 @@ def test_calibrated_probabilities_are_beside_the_softmax(page: Page, api: httpx2
     )
     expect(page.locator(HEADING)).to_have_text(["softmax", "calibrated"])
     expect(page.locator("#reliability")).to_have_text(expected["reliability"]["sentence"])
+    page.get_by_text("What these numbers mean").click()
     expect(page.locator(".calibrated-words")).to_be_visible()
     temperature = api.get("/models/cnn").json()["training"]["calibration"]["temperature"]
     title = page.locator(HEADING).last.get_attribute("title") or ""
@@ -59,24 +60,31 @@ def test_an_image_with_a_warning_is_not_called_calibrated(page: Page) -> None:
     expect(page.locator(".calibrated-words")).to_be_hidden()
 
 
-def test_other_bars_have_no_calibrated_column(page: Page) -> None:
+def test_other_bars_have_no_calibrated_column(opened: Opener) -> None:
     """The bars of the sequence have no second column: no temperature is fitted for the LSTM."""
+    page = opened("#sequences")
     expect(page.locator("#sequence-bars .bar-value").first).to_be_visible()
     expect(page.locator("#sequence-bars .bar-heading")).to_be_hidden()
     expect(page.locator("#sequence-bars .bar-calibrated").first).to_be_hidden()
 
 
-def test_both_columns_fit_a_phone(opened: Opener) -> None:
-    """On a narrow screen both columns are inside the panel and do not overlap."""
+def test_the_bars_fit_a_phone(opened: Opener) -> None:
+    """On a narrow screen the bars are beside the pad, without the calibrated column."""
     page = opened(viewport=PHONE)
     panel = page.locator("#answer").bounding_box()
-    value = page.locator("#digit-bars li.winner .bar-value").bounding_box()
-    calibrated = page.locator("#digit-bars li.winner .bar-calibrated").bounding_box()
+    winner = page.locator("#digit-bars li.winner")
+    track, value = (winner.locator(f".bar-{one}").bounding_box() for one in ("track", "value"))
+    pad_box = pad(page).bounding_box()
     assert panel
+    assert track
     assert value
-    assert calibrated
-    assert value["x"] + value["width"] <= calibrated["x"]
-    assert calibrated["x"] + calibrated["width"] <= panel["x"] + panel["width"]
+    assert pad_box
+    assert track["width"] > 25
+    assert track["x"] + track["width"] <= value["x"]
+    assert value["x"] + value["width"] <= panel["x"] + panel["width"]
+    assert panel["x"] >= pad_box["x"] + pad_box["width"]
+    assert panel["y"] < pad_box["y"] + pad_box["height"]
+    assert "calibrated" in (winner.get_attribute("aria-label") or "")
     keep(page, "calibrated-phone")
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.answers import Arrays, ask, colour_tables, coloured
 from tests.page.browsers import keep, pixels
-from tests.page.conftest import Opener
+from tests.page.conftest import Opener, show
 
 LAYER, CHANNEL, SIDE = "relu2", 7, 14
 FRAGMENT = f"#compare=true&otherSample=3&layer={LAYER}&channel={CHANNEL}"
@@ -48,8 +48,7 @@ def exact(figure: Locator) -> float:
 def test_difference_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
     """A, B and B − A equal the API's values to the bit, and have their colours."""
     page = opened(FRAGMENT)
-    panel = page.locator("#compare")
-    panel.scroll_into_view_if_needed()
+    panel = show(page, "compare")
     expect(panel.locator(".compare-side h3")).to_have_count(2)
     truth = truths(api)
     # A position where both values are positive, so that leaving either out changes the difference.
@@ -82,7 +81,7 @@ def test_the_channels_that_differ_most(opened: Opener, api: httpx2.Client) -> No
     )
     apart = np.abs(second.astype(np.float64) - first).mean((1, 2))
     page = opened(FRAGMENT)
-    page.locator("#compare").scroll_into_view_if_needed()
+    show(page, "compare")
 
     button = page.locator(f'.differing button[data-at^="{LAYER}."]').first
 
@@ -95,8 +94,7 @@ def test_the_channels_that_differ_most(opened: Opener, api: httpx2.Client) -> No
 def test_swapped_and_held(opened: Opener, api: httpx2.Client) -> None:
     """Swapping turns the signs round; a digit beside itself differs nowhere."""
     page = opened(FRAGMENT)
-    panel = page.locator("#compare")
-    panel.scroll_into_view_if_needed()
+    panel = show(page, "compare")
     names = [
         api.get(f"/samples/{at}.png") and panel.locator(".compare-side h3").nth(at) for at in (0, 1)
     ]
@@ -118,8 +116,7 @@ def test_swapped_and_held(opened: Opener, api: httpx2.Client) -> None:
 def test_the_difference_is_saved(opened: Opener, api: httpx2.Client) -> None:
     """CSV and JSON of the difference hold the values of the map."""
     page = opened(FRAGMENT)
-    panel = page.locator("#compare")
-    panel.scroll_into_view_if_needed()
+    panel = show(page, "compare")
     expect(panel.locator(".compare-maps figure")).to_have_count(3)
     saved = {}
     for form in ("CSV", "JSON"):

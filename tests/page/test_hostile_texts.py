@@ -10,6 +10,7 @@ from tests.networks import write_network
 from tests.page.browsers import Watcher
 from tests.page.conftest import Opener
 from tests.page.test_networks import bars
+from tests.page.test_opening import visit_every_panel
 from tests.servers import started
 
 ATTACK = "<img src=x onerror=attacked()>"
@@ -73,10 +74,12 @@ def test_texts_of_a_network_are_text(shown: Page) -> None:
     expect(shown.locator("#digits h1")).to_have_text(f"T {ATTACK}")
     for name in (ATTACK, SCRIPT, LINK):
         expect(shown.locator("#answer")).to_contain_text(name)
-    expect(shown.locator("#sequence-bars")).to_contain_text(ATTACK)
     assert len(bars(shown, "#answer")) == 3
-    for section in shown.locator("section:visible").all():
-        section.scroll_into_view_if_needed()
+    visit_every_panel(shown)
+    assert_is_text(shown)
+    shown.locator(".top nav").get_by_role("link", name="Sequences").click()
+    expect(shown.locator("#sequence-bars")).to_contain_text(ATTACK)
+    visit_every_panel(shown)
     assert_is_text(shown)
 
 

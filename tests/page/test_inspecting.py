@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.answers import altered, ask, colour_tables, coloured, number
 from tests.page.browsers import pixels
-from tests.page.conftest import Opener
+from tests.page.conftest import Opener, show
 
 MAP = ".inspector-map .pixel-map"
 VALUE = ".inspector-value data"
@@ -61,10 +61,10 @@ FIELDS = {
 
 def test_a_value_and_its_receptive_field(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
     """The value under the pointer equals the API's to the bit; its receptive field is right."""
-    channel = 5
     truth = ask(api, "/cnn/activations?layers=all", digit)
     page = opened("#before=true")
     for (layer, y, x), (top, left, bottom, right) in FIELDS.items():
+        channel = int(truth[layer].max((1, 2)).argmax())
         opened.turn(page, f"#before=true&layer={layer}&channel={channel}")
         label = re.compile(f"Map of {layer}, channel {channel}:")
         expect(page.locator(MAP)).to_have_attribute("aria-label", label)
@@ -87,7 +87,8 @@ def test_the_keyboard_points_too(page: Page, api: httpx2.Client, digit: bytes) -
         page.keyboard.press(key)
 
     expect(page.locator(".inspector-value")).to_contain_text("row 11, column 12")
-    truth = ask(api, "/cnn/activations?layers=relu1", digit)["relu1"][0, 11, 12]
+    channel = int(page.locator("#inspector .channel-picker input").input_value())
+    truth = ask(api, "/cnn/activations?layers=relu1", digit)["relu1"][channel, 11, 12]
     assert np.float32(value_of(page.locator(VALUE))) == truth
     expect(page.locator("#live")).to_contain_text("row 11, column 12")
     page.keyboard.press("Enter")
@@ -202,8 +203,7 @@ def test_a_changed_value_changes_one_pixel(opened: Opener) -> None:
 def test_filters_are_sorted(opened: Opener, api: httpx2.Client) -> None:
     """Filters are sorted by norm or by number; a click selects the channel."""
     page = opened()
-    panel = page.locator("#filters")
-    panel.scroll_into_view_if_needed()
+    panel = show(page, "filters")
     cards = panel.locator(".filter")
     for layer, count in (("conv1", 32), ("conv2", 64)):
         kernel = ask(api, f"/cnn/filters?layers={layer}&order=index")[f"{layer}.kernel"]
@@ -234,7 +234,7 @@ def numbers_of(cards: Locator) -> list[int]:
 
 
 def test_filters_load_when_they_are_near(opened: Opener) -> None:
-    """The request of the filters is sent when they are scrolled near the window."""
+    """The request of the filters is sent when their tab is chosen."""
     page = opened(visit=False)
     page.goto(opened.url)
     opened.wait_until_alive(page)
@@ -242,6 +242,6 @@ def test_filters_load_when_they_are_near(opened: Opener) -> None:
     assert not [one for one in opened.watchers[-1].requests if "order=norm" in one]
 
     with page.expect_response(lambda answer: "order=norm" in answer.url) as answered:
-        page.locator("#filters").scroll_into_view_if_needed()
+        show(page, "filters")
 
     assert answered.value.ok

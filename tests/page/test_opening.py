@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.browsers import NARROW, PHONE, WIDE, Watcher, keep
-from tests.page.conftest import Opener
+from tests.page.conftest import Opener, show
 from tests.tools import module
 
 MAX_BYTES = 500_000
@@ -40,7 +40,7 @@ TABBABLE = """() => {
 
 
 def test_the_first_load_is_small_and_complete(opened: Opener, api: httpx2.Client) -> None:
-    """Digit and sequence have answers after at most 12 API requests and 500 kB."""
+    """The digit has an answer after at most 12 API requests and 500 kB."""
     page = opened(visit=False)
     received: dict[str, float] = {}
     network = page.context.new_cdp_session(page)
@@ -62,37 +62,47 @@ def test_the_first_load_is_small_and_complete(opened: Opener, api: httpx2.Client
         truth["prediction"]["name"]
     )
     assert page.locator("#network canvas").count() >= 6
-    assert page.locator("#lanes lw-gate-trace canvas").count() >= 6
     questions = [one for one in asked if not re.search(r"/(sdk|explorer)/|/$", one)]
     assert len(questions) <= 12, questions
-    assert len(asked) == len(received)
+    # A request that the page itself has aborted has no response.
+    assert len(asked) - len(received) <= 2
     assert 100_000 < sum(received.values()) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW, PHONE], ids=["wide", "narrow", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["digits", "sequences", "findings"])
 def test_it_fits_and_axe_finds_nothing_serious(
-    opened: Opener, viewport: dict[str, int], theme: str
+    opened: Opener, viewport: dict[str, int], theme: str, view: str
 ) -> None:
-    """The page is not wider than the window, and axe-core has no serious finding."""
-    page = opened("#compare=true", viewport=viewport, color_scheme=theme)
-    visit_every_panel(page)
-    keep(page, "open")
+    """No view is wider than the window, and axe-core has no serious finding in any panel."""
+    page = opened(f"#{view}&compare=true", viewport=viewport, color_scheme=theme)
+    keep(page, f"open-{view}")
+    for panel in tabs(page) or [""]:
+        if panel:
+            show(page, panel)
+            page.wait_for_load_state("networkidle")
+        expect(page.locator(".is-stale")).to_have_count(0)
+        found = violations(page) if viewport != NARROW else []
+        width = page.evaluate("document.documentElement.scrollWidth")
 
-    width = page.evaluate("document.documentElement.scrollWidth")
-    found = violations(page) if viewport != NARROW else []
+        assert width <= viewport["width"], (panel, widest(page))
+        assert not [one for one in found if one["impact"] in SERIOUS], (panel, found)
 
-    assert width <= viewport["width"], widest(page)
-    assert not [one for one in found if one["impact"] in SERIOUS], found
+
+def tabs(page: Page) -> list[str]:
+    """Panels of the view on display that are behind tabs."""
+    found = page.locator("[role=tab]:visible")
+    return [str(one.get_attribute("aria-controls")) for one in found.all()]
 
 
 def visit_every_panel(page: Page) -> None:
-    """Scroll to every panel, so that lazy panels load."""
-    for panel in page.locator("main .panel:visible").all():
-        panel.scroll_into_view_if_needed()
-    expect(page.locator("#filters .filter").first).to_be_attached()
-    expect(page.locator("#arithmetic .arithmetic-sum .total")).to_be_attached()
-    expect(page.locator("#compare .compare-maps figure")).to_have_count(3)
+    """Open every panel of the view on display, so that all of them load."""
+    for panel in tabs(page):
+        show(page, panel)
+        page.wait_for_load_state("networkidle")
+    if page.locator("#digits").is_visible() and page.locator("#filters").count():
+        expect(page.locator("#filters .filter").first).to_be_attached()
     page.wait_for_load_state("networkidle")
     page.evaluate("scrollTo(0, 0)")
 
@@ -120,10 +130,12 @@ def widest(page: Page) -> list[str]:
     )
 
 
-def test_the_keyboard_reaches_every_control(page: Page) -> None:
-    """Tab reaches every control of the page, and then leaves it."""
+@pytest.mark.parametrize("view", ["digits", "sequences", "findings"])
+def test_the_keyboard_reaches_every_control(opened: Opener, view: str) -> None:
+    """Tab reaches every control of the view, and then leaves the page."""
+    page = opened(f"#{view}")
     stops = page.evaluate(TABBABLE)
-    assert stops > 40
+    assert stops > 10
 
     for _ in range(stops + 300):  # lazy panels add controls
         page.keyboard.press("Tab")
@@ -142,7 +154,7 @@ def test_a_skip_link_leads_to_the_content(page: Page) -> None:
 
 
 def test_reduced_motion_has_no_animation(opened: Opener) -> None:
-    """With reduced motion no animation or transition runs."""
+    """With reduced motion no animation or transition runs, in either view."""
     page = opened(reduced_motion="reduce")
     page.evaluate(
         """() => {
@@ -154,6 +166,8 @@ def test_reduced_motion_has_no_animation(opened: Opener) -> None:
     before = page.locator("#digit-bars .bar-value").all_inner_texts()
     page.locator("#samples button.sample[aria-pressed=false]").first.click()
     expect(page.locator("#digit-bars .bar-value")).not_to_have_text(before)
+    page.locator(".top nav").get_by_role("link", name="Sequences").click()
+    opened.wait_until_alive(page)
     page.locator("#lanes [role=slider]").first.press("ArrowLeft")
     page.evaluate("() => new Promise(requestAnimationFrame)")
 
@@ -162,26 +176,26 @@ def test_reduced_motion_has_no_animation(opened: Opener) -> None:
 
 
 def test_a_stopped_server_is_reported(page: Page, watcher: Watcher) -> None:
-    """Without the server an open page shows a message; it works again when the server is back."""
+    """A banner says that it is gone, old answers are dimmed, and the page asks again by itself."""
     watcher.expect("ERR_INTERNET_DISCONNECTED")
     page.context.set_offline(True)
-    page.locator("#samples button").nth(4).click()
-    said = page.locator("#digits .warning, #digits [role=alert]").filter(
-        has_text="could not be reached", visible=True
-    )
-    expect(said.first).to_be_visible()
+    page.locator("#samples button.sample").nth(4).click()
+    banner = page.get_by_role("alert").filter(has_text="could not be reached")
+    expect(banner).to_be_visible()
+    expect(page.locator("#digits.is-stale")).to_have_count(1)
     page.context.set_offline(False)
-    page.locator("#samples button").nth(1).click()
 
-    expect(said).to_have_count(0)
-    expect(page.locator("#digit-bars li.winner")).to_be_visible()
+    expect(banner).to_have_count(0)
+    expect(page.locator("#digits.is-stale")).to_have_count(0)
+    expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("4")
 
 
 def test_an_unreachable_server_is_reported(opened: Opener, watchers: list[Watcher]) -> None:
-    """A page that cannot reach the server at first shows a message."""
+    """A page that cannot reach the server at first shows the banner, and opens when it can."""
     page = opened(visit=False)
     watchers[0].expect("ERR_CONNECTION_REFUSED")
-    page.route("**/models", lambda route: route.abort("connectionrefused"))
+    page.route("**/models", lambda route: route.abort("connectionrefused"), times=1)
     page.goto(opened.url)
 
-    expect(page.locator("main > .warning")).to_contain_text("The server could not be reached.")
+    expect(page.get_by_role("alert")).to_contain_text("The server could not be reached.")
+    opened.wait_until_alive(page)

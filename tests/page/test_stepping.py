@@ -174,8 +174,9 @@ def test_it_plays_and_pauses(opened: Opener, motion: str) -> None:
     expect(page.locator(SLIDER)).to_have_attribute("aria-valuenow", re.compile("^[1-6]$"))
 
 
-def test_bits_are_typed_and_toggled(page: Page, api: httpx2.Client) -> None:
+def test_bits_are_typed_and_toggled(opened: Opener, api: httpx2.Client) -> None:
     """Bits can be typed, toggled, added or taken from a preset; the answer equals the API's."""
+    page = opened("#sequences")
     typed = page.locator("#bits input[type=text]")
     bits = page.locator("#bits .bit")
 

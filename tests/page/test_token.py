@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.browsers import PHONE, WIDE, keep
-from tests.page.conftest import OTHER_SECRET, SECRET, Opener
+from tests.page.conftest import OTHER_SECRET, SECRET, Opener, show
 from tests.page.test_drawing import draw_a_seven, pad
 from tests.page.test_opening import SERIOUS, violations
 
@@ -93,18 +93,17 @@ def test_an_expired_cookie_keeps_the_drawing(outside: Opener) -> None:
 
 
 def test_pictures_and_code_know_of_the_token(outside: Opener) -> None:
-    """A refused picture is loaded after the form; copied code takes the token from a variable."""
-    page = refused(outside)
+    """A refused analysis is drawn after the form; copied code takes the token from a variable."""
+    page = refused(outside, "#sequences")
     enter(page, SECRET)
     outside.wait_until_alive(page)
     page.context.clear_cookies()
-    counter = page.locator("#counter")
-    counter.scroll_into_view_if_needed()
+    show(page, "counter")
     expect(form(page)).to_be_visible()
     enter(page, SECRET)
 
-    page.wait_for_function("() => document.querySelector('#counter img').naturalWidth > 300")
-    code = page.locator("#digit-code-body code")
+    expect(page.locator("#counter .figure").first).to_be_visible()
+    code = show(page, "sequence-code").locator("code")
     expect(code).to_contain_text('-H "Authorization: Bearer $LIGHTWELL_TOKEN"')
     assert SECRET not in code.inner_text()
 

@@ -12,6 +12,7 @@ from PIL import Image
 from probes.figures.colormaps import DIVERGING, lookup_table
 from probes.figures.figures import Colour, Figure, Kind, Tensor
 from probes.output.render import place, render
+from probes.output.style import Style
 
 RANDOM = np.random.default_rng(7)
 UNIT = Colour("viridis", 0.0, 1.0, "fixed")
@@ -41,7 +42,7 @@ def pixels(figure: Figure, scale: int = 1) -> UInt8[np.ndarray, "height width 3"
     with pytest.MonkeyPatch.context() as patch:
         # The server lowers Pillow's limit for posted images; our own pictures may be larger.
         patch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-        with Image.open(io.BytesIO(render(figure, scale)), formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(render(figure, Style(scale))), formats=["PNG"]) as image:
             assert image.mode == "RGB"
             return np.asarray(image)
 

@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from probes.declaration import Probe
 from probes.figures.figures import Tensor
 from probes.output.encode import describe
 from tests.probes.axes import Declared, axis_faults
+from tests.probes.output.rasters import decoded, difference, pdf_raster, pdf_text
 
 WAYS = [(probe, source) for probe in PROBES for source in sources(probe)]
 SCHEMAS = {
@@ -188,6 +190,26 @@ def test_the_picture_is_a_png_with_a_path_of_its_own(
     assert pixels(own.content) == pixels(ask(probe, source, format="png").content)
     width = png_width(own.content)
     assert png_width(ask(probe, source, ".png", scale="2").content) > width >= 200
+
+
+@every_way
+def test_pictures_in_svg_and_pdf_are_those_of_the_png(
+    probe: Probe, source: Source, ask: Asker
+) -> None:
+    """`.svg` and `.pdf` have paths of their own, and show what the PNG shows, every time."""
+    shown = decoded(ask(probe, source, ".png").content)
+    svg, pdf = ask(probe, source, ".svg"), ask(probe, source, ".pdf")
+
+    assert (svg.status_code, svg.headers["content-type"]) == (200, "image/svg+xml")
+    assert (pdf.status_code, pdf.headers["content-type"]) == (200, "application/pdf")
+    assert svg.content == ask(probe, source, format="svg").content
+    assert pdf.content == ask(probe, source, format="pdf").content
+    assert difference(pdf_raster(pdf.content), shown) <= 2
+    height, width, _ = shown.shape
+    root = ElementTree.fromstring(svg.content)  # noqa: S314 - our own
+    assert root.attrib["viewBox"] == f"0 0 {width} {height}"
+    title = root.findtext("{http://www.w3.org/2000/svg}title")
+    assert title in pdf_text(pdf.content)
 
 
 @every_way

@@ -1,70 +1,71 @@
-/** Chapter: the part of the page that shows one model of a family; another model fills it from the start. */
+/** Chapter: the view of one model of a family; another model fills it from the start. */
 
 import { make } from "../sdk/dom.js";
+import { modelsOf } from "./families.js";
 import { hasProbe } from "./model-facts.js";
-import { ChapterStore } from "./state.js";
+import { ChapterStore } from "./store.js";
 
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./context.js").Model} Model */
 /** @typedef {import("./state.js").State} State */
 
+/** @typedef {import("./families.js").Family} Family */
+
 /**
- * @typedef {object} Family
- * @property {string} id Of the section.
- * @property {"image" | "sequence"} input
- * @property {"imageModel" | "sequenceModel"} key State value with the name of the chosen model.
- * @property {(model: Model) => { nav: string, facts: string[] }} describe Text of the link to the
- *   chapter, and words of `data-if` that hold for the model.
+ * @typedef {object} Chapter
+ * @property {(model: Model) => string[]} describe Words of `data-if` that hold for a model.
  * @property {(state: State, model: Model) => Partial<State>} reset State values for another model.
  * @property {(context: Context) => Promise<void>} mount Fills the chapter.
  */
 
 /**
- * Show a model of a family, and another one when it is chosen; without one, remove the chapter.
- * @param {Omit<Context, "model" | "root" | "signal" | "store"> & { store: import("./state.js").Store, models: Model[] }} page
+ * Show a model of a family when its view is opened, and another one when it is chosen.
+ * @param {Omit<Context, "model" | "root" | "signal" | "store"> & { store: import("./store.js").Store, models: Model[] }} page
  * @param {Family} family
  */
-export async function openChapter(page, { id, input, key, describe, reset, mount }) {
+export async function openChapter(page, family) {
   const { store } = page;
-  // Links that name no model were made when the shipped networks were the only ones.
-  const models = page.models.filter((one) => one.input === input).sort((one, other) => Number(other.shipped) - Number(one.shipped));
-  const link = document.querySelector(`.top nav a[href="#${id}"]`);
+  const { id, key } = family;
+  const models = modelsOf(family, page.models);
+  const link = document.querySelector(`.top nav a[data-view="${id}"]`);
   let section = /** @type {HTMLElement} */ (document.getElementById(id));
-  if (!models.length) {
-    section.remove();
-    link?.remove();
-    return;
-  }
   const empty = /** @type {HTMLElement} */ (section.cloneNode(true));
   let controller = new AbortController();
   let mounted = Promise.resolve();
   /** @type {Model | null} */
   let current = null;
+  /** @type {ChapterStore | null} */
+  let inChapter = null;
 
   /** @param {Model} model @param {AbortSignal} signal */
   async function show(model, signal) {
+    const { describe, reset, mount } = await family.load();
     if (signal.aborted) return;
     const fresh = /** @type {HTMLElement} */ (empty.cloneNode(true));
-    const { nav, facts } = describe(model);
-    keepApplicable(fresh, model, facts);
+    keepApplicable(fresh, model, describe(model));
     introduce(fresh, model);
     const choose = (/** @type {Model} */ one) => store.set({ ...reset(store.state, one), [key]: one === models[0] ? "" : one.name });
     fresh.querySelector(".chapter-head")?.append(...picker(models, model, choose));
+    fresh.hidden = store.state.view !== id;
     section.replaceWith(fresh);
     section = fresh;
-    if (link) link.textContent = nav;
-    await mount({ ...page, model, root: fresh, signal, store: new ChapterStore(store, signal) });
+    inChapter = new ChapterStore(store, signal);
+    await mount({ ...page, model, root: fresh, signal, store: inChapter });
   }
 
-  store.on([key], (state) => {
+  store.on(["view", key], (state) => {
     const model = models.find(({ name }) => name === state[key]) ?? models[0];
-    if (model === current) return;
+    if (link) link.textContent = family.nav(model);
+    const isShown = state.view === id;
+    inChapter?.show(isShown);
+    if (!isShown || model === current) return;
     const isChange = current !== null;
     current = model;
     controller.abort();
     const { signal } = (controller = new AbortController());
     mounted = mounted.then(() => show(model, signal));
-    if (isChange) mounted = mounted.then(() => focusPicker(section), (error) => page.announce(error.message));
+    if (isChange) mounted = mounted.then(() => focusPicker(section));
+    mounted = mounted.catch((error) => section.prepend(make("p", { class: "warning", role: "alert" }, error.message)));
   });
   await mounted;
 }

@@ -3,7 +3,7 @@
  *
  * @typedef {object} Context
  * @property {import("../sdk/client.js").Lightwell} lightwell The server.
- * @property {import("./state.js").StateStore} store State of the page; panels share values only through it.
+ * @property {import("./store.js").StateStore} store State of the page; panels share values only through it.
  * @property {(text: string) => void} announce Has a sentence read out by screen readers.
  * @property {Model} model The model on display.
  * @property {HTMLElement} root The chapter.

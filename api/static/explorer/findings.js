@@ -2,8 +2,9 @@
 
 import { make } from "../sdk/dom.js";
 import { formatNumber } from "../sdk/number-format.js";
+import { requestFigure } from "./analyses.js";
+import { loadWhenNear } from "./lazy-panels.js";
 import { addressOf } from "./page-client.js";
-import { reloadWhenRefused } from "./refused-picture.js";
 import { COMPILING, retryWhileCompiling } from "./retry.js";
 
 /**
@@ -35,8 +36,13 @@ export async function mountFindings({ lightwell, models }) {
   const { signal } = new AbortController();
   const wait = () => (body.textContent = COMPILING);
   const { findings } = await retryWhileCompiling("/findings", () => lightwell.get("/findings"), signal, wait);
-  const cardOf = (/** @type {Finding} */ one) => card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? []), signal);
-  body.replaceChildren(...findings.map(cardOf));
+  body.replaceChildren(
+    ...findings.map((/** @type {Finding} */ one) => {
+      const made = card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? []));
+      loadWhenNear(made.measurement, async () => made.measurement.replaceChildren(await measurement(lightwell, one, signal)));
+      return made.element;
+    }),
+  );
 }
 
 /**
@@ -48,15 +54,25 @@ function otherWeights(checkpoints) {
 }
 
 /**
+ * Draw the measurement of a finding.
+ * @param {import("../sdk/client.js").Lightwell} lightwell
  * @param {Finding} finding
- * @param {string[]} others
  * @param {AbortSignal} signal
  */
-function card(finding, others, signal) {
+function measurement(lightwell, { model, request }, signal) {
+  const { pathname, searchParams } = new URL(request, location.origin);
+  const probe = /** @type {string} */ (pathname.split("/").at(-1));
+  return requestFigure(lightwell, model, probe, { parameters: Object.fromEntries(searchParams), signal, waiting: () => {} });
+}
+
+/**
+ * @param {Finding} finding
+ * @param {string[]} others
+ */
+function card(finding, others) {
   const { statement, supported, why, measured, request, picture } = finding;
-  const image = make("img", { src: addressOf(picture), alt: `Picture of the measurement: ${statement}`, loading: "lazy", class: "shown-picture" });
-  reloadWhenRefused(image, signal);
-  return make(
+  const drawn = make("div", { class: "body measurement" });
+  const element = make(
     "article",
     { class: "panel finding" },
     make("h2", {}, statement),
@@ -66,8 +82,9 @@ function card(finding, others, signal) {
     make("p", { class: "explain" }, measured),
     make("p", { class: "quiet" }, "Measure again: ", make("a", { href: addressOf(request) }, `GET ${request}`)),
     others.length ? make("p", { class: "quiet" }, "Of other weights:", ...others.flatMap((name) => [" ", make("a", { href: addressOf(`${picture}&checkpoint=${name}`) }, name)])) : "",
-    make("a", { href: addressOf(picture) }, image),
+    drawn,
   );
+  return { element, measurement: drawn };
 }
 
 /** @param {Finding} finding */

@@ -1,4 +1,7 @@
-/** Latest request: a new request aborts the pending one, so that a late response never replaces a newer one. */
+/**
+ * Latest request: a new request aborts the pending one, so that a late response never replaces a newer one. Content
+ * of an older request is dimmed until the response is there.
+ */
 
 /**
  * Make a function that sends a request and shows its response, unless it is called again before.
@@ -6,16 +9,20 @@
  * @param {(query: Query, signal: AbortSignal) => Promise<Response>} send
  * @param {(response: Response, query: Query) => void} show
  * @param {(error: Error) => void} fail
+ * @param {Element | null} [shown] Element with the response, dimmed while a newer one is awaited, and after an error.
  * @returns {(query: Query) => Promise<void>}
  */
-export function latestRequest(send, show, fail) {
+export function latestRequest(send, show, fail, shown = null) {
   let controller = new AbortController();
   return async (query) => {
     controller.abort();
     const { signal } = (controller = new AbortController());
+    shown?.classList.add("is-stale");
     try {
       const response = await send(query, signal);
-      if (!signal.aborted) show(response, query);
+      if (signal.aborted) return;
+      shown?.classList.remove("is-stale");
+      show(response, query);
     } catch (error) {
       if (!signal.aborted) fail(/** @type {Error} */ (error));
     }

@@ -7,6 +7,8 @@ const WIDTH = 320;
 const HEIGHT = 130;
 const LEFT = 34;
 const BOTTOM = 18;
+/** Colours of curves; of more they begin again. */
+const COLOURS = 8;
 
 /**
  * @typedef {object} Curve
@@ -18,6 +20,7 @@ const BOTTOM = 18;
  * @property {string} unit Name of a position on the axis, such as step.
  * @property {(number | string)[]} names Labels of the positions.
  * @property {[number, number]} [ends] Range of the vertical axis; that of the values and zero where left out.
+ * @property {number} [reference] Height of a horizontal line.
  */
 
 export class LineChart {
@@ -27,6 +30,8 @@ export class LineChart {
   #curves = [];
   /** @type {Axis} */
   #axis = { unit: "step", names: [] };
+  /** Position under the pointer; null for the last. @type {number | null} */
+  #pointed = null;
 
   /** @param {string} label Title for screen readers. */
   constructor(label) {
@@ -36,9 +41,13 @@ export class LineChart {
     this.#svg.addEventListener("pointermove", (event) => {
       const { left, width } = this.#svg.getBoundingClientRect();
       const along = (((event.clientX - left) / width) * WIDTH - LEFT) / (WIDTH - LEFT - 4);
-      this.#showValues(Math.round(along * (this.#axis.names.length - 1)));
+      this.#pointed = Math.round(along * (this.#axis.names.length - 1));
+      this.#showValues();
     });
-    this.#svg.addEventListener("pointerleave", () => this.#showValues(this.#axis.names.length - 1));
+    this.#svg.addEventListener("pointerleave", () => {
+      this.#pointed = null;
+      this.#showValues();
+    });
   }
 
   /** @param {Curve[]} curves @param {Axis} axis */
@@ -49,9 +58,9 @@ export class LineChart {
     const [low, high] = axis.ends ?? [Math.min(0, ...all), Math.max(0, ...all)];
     const x = (/** @type {number} */ at) => LEFT + (at / Math.max(1, axis.names.length - 1)) * (WIDTH - LEFT - 4);
     const y = (/** @type {number} */ value) => 4 + ((high - value) / (high - low || 1)) * (HEIGHT - BOTTOM - 8);
-    const marks = [low, 0, high].filter((mark, at, marks) => marks.indexOf(mark) === at && mark >= low);
+    const marks = [low, 0, ...(axis.reference === undefined ? [] : [axis.reference]), high].filter((mark, at, marks) => marks.indexOf(mark) === at && mark >= low);
     const levels = marks.flatMap((mark) => [
-      makeSvg("line", { x1: LEFT, x2: WIDTH, y1: y(mark), y2: y(mark), class: mark === 0 ? "zero" : "level" }),
+      makeSvg("line", { x1: LEFT, x2: WIDTH, y1: y(mark), y2: y(mark), class: mark === 0 || mark === axis.reference ? "zero" : "level" }),
       makeSvg("text", { x: LEFT - 5, y: y(mark) + 3, class: "end" }, formatNumber(mark, 2)),
     ]);
     const ends = [0, axis.names.length - 1].map((at) =>
@@ -60,21 +69,21 @@ export class LineChart {
     const lines = curves.map(({ values }, index) =>
       makeSvg("polyline", {
         points: Array.from(values, (value, at) => `${x(at)},${y(value)}`).join(" "),
-        class: `curve curve-${index}`,
+        class: `curve curve-${index % COLOURS}`,
       }),
     );
     this.#svg.replaceChildren(...levels, ...ends, ...lines);
     this.#svg.setAttribute("aria-label", `${this.label}: ${curves.map(({ name }) => name).join(", ")}`);
-    this.#showValues(axis.names.length - 1);
+    this.#showValues();
   }
 
-  /** Write the values of all curves at a position. @param {number} at */
-  #showValues(at) {
+  /** Write the values of all curves under the pointer, or at the end. */
+  #showValues() {
     const { names, unit } = this.#axis;
     if (!names.length) return;
-    const place = Math.min(Math.max(at, 0), names.length - 1);
+    const place = Math.min(Math.max(this.#pointed ?? Infinity, 0), names.length - 1);
     const texts = this.#curves.map(({ name, values }, index) =>
-      make("span", { class: `key key-${index}` }, `${name} ${formatNumber(values[place], 3)}`),
+      make("span", { class: `key key-${index % COLOURS}` }, `${name} ${formatNumber(values[place], 3)}`),
     );
     this.#values.replaceChildren(`${unit} ${names[place]}: `, ...texts);
   }

@@ -1,16 +1,15 @@
-/** Entry point of the page: waits for the server, then opens a chapter for each family of models. */
+/** Entry point of the page: waits for the server, then opens the view of the address. */
 
 import { make } from "../sdk/dom.js";
-import "../sdk/lightwell.js";
 import { pause } from "../sdk/repeats.js";
 import { openChapter } from "./chapter.js";
-import { IMAGES } from "./images/images-chapter.js";
+import { FAMILIES, modelsOf } from "./families.js";
 import { loadWhenNear } from "./lazy-panels.js";
 import { hasProbe } from "./model-facts.js";
+import { mountNavigation } from "./navigation.js";
 import { lightwell } from "./page-client.js";
-import { SEQUENCES } from "./sequences/sequences-chapter.js";
 import { mountSettings } from "./settings.js";
-import { Store } from "./state.js";
+import { Store } from "./store.js";
 import { showWait } from "./waiting-note.js";
 
 const live = /** @type {HTMLElement} */ (document.getElementById("live"));
@@ -39,18 +38,17 @@ async function residentModels() {
 }
 
 async function open() {
-  const store = new Store();
   const models = await residentModels();
+  const families = FAMILIES.filter((family) => modelsOf(family, models).length);
+  const hasFindings = models.some((one) => hasProbe(one, "findings"));
+  const views = [...families.map(({ id }) => id), ...(hasFindings ? ["findings"] : [])];
+  const store = new Store(models, views);
   const page = { lightwell, store, announce, models };
   mountSettings(page);
-  const findings = /** @type {HTMLElement} */ (document.getElementById("findings"));
-  if (models.some((one) => hasProbe(one, "findings"))) {
-    loadWhenNear(findings, async () => (await import("./findings.js")).mountFindings(page));
-  } else {
-    findings.remove();
-    document.querySelector('.top nav a[href="#findings"]')?.remove();
-  }
-  await Promise.all([openChapter(page, IMAGES), openChapter(page, SEQUENCES)]);
+  mountNavigation(store, views, announce);
+  const findings = document.getElementById("findings");
+  if (hasFindings) loadWhenNear(findings, async () => (await import("./findings.js")).mountFindings(page));
+  await Promise.all(families.map((family) => openChapter(page, family)));
 }
 
 open().catch((error) => {

@@ -1,10 +1,11 @@
-/** Page client: requests of the page, which asks for the server's token and says why an answer takes long. */
+/** Page client: requests of the page, which asks for the server's token, says why an answer takes long, and waits for a server that is gone. */
 
 import { Lightwell, LightwellError } from "../sdk/client.js";
 import { setElementClient } from "../sdk/server-element.js";
+import { untilReachable } from "./unreachable.js";
 import { showWait } from "./waiting-note.js";
 
-/** Client that asks for the token after a 401, and then repeats the request. */
+/** Client that repeats a request after a 401, when it has the token, and after no answer, when the server is back. */
 class PageClient extends Lightwell {
   /** Whether the server needs a token, as far as the page knows. */
   needsToken = false;
@@ -27,7 +28,12 @@ class PageClient extends Lightwell {
         this.needsToken ||= /\bprivate\b/.test(response.headers.get("Cache-Control") ?? "");
         return response;
       } catch (error) {
-        if (!(error instanceof LightwellError) || error.kind !== "unauthorised") throw error;
+        if (!(error instanceof LightwellError)) throw error;
+        if (error.status === 0) {
+          await unlessAborted(untilReachable(this.server), options.signal);
+          continue;
+        }
+        if (error.kind !== "unauthorised") throw error;
         this.needsToken = true;
         if (entries === this.#entries) await unlessAborted(this.#enterToken(), options.signal);
       }

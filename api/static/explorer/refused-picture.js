@@ -1,7 +1,7 @@
 /** Refused picture: an <img> of the server is loaded again when a request has found out why it failed. */
 
-import { addressOf, lightwell, pathOf } from "./page-client.js";
-import { retryWhileCompiling, wasAnswered } from "./retry.js";
+import { lightwell, pathOf } from "./page-client.js";
+import { retryWhileCompiling } from "./retry.js";
 
 /** Most failures of one picture in a row: a browser may fail to show one that the server sends. */
 const MOST_FAILURES = 3;
@@ -33,25 +33,6 @@ export function reloadWhenRefused(image, signal, { waiting = () => {}, fail = ()
       if (!signal.aborted && image.getAttribute("src") === address) fail(/** @type {Error} */ (error));
     }
   });
-}
-
-/**
- * Show a picture of an analysis. Before the server has answered one for it, an <img> could wait too long.
- * @param {HTMLImageElement} image Loaded again by `reloadWhenRefused`.
- * @param {string} path
- * @param {AbortSignal} signal
- * @param {() => void} waiting Called while the server compiles the analysis.
- */
-export async function showPicture(image, path, signal, waiting) {
-  const analysis = analysisOf(path);
-  image.dataset.wanted = path;
-  if (!wasAnswered(analysis)) {
-    image.removeAttribute("src");
-    const request = async () => (await lightwell.request(path, { signal })).blob();
-    // An error is that of the <img>, too, which shows it.
-    await retryWhileCompiling(analysis, request, signal, waiting).catch(() => {});
-  }
-  if (!signal.aborted && image.dataset.wanted === path) image.src = addressOf(path);
 }
 
 /** Path of the analysis of a picture. @param {string} path With its query. */

@@ -38,11 +38,6 @@ export async function retryWhileCompiling(analysis, send, signal, waiting) {
   return turn;
 }
 
-/** Whether the server has answered a request for an analysis. @param {string} analysis Its path. */
-export function wasAnswered(analysis) {
-  return answered.has(analysis);
-}
-
 /**
  * Send a request until the response is another one than that of a program that is compiled.
  * @template Response

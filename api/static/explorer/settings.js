@@ -4,7 +4,7 @@ import { copied } from "./request-code.js";
 
 /**
  * Connect the controls of the header to the state.
- * @param {{ store: import("./state.js").StateStore, announce: (text: string) => void }} page
+ * @param {{ store: import("./store.js").StateStore, announce: (text: string) => void }} page
  */
 export function mountSettings({ store, announce }) {
   for (const key of /** @type {const} */ (["palette", "range", "theme"])) {
@@ -21,6 +21,8 @@ export function mountSettings({ store, announce }) {
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
   });
+  const fold = /** @type {HTMLButtonElement} */ (document.getElementById("settings-fold"));
+  fold.addEventListener("click", () => fold.setAttribute("aria-expanded", String(fold.getAttribute("aria-expanded") !== "true")));
   const share = /** @type {HTMLButtonElement} */ (document.getElementById("share"));
   share.addEventListener("click", async () => {
     store.keep();

@@ -5,7 +5,7 @@ import { make } from "../sdk/dom.js";
 /**
  * Make a labelled <select> whose choice is a value of the state.
  * @template {import("./state.js").Key} K
- * @param {import("./state.js").StateStore} store
+ * @param {import("./store.js").StateStore} store
  * @param {K} key
  * @param {string} label
  * @param {(readonly [import("./state.js").State[K], string])[]} choices Values with their labels.

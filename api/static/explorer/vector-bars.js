@@ -22,6 +22,8 @@ export class VectorBars {
   #values = [];
   /** @type {Options} */
   #options = { selected: 0, dtype: "float32", unit: "unit" };
+  /** Value under the pointer; null for the selected one. @type {number | null} */
+  #pointed = null;
 
   /**
    * @param {string} label For screen readers.
@@ -35,8 +37,12 @@ export class VectorBars {
       const { left, width } = track.getBoundingClientRect();
       return this.#within(Math.floor(((clientX - left) / width) * this.#values.length));
     };
-    track.addEventListener("pointermove", (event) => this.#showText(positionOf(event)));
-    track.addEventListener("pointerleave", () => this.#showText(this.#options.selected));
+    const point = (/** @type {number | null} */ at) => {
+      this.#pointed = at;
+      this.#showText();
+    };
+    track.addEventListener("pointermove", (event) => point(positionOf(event)));
+    track.addEventListener("pointerleave", () => point(null));
     track.addEventListener("click", (event) => choose(positionOf(event)));
     track.addEventListener("keydown", (event) => {
       const { selected } = this.#options;
@@ -81,12 +87,12 @@ export class VectorBars {
     this.#track.setAttribute("aria-valuemax", String(all.length - 1));
     this.#track.setAttribute("aria-valuenow", String(options.selected));
     this.#track.setAttribute("aria-valuetext", this.#textOf(options.selected));
-    this.#showText(options.selected);
+    this.#showText();
   }
 
-  /** @param {number} at */
-  #showText(at) {
-    this.#line.textContent = this.#textOf(at);
+  /** Write the value under the pointer, or the selected one. */
+  #showText() {
+    this.#line.textContent = this.#textOf(this.#within(this.#pointed ?? this.#options.selected));
   }
 
   /** @param {number} at */

@@ -24,14 +24,22 @@ export class HeatmapInput {
   status = make("span", { class: "for-listeners", role: "status" });
   #view;
   #handlers;
+  /** Resting pointer; null outside of the tiles. @type {Point | null} */
+  #pointer = null;
 
   /** @param {import("./heatmap-view.js").HeatmapView} view @param {Handlers} handlers */
   constructor(view, handlers) {
     this.#view = view;
     this.#handlers = handlers;
     const { frame } = view;
-    frame.addEventListener("pointermove", (event) => this.#hover(this.#spotAt(event), event));
-    frame.addEventListener("pointerleave", () => this.#hover(null));
+    frame.addEventListener("pointermove", (event) => {
+      this.#pointer = { clientX: event.clientX, clientY: event.clientY };
+      this.refresh();
+    });
+    frame.addEventListener("pointerleave", () => {
+      this.#pointer = null;
+      this.#hover(null);
+    });
     frame.addEventListener("click", (event) => this.#select(this.#spotAt(event)));
     frame.addEventListener("keydown", (event) => this.#press(event));
     frame.addEventListener("blur", () => {
@@ -45,7 +53,12 @@ export class HeatmapInput {
     });
   }
 
-  /** @param {MouseEvent} event @returns {Spot | null} */
+  /** Show the value under the resting pointer, of a new tensor too. */
+  refresh() {
+    if (this.#pointer) this.#hover(this.#spotAt(this.#pointer), this.#pointer);
+  }
+
+  /** @param {Point} point @returns {Spot | null} */
   #spotAt({ clientX, clientY }) {
     const { tiles, grid } = this.#view;
     if (!tiles || !grid) return null;

@@ -209,6 +209,7 @@ export class TensorHeatmap extends ServerElement {
         const room = { across: this.clientWidth - across, down: height && Math.max(1, height - down), cell };
         const isMoved = this.#view.paint(this.#tables, room);
         this.#axes.place(this.#view.grid);
+        this.#pointerInput.refresh();
         if (isMoved) this.#dispatch("lw-layout");
       } catch (error) {
         this.#showError(sentenceOf(error, this));

@@ -8,10 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from probes.output.drawing import numbers
-from probes.output.drawing.canvas import text_width
 from probes.output.drawing.marks import (
-    CAPTION_COLOUR,
-    FRAME,
     TEXT_SIZE,
     Block,
     Length,
@@ -19,6 +16,8 @@ from probes.output.drawing.marks import (
     Rectangle,
     Text,
 )
+from probes.output.drawing.room import AMPLE
+from probes.output.drawing.text import text_width
 
 Labels = Sequence[int | str]
 
@@ -75,14 +74,15 @@ class Track:
         ) / self.cell
         places = _round_places(self.labels, apart)
         ticks = [
-            ((place + 0.5) * self.cell, shortened(str(self.labels[place]))) for place in places
+            ((place + 0.5) * self.cell, shortened(spaced(str(self.labels[place]))))
+            for place in places
         ]
         return Axis(spaced(self.name), ticks)
 
 
-def step_cell(count: int) -> int:
+def step_cell(count: int, length: int = AMPLE.length) -> int:
     """Return the width of one of `count` cells along a chart axis, 1 to 48 pixels."""
-    return max(1, min(round(800 / count), 48))
+    return max(1, min(round(length / count), 48))
 
 
 def spaced(name: str) -> str:
@@ -198,10 +198,10 @@ def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Mark]:
     marks: list[Mark] = []
     for place, words in axis.ticks:
         if axis.ticked:
-            marks.append(Rectangle(edge - TICK, place - 0.5, TICK, 1, FRAME))
+            marks.append(Rectangle(edge - TICK, place - 0.5, TICK, 1, "frame"))
         marks.append(Text(edge - TICK - 4, place, words, "rm"))
     if axis.title:
-        marks.append(Text(8, height / 2, axis.title, "mm", colour=CAPTION_COLOUR, upward=True))
+        marks.append(Text(8, height / 2, axis.title, "mm", colour="caption", upward=True))
     return marks
 
 
@@ -209,9 +209,9 @@ def _bottom_marks(axis: Axis, left: Length, data: Block) -> list[Mark]:
     marks: list[Mark] = []
     under = data.height + TICK + LINE_HEIGHT / 2 + 1
     for place, words in axis.ticks:
-        marks.append(Rectangle(left + place - 0.5, data.height, 1, TICK, FRAME))
+        marks.append(Rectangle(left + place - 0.5, data.height, 1, TICK, "frame"))
         marks.append(Text(left + place, under, words, "mm"))
     if axis.title:
         lower = under + LINE_HEIGHT * bool(axis.ticks)
-        marks.append(Text(left + data.width / 2, lower, axis.title, "mm", colour=CAPTION_COLOUR))
+        marks.append(Text(left + data.width / 2, lower, axis.title, "mm", colour="caption"))
     return marks

@@ -6,42 +6,40 @@ from jaxtyping import Float
 from probes.figures.figures import Bars
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import Axis, Scale, Track, frame, in_a_row, shortened, step_cell
-from probes.output.drawing.canvas import NAN_COLOURS, text_width
 from probes.output.drawing.marks import (
-    BACKDROP,
-    FRAME,
-    GRID,
     RGB,
     TEXT_SIZE,
     Area,
     Block,
+    Ink,
     Length,
     Mark,
+    Pale,
     Rectangle,
     Text,
 )
+from probes.output.drawing.room import AMPLE, Room
+from probes.output.drawing.text import text_width
+from probes.output.drawing.themes import NAN_COLOURS
 
 POSITIVE: RGB = (0, 114, 178)
 NEGATIVE: RGB = (213, 94, 0)
 _PALENESS = 0.55
 
 _MOST_PRINTED = 16
-_PITCH = 26
-_LENGTH = 400
 _LEAST_WITH_GAP = 3
 """Smallest width in pixels at which bars of a vertical bar chart have a gap."""
-_HEIGHT = 180
 
 Values = Float[np.ndarray, " bars"]
 
 
-def bars_block(figure: Bars) -> Block:
+def bars_block(figure: Bars, room: Room = AMPLE) -> Block:
     """Draw a bar chart: up to 16 horizontal bars with values, or more as vertical bars."""
     values = np.asarray(figure.tensor.values, dtype=np.float64).ravel()
     limits = figure.limits or _limits(values)
     if len(values) <= _MOST_PRINTED:
-        return _printed(figure, values, Scale(*limits, _LENGTH))
-    return _upright(figure, values, Scale(*limits, _HEIGHT, rising=True))
+        return _printed(figure, values, Scale(*limits, room.bar), room.pitch)
+    return _upright(figure, values, Scale(*limits, room.height, rising=True), room.length)
 
 
 def _limits(values: Values) -> tuple[Length, Length]:
@@ -50,13 +48,10 @@ def _limits(values: Values) -> tuple[Length, Length]:
     return (low, high) if high > low else (0.0, 1.0)
 
 
-def _colour(figure: Bars, place: int, value: Length) -> RGB:
+def _colour(figure: Bars, place: int, value: Length) -> Ink:
     """Return a bar's colour: blue positive, red negative, pale where another is highlighted."""
     colour = POSITIVE if value >= 0 else NEGATIVE
-    if figure.highlight in (None, place):
-        return colour
-    red, green, blue = (round(part + (255 - part) * _PALENESS) for part in colour)
-    return red, green, blue
+    return colour if figure.highlight in {None, place} else Pale(colour, _PALENESS)
 
 
 def _ends(values: Values, scale: Scale) -> tuple[list[tuple[Length, Length]], float]:
@@ -71,19 +66,19 @@ def _ends(values: Values, scale: Scale) -> tuple[list[tuple[Length, Length]], fl
     return [(min(zero, tip), max(zero, tip)) for tip in tips.tolist()], zero
 
 
-def _printed(figure: Bars, values: Values, scale: Scale) -> Block:
+def _printed(figure: Bars, values: Values, scale: Scale, pitch: int) -> Block:
     words = [numbers.number(value) for value in values.tolist()]
     room = max(text_width(each, TEXT_SIZE) for each in words) + 8
     start = room if (values < 0).any() else 0.0
     ends, zero = _ends(values, scale)
-    height = len(values) * _PITCH
+    height = len(values) * pitch
     marks: list[Mark] = []
     areas: list[Area] = []
     for place, (first, last) in enumerate(ends):
-        x, y, thick = start + first, place * _PITCH + 3, _PITCH - 6
+        x, y, thick = start + first, place * pitch + 3, pitch - 6
         # Where the range is fixed, its full length shows how far a bar could extend.
         if figure.limits:
-            marks.append(Rectangle(start, y, scale.length, thick, BACKDROP))
+            marks.append(Rectangle(start, y, scale.length, thick, "backdrop"))
         if last > first:
             colour = _colour(figure, place, values[place])
             marks.append(Rectangle(x, y, last - first, thick, colour))
@@ -93,9 +88,9 @@ def _printed(figure: Bars, values: Values, scale: Scale) -> Block:
             marks.append(Text(x - 6, middle, words[place], "rm"))
         else:
             marks.append(Text(start + last + 6, middle, words[place]))
-    marks.append(Rectangle(start + zero - 0.5, 0, 1, height, FRAME))
+    marks.append(Rectangle(start + zero - 0.5, 0, 1, height, "frame"))
     data = Block(start + scale.length + room, height, tuple(marks), tuple(areas))
-    names = [((place + 0.5) * _PITCH, name) for place, name in enumerate(_names(figure))]
+    names = [((place + 0.5) * pitch, name) for place, name in enumerate(_names(figure))]
     return frame(data, Axis("", names, ticked=False), None)
 
 
@@ -106,12 +101,12 @@ def _names(figure: Bars) -> list[str]:
     return [str(place) for place in range(tensor.values.size)]
 
 
-def _upright(figure: Bars, values: Values, scale: Scale) -> Block:
+def _upright(figure: Bars, values: Values, scale: Scale, length: int) -> Block:
     tensor = figure.tensor
     names = tensor.labels(tensor.axes[0]) if len(tensor.axes) == 1 else range(values.size)
-    track = Track(" x ".join(tensor.axes), in_a_row(names) or names, step_cell(len(values)))
+    track = Track(" x ".join(tensor.axes), in_a_row(names) or names, step_cell(len(values), length))
     left = scale.axis("", apart=36)
-    marks: list[Mark] = [Rectangle(0, at - 0.5, track.length, 1, GRID) for at, _ in left.ticks]
+    marks: list[Mark] = [Rectangle(0, at - 0.5, track.length, 1, "grid") for at, _ in left.ticks]
     ends, zero = _ends(values, scale)
     areas: list[Area] = []
     width = track.cell - (track.cell >= _LEAST_WITH_GAP)
@@ -122,6 +117,6 @@ def _upright(figure: Bars, values: Values, scale: Scale) -> Block:
         elif bottom > top:
             marks.append(Rectangle(x, top, width, bottom - top, _colour(figure, place, value)))
         areas.append(Area(tensor.name, (place,), x, top, width, bottom - top))
-    marks.append(Rectangle(0, zero - 0.5, track.length, 1, FRAME))
+    marks.append(Rectangle(0, zero - 0.5, track.length, 1, "frame"))
     data = Block(track.length, scale.length, tuple(marks), tuple(areas))
     return frame(data, left, track.axis())

@@ -5,9 +5,7 @@ import numpy as np
 from probes.figures.colormaps import DIVERGING, lookup_table
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import LINE_HEIGHT
-from probes.output.drawing.canvas import text_width
 from probes.output.drawing.marks import (
-    CAPTION_COLOUR,
     TEXT_SIZE,
     Block,
     Length,
@@ -19,6 +17,7 @@ from probes.output.drawing.marks import (
     outline,
 )
 from probes.output.drawing.shading import Shaded
+from probes.output.drawing.text import text_width
 
 _WIDTH = 14
 _ARROW = 9
@@ -82,4 +81,4 @@ def _arrow(base: Length, direction: int, colour: np.ndarray) -> Sketch:
 def _sample_of_missing(y: Length, name: str) -> list[Mark]:
     blank = np.zeros((1, 1, 3), np.uint8)
     sample = Picture(0, y, _WIDTH, _WIDTH, blank, np.ones((1, 1), np.bool_))
-    return [sample, Text(_WIDTH + 6, y + _WIDTH / 2, name, colour=CAPTION_COLOUR)]
+    return [sample, Text(_WIDTH + 6, y + _WIDTH / 2, name, colour="caption")]

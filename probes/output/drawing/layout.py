@@ -1,6 +1,9 @@
 """Layout of figures: titles, captions, panels and shared axes."""
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, pairwise
+from operator import itemgetter
+from typing import TypeGuard
 
 from models.runtime.cancellation import raise_if_cancelled
 from probes.figures.figures import (
@@ -18,12 +21,15 @@ from probes.figures.figures import (
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import Labels, in_a_row, shortened, spaced
 from probes.output.drawing.bars import bars_block
-from probes.output.drawing.canvas import text_width
+from probes.output.drawing.flow import ACROSS, DOWN, excess, flowed, in_columns
 from probes.output.drawing.heatmap import heatmap_block
 from probes.output.drawing.lines import lines_block
-from probes.output.drawing.marks import CAPTION_COLOUR, TEXT_SIZE, Block, Mark, Text
+from probes.output.drawing.marks import TEXT_SIZE, Block, Length, Mark, Text
 from probes.output.drawing.overlay import overlay_block
+from probes.output.drawing.plans import Plan, plan_of
+from probes.output.drawing.room import AMPLE, ROOMS, Room
 from probes.output.drawing.scatter import scatter_block
+from probes.output.drawing.text import text_width
 from probes.output.drawing.tiles import tiles_block
 
 Shared = Mapping[str, range]
@@ -32,39 +38,69 @@ _TITLE_SIZE = 17
 _HEADING_SIZE = 22
 _INNER_HEADING_SIZE = 19
 _MARGIN = 20
-_ACROSS, _DOWN = 36, 26
+_CAPTION_WIDTH = 240
 _MOST_MEASURES = 4
 """Most measures in the caption that the layout puts above a figure; JSON has all."""
 
 
 def page(figure: Figure) -> Block:
     """Lay out a figure as a page: a picture with margins."""
-    block = lay_out(figure, {}, _HEADING_SIZE)
+    block = _slide(figure) if _is_slide(figure) else lay_out(figure, {}, _HEADING_SIZE, AMPLE)
     size = (block.width + 2 * _MARGIN, block.height + 2 * _MARGIN)
     return Block(*size, parts=((_MARGIN, _MARGIN, block),))
 
 
-def lay_out(figure: Figure, shared: Shared, heading: int) -> Block:
+def _is_slide(figure: Figure) -> TypeGuard[Panels]:
+    return isinstance(figure, Panels) and figure.columns is None and len(figure.figures) > 0
+
+
+def _slide(figure: Panels) -> Block:
+    """Lay out panels on a slide by the plan of figures of their form."""
+    plan = plan_of(figure, _plan)
+    parts = _parts(figure, plan.room)
+    ends = list(accumulate(plan.columns, initial=0))
+    columns = [parts[start:end] for start, end in pairwise(ends)]
+    return _titled(figure, in_columns(columns), _HEADING_SIZE)
+
+
+def _plan(figure: Panels) -> Plan:
+    """Plan a slide in the first room in which all parts fit, or that comes nearest."""
+    found: list[tuple[Length, Plan]] = []
+    for room in ROOMS:
+        columns = flowed(_parts(figure, room))
+        block = _titled(figure, in_columns(columns), _HEADING_SIZE)
+        found.append((excess(block), Plan(room, tuple(map(len, columns)))))
+        if found[-1][0] <= 1:
+            return found[-1][1]
+    return min(found, key=itemgetter(0))[1]
+
+
+def _parts(figure: Panels, room: Room) -> list[Block]:
+    shared = _common_axes(figure)
+    return [lay_out(part, shared, _INNER_HEADING_SIZE, room) for part in figure.figures]
+
+
+def lay_out(figure: Figure, shared: Shared, heading: int, room: Room) -> Block:
     """Lay out a figure with its title; axes in `shared` take their range from there."""
     raise_if_cancelled()
     size = heading if isinstance(figure, Panels) else _TITLE_SIZE
-    return _titled(figure, _body(figure, shared), size)
+    return _titled(figure, _body(figure, shared, room), size)
 
 
-def _body(figure: Figure, shared: Shared) -> Block:
+def _body(figure: Figure, shared: Shared, room: Room) -> Block:
     match figure:
         case Panels():
-            block = _grid(figure, {**_common_axes(figure), **shared})
+            block = _grid(figure, {**_common_axes(figure), **shared}, room)
         case _ if any(tensor.values.size == 0 for tensor in tensors(figure)):
-            block = Block(80, 20, (Text(0, 10, "no values", colour=CAPTION_COLOUR),))
+            block = Block(80, 20, (Text(0, 10, "no values", colour="caption"),))
         case Tiles():
-            block = tiles_block(figure)
+            block = tiles_block(figure, room)
         case Heatmap():
-            block = heatmap_block(figure, shared.get(figure.x))
+            block = heatmap_block(figure, shared.get(figure.x), room)
         case Lines():
-            block = lines_block(figure, shared.get(figure.x))
+            block = lines_block(figure, shared.get(figure.x), room)
         case Bars():
-            block = bars_block(figure)
+            block = bars_block(figure, room)
         case Scatter():
             block = scatter_block(figure)
         case Overlay():
@@ -74,22 +110,31 @@ def _body(figure: Figure, shared: Shared) -> Block:
 
 def _titled(figure: Figure, body: Block, size: int) -> Block:
     """Lay out title and caption above a figure's data; the caption states a few measures."""
-    title, caption = shortened(figure.title, 120), _caption(figure.measures)
-    inset = body.inset
+    title, inset = shortened(figure.title, 120), body.inset
     marks: list[Mark] = [Text(inset, size / 2, title, size=size)] if title else []
     height = size + 12.0 if title else 0.0
-    if caption:
-        marks.append(Text(inset, height + 2, caption, colour=CAPTION_COLOUR))
-        height += TEXT_SIZE + 8
-    words = max(text_width(title, size), text_width(caption, TEXT_SIZE))
-    width = max(body.width, inset + words)
+    width = max(body.width, inset + text_width(title, size))
+    lines = _captions(figure.measures, max(width - inset, _CAPTION_WIDTH))
+    for line in lines:
+        marks.append(Text(inset, height + 2, line, colour="caption"))
+        height += TEXT_SIZE + 5
+        width = max(width, inset + text_width(line, TEXT_SIZE))
+    height += 3 * bool(lines)
     return Block(width, height + body.height, tuple(marks), parts=((0, height, body),), inset=inset)
 
 
-def _caption(measures: tuple[Measure, ...]) -> str:
+def _captions(measures: tuple[Measure, ...], width: Length) -> list[str]:
+    """Return the lines of the caption above a figure: a few measures, as wide as the data."""
     if len(measures) > _MOST_MEASURES:
-        return ""
-    return "  ·  ".join(_stated(measure) for measure in measures)
+        return []
+    lines: list[str] = []
+    for stated in map(_stated, measures):
+        joined = f"{lines[-1]}  ·  {stated}" if lines else stated
+        if lines and text_width(joined, TEXT_SIZE) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(stated)
+    return lines
 
 
 def _stated(measure: Measure) -> str:
@@ -105,23 +150,25 @@ def _stated(measure: Measure) -> str:
     return " ".join(part for part in (spaced(measure.name), written, measure.unit) if part)
 
 
-def _grid(figure: Panels, shared: Shared) -> Block:
+def _grid(figure: Panels, shared: Shared, room: Room) -> Block:
     """Lay out panels in rows and columns, the left edges of data aligned in each column."""
-    blocks = [lay_out(part, shared, _INNER_HEADING_SIZE) for part in figure.figures]
-    columns = max(1, figure.columns)
+    blocks = [lay_out(part, shared, _INNER_HEADING_SIZE, room) for part in figure.figures]
+    columns = max(1, figure.columns or 1)
+    if columns == 1:
+        return in_columns([blocks])
     rows = [blocks[start : start + columns] for start in range(0, len(blocks), columns)]
     lefts, parts, x = [], [], 0.0
     for column in range(min(columns, len(blocks))):
         stack = blocks[column::columns]
         inset = max(block.inset for block in stack)
         lefts.append(x + inset)
-        x += inset + max(block.width - block.inset for block in stack) + _ACROSS
+        x += inset + max(block.width - block.inset for block in stack) + ACROSS
     y = 0.0
     for row in rows:
         parts += [(left - each.inset, y, each) for left, each in zip(lefts, row, strict=False)]
-        y += max(block.height for block in row) + _DOWN
+        y += max(block.height for block in row) + DOWN
     inset = lefts[0] if lefts else 0.0
-    return Block(max(x - _ACROSS, 1), max(y - _DOWN, 1), parts=tuple(parts), inset=inset)
+    return Block(max(x - ACROSS, 1), max(y - DOWN, 1), parts=tuple(parts), inset=inset)
 
 
 def _common_axes(figure: Panels) -> dict[str, range]:

@@ -20,17 +20,12 @@ from probes.output.drawing.axes import (
     spaced,
     step_cell,
 )
-from probes.output.drawing.canvas import text_width
 from probes.output.drawing.marks import (
-    CAPTION_COLOUR,
-    FRAME,
-    GRID,
-    RGB,
-    TEXT_COLOUR,
     TEXT_SIZE,
     Area,
     Block,
     Dot,
+    Ink,
     Length,
     Mark,
     Rectangle,
@@ -38,21 +33,22 @@ from probes.output.drawing.marks import (
     Stroke,
     Text,
 )
+from probes.output.drawing.room import AMPLE, Room
+from probes.output.drawing.text import text_width
 
-OKABE_ITO: tuple[RGB, ...] = (
+OKABE_ITO: tuple[Ink, ...] = (
     (0, 114, 178),
     (213, 94, 0),
     (0, 158, 115),
     (204, 121, 167),
     (230, 159, 0),
     (86, 180, 233),
-    (60, 60, 60),
+    "line",
     (200, 185, 40),  # darker than the original yellow (240, 228, 66), which is faint on white
 )
 """Line chart colours, distinct with any colour vision (Okabe & Ito 2008, Color universal design);
 its black is replaced by the text colour."""
 
-_HEIGHT = 180
 _BLEED = 3
 """Distance in pixels by which lines of a chart may exceed the plot: half a line's width."""
 _MOST_NAMED = 8
@@ -66,28 +62,28 @@ class _Series:
     values: Float[np.ndarray, " steps"]
 
 
-def lines_block(figure: Lines, shared: Labels | None) -> Block:
+def lines_block(figure: Lines, shared: Labels | None, room: Room = AMPLE) -> Block:
     """Draw a line chart: a line for each tensor or matrix row; values not finite are gaps."""
-    track = _track(figure, shared)
+    track = _track(figure, shared, room)
     series = [each for tensor in figure.tensors for each in _series(figure, tensor, track)]
-    scale = _scale(figure, series)
+    scale = _scale(figure, series, room.height)
     left = scale.axis("", apart=36)
-    marks = [*_grid(left, track.length), *_reference(figure, scale, track.length)]
+    marks = [*_grid(left, track.length, room.height), *_reference(figure, scale, track.length)]
     shapes = tuple(
         shape
         for place, each in enumerate(series)
         for shape in _shapes(each, scale, OKABE_ITO[place % len(OKABE_ITO)], len(series))
     )
-    sketch = Sketch(-_BLEED, -_BLEED, track.length + 2 * _BLEED, _HEIGHT + 2 * _BLEED, shapes)
-    areas = tuple(Area(each.name, (), 0, 0, track.length, _HEIGHT) for each in figure.tensors)
-    data = Block(track.length, _HEIGHT, (*marks, sketch), areas)
+    sketch = Sketch(-_BLEED, -_BLEED, track.length + 2 * _BLEED, room.height + 2 * _BLEED, shapes)
+    areas = tuple(Area(each.name, (), 0, 0, track.length, room.height) for each in figure.tensors)
+    data = Block(track.length, room.height, (*marks, sketch), areas)
     return frame(data, left, track.axis(), _legend(series, figure))
 
 
-def _track(figure: Lines, shared: Labels | None) -> Track:
+def _track(figure: Lines, shared: Labels | None, room: Room) -> Track:
     """Return the common horizontal axis of all lines in a chart, with all labels in order."""
     if shared:
-        return Track(figure.x, shared, step_cell(len(shared)))
+        return Track(figure.x, shared, step_cell(len(shared), room.length))
     each = [tensor.labels(figure.x) for tensor in figure.tensors]
     rows = [row for labels in each if (row := in_a_row(labels))]
     labels: Labels
@@ -95,7 +91,9 @@ def _track(figure: Lines, shared: Labels | None) -> Track:
         labels = range(min(row[0] for row in rows), max(row[-1] for row in rows) + 1)
     else:
         labels = list(dict.fromkeys(label for labels in each for label in labels))
-    return Track(figure.x, labels, max(step_cell(len(labels)), math.ceil(240 / len(labels))))
+    return Track(
+        figure.x, labels, max(step_cell(len(labels), room.length), math.ceil(240 / len(labels)))
+    )
 
 
 def _series(figure: Lines, tensor: Tensor, track: Track) -> Iterator[_Series]:
@@ -118,17 +116,18 @@ def _row_name(tensor: Tensor, others: list[str], place: int) -> str:
     return label if isinstance(label, str) else f"{spaced(others[0])} {label}"
 
 
-def _scale(figure: Lines, series: list[_Series]) -> Scale:
+def _scale(figure: Lines, series: list[_Series], height: int) -> Scale:
     if figure.limits:
-        return Scale(*figure.limits, _HEIGHT, rising=True)
+        return Scale(*figure.limits, height, rising=True)
     reference = [] if figure.reference is None else [np.asarray([figure.reference])]
     found = numbers.span([*(each.values for each in series), *reference]) or (0.0, 1.0)
-    return Scale(*numbers.padded(*found), _HEIGHT, rising=True)
+    return Scale(*numbers.padded(*found), height, rising=True)
 
 
-def _grid(axis: Axis, width: Length) -> list[Mark]:
-    lines: list[Mark] = [Rectangle(0, place - 0.5, width, 1, GRID) for place, _ in axis.ticks]
-    return [*lines, Rectangle(0, 0, 1, _HEIGHT, FRAME), Rectangle(0, _HEIGHT - 1, width, 1, FRAME)]
+def _grid(axis: Axis, width: Length, height: int) -> list[Mark]:
+    lines: list[Mark] = [Rectangle(0, place - 0.5, width, 1, "grid") for place, _ in axis.ticks]
+    left, bottom = (0, 0, 1, height), (0, height - 1, width, 1)
+    return [*lines, *(Rectangle(*sides, "frame") for sides in (left, bottom))]
 
 
 def _reference(figure: Lines, scale: Scale, width: Length) -> list[Mark]:
@@ -136,12 +135,12 @@ def _reference(figure: Lines, scale: Scale, width: Length) -> list[Mark]:
         return []
     y = scale.place(figure.reference) - 0.5
     return [
-        Rectangle(start, y, min(6, width - start), 1, CAPTION_COLOUR)
+        Rectangle(start, y, min(6, width - start), 1, "caption")
         for start in range(0, int(width), 10)
     ]
 
 
-def _shapes(series: _Series, scale: Scale, colour: RGB, count: int) -> list[Stroke | Dot]:
+def _shapes(series: _Series, scale: Scale, colour: Ink, count: int) -> list[Stroke | Dot]:
     """Return a line's strokes between gaps, and a dot for each value of a short line."""
     thickness = 2.0 if count <= _MOST_NAMED else 1.0
     heights = np.clip(scale.places(series.values), -_BLEED, scale.length + _BLEED)
@@ -171,13 +170,13 @@ def _legend(series: list[_Series], figure: Lines) -> Block | None:
     """Draw the legend of a line chart: names of up to eight lines, or the number of more."""
     if len(series) > _MOST_NAMED:
         words = f"{len(series)} lines{_each(figure)}"
-        return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour=CAPTION_COLOUR),))
+        return Block(text_width(words, TEXT_SIZE), 16, (Text(0, 8, words, colour="caption"),))
     if len(series) == 1:
         return None  # the title names it
     marks: list[Mark] = []
     for place, each in enumerate(series):
         y = 8 + 18 * place
         marks.append(Rectangle(0, y - 1.5, 18, 3, OKABE_ITO[place]))
-        marks.append(Text(24, y, shortened(each.name, 28), colour=TEXT_COLOUR))
+        marks.append(Text(24, y, shortened(each.name, 28), colour="text"))
     width = 24 + max(text_width(shortened(each.name, 28), TEXT_SIZE) for each in series)
     return Block(width, 18 * len(series), tuple(marks))

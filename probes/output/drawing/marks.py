@@ -12,12 +12,22 @@ RGB = tuple[int, int, int]
 Length = float | int
 """Length of a mark in pixels at scale 1; int is named for the tests' run-time type checks."""
 
+Shade = Literal["ground", "text", "caption", "frame", "grid", "backdrop", "gutter", "line"]
+"""Colour of a mark by its purpose; its RGB is that of a theme."""
+
+
+@dataclass(frozen=True)
+class Pale:
+    """Colour of a mark mixed with a share of the theme's ground, from 0 to 1."""
+
+    colour: RGB
+    share: float
+
+
+Ink = RGB | Shade | Pale
+"""Colour of a mark: of data in every theme, or of a theme."""
+
 WHITE: RGB = (255, 255, 255)
-TEXT_COLOUR: RGB = (45, 45, 45)
-CAPTION_COLOUR: RGB = (100, 100, 100)
-FRAME: RGB = (150, 150, 150)
-GRID: RGB = (228, 228, 228)
-BACKDROP: RGB = (243, 243, 243)
 
 TEXT_SIZE = 13
 """Size of the smallest text mark, of ticks and captions, in pixels at scale 1. The bundled font has
@@ -33,7 +43,7 @@ class Text:
     words: str
     anchor: Literal["lm", "mm", "rm"] = "lm"
     size: int = TEXT_SIZE
-    colour: RGB = TEXT_COLOUR
+    colour: Ink = "text"
     upward: bool = False
 
 
@@ -45,7 +55,7 @@ class Rectangle:
     y: Length
     width: Length
     height: Length
-    colour: RGB
+    colour: Ink
     border: Length = 0.0
 
 
@@ -69,11 +79,46 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
+class Maps:
+    """Maps mark: small images of one size, each enlarged to a tile, with optional outlines.
+
+    Attributes:
+        corners: Left and top of each tile.
+        width: Width of a tile.
+        height: Height of a tile.
+        pixels: Colour of each pixel of each tile.
+        missing: Pixels that are hatched: their values are not finite.
+        outlined: Whether each tile has a frame around it.
+    """
+
+    corners: Float[np.ndarray, "tiles 2"]
+    width: Length
+    height: Length
+    pixels: UInt8[np.ndarray, "tiles rows columns 3"]
+    missing: Bool[np.ndarray, "tiles rows columns"]
+    outlined: bool = True
+
+    def pictures(self) -> Iterator["Picture"]:
+        """List the pictures of the maps, one for each tile."""
+        for (x, y), pixels, missing in zip(
+            self.corners.tolist(), self.pixels, self.missing, strict=True
+        ):
+            yield Picture(x, y, self.width, self.height, pixels, missing)
+
+    def tiles(self) -> Iterator["Rectangle | Picture"]:
+        """List the marks of the maps: of each tile its outline and its picture."""
+        for one in self.pictures():
+            if self.outlined:
+                yield outline(one.x, one.y, one.width, one.height)
+            yield one
+
+
+@dataclass(frozen=True, eq=False)
 class Stroke:
     """Stroke of a `Sketch` mark: a line through points."""
 
     points: Float[np.ndarray, "points 2"]
-    colour: RGB
+    colour: Ink
     thickness: Length = 2.0
 
 
@@ -84,7 +129,7 @@ class Dot:
     x: Length
     y: Length
     radius: Length
-    colour: RGB
+    colour: Ink
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +137,7 @@ class Polygon:
     """Polygon of a `Sketch` mark, filled."""
 
     points: Float[np.ndarray, "points 2"]
-    colour: RGB
+    colour: Ink
 
 
 @dataclass(frozen=True)
@@ -106,7 +151,7 @@ class Sketch:
     shapes: tuple[Stroke | Dot | Polygon, ...]
 
 
-Mark = Text | Rectangle | Picture | Sketch
+Mark = Text | Rectangle | Picture | Maps | Sketch
 
 
 @dataclass(frozen=True)
@@ -151,9 +196,19 @@ def walk(block: Block, x: Length = 0.0, y: Length = 0.0) -> Iterator[tuple[Lengt
 
 def outline(x: Length, y: Length, width: Length, height: Length) -> Rectangle:
     """Return a mark that frames a rectangle from outside, so that it hides no value."""
-    return Rectangle(x - 1, y - 1, width + 2, height + 2, FRAME, border=1)
+    return Rectangle(x - 1, y - 1, width + 2, height + 2, "frame", border=1)
 
 
 def pixel(length: Length) -> int:
     """Round a mark's length to whole pixels, halves up, so that thin lines have equal widths."""
     return math.floor(length + 0.5)
+
+
+def edges(
+    mark: Rectangle | Picture | Sketch, origin: tuple[Length, Length], scale: Length = 1
+) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a mark in whole pixels, the last two exclusive."""
+    x, y = origin[0] + mark.x, origin[1] + mark.y
+    left, top = pixel(x * scale), pixel(y * scale)
+    right, bottom = pixel((x + mark.width) * scale), pixel((y + mark.height) * scale)
+    return left, top, max(right, left + 1), max(bottom, top + 1)

@@ -8,19 +8,14 @@ from jaxtyping import Float
 from probes.figures.figures import Scatter, Tensor
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import LINE_HEIGHT, Scale, frame, shortened, spaced
-from probes.output.drawing.canvas import text_width
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.lines import OKABE_ITO
 from probes.output.drawing.marks import (
-    FRAME,
-    GRID,
-    RGB,
-    TEXT_COLOUR,
     TEXT_SIZE,
-    WHITE,
     Area,
     Block,
     Dot,
+    Ink,
     Length,
     Mark,
     Rectangle,
@@ -29,6 +24,7 @@ from probes.output.drawing.marks import (
     Text,
 )
 from probes.output.drawing.shading import shade
+from probes.output.drawing.text import text_width
 
 _WIDTH, _HEIGHT = 420, 300
 _CROWD = 300
@@ -57,14 +53,14 @@ def scatter_block(figure: Scatter) -> Block:
         if ok
     ]
     if figure.path:
-        shapes.append(Stroke(_places(*figure.path, horizontal, vertical), TEXT_COLOUR))
+        shapes.append(Stroke(_places(*figure.path, horizontal, vertical), "text"))
     rings = _places(*figure.marked, horizontal, vertical) if figure.marked else points[:0]
     for x, y in rings.tolist():
-        shapes += [Dot(x, y, 7.0, TEXT_COLOUR), Dot(x, y, 5.0, WHITE), Dot(x, y, 2.5, TEXT_COLOUR)]
+        shapes += [Dot(x, y, 7.0, "text"), Dot(x, y, 5.0, "ground"), Dot(x, y, 2.5, "text")]
     marks: list[Mark] = [
-        *(Rectangle(0, at - 0.5, _WIDTH, 1, GRID) for at, _ in left.ticks),
-        *(Rectangle(at - 0.5, 0, 1, _HEIGHT, GRID) for at, _ in bottom.ticks),
-        Rectangle(0, 0, _WIDTH, _HEIGHT, FRAME, border=1),
+        *(Rectangle(0, at - 0.5, _WIDTH, 1, "grid") for at, _ in left.ticks),
+        *(Rectangle(at - 0.5, 0, 1, _HEIGHT, "grid") for at, _ in bottom.ticks),
+        Rectangle(0, 0, _WIDTH, _HEIGHT, "frame", border=1),
         Sketch(0, 0, _WIDTH, _HEIGHT, tuple(shapes)),
         *_labels(
             points[known], [each for each, ok in zip(figure.labels, known, strict=False) if ok]
@@ -88,7 +84,7 @@ def _places(
     return np.column_stack([horizontal.places(across), vertical.places(upward)])
 
 
-def _colours(figure: Scatter) -> tuple[list[RGB], Block | None]:
+def _colours(figure: Scatter) -> tuple[list[Ink], Block | None]:
     """Return the colour of each point of a scatter plot, and its colour bar."""
     if figure.colour is None:
         return [OKABE_ITO[0]] * figure.x.values.size, None

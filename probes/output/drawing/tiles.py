@@ -2,43 +2,50 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from jaxtyping import Shaped
 
 from probes.figures.figures import Colour, Tensor, Tiles
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import LINE_HEIGHT, Track, frame, spaced
-from probes.output.drawing.canvas import text_width
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.marks import (
-    CAPTION_COLOUR,
-    RGB,
     TEXT_SIZE,
     Area,
     Block,
     Length,
+    Maps,
     Mark,
-    Picture,
+    Rectangle,
     Text,
-    outline,
 )
+from probes.output.drawing.room import AMPLE, Room
 from probes.output.drawing.shading import Shaded, is_photograph, one_channel, shade
+from probes.output.drawing.text import text_width
 
 Corner = tuple[Length, Length]
 
 _GAP = 5
-_TABLE_SIZE = 920
-_TABLE_GROUND: RGB = (205, 205, 205)
 _SIZES = ((1, 1, 280), (4, 4, 168), (16, 8, 84), (256, 16, 56), (math.inf, 32, 28))
 """Layout of tiles: largest number of them, most in a row, approximate size of one in pixels."""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Shape of the grid of tiles: those in a row, None for any number, and the room of all."""
+
+    columns: int | None
+    room: Room
+
+
 _MOST_CAPTIONS = 512
 """Most tiles that have captions."""
 _SHORT = {"output_channel": "out", "input_channel": "in"}
 
 
-def tiles_block(figure: Tiles) -> Block:
+def tiles_block(figure: Tiles, room: Room = AMPLE) -> Block:
     """Draw tiles: each map of a tensor as one tile.
 
     Filters of several output and input channels are a table with one row for each output channel;
@@ -47,15 +54,15 @@ def tiles_block(figure: Tiles) -> Block:
     tensor, shaded = one_channel(figure.tensor), shade(figure.tensor)
     match tensor.values.shape, figure.columns:
         case (rows, columns, _, _), None if min(rows, columns) > 1:
-            return _table(tensor, shaded)
+            return _table(tensor, shaded, room)
         case _:
             bar = not is_photograph(figure.tensor)
-            return _captioned(tensor, shaded, figure.columns, has_bar=bar)
+            return _captioned(tensor, shaded, _Shape(figure.columns, room), has_bar=bar)
 
 
-def _table(tensor: Tensor, shaded: Shaded) -> Block:
+def _table(tensor: Tensor, shaded: Shaded, room: Room) -> Block:
     rows, columns, height, width = tensor.values.shape
-    side = min(_TABLE_SIZE / max(rows, columns), 56)
+    side = min(room.table / max(rows, columns), 56)
     # Even, as each side of a tile has half of it.
     gap = 2 * max(1, round(side / 16))
     cell = max(1, int((side - gap) // max(height, width)))
@@ -65,35 +72,20 @@ def _table(tensor: Tensor, shaded: Shaded) -> Block:
         (column * across.cell + gap // 2, row * down.cell + gap // 2)
         for row, column in np.ndindex(rows, columns)
     ]
-    pixels = _joined(shaded.pixels, cell, gap, _TABLE_GROUND)
-    # The trailing axis makes a mask look like an image of one part per pixel.
-    missing = _joined(shaded.missing[..., None], cell, gap, False)[..., 0]
-    picture = Picture(0, 0, across.length, down.length, pixels, missing)
     areas = _areas(tensor, corners, cell)
-    data = Block(across.length, down.length, (picture,), areas)
+    marks = (
+        Rectangle(0, 0, across.length, down.length, "gutter"),
+        _maps(tensor, corners, cell, shaded, outlined=False),
+    )
+    data = Block(across.length, down.length, marks, areas)
     return frame(data, down.axis(upright=True), across.axis(), colour_bar(shaded, data.height))
 
 
-def _joined(
-    maps: Shaped[np.ndarray, "outputs inputs height width parts"],
-    cell: int,
-    gap: int,
-    ground: RGB | bool,
-) -> Shaped[np.ndarray, "rows columns parts"]:
-    """Join all tiles of a table into one image: thousands of them would be slow to paint."""
-    outputs, inputs, height, width, parts = maps.shape
-    start, tall, wide = gap // 2, height * cell, width * cell
-    table = np.full((outputs, tall + gap, inputs, wide + gap, parts), ground, maps.dtype)
-    large = maps.repeat(cell, axis=2).repeat(cell, axis=3)
-    table[:, start : start + tall, :, start : start + wide] = large.swapaxes(1, 2)
-    return table.reshape(outputs * (tall + gap), inputs * (wide + gap), parts)
-
-
-def _captioned(tensor: Tensor, shaded: Shaded, columns: int | None, *, has_bar: bool) -> Block:
+def _captioned(tensor: Tensor, shaded: Shaded, shape: _Shape, *, has_bar: bool) -> Block:
     *leading, rows, width = tensor.values.shape
     count = math.prod(leading)
-    columns = max(1, min(columns or _columns(count), count))
-    cell = _cell(count, max(rows, width))
+    columns = max(1, min(shape.columns or _columns(count, shape.room), count))
+    cell = _cell(count, max(rows, width), shape.room)
     captions = _captions(tensor, shaded.colour) if count <= _MOST_CAPTIONS else [[]]
     lines = max(len(each) for each in captions)
     words = max([0.0, *(text_width(line, TEXT_SIZE) for each in captions for line in each)])
@@ -104,14 +96,14 @@ def _captioned(tensor: Tensor, shaded: Shaded, columns: int | None, *, has_bar: 
         (place % columns * across + indent, place // columns * down) for place in range(count)
     ]
     areas = _areas(tensor, corners, cell)
-    tiles = [mark for area in areas for mark in _tile(area, shaded)]
+    maps = _maps(tensor, corners, cell, shaded)
     texts = [
         text
         for (x, y), each in zip(corners, captions, strict=False)
         for text in _caption(x + width * cell / 2, y + rows * cell, each)
     ]
     bottom = math.ceil(count / columns) * down - _GAP
-    data = Block(columns * across - _GAP, bottom, (*tiles, *texts), areas)
+    data = Block(columns * across - _GAP, bottom, (maps, *texts), areas)
     bar = colour_bar(shaded, bottom - lines * LINE_HEIGHT) if has_bar else None
     return frame(data, None, None, bar)
 
@@ -127,20 +119,33 @@ def _areas(tensor: Tensor, corners: Iterable[Corner], cell: int) -> tuple[Area, 
     )
 
 
-def _tile(area: Area, shaded: Shaded) -> tuple[Mark, Mark]:
-    size = (area.x, area.y, area.width, area.height)
-    return outline(*size), Picture(*size, shaded.pixels[area.index], shaded.missing[area.index])
+def _maps(
+    tensor: Tensor, corners: list[Corner], cell: int, shaded: Shaded, *, outlined: bool = True
+) -> Maps:
+    """Return the mark of all tiles at the given corners, in the order of their indices."""
+    rows, columns = tensor.values.shape[-2:]
+    return Maps(
+        np.asarray(corners, np.float64).reshape(-1, 2),
+        columns * cell,
+        rows * cell,
+        shaded.pixels.reshape(-1, rows, columns, 3),
+        shaded.missing.reshape(-1, rows, columns),
+        outlined,
+    )
 
 
-def _columns(count: int) -> int:
+def _columns(count: int, room: Room) -> int:
     """Return a number of tiles in a row that fills rows evenly and gives a wide picture."""
     widest = next(columns for most, columns, _ in _SIZES if count <= most)
+    widest = min(widest, room.per_row or widest)
     return math.ceil(count / math.ceil(count / widest))
 
 
-def _cell(count: int, side: int) -> int:
+def _cell(count: int, side: int, room: Room) -> int:
     """Return the side of a tile's cell in pixels, larger for fewer tiles."""
     size = next(size for most, _, size in _SIZES if count <= most)
+    if count > 1:
+        size = int(min(size, room.tile))
     return max(1, min(size // side, 56))
 
 
@@ -170,8 +175,6 @@ def _range(low: Length, high: Length) -> str:
 
 def _caption(x: Length, y: Length, lines: list[str]) -> list[Mark]:
     return [
-        Text(
-            x, y + LINE_HEIGHT * 0.55 + place * (LINE_HEIGHT - 1), line, "mm", colour=CAPTION_COLOUR
-        )
+        Text(x, y + LINE_HEIGHT * 0.55 + place * (LINE_HEIGHT - 1), line, "mm", colour="caption")
         for place, line in enumerate(lines)
     ]

@@ -17,9 +17,9 @@ from models.runtime.compilation import ExecutableKey
 from models.runtime.resident import ResidentProgram
 from probes.cnn import activations
 from probes.output import encode
-from probes.output.parts import Part
+from probes.output.parts import ALL_PARTS, Part
 
-PARTS = get_args(Part)
+PARTS = tuple(one for one in get_args(Part) if one in ALL_PARTS)
 PATHS = {
     "/cnn/activations?layers=relu1,dense1": ImageAnswer,
     "/cnn/predict?": ImageAnswer,
@@ -69,6 +69,35 @@ def test_included_parts_are_those_of_the_whole_answer(
         expected["prediction"].pop("reliability", None)
     assert json.dumps(answer.json()) == json.dumps(expected)
     PATHS[path].model_validate_json(answer.content)
+
+
+def drawn(layout: dict[str, Any]) -> list[str]:
+    """Names of the tensors of a figure's layout, in drawing order."""
+    if layout["kind"] == "panels":
+        return [name for one in layout["figures"] for name in drawn(one)]
+    named = [layout.get(key) for key in ("tensor", "x", "y", "colour", "picture")]
+    lists = [*(layout.get("tensors") or ()), *(layout.get("path") or ())]
+    axis = layout["x"] if layout["kind"] in {"heatmap", "lines"} else None
+    return [one for one in (*named, *lists) if one is not None and one != axis]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_layout_names_the_tensors(path: str, client: TestClient, digit_png: bytes) -> None:
+    """`figure` is in no answer that does not ask for it, and names each tensor of the answer."""
+    whole = asked(client, path, digit_png).json()
+    answer = asked(client, path, digit_png, include="tensors,figure").json()
+
+    assert "figure" not in whole
+    assert set(answer) - set(whole) == {"figure"}
+    names = {one["name"] for one in answer["tensors"]}
+    assert set(drawn(answer["figure"])) <= names
+    assert names - set(drawn(answer["figure"])) <= marked(answer["figure"])
+
+
+def marked(layout: dict[str, Any]) -> set[str]:
+    """Names of the tensors of numbered points of a layout."""
+    inner = (marked(one) for one in layout.get("figures", ()))
+    return set(layout.get("marked") or ()).union(*inner)
 
 
 def test_the_whole_answer_names_all_parts(client: TestClient, digit_png: bytes) -> None:

@@ -16,8 +16,9 @@ from probes.figures.figures import (
     Tiles,
 )
 from probes.output import render as render_module
-from probes.output.drawing.canvas import NAN_COLOURS
+from probes.output.drawing.themes import NAN_COLOURS
 from probes.output.render import MOST_PIXELS, place, render
+from probes.output.style import Style
 from tests.probes.pictures import RANDOM, SIGNED, UNIT, cells, expected, holding, pixels, tensor
 
 
@@ -64,7 +65,7 @@ def test_every_figure_is_drawn_at_every_scale(name: str, scale: int) -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_always_makes_the_same_bytes(name: str) -> None:
     """Drawing a figure twice makes identical files."""
-    assert render(FIGURES[name], 2) == render(FIGURES[name], 2)
+    assert render(FIGURES[name], Style(2)) == render(FIGURES[name], Style(2))
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -210,7 +211,7 @@ def test_a_large_figure_falls_back_to_a_whole_scale(monkeypatch: pytest.MonkeyPa
     height, width, _ = pixels(figure).shape
     monkeypatch.setattr(render_module, "MOST_PIXELS", height * width * 5)
 
-    assert render(figure, 4) == render(figure, 2)
+    assert render(figure, Style(4)) == render(figure, Style(2))
 
 
 @pytest.mark.parametrize(

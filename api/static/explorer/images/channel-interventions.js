@@ -87,6 +87,7 @@ export function mountChannelInterventions(context, image) {
       show(answer, edits.length);
     },
     fail,
+    body,
   );
 
   const sendSweep = latestRequest(

@@ -20,6 +20,19 @@ export function selectedChannel(model, state) {
 }
 
 /**
+ * Channel whose values differ most from each other: one worth seeing first. Of a vector it is the largest value.
+ * @param {import("../../sdk/tensor.js").Tensor} tensor
+ */
+export function contrastingChannel(tensor) {
+  const contrasts = Array.from({ length: tensor.shape[0] }, (_, channel) => {
+    const values = Array.from(tensor.slice(channel));
+    const mean = values.reduce((sum, one) => sum + one, 0) / values.length;
+    return values.length > 1 ? values.reduce((sum, one) => sum + (one - mean) ** 2, 0) : mean;
+  });
+  return contrasts.indexOf(Math.max(...contrasts));
+}
+
+/**
  * Make the controls.
  * @param {import("../context.js").Context} context
  * @returns {HTMLElement}

@@ -34,7 +34,7 @@ export class Contributions {
   #shown = null;
 
   /**
-   * @param {import("../state.js").StateStore} store
+   * @param {import("../store.js").StateStore} store
    * @param {Map<string, import("../../sdk/colours.js").Table>} tables
    * @param {string} noun Of the network's input, such as digit.
    */

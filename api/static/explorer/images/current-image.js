@@ -54,7 +54,7 @@ const [EXACT, GROWING, AFTER_STROKE] = [{}, { ...DRAWN }, { ...DRAWN }];
  *   `request` aborts the pending request and sends a new one; `requestSoon` lets the pending one finish first, so that a growing
  *   stroke has answers all the time; `requestDrawn` is for a stroke that has ended; `requestExact` for exact values of all layers.
  */
-export function currentImage({ lightwell, store, model }, source, fail) {
+export function currentImage({ lightwell, store, model, root }, source, fail) {
   /** @type {((answer: Answer) => void)[]} */
   const listeners = [];
   /** @type {number | undefined} */
@@ -104,6 +104,7 @@ export function currentImage({ lightwell, store, model }, source, fail) {
       if (form === AFTER_STROKE) void refine({ answer, input: current.input });
     },
     fail,
+    root,
   );
 
   function show() {

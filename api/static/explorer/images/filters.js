@@ -8,12 +8,12 @@ import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
-import { choicesOf, INPUT, kernelOf, sourceOf } from "../model-facts.js";
+import { INPUT, kernelOf, sourceOf } from "../model-facts.js";
 import { rovingTabindex } from "../roving-tabindex.js";
 import { stateSelect } from "../state-select.js";
 import { selectedChannel } from "./channel-picker.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
-import { operationOf } from "./operations.js";
+import { convolutionsOf } from "./operations.js";
 
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 
@@ -33,10 +33,6 @@ export async function mountFilters(context) {
   const panel = /** @type {HTMLElement} */ (body.closest(".panel"));
   const tables = await colourMaps(lightwell);
   const convolutions = convolutionsOf(model);
-  if (!convolutions.length) {
-    panel.remove();
-    return;
-  }
   const layers = convolutions.map((name) => chip(name, () => store.set({ filters: name })));
   const orders = ORDERS.map(([order, label]) => chip(label, () => store.set({ filtersOrder: order })));
   const checkpoints = stateSelect(store, "checkpoint", "Training", [
@@ -222,14 +218,6 @@ export async function mountFilters(context) {
   whenNear(panel, (now) => {
     isNear = now;
     request();
-  });
-}
-
-/** Layers with kernels that have rows and columns. @param {import("../context.js").Model} model */
-function convolutionsOf(model) {
-  return choicesOf(model, "filters", "layers").filter((name) => {
-    const layer = model.layers.find((one) => one.layer === name);
-    return layer && operationOf(layer).word === "conv";
   });
 }
 

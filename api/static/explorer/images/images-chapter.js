@@ -9,12 +9,13 @@ import { imageInput, readsDigits } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
 import { codePanel } from "../request-code.js";
 import { DEFAULTS } from "../state.js";
-import { mountCompare } from "./compare.js";
+import { mountTabs } from "../tabs.js";
+import { contrastingChannel, selectedChannel } from "./channel-picker.js";
 import { currentImage, layersOf } from "./current-image.js";
-import { mountFilters } from "./filters.js";
 import { mountInspector } from "./inspector.js";
 import { mountNetworkInput } from "./network-input.js";
 import { mountNetwork } from "./network.js";
+import { convolutionsOf } from "./operations.js";
 import { mountPictureInput } from "./picture-input.js";
 import { pixelsFromText } from "./pixels.js";
 
@@ -25,18 +26,14 @@ const UNMEASURED =
 
 /** State values that name layers, channels or labels of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
-  "layer", "channel", "y", "x", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView",
+  "layer", "channel", "y", "x", "panel", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView",
 ]);
 
-/** Chapter of the networks of images. @type {import("../chapter.js").Family} */
+/** Chapter of the networks of images. @type {import("../chapter.js").Chapter} */
 export const IMAGES = {
-  id: "digits",
-  input: "image",
-  key: "imageModel",
   describe(model) {
     const kind = readsDigits(model) ? "digits" : imageInput(model).channels === 1 ? "grey" : "colour";
-    const facts = [kind, kind === "digits" ? "digits" : "pictures", ...(kind === "colour" ? [] : ["pad"])];
-    return { nav: kind === "digits" ? "Digits" : "Images", facts };
+    return [kind, kind === "digits" ? "digits" : "pictures", ...(kind === "colour" ? [] : ["pad"])];
   },
   reset: ({ pixels, otherPixels }, model) => ({
     ...Object.fromEntries(OF_THE_NETWORK.map((key) => [key, DEFAULTS[key]])),
@@ -79,17 +76,23 @@ async function mountImages(context) {
     if (!part(context, "draw").contains(/** @type {Node} */ (event.target))) requestExact();
   }
 
-  image.onAnswer(({ input }) => picture.showAnswered(input.pixels));
+  image.onAnswer(({ input, tensors }) => {
+    picture.showAnswered(input.pixels);
+    const shown = tensors.get(selectedChannel(model, store.state).layer.name);
+    if (store.state.channel < 0 && shown) store.set({ channel: contrastingChannel(shown) });
+  });
   mountNetworkInput(context, image);
   mountAnswer(context, image);
   const panel = (/** @type {string} */ id) => /** @type {HTMLElement | null} */ (context.root.querySelector(`#${id}`));
   if (panel("network")) mountNetwork(context, image);
   if (panel("inspector")) void mountInspector(context, image);
-  if (panel("filters")) void mountFilters(context);
-  if (panel("compare")) void mountCompare(context, image);
+  if (!convolutionsOf(model).length) panel("filters")?.remove();
+  mountTabs(context, "panel");
   loadWhenNear(panel("why"), async () => (await import("./pixel-attribution.js")).mountPixelAttribution(context, image));
   loadWhenNear(panel("what-if"), async () => (await import("./channel-interventions.js")).mountChannelInterventions(context, image));
-  loadWhenNear(panel("layers"), async () => (await import("../server-pictures.js")).mountServerPictures(context, "layers-body", "layersView"));
+  loadWhenNear(panel("layers"), async () => (await import("../analyses.js")).mountAnalyses(context, "layers-body", "layersView"));
+  loadWhenNear(panel("filters"), async () => (await import("./filters.js")).mountFilters(context));
+  loadWhenNear(panel("compare"), async () => (await import("./compare.js")).mountCompare(context, image));
   loadWhenNear(panel("unit"), async () => (await import("./channel-preferences.js")).mountChannelPreferences(context));
   if (panel("digit-code")) mountCode(context, image);
   picture.listen({ changed: requestIfChanged, drawing: requestSoon });

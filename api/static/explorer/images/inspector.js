@@ -8,13 +8,14 @@ import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
 import { imageInput, nounOf } from "../model-facts.js";
-import { channelPicker, selectedChannel } from "./channel-picker.js";
+import { channelPicker, contrastingChannel, selectedChannel } from "./channel-picker.js";
 import { channelTensor } from "./channel-tensor.js";
 import { denseView } from "./dense-view.js";
 import { kernelView } from "./kernel-view.js";
 import { mountPixelArithmetic } from "./pixel-arithmetic.js";
 import { PixelMap } from "./pixel-map.js";
 import { describeBox, receptiveField } from "./receptive-field.js";
+import { stagesOf } from "./stages.js";
 
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 /** @typedef {import("./pixel-map.js").Place} Place */
@@ -56,11 +57,19 @@ export async function mountInspector(context, image) {
   );
   const side = make("div", { class: "inspector-side" }, value, stats, inputFigure, kernel.element);
   const views = make("div", { class: "inspector-views" }, mapFigure, side);
-  body.replaceChildren(channelPicker(context), views, dense.element);
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  const about = make("p", { class: "quiet about-layer" });
+  const silence = make("p", { role: "status" });
+  const livelier = make("button", { type: "button" });
+  const anyway = make("button", { type: "button" }, "Show its zeros");
+  const silent = make("div", { class: "silent", hidden: true }, silence, make("div", { class: "row" }, livelier, anyway));
+  body.replaceChildren(silent, views, dense.element, about);
+  body.closest(".panel")?.querySelector("header")?.append(channelPicker(context), downloads(describe));
 
   /** @type {Place | null} */
   let pointed = null;
+
+  /** Silent channel whose zeros are shown all the same. */
+  let shownAnyway = "";
 
   /** Selected channel; null before the first answer that has its layer. */
   function current() {
@@ -99,7 +108,9 @@ export async function mountInspector(context, image) {
     if (!selected) return;
     const { layer, channel, tensor, answer } = selected;
     const hasPositions = tensor.shape.length === 3;
-    views.hidden = !hasPositions;
+    describeLayer(layer.name);
+    silent.hidden = !isSilent(selected);
+    views.hidden = !hasPositions || !silent.hidden;
     dense.element.hidden = hasPositions;
     if (!hasPositions) {
       arithmetic.show(null);
@@ -134,7 +145,34 @@ export async function mountInspector(context, image) {
     const size = `${rows?.size ?? extent.height} × ${(columns ?? rows)?.size ?? extent.width}`;
     sees.textContent = `${size} of the ${noun}: ${describeBox(field)}`;
     const about = held ?? place;
-    arithmetic.show({ layer: layer.name, channel, ...about });
+    arithmetic.show(silent.hidden ? { layer: layer.name, channel, ...about } : null);
+  }
+
+  /** Explain the column of a layer. @param {string} name */
+  function describeLayer(name) {
+    const stage = [false, true].flatMap((before) => stagesOf(model, before)).find((one) => one.layer === name);
+    about.textContent = stage ? [`${stage.title}: ${stage.shape}`, ...stage.facts].join(" · ") + `. ${stage.says}` : "";
+  }
+
+  /**
+   * Whether all values of a map are zero, which is said instead, unless one is pinned.
+   * @param {NonNullable<ReturnType<typeof current>>} selected
+   */
+  function isSilent({ layer, channel, tensor }) {
+    const place = `${layer.name} ${channel}`;
+    if (tensor.shape.length !== 3 || shownAnyway === place || pinned(tensor)) return false;
+    const values = tensor.slice(channel);
+    if (values.some((/** @type {number} */ one) => one !== 0)) return false;
+    const other = contrastingChannel(tensor);
+    silence.textContent = `Channel ${channel} of ${layer.name} is silent: all ${values.length} values are 0 for this ${noun}. Its pattern is nowhere in it.`;
+    livelier.textContent = `Show channel ${other}, which responds`;
+    livelier.hidden = other === channel;
+    livelier.onclick = () => store.set({ channel: other });
+    anyway.onclick = () => {
+      shownAnyway = place;
+      render();
+    };
+    return true;
   }
 
   /** @param {ArrayLike<number>} values @param {string} kind */

@@ -2,6 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
+import "../../sdk/tensor-heatmap.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { imageInput, readsDigits } from "../model-facts.js";
@@ -33,7 +34,7 @@ export function mountNetworkInput(context, image) {
   map.setAttribute("label", "Input of the network");
   const steps = make("ol", { class: "preparation" });
   const box = make("input", { type: "checkbox" });
-  const what = readsDigits(model) ? "Preprocess pictures like MNIST" : "Scale and crop pictures to the network's size";
+  const what = readsDigits(model) ? "Preprocess pictures like MNIST" : "Scale and crop pictures to the network’s size";
   const toggle = make("label", { class: "row", hidden: prepare === "none" }, box, what);
   box.addEventListener("change", () => store.set({ preprocess: box.checked ? DEFAULTS.preprocess : "none" }));
   store.on(["preprocess"], ({ preprocess }) => (box.checked = preprocess !== "none"));
@@ -41,7 +42,7 @@ export function mountNetworkInput(context, image) {
   const colours = channels === 1 ? null : new PixelMap("Input of the network");
   container.replaceChildren(colours?.element ?? map, make("div", { class: "seen-words" }, steps, toggle));
   const menu = downloads(() => image.describe("predict", { cmap: null, range: null }, map.tensor ?? undefined));
-  container.closest(".panel")?.querySelector("header")?.append(menu);
+  container.closest("section")?.querySelector("header")?.append(menu);
 
   image.onAnswer(({ input, tensors }) => {
     map.tensor = tensors.get(INPUT_TENSOR) ?? null;

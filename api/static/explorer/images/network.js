@@ -1,13 +1,15 @@
 /** Network: every layer as a column of feature maps, from the image to the prediction. */
 
 import { make } from "../../sdk/dom.js";
-import { formatPercent } from "../../sdk/number-format.js";
+import { rangeOf } from "../../sdk/colours.js";
+import { formatNumber, formatPercent } from "../../sdk/number-format.js";
+import "../../sdk/tensor-heatmap.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { INPUT, kernelOf, layerOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
 import { Connections } from "./connections.js";
-import { hasInner, shownLayers, stagesOf } from "./stages.js";
+import { FLAT, hasInner, shownLayers, stagesOf, TALL } from "./stages.js";
 
 /** @typedef {import("../context.js").Context} Context */
 /** @typedef {import("./current-image.js").CurrentImage} Digit */
@@ -38,13 +40,17 @@ export function mountNetwork(context, image) {
   /** @type {Column[]} */
   let columns = [];
 
+  const phone = matchMedia("(max-width: 40rem)");
   const toggle = hasInner(model) ? [beforeSwitch(store)] : [];
-  body.replaceChildren(...toggle, make("div", { class: "stages-scroller" }, strip));
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  const more = make("p", { class: "stages-more", hidden: true }, "More layers: scroll sideways →");
+  const scroller = make("div", { class: "stages-scroller" }, strip);
+  body.replaceChildren(scroller, more);
+  body.closest(".panel")?.querySelector("header")?.append(...toggle, downloads(describe));
 
   /** Build the columns; the option to show values before the ReLU changes their number. */
   function build() {
-    columns = stagesOf(model, store.state.before).map((stage) => columnOf(stage, context));
+    returnDetail(context);
+    columns = stagesOf(model, store.state.before, phone.matches ? FLAT : TALL).map((stage) => columnOf(stage, context));
     strip.replaceChildren(connections.element, ...columns.map(({ element }) => element));
     if (image.answer) for (const column of columns) column.update(image.answer);
     mark();
@@ -69,7 +75,11 @@ export function mountNetwork(context, image) {
     for (const column of columns) column.update(answer);
   });
   strip.addEventListener("lw-layout", mark);
-  new ResizeObserver(mark).observe(strip);
+  new ResizeObserver(() => {
+    mark();
+    more.hidden = scroller.scrollWidth <= scroller.clientWidth + 1;
+  }).observe(scroller);
+  phone.addEventListener("change", build, { signal: context.signal });
   store.on(["before"], build);
   store.on(["layer", "channel"], mark);
 }
@@ -83,16 +93,9 @@ export function mountNetwork(context, image) {
 function columnOf(stage, context) {
   const content = stage.isOutput ? outputs(stage, context) : tiles(stage, context);
   const { title, shape, facts, says } = stage;
-  const head = make(
-    "header",
-    {},
-    make("h3", {}, title),
-    make("p", { class: "number" }, shape),
-    ...facts.map((fact) => make("p", { class: "quiet" }, fact)),
-  );
+  const head = make("header", { title: [...facts, says].join("\n") }, make("h3", {}, title), make("p", { class: "number quiet" }, shape));
   const name = stage.layer === INPUT ? "the input" : stage.layer;
-  const label = { class: "stage", "aria-label": `${title}: ${name}` };
-  const element = make("section", label, head, content.element, make("p", { class: "says" }, says));
+  const element = make("section", { class: "stage", "aria-label": `${title}: ${name}` }, head, content.element);
   element.dataset.layer = stage.layer;
   const mark = (/** @type {string} */ layer, /** @type {number} */ channel) => {
     element.classList.toggle("chosen", layer === stage.layer);
@@ -113,11 +116,12 @@ function tiles({ layer, tensor, title, columns }, context) {
     return entry ? kernelOf(model, entry) : null;
   };
   const kernel = kernelOfLayer(layer);
-  const note = make("p", { class: "quiet", hidden: true });
+  const note = make("p", { class: "quiet number" });
   const map = /** @type {TensorHeatmap} */ (document.createElement("lw-tensor-heatmap"));
   map.setAttribute("columns", String(columns));
   map.setAttribute("label", layer === INPUT ? "Input" : `${layer}, ${title}`);
-  if (layer === INPUT) map.setAttribute("bare", "");
+  // A column is too narrow for a colour bar, which the detail has.
+  map.setAttribute("bare", "");
   map.addEventListener("lw-select", (event) => {
     const { channel } = /** @type {CustomEvent<{ channel: number }>} */ (event).detail;
     if (layer !== INPUT) selectChannel(context, layer, channel);
@@ -131,8 +135,8 @@ function tiles({ layer, tensor, title, columns }, context) {
       const shown = tensors.get(tensor) ?? null;
       map.tensor = shown;
       const count = layerOf(model, layer)?.shape[0] ?? 0;
-      note.hidden = !shown || shown.shape[0] >= count;
-      if (shown) note.textContent = `first ${shown.shape[0]} of ${count}`;
+      note.hidden = !shown || layer === INPUT;
+      if (shown) note.textContent = [...(shown.shape[0] < count ? [`first ${shown.shape[0]} of ${count}`] : []), rangeText(shown)].join(", ");
     },
     /** Layers of one kernel mark the same channel: they show it before and after its activation and pooling. @param {string} chosen @param {number} channel */
     mark(chosen, channel) {
@@ -141,6 +145,12 @@ function tiles({ layer, tensor, title, columns }, context) {
       map.selected = chosen === layer || isSameKernel ? channel : null;
     },
   };
+}
+
+/** Range of a tensor's colours. @param {import("../../sdk/tensor.js").Tensor} tensor */
+function rangeText(tensor) {
+  const { low, high, scope } = rangeOf(tensor);
+  return scope === "channel" ? "own ranges" : `${formatNumber(low, 2)} to ${formatNumber(high, 2)}`;
 }
 
 /**
@@ -186,21 +196,43 @@ function outputs({ layer }, context) {
 }
 
 /**
- * Select a channel; the pinned value is dropped with its layer.
+ * Select a channel and bring its detail into view; the pinned value is dropped with its layer.
  * @param {Context} context
  * @param {string} layer
  * @param {number} channel
  */
-function selectChannel({ store, model, announce }, layer, channel) {
+function selectChannel(context, layer, channel) {
+  const { store, model, announce } = context;
   const isSame = selectedChannel(model, store.state).layer.name === layer;
   store.set({ layer, channel, ...(isSame ? {} : { y: -1, x: -1 }) });
   announce(`${layer}, channel ${channel}`);
+  showDetail(context, layer);
 }
 
-/** @param {import("../state.js").StateStore} store */
+/**
+ * Bring the detail of a channel into view; on a phone it opens below its layer.
+ * @param {Context} context
+ * @param {string} layer
+ */
+function showDetail({ root }, layer) {
+  const detail = root.querySelector(".detail");
+  const stage = root.querySelector(`.stage[data-layer="${CSS.escape(layer)}"]`);
+  if (!detail) return;
+  const isPhone = matchMedia("(max-width: 40rem)").matches;
+  if (stage && isPhone) stage.after(detail);
+  detail.scrollIntoView({ block: isPhone ? "start" : "nearest" });
+}
+
+/** Put the detail back to its place below the network. @param {Context} context */
+function returnDetail({ root }) {
+  const detail = root.querySelector(".stages > .detail");
+  if (detail) root.querySelector(".bench")?.append(detail);
+}
+
+/** @param {import("../store.js").StateStore} store */
 function beforeSwitch(store) {
   const box = make("input", { type: "checkbox" });
   box.addEventListener("change", () => store.set({ before: box.checked }));
   store.on(["before"], ({ before }) => (box.checked = before));
-  return make("label", { class: "row quiet before" }, box, "Also show values before the activation");
+  return make("label", { class: "row quiet before" }, box, "also values before the activation");
 }

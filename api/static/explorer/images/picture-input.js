@@ -1,5 +1,6 @@
 /** Picture input: the drawing pad, the test samples and picture files, and the input that they make. */
 
+import "../../sdk/digit-pad.js";
 import { make } from "../../sdk/dom.js";
 import { part } from "../context.js";
 import { imageInput, readsDigits } from "../model-facts.js";
@@ -202,9 +203,8 @@ function toolsOf(pad, useFile) {
  */
 function acceptFiles({ root: chapter, signal }, panel, useFile) {
   const paste = (/** @type {ClipboardEvent} */ event) => {
-    const target = /** @type {Element} */ (event.target);
     const file = event.clipboardData?.files[0];
-    if (!file || target.closest("#sequences")) return;
+    if (!file || chapter.hidden) return;
     event.preventDefault();
     useFile(file);
   };

@@ -10,6 +10,7 @@ import { LineChart } from "../line-chart.js";
 import { choicesOf, hasMaps, hasParameter, nounOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
+import { pictureOverlay } from "./picture-overlay.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
@@ -73,6 +74,7 @@ export function mountPixelAttribution(context, image) {
   const explanation = make("p", { class: "explain" });
   const map = new TensorHeatmap();
   map.setAttribute("label", "Attribution of each pixel");
+  const over = pictureOverlay(map, nounOf(model));
   const facts = make("p", { class: "number quiet" });
   const warnings = make("div", {});
   const chart = new LineChart("The logit while pixels are deleted");
@@ -86,7 +88,7 @@ export function mountPixelAttribution(context, image) {
     make(
       "div",
       { class: "why-shown" },
-      make("div", {}, map, facts, warnings),
+      make("div", {}, over.element, facts, warnings),
       checks,
     ),
   );
@@ -124,7 +126,7 @@ export function mountPixelAttribution(context, image) {
     return retryWhileCompiling(`/${model.name}/attribution`, () => lightwell.ask(model.name, "attribution", query), signal, showCompiling);
   };
 
-  const send = latestRequest((/** @type {void} */ _, signal) => request(signal), render, (error) => showFacts(error.message));
+  const send = latestRequest((/** @type {void} */ _, signal) => request(signal), render, (error) => showFacts(error.message), body);
 
   const sendCheck = latestRequest(
     (/** @type {void} */ _, signal) => request(signal, { sanity: true, deletion: false }),
@@ -149,6 +151,7 @@ export function mountPixelAttribution(context, image) {
   /** @param {Answer} answer */
   function render({ tensors, measures, warnings: doubts }) {
     map.tensor = /** @type {Tensor} */ (tensors.get("attribution"));
+    if (image.answer) over.show(image.answer.input.pixels);
     const curves = ["deletion", "deletion_random"].flatMap((name) => tensors.get(name) ?? []);
     checks.hidden = curves.length < 2;
     if (curves.length === 2) showDeletion(curves, Number(measures.get("faithfulness")));

@@ -28,17 +28,27 @@ export const INPUT_TENSOR = "image";
 /** Kinds of values that a column may leave to the layer that reads them. */
 const INNER = ["pre_activation", "normalised", "merged"];
 
+/** Height of a column's tiles as a share of its width: beside each other, and stacked on a phone. */
+export const TALL = 2.1;
+export const FLAT = 0.4;
+
 /**
  * List the stages from input to output.
  * @param {Model} model
  * @param {boolean} before Whether the values before an activation are separate stages.
+ * @param {number} [shape] Height of the tiles as a share of their width.
  * @returns {Stage[]}
  */
-export function stagesOf(model, before) {
+export function stagesOf(model, before, shape = TALL) {
   const stages = model.layers
     .filter((layer) => before || !isInner(model, layer))
-    .map((layer) => stageOf(model, layer, before ? [layer] : chainOf(model, layer)));
+    .map((layer) => stageOf(model, layer, before ? [layer] : chainOf(model, layer), shape));
   return [inputStage(model), ...stages];
+}
+
+/** Tiles of a row, so that the grid has about this shape. @param {number} tiles @param {number} shape */
+function columnsOf(tiles, shape) {
+  return Math.max(1, Math.ceil(Math.sqrt(tiles / shape)));
 }
 
 /** Layers of the columns, but for the output. @param {Model} model @param {boolean} before */
@@ -70,8 +80,8 @@ function chainOf(model, layer) {
   return source && isInner(model, source) ? [...chainOf(model, source), layer] : [layer];
 }
 
-/** @param {Model} model @param {Layer} layer @param {Layer[]} chain @returns {Stage} */
-function stageOf(model, layer, chain) {
+/** @param {Model} model @param {Layer} layer @param {Layer[]} chain @param {number} tall @returns {Stage} */
+function stageOf(model, layer, chain, tall) {
   const operations = chain.map(operationOf);
   const [first] = chain;
   const source = layerOf(model, first.inputs[0]);
@@ -94,7 +104,7 @@ function stageOf(model, layer, chain) {
     channels: isOutput ? model.classes.length : (shape[0] ?? 0),
     facts: [parameters ? `${countOf(parameters)} parameters` : "no parameters", sees, ...readsText(model, first)],
     says: isOutput ? shape[0] === 1 ? "One number; a sigmoid turns it into the probability of the second class." : "One number for each class; softmax turns them into probabilities." : explain(layer, operations, source),
-    columns: isOutput ? 1 : hasMaps(layer) ? 4 : 8,
+    columns: isOutput ? 1 : columnsOf(shape[0] ?? 1, tall),
     reads: reads ? "all" : "same",
   };
 }

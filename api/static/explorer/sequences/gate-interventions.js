@@ -90,6 +90,7 @@ export function mountGateInterventions(context) {
     },
     render,
     (error) => (explanation.textContent = error.message),
+    body,
   );
 
   /** @param {Answer} answer @param {import("../state.js").State} query */

@@ -12,6 +12,7 @@ import { alphabetOf, countsBits, hasProbe, isBits, stepNoun } from "../model-fac
 import { probabilityBars } from "../probability-bars.js";
 import { codePanel } from "../request-code.js";
 import { DEFAULTS } from "../state.js";
+import { mountTabs } from "../tabs.js";
 import { countBits, withNoun } from "./bits.js";
 import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
 import { laneNames, mostUnits, recurrentLayers } from "./recurrent-layers.js";
@@ -25,18 +26,14 @@ import { orderOf, unitChips } from "./unit-chips.js";
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 /** State values that name layers, units or methods of one network. */
-const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "gateEdit", "bitMethod", "counterView"]);
+const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "sequencePanel", "gateEdit", "bitMethod", "counterView"]);
 
-/** Chapter of the networks of sequences. @type {import("../chapter.js").Family} */
+/** Chapter of the networks of sequences. @type {import("../chapter.js").Chapter} */
 export const SEQUENCES = {
-  id: "sequences",
-  input: "sequence",
-  key: "sequenceModel",
   describe(model) {
     const cells = recurrentLayers(model).map(({ cell }) => cell);
     const isGated = cells.some((cell) => cell !== "rnn");
-    const facts = [countsBits(model) ? "counts" : "steps", isBits(model) ? "bits" : "not-bits", isGated ? "gates" : "no-gates", cells[0]];
-    return { nav: "Sequences", facts };
+    return [countsBits(model) ? "counts" : "steps", isBits(model) ? "bits" : "not-bits", isGated ? "gates" : "no-gates", cells[0]];
   },
   // A sequence of another alphabet is replaced when the chapter opens.
   reset: () => Object.fromEntries(OF_THE_NETWORK.map((key) => [key, DEFAULTS[key]])),
@@ -129,6 +126,7 @@ async function mountSequences(context) {
       warning.textContent = error.message;
       warning.hidden = false;
     },
+    context.root,
   );
 
   function showStep() {
@@ -148,9 +146,10 @@ async function mountSequences(context) {
     trace.unit = unit;
     showStep();
   });
+  mountTabs(context, "sequencePanel");
   loadWhenNear(optional("bit-reasons"), async () => (await import("./step-attribution.js")).mountStepAttribution(context));
   loadWhenNear(optional("gates-if"), async () => (await import("./gate-interventions.js")).mountGateInterventions(context));
-  loadWhenNear(optional("counter"), async () => (await import("../server-pictures.js")).mountServerPictures(context, "counter-body", "counterView"));
+  loadWhenNear(optional("counter"), async () => (await import("../analyses.js")).mountAnalyses(context, "counter-body", "counterView"));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette"], ({ sequence, palette }) => {
     code.update();

@@ -99,6 +99,7 @@ export function mountStepAttribution(context) {
       ),
     render,
     (error) => (facts.textContent = error.message),
+    body,
   );
 
   /** @type {number[]} */

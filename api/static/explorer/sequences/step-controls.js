@@ -45,6 +45,8 @@ export function stepControls({ store, model, announce, signal }, describe) {
     clearInterval(timer);
     timer = setInterval(
       () => {
+        // Another view is shown.
+        if (!made.checkVisibility()) return pause();
         store.set({ step: store.state.step + 1 });
         if (store.state.step < end()) return;
         pause();
@@ -89,7 +91,7 @@ export function stepControls({ store, model, announce, signal }, describe) {
   signal.addEventListener("abort", () => clearInterval(timer));
   // Otherwise playback would go on from the middle of the new sequence.
   store.on(["sequence"], pause);
-  return make(
+  const made = make(
     "div",
     { class: "row transport" },
     make("div", { class: "keys", role: "group", "aria-label": "Steps" }, first, back, play, next, last),
@@ -97,6 +99,7 @@ export function stepControls({ store, model, announce, signal }, describe) {
     stepText,
     make("label", { class: "quiet" }, "Speed ", speed),
   );
+  return made;
 }
 
 /**

@@ -46,11 +46,11 @@ export function orderOf(roles, order) {
  */
 export function unitChips({ store }, roles) {
   if (roles.length > MOST_CHIPS) return unitNumber(store, roles.length);
-  const chips = roles.map(({ name }, unit) => {
+  const chips = roles.map(({ name, slope }, unit) => {
     const chip = make(
       "button",
       { type: "button", class: "chip", title: ROLES[name] ?? "" },
-      `${unit} ${name}`.trim(),
+      `${unit} ${name}${name === "counter" && slope < 0 ? " (down)" : ""}`.trim(),
     );
     chip.addEventListener("click", () => store.set({ unit }));
     return chip;
@@ -74,7 +74,7 @@ export function unitChips({ store }, roles) {
   const row = make(
     "div",
     { class: "row" },
-    make("span", { class: "quiet" }, "Follow unit"),
+    make("span", { class: "quiet" }, "Unit"),
     group,
     ...(isNamed ? [make("label", { class: "quiet" }, "Sorted by ", order)] : []),
   );
@@ -83,7 +83,7 @@ export function unitChips({ store }, roles) {
 
 /**
  * Make a number field for the followed unit of a large layer.
- * @param {import("../state.js").StateStore} store
+ * @param {import("../store.js").StateStore} store
  * @param {number} count
  */
 function unitNumber(store, count) {
@@ -105,5 +105,7 @@ function unitNumber(store, count) {
 function meaningOf(unit, { name, slope }) {
   if (!(name in ROLES)) return "";
   const text = `Unit ${unit}, “${name}”: over many sequences, ${ROLES[name]}`;
-  return name === "counter" ? `${text}, ${formatNumber(slope, 2)} for each further 1.` : `${text}.`;
+  if (name !== "counter") return `${text}.`;
+  const way = slope < 0 ? ": it counts down." : ".";
+  return `${text}, ${formatNumber(slope, 2)} for each further 1${way}`;
 }

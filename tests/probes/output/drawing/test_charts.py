@@ -15,7 +15,8 @@ from probes.figures.figures import (
     Panels,
     Scatter,
 )
-from probes.output.drawing.marks import TEXT_COLOUR, Area
+from probes.output.drawing.marks import Area
+from probes.output.drawing.themes import THEMES
 from probes.output.render import place
 from tests.probes.pictures import RANDOM, SIGNED, cells, expected, holding, pixels, tensor
 
@@ -160,7 +161,7 @@ def test_a_path_is_drawn_and_cut_off_and_marked_points_are_shown_whole() -> None
     assert not changed[: row - 3].any()
     assert not changed[row + 3 :].any()
     middle = at(place(marked)[0], (3.24 / 3.48, 3.24 / 3.48))
-    assert tuple(pixels(marked)[middle]) == TEXT_COLOUR
+    assert tuple(pixels(marked)[middle]) == THEMES["light"].shades["text"]
 
 
 def test_the_overlay_shows_picture_and_map() -> None:

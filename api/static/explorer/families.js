@@ -1,0 +1,41 @@
+/** Families of models: the view of each, and its module, which is loaded when the view is opened. */
+
+import { readsDigits } from "./model-facts.js";
+
+/** @typedef {import("./context.js").Model} Model */
+
+/**
+ * @typedef {object} Family
+ * @property {"digits" | "sequences"} id Of the section, and name of the view.
+ * @property {"image" | "sequence"} input
+ * @property {"imageModel" | "sequenceModel"} key State value with the name of the chosen model.
+ * @property {(model: Model) => string} nav Text of the link to the view.
+ * @property {() => Promise<import("./chapter.js").Chapter>} load
+ */
+
+/** @type {Family[]} */
+export const FAMILIES = [
+  {
+    id: "digits",
+    input: "image",
+    key: "imageModel",
+    nav: (model) => (readsDigits(model) ? "Digits" : "Images"),
+    load: async () => (await import("./images/images-chapter.js")).IMAGES,
+  },
+  {
+    id: "sequences",
+    input: "sequence",
+    key: "sequenceModel",
+    nav: () => "Sequences",
+    load: async () => (await import("./sequences/sequences-chapter.js")).SEQUENCES,
+  },
+];
+
+/**
+ * Models of a family, those that ship with the server first: links that name no model were made when there were no others.
+ * @param {Family} family
+ * @param {Model[]} models
+ */
+export function modelsOf({ input }, models) {
+  return models.filter((one) => one.input === input).sort((one, other) => Number(other.shipped) - Number(one.shipped));
+}

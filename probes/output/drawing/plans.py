@@ -1,0 +1,98 @@
+"""Plans of slides: room and columns of the parts, the same for all figures of one form."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields, replace
+from hashlib import blake2b
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from probes.figures.figures import Measure, Panels, Tensor
+from probes.output.drawing.room import Room
+
+MAX_PLANS = 256
+"""Most forms of figures whose plans are kept."""
+
+
+MOST_LABELS = 64
+"""Most labels of an axis that a form has as they are."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Plan of a slide: the room of its parts, and the number of parts in each column."""
+
+    room: Room
+    columns: tuple[int, ...]
+
+
+_plans: dict[Hashable, Plan] = {}
+_lock = Lock()
+
+
+def plan_of(figure: Panels, make: Callable[[Panels], Plan]) -> Plan:
+    """Return the plan of a figure's form, made once for all figures of that form.
+
+    Args:
+        make: Makes a plan from a figure of the form whose values are all 0, so that the plan of a
+            figure depends on its form alone.
+    """
+    form = _form(figure)
+    with _lock:
+        known = _plans.get(form)
+    if known is None:
+        known = make(_blank(figure))
+        with _lock:
+            if len(_plans) >= MAX_PLANS:
+                del _plans[next(iter(_plans))]
+            _plans[form] = known
+    return known
+
+
+def _form(part: Any) -> Hashable:
+    """Return the form of a figure: its titles, names, shapes and labels, without values."""
+    match part:
+        case Tensor():
+            names = tuple((axis, _rows(rows)) for axis, rows in part.coordinates.items())
+            colour = part.colour and (part.colour.map, part.colour.scope)
+            return part.name, part.kind, part.axes, part.values.shape, names, colour
+        case Measure():
+            return part.name, part.unit, isinstance(part.value, str) and len(part.value)
+        case tuple():
+            return tuple(map(_form, part))
+        case _ if hasattr(part, "__dataclass_fields__"):
+            return type(part).__name__, *(_form(getattr(part, one.name)) for one in fields(part))
+    held: Hashable = part
+    return held
+
+
+def _rows(rows: Sequence[int | str]) -> Hashable:
+    """Return the labels of an axis, many of them as their digest: clients choose them."""
+    if isinstance(rows, range):
+        return rows
+    if len(rows) <= MOST_LABELS:
+        return tuple(rows)
+    return blake2b(repr(tuple(rows)).encode(), digest_size=16).digest()
+
+
+def _blank(part: Any) -> Any:
+    """Return a figure of the same form whose values are all 0."""
+    match part:
+        case Tensor():
+            colour = part.colour and replace(part.colour, vmin=0.0, vmax=1.0)
+            if colour is not None and colour.scope == "channel":
+                ends = len(part.values)
+                colour = replace(colour, vmin=(0.0,) * ends, vmax=(1.0,) * ends)
+            return replace(part, values=np.zeros_like(part.values), colour=colour)
+        case Measure():
+            value = "0" * len(part.value) if isinstance(part.value, str) else 0.123
+            return replace(part, value=value)
+        case tuple():
+            return tuple(map(_blank, part))
+        case _ if hasattr(part, "__dataclass_fields__"):
+            return replace(
+                part, **{one.name: _blank(getattr(part, one.name)) for one in fields(part)}
+            )
+        case _:
+            return part

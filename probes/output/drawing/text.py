@@ -1,0 +1,96 @@
+"""Text of pictures: its fonts, its widths, and the spelling of characters that none has."""
+
+import io
+from functools import cache, lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import reportlab
+from PIL import ImageFont
+from reportlab.pdfbase.ttfonts import TTFontFile
+
+from probes.output.drawing.marks import Length
+
+Family = Literal["Aileron", "Vera"]
+"""Families of the fonts of text: Pillow's, and ReportLab's of which are signs such as × and ²."""
+
+FAMILY: Family = "Aileron"
+SIGNS: Family = "Vera"
+
+_SPELLED = str.maketrans(
+    {
+        "→": "->", "Δ": "∆", "Σ": "∑", "σ": "sigma", "μ": "µ", "τ": "tau", "λ": "lambda",
+        "∇": "grad ", "⊙": "·",
+    }
+)  # fmt: skip
+"""Spelling of characters of text without a glyph in either font, which show as a box."""
+
+
+@cache
+def font(size: Length, family: Family = FAMILY) -> ImageFont.FreeTypeFont:
+    """Return a font of text in a size in pixels.
+
+    Raises:
+        TypeError: Pillow was built without FreeType.
+    """
+    if family == SIGNS:
+        # Vera's letters are larger than Aileron's of the same size.
+        return ImageFont.truetype(io.BytesIO(font_file(SIGNS)), size * SIGNS_SIZE)
+    found = ImageFont.load_default(size)
+    if not isinstance(found, ImageFont.FreeTypeFont):  # pragma: no cover - wheels have FreeType
+        msg = "Pillow was built without FreeType, which draws the text of pictures"
+        raise TypeError(msg)
+    return found
+
+
+SIGNS_SIZE = 0.9
+"""Size of the font of signs in text, relative to that of letters."""
+
+
+@cache
+def font_file(family: Family = FAMILY) -> bytes:
+    """Return a font of text as a TrueType file, to be embedded in a picture."""
+    if family == FAMILY:
+        return font(1).font_bytes
+    return (Path(reportlab.__file__).parent / "fonts" / "Vera.ttf").read_bytes()
+
+
+@cache
+def _glyphs(family: Family) -> frozenset[int]:
+    return frozenset(TTFontFile(io.BytesIO(font_file(family)), validate=0).charToGlyph)
+
+
+@cache
+def family_of(character: str) -> Family:
+    """Return the family of the font of text that has a character; Aileron where neither has."""
+    is_sign = ord(character) not in _glyphs(FAMILY) and ord(character) in _glyphs(SIGNS)
+    return SIGNS if is_sign else FAMILY
+
+
+@lru_cache(4096)
+def runs(words: str) -> tuple[tuple[Family, str], ...]:
+    """Split text that is spelled into parts of one font each."""
+    return tuple((family, "".join(part)) for family, part in groupby(words, family_of))
+
+
+def spelled(words: str) -> str:
+    """Return text with the characters that the font has."""
+    return words.translate(_SPELLED)
+
+
+@cache
+def _width_of(character: str, size: int) -> Length:
+    return font(size, family_of(character)).getlength(character)
+
+
+def text_width(words: str, size: int) -> Length:
+    """Return the width of text at scale 1, without kerning: within a pixel or two."""
+    return sum(_width_of(character, size) for character in spelled(words))
+
+
+@cache
+def baseline(size: int) -> Length:
+    """Return the distance from the middle of a line of text down to its baseline, in pixels."""
+    ascent, descent = font(size).getmetrics()
+    return (ascent - descent) / 2

@@ -1,0 +1,192 @@
+"""SVG and PDF: the picture of the PNG, with text to search and images of a pixel for each value."""
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pypdfium2
+import pypdfium2.raw
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from probes.figures.colormaps import DIVERGING
+from probes.figures.figures import Colour, Heatmap, Lines, Panels, Tiles
+from probes.output.drawing.themes import THEMES, ThemeName
+from probes.output.render import PictureFormat, place, render
+from probes.output.style import Style
+from tests.page.browsers import launch
+from tests.probes.output.rasters import (
+    decoded,
+    difference,
+    pdf_raster,
+    pdf_text,
+    svg_raster,
+)
+from tests.probes.output.test_render import FIGURES
+from tests.probes.pictures import RANDOM, expected, holding, tensor
+
+SVG = "{http://www.w3.org/2000/svg}"
+MOST_DIFFERENT = 2.0
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A page of Chromium to draw SVG on."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", FIGURES)
+def test_rasters_are_those_of_the_png(name: str, theme: ThemeName, page: Page) -> None:
+    """PDF by PDFium and SVG by Chromium differ from the PNG by at most 2 of 255 in the mean."""
+    style = Style(theme=theme)
+    pixels = decoded(render(FIGURES[name], style))
+    height, width, _ = pixels.shape
+
+    pdf = pdf_raster(render(FIGURES[name], style, "pdf"))
+    svg = svg_raster(page, render(FIGURES[name], style, "svg"), (width, height))
+
+    assert difference(pdf, pixels) <= MOST_DIFFERENT
+    assert difference(svg, pixels) <= MOST_DIFFERENT
+
+
+@pytest.mark.parametrize("picture_format", ["svg", "pdf"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_equal_figures_have_equal_bytes(name: str, picture_format: PictureFormat) -> None:
+    """Neither format has a date, or a name that was made at random."""
+    one, two = (render(FIGURES[name], Style(), picture_format) for _ in range(2))
+
+    assert one == two
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_text_can_be_found(name: str) -> None:
+    """The title is text of both formats, not a drawing of it."""
+    figure = FIGURES[name]
+    root = ET.fromstring(render(figure, Style(), "svg"))  # noqa: S314 - our own
+
+    assert figure.title in [text.text for text in root.iter(f"{SVG}text")]
+    assert figure.title in pdf_text(render(figure, Style(), "pdf"))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_images_have_a_pixel_for_each_value(name: str) -> None:
+    """No image in SVG or PDF is larger than a map of the tensor, or than a colour bar."""
+    most = 256  # the colours of a bar; no map of these figures has more values
+    root = ET.fromstring(render(FIGURES[name], Style(scale=4), "svg"))  # noqa: S314 - our own
+    for image in root.iter(f"{SVG}image"):
+        source = b64decode(image.attrib["href"].partition(",")[2])
+        assert np.prod(Image.open(io.BytesIO(source)).size) <= most
+    document = pypdfium2.PdfDocument(render(FIGURES[name], Style(scale=4), "pdf"))
+    for found in document[0].get_objects([pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]):
+        assert np.prod(found.get_px_size()) <= most
+    document.close()
+
+
+def test_cells_are_not_smoothed(page: Page) -> None:
+    """Also next to its edge, a cell has the colour of its value in both formats."""
+    values = RANDOM.uniform(-2, 3, (12, 9)).astype(np.float32)
+    figure = Heatmap(
+        "h", holding(values, "step unit", Colour(DIVERGING, -2.0, 3.0, "fixed")), "step"
+    )
+    area = place(figure)[0]
+    wide, high = area.width / 12, area.height / 9
+    rows = np.arange(9)[:, None] * high + area.y
+    columns = np.arange(12)[None, :] * wide + area.x
+    pixels = decoded(render(figure))
+    size = pixels.shape[1], pixels.shape[0]
+    rasters = [
+        pdf_raster(render(figure, Style(), "pdf")),
+        svg_raster(page, render(figure, Style(), "svg"), size),
+    ]
+
+    for raster in rasters:
+        for down, right in ((2, 2), (2, wide - 3), (high - 3, 2), (high / 2, wide / 2)):
+            found = raster[(rows + down).astype(int), (columns + right).astype(int)]
+            wanted = expected(values.T, DIVERGING, -2, 3)
+            assert np.abs(found.astype(int) - wanted).max() <= 1
+
+
+def test_missing_values_are_hatched(page: Page) -> None:
+    """A value that is not a number has the hatch of the PNG in both formats."""
+    values = np.full((4, 5), 0.5)
+    values[1:3, 2] = np.nan
+    figure = Heatmap(
+        "h", holding(values, "unit step", Colour("viridis", 0.0, 1.0, "fixed")), "step"
+    )
+    pixels = decoded(render(figure))
+    area = place(figure)[0]
+    left, top = int(area.x + 2 * area.width / 5), int(area.y + area.height / 4)
+    inside = np.s_[top + 2 : top + 20, left + 2 : left + 30]
+    size = pixels.shape[1], pixels.shape[0]
+
+    for raster in (
+        pdf_raster(render(figure, Style(), "pdf")),
+        svg_raster(page, render(figure, Style(), "svg"), size),
+    ):
+        assert raster[inside].mean((0, 1)) == pytest.approx(pixels[inside].mean((0, 1)), abs=6)
+
+
+def test_a_picture_without_missing_values_has_no_hatch() -> None:
+    """The pattern is in an SVG only where an element has it."""
+    assert b"<pattern" not in render(FIGURES["tiles"], Style(), "svg")
+
+
+@pytest.mark.parametrize("picture_format", ["png", "svg", "pdf"])
+def test_a_style_has_columns_and_a_title(picture_format: PictureFormat) -> None:
+    """Columns are those of panels and maps, and a title takes the place of the figure's."""
+    maps = tensor((6, 5, 5), "channel y x")
+    figure = Panels("p", (Tiles("a", maps), Tiles("b", maps)), 2)
+    other = Panels("A & <b>", figure.figures, 1)
+    style = Style(columns=1, title="A & <b>")
+
+    assert render(figure, style, picture_format) == render(other, Style(), picture_format)
+    tiles = Tiles("t", maps, columns=2)
+    assert render(Tiles("t", maps), Style(columns=2)) == render(tiles)
+    lines = Lines("l", (tensor((9,), "step"),), "step")
+    assert render(lines, Style(columns=3)) == render(lines)
+
+
+@pytest.mark.parametrize("width", [150, 1200])
+def test_a_style_has_a_width(width: int) -> None:
+    """A picture is as wide as asked, in pixels: a page of a PDF three quarters as many points."""
+    style = Style(width=width)
+    figure = FIGURES["panels"]
+    document = pypdfium2.PdfDocument(render(figure, style, "pdf"))
+    points = document[0].get_width()
+    document.close()
+
+    assert decoded(render(figure, style)).shape[1] == width
+    svg = re.search(rb'<svg [^>]*?width="([\d.]+)"', render(figure, style, "svg"))
+    assert svg is not None
+    assert float(svg[1]) == pytest.approx(width, abs=1)
+    assert points == pytest.approx(width * 0.75, abs=1)
+
+
+def test_the_dark_theme_has_the_colours_of_data() -> None:
+    """Ground, text and frames are those of the theme; cells have the colours of their values."""
+    figure = FIGURES["heatmap"]
+    area = place(figure)[0]
+    inside = np.s_[area.y : area.y + area.height, area.x : area.x + area.width]
+    light, dark = (decoded(render(figure, Style(theme=theme))) for theme in THEMES)
+
+    assert np.array_equal(light[inside], dark[inside])
+    assert tuple(dark[0, 0]) == THEMES["dark"].shades["ground"]
+    assert not (dark == 255).all(-1).any()
+
+
+def test_a_title_is_not_markup() -> None:
+    """Characters of XML in a title, or a name, are escaped."""
+    figure = replace(FIGURES["bars"], title='</text><script>&"')
+    root = ET.fromstring(render(figure, Style(), "svg"))  # noqa: S314 - our own
+
+    assert root.find(f".//{SVG}script") is None
+    assert root.findtext(f"{SVG}title") == figure.title
