@@ -72,9 +72,13 @@ def block_means(
     height, width = plane.shape
     missing = (0, -height % block), (0, -width % block)
     whole = np.pad(plane, missing, mode="edge") if any(map(any, missing)) else plane
-    # Rows first: sums of contiguous rows of integers are several times as fast as blocks of floats.
-    rows = whole.reshape(-1, block, whole.shape[1]).sum(axis=1, dtype=_sums_in(plane))
-    blocks = rows.reshape(len(rows), -1, block).sum(axis=2, dtype=np.float32)
+    # Rows first, of integers, and a sum of slices: many times as fast as sums along short axes.
+    rows = whole[::block].astype(_sums_in(plane))
+    for at in range(1, block):
+        rows += whole[at::block]
+    blocks = rows[:, ::block].astype(np.float32)
+    for at in range(1, block):
+        blocks += rows[:, at::block]
     return np.asarray(blocks * np.float32(1 / block**2))
 
 
@@ -156,8 +160,13 @@ def ranked(values: Float32[np.ndarray, "..."], share: float) -> float:
 
     A tenth of the time of `np.percentile`, which matters for small images.
     """
-    rank = min(int(share * values.size), values.size - 1)
+    rank = rank_of(values, share)
     return float(np.partition(values, rank, axis=None)[rank])
+
+
+def rank_of(values: Float32[np.ndarray, "..."], share: float) -> int:
+    """Return the index of a quantile, as of `ranked`, among the ordered values."""
+    return min(int(share * values.size), values.size - 1)
 
 
 def border_of(raster: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, " pixels"]:
@@ -174,7 +183,9 @@ def is_darker(raster: Float32[np.ndarray, "height width"], level: np.floating) -
     sum of squares. A glare is large, but fainter than strokes.
     """
     above = raster - level
-    light, dark = ranked(above, 1 - STRONGEST), -ranked(above, STRONGEST)
+    ranks = [rank_of(above, share) for share in (STRONGEST, 1 - STRONGEST)]
+    ordered = np.partition(above, ranks, axis=None)  # both at once, as each is a pass over all
+    dark, light = -float(ordered[ranks[0]]), float(ordered[ranks[1]])
     if max(light, dark) > 1.5 * min(light, dark):
         return dark > light
     return bool(np.square(np.minimum(above, 0)).sum() > np.square(np.maximum(above, 0)).sum())

@@ -100,11 +100,19 @@ def _cut_out(
     top, left = rows.start * block, columns.start * block
     cut = plane[top : rows.stop * block, left : columns.stop * block]
     grey = cut.astype(np.float32)
-    within = np.ix_(np.arange(grey.shape[0]) // block, np.arange(grey.shape[1]) // block)
-    residue = (background[within] - grey) * np.float32(digit.residue.sign)
-    values = _without_floor(np.where(mask[within], residue, 0), digit, planes)
+    residue = (_enlarged(background, block, grey) - grey) * np.float32(digit.residue.sign)
+    values = _without_floor(np.where(_enlarged(mask, block, grey), residue, 0), digit, planes)
     reduction = max(1, -(-max(values.shape) // FOREGROUND_SIDE))
     return Foreground(block_means(values, reduction), left, top, reduction, digit, channel)
+
+
+def _enlarged(
+    raster: Shaped[np.ndarray, "rows columns"], block: int, like: Shaped[np.ndarray, "height width"]
+) -> Shaped[np.ndarray, "height width"]:
+    """Return a part of a raster with `block` pixels for each one, cut to the size of an image."""
+    height, width = like.shape
+    # Columns first, in one copy of each row: an index of every pixel would take thrice as long.
+    return raster.repeat(block, axis=1)[:, :width].repeat(block, axis=0)[:height]
 
 
 def _span(mask: Bool[np.ndarray, "height width"], axis: int) -> slice:

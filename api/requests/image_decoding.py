@@ -302,11 +302,21 @@ def _planes(picture: Image.Image, *, exact: bool) -> Planes:
     """Return luma, alpha where a pixel is not opaque, and colours where a pixel has one."""
     alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
     transparent = alpha is not None and alpha.getextrema() != OPAQUE
+    is_coloured = picture.mode in {"RGB", "RGBA"}
+    if is_coloured and not exact and _has_equal_channels(picture):
+        # Luma is then each of them.
+        picture, is_coloured = picture.getchannel("R"), False
     colour = None
-    if picture.mode in {"RGB", "RGBA"} and (exact or _has_colour(picture)):
+    if is_coloured and (exact or _has_colour(picture)):
         colour = _pixels(picture if picture.mode == "RGB" else picture.convert("RGB"))
     grey = _pixels(picture.convert("L"))
     return Planes(grey, _pixels(alpha) if alpha and transparent else None, colour=colour)
+
+
+def _has_equal_channels(picture: Image.Image) -> bool:
+    """Tell whether the channels of an image in colours are equal, as those of a drawing are."""
+    red = picture.getchannel("R").tobytes()
+    return all(picture.getchannel(name).tobytes() == red for name in "GB")
 
 
 def _has_colour(picture: Image.Image) -> bool:

@@ -38,6 +38,7 @@ from api.requests.model_input import (
     Preprocess,
     encoded_image_input,
     image_input,
+    known_image_input,
     sequence_input,
 )
 from api.requests.multipart import parse_form
@@ -92,6 +93,8 @@ async def read_images(
         preprocess = cast("Preprocess", options.preprocess)
         if is_light(body):
             found = parse_images(body, declaration, network, preprocess)
+        elif known := _known_image(body, declaration, network, preprocess):
+            found = known
         else:
             found = await engine.compute(
                 parse_images, body, declaration, network, preprocess, job=job
@@ -147,11 +150,24 @@ def parse_images(
     Raises:
         Problem: The body is not valid, or the image is over a limit.
     """
-    if declaration is ImageBody and body.media_type in RAW_IMAGES:
+    if _is_raw(body, declaration):
         # There is nothing to validate: a model of pydantic would only hold the bytes.
         return encoded_image_input(body.content, network.image, preprocess)
     posted = parse_body(body, declaration, network)
     return posted if posted.container else image_input(posted.inputs[0], network.image, preprocess)
+
+
+def _is_raw(body: Body, declaration: type[DeclaredBody]) -> bool:
+    return declaration is ImageBody and body.media_type in RAW_IMAGES
+
+
+def _known_image(
+    body: Body, declaration: type[DeclaredBody], network: Architecture, preprocess: Preprocess
+) -> ModelInput | None:
+    """Make the input of a raw image that was prepared lately, without a wait for a CPU thread."""
+    if not _is_raw(body, declaration):
+        return None
+    return known_image_input(body.content, network.image, preprocess)
 
 
 async def _image_inputs(

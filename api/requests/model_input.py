@@ -18,6 +18,7 @@ from api.requests.mnist_preprocessing import (
 )
 from api.requests.picture_preparation import NetworkImage, planes_of, prepare_picture, take_values
 from api.requests.planes import IMAGE_SIDE, Planes
+from api.requests.prepared_pictures import PREPARED, key_of
 from api.requests.sequence_body import SequenceInput
 from api.requests.sequence_steps import is_binary, shown_sequence
 from models.architecture import Architecture
@@ -55,8 +56,14 @@ def encoded_image_input(content: bytes, spec: ImageSpec, preprocess: Preprocess)
     Raises:
         Problem: The image cannot be decoded, or is over a limit.
     """
-    planes = decode(content, exact=spec.prepare != "mnist")
-    return _image_model_input(_prepare(planes, spec, preprocess), None, {})
+    return _image_model_input(_prepared_file(content, spec, preprocess), None, {})
+
+
+def known_image_input(content: bytes, spec: ImageSpec, preprocess: Preprocess) -> ModelInput | None:
+    """Make the model input of a raw body whose image was prepared lately; None for another one."""
+    key = key_of(content, spec, preprocess)
+    known = PREPARED.get(key) if key else None
+    return _image_model_input(known, None, {}) if known else None
 
 
 def image_input(given: ImageInput, spec: ImageSpec, preprocess: Preprocess) -> ModelInput:
@@ -89,10 +96,19 @@ def _image_of(given: ImageInput, spec: ImageSpec, preprocess: Preprocess) -> Net
     if given.values is not None:
         return take_values(given.values, spec)
     if given.pixels is None:
-        planes = decode(given.image or b"", exact=spec.prepare != "mnist")
-    else:
-        planes = planes_of(given.pixels)
-    return _prepare(planes, spec, preprocess)
+        return _prepared_file(given.image or b"", spec, preprocess)
+    return _prepare(planes_of(given.pixels), spec, preprocess)
+
+
+def _prepared_file(content: bytes, spec: ImageSpec, preprocess: Preprocess) -> NetworkImage:
+    """Decode an image file, and convert it to the row of a model input; keep the result."""
+    key = key_of(content, spec, preprocess)
+    if key and (known := PREPARED.get(key)):
+        return known
+    made = _prepare(decode(content, exact=spec.prepare != "mnist"), spec, preprocess)
+    if key:
+        PREPARED.add(key, made)
+    return made
 
 
 def _prepare(planes: Planes, spec: ImageSpec, preprocess: Preprocess) -> NetworkImage:

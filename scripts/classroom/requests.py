@@ -8,6 +8,8 @@ import io
 import json
 import math
 import random
+import struct
+import zlib
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlencode
@@ -68,7 +70,10 @@ PEN = 0.09 * SIDE
 """Side of the drawing pad's picture, and width of its pen, in pixels of a classroom drawing."""
 
 POINTS = 100
-DRAWINGS = 64
+SHAPES = 64
+DRAWINGS = 4096
+"""Different files of drawings of the class, as no two students draw alike."""
+
 STEPS = 16
 CLOSED_GATE = {"value": "forget_gate", "operation": "set", "amount": 0, "units": None}
 
@@ -131,6 +136,24 @@ def drawing(seed: int) -> bytes:
     return file.getvalue()
 
 
+def drawings(seed: int) -> list[bytes]:
+    """Return different PNG files of a class's drawings, with some equal pictures among them.
+
+    A comment makes a file different, as the server keeps pictures by the digests of their files.
+    """
+    shapes = [drawing(seed + at) for at in range(SHAPES)]
+    return [with_comment(shapes[at % SHAPES], str(at)) for at in range(DRAWINGS)]
+
+
+def with_comment(png: bytes, comment: str) -> bytes:
+    """Return a classroom drawing's file with a comment, a chunk `tEXt` behind its header."""
+    chunk = b"tEXtComment\0" + comment.encode()
+    length, check = len(chunk) - 4, zlib.crc32(chunk)
+    return b"".join(
+        (png[:33], struct.pack(">I", length), chunk, struct.pack(">I", check), png[33:])
+    )
+
+
 def step_request(bits: str, step: int) -> bytes:
     """Build the page's request when a step is followed while a gate is set to a value at it."""
     edits = [{**CLOSED_GATE, "steps": [step, step]}]
@@ -140,18 +163,18 @@ def step_request(bits: str, step: int) -> bytes:
 
 def classroom_requests(seed: int = 0) -> dict[Kind, list[bytes]]:
     """Return the requests of a class by kind; a kind's requests are sent in rotation."""
-    drawings = [drawing(seed + at) for at in range(DRAWINGS)]
+    files = drawings(seed)
     generator = random.Random(seed)  # noqa: S311 - the same sequences in every run
-    sequences = ["".join(generator.choices("01", k=STEPS)) for _ in range(DRAWINGS)]
+    sequences = ["".join(generator.choices("01", k=STEPS)) for _ in range(SHAPES)]
     saved = {**VIEW, "format": "png"}
     return {
-        "stroke": [drawing_request(STROKE_PARAMETERS, png) for png in drawings],
-        "values": [drawing_request(VALUES_PARAMETERS, png) for png in drawings],
+        "stroke": [drawing_request(STROKE_PARAMETERS, png) for png in files],
+        "values": [drawing_request(VALUES_PARAMETERS, png) for png in files],
         "layers": [request("GET", "/cnn/layers.png", PICTURE)],
         "descriptors": [
             request("GET", "/cnn/descriptors.png?layer=conv1&order=edge", PICTURE),
         ],
-        "saved": [drawing_request(saved, png) for png in drawings],
+        "saved": [drawing_request(saved, png) for png in files],
         "trace": [
             _sequence_request("/lstm/trace?cmap=viridis&format=safetensors", {"sequence": one})
             for one in sequences

@@ -1,5 +1,6 @@
 """Timetable of a simulated class: which student sends which request at which time."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from scripts.classroom.requests import PICTURES, Kind
 
 STROKE_S = 0.6
 """Duration of a classroom stroke: from its first view to the request for its exact values."""
+
+DRAWINGS_EACH = 20
+"""Drawings between the first ones of two students of the class."""
 
 VIEW_S = 0.1
 """Seconds between two views of a growing stroke of the class: an answer, and 60 ms of the page."""
@@ -66,21 +70,30 @@ class Lesson:
     def _of(self, student: int) -> Iterator[Due]:
         generator = random.Random(self.seed * 100_003 + student)  # noqa: S311 - repeatable
         start = -generator.uniform(0, self.cycle_s) if self.spread else 0.0
+        drawings = itertools.count(DRAWINGS_EACH * student)
         while start < self.seconds:
-            for after, kind in self._cycle(generator):
-                yield Due(start + after, student, kind, generator.randrange(1 << 16))
+            for after, kind, variant in self._cycle(generator, drawings):
+                yield Due(start + after, student, kind, variant)
             start += self.cycle_s
 
-    def _cycle(self, generator: random.Random) -> Iterator[tuple[float, Kind]]:
-        """Yield the requests of one student's round, with seconds from the round's start."""
-        strokes = poisson(1 / self.stroke_every_s, self.drawing_s, generator.randrange(1 << 30))
-        for moment in strokes:
-            yield from ((moment + VIEW_S * view, "stroke") for view in range(self.views))
-            yield moment + max(STROKE_S, VIEW_S * self.views), "values"
+    def _cycle(
+        self, generator: random.Random, drawings: Iterator[int]
+    ) -> Iterator[tuple[float, Kind, int]]:
+        """Yield the requests of one student's round: seconds from its start, kind, and variant."""
+        drawn = next(drawings)
+        for moment in poisson(
+            1 / self.stroke_every_s, self.drawing_s, generator.randrange(1 << 30)
+        ):
+            # Each view of a growing stroke is another drawing; the last one is that of the values.
+            for view in range(self.views):
+                drawn = next(drawings)
+                yield moment + VIEW_S * view, "stroke", drawn
+            yield moment + max(STROKE_S, VIEW_S * self.views), "values", drawn
         looks = sorted(generator.uniform(0, self.pictures_s) for _ in PICTURES)
         for moment, kind in zip(looks, PICTURES, strict=True):
-            yield self.drawing_s + moment, kind
-        yield from self._stepping(self.drawing_s + self.pictures_s, generator)
+            yield self.drawing_s + moment, kind, drawn
+        for moment, kind in self._stepping(self.drawing_s + self.pictures_s, generator):
+            yield moment, kind, generator.randrange(1 << 16)
 
     def _stepping(self, start: float, generator: random.Random) -> Iterator[tuple[float, Kind]]:
         opened = start + generator.uniform(0, 1 / self.steps_per_s)
