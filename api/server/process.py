@@ -22,7 +22,7 @@ from api.server.announcements import (
 from api.server.connection_limits import ConnectionLimits
 from api.server.hang_ups import HangUps
 from api.server.interpreter import SWITCH_INTERVAL_S, tune_garbage_collection
-from api.server.listener import reason
+from api.server.listener import duplicated, reason
 from api.server.protocol import Protocol
 from api.server.server_state import ServerState
 from api.server.signal_handlers import handle_signal
@@ -196,7 +196,7 @@ def serve(
         Whether the listener was opened and the models were compiled.
     """
     server = Server(server_config(app, settings), app, settings, made_up, hang_ups)
-    server.run(sockets)
+    server.run(duplicated(sockets))
     has_served = server.started and not server.failed
     if has_served:
         announce_stopped()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from socket import IPPROTO_TCP, TCP_NODELAY, socket
 from typing import Any
 
+from api.server.listener import ACCEPTED_AT_ONCE
 from api.workers.connection_counts import ABSENT, ConnectionCounts
 
 TURN_S = 0.001
@@ -67,25 +68,32 @@ class SharedListener:
         return self._opened() + len(self._connecting)
 
     def _accept(self) -> None:
-        """Accept one connection of the listener, or leave it to others for a moment."""
+        """Accept connections of the listener, or leave them to others for a moment."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            if not self._accept_one():
+                break
+
+    def _accept_one(self) -> bool:
+        """Accept one connection of the listener; return whether another one may follow at once."""
         count = self._open()
         self._counts.set(self._slot, count)
         if count > self._counts.least() and not self._has_waited:
             self._has_waited = True
             self._pause(TURN_S)
-            return
+            return False
         self._has_waited = False
         try:
             connection, _ = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
+            return False
         except OSError:
             self._pause(WITHOUT_FILES_S)
-            return
+            return False
         task = self._loop.create_task(self._connect(connection))
         self._connecting.add(task)
         self._counts.set(self._slot, count + 1)
         task.add_done_callback(self._connecting.discard)
+        return True
 
     async def _connect(self, connection: socket) -> None:
         """Hand an accepted connection of the listener over to its protocol."""

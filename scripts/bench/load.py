@@ -279,12 +279,13 @@ class Load:
         due = deque(began + moment for moment in moments)
         ended = began + seconds
         while (now := time.perf_counter()) < ended + timeout_s:
-            while due and self._has_free and due[0] <= now:
+            while due and self._has_free and due[0] <= now < ended:
                 self._send(due.popleft())
-            if not due and not self._in_flight():
+            if (not due or now >= ended) and not self._in_flight():
                 break
             # While every connection is busy, only a response can let the next request go.
-            pause = due[0] - now if due and self._has_free else ended + timeout_s - now
+            can_send = due and self._has_free and now < ended
+            pause = due[0] - now if can_send else ended + timeout_s - now
             for _ in self._receive(self._wait(max(pause, 0))):
                 pass
         now = time.perf_counter()

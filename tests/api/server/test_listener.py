@@ -1,14 +1,17 @@
 """Listener: an address that cannot be listened on is refused before anything is loaded."""
 
+import asyncio
 import errno
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 
 import pytest
+import uvloop
 
-from api.server.listener import ListenerError, bind, reason
+from api.server.listener import ListenerError, bind, duplicated, reason
 from tests.servers import PATIENCE_S, ROOT
 
 HAS_IPV6 = socket.has_ipv6 and os.path.exists("/proc/net/if_inet6")  # noqa: PTH110
@@ -142,3 +145,35 @@ def test_other_errors_have_sentences() -> None:
     assert reason(OSError(errno.EIO, "Input/output error"), "127.0.0.1", 80) == (
         "port 80 of 127.0.0.1 cannot be used: Input/output error"
     )
+
+
+@pytest.mark.parametrize(
+    "new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_many_clients_are_accepted_in_few_iterations(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """One more client does not wait for an iteration of the event loop for each before it."""
+    clients, iterations = 100, 0
+    made: list[asyncio.BaseTransport] = []
+
+    class Accepted(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+
+    async def accept(sockets: Sequence[socket.socket]) -> None:
+        nonlocal iterations
+        loop = asyncio.get_running_loop()
+        servers = [await loop.create_server(Accepted, sock=one) for one in sockets]
+        address = sockets[0].getsockname()
+        waiting = [socket.create_connection(address) for _ in range(clients)]
+        while len(made) < clients:
+            await asyncio.sleep(0)
+            iterations += 1
+        for one in (*made, *waiting, *servers):
+            one.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(accept(duplicated(bind("127.0.0.1", 0))), 30))
+
+    assert iterations <= clients / 4
