@@ -74,11 +74,11 @@ function parametersOf(model, { probe, parameters }) {
  * @param {import("../sdk/client.js").Lightwell} lightwell
  * @param {string} model
  * @param {string} probe
- * @param {{ parameters: Parameters, signal: AbortSignal, waiting: () => void }} options `waiting` is called while the
- *   server compiles the analysis.
+ * @param {{ parameters: Parameters, signal: AbortSignal, waiting: () => void, isNamed?: boolean }} options `waiting` is
+ *   called while the server compiles the analysis; a figure whose place names it has no title of its own.
  * @returns {Promise<HTMLElement>}
  */
-export async function requestFigure(lightwell, model, probe, { parameters, signal, waiting }) {
+export async function requestFigure(lightwell, model, probe, { parameters, signal, waiting, isNamed = false }) {
   const query = { parameters: { ...parameters, include: DRAWN }, signal };
   const send = () => lightwell.ask(model, probe, query);
   const [answer, tables] = await Promise.all([
@@ -86,7 +86,13 @@ export async function requestFigure(lightwell, model, probe, { parameters, signa
     colourMaps(lightwell),
   ]);
   const { figure } = /** @type {{ figure: import("./figures/figure.js").Layout }} */ (/** @type {unknown} */ (answer));
-  return drawFigure(figure, answer.tensors, tables);
+  return drawFigure(isNamed ? contentOf(figure) : figure, answer.tensors, tables);
+}
+
+/** Layout below the titles of all that it holds. @param {import("./figures/figure.js").Layout} layout */
+function contentOf(layout) {
+  while (layout.kind === "panels" && layout.figures.length === 1) layout = layout.figures[0];
+  return { ...layout, title: "" };
 }
 
 /**

@@ -3,7 +3,6 @@
 import { make } from "../sdk/dom.js";
 import { formatNumber } from "../sdk/number-format.js";
 import { requestFigure } from "./analyses.js";
-import { loadWhenNear } from "./lazy-panels.js";
 import { addressOf } from "./page-client.js";
 import { COMPILING, retryWhileCompiling } from "./retry.js";
 
@@ -36,11 +35,14 @@ export async function mountFindings({ lightwell, models }) {
   const { signal } = new AbortController();
   const wait = () => (body.textContent = COMPILING);
   const { findings } = await retryWhileCompiling("/findings", () => lightwell.get("/findings"), signal, wait);
-  body.replaceChildren(
-    ...findings.map((/** @type {Finding} */ one) => {
-      const made = card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? []));
-      loadWhenNear(made.measurement, async () => made.measurement.replaceChildren(await measurement(lightwell, one, signal)));
-      return made.element;
+  const cards = /** @type {Finding[]} */ (findings).map((one) =>
+    card(one, otherWeights(models.find(({ name }) => name === one.model)?.checkpoints ?? [])),
+  );
+  body.replaceChildren(...cards.map(({ element }) => element));
+  // All of them, so that a print has each.
+  await Promise.all(
+    cards.map(async ({ drawn }, at) => {
+      drawn.replaceChildren(await measurement(lightwell, findings[at], signal).catch((error) => error.message));
     }),
   );
 }
@@ -62,7 +64,7 @@ function otherWeights(checkpoints) {
 function measurement(lightwell, { model, request }, signal) {
   const { pathname, searchParams } = new URL(request, location.origin);
   const probe = /** @type {string} */ (pathname.split("/").at(-1));
-  return requestFigure(lightwell, model, probe, { parameters: Object.fromEntries(searchParams), signal, waiting: () => {} });
+  return requestFigure(lightwell, model, probe, { parameters: Object.fromEntries(searchParams), signal, waiting: () => {}, isNamed: true });
 }
 
 /**
@@ -84,7 +86,7 @@ function card(finding, others) {
     others.length ? make("p", { class: "quiet" }, "Of other weights:", ...others.flatMap((name) => [" ", make("a", { href: addressOf(`${picture}&checkpoint=${name}`) }, name)])) : "",
     drawn,
   );
-  return { element, measurement: drawn };
+  return { element, drawn };
 }
 
 /** @param {Finding} finding */

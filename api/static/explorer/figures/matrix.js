@@ -42,13 +42,15 @@ export function matrix(title, tensor, x, tables) {
   });
   const table = tables.get(range.map);
   if (table) map.show({ values, width: columns.length, low: range.low, high: range.high, table });
-  map.element.style.height = `${Math.min(TALLEST, CELL * rows.length)}px`;
+  // A map of positions has square cells; of other matrices the rows are as tall as their labels.
+  const isPicture = x === "x" && y === "y";
+  if (!isPicture) map.element.style.height = `${Math.min(TALLEST, CELL * rows.length)}px`;
   const bar = new ColourBar();
   bar.range = range;
   place.setAttribute("role", "status");
   return make(
     "div",
-    { class: "matrix" },
+    { class: `matrix${isPicture ? " is-picture" : ""}` },
     labels("rows", rows, MOST_ROWS),
     map.element,
     labels("columns", columns, mostColumns(columns)),
