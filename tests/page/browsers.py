@@ -2,9 +2,11 @@
 
 import io
 import re
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from PIL import Image
@@ -18,7 +20,7 @@ from playwright.sync_api import (
     Request,
 )
 
-from tests.servers import ROOT
+from tests.servers import PATIENCE_S, ROOT
 from tests.tools import require
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -41,6 +43,30 @@ WIDE, NARROW, PHONE = (
 PATIENCE_MS = 20_000
 SCREENSHOTS = ROOT / "build" / "screenshots"
 
+# Counts requests of the page until their bodies are read.
+COUNT_REQUESTS = """(() => {
+  let pending = 0;
+  const count = (promise) => {
+    pending += 1;
+    const end = () => { pending -= 1; };
+    promise.then(end, end);
+    return promise;
+  };
+  const send = window.fetch;
+  window.fetch = (...given) => count(send(...given));
+  for (const name of ["arrayBuffer", "blob", "json", "text"]) {
+    const read = Response.prototype[name];
+    Response.prototype[name] = function () { return count(read.call(this)); };
+  }
+  window.isQuiet = () => pending === 0;
+})();"""
+QUIET = """async (frames) => {
+  for (let quiet = 0; quiet < frames; quiet = window.isQuiet() ? quiet + 1 : 0)
+    await new Promise(requestAnimationFrame);
+}"""
+QUIET_FRAMES = 5
+"""Frames without a request, after which the page has sent all that it wants to."""
+
 REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 
@@ -51,6 +77,10 @@ def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
 
 
+WATCHERS: WeakKeyDictionary[BrowserContext, "Watcher"] = WeakKeyDictionary()
+"""Watchers of open contexts."""
+
+
 class Watcher:
     """Records console errors, uncaught exceptions, failed requests and requests to other hosts."""
 
@@ -59,12 +89,16 @@ class Watcher:
         self.hosts = set(hosts)
         self.faults: list[str] = []
         self.requests: list[str] = []
+        self.under_way: set[Request] = set()
         self._expected: list[str] = []
         context.add_init_script(REPORT_VIOLATIONS)
+        context.add_init_script(COUNT_REQUESTS)
         context.on("console", self._console)
         context.on("weberror", lambda error: self._note(f"uncaught: {error.error}"))
         context.on("request", self._request)
         context.on("requestfailed", self._failed)
+        context.on("requestfinished", self._finished)
+        WATCHERS[context] = self
 
     def expect(self, pattern: str) -> None:
         """Expect a fault that the test provokes."""
@@ -93,14 +127,30 @@ class Watcher:
 
     def _request(self, request: Request) -> None:
         self.requests.append(request.url)
+        self.under_way.add(request)
         address = urlsplit(request.url)
         if address.scheme not in {"blob", "data"} and address.netloc not in self.hosts:
             self._note(f"request to another host: {request.url[:200]}")
 
+    def _finished(self, request: Request) -> None:
+        self.under_way.discard(request)
+
     def _failed(self, request: Request) -> None:
+        self.under_way.discard(request)
         # A page aborts a pending request when it sends a newer one.
         if request.failure != "net::ERR_ABORTED":
             self._note(f"failed: {request.method} {request.url[:200]} {request.failure}")
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has loaded, requested and read all that it wants to show."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        page.evaluate(QUIET, QUIET_FRAMES)
+        under_way = WATCHERS[page.context].under_way
+        if not under_way:
+            return
+        assert time.monotonic() < until, [one.url for one in under_way]
 
 
 def keep(page: Page, state: str, *, full: bool = True) -> Path:

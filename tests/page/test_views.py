@@ -4,17 +4,18 @@ import re
 
 import httpx2
 import numpy as np
+import pypdfium2
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.page.answers import ask
-from tests.page.browsers import PHONE, keep
+from tests.page.browsers import PHONE, keep, settle
 from tests.page.conftest import Opener, show
 from tests.page.test_drawing import tiles
 
 LECTURE = {"width": 1280, "height": 720}
 MOST_SCREENS = 8
-MOST_PAGES = 4
+MOST_PAGES = 2
 
 
 def link(page: Page, name: str) -> None:
@@ -125,7 +126,7 @@ def test_the_tab_is_in_the_address(opened: Opener) -> None:
 def test_the_network_is_on_the_first_screen(opened: Opener) -> None:
     """At 1280×720 pad, input, layers, answer and the map of a channel are in view."""
     page = opened(viewport=LECTURE)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     keep(page, "first-screen", full=False)
     for part in ("#pad canvas", "#answer .bars", "#network .outputs", "#seen canvas"):
         box = page.locator(part).first.bounding_box()
@@ -203,7 +204,7 @@ def test_a_phone_has_few_screens(opened: Opener, view: str) -> None:
     assert page.evaluate("document.documentElement.scrollHeight") <= 6 * PHONE["height"]
     for panel in page.locator("[role=tab]:visible").all():
         show(page, str(panel.get_attribute("aria-controls")))
-        page.wait_for_load_state("networkidle")
+        settle(page)
         height = page.evaluate("document.documentElement.scrollHeight")
         assert height <= MOST_SCREENS * PHONE["height"], panel.inner_text()
     page.get_by_role("button", name="Settings").click()
@@ -225,15 +226,47 @@ def test_an_older_answer_is_dimmed_at_once(page: Page) -> None:
     expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("3")
 
 
-@pytest.mark.parametrize("view", ["digits", "sequences", "findings"])
-def test_a_view_prints_on_few_pages(opened: Opener, view: str) -> None:
-    """A view is printed on at most four pages, in light colours in the dark theme too."""
+@pytest.mark.parametrize(
+    ("view", "titles"),
+    [
+        ("digits", ["Layer by layer", "One channel", "Why this answer?"]),
+        ("sequences", ["Step by step", "This step in numbers", "Which bits count?"]),
+        ("findings", ["Features go from edges", "The hidden state encodes context."]),
+    ],
+)
+def test_a_view_prints_on_few_pages(opened: Opener, view: str, titles: list[str]) -> None:
+    """A view is printed on at most two pages, in light colours in the dark theme too."""
     page = opened(f"#{view}&theme=dark")
-    page.wait_for_load_state("networkidle")
-    printed = page.pdf(prefer_css_page_size=True, print_background=True)
+    if view != "findings":
+        show(page, {"digits": "why", "sequences": "bit-reasons"}[view])
+    settle(page)
+    printed = pypdfium2.PdfDocument(page.pdf(prefer_css_page_size=True, print_background=True))
+    texts = [one.get_textpage().get_text_bounded() for one in printed]
 
-    assert 1 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) <= MOST_PAGES
+    assert len(texts) <= MOST_PAGES
+    assert titles[0] in texts[0]
+    assert [one for one in titles if one not in "".join(texts)] == []
     page.emulate_media(media="print")
     seen = page.locator("#main").evaluate("(one) => getComputedStyle(one).colorScheme")
     assert "light" in seen
     keep(page, f"print-{view}")
+
+
+@pytest.mark.parametrize("viewport", [LECTURE, PHONE], ids=["lecture", "phone"])
+def test_lanes_are_printed_whole(opened: Opener, viewport: dict[str, int]) -> None:
+    """Each step is within the lanes on paper, and on the screen again after it."""
+    page = opened("#sequences", viewport=viewport)
+    trace = page.locator("lw-gate-trace")
+    before = trace.evaluate("(one) => one.offsetWidth")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    last = trace.locator(".axis text").last.bounding_box()
+    lanes = page.locator("#lanes").bounding_box()
+    assert last
+    assert lanes
+    assert last["x"] + last["width"] <= lanes["x"] + lanes["width"]
+    expect(trace.locator(".axis text:not(.bit)").last).to_have_text("16")
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+
+    assert trace.evaluate("(one) => one.offsetWidth") == before

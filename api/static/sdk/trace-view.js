@@ -51,11 +51,20 @@ export class TraceView {
 
   connect() {
     this.#resizes.observe(this.#scroller);
+    for (const type of ["beforeprint", "afterprint"]) addEventListener(type, this.#keepWidth);
   }
 
   disconnect() {
     this.#resizes.disconnect();
+    for (const type of ["beforeprint", "afterprint"]) removeEventListener(type, this.#keepWidth);
   }
+
+  /** Print with the width of the screen, which the columns are painted for. @param {Event} event */
+  #keepWidth = ({ type }) => {
+    const host = /** @type {HTMLElement} */ (this.root.host);
+    if (type === "beforeprint") host.style.width = `${host.offsetWidth}px`;
+    else host.style.removeProperty("width");
+  };
 
   /** Followed step and unit, among those of the answer. */
   get followed() {
