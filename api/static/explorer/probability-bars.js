@@ -26,6 +26,7 @@ export function probabilityBars(container, classes, calibration) {
     make("span", { class: "bar-calibrated", title: calibration ?? "" }, "calibrated"),
   );
   const longest = Math.max(...classes.map((name) => name.length));
+  container.classList.toggle("has-words", longest > 3);
   /** @type {HTMLElement} */ (container).style.setProperty("--bar-name", `max(1.2rem, min(calc(${longest}ch + .2rem), 8rem))`);
   container.replaceChildren(
     heading,
