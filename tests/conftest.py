@@ -55,7 +55,8 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def url() -> Iterator[str]:
     """Where a ready server of its own process listens."""
-    with started() as server:
+    # Other tests may run at the same time: the longest analysis takes seconds.
+    with started("--deadline-s", "120") as server:
         yield server.url
 
 

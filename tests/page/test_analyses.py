@@ -263,7 +263,8 @@ def test_the_digit_lies_over_its_attribution(page: Page) -> None:
     why = panel(page, "why")
     expect(why).to_contain_text("target")
     digit_over = why.locator(".picture-overlay > div > canvas")
-    assert digit_over.evaluate("(one) => [one.width, one.height]") == [28, 28]
+    expect(digit_over).to_have_js_property("width", 28)
+    expect(digit_over).to_have_js_property("height", 28)
     why.get_by_role("slider", name=re.compile("Strength")).fill("80")
 
     assert digit_over.evaluate("(one) => one.style.opacity") == "0.8"

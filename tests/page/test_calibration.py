@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.browsers import PHONE, keep
 from tests.page.conftest import Opener
-from tests.page.test_drawing import WINNER, draw_a_seven, pad, percentage
+from tests.page.test_drawing import WARNING, WINNER, draw_a_seven, pad, percentage
 
 CALIBRATED = "#digit-bars li .bar-calibrated"
 HEADING = "#digit-bars .bar-heading span"
@@ -53,7 +53,7 @@ def test_an_image_with_a_warning_is_not_called_calibrated(page: Page) -> None:
     """A blank pad has no calibrated column, and the page says that nothing was measured."""
     page.get_by_role("button", name="Clear").first.click()
 
-    expect(page.locator("#digits .warning:visible").first).to_be_visible()
+    expect(page.locator(WARNING).first).to_be_visible()
     expect(page.locator("#reliability")).to_contain_text("was not measured")
     expect(page.locator(CALIBRATED).first).to_be_hidden()
     expect(page.locator("#digit-bars .bar-heading")).to_be_hidden()

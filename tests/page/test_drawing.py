@@ -8,10 +8,12 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.answers import ask
-from tests.page.browsers import PHONE, keep
+from tests.page.browsers import PHONE, keep, settle
 from tests.page.conftest import Opener
 
 WINNER = "#digit-bars li.winner .bar-name"
+WARNING = "#answer .warning:visible"
+"""Warnings about the picture; those of other panels are about their analyses."""
 SEVEN = [(0.27, 0.24), (0.50, 0.235), (0.74, 0.24), (0.62, 0.48), (0.44, 0.82)]
 
 
@@ -82,12 +84,12 @@ def test_undo_and_clear(page: Page, api: httpx2.Client) -> None:
     undo.click()
     expect(values).to_have_text(first)
     page.get_by_role("button", name="Clear").click()
-    expect(page.locator("#digits .warning:visible").first).to_be_visible()
+    expect(page.locator(WARNING).first).to_be_visible()
     assert page.locator("lw-digit-pad").evaluate("(one) => one.empty")
     undo.click()
 
     expect(values).to_have_text(first)
-    expect(page.locator("#digits .warning:visible")).to_have_count(0)
+    expect(page.locator(WARNING)).to_have_count(0)
 
 
 def percentages(page: Page, api: httpx2.Client) -> list[str]:
@@ -120,7 +122,7 @@ def test_the_keyboard_draws(page: Page) -> None:
 
     expect(page.locator(WINNER)).to_have_text("1")
     page.keyboard.press("Backspace")
-    expect(page.locator("#digits .warning:visible").first).to_be_visible()
+    expect(page.locator(WARNING).first).to_be_visible()
     page.keyboard.press("Tab")
     expect(pad(page)).not_to_be_focused()
 
@@ -134,7 +136,7 @@ def test_preprocessing_can_be_switched_off(page: Page) -> None:
     prepared = seen_by_the_network(page)
     with page.expect_response(lambda answer: "preprocess=none" in answer.url):
         page.locator("#sees").get_by_role("checkbox").click()
-    page.wait_for_load_state("networkidle")
+    settle(page)
 
     raw = seen_by_the_network(page)
 
@@ -224,8 +226,7 @@ def test_a_stale_answer_never_comes_through(page: Page, api: httpx2.Client) -> N
 
     assert len(held) == 1
     held[0].continue_()
-    page.wait_for_load_state("networkidle")
-    page.evaluate("() => new Promise(requestAnimationFrame)")
+    settle(page)
 
     expect(page.locator(WINNER)).to_have_text(wanted)
 

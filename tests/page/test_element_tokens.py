@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
+from tests.page.browsers import settle
 from tests.page.conftest import SECRET, Opener
 from tests.page.test_embedding import page_with, served
 from tests.page.test_token import REFUSED
@@ -26,7 +27,7 @@ def test_elements_send_their_token(outside: Opener) -> None:
 
         for element in page.locator("lw-gate-trace, lw-tensor-heatmap").all():
             expect(element.locator("canvas").first).to_be_visible()
-        page.wait_for_load_state("networkidle")
+        settle(page)
         assert not [one for one in outside.watchers[-1].requests if SECRET in one]
         assert page.context.cookies() == []
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.docs.fences import SERVER, code_of, fences
 from tests.page.answers import ask, colour_tables, coloured
-from tests.page.browsers import keep, pixels
+from tests.page.browsers import keep, pixels, settle
 from tests.page.conftest import Opener
 from tests.page.test_drawing import draw_a_seven
 from tests.servers import ROOT
@@ -92,7 +92,7 @@ def test_the_example_shows_gates_and_activations(opened: Opener, api: httpx2.Cli
             draw_a_seven(page, page.locator("lw-digit-pad canvas").first)
         assert answered.value.ok
         expect(page.locator("lw-tensor-heatmap[aria-busy]")).to_have_count(0)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         assert (pixels(heatmap) != before).any()
         keep(page, "embedded")
 

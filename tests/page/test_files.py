@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
+from tests.page.browsers import settle
 from tests.page.test_drawing import WINNER, winner_of
 
 
@@ -167,7 +168,7 @@ def test_a_file_that_is_no_picture_is_refused(
 ) -> None:
     """The page names the file and the files to choose instead; it keeps the digit until then."""
     before = page.locator("#digit-bars .bar-value").all_inner_texts()
-    refusal = page.locator("#draw [role=alert]")
+    refusal = page.locator("#draw .refusal")
 
     give(page, "drop", content, media, name)
 
@@ -197,8 +198,7 @@ def test_a_file_that_is_decoded_late_replaces_nothing(page: Page, api: httpx2.Cl
     expect(page.locator(WINNER)).to_have_text(winner_of(api, six))
 
     page.evaluate("() => window.release()")
-    page.wait_for_load_state("networkidle")
-    page.evaluate("() => new Promise(requestAnimationFrame)")
+    settle(page)
 
     expect(page.locator(WINNER)).to_have_text(winner_of(api, six))
     expect(sample).to_have_attribute("aria-pressed", "true")

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.page.browsers import PHONE, Watcher, keep
+from tests.page.browsers import PHONE, Watcher, keep, settle
 from tests.page.conftest import SECRET, Opener
 from tests.page.test_drawing import draw_a_seven
 from tests.page.test_embedding import page_with, served
@@ -116,7 +116,7 @@ def test_views_fit_and_axe_finds_nothing_serious(elsewhere: Opener, part: str, t
     page = elsewhere(visit=False, viewport=PHONE, color_scheme=theme)
     page.goto(f"{elsewhere.url}/embed/{part}")
     expect(page.locator("canvas").first).to_be_visible()
-    page.wait_for_load_state("networkidle")
+    settle(page)
     keep(page, f"embed-{part}")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -224,7 +224,7 @@ def test_a_heat_map_has_axes_a_cap_and_a_height(elsewhere: Opener) -> None:
         maps = page.locator("lw-tensor-heatmap").all()
         for one in maps:
             expect(one.locator("canvas").first).to_be_visible()
-        page.wait_for_load_state("networkidle")
+        settle(page)
         sizes = [one.locator("canvas").first.bounding_box() for one in maps]
         keep(page, "heatmap-axes")
         heights = [one.bounding_box() for one in maps]

@@ -4,7 +4,7 @@ import httpx2
 from playwright.sync_api import Page, expect
 
 from tests.drawings import SPAN, drawings
-from tests.page.test_drawing import WINNER, pad, percentages
+from tests.page.test_drawing import WARNING, WINNER, pad, percentages
 
 MOST_WARNED = 0.05
 
@@ -40,7 +40,7 @@ def test_every_hand_is_read(page: Page, api: httpx2.Client) -> None:
         winner = page.locator(WINNER).inner_text()
         if winner != str(one.digit):
             wrong.append(f"{one.name}: {winner}")
-        warned += page.locator("#digits .warning:visible").all_inner_texts()
+        warned += page.locator(WARNING).all_inner_texts()
 
     assert wrong == []
     assert len(warned) <= MOST_WARNED * len(drawn), warned

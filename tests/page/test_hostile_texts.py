@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.api.bodies import PICTURE
 from tests.networks import write_network
-from tests.page.browsers import Watcher
+from tests.page.browsers import Watcher, settle
 from tests.page.conftest import Opener
 from tests.page.test_networks import bars
 from tests.page.test_opening import visit_every_panel
@@ -89,7 +89,7 @@ def test_the_name_of_a_file_is_text(shown: Page, name: str, content: bytes) -> N
     """A file of any name, and one that is no picture, runs nothing and shows no element."""
     file = {"name": name, "mimeType": "image/png", "buffer": content}
     shown.locator("#draw input[type=file]").set_input_files(file)
-    shown.wait_for_load_state("networkidle")
+    settle(shown)
     assert_is_text(shown)
 
 
@@ -99,5 +99,5 @@ def test_a_shared_address_is_text(browser: Browser, hostile: str, watchers: list
     with Opener(browser, hostile, watchers) as opener:
         page = opener(fragment, visit=False)
         page.goto(f"{hostile}/{fragment}")
-        page.wait_for_load_state("networkidle")
+        settle(page)
         assert_is_text(page)

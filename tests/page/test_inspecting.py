@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.answers import altered, ask, colour_tables, coloured, number
-from tests.page.browsers import pixels
+from tests.page.browsers import pixels, settle
 from tests.page.conftest import Opener, show
 
 MAP = ".inspector-map .pixel-map"
@@ -238,7 +238,7 @@ def test_filters_load_when_they_are_near(opened: Opener) -> None:
     page = opened(visit=False)
     page.goto(opened.url)
     opened.wait_until_alive(page)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     assert not [one for one in opened.watchers[-1].requests if "order=norm" in one]
 
     with page.expect_response(lambda answer: "order=norm" in answer.url) as answered:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.networks import write_network
 from tests.page.answers import ask, number
-from tests.page.browsers import PHONE, Watcher, keep
+from tests.page.browsers import PHONE, Watcher, keep, settle
 from tests.page.conftest import Opener, show
 from tests.servers import PATIENCE_S, started
 
@@ -161,7 +161,8 @@ def test_a_long_wait_for_an_analysis_is_explained(visited: Opener) -> None:
     page = visited("#imageModel=pictures&layer=relu1&channel=1")
     held: list[Route] = []
     page.route("**/pictures/unit*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
-    panel = show(page, "unit")
+    with page.expect_request("**/pictures/unit*"):
+        panel = show(page, "unit")
 
     expect(panel).to_contain_text("waits while the server compiles it")
     held[0].continue_()
@@ -200,7 +201,7 @@ def test_a_stack_over_an_alphabet(visited: Opener, own_api: httpx2.Client) -> No
     expect(page.locator("#bits .complaint")).to_contain_text("Only a, c, g, t, n are symbols")
     expect(text).to_have_value("acgtna")
     page.locator("#cell-arithmetic select").select_option("gru2")
-    page.wait_for_load_state("networkidle")
+    settle(page)
 
     logits = ask(own_api, "/letters/trace?values=logits&sequence=acgtna")["logits"][-1]
     powers = np.exp(logits - logits.max())
@@ -222,7 +223,7 @@ def test_rows_of_numbers_are_edited(visited: Opener, own_api: httpx2.Client) -> 
     cell = page.get_by_label("Step 2, number 3")
     cell.fill("-3.5")
     cell.press("Enter")
-    page.wait_for_load_state("networkidle")
+    settle(page)
 
     rows = [[0.5, 1, -2], [0, 0.25, -3.5]]
     answer = own_api.post("/sensors/predict", json={"sequence": rows}).json()["prediction"]
@@ -263,7 +264,7 @@ def test_it_runs_without_the_shipped_networks(visited: Opener) -> None:
     page.route("**/models", without_shipped)
     page.goto(visited.url)
     visited.wait_until_alive(page)
-    page.wait_for_load_state("networkidle")
+    settle(page)
 
     names = page.locator("#digits .model-picker option").evaluate_all(
         "(all) => all.map((one) => one.value)"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.page.browsers import settle
 from tests.page.conftest import Opener
 
 MOST_REQUESTS = 12
@@ -11,7 +12,7 @@ MOST_REQUESTS = 12
 def test_a_second_visit_asks_for_answers_alone(opened: Opener) -> None:
     """No file with a fingerprint in its address is asked for again."""
     page = opened()
-    page.wait_for_load_state("networkidle")
+    settle(page)
     sent: dict[str, str] = {}
     cached: set[str] = set()
 
@@ -31,7 +32,7 @@ def test_a_second_visit_asks_for_answers_alone(opened: Opener) -> None:
     page.goto("about:blank")
     page.goto(opened.url)
     opened.wait_until_alive(page)
-    page.wait_for_load_state("networkidle")
+    settle(page)
 
     asked = [url for name, url in sent.items() if name not in cached and url.startswith(opened.url)]
     assert f"{opened.url}/" in asked

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.page.answers import ask
+from tests.page.browsers import settle
 from tests.page.conftest import Opener, show
 from tests.page.test_drawing import draw_a_seven, pad
 from tests.tools import require, run
@@ -52,7 +53,7 @@ def test_a_link_restores_the_state(opened: Opener) -> None:
     page.locator("#range").select_option("channel")
     page.locator("#theme").select_option("dark")
     expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("7")
-    page.wait_for_load_state("networkidle")
+    settle(page)
     page.locator("#share").click()
     expect(page.locator("#share")).not_to_have_text("Share link")
     link = page.url
@@ -61,7 +62,7 @@ def test_a_link_restores_the_state(opened: Opener) -> None:
     assert len(link) < 8192
 
     other = opened(link.removeprefix(opened.url + "/"))
-    other.wait_for_load_state("networkidle")
+    settle(other)
 
     assert shown(other) == first
     assert first["place"] == [4, 6]
@@ -155,7 +156,7 @@ def test_code_of_a_digit_runs(opened: Opener, tmp_path: Path, drawn: bool) -> No
         page.get_by_role("button", name="Clear").click()
         draw_a_seven(page, pad(page))
         expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("7")
-        page.wait_for_load_state("networkidle")
+        settle(page)
     name = page.locator("#digit-bars li.winner .bar-name").inner_text()
 
     answer = json.loads(run("sh", "-ec", code_of(page, "digit", "curl"), cwd=tmp_path))

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.page.answers import altered, ask, colour_tables, coloured, number
-from tests.page.browsers import keep, pixels
+from tests.page.browsers import keep, pixels, settle
 from tests.page.conftest import Opener
 
 TRACE = "#lanes lw-gate-trace"
@@ -28,10 +28,10 @@ def centre(page: Page, lane: str, step: int, unit: int) -> tuple[float, float]:
     return place["x"], place["y"]
 
 
-def settle(page: Page) -> None:
+def show_lanes(page: Page) -> None:
     """Scroll to the lanes and wait until no loading panel moves them."""
     page.locator("#lanes").scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
+    settle(page)
     page.locator("#lanes").scroll_into_view_if_needed()
 
 
@@ -46,7 +46,7 @@ def test_lanes_have_the_colours_of_their_values(opened: Opener, api: httpx2.Clie
     page = opened(f"#sequence={SEQUENCE}&palette={palette}", viewport=TALL)
     truth = ask(api, f"/lstm/trace?sequence={SEQUENCE}")
     tables = colour_tables(api)
-    settle(page)
+    show_lanes(page)
     page.mouse.move(0, 0)
     most = np.abs(truth["cell"]).max()
     ranges = {
@@ -80,13 +80,13 @@ def test_a_changed_gate_changes_one_cell(opened: Opener) -> None:
         route.fulfill(response=answer, body=altered(answer.body(), "forget_gate", shut))
 
     page = opened(f"#sequence={SEQUENCE}&unit=2", viewport=TALL)
-    settle(page)
+    show_lanes(page)
     cells = [(5, 2), (6, 2), (5, 3)]
     before = colours(page, cells)
     page.route("**/lstm/trace*", alter)
     page.reload()
     opened.wait_until_alive(page)
-    settle(page)
+    show_lanes(page)
 
     after = colours(page, cells)
 
@@ -109,7 +109,7 @@ def test_the_value_under_the_pointer(opened: Opener, api: httpx2.Client) -> None
     """The value under the pointer equals the API's to the bit, in every lane."""
     page = opened(f"#sequence={SEQUENCE}", viewport=TALL)
     truth = ask(api, f"/lstm/trace?sequence={SEQUENCE}")
-    settle(page)
+    show_lanes(page)
     for lane in LANES:
         page.mouse.move(*centre(page, lane, 6, 4))
         expect(page.locator(TRACE).get_by_text("step 6, unit 4")).to_be_visible()
@@ -245,7 +245,7 @@ def test_a_step_in_numbers(opened: Opener, api: httpx2.Client) -> None:
 def test_units_are_followed_and_sorted(opened: Opener) -> None:
     """A click on a row follows its unit; rows are sorted by number or by role."""
     page = opened(f"#sequence={SEQUENCE}&order=index", viewport=TALL)
-    settle(page)
+    show_lanes(page)
     heights = [centre(page, "cell", 3, unit)[1] for unit in range(8)]
     assert heights == sorted(heights)
     page.mouse.click(*centre(page, "cell", 3, 5))
@@ -269,7 +269,7 @@ def test_a_long_sequence_is_scrolled(opened: Opener, api: httpx2.Client) -> None
     """Of 2,000 steps the followed one is scrolled into view, in the colours of its values."""
     sequence = "1101" * 500
     page = opened(f"#sequence={sequence}&step=1500", viewport=TALL)
-    settle(page)
+    show_lanes(page)
     page.mouse.move(0, 0)
     gate = ask(api, "/lstm/trace?values=forget_gate", {"sequence": sequence})["forget_gate"]
     x, y = centre(page, "forget_gate", 1500, 4)

@@ -63,7 +63,8 @@ def test_the_page_asks_for_exact_values_after_a_stroke(page: Page, api: httpx2.C
             "async (one) => Array.from(new Uint8Array(await (await one.toBlob()).arrayBuffer()))"
         )
     )
-    truth = ask(api, "/cnn/activations?layers=relu1", png)["relu1"][0].max()
+    channel = int(query_of(after.value)["channels"])
+    truth = ask(api, "/cnn/activations?layers=relu1", png)["relu1"][channel].max()
     shown = page.locator(".inspector-value data")
     # Shown a moment after its response, once.
     page.wait_for_function(
