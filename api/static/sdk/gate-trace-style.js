@@ -18,14 +18,14 @@ export const STYLE = `${TOKENS}
   .scroller { overflow-x: auto; overflow-y: hidden; scrollbar-width: thin; }
   .stage { position: sticky; left: 0; overflow: hidden; }
   .grid { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr); row-gap: .9rem; column-gap: 2.4rem; padding-right: .25rem; }
-  .head { display: grid; grid-template-columns: 1fr auto; align-content: start; gap: .05rem .5rem; }
+  .head { display: grid; grid-template-columns: 1fr auto; align-content: start; gap: .05rem .5rem; break-after: avoid; }
   .head strong { font-weight: 600; }
   .head i { font-family: Georgia, serif; color: var(--_accent); }
   .head output { font-weight: 600; color: var(--_accent); }
   .meaning { grid-column: 1 / -1; color: var(--_muted); font-size: .75rem; }
   .head lw-colour-bar { grid-column: 1 / -1; margin-top: .3rem; min-width: 0; }
   .corner { align-content: end; text-align: right; grid-template-columns: 1fr; }
-  .plot { position: relative; min-width: 0; }
+  .plot { position: relative; min-width: 0; break-inside: avoid; }
   canvas + .ends + .line { margin-top: .2rem; }
   canvas, svg { display: block; width: 100%; overflow: hidden; }
   .units, .ends { position: absolute; right: 100%; width: 2.4rem; padding-right: .4rem; text-align: right; font-size: .6875rem; color: var(--_muted); }
