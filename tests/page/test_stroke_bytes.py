@@ -5,10 +5,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import numpy as np
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Response
 
 from scripts.classroom.requests import STROKE_PARAMETERS, VALUES_PARAMETERS, drawing
 from tests.page.answers import ask
+from tests.page.conftest import Opener
 from tests.page.test_drawing import draw_a_seven, pad, tiles
 
 MOST_BYTES = 20_000
@@ -44,8 +45,9 @@ def is_view(response: Response) -> bool:
     return "/cnn/activations?" in response.url and "channels=" not in response.url
 
 
-def test_the_page_asks_for_exact_values_after_a_stroke(page: Page, api: httpx2.Client) -> None:
+def test_the_page_asks_for_exact_values_after_a_stroke(opened: Opener, api: httpx2.Client) -> None:
     """Views while it grows, then those of the selected channel; all when the pointer goes on."""
+    page = opened(f"#digits&layer=relu1&channel={VALUES_PARAMETERS['channels']}")
     with page.expect_response(is_view):
         page.get_by_role("button", name="Clear").first.click()
     views: list[Response] = []
@@ -63,8 +65,7 @@ def test_the_page_asks_for_exact_values_after_a_stroke(page: Page, api: httpx2.C
             "async (one) => Array.from(new Uint8Array(await (await one.toBlob()).arrayBuffer()))"
         )
     )
-    channel = int(query_of(after.value)["channels"])
-    truth = ask(api, "/cnn/activations?layers=relu1", png)["relu1"][channel].max()
+    truth = ask(api, "/cnn/activations?layers=relu1", png)["relu1"][0].max()
     shown = page.locator(".inspector-value data")
     # Shown a moment after its response, once.
     page.wait_for_function(
