@@ -250,23 +250,3 @@ def test_a_view_prints_on_few_pages(opened: Opener, view: str, titles: list[str]
     seen = page.locator("#main").evaluate("(one) => getComputedStyle(one).colorScheme")
     assert "light" in seen
     keep(page, f"print-{view}")
-
-
-@pytest.mark.parametrize("viewport", [LECTURE, PHONE], ids=["lecture", "phone"])
-def test_lanes_are_printed_whole(opened: Opener, viewport: dict[str, int]) -> None:
-    """Each step is within the lanes on paper, and on the screen again after it."""
-    page = opened("#sequences", viewport=viewport)
-    trace = page.locator("lw-gate-trace")
-    before = trace.evaluate("(one) => one.offsetWidth")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.emulate_media(media="print")
-    last = trace.locator(".axis text").last.bounding_box()
-    lanes = page.locator("#lanes").bounding_box()
-    assert last
-    assert lanes
-    assert last["x"] + last["width"] <= lanes["x"] + lanes["width"]
-    expect(trace.locator(".axis text:not(.bit)").last).to_have_text("16")
-    page.emulate_media(media="screen")
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-
-    assert trace.evaluate("(one) => one.offsetWidth") == before
