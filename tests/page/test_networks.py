@@ -166,7 +166,7 @@ def test_a_long_wait_for_an_analysis_is_explained(visited: Opener) -> None:
 
     expect(panel).to_contain_text("waits while the server compiles it")
     held[0].continue_()
-    expect(panel.locator("canvas")).not_to_have_count(0)
+    expect(panel.locator("canvas")).not_to_have_count(0, timeout=1000 * PATIENCE_S)
     expect(panel).not_to_contain_text("waits while the server compiles it")
 
 

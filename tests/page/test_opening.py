@@ -64,8 +64,7 @@ def test_the_first_load_is_small_and_complete(opened: Opener, api: httpx2.Client
     assert page.locator("#network canvas").count() >= 6
     questions = [one for one in asked if not re.search(r"/(sdk|explorer)/|/$", one)]
     assert len(questions) <= 12, questions
-    # A request that the page itself has aborted has no response.
-    assert len(asked) - len(received) <= 2
+    assert len(asked) == len(received)
     assert 100_000 < sum(received.values()) <= MAX_BYTES
 
 
