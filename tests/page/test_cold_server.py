@@ -15,7 +15,7 @@ from tests.servers import PATIENCE_S, started
 
 ANALYSES = {
     "Digits": {"/cnn/attribution", "/cnn/sweep", "/cnn/unit", "/cnn/layers"},
-    "Sequences": {"/lstm/decomposition", "/lstm/intervene", "/lstm/counter"},
+    "Sequences": {"/lstm/decomposition", "/lstm/counter"},
     "Findings": {"/findings", "/cnn/findings", "/lstm/findings"},
 }
 """Analyses whose answers the test waits for, by view."""
