@@ -259,8 +259,9 @@ def _sorted(columns: Mapping[str, np.ndarray], order: Order) -> Int[np.ndarray, 
 def _statistic(name: str, values: np.ndarray, names: Coordinates) -> Bars:
     limits = (0.0, 1.0) if name == "coherence" else None
     tensor = Tensor(name, "statistic", ("output_channel",), values.astype(np.float32), names)
-    unit = {"orientation": "degrees", "angle": "degrees", "frequency": "cycles a pixel"}.get(name)
-    return Bars(f"{name}, {unit}" if unit else name, tensor, limits)
+    unit = {"orientation": "degrees", "angle": "degrees", "frequency": "cycles per pixel"}.get(name)
+    title = name.capitalize()
+    return Bars(f"{title}, in {unit}" if unit else title, tensor, limits)
 
 
 def _kernel_tensor(kernels: np.ndarray, names: Coordinates) -> Tensor:

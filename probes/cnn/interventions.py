@@ -228,7 +228,7 @@ def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) ->
     ]
     changed = colours.signed(difference)
     parts.append(Tensor(f"{name}.difference", "difference", axes, difference, at, changed))
-    titles = ("baseline", "edited", "edited minus baseline")
+    titles = ("Baseline", "Edited", "Edited minus baseline")
     figures = (
         Tiles(title, one) if one.values.ndim > 1 else Bars(title, one)
         for title, one in zip(titles, parts, strict=True)

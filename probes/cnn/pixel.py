@@ -156,7 +156,9 @@ def _convolution(
         Tiles("Kernel", signed("kernel", "filter", made.kernel), TILE_COLUMNS),
         Tiles("Patch × kernel", signed("products", "statistic", made.products), TILE_COLUMNS),
         Bars("What each input channel brings", brings),
-        Heatmap(f"1 where the patch lies on {called}, 0 beyond its border", inside, "x"),
+        Heatmap(
+            f"1 where the patch lies on {called}, 0 beyond its border", inside, "x", written=True
+        ),
     ]
 
 

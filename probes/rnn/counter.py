@@ -263,7 +263,7 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
     title = f"Accuracy of the best set of so many units; enough: {members or 'none'}"
     return (
         Lines(title, (reached,), "size", (0.0, 1.0), enough, measures),
-        Heatmap("The units in it", chosen, "unit"),
+        Heatmap("The units in it, as 1", chosen, "unit", written=True),
         _one_unit(keep, accuracy),
     )
 

@@ -54,7 +54,7 @@ def _layer(node: Node, context: ProbeContext[WeightsParameters]) -> Iterator[Fig
         case Embed():
             at = {"symbol": context.model.architecture.sequence.alphabet}
             name, values = f"{prefix}embedding", held["embedding"]
-            yield _matrix(name, name, ("symbol", "unit"), values, at)
+            yield _matrix(_title(name), name, ("symbol", "unit"), values, at)
         case _:
             yield from (_vector(prefix + name, "unit", value) for name, value in held.items())
 
@@ -75,13 +75,14 @@ def _recurrent(
     for name, axis in kernels:
         for gate, values in zip(gates, np.split(held[name], len(gates), axis=1), strict=True):
             full = f"{prefix}{name}"
-            yield _matrix(f"{full}, {gate}", f"{full}.{gate}", (axis, "unit"), values, {})
+            title = f"{_title(full)}: {gate.replace('_', ' ')}"
+            yield _matrix(title, f"{full}.{gate}", (axis, "unit"), values, {})
 
 
 def _by_gate(name: str, gates: Sequence[str], values: np.ndarray) -> Heatmap:
     """Heatmap of weights with a row for each gate."""
     rows = values.reshape(len(gates), -1)
-    return _matrix(f"{name}, by gate", name, ("gate", "unit"), rows, {"gate": gates})
+    return _matrix(f"{_title(name)}, by gate", name, ("gate", "unit"), rows, {"gate": gates})
 
 
 def _dense(
@@ -95,7 +96,7 @@ def _dense(
     is_readout = node.value == "logits"
     axis, at = ("label", {"label": classes}) if is_readout else ("output_unit", {})
     name = f"{prefix}kernel"
-    yield _matrix(name, name, (axis, "unit"), held["kernel"].T, at)
+    yield _matrix(_title(name), name, (axis, "unit"), held["kernel"].T, at)
     if "bias" in held:
         yield _vector(f"{prefix}bias", axis, held["bias"], at)
 
@@ -104,7 +105,24 @@ def _vector(
     name: str, axis: str, values: np.ndarray, coordinates: Coordinates | None = None
 ) -> Bars:
     kind: Kind = "bias" if name.endswith("bias") else "weight"
-    return Bars(name, Tensor(name, kind, (axis,), values, coordinates or {}))
+    return Bars(_title(name), Tensor(name, kind, (axis,), values, coordinates or {}))
+
+
+_PARAMETERS = {
+    "kernel": "weights",
+    "bias": "biases",
+    "dense_i.kernel": "input weights",
+    "dense_i.bias": "input biases",
+    "dense_h.kernel": "recurrent weights",
+    "dense_h.bias": "recurrent biases",
+}
+"""Words for the parameters of a layer in the title of their figure."""
+
+
+def _title(name: str) -> str:
+    """Return the title of the figure of a parameter: its words, and the layer that has it."""
+    layer, _, parameter = name.partition(".")
+    return f"{_PARAMETERS.get(parameter, parameter).capitalize()} of {layer}"
 
 
 def _matrix(

@@ -1,7 +1,6 @@
 """Class probabilities: softmax of logits, and their bar chart."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -30,17 +29,15 @@ MAX_ANSWERS = 12
 
 def answer_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:
     """Bar chart of the answer in a picture: class probabilities, of many classes the likeliest."""
-    label, shown = int(probabilities.argmax()), np.arange(len(classes))
     if len(classes) > MAX_ANSWERS:
         shown = np.argsort(-probabilities, kind="stable")[:MAX_ANSWERS]
-    bars = class_bars(probabilities[shown], tuple(classes[one] for one in shown.tolist()))
-    return replace(
-        bars, title=f"Answer: {classes[label]}", highlight=int(np.flatnonzero(shown == label)[0])
-    )
+        probabilities, classes = probabilities[shown], tuple(classes[at] for at in shown.tolist())
+    return class_bars(probabilities, classes)
 
 
 def class_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:
-    """Bar chart of class probabilities on a fixed axis from 0 to 1, the largest highlighted."""
+    """Bar chart of class probabilities from 0 to 1: the largest, highlighted, is the answer."""
+    label = int(probabilities.argmax())
     tensor = Tensor(
         "probabilities",
         "probability",
@@ -49,4 +46,4 @@ def class_bars(probabilities: Float[np.ndarray, " classes"], classes: tuple[str,
         {"label": classes},
         colours.unit_interval("viridis"),
     )
-    return Bars("Probabilities", tensor, (0.0, 1.0), int(probabilities.argmax()))
+    return Bars(f"Answer: {classes[label]}", tensor, (0.0, 1.0), label)

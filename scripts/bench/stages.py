@@ -24,7 +24,8 @@ from models.registry import ResidentModel, load
 from models.runtime.programs import Outputs, Row
 from models.runtime.resident import drive
 from probes import PROBES
-from probes.declaration import ProbeCall, ProbeInput
+from probes.declaration import ProbeCall, ProbeContext, ProbeInput
+from probes.figures.figures import Figure
 from probes.model_context import model_context
 from probes.output.buffers import Buffer
 from probes.output.results import ProbeResult
@@ -86,17 +87,21 @@ class Stages:
         runs = [self._model.run(self._probe.program, row, wanted) for _ in range(rows)]
         return drive(runs, self._model.programs)
 
-    def encode(self, row: Row, echo: object, outputs: Outputs) -> list[Buffer]:
-        """Run the encoding stage: compute the figure and encode the response body."""
+    def figure(self, row: Row, outputs: Outputs) -> tuple[ProbeContext[Any], Figure]:
+        """Compute the figure of an encoding stage, and the context that it shows."""
         call = ProbeCall(self._subject, ProbeInput(row), self._parameters)
         seen = call.with_outputs(outputs)
+        return seen, self._probe.figure(seen)
+
+    def encode(self, row: Row, echo: object, outputs: Outputs) -> list[Buffer]:
+        """Run the encoding stage: compute the figure and encode the response body."""
+        seen, figure = self.figure(row, outputs)
         head = {
             "model": self._model.name,
             "weights": self._model.checkpoint.digest,
             "input": echo,
             "prediction": prediction(self._model, seen),
         }
-        figure = self._probe.figure(seen)
         base64 = self._work.name == "activations-base64"
         options = AnswerOptions(
             scale=1, format=None, encoding="base64" if base64 else "nested", precision=None

@@ -25,6 +25,8 @@ TICK = 4
 _MOST_TICKS = 24
 LINE_HEIGHT = 17
 """Line spacing of axis labels and other small text, in pixels at scale 1."""
+ROW_OF_TEXT = TEXT_SIZE + 2
+"""Smallest height of a row of cells whose label is not left out."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Track:
         """Return a chart axis of cells with as many labels as fit, integers at round numbers."""
         widest = max(text_width(str(label), TEXT_SIZE) for label in _longest(self.labels))
         apart = (
-            TEXT_SIZE + 2 if upright else max(widest + 12, self.length / _MOST_TICKS)
+            ROW_OF_TEXT if upright else max(widest + 12, self.length / _MOST_TICKS)
         ) / self.cell
         places = _round_places(self.labels, apart)
         ticks = [

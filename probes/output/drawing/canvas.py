@@ -1,16 +1,18 @@
 """Canvas on Pillow: painting of marks as pixels."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8, UInt32
+from jaxtyping import UInt8, UInt16
 from PIL import Image, ImageDraw
 
 from models.data import png
 from models.runtime.cancellation import raise_if_cancelled
+from probes.output.drawing.frames import MOST_PIXELS, Pixels, Placed, begin
 from probes.output.drawing.marks import (
     RGB,
     Block,
@@ -31,7 +33,6 @@ from probes.output.drawing.text import FAMILY, Family, font, runs, spelled
 from probes.output.drawing.themes import NAN_COLOURS, Theme
 
 Origin = tuple[Length, Length]
-Pixels = UInt8[np.ndarray, "height width 3"]
 Slices = tuple[slice, slice]
 
 _SMOOTH_FROM = 6
@@ -44,15 +45,20 @@ in longer lines the segments are too short for missing joints to be visible."""
 
 def paint(block: Block, scale: Length, theme: Theme) -> Pixels:
     """Paint a block at a scale on a canvas, which the PNG encoder takes without a copy."""
-    size = (max(1, round(block.height * scale)), max(1, round(block.width * scale)))
-    pixels = png.canvas(*size)
-    pixels[:] = theme.rgb("ground")
-    canvas = _Canvas(pixels, float(scale), theme)
-    for x, y, part in walk(block):
-        raise_if_cancelled()
-        for mark in part.marks:
+    height, width = max(1, round(block.height * scale)), max(1, round(block.width * scale))
+
+    def painted(marks: Sequence[Placed], pixels: Pixels | None = None) -> Pixels:
+        pixels = png.canvas(height, width, theme.rgb("ground")) if pixels is None else pixels
+        canvas = _Canvas(pixels, float(scale), theme)
+        for x, y, mark in marks:
+            raise_if_cancelled()
             canvas.paint(mark, (x, y))
-    return pixels
+        return pixels
+
+    if height * width > MOST_PIXELS:
+        return painted([(x, y, mark) for x, y, part in walk(block) for mark in part.marks])
+    begun = begin((height, width, scale, theme), block, painted)
+    return painted(begun.rest, begun.pixels)
 
 
 class _Run(NamedTuple):
@@ -65,12 +71,15 @@ class _Run(NamedTuple):
 
 
 class _Glyphs(NamedTuple):
-    """Drawn run of text: kept share of the canvas below, added ink, and place at the anchor."""
+    """Drawn run of text: kept share of the canvas below, added ink, and place at the anchor.
+
+    Sixteen bits hold their sum: opacity and kept share are 255 together.
+    """
 
     left: int
     top: int
-    kept: UInt32[np.ndarray, "height width 1"]
-    added: UInt32[np.ndarray, "height width 3"]
+    kept: UInt16[np.ndarray, "height width 1"]
+    added: UInt16[np.ndarray, "height width 3"]
 
 
 def _glyphs(run: _Run, right: Length, down: Length, colour: RGB) -> _Glyphs:
@@ -85,26 +94,44 @@ def _glyphs(run: _Run, right: Length, down: Length, colour: RGB) -> _Glyphs:
 
 
 def _drawn(run: _Run, right: Length, down: Length, colour: RGB) -> _Glyphs:
-    face = font(run.size, run.family)
-    measure = ImageDraw.Draw(Image.new("L", (1, 1)))
-    left, top, end, bottom = measure.textbbox((right, down), run.words, face, run.anchor)
-    # Margins, as glyphs may exceed the box by a part of a pixel.
-    left, top = math.floor(left) - 2, math.floor(top) - 2
-    glyphs = Image.new("L", (math.ceil(end) + 2 - left, math.ceil(bottom) + 2 - top))
-    place = (right - left, down - top)
+    # Twice the room of any text, as it is cheaper than to measure it before it is drawn.
+    half = math.ceil(run.size * (len(run.words) + 2))
+    high = 2 * math.ceil(run.size)
+    glyphs = Image.new("L", (2 * half, 2 * high))
+    place, face = (half + right, high + down), font(run.size, run.family)
     ImageDraw.Draw(glyphs).text(place, run.words, 255, face, run.anchor)
-    return _inked(left, top, glyphs, colour)
+    return _inked(-half, -high, glyphs, colour)
+
+
+def _upward(words: str, size: Length, colour: RGB) -> tuple[_Glyphs, tuple[int, int]]:
+    """Draw text upward, and return the size of its box too; short text once for all canvases."""
+    is_kept = len(words) <= _MOST_KEPT_CHARACTERS and size <= _MOST_KEPT_SIZE
+    return (_kept_upward if is_kept else _turned)(words, size, colour)
+
+
+def _turned(words: str, size: Length, colour: RGB) -> tuple[_Glyphs, tuple[int, int]]:
+    face = font(size)
+    width, height = math.ceil(face.getlength(words)) + 2, math.ceil(size * 1.5)
+    glyphs = Image.new("L", (width, height))
+    ImageDraw.Draw(glyphs).text((width / 2, height / 2), words, 255, face, "mm")
+    # Pillow draws horizontal text only: vertical text is drawn apart and rotated.
+    turned = glyphs.transpose(Image.Transpose.ROTATE_90)
+    return _inked(0, 0, turned, colour), turned.size
 
 
 def _inked(left: int, top: int, glyphs: Image.Image, colour: RGB) -> _Glyphs:
-    opacity = np.asarray(glyphs).astype(np.uint32)[..., None]
-    return _Glyphs(left, top, 255 - opacity, opacity * np.asarray(colour, np.uint32) + 128)
+    """Return drawn text in a colour, cut to its ink."""
+    box = glyphs.getbbox() or (0, 0, 1, 1)
+    opacity = np.asarray(glyphs.crop(box)).astype(np.uint16)[..., None]
+    added = opacity * np.asarray(colour, np.uint16) + np.uint16(128)
+    return _Glyphs(left + box[0], top + box[1], np.uint16(255) - opacity, added)
 
 
 _MOST_KEPT_CHARACTERS, _MOST_KEPT_SIZE = 24, 26
 """Longest and largest text whose glyphs are kept: a number, a label, a title at scale 1."""
 
 _kept_glyphs = lru_cache(2048)(_drawn)
+_kept_upward = lru_cache(256)(_turned)
 
 
 @dataclass(frozen=True)
@@ -136,14 +163,8 @@ class _Canvas:
         if not mark.upward:
             self._line((x, y), words, mark, size)
             return
-        face = font(size)
-        width = math.ceil(face.getlength(words)) + 2
-        height = math.ceil(mark.size * self.scale * 1.5)
-        glyphs = Image.new("L", (width, height))
-        ImageDraw.Draw(glyphs).text((width / 2, height / 2), words, 255, face, "mm")
-        # Pillow draws horizontal text only: vertical text is drawn apart and rotated.
-        turned = glyphs.transpose(Image.Transpose.ROTATE_90)
-        self._blend(_inked(round(x - height / 2), round(y - width / 2), turned, colour), 0, 0)
+        turned, (wide, high) = _upward(words, size, colour)
+        self._blend(turned, round(x - wide / 2), round(y - high / 2))
 
     def _line(self, place: Origin, words: str, mark: Text, size: Length) -> None:
         """Paint a line of text, signs in a font of their own."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from probes.figures.figures import Heatmap, Tensor
 from probes.output.drawing import numbers
-from probes.output.drawing.axes import Labels, Track, frame, in_a_row, step_cell
+from probes.output.drawing.axes import ROW_OF_TEXT, Labels, Track, frame, in_a_row, step_cell
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.marks import (
     TEXT_SIZE,
@@ -22,6 +22,9 @@ from probes.output.drawing.marks import (
 from probes.output.drawing.room import AMPLE, Room
 from probes.output.drawing.shading import is_photograph, one_channel, shade
 from probes.output.drawing.text import text_width
+
+_MOST_NAMED = 24
+"""Most rows of a heatmap that have a name each; of more, the names of some are left out."""
 
 
 def heatmap_block(figure: Heatmap, shared: Labels | None, room: Room = AMPLE) -> Block:
@@ -81,5 +84,7 @@ def _rows(tensor: Tensor, x: str, most: Length, rows: int) -> Track:
     height = max(rows // count, 1 if count > rows else 2)
     if len(others) == 1:
         own = tensor.labels(others[0])
+        if in_a_row(own) is None and count <= _MOST_NAMED:
+            height = max(height, ROW_OF_TEXT)
         return Track(others[0], in_a_row(own) or own, min(height, most))
     return Track(" x ".join(others), range(count), min(height, most))

@@ -43,6 +43,14 @@ _MOST_MEASURES = 4
 """Most measures in the caption that the layout puts above a figure; JSON has all."""
 
 
+_MEASURES = {
+    "f_input": "for the input",
+    "f_baseline": "for the baseline",
+    "delta": "missing from the sum",
+}
+"""Words for measures in captions whose names are symbols; others are words already."""
+
+
 def page(figure: Figure) -> Block:
     """Lay out a figure as a page: a picture with margins."""
     block = _slide(figure) if _is_slide(figure) else lay_out(figure, {}, _HEADING_SIZE, AMPLE)
@@ -147,7 +155,8 @@ def _stated(measure: Measure) -> str:
         written = shortened(value)
     else:
         written = f"{value:,}" if isinstance(value, int) else numbers.number(value)
-    return " ".join(part for part in (spaced(measure.name), written, measure.unit) if part)
+    words = _MEASURES.get(measure.name) or spaced(measure.name).replace(".", ", ")
+    return " ".join(part for part in (words, written, measure.unit) if part)
 
 
 def _grid(figure: Panels, shared: Shared, room: Room) -> Block:

@@ -15,6 +15,12 @@ MAX_PLANS = 256
 """Most forms of figures whose plans are kept."""
 
 
+_SIZELESS = ("highlight", "boxes")
+"""Fields of figures that change no size."""
+
+_TITLE_STEP = 8
+"""Characters by which a title is longer than another one of a different form."""
+
 MOST_LABELS = 64
 """Most labels of an axis that a form has as they are."""
 
@@ -62,9 +68,19 @@ def _form(part: Any) -> Hashable:
         case tuple():
             return tuple(map(_form, part))
         case _ if hasattr(part, "__dataclass_fields__"):
-            return type(part).__name__, *(_form(getattr(part, one.name)) for one in fields(part))
-    held: Hashable = part
-    return held
+            held = {one.name: getattr(part, one.name) for one in fields(part)}
+            return type(part).__name__, *(
+                _title(value) if name == "title" else _form(value)
+                for name, value in held.items()
+                if name not in _SIZELESS
+            )
+    plain: Hashable = part
+    return plain
+
+
+def _title(title: str) -> str:
+    """Return a title of about the same length, as titles may name values."""
+    return "0" * (-(-len(title) // _TITLE_STEP) * _TITLE_STEP)
 
 
 def _rows(rows: Sequence[int | str]) -> Hashable:
@@ -91,8 +107,9 @@ def _blank(part: Any) -> Any:
         case tuple():
             return tuple(map(_blank, part))
         case _ if hasattr(part, "__dataclass_fields__"):
-            return replace(
-                part, **{one.name: _blank(getattr(part, one.name)) for one in fields(part)}
-            )
+            held = {one.name: _blank(getattr(part, one.name)) for one in fields(part)}
+            if "title" in held:
+                held["title"] = _title(part.title)
+            return replace(part, **held)
         case _:
             return part

@@ -42,6 +42,6 @@ ROOMS = (
     Room(42, 8, table=720, length=480, row=19, rows=200, height=130, bar=220, pitch=23),
     Room(36, 8, table=640, length=400, row=18, rows=180, height=110, bar=180, pitch=20),
     Room(28, 8, table=520, length=340, row=16, rows=160, height=100, bar=150, pitch=19),
-    Room(28, 8, table=440, length=240, row=14, rows=130, height=90, bar=120, pitch=18),
+    Room(28, 8, table=440, length=240, row=15, rows=130, height=90, bar=120, pitch=18),
 )
 """Rooms of the parts of a slide, of which the first is taken in which all fit on it."""

@@ -103,7 +103,7 @@ def _captioned(tensor: Tensor, shaded: Shaded, shape: _Shape, *, has_bar: bool) 
         for text in _caption(x + width * cell / 2, y + rows * cell, each)
     ]
     bottom = math.ceil(count / columns) * down - _GAP
-    data = Block(columns * across - _GAP, bottom, (maps, *texts), areas)
+    data = Block(columns * across - _GAP, bottom, (*texts, maps), areas)
     bar = colour_bar(shaded, bottom - lines * LINE_HEIGHT) if has_bar else None
     return frame(data, None, None, bar)
 
