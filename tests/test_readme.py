@@ -79,6 +79,19 @@ def test_the_pictures_are_not_blank() -> None:
         assert np.array(Image.open(path)).std() > 10
 
 
+def test_the_moving_picture_moves() -> None:
+    """It has frames that differ, and is small enough for a page."""
+    path = ROOT / "docs" / "pictures" / "drawing.webp"
+    with Image.open(path) as image:
+        first, count = np.array(image.convert("RGB")), image.n_frames
+        image.seek(count - 1)
+        last = np.array(image.convert("RGB"))
+
+    assert count >= 8
+    assert np.abs(first.astype(int) - last).max() > 100
+    assert path.stat().st_size < 1_000_000
+
+
 def test_the_accuracies_are_those_of_the_reports() -> None:
     """The figures in the README and in docs/training.md are those of the shipped weights."""
     cnn, lstm = (
