@@ -14,13 +14,7 @@ from models.architecture import (
     Layer,
     Node,
 )
-from models.declaration.declaration import (
-    Declaration,
-    DeclarationError,
-    ImageSpec,
-    layer_error,
-    read_declaration,
-)
+from models.declaration.declaration import Declaration, ImageSpec, layer_error, read_declaration
 from models.declaration.layer_line import LayerLine
 from models.declaration.operations import (
     Activation,
@@ -35,6 +29,7 @@ from models.declaration.operations import (
     Operation,
     Recurrent,
 )
+from models.declaration.toml_file import DeclarationError
 from models.layer_shapes import (
     NAMES,
     Source,

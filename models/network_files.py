@@ -12,8 +12,9 @@ import numpy as np
 from models.architecture import Architecture
 from models.cnn.calibration import Calibration, calibration_of
 from models.cnn.records import RECORDS, check_record
-from models.declaration.declaration import Declaration, DeclarationError
+from models.declaration.declaration import Declaration
 from models.declaration.operations import MAX_RECURRENT, Recurrent
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from models.model_files import ARTIFACT_KINDS, ModelFiles
 from models.printable import printable

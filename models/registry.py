@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,9 @@ from models.cnn import ood_detector, randomisation
 from models.cnn.calibration import Calibration
 from models.cnn.layout import layout_of
 from models.cnn.ood_detector import OODDetector
-from models.declaration.declaration import (
-    MODEL_NAME,
-    Declaration,
-    DeclarationError,
-    read_declaration,
-)
+from models.declaration.declaration import MODEL_NAME, Declaration, read_declaration
+from models.declaration.toml_file import DeclarationError
+from models.declaration.tour import Tour, read_tour
 from models.families import analysis_programs, core_buckets, core_programs, run_input
 from models.model_files import SHIPPED, ModelFiles, repository_files, shipped_files
 from models.network_files import read_network
@@ -36,6 +34,8 @@ from models.runtime.parameters import Parameters
 from models.runtime.programs import Program, Row, Run
 from models.runtime.resident import ResidentProgram
 from models.weights_folder import find_weights
+
+logger = logging.getLogger("lightwell")
 
 RESERVED_NAMES = frozenset(
     {
@@ -80,6 +80,8 @@ class ResidentModel:
         length_limits: Tested and certified length of the served weights of a network that counts
             bits (None), and of its training checkpoints by name; empty for other models.
         artifacts: Other training artifacts, by kind.
+        tour: Tour through the page; None without one.
+        tour_error: Why its tour is left out, as a sentence; None where there is no fault.
         is_shipped: Whether it ships with the server, which compiles its analyses at the start.
         programs: Compiled programs by name; empty until `compile` or `take_over`.
         executables: All executables of its programs; a model that replaces it has the same ones.
@@ -97,6 +99,8 @@ class ResidentModel:
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
     length_limits: Mapping[str | None, LengthLimits] = field(default_factory=dict)
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
+    tour: Tour | None = None
+    tour_error: str | None = None
     is_shipped: bool = False
     programs: dict[str, ResidentProgram] = field(default_factory=dict)
     executables: Executables = field(default_factory=dict)
@@ -124,14 +128,15 @@ class ResidentModel:
 
     @property
     def version(self) -> str:
-        """Digest of all files of a registered model on which answers depend. CPU work: it hashes.
+        """Digest of all files of a registered model that it serves. CPU work: it hashes.
 
         Two versions of one network with equal weights may differ in metadata and artifacts.
         """
         kept = {name: self.digest(name) for name in self.training_checkpoints}
         found = {kind: (one.digest, one.metadata) for kind, one in self.artifacts.items()}
         facts = (self.checkpoint.digest, self.checkpoint.metadata, kept, found)
-        text = repr((self.architecture.declaration, *self.length_limits.items()))
+        shown = (self.tour, self.tour_error)
+        text = repr((self.architecture.declaration, *self.length_limits.items(), shown))
         stated = json.dumps([text, *facts], sort_keys=True)
         return hashlib.sha256(stated.encode()).hexdigest()
 
@@ -316,7 +321,7 @@ def load(name: str, folder: Path | None = None) -> ResidentModel:
     except DeclarationError as error:
         msg = f"{name}: {error}"
         raise CheckpointError(msg) from error
-    return _load(name, declaration, files, is_shipped=True)
+    return _load(name, declaration, files, SHIPPED / name, is_shipped=True)
 
 
 def load_folder(folder: Path) -> ResidentModel:
@@ -336,18 +341,24 @@ def load_folder(folder: Path) -> ResidentModel:
         raise CheckpointError(msg)
     try:
         declaration = read_declaration(folder)
-        return _load(name, declaration, repository_files(folder, declaration))
+        return _load(name, declaration, repository_files(folder, declaration), folder)
     except (CheckpointError, DeclarationError) as error:
         msg = f"{name}: {error}"
         raise CheckpointError(msg) from error
 
 
 def _load(
-    name: str, declaration: Declaration, files: ModelFiles, *, is_shipped: bool = False
+    name: str,
+    declaration: Declaration,
+    files: ModelFiles,
+    folder: Path,
+    *,
+    is_shipped: bool = False,
 ) -> ResidentModel:
-    """Load a declared network from its files."""
+    """Load a declared network from its files, with the tour of the folder."""
     began = time.perf_counter()
     found = read_network(declaration, files, is_resizable=is_shipped)
+    tour, tour_error = _tour(name, folder, found.architecture, found.checkpoint.digest)
     is_image = found.architecture.family == "image"
     is_mnist = is_image and found.architecture.image.prepare == "mnist"
     return ResidentModel(
@@ -360,6 +371,22 @@ def _load(
         found.training_checkpoints,
         found.length_limits,
         found.artifacts,
+        tour,
+        tour_error,
         is_shipped,
         ready_s=time.perf_counter() - began,
     )
+
+
+def _tour(
+    name: str, folder: Path, architecture: Architecture, weights: str
+) -> tuple[Tour | None, str | None]:
+    """Read the tour of a network, or the sentence why it is left out.
+
+    A tour explains a network, whose answers do not need it: the network is served without it.
+    """
+    try:
+        return read_tour(folder, architecture, weights), None
+    except DeclarationError as error:
+        logger.warning("%s has no tour: %s", name, error)
+        return None, str(error)

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from models.declaration.declaration import FILE, MODEL_NAME, Declaration, DeclarationError
+from models.declaration.declaration import FILE, MODEL_NAME, Declaration
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from models.importers.answers import REFERENCE, read_answers, with_reference
 from models.importers.conversion import Names, convert

@@ -67,6 +67,14 @@ _MODEL = {
     },
     "training": {"seed": 0, "metrics": {"test_accuracy": 1.0}},
 }
+_TOUR_STEP = {
+    "state": {"layer": "relu1"},
+    "outline": "layer relu1",
+    "text": "Each small square is the map of one channel.",
+    "ask": "Choose channel 5.",
+    "done": {"layer": "relu1", "channel": 5},
+    "change": "",
+}
 _COLOUR_MAP = {
     "name": "viridis",
     "kind": "sequential",
@@ -113,6 +121,7 @@ LINES = f'{{"input":0,"step":1,"bit":1,{_GATES}}}\n{{"input":0,"step":2,"bit":0,
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
+    "tour": {"model": "cnn", "weights": "9f86d081…", "steps": [_TOUR_STEP]},
     "models": {"models": [_MODEL], "failed": [], "ready": True},
     "findings": {"findings": [_FINDING]},
     "samples": {"samples": [_SAMPLE]},

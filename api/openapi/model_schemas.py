@@ -138,6 +138,39 @@ class ModelEntry(Schema):
     shipped: bool = Field(False, description="Whether the network ships with the server.")
     memory_bytes: int = Field(0, description="Bytes of its parameters and compiled programs.")
     ready_s: float = Field(0, description="Seconds that loading and compiling took.")
+    tour: int = Field(
+        0, description="Steps of its tour at `/models/{model}/tour`; 0 without a tour."
+    )
+    tour_error: str | None = Field(
+        None, description="Why its `tour.toml` is left out; null where there is no fault."
+    )
+
+
+class TourStepEntry(Schema):
+    """Schema of a step of a tour: a state of the page, a part of it, a sentence and an action.
+
+    The action is done when the page's state has all values of `done`, or another value of `change`
+    than before.
+    """
+
+    state: dict[str, bool | int | str] = Field(
+        description="Values of the page's address; all others of the view have their defaults."
+    )
+    outline: str = Field(description="Part of the page, such as `answer` or `layer relu1`.")
+    text: str = Field(description="Sentence about that part.")
+    ask: str = Field(description="Sentence that asks for the action.")
+    done: dict[str, bool | int | str] = Field(
+        description="Values that the action reaches; empty where `change` names one."
+    )
+    change: str = Field(description="Value that the action changes; empty where `done` has values.")
+
+
+class TourEntry(Schema):
+    """Schema of a tour of a network through the page, step by step."""
+
+    model: str
+    weights: str = Field(description="Digest of the weights.")
+    steps: list[TourStepEntry]
 
 
 class FailedEntry(Schema):

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from api.content_coding import gzipped
 from api.errors.handlers import unknown_model
+from api.errors.problem import Problem
 from api.inference.engine import Engine
 from api.openapi import model_schemas, spec
 from api.requests.sequence_body import state_bound
@@ -66,7 +67,31 @@ def router() -> APIRouter:
             raise unknown_model(model, engine.served)
         return describe(served.model)
 
+    @routes.get(
+        "/models/{model}/tour",
+        operation_id="tour",
+        summary="Tour of one resident model through the page.",
+        response_model=model_schemas.TourEntry,
+        responses=spec.answers("tour"),
+    )
+    async def tour(request: Request, model: Annotated[str, Path(examples=["cnn"])]) -> Response:
+        """Tour of one resident model: states of the page, each with a sentence and an action."""
+        engine: Engine = request.app.state.engine
+        if (served := engine.served.get(model)) is None:
+            raise unknown_model(model, engine.served)
+        content = _described_tour(served.model).model_dump_json().encode()
+        return asset_response(request, asset(content, "application/json", compress=gzipped))
+
     return routes
+
+
+def _described_tour(model: ResidentModel) -> model_schemas.TourEntry:
+    """Describe the tour of a model for `/models/{model}/tour`."""
+    if model.tour is None:
+        reason = f": {model.tour_error}" if model.tour_error else ""
+        raise Problem("unknown-path", f"{model.name} has no tour{reason}.")
+    steps = [model_schemas.TourStepEntry(**vars(step)) for step in model.tour.steps]
+    return model_schemas.TourEntry(model=model.name, weights=model.checkpoint.digest, steps=steps)
 
 
 def describe(model: ResidentModel) -> model_schemas.ModelEntry:
@@ -97,6 +122,8 @@ def describe(model: ResidentModel) -> model_schemas.ModelEntry:
         shipped=model.is_shipped,
         memory_bytes=model.nbytes,
         ready_s=round(model.ready_s, 3),
+        tour=len(model.tour.steps) if model.tour else 0,
+        tour_error=model.tour_error,
     )
 
 

@@ -1,7 +1,6 @@
 """Declaration of a network: `lightwell.toml`, its input, classes and layer lines."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +12,14 @@ from jaxtyping import Float32, UInt8, UInt32
 
 from models.declaration.layer_line import LayerLine, parse_line
 from models.declaration.operations import LayerError
+from models.declaration.toml_file import (
+    MAX_TEXT,
+    DeclarationError,
+    parse_toml,
+    read_text,
+    shown,
+)
 from models.printable import printable_line
-from models.whole_files import WholeFileError, read_whole
 
 FILE = "lightwell.toml"
 """Name of a declaration's file in the folder of a network."""
@@ -30,7 +35,6 @@ MAX_CLASSES = 1000
 MAX_SYMBOLS = 256
 MAX_FEATURES = 512
 MAX_SIDE = 256
-MAX_TEXT = 200
 
 KEYS = (
     "format",
@@ -50,10 +54,6 @@ BYTE_VALUES = 256
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 """Name of a network: that of its folder, and the first part of its paths."""
-
-
-class DeclarationError(ValueError):
-    """Error of a declaration: a sentence that names the key or the layer, and the limit."""
 
 
 @dataclass(frozen=True)
@@ -150,17 +150,7 @@ def read_declaration(folder: Path) -> Declaration:
     Raises:
         DeclarationError: The file is missing, too large, or not a declaration.
     """
-    try:
-        content = read_whole(folder / FILE, MAX_BYTES)
-    except WholeFileError as error:
-        raise DeclarationError(str(error)) from error
-    try:
-        # Editors on Windows may write a byte order mark, which TOML does not allow.
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = f"{FILE} is not UTF-8 text"
-        raise DeclarationError(msg) from error
-    return parse_declaration(text)
+    return parse_declaration(read_text(folder / FILE, MAX_BYTES))
 
 
 def parse_declaration(text: str) -> Declaration:
@@ -169,10 +159,10 @@ def parse_declaration(text: str) -> Declaration:
     Raises:
         DeclarationError: It is not TOML, a key is missing or unknown, or a value is wrong.
     """
-    found = _toml(text)
+    found = parse_toml(text, FILE)
     for key in found:
         if key not in KEYS:
-            msg = f"key {_shown(key)} is not known; keys are {', '.join(KEYS)}"
+            msg = f"key {shown(key)} is not known; keys are {', '.join(KEYS)}"
             raise DeclarationError(msg)
     # True and 1.0 equal 1.
     if type(found.get("format")) is not int or found["format"] != FORMAT:
@@ -190,18 +180,6 @@ def parse_declaration(text: str) -> Declaration:
     )
 
 
-def _toml(text: str) -> dict[str, Any]:
-    """Parse the TOML of a declaration."""
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        msg = f"{FILE} has lists or tables that are nested too deeply"
-        raise DeclarationError(msg) from error
-    except ValueError as error:  # a TOMLDecodeError, or that of a number of thousands of digits
-        msg = f"{FILE} is not TOML: {printable_line(str(error))[:MAX_TEXT]}"
-        raise DeclarationError(msg) from error
-
-
 def _text(found: Mapping[str, Any], key: str, default: str) -> str:
     value = found.get(key, default)
     if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
@@ -213,7 +191,7 @@ def _text(found: Mapping[str, Any], key: str, default: str) -> str:
 def _choice(found: Mapping[str, Any], key: str, values: tuple[Any, ...]) -> Any:
     value = found.get(key, values[0])
     if value not in values:
-        msg = f"{key} must be one of {', '.join(values)}, not {_shown(value)}"
+        msg = f"{key} must be one of {', '.join(values)}, not {shown(value)}"
         raise DeclarationError(msg)
     return value
 
@@ -231,7 +209,7 @@ def _classes(found: Mapping[str, Any]) -> tuple[str, ...]:
     classes = _texts(found, "classes", MAX_CLASSES)
     for name in classes:
         if not 1 <= len(name) <= 64 or not name.isprintable() or classes.count(name) > 1:  # noqa: PLR2004
-            msg = f"class {_shown(name)} must be of 1 to 64 characters, and named once"
+            msg = f"class {shown(name)} must be of 1 to 64 characters, and named once"
             raise DeclarationError(msg)
     if len(classes) == 1:
         msg = "classes must be two or more: a single sigmoid unit has two, such as no and yes"
@@ -251,7 +229,7 @@ def _layers(found: Mapping[str, Any]) -> tuple[LayerLine, ...]:
 
 def layer_error(index: int, text: str, reason: str) -> DeclarationError:
     """Return the error of one layer line of a declaration, with its place and its text."""
-    return DeclarationError(f"layers[{index}] {_shown(text)}: {printable_line(reason)}")
+    return DeclarationError(f"layers[{index}] {shown(text)}: {printable_line(reason)}")
 
 
 def _answer(found: Mapping[str, Any]) -> Literal["last", "every"]:
@@ -278,7 +256,7 @@ def _counts_bits(found: Mapping[str, Any]) -> bool:
     """Read whether a declared network counts bits, which only sequences of 0 and 1 allow."""
     value = found.get("counts_bits", False)
     if type(value) is not bool:
-        msg = f"counts_bits must be true or false, not {_shown(value)}"
+        msg = f"counts_bits must be true or false, not {shown(value)}"
         raise DeclarationError(msg)
     given = found.get("input")
     alphabet = given.get("alphabet") if isinstance(given, dict) else None
@@ -310,7 +288,7 @@ def _known(value: Mapping[str, Any], *keys: str) -> None:
     for key in value:
         if key not in keys:
             others = f"come {', '.join(keys[1:])}" if len(keys) > 1 else "comes nothing"
-            msg = f"input key {_shown(key)} is not known here; with {keys[0]} {others}"
+            msg = f"input key {shown(key)} is not known here; with {keys[0]} {others}"
             raise DeclarationError(msg)
 
 
@@ -379,9 +357,3 @@ def _features(value: Mapping[str, Any]) -> SequenceSpec:
         msg = f"input.features must be a whole number from 1 to {MAX_FEATURES}"
         raise DeclarationError(msg)
     return SequenceSpec((), None, count)
-
-
-def _shown(value: object) -> str:
-    """Return a value of a declaration for one line of an error, shortened."""
-    text = printable_line(str(value))
-    return f"'{text[:59]}…'" if len(text) > 60 else f"'{text}'"  # noqa: PLR2004

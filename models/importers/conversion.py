@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.declaration.declaration import Declaration, DeclarationError, parse_declaration
+from models.declaration.declaration import Declaration, parse_declaration
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from models.importers.errors import ConversionError
 from models.importers.guess import guess

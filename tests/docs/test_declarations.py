@@ -5,9 +5,10 @@ import re
 import pytest
 
 from models import derivation
-from models.declaration.declaration import KEYS, DeclarationError, parse_declaration
+from models.declaration.declaration import KEYS, parse_declaration
 from models.declaration.layer_line import LAYERS, parse_line
 from models.declaration.operations import ACTIVATIONS, UNSUPPORTED, LayerError
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from tests.docs.fences import ROOT, fences
 from tests.oracles.declarations import declared

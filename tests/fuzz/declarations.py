@@ -7,7 +7,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from models.declaration.declaration import FILE, DeclarationError
+from models.declaration.declaration import FILE
+from models.declaration.toml_file import DeclarationError
 from models.derivation import read_architecture
 from tests.fuzz.mutation import mutated, seeded
 

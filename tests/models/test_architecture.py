@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from models.architecture import Architecture
-from models.declaration.declaration import DeclarationError, parse_declaration
+from models.declaration.declaration import parse_declaration
 from models.declaration.operations import Merge
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from models.windows import ReceptiveField
 from tests.oracles import dependencies

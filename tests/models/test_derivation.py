@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.declaration.declaration import DeclarationError, parse_declaration
+from models.declaration.declaration import parse_declaration
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from tests.oracles.declarations import declared
 

@@ -18,7 +18,8 @@ import jax
 import numpy as np
 
 from models.architecture import Architecture
-from models.declaration.declaration import DeclarationError, parse_declaration
+from models.declaration.declaration import parse_declaration
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from models.reference import TOLERANCE, traced_values
 from models.registry import ResidentModel

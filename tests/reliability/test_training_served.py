@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models import registry
-from models.declaration.declaration import DeclarationError
+from models.declaration.toml_file import DeclarationError
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from scripts import train

@@ -4,6 +4,7 @@
  *     #digits  #sequences  #findings      a view
  *     #my-network                         the view of one resident network
  *     #sequences&sequence=110&step=2      with values
+ *     #my-network&tour=4                  a step of the network's tour
  *
  * A fragment without a view, such as `#layer=relu2`, is a link of a page that had no views yet.
  */
@@ -21,7 +22,7 @@ export const VIEWS = /** @type {const} */ (["digits", "sequences", "findings"]);
 export const NETWORK_OF = { digits: "imageModel", sequences: "sequenceModel" };
 
 /** State values of every view. @type {Key[]} */
-const COMMON = ["view", "palette", "range", "theme"];
+const COMMON = ["view", "palette", "range", "theme", "tour", "present"];
 
 /** State values of the view `sequences`. @type {Key[]} */
 const OF_SEQUENCES = [
@@ -34,6 +35,11 @@ export function keysOf(view) {
   if (view === "sequences") return OF_SEQUENCES;
   const others = [...COMMON, ...OF_SEQUENCES];
   return view === "digits" ? /** @type {Key[]} */ (Object.keys(DEFAULTS)).filter((key) => !others.includes(key)) : [];
+}
+
+/** Defaults of the values that one view has for itself, but for its network. @param {string} view @returns {Partial<State>} */
+export function defaultsOf(view) {
+  return Object.fromEntries(keysOf(view).filter((key) => key !== NETWORK_OF[view]).map((key) => [key, DEFAULTS[key]]));
 }
 
 /**

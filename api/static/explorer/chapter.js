@@ -1,6 +1,7 @@
 /** Chapter: the view of one model of a family; another model fills it from the start. */
 
 import { make } from "../sdk/dom.js";
+import { defaultsOf } from "./address.js";
 import { modelsOf } from "./families.js";
 import { hasProbe } from "./model-facts.js";
 import { ChapterStore } from "./store.js";
@@ -44,8 +45,8 @@ export async function openChapter(page, family) {
     const fresh = /** @type {HTMLElement} */ (empty.cloneNode(true));
     keepApplicable(fresh, model, describe(model));
     introduce(fresh, model);
-    const choose = (/** @type {Model} */ one) => store.set({ ...reset(store.state, one), [key]: one === models[0] ? "" : one.name });
-    fresh.querySelector(".chapter-head")?.append(...picker(models, model, choose));
+    const choose = (/** @type {Model} */ one) => store.set({ ...reset(store.state, one), [key]: one === models[0] ? "" : one.name, tour: 0, present: false });
+    fresh.querySelector(".chapter-head")?.append(...tourStart(store, model), ...picker(models, model, choose));
     fresh.hidden = store.state.view !== id;
     section.replaceWith(fresh);
     section = fresh;
@@ -103,6 +104,15 @@ function factsOf({ parameters, weights, device, training }) {
   const facts = [`${parameters.toLocaleString("en")} parameters`, `on ${device.split(" ")[0].toUpperCase()}`];
   if (typeof accuracy === "number") facts.push(`${(100 * accuracy).toFixed(2)} % test accuracy`);
   return [...facts, `weights ${weights.slice(0, 8)}`].join(" · ");
+}
+
+/** Make the button that opens the tour of a model that has one. @param {import("./store.js").Store} store @param {Model} model */
+function tourStart(store, { tour }) {
+  if (!tour) return [];
+  const button = make("button", { type: "button", class: "tour-start" }, "Take the tour");
+  // With the defaults of the view the address is that of the first step, whose state is then set.
+  button.addEventListener("click", () => store.set({ ...defaultsOf(store.state.view), tour: 1 }));
+  return [button];
 }
 
 /**

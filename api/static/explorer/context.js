@@ -27,6 +27,7 @@
  * @property {string[]} checkpoints Names of other weights: training checkpoints, the earliest first, then the rest.
  * @property {boolean} shipped Whether the network ships with the server.
  * @property {Record<string, any>} training
+ * @property {number} tour Steps of its tour; 0 without one.
  */
 
 /**

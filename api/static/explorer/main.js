@@ -46,6 +46,14 @@ async function open() {
   const page = { lightwell, store, announce, models };
   mountSettings(page);
   mountNavigation(store, views, announce);
+  const openTour = async (/** @type {import("./state.js").State} */ { tour }) => {
+    if (!tour) return;
+    store.off(openTour);
+    await null; // until the store has written the address of this state
+    const { fragment } = store;
+    (await import("./tour/tour.js")).mountTour(page, fragment);
+  };
+  store.on(["tour"], openTour);
   const findings = document.getElementById("findings");
   if (hasFindings) loadWhenNear(findings, async () => (await import("./findings.js")).mountFindings(page));
   await Promise.all(families.map((family) => openChapter(page, family)));

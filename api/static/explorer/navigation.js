@@ -23,7 +23,7 @@ export function mountNavigation(store, views, announce) {
   // The page that one leaves is written first, so that a step back finds it.
   for (const link of shown) link.addEventListener("click", () => store.keep());
   store.on(/** @type {Key[]} */ (Object.keys(DEFAULTS)), () => {
-    for (const link of shown) link.href = store.linkTo({ view: viewOf(link) });
+    for (const link of shown) link.href = store.linkTo({ view: viewOf(link), tour: 0, present: false });
   });
   let last = "";
   store.on(["view"], ({ view }) => {

@@ -54,6 +54,9 @@ export const DEFAULTS = {
   gateSteps: "step", // the followed step; until, all
   counterView: 0,
   sequencePanel: "", // panel below the lanes; empty for the first
+  // The tour of the network.
+  tour: 0, // its step, from 1 on; 0: none
+  present: false, // presenter mode
   // The page itself.
   theme: "", // light, dark; empty for the system's
 };

@@ -10,7 +10,7 @@ const WRITE_MS = 200;
 
 /** @typedef {Pick<Store, "state" | "set" | "on" | "link" | "keep">} StateStore */
 
-/** Store of the page's state: calls listeners on changes, and writes the URL; another view or network is a step of its history. */
+/** Store of the page's state: calls listeners on changes, and writes the URL; another view, network or step of a tour is a step of its history. */
 export class Store {
   /** @type {State} */
   #state;
@@ -37,6 +37,11 @@ export class Store {
     return { ...this.#state };
   }
 
+  /** The fragment that was last read or written. */
+  get fragment() {
+    return this.#fragment;
+  }
+
   /**
    * Change some values; each listener of a changed value is called once.
    * @param {Partial<State>} changes
@@ -60,8 +65,8 @@ export class Store {
   #follow() {
     this.#fragment = location.hash;
     const found = this.#read();
-    const { view, imageModel, sequenceModel } = found;
-    const place = { view, ...(view === "digits" ? { imageModel } : view === "sequences" ? { sequenceModel } : {}) };
+    const { view, imageModel, sequenceModel, tour, present } = found;
+    const place = { view, tour, present, ...(view === "digits" ? { imageModel } : view === "sequences" ? { sequenceModel } : {}) };
     this.#change(!location.hash || hasValues(location.hash) ? found : place);
     this.#writeSoon();
   }
@@ -72,7 +77,7 @@ export class Store {
     const found = this.#read();
     const isSame = placeOf({ ...this.#state, view: found.view }) === placeOf(found);
     const own = isSame ? [] : keysOf(found.view).map((key) => [key, found[key]]);
-    this.#change({ view: found.view, ...Object.fromEntries(own) });
+    this.#change({ view: found.view, tour: found.tour, present: found.present, ...Object.fromEntries(own) });
     this.#writeSoon();
   }
 
@@ -130,10 +135,10 @@ export class Store {
   }
 }
 
-/** View and network of a state. @param {State} state */
+/** View, network and step of the tour of a state. @param {State} state */
 function placeOf(state) {
   const key = NETWORK_OF[state.view];
-  return key ? `${state.view} ${state[key]}` : state.view;
+  return key ? `${state.view} ${state[key]} ${state.tour}` : state.view;
 }
 
 /** Store of the state for a chapter: it waits while another view is shown, and ends when another model is chosen. */

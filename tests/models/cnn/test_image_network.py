@@ -12,7 +12,8 @@ from models.cnn.analyses import image_analyses
 from models.cnn.layout import layout_of
 from models.cnn.network import ImageNetwork
 from models.cnn.programs import image_programs, network_definition
-from models.declaration.declaration import DeclarationError, parse_declaration
+from models.declaration.declaration import parse_declaration
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from models.runtime.parameters import GraphDefinition, named
 from models.runtime.programs import Program

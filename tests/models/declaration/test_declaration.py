@@ -14,12 +14,12 @@ from models.declaration.declaration import (
     KEYS,
     MAX_BYTES,
     MODEL_NAME,
-    DeclarationError,
     ImageSpec,
     SequenceSpec,
     parse_declaration,
     read_declaration,
 )
+from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from tests.oracles.declarations import draw, written
 

@@ -1,0 +1,61 @@
+"""TOML files of a network, of any origin: text, tables and values for errors."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from models.printable import printable_line
+from models.whole_files import WholeFileError, read_whole
+
+MAX_TEXT = 200
+"""Characters of a text of one line."""
+
+
+class DeclarationError(ValueError):
+    """Error of a declaration: a sentence that names the key or the layer, and the limit."""
+
+
+def read_text(path: Path, limit: int) -> str:
+    """Read the text of a TOML file.
+
+    Args:
+        limit: Most bytes of the file.
+
+    Raises:
+        DeclarationError: The file is missing, too large, or not UTF-8 text.
+    """
+    try:
+        content = read_whole(path, limit)
+    except WholeFileError as error:
+        raise DeclarationError(str(error)) from error
+    try:
+        # Editors on Windows may write a byte order mark, which TOML does not allow.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        msg = f"{path.name} is not UTF-8 text"
+        raise DeclarationError(msg) from error
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """Parse the text of a TOML file.
+
+    Args:
+        name: Name of the file, for errors.
+
+    Raises:
+        DeclarationError: It is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        msg = f"{name} has lists or tables that are nested too deeply"
+        raise DeclarationError(msg) from error
+    except ValueError as error:  # a TOMLDecodeError, or that of a number of thousands of digits
+        msg = f"{name} is not TOML: {printable_line(str(error))[:MAX_TEXT]}"
+        raise DeclarationError(msg) from error
+
+
+def shown(value: object) -> str:
+    """Return a value of a TOML file for one line of an error, shortened."""
+    text = printable_line(str(value))
+    return f"'{text[:59]}…'" if len(text) > 60 else f"'{text}'"  # noqa: PLR2004

@@ -1,0 +1,148 @@
+"""Tours of the page: every step at two sizes, its action, and its address after a reload."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page.browsers import PHONE, keep
+from tests.page.conftest import Opener
+from tests.page.test_views import LECTURE
+
+FRAME = """(element) => {
+  const { top, bottom, left, right } = element.getBoundingClientRect();
+  const boxOf = (one) => document.querySelector(one).getBoundingClientRect();
+  const [header, card] = [boxOf(".top"), boxOf(".tour")];
+  return { top, bottom, left, right, header: header.bottom, card: card.top, width: innerWidth };
+}"""
+
+Act = Callable[[Page], None]
+
+
+def tile(layer: str, channel: int) -> Act:
+    """Choose a channel's small map by a click."""
+
+    def act(page: Page) -> None:
+        heatmap = page.locator(f'.stage[data-layer="{layer}"] lw-tensor-heatmap')
+        box = heatmap.evaluate("(map, channel) => map.boxOf(channel).toJSON()", channel)
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    return act
+
+
+def channel(number: int) -> Act:
+    """Enter the number of a channel."""
+
+    def act(page: Page) -> None:
+        entry = page.get_by_role("spinbutton", name="Channel")
+        entry.fill(str(number))
+        entry.press("Enter")
+
+    return act
+
+
+def chip(layer: str) -> Act:
+    """Choose a layer of the detail."""
+    return lambda page: page.locator(".channel-picker .chip", has_text=layer).click()
+
+
+def sample(digit: int) -> Act:
+    """Choose the sample of a digit."""
+    return lambda page: page.locator("#samples button.sample").nth(digit).click()
+
+
+def stroke(page: Page) -> None:
+    """Draw a stroke across the pad."""
+    box = page.locator("#pad lw-digit-pad").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 40, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 150, box["y"] + 80, steps=6)
+    page.mouse.up()
+
+
+def other_value(page: Page) -> None:
+    """Pin a value in the middle of the map by a click."""
+    box = page.locator(".inspector-map").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+
+
+def method(page: Page) -> None:
+    """Choose another attribution method."""
+    page.locator("#why select#choose-method").select_option(index=1)
+
+
+ACTIONS: dict[str, list[Act]] = {
+    "cnn": [
+        sample(7),
+        stroke,
+        tile("relu1", 5),
+        channel(10),
+        other_value,
+        tile("pool1", 12),
+        chip("relu1"),
+        channel(36),
+        tile("relu4", 27),
+        method,
+        sample(3),
+    ],
+}
+VIEWS = {"cnn": "digits"}
+
+
+def card(page: Page) -> Locator:
+    """The card of the tour."""
+    return page.get_by_role("region", name="Tour")
+
+
+def arrived(page: Page, number: int, count: int = 11) -> None:
+    """Wait until a step is shown, with its outlined element."""
+    expect(card(page).get_by_text(f"Step {number} of {count}")).to_be_visible()
+    expect(page.locator("[data-toured]")).to_be_visible()
+
+
+def in_view(page: Page) -> None:
+    """Wait until the outlined element is between the header and the card, and nothing is wider."""
+    outlined = page.locator("[data-toured]")
+    frame: dict[str, Any] = {}
+    for _ in range(40):
+        frame = outlined.evaluate(FRAME)
+        lies = max(0, frame["header"]) <= frame["top"] < frame["bottom"] <= frame["card"]
+        if lies and frame["left"] >= 0 and frame["right"] <= frame["width"]:
+            break
+        page.wait_for_timeout(100)
+    else:
+        pytest.fail(f"the outlined element is not in view: {frame}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("size", [LECTURE, PHONE], ids=["lecture", "phone"])
+@pytest.mark.parametrize("model", ["cnn"])
+def test_every_step_is_shown_and_done(
+    opened: Opener, api: httpx2.Client, model: str, size: dict[str, int]
+) -> None:
+    """Each step outlines an element in view, and its action completes it; a reload keeps both."""
+    steps = api.get(f"/models/{model}/tour").json()["steps"]
+    page = opened(f"#{VIEWS[model]}&tour=1", viewport=size)
+    assert len(steps) == len(ACTIONS[model])
+    for number, (shown, act) in enumerate(zip(steps, ACTIONS[model], strict=True), 1):
+        arrived(page, number)
+        expect(card(page)).to_contain_text(shown["text"])
+        expect(card(page)).to_contain_text(shown["ask"])
+        expect(card(page).get_by_role("status")).to_be_empty()
+        in_view(page)
+        keep(page, f"tour-{model}-{number:02}", full=False)
+        act(page)
+        expect(card(page).get_by_role("status")).to_contain_text("Done.")
+        if number < len(steps):
+            card(page).get_by_role("button", name="Next").click()
+    expect(page).to_have_url(re.compile(f"tour={len(steps)}"))
+    page.reload()
+
+    arrived(page, len(steps))
+    expect(card(page).get_by_role("status")).to_contain_text("Done.")
+    expect(card(page).get_by_role("button", name="Next")).to_be_disabled()
