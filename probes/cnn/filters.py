@@ -1,5 +1,6 @@
 """Probe `filters`: the learned kernels of a network of images."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import numpy as np
@@ -47,6 +48,9 @@ class FiltersParameters(Ranged):
         "norm",
         description="Order of the filters: by norm, descending, or by index, as in `coordinates`.",
     )
+    biases: bool = Field(
+        False, description="Whether to show the bias of each filter too, where the layer has one."
+    )
 
 
 def check_filters(call: ProbeCall[FiltersParameters]) -> None:
@@ -64,15 +68,15 @@ def filters(context: ProbeContext[FiltersParameters]) -> Figure:
 
     A kernel has the axes `output_channel, input_channel, y, x`: one row of tiles for each output
     channel, one tile for each input channel. The norm is the square root of the sum of a channel's
-    squared weights.
+    squared weights. `biases=true` adds the bias of each filter.
     """
     layers = dict.fromkeys(context.parameters.layers)
     shown = [figure for name in layers for figure in _filters(context, name)]
     return Panels("Learned filters", tuple(shown))
 
 
-def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figure, Figure]:
-    """Figures of one layer's filters: kernels, and the norm of each filter."""
+def _filters(context: ProbeContext[FiltersParameters], name: str) -> Iterator[Figure]:
+    """Yield the figures of one layer's filters: kernels, the norm of each, the biases if asked."""
     parameters = context.parameters
     kernels = _output_first(context.model.architecture, context.model.weights, name)
     outputs = np.arange(len(kernels)) if parameters.channels is None else parameters.channels
@@ -99,7 +103,13 @@ def _filters(context: ProbeContext[FiltersParameters], name: str) -> tuple[Figur
         {"output_channel": labels["output_channel"]},
         colours.non_negative(norms, parameters.cmap),
     )
-    return grid, Bars(f"{name} · norm of each filter", norm)
+    yield grid
+    yield Bars(f"{name} · norm of each filter", norm)
+    bias = context.model.weights.get(f"{name}.bias")
+    if parameters.biases and bias is not None:
+        at, shown = {"output_channel": labels["output_channel"]}, bias[outputs][rows]
+        held = Tensor(f"{name}.bias", "bias", ("output_channel",), shown, at, colours.signed(shown))
+        yield Bars(f"{name} · bias of each filter", held)
 
 
 def _output_first(architecture: Architecture, weights: Tensors, name: str) -> np.ndarray:

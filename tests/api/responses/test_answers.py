@@ -128,6 +128,25 @@ def test_filters_are_the_weights_in_the_order_that_is_stated(
             assert order == "index" or (np.diff(norms) <= 1e-6).all()
 
 
+def test_filters_with_their_biases(client: TestClient, cnn: ResidentModel) -> None:
+    """`biases=true` adds the bias of each filter, in the order of the filters; default none."""
+    asked = "/cnn/filters?layers=conv2,output&channels=7,3"
+    answer = client.get(f"{asked}&biases=true").json()
+
+    found = {one["name"]: one for one in answer["tensors"]}
+    for layer in ("conv2", "output"):
+        tensor = found[f"{layer}.bias"]
+        assert tensor["kind"] == "bias"
+        assert tensor["coordinates"] == {
+            "output_channel": found[f"{layer}.kernel"]["coordinates"]["output_channel"]
+        }
+        expected = cnn.weights[f"{layer}.bias"][tensor["coordinates"]["output_channel"]]
+        np.testing.assert_array_equal(np.float32(tensor["data"]), expected)
+    assert [one["name"] for one in client.get(asked).json()["tensors"]] == [
+        name for name in found if not name.endswith(".bias")
+    ]
+
+
 def test_dense_filters_undo_the_flattening(client: TestClient, cnn: ResidentModel) -> None:
     """A dense unit's kernel is turned back to the maps of relu3 that it reads."""
     answer = client.get("/cnn/filters?layers=dense1&channels=9&order=index").json()
