@@ -37,6 +37,7 @@
  * @property {number | null} [channels]
  * @property {string | null} [prepare] Default of the parameter `preprocess`.
  * @property {string[] | null} [alphabet] Symbols in the order of their indices.
+ * @property {string | null} [encoding] Encoding of a symbol: `number`, its index; `one-hot` or `embed`.
  * @property {number | null} [features] Numbers of a row.
  */
 

@@ -25,6 +25,7 @@ export const DEFAULTS = {
   channel: -1, // -1: one with much contrast, chosen at the first answer
   y: -1, // -1: no value is pinned
   x: -1,
+  forward: -1, // position of the layer's forward pass; -1: it is closed
   before: false, // also show the values before the ReLU
   filters: "", // layer with the kernels; empty for the first
   filtersOrder: "norm", // or "index"
@@ -48,6 +49,7 @@ export const DEFAULTS = {
   unit: 3, // whose gates move; unit 0, the counter, has constant gates
   order: "role", // or "index"
   recurrent: "", // recurrent layer whose step is shown in numbers; empty for the first
+  part: -1, // part of the step that is shown by itself: a gate, a state or the answer; -1: none
   bitMethod: "decomposition",
   gateEdit: "", // `forget_gate.0` sets the gate to 0
   gateUnits: "all", // or "unit": the followed one

@@ -68,7 +68,8 @@ export class VectorBars {
     const [low, high] = options.ends ?? endsOf(all);
     const scale = HEIGHT / (high - low || 1);
     const zero = high * scale;
-    const bars = all.map((value, at) => {
+    const bars = all.map((each, at) => {
+      const value = each || 0; // NaN is not computed yet
       const [y, height] = [zero - Math.max(value, 0) * scale, Math.abs(value) * scale];
       const kind = `${value < 0 ? "negative" : "positive"}${at === options.selected ? " selected" : ""}`;
       return makeSvg("rect", {
@@ -98,7 +99,8 @@ export class VectorBars {
   /** @param {number} at */
   #textOf(at) {
     const { unit, names, dtype } = this.#options;
-    return `${unit} ${names?.[at] ?? at}: ${exactDigits(this.#values[at], dtype).replace("-", "−")}`;
+    const value = this.#values[at];
+    return `${unit} ${names?.[at] ?? at}: ${Number.isNaN(value) ? "not computed yet" : exactDigits(value, dtype).replace("-", "−")}`;
   }
 
   /** @param {number} at */

@@ -26,7 +26,7 @@ const UNMEASURED =
 
 /** State values that name layers, channels or labels of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
-  "layer", "channel", "y", "x", "panel", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView",
+  "layer", "channel", "y", "x", "forward", "panel", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView",
 ]);
 
 /** Chapter of the networks of images. @type {import("../chapter.js").Chapter} */

@@ -11,6 +11,7 @@ import { imageInput, nounOf } from "../model-facts.js";
 import { channelPicker, contrastingChannel, selectedChannel } from "./channel-picker.js";
 import { channelTensor } from "./channel-tensor.js";
 import { denseView } from "./dense-view.js";
+import { forwardButton } from "./forward-button.js";
 import { kernelView } from "./kernel-view.js";
 import { mountPixelArithmetic } from "./pixel-arithmetic.js";
 import { PixelMap } from "./pixel-map.js";
@@ -62,7 +63,7 @@ export async function mountInspector(context, image) {
   const livelier = make("button", { type: "button" });
   const anyway = make("button", { type: "button" }, "Show its zeros");
   const silent = make("div", { class: "silent", hidden: true }, silence, make("div", { class: "row" }, livelier, anyway));
-  body.replaceChildren(silent, views, dense.element, about);
+  body.replaceChildren(forwardButton(context, image), silent, views, dense.element, about);
   body.closest(".panel")?.querySelector("header")?.append(channelPicker(context), downloads(describe));
 
   /** @type {Place | null} */

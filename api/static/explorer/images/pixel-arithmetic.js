@@ -9,7 +9,7 @@ import { exactNumber } from "../exact-number.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
 import { kernelOf, layerOf, nounOf, sourceOf } from "../model-facts.js";
-import { roundedSum } from "../rounded-sum.js";
+import { sumLine } from "../sum-line.js";
 import { Contributions } from "./contributions.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { operationOf, operationTitle } from "./operations.js";
@@ -18,7 +18,6 @@ import { operationOf, operationTitle } from "./operations.js";
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 /** @typedef {{ layer: string, channel: number, y: number, x: number }} Place */
 
-const DECIMALS = 4;
 const DELAY_MS = 60; // the pointer crosses many values on its way to the intended one
 
 /**
@@ -129,40 +128,6 @@ export function mountPixelArithmetic(context, image, tables) {
   }
 
   return { show };
-}
-
-/**
- * The sum as a line of terms: all products of a single kernel, else the total of the contributions.
- * @param {ArrayLike<number>} terms
- * @param {number | null} bias
- * @param {number} total
- * @param {boolean} isComplete
- */
-function sumLine(terms, bias, total, isComplete) {
-  const all = Array.from(terms);
-  const parts = isComplete ? all : [all.reduce((sum, one) => sum + one, 0)];
-  const rounded = roundedSum(bias === null ? parts : [...parts, bias], total, DECIMALS);
-  const texts = rounded.terms.map((text, at) => {
-    const isBias = at === parts.length;
-    const value = exactNumber(isBias ? Number(bias) : parts[at], isBias ? "float32" : "float64", text.replace("−", ""));
-    const sign = text.startsWith("−") ? "−" : at ? "+" : "";
-    const label = isBias ? "bias" : isComplete ? "" : `${all.length} contributions`;
-    return make(
-      "span",
-      { class: `term${isBias ? " bias" : ""}` },
-      `${sign} `,
-      value,
-      label ? make("small", {}, label) : "",
-    );
-  });
-  const result = make(
-    "span",
-    { class: "term total" },
-    "= ",
-    exactNumber(total, "float64", rounded.total),
-    make("small", {}, "sum"),
-  );
-  return [...texts, result];
 }
 
 /** Measures of the arithmetic that are no values of later layers. */

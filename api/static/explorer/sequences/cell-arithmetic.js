@@ -4,7 +4,7 @@ import { make } from "../../sdk/dom.js";
 import { formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { exactNumber } from "../exact-number.js";
-import { stepNoun } from "../model-facts.js";
+import { hasProbe, stepNoun } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
 import { roundedSum } from "../rounded-sum.js";
 import { stateSelect } from "../state-select.js";
@@ -82,7 +82,10 @@ export function cellArithmetic(context) {
   const bars = probabilityBars(barsPlace, model.classes);
   const soFar = make("section", {}, make("h3", {}, "If the sequence ended here"), barsPlace);
   const choice = layers.length > 1 ? [stateSelect(store, "recurrent", "Layer", layers.map(({ name }) => [name, name]))] : [];
-  body.replaceChildren(...choice, numbers, soFar);
+  const parts = stepParts(context, () => current, numbers);
+  body.replaceChildren(...choice, ...parts.elements, numbers, soFar);
+  /** @type {Answer | null} */
+  let current = null;
 
   /**
    * @param {Answer} answer
@@ -90,6 +93,8 @@ export function cellArithmetic(context) {
    * @param {number} unit
    */
   function update(answer, step, unit) {
+    current = answer;
+    parts.update();
     soFar.hidden = step === 0;
     if (step === 0) {
       numbers.replaceChildren(
@@ -128,6 +133,41 @@ export function cellArithmetic(context) {
 }
 
 /**
+ * Button that opens the parts of an LSTM's step, one after another, in place of its numbers; they are loaded when it is first pressed.
+ * @param {import("../context.js").Context} context
+ * @param {() => Answer | null} current
+ * @param {HTMLElement} numbers
+ */
+function stepParts(context, current, numbers) {
+  const { store, model } = context;
+  const place = make("div", { class: "body step-forward", hidden: true });
+  const button = make("button", { type: "button", class: "step-open" });
+  /** @type {Promise<import("./forward/step-panel.js").StepPanel> | null} */
+  let panel = null;
+  const leave = () => {
+    store.set({ part: -1 });
+    button.focus();
+  };
+  const open = async () => {
+    store.set({ part: 0, step: Math.max(store.state.step, 1) });
+    (await panel)?.focus();
+  };
+  button.addEventListener("click", () => (store.state.part < 0 ? void open() : leave()));
+  store.on(["part", "recurrent"], (state) => {
+    const [first] = recurrentLayers(model);
+    const isOffered = first.cell === "lstm" && chosenLayer(model, state).name === first.name && model.details.encoding === "number" && hasProbe(model, "weights");
+    const isOpen = isOffered && state.part >= 0;
+    button.hidden = !isOffered;
+    button.textContent = isOpen ? "Close" : "▶ Step through it";
+    place.hidden = !isOpen;
+    numbers.hidden = isOpen;
+    if (isOpen) panel ??= import("./forward/step-panel.js").then(({ mountStepPanel }) => mountStepPanel(context, place, current, leave));
+    else void panel?.then(({ pause }) => pause());
+  });
+  return { elements: [make("div", {}, button), place], update: () => void panel?.then(({ update }) => update()) };
+}
+
+/**
  * @typedef {object} StepValues
  * @property {Record<string, number>} gates By name of the tensor.
  * @property {number} before Cell state before the step.
@@ -143,7 +183,7 @@ export function cellArithmetic(context) {
  * @param {number} unit
  * @returns {StepValues}
  */
-function valuesOf({ tensors }, layer, step, unit) {
+export function valuesOf({ tensors }, layer, step, unit) {
   const at = (/** @type {string} */ name, /** @type {number} */ row) => tensors.get(layer.tensor(name))?.at(row, unit) ?? NaN;
   // Row 0 of a state is step 0, the initial state; row 0 of a gate is step 1.
   const gates = Object.fromEntries(GATES[layer.cell].map(({ name }) => [name, at(name, step - 1)]));
@@ -170,7 +210,7 @@ function gateRow({ symbol, title, says }, value) {
 }
 
 /** @param {StepValues} values */
-function cellEquation({ gates, before, cell }) {
+export function cellEquation({ gates, before, cell }) {
   const kept = gates.forget_gate * before;
   const written = gates.input_gate * gates.candidate;
   const { terms, total } = roundedSum([kept, written], cell, DECIMALS);
@@ -197,7 +237,7 @@ function cellEquation({ gates, before, cell }) {
 }
 
 /** @param {StepValues} values */
-function hiddenEquation({ gates, cell, hidden }) {
+export function hiddenEquation({ gates, cell, hidden }) {
   return [
     make("h3", {}, "New hidden state"),
     equation("h", [symbols("o · tanh(c)")], product(gates.output_gate, Math.tanh(cell), "float64"), [

@@ -26,7 +26,7 @@ import { orderOf, unitChips } from "./unit-chips.js";
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 /** State values that name layers, units or methods of one network. */
-const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "sequencePanel", "gateEdit", "bitMethod", "counterView"]);
+const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView"]);
 
 /** Chapter of the networks of sequences. @type {import("../chapter.js").Chapter} */
 export const SEQUENCES = {

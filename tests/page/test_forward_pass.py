@@ -1,0 +1,225 @@
+"""Forward pass of a layer: its frames equal the arithmetic of the API, the last one the layer."""
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.networks import write_network
+from tests.page.answers import ask, colour_tables, coloured
+from tests.page.browsers import Watcher
+from tests.page.conftest import Opener
+from tests.servers import PATIENCE_S, started
+
+PANEL = "#forward"
+SPARSE = """
+title = "Windows of all kinds"
+classes = ["a", "b"]
+input = { image = [28, 28, 1], prepare = "mnist" }
+layers = [
+  "wide: conv 4 5x3 stride 2x1 pad 2 1 0 3", "leaky_relu 0.1", "mean: pool 3x2 stride 2 avg pad 1",
+  "sparse: conv 6 dilation 2 groups 2 nobias", "top: pool 3x3 stride 2 same",
+  "tanh", "flatten", "dense 1",
+]
+"""
+
+
+@pytest.fixture(scope="module")
+def digit(api: httpx2.Client) -> bytes:
+    """PNG of the digit in the initial state."""
+    return api.get("/samples/0.png").content
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server with a network of strides, paddings, dilation and groups."""
+    folder = tmp_path_factory.mktemp("windows")
+    write_network(folder / "sparse", SPARSE)
+    with started("--models", str(folder), "--deadline-s", "120", ready="Ready after") as server:
+        yield server.url
+
+
+@pytest.fixture
+def visited(browser: Browser, own: str, watchers: list[Watcher]) -> Iterator[Opener]:
+    """Opens watched pages of that server."""
+    with Opener(browser, own, watchers) as opener:
+        yield opener
+
+
+def at_position(page: Page, position: int) -> Locator:
+    """Panel with the frame of a position."""
+    panel = page.locator(PANEL)
+    panel.locator(".step-slider").fill(str(position))
+    expect(panel.locator(".step-text")).to_have_text(re.compile(f"^{position + 1} of "))
+    return panel
+
+
+def values_of(place: Locator) -> list[float]:
+    """Values of the <data> elements of a place, with every digit."""
+    return [float(one) for one in place.evaluate_all("(all) => all.map((one) => one.value)")]
+
+
+def answer(api: httpx2.Client, path: str, digit: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Measures and tensors of an answer for the digit, by name."""
+    found = api.post(path, content=digit, headers={"Content-Type": "image/png"}).json()
+    measures = {one["name"]: one["value"] for one in found["measures"]}
+    return measures, {one["name"]: np.array(one["data"]) for one in found["tensors"]}
+
+
+def grid(panel: Locator, at: int) -> list[float]:
+    """Values of one of the grids of patch, kernel and products, with every digit."""
+    titles = panel.locator(".textbook figure").nth(at).locator("title").all_text_contents()
+    return [float(one.split(":")[0]) for one in titles]
+
+
+def map_colours(panel: Locator) -> np.ndarray:
+    """Colours of the map that the sums fill: a pixel for each value, with opacity."""
+    canvas = panel.locator(".forward-map").last.locator("canvas:not(.pixel-map-under)")
+    _, _, written = canvas.evaluate("(one) => one.toDataURL()").partition(",")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(written))).convert("RGBA")).astype(int)
+
+
+def check_complete(
+    panel: Locator, api: httpx2.Client, path: str, digit: bytes, channel: int
+) -> None:
+    """Check that the map of the last frame has the colours of the layer's values."""
+    layer = path.rpartition("=")[2]
+    found = api.post(path, content=digit, headers={"Content-Type": "image/png"}).json()
+    tensor = next(one for one in found["tensors"] if one["name"] == layer)
+    colour, values = tensor["colour"], np.array(tensor["data"])[channel]
+    table = colour_tables(api)[colour["map"]]
+    seen = map_colours(panel)
+    assert (seen[..., 3] == 255).all()
+    for (y, x), value in np.ndenumerate(values):
+        wanted = coloured(table, value, colour["vmin"], colour["vmax"])
+        assert np.abs(seen[y, x, :3] - wanted).max() <= 2, (y, x)
+
+
+def check_convolution(panel: Locator, measures: dict[str, Any], tensors: dict[str, Any]) -> None:
+    """Check a frame of a convolution against the arithmetic of the API."""
+    total, result = values_of(panel.locator(".total data, .forward-result data"))
+    assert np.isclose(total, measures["sum"], rtol=1e-14, atol=1e-16)
+    assert np.float32(result) == np.float32(measures["value"])
+    biases = values_of(panel.locator(".bias data"))
+    wanted = [measures["bias"]] if measures["bias"] else []
+    assert np.float32(biases).tolist() == np.float32(wanted).tolist()
+    bars = panel.locator(".forward-sum .vector-track")
+    shown = int(bars.get_attribute("aria-valuenow") or 0) if len(tensors["patch"]) > 1 else 0
+    for at, name in enumerate(("patch", "kernel", "products")):
+        wanted = tensors[name][shown].ravel()
+        np.testing.assert_allclose(grid(panel, at), wanted, rtol=1e-6, atol=0, err_msg=name)
+    if len(tensors["patch"]) > 1:
+        text = bars.get_attribute("aria-valuetext") or ""
+        said = float(text.rpartition(": ")[2].replace("−", "-"))
+        assert np.isclose(said, tensors["contributions"][shown], rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.parametrize(("layer", "channel", "side"), [("conv1", 6, 28), ("conv2", 7, 14)])
+def test_a_convolution_position_by_position(
+    opened: Opener, api: httpx2.Client, digit: bytes, layer: str, channel: int, side: int
+) -> None:
+    """Patch, kernel, products and sum equal the API's; the last frame is the layer's map."""
+    page = opened(f"#layer={layer}&channel={channel}&forward=0")
+    for position in (0, side + 3, side * side // 2 + 5, side * side - 1):
+        panel = at_position(page, position)
+        y, x = divmod(position, side)
+        path = f"/cnn/pixel?layer={layer}&channel={channel}&y={y}&x={x}"
+        check_convolution(panel, *answer(api, path, digit))
+        seen = map_colours(panel)[..., 3].ravel()
+        assert (seen[: position + 1] == 255).all()
+        assert (seen[position + 1 :] == 0).all()
+    check_complete(panel, api, f"/cnn/activations?layers={layer}", digit, channel)
+
+
+def test_relu_and_pool(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
+    """Values before and after a ReLU, and the winner of each window, equal the API's."""
+    page = opened("#layer=relu1&channel=29&forward=0")
+    for position in (0, 16 * 28 + 9, 20 * 28 + 2, 783):
+        panel = at_position(page, position)
+        y, x = divmod(position, 28)
+        measures, _ = answer(api, f"/cnn/pixel?layer=relu1&channel=29&y={y}&x={x}", digit)
+        given, found, result = np.float32(values_of(panel.locator(".forward-sum data")))
+        assert given == np.float32(measures["value"])
+        assert found == result == np.float32(measures["output"])
+    check_complete(panel, api, "/cnn/activations?layers=relu1", digit, 29)
+
+    opened.turn(page, "#layer=pool1&channel=29&forward=0")
+    expect(page.locator(f"{PANEL} .winner")).to_have_count(1)
+    for position in (0, 8 * 14 + 4, 195):
+        panel = at_position(page, position)
+        y, x = divmod(position, 14)
+        measures, tensors = answer(api, f"/cnn/pixel?layer=pool1&channel=29&y={y}&x={x}", digit)
+        shown = panel.locator(".forward-window title").all_text_contents()
+        assert np.array_equal(np.float32(shown), np.float32(tensors["window"].ravel()))
+        assert (
+            np.float32(values_of(panel.locator(".forward-sum data"))).tolist()
+            == [np.float32(measures["output"])] * 2
+        )
+        place = f"row {measures['winner_y']}, column {measures['winner_x']}"
+        expect(panel.locator(".arithmetic-sum")).to_contain_text(place)
+    check_complete(panel, api, "/cnn/activations?layers=pool1", digit, 29)
+
+
+def test_dense_and_softmax(opened: Opener, api: httpx2.Client, digit: bytes) -> None:
+    """Sums of a dense layer equal its values, and softmax the prediction's probabilities."""
+    truth = ask(api, "/cnn/activations?layers=relu3,dense1,relu4,logits", digit)
+    weights = ask(api, "/cnn/filters?layers=dense1,output&order=index&biases=true")
+    page = opened("#layer=dense1&forward=0")
+    for layer, read, name, units in (
+        ("dense1", "relu3", "dense1", (0, 75, 127)),
+        ("logits", "relu4", "output", (0, 2, 9)),
+    ):
+        opened.turn(page, f"#layer={layer}&forward=0")
+        expect(page.locator(f"{PANEL} .forward-result:visible")).to_contain_text(layer)
+        for unit in units:
+            panel = at_position(page, unit)
+            kernel = weights[f"{name}.kernel"][unit].astype(np.float64)
+            products = kernel.ravel() * truth[read].astype(np.float64).ravel()
+            shown = values_of(panel.locator(".forward-sum:visible data"))
+            terms = [products[products > 0].sum(), products[products < 0].sum()]
+            bias = float(weights[f"{name}.bias"][unit])
+            wanted = [*terms, bias, products.sum() + bias]
+            np.testing.assert_allclose(shown[:4], wanted, rtol=2e-7, atol=1e-12)
+            assert np.float32(shown[4]) == truth[layer][unit]
+    predicted = api.post("/cnn/predict", content=digit, headers={"Content-Type": "image/png"})
+    shares = predicted.json()["prediction"]["probabilities"]
+    for label in range(10):
+        panel = at_position(page, 10 + label)
+        *_, quotient, share = values_of(panel.locator(".forward-sum:visible data"))
+        assert share == pytest.approx(shares[label], rel=1e-12)
+        assert quotient == pytest.approx(shares[label], rel=1e-5)
+    bars = panel.locator(".of-vectors:visible figure").last.locator(".vector-track")
+    expect(bars).to_have_attribute("aria-valuetext", re.compile("^class 9: "))
+    assert panel.locator(".of-vectors:visible figure").last.locator("rect").count() == 11
+
+
+def test_windows_of_all_kinds(visited: Opener, own: str, digit: bytes) -> None:
+    """Strides, paddings, dilations, groups and means equal the API's; the rest is not offered."""
+    shapes = {"wide": (14, 28), "mean": (7, 15), "sparse": (7, 15), "top": (4, 8)}
+    page = visited("#sparse&layer=wide&channel=3&forward=0")
+    with httpx2.Client(base_url=own, timeout=PATIENCE_S) as api:
+        listed = next(one for one in api.get("/models").json()["models"] if one["name"] == "sparse")
+        named = {one["name"]: one for one in listed["layers"]}
+        for layer in shapes:
+            channels, height, width = named[layer]["shape"]
+            channel = channels - 1
+            visited.turn(page, f"#sparse&layer={layer}&channel={channel}&forward=0")
+            expect(page.locator(f"{PANEL} h4").last).to_have_text(f"{layer}, channel {channel}")
+            for position in (0, width - 1, width + 1, height * width - 1):
+                panel = at_position(page, position)
+                y, x = divmod(position, width)
+                path = f"/sparse/pixel?layer={layer}&channel={channel}&y={y}&x={x}"
+                measures, tensors = answer(api, path, digit)
+                if layer in {"wide", "sparse"}:
+                    check_convolution(panel, measures, tensors)
+                    continue
+                *_, found, result = values_of(panel.locator(".forward-sum data"))
+                assert np.isclose(found, measures["output"], rtol=1e-6)
+                assert np.float32(result) == np.float32(measures["output"])
