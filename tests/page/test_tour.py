@@ -1,4 +1,4 @@
-"""Tours of the page: every step at two sizes, its action, and its address after a reload."""
+"""Tours of the page: every step at two sizes, its action, its address, and presenter mode."""
 
 import re
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.browsers import PHONE, keep
 from tests.page.conftest import Opener
+from tests.page.test_opening import SERIOUS, violations
 from tests.page.test_views import LECTURE
 
 FRAME = """(element) => {
@@ -76,6 +77,22 @@ def method(page: Page) -> None:
     page.locator("#why select#choose-method").select_option(index=1)
 
 
+def step(number: int) -> Act:
+    """Go to a step of the sequence with the slider."""
+    return lambda page: page.locator(".step-slider").fill(str(number))
+
+
+def unit(number: int) -> Act:
+    """Follow a unit."""
+    return lambda page: page.locator(".units-bar .chip", has_text=str(number)).first.click()
+
+
+def zeros(page: Page) -> None:
+    """Add two zeros to the sequence."""
+    for _ in range(2):
+        page.get_by_role("button", name="Add 0").click()
+
+
 ACTIONS: dict[str, list[Act]] = {
     "cnn": [
         sample(7),
@@ -90,8 +107,21 @@ ACTIONS: dict[str, list[Act]] = {
         method,
         sample(3),
     ],
+    "lstm": [
+        lambda page: page.locator(".bit-grid button").nth(2).click(),
+        lambda page: page.get_by_role("button", name="Next step").click(),
+        step(6),
+        step(15),
+        unit(4),
+        unit(3),
+        step(15),
+        step(16),
+        unit(1),
+        step(12),
+        zeros,
+    ],
 }
-VIEWS = {"cnn": "digits"}
+VIEWS = {"cnn": "digits", "lstm": "sequences"}
 
 
 def card(page: Page) -> Locator:
@@ -121,7 +151,7 @@ def in_view(page: Page) -> None:
 
 
 @pytest.mark.parametrize("size", [LECTURE, PHONE], ids=["lecture", "phone"])
-@pytest.mark.parametrize("model", ["cnn"])
+@pytest.mark.parametrize("model", ["cnn", "lstm"])
 def test_every_step_is_shown_and_done(
     opened: Opener, api: httpx2.Client, model: str, size: dict[str, int]
 ) -> None:
@@ -146,3 +176,86 @@ def test_every_step_is_shown_and_done(
     arrived(page, len(steps))
     expect(card(page).get_by_role("status")).to_contain_text("Done.")
     expect(card(page).get_by_role("button", name="Next")).to_be_disabled()
+
+
+def test_history_keeps_steps(opened: Opener) -> None:
+    """Back and Forward go through the steps with what was chosen in them, and leave the tour."""
+    page = opened()
+    page.get_by_role("button", name="Take the tour").click()
+    arrived(page, 1)
+    sample(7)(page)
+    card(page).get_by_role("button", name="Next").click()
+    arrived(page, 2)
+    page.go_back()
+    arrived(page, 1)
+    expect(card(page).get_by_role("status")).to_contain_text("Done.")
+    page.go_forward()
+    arrived(page, 2)
+    page.locator(".top nav").get_by_role("link", name="Sequences").click()
+    expect(card(page)).to_have_count(0)
+    page.go_back()
+    arrived(page, 2)
+    card(page).get_by_role("button", name="End tour").click()
+
+    expect(card(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="Take the tour")).to_be_focused()
+    expect(page).not_to_have_url(re.compile("tour="))
+
+
+def test_a_link_opens_a_step_with_its_state(opened: Opener) -> None:
+    """A link with the step alone sets the state of the step; the last step is the largest."""
+    page = opened("#digits&tour=4")
+    arrived(page, 4)
+    expect(page.get_by_role("spinbutton", name="Channel")).to_have_value("29")
+    opened.turn(page, "#lstm&tour=99")
+    opened.wait_until_alive(page)
+
+    arrived(page, 11)
+
+
+def test_presenter_mode_has_keys(opened: Opener) -> None:
+    """Arrow keys change the step, controls are hidden; Escape leaves it, and then the tour."""
+    page = opened("#digits&tour=3&present=true", viewport=LECTURE)
+    arrived(page, 3)
+    expect(page.locator("header.top")).to_be_hidden()
+    large = card(page).locator(".tour-text").evaluate("(one) => getComputedStyle(one).fontSize")
+    assert float(large.removesuffix("px")) >= 20
+    in_view(page)
+    keep(page, "tour-presenter", full=False)
+    for key, number in (("ArrowRight", 4), ("PageDown", 5), ("ArrowLeft", 4)):
+        page.keyboard.press(key)
+        arrived(page, number)
+        in_view(page)
+    expect(page).to_have_url(re.compile("tour=4.*present=true|present=true.*tour=4"))
+    page.keyboard.press("Escape")
+    expect(page.locator("header.top")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    arrived(page, 4)
+    page.keyboard.press("Escape")
+
+    expect(card(page)).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [LECTURE, PHONE], ids=["lecture", "phone"])
+@pytest.mark.parametrize("more", ["", "&present=true"], ids=["tour", "presenter"])
+def test_axe_finds_nothing_serious(
+    opened: Opener, more: str, size: dict[str, int], theme: str
+) -> None:
+    """In the tour and in presenter mode, at both sizes and in both colour schemes."""
+    page = opened(f"#sequences&tour=5{more}", viewport=size, color_scheme=theme)
+    arrived(page, 5)
+    keep(page, f"tour-axe{more.replace('&', '-').replace('=', '-')}", full=False)
+
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert not [one for one in violations(page) if one["impact"] in SERIOUS]
+
+
+def test_the_tour_is_loaded_when_it_is_opened(opened: Opener) -> None:
+    """The first page load has no module of the tour."""
+    page = opened()
+    assert not [one for one in opened.watchers[0].requests if "/tour" in one]
+    page.get_by_role("button", name="Take the tour").click()
+    arrived(page, 1)
+    assert [one for one in opened.watchers[0].requests if one.endswith("/models/cnn/tour")]
+    expect(card(page)).to_be_focused()
