@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.networks import write_network
 from tests.page.answers import ask, colour_tables, coloured
-from tests.page.browsers import Watcher
+from tests.page.browsers import PHONE, Watcher, keep
 from tests.page.conftest import Opener
+from tests.page.test_opening import SERIOUS, violations
 from tests.servers import PATIENCE_S, started
 
 PANEL = "#forward"
@@ -223,3 +224,139 @@ def test_windows_of_all_kinds(visited: Opener, own: str, digit: bytes) -> None:
                 *_, found, result = values_of(panel.locator(".forward-sum data"))
                 assert np.isclose(found, measures["output"], rtol=1e-6)
                 assert np.float32(result) == np.float32(measures["output"])
+
+
+def test_it_plays_and_pauses(opened: Opener) -> None:
+    """Space plays and pauses, numbers under a resting pointer change, nothing floods a reader."""
+    page = opened("#layer=pool2&channel=9", device_scale_factor=1)
+    page.get_by_role("button", name="Step through it").click()
+    panel = page.locator(PANEL)
+    play = panel.get_by_role("button", name="Play")
+    expect(play).to_be_focused()
+    panel.get_by_role("combobox").select_option("16")
+    line = panel.locator(".forward-map").last.locator("p")
+    panel.locator(".forward-map .pixel-map").last.hover(position={"x": 8, "y": 8})
+    page.evaluate(
+        "() => { window.said = []; new MutationObserver(() => window.said.push("
+        "document.querySelector('#live').textContent)).observe(document.querySelector('#live'),"
+        " { childList: true, characterData: true, subtree: true }); }"
+    )
+    expect(line).to_have_text(re.compile("^row 0, column 0: "))
+    play.press("Enter")
+    expect(panel.locator(".step-text")).to_have_text(re.compile("^49 of 49"))
+    expect(play).to_be_visible()
+    assert page.evaluate("window.said.filter(Boolean)")[-1].startswith("Row 6, column 6")
+    assert page.evaluate("new Set(window.said).size") <= 3
+    expect(page).to_have_url(re.compile("forward=48"))
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_the_keyboard_steps(opened: Opener, motion: str) -> None:
+    """Arrow keys, Home and End move, a step is announced; reduced motion has steps alone."""
+    page = opened("#layer=conv3&channel=3&forward=0", reduced_motion=motion)
+    panel = page.locator(PANEL)
+    text = panel.locator(".step-text")
+    expect(text).to_have_text("1 of 49")
+    panel.get_by_role("button", name="Next position").focus()
+    for key, position in (("ArrowRight", 2), ("ArrowDown", 9), ("ArrowUp", 2), ("End", 49)):
+        page.keyboard.press(key)
+        expect(text).to_have_text(f"{position} of 49")
+    expect(page.locator("#live")).to_have_text(re.compile(r"^Row 6, column 6: the sum is "))
+    page.keyboard.press("Home")
+    page.locator(f"{PANEL} .forward-map .pixel-map").last.press("ArrowRight")
+    expect(text).to_have_text("2 of 49")
+    panel.get_by_role("slider", name="Position").fill("30")
+    expect(text).to_have_text("31 of 49")
+    count = 0 if motion == "reduce" else 1
+    expect(panel.get_by_role("button", name="Play")).to_have_count(count)
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(page.get_by_role("button", name="Step through it")).to_be_focused()
+
+
+def test_a_link_and_a_reload_keep_the_position(opened: Opener) -> None:
+    """The position is in the address; another layer starts at its first, an unfit one closes."""
+    page = opened("#layer=conv2&channel=5&forward=77")
+    text = page.locator(f"{PANEL} .step-text")
+    expect(text).to_have_text("78 of 196")
+    page.get_by_role("button", name="Next position").click()
+    expect(page).to_have_url(re.compile("forward=78"))
+    page.reload()
+    expect(text).to_have_text("79 of 196")
+    page.locator("#inspector .channel-picker .chip", has_text="pool2").click()
+    expect(text).to_have_text("1 of 49")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("layer", ["conv2", "pool1", "logits"])
+def test_it_fits_a_phone_and_axe_finds_nothing(opened: Opener, layer: str, theme: str) -> None:
+    """The panel is no wider than a phone; axe-core has no finding in it."""
+    page = opened(f"#layer={layer}&channel=7&forward=9", viewport=PHONE, color_scheme=theme)
+    panel = page.locator(PANEL)
+    expect(panel.locator(".forward-result:visible")).to_be_visible()
+    panel.scroll_into_view_if_needed()
+    keep(page, f"forward-{layer}", full=False)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    expect(page.locator(".is-stale")).to_have_count(0)
+    found = violations(page)
+    assert not [one for one in found if one["impact"] in SERIOUS], found
+
+
+GATES = ("forget_gate", "input_gate", "candidate", "cell", "output_gate", "hidden")
+"""Parts of a step, but for the answer."""
+
+
+def test_the_parts_of_a_step(opened: Opener, api: httpx2.Client) -> None:
+    """Gates, states and the answer of a step equal the trace; their sums lead to them."""
+    sequence, step, unit = "110100111010", 7, 3
+    truth = ask(api, f"/lstm/trace?sequence={sequence}")
+    page = opened(f"#sequences&sequence={sequence}&step={step}&unit={unit}&part=0")
+    panel = page.locator("#cell-arithmetic")
+    jumps = panel.locator(".step-jump")
+    expect(jumps.first).to_have_attribute("aria-current", "step")
+    for part, name in enumerate(GATES):
+        expect(jumps.nth(part)).to_have_attribute("aria-current", "step")
+        row = step if name in {"cell", "hidden"} else step - 1
+        wanted = truth[name][row, unit]
+        shown = values_of(panel.locator(".step-parts data"))
+        assert len(shown) == part + 1
+        assert np.float32(shown[-1]) == wanted, name
+        if name in {"cell", "hidden"}:
+            (state,) = values_of(panel.locator(".step-part .equation strong data"))
+            assert np.float32(state) == wanted
+        else:
+            *terms, total = values_of(panel.locator(".step-part .arithmetic-sum data"))
+            assert len(terms) == 3
+            assert np.isclose(sum(terms), total, rtol=0, atol=1e-6)
+            made = np.tanh(total) if name == "candidate" else 1 / (1 + np.exp(-total))
+            assert np.isclose(made, wanted, rtol=0, atol=1e-6)
+        panel.get_by_role("button", name="Next part").click()
+    logits = values_of(panel.locator(".step-part p data"))
+    np.testing.assert_array_equal(np.float32(logits), truth["logits"][step - 1])
+    sums = values_of(panel.locator(".step-part .total data"))
+    np.testing.assert_allclose(sums, truth["logits"][step - 1], rtol=0, atol=1e-5)
+    panel.get_by_role("button", name="Next part").click()
+    expect(page).to_have_url(re.compile(r"step=8\b.*part=0|part=0.*step=8\b"))
+    expect(page.locator("#live")).to_have_text(re.compile(f"^Step 8, unit {unit}, Forget gate: "))
+    page.reload()
+    expect(jumps.first).to_have_attribute("aria-current", "step")
+    page.keyboard.press("Tab")
+    panel.get_by_role("button", name="Next part").press("ArrowDown")
+    expect(panel.locator(".step-text")).to_have_text("step 9 of 12, part 1 of 7")
+    page.keyboard.press("Escape")
+    expect(panel.get_by_role("button", name="Step through it")).to_be_focused()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_parts_fit_a_phone(opened: Opener, theme: str) -> None:
+    """The parts of a step fit a phone without motion, and axe-core has no finding."""
+    page = opened("#sequences&part=3", viewport=PHONE, color_scheme=theme, reduced_motion="reduce")
+    panel = page.locator("#cell-arithmetic")
+    expect(panel.locator(".step-part .equation")).to_be_visible()
+    expect(panel.get_by_role("button", name="Play")).to_have_count(0)
+    panel.scroll_into_view_if_needed()
+    keep(page, "forward-step", full=False)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    expect(page.locator(".is-stale")).to_have_count(0)
+    found = violations(page)
+    assert not [one for one in found if one["impact"] in SERIOUS], found
