@@ -12,6 +12,12 @@ from api.workers.connection_counts import ABSENT, ConnectionCounts
 TURN_S = 0.001
 """Time for which a worker leaves a connection to others that have fewer, in seconds."""
 
+MAX_LEAD = 4
+"""Connections of a worker more than of others, up to which it accepts those that wait at once.
+
+One in an iteration of the event loop would let clients wait for seconds where hundreds connect.
+"""
+
 WITHOUT_FILES_S = 1.0
 """Pause of accepting where the process has no file left, as asyncio makes it, in seconds."""
 
@@ -69,19 +75,23 @@ class SharedListener:
 
     def _accept(self) -> None:
         """Accept connections of the listener, or leave them to others for a moment."""
-        for _ in range(ACCEPTED_AT_ONCE):
-            if not self._accept_one():
-                break
-
-    def _accept_one(self) -> bool:
-        """Accept one connection of the listener; return whether another one may follow at once."""
-        count = self._open()
-        self._counts.set(self._slot, count)
-        if count > self._counts.least() and not self._has_waited:
+        if self._lead() > 0 and not self._has_waited:
             self._has_waited = True
             self._pause(TURN_S)
-            return False
+            return
         self._has_waited = False
+        for _ in range(ACCEPTED_AT_ONCE):
+            if not self._accept_one() or self._lead() >= MAX_LEAD:
+                break
+
+    def _lead(self) -> int:
+        """Return how many more connections the worker has than the one with the fewest."""
+        count = self._open()
+        self._counts.set(self._slot, count)
+        return count - self._counts.least()
+
+    def _accept_one(self) -> bool:
+        """Accept one connection of the listener; return whether it was there."""
         try:
             connection, _ = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -91,7 +101,7 @@ class SharedListener:
             return False
         task = self._loop.create_task(self._connect(connection))
         self._connecting.add(task)
-        self._counts.set(self._slot, count + 1)
+        self._counts.set(self._slot, self._open())
         task.add_done_callback(self._connecting.discard)
         return True
 

@@ -74,6 +74,7 @@ def test_examples_are_what_their_schemas_say() -> None:
         "weights": schemas.WeightsAnswer,
         "model": model_schemas.ModelEntry,
         "models": model_schemas.ModelList,
+        "tour": model_schemas.TourEntry,
         "findings": schemas.FindingList,
         "samples": schemas.SampleList,
         "colormaps": schemas.ColourMapList,
