@@ -138,13 +138,13 @@ def test_a_refused_request_is_repeated(opened: Opener, status: int, kind: str) -
     def answer(route: Route) -> None:
         tries.append(route.request.url)
         if len(tries) == 1:
-            route.fulfill(status=status, json=problem, headers={"Retry-After": "1"})
+            route.fulfill(status=status, json=problem, headers={"Retry-After": "2"})
         else:
             route.continue_()
 
     page.route("**/cnn/activations*", answer)
-    page.get_by_role("button", name="Clear").click()
-    draw_a_seven(page, pad(page))
+    # Not a stroke, whose later requests would replace the refused one.
+    page.locator("#samples button.sample").nth(7).click()
 
     note = page.get_by_role("status").filter(has_text="The page repeats the request.")
     expect(note).to_be_visible()

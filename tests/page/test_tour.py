@@ -166,10 +166,15 @@ def test_every_step_is_shown_and_done(
         expect(card(page).get_by_role("status")).to_be_empty()
         in_view(page)
         keep(page, f"tour-{model}-{number:02}", full=False)
+        address = page.url
         act(page)
         expect(card(page).get_by_role("status")).to_contain_text("Done.")
         if number < len(steps):
             card(page).get_by_role("button", name="Next").click()
+    # The address is written after a pause.
+    expect(page).not_to_have_url(address)
+    for key, value in steps[-1]["done"].items():
+        expect(page).to_have_url(re.compile(f"[#&]{key}={value}(&|$)"))
     expect(page).to_have_url(re.compile(f"tour={len(steps)}"))
     page.reload()
 

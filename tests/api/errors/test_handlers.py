@@ -143,7 +143,10 @@ QUERIES = {
     "/cnn/filters?channels=-1": (422, "channels '-1' must be at least 0"),
     "/cnn/filters?scale=5": (422, "scale '5' must be at most 4"),
     "/cnn/filters?scale=0": (422, "scale '0' must be at least 1"),
-    "/cnn/filters?format=gif": (422, "format 'gif' is not one of json, png, svg, pdf, npz, safetensors"),
+    "/cnn/filters?format=gif": (
+        422,
+        "format 'gif' is not one of json, png, svg, pdf, npz, safetensors",
+    ),
     "/cnn/filters?cmap=jet": (422, "cmap 'jet' is not one of viridis, cividis, gray"),
     "/cnn/filters?speed=3": (422, "parameter 'speed' is not known here"),
     "/lstm/gates": (422, "parameter 'sequence' is missing"),
