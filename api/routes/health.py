@@ -10,7 +10,7 @@ from api.inference.engine import Engine
 from api.middleware.access_log import AccessLog
 from api.middleware.metrics import CONTENT_TYPE
 from api.openapi import schemas, spec
-from api.routes.route_cache import RouteCache
+from api.routes.route_cache import cache_route
 
 SUMMARIES: Final = {
     "livez": "Whether the process answers.",
@@ -70,8 +70,7 @@ async def _checked(request: Request, check: Callable[[Engine], None], found: byt
         return Response(found, media_type="application/json")
 
     response = await respond(request)
-    route_cache: RouteCache = request.app.state.route_cache
-    route_cache.add(request, respond)
+    cache_route(request, respond)
     return response
 
 

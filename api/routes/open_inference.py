@@ -21,7 +21,7 @@ from api.open_inference.description import (
 from api.open_inference.respond import respond
 from api.open_inference.statistics import model_statistics
 from api.openapi import inference
-from api.routes.route_cache import RouteCache
+from api.routes.route_cache import cache_route
 
 ModelName = Annotated[str, Path(description="Name of a model.", examples=["lstm"])]
 Version = Annotated[str, Path(description="Version of the model, which is 1.", examples=["1"])]
@@ -184,6 +184,5 @@ async def _infer(request: Request, served: ServedModel) -> Response:
         engine: Engine = request.app.state.engine
         return respond(request, engine.served[name])
 
-    route_cache: RouteCache = request.app.state.route_cache
-    route_cache.add(request, respond_again)
+    cache_route(request, respond_again)
     return response

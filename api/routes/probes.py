@@ -44,7 +44,7 @@ from api.responses.negotiation import (
 from api.responses.pipeline import answer
 from api.responses.probe_request import ProbeRequest
 from api.responses.work_admission import admitted_inputs, check_refused, has_known_rows
-from api.routes.route_cache import RouteCache
+from api.routes.route_cache import cache_route
 from models.architecture import Architecture
 from models.registry import ResidentModel
 from probes import PROBES
@@ -221,8 +221,7 @@ def _add(routes: APIRouter, route: ProbeRoute, *, in_openapi: bool = True) -> No
         response = await respond(request)
         # After the response: a request line that fails is validated again each time.
         if source != "query" and query is not None:  # few sequences are sent twice
-            route_cache: RouteCache = request.app.state.route_cache
-            route_cache.add(request, respond)
+            cache_route(request, respond)
         return response
 
     tag = NETWORKS if model == "{model}" else model

@@ -62,6 +62,12 @@ class RouteCache:
         self._entries[line] = CachedRoute(scope["route"], scope["endpoint"], respond)
 
 
+def cache_route(request: Request, respond: Respond) -> None:
+    """Add a request line to the route cache of its application, as `RouteCache.add` does."""
+    cache: RouteCache = request.app.state.route_cache
+    cache.add(request, respond)
+
+
 class RouteCacheMiddleware:
     """Innermost middleware: calls the endpoint of a request line that the route cache has.
 

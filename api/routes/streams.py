@@ -34,7 +34,7 @@ from api.responses.request_bytes import INPUT_BYTES, REQUEST_BYTES, TEXT_PER_BYT
 from api.responses.results import length_warnings
 from api.responses.work_admission import is_analysis
 from api.routes.probes import resolved_query
-from api.routes.route_cache import RouteCache
+from api.routes.route_cache import cache_route
 from models.architecture import Architecture
 from models.registry import ResidentModel
 from models.runtime.programs import Outputs, Row
@@ -118,8 +118,7 @@ def _add(routes: APIRouter, name: str, *, in_openapi: bool = True) -> None:
             return _respond(request, name, asked)
 
         response = await respond(request)
-        route_cache: RouteCache = request.app.state.route_cache
-        route_cache.add(request, respond)
+        cache_route(request, respond)
         return response
 
     tag = NETWORKS if name == "{model}" else name

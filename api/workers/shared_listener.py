@@ -101,7 +101,6 @@ class SharedListener:
             return False
         task = self._loop.create_task(self._connect(connection))
         self._connecting.add(task)
-        self._counts.set(self._slot, self._open())
         task.add_done_callback(self._connecting.discard)
         return True
 

@@ -15,6 +15,8 @@ from models.declaration.operations import LayerError
 from models.declaration.toml_file import (
     MAX_TEXT,
     DeclarationError,
+    check_format,
+    check_keys,
     parse_toml,
     read_text,
     shown,
@@ -160,14 +162,8 @@ def parse_declaration(text: str) -> Declaration:
         DeclarationError: It is not TOML, a key is missing or unknown, or a value is wrong.
     """
     found = parse_toml(text, FILE)
-    for key in found:
-        if key not in KEYS:
-            msg = f"key {shown(key)} is not known; keys are {', '.join(KEYS)}"
-            raise DeclarationError(msg)
-    # True and 1.0 equal 1.
-    if type(found.get("format")) is not int or found["format"] != FORMAT:
-        msg = f"format must be {FORMAT}: write `format = {FORMAT}`"
-        raise DeclarationError(msg)
+    check_keys(found, KEYS)
+    check_format(found, FORMAT)
     return Declaration(
         _text(found, "title", "Network"),
         _text(found, "task", ""),

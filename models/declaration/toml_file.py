@@ -1,6 +1,7 @@
 """TOML files of a network, of any origin: text, tables and values for errors."""
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,37 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     except ValueError as error:  # a TOMLDecodeError, or that of a number of thousands of digits
         msg = f"{name} is not TOML: {printable_line(str(error))[:MAX_TEXT]}"
         raise DeclarationError(msg) from error
+
+
+def check_keys(found: Mapping[str, Any], known: Sequence[str], place: str = "") -> None:
+    """Check that a table of a TOML file has known keys only.
+
+    Args:
+        place: Beginning of the error, where others have keys too: `tour.toml: `.
+
+    Raises:
+        DeclarationError: A key is not known.
+    """
+    for key in found:
+        if key not in known:
+            msg = f"{place}key {shown(key)} is not known; keys are {', '.join(known)}"
+            raise DeclarationError(msg)
+
+
+def check_format(found: Mapping[str, Any], version: int, place: str = "") -> None:
+    """Check the version of the format of a TOML file.
+
+    Args:
+        version: The one that this server reads.
+        place: Beginning of the error, as in `check_keys`.
+
+    Raises:
+        DeclarationError: It is another one, or missing.
+    """
+    # True and 1.0 equal 1.
+    if type(found.get("format")) is not int or found["format"] != version:
+        msg = f"{place}format must be {version}: write `format = {version}`"
+        raise DeclarationError(msg)
 
 
 def shown(value: object) -> str:

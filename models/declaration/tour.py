@@ -19,7 +19,14 @@ from models.declaration.page_state import (
     SEQUENCE_STATE,
     Value,
 )
-from models.declaration.toml_file import DeclarationError, parse_toml, read_text, shown
+from models.declaration.toml_file import (
+    DeclarationError,
+    check_format,
+    check_keys,
+    parse_toml,
+    read_text,
+    shown,
+)
 
 TOUR_FILE = "tour.toml"
 """Name of a tour's file in the folder of a network."""
@@ -100,11 +107,8 @@ def parse_tour(text: str, architecture: Architecture, weights: str) -> Tour:
             about other weights.
     """
     found = parse_toml(text, TOUR_FILE)
-    _check_keys(found, TOUR_KEYS, TOUR_FILE)
-    # True and 1.0 equal 1.
-    if type(found.get("format")) is not int or found["format"] != TOUR_FORMAT:
-        msg = f"{TOUR_FILE}: format must be {TOUR_FORMAT}: write `format = {TOUR_FORMAT}`"
-        raise DeclarationError(msg)
+    check_keys(found, TOUR_KEYS, f"{TOUR_FILE}: ")
+    check_format(found, TOUR_FORMAT, f"{TOUR_FILE}: ")
     _check_weights(found, weights)
     steps = found.get("steps")
     if not isinstance(steps, list) or not 1 <= len(steps) <= MAX_TOUR_STEPS:
@@ -112,13 +116,6 @@ def parse_tour(text: str, architecture: Architecture, weights: str) -> Tour:
         raise DeclarationError(msg)
     parse = _StepParser(architecture)
     return Tour(tuple(parse(number, one) for number, one in enumerate(steps, 1)))
-
-
-def _check_keys(found: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
-    for key in found:
-        if key not in known:
-            msg = f"{place}: key {shown(key)} is not known; keys are {', '.join(known)}"
-            raise DeclarationError(msg)
 
 
 def _check_weights(found: Mapping[str, Any], weights: str) -> None:
@@ -150,7 +147,7 @@ class _StepParser:
         if not isinstance(found, dict):
             msg = f"{place} must be a table: write [[steps]]"
             raise DeclarationError(msg)
-        _check_keys(found, STEP_KEYS, place)
+        check_keys(found, STEP_KEYS, f"{place}: ")
         state = self._state(found.get("state", {}), f"{place}: state")
         step = TourStep(
             state,
@@ -168,7 +165,7 @@ class _StepParser:
         if not isinstance(found, dict):
             msg = f"{place} must be a table of values of the page's address: {{ step = 3 }}"
             raise DeclarationError(msg)
-        _check_keys(found, tuple(self._defaults), place)
+        check_keys(found, tuple(self._defaults), f"{place}: ")
         for key, value in found.items():
             self._check_value(key, value, place)
         self._check_channel(found, place)
