@@ -1,5 +1,6 @@
 """Bodies with several inputs, and the comparison of two answers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,21 @@ SEQUENCES: list[dict[str, Any]] = [
 ]
 
 
-def assert_alike(one: Any, other: Any, place: str = "") -> None:
-    """Check that two answers are equal, floats within `BUCKETS`."""
+def assert_alike(
+    one: Any, other: Any, place: str = "", within: Mapping[str, float] = BUCKETS
+) -> None:
+    """Check that two answers are equal, floats within tolerances."""
     assert type(one) is type(other), place
     if isinstance(one, dict):
         assert one.keys() == other.keys(), place
         for key in one:
-            assert_alike(one[key], other[key], f"{place}.{key}")
+            assert_alike(one[key], other[key], f"{place}.{key}", within)
     elif isinstance(one, list) and one and isinstance(one[0], dict):
         assert len(one) == len(other), place
         for at, (this, that) in enumerate(zip(one, other, strict=True)):
-            assert_alike(this, that, f"{place}[{at}]")
+            assert_alike(this, that, f"{place}[{at}]", within)
     elif isinstance(one, float | list) and np.array(one).dtype.kind == "f":
-        np.testing.assert_allclose(one, other, err_msg=place, **BUCKETS)
+        np.testing.assert_allclose(one, other, err_msg=place, **within)
     else:
         assert one == other, place
 

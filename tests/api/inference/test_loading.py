@@ -15,6 +15,7 @@ from api.settings import Settings
 from models.registry import RESERVED_NAMES, ResidentModel
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.resident import ResidentProgram
+from tests.api.several import assert_alike
 from tests.networks import copy_renamed
 
 
@@ -41,6 +42,9 @@ def served(repository: Path) -> Iterator[TestClient]:
 
 IMAGE = {"pixels": [[0] * 28] * 8 + [[0] * 8 + [250] * 12 + [0] * 8] * 12 + [[0] * 28] * 8}
 
+CLOSE = {"rtol": 5e-6, "atol": 5e-6}
+"""Tolerances of an analysis, whose rows may run in batches of other sizes."""
+
 SAME = {
     "predict": {},
     "activations?layers=relu1,pool2,relu4": {"first": "conv1"},
@@ -57,24 +61,8 @@ def test_a_renamed_copy_answers_the_same(served: TestClient, path: str) -> None:
     found, expected = own.json(), shipped.json()
     assert found["model"] == "digits"
     for key in ("tensors", "measures"):
-        assert_near(found[key], expected[key])
-    assert_near(found["prediction"]["logits"], expected["prediction"]["logits"])
-
-
-def assert_near(found: Any, expected: Any) -> None:
-    """Compare answers; the rows of an analysis may have run in batches of other sizes."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            assert_near(found[key], value)
-    elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_near(one, other)
-    else:
-        assert found == (
-            pytest.approx(expected, rel=1e-5, abs=1e-5) if isinstance(expected, float) else expected
-        )
+        assert_alike(found[key], expected[key], key, CLOSE)
+    assert_alike(found["prediction"]["logits"], expected["prediction"]["logits"], "logits", CLOSE)
 
 
 @pytest.mark.parametrize("path", ["predict", "gates", "attribution?method=shapley"])
