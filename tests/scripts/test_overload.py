@@ -10,6 +10,7 @@ from scripts import soak
 from scripts.bench.load import CLOSED, OK, UNANSWERED, RequestResult, Run
 from scripts.overload import checks, fairness, goodput, hostile, telemetry
 from scripts.overload.checks import Check, Totals
+from scripts.overload.control import RefusingServer
 from scripts.overload.loads import CROWD, LOCAL, OTHER, Closed, Paced
 from scripts.overload.report import State
 from scripts.overload.requests import get
@@ -69,13 +70,23 @@ def test_predictions_are_compared_with_those_of_an_idle_server() -> None:
 def test_goodput_counts_successes_in_time() -> None:
     """Late answers and refusals are no goodput; slow refusals and failed monitors exceed."""
     healthy = ran(OK, OK)
-    steady = goodput.checks("sweep", 2.0, ran(OK, OK, 503, latency_s=0.01), healthy)
-    late = goodput.checks("sweep", 2.0, ran(OK, OK, 503, latency_s=2), ran(OK, 503))
-    expired = goodput.checks("sweep", 2.0, ran(OK, OK, 504), healthy)
+    steady = goodput.checks("sweep", 2.0, 2.0, ran(OK, OK, 503, latency_s=0.01), healthy)
+    late = goodput.checks("sweep", 2.0, 2.0, ran(OK, OK, 503, latency_s=2), ran(OK, 503))
+    expired = goodput.checks("sweep", 2.0, 2.0, ran(OK, OK, 504), healthy)
 
-    assert held(steady) == [True] * 5
-    assert held(late) == [False, True, False, True, False]
-    assert held(expired)[:2] == [True, False]
+    assert held(steady) == [True] * 6
+    assert held(late) == [False, False, True, False, True, False]
+    assert held(expired)[:3] == [True, True, False]
+
+
+def test_control_refuses_every_request() -> None:
+    """Requests with bodies, and several on one connection, are answered with 503."""
+    body = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc"
+    with RefusingServer() as server:
+        run = Closed([body, get("/livez")], 2, 0.3).run(server.port)
+
+    assert len(run.answers) > 4
+    assert {one.status for one in run.answers} == {503}
 
 
 def test_goodput_leaves_out_the_beginning() -> None:
