@@ -54,6 +54,8 @@ from api.middleware.request_context import RequestContextMiddleware
 from api.openapi import inference, spec
 from api.openapi.families import NETWORKS
 from api.requests.query import query_models
+from api.responses.documents import Documents
+from api.responses.recent_text import RecentText
 from api.routes.route_cache import RouteCache, RouteCacheMiddleware
 from api.server.interpreter import tuned_interpreter
 from api.settings import Settings
@@ -124,6 +126,7 @@ def create_app(settings: Settings | None = None, *, processes: int = 1) -> FastA
     lag = LoopLag(metrics.observe_lag)
     app.state.access_log = AccessLog(metrics, is_complete=settings.access_log)
     app.state.metrics_folder = None  # which workers have
+    app.state.metrics_text, app.state.documents = RecentText(), Documents()
     handlers.install(app)
     _add_routes(app)
     app.state.route_cache = RouteCache()
@@ -235,6 +238,8 @@ def _tags(engine: Engine) -> list[dict[str, str]]:
 
 def _add_routes(app: FastAPI) -> None:
     """Add the routes of every module to the application, and their OpenAPI document."""
+    # FastAPI's own route of the OpenAPI document renders it for each request.
+    app.router.routes[:] = [one for one in app.routes if one.path != app.openapi_url]  # type: ignore[attr-defined]
     models = app.state.engine.models
     probes, streams = api.routes.probes.router(models), api.routes.streams.router(models)
     families = api.routes.probes.family_routes(models)

@@ -126,9 +126,9 @@ class ResidentModel:
         """Served weights of a registered model on the host, by module path."""
         return self.checkpoint.tensors
 
-    @property
+    @cached_property
     def version(self) -> str:
-        """Digest of all files of a registered model that it serves. CPU work: it hashes.
+        """Digest of all files of a registered model that it serves. CPU work once: it hashes.
 
         Two versions of one network with equal weights may differ in metadata and artifacts.
         """

@@ -61,7 +61,7 @@ class Engine:
     Attributes:
         served: Served models by name. A request looks its model up once: `reload` replaces entries.
         fault: Why the engine cannot get ready; empty without a reason.
-        kept: Outputs of runs, and pictures, about the weights alone.
+        kept: Outputs of runs, and encoded answers, about the weights alone.
         workload: Requests whose time is limited when they are admitted.
         draining: Whether the server will soon close its listener: `/readyz` fails, and requests are
             still answered.

@@ -1,4 +1,4 @@
-"""Result cache: results that depend on the weights alone, such as outputs of runs and pictures."""
+"""Result cache: results that depend on the weights alone, such as outputs of runs."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from api.inference.errors import DeadlineError
 from api.inference.memory_budget import MIB, MemoryBudget
 from models.runtime.programs import Outputs
-from probes.output.buffers import Buffer
+from probes.output.buffers import Buffer, nbytes_of
 
 MAX_KEPT_BYTES = 16 * MIB
 """Most bytes of the results in one cache."""
@@ -92,12 +92,17 @@ class KeptResults:
 
     Attributes:
         outputs: Cache of the outputs of runs.
-        pictures: Cache of encoded pictures.
+        encoded: Cache of encoded answers.
     """
 
     def __init__(self, memory: MemoryBudget) -> None:
         self.outputs: ResultCache[Outputs] = ResultCache(_nbytes_of, memory)
-        self.pictures: ResultCache[Buffer] = ResultCache(len, memory)
+        self.encoded: ResultCache[Buffer] = ResultCache(_nbytes_of_answer, memory)
+
+
+def _nbytes_of_answer(encoded: Buffer) -> int:
+    """Return the bytes of an encoded answer."""
+    return nbytes_of([encoded])
 
 
 def _nbytes_of(outputs: Outputs) -> int:

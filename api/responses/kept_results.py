@@ -1,6 +1,7 @@
-"""Kept results about the weights alone, outputs and pictures, by the version of the weights."""
+"""Kept results about the weights alone, outputs and answers, by the version of the weights."""
 
 from api.responses.context import RequestContext
+from api.responses.negotiation import PICTURES, Format
 from api.responses.probe_request import ProbeRequest
 
 
@@ -21,6 +22,9 @@ def is_kept(context: RequestContext, request: ProbeRequest) -> bool:
     return key is not None and context.engine.kept.outputs.has(key)
 
 
-def picture_key(context: RequestContext, request: ProbeRequest) -> str:
-    """Return the key under which the picture of a probe without input is kept."""
-    return f"{context.served.version} {request.cache_key} {request.query.style}"
+def encoded_key(context: RequestContext, request: ProbeRequest, response_format: Format) -> str:
+    """Return the key under which the encoded answer of a probe without input is kept."""
+    key = f"{context.served.version} {request.cache_key} {response_format}"
+    if response_format in PICTURES:
+        return f"{key} {request.query.style}"
+    return f"{key} {request.query.model_dump_json()}"

@@ -12,7 +12,7 @@ from api.requests.model_input import ModelInput, ModelInputs
 from api.requests.validation import validation_problem
 from api.responses.context import RequestContext
 from api.responses.gathering import gather_or_cancel
-from api.responses.kept_results import picture_key, result_key
+from api.responses.kept_results import encoded_key, result_key
 from api.responses.negotiation import COMPRESSED, PICTURES, Encoded, Format, encode
 from api.responses.probe_request import ProbeRequest
 from api.responses.request_bytes import request_bytes, step_bytes_of
@@ -63,8 +63,8 @@ async def answer(
     context.job.is_analysis = request.probe.run is not None or is_analysis(given)
     if isinstance(inputs, list):
         content = await _answer_several(context, request, inputs, response_format)
-    elif response_format == "png" and not request.probe.input:
-        content = [await _kept_picture(context, request, inputs)]
+    elif not request.probe.input:
+        content = [await _kept_answer(context, request, inputs, response_format)]
     else:
         content = await _answer_one(context, request, inputs, response_format)
     found = Encoded(content)
@@ -77,17 +77,17 @@ async def answer(
     return found
 
 
-async def _kept_picture(
-    context: RequestContext, request: ProbeRequest, given: ModelInput
+async def _kept_answer(
+    context: RequestContext, request: ProbeRequest, given: ModelInput, response_format: Format
 ) -> Buffer:
-    """Return the pipeline's picture of the weights alone, drawn once for all requests."""
+    """Return the pipeline's answer about the weights alone, encoded once for all requests."""
 
-    async def draw() -> Buffer:
-        (picture,) = await _answer_one(context, request, given, "png")
-        return picture
+    async def encoded() -> Buffer:
+        content = await _answer_one(context, request, given, response_format)
+        return content[0] if len(content) == 1 else b"".join(content)
 
-    key = picture_key(context, request)
-    return await context.engine.kept.pictures.result(key, draw, context.job.deadline)
+    key = encoded_key(context, request, response_format)
+    return await context.engine.kept.encoded.result(key, encoded, context.job.deadline)
 
 
 async def _coded(context: RequestContext, content: list[Buffer]) -> Encoded:

@@ -10,6 +10,10 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from starlette.responses import HTMLResponse, Response
 
+from api.responses.assets import asset_response
+from api.responses.documents import Documents
+from api.routes.route_cache import cache_route
+
 STATIC = "static-offline-docs"
 """Path of the files of Swagger UI and ReDoc, which fastapi-offline serves.
 
@@ -52,11 +56,44 @@ def router() -> APIRouter:
 
     @routes.get(f"/{DOCUMENT}")
     async def document(request: Request) -> Response:
-        # A relative address of the server is one from the address of the document (OpenAPI 3.1).
-        described = {**_app(request).openapi(), "servers": [{"url": ".."}]}
-        return Response(orjson.dumps(described), media_type="application/json")
+        cache_route(request, _of_pages)
+        return await _of_pages(request)
+
+    @routes.get("/openapi.json")
+    async def openapi(request: Request) -> Response:
+        cache_route(request, _of_clients)
+        return await _of_clients(request)
 
     return routes
+
+
+async def _of_pages(request: Request) -> Response:
+    """Respond with the OpenAPI document for the pages."""
+    # A relative address of the server is one from the address of the document (OpenAPI 3.1).
+    return _document(request, "..")
+
+
+async def _of_clients(request: Request) -> Response:
+    """Respond with the OpenAPI document for client generators."""
+    return _document(request, request.scope.get("root_path", "").rstrip("/"))
+
+
+def _document(request: Request, server: str) -> Response:
+    """Respond with the OpenAPI document, which is kept for each address of the server.
+
+    Args:
+        server: Prefix of all paths; empty without one.
+    """
+
+    def render() -> bytes:
+        described = _app(request).openapi()
+        if server:
+            described = {**described, "servers": [{"url": server}]}
+        return orjson.dumps(described)
+
+    documents: Documents = request.app.state.documents
+    name = DOCUMENT if server == ".." else "openapi.json"
+    return asset_response(request, documents.asset(name, server, render))
 
 
 def _app(request: Request) -> FastAPI:

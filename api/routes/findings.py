@@ -1,9 +1,12 @@
 """Route of the findings: statements about the networks, and whether measurements support them."""
 
+import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from api.inference.engine import Engine
 from api.inference.served_model import ServedModel
@@ -39,23 +42,34 @@ def router() -> APIRouter:
     @routes.get(
         "/findings",
         operation_id="findings",
+        response_model=schemas.FindingList,
         summary="Six statements about the two shipped networks, measured on the resident weights.",
         responses=spec.answers("findings"),
     )
-    async def findings(request: Request) -> schemas.FindingList:
+    async def findings(request: Request) -> Response:
         """Findings: every statement, whether numbers support it, the request that measures it.
 
         Statements about a network that is not resident are left out.
         """
         engine: Engine = request.app.state.engine
         models = _measurable(engine)
-        with engine.admit():
-            stated = await _all_measured(request, models) if models else {}
-        weights = {name: served.model.checkpoint.digest for name, served in models.items()}
-        listed = [key for key, one in STATEMENTS.items() if one.model in weights]
-        return schemas.FindingList(findings=[_entry(weights, key, stated) for key in listed])
+        deadline = time.monotonic() + request.app.state.settings.deadline_s
+        key = " ".join(("findings", *(served.version for served in models.values())))
+        content = await engine.kept.encoded.result(key, partial(_listed, request, models), deadline)
+        return Response(bytes(content), media_type="application/json")
 
     return routes
+
+
+async def _listed(request: Request, models: Mapping[str, ServedModel]) -> bytes:
+    """Measure the findings about models, and list them as JSON."""
+    engine: Engine = request.app.state.engine
+    with engine.admit():
+        stated = await _all_measured(request, models) if models else {}
+    weights = {name: served.model.checkpoint.digest for name, served in models.items()}
+    keys = [key for key, one in STATEMENTS.items() if one.model in weights]
+    listed = schemas.FindingList(findings=[_entry(weights, key, stated) for key in keys])
+    return listed.model_dump_json(by_alias=True).encode()
 
 
 def _measurable(engine: Engine) -> dict[str, ServedModel]:

@@ -1,6 +1,7 @@
 """Health routes: liveness, readiness, and metrics for Prometheus."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from api.inference.engine import Engine
 from api.middleware.access_log import AccessLog
 from api.middleware.metrics import CONTENT_TYPE
 from api.openapi import schemas, spec
+from api.responses.recent_text import RecentText
 from api.routes.route_cache import cache_route
 
 SUMMARIES: Final = {
@@ -77,10 +79,17 @@ async def _checked(request: Request, check: Callable[[Engine], None], found: byt
 async def metrics(request: Request) -> Response:
     """Health metrics of the server: counters and histograms in Prometheus' text format.
 
-    With several worker processes they are the sum over all of them.
+    With several worker processes they are the sum over all of them. Requests above eight at once,
+    or two a second, get the last text again.
     """
+    recent: RecentText = request.app.state.metrics_text
+    return Response(await recent.get(partial(_exposition, request)), media_type=CONTENT_TYPE)
+
+
+async def _exposition(request: Request) -> bytes | str:
+    """Return the metrics of the server's process, or of all its processes."""
     state = request.app.state
     access_log: AccessLog = state.access_log
     folder = state.metrics_folder
-    text = access_log.exposition() if folder is None else await folder.joined()
-    return Response(text, media_type=CONTENT_TYPE)
+    found: bytes | str = access_log.exposition() if folder is None else await folder.joined()
+    return found

@@ -1,5 +1,6 @@
 """Routes that describe the models: layers, probes, weights, training."""
 
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Annotated, Any
 
@@ -7,15 +8,16 @@ import jax
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.content_coding import gzipped
 from api.errors.handlers import unknown_model
 from api.errors.problem import Problem
 from api.inference.engine import Engine
 from api.openapi import model_schemas, spec
 from api.requests.sequence_body import state_bound
-from api.responses.assets import asset, asset_response
+from api.responses.assets import asset_response
+from api.responses.documents import Documents
 from api.routes.layers import describe_layers
 from api.routes.probes import METHODS, query_model, sources_of
+from api.routes.route_cache import cache_route
 from models.architecture import Architecture
 from models.families import core_buckets
 from models.registry import ResidentModel
@@ -38,34 +40,27 @@ def router() -> APIRouter:
     )
     async def models(request: Request) -> Response:
         """Every resident model as `/models/{model}` describes it, and those that failed to load."""
-        engine: Engine = request.app.state.engine
-        listed = model_schemas.ModelList(
-            models=[describe(model) for model in engine.models.values()],
-            failed=[
-                model_schemas.FailedEntry(name=name, reason=reason)
-                for name, reason in (*engine.failed.items(), *engine.refused.items())
-            ],
-            ready=engine.ready,
-        )
-        # The queries' schemas are some 30 kB a network, and a tenth of that compressed.
-        content = listed.model_dump_json(by_alias=True).encode()
-        listing = asset(content, "application/json", compress=gzipped)
-        return asset_response(request, listing)
+        cache_route(request, _listing)
+        return await _listing(request)
 
     @routes.get(
         "/models/{model}",
         operation_id="model",
         summary="One resident model.",
+        response_model=model_schemas.ModelEntry,
         responses=spec.answers("model"),
     )
-    async def model(
-        request: Request, model: Annotated[str, Path(examples=["cnn"])]
-    ) -> model_schemas.ModelEntry:
+    async def model(request: Request, model: Annotated[str, Path(examples=["cnn"])]) -> Response:
         """One resident model of `/models`: task, input, layers, probes, weights, training."""
         engine: Engine = request.app.state.engine
         if (served := engine.served.get(model)) is None:
             raise unknown_model(model, engine.served)
-        return describe(served.model)
+        described = served.model
+
+        def render() -> bytes:
+            return describe(described).model_dump_json(by_alias=True).encode()
+
+        return _document(request, f"models/{model}", _state(described), render)
 
     @routes.get(
         "/models/{model}/tour",
@@ -79,10 +74,44 @@ def router() -> APIRouter:
         engine: Engine = request.app.state.engine
         if (served := engine.served.get(model)) is None:
             raise unknown_model(model, engine.served)
-        content = _described_tour(served.model).model_dump_json().encode()
-        return asset_response(request, asset(content, "application/json", compress=gzipped))
+        described = served.model
+
+        def render() -> bytes:
+            return _described_tour(described).model_dump_json().encode()
+
+        return _document(request, f"models/{model}/tour", _state(described), render)
 
     return routes
+
+
+async def _listing(request: Request) -> Response:
+    """Respond with the list of all models."""
+    engine: Engine = request.app.state.engine
+    failed = (*engine.failed.items(), *engine.refused.items())
+    state = tuple(map(_state, engine.models.values())), failed, engine.ready
+
+    def render() -> bytes:
+        listed = model_schemas.ModelList(
+            models=[describe(model) for model in engine.models.values()],
+            failed=[model_schemas.FailedEntry(name=name, reason=reason) for name, reason in failed],
+            ready=engine.ready,
+        )
+        return listed.model_dump_json(by_alias=True).encode()
+
+    return _document(request, "models", state, render)
+
+
+def _document(
+    request: Request, name: str, state: Hashable, render: Callable[[], bytes]
+) -> Response:
+    """Respond with a document about models, which is kept as long as its state is the same."""
+    documents: Documents = request.app.state.documents
+    return asset_response(request, documents.asset(name, state, render))
+
+
+def _state(model: ResidentModel) -> Hashable:
+    """Return the state of a model on which its description depends."""
+    return model.version, model.nbytes, model.ready_s
 
 
 def _described_tour(model: ResidentModel) -> model_schemas.TourEntry:

@@ -64,6 +64,7 @@ class ResidentProgram:
         self._on_host = jax.default_backend() == "cpu"
         executables = executables or compile_programs([program], parameters, buckets)
         self._executables: Executables = {}
+        self._memory_analyses: dict[ExecutableKey, Any] = {}
         for bucket in buckets:
             self._take(bucket, executables)
 
@@ -71,6 +72,8 @@ class ResidentProgram:
         """Take the executables of a batch size of a resident program; return their keys."""
         keys = list(versions(self.program, bucket))
         self._executables |= {key: executables[key] for key in keys}
+        # Once: the compiler computes them anew each time, and `/models` asks for all of them.
+        self._memory_analyses |= {key: executables[key].memory_analysis() for key in keys}
         return keys
 
     def with_parameters(self, parameters: Parameters) -> "ResidentProgram":
@@ -99,13 +102,9 @@ class ResidentProgram:
     @property
     def code_bytes(self) -> int:
         """Bytes of a resident program's machine code; 0 where the platform does not say."""
-        sizes = self._memory_analyses()
-        return sum(getattr(one, "generated_code_size_in_bytes", 0) for one in sizes)
-
-    def _memory_analyses(self) -> list[Any]:
-        """Return the memory analysis of each executable of a resident program."""
         # A copy: another thread may be adding batch sizes.
-        return [executable.memory_analysis() for executable in tuple(self._executables.values())]
+        sizes = tuple(self._memory_analyses.values())
+        return sum(getattr(one, "generated_code_size_in_bytes", 0) for one in sizes)
 
     @property
     def max_rows(self) -> int:
@@ -243,7 +242,8 @@ class ResidentProgram:
 
         Inputs, all outputs, and the temporary arrays of the executable, where the platform says.
         """
-        sizes = self._memory_analyses()
+        # A copy: another thread may be adding batch sizes.
+        sizes = tuple(self._memory_analyses.values())
         temporary = max(getattr(one, "temp_size_in_bytes", 0) for one in sizes)
         return self.max_rows * (self.row_bytes + sum(self._output_bytes.values())) + temporary
 

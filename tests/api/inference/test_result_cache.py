@@ -236,3 +236,24 @@ def test_pictures_asked_for_at_the_same_time_are_drawn_once(
     assert {one.status_code for one in found} == {200}
     assert len({one.content for one in found}) == 1
     assert len(drawn) == 1
+
+
+@pytest.mark.parametrize("path", ["/lstm/dynamics", "/findings", "/lstm/weights.svg"])
+def test_an_answer_about_the_weights_is_encoded_once(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """A repeated request computes nothing, in any format; another query does."""
+    engine, computed = app.state.engine, list[object]()
+    monkeypatch.setattr(engine, "kept", KeptResults(engine.admission.memory))
+    first = client.get(path)
+    compute = type(engine).compute
+
+    def counted(engine: Any, *arguments: Any, **more: Any) -> Any:
+        computed.append(arguments)
+        return compute(engine, *arguments, **more)
+
+    monkeypatch.setattr(type(engine), "compute", counted)
+    assert client.get(path).content == first.content
+    assert not computed
+    client.get("/lstm/counter")
+    assert computed

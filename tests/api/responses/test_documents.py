@@ -1,0 +1,82 @@
+"""Documents about the server: rendered once for each state; recent text at a limited rate."""
+
+import asyncio
+from collections.abc import Callable
+
+import orjson
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from api.responses import recent_text
+from api.responses.documents import Documents
+from api.responses.recent_text import BURST, PER_S, RecentText
+from api.routes import models
+
+DOCUMENTS = ("/models", "/models/cnn", "/models/cnn/tour", "/openapi.json", "/docs/openapi.json")
+
+
+def test_a_document_is_rendered_once_for_each_state() -> None:
+    """The name and the state choose the document."""
+    kept, rendered = Documents(), list[str]()
+
+    def render(text: str) -> Callable[[], bytes]:
+        return lambda: rendered.append(text) or text.encode()
+
+    found = [
+        kept.asset(name, state, render(f"{name} {state}")).plain.content
+        for name, state in (("a", 1), ("a", 1), ("b", 1), ("a", 1), ("a", 2), ("a", 2))
+    ]
+
+    assert found == [b"a 1", b"a 1", b"b 1", b"a 1", b"a 2", b"a 2"]
+    assert rendered == ["a 1", "b 1", "a 2"]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_documents_of_the_server_are_kept(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """The second request renders nothing, has the same bytes, and 304 where the client has them."""
+    first = client.get(path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(models, "describe", fail)
+    monkeypatch.setattr(models, "_described_tour", fail)
+    monkeypatch.setattr(app, "openapi", fail)
+    second = client.get(path)
+    held = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.status_code == second.status_code == 200
+    assert first.content == second.content
+    assert (held.status_code, held.content) == (304, b"")
+
+
+def test_the_openapi_document_is_the_application_s(app: FastAPI, client: TestClient) -> None:
+    """Without a prefix it names no server; below one, it names that."""
+    assert client.get("/openapi.json").json() == orjson.loads(orjson.dumps(app.openapi()))
+    below = TestClient(app, root_path="/net/")
+    assert below.get("/openapi.json").json()["servers"] == [{"url": "/net"}]
+
+
+def test_recent_text_is_rendered_at_a_limited_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst renders, then the last text is repeated; after a second there are two more."""
+    now, rendered = [0.0], 0
+
+    async def render() -> str:
+        nonlocal rendered
+        rendered += 1
+        return str(rendered)
+
+    async def ask(times: int) -> str:
+        return [await text.get(render) for _ in range(times)][-1]
+
+    monkeypatch.setattr(recent_text.time, "monotonic", lambda: now[0])
+    text = RecentText()
+
+    assert asyncio.run(ask(5 * BURST)) == str(BURST)
+    now[0] += 1
+    assert asyncio.run(ask(BURST)) == str(BURST + PER_S).removesuffix(".0")
+    now[0] += 1000
+    assert asyncio.run(ask(5 * BURST)) == str(2 * BURST + PER_S).removesuffix(".0")
