@@ -66,6 +66,10 @@ class ImageProbes(Asking):
         """Ask the server for the effect of each channel of a `layer` on the target logit."""
         return self._ask("cnn", "sweep", image, source=source, **more)
 
+    def embedded(self, image: int | None = None, **more: Any) -> Answer:
+        """Ask the server for 2,000 test images on the map of `embedding`, or for one of them."""
+        return self._answer_of("cnn", "embedded", image=image, **more)
+
     def filters(self, layers: str | Iterable[str] | None = None, **more: Any) -> Answer:
         """Ask the server for the learned filters of the CNN's convolutions, or of `layers`."""
         return self._answer_of("cnn", "filters", layers=layers, **more)

@@ -3,6 +3,7 @@
 from probes.cnn import (
     activations,
     attribution,
+    embedded,
     embedding,
     filter_descriptors,
     filters,
@@ -39,6 +40,7 @@ PROBES = (
     *receptive_field.PROBES,
     *layers.PROBES,
     *embedding.PROBES,
+    *embedded.PROBES,
     *filters.PROBES,
     *gates.PROBES,
     *rnn_findings.PROBES,

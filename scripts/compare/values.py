@@ -36,6 +36,8 @@ BY_HAND: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("/cnn/*", "y"): ("0", "2"),
     ("*", "precision"): ("0", "3", "9"),
     ("/cnn/embedding", "across"): ("2", "15"),
+    ("/cnn/embedded", "across"): ("2", "15"),
+    ("/cnn/embedded", "image"): ("4",),
     ("/samples*", "count"): ("1", "200"),
 }
 """Values of compared parameters by hand, before those of a schema: (path, parameter) → values."""

@@ -23,12 +23,9 @@ from models.reference import ReferenceFileError, read_reference
 from models.registry import ResidentModel
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import CheckpointError, Tensors
-from probes.cnn.embedding import (
-    EmbeddingParameters,
-    check_embedding,
-    embedded_layer,
-    embedding,
-)
+from probes.cnn.embedded import EmbeddedParameters, check_embedded, embedded
+from probes.cnn.embedding import EmbeddingParameters, embedding
+from probes.cnn.embedding_map import check_axes, embedded_layer
 from probes.cnn.interventions import means_of
 from probes.cnn.layers import layers as compared
 from probes.cnn.unit import UnitParameters, check_unit, unit
@@ -155,9 +152,12 @@ def _draw(model: ResidentModel) -> None:
     encode(compared(ProbeCall(context, given, Coloured()).with_outputs({})))
     if len(model.artifacts["layers"].tensors["embedding.shares"]) > 1:
         near = ProbeCall(context, given, EmbeddingParameters())
-        check_embedding(near)
+        check_axes(near)
         values = np.ones(layers[embedded_layer(model.architecture)].shape, np.float32)
         encode(embedding(near.with_outputs({embedded_layer(model.architecture): values})))
+        whole = ProbeCall(context, given, EmbeddedParameters())
+        check_embedded(whole)
+        encode(embedded(whole.with_outputs({})))
     means_of(context)
 
 

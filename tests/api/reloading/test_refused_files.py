@@ -104,7 +104,9 @@ def test_an_artifact_that_changes_the_probes_is_refused(
     monkeypatch.setattr(engine_of(client)._reloader, "_sources", {"colours": source})
     reason = reload(client).refused["colours"]
 
-    assert reason.startswith("with its artifacts it would gain embedding, layers: restart")
+    assert reason.startswith(
+        "with its artifacts it would gain embedded, embedding, layers: restart"
+    )
     assert client.post("/colours/predict", json=PICTURE).status_code == 200
 
 

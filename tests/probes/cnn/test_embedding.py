@@ -24,9 +24,20 @@ def test_set() -> Digits:
 
 
 def ask(client: TestClient, image: np.ndarray, **query: Any) -> dict[str, Any]:
-    """Return tensors, their coordinates and measures by name."""
+    """Return the answer about a picture."""
     body = {"pixels": image.tolist()}
-    answer = client.post("/cnn/embedding", params={"preprocess": "none", **query}, json=body)
+    return contents(
+        client.post("/cnn/embedding", params={"preprocess": "none", **query}, json=body)
+    )
+
+
+def recorded(client: TestClient, **query: Any) -> dict[str, Any]:
+    """Return the answer about the recorded images."""
+    return contents(client.get("/cnn/embedded", params=query))
+
+
+def contents(answer: Any) -> dict[str, Any]:
+    """Return tensors, their coordinates and measures by name."""
     assert answer.status_code == 200, answer.text
     given = answer.json()
     tensors = {one["name"]: np.array(one["data"]) for one in given["tensors"]}
@@ -121,13 +132,64 @@ def test_neighbours_are_the_nearest_of_all(
     assert told["neighbours@"]["neighbour"] == names
 
 
+def test_the_nearest_alone_are_a_small_answer(client: TestClient, test_set: Digits) -> None:
+    """They are the neighbours in their order, with the places that they have among all."""
+    image = test_set.images[4_321]
+    whole, small = ask(client, image), ask(client, image, images="nearest")
+
+    numbers = whole["distance@"]["neighbour"]
+    at = [whole["across@"]["image"].index(number) for number in numbers]
+    assert small["across@"]["image"] == numbers
+    for name in ("across", "upward", "label"):
+        np.testing.assert_array_equal(small[name], whole[name][at])
+    same = ("across.picture", "upward.picture", "distance", "votes", "neighbours", "across_share")
+    for name in same:
+        np.testing.assert_array_equal(small[name], whole[name])
+
+
+def test_the_map_needs_no_picture(client: TestClient, test_set: Digits) -> None:
+    """It is that of the embedding of any picture, along any two axes."""
+    for axes in ({}, {"across": 4, "upward": 2}):
+        whole, alone = ask(client, test_set.images[3], **axes), recorded(client, **axes)
+        names = ("across", "upward", "label", "across_share", "upward_share", "all_axes_share")
+        for name in names:
+            np.testing.assert_array_equal(alone[name], whole[name])
+        assert alone["across@"] == whole["across@"]
+        assert "across.picture" not in alone
+
+
+def test_one_recorded_image_has_its_pixels(
+    client: TestClient, cnn: ResidentModel, test_set: Digits
+) -> None:
+    """They are those of the test set, and its coordinates those of the record."""
+    held = test_images.unpack(cnn.artifacts["layers"].tensors)
+    for at in (0, 1200):
+        index = int(held.indices[at])
+        told = recorded(client, image=index)
+        np.testing.assert_array_equal(told["picture"][0], test_set.images[index])
+        assert told["picture@"]["image"] == [f"{test_set.labels[index]} · {index}"]
+        places = cnn.artifacts["layers"].tensors["embedding.coordinates"][at]
+        np.testing.assert_allclose(told["coordinates"], places.astype(np.float32), rtol=1e-6)
+
+
+def test_an_image_that_is_not_recorded_is_refused(client: TestClient, cnn: ResidentModel) -> None:
+    """The reason names the number and how many are recorded."""
+    held = set(test_images.unpack(cnn.artifacts["layers"].tensors).indices.tolist())
+    missing = min(set(range(10_000)) - held)
+
+    for image in (missing, 10_000):
+        refused = client.get(f"/cnn/embedded?image={image}")
+        assert refused.status_code == 422
+        reason = f"image {image} is not one of the 2,000 recorded test images."
+        assert refused.json()["detail"] == reason
+
+
 def test_one_axis_twice_is_no_map(client: TestClient, digit_png: bytes) -> None:
     """It is refused with the reason."""
-    refused = client.post(
-        "/cnn/embedding?across=2&upward=2",
-        content=digit_png,
-        headers={"Content-Type": "image/png"},
-    )
-
-    assert refused.status_code == 422
-    assert refused.json()["detail"] == "across and upward must be two different axes."
+    headers = {"Content-Type": "image/png"}
+    for refused in (
+        client.post("/cnn/embedding?across=2&upward=2", content=digit_png, headers=headers),
+        client.get("/cnn/embedded?across=2&upward=2"),
+    ):
+        assert refused.status_code == 422
+        assert refused.json()["detail"] == "across and upward must be two different axes."

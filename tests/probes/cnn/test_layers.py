@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from models.data.samples import Samples
 from models.registry import ResidentModel
-from probes.cnn import embedding, layers
+from probes.cnn import embedded, embedding, layers
 from probes.cnn.layers import compared_layers
 from tests.models.cnn.test_cka import direct
 from tests.networks import SIMPLE_CNN
@@ -80,7 +80,7 @@ def test_random_labels_cannot_be_read_off_other_images(told: dict[str, Any]) -> 
 
 def test_weights_without_a_record_have_no_such_probe(cnn: ResidentModel) -> None:
     """Own weights may have none: the need says why, and how a record is made."""
-    for probe in (*layers.PROBES, *embedding.PROBES):
+    for probe in (*layers.PROBES, *embedding.PROBES, *embedded.PROBES):
         assert probe.unmet(cnn) is None
         need = probe.unmet(replace(cnn, artifacts={}))
         assert need is not None
