@@ -145,36 +145,14 @@ def test_bytes_are_counted_while_programs_are_compiled() -> None:
     model = registry.load("lstm")
 
     class Growing:
-        """Array and program, during whose examination another one is added."""
+        """Memory analysis of an executable, another one of which is added while it is read."""
 
         @property
-        def nbytes(self) -> int:
-            model._arrays[len(model._arrays)] = model._arrays[0]
-            return 8
-
-        @property
-        def code_bytes(self) -> int:
-            model.programs[str(len(model.programs))] = model.programs["0"]
-            return 1
+        def generated_code_size_in_bytes(self) -> int:
+            program._memory_analyses[len(program._memory_analyses)] = self
+            return 7
 
     growing: Any = Growing()
-    model._arrays[0] = (np.zeros(1), growing)
-    model.programs["0"] = growing
+    program._memory_analyses = {0: growing}
 
-    assert model.nbytes == 9
-
-
-def test_code_is_counted_while_buckets_are_added() -> None:
-    """Larger buckets may be added while the machine code of a program is counted."""
-    program = ResidentProgram.__new__(ResidentProgram)
-
-    class Growing:
-        """Executable, during whose analysis another one is added."""
-
-        def memory_analysis(self) -> None:
-            program._executables[len(program._executables)] = program._executables[0]
-
-    growing: Any = Growing()
-    program._executables = {0: growing}
-
-    assert program.code_bytes == 0
+    assert program.code_bytes == 7
