@@ -134,7 +134,7 @@ class ResidentModel:
         """
         kept = {name: self.digest(name) for name in self.training_checkpoints}
         found = {kind: (one.digest, one.metadata) for kind, one in self.artifacts.items()}
-        facts = (self.checkpoint.digest, self.checkpoint.metadata, kept, found)
+        facts = (self.checkpoint.digest, self.checkpoint.metadata, kept, found, self.report)
         shown = (self.tour, self.tour_error)
         text = repr((self.architecture.declaration, *self.length_limits.items(), shown))
         stated = json.dumps([text, *facts], sort_keys=True)

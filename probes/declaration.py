@@ -8,7 +8,7 @@ contract tests follow from the declaration.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -152,6 +152,7 @@ class ModelContext:
             earliest first, then those of other names.
         calibration: Calibration of the served weights of a CNN; None where their metadata have
             none, for a training checkpoint and for an LSTM.
+        checkpoint: Name of the training checkpoint that `weights` are; None for the served weights.
     """
 
     architecture: Architecture
@@ -160,6 +161,15 @@ class ModelContext:
     artifacts: Mapping[str, Checkpoint] = field(default_factory=dict)
     training_checkpoints: Mapping[str, Tensors] = field(default_factory=dict)
     calibration: Calibration | None = None
+    checkpoint: str | None = None
+
+    def at_checkpoint(self, name: str) -> "ModelContext":
+        """Return the model context of a training checkpoint, which has no records of its own.
+
+        The temperature was fitted, and records were measured, for the served weights alone.
+        """
+        weights = self.training_checkpoints[name]
+        return replace(self, weights=weights, artifacts={}, calibration=None, checkpoint=name)
 
 
 @dataclass(frozen=True)

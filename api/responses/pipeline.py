@@ -1,7 +1,6 @@
 """Response pipeline: check a probe's parameters, run the program, draw the figure, encode it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from api.content_coding import INLINE_BYTES, LEAST_BYTES, gzipped
@@ -212,8 +211,7 @@ def checked_call(served: ServedModel, request: ProbeRequest, given: ModelInput) 
         if request.checkpoint not in known:
             listed = f"one of {', '.join(known)}" if known else "recorded: these weights have none"
             raise ParameterError("checkpoint", f"checkpoint '{request.checkpoint}' is not {listed}")
-        # The temperature was fitted for the served weights alone.
-        model = replace(model, weights=known[request.checkpoint], calibration=None)
+        model = model.at_checkpoint(request.checkpoint)
     call = ProbeCall(model, given, request.query)
     found = () if given.extra is None else tuple(choices.faults(given.extra, model.architecture))
     if found:

@@ -163,11 +163,27 @@ def _limits(model: ResidentModel, checkpoint: str | None) -> model_schemas.Lengt
 
 
 def _training(model: ResidentModel) -> dict[str, Any]:
-    """Describe the training of a model for `/models`: metadata of its weights file."""
+    """Describe the training of a model for `/models`: metadata of its weights file, and rounds."""
     stated = ("metrics", "calibration", "seed", "data", "versions", "tested_length")
-    return {
-        key: model.checkpoint.metadata[key] for key in stated if key in model.checkpoint.metadata
+    metadata = model.checkpoint.metadata
+    return {**{key: metadata[key] for key in stated if key in metadata}, **_rounds(model)}
+
+
+def _rounds(model: ResidentModel) -> dict[str, Any]:
+    """Describe the rounds of a model's training for `/models`; empty without a report of them.
+
+    `rounds` is their number, `checkpoints` the metrics after the round of each training checkpoint.
+    """
+    listed = model.report.get("rounds")
+    rounds = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    metrics = {
+        f"round-{one.get('round')}": {
+            key: value for key, value in one.items() if isinstance(value, float)
+        }
+        for one in rounds
     }
+    named = {name: metrics[name] for name in model.training_checkpoints if name in metrics}
+    return {"rounds": len(rounds), "checkpoints": named} if rounds else {}
 
 
 def _input(architecture: Architecture) -> model_schemas.InputEntry:

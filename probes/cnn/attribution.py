@@ -42,15 +42,19 @@ class AttributionParameters(MethodParameters):
     sanity: bool = Field(
         False,
         description="Also run the sanity check by cascading randomisation: attribute with weights "
-        "reset layer by layer; an unchanged map does not depend on the training.",
+        "reset layer by layer; an unchanged map does not depend on the training. Not with "
+        "`checkpoint`.",
     )
 
 
 def check_attribution(call: ProbeCall[AttributionParameters]) -> None:
-    """Raise `ParameterError` for an attribution's target, or for a layer's map where none is."""
+    """Raise `ParameterError` for an attribution's target, missing maps, or a sanity check."""
     targets.check_target(call)
     if call.parameters.method in CAMS and not call.model.architecture.maps:
         raise ParameterError("method", f"{call.parameters.method} needs a layer with feature maps")
+    if call.parameters.sanity and call.model.checkpoint is not None:
+        reason = "the sanity check resets the served weights: ask for it without checkpoint"
+        raise ParameterError("sanity", reason)
 
 
 def rows(call: ProbeCall[AttributionParameters]) -> int:
@@ -223,6 +227,7 @@ PROBES = (
         family="image",
         name="attribution",
         figure=attribution,
+        checkpoints=True,
         warnings=attribution_warnings,
         parameters=AttributionParameters,
         run=run,

@@ -316,6 +316,7 @@ PROBES = (
         family="image",
         name="pixel",
         figure=pixel,
+        checkpoints=True,
         parameters=PixelParameters,
         program="trace",
         outputs=_outputs,

@@ -285,6 +285,7 @@ PROBES = (
         family="image",
         name="unit",
         figure=unit,
+        checkpoints=True,
         parameters=UnitParameters,
         input=False,
         run=run_unit,

@@ -13,6 +13,7 @@ from models.model_files import ARTIFACT_KINDS, shipped_files
 from models.registry import ResidentModel, load
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import CheckpointError
+from tests.oracles.attribution64 import Network
 from tests.oracles.numpy64 import cnn_trace, lstm_trace
 from tests.oracles.parameters import CNN_SHAPES, draw, draw_bits, draw_images, lstm_shapes
 
@@ -68,6 +69,82 @@ def test_filters_are_those_of_that_time(client: TestClient, cnn: ResidentModel) 
     np.testing.assert_allclose(values(first.json(), "conv1.kernel"), held, atol=1e-6)
     assert first.headers["etag"] != last.headers["etag"]
     assert first.json()["weights"] != last.json()["weights"]
+
+
+def test_metrics_of_the_rounds_are_listed(client: TestClient) -> None:
+    """The number of rounds, and the report's metrics after those with a checkpoint."""
+    training = client.get("/models/cnn").json()["training"]
+
+    assert training["rounds"] == 90
+    assert list(training["checkpoints"]) == ["round-1", "round-4", "round-12"]
+    assert training["checkpoints"]["round-4"]["validation_accuracy"] == 0.9938
+    assert (
+        "prefix_errors" in client.get("/models/lstm").json()["training"]["checkpoints"]["round-5"]
+    )
+
+
+def post(client: TestClient, query: str, **fields: Any) -> Any:
+    """Ask about the pixels as they are, at the checkpoint `round-1`."""
+    path = f"/cnn/{query}&preprocess=none&checkpoint=round-1"
+    return client.post(path, json={"pixels": PIXELS.tolist(), **fields})
+
+
+def test_a_pixel_is_that_of_that_time(client: TestClient, cnn: ResidentModel) -> None:
+    """Kernel and sum of a value are those of the checkpoint."""
+    weights = cnn.training_checkpoints["round-1"]
+    answer = post(client, "pixel?layer=conv2&channel=7&y=6&x=9").json()
+    measures = {one["name"]: one["value"] for one in answer["measures"]}
+    expected = cnn_trace(PIXELS, weights)["conv2"][6, 9, 7]
+
+    kernel = np.moveaxis(weights["conv2.kernel"][..., 7], -1, 0)
+    np.testing.assert_array_equal(values(answer, "kernel").astype(np.float32), kernel)
+    assert measures["sum"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_attribution_is_that_of_that_time(client: TestClient, cnn: ResidentModel) -> None:
+    """The gradient of the float64 network with the parameters of the checkpoint."""
+    network = Network(cnn.training_checkpoints["round-1"])
+    answer = post(client, "attribution?method=gradient&target=3&deletion=false").json()
+    expected = network.gradients(PIXELS[None] / 255, np.eye(10)[3])[0]
+
+    np.testing.assert_allclose(values(answer, "attribution"), expected, atol=2e-4)
+    refused = post(client, "attribution?method=gradient&sanity=true")
+    assert refused.status_code == 422
+    assert "resets the served weights" in refused.json()["detail"]
+
+
+def test_interventions_are_those_of_that_time(client: TestClient, cnn: ResidentModel) -> None:
+    """Without a unit of the last layer the logits lack its products; means are not known."""
+    weights = cnn.training_checkpoints["round-1"]
+    trace = cnn_trace(PIXELS, weights)
+    unit = int(trace["relu4"].argmax())
+    lost = trace["relu4"][unit] * weights["output.kernel"][unit].astype(np.float64)
+    edit = {"layer": "relu4", "channels": [unit], "operation": "zero"}
+
+    edited = values(post(client, "intervene?layers=logits", edits=[edit]).json(), "logits")
+    swept = values(post(client, "sweep?layer=relu4&target=2").json(), "effect")
+
+    np.testing.assert_allclose(edited[0], trace["logits"], atol=1e-4)
+    np.testing.assert_allclose(edited[0] - edited[1], lost, atol=1e-4)
+    assert swept[unit] == pytest.approx(lost[2], abs=1e-4)
+    for refused in (
+        post(client, "intervene?layers=logits", edits=[{**edit, "operation": "mean"}]),
+        post(client, "sweep?layer=relu4&operation=mean"),
+    ):
+        assert refused.status_code == 422
+        assert "no record of units" in refused.text
+
+
+def test_a_unit_of_that_time_has_no_records(client: TestClient, cnn: ResidentModel) -> None:
+    """The image that maximises a unit does so in the checkpoint; test images are left out."""
+    query = "/cnn/unit?layer=relu4&channel=5&steps=8&images=1&checkpoint=round-1"
+    answer = client.get(query).json()
+    image = values(answer, "optimum").reshape(28, 28)
+    made = Network(cnn.training_checkpoints["round-1"]).forward(image[None])
+
+    assert {one["name"] for one in answer["tensors"]} == {"optimum", "course", "optimum.value"}
+    reached = values(answer, "optimum.value").ravel()[0]
+    assert reached == pytest.approx(made.maps["dense1"][0, 5], abs=1e-3)
 
 
 def test_requests_for_different_times_share_a_queue_and_nothing_else(client: TestClient) -> None:
