@@ -145,6 +145,30 @@ def test_bytes_are_counted_while_programs_are_compiled() -> None:
     model = registry.load("lstm")
 
     class Growing:
+        """Array and program, during whose examination another one is added."""
+
+        @property
+        def nbytes(self) -> int:
+            model._arrays[len(model._arrays)] = model._arrays[0]
+            return 8
+
+        @property
+        def code_bytes(self) -> int:
+            model.programs[str(len(model.programs))] = model.programs["0"]
+            return 1
+
+    growing: Any = Growing()
+    model._arrays[0] = (np.zeros(1), growing)
+    model.programs["0"] = growing
+
+    assert model.nbytes == 9
+
+
+def test_code_is_counted_while_buckets_are_added() -> None:
+    """Larger buckets may be added while the machine code of a program is counted."""
+    program = ResidentProgram.__new__(ResidentProgram)
+
+    class Growing:
         """Memory analysis of an executable, another one of which is added while it is read."""
 
         @property
