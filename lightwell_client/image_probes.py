@@ -78,6 +78,10 @@ class ImageProbes(Asking):
         """Ask the server for a unit's strongest test images, statistics and optimal image."""
         return self._answer_of("cnn", "unit", layer=layer, channel=channel, **more)
 
+    def units(self, label: int | None = None, **more: Any) -> Answer:
+        """Ask the server for the units that respond most to a class, or another ranking `by=`."""
+        return self._answer_of("cnn", "units", label=label, **more)
+
     def descriptors(self, layer: str | None = None, **more: Any) -> Answer:
         """Ask the server for the orientation and frequency of a layer's 3x3 filters."""
         return self._answer_of("cnn", "descriptors", layer=layer, **more)

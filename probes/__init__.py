@@ -11,6 +11,7 @@ from probes.cnn import (
     pixel,
     receptive_field,
     unit,
+    unit_ranking,
 )
 from probes.cnn import findings as cnn_findings
 from probes.cnn import interventions as cnn_interventions
@@ -36,6 +37,7 @@ PROBES = (
     *cnn_interventions.PROBES,
     *cnn_findings.PROBES,
     *unit.PROBES,
+    *unit_ranking.PROBES,
     *filter_descriptors.PROBES,
     *receptive_field.PROBES,
     *layers.PROBES,

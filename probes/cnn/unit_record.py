@@ -149,20 +149,31 @@ class UnitRecord:
         return self._own(f"{of}histogram").astype(np.int64), (low, high)
 
 
-def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
-    """Return a unit record's class selectivity (μ_max - μ_rest) / (μ_max + μ_rest), 0 to 1.
+def class_selectivity(
+    means: Float[np.ndarray, "classes units"],
+) -> Float[np.ndarray, "classes units"]:
+    """Return the selectivity of each recorded unit for each class, -1 to 1.
 
-    None where a mean is below zero, or all are zero.
+    It is (μ - μ_rest) / (μ + μ_rest), the unit's mean over the images of a class against the mean
+    of those of the other classes. NaN where a mean of the unit is below zero, or all are zero.
 
     References:
         Morcos et al. (2018), On the importance of single directions for generalization.
     """
     wide = means.astype(np.float64)
-    if wide.min() < 0 or wide.max() == 0:
-        return None
-    highest = wide.max()
-    rest = (wide.sum() - highest) / (len(wide) - 1)
-    return float((highest - rest) / (highest + rest))
+    rest = (wide.sum(axis=0) - wide) / (len(wide) - 1)
+    total = wide + rest
+    is_known = (wide.min(axis=0) >= 0) & (wide.max(axis=0) > 0)
+    return np.where(is_known, (wide - rest) / np.where(is_known, total, 1), np.nan)
+
+
+def selectivity(means: Float[np.ndarray, " classes"]) -> float | None:
+    """Return a unit record's selectivity for its favourite class, 0 to 1; None where it has none.
+
+    It has none where a mean is below zero, or all are zero.
+    """
+    highest = class_selectivity(means[:, None]).max()
+    return None if np.isnan(highest) else float(highest)
 
 
 def crop(

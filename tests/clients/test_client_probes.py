@@ -55,6 +55,7 @@ def test_each_probe_has_a_method(probe: Probe) -> None:
     ("name", "given", "parameters"),
     [
         ("field", (), {"layer": "conv2", "y": 3, "x": 0}),
+        ("units", (7,), {"layers": "relu3"}),
         ("descriptors", ("conv1",), {}),
         ("memory", ("10110",), {"step": 3}),
         ("decomposition", ("10110",), {}),
