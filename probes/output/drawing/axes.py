@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -11,8 +12,8 @@ from probes.output.drawing import numbers
 from probes.output.drawing.marks import (
     TEXT_SIZE,
     Block,
+    Group,
     Length,
-    Mark,
     Rectangle,
     Text,
 )
@@ -23,6 +24,8 @@ Labels = Sequence[int | str]
 
 TICK = 4
 _MOST_TICKS = 24
+MOST_KEPT, _MOST_LABELS = 256, 64
+"""Most axes that are laid out once and kept, and most labels of one."""
 LINE_HEIGHT = 17
 """Line spacing of axis labels and other small text, in pixels at scale 1."""
 ROW_OF_TEXT = TEXT_SIZE + 2
@@ -34,7 +37,7 @@ class Axis:
     """Axis of a chart: title, and tick labels at distances from the start; tick marks or none."""
 
     title: str
-    ticks: list[tuple[Length, str]]
+    ticks: tuple[tuple[Length, str], ...]
     ticked: bool = True
 
 
@@ -70,16 +73,26 @@ class Track:
 
     def axis(self, *, upright: bool = False) -> Axis:
         """Return a chart axis of cells with as many labels as fit, integers at round numbers."""
-        widest = max(text_width(str(label), TEXT_SIZE) for label in _longest(self.labels))
-        apart = (
-            ROW_OF_TEXT if upright else max(widest + 12, self.length / _MOST_TICKS)
-        ) / self.cell
-        places = _round_places(self.labels, apart)
-        ticks = [
-            ((place + 0.5) * self.cell, shortened(spaced(str(self.labels[place]))))
-            for place in places
-        ]
-        return Axis(spaced(self.name), ticks)
+        labels = self.labels if isinstance(self.labels, range) else tuple(self.labels)
+        track = Track(self.name, labels, self.cell)
+        # Clients choose labels: many of them are not kept.
+        is_kept = isinstance(labels, range) or len(labels) <= _MOST_LABELS
+        return (_kept_axis if is_kept else _axis)(track, upright)
+
+
+def _axis(track: Track, upright: bool) -> Axis:
+    """Lay out a chart axis of cells."""
+    widest = max(text_width(str(label), TEXT_SIZE) for label in _longest(track.labels))
+    least = ROW_OF_TEXT if upright else max(widest + 12, track.length / _MOST_TICKS)
+    places = _round_places(track.labels, least / track.cell)
+    ticks = tuple(
+        ((place + 0.5) * track.cell, shortened(spaced(str(track.labels[place]))))
+        for place in places
+    )
+    return Axis(spaced(track.name), ticks)
+
+
+_kept_axis = lru_cache(MOST_KEPT)(_axis)
 
 
 def step_cell(count: int, length: int = AMPLE.length) -> int:
@@ -156,7 +169,7 @@ class Scale:
         """Return a chart axis of round values, about `apart` pixels or more from each other."""
         most = max(2, int(self.length / apart))
         chosen = numbers.ticks(self.low, self.high, most)
-        return Axis(title, [(self.place(value), words) for value, words in chosen])
+        return Axis(title, tuple((self.place(value), words) for value, words in chosen))
 
 
 def frame(
@@ -165,11 +178,7 @@ def frame(
     """Return a chart's data framed by axes, with a colour bar or legend to the right."""
     inset = _left_width(left) if left else 0.0
     beneath = _bottom_height(bottom) if bottom else 0.0
-    marks: list[Mark] = []
-    if left:
-        marks += _left_marks(left, inset, data.height)
-    if bottom:
-        marks += _bottom_marks(bottom, inset, data)
+    marks = (_axes(left, bottom, inset, (data.width, data.height)),) if left or bottom else ()
     parts = [(inset, 0.0, data)]
     # The last tick label is centred, so that half of it can exceed the data.
     width, height = inset + max([data.width, *_overhang(bottom)]), data.height + beneath
@@ -177,7 +186,16 @@ def frame(
         parts.append((inset + data.width + 14, 0.0, legend))
         width = max(width, inset + data.width + 14 + legend.width)
         height = max(height, legend.height)
-    return Block(width, height, tuple(marks), parts=tuple(parts), inset=inset)
+    return Block(width, height, marks, parts=tuple(parts), inset=inset)
+
+
+@lru_cache(MOST_KEPT)
+def _axes(
+    left: Axis | None, bottom: Axis | None, inset: Length, size: tuple[Length, Length]
+) -> Group:
+    """Lay out the marks of a chart's axes, once for all charts with them."""
+    lower = _left_marks(left, inset, size[1]) if left else []
+    return Group((*lower, *(_bottom_marks(bottom, inset, size) if bottom else ())))
 
 
 def _left_width(axis: Axis) -> Length:
@@ -196,8 +214,8 @@ def _overhang(axis: Axis | None) -> list[float]:
     return [place + text_width(words, TEXT_SIZE) / 2]
 
 
-def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Mark]:
-    marks: list[Mark] = []
+def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Text | Rectangle]:
+    marks: list[Text | Rectangle] = []
     for place, words in axis.ticks:
         if axis.ticked:
             marks.append(Rectangle(edge - TICK, place - 0.5, TICK, 1, "frame"))
@@ -207,13 +225,14 @@ def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Mark]:
     return marks
 
 
-def _bottom_marks(axis: Axis, left: Length, data: Block) -> list[Mark]:
-    marks: list[Mark] = []
-    under = data.height + TICK + LINE_HEIGHT / 2 + 1
+def _bottom_marks(axis: Axis, left: Length, size: tuple[Length, Length]) -> list[Text | Rectangle]:
+    marks: list[Text | Rectangle] = []
+    width, height = size
+    under = height + TICK + LINE_HEIGHT / 2 + 1
     for place, words in axis.ticks:
-        marks.append(Rectangle(left + place - 0.5, data.height, 1, TICK, "frame"))
+        marks.append(Rectangle(left + place - 0.5, height, 1, TICK, "frame"))
         marks.append(Text(left + place, under, words, "mm"))
     if axis.title:
         lower = under + LINE_HEIGHT * bool(axis.ticks)
-        marks.append(Text(left + data.width / 2, lower, axis.title, "mm", colour="caption"))
+        marks.append(Text(left + width / 2, lower, axis.title, "mm", colour="caption"))
     return marks

@@ -11,6 +11,7 @@ from probes.output.drawing.marks import (
     TEXT_SIZE,
     Area,
     Block,
+    Group,
     Ink,
     Length,
     Mark,
@@ -90,7 +91,7 @@ def _printed(figure: Bars, values: Values, scale: Scale, pitch: int) -> Block:
             marks.append(Text(start + last + 6, middle, words[place]))
     marks.append(Rectangle(start + zero - 0.5, 0, 1, height, "frame"))
     data = Block(start + scale.length + room, height, tuple(marks), tuple(areas))
-    names = [((place + 0.5) * pitch, name) for place, name in enumerate(_names(figure))]
+    names = tuple(((place + 0.5) * pitch, name) for place, name in enumerate(_names(figure)))
     return frame(data, Axis("", names, ticked=False), None)
 
 
@@ -106,17 +107,19 @@ def _upright(figure: Bars, values: Values, scale: Scale, length: int) -> Block:
     names = tensor.labels(tensor.axes[0]) if len(tensor.axes) == 1 else range(values.size)
     track = Track(" x ".join(tensor.axes), in_a_row(names) or names, step_cell(len(values), length))
     left = scale.axis("", apart=36)
-    marks: list[Mark] = [Rectangle(0, at - 0.5, track.length, 1, "grid") for at, _ in left.ticks]
+    grid = (Rectangle(0, at - 0.5, track.length, 1, "grid") for at, _ in left.ticks)
+    bars: list[Rectangle] = []
     ends, zero = _ends(values, scale)
     areas: list[Area] = []
     width = track.cell - (track.cell >= _LEAST_WITH_GAP)
     for place, (top, bottom) in enumerate(ends):
         x, value = place * track.cell, values[place]
         if np.isnan(value):
-            marks.append(Rectangle(x, 0, width, scale.length, NAN_COLOURS[0]))
+            bars.append(Rectangle(x, 0, width, scale.length, NAN_COLOURS[0]))
         elif bottom > top:
-            marks.append(Rectangle(x, top, width, bottom - top, _colour(figure, place, value)))
+            bars.append(Rectangle(x, top, width, bottom - top, _colour(figure, place, value)))
         areas.append(Area(tensor.name, (place,), x, top, width, bottom - top))
-    marks.append(Rectangle(0, zero - 0.5, track.length, 1, "frame"))
-    data = Block(track.length, scale.length, tuple(marks), tuple(areas))
+    axis = Rectangle(0, zero - 0.5, track.length, 1, "frame")
+    marks: tuple[Mark, ...] = (*grid, Group(tuple(bars)), axis)
+    data = Block(track.length, scale.length, marks, tuple(areas))
     return frame(data, left, track.axis())

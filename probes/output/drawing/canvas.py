@@ -1,13 +1,14 @@
 """Canvas on Pillow: painting of marks as pixels."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
+from numpy.lib.stride_tricks import as_strided
 from PIL import Image, ImageDraw
 
 from models.data import png
@@ -17,6 +18,7 @@ from probes.output.drawing.marks import (
     RGB,
     Block,
     Dot,
+    Group,
     Length,
     Maps,
     Mark,
@@ -153,6 +155,9 @@ class _Canvas:
                 self._picture(mark, origin)
             case Maps():
                 self._maps(mark, origin)
+            case Group():
+                for one in mark.marks:
+                    self.paint(one, origin)
             case Sketch():
                 self._sketch(mark, origin)
 
@@ -205,7 +210,11 @@ class _Canvas:
 
     def _fill(self, left: int, top: int, right: int, bottom: int, colour: RGB) -> None:
         if right > 0 and bottom > 0:
-            self.pixels[max(top, 0) : bottom, max(left, 0) : right] = colour
+            area = self.pixels[max(top, 0) : bottom, max(left, 0) : right]
+            if area.size:
+                # A row is copied faster than a colour is repeated.
+                line = np.frombuffer(bytes(colour) * area.shape[1], np.uint8)
+                area[...] = line.reshape(-1, 3)
 
     def _rectangle(self, mark: Rectangle, origin: Origin) -> None:
         left, top, right, bottom = edges(mark, origin, self.scale)
@@ -222,9 +231,16 @@ class _Canvas:
     def _picture(self, mark: Picture, origin: Origin) -> None:
         left, top, right, bottom = edges(mark, origin, self.scale)
         size = (right - left, bottom - top)
+        rows, columns, _ = mark.pixels.shape
+        is_whole = not (size[0] % columns or size[1] % rows or mark.opacity is not None)
+        missing = mark.missing if mark.missing is not None and mark.missing.any() else None
+        if is_whole and missing is None and self._contains((left, top), (right, bottom)):
+            wide = mark.pixels.repeat(size[0] // columns, axis=1)
+            self._tile_row((left, top), 0, wide.reshape(1, rows, -1), size[1] // rows)
+            return
         enlarged = Image.fromarray(mark.pixels).resize(size, Image.Resampling.NEAREST)
-        if mark.missing is not None and mark.missing.any():
-            holes = Image.fromarray(mark.missing).resize(size, Image.Resampling.NEAREST)
+        if missing is not None:
+            holes = Image.fromarray(missing).resize(size, Image.Resampling.NEAREST)
             enlarged.paste(_hatch(size, self.scale), (0, 0), holes)
         if mark.opacity is not None:
             cover = Image.fromarray(mark.opacity).resize(size, Image.Resampling.NEAREST)
@@ -241,37 +257,63 @@ class _Canvas:
         return Image.fromarray(found)
 
     def _maps(self, mark: Maps, origin: Origin) -> None:
-        """Paint maps, all at once where each value is a square of the same whole size."""
-        boxes = [edges(one, origin, self.scale) for one in mark.pictures()]
-        _, rows, columns, _ = mark.pixels.shape
-        sizes = {(bottom - top, right - left) for left, top, right, bottom in boxes}
-        is_whole = float(self.scale).is_integer() and len(sizes) == 1
-        is_whole &= not any(high % rows or wide % columns for high, wide in sizes)
+        """Paint maps, a row at once where each value is a square of the same whole size."""
+        low = mark.corners + np.asarray(origin)
+        high = low + np.asarray((mark.width, mark.height))
+        starts, ends = (
+            np.floor(places * self.scale + 0.5).astype(np.int64) for places in (low, high)
+        )
+        sizes = ends - starts
+        wide, tall = sizes[0].tolist()
+        count, rows, columns = mark.missing.shape
+        is_whole = float(self.scale).is_integer() and not (tall % rows or wide % columns)
+        border = int(self.scale) * mark.outlined
+        box = (starts.min(axis=0) - border).tolist(), (ends.max(axis=0) + border).tolist()
+        is_whole &= self._contains(*box) and bool((sizes == sizes[0]).all())
         if not is_whole or mark.missing.any():
-            self._each(mark, origin)
-        else:
-            ((high, wide),) = sizes
-            large = mark.pixels.repeat(high // rows, axis=1).repeat(wide // columns, axis=2)
-            self._joined([(left, top) for left, top, _, _ in boxes], large, mark.outlined)
-
-    def _each(self, mark: Maps, origin: Origin) -> None:
-        for tile in mark.tiles():
-            self.paint(tile, origin)
-
-    def _joined(
-        self,
-        corners: list[tuple[int, int]],
-        tiles: UInt8[np.ndarray, "tiles height width 3"],
-        outlined: bool,
-    ) -> None:
-        """Paint tiles at corners as one image."""
-        border = int(self.scale) * outlined
-        _, high, wide, _ = tiles.shape
-        frame = self.theme.rgb("frame")
-        for (x, y), tile in zip(corners, tiles, strict=True):
+            for tile in mark.tiles():
+                self.paint(tile, origin)
+            return
+        tiles = mark.colours.widened(columns, wide // columns).reshape(count, rows, -1)
+        corners = starts.tolist()
+        for first, last, pitch in _in_rows(corners):
+            left, top = corners[first]
             if border:
-                self._fill(x - border, y - border, x + wide + border, y + high + border, frame)
-            self._put(x, y, tile)
+                frame = bytes(self.theme.rgb("frame")) * (wide + 2 * border)
+                line = np.frombuffer(frame, np.uint8).reshape(1, 1, -1)
+                outlines = np.broadcast_to(line, (last - first, 1, line.size))
+                around = (left - border, top - border)
+                self._tile_row(around, pitch, outlines, tall + 2 * border)
+            self._tile_row((left, top), pitch, tiles[first:last], tall // rows)
+
+    def _contains(self, start: Sequence[int], end: Sequence[int]) -> bool:
+        """Tell whether a box, by its upper left and lower right corners, is on the canvas."""
+        height, width, _ = self.pixels.shape
+        return bool(start[0] >= 0 and start[1] >= 0 and end[0] <= width and end[1] <= height)
+
+    def _tile_row(
+        self,
+        corner: tuple[int, int],
+        pitch: int,
+        tiles: UInt8[np.ndarray, "tiles rows bytes"],
+        down: int,
+    ) -> None:
+        """Paint tiles beside each other, from a corner that they have inside of the canvas.
+
+        Args:
+            corner: Left and top of the first.
+            pitch: Distance of the left sides of two.
+            tiles: Rows of pixels of each tile.
+            down: Rows of the canvas for each row of pixels.
+        """
+        count, rows, size = tiles.shape
+        below, right, _ = self.pixels.strides
+        place = as_strided(
+            self.pixels[corner[1] :, corner[0] :],
+            (count, rows, down, size),
+            (pitch * right, down * below, below, 1),
+        )
+        place[...] = tiles[:, :, None]
 
     def _sketch(self, mark: Sketch, origin: Origin) -> None:
         left, top, right, bottom = edges(mark, origin, self.scale)
@@ -298,6 +340,21 @@ class _Canvas:
                 draw.circle((shape.x * scale, shape.y * scale), shape.radius * scale, fill=colour)
             case Polygon():
                 draw.polygon((shape.points * scale).ravel().tolist(), fill=colour)
+
+
+def _in_rows(corners: list[list[int]]) -> Iterator[tuple[int, int, int]]:
+    """Split tiles into rows of equal distances: of each the first, the end and the distance."""
+    first = 0
+    for at in range(1, len(corners) + 1):
+        if at < len(corners):
+            step = corners[at][0] - corners[at - 1][0]
+            is_level = corners[at][1] == corners[first][1]
+            if at == first + 1:
+                pitch = step
+            if is_level and step == pitch > 0:
+                continue
+        yield first, at, pitch if at > first + 1 else 0
+        first = at
 
 
 def _hatch(size: tuple[int, int], scale: Length) -> Image.Image:

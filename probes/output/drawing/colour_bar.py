@@ -1,5 +1,7 @@
 """Drawing of colour bars, the legend of coloured values."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from probes.figures.colormaps import DIVERGING, lookup_table
@@ -8,6 +10,7 @@ from probes.output.drawing.axes import LINE_HEIGHT
 from probes.output.drawing.marks import (
     TEXT_SIZE,
     Block,
+    Group,
     Length,
     Mark,
     Picture,
@@ -29,11 +32,10 @@ def colour_bar(shaded: Shaded, height: Length) -> Block:
     A pointed end marks that values beyond it have its colour. Where each channel has its own
     range, the ends are labelled "min" and "max". Values that are not finite have a hatched sample.
     """
-    table = lookup_table(shaded.colour.map)
     length = float(min(max(height, 64), 200) - _ARROW * (shaded.below + shaded.above))
     top = float(_ARROW if shaded.above else 0)
-    bar = Picture(0, top, _WIDTH, length, table[::-1, None])
-    marks: list[Mark] = [outline(0, top, _WIDTH, length), bar]
+    marks: list[Mark] = [_bar(shaded.colour.map, top, length)]
+    table = lookup_table(shaded.colour.map)
     if shaded.above:
         marks.append(_arrow(0, -1, table[255]))
     if shaded.below:
@@ -47,6 +49,13 @@ def colour_bar(shaded: Shaded, height: Length) -> Block:
     texts = [mark.words for mark in marks if isinstance(mark, Text)]
     width = _WIDTH + 6 + max(text_width(words, TEXT_SIZE) for words in texts)
     return Block(width, foot + 4, tuple(marks))
+
+
+@lru_cache(64)
+def _bar(name: str, top: Length, length: Length) -> Group:
+    """Draw the colours of a colour map with a frame, once for all pictures with them."""
+    colours = lookup_table(name)[::-1, None]
+    return Group((outline(0, top, _WIDTH, length), Picture(0, top, _WIDTH, length, colours)))
 
 
 def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from models.data import png
-from probes.output.drawing.marks import Block, Length, Mark, Rectangle, Text, walk
+from probes.output.drawing.marks import Block, Group, Length, Mark, Rectangle, Text, walk
 
 Pixels = UInt8[np.ndarray, "height width 3"]
 Placed = tuple[Length, Length, Mark]
@@ -20,7 +20,7 @@ MOST_FRAMES, MOST_PIXELS = 8, 2_000_000
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Frame of pictures of one size: their common texts and rectangles.
+    """Frame of pictures of one size: their common texts, rectangles and groups.
 
     Attributes:
         marks: Common marks.
@@ -60,7 +60,7 @@ def begin(key: Hashable, block: Block, paint: Callable[[Sequence[Placed]], Pixel
     """
     parts = [[(x, y, mark) for mark in part.marks] for x, y, part in walk(block)]
     every = [placed for part in parts for placed in part]
-    plain = frozenset(placed for placed in every if isinstance(placed[2], Text | Rectangle))
+    plain = frozenset(placed for placed in every if isinstance(placed[2], Text | Rectangle | Group))
     with _lock:
         known = _frames.get(key)
     common = known.marks & plain if known else frozenset()
@@ -88,7 +88,7 @@ def _split(
     for part in parts:
         is_late = False
         for placed in part:
-            is_early = placed in common and not (is_late and isinstance(placed[2], Text))
+            is_early = placed in common and not (is_late and isinstance(placed[2], Text | Group))
             if is_early:
                 early.append(placed)
             if is_late or not is_early:

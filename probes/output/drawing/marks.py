@@ -60,6 +60,33 @@ class Rectangle:
 
 
 @dataclass(frozen=True, eq=False)
+class Colours:
+    """Colours of values: indices of a table; or those of photographs, which have no table.
+
+    Attributes:
+        values: Index of each value, or its red, green and blue along the last axis.
+        table: Colours by their indices.
+    """
+
+    values: UInt8[np.ndarray, "..."]
+    table: UInt8[np.ndarray, "256 3"] | None = None
+
+    @property
+    def pixels(self) -> UInt8[np.ndarray, "*shape 3"]:
+        """Red, green and blue of each value."""
+        return self.values if self.table is None else self.table.take(self.values, axis=0)
+
+    def widened(self, columns: int, times: int) -> UInt8[np.ndarray, "rows bytes"]:
+        """Return rows of `columns` values as bytes of their colours, each repeated `times`."""
+        size = 3 * columns * times
+        if self.table is None:
+            return self.values.reshape(-1, columns, 3).repeat(times, axis=1).reshape(-1, size)
+        # Colours of the table are repeated once, not those of each value.
+        table = self.table.repeat(times, axis=0).reshape(len(self.table), 3 * times)
+        return table.take(self.values, axis=0).reshape(-1, size)
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
     """Picture mark: an image enlarged to a rectangle without interpolation.
 
@@ -86,7 +113,7 @@ class Maps:
         corners: Left and top of each tile.
         width: Width of a tile.
         height: Height of a tile.
-        pixels: Colour of each pixel of each tile.
+        colours: Colour of each pixel of each tile.
         missing: Pixels that are hatched: their values are not finite.
         outlined: Whether each tile has a frame around it.
     """
@@ -94,9 +121,14 @@ class Maps:
     corners: Float[np.ndarray, "tiles 2"]
     width: Length
     height: Length
-    pixels: UInt8[np.ndarray, "tiles rows columns 3"]
+    colours: Colours
     missing: Bool[np.ndarray, "tiles rows columns"]
     outlined: bool = True
+
+    @property
+    def pixels(self) -> UInt8[np.ndarray, "tiles rows columns 3"]:
+        """Colour of each pixel of each tile of the maps."""
+        return self.colours.pixels.reshape(*self.missing.shape, 3)
 
     def pictures(self) -> Iterator["Picture"]:
         """List the pictures of the maps, one for each tile."""
@@ -151,7 +183,14 @@ class Sketch:
     shapes: tuple[Stroke | Dot | Polygon, ...]
 
 
-Mark = Text | Rectangle | Picture | Maps | Sketch
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Group of marks, equal to itself alone: pictures have all of it in common, or nothing."""
+
+    marks: tuple["Mark", ...]
+
+
+Mark = Text | Rectangle | Picture | Maps | Sketch | Group
 
 
 @dataclass(frozen=True)

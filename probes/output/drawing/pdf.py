@@ -17,6 +17,7 @@ from models.runtime.cancellation import raise_if_cancelled
 from probes.output.drawing.marks import (
     Block,
     Dot,
+    Group,
     Length,
     Maps,
     Mark,
@@ -142,6 +143,9 @@ class _Page:
             case Maps():
                 for each in mark.tiles():
                     self.mark(each, origin)
+            case Group():
+                for kept in mark.marks:
+                    self.mark(kept, origin)
             case Sketch():
                 self._sketch(mark, origin)
 

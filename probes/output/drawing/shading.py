@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from probes.figures.colormaps import DIVERGING, lookup_table
 from probes.figures.figures import Colour, Tensor
+from probes.output.drawing.marks import Colours
 from probes.output.drawing.numbers import number, span
 
 
@@ -17,7 +18,7 @@ class Shaded:
     Attributes:
         colour: Colour rule.
         positions: Position of each value in the range, 0 at the low and 1 at the high end.
-        pixels: Colour of each value.
+        colours: Colour of each value.
         missing: Values that are not finite, whose colour is meaningless.
         missing_name: Names of those values, such as "NaN" or "inf"; "" without any.
         below: Whether a value is below the range, and has the colour of its low end.
@@ -26,11 +27,16 @@ class Shaded:
 
     colour: Colour
     positions: Float[np.ndarray, "*shape"]
-    pixels: UInt8[np.ndarray, "*shape 3"]
+    colours: Colours
     missing: Bool[np.ndarray, "*shape"]
     missing_name: str
     below: bool
     above: bool
+
+    @property
+    def pixels(self) -> UInt8[np.ndarray, "*shape 3"]:
+        """Red, green and blue of each shaded value."""
+        return self.colours.pixels
 
 
 def colour_rule(tensor: Tensor) -> Colour:
@@ -71,7 +77,8 @@ def _photograph(tensor: Tensor) -> "Shaded":
     position = _position(np.where(np.isfinite(values), values, 0.0), low, high, 0.0)
     missing = np.asarray(~np.isfinite(values).all(axis=-1))
     pixels = np.round(position * 255).astype(np.uint8)
-    return Shaded(colour, position.mean(axis=-1), pixels, missing, "", below=False, above=False)
+    positions = position.mean(axis=-1)
+    return Shaded(colour, positions, Colours(pixels), missing, "", below=False, above=False)
 
 
 def shade(tensor: Tensor) -> Shaded:
@@ -86,13 +93,13 @@ def shade(tensor: Tensor) -> Shaded:
     values = np.asarray(tensor.values, dtype=np.float64)
     finite = np.isfinite(values)
     # NaN cannot be converted to an index of the colour map; `missing` marks it.
-    known = np.where(finite, values, 0.0)
+    known = values if finite.all() else np.where(finite, values, 0.0)
     low, high = _bound(colour.vmin, values.ndim), _bound(colour.vmax, values.ndim)
     position = _position(known, low, high, 0.5 if colour.map == DIVERGING else 0.0)
-    pixels = lookup_table(colour.map)[np.round(position * 255).astype(np.uint8)]
+    colours = Colours(np.rint(position * 255).astype(np.uint8), lookup_table(colour.map))
     below, above = (finite & (values < low)).any(), (finite & (values > high)).any()
     name = ", ".join(sorted({number(value) for value in values[~finite].tolist()}))
-    return Shaded(colour, position, pixels, ~finite, name, bool(below), bool(above))
+    return Shaded(colour, position, colours, ~finite, name, bool(below), bool(above))
 
 
 def _bound(bound: float | tuple[float, ...], dimensions: int) -> Float[np.ndarray, "..."]:
@@ -109,6 +116,11 @@ def _position(
 ) -> Float[np.ndarray, "..."]:
     """Return shaded values' positions from low (0) to high (1); `middle` in an empty range."""
     width = high - low
+    if not width.ndim and width > 0:
+        shares: Float[np.ndarray, "..."] = values - low
+        shares /= width
+        np.clip(shares, 0.0, 1.0, out=shares)
+        return shares
     open_range = width > 0
     single = middle + np.sign(values - low)
     inside = (values - low) / np.where(open_range, width, 1.0)

@@ -13,6 +13,7 @@ from models.runtime.cancellation import raise_if_cancelled
 from probes.output.drawing.marks import (
     Block,
     Dot,
+    Group,
     Length,
     Maps,
     Mark,
@@ -114,6 +115,9 @@ class _Writer:
             case Maps():
                 for each in mark.tiles():
                     yield from self.mark(each, x, y)
+            case Group():
+                for kept in mark.marks:
+                    yield from self.mark(kept, x, y)
             case Sketch():
                 yield self._sketch(mark, (x, y))
 

@@ -84,6 +84,7 @@ def _width_of(character: str, size: int) -> Length:
     return font(size, family_of(character)).getlength(character)
 
 
+@lru_cache(4096)
 def text_width(words: str, size: int) -> Length:
     """Return the width of text at scale 1, without kerning: within a pixel or two."""
     return sum(_width_of(character, size) for character in spelled(words))

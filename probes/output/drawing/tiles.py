@@ -1,11 +1,14 @@
 """Drawing of tiles: small maps with captions, or in a table with row and column labels."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from probes.figures.figures import Colour, Tensor, Tiles
 from probes.output.drawing import numbers
@@ -15,6 +18,7 @@ from probes.output.drawing.marks import (
     TEXT_SIZE,
     Area,
     Block,
+    Group,
     Length,
     Maps,
     Mark,
@@ -72,21 +76,87 @@ def _table(tensor: Tensor, shaded: Shaded, room: Room) -> Block:
         (column * across.cell + gap // 2, row * down.cell + gap // 2)
         for row, column in np.ndindex(rows, columns)
     ]
-    areas = _areas(tensor, corners, cell)
+    areas = _areas(tensor.name, tensor.values.shape, corners, cell)
+    places = np.asarray(corners, np.float64).reshape(-1, 2)
     marks = (
         Rectangle(0, 0, across.length, down.length, "gutter"),
-        _maps(tensor, corners, cell, shaded, outlined=False),
+        _maps(tensor, places, cell, shaded, outlined=False),
     )
     data = Block(across.length, down.length, marks, areas)
     return frame(data, down.axis(upright=True), across.axis(), colour_bar(shaded, data.height))
 
 
 def _captioned(tensor: Tensor, shaded: Shaded, shape: _Shape, *, has_bar: bool) -> Block:
-    *leading, rows, width = tensor.values.shape
-    count = math.prod(leading)
+    count = math.prod(tensor.values.shape[:-2])
+    form = _form(tensor, shaded.colour, shape)
+    grid = (_kept_grid if count <= _MOST_CAPTIONS and form.ranges is None else _grid)(form)
+    maps = _maps(tensor, grid.corners, grid.cell, shaded)
+    data = Block(*grid.size, (grid.captions, maps), grid.areas)
+    return frame(data, None, None, colour_bar(shaded, grid.bar) if has_bar else None)
+
+
+class _Form(NamedTuple):
+    """Form of captioned tiles: all that their places and captions depend on.
+
+    Attributes:
+        name: Of the tensor.
+        sizes: Its shape.
+        names: Axes that captions name, with their labels.
+        ranges: Colour range of each tile; None where all have one.
+        shape: Shape of the grid.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    names: tuple[tuple[str, Sequence[int | str]], ...]
+    ranges: tuple[str, ...] | None
+    shape: _Shape
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Grid of captioned tiles.
+
+    Attributes:
+        captions: Their marks.
+        corners: Left and top of each tile.
+        areas: Areas of the tiles.
+        cell: Side of a value in pixels.
+        size: Width and height of the grid.
+        bar: Height of the colour bar beside it.
+    """
+
+    captions: Group
+    corners: Float[np.ndarray, "tiles 2"]
+    areas: tuple[Area, ...]
+    cell: int
+    size: tuple[Length, Length]
+    bar: Length
+
+
+def _form(tensor: Tensor, colour: Colour, shape: _Shape) -> _Form:
+    """Return the form of captioned tiles of a tensor."""
+    leading, sizes = tensor.axes[:-2], tensor.values.shape
+    several = [axis for axis, size in zip(leading, sizes, strict=False) if size > 1]
+    named = several or [axis for axis in leading if axis in tensor.coordinates]
+    labels = [tensor.labels(axis) for axis in named]
+    names = tuple(
+        (axis, each if isinstance(each, range) else tuple(each))
+        for axis, each in zip(named, labels, strict=True)
+    )
+    ranges = None
+    if isinstance(colour.vmin, tuple) and isinstance(colour.vmax, tuple):
+        ranges = tuple(map(_range, colour.vmin, colour.vmax))
+    return _Form(tensor.name, sizes, names, ranges, shape)
+
+
+def _grid(form: _Form) -> _Grid:
+    """Lay out captioned tiles of a form."""
+    *leading, rows, width = form.sizes
+    shape, count = form.shape, math.prod(leading)
     columns = max(1, min(shape.columns or _columns(count, shape.room), count))
     cell = _cell(count, max(rows, width), shape.room)
-    captions = _captions(tensor, shaded.colour) if count <= _MOST_CAPTIONS else [[]]
+    captions = _captions(form) if count <= _MOST_CAPTIONS else [[]]
     lines = max(len(each) for each in captions)
     words = max([0.0, *(text_width(line, TEXT_SIZE) for each in captions for line in each)])
     across = max(width * cell, math.ceil(words)) + _GAP + 2 * bool(lines)
@@ -95,40 +165,52 @@ def _captioned(tensor: Tensor, shaded: Shaded, shape: _Shape, *, has_bar: bool) 
     corners = [
         (place % columns * across + indent, place // columns * down) for place in range(count)
     ]
-    areas = _areas(tensor, corners, cell)
-    maps = _maps(tensor, corners, cell, shaded)
-    texts = [
+    texts = tuple(
         text
         for (x, y), each in zip(corners, captions, strict=False)
         for text in _caption(x + width * cell / 2, y + rows * cell, each)
-    ]
+    )
     bottom = math.ceil(count / columns) * down - _GAP
-    data = Block(columns * across - _GAP, bottom, (*texts, maps), areas)
-    bar = colour_bar(shaded, bottom - lines * LINE_HEIGHT) if has_bar else None
-    return frame(data, None, None, bar)
+    return _Grid(
+        Group(texts),
+        np.asarray(corners, np.float64).reshape(-1, 2),
+        _areas(form.name, form.sizes, corners, cell),
+        cell,
+        (columns * across - _GAP, bottom),
+        bottom - lines * LINE_HEIGHT,
+    )
 
 
-def _areas(tensor: Tensor, corners: Iterable[Corner], cell: int) -> tuple[Area, ...]:
+_kept_grid = lru_cache(64)(_grid)
+
+
+def _areas(
+    name: str, sizes: tuple[int, ...], corners: Iterable[Corner], cell: int
+) -> tuple[Area, ...]:
     """Return the areas of the tiles at the given corners, in the order of their indices."""
-    *leading, rows, columns = tensor.values.shape
+    *leading, rows, columns = sizes
     size = (columns * cell, rows * cell)
     indices = np.ndindex(*leading)
     return tuple(
-        Area(tensor.name, index, *corner, *size)
-        for index, corner in zip(indices, corners, strict=True)
+        Area(name, index, *corner, *size) for index, corner in zip(indices, corners, strict=True)
     )
 
 
 def _maps(
-    tensor: Tensor, corners: list[Corner], cell: int, shaded: Shaded, *, outlined: bool = True
+    tensor: Tensor,
+    corners: Float[np.ndarray, "tiles 2"],
+    cell: int,
+    shaded: Shaded,
+    *,
+    outlined: bool = True,
 ) -> Maps:
     """Return the mark of all tiles at the given corners, in the order of their indices."""
     rows, columns = tensor.values.shape[-2:]
     return Maps(
-        np.asarray(corners, np.float64).reshape(-1, 2),
+        corners,
         columns * cell,
         rows * cell,
-        shaded.pixels.reshape(-1, rows, columns, 3),
+        shaded.colours,
         shaded.missing.reshape(-1, rows, columns),
         outlined,
     )
@@ -149,22 +231,19 @@ def _cell(count: int, side: int, room: Room) -> int:
     return max(1, min(size // side, 56))
 
 
-def _captions(tensor: Tensor, colour: Colour) -> list[list[str]]:
+def _captions(form: _Form) -> list[list[str]]:
     """Return the caption lines of each tile: its name, and its own colour range if it has one."""
-    leading = tensor.axes[:-2]
-    several = [axis for axis in leading if tensor.values.shape[tensor.axes.index(axis)] > 1]
-    named = several or [axis for axis in leading if axis in tensor.coordinates]
-    words = [[_named(axis, each, named) for each in tensor.labels(axis)] for axis in named]
+    is_single = len(form.names) == 1
+    words = [
+        [str(each) if is_single else f"{_SHORT.get(axis, spaced(axis))} {each}" for each in labels]
+        for axis, labels in form.names
+    ]
     captions = [[" · ".join(each)] if each else [] for each in product(*words)]
-    if isinstance(colour.vmin, tuple) and isinstance(colour.vmax, tuple):
-        each = len(captions) // len(colour.vmin)
+    if form.ranges is not None:
+        each = len(captions) // len(form.ranges)
         for place, lines in enumerate(captions):
-            lines.append(_range(colour.vmin[place // each], colour.vmax[place // each]))
+            lines.append(form.ranges[place // each])
     return captions
-
-
-def _named(axis: str, label: int | str, named: list[str]) -> str:
-    return str(label) if len(named) == 1 else f"{_SHORT.get(axis, spaced(axis))} {label}"
 
 
 def _range(low: Length, high: Length) -> str:
