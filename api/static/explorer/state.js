@@ -32,6 +32,10 @@ export const DEFAULTS = {
   checkpoint: "", // training checkpoint such as `round-1`; empty for the final weights
   panel: "", // panel below the network; empty for the first
   layersView: 0, // index of the picture in the panel `layers`
+  // The map of the embedding.
+  mapAcross: 0, // principal axis from left to right
+  mapUpward: 1,
+  mapClass: -1, // class whose test images are shown; -1: all
   // Pixel attribution.
   method: "integrated_gradients",
   target: -1, // -1: the predicted digit

@@ -26,7 +26,7 @@ const UNMEASURED =
 
 /** State values that name layers, channels or labels of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
-  "layer", "channel", "y", "x", "forward", "panel", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView",
+  "layer", "channel", "y", "x", "forward", "panel", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView", "mapAcross", "mapUpward", "mapClass",
 ]);
 
 /** Chapter of the networks of images. @type {import("../chapter.js").Chapter} */
@@ -91,6 +91,7 @@ async function mountImages(context) {
   loadWhenNear(panel("why"), async () => (await import("./pixel-attribution.js")).mountPixelAttribution(context, image));
   loadWhenNear(panel("what-if"), async () => (await import("./channel-interventions.js")).mountChannelInterventions(context, image));
   loadWhenNear(panel("layers"), async () => (await import("../analyses.js")).mountAnalyses(context, "layers-body", "layersView"));
+  loadWhenNear(panel("map"), async () => (await import("./embedding/embedding-panel.js")).mountEmbedding(context, image));
   loadWhenNear(panel("filters"), async () => (await import("./filters.js")).mountFilters(context));
   loadWhenNear(panel("compare"), async () => (await import("./compare.js")).mountCompare(context, image));
   loadWhenNear(panel("unit"), async () => (await import("./channel-preferences.js")).mountChannelPreferences(context));
