@@ -270,17 +270,6 @@ def test_the_digit_lies_over_its_attribution(page: Page) -> None:
     assert digit_over.evaluate("(one) => one.style.opacity") == "0.8"
 
 
-def test_filters_of_a_training_checkpoint(opened: Opener, api: httpx2.Client) -> None:
-    """A training checkpoint can be selected, and is kept in the link."""
-    page = opened("#filters=conv1&filtersOrder=index")
-    filters = panel(page, "filters")
-    with page.expect_response(re.compile(r"/cnn/filters\?.*checkpoint=round-0")) as asked:
-        filters.get_by_label("Training").select_option("round-0")
-
-    assert asked.value.status == 200
-    expect(page).to_have_url(re.compile("checkpoint=round-0"))
-
-
 def test_findings_have_verdict_and_measurement(opened: Opener, api: httpx2.Client) -> None:
     """Each of six claims has its verdict, its numbers, its reason and its request."""
     truth, server = api.get("/findings").json()["findings"], str(api.base_url).rstrip("/")

@@ -79,7 +79,7 @@ def method(page: Page) -> None:
 
 def step(number: int) -> Act:
     """Go to a step of the sequence with the slider."""
-    return lambda page: page.locator(".step-slider").fill(str(number))
+    return lambda page: page.locator("#lanes .step-slider").fill(str(number))
 
 
 def unit(number: int) -> Act:

@@ -2,6 +2,7 @@
 
 import { colourMaps } from "../sdk/colours.js";
 import { make } from "../sdk/dom.js";
+import { CHECKPOINT_OF, checkpointOf, weightsFor } from "./checkpoints.js";
 import { part } from "./context.js";
 import { downloads } from "./downloads.js";
 import { drawFigure } from "./figures/figure.js";
@@ -111,11 +112,12 @@ export function mountAnalyses(context, id, key) {
     return chip;
   });
   const explanation = make("p", { class: "explain" });
+  const trained = make("p", { class: "warning", hidden: true }, "This is of the trained network: it was not measured at other points of its training.");
   const place = make("div", { class: "of-input" });
   const source = make("p", { class: "quiet" });
   const warning = make("p", { class: "warning", role: "status", hidden: true });
   const choices = make("div", { class: "chips", role: "group", "aria-label": "View" }, ...chips);
-  body.replaceChildren(choices, explanation, warning, place, source);
+  body.replaceChildren(choices, explanation, trained, warning, place, source);
   /** @param {string} text */
   function warn(text) {
     warning.textContent = text;
@@ -123,8 +125,10 @@ export function mountAnalyses(context, id, key) {
   }
   const chosen = () => views[Math.min(Math.max(store.state[key], 0), views.length - 1)];
   /** @param {View} view @returns {Parameters} */
+  const measured = (view) => ({ ...parametersOf(model, view), ...weightsFor(model, store.state, view.probe) });
+  /** @param {View} view @returns {Parameters} */
   const drawn = (view) => ({
-    ...parametersOf(model, view),
+    ...measured(view),
     ...(hasParameter(model, view.probe, "cmap") ? { cmap: store.state.palette } : {}),
   });
   const describe = () => ({ name: `${model.name}-${chosen().probe}`, model: model.name, probe: chosen().probe, parameters: drawn(chosen()) });
@@ -143,11 +147,12 @@ export function mountAnalyses(context, id, key) {
     (error) => warn(error.message),
     place,
   );
-  store.on([key, "palette"], () => {
+  store.on([key, "palette", CHECKPOINT_OF[model.input]], () => {
     const view = chosen();
     chips.forEach((chip, at) => chip.setAttribute("aria-pressed", String(views[at] === view)));
     explanation.textContent = view.description;
-    const path = `/${model.name}/${view.probe}${queryOf(parametersOf(model, view))}`;
+    trained.hidden = checkpointOf(model, store.state) === null || hasParameter(model, view.probe, "checkpoint");
+    const path = `/${model.name}/${view.probe}${queryOf(measured(view))}`;
     source.replaceChildren("As JSON: ", make("a", { href: addressOf(path) }, `GET ${path}`));
     void send(view);
   });

@@ -2,6 +2,7 @@
 
 import { make } from "../sdk/dom.js";
 import { defaultsOf } from "./address.js";
+import { CHECKPOINT_OF, checkpointOf, checkpointText, roundsOf } from "./checkpoints.js";
 import { modelsOf } from "./families.js";
 import { hasProbe } from "./model-facts.js";
 import { ChapterStore } from "./store.js";
@@ -45,13 +46,18 @@ export async function openChapter(page, family) {
     const fresh = /** @type {HTMLElement} */ (empty.cloneNode(true));
     keepApplicable(fresh, model, describe(model));
     introduce(fresh, model);
+    const training = roundsOf(model).length ? make("div", { class: "training" }) : null;
     const choose = (/** @type {Model} */ one) => store.set({ ...reset(store.state, one), [key]: one === models[0] ? "" : one.name, tour: 0, present: false });
-    fresh.querySelector(".chapter-head")?.append(...tourStart(store, model), ...picker(models, model, choose));
+    fresh.querySelector(".chapter-head")?.append(...tourStart(store, model), ...picker(models, model, choose), ...(training ? [training] : []));
     fresh.hidden = store.state.view !== id;
     section.replaceWith(fresh);
     section = fresh;
     inChapter = new ChapterStore(store, signal);
-    await mount({ ...page, model, root: fresh, signal, store: inChapter });
+    const context = { ...page, model, root: fresh, signal, store: inChapter };
+    describeWeights(context);
+    await mount(context);
+    // After the panels, whose requests are then on their way.
+    if (training && !signal.aborted) (await import("./training-slider.js")).mountTrainingSlider(context, training);
   }
 
   store.on(["view", key], (state) => {
@@ -89,19 +95,29 @@ function keepApplicable(section, model, facts) {
   for (const row of section.querySelectorAll(".closer")) if (!row.children.length) row.remove();
 }
 
-/** Write title, task and facts of a model. @param {HTMLElement} section @param {Model} model */
+/** Write title and task of a model. @param {HTMLElement} section @param {Model} model */
 function introduce(section, model) {
-  const places = { ".model-title": model.title, ".model-task": model.task, ".model-facts": factsOf(model) };
+  const places = { ".model-title": model.title, ".model-task": model.task };
   for (const [place, text] of Object.entries(places)) {
     const element = section.querySelector(place);
     if (element) element.textContent = text;
   }
 }
 
-/** @param {Model} model */
-function factsOf({ parameters, weights, device, training }) {
+/** Write the facts of a model, and of its weights on display. @param {Context} context */
+function describeWeights({ store, model, root }) {
+  const facts = root.querySelector(".model-facts");
+  store.on([CHECKPOINT_OF[model.input]], (state) => {
+    if (facts) facts.textContent = factsOf(model, checkpointOf(model, state));
+  });
+}
+
+/** @param {Model} model @param {string | null} checkpoint Null for the served weights. */
+function factsOf(model, checkpoint) {
+  const { parameters, weights, device, training } = model;
   const accuracy = training.metrics?.test_accuracy;
   const facts = [`${parameters.toLocaleString("en")} parameters`, `on ${device.split(" ")[0].toUpperCase()}`];
+  if (checkpoint) return [...facts, `weights ${checkpointText(model, checkpoint)}`].join(" · ");
   if (typeof accuracy === "number") facts.push(`${(100 * accuracy).toFixed(2)} % test accuracy`);
   return [...facts, `weights ${weights.slice(0, 8)}`].join(" · ");
 }

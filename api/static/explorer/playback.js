@@ -25,8 +25,9 @@ const ICONS = {
  * @property {(place: number) => void} move Makes a place the current one.
  * @property {(place: number) => string} describe Text for screen readers; announced after a step and a pause, not while it plays.
  * @property {() => string} write Visible text of the current place.
- * @property {number[]} speeds Places a second.
+ * @property {number[]} speeds Places a second; there is no choice of a single one.
  * @property {number} speed The first of them.
+ * @property {() => boolean} [isReady] Whether playback may move on: what belongs to the current place is shown. Always where left out.
  * @property {boolean} [isStill] Whether nothing plays: steps and slider alone.
  */
 
@@ -37,7 +38,7 @@ const ICONS = {
  * @returns {{ element: HTMLElement, show: () => void, pause: () => void, toggle: () => void, go: (place: number) => void }}
  *   `show` writes the current place, `go` moves to one and announces it, `toggle` plays or pauses.
  */
-export function playback({ announce, signal }, { noun, end, at, move, describe, write, speeds, speed, isStill = false }) {
+export function playback({ announce, signal }, { noun, end, at, move, describe, write, speeds, speed, isReady = () => true, isStill = false }) {
   let timer = 0;
 
   /** @param {number} place */
@@ -62,6 +63,7 @@ export function playback({ announce, signal }, { noun, end, at, move, describe, 
     timer = setInterval(() => {
       // Another view is shown.
       if (!element.checkVisibility()) return pause();
+      if (!isReady()) return;
       move(Math.min(end(), at() + stride));
       if (at() < end()) return;
       pause();
@@ -112,7 +114,7 @@ export function playback({ announce, signal }, { noun, end, at, move, describe, 
     make("div", { class: "keys", role: "group", "aria-label": `${title}s` }, ...keys),
     slider,
     text,
-    ...(isStill ? [] : [make("label", { class: "quiet" }, "Speed ", rate)]),
+    ...(isStill || speeds.length < 2 ? [] : [make("label", { class: "quiet" }, "Speed ", rate)]),
   );
   return { element, show, pause, toggle, go };
 }

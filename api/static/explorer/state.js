@@ -29,7 +29,7 @@ export const DEFAULTS = {
   before: false, // also show the values before the ReLU
   filters: "", // layer with the kernels; empty for the first
   filtersOrder: "norm", // or "index"
-  checkpoint: "", // training checkpoint such as `round-1`; empty for the final weights
+  checkpoint: "", // training checkpoint, such as `round-1`, of every panel; empty for the served weights
   panel: "", // panel below the network; empty for the first
   layersView: 0, // index of the picture in the panel `layers`
   // The map of the embedding.
@@ -59,6 +59,7 @@ export const DEFAULTS = {
   gateUnits: "all", // or "unit": the followed one
   gateSteps: "step", // the followed step; until, all
   counterView: 0,
+  sequenceCheckpoint: "", // as `checkpoint`
   sequencePanel: "", // panel below the lanes; empty for the first
   // The tour of the network.
   tour: 0, // its step, from 1 on; 0: none

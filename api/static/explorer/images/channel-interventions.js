@@ -2,6 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
+import { checkpointOf, weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { choicesOf, hasProbe, outputOf } from "../model-facts.js";
@@ -79,7 +80,7 @@ export function mountChannelInterventions(context, image) {
   const send = latestRequest(
     (/** @type {{ pixels: number[][], edits: import("./channel-edits.js").Edit[] }} */ { pixels, edits }, signal) => {
       const extra = { edits: postedEdits(edits) };
-      const query = { input: pixels, parameters: { preprocess: "none", layers: output }, extra, signal };
+      const query = { input: pixels, parameters: { preprocess: "none", layers: output, ...weightsFor(model, store.state, "intervene") }, extra, signal };
       return retryWhileCompiling(`/${model.name}/intervene`, () => lightwell.ask(model.name, "intervene", query), signal, showCompiling);
     },
     (answer, { edits }) => {
@@ -92,7 +93,7 @@ export function mountChannelInterventions(context, image) {
 
   const sendSweep = latestRequest(
     (/** @type {{ pixels: number[][], layer: string }} */ { pixels, layer }, signal) => {
-      const query = { input: pixels, parameters: { preprocess: "none", layer }, signal };
+      const query = { input: pixels, parameters: { preprocess: "none", layer, ...weightsFor(model, store.state, "sweep") }, signal };
       return retryWhileCompiling(`/${model.name}/sweep`, () => lightwell.ask(model.name, "sweep", query), signal, showCompiling);
     },
     ({ tensors, measures }, { layer }) => {
@@ -129,6 +130,11 @@ export function mountChannelInterventions(context, image) {
   function render() {
     const { layer, channel } = selectedChannel(model, store.state);
     name.textContent = `${layer.name} ${channel}`;
+    const isTrained = checkpointOf(model, store.state) === null;
+    known.forEach(([operation], at) => {
+      buttons[at].disabled = operation === "mean" && !isTrained;
+      buttons[at].title = buttons[at].disabled ? "Its mean was measured in the trained network alone" : "";
+    });
     const edits = readEdits(store.state.edits, model);
     list.replaceChildren(
       ...edits.map((edit, at) => {
@@ -158,7 +164,7 @@ export function mountChannelInterventions(context, image) {
     if (!image.answer || !hasProbe(model, "sweep")) return;
     const layer = selectedChannel(model, store.state).layer.name;
     const { pixels } = image.answer.input;
-    const query = layer + JSON.stringify(pixels);
+    const query = JSON.stringify([layer, pixels, weightsFor(model, store.state, "sweep")]);
     if (query === lastQuery) return;
     lastQuery = query;
     void sendSweep({ pixels, layer });

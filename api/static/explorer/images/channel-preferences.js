@@ -3,6 +3,7 @@
 import { make } from "../../sdk/dom.js";
 import { formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { TensorHeatmap } from "../../sdk/tensor-heatmap.js";
+import { checkpointOf, weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -21,6 +22,9 @@ const ROWS = /** @type {const} */ ([
   ["crops", "Receptive field of the largest value in each", 9],
   ["optimum", "Images that maximise it", 2],
 ]);
+
+/** Why test images are missing at a point of the training. */
+const UNRECORDED = "Test images with its largest values were searched for with the trained network alone.";
 
 /**
  * Fill the panel `unit`.
@@ -48,7 +52,7 @@ export function mountChannelPreferences(context) {
 
   const parameters = () => {
     const { layer, channel } = selectedChannel(model, store.state);
-    return { layer: layer.name, channel };
+    return { layer: layer.name, channel, ...weightsFor(model, store.state, "unit") };
   };
   /** @returns {import("../context.js").View} */
   const describe = () => ({ name: "unit", model: model.name, probe: "unit", parameters: parameters() });
@@ -83,7 +87,8 @@ export function mountChannelPreferences(context) {
     byClass.hidden = !mean;
     const favourite = model.classes.indexOf(String(measures.get("favourite")));
     if (mean) means.show(mean.values, { selected: favourite, dtype: mean.dtype, unit: noun, names: model.classes });
-    facts.textContent = [...(mean ? [recordText(measures)] : []), reachedText(measures)].join(" ");
+    const isTrained = checkpointOf(model, store.state) === null;
+    facts.textContent = [...(mean ? [recordText(measures)] : []), reachedText(measures), ...(isTrained ? [] : [UNRECORDED])].join(" ");
   }
 
   /** What the test images show. @param {Answer["measures"]} measures */
@@ -94,7 +99,7 @@ export function mountChannelPreferences(context) {
     return `It responds most to the ${noun} ${measures.get("favourite")}${selective}, and ${silent} of its values are at most zero.`;
   }
 
-  store.on(["layer", "channel"], () => {
+  store.on(["layer", "channel", "checkpoint"], () => {
     const query = parameters();
     name.textContent = `${query.layer}, channel ${query.channel}`;
     void send(query);

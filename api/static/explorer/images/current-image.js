@@ -1,12 +1,14 @@
 /**
  * Current image: the input of the chapter's panels, and the answer of the probe `activations` for it.
  *
- * Each change (a sample, a stroke, a file, a setting) sends one request, and all panels show its
+ * Each change (a sample, a stroke, a file, a setting, a point of the training) sends one request, and all panels show its
  * answer, so that they can never show two different pictures. While a stroke is drawn answers have
  * values that suffice to draw them; after it the selected channel has exact ones, and all others
- * when the pointer or the focus leaves the pad, before a number can be read.
+ * when the pointer or the focus leaves the pad, before a number can be read. So it is when another
+ * point of the training is chosen, with exact values soon after the last one.
  */
 
+import { weightsFor } from "../checkpoints.js";
 import { latestRequest } from "../latest-request.js";
 import { choicesOf, hasParameter, imageInput, nounOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
@@ -24,12 +26,12 @@ import { shownLayers } from "./stages.js";
  *   page shows, the selected one among them.
  * @property {Image | null} input Posted input of that answer; with `parameters` it can be posted to
  *   any probe.
- * @property {Parameters} parameters Query parameters of the input and of the page's colours:
- *   `preprocess`, `cmap`, `range`.
+ * @property {Parameters} parameters Query parameters of `activations` for the input, the page's
+ *   colours and weights: `preprocess`, `cmap`, `range`, `checkpoint`.
  * @property {(listener: (answer: Answer) => void) => void} onAnswer Calls the listener with every new
  *   answer, and with the current one where there is one.
  * @property {(probe: string, parameters?: Parameters, tensor?: Tensor) => View} describe View of a
- *   panel: a probe of the model with the page's `parameters`, overridden by these.
+ *   panel: a probe of the model with the page's `parameters` and weights, overridden by these.
  */
 
 /**
@@ -52,7 +54,8 @@ const [EXACT, GROWING, AFTER_STROKE] = [{}, { ...DRAWN }, { ...DRAWN }];
  * @param {(error: Error) => void} fail Called with the error of a failed request.
  * @returns {{ image: CurrentImage, request: () => Promise<void>, requestSoon: () => void, requestDrawn: () => Promise<void>, requestExact: () => void }}
  *   `request` aborts the pending request and sends a new one; `requestSoon` lets the pending one finish first, so that a growing
- *   stroke has answers all the time; `requestDrawn` is for a stroke that has ended; `requestExact` for exact values of all layers.
+ *   stroke has answers all the time; `requestDrawn` is for a stroke that has ended, and for other weights; `requestExact` for exact
+ *   values of all layers.
  */
 export function currentImage({ lightwell, store, model, root }, source, fail) {
   /** @type {((answer: Answer) => void)[]} */
@@ -66,7 +69,7 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
     input: null,
     get parameters() {
       const { palette, range } = store.state;
-      return { preprocess: preprocessOf(model, store.state), cmap: palette, range };
+      return { preprocess: preprocessOf(model, store.state), cmap: palette, range, ...weightsFor(model, store.state, "activations") };
     },
     onAnswer(listener) {
       listeners.push(listener);
@@ -77,7 +80,7 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
       /** @type {View["written"]} */
       const written = sample === undefined ? { pixels: answer?.input.pixels } : { sample };
       const name = `${nounOf(model)}-${probe}`;
-      const all = { ...image.parameters, ...parameters };
+      const all = { ...image.parameters, ...weightsFor(model, store.state, probe), ...parameters };
       return { name, model: model.name, probe, input: input ?? undefined, written, parameters: all, tensor };
     },
   };

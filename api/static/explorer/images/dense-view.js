@@ -3,6 +3,7 @@
 import { ColourBar } from "../../sdk/colour-bar.js";
 import { make } from "../../sdk/dom.js";
 import { exactNumber } from "../exact-number.js";
+import { weightsFor } from "../checkpoints.js";
 import { latestRequest } from "../latest-request.js";
 import { countOf } from "../count.js";
 import { hasMaps, hasProbe, kernelOf, nounOf, outputOf, sourceOf } from "../model-facts.js";
@@ -82,7 +83,7 @@ export function denseView({ lightwell, store, model }, tables) {
 
   const send = latestRequest(
     (/** @type {{ name: string, layer: import("../context.js").Layer, channel: number, answer: Answer }} */ { name, channel }, signal) =>
-      lightwell.ask(model.name, "filters", { parameters: { layers: name, channels: channel, order: "index" }, signal }),
+      lightwell.ask(model.name, "filters", { parameters: { layers: name, channels: channel, order: "index", ...weightsFor(model, store.state, "filters") }, signal }),
     showProducts,
     (error) => (explanation.textContent = error.message),
   );

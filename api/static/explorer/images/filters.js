@@ -4,13 +4,13 @@ import { ColourBar } from "../../sdk/colour-bar.js";
 import { colourMaps, rangeOf } from "../../sdk/colours.js";
 import { make } from "../../sdk/dom.js";
 import { exactDigits, formatNumber } from "../../sdk/number-format.js";
+import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
 import { INPUT, kernelOf, sourceOf } from "../model-facts.js";
 import { rovingTabindex } from "../roving-tabindex.js";
-import { stateSelect } from "../state-select.js";
 import { selectedChannel } from "./channel-picker.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
 import { convolutionsOf } from "./operations.js";
@@ -35,16 +35,12 @@ export async function mountFilters(context) {
   const convolutions = convolutionsOf(model);
   const layers = convolutions.map((name) => chip(name, () => store.set({ filters: name })));
   const orders = ORDERS.map(([order, label]) => chip(label, () => store.set({ filtersOrder: order })));
-  const checkpoints = stateSelect(store, "checkpoint", "Training", [
-    ...model.checkpoints.map((name) => /** @type {const} */ ([name, name.replace(/^round-/, "round ")])),
-    ["", "finished"],
-  ]);
   const bar = new ColourBar();
   const caption = make("p", { class: "quiet" });
   const detail = make("figure", { class: "filter-detail" });
   const grid = make("div", { class: "filter-grid", role: "group", "aria-label": "Filters" });
   body.replaceChildren(
-    make("div", { class: "row filters-bar" }, group("Layer", layers), group("Order", orders), ...(model.checkpoints.length ? [checkpoints] : []), bar),
+    make("div", { class: "row filters-bar" }, group("Layer", layers), group("Order", orders), bar),
     caption,
     detail,
     grid,
@@ -58,9 +54,9 @@ export async function mountFilters(context) {
   let isNear = false;
 
   const parameters = () => {
-    const { filters, filtersOrder, range, palette, checkpoint } = store.state;
+    const { filters, filtersOrder, range, palette } = store.state;
     return {
-      checkpoint: model.checkpoints.includes(checkpoint) ? checkpoint : null,
+      ...weightsFor(model, store.state, "filters"),
       layers: convolutions.includes(filters) ? filters : convolutions[0],
       order: filtersOrder === "index" ? "index" : "norm",
       range,

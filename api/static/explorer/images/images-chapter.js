@@ -2,6 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatPercent } from "../../sdk/number-format.js";
+import { checkpointOf } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { loadWhenNear } from "../lazy-panels.js";
@@ -21,8 +22,13 @@ import { pixelsFromText } from "./pixels.js";
 
 /** @typedef {import("./current-image.js").CurrentImage} CurrentImage */
 
+/** Milliseconds without another point of the training after which exact values are requested. */
+const SETTLED_MS = 600;
+
 const UNMEASURED =
   "How often the network is right about pictures with a warning was not measured: its probabilities say nothing about it.";
+
+const UNKNOWN_THEN = "How often such a probability is right was measured for the trained network alone.";
 
 /** State values that name layers, channels or labels of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
@@ -52,28 +58,32 @@ async function mountImages(context) {
   const { store, model } = context;
   /** @type {unknown[]} */
   let lastQuery = [];
-  let lastStrokes = store.state.strokes;
+  let { strokes: lastStrokes, checkpoint: lastCheckpoint } = store.state;
+  let settling = 0;
 
   const picture = await mountPictureInput(context);
   const { image, request, requestSoon, requestDrawn, requestExact } = currentImage(context, picture.source, picture.showRefusal);
 
   /** Send a request, unless picture and settings are those of the last one. */
   function requestIfChanged() {
-    const { preprocess, palette, range } = store.state;
-    const settings = JSON.stringify([preprocess, palette, range, layersOf(store.state, model)]);
+    const { preprocess, palette, range, checkpoint } = store.state;
+    const settings = JSON.stringify([preprocess, palette, range, checkpoint, layersOf(store.state, model)]);
     const query = [picture.key(), settings];
     if (query.every((part, at) => part === lastQuery[at])) return;
     lastQuery = query;
     const { strokes, compare } = store.state;
     const isStroke = strokes !== "" && strokes !== lastStrokes;
-    lastStrokes = strokes;
+    const isSlid = checkpoint !== lastCheckpoint;
+    [lastStrokes, lastCheckpoint] = [strokes, checkpoint];
+    clearTimeout(settling);
+    if (isSlid) settling = setTimeout(requestExact, SETTLED_MS);
     // Differences to a second picture are of exact values.
-    void (isStroke && !compare ? requestDrawn() : request());
+    void ((isStroke || isSlid) && !compare ? requestDrawn() : request());
   }
 
   /** Request exact values before one can be read. @param {Event} event */
-  function leavePad(event) {
-    if (!part(context, "draw").contains(/** @type {Node} */ (event.target))) requestExact();
+  function leavePad({ target }) {
+    if (!(/** @type {Element} */ (target).closest("#draw, .training"))) requestExact();
   }
 
   image.onAnswer(({ input, tensors }) => {
@@ -97,7 +107,7 @@ async function mountImages(context) {
   loadWhenNear(panel("unit"), async () => (await import("./channel-preferences.js")).mountChannelPreferences(context));
   if (panel("digit-code")) mountCode(context, image);
   picture.listen({ changed: requestIfChanged, drawing: requestSoon });
-  store.on(["preprocess", "palette", "range", "before", "layer"], requestIfChanged);
+  store.on(["preprocess", "palette", "range", "before", "layer", "checkpoint"], requestIfChanged);
   store.on(["channel", "compare"], requestExact);
   for (const leaving of ["pointerover", "focusin"]) context.root.addEventListener(leaving, leavePad, { signal: context.signal });
 }
@@ -108,7 +118,7 @@ async function mountImages(context) {
  * @param {CurrentImage} image
  */
 function mountAnswer(context, image) {
-  const { model, announce } = context;
+  const { store, model, announce } = context;
   const container = part(context, "digit-bars");
   const bars = probabilityBars(container, model.classes, describeCalibration(model.training.calibration));
   const warnings = make("ul", { class: "warnings" });
@@ -122,7 +132,8 @@ function mountAnswer(context, image) {
     const { calibrated, reliability } = prediction;
     // Of an image with a warning neither was measured: a large one would look like certainty.
     bars.update({ ...prediction, calibrated: reliability && calibrated });
-    const words = reliability?.sentence ?? (calibrated ? UNMEASURED : "");
+    const isThen = Boolean(model.training.calibration) && checkpointOf(model, store.state) !== null;
+    const words = reliability?.sentence ?? (calibrated ? UNMEASURED : isThen ? UNKNOWN_THEN : "");
     meaning.textContent = words.replaceAll(/(\d) %/g, "$1\u00a0%");
     warnings.replaceChildren(...doubts.map(({ message }) => make("li", { class: "warning" }, message)));
     // Announced only when the prediction or the warning changes, not at every stroke.

@@ -4,6 +4,7 @@ import { ColourBar } from "../../sdk/colour-bar.js";
 import { rangeOf } from "../../sdk/colours.js";
 import { make } from "../../sdk/dom.js";
 import { exactDigits } from "../../sdk/number-format.js";
+import { weightsFor } from "../checkpoints.js";
 import { latestRequest } from "../latest-request.js";
 import { hasProbe, INPUT, kernelOf, sourceOf } from "../model-facts.js";
 import { kernelGrid } from "./kernel-grid.js";
@@ -68,8 +69,8 @@ export function kernelView({ lightwell, store, model }, tables) {
   };
 
   const send = latestRequest(
-    (/** @type {{ name: string, channel: number, range: string }} */ { name, channel, range }, signal) =>
-      lightwell.ask(model.name, "filters", { parameters: { layers: name, channels: channel, order: "index", range }, signal }),
+    (/** @type {{ name: string, channel: number, range: string, weights: { checkpoint: string | null } }} */ { name, channel, range, weights }, signal) =>
+      lightwell.ask(model.name, "filters", { parameters: { layers: name, channels: channel, order: "index", range, ...weights }, signal }),
     (answer, { name }) => show(/** @type {Tensor} */ (answer.tensors.get(`${name}.kernel`)), name),
     (error) => (line.textContent = error.message),
   );
@@ -80,7 +81,7 @@ export function kernelView({ lightwell, store, model }, tables) {
     const name = hasProbe(model, "filters") ? kernelOf(model, layer) : null;
     element.hidden = name === null;
     if (name === null) return;
-    const query = { name, channel, range };
+    const query = { name, channel, range, weights: weightsFor(model, store.state, "filters") };
     if (JSON.stringify(query) === lastQuery) return;
     lastQuery = JSON.stringify(query);
     void send(query);

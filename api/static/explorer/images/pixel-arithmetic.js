@@ -3,6 +3,7 @@
 import { rangeOf } from "../../sdk/colours.js";
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
+import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
@@ -51,6 +52,7 @@ export function mountPixelArithmetic(context, image, tables) {
 
   const parametersOf = (/** @type {Place} */ place) => ({
     preprocess: image.parameters.preprocess,
+    ...weightsFor(model, context.store.state, "pixel"),
     ...place,
   });
 
@@ -84,7 +86,7 @@ export function mountPixelArithmetic(context, image, tables) {
 
   function request() {
     if (!selected || !isNear || !image.answer) return;
-    const query = JSON.stringify([selected, image.answer.input.pixels]);
+    const query = JSON.stringify([parametersOf(selected), image.answer.input.pixels]);
     if (query === lastQuery) return;
     lastQuery = query;
     void send(selected);

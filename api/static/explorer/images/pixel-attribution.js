@@ -3,6 +3,7 @@
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
 import { TensorHeatmap } from "../../sdk/tensor-heatmap.js";
+import { checkpointOf } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -80,7 +81,6 @@ export function mountPixelAttribution(context, image) {
   const chart = new LineChart("The logit while pixels are deleted");
   const verdict = make("p", { class: "explain" });
   const sanity = make("p", { class: "explain", role: "status" });
-  check.hidden = !hasParameter(model, "attribution", "sanity");
   const checks = make("div", {}, make("h3", {}, "Delete pixels in the map’s order"), chart.element, verdict, check, sanity);
   body.replaceChildren(
     make("div", { class: "row choices" }, target, against, method, layer, baseline),
@@ -195,6 +195,8 @@ export function mountPixelAttribution(context, image) {
     layer.hidden = !CAMS.includes(name);
     baseline.hidden = !WITH_BASELINE.includes(name);
     sanity.textContent = "";
+    // It resets the served weights.
+    check.hidden = !hasParameter(model, "attribution", "sanity") || checkpointOf(model, store.state) !== null;
     if (image.answer) void send();
   }
 

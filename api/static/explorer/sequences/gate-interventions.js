@@ -2,6 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber, formatPercent } from "../../sdk/number-format.js";
+import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
@@ -80,7 +81,7 @@ export function mountGateInterventions(context) {
   const send = latestRequest(
     (/** @type {import("../state.js").State} */ state, signal) => {
       const values = choicesOf(model, "intervene", "values").at(-1) ?? null;
-      const query = { input: kind.input(state.sequence), parameters: { values }, extra: { edits: editsOf(state) }, signal };
+      const query = { input: kind.input(state.sequence), parameters: { values, ...weightsFor(model, state, "intervene") }, extra: { edits: editsOf(state) }, signal };
       return retryWhileCompiling(
         `/${model.name}/intervene`,
         () => lightwell.ask(model.name, "intervene", query),
@@ -120,7 +121,7 @@ export function mountGateInterventions(context) {
     void send(state);
   });
   isUserChange = false;
-  store.on(["sequence"], (state) => void send(state));
+  store.on(["sequence", "sequenceCheckpoint"], (state) => void send(state));
   store.on(["step", "unit"], (state) => {
     if (state.gateEdit && (state.gateSteps !== "all" || state.gateUnits === "unit")) void send(state);
   });

@@ -4,6 +4,7 @@ import { make } from "../../sdk/dom.js";
 import { GateTrace } from "../../sdk/gate-trace.js";
 import { formatPercent } from "../../sdk/number-format.js";
 import { laneTitle } from "../../sdk/trace-lane-data.js";
+import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -26,7 +27,7 @@ import { orderOf, unitChips } from "./unit-chips.js";
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 /** State values that name layers, units or methods of one network. */
-const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView"]);
+const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView", "sequenceCheckpoint"]);
 
 /** Chapter of the networks of sequences. @type {import("../chapter.js").Chapter} */
 export const SEQUENCES = {
@@ -59,6 +60,7 @@ async function mountSequences(context) {
   let answer = null;
   /** Sequence of that answer. */
   let shown = "";
+  const weights = () => weightsFor(model, store.state, "trace");
   const trace = new GateTrace();
   trace.values = [...(countsBits(model) ? ["count"] : []), "probability", ...laneNames(model)].join(",");
   if (countsBits(model)) trace.titles = { probability: "P(more 1s)" };
@@ -101,14 +103,14 @@ async function mountSequences(context) {
       probe: "trace",
       input: kind.input(sequence),
       written: { sequence: kind.field(sequence) },
-      parameters: { values: lane || null, cmap: palette },
+      parameters: { values: lane || null, cmap: palette, ...weights() },
       tensor: answer?.tensors.get(lane),
     };
   }
 
   const send = latestRequest(
     (/** @type {{ sequence: string, cmap: string }} */ { sequence, cmap }, signal) =>
-      lightwell.ask(model.name, "trace", { input: kind.input(sequence), parameters: { cmap }, signal }),
+      lightwell.ask(model.name, "trace", { input: kind.input(sequence), parameters: { cmap, ...weights() }, signal }),
     (response, { sequence }) => {
       const isNewSequence = answer !== null && shown !== sequence;
       shown = sequence;
@@ -151,7 +153,7 @@ async function mountSequences(context) {
   loadWhenNear(optional("gates-if"), async () => (await import("./gate-interventions.js")).mountGateInterventions(context));
   loadWhenNear(optional("counter"), async () => (await import("../analyses.js")).mountAnalyses(context, "counter-body", "counterView"));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
-  store.on(["sequence", "palette"], ({ sequence, palette }) => {
+  store.on(["sequence", "palette", "sequenceCheckpoint"], ({ sequence, palette }) => {
     code.update();
     void send({ sequence, cmap: palette });
   });

@@ -2,6 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
+import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
@@ -78,13 +79,14 @@ export function mountStepAttribution(context) {
       name === "shapley" && length > MAX_FREE
         ? Array.from({ length: MAX_FREE }, (_, at) => length - MAX_FREE + at + 1)
         : null;
+    const probe = isSum ? DECOMPOSITION : "attribution";
     return {
-      name: `${model.name}-${isSum ? DECOMPOSITION : "attribution"}`,
+      name: `${model.name}-${probe}`,
       model: model.name,
-      probe: isSum ? DECOMPOSITION : "attribution",
+      probe,
       input: kind.input(sequence),
       written: { sequence: kind.field(sequence) },
-      parameters: isSum ? {} : { method: name, free },
+      parameters: { ...(isSum ? {} : { method: name, free }), ...weightsFor(model, store.state, probe) },
     };
   }
   body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
@@ -140,7 +142,7 @@ export function mountStepAttribution(context) {
   }
 
   const aim = countsBits(model) ? "“more 1s”" : model.classes.length === 2 ? `“${model.classes[1]}”` : "its answer";
-  store.on(["sequence", "bitMethod"], () => {
+  store.on(["sequence", "bitMethod", "sequenceCheckpoint"], () => {
     const sum = `The answer is a sum over the steps: ${TERMS[cell]}. The sum is exact up to rounding.`;
     explanation.textContent = `${chosen() === DECOMPOSITION ? sum : (EXPLANATIONS[chosen()] ?? "")} Blue speaks for ${aim}, red against it.`;
     void send(describe());

@@ -2,6 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
+import { checkpointOf } from "../checkpoints.js";
 
 /** Meanings of the roles, in the order in which units are sorted by role. @type {Readonly<Record<string, string>>} */
 const ROLES = {
@@ -14,6 +15,9 @@ const ROLES = {
   mixed: "its cell state tracks no single quantity",
   constant: "its cell state hardly changes",
 };
+
+/** Why chips have no roles at a point of the training. */
+const UNKNOWN = "The roles of the units are known in the trained network alone.";
 
 /** Most units that have a chip of their own. */
 const MOST_CHIPS = 32;
@@ -44,14 +48,10 @@ export function orderOf(roles, order) {
  * @param {Role[]} roles One for each unit.
  * @returns {HTMLElement}
  */
-export function unitChips({ store }, roles) {
+export function unitChips({ store, model }, roles) {
   if (roles.length > MOST_CHIPS) return unitNumber(store, roles.length);
-  const chips = roles.map(({ name, slope }, unit) => {
-    const chip = make(
-      "button",
-      { type: "button", class: "chip", title: ROLES[name] ?? "" },
-      `${unit} ${name}${name === "counter" && slope < 0 ? " (down)" : ""}`.trim(),
-    );
+  const chips = roles.map((_, unit) => {
+    const chip = make("button", { type: "button", class: "chip" });
     chip.addEventListener("click", () => store.set({ unit }));
     return chip;
   });
@@ -65,11 +65,17 @@ export function unitChips({ store }, roles) {
   );
   order.addEventListener("change", () => store.set({ order: order.value }));
   const meaning = make("p", { class: "quiet" });
-  store.on(["unit", "order"], ({ unit, order: by }) => {
+  store.on(["unit", "order", "sequenceCheckpoint"], (state) => {
+    const { unit, order: by } = state;
     order.value = by === "index" ? "index" : "role";
     group.replaceChildren(...orderOf(roles, by).map((one) => chips[one]));
-    chips.forEach((chip, one) => chip.setAttribute("aria-pressed", String(one === unit)));
-    meaning.textContent = roles[unit] ? meaningOf(unit, roles[unit]) : "";
+    const isKnown = isNamed && checkpointOf(model, state) === null;
+    chips.forEach((chip, one) => {
+      chip.setAttribute("aria-pressed", String(one === unit));
+      chip.title = isKnown ? (ROLES[roles[one].name] ?? "") : "";
+      chip.textContent = isKnown ? chipText(one, roles[one]) : String(one);
+    });
+    meaning.textContent = isKnown && roles[unit] ? meaningOf(unit, roles[unit]) : isNamed ? UNKNOWN : "";
   });
   const row = make(
     "div",
@@ -95,6 +101,11 @@ function unitNumber(store, count) {
   });
   store.on(["unit"], ({ unit }) => (number.value = String(unit)));
   return make("label", { class: "row quiet" }, "Follow unit", number, `of ${count}`);
+}
+
+/** @param {number} unit @param {Role} role */
+function chipText(unit, { name, slope }) {
+  return `${unit} ${name}${name === "counter" && slope < 0 ? " (down)" : ""}`.trim();
 }
 
 /**

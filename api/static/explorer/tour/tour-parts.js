@@ -23,7 +23,7 @@ export const PARTS = {
   sequences: {
     sequence: ".bit-grid",
     answer: "#sequence-bars",
-    steps: ".transport",
+    steps: "#lanes .transport",
     units: ".units-bar",
     lanes: "lw-gate-trace",
     gates: ".cell-numbers .gates",

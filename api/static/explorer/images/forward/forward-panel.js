@@ -3,6 +3,7 @@
 import { colourMaps } from "../../../sdk/colours.js";
 import { make } from "../../../sdk/dom.js";
 import { Tensor } from "../../../sdk/tensor.js";
+import { weightsFor } from "../../checkpoints.js";
 import { part } from "../../context.js";
 import { latestRequest } from "../../latest-request.js";
 import { INPUT } from "../../model-facts.js";
@@ -153,14 +154,15 @@ export async function mountForward(context, image, opener) {
  * @param {AbortSignal} signal
  * @returns {Promise<Fetched>}
  */
-async function fetched({ lightwell, model }, image, layer, channel, signal) {
+async function fetched({ lightwell, store, model }, image, layer, channel, signal) {
   const [source] = layer.inputs;
   const layers = [...(source === INPUT ? [] : [source]), layer.name];
   const asked = { ...image.parameters, layers, reduce: reduceOf(model, layers), include: ["prediction", "tensors"] };
+  const weights = { ...weightsOf(layer, channel), ...weightsFor(model, store.state, "filters") };
   const hasWeights = ["conv", "dense"].includes(computationOf(model, layer) ?? "");
   const [answer, learned] = await Promise.all([
     lightwell.ask(model.name, "activations", { input: image.input ?? undefined, parameters: asked, signal }),
-    hasWeights ? lightwell.ask(model.name, "filters", { parameters: weightsOf(layer, channel), signal }) : null,
+    hasWeights ? lightwell.ask(model.name, "filters", { parameters: weights, signal }) : null,
   ]);
   const tensor = (/** @type {string} */ name) => /** @type {Tensor} */ (answer.tensors.get(name));
   const kernel = learned?.tensors.get(`${layer.layer}.kernel`);

@@ -2,7 +2,9 @@
 
 import { make } from "../../../sdk/dom.js";
 import { exactDigits, formatNumber, formatPercent } from "../../../sdk/number-format.js";
+import { weightsFor } from "../../checkpoints.js";
 import { exactNumber } from "../../exact-number.js";
+import { latestRequest } from "../../latest-request.js";
 import { alphabetOf } from "../../model-facts.js";
 import { moveByKeys, playback } from "../../playback.js";
 import { sumOf } from "../../sum-line.js";
@@ -34,11 +36,12 @@ const SPEEDS = [1, 2, 4];
  * @param {HTMLElement} body
  * @param {() => Answer | null} current Answer on display.
  * @param {() => void} leave Closes it.
- * @returns {Promise<StepPanel>}
+ * @returns {StepPanel}
  */
-export async function mountStepPanel(context, body, current, leave) {
+export function mountStepPanel(context, body, current, leave) {
   const { lightwell, store, model } = context;
-  const { tensors: weights } = await lightwell.ask(model.name, "weights");
+  /** @type {Answer | null} */
+  let learned = null;
   const steps = () => current()?.input.sequence.length ?? 1;
   const position = () => Math.max(store.state.step - 1, 0) * PARTS.length + Math.min(Math.max(store.state.part, 0), PARTS.length - 1);
   const controls = playback(context, {
@@ -59,11 +62,20 @@ export async function mountStepPanel(context, body, current, leave) {
   let chosen = 0;
   body.replaceChildren(controls.element, list, frame, terms);
 
-  /** Values of the step on display; null before the first answer. */
+  const load = latestRequest(
+    (/** @type {{ checkpoint: string | null }} */ parameters, signal) => lightwell.ask(model.name, "weights", { parameters, signal }),
+    (answer) => {
+      learned = answer;
+      update();
+    },
+    (error) => frame.replaceChildren(make("p", { class: "warning" }, error.message)),
+  );
+
+  /** Values of the step on display; null until an answer and the weights that computed it are there. */
   function shown() {
     const answer = current();
     const step = Math.max(store.state.step, 1);
-    if (!answer || step > answer.input.sequence.length) return null;
+    if (!answer || step > answer.input.sequence.length || answer.weights !== learned?.weights) return null;
     const layer = chosenLayer(model, store.state);
     const unit = Math.min(store.state.unit, layer.units - 1);
     return { answer, step, unit, layer, values: valuesOf(answer, layer, step, unit) };
@@ -83,6 +95,7 @@ export async function mountStepPanel(context, body, current, leave) {
   }
 
   function update() {
+    controls.show();
     const found = shown();
     if (!found) return;
     const { answer, step, unit, layer, values } = found;
@@ -95,7 +108,6 @@ export async function mountStepPanel(context, body, current, leave) {
     else if (name === "logits") frame.replaceChildren(...readout(answer, step, hidden(step)));
     else frame.replaceChildren(...gate(part, unit, answer.input.sequence[step - 1], hidden(step - 1), valueOf(values, name)));
     terms.hidden = name === "cell" || name === "hidden" || name === "logits";
-    controls.show();
   }
 
   /**
@@ -117,7 +129,7 @@ export async function mountStepPanel(context, body, current, leave) {
   function gate(part, unit, input, before, value) {
     const { name, symbol, title } = PARTS[part];
     const layer = chosenLayer(model, store.state).name;
-    const weight = (/** @type {string} */ one) => /** @type {Tensor} */ (weights.get(`${layer}.${one}`));
+    const weight = (/** @type {string} */ one) => learnedTensor(`${layer}.${one}`);
     const byGate = weight("dense_i.kernel");
     const line = byGate.labels("gate").indexOf(name);
     const [read, bias] = [byGate.at(line, unit) * indexOf(input), weight("dense_h.bias").at(line, unit)];
@@ -134,6 +146,11 @@ export async function mountStepPanel(context, body, current, leave) {
     ];
   }
 
+  /** @param {string} name */
+  function learnedTensor(name) {
+    return /** @type {Tensor} */ (learned?.tensors.get(name));
+  }
+
   /** Index of a symbol, as the network reads it. @param {string | number | number[]} input */
   function indexOf(input) {
     return alphabetOf(model).indexOf(String(input));
@@ -142,7 +159,7 @@ export async function mountStepPanel(context, body, current, leave) {
   /** @param {Answer} answer @param {number} step @param {number[]} hidden */
   function readout(answer, step, hidden) {
     const { layer } = /** @type {import("../../context.js").Layer} */ (model.layers.find(({ kind }) => kind === "logits"));
-    const [kernel, bias] = ["kernel", "bias"].map((name) => /** @type {Tensor} */ (weights.get(`${layer}.${name}`)));
+    const [kernel, bias] = ["kernel", "bias"].map((name) => learnedTensor(`${layer}.${name}`));
     const { probabilities, logits } = predictionAt(answer, step, model.classes);
     return logits.flatMap((logit, label) => {
       const sum = hidden.reduce((total, one, unit) => total + one * kernel.at(label, unit), 0);
@@ -156,6 +173,7 @@ export async function mountStepPanel(context, body, current, leave) {
   moveByKeys(body, { ...controls, at: position, columns: () => PARTS.length, leave });
   store.on(["step", "part", "unit", "recurrent"], update);
   store.on(["sequence"], controls.pause);
+  store.on(["sequenceCheckpoint"], () => void load(weightsFor(model, store.state, "weights")));
   return { update, pause: controls.pause, focus: () => /** @type {HTMLElement | null} */ (body.querySelector(".play, .step-slider"))?.focus() };
 }
 
