@@ -27,7 +27,7 @@ const COMMON = ["view", "palette", "range", "theme", "tour", "present"];
 /** State values of the view `sequences`. @type {Key[]} */
 const OF_SEQUENCES = [
   "sequenceModel", "sequence", "step", "unit", "order", "recurrent", "part", "bitMethod", "gateEdit", "gateUnits", "gateSteps",
-  "counterView", "sequencePanel", "sequenceCheckpoint",
+  "counterView", "sequencePanel", "sequenceCheckpoint", "source", "patched", "weightsLayer",
 ];
 
 /** State values that one view has for itself. @param {string} view @returns {Key[]} */

@@ -70,6 +70,7 @@
  *   input; left out for probes of the weights.
  * @property {{ sample: number } | { pixels: any } | { sequence: any }} [written] Input in
  *   copied code: index of a test sample, the pixels of the network's input, or a sequence.
+ * @property {Record<string, any>} [extra] Extra fields of the body, next to the input.
  * @property {import("../sdk/tensor.js").Tensor} [tensor] Tensor on display, if it is a single one.
  */
 

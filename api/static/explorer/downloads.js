@@ -1,4 +1,4 @@
-/** Downloads: the tensor of a panel as JSON or CSV, and the server's answer as PNG or NPZ. */
+/** Downloads: the tensors of a panel as JSON or CSV, and the server's answer as PNG, SVG, PDF or NPZ. */
 
 import { make } from "../sdk/dom.js";
 import { lightwell } from "./page-client.js";
@@ -8,6 +8,8 @@ import { lightwell } from "./page-client.js";
 /** @type {{ format: string, label: string, source: "server" | "tensor" }[]} */
 const FORMATS = [
   { format: "png", label: "PNG", source: "server" },
+  { format: "svg", label: "SVG", source: "server" },
+  { format: "pdf", label: "PDF", source: "server" },
   { format: "json", label: "JSON", source: "tensor" },
   { format: "csv", label: "CSV", source: "tensor" },
   { format: "npz", label: "NPZ", source: "server" },
@@ -26,7 +28,7 @@ export function downloads(describe) {
     button.addEventListener("click", async () => {
       const view = describe();
       try {
-        const content = view && (await (source === "server" ? requestFile(view, format) : writeTensor(view, format)));
+        const content = view && (await (source === "server" ? requestFile(view, format) : writeTensors(view, format)));
         status.textContent = content ? "" : "There is nothing to save yet.";
         if (!content) return;
         save(content, `${view.name}.${format}`);
@@ -43,12 +45,17 @@ export function downloads(describe) {
 }
 
 /**
- * Write the tensor of a view as a file; null where it has none.
+ * Write the tensor of a view as a file, or all tensors of its answer where it has none of its own.
  * @param {View} view
- * @param {string} format
+ * @param {string} format `json` or `csv`.
  */
-function writeTensor({ tensor }, format) {
-  return tensor ? tensorFile(tensor, format) : null;
+async function writeTensors(view, format) {
+  if (view.tensor) return tensorFile(view.tensor, format);
+  if (format === "json") return requestFile(view, format);
+  const { model, probe, input, parameters, extra } = view;
+  const { tensors } = await lightwell.ask(model, probe, { input, parameters, extra });
+  const tables = Array.from(tensors.values(), (one) => `# ${one.name}\n${one.toCSV()}`);
+  return new Blob([tables.join("\n")], { type: "text/csv" });
 }
 
 /**
@@ -67,8 +74,8 @@ export function tensorFile(tensor, format) {
  * @param {View} view
  * @param {string} format
  */
-function requestFile({ model, probe, input, parameters }, format) {
-  return lightwell.download(model, probe, format, { input, parameters });
+function requestFile({ model, probe, input, parameters, extra }, format) {
+  return lightwell.download(model, probe, format, { input, parameters, extra });
 }
 
 /**

@@ -70,9 +70,9 @@ function address({ model, probe, parameters, written }) {
 }
 
 /** @param {View} view */
-function body({ written }) {
+function body({ written, extra }) {
   if (!written || "sample" in written) return "";
-  return JSON.stringify(written);
+  return JSON.stringify({ ...written, ...extra });
 }
 
 /** Whether the code has to send the token, which it takes from the environment: the page does not know it. */

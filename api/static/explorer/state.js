@@ -60,6 +60,9 @@ export const DEFAULTS = {
   gateSteps: "step", // the followed step; until, all
   counterView: 0,
   sequenceCheckpoint: "", // as `checkpoint`
+  source: "", // second sequence of the patching; empty for the first one with another first step
+  patched: "cell", // or "hidden"
+  weightsLayer: "", // layer with the weights; empty for all
   sequencePanel: "", // panel below the lanes; empty for the first
   // The tour of the network.
   tour: 0, // its step, from 1 on; 0: none

@@ -54,7 +54,7 @@ export function matrix(title, tensor, x, tables) {
     labels("rows", rows, MOST_ROWS),
     map.element,
     labels("columns", columns, mostColumns(columns)),
-    make("p", { class: "axis-name" }, wordsOf(x)),
+    make("p", { class: "axis-name" }, y && !isPicture ? `rows: ${wordsOf(y)}, columns: ${wordsOf(x)}` : wordsOf(x)),
     bar,
     place,
   );

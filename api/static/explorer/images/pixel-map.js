@@ -37,7 +37,7 @@ export class PixelMap {
   #under = make("canvas", { class: "pixel-map-under", hidden: true });
   /** One pixel for each value. */
   canvas = make("canvas");
-  #marks = makeSvg("svg", { "aria-hidden": "true" });
+  #marks = makeSvg("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
   #width = 1;
   #height = 1;
   /** @type {Place} */

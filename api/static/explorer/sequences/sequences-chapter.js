@@ -27,7 +27,9 @@ import { orderOf, unitChips } from "./unit-chips.js";
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 
 /** State values that name layers, units or methods of one network. */
-const OF_THE_NETWORK = /** @type {const} */ (["unit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView", "sequenceCheckpoint"]);
+const OF_THE_NETWORK = /** @type {const} */ ([
+  "unit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView", "sequenceCheckpoint", "source", "patched", "weightsLayer",
+]);
 
 /** Chapter of the networks of sequences. @type {import("../chapter.js").Chapter} */
 export const SEQUENCES = {
@@ -151,6 +153,9 @@ async function mountSequences(context) {
   mountTabs(context, "sequencePanel");
   loadWhenNear(optional("bit-reasons"), async () => (await import("./step-attribution.js")).mountStepAttribution(context));
   loadWhenNear(optional("gates-if"), async () => (await import("./gate-interventions.js")).mountGateInterventions(context));
+  loadWhenNear(optional("patching"), async () => (await import("./patching-panel.js")).mountPatching(context));
+  loadWhenNear(optional("memory"), async () => (await import("./memory-panel.js")).mountMemory(context));
+  loadWhenNear(optional("weights"), async () => (await import("./weights-panel.js")).mountWeights(context));
   loadWhenNear(optional("counter"), async () => (await import("../analyses.js")).mountAnalyses(context, "counter-body", "counterView"));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette", "sequenceCheckpoint"], ({ sequence, palette }) => {

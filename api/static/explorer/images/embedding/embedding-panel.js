@@ -7,12 +7,12 @@ import { pause } from "../../../sdk/repeats.js";
 import { part } from "../../context.js";
 import { downloads } from "../../downloads.js";
 import { latestRequest } from "../../latest-request.js";
-import { whenNear } from "../../lazy-panels.js";
 import { loadStyle } from "../../lazy-style.js";
 import { nounOf } from "../../model-facts.js";
 import { codePanel } from "../../request-code.js";
 import { COMPILING, retryWhileCompiling } from "../../retry.js";
 import { stateSelect } from "../../state-select.js";
+import { whenSeen } from "../../when-seen.js";
 import { pixelsToText } from "../pixels.js";
 import { EmbeddingMap } from "./embedding-map.js";
 import { mirroredPad } from "./mirrored-pad.js";
@@ -87,20 +87,20 @@ export async function mountEmbedding(context, image) {
       shares.textContent =
         `The two axes hold ${formatPercent(sum(answer, "across_share", "upward_share"))} of the variance of the network's last hidden layer, the first 16 ` +
         `${formatPercent(sum(answer, "all_axes_share"))}: images that are apart along other axes overlap here. The nearest are nearest along all 16.`;
-      void locate();
+      locate();
     },
     fail,
   );
 
-  let isSeen = false;
   let isPending = false;
   /** Whether the picture has changed since the last request. */
   let isWanted = true;
+  const locate = whenSeen(body, () => void locateAll());
 
-  /** Ask for the picture's place, once for each answer: a growing stroke waits for the place before. */
-  async function locate() {
+  /** Ask for the picture's place after each answer: a growing stroke waits for the place before. */
+  async function locateAll() {
     isWanted = true;
-    if (isPending || !isSeen || !isMapped || !image.input) return;
+    if (isPending || !isMapped || !image.input) return;
     isPending = true;
     while (isWanted && !signal.aborted) {
       isWanted = false;
@@ -172,11 +172,7 @@ export async function mountEmbedding(context, image) {
   image.onAnswer(() => {
     pad.follow();
     requestCode.update();
-    void locate();
-  });
-  whenNear(body, (isNear) => {
-    isSeen = isNear;
-    if (isNear && isWanted) void locate();
+    locate();
   });
 }
 
