@@ -341,7 +341,7 @@ def test_a_network_without_maps_has_no_probes_of_maps() -> None:
     model = declared("skip").model
     model = type(model)("dense", dense, model.checkpoint)
     without = {name for name, probe in IMAGE_PROBES.items() if probe.unmet(model) is not None}
-    recorded = {"layers", "embedding", "embedded"}
+    recorded = {"layers", "embedding", "embedded", "units"}
     assert without == {"channel", "pixel", "descriptors", "findings"} | recorded
     need = IMAGE_PROBES["pixel"].unmet(model)
     assert need is not None
