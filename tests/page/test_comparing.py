@@ -1,6 +1,8 @@
-"""Comparison of two digits: both maps and their difference equal the API's values."""
+"""Comparison of images: both sides and the difference equal the API's values, of every way."""
 
+import io
 import json
+import re
 
 import httpx2
 import numpy as np
@@ -12,6 +14,7 @@ from tests.page.conftest import Opener, show
 
 LAYER, CHANNEL, SIDE = "relu2", 7, 14
 FRAGMENT = f"#compare=true&otherSample=3&layer={LAYER}&channel={CHANNEL}"
+CHOSEN = f"#digits&panel=compare&layer={LAYER}&channel={CHANNEL}"
 
 
 def sample(api: httpx2.Client, index: int) -> bytes:
@@ -132,3 +135,125 @@ def test_the_difference_is_saved(opened: Opener, api: httpx2.Client) -> None:
     document = json.loads(saved["JSON"])
     assert document["data"] == truth.tolist()
     assert document["colour"]["vmax"] == np.abs(truth).max()
+
+
+def test_arrays_of_both_sides_are_saved(opened: Opener, api: httpx2.Client) -> None:
+    """NumPy reads A, B and their difference from the NPZ file."""
+    page = opened(FRAGMENT)
+    panel = show(page, "compare")
+    expect(panel.locator(".compare-maps figure")).to_have_count(3)
+
+    panel.locator("summary", has_text="Save").click()
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="NPZ", exact=True).click()
+
+    truth = truths(api)
+    with np.load(io.BytesIO(download.value.path().read_bytes()), allow_pickle=False) as arrays:
+        assert sorted(arrays.files) == ["A", "B", "difference"]
+        assert arrays["A"].dtype == np.float32
+        np.testing.assert_array_equal(arrays["A"], truth["A"].astype(np.float32))
+        np.testing.assert_array_equal(arrays["B"], truth["B"].astype(np.float32))
+        np.testing.assert_array_equal(arrays["difference"], truth["B − A"])
+
+
+def test_answers_and_their_differences(opened: Opener, api: httpx2.Client) -> None:
+    """The table has the probability of each class on both sides, and B − A."""
+    page = opened(FRAGMENT)
+    panel = show(page, "compare")
+    rows = panel.locator(".answer-table tbody tr")
+    expect(rows).to_have_count(10)
+    header = {"Content-Type": "image/png"}
+    first, second = (
+        api.post("/cnn/predict", content=sample(api, at), headers=header).json()["prediction"]
+        for at in (0, 3)
+    )
+
+    for name in range(10):
+        told = [float(one) for one in values(rows.nth(name))]
+        a, b = first["probabilities"][name], second["probabilities"][name]
+        np.testing.assert_allclose(told, [a, b, b - a], rtol=1e-6, atol=1e-9)
+
+
+def values(row: Locator) -> list[str]:
+    """Exact numbers of a row."""
+    found = row.locator("data").evaluate_all("all => all.map((one) => one.value)")
+    return [str(one) for one in found]
+
+
+def test_two_channels(opened: Opener, api: httpx2.Client) -> None:
+    """Another channel of the same layer: its map, the difference, and how alike they are."""
+    page = opened(f"{CHOSEN}&compareBy=channel&otherChannel=9")
+    panel = show(page, "compare")
+    layer = ask(api, f"/cnn/activations?layers={LAYER}", sample(api, 0))[LAYER].astype(np.float64)
+    first, second = layer[CHANNEL], layer[9]
+    y, x = np.unravel_index(second.argmax(), second.shape)
+
+    told = shown(page, int(y), int(x))
+
+    assert np.float32(told["B"]) == np.float32(second[y, x])
+    assert told["B − A"] == second[y, x] - first[y, x]
+    mean, correlation = (float(one) for one in values(panel.locator(".compare-facts")))
+    assert np.isclose(mean, np.abs(second - first).mean(), rtol=1e-12)
+    assert np.isclose(correlation, np.corrcoef(first.ravel(), second.ravel())[0, 1], rtol=1e-9)
+    expect(panel.locator(".compare-results > div > h3").first).to_have_text(
+        f"A: {LAYER}, channel {CHANNEL}. B: {LAYER}, channel 9"
+    )
+    keep(page, "compare-channels")
+
+    panel.get_by_label("B: layer").select_option("relu1")
+    expect(panel.locator(".compare-facts")).to_contain_text("no difference value by value")
+    expect(panel.locator(".compare-maps figure:visible")).to_have_count(2)
+    panel.locator("summary", has_text="Save").click()
+    expect(panel.get_by_text("There is no difference to save.")).to_be_visible()
+
+
+def test_two_units_of_a_dense_layer(opened: Opener, api: httpx2.Client) -> None:
+    """Single values are written with their difference."""
+    page = opened("#digits&panel=compare&compareBy=channel&layer=relu4&channel=3&otherChannel=5")
+    panel = show(page, "compare")
+    layer = ask(api, "/cnn/activations?layers=relu4", sample(api, 0))["relu4"].astype(np.float64)
+    facts = panel.locator(".compare-facts")
+    expect(facts).to_contain_text("B − A is")
+
+    told = [float(one) for one in values(facts)]
+
+    np.testing.assert_allclose(told, [layer[3], layer[5], layer[5] - layer[3]], rtol=1e-6)
+
+
+def test_two_checkpoints(opened: Opener, api: httpx2.Client) -> None:
+    """The same channel of the same digit with the weights of another checkpoint."""
+    page = opened(f"{CHOSEN}&compareBy=checkpoint&otherCheckpoint=round-1")
+    panel = show(page, "compare")
+    trained, early = (
+        ask(api, f"/cnn/activations?layers={LAYER}{chosen}", sample(api, 0))[LAYER][CHANNEL]
+        for chosen in ("", "&checkpoint=round-1")
+    )
+    expect(panel.locator(".compare-side").nth(1)).to_contain_text("round 1")
+
+    told = shown(page, 6, 7)
+
+    assert [np.float32(told[name]) for name in "AB"] == [trained[6, 7], early[6, 7]]
+    assert told["B − A"] == np.float64(early[6, 7]) - np.float64(trained[6, 7])
+    keep(page, "compare-checkpoints")
+
+
+def test_a_comparison_is_in_the_address(opened: Opener) -> None:
+    """Chips and selects change the address, and a reload shows the same comparison."""
+    page = opened(CHOSEN)
+    panel = show(page, "compare")
+    panel.get_by_role("button", name="Another checkpoint").click()
+    panel.get_by_label("B: weights").select_option("round-4")
+    side = panel.locator(".compare-side").nth(1)
+    expect(side).to_contain_text("round 4")
+    expect(page).to_have_url(re.compile("compareBy=checkpoint&.*otherCheckpoint=round-4"))
+    before = side.inner_text()
+
+    page.reload()
+    opened.wait_until_alive(page)
+
+    show(page, "compare")
+    expect(panel.get_by_label("B: weights")).to_have_value("round-4")
+    expect(side).to_have_text(before)
+    panel.get_by_role("button", name="Another channel").click()
+    expect(side).to_be_hidden()
+    expect(page).to_have_url(re.compile("compareBy=channel"))

@@ -75,7 +75,7 @@ def test_it_fits_and_axe_finds_nothing_serious(
     opened: Opener, viewport: dict[str, int], theme: str, view: str
 ) -> None:
     """No view is wider than the window, and axe-core has no serious finding in any panel."""
-    page = opened(f"#{view}&compare=true", viewport=viewport, color_scheme=theme)
+    page = opened(f"#{view}", viewport=viewport, color_scheme=theme)
     keep(page, f"open-{view}")
     for panel in tabs(page) or [""]:
         if panel:

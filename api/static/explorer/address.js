@@ -28,6 +28,7 @@ const COMMON = ["view", "palette", "range", "theme", "tour", "present"];
 const OF_SEQUENCES = [
   "sequenceModel", "sequence", "step", "unit", "order", "recurrent", "part", "bitMethod", "gateEdit", "gateUnits", "gateSteps",
   "counterView", "sequencePanel", "sequenceCheckpoint", "source", "patched", "weightsLayer",
+  "sequenceCompareBy", "otherSequence", "otherUnit", "otherSequenceCheckpoint", "otherSequenceModel", "comparedValue",
 ];
 
 /** State values that one view has for itself. @param {string} view @returns {Key[]} */

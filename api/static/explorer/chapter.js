@@ -22,7 +22,7 @@ import { ChapterStore } from "./store.js";
 
 /**
  * Show a model of a family when its view is opened, and another one when it is chosen.
- * @param {Omit<Context, "model" | "root" | "signal" | "store"> & { store: import("./store.js").Store, models: Model[] }} page
+ * @param {Omit<Context, "model" | "root" | "signal" | "store"> & { store: import("./store.js").Store }} page
  * @param {Family} family
  */
 export async function openChapter(page, family) {

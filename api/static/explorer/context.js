@@ -6,6 +6,7 @@
  * @property {import("./store.js").StateStore} store State of the page; panels share values only through it.
  * @property {(text: string) => void} announce Has a sentence read out by screen readers.
  * @property {Model} model The model on display.
+ * @property {Model[]} models All resident models.
  * @property {HTMLElement} root The chapter.
  * @property {AbortSignal} signal Aborted when another model is chosen.
  */

@@ -16,10 +16,14 @@ export const DEFAULTS = {
   pixels: "",
   strokes: "",
   preprocess: "mnist", // or "none"; of other networks than those of digits: their preparation, or "none"
-  // The second picture of the comparison: a test sample or pixels.
-  compare: false,
+  // Side B of the comparison: a test sample or pixels, a channel, weights, or a network.
+  compareBy: "input", // or "channel", "checkpoint", "network"
   otherSample: -1,
   otherPixels: "",
+  otherLayer: "", // empty for the layer of A
+  otherChannel: -1, // -1: the channel of A, or the one after it in the same layer
+  otherCheckpoint: "", // `final` for the weights after training; empty for the earliest
+  otherModel: "", // empty for the first other one
   // The selected layer, channel and value.
   layer: "", // empty for the first of the network's columns
   channel: -1, // -1: one with much contrast, chosen at the first answer
@@ -64,6 +68,13 @@ export const DEFAULTS = {
   patched: "cell", // or "hidden"
   weightsLayer: "", // layer with the weights; empty for all
   sequencePanel: "", // panel below the lanes; empty for the first
+  // Side B of the comparison: a sequence, a unit, weights, or a network.
+  sequenceCompareBy: "input", // or "unit", "checkpoint", "network"
+  otherSequence: "", // empty for that of A with another first step
+  otherUnit: -1, // -1: the one after that of A
+  otherSequenceCheckpoint: "",
+  otherSequenceModel: "",
+  comparedValue: "", // lane; empty for the cell state, or the first state
   // The tour of the network.
   tour: 0, // its step, from 1 on; 0: none
   present: false, // presenter mode

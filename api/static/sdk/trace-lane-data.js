@@ -72,8 +72,9 @@ export function laneData(name, answer) {
   const tensor = answer.tensors.get(COMPUTED[name] ?? name);
   if (!tensor) return null;
   if (name === "probability") return probabilityLane(tensor, answer.prediction);
-  const units = /** @type {number[]} */ (tensor.labels(tensor.axes[1]));
   const first = Number(tensor.labels("step")[0]);
+  if (tensor.axes.length === 1) return { name, first, units: null, values: tensor.values, dtype: tensor.dtype, range: rangeOf(tensor) };
+  const units = /** @type {number[]} */ (tensor.labels(tensor.axes[1]));
   const isLabelled = tensor.axes[1] !== "unit";
   const shown = isLabelled ? units.map((_, at) => at) : units;
   return { name, first, units: shown, values: tensor.values, dtype: tensor.dtype, range: rangeOf(tensor) };

@@ -1,191 +1,197 @@
-/** Comparison of two pictures: predictions, one channel for both, and the channels that differ most. */
+/** Comparison: the page's picture, channel, weights and network as side A, and one of these exchanged as side B. */
 
 import { colourMaps } from "../../sdk/colours.js";
 import { make } from "../../sdk/dom.js";
+import { AnswerTable } from "../compare/answer-table.js";
+import { checkpointChoice, networkChoice, networkOf, otherNetworks } from "../compare/other-weights.js";
+import { wayOf, waysToCompare } from "../compare/ways.js";
 import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
-import { nounOf, readsDigits } from "../model-facts.js";
-import { probabilityBars } from "../probability-bars.js";
-import { addressOf } from "../page-client.js";
-import { reloadWhenRefused } from "../refused-picture.js";
+import { nounOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
-import { reduceOf } from "./current-image.js";
 import { ComparedMaps } from "./compared-maps.js";
 import { differingChannels } from "./differing-channels.js";
+import { otherChannelControls } from "./other-channel.js";
+import { otherChannel, otherSide } from "./other-side.js";
 import { PixelMap } from "./pixel-map.js";
-import { pixelsToText } from "./pixels.js";
-import { hasSecond, secondInput, swapped } from "./second-picture.js";
-import { INPUT_TENSOR } from "./stages.js";
+import { secondPictureControls } from "./second-picture-controls.js";
+import { hasSecond } from "./second-picture.js";
 
+/** @typedef {import("../context.js").Context} Context */
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
-/** @typedef {{ index: number, label: number }} Sample */
+/** @typedef {import("./current-image.js").CurrentImage} CurrentImage */
+/** @typedef {import("./other-side.js").Side} Side */
+
+/** State values that B depends on, beside A. */
+const OF_B = /** @type {const} */ (["compareBy", "otherSample", "otherPixels", "otherLayer", "otherChannel", "otherCheckpoint", "otherModel"]);
 
 /**
  * Fill the panel `compare`.
- * @param {import("../context.js").Context} context
- * @param {import("./current-image.js").CurrentImage} image
+ * @param {Context} context
+ * @param {CurrentImage} image
  */
 export async function mountCompare(context, image) {
-  const { lightwell, store, model, announce, signal: chapter } = context;
+  const { lightwell, store, model, announce } = context;
   const body = part(context, "compare-body");
   const tables = await colourMaps(lightwell);
   const noun = nounOf(model);
-  const isDigits = readsDigits(model);
-
-  const toggle = make("input", { type: "checkbox" });
-  const samples = make("div", {
-    class: "compare-samples",
-    role: "group",
-    "aria-label": "Second digit: a test sample",
-    hidden: !isDigits,
-  });
-  const holdButton = make("button", { type: "button" }, `Hold the current ${noun} as B`);
-  const swapButton = make("button", { type: "button" }, "Swap A and B");
-  const warning = make("p", { class: "warning", hidden: true });
-  const sides = ["A", "B"].map((name) => side(name, context));
+  const second = secondPictureControls(context, image);
+  const ways = waysOf(context, second.element);
+  const warning = make("p", { class: "warning", role: "status", hidden: true });
+  const sides = ["A", "B"].map((name) => side(name, noun));
+  const answers = new AnswerTable();
   const maps = new ComparedMaps(context, tables);
   const strip = differingChannels(context, tables);
-  const controls = make(
-    "div",
-    { class: "compare-controls" },
-    samples,
-    make("div", { class: "row" }, holdButton, swapButton),
-  );
   const pair = make("div", { class: "compare-pair" }, ...sides.map(({ element }) => element));
-  const results = make("div", { class: "compare-results" }, maps.element, strip.element);
-  const comparison = make("div", { class: "compare-shown" }, pair, results);
-  const content = make("div", {}, controls, warning, comparison);
-  body.replaceChildren(make("label", { class: "row" }, toggle, `Compare with a second ${noun}`), content);
-  body.closest(".panel")?.querySelector("header")?.append(maps.files);
+  const left = make("div", { class: "compare-answers" }, pair, answers.element);
+  const missing = make("p", { role: "status" });
+  const results = make("div", { class: "compare-results" }, missing, maps.element, strip.element);
+  const comparison = make("div", { class: "compare-shown", hidden: true }, left, results);
+  const cleared = { otherLayer: "", otherChannel: -1 };
+  body.replaceChildren(waysToCompare(store, "compareBy", ways, cleared), warning, comparison);
+  const panel = /** @type {HTMLElement} */ (body.closest(".panel"));
+  panel.querySelector("header")?.append(maps.files);
 
-  /** @type {Answer | null} */
-  let second = null;
-  /** @type {Sample[]} */
-  let candidates = [];
-  let lastQuery = "";
-
-  const layers = () => Array.from(image.answer?.tensors.keys() ?? []).filter((name) => name !== INPUT_TENSOR);
+  /** @type {Side | null} */
+  let other = null;
+  /** Request of the last answer of B, or of the pending one. @type {unknown[]} */
+  let lastQuery = [];
+  const way = () => wayOf(ways, store.state.compareBy).by;
 
   const send = latestRequest(
-    async (/** @type {string[]} */ names, signal) => {
-      const { input, preprocess } = await secondInput(context, signal);
-      const parameters = { ...image.parameters, preprocess, layers: names, reduce: reduceOf(model, names) };
-      return lightwell.ask(model.name, "activations", { input, parameters, signal });
-    },
-    (answer) => {
-      second = answer;
-      warning.hidden = true;
+    (/** @type {string} */ by, signal) => otherSide(context, image, by, signal),
+    (answered) => {
+      other = answered;
+      warn("");
       render();
-      announce(`Second ${noun}: the network predicts ${answer.prediction.name}.`);
+      announce(`B, ${answered.says}: the network predicts ${answered.answer.prediction.name}.`);
     },
     (error) => {
-      lastQuery = "";
-      second = null;
-      warning.textContent = error.message;
-      warning.hidden = false;
-      render();
+      lastQuery = [];
+      warn(error.message);
     },
+    comparison,
   );
 
-  /** Request the second picture, unless it and its layers are those of the last request. */
-  function request() {
+  /** @param {string} text Empty for no warning. */
+  function warn(text) {
+    warning.textContent = text;
+    warning.hidden = !text;
+  }
+
+  /** Request B, unless what it depends on is that of the last request. */
+  async function update() {
+    if (!image.answer || panel.hidden) return;
+    const by = way();
+    if (by === "input") {
+      await second.load();
+      if (!hasSecond(store.state)) return warn(`Hold the current ${noun} as B, then choose another one to compare it with.`);
+    }
+    const names = Array.from(image.answer.tensors.keys());
+    // Another picture has the same answer whichever A is.
     const { state } = store;
-    if (!state.compare || !image.answer || !hasSecond(state)) return;
-    const query = JSON.stringify([state.otherSample, state.otherPixels, image.parameters, layers()]);
-    if (query === lastQuery) return;
+    const chosen = [OF_B.map((key) => state[key]), by === "network" ? state.layer : "", image.parameters, names];
+    const query = [by === "input" ? null : image.answer, JSON.stringify(chosen)];
+    if (query.every((part, at) => part === lastQuery[at])) return;
     lastQuery = query;
-    void send(layers());
+    await send(by);
   }
 
   function render() {
     const first = image.answer;
-    comparison.hidden = !first || !second;
-    maps.files.hidden = comparison.hidden || !store.state.compare;
-    if (!first || !second) return;
-    [first, second].forEach((answer, at) => sides[at].show(answer));
-    maps.show(first, second, selectedChannel(model, store.state));
-    strip.show(first, second);
+    comparison.hidden = !first || !other;
+    maps.files.hidden = comparison.hidden;
+    if (!first || !other) return;
+    const { by, answer, model: network, says } = other;
+    sides[0].show(first, "as the page shows it");
+    sides[1].show(answer, says, by === "input");
+    sides[1].element.hidden = by === "channel";
+    answers.element.hidden = by === "channel";
+    answers.show({ prediction: first.prediction, classes: model.classes }, { prediction: answer.prediction, classes: network.classes });
+    showMaps(first, other);
+    strip.element.hidden = by !== "input" && by !== "checkpoint";
+    if (!strip.element.hidden) strip.show(first, answer);
   }
 
-  async function loadSamples() {
-    if (candidates.length || !isDigits) return;
-    candidates = (await lightwell.get("/samples", { count: 10 })).samples;
-    samples.replaceChildren(
-      ...candidates.map(({ index, label }) => {
-        const picture = make("img", { src: addressOf(`/samples/${index}.png`), alt: "", width: 28, height: 28 });
-        reloadWhenRefused(picture, chapter);
-        const button = make(
-          "button",
-          { type: "button", "aria-label": `Compare with a ${label}, test image ${index}` },
-          picture,
-        );
-        button.addEventListener("click", () => store.set({ otherSample: index, otherPixels: "" }));
-        return button;
-      }),
-    );
+  /** @param {Answer} first @param {Side} second */
+  function showMaps(first, { by, answer, model: network, says }) {
+    const [one, two] = [selectedChannel(model, store.state), otherChannel(by, model, network, store.state)];
+    const [tensor, otherTensor] = [first.tensors.get(one.layer.name), answer.tensors.get(two.layer?.name ?? "")];
+    maps.element.hidden = !tensor || !otherTensor;
+    missing.textContent = two.layer ? "" : `${says} has no layer ${one.layer.name}: choose one for B. The answers are compared all the same.`;
+    if (!tensor || !otherTensor) return;
+    const titles = [titleOf(tensor, one), titleOf(otherTensor, two)];
+    const title = titles[0] === titles[1] ? titles[0] : `A: ${titles[0]}. B: ${titles[1]}`;
+    maps.show({ tensor, channel: one.channel }, { tensor: otherTensor, channel: two.channel }, { title, isOne: by === "channel", isOwn: by === "channel" || by === "network" });
   }
 
-  async function update() {
-    const { state } = store;
-    toggle.checked = state.compare;
-    content.hidden = !state.compare;
-    render();
-    if (!state.compare) return;
-    try {
-      await loadSamples();
-    } catch (error) {
-      warning.textContent = /** @type {Error} */ (error).message;
-      warning.hidden = false;
-    }
-    if (!hasSecond(store.state)) {
-      // Another label than the first digit's, so that there is a difference to see.
-      const other = candidates.find(({ label }) => label !== image.answer?.prediction.label);
-      if (other) store.set({ otherSample: other.index });
-      warning.textContent = `Hold the current ${noun} as B, then choose another one to compare it with.`;
-      warning.hidden = isDigits;
-      return;
-    }
-    candidates.forEach(({ index }, at) => {
-      const isChosen = !store.state.otherPixels && index === store.state.otherSample;
-      samples.children[at].setAttribute("aria-pressed", String(isChosen));
-    });
-    request();
-  }
-
-  toggle.addEventListener("change", () => store.set({ compare: toggle.checked }));
-  holdButton.addEventListener("click", () => {
-    if (!image.answer) return;
-    store.set({ otherSample: -1, otherPixels: pixelsToText(image.answer.input.pixels) });
-    announce(`Held as the second ${noun}. Now draw or choose another ${noun}.`);
-  });
-  swapButton.addEventListener("click", () => {
-    if (image.answer && hasSecond(store.state)) store.set(swapped(store.state, image.answer.input.pixels));
-  });
-  store.on(["compare", "otherSample", "otherPixels"], () => void update());
-  store.on(["layer", "channel", "y", "x"], render);
+  const failed = (/** @type {Error} */ error) => warn(error.message);
+  store.on([...OF_B, "layer", "panel"], () => void update().catch(failed));
+  store.on(["layer", "channel", "otherLayer", "otherChannel"], render);
   image.onAnswer(() => {
-    void update();
     render();
+    update().catch(failed);
   });
 }
 
+/** Layer, and channel of one with maps. @param {import("../../sdk/tensor.js").Tensor} tensor @param {{ channel: number }} chosen */
+function titleOf({ name, shape }, { channel }) {
+  return shape.length === 3 ? `${name}, channel ${channel}` : name;
+}
+
 /**
- * Make one side: the network's input and its prediction.
- * @param {string} name
- * @param {import("../context.js").Context} context
+ * Ways to compare that a network has: with other weights only where there are some.
+ * @param {Context} context
+ * @param {HTMLElement} second Controls of the second picture.
  */
-function side(name, { model }) {
+function waysOf(context, second) {
+  const { model, store } = context;
   const noun = nounOf(model);
+  const row = (/** @type {HTMLElement[]} */ ...controls) => make("div", { class: "row" }, ...controls);
+  const ways = [
+    { by: "input", name: `Another ${noun}`, says: "The same channel for two inputs.", controls: second },
+    {
+      by: "channel",
+      name: "Another channel",
+      says: `Two channels for the same ${noun}. Blue is where B responds more, red where A does.`,
+      controls: row(...otherChannelControls(context, "channel", () => model)),
+    },
+  ];
+  if (model.checkpoints.length) {
+    ways.push({
+      by: "checkpoint",
+      name: "Another checkpoint",
+      says: `The same channel and ${noun} with the weights of another time of the training.`,
+      controls: checkpointChoice(context, "otherCheckpoint"),
+    });
+  }
+  if (otherNetworks(context).length) {
+    const network = () => networkOf(context, store.state.otherModel);
+    ways.push({
+      by: "network",
+      name: "Another network",
+      says: "Two networks. Their channels have no common order: equal numbers mean nothing.",
+      controls: row(networkChoice(context, "otherModel"), ...otherChannelControls(context, "network", network)),
+    });
+  }
+  return ways;
+}
+
+/**
+ * Make one side: its prediction, and the network's input.
+ * @param {string} name
+ * @param {string} noun
+ */
+function side(name, noun) {
   const picture = new PixelMap(`${noun[0].toUpperCase()}${noun.slice(1)} ${name} as the network sees it`);
-  const place = make("div");
-  const bars = probabilityBars(place, model.classes);
-  const title = make("h3");
-  const element = make("section", { class: "compare-side" }, title, make("div", {}, picture.element, place));
-  /** @param {Answer} answer */
-  function show({ input, prediction }) {
+  const [title, about] = [make("h3"), make("p", { class: "quiet" })];
+  const element = make("section", { class: "compare-side" }, title, about, picture.element);
+  /** @param {Answer} answer @param {string} says @param {boolean} [hasPicture] */
+  function show({ input, prediction }, says, hasPicture = true) {
     title.textContent = `${name}: ${prediction.name}`;
+    about.textContent = says;
+    picture.element.hidden = !hasPicture;
     picture.showColours(input.pixels);
-    bars.update(prediction);
   }
   return { element, show };
 }

@@ -6,7 +6,7 @@ import { formatNumber } from "../../sdk/number-format.js";
 import { exactNumber } from "../exact-number.js";
 import { outputOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
-import { byChannel, largest } from "./differences.js";
+import { byChannel, largest } from "../compare/differences.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 

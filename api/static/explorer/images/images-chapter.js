@@ -33,6 +33,7 @@ const UNKNOWN_THEN = "How often such a probability is right was measured for the
 /** State values that name layers, channels or labels of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
   "layer", "channel", "y", "x", "forward", "panel", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView", "mapAcross", "mapUpward", "mapClass",
+  "otherLayer", "otherChannel", "otherCheckpoint", "otherModel",
 ]);
 
 /** Chapter of the networks of images. @type {import("../chapter.js").Chapter} */
@@ -45,7 +46,7 @@ export const IMAGES = {
     ...Object.fromEntries(OF_THE_NETWORK.map((key) => [key, DEFAULTS[key]])),
     // Pixels of an input of another size would be no picture at all.
     ...(pixelsFromText(pixels, imageInput(model)) ? {} : { pixels: "", sample: DEFAULTS.sample }),
-    ...(pixelsFromText(otherPixels, imageInput(model)) ? {} : { otherPixels: "", compare: false }),
+    ...(pixelsFromText(otherPixels, imageInput(model)) ? {} : { otherPixels: "" }),
   }),
   mount: mountImages,
 };
@@ -71,14 +72,14 @@ async function mountImages(context) {
     const query = [picture.key(), settings];
     if (query.every((part, at) => part === lastQuery[at])) return;
     lastQuery = query;
-    const { strokes, compare } = store.state;
+    const { strokes } = store.state;
     const isStroke = strokes !== "" && strokes !== lastStrokes;
     const isSlid = checkpoint !== lastCheckpoint;
     [lastStrokes, lastCheckpoint] = [strokes, checkpoint];
     clearTimeout(settling);
     if (isSlid) settling = setTimeout(requestExact, SETTLED_MS);
-    // Differences to a second picture are of exact values.
-    void ((isStroke || isSlid) && !compare ? requestDrawn() : request());
+    // Differences are of exact values.
+    void ((isStroke || isSlid) && panel("compare")?.hidden !== false ? requestDrawn() : request());
   }
 
   /** Request exact values before one can be read. @param {Event} event */
@@ -108,7 +109,7 @@ async function mountImages(context) {
   if (panel("digit-code")) mountCode(context, image);
   picture.listen({ changed: requestIfChanged, drawing: requestSoon });
   store.on(["preprocess", "palette", "range", "before", "layer", "checkpoint"], requestIfChanged);
-  store.on(["channel", "compare"], requestExact);
+  store.on(["channel", "panel"], requestExact);
   for (const leaving of ["pointerover", "focusin"]) context.root.addEventListener(leaving, leavePad, { signal: context.signal });
 }
 

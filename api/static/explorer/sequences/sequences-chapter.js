@@ -29,6 +29,7 @@ import { orderOf, unitChips } from "./unit-chips.js";
 /** State values that name layers, units or methods of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
   "unit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView", "sequenceCheckpoint", "source", "patched", "weightsLayer",
+  "otherUnit", "otherSequenceCheckpoint", "otherSequenceModel", "comparedValue",
 ]);
 
 /** Chapter of the networks of sequences. @type {import("../chapter.js").Chapter} */
@@ -63,6 +64,21 @@ async function mountSequences(context) {
   /** Sequence of that answer. */
   let shown = "";
   const weights = () => weightsFor(model, store.state, "trace");
+  /** @type {(() => void)[]} */
+  const listeners = [];
+  /** @type {import("./other-run.js").CurrentRun} */
+  const run = {
+    get answer() {
+      return shown === store.state.sequence ? answer : null;
+    },
+    get parameters() {
+      return { cmap: store.state.palette, ...weights() };
+    },
+    onAnswer(listener) {
+      listeners.push(listener);
+      listener();
+    },
+  };
   const trace = new GateTrace();
   trace.values = [...(countsBits(model) ? ["count"] : []), "probability", ...laneNames(model)].join(",");
   if (countsBits(model)) trace.titles = { probability: "P(more 1s)" };
@@ -124,6 +140,7 @@ async function mountSequences(context) {
         ...response.warnings.map(({ message }) => make("p", { class: "warning" }, message)),
       );
       showStep();
+      for (const listener of listeners) listener();
       if (isNewSequence) announce(verdict.textContent ?? "");
     },
     (error) => {
@@ -157,6 +174,7 @@ async function mountSequences(context) {
   loadWhenNear(optional("memory"), async () => (await import("./memory-panel.js")).mountMemory(context));
   loadWhenNear(optional("weights"), async () => (await import("./weights-panel.js")).mountWeights(context));
   loadWhenNear(optional("counter"), async () => (await import("../analyses.js")).mountAnalyses(context, "counter-body", "counterView"));
+  loadWhenNear(optional("sequence-compare"), async () => (await import("./compare.js")).mountSequenceCompare(context, run));
   store.on(["order"], ({ order }) => (trace.order = orderOf(roles, order)));
   store.on(["sequence", "palette", "sequenceCheckpoint"], ({ sequence, palette }) => {
     code.update();
