@@ -26,7 +26,7 @@ const COMMON = ["view", "palette", "range", "theme", "tour", "present"];
 
 /** State values of the view `sequences`. @type {Key[]} */
 const OF_SEQUENCES = [
-  "sequenceModel", "sequence", "step", "unit", "order", "recurrent", "part", "bitMethod", "gateEdit", "gateUnits", "gateSteps",
+  "sequenceModel", "sequence", "step", "unit", "findUnit", "order", "recurrent", "part", "bitMethod", "gateEdit", "gateUnits", "gateSteps",
   "counterView", "sequencePanel", "sequenceCheckpoint", "source", "patched", "weightsLayer",
   "sequenceCompareBy", "otherSequence", "otherUnit", "otherSequenceCheckpoint", "otherSequenceModel", "comparedValue",
 ];

@@ -29,6 +29,7 @@ export const DEFAULTS = {
   channel: -1, // -1: one with much contrast, chosen at the first answer
   y: -1, // -1: no value is pinned
   x: -1,
+  find: "", // question whose channels are listed, such as "responds to 7 in relu2"
   forward: -1, // position of the layer's forward pass; -1: it is closed
   before: false, // also show the values before the ReLU
   filters: "", // layer with the kernels; empty for the first
@@ -55,6 +56,7 @@ export const DEFAULTS = {
   sequence: "1001001101101110", // symbols, or rows of numbers: "0.5,1;0,0.25"
   step: 16,
   unit: 3, // whose gates move; unit 0, the counter, has constant gates
+  findUnit: "", // question whose units are listed, such as "follows the count"
   order: "role", // or "index"
   recurrent: "", // recurrent layer whose step is shown in numbers; empty for the first
   part: -1, // part of the step that is shown by itself: a gate, a state or the answer; -1: none

@@ -33,7 +33,7 @@ const UNKNOWN_THEN = "How often such a probability is right was measured for the
 /** State values that name layers, channels or labels of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
   "layer", "channel", "y", "x", "forward", "panel", "filters", "checkpoint", "target", "against", "camLayer", "edits", "layersView", "mapAcross", "mapUpward", "mapClass",
-  "otherLayer", "otherChannel", "otherCheckpoint", "otherModel",
+  "find", "otherLayer", "otherChannel", "otherCheckpoint", "otherModel",
 ]);
 
 /** Chapter of the networks of images. @type {import("../chapter.js").Chapter} */

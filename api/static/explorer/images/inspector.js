@@ -6,6 +6,7 @@ import { make } from "../../sdk/dom.js";
 import { exactDigits, formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
+import { finderMenu } from "../finder-menu.js";
 import { exactNumber } from "../exact-number.js";
 import { imageInput, nounOf } from "../model-facts.js";
 import { channelPicker, contrastingChannel, selectedChannel } from "./channel-picker.js";
@@ -63,7 +64,8 @@ export async function mountInspector(context, image) {
   const livelier = make("button", { type: "button" });
   const anyway = make("button", { type: "button" }, "Show its zeros");
   const silent = make("div", { class: "silent", hidden: true }, silence, make("div", { class: "row" }, livelier, anyway));
-  body.replaceChildren(forwardButton(context, image), silent, views, dense.element, about);
+  const finder = finderMenu(context, "find", "channel", async () => (await import("./channel-questions.js")).channelQuestions(context, image));
+  body.replaceChildren(make("div", { class: "row" }, forwardButton(context, image), finder), silent, views, dense.element, about);
   body.closest(".panel")?.querySelector("header")?.append(channelPicker(context), downloads(describe));
 
   /** @type {Place | null} */

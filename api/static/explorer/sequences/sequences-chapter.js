@@ -8,6 +8,7 @@ import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
+import { finderMenu } from "../finder-menu.js";
 import { loadWhenNear } from "../lazy-panels.js";
 import { alphabetOf, countsBits, hasProbe, isBits, stepNoun } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
@@ -28,8 +29,8 @@ import { orderOf, unitChips } from "./unit-chips.js";
 
 /** State values that name layers, units or methods of one network. */
 const OF_THE_NETWORK = /** @type {const} */ ([
-  "unit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView", "sequenceCheckpoint", "source", "patched", "weightsLayer",
-  "otherUnit", "otherSequenceCheckpoint", "otherSequenceModel", "comparedValue",
+  "unit", "findUnit", "recurrent", "part", "sequencePanel", "gateEdit", "bitMethod", "counterView", "sequenceCheckpoint", "source", "patched",
+  "weightsLayer", "otherUnit", "otherSequenceCheckpoint", "otherSequenceModel", "comparedValue",
 ]);
 
 /** Chapter of the networks of sequences. @type {import("../chapter.js").Chapter} */
@@ -96,6 +97,7 @@ async function mountSequences(context) {
       make(
         "div",
         { class: "row" },
+        ...(isMeasured(model) ? [finderMenu(context, "findUnit", "unit", async () => (await import("./unit-questions.js")).unitQuestions(context))] : []),
         laneToSave,
         downloads(() => view(laneToSave.value)),
       ),
@@ -220,6 +222,11 @@ async function rolesOf({ lightwell, model }, units) {
   } catch {
     return unknown;
   }
+}
+
+/** Whether units have statistics by which they can be found. @param {import("../context.js").Model} model */
+function isMeasured(model) {
+  return hasProbe(model, "summary") && (countsBits(model) || recurrentLayers(model).some(({ cell }) => cell !== "rnn"));
 }
 
 /** Make the select of the lane to save. @param {import("../context.js").Model} model */
