@@ -253,7 +253,7 @@ def test_a_comparison_is_in_the_address(opened: Opener) -> None:
 
     show(page, "compare")
     expect(panel.get_by_label("B: weights")).to_have_value("round-4")
-    expect(side).to_have_text(before)
+    expect(side).to_have_text(before, use_inner_text=True)
     panel.get_by_role("button", name="Another channel").click()
     expect(side).to_be_hidden()
     expect(page).to_have_url(re.compile("compareBy=channel"))
