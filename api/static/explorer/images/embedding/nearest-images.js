@@ -23,7 +23,7 @@ export function nearestImages(choose) {
         const label = labels.values[labels.labels("image").indexOf(number)];
         const distance = formatNumber(distances.values[at]);
         const button = make("button", { type: "button" }, thumbnail(rows), make("strong", {}, String(label)), make("span", { class: "number" }, distance));
-        button.title = `Show test image ${number}, at distance ${exactDigits(distances.values[at], distances.dtype)}`;
+        button.title = `Test image ${number}, distance ${exactDigits(distances.values[at], distances.dtype)}`;
         button.addEventListener("click", () => choose(number, rows));
         return make("li", {}, button);
       }),
