@@ -70,18 +70,20 @@ def router() -> APIRouter:
 async def _of_pages(request: Request) -> Response:
     """Respond with the OpenAPI document for the pages."""
     # A relative address of the server is one from the address of the document (OpenAPI 3.1).
-    return _document(request, "..")
+    return _document(request, DOCUMENT, "..")
 
 
 async def _of_clients(request: Request) -> Response:
     """Respond with the OpenAPI document for client generators."""
-    return _document(request, request.scope.get("root_path", "").rstrip("/"))
+    prefix = request.scope.get("root_path", "").rstrip("/")
+    return _document(request, "openapi.json", prefix)
 
 
-def _document(request: Request, server: str) -> Response:
-    """Respond with the OpenAPI document, which is kept for each address of the server.
+def _document(request: Request, name: str, server: str) -> Response:
+    """Respond with the OpenAPI document, which is kept for the address of the server.
 
     Args:
+        name: Name under which it is kept.
         server: Prefix of all paths; empty without one.
     """
 
@@ -92,7 +94,6 @@ def _document(request: Request, server: str) -> Response:
         return orjson.dumps(described)
 
     documents: Documents = request.app.state.documents
-    name = DOCUMENT if server == ".." else "openapi.json"
     return asset_response(request, documents.asset(name, server, render))
 
 

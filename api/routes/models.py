@@ -1,11 +1,12 @@
 """Routes that describe the models: layers, probes, weights, training."""
 
 from collections.abc import Callable, Hashable
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any
 
 import jax
 from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.errors.handlers import unknown_model
@@ -55,12 +56,8 @@ def router() -> APIRouter:
         engine: Engine = request.app.state.engine
         if (served := engine.served.get(model)) is None:
             raise unknown_model(model, engine.served)
-        described = served.model
-
-        def render() -> bytes:
-            return describe(described).model_dump_json(by_alias=True).encode()
-
-        return _document(request, f"models/{model}", _state(described), render)
+        described = partial(describe, served.model)
+        return _document(request, f"models/{model}", _state(served.model), described)
 
     @routes.get(
         "/models/{model}/tour",
@@ -74,12 +71,8 @@ def router() -> APIRouter:
         engine: Engine = request.app.state.engine
         if (served := engine.served.get(model)) is None:
             raise unknown_model(model, engine.served)
-        described = served.model
-
-        def render() -> bytes:
-            return _described_tour(described).model_dump_json().encode()
-
-        return _document(request, f"models/{model}/tour", _state(described), render)
+        described = partial(_described_tour, served.model)
+        return _document(request, f"models/{model}/tour", _state(served.model), described)
 
     return routes
 
@@ -90,21 +83,24 @@ async def _listing(request: Request) -> Response:
     failed = (*engine.failed.items(), *engine.refused.items())
     state = tuple(map(_state, engine.models.values())), failed, engine.ready
 
-    def render() -> bytes:
-        listed = model_schemas.ModelList(
+    def listed() -> model_schemas.ModelList:
+        return model_schemas.ModelList(
             models=[describe(model) for model in engine.models.values()],
             failed=[model_schemas.FailedEntry(name=name, reason=reason) for name, reason in failed],
             ready=engine.ready,
         )
-        return listed.model_dump_json(by_alias=True).encode()
 
-    return _document(request, "models", state, render)
+    return _document(request, "models", state, listed)
 
 
 def _document(
-    request: Request, name: str, state: Hashable, render: Callable[[], bytes]
+    request: Request, name: str, state: Hashable, described: Callable[[], BaseModel]
 ) -> Response:
     """Respond with a document about models, which is kept as long as its state is the same."""
+
+    def render() -> bytes:
+        return described().model_dump_json(by_alias=True).encode()
+
     documents: Documents = request.app.state.documents
     return asset_response(request, documents.asset(name, state, render))
 

@@ -3,7 +3,6 @@
 import asyncio
 import multiprocessing
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import cast
 
 from httptools import HttpRequestParser
@@ -42,12 +41,7 @@ class RefusingServer:
         self.port: int = receiving.recv()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.join()
 

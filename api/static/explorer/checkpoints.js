@@ -8,9 +8,12 @@ import { hasParameter } from "./model-facts.js";
 /** State value with the checkpoint of a view's network, by the network's input; it is empty for the served weights. */
 export const CHECKPOINT_OF = /** @type {const} */ ({ image: "checkpoint", sequence: "sequenceCheckpoint" });
 
+/** Name of a checkpoint along the training, with the number of its round. */
+const ROUND = /^round-(\d+)$/;
+
 /** Names of the checkpoints along the training, the earliest first. @param {Model} model */
 export function roundsOf({ checkpoints }) {
-  return checkpoints.filter((name) => /^round-\d+$/.test(name));
+  return checkpoints.filter((name) => ROUND.test(name));
 }
 
 /** Name of the checkpoint on display; null for the served weights. @param {Model} model @param {State} state */
@@ -33,8 +36,9 @@ export function weightsFor(model, state, probe) {
 /** Name of a checkpoint in words. @param {Model} model @param {string | null} name Null for the served weights. */
 export function checkpointText({ training }, name) {
   if (name === null) return "trained";
-  if (!/^round-\d+$/.test(name)) return `“${name}”`;
-  const round = Number(name.slice("round-".length));
+  const named = ROUND.exec(name);
+  if (!named) return `“${name}”`;
+  const round = Number(named[1]);
   if (round === 0) return "before training";
   return training.rounds ? `after round ${round} of ${training.rounds}` : `after round ${round}`;
 }

@@ -8,7 +8,6 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.responses import recent_text
 from api.responses.documents import Documents
 from api.responses.recent_text import BURST, PER_S, RecentText
 from api.routes import models
@@ -60,7 +59,7 @@ def test_the_openapi_document_is_the_application_s(app: FastAPI, client: TestCli
     assert below.get("/openapi.json").json()["servers"] == [{"url": "/net"}]
 
 
-def test_recent_text_is_rendered_at_a_limited_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_text_is_rendered_at_a_limited_rate() -> None:
     """A burst renders, then the last text is repeated; after a second there are two more."""
     now, rendered = [0.0], 0
 
@@ -72,8 +71,7 @@ def test_recent_text_is_rendered_at_a_limited_rate(monkeypatch: pytest.MonkeyPat
     async def ask(times: int) -> str:
         return [await text.get(render) for _ in range(times)][-1]
 
-    monkeypatch.setattr(recent_text.time, "monotonic", lambda: now[0])
-    text = RecentText()
+    text = RecentText(lambda: now[0])
 
     assert asyncio.run(ask(5 * BURST)) == str(BURST)
     now[0] += 1

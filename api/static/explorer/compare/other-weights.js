@@ -21,7 +21,7 @@ export function checkpointChoice({ store, model }, key) {
 }
 
 /** Checkpoint of B: the earliest where the state names none. @param {Model} model @param {string} name */
-export function checkpointOf({ checkpoints }, name) {
+export function otherCheckpointOf({ checkpoints }, name) {
   return name === FINAL || checkpoints.includes(name) ? name : (checkpoints[0] ?? FINAL);
 }
 

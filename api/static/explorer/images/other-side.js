@@ -1,6 +1,6 @@
 /** Other side of a comparison: what B is, beside the picture, channel, weights and network that the page shows as A. */
 
-import { checkpointName, checkpointOf, checkpointParameter, networkOf } from "../compare/other-weights.js";
+import { checkpointName, checkpointParameter, networkOf, otherCheckpointOf } from "../compare/other-weights.js";
 import { imageInput, layerOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
 import { layersOf, preprocessOf, reduceOf } from "./current-image.js";
@@ -56,7 +56,7 @@ export async function otherSide(context, image, by, signal) {
     return lightwell.ask(model.name, "activations", { input: input ?? undefined, parameters, signal });
   };
   if (by === "checkpoint") {
-    const checkpoint = checkpointOf(model, store.state.otherCheckpoint);
+    const checkpoint = otherCheckpointOf(model, store.state.otherCheckpoint);
     return { ...side, says: checkpointName(checkpoint), answer: await ask(names, { checkpoint: checkpointParameter(checkpoint) }) };
   }
   if (by === "channel") {

@@ -1,6 +1,6 @@
 /** Other run of a comparison: what B is, beside the sequence, unit, weights and network that the page shows as A. */
 
-import { checkpointName, checkpointOf, checkpointParameter, networkOf } from "../compare/other-weights.js";
+import { checkpointName, checkpointParameter, networkOf, otherCheckpointOf } from "../compare/other-weights.js";
 import { alphabetOf } from "../model-facts.js";
 import { mostUnits } from "./recurrent-layers.js";
 import { sequenceKind } from "./sequence-kind.js";
@@ -60,7 +60,7 @@ export async function otherRun(context, run, by, signal) {
     return { by, model, answer: /** @type {Answer} */ (run.answer), says: `unit ${otherUnit(by, model, state)}` };
   }
   if (by === "checkpoint") {
-    const checkpoint = checkpointOf(model, state.otherSequenceCheckpoint);
+    const checkpoint = otherCheckpointOf(model, state.otherSequenceCheckpoint);
     const answer = await ask(model, state.sequence, { checkpoint: checkpointParameter(checkpoint) });
     return { by, model, answer, says: checkpointName(checkpoint) };
   }

@@ -6,6 +6,7 @@ import { Tensor } from "../../../sdk/tensor.js";
 import { weightsFor } from "../../checkpoints.js";
 import { part } from "../../context.js";
 import { latestRequest } from "../../latest-request.js";
+import { loadStyle } from "../../lazy-style.js";
 import { INPUT } from "../../model-facts.js";
 import { moveByKeys, playback } from "../../playback.js";
 import { selectedChannel } from "../channel-picker.js";
@@ -39,7 +40,7 @@ const FULL = 255;
 export async function mountForward(context, image, opener) {
   const { lightwell, store, model } = context;
   const detail = part(context, "inspector");
-  const [tables] = await Promise.all([colourMaps(lightwell), styled("forward.css")]);
+  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle("forward.css", import.meta.url)]);
   /** @type {Computation | null} */
   let computation = null;
   let lastQuery = "";
@@ -186,16 +187,4 @@ function asRead(picture) {
   const description = { ...picture.description, shape: [1, ...picture.shape], axes: ["channel", ...picture.axes], dtype: "float32" };
   const colour = { map: "gray", vmin: 0, vmax: 1, scope: /** @type {const} */ ("fixed") };
   return new Tensor({ ...description, colour }, Float32Array.from(picture.values, (value) => value / FULL));
-}
-
-/** Load a style sheet beside this module, once. @param {string} name @returns {Promise<void>} */
-function styled(name) {
-  const href = new URL(name, import.meta.url).href;
-  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
-  const link = make("link", { rel: "stylesheet", href });
-  return new Promise((resolve) => {
-    link.addEventListener("load", () => resolve());
-    link.addEventListener("error", () => resolve());
-    document.head.append(link);
-  });
 }
