@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.page.answers import Arrays, ask, colour_tables, coloured
 from tests.page.browsers import keep, pixels
 from tests.page.conftest import Opener, show
+from tests.page.test_training import POINTS
 
 LAYER, CHANNEL, SIDE = "relu2", 7, 14
 FRAGMENT = f"#compare=true&otherSample=3&layer={LAYER}&channel={CHANNEL}"
@@ -221,14 +222,16 @@ def test_two_units_of_a_dense_layer(opened: Opener, api: httpx2.Client) -> None:
 
 
 def test_two_checkpoints(opened: Opener, api: httpx2.Client) -> None:
-    """The same channel of the same digit with the weights of another checkpoint."""
+    """The same channel with the weights of another checkpoint, named as the slider names them."""
     page = opened(f"{CHOSEN}&compareBy=checkpoint&otherCheckpoint=round-1")
     panel = show(page, "compare")
     trained, early = (
         ask(api, f"/cnn/activations?layers={LAYER}{chosen}", sample(api, 0))[LAYER][CHANNEL]
         for chosen in ("", "&checkpoint=round-1")
     )
-    expect(panel.locator(".compare-side").nth(1)).to_contain_text("round 1")
+    expect(panel.locator(".compare-side").nth(1)).to_contain_text("after round 1 of 90")
+    names = [text.split(" · ")[0] for text in POINTS.values()]
+    expect(panel.get_by_label("B: weights").locator("option")).to_have_text(names)
 
     told = shown(page, 6, 7)
 
@@ -244,7 +247,7 @@ def test_a_comparison_is_in_the_address(opened: Opener) -> None:
     panel.get_by_role("button", name="Another checkpoint").click()
     panel.get_by_label("B: weights").select_option("round-4")
     side = panel.locator(".compare-side").nth(1)
-    expect(side).to_contain_text("round 4")
+    expect(side).to_contain_text("after round 4 of 90")
     expect(page).to_have_url(re.compile("compareBy=checkpoint&.*otherCheckpoint=round-4"))
     before = side.inner_text()
 

@@ -122,6 +122,7 @@ def test_two_checkpoints_and_their_answers(opened: Opener, api: httpx2.Client) -
     panel.get_by_label("Value").select_option("forget_gate")
     first, second = trace(api), trace(api, more="&checkpoint=round-5")
     settle(page)
+    expect(panel.locator(".compare-answers h3")).to_contain_text("B, after round 5 of 72: ")
 
     assert np.float32(told(page, "A.forget_gate", 5, 1)) == first["forget_gate"][4, 1]
     assert np.float32(told(page, "B.forget_gate", 5, 1)) == second["forget_gate"][4, 1]

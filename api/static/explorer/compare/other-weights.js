@@ -1,6 +1,7 @@
 /** Other weights of side B: a checkpoint of the same network, or another network that reads the same inputs. */
 
 import { make } from "../../sdk/dom.js";
+import { checkpointText } from "../checkpoints.js";
 import { alphabetOf, featuresOf } from "../model-facts.js";
 import { stateSelect } from "../state-select.js";
 
@@ -8,7 +9,7 @@ import { stateSelect } from "../state-select.js";
 /** @typedef {import("../context.js").Model} Model */
 
 /** Value of the state for the weights after training, whose checkpoint has no name. */
-export const FINAL = "final";
+const FINAL = "final";
 
 /**
  * Make the select of B's checkpoint.
@@ -16,24 +17,22 @@ export const FINAL = "final";
  * @param {"otherCheckpoint" | "otherSequenceCheckpoint"} key
  */
 export function checkpointChoice({ store, model }, key) {
-  const choices = [...model.checkpoints, FINAL].map((name) => /** @type {const} */ ([name, checkpointName(name)]));
+  const choices = [...model.checkpoints, FINAL].map((name) => /** @type {const} */ ([name, checkpointText(model, checkpointParameter(name))]));
   return make("div", { class: "row" }, stateSelect(store, key, "B: weights", choices, choices[0][0]));
 }
 
-/** Checkpoint of B: the earliest where the state names none. @param {Model} model @param {string} name */
+/**
+ * Checkpoint of B, as the value of the parameter `checkpoint`: the earliest where the state names none.
+ * @param {Model} model
+ * @param {string} name
+ * @returns {string | null} Null for the weights after training.
+ */
 export function otherCheckpointOf({ checkpoints }, name) {
-  return name === FINAL || checkpoints.includes(name) ? name : (checkpoints[0] ?? FINAL);
+  return checkpointParameter(name === FINAL || checkpoints.includes(name) ? name : (checkpoints[0] ?? FINAL));
 }
 
-/** Checkpoint in words. @param {string} name `final`, or empty, for the weights after training. */
-export function checkpointName(name) {
-  if (name === FINAL || !name) return "finished training";
-  if (name === "round-0") return "untrained (round 0)";
-  return name.replace(/^round-/, "round ");
-}
-
-/** Value of the parameter `checkpoint`. @param {string} name */
-export function checkpointParameter(name) {
+/** @param {string} name */
+function checkpointParameter(name) {
   return name === FINAL ? null : name;
 }
 

@@ -1,6 +1,7 @@
 /** Other side of a comparison: what B is, beside the picture, channel, weights and network that the page shows as A. */
 
-import { checkpointName, checkpointParameter, networkOf, otherCheckpointOf } from "../compare/other-weights.js";
+import { checkpointText } from "../checkpoints.js";
+import { networkOf, otherCheckpointOf } from "../compare/other-weights.js";
 import { imageInput, layerOf } from "../model-facts.js";
 import { selectedChannel } from "./channel-picker.js";
 import { layersOf, preprocessOf, reduceOf } from "./current-image.js";
@@ -57,7 +58,7 @@ export async function otherSide(context, image, by, signal) {
   };
   if (by === "checkpoint") {
     const checkpoint = otherCheckpointOf(model, store.state.otherCheckpoint);
-    return { ...side, says: checkpointName(checkpoint), answer: await ask(names, { checkpoint: checkpointParameter(checkpoint) }) };
+    return { ...side, says: checkpointText(model, checkpoint), answer: await ask(names, { checkpoint }) };
   }
   if (by === "channel") {
     const { layer, channel } = otherChannel(by, model, model, store.state);

@@ -1,6 +1,7 @@
 /** Other run of a comparison: what B is, beside the sequence, unit, weights and network that the page shows as A. */
 
-import { checkpointName, checkpointParameter, networkOf, otherCheckpointOf } from "../compare/other-weights.js";
+import { checkpointText } from "../checkpoints.js";
+import { networkOf, otherCheckpointOf } from "../compare/other-weights.js";
 import { alphabetOf } from "../model-facts.js";
 import { mostUnits } from "./recurrent-layers.js";
 import { sequenceKind } from "./sequence-kind.js";
@@ -61,8 +62,8 @@ export async function otherRun(context, run, by, signal) {
   }
   if (by === "checkpoint") {
     const checkpoint = otherCheckpointOf(model, state.otherSequenceCheckpoint);
-    const answer = await ask(model, state.sequence, { checkpoint: checkpointParameter(checkpoint) });
-    return { by, model, answer, says: checkpointName(checkpoint) };
+    const answer = await ask(model, state.sequence, { checkpoint });
+    return { by, model, answer, says: checkpointText(model, checkpoint) };
   }
   if (by === "network") {
     const other = networkOf(context, state.otherSequenceModel);
