@@ -1,7 +1,6 @@
 """Training slider: where it is on a screen, and that it floats, and that the address has it."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.browsers import PATIENCE_MS, keep, settle
+from tests.page.browsers import keep, settle
 from tests.page.conftest import Opener, show
 from tests.page.test_opening import SERIOUS, violations
 from tests.page.test_sharing import PNG, code_of
@@ -36,20 +35,10 @@ def slider(page: Page) -> Locator:
 
 
 def chosen(page: Page, text: str) -> None:
-    """Wait until a point is chosen and its answers are there."""
+    """Wait until a point is chosen and its answers are there, the exact ones after those drawn."""
     expect(training(page).locator(".step-text")).to_have_text(text)
     expect(page.locator("section:visible.is-stale")).to_have_count(0)
     settle(page)
-
-
-def until(page: Page, check: Callable[[], None]) -> None:
-    """Repeat a check until it holds: after a slide exact values follow quantised ones."""
-    for _ in range(PATIENCE_MS // 100):
-        try:
-            return check()
-        except (AssertionError, IndexError, ValueError):
-            page.wait_for_timeout(100)
-    return check()
 
 
 def predicted(api: httpx2.Client, digit: bytes, name: str) -> dict[str, Any]:

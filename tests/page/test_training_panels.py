@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.page.answers import Arrays, ask
+from tests.page.answers import ask
 from tests.page.browsers import settle
 from tests.page.conftest import Opener, show
 from tests.page.test_forward_pass import (
@@ -21,7 +21,6 @@ from tests.page.test_training import (
     query,
     slider,
     training,
-    until,
 )
 
 ROUNDS = ["round-0", "round-1", "round-5", "round-15", "round-60"]
@@ -58,23 +57,17 @@ def test_answers_maps_and_sums_are_those_of_the_point(
         most = truth["relu2"][11].max()
         assert most > 0
         (largest,) = values_of(page.locator(".inspector-value data"))
-        assert np.float32(largest) == most
-
-        def check_maps(truth: Arrays = truth) -> None:
-            for layer in ("relu1", "relu2", "relu4"):
-                np.testing.assert_array_equal(map_values(page, layer), truth[layer].ravel())
-
-        until(page, check_maps)
+        assert largest == pytest.approx(most, rel=1e-5)
+        # Requests that ran in batches of two sizes may differ in the last digit.
+        for layer in ("relu1", "relu2", "relu4"):
+            shown = map_values(page, layer)
+            np.testing.assert_allclose(shown, truth[layer].ravel(), rtol=1e-5, atol=1e-5)
         y, x = (int(one) for one in np.argwhere(truth["relu2"][11] == most)[0])
         measures, _ = answer(
             api, f"/cnn/pixel?layer=relu2&channel=11&y={y}&x={x}{query(name)}", digit
         )
-
-        def check_sum(total: float = measures["sum"]) -> None:
-            (shown,) = values_of(page.locator("#arithmetic .total data"))
-            assert np.isclose(shown, total, rtol=1e-14, atol=1e-16)
-
-        until(page, check_sum)
+        (total,) = values_of(page.locator("#arithmetic .total data"))
+        assert np.isclose(total, measures["sum"], rtol=1e-14, atol=1e-16)
         facts = page.locator("#digits .model-facts")
         expect(facts).to_contain_text(f"weights {text.split(' · ')[0]}" if name else "99.69 %")
 

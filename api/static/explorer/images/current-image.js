@@ -4,8 +4,8 @@
  * Each change (a sample, a stroke, a file, a setting, a point of the training) sends one request, and all panels show its
  * answer, so that they can never show two different pictures. While a stroke is drawn answers have
  * values that suffice to draw them; after it the selected channel has exact ones, and all others
- * when the pointer or the focus leaves the pad, before a number can be read. So it is when another
- * point of the training is chosen, with exact values soon after the last one.
+ * when the pointer or the focus leaves the pad, before a number can be read. Another point of the
+ * training is first drawn, too, and its exact values follow that answer.
  */
 
 import { weightsFor } from "../checkpoints.js";
@@ -45,17 +45,17 @@ const PAUSE_MS = /^(localhost|127\.[\d.]+|\[::1\])$/.test(location.hostname) ? 6
 
 /** Parameters of a request whose answer is drawn: a byte a value, without statistics. */
 const DRAWN = { encoding: "uint8", include: ["prediction", "input", "tensors", "warnings"] };
-const [EXACT, GROWING, AFTER_STROKE] = [{}, { ...DRAWN }, { ...DRAWN }];
+const [EXACT, GROWING, AFTER_STROKE, AFTER_SLIDE] = [{}, { ...DRAWN }, { ...DRAWN }, { ...DRAWN }];
 
 /**
  * Make the current image of the chapter.
  * @param {import("../context.js").Context} context
  * @param {() => Promise<Source>} source Returns the current input.
  * @param {(error: Error) => void} fail Called with the error of a failed request.
- * @returns {{ image: CurrentImage, request: () => Promise<void>, requestSoon: () => void, requestDrawn: () => Promise<void>, requestExact: () => void }}
+ * @returns {{ image: CurrentImage, request: () => Promise<void>, requestSoon: () => void, requestDrawn: () => Promise<void>, requestSlid: () => Promise<void>, requestExact: () => void }}
  *   `request` aborts the pending request and sends a new one; `requestSoon` lets the pending one finish first, so that a growing
- *   stroke has answers all the time; `requestDrawn` is for a stroke that has ended, and for other weights; `requestExact` for exact
- *   values of all layers.
+ *   stroke has answers all the time; `requestDrawn` is for a stroke that has ended, `requestSlid` for other weights; `requestExact`
+ *   for exact values of all layers.
  */
 export function currentImage({ lightwell, store, model, root }, source, fail) {
   /** @type {((answer: Answer) => void)[]} */
@@ -90,24 +90,42 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
   /** Whether the newest request is for exact values. */
   let isExact = true;
 
+  /** Request the answer for the current input. @param {Parameters} form @param {AbortSignal} signal */
+  async function ask(form, signal) {
+    isExact = form === EXACT;
+    const current = await source();
+    const layers = layersOf(store.state, model);
+    const parameters = { ...image.parameters, layers, reduce: reduceOf(model, layers), ...form };
+    const answer = await lightwell.ask(model.name, "activations", { input: current.input, parameters, signal });
+    return { current, answer };
+  }
+
+  /** Show an answer in all panels. @param {Awaited<ReturnType<typeof ask>>} answered */
+  function accept({ current, answer }) {
+    image.answer = answer;
+    image.input = current.input;
+    sample = current.sample;
+    show();
+  }
+
   const send = latestRequest(
-    async (/** @type {Parameters} */ form, signal) => {
-      isExact = form === EXACT;
-      const current = await source();
-      const layers = layersOf(store.state, model);
-      const parameters = { ...image.parameters, layers, reduce: reduceOf(model, layers), ...form };
-      const answer = await lightwell.ask(model.name, "activations", { input: current.input, parameters, signal });
-      return { current, answer };
-    },
-    ({ current, answer }, form) => {
-      image.answer = answer;
-      image.input = current.input;
-      sample = current.sample;
-      show();
-      if (form === AFTER_STROKE) void refine({ answer, input: current.input });
+    ask,
+    (answered, form) => {
+      accept(answered);
+      if (form === AFTER_STROKE) void refine({ answer: answered.answer, input: answered.current.input });
+      if (form === AFTER_SLIDE) void replace(answered.answer);
     },
     fail,
     root,
+  );
+
+  /** Replace an answer that was drawn by the exact one. It stays as bright as it is: the two look the same. */
+  const replace = latestRequest(
+    (/** @type {Answer} */ _, signal) => ask(EXACT, signal),
+    (answered, drawn) => {
+      if (image.answer === drawn) accept(answered);
+    },
+    fail,
   );
 
   function show() {
@@ -140,6 +158,7 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
 
   const request = () => sendLast(EXACT);
   const requestDrawn = () => sendLast(AFTER_STROKE);
+  const requestSlid = () => sendLast(AFTER_SLIDE);
   const requestExact = () => void (isExact || request());
 
   async function requestSoon() {
@@ -152,7 +171,7 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
     if (isWanted) void requestSoon();
   }
 
-  return { image, request, requestSoon, requestDrawn, requestExact };
+  return { image, request, requestSoon, requestDrawn, requestSlid, requestExact };
 }
 
 /**

@@ -22,9 +22,6 @@ import { pixelsFromText } from "./pixels.js";
 
 /** @typedef {import("./current-image.js").CurrentImage} CurrentImage */
 
-/** Milliseconds without another point of the training after which exact values are requested. */
-const SETTLED_MS = 600;
-
 const UNMEASURED =
   "How often the network is right about pictures with a warning was not measured: its probabilities say nothing about it.";
 
@@ -60,10 +57,9 @@ async function mountImages(context) {
   /** @type {unknown[]} */
   let lastQuery = [];
   let { strokes: lastStrokes, checkpoint: lastCheckpoint } = store.state;
-  let settling = 0;
 
   const picture = await mountPictureInput(context);
-  const { image, request, requestSoon, requestDrawn, requestExact } = currentImage(context, picture.source, picture.showRefusal);
+  const { image, request, requestSoon, requestDrawn, requestSlid, requestExact } = currentImage(context, picture.source, picture.showRefusal);
 
   /** Send a request, unless picture and settings are those of the last one. */
   function requestIfChanged() {
@@ -76,10 +72,9 @@ async function mountImages(context) {
     const isStroke = strokes !== "" && strokes !== lastStrokes;
     const isSlid = checkpoint !== lastCheckpoint;
     [lastStrokes, lastCheckpoint] = [strokes, checkpoint];
-    clearTimeout(settling);
-    if (isSlid) settling = setTimeout(requestExact, SETTLED_MS);
     // Differences are of exact values.
-    void ((isStroke || isSlid) && panel("compare")?.hidden !== false ? requestDrawn() : request());
+    const isDrawn = panel("compare")?.hidden !== false;
+    void (isDrawn && isStroke ? requestDrawn() : isDrawn && isSlid ? requestSlid() : request());
   }
 
   /** Request exact values before one can be read. @param {Event} event */

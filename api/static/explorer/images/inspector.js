@@ -148,7 +148,7 @@ export async function mountInspector(context, image) {
     const size = `${rows?.size ?? extent.height} × ${(columns ?? rows)?.size ?? extent.width}`;
     sees.textContent = `${size} of the ${noun}: ${describeBox(field)}`;
     const about = held ?? place;
-    arithmetic.show(silent.hidden ? { layer: layer.name, channel, ...about } : null);
+    arithmetic.show(silent.hidden ? { layer: layer.name, channel, ...about } : null, about === pointed);
   }
 
   /** Explain the column of a layer. @param {string} name */

@@ -26,7 +26,8 @@ const DELAY_MS = 60; // the pointer crosses many values on its way to the intend
  * @param {import("../context.js").Context} context
  * @param {import("./current-image.js").CurrentImage} image
  * @param {Map<string, import("../../sdk/colours.js").Table>} tables
- * @returns {{ show: (place: Place | null) => void }} `show` displays a value; null hides the panel.
+ * @returns {{ show: (place: Place | null, isPointed?: boolean) => void }} `show` displays a value, after a moment where the pointer
+ *   is on it; null hides the panel.
  */
 export function mountPixelArithmetic(context, image, tables) {
   const { model } = context;
@@ -76,12 +77,13 @@ export function mountPixelArithmetic(context, image, tables) {
     },
   );
 
-  /** @param {Place | null} place */
-  function show(place) {
+  /** @param {Place | null} place @param {boolean} [isPointed] */
+  function show(place, isPointed = false) {
     panel.hidden = !place;
     selected = place;
     clearTimeout(timer);
-    timer = setTimeout(request, DELAY_MS);
+    if (isPointed) timer = setTimeout(request, DELAY_MS);
+    else request();
   }
 
   function request() {
