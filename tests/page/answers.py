@@ -26,6 +26,15 @@ def ask(api: httpx2.Client, path: str, sent: bytes | dict[str, Any] | None = Non
         return dict(arrays)
 
 
+def assert_computed_alike(found: Any, expected: Any) -> None:
+    """Require values of one input to be equal but for the size of the batches that they ran in.
+
+    Requests that the page sends together run in one batch, and those of a test alone: the last
+    digit of a value may differ.
+    """
+    np.testing.assert_allclose(np.float32(found), expected, rtol=5e-6, atol=5e-6)
+
+
 def colour_tables(api: httpx2.Client) -> Arrays:
     """Colour maps by name: (256, 3), red, green and blue."""
     return {
@@ -57,6 +66,11 @@ def altered(body: bytes, name: str, change: Callable[[np.ndarray], None]) -> byt
     tensor = np.frombuffer(values[start:stop], np.float32).reshape(header[name]["shape"]).copy()
     change(tensor)
     return body[: len(body) - len(values)] + values[:start] + tensor.tobytes() + values[stop:]
+
+
+def difference(shown: dict[str, float]) -> float:
+    """B − A in float64, of two float32 values that the page writes in their shortest form."""
+    return float(np.float64(np.float32(shown["B"])) - np.float64(np.float32(shown["A"])))
 
 
 def number(text: str) -> float:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from models.declaration.declaration import FILE
 from models.model_files import SHIPPED
 from tests.networks import write_network
-from tests.page.answers import ask
+from tests.page.answers import ask, assert_computed_alike, difference
 from tests.page.browsers import Watcher, keep, settle
 from tests.page.conftest import Opener, show
 from tests.page.test_comparing import sample, shown
@@ -93,8 +93,8 @@ def test_two_networks_with_equal_layers(visited: Opener, many_api: httpx2.Client
 
     told = shown(page, y, x)
 
-    assert [np.float32(told[name]) for name in "AB"] == [first[y, x], second[y, x]]
-    assert told["B − A"] == np.float64(second[y, x]) - np.float64(first[y, x])
+    assert_computed_alike([told[name] for name in "AB"], [first[y, x], second[y, x]])
+    assert told["B − A"] == difference(told)
     header = {"Content-Type": "image/png"}
     answers = [
         many_api.post(f"/{name}/predict", content=sample(many_api, 0), headers=header).json()

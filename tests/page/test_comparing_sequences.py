@@ -7,7 +7,7 @@ import httpx2
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.answers import Arrays, ask
+from tests.page.answers import Arrays, ask, assert_computed_alike, difference
 from tests.page.browsers import keep, settle
 from tests.page.conftest import Opener, show
 
@@ -60,11 +60,10 @@ def test_two_sequences(opened: Opener, api: httpx2.Client) -> None:
     expect(panel).to_contain_text("first 10 steps")
 
     for step, unit in ((0, 0), (1, 3), (7, 5), (10, 7)):
-        assert np.float32(told(page, "A.cell", step, unit)) == first[step, unit]
-        assert np.float32(told(page, "B.cell", step, unit)) == second[step, unit]
-        apart = np.float64(second[step, unit]) - np.float64(first[step, unit])
-        assert told(page, "B − A.cell", step, unit) == apart
-    assert np.float32(told(page, "A.cell", 12, 0)) == first[12, 0]
+        sides = {side: told(page, f"{side}.cell", step, unit) for side in "AB"}
+        assert_computed_alike([*sides.values()], [first[step, unit], second[step, unit]])
+        assert told(page, "B − A.cell", step, unit) == difference(sides)
+    assert_computed_alike(told(page, "A.cell", 12, 0), first[12, 0])
     marks = panel.locator(".compared-sequences mark")
     differing = sum(a != b for a, b in zip(SEQUENCE, OTHER, strict=False))
     expect(marks).to_have_count(2 * differing + len(SEQUENCE) - len(OTHER))
@@ -72,11 +71,10 @@ def test_two_sequences(opened: Opener, api: httpx2.Client) -> None:
     keep(page, "compare-sequences")
 
     arrays = saved(page, panel)
-    np.testing.assert_array_equal(arrays["A"], first)
-    np.testing.assert_array_equal(arrays["B"], second)
-    np.testing.assert_array_equal(
-        arrays["difference"], second.astype(np.float64) - first[:11].astype(np.float64)
-    )
+    assert_computed_alike(arrays["A"], first)
+    assert_computed_alike(arrays["B"], second)
+    a, b = (arrays[name].astype(np.float64) for name in "AB")
+    np.testing.assert_array_equal(arrays["difference"], b - a[:11])
 
 
 def test_the_first_other_sequence_differs_in_one_step(opened: Opener) -> None:
@@ -101,9 +99,8 @@ def test_two_units(opened: Opener, api: httpx2.Client) -> None:
 
     arrays = saved(page, panel)
 
-    # Requests that ran in batches of two sizes may differ in the last digit.
-    np.testing.assert_allclose(arrays["A"], cell[:, 0], atol=1e-5)
-    np.testing.assert_allclose(arrays["B"], cell[:, 2], atol=1e-5)
+    assert_computed_alike(arrays["A"], cell[:, 0])
+    assert_computed_alike(arrays["B"], cell[:, 2])
     sides = [arrays[name].astype(np.float64) for name in "AB"]
     np.testing.assert_array_equal(arrays["difference"], sides[1] - sides[0])
     apart = cell[:, 2].astype(np.float64) - cell[:, 0].astype(np.float64)
@@ -124,10 +121,9 @@ def test_two_checkpoints_and_their_answers(opened: Opener, api: httpx2.Client) -
     settle(page)
     expect(panel.locator(".compare-answers h3")).to_contain_text("B, after round 5 of 72: ")
 
-    assert np.float32(told(page, "A.forget_gate", 5, 1)) == first["forget_gate"][4, 1]
-    assert np.float32(told(page, "B.forget_gate", 5, 1)) == second["forget_gate"][4, 1]
-    apart = np.float64(second["forget_gate"][4, 1]) - np.float64(first["forget_gate"][4, 1])
-    assert told(page, "B − A.forget_gate", 5, 1) == apart
+    sides = {side: told(page, f"{side}.forget_gate", 5, 1) for side in "AB"}
+    assert_computed_alike([*sides.values()], [one["forget_gate"][4, 1] for one in (first, second)])
+    assert told(page, "B − A.forget_gate", 5, 1) == difference(sides)
     probability = [softmax(one["logits"][-1]) for one in (first, second)]
     row = panel.locator(".answer-table tr[data-name=yes] data")
     shown = [float(one) for one in row.evaluate_all("all => all.map((one) => one.value)")]

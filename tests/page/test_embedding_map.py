@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Response, expect
 
-from tests.page.answers import ask, number
+from tests.page.answers import ask, assert_computed_alike, number
 from tests.page.browsers import PHONE, keep, settle
 from tests.page.conftest import Opener, show
 from tests.page.test_drawing import draw_a_seven
@@ -68,7 +68,7 @@ def test_the_map_equals_the_api(shown: Locator, api: httpx2.Client) -> None:
         np.testing.assert_allclose(np.polyval(line, truth[name]), found[:, axis], atol=0.01)
     placed = ask(api, "/cnn/embedding?images=nearest", digit(api))
     exact = [placed[f"{name}.picture"][0] for name in ("across", "upward")]
-    np.testing.assert_array_equal(np.array(own(shown), np.float32), exact)
+    assert_computed_alike(own(shown), exact)
 
 
 def test_the_nearest_images_equal_the_api(shown: Locator, api: httpx2.Client) -> None:
@@ -83,7 +83,7 @@ def test_the_nearest_images_equal_the_api(shown: Locator, api: httpx2.Client) ->
         title = buttons.nth(at).get_attribute("title") or ""
         said, distance = title.split(", distance ")
         assert said == f"Test image {name}"
-        assert np.float32(float(distance)) == np.float32(truth["distance"]["data"][at])
+        assert_computed_alike(float(distance), truth["distance"]["data"][at])
         assert buttons.nth(at).locator("strong").inner_text() == str(truth["label"]["data"][at])
     pixels = buttons.first.locator("canvas").evaluate(
         "one => Array.from(one.getContext('2d').getImageData(0, 0, 28, 28).data)"
@@ -162,7 +162,7 @@ def test_the_digit_moves_while_it_is_drawn(opened: Opener, api: httpx2.Client) -
     )
     truth = ask(api, "/cnn/embedding?images=nearest", png)
     exact = [truth[f"{name}.picture"][0] for name in ("across", "upward")]
-    np.testing.assert_array_equal(np.array(own(panel), np.float32), exact)
+    assert_computed_alike(own(panel), exact)
     expect(page).to_have_url(re.compile("strokes="))
     # Pad and map are in view together.
     panel.locator(".map-shown").evaluate("one => one.scrollIntoView({ block: 'center' })")
