@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from starlette.responses import HTMLResponse, Response
 
+from api.inference.engine import Engine
 from api.responses.assets import asset_response
 from api.responses.documents import Documents
 from api.routes.route_cache import cache_route
@@ -70,16 +71,16 @@ def router() -> APIRouter:
 async def _of_pages(request: Request) -> Response:
     """Respond with the OpenAPI document for the pages."""
     # A relative address of the server is one from the address of the document (OpenAPI 3.1).
-    return _document(request, DOCUMENT, "..")
+    return await _document(request, DOCUMENT, "..")
 
 
 async def _of_clients(request: Request) -> Response:
     """Respond with the OpenAPI document for client generators."""
     prefix = request.scope.get("root_path", "").rstrip("/")
-    return _document(request, "openapi.json", prefix)
+    return await _document(request, "openapi.json", prefix)
 
 
-def _document(request: Request, name: str, server: str) -> Response:
+async def _document(request: Request, name: str, server: str) -> Response:
     """Respond with the OpenAPI document, which is kept for the address of the server.
 
     Args:
@@ -87,14 +88,15 @@ def _document(request: Request, name: str, server: str) -> Response:
         server: Prefix of all paths; empty without one.
     """
 
-    def render() -> bytes:
-        described = _app(request).openapi()
+    async def render() -> bytes:
+        engine: Engine = request.app.state.engine
+        described = await engine.compute(_app(request).openapi)
         if server:
             described = {**described, "servers": [{"url": server}]}
         return orjson.dumps(described)
 
     documents: Documents = request.app.state.documents
-    return asset_response(request, documents.asset(name, server, render))
+    return asset_response(request, await documents.asset(name, server, render))
 
 
 def _app(request: Request) -> FastAPI:

@@ -57,7 +57,7 @@ def router() -> APIRouter:
         if (served := engine.served.get(model)) is None:
             raise unknown_model(model, engine.served)
         described = partial(describe, served.model)
-        return _document(request, f"models/{model}", _state(served.model), described)
+        return await _document(request, f"models/{model}", _state(served.model), described)
 
     @routes.get(
         "/models/{model}/tour",
@@ -72,7 +72,7 @@ def router() -> APIRouter:
         if (served := engine.served.get(model)) is None:
             raise unknown_model(model, engine.served)
         described = partial(_described_tour, served.model)
-        return _document(request, f"models/{model}/tour", _state(served.model), described)
+        return await _document(request, f"models/{model}/tour", _state(served.model), described)
 
     return routes
 
@@ -90,19 +90,19 @@ async def _listing(request: Request) -> Response:
             ready=engine.ready,
         )
 
-    return _document(request, "models", state, listed)
+    return await _document(request, "models", state, listed)
 
 
-def _document(
+async def _document(
     request: Request, name: str, state: Hashable, described: Callable[[], BaseModel]
 ) -> Response:
     """Respond with a document about models, which is kept as long as its state is the same."""
 
-    def render() -> bytes:
+    async def render() -> bytes:
         return described().model_dump_json(by_alias=True).encode()
 
     documents: Documents = request.app.state.documents
-    return asset_response(request, documents.asset(name, state, render))
+    return asset_response(request, await documents.asset(name, state, render))
 
 
 def _state(model: ResidentModel) -> Hashable:

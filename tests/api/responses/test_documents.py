@@ -1,7 +1,7 @@
 """Documents about the server: rendered once for each state; recent text at a limited rate."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 import pytest
@@ -19,16 +19,47 @@ def test_a_document_is_rendered_once_for_each_state() -> None:
     """The name and the state choose the document."""
     kept, rendered = Documents(), list[str]()
 
-    def render(text: str) -> Callable[[], bytes]:
-        return lambda: rendered.append(text) or text.encode()
+    async def contents() -> list[bytes]:
+        asked = (("a", 1), ("a", 1), ("b", 1), ("a", 1), ("a", 2), ("a", 2))
+        return [
+            (await kept.asset(name, state, renderer(f"{name} {state}", rendered))).plain.content
+            for name, state in asked
+        ]
 
-    found = [
-        kept.asset(name, state, render(f"{name} {state}")).plain.content
-        for name, state in (("a", 1), ("a", 1), ("b", 1), ("a", 1), ("a", 2), ("a", 2))
-    ]
-
-    assert found == [b"a 1", b"a 1", b"b 1", b"a 1", b"a 2", b"a 2"]
+    assert asyncio.run(contents()) == [b"a 1", b"a 1", b"b 1", b"a 1", b"a 2", b"a 2"]
     assert rendered == ["a 1", "b 1", "a 2"]
+
+
+def renderer(text: str, rendered: list[str]) -> Callable[[], Awaitable[bytes]]:
+    """Return a renderer of a text that counts its calls in a list."""
+
+    async def render() -> bytes:
+        await asyncio.sleep(0)
+        rendered.append(text)
+        return text.encode()
+
+    return render
+
+
+def test_requests_wait_for_one_rendering_together() -> None:
+    """The first of four disconnects; a rendering that failed is tried again."""
+    kept, rendered = Documents(), list[str]()
+
+    async def fail() -> bytes:
+        raise LookupError
+
+    async def contents() -> list[bytes]:
+        with pytest.raises(LookupError):
+            await kept.asset("a", 1, fail)
+        first, *others = [
+            asyncio.create_task(kept.asset("a", 1, renderer("a 1", rendered))) for _ in range(4)
+        ]
+        await asyncio.sleep(0)
+        first.cancel()
+        return [one.plain.content for one in await asyncio.gather(*others)]
+
+    assert asyncio.run(contents()) == [b"a 1"] * 3
+    assert rendered == ["a 1"]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
