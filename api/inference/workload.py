@@ -43,6 +43,9 @@ REFUSED_S: Final = 0.25
 Meanwhile room for it may come, which is used later: there is work for seconds.
 """
 
+MAX_REFUSED: Final = 512
+"""Kinds of refused jobs that are known at most; then all are forgotten."""
+
 KEPT_SHARE: Final = 0.75
 """Share of the jobs at a refusal that must be left for a further job to be refused like that."""
 
@@ -85,7 +88,7 @@ class Workload:
         self._device_share = device_share
         self._threads = threads
         self._costs: dict[Job, Cost] = {}
-        # By the widest kind, of which there are few, and whether the job had come back.
+        # By the widest and the narrowest kind, and whether the job had come back.
         self._refused: dict[tuple[Hashable, bool], _Refusal] = {}
         self._slowdown = 1.0
         self.retries = Retries()
@@ -104,7 +107,7 @@ class Workload:
             EngineBusyError: It would not end before its deadline.
         """
         cost = self.estimates.cost(kinds, rows)
-        expected_s = self._admit(job, kinds[-1], cost)
+        expected_s = self._admit(job, kinds, cost)
         began, before = time.monotonic(), (job.device_s, job.cpu_s)
         self._costs[job] = Cost(cost.device_s + before[0], cost.cpu_s + before[1])
         ended = False
@@ -121,13 +124,13 @@ class Workload:
                 self.estimates.learn(kinds, rows, spent)
 
     def check_refused(self, job: Job, kind: Hashable) -> None:
-        """Refuse a job like one that was refused a moment ago; nothing is known yet of its rows.
+        """Refuse a job like one that was refused a moment ago, without estimating all jobs again.
 
         That one's client had no more jobs in the workload than the client of this one has.
 
         Args:
             job: Job of a client.
-            kind: Widest kind of its request.
+            kind: Widest kind of its request, or the narrowest where it is known.
 
         Raises:
             EngineBusyError: As a moment ago, it would not end before its deadline.
@@ -141,7 +144,7 @@ class Workload:
             return  # it may have a larger share than the other client
         raise self._refusal(job, found)
 
-    def _admit(self, job: Job, kind: Hashable, cost: Cost) -> float:
+    def _admit(self, job: Job, kinds: Sequence[Hashable], cost: Cost) -> float:
         """Return the seconds in which the workload will have done a job; refuse it without room."""
         share = self._device_share() if job.is_analysis else 1.0
         cost_s = max(cost.device_s / share, cost.cpu_s / self._threads)
@@ -151,7 +154,9 @@ class Workload:
         if late_s > 0:
             own = self._jobs_of(job.client)
             found = _Refusal(time.monotonic(), len(self._costs), own, late_s, cost_s)
-            self._refused[kind, is_back] = found
+            if len(self._refused) >= MAX_REFUSED:
+                self._refused.clear()
+            self._refused[kinds[0], is_back] = self._refused[kinds[-1], is_back] = found
             raise self._refusal(job, found)
         self.retries.admitted(job.client, cost_s)
         return expected_s

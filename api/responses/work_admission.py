@@ -63,6 +63,8 @@ def admitted_inputs(
 ) -> AbstractContextManager[None]:
     """Admit a request with known rows before its inputs are decoded.
 
+    One like it that was refused a moment ago refuses it, as with `check_refused`.
+
     Args:
         inputs: Number of its inputs.
 
@@ -70,6 +72,9 @@ def admitted_inputs(
         EngineBusyError: The work in front of it takes too long.
     """
     context.job.is_analysis = inputs > 1
+    if context.job.is_analysis:
+        narrowest, *_ = _kinds(request, inputs, response_format)
+        context.engine.workload.check_refused(context.job, narrowest)
     return _admitted(context, request, inputs, response_format)
 
 
@@ -83,13 +88,18 @@ def _rows(request: ProbeRequest, call: ProbeCall[Any]) -> int:
 def _admitted(
     context: RequestContext, request: ProbeRequest, rows: int, response_format: Format
 ) -> AbstractContextManager[None]:
+    kinds = _kinds(request, rows, response_format)
+    return context.engine.workload.admitted(context.job, kinds, max(rows, 1))
+
+
+def _kinds(request: ProbeRequest, rows: int, response_format: Format) -> Sequence[Hashable]:
+    """Return the kinds of an admitted request whose jobs cost alike, the narrowest first."""
     name, scale = _widest_kind(request, has_rows=rows > 0), getattr(request.query, "scale", 1)
-    kinds: Sequence[Hashable] = (
+    return (
         (request.cost_kind, response_format, scale, rows),
         (*name, response_format, scale, rows.bit_length()),
         name,
     )
-    return context.engine.workload.admitted(context.job, kinds, max(rows, 1))
 
 
 def _widest_kind(request: ProbeRequest, *, has_rows: bool) -> tuple[str, str, bool]:

@@ -10,7 +10,7 @@ from api.inference.estimates import Cost
 from api.inference.fair_sharing import fair_finishes
 from api.inference.jobs import Job
 from api.inference.turns import Turns
-from api.inference.workload import REFUSED_S, Workload
+from api.inference.workload import MAX_REFUSED, REFUSED_S, Workload
 
 KINDS = ("sweep of relu3", "sweep")
 SHARE_S = 0.6
@@ -151,8 +151,24 @@ def test_a_job_like_a_refused_one_is_refused_without_its_rows() -> None:
         with pytest.raises(EngineBusyError) as second:
             admission.check_refused(analysis(), "sweep")
         assert second.value.retry_after_s >= first.value.retry_after_s
+        with pytest.raises(EngineBusyError):
+            admission.check_refused(analysis(), KINDS[0])
         admission.check_refused(analysis("two"), "sweep")
         admission.check_refused(analysis(), "occlusion")
+
+
+def test_few_kinds_of_refused_jobs_are_known() -> None:
+    """Jobs of ever other kinds take no more memory."""
+    admission = workload()
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(admission.admitted(analysis(), KINDS, 1))
+        for rows in range(MAX_REFUSED + 1):
+            with pytest.raises(EngineBusyError):
+                held.enter_context(admission.admitted(analysis(), (("sweep", rows), "sweep"), 1))
+        admission.check_refused(analysis(), ("sweep", 0))
+        with pytest.raises(EngineBusyError):
+            admission.check_refused(analysis(), ("sweep", MAX_REFUSED))
 
 
 def test_a_refusal_holds_for_clients_with_as_many_jobs() -> None:
