@@ -166,8 +166,7 @@ class Guard:
             Problem: `too-many-requests`, with the time after which one more is let in.
         """
         # A peer that is no address is a Unix socket, or an ASGI client in this process.
-        is_local = is_loopback(address) or not is_address(address)
-        if is_local and not self.rules.limits_loopback:
+        if not self.rules.limits_loopback and (is_loopback(address) or not is_address(address)):
             return
         client = client_of(scope)
         if wait := rates.wait(_limited(client) if client == address else client):
