@@ -90,6 +90,33 @@ def test_one_layer_and_the_picture(opened: Opener, api: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fragment", "view", "question"),
+    [
+        ("#digits&checkpoint=round-1", "digits", "responds to 7"),
+        ("#sequences&sequenceCheckpoint=round-1", "sequences", "follows the count"),
+    ],
+)
+def test_a_ranking_of_other_weights_than_those_on_display(
+    opened: Opener, fragment: str, view: str, question: str
+) -> None:
+    """Recorded statistics are of the trained weights, which is said where others are shown."""
+    page = opened(fragment)
+    box = finder(page, view)
+    note = box.get_by_text("The ranking is one of the trained weights")
+    find(box, question)
+    expect(note).to_be_visible()
+
+    page.evaluate("location.hash = location.hash.replace(/&(sequenceC|c)heckpoint=[^&]*/, '')")
+    expect(note).to_be_hidden()
+    if view == "digits":
+        page.evaluate("location.hash += '&checkpoint=round-1'")
+        expect(note).to_be_visible()
+        find(box, "responds to this digit")
+        expect(box.locator(".found button").first).to_contain_text("largest value")
+        expect(note).to_be_hidden()
+
+
+@pytest.mark.parametrize(
     ("question", "follows"),
     [
         ("follows the count", "difference"),

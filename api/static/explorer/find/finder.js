@@ -2,6 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
+import { CHECKPOINT_OF, checkpointOf } from "../checkpoints.js";
 import { exactNumber } from "../exact-number.js";
 import { latestRequest } from "../latest-request.js";
 import { understood } from "./questions.js";
@@ -26,9 +27,10 @@ export function mountFinder({ store, model, announce }, box, key, noun, question
   const text = make("input", { type: "text", autocomplete: "off", spellcheck: false, placeholder: questions[0]?.text ?? "" });
   text.setAttribute("list", list.id);
   const meaning = make("p", { class: "quiet", role: "status" });
+  const weights = make("p", { class: "quiet", hidden: true });
   const results = make("ol", { class: "found" });
   const form = make("form", { class: "row" }, make("label", { class: "choice" }, `Which ${noun}`, text), make("button", { type: "submit" }, "Find"));
-  box.replaceChildren(form, list, meaning, results);
+  box.replaceChildren(form, list, meaning, weights, results);
 
   const send = latestRequest(
     (/** @type {{ question: Question, layer: string | null }} */ { question, layer }, signal) => question.ask(layer, signal),
@@ -40,14 +42,17 @@ export function mountFinder({ store, model, announce }, box, key, noun, question
   /** @param {string} sentence */
   function refuse(sentence) {
     meaning.textContent = sentence;
+    weights.textContent = "";
     results.classList.remove("is-stale");
     results.replaceChildren();
   }
 
   /** @param {Found[]} found @param {Question} question */
-  function show(found, { text: asked, score }) {
+  function show(found, { text: asked, score, isOfView }) {
     const [most] = found.map((one) => Math.abs(one.score)).filter(Number.isFinite).sort((one, other) => other - one);
     meaning.textContent = found.length ? `Number: ${score}.` : `No ${noun} has an answer to “${asked}”.`;
+    weights.textContent = found.length && !isOfView ? "The ranking is one of the trained weights: it does not change with the training." : "";
+    explainWeights();
     results.replaceChildren(...found.map((one) => rowOf(one, most || 1)));
     mark();
     announce(found.length ? `${found.length} ${noun}s found; ${found[0].name} is the first.` : (meaning.textContent ?? ""));
@@ -68,6 +73,11 @@ export function mountFinder({ store, model, announce }, box, key, noun, question
     button.addEventListener("click", () => store.set(chosen));
     button.dataset.chosen = JSON.stringify(chosen);
     return make("li", {}, button);
+  }
+
+  /** Say that the ranking is one of other weights than those on display. */
+  function explainWeights() {
+    weights.hidden = !weights.textContent || checkpointOf(model, store.state) === null;
   }
 
   /** Mark the unit on display. */
@@ -115,6 +125,7 @@ export function mountFinder({ store, model, announce }, box, key, noun, question
     find(state[key]);
   });
   store.on(["layer", "channel", "unit", "recurrent"], mark);
+  store.on([CHECKPOINT_OF[model.input]], explainWeights);
   // A link that holds a question moves no focus.
   if (box.parentElement?.contains(document.activeElement)) text.focus({ preventScroll: true });
 }

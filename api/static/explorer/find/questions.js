@@ -5,6 +5,7 @@
  * @property {string} text Such as `responds to 7`.
  * @property {string} [words] Further words that mean it.
  * @property {string} score Meaning of a result's number.
+ * @property {boolean} [isOfView] Whether its numbers are those of the weights on display; all others are of the trained ones.
  * @property {(layer: string | null, signal: AbortSignal) => Promise<Found[]>} ask Units of one layer or of all, the best first.
  */
 /**

@@ -22,6 +22,7 @@ export function channelQuestions(context, image) {
     text: `responds to this ${noun}`,
     words: "now here most current shown picture",
     score: `mean of the map for this ${noun}`,
+    isOfView: true,
     ask: async (/** @type {string | null} */ layer) => ofPicture(image, layer),
   };
   return [...(hasProbe(context.model, "units") ? recorded(context) : []), here];
