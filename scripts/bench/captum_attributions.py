@@ -6,7 +6,6 @@
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch  # type: ignore[import-not-found]
@@ -14,8 +13,8 @@ from captum import attr  # type: ignore[import-not-found]
 from safetensors.numpy import load_file
 
 from scripts.bench.servers.network import cnn
+from scripts.bench.servers.shipped_files import SAMPLES
 
-ROOT = Path(__file__).parents[2]
 ROWS, REPEATS, LABEL = 16, 15, 7
 
 
@@ -33,7 +32,7 @@ def best(function: Callable[[], object]) -> float:
 def main() -> None:
     """Time the attribution methods of Captum as documented; occlusion also in one batch."""
     model = cnn().requires_grad_(requires_grad=False)
-    pixels = load_file(ROOT / "models" / "artifacts" / "samples.safetensors")["images"][0]
+    pixels = load_file(SAMPLES)["images"][0]
     image = torch.from_numpy(pixels.astype(np.float32) / 255)[None, None]
     batch = torch.rand(ROWS, 1, 28, 28)
     integrated, occlusion = attr.IntegratedGradients(model), attr.Occlusion(model)

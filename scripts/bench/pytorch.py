@@ -263,19 +263,22 @@ def main(arguments: Sequence[str]) -> int:
     flags, console = _parser().parse_args(arguments), Console(width=140)
     chosen = flags.only or [*LEAN, ATTRIBUTIONS]
     asked = [one for one in TARGETS if one.workload in chosen]
+    rows = []
     try:
         python = flags.python or str(python_of("captum"))
-        comparisons = []
         if asked:
             with compared_servers(python) as servers:
-                comparisons = compare(asked, servers, flags.rounds, console)
-        speeds = attributions(python, flags.rounds) if ATTRIBUTIONS in chosen else {}
+                rows += [one.row() for one in compare(asked, servers, flags.rounds, console)]
+            # Printed before Captum is run, which may fail.
+            console.print(_table("CPU time a request", rows))
+        if ATTRIBUTIONS in chosen:
+            measured = attributions(python, flags.rounds)
+            speeds = [speed_row(name, ratios) for name, ratios in measured.items()]
+            console.print(_table("Speed of attributions", speeds))
+            rows += speeds
     except (NotInstalledError, NotStartedError, RuntimeError, WrongAnswerError, OSError) as error:
         print(f"scripts.bench.pytorch: {error}", file=sys.stderr)
         return 2
-    rows = [one.row() for one in comparisons]
-    rows += [speed_row(name, ratios) for name, ratios in speeds.items()]
-    console.print(_table(rows))
     return int(any(row[-1] != HOLDS for row in rows))
 
 
@@ -294,10 +297,10 @@ def _interpreter(text: str) -> str:
     return str(Path(text).absolute())
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Table:
+def _table(title: str, rows: Sequence[Sequence[str]]) -> Table:
     systems = ("Lightwell µs", "PyTorch µs", "batched µs")
     heads = ("", *systems, "÷ PyTorch", "÷ batched", "target", "")
-    table = Table(title="CPU time a request, and speed of attributions")
+    table = Table(title=title)
     for at, head in enumerate(heads):
         table.add_column(head, justify="right" if 0 < at < len(heads) - 1 else "left")
     for row in rows:

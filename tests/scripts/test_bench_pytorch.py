@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from safetensors.numpy import load_file
 
 from scripts.bench import pytorch
 from scripts.bench.environments import NotInstalledError
 from scripts.bench.processes import Server, free_port
 from scripts.bench.pytorch import LEAN, NAMES, TARGETS, ComparedServer, Comparison, Target
+from scripts.bench.servers import shipped_files
 from scripts.bench.systems import SYSTEMS
 from scripts.bench.workloads import WrongAnswerError, post, workloads
 from tests.scripts.responders import RESPONDER
@@ -112,6 +114,16 @@ def test_speeds_of_attributions_are_compared(
     monkeypatch.setitem(pytorch.SPEEDS, "occlusion", 4.7)  # type: ignore[arg-type]
     assert pytorch.main([*asked, "--rounds", "1"]) == 1
     assert "MISSED" in capsys.readouterr().out
+
+
+def test_files_that_pytorch_reads_are_in_the_checkout() -> None:
+    """Weights and images of the PyTorch servers and of Captum have the keys that they read."""
+    files = (shipped_files.CNN_WEIGHTS, shipped_files.LSTM_WEIGHTS, shipped_files.SAMPLES)
+    found = [load_file(path).keys() for path in files]
+
+    assert found[0] >= {"conv1.kernel", "dense1.kernel", "output.bias"}
+    assert found[1] >= {"cell.dense_i.kernel", "cell.dense_h.bias", "readout.kernel"}
+    assert "images" in found[2]
 
 
 def test_a_missing_environment_is_an_error(

@@ -1,13 +1,13 @@
 """Networks in PyTorch, CNN and LSTM, with Lightwell's trained weights, for the PyTorch servers."""
 
 from collections import OrderedDict
-from pathlib import Path
 
 import torch  # type: ignore[import-not-found]
 from safetensors.torch import load_file
 from torch import nn
 
-SHIPPED = Path(__file__).parents[3] / "models" / "shipped"
+from scripts.bench.servers.shipped_files import CNN_WEIGHTS, LSTM_WEIGHTS
+
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
 """Gate order of the LSTM network's weights, in PyTorch as in Lightwell."""
 
@@ -30,7 +30,7 @@ def cnn() -> nn.Sequential:
             logits=nn.Linear(128, 10),
         )
     )
-    weights = load_file(SHIPPED / "cnn" / "weights.safetensors")
+    weights = load_file(CNN_WEIGHTS)
     state = {}
     for name in ("conv1", "conv2", "conv3"):
         state[f"{name}.weight"] = weights[f"{name}.kernel"].permute(3, 2, 0, 1)
@@ -46,7 +46,7 @@ def cnn() -> nn.Sequential:
 
 def lstm() -> tuple[nn.LSTMCell, nn.Linear]:
     """Build the LSTM network in PyTorch: its cell and its readout layer."""
-    weights = load_file(SHIPPED / "lstm" / "weights.safetensors")
+    weights = load_file(LSTM_WEIGHTS)
     hidden = weights["cell.dense_h.kernel"].shape[0]
     cell, readout = nn.LSTMCell(1, hidden), nn.Linear(hidden, 2)
     cell.load_state_dict(
