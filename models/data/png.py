@@ -24,13 +24,6 @@ def canvas(
     return np.ndarray((height, width, 3), np.uint8, rows, 1, (1 + 3 * width, 3, 1))
 
 
-def copied(image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """Return a copy of an image that `canvas` made, in rows of its own."""
-    height, width, _ = image.shape
-    rows = np.asarray(image.base).copy()
-    return np.ndarray((height, width, 3), np.uint8, rows, 1, (1 + 3 * width, 3, 1))
-
-
 def encode(
     image: UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width channels"],
 ) -> bytes:

@@ -12,7 +12,7 @@ from models.data import png
 from probes.figures.figures import Figure
 from probes.output.drawing import canvas
 from probes.output.drawing.layout import page
-from probes.output.drawing.marks import Area, Block, Length, pixel, walk
+from probes.output.drawing.marks import Area, Block, Length, areas_of, pixel, walk
 from probes.output.drawing.pdf import pdf
 from probes.output.drawing.svg import svg
 from probes.output.drawing.themes import THEMES
@@ -73,7 +73,7 @@ def place(figure: Figure, scale: int = 1) -> list[Area]:
     # The layout is computed again, as `render` returns only the bytes of the picture.
     block = page(figure)
     factor = _factor(block, Style(scale))
-    return [_scaled(area, x, y, factor) for x, y, part in walk(block) for area in part.areas]
+    return [_scaled(area, x, y, factor) for x, y, part in walk(block) for area in areas_of(part)]
 
 
 def _scaled(area: Area, x: Length, y: Length, factor: Length) -> Area:

@@ -178,7 +178,10 @@ def frame(
     """Return a chart's data framed by axes, with a colour bar or legend to the right."""
     inset = _left_width(left) if left else 0.0
     beneath = _bottom_height(bottom) if bottom else 0.0
-    marks = (_axes(left, bottom, inset, (data.width, data.height)),) if left or bottom else ()
+    marks = (
+        *([_left_marks(left, inset, data.height)] if left else ()),
+        *([_bottom_marks(bottom, inset, (data.width, data.height))] if bottom else ()),
+    )
     parts = [(inset, 0.0, data)]
     # The last tick label is centred, so that half of it can exceed the data.
     width, height = inset + max([data.width, *_overhang(bottom)]), data.height + beneath
@@ -187,15 +190,6 @@ def frame(
         width = max(width, inset + data.width + 14 + legend.width)
         height = max(height, legend.height)
     return Block(width, height, marks, parts=tuple(parts), inset=inset)
-
-
-@lru_cache(MOST_KEPT)
-def _axes(
-    left: Axis | None, bottom: Axis | None, inset: Length, size: tuple[Length, Length]
-) -> Group:
-    """Lay out the marks of a chart's axes, once for all charts with them."""
-    lower = _left_marks(left, inset, size[1]) if left else []
-    return Group((*lower, *(_bottom_marks(bottom, inset, size) if bottom else ())))
 
 
 def _left_width(axis: Axis) -> Length:
@@ -214,7 +208,9 @@ def _overhang(axis: Axis | None) -> list[float]:
     return [place + text_width(words, TEXT_SIZE) / 2]
 
 
-def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Text | Rectangle]:
+@lru_cache(MOST_KEPT)
+def _left_marks(axis: Axis, edge: Length, height: Length) -> Group:
+    """Lay out the marks of a chart's vertical axis, once for all charts with it."""
     marks: list[Text | Rectangle] = []
     for place, words in axis.ticks:
         if axis.ticked:
@@ -222,10 +218,12 @@ def _left_marks(axis: Axis, edge: Length, height: Length) -> list[Text | Rectang
         marks.append(Text(edge - TICK - 4, place, words, "rm"))
     if axis.title:
         marks.append(Text(8, height / 2, axis.title, "mm", colour="caption", upward=True))
-    return marks
+    return Group(tuple(marks))
 
 
-def _bottom_marks(axis: Axis, left: Length, size: tuple[Length, Length]) -> list[Text | Rectangle]:
+@lru_cache(MOST_KEPT)
+def _bottom_marks(axis: Axis, left: Length, size: tuple[Length, Length]) -> Group:
+    """Lay out the marks of a chart's horizontal axis, once for all charts with it."""
     marks: list[Text | Rectangle] = []
     width, height = size
     under = height + TICK + LINE_HEIGHT / 2 + 1
@@ -235,4 +233,4 @@ def _bottom_marks(axis: Axis, left: Length, size: tuple[Length, Length]) -> list
     if axis.title:
         lower = under + LINE_HEIGHT * bool(axis.ticks)
         marks.append(Text(left + width / 2, lower, axis.title, "mm", colour="caption"))
-    return marks
+    return Group(tuple(marks))

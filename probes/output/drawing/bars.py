@@ -1,5 +1,7 @@
 """Drawing of bar charts."""
 
+from itertools import compress
+
 import numpy as np
 from jaxtyping import Float
 
@@ -9,9 +11,9 @@ from probes.output.drawing.axes import Axis, Scale, Track, frame, in_a_row, shor
 from probes.output.drawing.marks import (
     RGB,
     TEXT_SIZE,
-    Area,
+    Areas,
     Block,
-    Group,
+    Boxes,
     Ink,
     Length,
     Mark,
@@ -49,13 +51,18 @@ def _limits(values: Values) -> tuple[Length, Length]:
     return (low, high) if high > low else (0.0, 1.0)
 
 
-def _colour(figure: Bars, place: int, value: Length) -> Ink:
-    """Return a bar's colour: blue positive, red negative, pale where another is highlighted."""
-    colour = POSITIVE if value >= 0 else NEGATIVE
-    return colour if figure.highlight in {None, place} else Pale(colour, _PALENESS)
+def _colours(figure: Bars, values: Values) -> list[Ink]:
+    """Return each bar's colour: blue positive, red negative, pale where another is highlighted."""
+    bold = [POSITIVE if is_positive else NEGATIVE for is_positive in (values >= 0).tolist()]
+    if figure.highlight is None:
+        return [*bold]
+    pale = {colour: Pale(colour, _PALENESS) for colour in (POSITIVE, NEGATIVE)}
+    return [
+        colour if place == figure.highlight else pale[colour] for place, colour in enumerate(bold)
+    ]
 
 
-def _ends(values: Values, scale: Scale) -> tuple[list[tuple[Length, Length]], float]:
+def _ends(values: Values, scale: Scale) -> tuple[Values, Values, Length]:
     """Return start and end of each bar in pixels, and the position of zero.
 
     Bars of infinite values, such as time constants, extend to the end of the range; those of NaN
@@ -64,33 +71,34 @@ def _ends(values: Values, scale: Scale) -> tuple[list[tuple[Length, Length]], fl
     zero = min(max(scale.place(0.0), 0.0), scale.length)
     within = np.clip(np.nan_to_num(values, nan=0.0), scale.low, scale.high)
     tips = np.clip(scale.places(within), 0, scale.length)
-    return [(min(zero, tip), max(zero, tip)) for tip in tips.tolist()], zero
+    return np.minimum(zero, tips), np.maximum(zero, tips), zero
 
 
 def _printed(figure: Bars, values: Values, scale: Scale, pitch: int) -> Block:
     words = [numbers.number(value) for value in values.tolist()]
     room = max(text_width(each, TEXT_SIZE) for each in words) + 8
     start = room if (values < 0).any() else 0.0
-    ends, zero = _ends(values, scale)
-    height = len(values) * pitch
+    lefts, rights, zero = _ends(values, scale)
+    height, thick = len(values) * pitch, pitch - 6
     marks: list[Mark] = []
-    areas: list[Area] = []
-    for place, (first, last) in enumerate(ends):
-        x, y, thick = start + first, place * pitch + 3, pitch - 6
+    for place, (first, last, colour) in enumerate(
+        zip(lefts.tolist(), rights.tolist(), _colours(figure, values), strict=True)
+    ):
+        y = place * pitch + 3
         # Where the range is fixed, its full length shows how far a bar could extend.
         if figure.limits:
             marks.append(Rectangle(start, y, scale.length, thick, "backdrop"))
         if last > first:
-            colour = _colour(figure, place, values[place])
-            marks.append(Rectangle(x, y, last - first, thick, colour))
-        areas.append(Area(figure.tensor.name, (place,), x, y, last - first, thick))
+            marks.append(Rectangle(start + first, y, last - first, thick, colour))
         middle = y + thick / 2
         if values[place] < 0:
-            marks.append(Text(x - 6, middle, words[place], "rm"))
+            marks.append(Text(start + first - 6, middle, words[place], "rm"))
         else:
             marks.append(Text(start + last + 6, middle, words[place]))
     marks.append(Rectangle(start + zero - 0.5, 0, 1, height, "frame"))
-    data = Block(start + scale.length + room, height, tuple(marks), tuple(areas))
+    tops = np.arange(len(values)) * pitch + 3.0
+    areas = _areas(figure, (start + lefts, tops, rights - lefts, np.full_like(tops, thick)))
+    data = Block(start + scale.length + room, height, tuple(marks), (areas,))
     names = tuple(((place + 0.5) * pitch, name) for place, name in enumerate(_names(figure)))
     return frame(data, Axis("", names, ticked=False), None)
 
@@ -108,18 +116,23 @@ def _upright(figure: Bars, values: Values, scale: Scale, length: int) -> Block:
     track = Track(" x ".join(tensor.axes), in_a_row(names) or names, step_cell(len(values), length))
     left = scale.axis("", apart=36)
     grid = (Rectangle(0, at - 0.5, track.length, 1, "grid") for at, _ in left.ticks)
-    bars: list[Rectangle] = []
-    ends, zero = _ends(values, scale)
-    areas: list[Area] = []
-    width = track.cell - (track.cell >= _LEAST_WITH_GAP)
-    for place, (top, bottom) in enumerate(ends):
-        x, value = place * track.cell, values[place]
-        if np.isnan(value):
-            bars.append(Rectangle(x, 0, width, scale.length, NAN_COLOURS[0]))
-        elif bottom > top:
-            bars.append(Rectangle(x, top, width, bottom - top, _colour(figure, place, value)))
-        areas.append(Area(tensor.name, (place,), x, top, width, bottom - top))
+    tops, bottoms, zero = _ends(values, scale)
+    lefts = np.arange(len(values)) * float(track.cell)
+    widths = np.full_like(lefts, track.cell - (track.cell >= _LEAST_WITH_GAP))
+    areas = _areas(figure, (lefts, tops, widths, bottoms - tops))
+    missing, places = np.isnan(values), areas.boxes.copy()
+    places[missing, 1], places[missing, 3] = 0, scale.length
+    colours: list[Ink] = [
+        NAN_COLOURS[0] if is_missing else colour
+        for is_missing, colour in zip(missing.tolist(), _colours(figure, values), strict=True)
+    ]
+    shown = missing | (bottoms > tops)
+    bars = Boxes(places[shown], tuple(compress(colours, shown.tolist())))
     axis = Rectangle(0, zero - 0.5, track.length, 1, "frame")
-    marks: tuple[Mark, ...] = (*grid, Group(tuple(bars)), axis)
-    data = Block(track.length, scale.length, marks, tuple(areas))
+    data = Block(track.length, scale.length, (*grid, bars, axis), (areas,))
     return frame(data, left, track.axis())
+
+
+def _areas(figure: Bars, sides: tuple[Values, Values, Values, Values]) -> Areas:
+    """Return the areas of the bars of a chart, from left, top, width and height of each."""
+    return Areas(figure.tensor.name, (figure.tensor.values.size,), np.column_stack(sides))

@@ -1,6 +1,7 @@
 """Layout of figures: titles, captions, panels and shared axes."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import TypeGuard
@@ -24,7 +25,7 @@ from probes.output.drawing.bars import bars_block
 from probes.output.drawing.flow import ACROSS, DOWN, excess, flowed, in_columns
 from probes.output.drawing.heatmap import heatmap_block
 from probes.output.drawing.lines import lines_block
-from probes.output.drawing.marks import TEXT_SIZE, Block, Length, Mark, Text
+from probes.output.drawing.marks import TEXT_SIZE, Block, Group, Length, Mark, Text
 from probes.output.drawing.overlay import overlay_block
 from probes.output.drawing.plans import Plan, plan_of
 from probes.output.drawing.room import AMPLE, ROOMS, Room
@@ -119,7 +120,7 @@ def _body(figure: Figure, shared: Shared, room: Room) -> Block:
 def _titled(figure: Figure, body: Block, size: int) -> Block:
     """Lay out title and caption above a figure's data; the caption states a few measures."""
     title, inset = shortened(figure.title, 120), body.inset
-    marks: list[Mark] = [Text(inset, size / 2, title, size=size)] if title else []
+    marks: list[Mark] = [_heading(title, inset, size)] if title else []
     height = size + 12.0 if title else 0.0
     width = max(body.width, inset + text_width(title, size))
     lines = _captions(figure.measures, max(width - inset, _CAPTION_WIDTH))
@@ -129,6 +130,12 @@ def _titled(figure: Figure, body: Block, size: int) -> Block:
         width = max(width, inset + text_width(line, TEXT_SIZE))
     height += 3 * bool(lines)
     return Block(width, height + body.height, tuple(marks), parts=((0, height, body),), inset=inset)
+
+
+@lru_cache(256)
+def _heading(title: str, inset: Length, size: int) -> Group:
+    """Lay out a title, once for all figures with it."""
+    return Group((Text(inset, size / 2, title, size=size),))
 
 
 def _captions(measures: tuple[Measure, ...], width: Length) -> list[str]:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -16,8 +17,7 @@ Shade = Literal["ground", "text", "caption", "frame", "grid", "backdrop", "gutte
 """Colour of a mark by its purpose; its RGB is that of a theme."""
 
 
-@dataclass(frozen=True)
-class Pale:
+class Pale(NamedTuple):
     """Colour of a mark mixed with a share of the theme's ground, from 0 to 1."""
 
     colour: RGB
@@ -34,8 +34,7 @@ TEXT_SIZE = 13
 even word gaps at 13, 17, 19 and 22; at 14 to 16 they nearly close."""
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """Text mark at a point; the anchor is horizontal (l, m, r), then vertical (m: middle)."""
 
     x: Length
@@ -47,8 +46,7 @@ class Text:
     upward: bool = False
 
 
-@dataclass(frozen=True)
-class Rectangle:
+class Rectangle(NamedTuple):
     """Rectangle mark, filled; with a `border`, an outline of that width inside its edges."""
 
     x: Length
@@ -57,6 +55,24 @@ class Rectangle:
     height: Length
     colour: Ink
     border: Length = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes mark: the filled rectangles of a chart.
+
+    Attributes:
+        places: Left, top, width and height of each.
+        colours: Colour of each.
+    """
+
+    places: Float[np.ndarray, "boxes 4"]
+    colours: tuple[Ink, ...]
+
+    def parts(self) -> Iterator[Rectangle]:
+        """List the rectangle of each box of a chart."""
+        for (x, y, width, height), colour in zip(self.places.tolist(), self.colours, strict=True):
+            yield Rectangle(x, y, width, height, colour)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +139,7 @@ class Maps:
     height: Length
     colours: Colours
     missing: Bool[np.ndarray, "tiles rows columns"]
-    outlined: bool = True
+    outlined: bool
 
     @property
     def pixels(self) -> UInt8[np.ndarray, "tiles rows columns 3"]:
@@ -137,7 +153,7 @@ class Maps:
         ):
             yield Picture(x, y, self.width, self.height, pixels, missing)
 
-    def tiles(self) -> Iterator["Rectangle | Picture"]:
+    def parts(self) -> Iterator["Rectangle | Picture"]:
         """List the marks of the maps: of each tile its outline and its picture."""
         for one in self.pictures():
             if self.outlined:
@@ -154,8 +170,7 @@ class Stroke:
     thickness: Length = 2.0
 
 
-@dataclass(frozen=True)
-class Dot:
+class Dot(NamedTuple):
     """Dot of a `Sketch` mark: a filled circle."""
 
     x: Length
@@ -172,8 +187,7 @@ class Polygon:
     colour: Ink
 
 
-@dataclass(frozen=True)
-class Sketch:
+class Sketch(NamedTuple):
     """Sketch mark: antialiased shapes, clipped to a rectangle and relative to its corner."""
 
     x: Length
@@ -189,8 +203,17 @@ class Group:
 
     marks: tuple["Mark", ...]
 
+    @cached_property
+    def has_upward(self) -> bool:
+        """Whether a text of the group is upward."""
+        return any(isinstance(one, Text) and one.upward for one in self.marks)
 
-Mark = Text | Rectangle | Picture | Maps | Sketch | Group
+    def parts(self) -> tuple["Mark", ...]:
+        """Return the marks of the group."""
+        return self.marks
+
+
+Mark = Text | Rectangle | Boxes | Picture | Maps | Sketch | Group
 
 
 @dataclass(frozen=True)
@@ -210,6 +233,26 @@ class Area:
     height: Length
 
 
+@dataclass(frozen=True, eq=False)
+class Areas:
+    """Areas of a tensor's tiles or bars.
+
+    Attributes:
+        tensor: Name of the tensor.
+        shape: Number of tiles or bars along each axis of their indices.
+        boxes: Left, top, width and height of each, in the order of the indices.
+    """
+
+    tensor: str
+    shape: tuple[int, ...]
+    boxes: Float[np.ndarray, "areas 4"]
+
+    def each(self) -> Iterator[Area]:
+        """List the area of each tile or bar."""
+        for index, box in zip(np.ndindex(*self.shape), self.boxes.tolist(), strict=True):
+            yield Area(self.tensor, index, *box)
+
+
 @dataclass(frozen=True)
 class Block:
     """Block of marks: part of a picture, with other blocks at their offsets.
@@ -221,9 +264,15 @@ class Block:
     width: Length
     height: Length
     marks: tuple[Mark, ...] = ()
-    areas: tuple[Area, ...] = ()
+    areas: tuple[Area | Areas, ...] = ()
     parts: tuple[tuple[Length, Length, "Block"], ...] = ()
     inset: Length = 0.0
+
+
+def areas_of(block: Block) -> Iterator[Area]:
+    """List the areas of a block of marks, without those of its parts."""
+    for one in block.areas:
+        yield from one.each() if isinstance(one, Areas) else (one,)
 
 
 def walk(block: Block, x: Length = 0.0, y: Length = 0.0) -> Iterator[tuple[Length, Length, Block]]:

@@ -16,6 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from models.runtime.cancellation import raise_if_cancelled
 from probes.output.drawing.marks import (
     Block,
+    Boxes,
     Dot,
     Group,
     Length,
@@ -140,12 +141,9 @@ class _Page:
                 self._rectangle(mark, origin)
             case Picture():
                 self._picture(mark, origin)
-            case Maps():
-                for each in mark.tiles():
+            case Boxes() | Maps() | Group():
+                for each in mark.parts():
                     self.mark(each, origin)
-            case Group():
-                for kept in mark.marks:
-                    self.mark(kept, origin)
             case Sketch():
                 self._sketch(mark, origin)
 

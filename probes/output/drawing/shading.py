@@ -1,12 +1,13 @@
 """Shading: values of a tensor as colours of a colour map."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from probes.figures.colormaps import DIVERGING, lookup_table
-from probes.figures.figures import Colour, Tensor
+from probes.figures.figures import Colour, Tensor, extremes
 from probes.output.drawing.marks import Colours
 from probes.output.drawing.numbers import number, span
 
@@ -91,15 +92,22 @@ def shade(tensor: Tensor) -> Shaded:
         return _photograph(tensor)
     colour = colour_rule(tensor)
     values = np.asarray(tensor.values, dtype=np.float64)
-    finite = np.isfinite(values)
-    # NaN cannot be converted to an index of the colour map; `missing` marks it.
-    known = values if finite.all() else np.where(finite, values, 0.0)
     low, high = _bound(colour.vmin, values.ndim), _bound(colour.vmax, values.ndim)
+    least, most = extremes(tensor.values.reshape(-1)) if values.size else (0.0, 0.0)
+    known, name = values, ""
+    if math.isfinite(least) and math.isfinite(most):  # a value that is not finite is an extreme
+        missing = np.zeros(values.shape, np.bool_)
+    else:
+        missing = ~np.isfinite(values)
+        # NaN cannot be converted to an index of the colour map; `missing` marks it.
+        known = np.where(missing, 0.0, values)
+        name = ", ".join(sorted({number(value) for value in values[missing].tolist()}))
+    below, above = least < low, most > high
+    if missing.any() or low.ndim or high.ndim:
+        below, above = ~missing & (values < low), ~missing & (values > high)
     position = _position(known, low, high, 0.5 if colour.map == DIVERGING else 0.0)
     colours = Colours(np.rint(position * 255).astype(np.uint8), lookup_table(colour.map))
-    below, above = (finite & (values < low)).any(), (finite & (values > high)).any()
-    name = ", ".join(sorted({number(value) for value in values[~finite].tolist()}))
-    return Shaded(colour, position, colours, ~finite, name, bool(below), bool(above))
+    return Shaded(colour, position, colours, missing, name, bool(below.any()), bool(above.any()))
 
 
 def _bound(bound: float | tuple[float, ...], dimensions: int) -> Float[np.ndarray, "..."]:

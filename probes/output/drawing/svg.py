@@ -12,6 +12,7 @@ from models.data import png
 from models.runtime.cancellation import raise_if_cancelled
 from probes.output.drawing.marks import (
     Block,
+    Boxes,
     Dot,
     Group,
     Length,
@@ -112,12 +113,9 @@ class _Writer:
                 yield self._rectangle(mark, (x, y))
             case Picture():
                 yield from self._picture(mark, (x, y))
-            case Maps():
-                for each in mark.tiles():
+            case Boxes() | Maps() | Group():
+                for each in mark.parts():
                     yield from self.mark(each, x, y)
-            case Group():
-                for kept in mark.marks:
-                    yield from self.mark(kept, x, y)
             case Sketch():
                 yield self._sketch(mark, (x, y))
 

@@ -1,7 +1,7 @@
 """Drawing of tiles: small maps with captions, or in a table with row and column labels."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -16,7 +16,7 @@ from probes.output.drawing.axes import LINE_HEIGHT, Track, frame, spaced
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.marks import (
     TEXT_SIZE,
-    Area,
+    Areas,
     Block,
     Group,
     Length,
@@ -24,12 +24,11 @@ from probes.output.drawing.marks import (
     Mark,
     Rectangle,
     Text,
+    outline,
 )
 from probes.output.drawing.room import AMPLE, Room
 from probes.output.drawing.shading import Shaded, is_photograph, one_channel, shade
 from probes.output.drawing.text import text_width
-
-Corner = tuple[Length, Length]
 
 _GAP = 5
 _SIZES = ((1, 1, 280), (4, 4, 168), (16, 8, 84), (256, 16, 56), (math.inf, 32, 28))
@@ -76,13 +75,13 @@ def _table(tensor: Tensor, shaded: Shaded, room: Room) -> Block:
         (column * across.cell + gap // 2, row * down.cell + gap // 2)
         for row, column in np.ndindex(rows, columns)
     ]
-    areas = _areas(tensor.name, tensor.values.shape, corners, cell)
     places = np.asarray(corners, np.float64).reshape(-1, 2)
+    areas = _areas(tensor.name, tensor.values.shape, places, cell)
     marks = (
         Rectangle(0, 0, across.length, down.length, "gutter"),
         _maps(tensor, places, cell, shaded, outlined=False),
     )
-    data = Block(across.length, down.length, marks, areas)
+    data = Block(across.length, down.length, marks, (areas,))
     return frame(data, down.axis(upright=True), across.axis(), colour_bar(shaded, data.height))
 
 
@@ -90,8 +89,8 @@ def _captioned(tensor: Tensor, shaded: Shaded, shape: _Shape, *, has_bar: bool) 
     count = math.prod(tensor.values.shape[:-2])
     form = _form(tensor, shaded.colour, shape)
     grid = (_kept_grid if count <= _MOST_CAPTIONS and form.ranges is None else _grid)(form)
-    maps = _maps(tensor, grid.corners, grid.cell, shaded)
-    data = Block(*grid.size, (grid.captions, maps), grid.areas)
+    maps = _maps(tensor, grid.corners, grid.cell, shaded, outlined=count > _MOST_CAPTIONS)
+    data = Block(*grid.size, (grid.frame, maps), (grid.areas,))
     return frame(data, None, None, colour_bar(shaded, grid.bar) if has_bar else None)
 
 
@@ -118,7 +117,7 @@ class _Grid:
     """Grid of captioned tiles.
 
     Attributes:
-        captions: Their marks.
+        frame: Captions, and an outline of each tile where it has a caption.
         corners: Left and top of each tile.
         areas: Areas of the tiles.
         cell: Side of a value in pixels.
@@ -126,9 +125,9 @@ class _Grid:
         bar: Height of the colour bar beside it.
     """
 
-    captions: Group
+    frame: Group
     corners: Float[np.ndarray, "tiles 2"]
-    areas: tuple[Area, ...]
+    areas: Areas
     cell: int
     size: tuple[Length, Length]
     bar: Length
@@ -171,10 +170,12 @@ def _grid(form: _Form) -> _Grid:
         for text in _caption(x + width * cell / 2, y + rows * cell, each)
     )
     bottom = math.ceil(count / columns) * down - _GAP
+    places = np.asarray(corners, np.float64).reshape(-1, 2)
+    outlines = [outline(x, y, width * cell, rows * cell) for x, y in corners]
     return _Grid(
-        Group(texts),
-        np.asarray(corners, np.float64).reshape(-1, 2),
-        _areas(form.name, form.sizes, corners, cell),
+        Group((*texts, *(outlines if count <= _MOST_CAPTIONS else ()))),
+        places,
+        _areas(form.name, form.sizes, places, cell),
         cell,
         (columns * across - _GAP, bottom),
         bottom - lines * LINE_HEIGHT,
@@ -185,15 +186,12 @@ _kept_grid = lru_cache(64)(_grid)
 
 
 def _areas(
-    name: str, sizes: tuple[int, ...], corners: Iterable[Corner], cell: int
-) -> tuple[Area, ...]:
+    name: str, sizes: tuple[int, ...], corners: Float[np.ndarray, "tiles 2"], cell: int
+) -> Areas:
     """Return the areas of the tiles at the given corners, in the order of their indices."""
     *leading, rows, columns = sizes
-    size = (columns * cell, rows * cell)
-    indices = np.ndindex(*leading)
-    return tuple(
-        Area(name, index, *corner, *size) for index, corner in zip(indices, corners, strict=True)
-    )
+    size = np.broadcast_to(np.asarray([columns * cell, rows * cell], np.float64), corners.shape)
+    return Areas(name, tuple(leading), np.concatenate([corners, size], axis=1))
 
 
 def _maps(
@@ -202,7 +200,7 @@ def _maps(
     cell: int,
     shaded: Shaded,
     *,
-    outlined: bool = True,
+    outlined: bool,
 ) -> Maps:
     """Return the mark of all tiles at the given corners, in the order of their indices."""
     rows, columns = tensor.values.shape[-2:]

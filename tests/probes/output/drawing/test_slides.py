@@ -1,5 +1,6 @@
 """Slides: panels in columns, as large as fits, the same for all figures of one form."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import pytest
 
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tiles
 from probes.output.drawing.layout import page
-from probes.output.drawing.marks import Block, Text, walk
+from probes.output.drawing.marks import Block, Group, Text, walk
 from probes.output.drawing.text import runs, spelled, text_width
 from probes.output.render import render
 from probes.output.results import ProbeResult
@@ -16,11 +17,18 @@ from probes.shared.class_probabilities import answer_bars
 from tests.probes.pictures import UNIT, holding, pixels, tensor
 
 
+def texts(block: Block) -> Iterator[tuple[float, float, Text]]:
+    """List the texts of a page with the offsets of their blocks, those of groups too."""
+    for x, y, part in walk(block):
+        for mark in part.marks:
+            for one in mark.parts() if isinstance(mark, Group) else (mark,):
+                if isinstance(one, Text):
+                    yield x, y, one
+
+
 def words(block: Block) -> list[str]:
     """Return the text of a page."""
-    return [
-        mark.words for _, _, part in walk(block) for mark in part.marks if isinstance(mark, Text)
-    ]
+    return [one.words for _, _, one in texts(block)]
 
 
 def maps(count: int, side: int, name: str) -> Tiles:
@@ -63,9 +71,8 @@ def test_parts_are_in_order() -> None:
     titles = [figure.title for figure in NETWORK]
     places = {
         mark.words: (x + mark.x, y + mark.y)
-        for x, y, part in walk(block)
-        for mark in part.marks
-        if isinstance(mark, Text) and mark.words in titles and mark.size == 17
+        for x, y, mark in texts(block)
+        if mark.words in titles and mark.size == 17
     }
 
     corners = [places[title] for title in titles]
