@@ -174,9 +174,18 @@ def _legend(series: list[_Series], figure: Lines) -> Block | None:
     if len(series) == 1:
         return None  # the title names it
     marks: list[Mark] = []
-    for place, each in enumerate(series):
+    names = [shortened(name, 28) for name in _distinct([each.name for each in series])]
+    for place, name in enumerate(names):
         y = 8 + 18 * place
         marks.append(Rectangle(0, y - 1.5, 18, 3, OKABE_ITO[place]))
-        marks.append(Text(24, y, shortened(each.name, 28), colour="text"))
-    width = 24 + max(text_width(shortened(each.name, 28), TEXT_SIZE) for each in series)
+        marks.append(Text(24, y, name, colour="text"))
+    width = 24 + max(text_width(name, TEXT_SIZE) for name in names)
     return Block(width, 18 * len(series), tuple(marks))
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Return the names of lines in a legend without the word before a point that all have."""
+    heads = {name.rpartition(".")[0] for name in names}
+    [head] = heads if len(heads) == 1 else [""]
+    # The point of a number is none.
+    return [name.rpartition(".")[2] if head[-1:].isalpha() else name for name in names]

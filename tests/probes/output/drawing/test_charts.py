@@ -15,7 +15,8 @@ from probes.figures.figures import (
     Panels,
     Scatter,
 )
-from probes.output.drawing.marks import Area
+from probes.output.drawing.layout import page
+from probes.output.drawing.marks import Area, Text, walk
 from probes.output.drawing.themes import THEMES
 from probes.output.render import place
 from tests.probes.pictures import RANDOM, SIGNED, cells, expected, holding, pixels, tensor
@@ -213,3 +214,22 @@ def test_charts_of_any_values_are_drawn(steps: int, units: int, kind: str, speci
     }
 
     assert (pixels(figures[kind]) != 255).any()
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("so_far.baseline", "so_far.edited"), ["baseline", "edited"]),
+        (("so_far.baseline", "edited"), ["so far.baseline", "edited"]),
+        (("0.25", "0.75"), ["0.25", "0.75"]),
+    ],
+)
+def test_a_legend_names_what_differs(names: tuple[str, ...], shown: list[str]) -> None:
+    """A word before a point that all lines have is in their title, not in each name."""
+    each = tuple(tensor((4,), "step", name=name) for name in names)
+    block = page(Lines("l", each, "step"))
+
+    words = [
+        mark.words for _, _, part in walk(block) for mark in part.marks if isinstance(mark, Text)
+    ]
+    assert words == shown
