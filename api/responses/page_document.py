@@ -24,8 +24,14 @@ STATIC_IMPORT = re.compile(
 )
 """Import at the beginning of a module, which is loaded before the module runs."""
 
-IMPORT = re.compile(r"""["'](?P<path>\.{1,2}/[\w./-]+\.js)["']""")
-"""Import anywhere in a module, also one that runs later."""
+IMPORT = re.compile(r"""["'](?P<path>\.{1,2}/[\w./-]+\.(?:js|css))["']""")
+"""Import anywhere in a module, also one that runs later, and address of a style sheet."""
+
+HINT = re.compile(r'[ \t]*<link rel="modulepreload" href="(?P<path>[^"?]+)" />\n')
+"""Preload hint of the document for a module that its scripts import later."""
+
+TEMPLATE = re.compile(r"(?=<template\b)")
+"""Beginning of a template of the document, whose links are added to the page later."""
 
 
 class PageDocument(NamedTuple):
@@ -49,7 +55,8 @@ def page_document(html: str, files: Mapping[str, bytes], folder: str = "") -> Pa
     """Build a page document: with fingerprints, an import map, and preload hints.
 
     Args:
-        html: The document as it is written, with a module script in its head.
+        html: The document as it is written, with a module script in its head, and hints for
+            modules that are imported later: each becomes a hint for every module that it needs.
         files: Files that it may load, by their paths below the root of the server.
         folder: Folder of the document, below the same root.
     """
@@ -57,27 +64,35 @@ def page_document(html: str, files: Mapping[str, bytes], folder: str = "") -> Pa
         posixpath.relpath(name, folder or "."): f"?v={fingerprint(content)}"
         for name, content in files.items()
     }
-    entries = [
-        posixpath.normpath(posixpath.join(folder, found["path"])) for found in ENTRY.finditer(html)
-    ]
+
+    def module(found: re.Match[str]) -> str:
+        return posixpath.normpath(posixpath.join(folder, found["path"]))
 
     def address(name: str) -> str:
         path = posixpath.relpath(name, folder or ".")
         return path + addresses[path]
 
-    modules = sorted(reachable(entries, files, IMPORT))
+    def hints(modules: Iterable[str], known: set[str]) -> str:
+        needed = [one for one in reachable(modules, files, STATIC_IMPORT) if one not in known]
+        known.update(needed)
+        return "".join(f'<link rel="modulepreload" href="{address(one)}" />\n' for one in needed)
+
+    def with_hints(part: str, known: set[str]) -> str:
+        return HINT.sub(lambda found: hints([module(found)], known), part)
+
+    entries = [module(found) for found in ENTRY.finditer(html)]
     imports = {
         _relative(posixpath.relpath(name, folder or ".")): _relative(address(name))
-        for name in modules
+        for name in sorted(reachable(entries, files, IMPORT))
     }
     text = json.dumps({"imports": imports}, separators=(",", ":"))
-    hints = (
-        f'<link rel="modulepreload" href="{address(name)}" />'
-        for name in reachable(entries, files, STATIC_IMPORT)
-    )
-    head = "\n".join((f'<script type="importmap">{text}</script>', *hints))
+    first: set[str] = set()
+    head = f'<script type="importmap">{text}</script>\n{hints(entries, first)}'
+    # Each template is added to the page by itself: it has all that the head has not.
+    opening, *templates = TEMPLATE.split(html)
+    html = with_hints(opening, first) + "".join(with_hints(one, {*first}) for one in templates)
     html = ADDRESS.sub(lambda found: _with_fingerprint(found, addresses), html)
-    html = re.sub(r"[ \t]*(?=<script\b)", lambda _: f"{head}\n", html, count=1)
+    html = re.sub(r"[ \t]*(?=<script\b)", lambda _: head, html, count=1)
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return PageDocument(html, f"'sha256-{digest}'")
 

@@ -109,6 +109,9 @@ class Opener:
         )
         if page.locator("#sequences").is_visible():
             expect(page.locator("#lanes lw-gate-trace canvas").first).to_be_visible()
+        # These panels are loaded after the first answer.
+        late = page.locator("#network-columns:empty, #inspector-body:empty")
+        expect(late.filter(visible=True)).to_have_count(0)
 
 
 @pytest.fixture

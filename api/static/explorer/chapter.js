@@ -39,9 +39,9 @@ export async function openChapter(page, family) {
   /** @type {ChapterStore | null} */
   let inChapter = null;
 
-  /** @param {Model} model @param {AbortSignal} signal */
-  async function show(model, signal) {
-    const { describe, reset, mount } = await family.load();
+  /** @param {Model} model @param {AbortSignal} signal @param {boolean} isChange Whether the model was picked. */
+  async function show(model, signal, isChange) {
+    const { describe, reset, mount } = await family.load(model, page.lightwell);
     if (signal.aborted) return;
     const fresh = /** @type {HTMLElement} */ (empty.cloneNode(true));
     keepApplicable(fresh, model, describe(model));
@@ -52,6 +52,7 @@ export async function openChapter(page, family) {
     fresh.hidden = store.state.view !== id;
     section.replaceWith(fresh);
     section = fresh;
+    if (isChange) focusPicker(section);
     inChapter = new ChapterStore(store, signal);
     const context = { ...page, model, root: fresh, signal, store: inChapter };
     describeWeights(context);
@@ -70,9 +71,7 @@ export async function openChapter(page, family) {
     current = model;
     controller.abort();
     const { signal } = (controller = new AbortController());
-    mounted = mounted.then(() => show(model, signal));
-    if (isChange) mounted = mounted.then(() => focusPicker(section));
-    mounted = mounted.catch((error) => section.prepend(make("p", { class: "warning", role: "alert" }, error.message)));
+    mounted = mounted.then(() => show(model, signal, isChange)).catch((error) => section.prepend(make("p", { class: "warning", role: "alert" }, error.message)));
   });
   await mounted;
 }

@@ -1,5 +1,7 @@
 /** Families of models: the view of each, and its module, which is loaded when the view is opened. */
 
+import { requestSamples } from "./images/samples.js";
+import { addLinks } from "./lazy-panels.js";
 import { readsDigits } from "./model-facts.js";
 
 /** @typedef {import("./context.js").Model} Model */
@@ -10,7 +12,8 @@ import { readsDigits } from "./model-facts.js";
  * @property {"image" | "sequence"} input
  * @property {"imageModel" | "sequenceModel"} key State value with the name of the chosen model.
  * @property {(model: Model) => string} nav Text of the link to the view.
- * @property {() => Promise<import("./chapter.js").Chapter>} load
+ * @property {(model: Model, lightwell: import("../sdk/client.js").Lightwell) => Promise<import("./chapter.js").Chapter>} load Loads its
+ *   module, and requests at the same time what the first answer of the model needs.
  */
 
 /** @type {Family[]} */
@@ -20,14 +23,20 @@ export const FAMILIES = [
     input: "image",
     key: "imageModel",
     nav: (model) => (readsDigits(model) ? "Digits" : "Images"),
-    load: async () => (await import("./images/images-chapter.js")).IMAGES,
+    async load(model, lightwell) {
+      if (readsDigits(model)) requestSamples(lightwell).catch(() => {}); // the chapter requests them again, and shows the error
+      return (await import("./images/images-chapter.js")).IMAGES;
+    },
   },
   {
     id: "sequences",
     input: "sequence",
     key: "sequenceModel",
     nav: () => "Sequences",
-    load: async () => (await import("./sequences/sequences-chapter.js")).SEQUENCES,
+    async load() {
+      const [{ SEQUENCES }] = await Promise.all([import("./sequences/sequences-chapter.js"), addLinks("later-styles"), addLinks("sequence-modules")]);
+      return SEQUENCES;
+    },
   },
 ];
 

@@ -4,7 +4,7 @@ import { make } from "../sdk/dom.js";
 import { pause } from "../sdk/repeats.js";
 import { openChapter } from "./chapter.js";
 import { FAMILIES, modelsOf } from "./families.js";
-import { loadWhenNear } from "./lazy-panels.js";
+import { addLinks, loadWhenNear } from "./lazy-panels.js";
 import { hasProbe } from "./model-facts.js";
 import { mountNavigation } from "./navigation.js";
 import { lightwell } from "./page-client.js";
@@ -55,7 +55,11 @@ async function open() {
   };
   store.on(["tour"], openTour);
   const findings = document.getElementById("findings");
-  if (hasFindings) loadWhenNear(findings, async () => (await import("./findings.js")).mountFindings(page));
+  const loadFindings = async () => {
+    const [{ mountFindings }] = await Promise.all([import("./findings.js"), addLinks("later-styles")]);
+    await mountFindings(page);
+  };
+  if (hasFindings) loadWhenNear(findings, loadFindings);
   await Promise.all(families.map((family) => openChapter(page, family)));
 }
 

@@ -129,3 +129,12 @@ export function sourceOf(model, kernel) {
   const reader = model.layers.find(({ layer }) => layer === kernel);
   return layerOf(model, reader?.inputs[0] ?? INPUT);
 }
+
+/** Layer line of a convolution, which may begin with a name: `stem: conv 16 5x5`. */
+const CONVOLUTION = /^(?:[^:]*:)?\s*conv\b/;
+
+/** Names of the layers with kernels that have rows and columns. @param {Model} model */
+export function convolutionsOf(model) {
+  const { layers } = model;
+  return choicesOf(model, "filters", "layers").filter((name) => layers.some(({ layer, operation }) => layer === name && CONVOLUTION.test(operation)));
+}

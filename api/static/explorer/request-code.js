@@ -2,6 +2,7 @@
 
 import { queryOf } from "../sdk/client.js";
 import { make } from "../sdk/dom.js";
+import { copied } from "./clipboard.js";
 import { lightwell } from "./page-client.js";
 
 /** @typedef {import("./context.js").View} View */
@@ -47,19 +48,6 @@ export function codePanel(container, describe) {
   }
   update();
   return { update };
-}
-
-/**
- * Copy a text to the clipboard; false where the browser refuses, as it does without HTTPS.
- * @param {string} text
- */
-export async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** @param {View} view */

@@ -1,6 +1,6 @@
 /** Settings in the page's header: palette, colour range, theme, and the link to the current state. */
 
-import { copied } from "./request-code.js";
+import { copied } from "./clipboard.js";
 
 /**
  * Connect the controls of the header to the state.

@@ -118,7 +118,8 @@ def test_addresses_of_the_page_have_fingerprints(cold: TestClient) -> None:
     ]
 
     assert len(named) > 20
-    assert {"./explorer/main.js", "./sdk/client.js"} <= set(imported)
+    # Modules, and the style sheets that they load.
+    assert {"./sdk/client.js", "./explorer/images/embedding/embedding.css"} <= set(imported)
     for address in (*named, *imported.values()):
         assert cold.get(address).headers["cache-control"] == IMMUTABLE
     stale = cold.get("/explorer/main.js?v=0123456789")

@@ -10,7 +10,7 @@ import { probabilityBars } from "../probability-bars.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { VectorBars } from "../vector-bars.js";
 import { editLabel, postedEdits, readEdits, writeEdits } from "./channel-edits.js";
-import { selectedChannel } from "./channel-picker.js";
+import { selectedChannel } from "./shown-layers.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */

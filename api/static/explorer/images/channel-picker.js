@@ -1,36 +1,7 @@
 /** Channel picker: controls that select a layer and a channel. */
 
 import { make } from "../../sdk/dom.js";
-import { layerOf } from "../model-facts.js";
-import { firstLayer } from "./stages.js";
-
-/** @typedef {import("../context.js").Layer} Layer */
-
-/**
- * Selected layer and channel. Links may hold unknown layers and channels out of range: these are
- * replaced by the layer of the first column and by the nearest channel.
- * @param {import("../context.js").Model} model
- * @param {{ layer: string, channel: number }} state
- * @returns {{ layer: Layer, channel: number, count: number }}
- */
-export function selectedChannel(model, state) {
-  const layer = layerOf(model, state.layer) ?? firstLayer(model);
-  const count = Number(layer.shape[0]);
-  return { layer, channel: Math.min(Math.max(state.channel, 0), count - 1), count };
-}
-
-/**
- * Channel whose values differ most from each other: one worth seeing first. Of a vector it is the largest value.
- * @param {import("../../sdk/tensor.js").Tensor} tensor
- */
-export function contrastingChannel(tensor) {
-  const contrasts = Array.from({ length: tensor.shape[0] }, (_, channel) => {
-    const values = Array.from(tensor.slice(channel));
-    const mean = values.reduce((sum, one) => sum + one, 0) / values.length;
-    return values.length > 1 ? values.reduce((sum, one) => sum + (one - mean) ** 2, 0) : mean;
-  });
-  return contrasts.indexOf(Math.max(...contrasts));
-}
+import { selectedChannel } from "./shown-layers.js";
 
 /**
  * Make the controls.

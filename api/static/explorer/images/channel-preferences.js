@@ -10,7 +10,7 @@ import { latestRequest } from "../latest-request.js";
 import { nounOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { VectorBars } from "../vector-bars.js";
-import { selectedChannel } from "./channel-picker.js";
+import { selectedChannel } from "./shown-layers.js";
 import { imageData } from "./pixels.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */

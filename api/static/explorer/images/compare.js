@@ -8,7 +8,7 @@ import { wayOf, waysToCompare } from "../compare/ways.js";
 import { part } from "../context.js";
 import { latestRequest } from "../latest-request.js";
 import { nounOf } from "../model-facts.js";
-import { selectedChannel } from "./channel-picker.js";
+import { selectedChannel } from "./shown-layers.js";
 import { ComparedMaps } from "./compared-maps.js";
 import { differingChannels } from "./differing-channels.js";
 import { otherChannelControls } from "./other-channel.js";

@@ -11,8 +11,7 @@
 import { weightsFor } from "../checkpoints.js";
 import { latestRequest } from "../latest-request.js";
 import { choicesOf, hasParameter, imageInput, nounOf } from "../model-facts.js";
-import { selectedChannel } from "./channel-picker.js";
-import { shownLayers } from "./stages.js";
+import { selectedChannel, shownLayers } from "./shown-layers.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 /** @typedef {import("../../sdk/client.js").Image} Image */

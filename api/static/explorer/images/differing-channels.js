@@ -5,7 +5,7 @@ import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
 import { exactNumber } from "../exact-number.js";
 import { outputOf } from "../model-facts.js";
-import { selectedChannel } from "./channel-picker.js";
+import { selectedChannel } from "./shown-layers.js";
 import { byChannel, largest } from "../compare/differences.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */

@@ -9,11 +9,10 @@ import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
-import { INPUT, kernelOf, sourceOf } from "../model-facts.js";
+import { convolutionsOf, INPUT, kernelOf, sourceOf } from "../model-facts.js";
 import { rovingTabindex } from "../roving-tabindex.js";
-import { selectedChannel } from "./channel-picker.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
-import { convolutionsOf } from "./operations.js";
+import { selectedChannel } from "./shown-layers.js";
 
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
 

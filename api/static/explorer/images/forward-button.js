@@ -2,7 +2,7 @@
 
 import { make } from "../../sdk/dom.js";
 import { imageInput, INPUT } from "../model-facts.js";
-import { selectedChannel } from "./channel-picker.js";
+import { selectedChannel } from "./shown-layers.js";
 import { operationOf } from "./operations.js";
 
 /** @typedef {import("../context.js").Layer} Layer */

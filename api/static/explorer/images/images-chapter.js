@@ -1,24 +1,18 @@
-/** Images chapter: mounts the panels of a network of images. */
+/** Images chapter: the picture and the answer to it, and then the other panels of a network of images, which are loaded after the first answer. */
 
 import { make } from "../../sdk/dom.js";
 import { formatPercent } from "../../sdk/number-format.js";
 import { checkpointOf } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
-import { loadWhenNear } from "../lazy-panels.js";
-import { imageInput, readsDigits } from "../model-facts.js";
+import { addLinks } from "../lazy-panels.js";
+import { convolutionsOf, imageInput, readsDigits } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
-import { codePanel } from "../request-code.js";
 import { DEFAULTS } from "../state.js";
 import { mountTabs } from "../tabs.js";
-import { contrastingChannel, selectedChannel } from "./channel-picker.js";
 import { currentImage, layersOf } from "./current-image.js";
-import { mountInspector } from "./inspector.js";
-import { mountNetworkInput } from "./network-input.js";
-import { mountNetwork } from "./network.js";
-import { convolutionsOf } from "./operations.js";
 import { mountPictureInput } from "./picture-input.js";
 import { pixelsFromText } from "./pixels.js";
+import { contrastingChannel, selectedChannel } from "./shown-layers.js";
 
 /** @typedef {import("./current-image.js").CurrentImage} CurrentImage */
 
@@ -53,9 +47,10 @@ export const IMAGES = {
  * @param {import("../context.js").Context} context
  */
 async function mountImages(context) {
-  const { store, model } = context;
+  const { store, model, signal } = context;
   /** @type {unknown[]} */
   let lastQuery = [];
+  let answered = Promise.resolve();
   let { strokes: lastStrokes, checkpoint: lastCheckpoint } = store.state;
 
   const picture = await mountPictureInput(context);
@@ -74,7 +69,7 @@ async function mountImages(context) {
     [lastStrokes, lastCheckpoint] = [strokes, checkpoint];
     // Differences are of exact values.
     const isDrawn = panel("compare")?.hidden !== false;
-    void (isDrawn && isStroke ? requestDrawn() : isDrawn && isSlid ? requestSlid() : request());
+    answered = isDrawn && isStroke ? requestDrawn() : isDrawn && isSlid ? requestSlid() : request();
   }
 
   /** Request exact values before one can be read. @param {Event} event */
@@ -87,25 +82,19 @@ async function mountImages(context) {
     const shown = tensors.get(selectedChannel(model, store.state).layer.name);
     if (store.state.channel < 0 && shown) store.set({ channel: contrastingChannel(shown) });
   });
-  mountNetworkInput(context, image);
   mountAnswer(context, image);
   const panel = (/** @type {string} */ id) => /** @type {HTMLElement | null} */ (context.root.querySelector(`#${id}`));
-  if (panel("network")) mountNetwork(context, image);
-  if (panel("inspector")) void mountInspector(context, image);
   if (!convolutionsOf(model).length) panel("filters")?.remove();
   mountTabs(context, "panel");
-  loadWhenNear(panel("why"), async () => (await import("./pixel-attribution.js")).mountPixelAttribution(context, image));
-  loadWhenNear(panel("what-if"), async () => (await import("./channel-interventions.js")).mountChannelInterventions(context, image));
-  loadWhenNear(panel("layers"), async () => (await import("../analyses.js")).mountAnalyses(context, "layers-body", "layersView"));
-  loadWhenNear(panel("map"), async () => (await import("./embedding/embedding-panel.js")).mountEmbedding(context, image));
-  loadWhenNear(panel("filters"), async () => (await import("./filters.js")).mountFilters(context));
-  loadWhenNear(panel("compare"), async () => (await import("./compare.js")).mountCompare(context, image));
-  loadWhenNear(panel("unit"), async () => (await import("./channel-preferences.js")).mountChannelPreferences(context));
-  if (panel("digit-code")) mountCode(context, image);
   picture.listen({ changed: requestIfChanged, drawing: requestSoon });
   store.on(["preprocess", "palette", "range", "before", "layer", "checkpoint"], requestIfChanged);
   store.on(["channel", "panel"], requestExact);
-  for (const leaving of ["pointerover", "focusin"]) context.root.addEventListener(leaving, leavePad, { signal: context.signal });
+  for (const leaving of ["pointerover", "focusin"]) context.root.addEventListener(leaving, leavePad, { signal });
+  // The connection is for the first answer alone until it is there, or refused.
+  await Promise.race([answered, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+  if (signal.aborted) return;
+  const [{ mountImagePanels }] = await Promise.all([import("./image-panels.js"), addLinks("later-styles"), addLinks("image-modules")]);
+  if (!signal.aborted) mountImagePanels(context, image);
 }
 
 /**
@@ -120,8 +109,6 @@ function mountAnswer(context, image) {
   const warnings = make("ul", { class: "warnings" });
   const meaning = make("p", { id: "reliability" });
   container.after(warnings, meaning);
-  const menu = downloads(() => image.describe("predict", { cmap: null, range: null }));
-  container.closest(".panel")?.querySelector("header")?.append(menu);
 
   let announced = "";
   image.onAnswer(({ prediction, warnings: doubts }) => {
@@ -147,18 +134,4 @@ function describeCalibration(calibration) {
   if (!calibration?.temperature) return undefined;
   const { temperature, validation_images: images } = calibration;
   return `Softmax of logits / ${temperature}, the temperature that fits ${images.toLocaleString("en")} held-out images best`;
-}
-
-/**
- * Fill the panel `digit-code`.
- * @param {import("../context.js").Context} context
- * @param {CurrentImage} image
- */
-function mountCode(context, image) {
-  const { store, model } = context;
-  const container = part(context, "digit-code-body");
-  const code = codePanel(container, () =>
-    image.answer ? image.describe("activations", { layers: layersOf(store.state, model) }) : null,
-  );
-  image.onAnswer(() => code.update());
 }

@@ -9,7 +9,7 @@ import { downloads } from "../downloads.js";
 import { finderMenu } from "../finder-menu.js";
 import { exactNumber } from "../exact-number.js";
 import { imageInput, nounOf } from "../model-facts.js";
-import { channelPicker, contrastingChannel, selectedChannel } from "./channel-picker.js";
+import { channelPicker } from "./channel-picker.js";
 import { channelTensor } from "./channel-tensor.js";
 import { denseView } from "./dense-view.js";
 import { forwardButton } from "./forward-button.js";
@@ -17,6 +17,7 @@ import { kernelView } from "./kernel-view.js";
 import { mountPixelArithmetic } from "./pixel-arithmetic.js";
 import { PixelMap } from "./pixel-map.js";
 import { describeBox, receptiveField } from "./receptive-field.js";
+import { contrastingChannel, selectedChannel } from "./shown-layers.js";
 import { stagesOf } from "./stages.js";
 
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */

@@ -7,9 +7,9 @@ import "../../sdk/tensor-heatmap.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { INPUT, kernelOf, layerOf } from "../model-facts.js";
-import { selectedChannel } from "./channel-picker.js";
 import { Connections } from "./connections.js";
-import { FLAT, hasInner, shownLayers, stagesOf, TALL } from "./stages.js";
+import { hasInner, selectedChannel, shownLayers } from "./shown-layers.js";
+import { FLAT, stagesOf, TALL } from "./stages.js";
 
 /** @typedef {import("../context.js").Context} Context */
 /** @typedef {import("./current-image.js").CurrentImage} Digit */
@@ -62,6 +62,12 @@ export function mountNetwork(context, image) {
     connections.draw(columns, layer.name, channel);
   }
 
+  /** Mark the selected channel, and say whether there are layers out of sight. */
+  function fit() {
+    mark();
+    more.hidden = scroller.scrollWidth <= scroller.clientWidth + 1;
+  }
+
   /** @returns {import("../context.js").View | null} */
   function describe() {
     if (!image.answer) return null;
@@ -74,11 +80,8 @@ export function mountNetwork(context, image) {
   image.onAnswer((answer) => {
     for (const column of columns) column.update(answer);
   });
-  strip.addEventListener("lw-layout", mark);
-  new ResizeObserver(() => {
-    mark();
-    more.hidden = scroller.scrollWidth <= scroller.clientWidth + 1;
-  }).observe(scroller);
+  strip.addEventListener("lw-layout", fit);
+  new ResizeObserver(fit).observe(scroller);
   phone.addEventListener("change", build, { signal: context.signal });
   store.on(["before"], build);
   store.on(["layer", "channel"], mark);

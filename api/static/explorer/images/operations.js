@@ -1,7 +1,6 @@
 /** Operations: title and explanation of a declared layer, from its layer line and its shapes. */
 
 import { countOf } from "../count.js";
-import { choicesOf } from "../model-facts.js";
 
 /** @typedef {import("../context.js").Layer} Layer */
 
@@ -98,12 +97,4 @@ function sayConvolution({ kernel, isDepthwise }, isActivated, source) {
   return isActivated
     ? "Each map is bright where the image matches its kernel."
     : `Weighted sums of each ${kernel} patch: blue is positive, red negative.`;
-}
-
-/** Layers with kernels that have rows and columns. @param {import("../context.js").Model} model */
-export function convolutionsOf(model) {
-  return choicesOf(model, "filters", "layers").filter((name) => {
-    const layer = model.layers.find((one) => one.layer === name);
-    return layer && operationOf(layer).word === "conv";
-  });
 }

@@ -3,7 +3,7 @@
 import { checkpointText } from "../checkpoints.js";
 import { networkOf, otherCheckpointOf } from "../compare/other-weights.js";
 import { imageInput, layerOf } from "../model-facts.js";
-import { selectedChannel } from "./channel-picker.js";
+import { selectedChannel } from "./shown-layers.js";
 import { layersOf, preprocessOf, reduceOf } from "./current-image.js";
 import { secondInput } from "./second-picture.js";
 import { INPUT_TENSOR } from "./stages.js";

@@ -4,12 +4,11 @@ import "../../sdk/digit-pad.js";
 import { make } from "../../sdk/dom.js";
 import { part } from "../context.js";
 import { imageInput, readsDigits } from "../model-facts.js";
-import { ColourView } from "./colour-view.js";
-import { pictureToSend } from "./picture-file.js";
 import { pixelsFromText, pixelsToText, testPicture } from "./pixels.js";
 import { loadSamples, sampleRow } from "./samples.js";
 
 /** @typedef {import("../../sdk/digit-pad.js").DigitPad} DigitPad */
+/** @typedef {import("./colour-view.js").ColourView} ColourView */
 /** @typedef {import("./pixels.js").Pixels} Pixels */
 /** @typedef {import("./current-image.js").Source} Source */
 /** @typedef {import("../state.js").State} State */
@@ -30,10 +29,10 @@ export async function mountPictureInput(context) {
   const shape = imageInput(model);
   const isDigits = readsDigits(model);
   const samples = isDigits ? await loadSamples(lightwell) : null;
-  const pad = makePad(shape, isDigits);
+  const pad = await makePad(shape, isDigits);
   const refusal = make("p", { class: "warning refusal", role: "alert", hidden: true });
   const tools = toolsOf(pad, useFile);
-  part(context, "pad").replaceChildren(pad instanceof ColourView ? pad.element : pad, tools.element, refusal);
+  part(context, "pad").replaceChildren(pad instanceof HTMLElement ? pad : pad.element, tools.element, refusal);
   const choose = (/** @type {{ index: number }} */ { index }) => {
     choices += 1;
     pictureFile = null;
@@ -95,6 +94,7 @@ export async function mountPictureInput(context) {
     choices += 1;
     const choice = choices;
     try {
+      const { pictureToSend } = await import("./picture-file.js");
       const blob = await pictureToSend(file, shape.prepare === "none" ? shape : null);
       if (choice !== choices) return;
       pictureFile = { blob, pixels: null };
@@ -159,9 +159,10 @@ export async function mountPictureInput(context) {
  * Make the pad of a network that reads one channel, and a view of the picture for others.
  * @param {import("../model-facts.js").ImageInput} shape
  * @param {boolean} isDigits
+ * @returns {Promise<DigitPad | ColourView>}
  */
-function makePad({ height, width, channels }, isDigits) {
-  if (channels !== 1) return new ColourView();
+async function makePad({ height, width, channels }, isDigits) {
+  if (channels !== 1) return new (await import("./colour-view.js")).ColourView();
   const pad = /** @type {DigitPad} */ (document.createElement("lw-digit-pad"));
   pad.setAttribute("rows", String(height));
   pad.setAttribute("columns", String(width));
@@ -191,7 +192,7 @@ function toolsOf(pad, useFile) {
     clear.disabled = pad.empty;
   }
   pad.addEventListener("lw-draw", update);
-  const drawing = pad instanceof ColourView ? [] : [undo, clear];
+  const drawing = pad instanceof HTMLElement ? [undo, clear] : [];
   return { element: make("div", { class: "pad-tools" }, ...drawing, upload, file), update };
 }
 

@@ -7,17 +7,31 @@ import { make } from "../../sdk/dom.js";
 const SHOWN = 10;
 const ALL = 200;
 
-/**
- * Load the first ten samples; all 200 are loaded when they are needed.
- * @param {import("../../sdk/client.js").Lightwell} lightwell
- */
+/** @typedef {import("../../sdk/client.js").Lightwell} Lightwell */
+
+/** @param {Lightwell} lightwell @param {number} count @returns {Promise<Sample[]>} */
+async function load(lightwell, count) {
+  return (await lightwell.get("/samples", { count })).samples;
+}
+
+/** The first ten samples; null before they are requested. @type {Promise<Sample[]> | null} */
+let requested = null;
+
+/** Request the first ten samples, once. @param {Lightwell} lightwell */
+export function requestSamples(lightwell) {
+  requested ??= load(lightwell, SHOWN).catch((error) => {
+    requested = null; // so that the next call requests them again
+    throw error;
+  });
+  return requested;
+}
+
+/** Load the first ten samples; all 200 are loaded when they are needed. @param {Lightwell} lightwell */
 export async function loadSamples(lightwell) {
-  /** @param {number} count @returns {Promise<Sample[]>} */
-  const load = async (count) => (await lightwell.get("/samples", { count })).samples;
-  const first = await load(SHOWN);
+  const first = await requestSamples(lightwell);
   /** @type {Promise<Sample[]> | null} */
   let loading = null;
-  const all = () => (loading ??= load(ALL));
+  const all = () => (loading ??= load(lightwell, ALL));
   return {
     first,
     all,

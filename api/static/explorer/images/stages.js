@@ -1,8 +1,9 @@
 /** Stages: the columns of the network, derived from the layers of the model, with title, size and facts. */
 
 import { countOf } from "../count.js";
-import { hasMaps, imageInput, INPUT, layerOf, nounOf, outputOf, readersOf } from "../model-facts.js";
+import { hasMaps, imageInput, INPUT, layerOf, nounOf, outputOf } from "../model-facts.js";
 import { explain, operationOf } from "./operations.js";
+import { isInner } from "./shown-layers.js";
 
 /** @typedef {import("../context.js").Model} Model */
 /** @typedef {import("../context.js").Layer} Layer */
@@ -25,9 +26,6 @@ export const INPUT_TENSOR = "image";
  * @property {"all" | "same"} reads Channels of the stage before that each channel depends on.
  */
 
-/** Kinds of values that a column may leave to the layer that reads them. */
-const INNER = ["pre_activation", "normalised", "merged"];
-
 /** Height of a column's tiles as a share of its width: beside each other, and stacked on a phone. */
 export const TALL = 2.1;
 export const FLAT = 0.4;
@@ -49,29 +47,6 @@ export function stagesOf(model, before, shape = TALL) {
 /** Tiles of a row, so that the grid has about this shape. @param {number} tiles @param {number} shape */
 function columnsOf(tiles, shape) {
   return Math.max(1, Math.ceil(Math.sqrt(tiles / shape)));
-}
-
-/** Layers of the columns, but for the output. @param {Model} model @param {boolean} before */
-export function shownLayers(model, before) {
-  const output = outputOf(model);
-  return model.layers.filter((layer) => layer !== output && (before || !isInner(model, layer))).map(({ name }) => name);
-}
-
-/** Layer that is selected where the state has none: the first column. @param {Model} model */
-export function firstLayer(model) {
-  return layerOf(model, shownLayers(model, false)[0]) ?? model.layers[0];
-}
-
-/** Whether a network has columns that join several layers. @param {Model} model */
-export function hasInner(model) {
-  return model.layers.some((layer) => isInner(model, layer));
-}
-
-/** Whether a layer is read by its normalisation or activation alone. @param {Model} model @param {Layer} layer */
-function isInner(model, { name, kind }) {
-  const readers = readersOf(model, name);
-  const isLeft = readers.length === 1 && ["post_activation", "normalised"].includes(readers[0].kind);
-  return INNER.includes(kind) && isLeft;
 }
 
 /** Inner layers that end in a layer, and the layer itself. @param {Model} model @param {Layer} layer @returns {Layer[]} */

@@ -8,7 +8,7 @@ import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { barChart } from "../figures/bar-chart.js";
 import { latestRequest } from "../latest-request.js";
-import { loadStyle } from "../lazy-style.js";
+import { loadStyle } from "../lazy-panels.js";
 import { choicesOf, stepNoun } from "../model-facts.js";
 import { codePanel } from "../request-code.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
@@ -34,7 +34,7 @@ const WORDS = /** @type {Record<string, { written: string, keeping: string }>} *
  */
 export async function mountMemory(context) {
   const { lightwell, store, model } = context;
-  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle("step-panels.css", import.meta.url)]);
+  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle(import.meta.resolve("./step-panels.css"))]);
   const body = part(context, "memory-body");
   const kind = sequenceKind(model);
   const gated = choicesOf(model, "memory", "layer");

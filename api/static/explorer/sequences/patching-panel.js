@@ -8,7 +8,7 @@ import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
-import { loadStyle } from "../lazy-style.js";
+import { loadStyle } from "../lazy-panels.js";
 import { choicesOf, stepNoun } from "../model-facts.js";
 import { codePanel } from "../request-code.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
@@ -31,7 +31,7 @@ const [MOST_PATCHES, LONGEST] = [1024, 1024];
  */
 export async function mountPatching(context) {
   const { lightwell, store, model, announce } = context;
-  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle("step-panels.css", import.meta.url)]);
+  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle(import.meta.resolve("./step-panels.css"))]);
   const body = part(context, "patching-body");
   const kind = sequenceKind(model);
   const noun = stepNoun(model);

@@ -6,7 +6,7 @@ import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
-import { loadStyle } from "../lazy-style.js";
+import { loadStyle } from "../lazy-panels.js";
 import { choicesOf } from "../model-facts.js";
 import { codePanel } from "../request-code.js";
 import { COMPILING } from "../retry.js";
@@ -18,7 +18,7 @@ import { stateSelect } from "../state-select.js";
  */
 export async function mountWeights(context) {
   const { lightwell, store, model, announce } = context;
-  await loadStyle("step-panels.css", import.meta.url);
+  await loadStyle(import.meta.resolve("./step-panels.css"));
   const body = part(context, "weights-body");
   const layers = choicesOf(model, "weights", "layer");
   const layer = stateSelect(store, "weightsLayer", "Layer", [["", "all layers"], ...layers.map((name) => /** @type {const} */ ([name, name]))]);

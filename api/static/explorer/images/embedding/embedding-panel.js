@@ -7,7 +7,7 @@ import { pause } from "../../../sdk/repeats.js";
 import { part } from "../../context.js";
 import { downloads } from "../../downloads.js";
 import { latestRequest } from "../../latest-request.js";
-import { loadStyle } from "../../lazy-style.js";
+import { loadStyle } from "../../lazy-panels.js";
 import { nounOf } from "../../model-facts.js";
 import { codePanel } from "../../request-code.js";
 import { COMPILING, retryWhileCompiling } from "../../retry.js";
@@ -34,7 +34,7 @@ const PAD_SIZE = 150;
  */
 export async function mountEmbedding(context, image) {
   const { lightwell, store, model, announce, signal } = context;
-  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle("embedding.css", import.meta.url)]);
+  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle(import.meta.resolve("./embedding.css"))]);
   const body = part(context, "map-body");
   const noun = nounOf(model);
   const map = new EmbeddingMap(noun, { point: describePoint, choose: ({ number }) => void chooseNumber(number) });

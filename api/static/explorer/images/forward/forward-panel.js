@@ -6,10 +6,10 @@ import { Tensor } from "../../../sdk/tensor.js";
 import { weightsFor } from "../../checkpoints.js";
 import { part } from "../../context.js";
 import { latestRequest } from "../../latest-request.js";
-import { loadStyle } from "../../lazy-style.js";
+import { loadStyle } from "../../lazy-panels.js";
 import { INPUT } from "../../model-facts.js";
 import { moveByKeys, playback } from "../../playback.js";
-import { selectedChannel } from "../channel-picker.js";
+import { selectedChannel } from "../shown-layers.js";
 import { reduceOf } from "../current-image.js";
 import { computationOf } from "../forward-button.js";
 import { INPUT_TENSOR } from "../stages.js";
@@ -40,7 +40,7 @@ const FULL = 255;
 export async function mountForward(context, image, opener) {
   const { lightwell, store, model } = context;
   const detail = part(context, "inspector");
-  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle("forward.css", import.meta.url)]);
+  const [tables] = await Promise.all([colourMaps(lightwell), loadStyle(import.meta.resolve("./forward.css"))]);
   /** @type {Computation | null} */
   let computation = null;
   let lastQuery = "";
