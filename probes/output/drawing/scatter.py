@@ -89,8 +89,7 @@ def _colours(figure: Scatter) -> tuple[list[Ink], Block | None]:
     if figure.colour is None:
         return [OKABE_ITO[0]] * figure.x.values.size, None
     shaded = shade(figure.colour)
-    rows = shaded.pixels.reshape(-1, 3).tolist()
-    return [(red, green, blue) for red, green, blue in rows], colour_bar(shaded, _HEIGHT)
+    return [*map(tuple, shaded.pixels.reshape(-1, 3).tolist())], colour_bar(shaded, _HEIGHT)
 
 
 def _labels(points: Float[np.ndarray, "points 2"], labels: list[str]) -> list[Mark]:

@@ -68,7 +68,9 @@ def _draw(draw: ImageDraw.ImageDraw, shape: Shape, scale: Length, colour: int) -
             line(joint="curve") if len(shape.points) <= _SMOOTH_JOINTS else line()
         case Dot():
             x, y, radius = shape.x * scale, shape.y * scale, shape.radius * scale
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), colour)
+            box = (x - radius, y - radius, x + radius, y + radius)
+            # As `draw.ellipse` does, which takes most of the time of a plot to find its colours.
+            draw.draw.draw_ellipse(box, colour, 1)
         case Polygon():
             draw.polygon((shape.points * scale).ravel().tolist(), fill=colour)
 
