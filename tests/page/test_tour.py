@@ -2,22 +2,30 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.browsers import PHONE, keep
+from tests.page.browsers import PATIENCE_MS, PHONE, keep
 from tests.page.conftest import Opener
 from tests.page.test_opening import SERIOUS, violations
 from tests.page.test_views import LECTURE
 
-FRAME = """(element) => {
-  const { top, bottom, left, right } = element.getBoundingClientRect();
-  const boxOf = (one) => document.querySelector(one).getBoundingClientRect();
-  const [header, card] = [boxOf(".top"), boxOf(".tour")];
-  return { top, bottom, left, right, header: header.bottom, card: card.top, width: innerWidth };
+# The outlined element may be made again, and be within a custom element.
+IN_VIEW = """async (patience) => {
+  const boxOf = (one) => one.getBoundingClientRect();
+  const traces = () => Array.from(document.querySelectorAll("lw-gate-trace"));
+  const roots = () => [document, ...traces().map((one) => one.shadowRoot)];
+  for (const until = performance.now() + patience; ; await new Promise(requestAnimationFrame)) {
+    const outlined = roots().map((one) => one.querySelector("[data-toured]")).find(Boolean);
+    const { top, bottom, left, right } = outlined ? boxOf(outlined) : {};
+    const first = Math.max(0, boxOf(document.querySelector(".top")).bottom);
+    const last = boxOf(document.querySelector(".tour")).top;
+    const isWithin = 0 <= left && right <= innerWidth;
+    if (isWithin && first <= top && top < bottom && bottom <= last) return "";
+    if (performance.now() > until) return JSON.stringify({ top, bottom, left, right, first, last });
+  }
 }"""
 
 Act = Callable[[Page], None]
@@ -137,16 +145,7 @@ def arrived(page: Page, number: int, count: int = 11) -> None:
 
 def in_view(page: Page) -> None:
     """Wait until the outlined element is between the header and the card, and nothing is wider."""
-    outlined = page.locator("[data-toured]")
-    frame: dict[str, Any] = {}
-    for _ in range(40):
-        frame = outlined.evaluate(FRAME)
-        lies = max(0, frame["header"]) <= frame["top"] < frame["bottom"] <= frame["card"]
-        if lies and frame["left"] >= 0 and frame["right"] <= frame["width"]:
-            break
-        page.wait_for_timeout(100)
-    else:
-        pytest.fail(f"the outlined element is not in view: {frame}")
+    assert page.evaluate(IN_VIEW, PATIENCE_MS) == ""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -223,8 +222,7 @@ def test_presenter_mode_has_keys(opened: Opener) -> None:
     page = opened("#digits&tour=3&present=true", viewport=LECTURE)
     arrived(page, 3)
     expect(page.locator("header.top")).to_be_hidden()
-    large = card(page).locator(".tour-text").evaluate("(one) => getComputedStyle(one).fontSize")
-    assert float(large.removesuffix("px")) >= 20
+    assert type_of(card(page).locator(".tour-text")) >= 20
     in_view(page)
     keep(page, "tour-presenter", full=False)
     for key, number in (("ArrowRight", 4), ("PageDown", 5), ("ArrowLeft", 4)):
@@ -239,6 +237,50 @@ def test_presenter_mode_has_keys(opened: Opener) -> None:
     page.keyboard.press("Escape")
 
     expect(card(page)).to_have_count(0)
+
+
+def type_of(places: Locator) -> float:
+    """Smallest type of elements, in pixels."""
+    sizes = places.evaluate_all("(all) => all.map((one) => getComputedStyle(one).fontSize)")
+    return min(float(one.removesuffix("px")) for one in sizes)
+
+
+@pytest.mark.parametrize("view", ["digits", "sequences"])
+def test_presenter_mode_has_large_type(opened: Opener, view: str) -> None:
+    """Labels, the answer and the outlined part are larger, and the first screen still fits."""
+    labels = {"digits": "#network .stage h3", "sequences": "#lanes .chip"}[view]
+    answer = {"digits": "#digit-bars", "sequences": "#sequence-bars"}[view]
+    step, outlined = {
+        "digits": (4, ".inspector-kernel .quiet"),
+        "sequences": (6, ".gates li > .gate-name"),
+    }[view]
+    places = [labels, f"{answer} .bar-name", f"{answer} .bar-value", "h2:visible", outlined]
+    page = opened(f"#{view}&tour={step}", viewport=LECTURE)
+    arrived(page, step)
+    usual = [type_of(page.locator(one)) for one in places]
+    card(page).get_by_role("button", name="Present").click()
+    expect(page.locator("header.top")).to_be_hidden()
+    large = [type_of(page.locator(one)) for one in places]
+    for place, before, after in zip(places, usual, large, strict=True):
+        assert after >= 1.15 * before, place
+        assert after >= 15, place
+    for hidden in (".training", ".downloads", ".finder", "#draw .pad-tools", ".typed"):
+        expect(page.locator(hidden).filter(visible=True)).to_have_count(0)
+    opened.turn(page, f"#{view}&tour=1&present=true")
+    arrived(page, 1)
+    in_view(page)
+    keep(page, f"tour-presenter-{view}", full=False)
+    first = {"digits": ["#network", "#answer"], "sequences": ["#bits", "#sequence-answer"]}[view]
+    top = card(page).bounding_box()
+    assert top
+    for panel in first:
+        box = page.locator(panel).bounding_box()
+        assert box
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= top["y"], panel
+    wide = "(all) => all.map((one) => one.scrollWidth - one.clientWidth)"
+    cut = page.locator(f"html, .stages-scroller, {answer} .bar-name").evaluate_all(wide)
+    assert max(cut) <= 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,4 +1,4 @@
-/** Style sheet of the tour and of presenter mode. */
+/** Style sheet of the tour. */
 
 export const STYLE = `
   body:has(> .tour) { padding-bottom: 14rem; }
@@ -34,12 +34,4 @@ export const STYLE = `
     .tour-controls { max-width: none; flex-wrap: nowrap; margin-top: .25rem; }
     .tour-controls button { padding-inline: .35rem; white-space: nowrap; }
   }
-
-  [data-present] :is(.top, footer, .lead, .model-facts, .model-picker, .tour-start, .downloads, .before, .pad-tools .quiet) { display: none; }
-  [data-present] .tour { width: min(80rem, 100vw - 1.2rem); padding: .9rem 1.3rem 1.1rem; }
-  [data-present] .tour-head { font-size: 1rem; }
-  [data-present] .tour-says { font-size: clamp(1.25rem, .9rem + 1.1vw, 2.1rem); }
-  [data-present] .tour-controls :not(.tour-present) { display: none; }
-  [data-present] .tour-present { font-size: .8125rem; color: var(--muted); }
-  @media print { .tour { display: none; } }
 `;

@@ -2,6 +2,7 @@
 
 import { sheet } from "../../sdk/dom.js";
 import { FAMILIES, modelsOf } from "../families.js";
+import { PRESENTER } from "./presenter-style.js";
 import { TourCard } from "./tour-card.js";
 import { listenToKeys } from "./tour-keys.js";
 import { TourOutline } from "./tour-outline.js";
@@ -25,7 +26,7 @@ import { STYLE } from "./tour-style.js";
  * @param {string} fragment Address by which the tour was opened.
  */
 export function mountTour(page, fragment) {
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet(STYLE)];
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet(STYLE), sheet(PRESENTER)];
   /** @type {OpenTour | null} */
   let open = null;
   let first = fragment;
