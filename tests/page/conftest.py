@@ -15,7 +15,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.networks import write_network
 from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch
+from tests.page.networks import NETWORKS
 from tests.servers import PATIENCE_S, started
 
 SECRET = "correct-horse-battery"  # noqa: S105 - of the tests
@@ -132,6 +134,31 @@ def guarded() -> Iterator[str]:
 def outside(browser: Browser, guarded: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens pages of the server that needs a token, closed at the end of the test."""
     with Opener(browser, guarded, watchers) as opener:
+        yield opener
+
+
+@pytest.fixture(scope="package")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server with the shipped networks and four of a user."""
+    folder = tmp_path_factory.mktemp("networks")
+    for name, text in NETWORKS.items():
+        write_network(folder / name, text)
+    # An analysis compiles when it is first asked for: a busy machine takes its time.
+    with started("--models", str(folder), "--deadline-s", "120", ready="Ready after") as server:
+        yield server.url
+
+
+@pytest.fixture
+def own_api(own: str) -> Iterator[httpx2.Client]:
+    """Client of the server with networks of a user."""
+    with httpx2.Client(base_url=own, timeout=PATIENCE_S) as client:
+        yield client
+
+
+@pytest.fixture
+def visited(browser: Browser, own: str, watchers: list[Watcher]) -> Iterator[Opener]:
+    """Opens watched pages of the server with networks of a user."""
+    with Opener(browser, own, watchers) as opener:
         yield opener
 
 

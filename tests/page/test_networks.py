@@ -2,77 +2,17 @@
 
 import io
 import re
-from collections.abc import Iterator
 
 import httpx2
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.networks import write_network
 from tests.page.answers import ask, number
-from tests.page.browsers import PHONE, Watcher, keep, settle
+from tests.page.browsers import PHONE, keep, settle
 from tests.page.conftest import Opener, show
-from tests.servers import PATIENCE_S, started
-
-PICTURES = """
-title = "Three kinds of pictures"
-task = "What does a small picture show?"
-classes = ["boat", "cat", "house"]
-input = { image = [12, 16, 3], mean = [0.5, 0.4, 0.4], std = [0.2, 0.3, 0.2], prepare = "none" }
-layers = [
-  "stem: conv 6 nobias", "norm", "act: relu", "conv 6", "add act", "relu", "pool",
-  "one: conv 4 1x1", "wide: conv 4 5x5 from pool1", "concat one", "globalpool", "dense 3",
-]
-"""
-DRAWINGS = """
-title = "Two kinds of drawings"
-task = "Is there a line?"
-classes = ["none", "line"]
-input = { image = [8, 16, 1] }
-layers = ["conv 3 3x5", "tanh", "flatten", "dense 1"]
-"""
-LETTERS = """
-title = "Families of letters"
-task = "Which family does a sequence belong to?"
-classes = ["alpha", "beta", "gamma"]
-input = { alphabet = "acgtn", encoding = "one-hot" }
-layers = ["gru 5", "gru 3", "dense 3"]
-"""
-SENSORS = """
-title = "Three sensors"
-task = "Does the machine rest?"
-classes = ["no", "yes"]
-input = { features = 3 }
-layers = ["lstm 4", "dense 2"]
-"""
-NETWORKS = {"pictures": PICTURES, "drawings": DRAWINGS, "letters": LETTERS, "sensors": SENSORS}
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server with the shipped networks and four of a user."""
-    folder = tmp_path_factory.mktemp("networks")
-    for name, text in NETWORKS.items():
-        write_network(folder / name, text)
-    # An analysis compiles when it is first asked for: a busy machine takes its time.
-    with started("--models", str(folder), "--deadline-s", "120", ready="Ready after") as server:
-        yield server.url
-
-
-@pytest.fixture
-def own_api(own: str) -> Iterator[httpx2.Client]:
-    """Client of that server."""
-    with httpx2.Client(base_url=own, timeout=PATIENCE_S) as client:
-        yield client
-
-
-@pytest.fixture
-def visited(browser: Browser, own: str, watchers: list[Watcher]) -> Iterator[Opener]:
-    """Opens watched pages of that server."""
-    with Opener(browser, own, watchers) as opener:
-        yield opener
+from tests.servers import PATIENCE_S
 
 
 def without_shipped(route: Route) -> None:

@@ -4,7 +4,6 @@ import re
 
 import httpx2
 import numpy as np
-import pypdfium2
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -15,7 +14,6 @@ from tests.page.test_drawing import tiles
 
 LECTURE = {"width": 1280, "height": 720}
 MOST_SCREENS = 8
-MOST_PAGES = 2
 
 
 def link(page: Page, name: str) -> None:
@@ -224,29 +222,3 @@ def test_an_older_answer_is_dimmed_at_once(page: Page) -> None:
     expect(page.locator("#digits.is-stale")).to_have_count(0)
     expect(page.locator("#answer")).to_have_css("opacity", "1")
     expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("3")
-
-
-@pytest.mark.parametrize(
-    ("view", "titles"),
-    [
-        ("digits", ["Layer by layer", "One channel", "Why this answer?"]),
-        ("sequences", ["Step by step", "This step in numbers", "Which bits count?"]),
-        ("findings", ["Features go from edges", "The hidden state encodes context."]),
-    ],
-)
-def test_a_view_prints_on_few_pages(opened: Opener, view: str, titles: list[str]) -> None:
-    """A view is printed on at most two pages, in light colours in the dark theme too."""
-    page = opened(f"#{view}&theme=dark")
-    if view != "findings":
-        show(page, {"digits": "why", "sequences": "bit-reasons"}[view])
-    settle(page)
-    printed = pypdfium2.PdfDocument(page.pdf(prefer_css_page_size=True, print_background=True))
-    texts = [one.get_textpage().get_text_bounded() for one in printed]
-
-    assert len(texts) <= MOST_PAGES
-    assert titles[0] in texts[0]
-    assert [one for one in titles if one not in "".join(texts)] == []
-    page.emulate_media(media="print")
-    seen = page.locator("#main").evaluate("(one) => getComputedStyle(one).colorScheme")
-    assert "light" in seen
-    keep(page, f"print-{view}")

@@ -28,7 +28,7 @@ export function probabilityBars(container, classes, calibration) {
   const longest = Math.max(...classes.map((name) => name.length));
   container.classList.toggle("has-words", longest > 3);
   container.classList.toggle("has-calibrated", calibration !== undefined); // as most answers have them
-  /** @type {HTMLElement} */ (container).style.setProperty("--bar-name", `max(1.2rem, min(calc(${longest}ch + .2rem), 8rem))`);
+  /** @type {HTMLElement} */ (container).style.setProperty("--bar-name", `max(1.2rem, min(calc(${longest > 3 ? 1.3 * longest : longest}ch + .2rem), 8rem))`);
   container.replaceChildren(
     heading,
     make("ul", { class: "bars" }, ...rows.map(({ row }) => row)),

@@ -164,8 +164,10 @@ export class TraceLane {
     this.#canvas.height = Math.round(height * ratio);
     this.#canvas.style.height = `${height}px`;
     const steps = columns.inSight(lane.first);
-    const context = this.#canvas.getContext("2d");
-    if (!context || !steps.length) return;
+    if (!steps.length) return;
+    // Drawn elsewhere and copied: a browser prints the operations of a canvas, and clearing would erase the page below it.
+    const drawn = new OffscreenCanvas(this.#canvas.width, this.#canvas.height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (drawn.getContext("2d"));
     const values = this.#order.flatMap((unit) => steps.map((step) => valueAt(lane, step, unit) ?? NaN));
     const { low, high } = lane.range;
     // One pixel for each cell, enlarged without interpolation: every colour stays that of a value.
@@ -176,12 +178,18 @@ export class TraceLane {
       Math.round(columns.left(step) * ratio),
     );
     const [left, right] = [edges[0], edges[edges.length - 1]];
-    context.drawImage(small, left, 0, right - left, this.#canvas.height);
-    if (columns.width < ROOMY || this.#row < ROOMY) return;
+    context.drawImage(small, left, 0, right - left, drawn.height);
+    if (columns.width >= ROOMY && this.#row >= ROOMY) this.#clearGaps(context, edges, ratio);
+    this.#canvas.getContext("2d")?.drawImage(drawn, 0, 0);
+  }
+
+  /** Clear a gap between cells. @param {OffscreenCanvasRenderingContext2D} context @param {number[]} edges @param {number} ratio */
+  #clearGaps(context, edges, ratio) {
+    const { width, height } = context.canvas;
     const gap = Math.max(1, Math.round(ratio));
-    for (const edge of edges) context.clearRect(edge - gap, 0, gap, this.#canvas.height);
+    for (const edge of edges) context.clearRect(edge - gap, 0, gap, height);
     for (let row = 1; row <= this.#order.length; row += 1) {
-      context.clearRect(0, Math.round(row * this.#row * ratio) - gap, this.#canvas.width, gap);
+      context.clearRect(0, Math.round(row * this.#row * ratio) - gap, width, gap);
     }
   }
 

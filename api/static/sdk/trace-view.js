@@ -51,19 +51,21 @@ export class TraceView {
 
   connect() {
     this.#resizes.observe(this.#scroller);
-    for (const type of ["beforeprint", "afterprint"]) addEventListener(type, this.#keepWidth);
+    for (const type of ["beforeprint", "afterprint"]) addEventListener(type, this.#fitPaper);
   }
 
   disconnect() {
     this.#resizes.disconnect();
-    for (const type of ["beforeprint", "afterprint"]) removeEventListener(type, this.#keepWidth);
+    for (const type of ["beforeprint", "afterprint"]) removeEventListener(type, this.#fitPaper);
   }
 
-  /** Print with the width of the screen, which the columns are painted for. @param {Event} event */
-  #keepWidth = ({ type }) => {
+  /** Paint the columns for the paper: as wide as `--lw-print-width`, or as on the screen. @param {Event} event */
+  #fitPaper = ({ type }) => {
     const host = /** @type {HTMLElement} */ (this.root.host);
-    if (type === "beforeprint") host.style.width = `${host.offsetWidth}px`;
-    else host.style.removeProperty("width");
+    const width = getComputedStyle(host).getPropertyValue("--lw-print-width") || `${host.offsetWidth}px`;
+    host.style.width = type === "beforeprint" ? width : "";
+    this.#layOut();
+    this.#paint();
   };
 
   /** Followed step and unit, among those of the answer. */
