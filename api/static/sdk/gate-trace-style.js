@@ -63,4 +63,11 @@ export const STYLE = `${TOKENS}
     .head output { grid-row: 1; grid-column: 3; }
     .corner { display: none; }
   }
+  @container (max-width: 26rem) {
+    .grid { row-gap: .1rem; }
+    .head { display: flex; flex-wrap: wrap; margin-top: .3rem; }
+    .head .meaning { overflow: visible; }
+    .head output { margin-left: auto; }
+    .head lw-colour-bar { flex: 1 0 100%; margin-top: .1rem; }
+  }
 `;

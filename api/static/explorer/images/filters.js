@@ -27,7 +27,7 @@ const STRONGEST = 8;
  * @param {import("../context.js").Context} context
  */
 export async function mountFilters(context) {
-  const { lightwell, store, model } = context;
+  const { lightwell, store, model, announce } = context;
   const body = part(context, "filters-body");
   const panel = /** @type {HTMLElement} */ (body.closest(".panel"));
   const tables = await colourMaps(lightwell);
@@ -67,6 +67,7 @@ export async function mountFilters(context) {
     (/** @type {ReturnType<typeof parameters>} */ query, signal) =>
       lightwell.ask(model.name, "filters", { parameters: query, signal }),
     ({ tensors }, { layers: name }) => {
+      if (kernels) announce(`The filters of ${name} are shown.`);
       kernels = /** @type {Tensor} */ (tensors.get(`${name}.kernel`));
       render(kernels, /** @type {Tensor} */ (tensors.get(`${name}.norm`)), name);
     },

@@ -78,12 +78,13 @@ export async function mountEmbedding(context, image) {
       return retryWhileCompiling(`/${model.name}/embedded`, send, aborted, waiting);
     },
     (answer) => {
-      isMapped = true;
       warning.hidden = true;
       const points = pointsOf(answer, model.classes, tables);
       const titles = Object.entries(axes()).map(([name, axis]) => titleOf(axis, Number(answer.measures.get(`${name}_share`))));
       map.showImages(points, [titles[0], titles[1]]);
       map.showClass(store.state.mapClass);
+      if (isMapped) announce(`The map shows ${titles.join(" and ")}.`);
+      isMapped = true;
       shares.textContent =
         `The two axes hold ${formatPercent(sum(answer, "across_share", "upward_share"))} of the variance of the network's last hidden layer, the first 16 ` +
         `${formatPercent(sum(answer, "all_axes_share"))}: images that are apart along other axes overlap here. The nearest are nearest along all 16.`;

@@ -1,0 +1,115 @@
+"""Accessibility of what opens within panels: axe-core finds nothing, and changes are told."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.browsers import PHONE, WIDE, settle
+from tests.page.conftest import Opener, show
+from tests.page.test_opening import SERIOUS, violations
+
+STATES = {
+    "digits": [
+        "panel=compare&otherSample=3",
+        "panel=compare&compareBy=channel",
+        "panel=compare&compareBy=checkpoint&checkpoint=round-1",
+        "panel=map&mapClass=3",
+        "panel=layers&layersView=1",
+        "panel=filters&filters=conv2&layer=relu2&channel=11",
+        "find=responds+to+7",
+    ],
+    "sequences": [
+        "sequencePanel=sequence-compare&sequenceCompareBy=unit",
+        "sequencePanel=sequence-compare&sequenceCompareBy=checkpoint&sequenceCheckpoint=round-1",
+        "sequencePanel=counter&counterView=1",
+        "sequencePanel=counter&counterView=2",
+        "sequencePanel=patching&patched=hidden&step=3",
+        "findUnit=follows+the+count",
+    ],
+}
+"""Choices of panels beside those that their tabs open with."""
+
+LISTEN = """() => {
+  window.heard = [];
+  const listened = "[aria-live], [role=status], [role=alert]";
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const place = (target.nodeType === 1 ? target : target.parentElement)?.closest(listened);
+      if (place?.textContent.trim()) window.heard.push(place.textContent.trim());
+    }
+  }).observe(document.body, { childList: true, characterData: true, subtree: true });
+}"""
+"""Records the texts of live regions."""
+
+Act = Callable[[Page], None]
+
+
+def press(name: str, within: str = "section:visible") -> Act:
+    """Press a button of the view on display."""
+    return lambda page: page.locator(within).get_by_role("button", name=name).first.click()
+
+
+def choose(select: str, option: int) -> Act:
+    """Choose an option of a state value's select."""
+
+    def act(page: Page) -> None:
+        page.locator(f"#choose-{select}").select_option(index=option)
+
+    return act
+
+
+CHANGES: dict[str, tuple[str, str, Act, str]] = {
+    "comparison": ("digits", "compare", press("Another checkpoint"), "B, before training: "),
+    "filters": ("digits", "filters", press("conv2", "#filters"), "The filters of conv2 are shown."),
+    "map": ("digits", "map", choose("mapAcross", 2), "The map shows "),
+    "analysis": ("digits", "layers", press("First filters described"), "is shown."),
+    "attribution": ("digits", "why", choose("method", 1), "Attribution of "),
+    "training": ("digits", "", press("Previous training point"), "after round 12 of 90"),
+    "memory": ("sequences", "memory", press("Previous step"), "Step 15 of 16"),
+    "patching": ("sequences", "patching", choose("patched", 1), "The strongest is "),
+    "weights": ("sequences", "weights", choose("weightsLayer", 1), "The weights of "),
+    "gates": ("sequences", "gates-if", choose("gateEdit", 1), "%"),
+    "steps": ("sequences", "bit-reasons", choose("bitMethod", 1), "sum "),
+    "counter": ("sequences", "counter", press("State space"), "State space is shown."),
+    "two units": ("sequences", "sequence-compare", press("Another unit"), "B, unit "),
+}
+"""View, panel, a change, and a part of what a screen reader hears of it."""
+
+
+@pytest.mark.parametrize(("viewport", "theme"), [(WIDE, "light"), (PHONE, "dark")])
+@pytest.mark.parametrize("view", STATES)
+def test_axe_finds_nothing_in_choices_of_panels(
+    opened: Opener, view: str, viewport: dict[str, int], theme: str
+) -> None:
+    """Comparisons, rankings, maps and other pictures have no serious finding, and fit."""
+    page = opened(f"#{view}", viewport=viewport, color_scheme=theme)
+    for state in STATES[view]:
+        opened.turn(page, f"#{view}&{state}")
+        settle(page)
+        if "anel=" in state:
+            show(page, state.split("anel=")[1].split("&")[0])
+            settle(page)
+        expect(page.locator(".is-stale")).to_have_count(0)
+        found = [one for one in violations(page) if one["impact"] in SERIOUS]
+
+        assert not found, (state, found)
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], state
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_screen_reader_hears_changes(opened: Opener, change: str) -> None:
+    """What a control changes in its panel is in a live region."""
+    view, panel, act, part = CHANGES[change]
+    page = opened(f"#{view}")
+    if panel:
+        drawn = show(page, panel).locator("canvas, svg").filter(visible=True)
+        expect(drawn.first).to_be_visible()
+    settle(page)
+    page.evaluate(LISTEN)
+
+    act(page)
+
+    settle(page)
+    heard = page.evaluate("window.heard")
+    assert [one for one in heard if part in one], heard
