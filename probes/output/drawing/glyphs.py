@@ -38,8 +38,11 @@ class Glyphs(NamedTuple):
 
 def glyphs_of(run: Run, colour: RGB) -> Glyphs:
     """Draw a run of text, short ones once for all canvases."""
+    is_composed = run.size >= _LEAST_COMPOSED_SIZE and float(run.size).is_integer()
+    if is_composed and _is_number(run.words):
+        return _kept_number(run, colour)
     is_kept = len(run.words) <= _MOST_KEPT_CHARACTERS and run.size <= _MOST_KEPT_SIZE
-    return (_kept_glyphs if is_kept else _drawn)(run, colour)
+    return (_kept_glyphs if is_kept else _rendered)(run, colour)
 
 
 def pixel_of(place: tuple[Length, Length]) -> tuple[int, int]:
@@ -48,11 +51,6 @@ def pixel_of(place: tuple[Length, Length]) -> tuple[int, int]:
     It rounds the part of a pixel to 64ths, then to a whole one: halves to the right, and up.
     """
     return math.floor(place[0] + 65 / 128), math.floor(place[1] + 63 / 128)
-
-
-def _drawn(run: Run, colour: RGB) -> Glyphs:
-    is_composed = run.size >= _LEAST_COMPOSED_SIZE and float(run.size).is_integer()
-    return (_composed if is_composed and _is_number(run.words) else _rendered)(run, colour)
 
 
 def _composed(run: Run, colour: RGB) -> Glyphs:
@@ -133,5 +131,7 @@ _LEAST_COMPOSED_SIZE = 13
 them."""
 
 _kept_letter = lru_cache(1024)(_rendered)
-_kept_glyphs = lru_cache(2048)(_drawn)
+_kept_glyphs = lru_cache(2048)(_rendered)
+_kept_number = lru_cache(512)(_composed)
+"""Numbers apart from words, which ever new numbers would replace."""
 _kept_upward = lru_cache(256)(_turned)
