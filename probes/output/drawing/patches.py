@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-MOST_BYTES, MOST_GROUPS, MOST_PIXELS = 48_000_000, 512, 1_000_000
+MOST_BYTES, MOST_GROUPS, MOST_PIXELS = 48_000_000, 2048, 1_000_000
 """Most bytes of the patches that are kept, most groups that are known, and most pixels of one."""
 
 
