@@ -105,10 +105,13 @@ def test_a_ranking_of_other_weights_than_those_on_display(
     note = box.get_by_text("The ranking is one of the trained weights")
     find(box, question)
     expect(note).to_be_visible()
+    # The address is written a moment later, and would undo a change of it.
+    expect(page).to_have_url(re.compile("find"))
 
     page.evaluate("location.hash = location.hash.replace(/&(sequenceC|c)heckpoint=[^&]*/, '')")
     expect(note).to_be_hidden()
     if view == "digits":
+        expect(page).not_to_have_url(re.compile("checkpoint"))
         page.evaluate("location.hash += '&checkpoint=round-1'")
         expect(note).to_be_visible()
         find(box, "responds to this digit")
