@@ -55,7 +55,8 @@ def admitted(
     """
     # A kept result is drawn and encoded only.
     rows = 0 if is_kept(context, request) else sum(_rows(request, call) for call in calls)
-    return _admitted(context, request, rows, response_format)
+    kinds = _kinds(request, rows, response_format)
+    return context.engine.workload.admitted(context.job, kinds, max(rows, 1))
 
 
 def admitted_inputs(
@@ -72,10 +73,10 @@ def admitted_inputs(
         EngineBusyError: The work in front of it takes too long.
     """
     context.job.is_analysis = inputs > 1
+    kinds = _kinds(request, inputs, response_format)
     if context.job.is_analysis:
-        narrowest, *_ = _kinds(request, inputs, response_format)
-        context.engine.workload.check_refused(context.job, narrowest)
-    return _admitted(context, request, inputs, response_format)
+        context.engine.workload.check_refused(context.job, kinds[0])
+    return context.engine.workload.admitted(context.job, kinds, inputs)
 
 
 def _rows(request: ProbeRequest, call: ProbeCall[Any]) -> int:
@@ -83,13 +84,6 @@ def _rows(request: ProbeRequest, call: ProbeCall[Any]) -> int:
     if request.probe.run is not None:
         return request.probe.rows(call)
     return 1 + len(call.input.row.get("sequence", ())) // MAX_INTERACTIVE_STEPS
-
-
-def _admitted(
-    context: RequestContext, request: ProbeRequest, rows: int, response_format: Format
-) -> AbstractContextManager[None]:
-    kinds = _kinds(request, rows, response_format)
-    return context.engine.workload.admitted(context.job, kinds, max(rows, 1))
 
 
 def _kinds(request: ProbeRequest, rows: int, response_format: Format) -> Sequence[Hashable]:
