@@ -130,11 +130,20 @@ export function sourceOf(model, kernel) {
   return layerOf(model, reader?.inputs[0] ?? INPUT);
 }
 
-/** Layer line of a convolution, which may begin with a name: `stem: conv 16 5x5`. */
-const CONVOLUTION = /^(?:[^:]*:)?\s*conv\b/;
+/** Layer line without the name that it may begin with: `conv 16 5x5` of `stem: conv 16 5x5`. @param {Layer} layer */
+export function lineOf({ operation }) {
+  return operation.replace(/^[^:]*:/, "").trim();
+}
+
+/** First word of a layer line, such as `conv`; the kind of the layer where it has none. @param {Layer} layer */
+export function wordOf(layer) {
+  return lineOf(layer).split(/\s+/).find(Boolean) ?? layer.kind;
+}
 
 /** Names of the layers with kernels that have rows and columns. @param {Model} model */
 export function convolutionsOf(model) {
-  const { layers } = model;
-  return choicesOf(model, "filters", "layers").filter((name) => layers.some(({ layer, operation }) => layer === name && CONVOLUTION.test(operation)));
+  return choicesOf(model, "filters", "layers").filter((name) => {
+    const layer = model.layers.find((one) => one.layer === name);
+    return layer && wordOf(layer) === "conv";
+  });
 }

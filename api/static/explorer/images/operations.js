@@ -1,6 +1,7 @@
 /** Operations: title and explanation of a declared layer, from its layer line and its shapes. */
 
 import { countOf } from "../count.js";
+import { lineOf, wordOf } from "../model-facts.js";
 
 /** @typedef {import("../context.js").Layer} Layer */
 
@@ -35,9 +36,8 @@ const SIDE = { conv: 3, pool: 2 };
  * @param {Layer} layer
  * @returns {Operation}
  */
-export function operationOf({ operation, kind }) {
-  const line = operation.replace(/^[^:]*:/, "").trim();
-  const [word = kind] = line.split(/\s+/).filter(Boolean);
+export function operationOf(layer) {
+  const [line, word] = [lineOf(layer), wordOf(layer)];
   const sides = /\b(\d+)x(\d+)\b/.exec(line);
   const side = word === "conv" || word === "pool" ? String(SIDE[word]) : "";
   const kernel = sides ? `${sides[1]}×${sides[2]}` : side && `${side}×${side}`;
