@@ -1,5 +1,6 @@
 """Fixtures of the page tests: API client, browser, and an open page that is watched."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from playwright.sync_api import (
 )
 
 from tests.networks import write_network
-from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch
+from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch, settle
 from tests.page.networks import NETWORKS
 from tests.servers import PATIENCE_S, started
 
@@ -182,3 +183,12 @@ def show(page: Page, panel: str) -> Locator:
     found = page.locator(f"#{panel}")
     found.scroll_into_view_if_needed()
     return found
+
+
+def show_state(page: Page, fragment: str) -> None:
+    """Bring an open page into another state, with the panel that its fragment names in view."""
+    Opener.turn(page, fragment)
+    settle(page)
+    if panel := re.search(r"[pP]anel=([\w-]+)", fragment):
+        show(page, panel[1])
+    settle(page)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.browsers import PHONE, WIDE, settle
-from tests.page.conftest import Opener, show
+from tests.page.conftest import Opener, show, show_state
 from tests.page.test_opening import SERIOUS, violations
 
 STATES = {
@@ -85,11 +85,7 @@ def test_axe_finds_nothing_in_choices_of_panels(
     """Comparisons, rankings, maps and other pictures have no serious finding, and fit."""
     page = opened(f"#{view}", viewport=viewport, color_scheme=theme)
     for state in STATES[view]:
-        opened.turn(page, f"#{view}&{state}")
-        settle(page)
-        if "anel=" in state:
-            show(page, state.split("anel=")[1].split("&")[0])
-            settle(page)
+        show_state(page, f"#{view}&{state}")
         expect(page.locator(".is-stale")).to_have_count(0)
         found = [one for one in violations(page) if one["impact"] in SERIOUS]
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.browsers import settle
-from tests.page.conftest import Opener, show
+from tests.page.conftest import Opener, show, show_state
 from tests.page.test_opening import tabs
 
 MOST_PAGES = 2
@@ -116,11 +116,7 @@ def test_choices_of_a_panel_print_on_two_pages(opened: Opener, view: str) -> Non
     """So it is with a forward pass, a comparison, or another picture of an analysis."""
     page = opened(f"#{view}&theme=dark")
     for state in OTHERS[view]:
-        opened.turn(page, f"#{view}&theme=dark&{state}")
-        settle(page)
-        if "anel=" in state:
-            show(page, state.split("anel=")[1].split("&")[0])
-        settle(page)
+        show_state(page, f"#{view}&theme=dark&{state}")
         check_print(page)
 
 
