@@ -137,12 +137,16 @@ def ratios(this: Times, other: Times) -> dict[str, float]:
     }
 
 
+def median_of_others(found: Mapping[str, float]) -> float:
+    """Return the median of the ratios of two checkouts, without that of all activations."""
+    return median(ratio for name, ratio in found.items() if name != ACTIVATIONS)
+
+
 def missed(found: Mapping[str, float]) -> list[str]:
     """Return a sentence for each target that the ratios of two checkouts miss."""
-    others = [ratio for name, ratio in found.items() if name != ACTIVATIONS]
     bounds = [
         ("all activations", found[ACTIVATIONS], MOST_OF_ACTIVATIONS),
-        ("the other routes in the median", median(others), MOST_OF_MEDIAN),
+        ("the other routes in the median", median_of_others(found), MOST_OF_MEDIAN),
         *((name, ratio, MOST) for name, ratio in found.items()),
     ]
     return [
@@ -160,8 +164,7 @@ def routes_table(this: Times, other: Times, found: Mapping[str, float]) -> Table
     for name, ratio in found.items():
         times = (f"{1e3 * median(one[name]):.1f}" for one in (this, other))
         table.add_row(name, *times, f"{ratio:.2f}")
-    others = median(ratio for name, ratio in found.items() if name != ACTIVATIONS)
-    table.add_row("median, without all activations", "", "", f"{others:.2f}")
+    table.add_row("median, without all activations", "", "", f"{median_of_others(found):.2f}")
     return table
 
 
