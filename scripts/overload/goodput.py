@@ -1,9 +1,15 @@
 """Goodput: successful answers per second at five times the rate that the server can reach.
 
-Its control is the rate of a closed loop while the same load generator sends four fifths of the load
-to a server that refuses at once. It is below the peak where the generator takes processor time from
-the measured server, as on a machine with two cores.
+The peak is measured right before and right after each open loop, with the number of clients that
+reached most, as the speed of a shared machine changes from one minute to the next. The control is
+the rate of that closed loop while the same load generator sends four fifths of the load to a server
+that refuses at once. It is below the peak where the generator takes processor time from the
+measured server, as on a machine with two cores.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, median
 
 from scripts.bench.load import OK, UNANSWERED, UNSENT, Run, quantile
 from scripts.overload.checks import Check, goodput, latency, ms
@@ -33,15 +39,34 @@ HEALTH_MS = 100.0
 SERVED_SHARE = 0.8
 
 
+@dataclass(frozen=True)
+class Round:
+    """Round of goodput: an open loop above the peak, and the closed loops that it is compared with.
+
+    Attributes:
+        peak: Goodput of closed loops before and after the open loop, in the mean.
+        control: Goodput of a closed loop beside a generator whose requests another server refuses.
+        run: Answers of the open loop.
+        health: Answers to the monitor meanwhile.
+    """
+
+    peak: float
+    control: float
+    run: Run
+    health: Run
+
+    @property
+    def reached(self) -> float:
+        """Goodput of the open loop of a round."""
+        return goodput([self.run], RAMP_SHARE * (self.run.ended - self.run.began))
+
+
 def measure(session: Session) -> list[Check]:
     """Measure the goodput of predictions and of each kind of analysis above the peak."""
     found = []
     for kind in ("predict", *session.durations.analyses):
-        peak = _peak(session, kind)
-        control = _control(session, kind, peak)
-        session.target.settle()
-        found += _above(session, kind, peak, control)
-        session.target.settle()
+        rounds = _rounds(session, kind)
+        found += checks(kind, rounds) if rounds else [_no_peak(kind)]
         found += _returning(session, kind)
         session.target.settle()
     return found
@@ -51,70 +76,96 @@ def _requests(kind: str) -> list[bytes]:
     return predictions() if kind == "predict" else ANALYSES[kind]()
 
 
-def _peak(session: Session, kind: str) -> float:
-    """Return the highest goodput of 1 to 16 clients in a closed loop."""
-    reached = []
-    for clients in CLIENTS:
-        load = Closed(_requests(kind), clients, session.durations.window_s)
-        run = session.run(load)
-        reached.append(goodput([run], RAMP_SHARE * session.durations.window_s))
-    return max(reached)
+def _rounds(session: Session, kind: str) -> list[Round]:
+    """Measure peak, open loop and control in turn; no rounds where the peak is zero."""
+    reached = {clients: _closed(session, kind, clients) for clients in CLIENTS}
+    clients, fastest = max(reached.items(), key=lambda one: one[1])
+    if not fastest:
+        return []
+    rounds, before = [], _closed(session, kind, clients)
+    for _ in range(session.durations.rounds):
+        run, health = _above(session, kind, fastest)
+        after = _closed(session, kind, clients)
+        control = _control(session, kind, clients, fastest)
+        rounds.append(Round(mean([before, after]), control, run, health))
+        before = after
+    return rounds
 
 
-def _control(session: Session, kind: str, peak: float) -> float:
+def _closed(session: Session, kind: str, clients: int) -> float:
+    """Return the goodput of clients in a closed loop."""
+    run = session.run(Closed(_requests(kind), clients, session.durations.window_s))
+    session.target.settle()
+    return goodput([run], RAMP_SHARE * session.durations.window_s)
+
+
+def _above(session: Session, kind: str, peak: float) -> tuple[Run, Run]:
+    """Offer five times the peak in an open loop, while a monitor asks for the server's health."""
+    health = session.start(
+        Paced(
+            [get("/livez"), get("/readyz")],
+            8,
+            HEALTH_PER_S,
+            session.durations.open_s,
+            sources=(OTHER,),
+        )
+    )
+    run = session.run(_excess(kind, EXCESS * peak, session.durations.open_s))
+    found = run, session.finish(health)
+    session.target.settle()
+    return found
+
+
+def _control(session: Session, kind: str, clients: int, peak: float) -> float:
     """Return the goodput of a closed loop beside a generator whose requests another server refuses.
 
     With the closed loop's requests, the generators send as many as in the open loop.
     """
-    seconds, clients = session.durations.open_s / 2, CLIENTS[-1]
-    load = Paced(
-        _requests(kind), CONNECTIONS, (EXCESS - 1) * peak, seconds, sources=CROWD, seed=SEED
-    )
+    seconds = session.durations.window_s
     with RefusingServer() as refusing:
+        load = _excess(kind, (EXCESS - 1) * peak, seconds)
         refused = session.generators.start(load.run, refusing.port)
-        run = session.run(Closed(_requests(kind), clients, seconds))
+        reached = _closed(session, kind, clients)
         refused.result()
-    return goodput([run], RAMP_SHARE * seconds)
+    return reached
 
 
-def _above(session: Session, kind: str, peak: float, control: float) -> list[Check]:
-    """Offer five times the peak in an open loop, while a monitor asks for the server's health."""
-    if not peak:
-        return [Check(f"peak of {kind}", 0, 0, "/s", at_least=True)]
-    seconds = session.durations.open_s
-    health = session.start(
-        Paced([get("/livez"), get("/readyz")], 8, HEALTH_PER_S, seconds, sources=(OTHER,))
-    )
-    load = Paced(_requests(kind), CONNECTIONS, EXCESS * peak, seconds, sources=CROWD, seed=SEED)
-    return checks(kind, peak, control, session.run(load), session.finish(health))
+def _excess(kind: str, per_second: float, seconds: float) -> Paced:
+    return Paced(_requests(kind), CONNECTIONS, per_second, seconds, sources=CROWD, seed=SEED)
 
 
-def checks(kind: str, peak: float, control: float, run: Run, health: Run) -> list[Check]:
+def _no_peak(kind: str) -> Check:
+    return Check(f"peak of {kind}", 0, 0, "/s", at_least=True)
+
+
+def checks(kind: str, rounds: Sequence[Round]) -> list[Check]:
     """Compare the goodput above the peak, refusals and answers to the monitor with bounds.
 
     The time of a refusal counts from when it was sent: a generator with few connections may send
-    late. All other latencies count from when the request was due.
+    late. All other latencies count from when the request was due. Ratios are medians of the rounds.
     """
-    refused = sorted(one.answer_s for one in run.answers if one.status in UNAVAILABLE)
-    offered = len(run.answers) / (run.ended - run.began)
-    reached = goodput([run], RAMP_SHARE * (run.ended - run.began))
+    answers = [answer for one in rounds for answer in one.run.answers]
+    monitored = [answer for one in rounds for answer in one.health.answers]
+    refused = sorted(one.answer_s for one in answers if one.status in UNAVAILABLE)
+    offered = len(answers) / sum(one.run.ended - one.run.began for one in rounds)
+    peak, control = median(one.peak for one in rounds), median(one.control for one in rounds)
     name = f"5 × {kind}"
     found = [
         Check(
             f"goodput at {name} ({offered:.4g}/s offered, peak {peak:.4g}/s)",
-            reached / peak,
+            median(one.reached / one.peak for one in rounds),
             KEPT_SHARE,
             at_least=True,
         ),
         Check(
             f"goodput at {name} relative to the control ({control:.4g}/s)",
-            reached / control,
+            median(one.reached / one.control for one in rounds),
             KEPT_SHARE,
             at_least=True,
         ),
         Check(
             f"other answers than 200 and refusals at {name}",
-            sum(one.status not in {OK, UNANSWERED, UNSENT, *UNAVAILABLE} for one in run.answers),
+            sum(one.status not in {OK, UNANSWERED, UNSENT, *UNAVAILABLE} for one in answers),
             0,
         ),
     ]
@@ -122,8 +173,8 @@ def checks(kind: str, peak: float, control: float, run: Run, health: Run) -> lis
         figure = f"p99 of {len(refused):,} refusals at {name}"
         found.append(Check(figure, ms(quantile(refused, 0.99)), REFUSAL_MS, "ms"))
     figure = f"p99 of /livez and /readyz at {name}"
-    found.append(Check(figure, latency(health.answers, 0.99), HEALTH_MS, "ms"))
-    failed = sum(one.status != OK for one in health.answers)
+    found.append(Check(figure, latency(monitored, 0.99), HEALTH_MS, "ms"))
+    failed = sum(one.status != OK for one in monitored)
     return [*found, Check(f"failed /livez and /readyz at {name}", failed, 0)]
 
 

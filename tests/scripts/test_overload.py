@@ -70,13 +70,30 @@ def test_predictions_are_compared_with_those_of_an_idle_server() -> None:
 def test_goodput_counts_successes_in_time() -> None:
     """Late answers and refusals are no goodput; slow refusals and failed monitors exceed."""
     healthy = ran(OK, OK)
-    steady = goodput.checks("sweep", 2.0, 2.0, ran(OK, OK, 503, latency_s=0.01), healthy)
-    late = goodput.checks("sweep", 2.0, 2.0, ran(OK, OK, 503, latency_s=2), ran(OK, 503))
-    expired = goodput.checks("sweep", 2.0, 2.0, ran(OK, OK, 504), healthy)
+    steady = of_rounds(ran(OK, OK, 503, latency_s=0.01), healthy)
+    late = of_rounds(ran(OK, OK, 503, latency_s=2), ran(OK, 503))
+    expired = of_rounds(ran(OK, OK, 504), healthy)
 
     assert held(steady) == [True] * 6
     assert held(late) == [False, False, True, False, True, False]
     assert held(expired)[:3] == [True, True, False]
+
+
+def of_rounds(run: Run, health: Run) -> list[Check]:
+    """Check one round of goodput whose peak and control are two answers a second."""
+    return goodput.checks("sweep", [goodput.Round(2.0, 2.0, run, health)])
+
+
+def test_goodput_compares_each_round_with_its_own_peak() -> None:
+    """A machine that is twice as fast in the last round changes no ratio."""
+    healthy = ran(OK)
+    slow, fast = ran(OK, OK), ran(OK, OK, OK, OK)
+    found = goodput.checks(
+        "sweep", [goodput.Round(2.0, 1.0, slow, healthy), goodput.Round(4.0, 2.0, fast, healthy)]
+    )
+    once = goodput.Round(2.0, 1.0, slow, healthy).reached
+
+    assert [one.found for one in found[:2]] == pytest.approx([once / 2, once])
 
 
 def test_control_refuses_every_request() -> None:
