@@ -1,6 +1,7 @@
 """Workload: admission of requests by the time at which they will have been computed."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -88,6 +89,7 @@ class Workload:
         self._device_share = device_share
         self._threads = threads
         self._costs: dict[Job, Cost] = {}
+        self._clients: Counter[str] = Counter()
         # By the widest and the narrowest kind, and whether the job had come back.
         self._refused: dict[tuple[Hashable, bool], _Refusal] = {}
         self._slowdown = 1.0
@@ -110,12 +112,16 @@ class Workload:
         expected_s = self._admit(job, kinds, cost)
         began, before = time.monotonic(), (job.device_s, job.cpu_s)
         self._costs[job] = Cost(cost.device_s + before[0], cost.cpu_s + before[1])
+        self._clients[job.client] += 1
         ended = False
         try:
             yield
             ended = True
         finally:
             del self._costs[job]
+            self._clients[job.client] -= 1
+            if not self._clients[job.client]:
+                del self._clients[job.client]
             # Compilation is no sign of load: it happens once.
             self._learn_slowdown(time.monotonic() - began - job.compiled_s, expected_s)
             spent = Cost(job.device_s - before[0], job.cpu_s - before[1])
@@ -163,7 +169,7 @@ class Workload:
 
     def _jobs_of(self, client: str) -> int:
         """Return the number of a client's jobs in the workload."""
-        return sum(one.client == client for one in self._costs)
+        return self._clients[client]
 
     def _refusal(self, job: Job, found: "_Refusal") -> EngineBusyError:
         """Return the error of a job for which the workload has no room, with a time of its own."""
@@ -187,14 +193,13 @@ class Workload:
         now = time.monotonic()
         after = self._finishes({**beside, job: cost}, share)
         late_s = self._slowdown * after[job] - headroom * (job.deadline - now)
-        if late_s > 0 or all(one.client != job.client for one in beside):
-            return max(late_s, 0.0), after[job]
+        if late_s > 0:
+            return late_s, after[job]
+        late = {one: after[one] - (one.deadline - now) for one in beside}
+        if max(late.values()) <= 0 or all(one.client != job.client for one in beside):
+            return 0.0, after[job]
         before = self._finishes(beside, share)
-        made_late = [
-            after[one] - (one.deadline - now)
-            for one in beside
-            if before[one] <= one.deadline - now < after[one]
-        ]
+        made_late = [late[one] for one in beside if before[one] <= one.deadline - now < after[one]]
         return max(made_late, default=0.0), after[job]
 
     def _learn_slowdown(self, took_s: float, expected_s: float) -> None:

@@ -8,9 +8,9 @@ worker thread where a body is large.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from api.errors.problem import Problem, Reason, body_problem
 from api.inference.engine import Engine
@@ -43,7 +43,7 @@ from api.requests.model_input import (
 )
 from api.requests.multipart import parse_form
 from api.requests.options import ImageOptions, SequenceQuery
-from api.requests.posted import PostedInputs, parse_body
+from api.requests.posted import ParsedBody, parse_body, parse_value
 from api.requests.sequence_body import SequenceInput
 from api.requests.sequence_steps import parse_queried_steps
 from models.architecture import Architecture
@@ -76,7 +76,8 @@ async def read_images(
         model: Network that the images are for.
         declaration: Body of the route.
         options_of: Returns the query with the parameters among the text fields of a form.
-        admit: Admits the work of a query on a number of images, before they are decoded.
+        admit: Admits the work of a query on a number of images, before they are validated and
+            decoded.
 
     Returns:
         The inputs, and the query.
@@ -103,8 +104,9 @@ async def read_images(
         if isinstance(found, ModelInput):
             given = found
         else:
-            admit(options, len(found.inputs))
-            given = await _image_inputs(engine, job, found, network, preprocess)
+            admit(options, found.several)
+            images = _Images(found, declaration, network, preprocess)
+            given = await images.inputs(engine, job)
     warnings = field_warnings(type(options), (name for name, _ in fields))
     return (_with_warnings(given, warnings) if warnings else given), options
 
@@ -138,8 +140,8 @@ def _with_warnings(given: ModelInputs, warnings: tuple[InputWarning, ...]) -> Mo
 
 def parse_images(
     body: Body, declaration: type[DeclaredBody], network: Architecture, preprocess: Preprocess
-) -> ModelInput | PostedInputs:
-    """Make the input of an image request from its body; leave several encoded. CPU work.
+) -> ModelInput | ParsedBody:
+    """Make the input of an image request from its body; leave several as they are. CPU work.
 
     Args:
         body: Whole body of the request.
@@ -148,13 +150,17 @@ def parse_images(
         preprocess: Preparation of them.
 
     Raises:
-        Problem: The body is not valid, or the image is over a limit.
+        Problem: The body is not valid, or the image is over a limit. Several images are not
+            validated.
     """
     if _is_raw(body, declaration):
         # There is nothing to validate: a model of pydantic would only hold the bytes.
         return encoded_image_input(body.content, network.image, preprocess)
-    posted = parse_body(body, declaration, network)
-    return posted if posted.container else image_input(posted.inputs[0], network.image, preprocess)
+    parsed = parse_value(body, declaration)
+    if parsed.several:
+        return parsed
+    [image] = parsed.validated(declaration, network).inputs
+    return image_input(image, network.image, preprocess)
 
 
 def _is_raw(body: Body, declaration: type[DeclaredBody]) -> bool:
@@ -170,43 +176,44 @@ def _known_image(
     return known_image_input(body.content, network.image, preprocess)
 
 
-async def _image_inputs(
-    engine: Engine,
-    job: Job,
-    posted: PostedInputs,
-    network: Architecture,
-    preprocess: Preprocess,
-) -> list[ModelInput]:
-    """Make the inputs of several images in slices of time, so that others run in between."""
-    found: list[ModelInput] = []
-    images = _Images(posted, network, preprocess)
-    while len(found) < len(posted.inputs):
-        found += await engine.compute(images.decode_slice, len(found), job=job)
-    return found
-
-
 class _Images:
     """Several images of one request, which are decoded one after the other within limits."""
 
-    def __init__(self, posted: PostedInputs, network: Architecture, preprocess: Preprocess) -> None:
-        self._inputs, self._container = posted.inputs, str(posted.container)
+    def __init__(
+        self,
+        parsed: ParsedBody,
+        declaration: type[DeclaredBody],
+        network: Architecture,
+        preprocess: Preprocess,
+    ) -> None:
+        self._parsed, self._declaration = parsed, declaration
         self._network, self._preprocess = network, preprocess
+        self._posted: Sequence[Any] = ()
         self._pixels = self._planes = 0
 
-    def decode_slice(self, first: int) -> list[ModelInput]:
-        """Decode images from the first one on for a slice of time, at least one. CPU work.
+    async def inputs(self, engine: Engine, job: Job) -> list[ModelInput]:
+        """Decode the images in slices of time, so that others run in between.
 
         Raises:
-            Problem: An image is not valid, or all together are over a limit.
+            Problem: The body is not valid, or an image or all together are over a limit.
         """
         found: list[ModelInput] = []
+        while len(found) < self._parsed.several:
+            found += await engine.compute(self.decode_slice, len(found), job=job)
+        return found
+
+    def decode_slice(self, first: int) -> list[ModelInput]:
+        """Decode images from the first one on for a slice of time, at least one. CPU work."""
+        if not first:
+            self._posted = self._parsed.validated(self._declaration, self._network).inputs
+        found: list[ModelInput] = []
         until = time.monotonic() + SLICE_S
-        while first + len(found) < len(self._inputs) and (not found or time.monotonic() < until):
+        while first + len(found) < len(self._posted) and (not found or time.monotonic() < until):
             index = first + len(found)
             try:
-                one = image_input(self._inputs[index], self._network.image, self._preprocess)
+                one = image_input(self._posted[index], self._network.image, self._preprocess)
             except Problem as problem:
-                raise problem.within(self._container, index) from problem
+                raise problem.within(self._parsed.container, index) from problem
             self._count(one)
             found.append(one)
         return found
@@ -217,10 +224,10 @@ class _Images:
         self._pixels += width * height
         self._planes += min(width * height, MAX_PLANE_PIXELS)
         if self._pixels > MAX_PIXELS_TOGETHER:
-            raise _too_many(f"{MAX_PIXELS_TOGETHER} pixels together", self._container)
+            raise _too_many(f"{MAX_PIXELS_TOGETHER} pixels together", self._parsed.container)
         if self._planes > MAX_PLANES_TOGETHER:
             counted = f"{MAX_PLANES_TOGETHER} pixels together, at most {MAX_PLANE_PIXELS} of each"
-            raise _too_many(counted, self._container)
+            raise _too_many(counted, self._parsed.container)
 
 
 def _too_many(limit: str, container: str) -> Problem:

@@ -17,7 +17,7 @@ from api.requests.body import IMAGE_BODIES, Body, read_body
 from api.requests.image_body import ImageBody
 from api.requests.inputs import parse_images
 from api.requests.model_input import ModelInput, Preprocess
-from api.requests.posted import parse_body
+from api.requests.posted import ParsedBody, parse_body
 from api.requests.sequence_body import SequenceBody, SequenceInput
 from tests.networks import SIMPLE_CNN, counting_lstm
 
@@ -51,6 +51,8 @@ def form_body(data: bytes) -> Body:
 def image_of(body: Body, preprocess: Preprocess = "mnist") -> ModelInput:
     """Return the model input of a body of one image."""
     found = parse_images(body, ImageBody, SIMPLE_CNN, preprocess)
+    if isinstance(found, ParsedBody):
+        found.validated(ImageBody, SIMPLE_CNN)  # raises the fault of one of several
     assert isinstance(found, ModelInput)
     return found
 

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.inference import engine as engine_module
 from api.inference.device_time import DeviceTime
 from api.inference.engine import Engine
-from api.inference.errors import DeadlineError, QueueFullError
+from api.inference.errors import DeadlineError, EngineBusyError, QueueFullError
 from api.inference.estimates import Cost
 from api.inference.jobs import Job
 from api.inference.schedule import Formed
@@ -293,3 +293,22 @@ def test_several_images_are_decoded_as_part_of_the_analysis(
 
     assert answer.status_code == 200, answer.text
     assert set(found) == {is_analysis}
+
+
+def test_several_images_are_refused_before_they_are_validated(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal costs the parsing of the JSON; with room, the fault of one image is located."""
+    engine = client.app.state.engine  # type: ignore[attr-defined]
+    body = {"inputs": [PIXELS, {"image": "digit.png"}]}
+
+    def refuse(*_: object) -> None:
+        msg = "no room"
+        raise EngineBusyError(msg, 1.0)
+
+    found = client.post("/cnn/predict", json=body)
+    monkeypatch.setattr(engine.workload, "check_refused", refuse)
+
+    assert found.status_code == 422
+    assert "inputs[1]" in found.json()["detail"]
+    assert client.post("/cnn/predict", json=body).status_code == 503
