@@ -142,9 +142,9 @@ async def _compute_one(
     is_picture = response_format in PICTURES
     is_small = not is_picture and request.probe.input and 0 < values <= MAX_INLINE_VALUES
     if is_small and not context.job.is_analysis:
-        return _encode(model, request, given, result, response_format)
+        return encode_one(model, request, given, result, response_format)
     return await engine.compute(
-        _encode, model, request, given, result, response_format, job=context.job
+        encode_one, model, request, given, result, response_format, job=context.job
     )
 
 
@@ -280,10 +280,8 @@ async def run_probe(
         return call.with_outputs({}), None
     device_time, name = DeviceTime(), request.checkpoint
     if probe.run is None:
-        model = served.model
-        wanted = request.outputs(model.architecture, parts)
-        wanted |= {SCORE} if model.ood_detector and "warnings" in parts else set()
-        run = model.run(probe.program or "", call.input.row, wanted)
+        wanted = wanted_outputs(served.model, request, parts)
+        run = served.model.run(probe.program or "", call.input.row, wanted)
         outputs = await engine.run(served, run, context.job, device_time, name)
         return call.with_outputs(outputs), device_time
     begin = probe.run if "warnings" in parts else _without_score(probe.run)
@@ -305,6 +303,14 @@ async def run_probe(
     return call.with_outputs(outputs), device_time
 
 
+def wanted_outputs(
+    model: ResidentModel, request: ProbeRequest, parts: frozenset[Part]
+) -> frozenset[str]:
+    """Return the outputs of predict or trace that the pipeline fetches for parts of an answer."""
+    wanted = request.outputs(model.architecture, parts)
+    return wanted | {SCORE} if model.ood_detector and "warnings" in parts else wanted
+
+
 def _without_score(begin: Callable[[ProbeCall[Any]], Run]) -> Callable[[ProbeCall[Any]], Run]:
     """Return a probe's `run` without the score that only the pipeline's warnings need."""
 
@@ -322,7 +328,7 @@ def _without_score(begin: Callable[[ProbeCall[Any]], Run]) -> Callable[[ProbeCal
     return run
 
 
-def _encode(
+def encode_one(
     model: ResidentModel,
     request: ProbeRequest,
     given: ModelInput,

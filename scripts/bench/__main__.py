@@ -241,7 +241,7 @@ class Benchmark:
         self._results.stages = measured["workloads"]
         self._results.machine["devices"] = ", ".join(measured["devices"])
         reached = throughputs(self._results.cells)
-        echoes = {key[1:]: rate for key, rate in reached.items() if key[0] == "echo"}
+        echoes = {key[1:]: 1 / rate for key, rate in reached.items() if key[0] == "echo" and rate}
         self._results.baselines = baselines(measured["workloads"], echoes)
 
     def _checks(self) -> None:

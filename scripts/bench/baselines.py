@@ -1,7 +1,8 @@
-"""Baselines: the time of each stage of a request alone, and the throughput bound that follows.
+"""Baselines: the time of each stage of a request alone, and the bounds that follow.
 
-The bound of a workload is 1 / (echo + decode + program + encode): the time of a bare server that
-sends as many bytes, and of each stage alone, in sequence. Overlapping stages can exceed it.
+The least time of a request is echo + decode + program + encode: that of a bare server that sends as
+many bytes, and of each stage alone, in sequence. In CPU time it is a bound of what a request costs.
+In wall time its inverse is a bound of the throughput, which overlapping stages can exceed.
 """
 
 import sys
@@ -18,6 +19,8 @@ from scripts.bench.workloads import Arrays, Workload, post
 class Baseline:
     """Baseline of one workload and concurrency: seconds of each stage of one request, alone.
 
+    Seconds are wall time or CPU time.
+
     Attributes:
         bucket: How many rows the program takes at once, the best for this concurrency.
         program_s: For one of them.
@@ -32,9 +35,14 @@ class Baseline:
     encode_s: float
 
     @property
+    def seconds(self) -> float:
+        """Baseline's lower bound of seconds per request: the stages in sequence."""
+        return self.echo_s + self.decode_s + self.program_s + self.encode_s
+
+    @property
     def bound(self) -> float:
         """Baseline's upper bound of requests per second, with the stages in sequence."""
-        return 1 / (self.echo_s + self.decode_s + self.program_s + self.encode_s)
+        return 1 / self.seconds
 
 
 def echo(size: int) -> System:
@@ -73,29 +81,27 @@ def measured_apart(module: str, *flags: str) -> dict[str, Any]:
 def baselines(
     stages: Mapping[str, Mapping[str, Any]], echoes: Mapping[tuple[str, int], float]
 ) -> list[Baseline]:
-    """Combine stage times and echo throughputs into the baseline of each workload and concurrency.
+    """Combine times of stages and of echoes into the baseline of each workload and concurrency.
 
     Args:
         stages: By workload, as `scripts.bench.stages` prints them.
-        echoes: Requests per second of the bare server, by workload and concurrency.
+        echoes: Seconds per request of the bare server, by workload and concurrency.
     """
     return [
-        _baseline(workload, concurrency, stages[workload], per_second)
-        for (workload, concurrency), per_second in echoes.items()
-        if workload in stages and per_second
+        _baseline(workload, concurrency, stages[workload], echo_s)
+        for (workload, concurrency), echo_s in echoes.items()
+        if workload in stages
     ]
 
 
-def _baseline(
-    workload: str, concurrency: int, stage: Mapping[str, Any], per_second: float
-) -> Baseline:
+def _baseline(workload: str, concurrency: int, stage: Mapping[str, Any], echo_s: float) -> Baseline:
     per_row = {int(rows): spent / int(rows) for rows, spent in stage["program_s"].items()}
     usable: Sequence[int] = [rows for rows in per_row if rows <= concurrency]
     bucket = min(usable, key=lambda rows: per_row[rows])
     return Baseline(
         workload=workload,
         concurrency=concurrency,
-        echo_s=1 / per_second,
+        echo_s=echo_s,
         decode_s=stage["decode_s"],
         bucket=bucket,
         program_s=per_row[bucket],

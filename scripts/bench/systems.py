@@ -6,7 +6,7 @@ import struct
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scripts.bench import decoders
@@ -50,6 +50,12 @@ LIGHTWELL_PATHS = {
     "activations-safetensors": "/cnn/activations?layers=all&format=safetensors",
     "activations-png": "/cnn/activations.png?layers=all",
     "channel": f"/cnn/channel?layer={LAYER}&channel={CHANNEL}",
+}
+LIGHTWELL_GATES = "/lstm/gates"
+LEAN_PATHS = {
+    "predict": "/cnn/predict?include=prediction",
+    "activations-json": "/cnn/activations?layers=all&include=prediction,tensors",
+    "activations-safetensors": "/cnn/activations?layers=all&format=safetensors&include=tensors",
 }
 BATCHED_WORKLOADS = {"predict", "activations-json", "activations-safetensors"}
 NAIVE_PATHS = {
@@ -130,7 +136,7 @@ SYSTEMS = (
         name="lightwell",
         title="Lightwell",
         command=lambda python, port: [python, "-m", "api", "--port", str(port)],
-        request=_by_path(LIGHTWELL_PATHS, "/lstm/gates"),
+        request=_by_path(LIGHTWELL_PATHS, LIGHTWELL_GATES),
         decode=decoders.from_lightwell,
         python=lambda: sys.executable,
         settings="defaults of `make serve`",
@@ -214,3 +220,8 @@ SYSTEMS = (
         environment={"LD_LIBRARY_PATH": str(Path(sysconfig.get_config_var("LIBDIR") or "/"))},
     ),
 )
+
+LEAN = replace(
+    SYSTEMS[0], request=_by_path(LEAN_PATHS, f"{LIGHTWELL_GATES}?include=prediction,tensors")
+)
+"""System Lightwell, asked for the content alone that the PyTorch servers send."""
