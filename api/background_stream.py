@@ -9,15 +9,26 @@ import os
 import select
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from queue import SimpleQueue
+from contextlib import contextmanager, suppress
+from itertools import accumulate
+from queue import Empty, SimpleQueue
 
 MAX_TEXTS = 2048
 """Texts that wait in a background stream; further ones are dropped and counted."""
 
 MAX_TEXT_BYTES = 8192
 """Bytes of one text of a background stream; the rest is cut off."""
+
+GATHERED_S = 0.002
+"""Seconds for which a background stream gathers texts, to write them together.
+
+Each write takes the interpreter's lock from the event loop, and log lines come in groups.
+"""
+
+GATHERED_BYTES = 65_536
+"""Bytes from which on gathered texts of a background stream are written."""
 
 CLOSE_S = 1.0
 """Longest time that closing a background stream waits for its reader, in seconds."""
@@ -78,23 +89,38 @@ class BackgroundStream:
 
     def _serve(self) -> None:
         while (text := self._texts.get()) is not None:
+            time.sleep(GATHERED_S)
+            texts = [text, *self._waiting(GATHERED_BYTES - len(text))]
             if (missing := self.dropped - self._told) and self._texts.qsize() < MAX_TEXTS // 2:
                 self._told += missing
                 _write(self._descriptor, b"lightwell: %d lines of the log were dropped\n" % missing)
-            self.dropped += not _write(self._descriptor, text)
+            written = _write(self._descriptor, b"".join(texts))
+            self.dropped += sum(end > written for end in accumulate(map(len, texts)))
+
+    def _waiting(self, nbytes: int) -> Iterator[bytes]:
+        """Take texts that wait in the background stream, of some bytes; leave its end in it."""
+        with suppress(Empty):
+            while nbytes > 0:
+                text = self._texts.get_nowait()
+                if text is None:
+                    self._texts.put(None)
+                    return
+                nbytes -= len(text)
+                yield text
 
 
-def _write(descriptor: int, content: bytes) -> bool:
-    """Write bytes to a descriptor, blocking or not; return whether it took all of them."""
-    while content:
+def _write(descriptor: int, content: bytes) -> int:
+    """Write bytes to a descriptor, blocking or not; return how many of them it took."""
+    written = 0
+    while written < len(content):
         try:
-            content = content[os.write(descriptor, content) :]
+            written += os.write(descriptor, content[written:])
         except BlockingIOError:
             select.select([], [descriptor], [])
         except OSError as error:
             if error.errno != errno.EINTR:
-                return False
-    return True
+                break
+    return written
 
 
 class Redirection:

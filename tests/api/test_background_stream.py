@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from api import background_stream
 from api.background_stream import MAX_TEXT_BYTES, MAX_TEXTS, BackgroundStream
 
 PIPE_BYTES = 65_536
@@ -35,6 +36,49 @@ def test_texts_arrive_in_order(pipe: tuple[int, int]) -> None:
     print("second \N{SNOWMAN} \udc80", file=stream)
     stream.close()
     assert read_all(source, b"\n") == "first\nsecond \N{SNOWMAN} \\udc80\n".encode()
+
+
+def test_texts_that_come_together_are_written_together(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group of log lines costs one write, as far as it is not large."""
+    source, target = pipe
+    written = []
+    write = background_stream._write
+
+    def recorded(descriptor: int, content: bytes) -> int:
+        written.append(content)
+        return write(descriptor, content)
+
+    monkeypatch.setattr(background_stream, "_write", recorded)
+    monkeypatch.setattr(background_stream, "GATHERED_S", 0.5)
+    stream = BackgroundStream(target)
+    lines = [f"{number:02} {'x' * 1020}\n" for number in range(40)]
+    for line in lines:
+        stream.write(line)
+    expected = "".join(lines).encode()
+    assert read_all(source, expected[-1024:]) == expected
+    assert written == [expected]
+    monkeypatch.setattr(background_stream, "GATHERED_BYTES", 4096)
+    for line in lines[:6]:
+        stream.write(line)
+    read_all(source, lines[5].encode())
+    assert written[1:] == [one.encode() for one in ("".join(lines[:4]), "".join(lines[4:6]))]
+    stream.close()
+
+
+def test_the_texts_of_a_cut_write_are_counted(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of texts that are written together those are dropped that the descriptor did not take."""
+    _, target = pipe
+    monkeypatch.setattr(background_stream, "_write", lambda _, content: len(content) // 2)
+    monkeypatch.setattr(background_stream, "GATHERED_S", 0.2)
+    stream = BackgroundStream(target)
+    for _ in range(6):
+        stream.write("text\n")
+    stream.close()
+    assert stream.dropped == 3
 
 
 def test_a_long_text_is_cut(pipe: tuple[int, int]) -> None:
