@@ -1,16 +1,20 @@
 """Results of probes for one input: figure, prediction and warnings, as far as they are included."""
 
+from functools import partial
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from api.requests.model_input import ModelInput
 from api.responses.probe_request import ProbeRequest
 from models.cnn.programs import SCORE
 from models.registry import ResidentModel
 from probes.declaration import ProbeContext, ResultWarning
-from probes.figures.figures import Panels
+from probes.figures.figures import Bars, Panels
 from probes.output.parts import DRAWN_PARTS, Part
 from probes.output.results import ProbeResult
-from probes.shared.class_probabilities import answer_bars
+from probes.shared.class_probabilities import answer_bars, softmax
 from probes.shared.input_warnings import (
     InputWarning,
     ambiguous_warnings,
@@ -49,9 +53,14 @@ def probe_result(
     figure = request.probe.figure(found) if parts & DRAWN_PARTS else NO_FIGURE
     answer = None
     if given.echo is not None:
-        answer = answer_bars(found.probabilities, model.architecture.classes)
+        # Of the logits alone: it must not keep all outputs until the response is encoded.
+        answer = partial(_answer, found.logits, model.architecture.classes)
     warnings = tuple({"code": one.code, "message": one.message} for one in listed)
     return ProbeResult(head, figure, warnings, answer)
+
+
+def _answer(logits: Float[np.ndarray, " classes"], classes: tuple[str, ...]) -> Bars:
+    return answer_bars(softmax(logits), classes)
 
 
 def prediction(model: ResidentModel, found: ProbeContext[Any]) -> dict[str, Any]:

@@ -22,13 +22,14 @@ class ProbeResult:
             `prediction`.
         figure: Figure of the probe.
         warnings: `{code, message}` of each warning.
-        answer: Figure of the network's answer, which only a picture has; None without an input.
+        answer: Draws the figure of the network's answer, which only a picture has; None without an
+            input.
     """
 
     head: Mapping[str, Any]
     figure: Figure
     warnings: tuple[Mapping[str, str], ...] = ()
-    answer: Bars | None = None
+    answer: Callable[[], Bars] | None = None
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
@@ -38,11 +39,12 @@ class ProbeResult:
     @property
     def picture(self) -> Figure:
         """Figure that a picture of a probe result shows: with the answer at its end."""
-        if self.answer is None or self.answer.tensor.name in self.tensors:
+        answer = None if self.answer is None else self.answer()
+        if answer is None or answer.tensor.name in self.tensors:
             return self.figure
         if isinstance(self.figure, Panels):
-            return replace(self.figure, figures=(*self.figure.figures, self.answer))
-        return Panels(self.figure.title, (replace(self.figure, title=""), self.answer))
+            return replace(self.figure, figures=(*self.figure.figures, answer))
+        return Panels(self.figure.title, (replace(self.figure, title=""), answer))
 
     def document(self, parts: frozenset[Part], describe: Describe) -> dict[str, Any]:
         """Return the JSON document of a probe result, to be encoded.

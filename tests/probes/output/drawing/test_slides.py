@@ -135,12 +135,12 @@ def test_a_picture_shows_the_answer() -> None:
     """The answer is at the end of a picture, and not among the tensors of an answer."""
     answer = answer_bars(np.array([0.1, 0.9], np.float32), ("no", "yes"))
     plain = Heatmap("h", tensor((3, 3)), "step")
-    panels = ProbeResult({}, Panels("p", (plain,)), (), answer)
+    panels = ProbeResult({}, Panels("p", (plain,)), (), lambda: answer)
 
-    for result in (panels, ProbeResult({}, plain, (), answer)):
+    for result in (panels, ProbeResult({}, plain, (), lambda: answer)):
         assert "Answer: yes" in words(page(result.picture))
         assert list(result.tensors) == ["values"]
-    shown = ProbeResult({}, Panels("p", (answer,)), (), answer)
+    shown = ProbeResult({}, Panels("p", (answer,)), (), lambda: answer)
     assert shown.picture is shown.figure
     assert ProbeResult({}, plain).picture is plain
 
