@@ -126,15 +126,15 @@ def _make_private(headers: list[tuple[bytes, bytes]]) -> None:
 
 def _resource_policy(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
     """Return the header that lets pages of any origin embed a picture, and nothing else."""
-    is_picture = any(
-        name == b"content-type" and value.startswith(b"image/") for name, value in headers
-    )
-    return CROSS_ORIGIN if is_picture else SAME_ORIGIN
+    for name, value in headers:
+        if name == b"content-type":
+            return CROSS_ORIGIN if value.startswith(b"image/") else SAME_ORIGIN
+    return SAME_ORIGIN
 
 
 def _request_id(sent: bytes) -> str:
     """Request ID for the context: the client's, where it is short and plain, else a new UUID."""
-    return sent.decode() if REQUEST_ID.fullmatch(sent) else _random_uuid()
+    return sent.decode() if sent and REQUEST_ID.fullmatch(sent) else _random_uuid()
 
 
 def _random_uuid() -> str:

@@ -51,7 +51,7 @@ class RequestTimeout:
 
     def __enter__(self) -> "RequestTimeout":
         self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 - a coroutine of the event loop runs in a task
         self._task: asyncio.Task[Any] = task
         self._timer = self._loop.call_later(self._seconds, self._end)

@@ -107,8 +107,9 @@ async def read_images(
             admit(options, found.several)
             images = _Images(found, declaration, network, preprocess)
             given = await images.inputs(engine, job)
-    warnings = field_warnings(type(options), (name for name, _ in fields))
-    return (_with_warnings(given, warnings) if warnings else given), options
+    if fields and (warnings := field_warnings(type(options), (name for name, _ in fields))):
+        given = _with_warnings(given, warnings)
+    return given, options
 
 
 async def _arrived(arrival: BodyArrival, limits: Mapping[str, int]) -> Body:

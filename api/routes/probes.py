@@ -294,6 +294,21 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
         return EncodedResponse(content, form, tag)
 
 
+def _query_of(arrival: BodyArrival, route: ProbeRoute, asked: ProbeRequest, fields: Fields) -> Any:
+    """Return the query of a request to a probe's route with the parameters of its form.
+
+    Raises:
+        RequestValidationError: They are not valid.
+    """
+    if asked.query is not None and not fields:
+        return asked.query
+    names = {name for name, _ in fields} & route.query.model_fields.keys()
+    if asked.query is not None and not names:
+        return asked.query
+    query = with_fields(route.query, arrival.request.scope["query_string"], fields)
+    return resolved_query(arrival.context.served.model.architecture, query, names)
+
+
 def _held_tag(
     request: Request, context: RequestContext, tag: str, response_format: Format
 ) -> str | None:
@@ -321,13 +336,7 @@ async def read_inputs(
     model, body = arrival.context.served.model, body_of(asked.probe)
     match route.source:
         case "image":
-
-            def query_of(fields: Fields) -> Any:
-                names = {name for name, _ in fields} & route.query.model_fields.keys()
-                if asked.query is not None and not names:
-                    return asked.query
-                query = with_fields(route.query, arrival.request.scope["query_string"], fields)
-                return resolved_query(model.architecture, query, names)
+            query_of = partial(_query_of, arrival, route, asked)
 
             def with_query(query: Any) -> ProbeRequest:
                 # Equal for each request without fields: a copy would compute its outputs again.
