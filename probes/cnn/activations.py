@@ -1,5 +1,6 @@
 """Probes `predict`, `activations` and `channel` of images: class probabilities, feature maps."""
 
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -117,8 +118,10 @@ class ActivationsParameters(Ranged):
 def check_channels(call: ProbeCall[ActivationsParameters]) -> None:
     """Raise `ParameterError` for activations of a channel that a selected layer does not have."""
     parameters, architecture = call.parameters, call.model.architecture
+    if parameters.channels is None:
+        return
+    largest = max(parameters.channels)
     for layer in parameters.names(architecture):
-        largest = max(parameters.channels or [0])
         count = architecture.layers[layer].shape[-1]
         check_channel_index("channels", layer, largest, count)
 
@@ -153,8 +156,13 @@ def _layer(
     scope = parameters.range if values.ndim > 1 else _whole(parameters.range)
     colour = _colour(architecture, name, values, parameters.cmap, scope)
     tensor = Tensor(name, architecture.layers[name].kind, axes, values, chosen, colour)
-    title = f"{name} · {' × '.join(map(str, values.shape))}"
+    title = _title(name, values.shape)
     return Tiles(title, tensor) if values.ndim > 1 else Bars(title, tensor)
+
+
+@lru_cache(1024)
+def _title(name: str, shape: tuple[int, ...]) -> str:
+    return f"{name} · {' × '.join(map(str, shape))}"
 
 
 def _colour(
