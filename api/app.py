@@ -60,6 +60,7 @@ from api.routes.route_cache import RouteCache, RouteCacheMiddleware
 from api.server.interpreter import tuned_interpreter
 from api.settings import Settings
 from api.workers.division import divided
+from probes.output.drawing.patches import PATCHES
 
 logger = logging.getLogger("lightwell")
 
@@ -206,7 +207,8 @@ def _load_engine(settings: Settings) -> Engine:
     loaded = load_models(
         settings.weights, settings.cache, folders, settings.model, strict=settings.strict
     )
-    caps = derived_caps(settings.memory)
+    caps, memory = derived_caps(settings.memory), MemoryBudget(settings.memory)
+    memory.caches.append(PATCHES)
     return Engine(
         loaded,
         QueueLimits(
@@ -216,7 +218,7 @@ def _load_engine(settings: Settings) -> Engine:
             settings.max_requests or caps.max_requests,
             settings.analysis_rows or caps.analysis_rows,
             settings.body_bytes or caps.body_bytes,
-            MemoryBudget(settings.memory),
+            memory,
         ),
     )
 

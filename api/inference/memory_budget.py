@@ -8,6 +8,7 @@ budget ── resident memory of the loaded models, measured when warm and after
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from api.inference.errors import EngineBusyError
 from api.inference.jobs import Job
@@ -66,6 +67,17 @@ class RequestTooLargeError(Exception):
         self.is_body = is_body
 
 
+class EvictedCache(Protocol):
+    """Cache whose memory the budget gives to a request that needs it."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the cache."""
+
+    def clear(self) -> None:
+        """Evict all of the cache."""
+
+
 class MemoryBudget:
     """Memory budget of a server's process tree. Of one event loop.
 
@@ -80,8 +92,7 @@ class MemoryBudget:
         holders: Bytes that each job holds.
         capacity: Bytes that may be held now; the whole budget until `measure` is called.
         full_capacity: Bytes that may be held while no program is compiled.
-        kept: Bytes of results that are kept until a request needs their memory.
-        evictions: Functions that free them.
+        caches: Caches that are kept until a request needs their memory.
         unsent: Returns the bytes of answers that clients have not yet taken.
         retry_s: Returns the seconds after which a refused job comes back, given the bytes that it
             needs, and those of them that are missing.
@@ -94,9 +105,9 @@ class MemoryBudget:
         trim: Callable[[], object] = return_freed_memory,
     ) -> None:
         self.total = total
-        self.held = self.kept = 0
+        self.held = 0
         self.holders: dict[Job, int] = {}
-        self.evictions: list[Callable[[], None]] = []
+        self.caches: list[EvictedCache] = []
         self.capacity = self.full_capacity = max(total, LEAST_CAPACITY)
         self.unsent: Callable[[], int] = int
         self.retry_s: Callable[[Job, int, int], float] = lambda *_: RETRY_S
@@ -105,6 +116,11 @@ class MemoryBudget:
         self._measured = self._unsent = self._models = self._trimmed = 0
         self._batch = self._compilations = self._trims_due = 0
         self._trimmed_at = self._measured_at = self._unsent_at = 0.0
+
+    @property
+    def kept(self) -> int:
+        """Bytes of the caches that the budget may evict."""
+        return sum(cache.nbytes for cache in self.caches)
 
     def measure(self, batch: int | None = None) -> None:
         """Measure the resident memory of the models, and the bytes that are left to requests.
@@ -161,8 +177,8 @@ class MemoryBudget:
             raise RequestTooLargeError(nbytes, self.full_capacity)
         missing = self._lacking(nbytes, job)
         if missing > 0 and self.kept:
-            for evict in self.evictions:
-                evict()
+            for cache in self.caches:
+                cache.clear()
             missing = self._lacking(nbytes, job)
         if missing > 0:
             self._refuse(nbytes, job, missing)

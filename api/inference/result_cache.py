@@ -24,13 +24,16 @@ class ResultCache(Generic[Result]):
     Args:
         nbytes: Returns the bytes of a result.
         memory: Budget in which the results count until a request needs their bytes.
+
+    Attributes:
+        nbytes: Bytes of all results.
     """
 
     def __init__(self, nbytes: Callable[[Result], int], memory: MemoryBudget) -> None:
-        self._nbytes, self._memory = nbytes, memory
+        self.nbytes, self._nbytes = 0, nbytes
         self._kept: dict[str, Result] = {}
         self._running: dict[str, asyncio.Event] = {}
-        memory.evictions.append(self.clear)
+        memory.caches.append(self)
 
     def has(self, key: str) -> bool:
         """Tell whether a result is in the result cache, or is being computed for it."""
@@ -71,17 +74,17 @@ class ResultCache(Generic[Result]):
         ended = self._running[key] = asyncio.Event()
         try:
             found = self._kept[key] = await compute()
-            self._memory.kept += self._nbytes(found)
+            self.nbytes += self._nbytes(found)
         finally:
             del self._running[key]
             ended.set()
-        while sum(map(self._nbytes, self._kept.values())) > MAX_KEPT_BYTES:
+        while self.nbytes > MAX_KEPT_BYTES:
             self._evict_oldest()
         return found
 
     def _evict_oldest(self) -> None:
         oldest = self._kept.pop(next(iter(self._kept)))
-        self._memory.kept -= self._nbytes(oldest)
+        self.nbytes -= self._nbytes(oldest)
 
 
 class KeptResults:

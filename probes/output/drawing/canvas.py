@@ -81,7 +81,7 @@ class _Canvas:
                 self._sketch(mark, origin)
 
     def _group(self, mark: Group, origin: Origin) -> None:
-        """Paint a group, from its second use on as a patch where nothing is below it."""
+        """Paint a group, from its third use on as a patch where nothing is below it."""
         x, y = origin[0] * self.scale, origin[1] * self.scale
         # Upward text is rounded to even pixels.
         step = 2 if mark.has_upward else 1

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 
+from api.inference.jobs import Job
+from api.inference.memory_budget import MIB, MemoryBudget
 from probes.figures.figures import Bars, Figure, Heatmap, Lines, Panels, Tiles
 from probes.output.drawing import canvas
 from probes.output.drawing.canvas import paint
 from probes.output.drawing.layout import page
 from probes.output.drawing.marks import Block, Group, Rectangle, Text
-from probes.output.drawing.patches import MOST_GROUPS, Patch, Patches
+from probes.output.drawing.patches import MOST_GROUPS, PATCHES, Patch, Patches
 from probes.output.drawing.themes import THEMES
 from tests.probes.pictures import SIGNED, UNIT, tensor
 
@@ -54,15 +57,15 @@ def test_pixels_are_those_of_a_picture_alone(
     assert (patches.nbytes > 0) == float(scale).is_integer()
 
 
-def test_a_group_has_a_patch_from_its_second_use_on(patches: Patches) -> None:
+def test_a_group_has_a_patch_from_its_third_use_on(patches: Patches) -> None:
     """The patch is made once, wherever in the picture the group is."""
     sizes = []
-    for right in (0, 7, 20):
+    for right in (0, 7, 20, 5):
         paint(Block(80, 30, parts=((right, 0, Block(50, 30, (WORDS,))),)), 1, LIGHT)
         sizes.append(patches.nbytes)
 
-    assert sizes[0] == 0
-    assert sizes[1] == sizes[2] > 0
+    assert sizes[0] == sizes[1] == 0
+    assert sizes[2] == sizes[3] > 0
 
 
 @pytest.mark.usefixtures("patches")
@@ -95,12 +98,31 @@ def test_a_group_without_ink_is_no_error(marks: tuple[Text, ...]) -> None:
         assert (paint(Block(40, 20, (group,)), 1, LIGHT) == 255).all()
 
 
+def test_patches_give_way_to_requests(app: FastAPI) -> None:
+    """The memory budget counts them, and drops them before it refuses a request."""
+    memory = MemoryBudget(100 * MIB, resident=lambda: 0)
+    held = Patches()
+    memory.caches.append(held)
+    patch = Patch(0, 0, np.zeros((1024, 1024), np.uint8))
+    for _ in range(3):
+        held.get("a", lambda: patch)
+
+    assert memory.kept == MIB
+    memory.take(99 * MIB, Job())
+    assert held.nbytes == MIB
+    memory.take(MIB, Job())
+    assert held.nbytes == memory.kept == 0
+    assert held.get("a", lambda: patch) is None
+    assert PATCHES in app.state.engine.admission.memory.caches
+
+
 def test_few_patches_are_kept() -> None:
     """Those that were not used for longest are dropped, so that clients cannot fill memory."""
     patch = Patch(0, 0, np.zeros((10, 300), np.uint8))
     held = Patches(10_000)
     for key in range(2 * MOST_GROUPS):
-        assert held.get(key, lambda: patch) is None
+        for _ in range(2):
+            assert held.get(key, lambda: patch) is None
         assert held.get(key, lambda: patch) is patch
 
     assert held.nbytes <= 10_000
