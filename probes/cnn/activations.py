@@ -76,7 +76,7 @@ def predict(context: ProbeContext[Parameters]) -> Figure:
     detector of other images.
     """
     bars = class_bars(context.probabilities, context.model.architecture.classes)
-    return Panels("Prediction", (Heatmap("What the network sees", picture(context), "x"), bars), 2)
+    return Panels("Prediction", (Heatmap("What the network sees", picture(context), "x"), bars))
 
 
 class ActivationsParameters(Ranged):

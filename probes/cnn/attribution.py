@@ -125,7 +125,7 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     method = parameters.method.replace("_", " ").capitalize()
     title = f"{method} of {called}"
     # Above both maps: a caption holds four measures, and a map has its own.
-    figures: list[Figure] = [Panels(title, tuple(maps), 2, _target_measures(context))]
+    figures: list[Figure] = [Panels(title, tuple(maps), measures=_target_measures(context))]
     if parameters.deletion:
         figures.append(_curves(context))
     if parameters.sanity:

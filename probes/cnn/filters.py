@@ -75,6 +75,11 @@ def filters(context: ProbeContext[FiltersParameters]) -> Figure:
     return Panels("Learned filters", tuple(shown))
 
 
+def _counted(rows: np.ndarray, noun: str) -> str:
+    """Return a number of filters or channels with its noun."""
+    return f"{len(rows)} {noun}{'' if len(rows) == 1 else 's'}"
+
+
 def _filters(context: ProbeContext[FiltersParameters], name: str) -> Iterator[Figure]:
     """Yield the figures of one layer's filters: kernels, the norm of each, the biases if asked."""
     parameters = context.parameters
@@ -93,7 +98,7 @@ def _filters(context: ProbeContext[FiltersParameters], name: str) -> Iterator[Fi
     axes = ("output_channel", "input_channel", "y", "x")[: values.ndim]
     colour = colours.signed(values, parameters.range, WEIGHT_LIMIT)
     tensor = Tensor(f"{name}.kernel", "filter", axes, values, labels, colour)
-    title = f"{name} · {len(rows)} filters over {len(inputs)} channels"
+    title = f"{name} · {_counted(rows, 'filter')} over {_counted(inputs, 'channel')}"
     grid = Tiles(title, tensor) if values.ndim > MATRIX else Heatmap(title, tensor, "input_channel")
     norm = Tensor(
         f"{name}.norm",

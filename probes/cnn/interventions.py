@@ -36,9 +36,6 @@ from probes.shared.class_probabilities import softmax
 from probes.shared.held_bytes import floats, in_flight, kept
 from probes.shared.recovery import recovery_of
 
-MAX_TILES_SIDE_BY_SIDE = 4
-"""Most channels of a CNN intervention whose baseline and edited maps are drawn side by side."""
-
 RUNS = ("baseline", "edited")
 
 
@@ -162,7 +159,7 @@ def intervene(context: ProbeContext[InterventionParameters]) -> Figure:
     ]
     layers = [name for name in parameters.names(architecture, edits) if name != "logits"]
     maps = [_layer(context, name, parameters.shown(architecture, name, edits)) for name in layers]
-    top = Panels("Both runs", tuple(figures), 2, _changes(context, logits))
+    top = Panels("Both runs", tuple(figures), measures=_changes(context, logits))
     return Panels("Intervention", (top, *maps))
 
 
@@ -233,11 +230,7 @@ def _layer(context: ProbeContext[Parameters], name: str, channels: list[int]) ->
         Tiles(title, one) if one.values.ndim > 1 else Bars(title, one)
         for title, one in zip(titles, parts, strict=True)
     )
-    return Panels(
-        name,
-        tuple(figures),
-        3 if len(channels) <= MAX_TILES_SIDE_BY_SIDE and baseline.ndim > 1 else 1,
-    )
+    return Panels(name, tuple(figures))
 
 
 def _last_map(architecture: Architecture) -> str:

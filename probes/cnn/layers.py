@@ -53,7 +53,7 @@ def _accuracies(record: Checkpoint, names: tuple[str, ...]) -> Panels:
         _bars("control", "For random labels, held out", held, names),
         _bars("control.fitted", "For random labels, over what it learned from", held, names),
     )
-    return Panels("Read off by a linear probe", bars, 2, measures)
+    return Panels("Read off by a linear probe", bars, measures=measures)
 
 
 def _similarities(record: Checkpoint, compared: tuple[str, ...], cmap: str) -> tuple[Figure, ...]:

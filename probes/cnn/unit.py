@@ -195,7 +195,7 @@ def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
     shown = Tensor("strongest", "input", axes, images, {"image": names}, colours.intensities())
     numbers = {"image": indices.tolist()}
     value = Tensor("strongest.value", "statistic", ("image",), held.strongest_values, numbers)
-    whole = Tiles("Strongest test images: digit · number", shown, len(images))
+    whole = Tiles("Strongest test images: digit · number", shown)
     bars = Bars("Largest value in each", value)
     if not held.has_map:
         return whole, bars
@@ -203,8 +203,8 @@ def _strongest(held: UnitRecord) -> tuple[Figure, ...]:
     pairs = zip(images, places.tolist(), strict=True)
     crops = np.stack([crop(held.architecture, image, held.layer, *place) for image, place in pairs])
     context = Tensor("crops", "input", axes, crops, numbers, colours.intensities())
-    sees = Tiles("What that value sees of them", context, len(images))
-    return whole, sees, Panels("", (bars, _where(held, places, indices)), 2)
+    sees = Tiles("What that value sees of them", context)
+    return whole, sees, bars, _where(held, places, indices)
 
 
 def _where(
@@ -239,7 +239,7 @@ def _statistics(held: UnitRecord) -> Figure:
             Measure("selectivity", selectivity(means) if held.rectified else None),
         ),
     )
-    return Panels("Over the test set", (Panels("", tuple(bars)), by_digit), 2)
+    return Panels("Over the test set", (*bars, by_digit))
 
 
 def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measure]) -> Bars:
@@ -261,7 +261,7 @@ def _optimum(context: ProbeContext[UnitParameters]) -> Figure:
     reference, place = _reference(context), parameters.place(architecture)
     pushed = before_nonlinearity(architecture, parameters.layer)
     what = str(pushed) if place is None else f"{pushed} at {place}"
-    tiles = Tiles("Found by gradient ascent", drawn("optimum", found, grey, "image"), 2)
+    tiles = Tiles("Found by gradient ascent", drawn("optimum", found, grey, "image"))
     line = "" if reference is None else "; the line is the test set's largest"
     course = Lines(
         f"What they reach, step by step{line}",
@@ -276,8 +276,8 @@ def _optimum(context: ProbeContext[UnitParameters]) -> Figure:
         Measure("test_reference", reference),
         Measure("seed", parameters.seed),
     )
-    side = Panels("", (course, Bars("What they reach at the end, not moved", reached)))
-    return Panels("The optimum of a search", (tiles, side), 2, measures)
+    end = Bars("What they reach at the end, not moved", reached)
+    return Panels("The optimum of a search", (tiles, course, end), measures=measures)
 
 
 PROBES = (

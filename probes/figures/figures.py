@@ -209,6 +209,8 @@ class Scatter:
         colour: Values that the points are coloured by.
         path: x and y of the points of a line, clipped to the range of the plot.
         marked: x and y of points that are marked and numbered.
+        equal: Whether a unit is as long across as upward, and all of the path is shown, so that a
+            circle is round.
     """
 
     title: str
@@ -219,6 +221,7 @@ class Scatter:
     colour: Tensor | None = None
     path: tuple[Tensor, Tensor] | None = None
     marked: tuple[Tensor, Tensor] | None = None
+    equal: bool = False
 
 
 @dataclass(frozen=True)
@@ -237,8 +240,8 @@ class Panels:
     """Figure `Panels`: several figures under one title.
 
     Attributes:
-        columns: Figures in a row; None fills the columns of a slide one after the other, or one
-            column where the panels are part of others.
+        columns: Figures in a row; None for the columns and rows that fill a slide best, in reading
+            order, or for one column in panels that have a number of columns.
     """
 
     title: str

@@ -71,7 +71,7 @@ def _units(certificate: Certificate) -> Panels:
         for name, title in UNIT_VALUES.items()
         for values in (_float32(certificate.bounds, name),)
     ]
-    return Panels("Values of each unit that the certified length follows from", tuple(bars), 2)
+    return Panels("Values of each unit that the certified length follows from", tuple(bars))
 
 
 def _float32(bounds: UnitBounds, name: str) -> np.ndarray:

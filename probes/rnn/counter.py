@@ -260,7 +260,7 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
         by_size,
         colours.unit_interval("gray"),
     )
-    title = f"Accuracy of the best set of so many units; enough: {members or 'none'}"
+    title = f"Accuracy of the best set of so many units; enough: {{{members}}}"
     return (
         Lines(title, (reached,), "size", (0.0, 1.0), enough, measures),
         Heatmap("The units in it, as 1", chosen, "unit", written=True),

@@ -87,14 +87,14 @@ def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
     constant = WordMap(run.network, (chosen.constant,))
     at_rest = _search(context, run, constant, "")
     plane = _trajectories(context, run)
-    figures = [Panels(chosen.title, _of_input(run, plane, constant, at_rest, chosen), 2)]
+    figures = [Panels(chosen.title, _of_input(run, plane, constant, at_rest, chosen))]
     found = [at_rest]
     if chosen.word:
         repeated = WordMap(run.network, chosen.word)
         periodic = _search(context, run, repeated, "word_")
         marked = _marked(plane, run, at_rest)
         title = f"While the word {context.parameters.word} repeats"
-        figures.append(Panels(title, _of_word(run, marked, repeated, periodic), 2))
+        figures.append(Panels(title, _of_word(run, marked, repeated, periodic)))
         found.append(periodic)
     return Panels("Dynamics", tuple(figures), measures=_measures(run, *found))
 
@@ -168,9 +168,8 @@ def _trajectories(context: Context, run: Trajectories) -> Scatter:
         for axis in range(TWO)
     )
     counts = context.model.architecture.declaration.counts_bits
-    count = Tensor(
-        "count", "count", ("sequence", "step"), run.count, colour=colours.signed(run.count)
-    )
+    rule = colours.signed(run.count) if counts else colours.non_negative(run.count, "viridis")
+    count = Tensor("count", "count", ("sequence", "step"), run.count, colour=rule)
     found = Scatter(
         f"Visited states, coloured by {'ones minus zeros' if counts else 'step'}",
         across,

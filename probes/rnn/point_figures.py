@@ -102,6 +102,7 @@ class PointFigures:
             self.tensor("eigenvalues_real", axes, np.ascontiguousarray(real)),
             self.tensor("eigenvalues_imaginary", axes, np.ascontiguousarray(imaginary)),
             path=_circle(),
+            equal=True,
         )
 
     def time_constants(self) -> Heatmap:

@@ -70,11 +70,11 @@ def logit_weights(
 
 
 def target_title(architecture: Architecture, logits: np.ndarray, target: str = DIFFERENCE) -> str:
-    """Return the target of a sequence attribution for titles: a class, or `yes - no`."""
+    """Return the target of a sequence attribution for titles: a class, or “yes” minus “no”."""
     if target != DIFFERENCE:
         return target
     positive, negative = (architecture.classes[label] for label in compared_classes(logits))
-    return f"{positive} - {negative}"
+    return f"“{positive}” minus “{negative}”"
 
 
 def weighted(logits: np.ndarray, weights: LogitWeights) -> float:

@@ -35,7 +35,7 @@ def gate_weights(context: ProbeContext[WeightsParameters]) -> Figure:
     architecture, chosen = context.model.architecture, context.parameters.layer
     shown = weighted_layers(architecture) if chosen is None else (chosen,)
     figures = [figure for name in shown for figure in _layer(architecture.node(name), context)]
-    return Panels("Weights", tuple(figures), 2)
+    return Panels("Weights", tuple(figures))
 
 
 def _layer(node: Node, context: ProbeContext[WeightsParameters]) -> Iterator[Figure]:

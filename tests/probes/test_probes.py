@@ -93,10 +93,10 @@ def finite_values(values: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(values), np.nan, values) if values.dtype.kind == "f" else values
 
 
-def png_width(content: bytes) -> int:
-    """Read the width out of a PNG's header."""
+def png_size(content: bytes) -> tuple[int, int]:
+    """Read width and height out of a PNG's header."""
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    return int.from_bytes(content[16:20], "big")
+    return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
 
 
 @every_way
@@ -179,8 +179,8 @@ def test_the_picture_is_a_png_with_a_path_of_its_own(
     assert own.headers["content-type"] == "image/png"
     assert own.content == ask(probe, source, ".png").content
     assert own.content == ask(probe, source, format="png").content
-    width = png_width(own.content)
-    assert png_width(ask(probe, source, ".png", scale="2").content) > width >= 200
+    width, _ = png_size(own.content)
+    assert png_size(ask(probe, source, ".png", scale="2").content)[0] > width >= 200
 
 
 MOST_DIFFERENCE = {("sequence", "findings"): 2.3}

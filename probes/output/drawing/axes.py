@@ -24,8 +24,9 @@ Labels = Sequence[int | str]
 
 TICK = 4
 _MOST_TICKS = 24
-MOST_KEPT, _MOST_LABELS = 256, 64
-"""Most axes that are laid out once and kept, and most labels of one."""
+MOST_KEPT, _MOST_LABELS = 1024, 64
+"""Most axes, or titles, that are laid out once and kept, more than the pictures of all probes have;
+and most labels of an axis."""
 LINE_HEIGHT = 17
 """Line spacing of axis labels and other small text, in pixels at scale 1."""
 ROW_OF_TEXT = TEXT_SIZE + 2

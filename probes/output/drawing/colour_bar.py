@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from probes.figures.colormaps import DIVERGING, lookup_table
+from probes.figures.colormaps import CATEGORICAL, DIVERGING, lookup_table
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import LINE_HEIGHT
 from probes.output.drawing.marks import (
@@ -24,6 +24,12 @@ from probes.output.drawing.text import text_width
 
 _WIDTH = 14
 _ARROW = 9
+_USUAL = 40
+"""Width in pixels of the longest number of most colour bars."""
+
+
+_CATEGORIES = 10
+"""Colours of the categorical map, each of which has its number in the middle."""
 
 
 def colour_bar(shaded: Shaded, height: Length) -> Block:
@@ -47,11 +53,12 @@ def colour_bar(shaded: Shaded, height: Length) -> Block:
         marks += _sample_of_missing(foot + 8, shaded.missing_name)
         foot += 8 + _WIDTH
     texts = [mark.words for mark in marks if isinstance(mark, Text)]
-    width = _WIDTH + 6 + max(text_width(words, TEXT_SIZE) for words in texts)
+    # Numbers of most lengths make the same width: pictures of other values have one layout.
+    width = _WIDTH + 6 + max(_USUAL, *(text_width(words, TEXT_SIZE) for words in texts))
     return Block(width, foot + 4, tuple(marks))
 
 
-@lru_cache(64)
+@lru_cache(256)
 def _bar(name: str, top: Length, length: Length) -> Group:
     """Draw the colours of a colour map with a frame, once for all pictures with them."""
     colours = lookup_table(name)[::-1, None]
@@ -61,6 +68,9 @@ def _bar(name: str, top: Length, length: Length) -> Group:
 def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:
     """Return the labels of a colour bar with distances from its top: ends and round values."""
     low, high = shaded.colour.vmin, shaded.colour.vmax
+    if shaded.colour.map == CATEGORICAL:
+        step = length / _CATEGORIES
+        return [(length - (at + 0.5) * step, str(at)) for at in range(_CATEGORIES)]
     if isinstance(low, tuple) or isinstance(high, tuple):
         return [(6, "max"), (6 + LINE_HEIGHT, "of each"), (length - 6, "min")]
     if high <= low:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import accumulate, pairwise
-from operator import itemgetter
 from typing import TypeGuard
 
 from models.runtime.cancellation import raise_if_cancelled
@@ -20,17 +18,17 @@ from probes.figures.figures import (
     tensors,
 )
 from probes.output.drawing import numbers
-from probes.output.drawing.axes import Labels, in_a_row, shortened, spaced
+from probes.output.drawing.axes import MOST_KEPT, Labels, in_a_row, shortened, spaced
 from probes.output.drawing.bars import bars_block
-from probes.output.drawing.flow import ACROSS, DOWN, excess, flowed, in_columns
+from probes.output.drawing.flow import ACROSS, DOWN, SLIDE, below
 from probes.output.drawing.heatmap import heatmap_block
 from probes.output.drawing.lines import lines_block
 from probes.output.drawing.marks import TEXT_SIZE, Block, Group, Length, Mark, Text
 from probes.output.drawing.overlay import overlay_block
-from probes.output.drawing.plans import Plan, plan_of
-from probes.output.drawing.room import AMPLE, ROOMS, Room
+from probes.output.drawing.room import AMPLE, Room
 from probes.output.drawing.scatter import scatter_block
-from probes.output.drawing.text import text_width
+from probes.output.drawing.slides import Draw, slide
+from probes.output.drawing.text import text_width, wrapped
 from probes.output.drawing.tiles import tiles_block
 
 Shared = Mapping[str, range]
@@ -39,7 +37,10 @@ _TITLE_SIZE = 17
 _HEADING_SIZE = 22
 _INNER_HEADING_SIZE = 19
 _MARGIN = 20
-_CAPTION_WIDTH = 240
+_TITLE_WIDTH, _CAPTION_WIDTH = 280, 240
+"""Widths to which the title and the caption of a narrower part are broken."""
+_TITLE_GAP = 4
+"""Distance of two lines of a title."""
 _MOST_MEASURES = 4
 """Most measures in the caption that the layout puts above a figure; JSON has all."""
 
@@ -48,6 +49,32 @@ _MEASURES = {
     "f_input": "for the input",
     "f_baseline": "for the baseline",
     "delta": "missing from the sum",
+    "label_baseline": "answer without the edits",
+    "label_edited": "with them",
+    "label_source": "to the source",
+    "answer_baseline": "answer without the edits",
+    "answer_edited": "with them",
+    "answer_source": "to the source",
+    "logit_difference_baseline": "logit difference, baseline",
+    "logit_difference_edited": "logit difference, edited",
+    "logit_difference_source": "logit difference, source",
+    "silent_values": "share of silent values",
+    "silent_images": "share of silent images",
+    "histogram_low": "from",
+    "histogram_high": "to",
+    "maxima_low": "from",
+    "maxima_high": "to",
+    "driven": "maximised",
+    "test_reference": "largest of the test set",
+    "across_share": "share of the variance across",
+    "upward_share": "upward",
+    "all_axes_share": "along all axes",
+    "majority": "share of the largest class",
+    "readout_in_plane": "part of the readout in this plane",
+    "slowest_distance": "distance of the slowest",
+    "word_slowest_distance": "distance of the slowest",
+    "visited_q": "least q of visited states",
+    "word_visited_q": "least q of visited states",
 }
 """Words for measures in captions whose names are symbols; others are words already."""
 
@@ -64,35 +91,25 @@ def _is_slide(figure: Figure) -> TypeGuard[Panels]:
 
 
 def _slide(figure: Panels) -> Block:
-    """Lay out panels on a slide by the plan of figures of their form."""
-    plan = plan_of(figure, _plan)
-    parts = _parts(figure, plan.room)
-    ends = list(accumulate(plan.columns, initial=0))
-    columns = [parts[start:end] for start, end in pairwise(ends)]
-    return _titled(figure, in_columns(columns), _HEADING_SIZE)
+    """Lay out panels on a slide."""
+    return _titled(figure, slide(figure, _draw, _heading_height), _HEADING_SIZE)
 
 
-def _plan(figure: Panels) -> Plan:
-    """Plan a slide in the first room in which all parts fit, or that comes nearest."""
-    found: list[tuple[Length, Plan]] = []
-    for room in ROOMS:
-        columns = flowed(_parts(figure, room))
-        block = _titled(figure, in_columns(columns), _HEADING_SIZE)
-        found.append((excess(block), Plan(room, tuple(map(len, columns)))))
-        if found[-1][0] <= 1:
-            return found[-1][1]
-    return min(found, key=itemgetter(0))[1]
-
-
-def _parts(figure: Panels, room: Room) -> list[Block]:
+def _draw(figure: Panels) -> Draw:
+    """Return the function that lays out the parts of a slide, with the axes that they share."""
     shared = _common_axes(figure)
-    return [lay_out(part, shared, _INNER_HEADING_SIZE, room) for part in figure.figures]
+    return lambda part, room: lay_out(part, shared, _INNER_HEADING_SIZE, room)
+
+
+def _heading_height(figure: Panels) -> Length:
+    return _titled(figure, Block(SLIDE[0], 0), _HEADING_SIZE).height
 
 
 def lay_out(figure: Figure, shared: Shared, heading: int, room: Room) -> Block:
     """Lay out a figure with its title; axes in `shared` take their range from there."""
     raise_if_cancelled()
-    size = heading if isinstance(figure, Panels) else _TITLE_SIZE
+    is_page = heading == _HEADING_SIZE
+    size = heading if is_page or isinstance(figure, Panels) else _TITLE_SIZE
     return _titled(figure, _body(figure, shared, room), size)
 
 
@@ -111,18 +128,20 @@ def _body(figure: Figure, shared: Shared, room: Room) -> Block:
         case Bars():
             block = bars_block(figure, room)
         case Scatter():
-            block = scatter_block(figure)
+            block = scatter_block(figure, room)
         case Overlay():
-            block = overlay_block(figure)
+            block = overlay_block(figure, room)
     return block
 
 
 def _titled(figure: Figure, body: Block, size: int) -> Block:
     """Lay out title and caption above a figure's data; the caption states a few measures."""
-    title, inset = shortened(figure.title, 120), body.inset
+    inset = body.inset
+    most = max(body.width - inset, _TITLE_WIDTH) if size < _HEADING_SIZE else SLIDE[0]
+    title = wrapped(shortened(figure.title, 120), size, most)
     marks: list[Mark] = [_heading(title, inset, size)] if title else []
-    height = size + 12.0 if title else 0.0
-    width = max(body.width, inset + text_width(title, size))
+    height = (size + _TITLE_GAP) * len(title) + (12.0 - _TITLE_GAP) * bool(title)
+    width = max([body.width, *(inset + text_width(line, size) for line in title)])
     lines = _captions(figure.measures, max(width - inset, _CAPTION_WIDTH))
     for line in lines:
         marks.append(Text(inset, height + 2, line, colour="caption"))
@@ -132,10 +151,13 @@ def _titled(figure: Figure, body: Block, size: int) -> Block:
     return Block(width, height + body.height, tuple(marks), parts=((0, height, body),), inset=inset)
 
 
-@lru_cache(256)
-def _heading(title: str, inset: Length, size: int) -> Group:
-    """Lay out a title, once for all figures with it."""
-    return Group((Text(inset, size / 2, title, size=size),))
+@lru_cache(MOST_KEPT)
+def _heading(title: tuple[str, ...], inset: Length, size: int) -> Group:
+    """Lay out the lines of a title, once for all figures with it."""
+    pitch = size + _TITLE_GAP
+    return Group(
+        tuple(Text(inset, size / 2 + at * pitch, line, size=size) for at, line in enumerate(title))
+    )
 
 
 def _captions(measures: tuple[Measure, ...], width: Length) -> list[str]:
@@ -143,7 +165,7 @@ def _captions(measures: tuple[Measure, ...], width: Length) -> list[str]:
     if len(measures) > _MOST_MEASURES:
         return []
     lines: list[str] = []
-    for stated in map(_stated, measures):
+    for stated in (_stated(one, one.value) for one in measures if one.value is not None):
         joined = f"{lines[-1]}  ·  {stated}" if lines else stated
         if lines and text_width(joined, TEXT_SIZE) <= width:
             lines[-1] = joined
@@ -152,11 +174,8 @@ def _captions(measures: tuple[Measure, ...], width: Length) -> list[str]:
     return lines
 
 
-def _stated(measure: Measure) -> str:
-    value = measure.value
-    if value is None:
-        written = "none"
-    elif isinstance(value, bool):
+def _stated(measure: Measure, value: float | int | str) -> str:
+    if isinstance(value, bool):
         written = "yes" if value else "no"
     elif isinstance(value, str):
         written = shortened(value)
@@ -171,7 +190,7 @@ def _grid(figure: Panels, shared: Shared, room: Room) -> Block:
     blocks = [lay_out(part, shared, _INNER_HEADING_SIZE, room) for part in figure.figures]
     columns = max(1, figure.columns or 1)
     if columns == 1:
-        return in_columns([blocks])
+        return below(blocks)
     rows = [blocks[start : start + columns] for start in range(0, len(blocks), columns)]
     lefts, parts, x = [], [], 0.0
     for column in range(min(columns, len(blocks))):

@@ -53,6 +53,7 @@ _BLEED = 3
 """Distance in pixels by which lines of a chart may exceed the plot: half a line's width."""
 _MOST_NAMED = 8
 _MOST_DOTTED = 40
+_LEGEND_PITCH = 18
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def lines_block(figure: Lines, shared: Labels | None, room: Room = AMPLE) -> Blo
     sketch = Sketch(-_BLEED, -_BLEED, track.length + 2 * _BLEED, room.height + 2 * _BLEED, shapes)
     areas = tuple(Area(each.name, (), 0, 0, track.length, room.height) for each in figure.tensors)
     data = Block(track.length, room.height, (*marks, sketch), areas)
-    return frame(data, left, track.axis(), _legend(series, figure))
+    return frame(data, left, track.axis(), _legend(series, figure, room.height))
 
 
 def _track(figure: Lines, shared: Labels | None, room: Room) -> Track:
@@ -166,7 +167,7 @@ def _each(figure: Lines) -> str:
     return f", one per {spaced(others[0])}" if alone else ""
 
 
-def _legend(series: list[_Series], figure: Lines) -> Block | None:
+def _legend(series: list[_Series], figure: Lines, height: int) -> Block | None:
     """Draw the legend of a line chart: names of up to eight lines, or the number of more."""
     if len(series) > _MOST_NAMED:
         words = f"{len(series)} lines{_each(figure)}"
@@ -175,17 +176,28 @@ def _legend(series: list[_Series], figure: Lines) -> Block | None:
         return None  # the title names it
     marks: list[Mark] = []
     names = [shortened(name, 28) for name in _distinct([each.name for each in series])]
-    for place, name in enumerate(names):
-        y = 8 + 18 * place
-        marks.append(Rectangle(0, y - 1.5, 18, 3, OKABE_ITO[place]))
-        marks.append(Text(24, y, name, colour="text"))
     width = 24 + max(text_width(name, TEXT_SIZE) for name in names)
-    return Block(width, 18 * len(series), tuple(marks))
+    # As many below each other as fit beside the plot.
+    rows = min(max(4, height // _LEGEND_PITCH), len(names))
+    for place, name in enumerate(names):
+        x, y = place // rows * (width + 14), 8 + _LEGEND_PITCH * (place % rows)
+        marks.append(Rectangle(x, y - 1.5, 18, 3, OKABE_ITO[place]))
+        marks.append(Text(x + 24, y, name, colour="text"))
+    columns = math.ceil(len(names) / rows)
+    return Block(columns * (width + 14) - 14, _LEGEND_PITCH * rows, tuple(marks))
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Return the names of lines in a legend without the word before a point that all have."""
+    """Return the names of lines in a legend by what differs.
+
+    They are without the word before a point, and without the last words, that all have.
+    """
     heads = {name.rpartition(".")[0] for name in names}
     [head] = heads if len(heads) == 1 else [""]
     # The point of a number is none.
-    return [name.rpartition(".")[2] if head[-1:].isalpha() else name for name in names]
+    found = [name.rpartition(".")[2] if head[-1:].isalpha() else name for name in names]
+    while len({name.rpartition(" ")[2] for name in found}) == 1 and all(
+        " " in one for one in found
+    ):
+        found = [name.rpartition(" ")[0] for name in found]
+    return found

@@ -85,7 +85,7 @@ class Colours:
     """
 
     values: UInt8[np.ndarray, "..."]
-    table: UInt8[np.ndarray, "256 3"] | None = None
+    table: UInt8[np.ndarray, "colours 3"] | None = None
 
     @property
     def pixels(self) -> UInt8[np.ndarray, "*shape 3"]:
@@ -170,6 +170,10 @@ class Stroke:
     thickness: Length = 2.0
 
 
+PAINTED_MORE = 1 / 6
+"""Pixels by which a dot mark is painted larger on each side: Pillow has both ends of its box."""
+
+
 class Dot(NamedTuple):
     """Dot of a `Sketch` mark: a filled circle."""
 
@@ -177,6 +181,27 @@ class Dot(NamedTuple):
     y: Length
     radius: Length
     colour: Ink
+
+
+@dataclass(frozen=True, eq=False)
+class Dots:
+    """Dots of a `Sketch` mark: filled circles of one size, in painting order.
+
+    Attributes:
+        points: Centre of each.
+        radius: Radius of all.
+        colours: Colour of each.
+    """
+
+    points: Float[np.ndarray, "dots 2"]
+    radius: Length
+    colours: Colours
+
+    def parts(self) -> Iterator[Dot]:
+        """List the dots one by one."""
+        colours = self.colours.pixels.tolist()
+        for (x, y), (red, green, blue) in zip(self.points.tolist(), colours, strict=True):
+            yield Dot(x, y, self.radius, (red, green, blue))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +219,15 @@ class Sketch(NamedTuple):
     y: Length
     width: Length
     height: Length
-    shapes: tuple[Stroke | Dot | Polygon, ...]
+    shapes: tuple[Stroke | Dot | Dots | Polygon, ...]
+
+    def parts(self) -> Iterator[Stroke | Dot | Polygon]:
+        """List the shapes of the sketch, dots one by one."""
+        for shape in self.shapes:
+            if isinstance(shape, Dots):
+                yield from shape.parts()
+            else:
+                yield shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from probes.figures.figures import Box, Overlay, Tensor
 from probes.output.drawing.axes import frame
 from probes.output.drawing.colour_bar import colour_bar
 from probes.output.drawing.marks import RGB, WHITE, Area, Block, Mark, Picture, Rectangle, outline
+from probes.output.drawing.room import AMPLE, Room
 from probes.output.drawing.shading import (
     Shaded,
     colour_rule,
@@ -18,15 +19,16 @@ from probes.output.drawing.shading import (
     shade,
 )
 
-_SIZE = 280
+_HIGHER = 20
+"""Pixels by which an overlay may be higher than the rows of a heatmap."""
 _DARK: RGB = (20, 20, 20)
 
 
-def overlay_block(figure: Overlay) -> Block:
+def overlay_block(figure: Overlay, room: Room = AMPLE) -> Block:
     """Draw an overlay: the image in grey or in RGB, the map over it, and the boxes."""
     below, above = _flat(one_channel(figure.picture)), _flat(figure.tensor)
     rows, columns = below.values.shape
-    cell = max(1, _SIZE // max(rows, columns))
+    cell = max(1, (room.rows + _HIGHER) // max(rows, columns))
     size = (columns * cell, rows * cell)
     grey, shaded = _ground(figure.picture, below), shade(above)
     marks: list[Mark] = [

@@ -15,6 +15,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from models.runtime.cancellation import raise_if_cancelled
 from probes.output.drawing.marks import (
+    PAINTED_MORE,
     Block,
     Boxes,
     Dot,
@@ -41,6 +42,7 @@ from probes.output.drawing.text import (
     font_file,
     runs,
     spelled,
+    width_before,
 )
 from probes.output.drawing.themes import NAN_COLOURS, Theme
 
@@ -174,8 +176,7 @@ class _Page:
         """Write a line of text, signs in a font of their own."""
         sizes: dict[Family, Length] = {FAMILY: mark.size, SIGNS: mark.size * SIGNS_SIZE}
         parts = [(family, part, sizes[family]) for family, part in runs(words)]
-        shown = sum(font(mark.size, family).getlength(part) for family, part, _ in parts)
-        before = {"l": 0.0, "m": 0.5, "r": 1.0}[mark.anchor[0]] * shown
+        before = width_before(words, mark.size, mark.anchor)
         start, foot = place[0] - before, place[1] - baseline(mark.size)
         if not mark.upward:
             # On whole pixels, as Pillow rounds them.
@@ -255,7 +256,7 @@ class _Page:
         canvas.translate(left, bottom + height)
         canvas.scale(1, -1)
         canvas.setLineJoin(1)
-        for shape in mark.shapes:
+        for shape in mark.parts():
             self._shape(shape)
         canvas.restoreState()
 
@@ -264,7 +265,8 @@ class _Page:
         match shape:
             case Dot():
                 canvas.setFillColorRGB(*colour)
-                canvas.circle(shape.x, shape.y, shape.radius, stroke=0, fill=1)
+                radius = shape.radius + PAINTED_MORE
+                canvas.circle(shape.x, shape.y, radius, stroke=0, fill=1)
             case Stroke() | Polygon():
                 path = canvas.beginPath()
                 first, *rest = shape.points.tolist()

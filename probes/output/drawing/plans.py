@@ -1,4 +1,4 @@
-"""Plans of slides: room and columns of the parts, the same for all figures of one form."""
+"""Plans of slides: room, columns and shapes of the parts, one for all figures of one form."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from probes.figures.figures import Measure, Panels, Tensor
+from probes.figures.colormaps import DIVERGING
+from probes.figures.figures import Colour, Measure, Panels, Tensor
 from probes.output.drawing.room import Room
+from probes.output.drawing.shapes import Shape
 
 MAX_PLANS = 256
 """Most forms of figures whose plans are kept."""
@@ -24,13 +26,19 @@ _TITLE_STEP = 8
 MOST_LABELS = 64
 """Most labels of an axis that a form has as they are."""
 
+_TYPICAL, _TYPICAL_COUNT = 0.123, 12345
+"""Values of a figure that is planned, whose numbers are as long as most are."""
+
+_NEVER_NEGATIVE = {"input", "post_activation", "pooled", "gate", "probability", "count"}
+"""Kinds of tensors in a form whose values have no sign."""
+
 
 @dataclass(frozen=True)
 class Plan:
-    """Plan of a slide: the room of its parts, and the number of parts in each column."""
+    """Plan of a slide: the room of its parts, and their shapes in the rows of each column."""
 
     room: Room
-    columns: tuple[int, ...]
+    columns: tuple[tuple[tuple[Shape, ...], ...], ...]
 
 
 _plans: dict[Hashable, Plan] = {}
@@ -41,14 +49,14 @@ def plan_of(figure: Panels, make: Callable[[Panels], Plan]) -> Plan:
     """Return the plan of a figure's form, made once for all figures of that form.
 
     Args:
-        make: Makes a plan from a figure of the form whose values are all 0, so that the plan of a
+        make: Makes a plan from a figure of the form with typical values, so that the plan of a
             figure depends on its form alone.
     """
     form = _form(figure)
     with _lock:
         known = _plans.get(form)
     if known is None:
-        known = make(_blank(figure))
+        known = make(_typical(figure))
         with _lock:
             if len(_plans) >= MAX_PLANS:
                 del _plans[next(iter(_plans))]
@@ -79,8 +87,8 @@ def _form(part: Any) -> Hashable:
 
 
 def _title(title: str) -> str:
-    """Return a title of about the same length, as titles may name values."""
-    return "0" * (-(-len(title) // _TITLE_STEP) * _TITLE_STEP)
+    """Return a title of about the same length, as titles may name values, in short words."""
+    return " ".join(["0" * (_TITLE_STEP - 1)] * -(-len(title) // _TITLE_STEP))
 
 
 def _rows(rows: Sequence[int | str]) -> Hashable:
@@ -92,24 +100,41 @@ def _rows(rows: Sequence[int | str]) -> Hashable:
     return blake2b(repr(tuple(rows)).encode(), digest_size=16).digest()
 
 
-def _blank(part: Any) -> Any:
-    """Return a figure of the same form whose values are all 0."""
+def _typical(part: Any) -> Any:
+    """Return a figure of the same form with typical values."""
     match part:
         case Tensor():
-            colour = part.colour and replace(part.colour, vmin=0.0, vmax=1.0)
-            if colour is not None and colour.scope == "channel":
-                ends = len(part.values)
-                colour = replace(colour, vmin=(0.0,) * ends, vmax=(1.0,) * ends)
-            return replace(part, values=np.zeros_like(part.values), colour=colour)
+            return replace(part, values=_values(part), colour=part.colour and _colour(part.colour))
         case Measure():
-            value = "0" * len(part.value) if isinstance(part.value, str) else 0.123
+            value = "0" * len(part.value) if isinstance(part.value, str) else _TYPICAL
             return replace(part, value=value)
         case tuple():
-            return tuple(map(_blank, part))
+            return tuple(map(_typical, part))
         case _ if hasattr(part, "__dataclass_fields__"):
-            held = {one.name: _blank(getattr(part, one.name)) for one in fields(part)}
+            held = {one.name: _typical(getattr(part, one.name)) for one in fields(part)}
             if "title" in held:
                 held["title"] = _title(part.title)
             return replace(part, **held)
         case _:
             return part
+
+
+def _values(tensor: Tensor) -> np.ndarray:
+    """Return typical values of a tensor: of both signs where they may be negative."""
+    values = np.zeros_like(tensor.values)
+    if values.dtype.kind == "f":
+        values.fill(_TYPICAL)
+        if tensor.kind not in _NEVER_NEGATIVE:
+            values.reshape(-1)[::2] = -_TYPICAL
+    elif values.dtype.itemsize > 1:
+        values.fill(_TYPICAL_COUNT)
+    return values
+
+
+def _colour(colour: Colour) -> Colour:
+    """Return the colour rule of typical values."""
+    low, high = -_TYPICAL if colour.map == DIVERGING else 0.0, _TYPICAL
+    if isinstance(colour.vmin, tuple):
+        ends = len(colour.vmin)
+        return replace(colour, vmin=(low,) * ends, vmax=(high,) * ends)
+    return replace(colour, vmin=low, vmax=high)

@@ -1,6 +1,5 @@
 """Room of the parts of a picture: sizes of maps, bars and axes."""
 
-import math
 from dataclasses import dataclass
 
 from probes.output.drawing.marks import Length
@@ -11,8 +10,7 @@ class Room:
     """Room of each figure in a layout, in pixels at scale 1.
 
     Attributes:
-        tile: Largest side of a map among several, approximately.
-        per_row: Most maps in a row; None for a number that gives a wide picture.
+        tile: Side of a map, relative to that in a picture of its own.
         table: Longer side of a table of maps.
         length: Longest axis of cells, unless they are a pixel each.
         row: Largest height of a heatmap's row.
@@ -20,10 +18,10 @@ class Room:
         height: Height of lines and of upright bars.
         bar: Length of a printed bar.
         pitch: Distance of printed bars.
+        plot: Width of a scatter plot.
     """
 
-    tile: Length = math.inf
-    per_row: int | None = None
+    tile: Length = 1.0
     table: int = 920
     length: int = 800
     row: int = 24
@@ -31,6 +29,7 @@ class Room:
     height: int = 180
     bar: int = 400
     pitch: int = 26
+    plot: int = 420
 
 
 AMPLE = Room()
@@ -38,10 +37,11 @@ AMPLE = Room()
 
 ROOMS = (
     AMPLE,
-    Room(56, 8, table=720, length=560, row=21, rows=230, height=160, bar=280),
-    Room(42, 8, table=720, length=480, row=19, rows=200, height=130, bar=220, pitch=23),
-    Room(36, 8, table=640, length=400, row=18, rows=180, height=110, bar=180, pitch=20),
-    Room(28, 8, table=520, length=340, row=16, rows=160, height=100, bar=150, pitch=19),
-    Room(28, 8, table=440, length=240, row=15, rows=130, height=90, bar=120, pitch=18),
+    Room(table=720, length=560, row=21, rows=230, height=160, bar=280),
+    Room(0.86, table=720, length=520, row=20, rows=210, height=145, bar=240, pitch=24, plot=380),
+    Room(0.75, table=640, length=480, row=19, rows=200, height=130, bar=220, pitch=23, plot=340),
+    Room(0.64, table=560, length=400, row=18, rows=180, height=110, bar=180, pitch=20, plot=310),
+    Room(0.5, table=440, length=340, row=16, rows=160, height=100, bar=150, pitch=19, plot=280),
+    Room(0.5, table=360, length=240, row=15, rows=130, height=90, bar=120, pitch=18, plot=230),
 )
 """Rooms of the parts of a slide, of which the first is taken in which all fit on it."""

@@ -1,5 +1,6 @@
 """SVG of pictures: shapes, text in an embedded font, and maps as small images of their values."""
 
+import math
 from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float
 from models.data import png
 from models.runtime.cancellation import raise_if_cancelled
 from probes.output.drawing.marks import (
+    PAINTED_MORE,
     Block,
     Boxes,
     Dot,
@@ -27,7 +29,14 @@ from probes.output.drawing.marks import (
     edges,
     walk,
 )
-from probes.output.drawing.text import FAMILY, baseline, font_file, spelled, text_width
+from probes.output.drawing.text import (
+    FAMILY,
+    baseline,
+    font_file,
+    spelled,
+    text_width,
+    width_before,
+)
 from probes.output.drawing.themes import NAN_COLOURS, Theme
 
 Origin = tuple[Length, Length]
@@ -120,13 +129,18 @@ class _Writer:
                 yield self._sketch(mark, (x, y))
 
     def _text(self, mark: Text, x: Length, y: Length) -> str:
-        down, words = baseline(mark.size), spelled(mark.words)
+        foot, words, anchor = y + baseline(mark.size), spelled(mark.words), ""
         # Viewers that do not read the font still draw text as wide as it was laid out.
         wide = f' textLength="{number(text_width(words, mark.size))}"' if len(words) > 1 else ""
         turned = f' transform="rotate(-90 {number(x)} {number(y)})"' if mark.upward else ""
-        anchor = "" if mark.anchor == "lm" else f' text-anchor="{_ANCHORS[mark.anchor]}"'
+        if mark.upward:
+            anchor = f' text-anchor="{_ANCHORS[mark.anchor]}"'
+        else:
+            # On whole pixels, as Pillow rounds them: letters between two rows of pixels are pale.
+            before = width_before(words, mark.size, mark.anchor)
+            x, foot = math.floor(x + 0.5) - math.floor(before + 0.5), math.floor(foot)
         return (
-            f'<text x="{number(x)}" y="{number(y + down)}" font-size="{mark.size}"'
+            f'<text x="{number(x)}" y="{number(foot)}" font-size="{mark.size}"'
             f' fill="{self.theme.hexadecimal(mark.colour)}"{anchor}{wide}{turned}>'
             f"{escape(words)}</text>"
         )
@@ -160,7 +174,7 @@ class _Writer:
     def _sketch(self, mark: Sketch, origin: Origin) -> str:
         left, top, right, bottom = edges(mark, origin)
         size = f'width="{right - left}" height="{bottom - top}"'
-        shapes = "".join(self._shape(shape) for shape in mark.shapes)
+        shapes = "".join(self._shape(shape) for shape in mark.parts())
         return f'<svg x="{left}" y="{top}" {size} stroke-linejoin="round">{shapes}</svg>'
 
     def _shape(self, shape: Stroke | Dot | Polygon) -> str:
@@ -171,7 +185,9 @@ class _Writer:
                 return f'<polyline points="{_points(shape.points)}" {line}/>'
             case Dot():
                 place = f'cx="{number(shape.x)}" cy="{number(shape.y)}"'
-                return f'<circle {place} r="{number(shape.radius)}" fill="{colour}"/>'
+                return (
+                    f'<circle {place} r="{number(shape.radius + PAINTED_MORE)}" fill="{colour}"/>'
+                )
             case Polygon():
                 return f'<polygon points="{_points(shape.points)}" fill="{colour}"/>'
 

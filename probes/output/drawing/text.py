@@ -90,6 +90,38 @@ def text_width(words: str, size: int) -> Length:
     return sum(_width_of(character, size) for character in spelled(words))
 
 
+@lru_cache(1024)
+def wrapped(words: str, size: int, width: Length) -> tuple[str, ...]:
+    """Break text at spaces into lines of about one length, within a width if words allow it."""
+    lines = _broken(words, size, width)
+    # The last line of a text that fills the others would be a word or two.
+    for share in (0.55, 0.65, 0.75, 0.85):
+        evenly = _broken(words, size, width * share)
+        if len(evenly) == len(lines):
+            return evenly
+    return lines
+
+
+def _broken(words: str, size: int, width: Length) -> tuple[str, ...]:
+    """Break text at spaces into lines that are as long as a width allows."""
+    lines: list[str] = []
+    for word in words.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(joined, size) > width:
+            lines.append(word)
+        else:
+            lines[-1:] = [joined]
+    return tuple(lines)
+
+
+@lru_cache(4096)
+def width_before(words: str, size: int, anchor: str) -> Length:
+    """Return the width of text that is spelled, as it is drawn, to the left of its anchor."""
+    shares = {"l": 0.0, "m": 0.5, "r": 1.0}
+    drawn = sum(font(size, family).getlength(part) for family, part in runs(words))
+    return shares[anchor[0]] * drawn
+
+
 @cache
 def baseline(size: int) -> Length:
     """Return the distance from the middle of a line of text down to its baseline, in pixels."""

@@ -43,6 +43,10 @@ class _Shape:
     room: Room
 
 
+_LEGIBLE = 560
+"""Longer side in pixels of a table of maps up to which its values have two pixels in any room."""
+_MOST_LARGE = 16
+"""Most maps of which a smaller room makes each a little smaller only."""
 _MOST_CAPTIONS = 512
 """Most tiles that have captions."""
 _SHORT = {"output_channel": "out", "input_channel": "in"}
@@ -55,17 +59,27 @@ def tiles_block(figure: Tiles, room: Room = AMPLE) -> Block:
     others are in rows of `columns`, or of a number that gives a wide picture.
     """
     tensor, shaded = one_channel(figure.tensor), shade(figure.tensor)
-    match tensor.values.shape, figure.columns:
-        case (rows, columns, _, _), None if min(rows, columns) > 1:
-            return _table(tensor, shaded, room)
+    if figure.columns is None and is_table(figure.tensor):
+        return _table(tensor, shaded, room)
+    bar = not is_photograph(figure.tensor)
+    return _captioned(tensor, shaded, _Shape(figure.columns, room), has_bar=bar)
+
+
+def is_table(tensor: Tensor) -> bool:
+    """Whether the tiles of a tensor are a table: filters of several output and input channels."""
+    match one_channel(tensor).values.shape:
+        case (rows, columns, _, _):
+            return bool(min(rows, columns) > 1)
         case _:
-            bar = not is_photograph(figure.tensor)
-            return _captioned(tensor, shaded, _Shape(figure.columns, room), has_bar=bar)
+            return False
 
 
 def _table(tensor: Tensor, shaded: Shaded, room: Room) -> Block:
     rows, columns, height, width = tensor.values.shape
-    side = min(room.table / max(rows, columns), 56)
+    most = max(rows, columns)
+    # Two pixels a value and two between maps, where there is room for them.
+    least = 2 * max(height, width) + 2
+    side = min(max(room.table, least * most if least * most <= _LEGIBLE else 0) / most, 56)
     # Even, as each side of a tile has half of it.
     gap = 2 * max(1, round(side / 16))
     cell = max(1, int((side - gap) // max(height, width)))
@@ -153,7 +167,7 @@ def _grid(form: _Form) -> _Grid:
     """Lay out captioned tiles of a form."""
     *leading, rows, width = form.sizes
     shape, count = form.shape, math.prod(leading)
-    columns = max(1, min(shape.columns or _columns(count, shape.room), count))
+    columns = max(1, min(shape.columns or _columns(count), count))
     cell = _cell(count, max(rows, width), shape.room)
     captions = _captions(form) if count <= _MOST_CAPTIONS else [[]]
     lines = max(len(each) for each in captions)
@@ -182,7 +196,7 @@ def _grid(form: _Form) -> _Grid:
     )
 
 
-_kept_grid = lru_cache(64)(_grid)
+_kept_grid = lru_cache(256)(_grid)
 
 
 def _areas(
@@ -214,19 +228,18 @@ def _maps(
     )
 
 
-def _columns(count: int, room: Room) -> int:
+def _columns(count: int) -> int:
     """Return a number of tiles in a row that fills rows evenly and gives a wide picture."""
     widest = next(columns for most, columns, _ in _SIZES if count <= most)
-    widest = min(widest, room.per_row or widest)
     return math.ceil(count / math.ceil(count / widest))
 
 
 def _cell(count: int, side: int, room: Room) -> int:
     """Return the side of a tile's cell in pixels, larger for fewer tiles."""
     size = next(size for most, _, size in _SIZES if count <= most)
-    if count > 1:
-        size = int(min(size, room.tile))
-    return max(1, min(size // side, 56))
+    # A few maps are seen best: they are made smaller less than many.
+    share = room.tile if count > _MOST_LARGE else math.sqrt(room.tile)
+    return max(1, min(int(size * share) // side, 56))
 
 
 def _captions(form: _Form) -> list[list[str]]:
