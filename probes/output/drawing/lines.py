@@ -188,9 +188,9 @@ def _legend(series: list[_Series], figure: Lines, height: int) -> Block | None:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Return the names of lines in a legend by what differs.
+    """Return the names of lines in a legend without the words that all have.
 
-    They are without the word before a point, and without the last words, that all have.
+    These are a word before a point, and the last words.
     """
     heads = {name.rpartition(".")[0] for name in names}
     [head] = heads if len(heads) == 1 else [""]
