@@ -1,8 +1,10 @@
 """Chromium for page tests, and a watcher of its console, errors and requests."""
 
 import io
+import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +20,10 @@ from playwright.sync_api import (
     Page,
     Playwright,
     Request,
+    WebError,
 )
 
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import PATIENCE_S
 from tests.tools import require
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -41,14 +44,19 @@ WIDE, NARROW, PHONE = (
     {"width": 390, "height": 844},
 )
 PATIENCE_MS = 20_000
-SCREENSHOTS = ROOT / "build" / "screenshots"
+SCREENSHOTS = os.environ.get("LIGHTWELL_SCREENSHOTS")
+"""Folder that `keep` writes to; None writes nothing, as painting a page takes long."""
 
 # Counts requests of the page until their bodies are read.
 COUNT_REQUESTS = """(() => {
   let pending = 0;
+  const waiting = [];
   const count = (promise) => {
     pending += 1;
-    const end = () => { pending -= 1; };
+    const end = () => {
+      pending -= 1;
+      if (!pending) waiting.splice(0).forEach((resolve) => resolve());
+    };
     promise.then(end, end);
     return promise;
   };
@@ -59,10 +67,13 @@ COUNT_REQUESTS = """(() => {
     Response.prototype[name] = function () { return count(read.call(this)); };
   }
   window.isQuiet = () => pending === 0;
+  window.whenQuiet = () => new Promise((resolve) => (pending ? waiting.push(resolve) : resolve()));
 })();"""
 QUIET = """async (frames) => {
-  for (let quiet = 0; quiet < frames; quiet = window.isQuiet() ? quiet + 1 : 0)
+  for (let quiet = 0; quiet < frames; quiet = window.isQuiet() ? quiet + 1 : 0) {
+    await window.whenQuiet();
     await new Promise(requestAnimationFrame);
+  }
 }"""
 QUIET_FRAMES = 5
 """Frames without a request, after which the page has sent all that it wants to."""
@@ -91,14 +102,22 @@ class Watcher:
         self.requests: list[str] = []
         self.under_way: set[Request] = set()
         self._expected: list[str] = []
-        context.add_init_script(REPORT_VIOLATIONS)
-        context.add_init_script(COUNT_REQUESTS)
-        context.on("console", self._console)
-        context.on("weberror", lambda error: self._note(f"uncaught: {error.error}"))
-        context.on("request", self._request)
-        context.on("requestfailed", self._failed)
-        context.on("requestfinished", self._finished)
+        self._context = context
+        self._listeners: dict[Any, Callable[[Any], None]] = {
+            "console": self._console,
+            "weberror": self._uncaught,
+            "request": self._request,
+            "requestfailed": self._failed,
+            "requestfinished": self._finished,
+        }
+        for event, listener in self._listeners.items():
+            context.on(event, listener)
         WATCHERS[context] = self
+
+    def leave(self) -> None:
+        """Watch the context no longer: others use it."""
+        for event, listener in self._listeners.items():
+            self._context.remove_listener(event, listener)
 
     def expect(self, pattern: str) -> None:
         """Expect a fault that the test provokes."""
@@ -119,6 +138,9 @@ class Watcher:
 
     def _note(self, fault: str) -> None:
         self.faults.append(fault)
+
+    def _uncaught(self, error: WebError) -> None:
+        self._note(f"uncaught: {error.error}")
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning", "assert"}:
@@ -153,15 +175,16 @@ def settle(page: Page) -> None:
         assert time.monotonic() < until, [one.url for one in under_way]
 
 
-def keep(page: Page, state: str, *, full: bool = True) -> Path:
-    """Save a screenshot, named after state, theme and width."""
+def keep(page: Page, state: str, *, full: bool = True) -> None:
+    """Save a screenshot for people to look at, named after state, theme and width."""
+    if not SCREENSHOTS:
+        return
     theme = (
         "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
     )
     assert page.viewport_size
-    path = SCREENSHOTS / f"{state}-{theme}-{page.viewport_size['width']}.png"
+    path = Path(SCREENSHOTS, f"{state}-{theme}-{page.viewport_size['width']}.png")
     page.screenshot(path=path, full_page=full, animations="disabled")
-    return path
 
 
 def pixels(of: Page | Locator, **options: Any) -> np.ndarray:

@@ -17,14 +17,26 @@ from playwright.sync_api import (
 )
 
 from tests.networks import write_network
-from tests.page.browsers import PATIENCE_MS, WIDE, Watcher, launch, settle
+from tests.page.browsers import PATIENCE_MS, Watcher, launch, settle
 from tests.page.networks import NETWORKS
+from tests.page.profiles import Profiles
 from tests.servers import PATIENCE_S, started
 
 SECRET = "correct-horse-battery"  # noqa: S105 - of the tests
 OTHER_SECRET = "battery-staple-horse"  # noqa: S105 - of the tests
 
 expect.set_options(timeout=PATIENCE_MS)
+
+IS_ALIVE = """() => {
+  const shown = (selector, root = document) =>
+    Array.from(root.querySelectorAll(selector)).filter((one) => one.checkVisibility());
+  const [first] = shown("#digit-bars li.winner, #sequence-bars li.winner, .finding");
+  const [late] = shown("#network-columns:empty, #inspector-body:empty");
+  const lanes = shown("#lanes lw-gate-trace")[0]?.shadowRoot;
+  const isDrawn = !shown("#sequences").length || (lanes && shown("canvas", lanes).length);
+  return Boolean(first && !late && isDrawn);
+}"""
+"""Whether the view on display has its first answers; a function of the page."""
 
 # Playwright runs an event loop in this thread, and tests of other folders need their own: so the
 # browser has package scope, not session scope.
@@ -46,6 +58,12 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def profiles(browser: Browser) -> Profiles:
+    """Profiles of the browser, which tests use one after another."""
+    return Profiles(browser)
+
+
 @pytest.fixture
 def watchers() -> Iterator[list[Watcher]]:
     """Watchers of this test's pages, checked at its end."""
@@ -56,24 +74,25 @@ def watchers() -> Iterator[list[Watcher]]:
 
 
 class Opener:
-    """Opens the page in fresh profiles: `opened("#layer=conv1", viewport=PHONE)`.
+    """Opens the page, each time in another profile: `opened("#layer=conv1", viewport=PHONE)`.
 
     Attributes:
         url: Where the server listens.
     """
 
-    def __init__(self, browser: Browser, url: str, watchers: list[Watcher]) -> None:
+    def __init__(self, profiles: Profiles, url: str, watchers: list[Watcher]) -> None:
         self.url = url
-        self._browser = browser
+        self._profiles = profiles
         self.watchers = watchers
-        self.contexts: list[BrowserContext] = []
+        self._lent: list[tuple[BrowserContext, Watcher]] = []
 
     def __enter__(self) -> "Opener":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for context in self.contexts:
-            context.close()
+        for context, watcher in self._lent:
+            self._profiles.give_back(context)
+            watcher.leave()
 
     def __call__(
         self, fragment: str = "", *, at: str = "", visit: bool = True, **options: Any
@@ -82,14 +101,12 @@ class Opener:
 
         Args:
             at: Address of another page, which may send requests to the server too.
-            options: Of the browser's context, such as `viewport` and `color_scheme`.
+            options: Of `Profiles.take`, such as `viewport`, `color_scheme` and `fresh`.
         """
-        context = self._browser.new_context(
-            **{"viewport": WIDE, "device_scale_factor": 1, "color_scheme": "light", **options}
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        self.contexts.append(context)
-        self.watchers.append(Watcher(context, *(urlsplit(one).netloc for one in (self.url, at))))
+        context = self._profiles.take(**options)
+        watcher = Watcher(context, *(urlsplit(one).netloc for one in (self.url, at)))
+        self._lent.append((context, watcher))
+        self.watchers.append(watcher)
         page = context.new_page()
         if visit:
             page.goto(at or f"{self.url}/{fragment}")
@@ -104,23 +121,15 @@ class Opener:
 
     @staticmethod
     def wait_until_alive(page: Page) -> None:
-        """Wait for the first answers of the view on display."""
-        first = "#digit-bars li.winner, #sequence-bars li.winner, #findings-body .finding"
+        """Wait for the first answers of the view on display, and panels that are loaded after."""
         # The first request for the findings compiles them.
-        expect(page.locator(first).filter(visible=True).first).to_be_visible(
-            timeout=1000 * PATIENCE_S
-        )
-        if page.locator("#sequences").is_visible():
-            expect(page.locator("#lanes lw-gate-trace canvas").first).to_be_visible()
-        # These panels are loaded after the first answer.
-        late = page.locator("#network-columns:empty, #inspector-body:empty")
-        expect(late.filter(visible=True)).to_have_count(0)
+        page.wait_for_function(IS_ALIVE, timeout=1000 * PATIENCE_S)
 
 
 @pytest.fixture
-def opened(browser: Browser, url: str, watchers: list[Watcher]) -> Iterator[Opener]:
+def opened(profiles: Profiles, url: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens watched pages, which are closed at the end of the test."""
-    with Opener(browser, url, watchers) as opener:
+    with Opener(profiles, url, watchers) as opener:
         yield opener
 
 
@@ -132,15 +141,15 @@ def guarded() -> Iterator[str]:
 
 
 @pytest.fixture
-def outside(browser: Browser, guarded: str, watchers: list[Watcher]) -> Iterator[Opener]:
+def outside(profiles: Profiles, guarded: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens pages of the server that needs a token, closed at the end of the test."""
-    with Opener(browser, guarded, watchers) as opener:
+    with Opener(profiles, guarded, watchers) as opener:
         yield opener
 
 
 @pytest.fixture(scope="package")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server with the shipped networks and four of a user."""
+    """Address of a server with the shipped networks and those of a user."""
     folder = tmp_path_factory.mktemp("networks")
     for name, text in NETWORKS.items():
         write_network(folder / name, text)
@@ -157,9 +166,9 @@ def own_api(own: str) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def visited(browser: Browser, own: str, watchers: list[Watcher]) -> Iterator[Opener]:
+def visited(profiles: Profiles, own: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens watched pages of the server with networks of a user."""
-    with Opener(browser, own, watchers) as opener:
+    with Opener(profiles, own, watchers) as opener:
         yield opener
 
 

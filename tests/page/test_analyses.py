@@ -202,21 +202,25 @@ def test_gate_intervention_equals_the_api(opened: Opener, api: httpx2.Client) ->
 
 
 @pytest.mark.parametrize(
-    ("where", "name"),
+    ("where", "names"),
     [
-        ("counter", "Who counts"),
-        ("counter", "State space"),
-        ("counter", "How far it counts"),
-        ("layers", "Layers compared"),
-        ("layers", "First filters described"),
+        ("counter", ["Who counts", "State space", "How far it counts"]),
+        ("layers", ["Layers compared", "First filters described"]),
     ],
 )
-def test_analyses_are_drawn(where: str, name: str, opened: Opener, api: httpx2.Client) -> None:
+def test_analyses_are_drawn(
+    where: str, names: list[str], opened: Opener, api: httpx2.Client
+) -> None:
     """The page draws every part of the answer's figure, with a link to its JSON."""
     page = opened("#sequences" if where == "counter" else "#digits")
     views = panel(page, where)
-    views.get_by_role("button", name=name).click()
+    for name in names:
+        views.get_by_role("button", name=name).click()
+        check_drawn(views, name, api)
 
+
+def check_drawn(views: Locator, name: str, api: httpx2.Client) -> None:
+    """Check that an analysis is chosen, and drawn as its answer describes it."""
     expect(views.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
     path = views.get_by_role("link", name=re.compile("^GET .")).get_attribute("href") or ""
     layout = api.get(f"{path}{'&' if '?' in path else '?'}include=figure").json()["figure"]

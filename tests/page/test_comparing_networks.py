@@ -1,92 +1,22 @@
 """Comparison of two networks of images, with equal and with other layers, and of sequences."""
 
-import re
-from collections.abc import Iterator
-
 import httpx2
 import numpy as np
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from models.declaration.declaration import FILE
-from models.model_files import SHIPPED
-from tests.networks import write_network
 from tests.page.answers import ask, assert_computed_alike, difference
-from tests.page.browsers import Watcher, keep, settle
+from tests.page.browsers import keep, settle
 from tests.page.conftest import Opener, show
 from tests.page.test_comparing import sample, shown
-from tests.servers import PATIENCE_S, started
-
-WIDE_MAPS = """
-title = "A small network"
-classes = ["7", "0", "other"]
-input = { image = [28, 28, 1], prepare = "mnist" }
-layers = ["conv 4", "relu", "flatten", "dense 3"]
-"""
-COLOURS = """
-title = "A network of colours"
-classes = ["red", "green"]
-input = { image = [6, 8, 3], prepare = "fit" }
-layers = ["conv 4", "relu", "flatten", "dense 2"]
-"""
-GATED = """
-title = "A small GRU"
-classes = ["no", "yes"]
-input = { alphabet = "01", encoding = "number" }
-layers = ["gru 3", "dense 2"]
-"""
-LETTERS = """
-title = "Letters"
-classes = ["no", "yes"]
-input = { alphabet = "ab", encoding = "one-hot" }
-layers = ["gru 3", "dense 2"]
-"""
 
 
-def declared(name: str, title: str) -> str:
-    """Declaration of a shipped network with another title, without its format."""
-    text = (SHIPPED / name / FILE).read_text(encoding="utf-8").replace("format = 1\n", "")
-    return re.sub(r'title = ".*"', f'title = "{title}"', text)
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server with twins of the shipped networks, and some of other shapes."""
-    folder = tmp_path_factory.mktemp("networks")
-    write_network(folder / "twin", declared("cnn", "Twin"), seed=5)
-    write_network(folder / "twin-lstm", declared("lstm", "Twin LSTM"), seed=5)
-    for name, text in {
-        "small": WIDE_MAPS,
-        "colours": COLOURS,
-        "gru": GATED,
-        "letters": LETTERS,
-    }.items():
-        write_network(folder / name, text)
-    with started("--models", str(folder), "--deadline-s", "120", ready="Ready after") as server:
-        yield server.url
-
-
-@pytest.fixture
-def many_api(many: str) -> Iterator[httpx2.Client]:
-    """Client of that server."""
-    with httpx2.Client(base_url=many, timeout=PATIENCE_S) as client:
-        yield client
-
-
-@pytest.fixture
-def visited(browser: Browser, many: str, watchers: list[Watcher]) -> Iterator[Opener]:
-    """Opens watched pages of that server."""
-    with Opener(browser, many, watchers) as opener:
-        yield opener
-
-
-def test_two_networks_with_equal_layers(visited: Opener, many_api: httpx2.Client) -> None:
+def test_two_networks_with_equal_layers(visited: Opener, own_api: httpx2.Client) -> None:
     """Maps, difference and answers are those of both networks for the same pixels."""
     page = visited("#digits&panel=compare&compareBy=network&otherModel=twin&layer=relu2&channel=7")
     panel = show(page, "compare")
     expect(panel.locator(".compare-side").nth(1)).to_contain_text("Twin")
     first, second = (
-        ask(many_api, f"/{name}/activations?layers=relu2", sample(many_api, 0))["relu2"][7]
+        ask(own_api, f"/{name}/activations?layers=relu2", sample(own_api, 0))["relu2"][7]
         for name in ("cnn", "twin")
     )
     y, x = (int(at) for at in np.unravel_index(second.argmax(), second.shape))
@@ -97,7 +27,7 @@ def test_two_networks_with_equal_layers(visited: Opener, many_api: httpx2.Client
     assert told["B − A"] == difference(told)
     header = {"Content-Type": "image/png"}
     answers = [
-        many_api.post(f"/{name}/predict", content=sample(many_api, 0), headers=header).json()
+        own_api.post(f"/{name}/predict", content=sample(own_api, 0), headers=header).json()
         for name in ("cnn", "twin")
     ]
     row = panel.locator('.answer-table tr[data-name="7"] data')
@@ -132,7 +62,7 @@ def test_a_network_of_another_size(visited: Opener) -> None:
     expect(panel.locator('.answer-table tr[data-name="green"] data')).to_have_count(1)
 
 
-def test_two_networks_of_sequences(visited: Opener, many_api: httpx2.Client) -> None:
+def test_two_networks_of_sequences(visited: Opener, own_api: httpx2.Client) -> None:
     """One unit of each network; a value that B lacks is said, and the answers remain."""
     sequence = "1101001"
     page = visited(
@@ -143,9 +73,13 @@ def test_two_networks_of_sequences(visited: Opener, many_api: httpx2.Client) -> 
     settle(page)
     networks = panel.get_by_label("B: network")
     # Letters are no bits, so that network reads no such sequence.
-    assert networks.locator("option").all_inner_texts() == ["A small GRU", "Twin LSTM"]
+    assert networks.locator("option").all_inner_texts() == [
+        "A small GRU",
+        "A small RNN",
+        "Twin LSTM",
+    ]
     first, second = (
-        ask(many_api, f"/{name}/trace?sequence={sequence}")["hidden"][3, unit]
+        ask(own_api, f"/{name}/trace?sequence={sequence}")["hidden"][3, unit]
         for name, unit in (("lstm", 1), ("gru", 2))
     )
     expect(panel.locator("lw-gate-trace output")).to_have_text(

@@ -92,7 +92,7 @@ def test_late_panels_appear_with_their_style(
     opened: Opener, view: str, parts: dict[str, str]
 ) -> None:
     """Their style sheets are loaded before they are shown."""
-    page = opened(visit=False)
+    page = opened(visit=False, fresh=True)
     page.add_init_script(NOTE_STYLES)
     page.goto(f"{opened.url}/#{view}")
     opened.wait_until_alive(page)

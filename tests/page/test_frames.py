@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.page.browsers import PHONE, Watcher, keep, settle
 from tests.page.conftest import SECRET, Opener
+from tests.page.profiles import Profiles
 from tests.page.test_drawing import draw_a_seven
 from tests.page.test_embedding import page_with, served
 from tests.page.test_opening import SERIOUS, violations
@@ -31,9 +32,9 @@ def oracle(framed: str) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def elsewhere(browser: Browser, framed: str, watchers: list[Watcher]) -> Iterator[Opener]:
+def elsewhere(profiles: Profiles, framed: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens pages with frames of that server."""
-    with Opener(browser, framed, watchers) as opener:
+    with Opener(profiles, framed, watchers) as opener:
         yield opener
 
 
@@ -138,23 +139,20 @@ def test_wrong_settings_are_named(elsewhere: Opener, query: str, sentence: str) 
     expect(page.get_by_role("alert")).to_contain_text(sentence)
 
 
-def test_the_token_is_in_the_fragment(browser: Browser, watchers: list[Watcher]) -> None:
+def test_the_token_is_in_the_fragment(outside: Opener) -> None:
     """Which no request has; without it the view says that the server needs one."""
-    with (
-        started("--token", f"anna:{SECRET}", ready="Ready after") as server,
-        Opener(browser, server.url, watchers) as outside,
-    ):
-        page = outside(visit=False)
-        page.goto(f"{server.url}/embed/gates#token={SECRET}")
-        expect(page.locator("lw-gate-trace canvas").first).to_be_visible()
-        assert not [one for one in watchers[-1].requests if SECRET in urlsplit(one).query]
+    page = outside(visit=False)
+    page.goto(f"{outside.url}/embed/gates#token={SECRET}")
+    expect(page.locator("lw-gate-trace canvas").first).to_be_visible()
+    asked = outside.watchers[-1].requests
+    assert not [one for one in asked if SECRET in urlsplit(one).query]
 
-        page = outside(visit=False)
-        watchers[-1].expect("401")
-        page.goto(f"{server.url}/embed/gates")
-        expect(page.locator("lw-gate-trace").get_by_role("alert")).to_contain_text(
-            "The server needs a token"
-        )
+    page = outside(visit=False)
+    outside.watchers[-1].expect("401")
+    page.goto(f"{outside.url}/embed/gates")
+    expect(page.locator("lw-gate-trace").get_by_role("alert")).to_contain_text(
+        "The server needs a token"
+    )
 
 
 def test_a_page_from_a_file_is_told_why_it_is_refused(

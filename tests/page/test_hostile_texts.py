@@ -1,14 +1,16 @@
 """Markup in texts of networks and in names of files: shown as text, never run (row 58)."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.api.bodies import PICTURE
 from tests.networks import write_network
 from tests.page.browsers import Watcher, settle
 from tests.page.conftest import Opener
+from tests.page.profiles import Profiles
 from tests.page.test_networks import bars
 from tests.page.test_opening import visit_every_panel
 from tests.servers import started
@@ -53,9 +55,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def shown(browser: Browser, hostile: str, watchers: list[Watcher]) -> Iterator[Page]:
+def shown(profiles: Profiles, hostile: str, watchers: list[Watcher]) -> Iterator[Page]:
     """The page with the networks of the stranger, whose faults and requests are watched."""
-    with Opener(browser, hostile, watchers) as opener:
+    with Opener(profiles, hostile, watchers) as opener:
         yield opener("#imageModel=drawings&sequenceModel=words")
 
 
@@ -83,20 +85,22 @@ def test_texts_of_a_network_are_text(shown: Page) -> None:
     assert_is_text(shown)
 
 
-@pytest.mark.parametrize("name", [ATTACK.replace("/", ""), "a\"'><b>x.png", f"{SCRIPT[:8]}.png"])
-@pytest.mark.parametrize("content", [PICTURE, b"GIF89a" + SCRIPT.encode()])
-def test_the_name_of_a_file_is_text(shown: Page, name: str, content: bytes) -> None:
+def test_the_name_of_a_file_is_text(shown: Page) -> None:
     """A file of any name, and one that is no picture, runs nothing and shows no element."""
-    file = {"name": name, "mimeType": "image/png", "buffer": content}
-    shown.locator("#draw input[type=file]").set_input_files(file)
-    settle(shown)
-    assert_is_text(shown)
+    names = (ATTACK.replace("/", ""), "a\"'><b>x.png", f"{SCRIPT[:8]}.png")
+    for name, content in product(names, (PICTURE, b"GIF89a" + SCRIPT.encode())):
+        file = {"name": name, "mimeType": "image/png", "buffer": content}
+        shown.locator("#draw input[type=file]").set_input_files(file)
+        settle(shown)
+        assert_is_text(shown)
 
 
-def test_a_shared_address_is_text(browser: Browser, hostile: str, watchers: list[Watcher]) -> None:
+def test_a_shared_address_is_text(
+    profiles: Profiles, hostile: str, watchers: list[Watcher]
+) -> None:
     """Markup in the fragment of an address is neither an element nor a script."""
     fragment = f"#imageModel={ATTACK}&layer={SCRIPT}&bits={QUOTES}&sequenceModel={LINK}"
-    with Opener(browser, hostile, watchers) as opener:
+    with Opener(profiles, hostile, watchers) as opener:
         page = opener(fragment, visit=False)
         page.goto(f"{hostile}/{fragment}")
         settle(page)

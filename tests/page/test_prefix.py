@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.mounted import PATH
 from tests.page.browsers import Watcher
 from tests.page.conftest import SECRET, Opener
+from tests.page.profiles import Profiles
 from tests.page.stripping_proxy import stripping_proxy
 from tests.page.test_embedding import page_with
 from tests.page.test_opening import visit_every_panel
-from tests.servers import started
+from tests.servers import PATIENCE_S, started
 
 JUPYTER = "/user/a@b.org/proxy/8000"
 """Prefix of Jupyter's proxy, which the server does not know."""
@@ -26,29 +27,23 @@ def mounted() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def proxied() -> Iterator[str]:
+def proxied(url: str) -> Iterator[str]:
     """Address of a server behind a proxy that removes the prefix."""
-    # Other tests may run at the same time: the longest analysis takes seconds.
-    with (
-        started("--deadline-s", "120") as server,
-        stripping_proxy(server.url, JUPYTER) as found,
-    ):
+    with stripping_proxy(url, JUPYTER) as found:
         yield found
 
 
 @pytest.fixture
-def below(
-    request: pytest.FixtureRequest, browser: Browser, proxied: str, watchers: list[Watcher]
-) -> Iterator[Opener]:
+def below(profiles: Profiles, proxied: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens pages behind the proxy, closed at the end of the test."""
-    with Opener(browser, proxied, watchers) as opener:
+    with Opener(profiles, proxied, watchers) as opener:
         yield opener
 
 
 @pytest.fixture
-def inside(browser: Browser, mounted: str, watchers: list[Watcher]) -> Iterator[Opener]:
+def inside(profiles: Profiles, mounted: str, watchers: list[Watcher]) -> Iterator[Opener]:
     """Opens pages of the other application, closed at the end of the test."""
-    with Opener(browser, mounted, watchers) as opener:
+    with Opener(profiles, mounted, watchers) as opener:
         yield opener
 
 
@@ -93,10 +88,13 @@ def test_the_page_works_in_another_application(inside: Opener) -> None:
 
 
 def test_the_form_of_the_token_works_behind_the_proxy(
-    browser: Browser, guarded: str, watchers: list[Watcher]
+    profiles: Profiles, guarded: str, watchers: list[Watcher]
 ) -> None:
     """Its cookie is for the prefix in the browser's address, which the server does not know."""
-    with stripping_proxy(guarded, JUPYTER) as address, Opener(browser, address, watchers) as opener:
+    with (
+        stripping_proxy(guarded, JUPYTER) as address,
+        Opener(profiles, address, watchers) as opener,
+    ):
         page = opener(visit=False)
         watchers[-1].expect("status of 401")
         page.goto(f"{address}/")
@@ -114,7 +112,8 @@ def test_the_form_of_the_token_works_behind_the_proxy(
 def try_out(page: Page, path: str) -> str:
     """Send a request from the documentation page; return the address that it went to."""
     operation = page.locator(".opblock", has=page.locator(f'[data-path="{path}"]')).first
-    operation.locator(".opblock-summary-control").click()
+    # Swagger UI draws every operation first.
+    operation.locator(".opblock-summary-control").click(timeout=1000 * PATIENCE_S)
     operation.get_by_role("button", name="Try it out").click()
     with page.expect_response(lambda one: one.url.endswith(path)) as response:
         operation.get_by_role("button", name="Execute").click()

@@ -11,7 +11,7 @@ MOST_REQUESTS = 12
 
 def test_a_second_visit_asks_for_answers_alone(opened: Opener) -> None:
     """No file with a fingerprint in its address is asked for again."""
-    page = opened()
+    page = opened(fresh=True)
     settle(page)
     sent: dict[str, str] = {}
     cached: set[str] = set()
