@@ -5,10 +5,10 @@ have the names of Triton Inference Server, so that its dashboards work here; met
 not have begin with `lightwell_`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -16,7 +16,6 @@ from api.inference.batching import Batch
 from api.inference.engine import Engine
 from api.inference.resident_memory import resident_bytes
 from api.inference.served_model import ServedModel
-from api.middleware.histogram import Histogram
 from models.runtime.programs import Call, Outputs
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -126,41 +125,39 @@ class Metrics:
             ["route", "method", "status"],
             registry=self._registry,
         )
-        # The lookup of a child by its labels costs more than its update.
-        self._request = cache(requests.labels)
-        self._seconds = self._histogram(
+        seconds = Histogram(
             "lightwell_request_seconds",
             "Seconds from the request's first byte to the answer's last.",
-            SECONDS,
-            "route",
+            ["route"],
+            buckets=SECONDS,
+            registry=self._registry,
         )
-        stages = self._histogram(
+        stages = Histogram(
             "lightwell_stage_seconds",
             "Seconds that a row waited, a batch ran, an answer was written.",
-            SECONDS,
-            "stage",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self._registry,
         )
-        self._batch_rows = self._histogram(
+        batch_rows = Histogram(
             "lightwell_batch_rows",
             "Rows of a batch, without those of padding.",
-            (1, 2, 4, 8, 16, 32, 64),
-            "program",
+            ["program"],
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self._registry,
         )
-        self._lag = self._histogram(
+        self._lag = Histogram(
             "lightwell_event_loop_lag_seconds",
             "Seconds by which timers of the event loop were late.",
-            LAG_SECONDS,
-        ).series()
-        self._queue, self._program, self._encode = map(stages.series, STAGES)
+            buckets=LAG_SECONDS,
+            registry=self._registry,
+        )
+        # The lookup of a child by its labels costs more than its update.
+        self._request = cache(requests.labels)
+        self._route = cache(seconds.labels)
+        self._batch_rows = cache(batch_rows.labels)
+        self._queue, self._program, self._encode = map(stages.labels, STAGES)
         engine.observers.append(self._observe_batch)
-
-    def _histogram(
-        self, name: str, text: str, bounds: Sequence[float], label: str | None = None
-    ) -> Histogram:
-        """Add a histogram to the metrics."""
-        found = Histogram(name, text, bounds, label)
-        self._registry.register(found)
-        return found
 
     def add_dropped(self, dropped: Callable[[], int]) -> None:
         """Add a function to the metrics that returns the number of dropped lines of the log."""
@@ -170,7 +167,7 @@ class Metrics:
         """Count and time a request in the metrics; unknown methods share one label, as paths do."""
         method = method if method in METHODS else "other"
         self._request(route, method, status).inc()
-        self._seconds.series(route).observe(seconds)
+        self._route(route).observe(seconds)
 
     def observe_lag(self, seconds: float) -> None:
         """Add the lag of one timer of the event loop to the Prometheus metrics."""
@@ -182,7 +179,7 @@ class Metrics:
 
     def _observe_batch(self, program: str, batch: Batch[Call, Outputs]) -> None:
         """Add the rows, run time and queue times of one batch to the Prometheus metrics."""
-        self._batch_rows.series(program).observe(len(batch.live))
+        self._batch_rows(program).observe(len(batch.live))
         self._program.observe(batch.ended - batch.began)
         for waiting in batch.live:
             self._queue.observe(batch.began - waiting.since)
