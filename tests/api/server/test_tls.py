@@ -1,10 +1,8 @@
 """TLS: a server with a certificate answers HTTPS, and refuses files that are no certificate."""
 
 import asyncio
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -17,21 +15,14 @@ from pydantic import ValidationError
 
 from api.server.tls_handshake import limit_handshakes
 from api.settings import Settings
+from tests.certificates import sign
 from tests.servers import PATIENCE_S, Server
-from tests.tools import require
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that signs itself, and its key."""
-    require("openssl", shutil.which("openssl") is not None)
-    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        f"-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {chain}"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)  # noqa: S603 - no input of users
-    return chain, key
+    return sign(tmp_path)
 
 
 def test_a_server_with_a_certificate_answers_https(certificate: tuple[Path, Path]) -> None:
