@@ -214,10 +214,15 @@ class MemoryBudget:
             self.holders.pop(job, None)
 
     def _refuse(self, nbytes: int, job: Job, missing: int) -> None:
-        msg = (
-            f"Requests in flight and answers that were not yet taken hold "
-            f"{self.held + self._unsent} bytes of {self.capacity}, and this one needs {nbytes}."
-        )
+        counted = self.held + self._unsent
+        if counted + nbytes > self.capacity:
+            found = (
+                f"Requests in flight and answers that were not yet taken hold {counted} bytes of "
+                f"{self.capacity}"
+            )
+        else:  # by the measurement
+            found = f"The server has {self._now()} bytes of {self.total} in memory"
+        msg = f"{found}, and this one needs {nbytes}."
         raise EngineBusyError(msg, self.retry_s(job, nbytes, missing))
 
     def _missing(self, nbytes: int, job: Job) -> int:

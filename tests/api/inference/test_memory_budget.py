@@ -145,7 +145,7 @@ def test_resident_memory_above_the_budget_refuses_large_requests() -> None:
     memory.measure()
     memory.take(1, Job())
     resident[0] = 490 * MIB
-    with pytest.raises(EngineBusyError):
+    with pytest.raises(EngineBusyError, match="has 513802240 bytes of 524288000 in memory"):
         memory.take(20 * MIB, Job())
     assert trimmed == [1]
     memory.take(1000, Job())
