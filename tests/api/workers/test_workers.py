@@ -1,6 +1,5 @@
 """Several worker processes behind one socket: kills, replaced weights, metrics, and the stop."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scripts.compare.wire import Request, exchange
 from tests.api.reloading.replacement import replace
 from tests.networks import LETTERS_TOML, write_network
-from tests.reliability.wire import get, port_of
 from tests.servers import PATIENCE_S, ROOT, Server
 
 SOON_S = 20.0
@@ -25,6 +23,11 @@ SOON_S = 20.0
 
 WORKERS = 2
 GATES = "/letters/gates?sequence=abcde"
+
+CLIENT = httpx2.Client(
+    timeout=PATIENCE_S, limits=httpx2.Limits(max_keepalive_connections=0), trust_env=False
+)
+"""Client whose requests have a connection each, which either worker may accept."""
 
 
 class Workers(Server):
@@ -64,9 +67,9 @@ def server(folder: Path) -> Iterator[Workers]:
 
 def weights(url: str) -> str:
     """Digest of the weights that answer, on a connection of its own."""
-    answer = get(url, GATES)
-    assert answer.status == 200, answer
-    found: str = json.loads(answer.body)["weights"]
+    answer = CLIENT.get(url + GATES)
+    assert answer.status_code == 200, answer.text
+    found: str = answer.json()["weights"]
     return found
 
 
@@ -79,8 +82,8 @@ def asked(url: str, clients: int = 4) -> Iterator[list[int]]:
     def ask() -> None:
         while not stopped.is_set():
             try:
-                statuses.append(exchange(port_of(url), Request("", "GET", GATES)).status)
-            except OSError:
+                statuses.append(CLIENT.get(url + GATES).status_code)
+            except httpx2.TransportError:
                 statuses.append(0)
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
@@ -96,7 +99,7 @@ def asked(url: str, clients: int = 4) -> Iterator[list[int]]:
 
 def counts(url: str) -> dict[str, float]:
     """Values of the metrics of requests to the network, of rows, and of readiness, by worker."""
-    text = get(url, "/metrics").body.decode()
+    text = CLIENT.get(f"{url}/metrics").text
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
     found = {f"ready {one.labels['worker']}": one.value for one in samples if one.name == READY}
     found["answered"] = sum(
@@ -142,7 +145,7 @@ def test_there_is_one_greeting(server: Workers) -> None:
         assert sum(line.startswith(text) or text in line for line in server.lines) == 1, text
     found = counts(server.url)
     assert (found["ready 0"], found["ready 1"]) == (1, 1)
-    assert get(server.url, "/readyz").status == 200
+    assert CLIENT.get(f"{server.url}/readyz").status_code == 200
 
 
 def test_metrics_are_the_sum_over_workers(server: Workers) -> None:
@@ -230,8 +233,8 @@ def test_workers_end_with_their_supervisor() -> None:
         workers = [server.process_of(slot) for slot in range(WORKERS)]
         server.process.kill()
         wait_until_ended(*workers)
-        with pytest.raises(ConnectionRefusedError):
-            get(server.url, "/livez")
+        with pytest.raises(httpx2.ConnectError, match="refused"):
+            CLIENT.get(f"{server.url}/livez")
     finally:
         server.stop()
 
