@@ -29,6 +29,7 @@ TEXTS = """() => {
 
 CUT = """async () => {
   const cut = [];
+  dispatchEvent(new Event("beforeprint"));
   for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
   const visit = (root) => {
     for (const one of root.querySelectorAll("*")) {
@@ -43,6 +44,7 @@ CUT = """async () => {
     }
   };
   visit(document.querySelector("main"));
+  dispatchEvent(new Event("afterprint"));
   return cut.slice(0, 8);
 }"""
 """Elements that are wider than the paper, or that clip what they hold."""
@@ -66,6 +68,22 @@ OTHERS = {
     ],
 }
 """States of a view beside those of its tabs."""
+
+
+LONG = {
+    300: ["bit-reasons", "memory", "patching", "sequence-compare"],
+    4096: ["sequence-compare", "sequence-code", "bit-reasons", "memory", "gates-if"],
+}
+"""Panels that show every step of a sequence, by its length."""
+
+ENDS = """(trace) => {
+  dispatchEvent(new Event("beforeprint"));
+  const steps = [0, trace.answer.input.sequence.length];
+  const ends = steps.map((step) => Boolean(trace.cellCentre("cell", step, 0)));
+  dispatchEvent(new Event("afterprint"));
+  return ends;
+}"""
+"""Whether the first and the last step are in view on paper."""
 
 
 def packed(text: str) -> str:
@@ -125,6 +143,18 @@ def test_networks_of_users_print_on_two_pages(visited: Opener, network: str) -> 
     """A network of a user is printed with each of its panels."""
     page = visited(f"#{network}")
     for panel in tabs(page):
+        show(page, panel)
+        settle(page)
+        check_print(page)
+
+
+@pytest.mark.parametrize("steps", LONG)
+def test_a_long_sequence_prints_on_two_pages(opened: Opener, steps: int) -> None:
+    """Every step of it is on the paper, in lanes and panels that are scrolled on a screen."""
+    bits = "1101" * (steps // 4)
+    page = opened(f"#sequences&sequence={bits}&step={steps}")
+    assert page.locator("#lanes lw-gate-trace").evaluate(ENDS) == [True, True]
+    for panel in LONG[steps]:
         show(page, panel)
         settle(page)
         check_print(page)

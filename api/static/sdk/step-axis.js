@@ -8,8 +8,8 @@ const BIT_LINE = 16.5;
 const NUMBER_LINE = 36;
 const DIGIT_WIDTH = 7;
 const NUMBER_GAP = 14;
-/** Pixels of a column from which on a digit fits into it. */
-const DIGIT_COLUMN = 10;
+/** Pixels of a column from which on a digit fits into it, and from which on boxes have a gap. */
+const [DIGIT_COLUMN, GAP_COLUMN] = [10, 4];
 
 /**
  * Draw the visible part of the axis.
@@ -19,13 +19,16 @@ const DIGIT_COLUMN = 10;
  * @returns {SVGElement[]}
  */
 export function axisMarks(columns, inputs, now) {
-  const room = NUMBER_GAP + DIGIT_WIDTH * String(columns.steps).length;
-  const every = [1, 2, 5, 10, 20, 50].find((one) => one * columns.width >= room) ?? 100;
+  const widest = DIGIT_WIDTH * String(columns.steps).length;
+  const room = NUMBER_GAP + widest;
+  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((one) => one * columns.width >= room) ?? 1000;
   return columns.inSight().flatMap((step) => {
     const x = columns.middle(step);
     const isClose = Math.abs(step - now) * columns.width < room;
     const isNumbered = step === now || (step % every === 0 && !isClose);
-    const number = makeSvg("text", { x, y: NUMBER_LINE, class: step === now ? "now" : "" }, String(step));
+    // In narrow columns the number of the last step is wider than the place that is left.
+    const middle = Math.min(x, columns.view - widest / 2);
+    const number = makeSvg("text", { x: middle, y: NUMBER_LINE, class: step === now ? "now" : "" }, String(step));
     return [...(step ? inputMarks(inputs[step - 1], x, columns.width) : []), ...(isNumbered ? [number] : [])];
   });
 }
@@ -38,7 +41,7 @@ export function axisMarks(columns, inputs, now) {
  */
 function inputMarks(input, x, column) {
   const symbol = Array.isArray(input) ? "" : input;
-  const width = Math.min(BOX.side, column - 2);
+  const width = Math.min(BOX.side, column < GAP_COLUMN ? column : column - 2);
   const place = { x: x - width / 2, y: BOX.top, width, height: BOX.side, rx: Math.min(4, width / 4) };
   const box = makeSvg("rect", { ...place, class: symbol === "1" ? "one" : "zero" });
   if (!symbol || column < DIGIT_COLUMN * Math.min(symbol.length, 2)) return [box];

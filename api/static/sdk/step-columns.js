@@ -21,12 +21,14 @@ export class StepColumns {
    * Choose the width of a column: all steps fill the view, unless that makes columns too narrow.
    * @param {number} steps
    * @param {number} view
+   * @param {{ isWhole?: boolean }} [options] `isWhole`: paper cannot be scrolled, so all steps are in view, however narrow.
    */
-  fit(steps, view) {
+  fit(steps, view, { isWhole = false } = {}) {
     this.steps = steps;
     this.view = view;
     const least = steps <= READABLE ? NARROW : NARROWEST;
-    this.width = Math.floor(Math.min(WIDEST, Math.max(least, view / (steps + 1))));
+    const share = view / (steps + 1);
+    this.width = isWhole && share < least ? share : Math.floor(Math.min(WIDEST, Math.max(least, share)));
   }
 
   /** Width of all columns. */
@@ -55,7 +57,7 @@ export class StepColumns {
    */
   inSight(first = 0) {
     const from = Math.max(first, Math.floor(this.scroll / this.width));
-    const to = Math.min(this.steps, Math.floor((this.scroll + this.view - 1) / this.width));
+    const to = Math.min(this.steps, Math.ceil((this.scroll + this.view) / this.width) - 1);
     return Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => from + at);
   }
 

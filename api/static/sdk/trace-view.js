@@ -40,6 +40,7 @@ export class TraceView {
   #scroller = make("div", { class: "scroller" }, this.#track);
   #error = make("p", { role: "alert", hidden: true });
   #resizes = new ResizeObserver(() => this.#layOut());
+  #isPrinted = false;
 
   /** @param {ShadowRoot} root */
   constructor(root) {
@@ -59,11 +60,12 @@ export class TraceView {
     for (const type of ["beforeprint", "afterprint"]) removeEventListener(type, this.#fitPaper);
   }
 
-  /** Paint the columns for the paper: as wide as `--lw-print-width`, or as on the screen. @param {Event} event */
+  /** Paint all columns for the paper, as wide as `--lw-print-width`, or those on the screen. @param {Event} event */
   #fitPaper = ({ type }) => {
+    this.#isPrinted = type === "beforeprint";
     const host = /** @type {HTMLElement} */ (this.root.host);
     const width = getComputedStyle(host).getPropertyValue("--lw-print-width") || `${host.offsetWidth}px`;
-    host.style.width = type === "beforeprint" ? width : "";
+    host.style.width = this.#isPrinted ? width : "";
     this.#layOut();
     this.#paint();
   };
@@ -129,7 +131,7 @@ export class TraceView {
     this.#stage.style.width = `${width}px`;
     const { left, right } = this.#axis.getBoundingClientRect();
     const stageLeft = this.#stage.getBoundingClientRect().left;
-    this.columns.fit(this.answer.input.sequence.length, Math.floor(right - left));
+    this.columns.fit(this.answer.input.sequence.length, Math.floor(right - left), { isWhole: this.#isPrinted });
     this.#track.style.width = `${Math.max(width, width - this.columns.view + this.columns.total)}px`;
     this.cursor.style.left = `${left - stageLeft}px`;
     this.cursor.style.width = `${this.columns.view}px`;

@@ -26,6 +26,9 @@ import { laneNames, recurrentLayers } from "./recurrent-layers.js";
 /** State values that B depends on, beside A. */
 const OF_B = /** @type {const} */ (["sequenceCompareBy", "otherSequence", "otherUnit", "otherSequenceCheckpoint", "otherSequenceModel"]);
 
+/** Steps from which on a printed sequence is in small type. */
+const LONG = 400;
+
 /**
  * Fill the panel `sequence-compare`.
  * @param {Context} context
@@ -95,6 +98,7 @@ export async function mountSequenceCompare(context, run) {
     title.textContent = by === "unit" ? `One run, whose answer is ${first.prediction.name}` : `A: ${first.prediction.name}. B, ${says}: ${answer.prediction.name}`;
     answers.show({ prediction: first.prediction, classes: model.classes }, { prediction: answer.prediction, classes: network.classes });
     answers.element.hidden = by === "unit";
+    texts.classList.toggle("is-long", first.input.sequence.length > LONG);
     texts.replaceChildren(...(by === "input" && alphabetOf(model).length ? sequenceLines(first, answer) : []));
     showLanes(first, other);
   }
