@@ -7,6 +7,8 @@ const WIDTH = 320;
 const HEIGHT = 130;
 const LEFT = 34;
 const BOTTOM = 18;
+/** Height of a line of text. */
+const LINE = 10;
 /** Colours of curves; of more they begin again. */
 const COLOURS = 8;
 
@@ -59,9 +61,11 @@ export class LineChart {
     const x = (/** @type {number} */ at) => LEFT + (at / Math.max(1, axis.names.length - 1)) * (WIDTH - LEFT - 4);
     const y = (/** @type {number} */ value) => 4 + ((high - value) / (high - low || 1)) * (HEIGHT - BOTTOM - 8);
     const marks = [low, 0, ...(axis.reference === undefined ? [] : [axis.reference]), high].filter((mark, at, marks) => marks.indexOf(mark) === at && mark >= low);
-    const levels = marks.flatMap((mark) => [
+    // Of two marks that are close, such as a reference of 0.99 and an end of 1, the first has its number.
+    const isFree = (/** @type {number} */ mark, /** @type {number} */ at) => marks.slice(0, at).every((one) => Math.abs(y(one) - y(mark)) >= LINE);
+    const levels = marks.flatMap((mark, at) => [
       makeSvg("line", { x1: LEFT, x2: WIDTH, y1: y(mark), y2: y(mark), class: mark === 0 || mark === axis.reference ? "zero" : "level" }),
-      makeSvg("text", { x: LEFT - 5, y: y(mark) + 3, class: "end" }, formatNumber(mark, 2)),
+      ...(isFree(mark, at) ? [makeSvg("text", { x: LEFT - 5, y: y(mark) + 3, class: "end" }, formatNumber(mark, 2))] : []),
     ]);
     const ends = [0, axis.names.length - 1].map((at) =>
       makeSvg("text", { x: x(at), y: HEIGHT - 4, class: at ? "end" : "start" }, String(axis.names[at])),

@@ -66,8 +66,9 @@ export const STYLE = `${TOKENS}
   @container (max-width: 26rem) {
     .grid { row-gap: .1rem; }
     .head { display: flex; flex-wrap: wrap; margin-top: .3rem; }
-    .head .meaning { overflow: visible; }
-    .head output { margin-left: auto; }
-    .head lw-colour-bar { flex: 1 0 100%; margin-top: .1rem; }
+    .head .meaning { flex: 1; min-width: 5rem; white-space: normal; }
+    .head output { order: 1; margin-left: auto; }
+    .head lw-colour-bar { order: 2; flex: 1 0 100%; margin-top: .1rem; }
+    .head.corner { display: none; }
   }
 `;
