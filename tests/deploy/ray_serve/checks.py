@@ -27,14 +27,18 @@ from tests.servers import started
 
 OK = 200
 TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of a test server
+DEADLINE_S = 120
+"""Deadline of a request in seconds, also where other processes run at the same time."""
+
 MOMENTARY = {"GET /metrics", "GET /models", "GET /models/{model}", "GET /signed"}
 """Operations whose answers have times, of this moment or of the start."""
 
 
 def every_route() -> None:
     """Each operation answers 200, and pages as well, with the values of `python -m api`."""
-    settings = {"cors_origins": plan.ALLOWED, "token": TOKEN}
-    flags = ["--cors-origins", plan.ALLOWED, "--token", TOKEN]
+    # Replicas compile at the same time: the first request of an analysis waits for its compile.
+    settings = {"cors_origins": plan.ALLOWED, "token": TOKEN, "deadline_s": str(DEADLINE_S)}
+    flags = ["--cors-origins", plan.ALLOWED, "--token", TOKEN, "--deadline-s", str(DEADLINE_S)]
     with cluster() as ours, started(*flags) as server:
         ours.deploy(min_replicas=2, settings=settings)
         port = int(server.url.rpartition(":")[2])
