@@ -38,7 +38,8 @@ TESTS_BYTES = 16 * 2**30
 @pytest.fixture(scope="session")
 def app() -> FastAPI:
     """The application with the shipped weights."""
-    return create_app(Settings(memory=TESTS_BYTES))
+    # A request waits for its compile, which takes long where other processes run.
+    return create_app(Settings(memory=TESTS_BYTES, deadline_s=PATIENCE_S))
 
 
 @pytest.fixture(scope="session")

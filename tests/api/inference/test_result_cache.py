@@ -246,6 +246,7 @@ def test_an_answer_about_the_weights_is_encoded_once(
     engine, computed = app.state.engine, list[object]()
     monkeypatch.setattr(engine, "kept", KeptResults(engine.admission.memory))
     first = client.get(path)
+    assert first.status_code == 200, first.text
     compute = type(engine).compute
 
     def counted(engine: Any, *arguments: Any, **more: Any) -> Any:

@@ -16,6 +16,8 @@ from models.model_files import shipped_files
 from models.registry import ResidentModel
 from probes.figures.colormaps import lookup_table
 from probes.output.render import place
+from probes.output.results import ProbeResult
+from probes.shared.class_probabilities import answer_bars
 from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace, lstm_trace
 
@@ -268,7 +270,7 @@ def test_gate_weights_are_the_parameters(client: TestClient, lstm: ResidentModel
     np.testing.assert_allclose(packed, lstm.weights["cell.dense_h.kernel"], rtol=1e-6)
 
 
-def test_the_picture_shows_what_the_json_says(client: TestClient) -> None:
+def test_the_picture_shows_what_the_json_says(client: TestClient, lstm: ResidentModel) -> None:
     """The colour of every cell of every gate is its value's place in the colour map."""
     answer = client.get("/lstm/gates?sequence=10110").json()
     picture = np.array(Image.open(io.BytesIO(client.get("/lstm/gates.png?sequence=10110").content)))
@@ -283,7 +285,11 @@ def test_the_picture_shows_what_the_json_says(client: TestClient) -> None:
     context = app.state.engine.served["lstm"].context
     call = ProbeCall(context, ProbeInput(row), gates.parameters())
     figure = gates.figure(call.with_outputs(outputs))
-    areas = {area.tensor: area for area in place(figure)}
+    probabilities = np.array(answer["prediction"]["probabilities"])
+    shown = ProbeResult(
+        {}, figure, (), lambda: answer_bars(probabilities, lstm.architecture.classes)
+    )
+    areas = {area.tensor: area for area in place(shown.picture)}
     for name in ("input_gate", "forget_gate", "output_gate"):
         area, values = areas[name], made[name].T
         height, width = area.height // values.shape[0], area.width // values.shape[1]
