@@ -6,7 +6,7 @@ import re
 
 import httpx2
 import numpy as np
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.answers import (
     Arrays,
@@ -16,7 +16,7 @@ from tests.page.answers import (
     coloured,
     difference,
 )
-from tests.page.browsers import keep, pixels
+from tests.page.browsers import keep, pixels, settle
 from tests.page.conftest import Opener, show
 from tests.page.test_training import POINTS
 
@@ -244,6 +244,25 @@ def test_two_checkpoints(opened: Opener, api: httpx2.Client) -> None:
     assert_computed_alike([told[name] for name in "AB"], [trained[6, 7], early[6, 7]])
     assert told["B − A"] == difference(told)
     keep(page, "compare-checkpoints")
+
+
+def test_a_way_chosen_while_pictures_load_stays(opened: Opener) -> None:
+    """Pictures to choose from that come late do not bring the way of before back."""
+    page = opened()
+    held: list[Route] = []
+    page.route("**/samples?*", lambda route: held.append(route))  # noqa: PLW0108 - a bound method of a list fails
+    panel = show(page, "compare")
+
+    panel.get_by_role("button", name="Another checkpoint").click()
+    panel.get_by_label("B: weights").select_option("round-4")
+    side = panel.locator(".compare-side").nth(1)
+    expect(side).to_contain_text("after round 4 of 90")
+    assert held
+    for route in held:
+        route.continue_()
+
+    settle(page)
+    expect(side).to_contain_text("after round 4 of 90")
 
 
 def test_a_comparison_is_in_the_address(opened: Opener) -> None:

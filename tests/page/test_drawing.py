@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.page.answers import ask
+from tests.page.answers import ask, assert_computed_alike
 from tests.page.browsers import PHONE, keep, settle
 from tests.page.conftest import Opener
 
@@ -186,7 +186,7 @@ def test_a_channel_is_selected(page: Page, api: httpx2.Client) -> None:
     expect(heatmap.get_by_role("option", selected=True)).to_have_count(1)
     truth = ask(api, "/cnn/activations?layers=relu2", api.get("/samples/0.png").content)["relu2"]
     shown = page.locator(".inspector-value data").get_attribute("value")
-    assert np.float32(shown) == truth[11].max()
+    assert_computed_alike(shown, truth[11].max())
 
 
 def test_values_under_the_pointer_equal_the_api(opened: Opener, api: httpx2.Client) -> None:
@@ -203,7 +203,7 @@ def test_values_under_the_pointer_equal_the_api(opened: Opener, api: httpx2.Clie
         said = re.fullmatch(r"channel (\d+) · y (\d+) · x (\d+): (\S+)", tip.inner_text())
         assert said, tip.inner_text()
         at, y, x = (int(said[place]) for place in (1, 2, 3))
-        assert np.float32(said[4].replace("−", "-")) == truth[layer][at, y, x], layer
+        assert_computed_alike(said[4].replace("−", "-"), truth[layer][at, y, x])
 
 
 def test_a_stale_answer_never_comes_through(page: Page, api: httpx2.Client) -> None:

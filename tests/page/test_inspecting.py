@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.page.answers import altered, ask, colour_tables, coloured, number
+from tests.page.answers import (
+    altered,
+    ask,
+    assert_computed_alike,
+    colour_tables,
+    coloured,
+    number,
+)
 from tests.page.browsers import pixels, settle
 from tests.page.conftest import Opener, show
 
@@ -71,7 +78,7 @@ def test_a_value_and_its_receptive_field(opened: Opener, api: httpx2.Client, dig
         point_at(page, y, x, SIDES[layer])
         expect(page.locator(".inspector-value")).to_contain_text(f"row {y}, column {x}")
 
-        assert np.float32(value_of(page.locator(VALUE))) == truth[layer][channel, y, x]
+        assert_computed_alike(value_of(page.locator(VALUE)), truth[layer][channel, y, x])
         assert number(page.locator(VALUE).inner_text()) == value_of(page.locator(VALUE))
         box = page.locator(".inspector-input rect.field")
         sides = [float(box.get_attribute(name) or "") for name in ("y", "x", "height", "width")]
@@ -89,7 +96,7 @@ def test_the_keyboard_points_too(page: Page, api: httpx2.Client, digit: bytes) -
     expect(page.locator(".inspector-value")).to_contain_text("row 11, column 12")
     channel = int(page.locator("#inspector .channel-picker input").input_value())
     truth = ask(api, "/cnn/activations?layers=relu1", digit)["relu1"][channel, 11, 12]
-    assert np.float32(value_of(page.locator(VALUE))) == truth
+    assert_computed_alike(value_of(page.locator(VALUE)), truth)
     expect(page.locator("#live")).to_contain_text("row 11, column 12")
     page.keyboard.press("Enter")
     expect(page.locator(f"{MAP} rect.pinned")).to_have_count(1)
@@ -118,7 +125,7 @@ def test_the_arithmetic_adds_up(opened: Opener, api: httpx2.Client, digit: bytes
             assert math.isclose(math.fsum([*parts, bias]), total, rel_tol=1e-12, abs_tol=1e-12)
 
         steps = [value_of(one) for one in panel.locator(".arithmetic-steps data").all()]
-        assert np.float32(steps[-1]) == truth[layer][channel, y, x]
+        assert_computed_alike(steps[-1], truth[layer][channel, y, x])
         # A rounding error of 0 has no number.
         lost, before = steps[:2] if len(steps) > (layer != "conv1") + 1 else (0.0, steps[0])
         assert total + lost == np.float32(before), layer

@@ -85,6 +85,7 @@ export async function mountCompare(context, image) {
     const by = way();
     if (by === "input") {
       await second.load();
+      if (way() !== by) return; // another way was chosen meanwhile, and has its own request
       if (!hasSecond(store.state)) return warn(`Hold the current ${noun} as B, then choose another one to compare it with.`);
     }
     const names = Array.from(image.answer.tensors.keys());
