@@ -99,8 +99,13 @@ def declare_extra(
     return composed
 
 
+def count_of(inputs: object) -> int:
+    """Return the number of a declared body's inputs; 0 for no list, or one of another length."""
+    return len(inputs) if isinstance(inputs, list) and len(inputs) <= MAX_INPUTS else 0
+
+
 def _check_count(value: object) -> object:
-    if not isinstance(value, list) or not 1 <= len(value) <= MAX_INPUTS:
+    if not count_of(value):
         reason = f"'inputs' must be a list of 1 to {MAX_INPUTS} objects."
         raise FieldError("invalid-body", reason)
     return value

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from api.requests.body import Body
-from api.requests.declared_body import MAX_INPUTS, DeclaredBody
+from api.requests.declared_body import DeclaredBody, count_of
 from api.requests.form_fields import check_json_keys
 from api.requests.image_body import ImageBody
 from api.requests.json_parsing import parse_json
@@ -38,8 +38,7 @@ class ParsedBody(NamedTuple):
     @property
     def several(self) -> int:
         """Number of a parsed body's inputs in a list; 0 for one input, and where it is no list."""
-        inputs = self.value.get("inputs") if isinstance(self.value, dict) else None
-        return len(inputs) if isinstance(inputs, list) and len(inputs) <= MAX_INPUTS else 0
+        return count_of(self.value.get("inputs")) if isinstance(self.value, dict) else 0
 
     def validated(self, declaration: type[DeclaredBody], network: Architecture) -> PostedInputs:
         """Validate a parsed body by its declaration.
