@@ -22,15 +22,15 @@ class ResultCache(Generic[Result]):
     Of one event loop. Requests that need the same result at the same time compute it once.
 
     Args:
-        nbytes: Returns the bytes of a result.
+        nbytes_of: Returns the bytes of a result.
         memory: Budget in which the results count until a request needs their bytes.
 
     Attributes:
         nbytes: Bytes of all results.
     """
 
-    def __init__(self, nbytes: Callable[[Result], int], memory: MemoryBudget) -> None:
-        self.nbytes, self._nbytes = 0, nbytes
+    def __init__(self, nbytes_of: Callable[[Result], int], memory: MemoryBudget) -> None:
+        self.nbytes, self._nbytes_of = 0, nbytes_of
         self._kept: dict[str, Result] = {}
         self._running: dict[str, asyncio.Event] = {}
         memory.caches.append(self)
@@ -74,7 +74,7 @@ class ResultCache(Generic[Result]):
         ended = self._running[key] = asyncio.Event()
         try:
             found = self._kept[key] = await compute()
-            self.nbytes += self._nbytes(found)
+            self.nbytes += self._nbytes_of(found)
         finally:
             del self._running[key]
             ended.set()
@@ -84,7 +84,7 @@ class ResultCache(Generic[Result]):
 
     def _evict_oldest(self) -> None:
         oldest = self._kept.pop(next(iter(self._kept)))
-        self.nbytes -= self._nbytes(oldest)
+        self.nbytes -= self._nbytes_of(oldest)
 
 
 class KeptResults:

@@ -1,7 +1,6 @@
 """Workload: admission of requests by the time at which they will have been computed."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -89,7 +88,6 @@ class Workload:
         self._device_share = device_share
         self._threads = threads
         self._costs: dict[Job, Cost] = {}
-        self._clients: Counter[str] = Counter()
         # By the widest and the narrowest kind, and whether the job had come back.
         self._refused: dict[tuple[Hashable, bool], _Refusal] = {}
         self._slowdown = 1.0
@@ -112,16 +110,12 @@ class Workload:
         expected_s = self._admit(job, kinds, cost)
         began, before = time.monotonic(), (job.device_s, job.cpu_s)
         self._costs[job] = Cost(cost.device_s + before[0], cost.cpu_s + before[1])
-        self._clients[job.client] += 1
         ended = False
         try:
             yield
             ended = True
         finally:
             del self._costs[job]
-            self._clients[job.client] -= 1
-            if not self._clients[job.client]:
-                del self._clients[job.client]
             # Compilation is no sign of load: it happens once.
             self._learn_slowdown(time.monotonic() - began - job.compiled_s, expected_s)
             spent = Cost(job.device_s - before[0], job.cpu_s - before[1])
@@ -169,7 +163,7 @@ class Workload:
 
     def _jobs_of(self, client: str) -> int:
         """Return the number of a client's jobs in the workload."""
-        return self._clients[client]
+        return sum(one.client == client for one in self._costs)
 
     def _refusal(self, job: Job, found: "_Refusal") -> EngineBusyError:
         """Return the error of a job for which the workload has no room, with a time of its own."""

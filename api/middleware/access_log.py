@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -101,26 +99,8 @@ def _log(request: AccessRecord) -> None:
     # A client may send a method of any length.
     named = f"{request.request_id} {request.trace}" if request.trace else request.request_id
     values = (request.method[:16], request.route, request.status, milliseconds, named)
-    line = _copy_of(_record(logging.getLogRecordFactory()))
-    line.args = values
-    line.relativeCreated += 1000 * (request.ended - line.created)
+    line = logger.makeRecord(
+        logger.name, logging.INFO, "", 0, "%s %s %d %.1f ms %s", values, exc_info=None
+    )
     line.created, line.msecs = request.ended, int(request.ended % 1 * 1000)
     logger.handle(line)
-
-
-@lru_cache(1)
-def _record(_factory: Callable[..., logging.LogRecord]) -> logging.LogRecord:
-    """Return the record of which the access log's lines are copies: to make one takes far longer.
-
-    Args:
-        _factory: That of the process, which makes the record.
-    """
-    return logger.makeRecord(
-        logger.name, logging.INFO, "", 0, "%s %s %d %.1f ms %s", (), exc_info=None
-    )
-
-
-def _copy_of(record: logging.LogRecord) -> logging.LogRecord:
-    found = object.__new__(type(record))
-    found.__dict__.update(record.__dict__)
-    return found

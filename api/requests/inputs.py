@@ -10,6 +10,7 @@ worker thread where a body is large.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from api.errors.problem import Problem, Reason, body_problem
@@ -107,9 +108,8 @@ async def read_images(
             admit(options, found.several)
             images = _Images(found, declaration, network, preprocess)
             given = await images.inputs(engine, job)
-    if fields and (warnings := field_warnings(type(options), (name for name, _ in fields))):
-        given = _with_warnings(given, warnings)
-    return given, options
+    warnings = field_warnings(type(options), (name for name, _ in fields))
+    return (_with_warnings(given, warnings) if warnings else given), options
 
 
 async def _arrived(arrival: BodyArrival, limits: Mapping[str, int]) -> Body:
@@ -189,8 +189,12 @@ class _Images:
     ) -> None:
         self._parsed, self._declaration = parsed, declaration
         self._network, self._preprocess = network, preprocess
-        self._posted: Sequence[Any] = ()
         self._pixels = self._planes = 0
+
+    @cached_property
+    def _posted(self) -> Sequence[Any]:
+        """Images of the body, validated when they are first used. CPU work."""
+        return self._parsed.validated(self._declaration, self._network).inputs
 
     async def inputs(self, engine: Engine, job: Job) -> list[ModelInput]:
         """Decode the images in slices of time, so that others run in between.
@@ -205,8 +209,6 @@ class _Images:
 
     def decode_slice(self, first: int) -> list[ModelInput]:
         """Decode images from the first one on for a slice of time, at least one. CPU work."""
-        if not first:
-            self._posted = self._parsed.validated(self._declaration, self._network).inputs
         found: list[ModelInput] = []
         until = time.monotonic() + SLICE_S
         while first + len(found) < len(self._posted) and (not found or time.monotonic() < until):

@@ -300,8 +300,6 @@ def _query_of(arrival: BodyArrival, route: ProbeRoute, asked: ProbeRequest, fiel
     Raises:
         RequestValidationError: They are not valid.
     """
-    if asked.query is not None and not fields:
-        return asked.query
     names = {name for name, _ in fields} & route.query.model_fields.keys()
     if asked.query is not None and not names:
         return asked.query

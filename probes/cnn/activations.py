@@ -1,6 +1,5 @@
 """Probes `predict`, `activations` and `channel` of images: class probabilities, feature maps."""
 
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -156,13 +155,8 @@ def _layer(
     scope = parameters.range if values.ndim > 1 else _whole(parameters.range)
     colour = _colour(architecture, name, values, parameters.cmap, scope)
     tensor = Tensor(name, architecture.layers[name].kind, axes, values, chosen, colour)
-    title = _title(name, values.shape)
+    title = f"{name} · {' × '.join(map(str, values.shape))}"
     return Tiles(title, tensor) if values.ndim > 1 else Bars(title, tensor)
-
-
-@lru_cache(1024)
-def _title(name: str, shape: tuple[int, ...]) -> str:
-    return f"{name} · {' × '.join(map(str, shape))}"
 
 
 def _colour(
