@@ -28,7 +28,7 @@ from probes.output.drawing.overlay import overlay_block
 from probes.output.drawing.room import AMPLE, Room
 from probes.output.drawing.scatter import scatter_block
 from probes.output.drawing.slides import Draw, slide
-from probes.output.drawing.text import text_width, wrapped
+from probes.output.drawing.text import filled, text_width, wrapped
 from probes.output.drawing.tiles import tiles_block
 
 Shared = Mapping[str, range]
@@ -160,18 +160,12 @@ def _heading(title: tuple[str, ...], inset: Length, size: int) -> Group:
     )
 
 
-def _captions(measures: tuple[Measure, ...], width: Length) -> list[str]:
+def _captions(measures: tuple[Measure, ...], width: Length) -> tuple[str, ...]:
     """Return the lines of the caption above a figure: a few measures, as wide as the data."""
     if len(measures) > _MOST_MEASURES:
-        return []
-    lines: list[str] = []
-    for stated in (_stated(one, one.value) for one in measures if one.value is not None):
-        joined = f"{lines[-1]}  ·  {stated}" if lines else stated
-        if lines and text_width(joined, TEXT_SIZE) <= width:
-            lines[-1] = joined
-        else:
-            lines.append(stated)
-    return lines
+        return ()
+    stated = (_stated(one, one.value) for one in measures if one.value is not None)
+    return filled(stated, "  ·  ", TEXT_SIZE, width)
 
 
 def _stated(measure: Measure, value: float | int | str) -> str:

@@ -1,6 +1,7 @@
 """Text of pictures: its fonts, its widths, and the spelling of characters that none has."""
 
 import io
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -93,22 +94,23 @@ def text_width(words: str, size: int) -> Length:
 @lru_cache(1024)
 def wrapped(words: str, size: int, width: Length) -> tuple[str, ...]:
     """Break text at spaces into lines of about one length, within a width if words allow it."""
-    lines = _broken(words, size, width)
+    parts = words.split()
+    lines = filled(parts, " ", size, width)
     # The last line of a text that fills the others would be a word or two.
     for share in (0.55, 0.65, 0.75, 0.85):
-        evenly = _broken(words, size, width * share)
+        evenly = filled(parts, " ", size, width * share)
         if len(evenly) == len(lines):
             return evenly
     return lines
 
 
-def _broken(words: str, size: int, width: Length) -> tuple[str, ...]:
-    """Break text at spaces into lines that are as long as a width allows."""
+def filled(parts: Iterable[str], separator: str, size: int, width: Length) -> tuple[str, ...]:
+    """Join parts of a text to lines that are as long as a width allows."""
     lines: list[str] = []
-    for word in words.split():
-        joined = f"{lines[-1]} {word}" if lines else word
+    for part in parts:
+        joined = f"{lines[-1]}{separator}{part}" if lines else part
         if lines and text_width(joined, size) > width:
-            lines.append(word)
+            lines.append(part)
         else:
             lines[-1:] = [joined]
     return tuple(lines)
