@@ -1,6 +1,7 @@
 """Patching, memory and weights of networks of sequences: their numbers equal the API's."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import httpx2
@@ -44,6 +45,28 @@ def patched(api: httpx2.Client) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return ask(api, "/lstm/patching", sent), measures(api, "/lstm/patching", sent)
 
 
+def check_cells(
+    panel: Locator, truth: dict[str, np.ndarray], cells: Iterable[tuple[int, int]], whole: int
+) -> None:
+    """Compare the shown recoveries by units at steps, and by all units at a step, with the API's.
+
+    Args:
+        cells: Step and unit of each recovery, counted from 0.
+        whole: Step at which all units are patched, counted from 0.
+    """
+    recovery = grid(panel, "Recovery by each unit at each step")
+    for step, unit in cells:
+        cell(panel.page, recovery, unit, step)
+        expect(reading(panel)).to_contain_text(f"step {step + 1}, unit {unit}: ")
+        _, share, logits = re.split("recovery|logits", reading(panel).inner_text())
+        assert_computed_alike(number(share), truth["recovery"][step, unit])
+        assert_computed_alike(number(logits), truth["logit_difference"][step, unit])
+    cell(panel.page, grid(panel, "Recovery by all units at each step"), 0, whole)
+    expect(reading(panel)).to_contain_text(f"step {whole + 1}, all units")
+    shown = number(reading(panel).inner_text().split("recovery ")[1])
+    assert_computed_alike(shown, truth["whole_state"][whole])
+
+
 def test_patching_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
     """Every cell has the exact recovery and logit difference; the strongest patch is named."""
     page = opened(f"#sequences&sequence={SEQUENCE}&step=4&unit=2")
@@ -56,17 +79,7 @@ def test_patching_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
     share = 100 * truth["recovery"][step - 1, unit]
     shown = number(panel.inner_text().split("its state alone makes ")[1])
     assert shown == pytest.approx(share, abs=0.06)
-    recovery = grid(panel, "Recovery by each unit at each step")
-    for at, row in ((0, 0), (6, 3), (11, 7)):
-        cell(page, recovery, row, at)
-        expect(reading(panel)).to_contain_text(f"step {at + 1}, unit {row}: ")
-        _, first, second = re.split("recovery|logits", reading(panel).inner_text())
-        assert_computed_alike(number(first), truth["recovery"][at, row])
-        assert_computed_alike(number(second), truth["logit_difference"][at, row])
-    cell(page, grid(panel, "Recovery by all units at each step"), 0, 5)
-    expect(reading(panel)).to_contain_text("step 6, all units")
-    whole = number(reading(panel).inner_text().split("recovery ")[1])
-    assert_computed_alike(whole, truth["whole_state"][5])
+    check_cells(panel, truth, ((0, 0), (6, 3), (11, 7)), 5)
 
 
 @pytest.mark.parametrize(
@@ -93,17 +106,7 @@ def test_patching_of_other_cells(
     expect(panel.locator("#choose-patched")).to_be_hidden()
     steps, units = truth["recovery"].shape
     assert steps == len(sequence)
-    recovery = grid(panel, "Recovery by each unit at each step")
-    for step, unit in ((0, 0), (3, 1), (steps - 1, units - 1)):
-        cell(page, recovery, unit, step)
-        expect(reading(panel)).to_contain_text(f"step {step + 1}, unit {unit}: ")
-        _, share, logits = re.split("recovery|logits", reading(panel).inner_text())
-        assert_computed_alike(number(share), truth["recovery"][step, unit])
-        assert_computed_alike(number(logits), truth["logit_difference"][step, unit])
-    cell(page, grid(panel, "Recovery by all units at each step"), 0, 2)
-    expect(reading(panel)).to_contain_text("step 3, all units")
-    whole = number(reading(panel).inner_text().split("recovery ")[1])
-    assert_computed_alike(whole, truth["whole_state"][2])
+    check_cells(panel, truth, ((0, 0), (3, 1), (steps - 1, units - 1)), 2)
 
 
 @pytest.mark.parametrize(
