@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.answers import ask, number
+from tests.page.answers import ask, assert_computed_alike, number
 from tests.page.conftest import Opener
 from tests.page.conftest import show as panel
 
@@ -134,7 +134,7 @@ def test_sweep_equals_the_api_and_selects_channels(opened: Opener, api: httpx2.C
     expect(what_if).to_contain_text("decreases without each channel of relu2")
     bars = what_if.locator(".vector-bars").last
     expect(bars).to_contain_text("channel 7")
-    assert number(bars.inner_text().split(": ")[1]) == pytest.approx(float(effect[7]), rel=1e-5)
+    assert_computed_alike(number(bars.inner_text().split(": ")[1]), effect[7])
     bars.locator(".vector-track").press("ArrowRight")
 
     expect(bars).to_contain_text("channel 8")
@@ -168,7 +168,7 @@ def test_decomposition_equals_the_api(opened: Opener, api: httpx2.Client) -> Non
     track.press("Home")
     expect(reasons).to_contain_text("step 1 (bit 1)")
     shown = number(reasons.locator(".vector-bars p").inner_text().split("): ")[1])
-    assert shown == pytest.approx(float(truth[len(truth) - 7]), rel=1e-5)
+    assert_computed_alike(shown, truth[len(truth) - 7])
 
 
 def test_shapley_values_of_long_sequences(opened: Opener, api: httpx2.Client) -> None:
@@ -183,7 +183,7 @@ def test_shapley_values_of_long_sequences(opened: Opener, api: httpx2.Client) ->
     reasons.locator(".vector-track").press("End")
     expect(reasons).to_contain_text("step 21 (bit 1)")
     shown = number(reasons.locator(".vector-bars p").inner_text().split("): ")[1])
-    assert shown == pytest.approx(float(truth["attribution"][-1]), rel=1e-5)
+    assert_computed_alike(shown, truth["attribution"][-1])
 
 
 def test_gate_intervention_equals_the_api(opened: Opener, api: httpx2.Client) -> None:
@@ -255,7 +255,7 @@ def test_values_of_an_analysis_are_read(opened: Opener, api: httpx2.Client) -> N
 
     said = views.locator(".matrix [role=status]").first.inner_text()
     assert names[1] in said
-    assert number(said.split(": ")[1]) == pytest.approx(alike["data"][0][1], rel=1e-6)
+    assert_computed_alike(number(said.split(": ")[1]), alike["data"][0][1])
     row = views.locator(".bar-chart li").first
     assert number(row.locator(".bar-value").inner_text()) == pytest.approx(
         truth["tensors"][0]["data"][0], rel=0.005

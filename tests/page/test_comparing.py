@@ -224,7 +224,7 @@ def test_two_units_of_a_dense_layer(opened: Opener, api: httpx2.Client) -> None:
 
     told = [float(one) for one in values(facts)]
 
-    np.testing.assert_allclose(told, [layer[3], layer[5], layer[5] - layer[3]], rtol=1e-6)
+    assert_computed_alike(told, [layer[3], layer[5], layer[5] - layer[3]])
 
 
 def test_two_checkpoints(opened: Opener, api: httpx2.Client) -> None:

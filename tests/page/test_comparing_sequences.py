@@ -136,7 +136,7 @@ def test_two_checkpoints_and_their_answers(opened: Opener, api: httpx2.Client) -
     expect(page).to_have_url(re.compile("comparedValue=probability"))
     arrays = saved(page, panel)
     running = [softmax(one["logits"])[:, 1] for one in (first, second)]
-    np.testing.assert_allclose(arrays["A"], running[0], rtol=1e-5)
+    assert_computed_alike(arrays["A"], running[0])
     np.testing.assert_allclose(arrays["difference"], running[1] - running[0], atol=1e-6)
 
 

@@ -192,7 +192,7 @@ def test_windows_of_all_kinds(visited: Opener, own_api: httpx2.Client, digit: by
                 check_convolution(panel, measures, tensors)
                 continue
             *_, found, result = values_of(panel.locator(".forward-sum data"))
-            assert np.isclose(found, measures["output"], rtol=1e-6)
+            assert_computed_alike(found, measures["output"])
             assert np.float32(result) == np.float32(measures["output"])
 
 

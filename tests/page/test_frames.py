@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
+from tests.page.answers import assert_computed_alike
 from tests.page.browsers import PHONE, Watcher, keep, settle
 from tests.page.conftest import SECRET, Opener
 from tests.page.profiles import Profiles
@@ -107,7 +108,7 @@ def test_an_attribution_lies_over_the_digit(elsewhere: Opener, oracle: httpx2.Cl
     said = shown.locator("output")
     expect(said).to_contain_text("y 14 · x 10: ")
     value = float(said.inner_text().split(": ")[1].replace("−", "-"))
-    assert value == pytest.approx(tensor["data"][14][10], rel=1e-5)
+    assert_computed_alike(value, tensor["data"][14][10])
 
 
 @pytest.mark.parametrize("part", ["digit", "layer", "attribution", "gates"])

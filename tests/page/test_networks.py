@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from tests.page.answers import ask, number
+from tests.page.answers import ask, assert_computed_alike, number
 from tests.page.browsers import PHONE, keep, settle
 from tests.page.conftest import Opener, show
 from tests.servers import PATIENCE_S
@@ -77,7 +77,7 @@ def test_a_picture_of_three_channels(visited: Opener, own_api: httpx2.Client) ->
     layer = page.locator("#inspector .chip[aria-pressed=true]").inner_text()
     shown = number(page.locator("#inspector .inspector-value data").inner_text())
     found = ask(own_api, f"/pictures/activations?layers={layer}", posted)[layer]
-    assert shown == pytest.approx(found[2, 3, 4], rel=1e-6)
+    assert_computed_alike(shown, found[2, 3, 4])
 
 
 def test_pictures_that_maximise_a_channel_are_in_colour(
@@ -156,7 +156,7 @@ def test_a_stack_over_an_alphabet(visited: Opener, own_api: httpx2.Client) -> No
     hidden = ask(own_api, "/letters/trace?values=gru2.hidden&sequence=acgtna")["gru2.hidden"]
     unit = min(int(page.evaluate("document.querySelector('lw-gate-trace').unit")), 2)
     shown = page.locator("#cell-arithmetic .equation strong data").get_attribute("value")
-    assert float(shown or "nan") == pytest.approx(hidden[-1, unit], rel=1e-6)
+    assert_computed_alike(float(shown or "nan"), hidden[-1, unit])
 
 
 def test_rows_of_numbers_are_edited(visited: Opener, own_api: httpx2.Client) -> None:

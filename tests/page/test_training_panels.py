@@ -50,7 +50,7 @@ def test_answers_maps_and_sums_are_those_of_the_point(
         slider(page).fill(str(at))
         chosen(page, text)
         wanted = predicted(api, digit, name)
-        np.testing.assert_allclose(logits(page, "#digit-bars"), wanted["logits"], rtol=1e-5)
+        assert_computed_alike(logits(page, "#digit-bars"), wanted["logits"])
         winner = page.locator("#digit-bars li.winner .bar-name")
         expect(winner).to_have_text(wanted["name"])
         truth = ask(api, f"/cnn/activations?layers=relu1,relu2,relu4{query(name)}", digit)
@@ -84,7 +84,7 @@ def test_gates_states_and_answers_of_a_sequence(opened: Opener, api: httpx2.Clie
                 "(one, lane) => Array.from(one.answer.tensors.get(lane).values)", lane
             )
             assert_computed_alike(shown, truth[lane].ravel())
-        np.testing.assert_allclose(logits(page, "#sequence-bars"), truth["logits"][-1], rtol=1e-5)
+        assert_computed_alike(logits(page, "#sequence-bars"), truth["logits"][-1])
         gate, *_ = values_of(page.locator(".step-parts data"))
         assert_computed_alike(gate, truth["forget_gate"][4, 3])
         terms = values_of(page.locator(".step-part .arithmetic-sum .total data"))
@@ -92,7 +92,7 @@ def test_gates_states_and_answers_of_a_sequence(opened: Opener, api: httpx2.Clie
         path = f"/lstm/attribution?sequence={SEQUENCE}&method=flip{query(name)}"
         flips = ask(api, path)["attribution"]
         shown = said(page.locator("#bit-reasons .vector-track"))
-        assert shown == pytest.approx(flips[4], rel=1e-5)
+        assert_computed_alike(shown, flips[4])
         roles = page.locator(".units-bar .chip").all_inner_texts()
         assert any("counter" in one for one in roles) == (not name)
     expect(training(page).locator(".step-text")).to_have_text("trained")
