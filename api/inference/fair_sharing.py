@@ -1,42 +1,46 @@
 """Fair sharing: when each of several jobs ends, where clients and their jobs take turns."""
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Mapping
 from itertools import accumulate
-from operator import itemgetter
 
 from api.inference.jobs import Job
 
 
-def fair_finishes(remaining: Mapping[Job, float]) -> dict[Job, float]:
-    """Return the seconds after which each job ends under fair sharing of one resource.
+class FairSharing:
+    """Fair sharing of one resource: clients have equal shares, as have one client's jobs.
 
-    Clients have equal shares of it, and the jobs of one client's first group equal shares of that
-    client's; a share that is not needed is divided among the others (Demers, Keshav & Shenker 1989,
-    Analysis and simulation of a fair queueing algorithm).
+    Of a client's jobs those of the first group share first. A share that is not needed is divided
+    among the others (Demers, Keshav & Shenker 1989, Analysis and simulation of a fair queueing
+    algorithm).
 
     Args:
         remaining: Seconds of the resource that each job still needs.
+
+    Attributes:
+        total: Seconds of the resource that all jobs need; by then each has ended.
     """
-    clients: dict[str, list[tuple[int, float, Job]]] = {}
-    for job, seconds in remaining.items():
-        clients.setdefault(job.client, []).append((job.group, seconds, job))
-    totals = sorted(sum(seconds for _, seconds, _ in jobs) for jobs in clients.values())
-    sums = (0.0, *accumulate(totals))
-    found: dict[Job, float] = {}
-    for jobs in clients.values():
-        jobs.sort(key=itemgetter(0, 1))
-        sizes = Counter(group for group, _, _ in jobs)
-        ended_s, left, of_group = 0.0, 0, -1
-        for group, seconds, job in jobs:
-            if group != of_group:
-                left, of_group = sizes[group], group
-            # Until a job ends, its client's larger jobs of its group have had as much of it.
-            own_s = ended_s + seconds * left
-            ended_s += seconds
-            left -= 1
-            # And so have other clients as this one, or all that they need.
-            smaller = bisect_right(totals, own_s)
-            found[job] = sums[smaller] + own_s * (len(totals) - smaller)
-    return found
+
+    def __init__(self, remaining: Mapping[Job, float]) -> None:
+        self._remaining = remaining
+        self._clients: dict[str, list[Job]] = {}
+        for job in remaining:
+            self._clients.setdefault(job.client, []).append(job)
+        sums = (sum([remaining[job] for job in jobs]) for jobs in self._clients.values())
+        self._totals = sorted(sums)
+        self._sums = (0.0, *accumulate(self._totals))
+        self.total = self._sums[-1]
+
+    def finish(self, job: Job) -> float:
+        """Return the seconds after which a job ends under fair sharing."""
+        needed, own_s = self._remaining[job], 0.0
+        for one in self._clients[job.client]:
+            seconds = self._remaining[one]
+            if one.group < job.group:
+                own_s += seconds
+            elif one.group == job.group:
+                # Until the job ends, a larger one of its group has had as much as it has.
+                own_s += min(seconds, needed)
+        # And so have other clients as its own, or all that they need.
+        smaller = bisect_right(self._totals, own_s)
+        return self._sums[smaller] + own_s * (len(self._totals) - smaller)

@@ -1,13 +1,13 @@
 """Workload: admission of requests by the time at which they will have been computed."""
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from api.inference.errors import EngineBusyError
 from api.inference.estimates import SMOOTHING, Cost, Estimates
-from api.inference.fair_sharing import fair_finishes
+from api.inference.fair_sharing import FairSharing
 from api.inference.jobs import Job
 from api.inference.retries import Retries
 
@@ -163,7 +163,7 @@ class Workload:
 
     def _jobs_of(self, client: str) -> int:
         """Return the number of a client's jobs in the workload."""
-        return sum(one.client == client for one in self._costs)
+        return [one.client for one in self._costs].count(client)
 
     def _refusal(self, job: Job, found: "_Refusal") -> EngineBusyError:
         """Return the error of a job for which the workload has no room, with a time of its own."""
@@ -183,18 +183,31 @@ class Workload:
         job.group = _next_group(job, counted)
         if not counted:
             return 0.0, 0.0
-        beside = {one: self._left(one) for one in counted}
         now = time.monotonic()
-        after = self._finishes({**beside, job: cost}, share)
-        late_s = self._slowdown * after[job] - headroom * (job.deadline - now)
+        after = self._finishes(counted, share, (job, cost))
+        expected_s = after.finish(job)
+        late_s = self._slowdown * expected_s - headroom * (job.deadline - now)
         if late_s > 0:
-            return late_s, after[job]
-        late = {one: after[one] - (one.deadline - now) for one in beside}
-        if max(late.values()) <= 0 or all(one.client != job.client for one in beside):
-            return 0.0, after[job]
-        before = self._finishes(beside, share)
-        made_late = [late[one] for one in beside if before[one] <= one.deadline - now < after[one]]
-        return max(made_late, default=0.0), after[job]
+            return late_s, expected_s
+        if after.total_s <= min(one.deadline for one in counted) - now:
+            return 0.0, expected_s
+        if all(one.client != job.client for one in counted):
+            return 0.0, expected_s
+        return self._made_late(counted, after, share, now), expected_s
+
+    def _made_late(
+        self, counted: Sequence[Job], after: "_Finishes", share: float, now: float
+    ) -> float:
+        """Return by how many seconds a new job makes another of the workload late, at most."""
+        before = self._finishes(counted, share)
+        return max(
+            (
+                after.finish(one) - (one.deadline - now)
+                for one in counted
+                if before.finish(one) <= one.deadline - now < after.finish(one)
+            ),
+            default=0.0,
+        )
 
     def _learn_slowdown(self, took_s: float, expected_s: float) -> None:
         """Learn from a job that ended how much later than expected jobs of this workload end."""
@@ -202,15 +215,26 @@ class Workload:
             found = min(max(took_s / expected_s, 1.0), MOST_SLOWDOWN)
             self._slowdown += SMOOTHING * (found - self._slowdown)
 
-    def _finishes(self, costs: Mapping[Job, Cost], share: float) -> dict[Job, float]:
-        """Return the seconds after which each job of a workload ends, its CPU work last."""
-        device = fair_finishes({job: cost.device_s for job, cost in costs.items()})
-        cpu = fair_finishes({job: cost.cpu_s for job, cost in costs.items()})
-        return {job: device[job] / share + cpu[job] / self._threads for job in costs}
+    def _finishes(self, jobs: Iterable[Job], share: float, *new: tuple[Job, Cost]) -> "_Finishes":
+        """Return the finishes of jobs of the workload, beside a new one.
+
+        Args:
+            share: Share of the device that they have.
+            new: Further job, with its cost.
+        """
+        left = {one: self._left(one) for one in jobs}
+        left.update(new)
+        return _Finishes(
+            FairSharing({job: cost.device_s for job, cost in left.items()}),
+            FairSharing({job: cost.cpu_s for job, cost in left.items()}),
+            share,
+            self._threads,
+        )
 
     def ends(self) -> Mapping[Job, float]:
         """Return the estimated seconds until each job of the workload ends."""
-        return self._finishes({one: self._left(one) for one in self._costs}, self._device_share())
+        finishes = self._finishes(self._costs, self._device_share())
+        return {job: finishes.finish(job) for job in self._costs}
 
     def _left(self, job: Job) -> Cost:
         """Return the estimated remaining cost of an admitted job of the workload."""
@@ -219,6 +243,24 @@ class Workload:
             max(cost.device_s - job.device_s, LEAST_LEFT * cost.device_s),
             max(cost.cpu_s - job.cpu_s, LEAST_LEFT * cost.cpu_s),
         )
+
+
+class _Finishes(NamedTuple):
+    """Finishes of the workload's jobs: each ends on the device first, then in CPU threads."""
+
+    device: FairSharing
+    cpu: FairSharing
+    share: float
+    threads: int
+
+    @property
+    def total_s(self) -> float:
+        """Seconds after which every job of the workload has ended."""
+        return self.device.total / self.share + self.cpu.total / self.threads
+
+    def finish(self, job: Job) -> float:
+        """Return the seconds after which a job of the workload ends."""
+        return self.device.finish(job) / self.share + self.cpu.finish(job) / self.threads
 
 
 def _next_group(job: Job, beside: Sequence[Job]) -> int:

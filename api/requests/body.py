@@ -19,6 +19,7 @@ MAX_IMAGE_JSON = MAX_ENCODED_BYTES // 3 * 4 + MIB  # base64 has 4 characters for
 MAX_SEQUENCE_JSON = MIB  # 64 lists of 4,096 steps, each with two states of 64 units, take 700,000
 MAX_STEPS_JSON = 16 * MIB  # as many numbers as a body may have, of 15 characters each
 MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
+MAX_INLINE_JSON = 32_768  # bytes: 64 digits; its values are found in 0.1 ms, at most 2 ms
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
 
 RAW_IMAGES = ("image/png", "image/jpeg")
@@ -136,6 +137,11 @@ def is_light(body: Body) -> bool:
         return len(body.content) <= MAX_LIGHT_JSON and not heavy
     size = png_size(body.content) if body.media_type == "image/png" else None
     return size is not None and size[0] * size[1] <= MAX_LIGHT_PIXELS
+
+
+def is_short_json(body: Body) -> bool:
+    """Tell whether the values of a JSON body, not its images, are found on the event loop."""
+    return body.media_type == "application/json" and len(body.content) <= MAX_INLINE_JSON
 
 
 class _BodyHeaders(NamedTuple):

@@ -25,6 +25,7 @@ from api.requests.body import (
     SEQUENCE_BODIES,
     Body,
     is_light,
+    is_short_json,
     read_body,
 )
 from api.requests.body_arrival import BodyArrival
@@ -97,6 +98,13 @@ async def read_images(
             found = parse_images(body, declaration, network, preprocess)
         elif known := _known_image(body, declaration, network, preprocess):
             found = known
+        elif is_short_json(body):
+            # Several images may be refused: that costs no wait for a CPU thread.
+            found = parse_value(body, declaration)
+            if not found.several:
+                found = await engine.compute(
+                    _single_image, found, declaration, network, preprocess, job=job
+                )
         else:
             found = await engine.compute(
                 parse_images, body, declaration, network, preprocess, job=job
@@ -158,8 +166,16 @@ def parse_images(
         # There is nothing to validate: a model of pydantic would only hold the bytes.
         return encoded_image_input(body.content, network.image, preprocess)
     parsed = parse_value(body, declaration)
-    if parsed.several:
-        return parsed
+    return parsed if parsed.several else _single_image(parsed, declaration, network, preprocess)
+
+
+def _single_image(
+    parsed: ParsedBody,
+    declaration: type[DeclaredBody],
+    network: Architecture,
+    preprocess: Preprocess,
+) -> ModelInput:
+    """Make the input of an image request with one image. CPU work."""
     [image] = parsed.validated(declaration, network).inputs
     return image_input(image, network.image, preprocess)
 

@@ -7,7 +7,6 @@ import pytest
 
 from api.inference.errors import EngineBusyError
 from api.inference.estimates import Cost
-from api.inference.fair_sharing import fair_finishes
 from api.inference.jobs import Job
 from api.inference.turns import Turns
 from api.inference.workload import MAX_REFUSED, REFUSED_S, Workload
@@ -29,24 +28,6 @@ def workload(cost: Cost = DEVICE) -> Workload:
 def analysis(client: str = "one", seconds: float = 10.5) -> Job:
     """Create the job of an analysis with some seconds until its deadline."""
     return Job(client, time.monotonic() + seconds, is_analysis=True)
-
-
-def test_equal_jobs_end_together_and_clients_share_equally() -> None:
-    """Three jobs of one client need as long together as each of three; another client has half."""
-    first, second, third, other = (Job(name) for name in ("one", "one", "one", "two"))
-    alone = fair_finishes({first: 1.0, second: 1.0, third: 1.0})
-    shared = fair_finishes({first: 1.0, second: 1.0, third: 1.0, other: 1.0})
-    assert set(alone.values()) == {3.0}
-    assert shared[other] == 2.0
-    assert {shared[one] for one in (first, second, third)} == {4.0}
-
-
-def test_a_short_job_ends_before_long_ones() -> None:
-    """Turns let a short job end after as much work of each other job as it has itself."""
-    long, short, other = Job("one"), Job("one"), Job("two")
-    found = fair_finishes({long: 10.0, short: 1.0, other: 10.0})
-    assert found[short] == 4.0
-    assert found[other] == 20.0
 
 
 def test_as_many_are_admitted_as_end_in_a_share_of_their_time() -> None:
