@@ -21,7 +21,7 @@ from tests.scripts.test_bench import http, serving
 
 def ran(*statuses: int, latency_s: float = 0.1, seconds: float = 1.0) -> Run:
     """A period of load with an answer of each status."""
-    answers = [RequestResult(0.2, latency_s, one, 10, latency_s) for one in statuses]
+    answers = [RequestResult(0.3, latency_s, one, 10, latency_s) for one in statuses]
     return Run(0, seconds, answers)
 
 
