@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from api.content_coding import fresh_tag
 from api.headers import request_header
+from api.inference.errors import EngineBusyError
 from api.middleware.timeouts import RequestTimeout
 from api.openapi import spec
 from api.openapi.families import NETWORKS, Families
@@ -218,10 +219,17 @@ def _add(routes: APIRouter, route: ProbeRoute, *, in_openapi: bool = True) -> No
         def respond(request: Request) -> Coroutine[Any, Any, Response]:
             return _respond(request, route, asked)
 
-        response = await respond(request)
+        def keep() -> None:
+            if source != "query" and query is not None:  # few sequences are sent twice
+                cache_route(request, respond)
+
         # After the response: a request line that fails is validated again each time.
-        if source != "query" and query is not None:  # few sequences are sent twice
-            cache_route(request, respond)
+        try:
+            response = await respond(request)
+        except EngineBusyError:  # of a valid request: many of a busy server's are refused like it
+            keep()
+            raise
+        keep()
         return response
 
     tag = NETWORKS if model == "{model}" else model

@@ -11,10 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
 from api.errors.problem import Problem
+from api.inference.estimates import Cost
+from api.inference.jobs import Job
 from api.routes.route_cache import MAX_ENTRIES, MAX_QUERY_BYTES
 from api.settings import Settings
 
 BODY = {"sequence": "101"}
+PATCHING = {"sequence": "101", "source": {"sequence": "100"}}
 TOKEN = {"Authorization": "Bearer open-sesame"}
 
 
@@ -99,7 +102,7 @@ def test_an_error_of_added_middleware_is_a_problem(caplog: pytest.LogCaptureFixt
 
 
 def test_one_request_line_is_one_entry(client: TestClient, app: FastAPI) -> None:
-    """Lines differ by path and query; refused requests and long queries are not cached."""
+    """Lines differ by path and query; invalid requests and long queries are not cached."""
     cache = app.state.route_cache
     cache.clear()
     for path in ("/lstm/gates", "/lstm/gates", "/lstm/gates?units=1", "/lstm/gates?units=99"):
@@ -109,6 +112,20 @@ def test_one_request_line_is_one_entry(client: TestClient, app: FastAPI) -> None
     client.post(f"/lstm/gates?values={'cell,' * (MAX_QUERY_BYTES // 5)}cell", json=BODY)
     client.post("/lstm/gates?nonsense=1", json=BODY)
     assert len(cache) == 2
+
+
+def test_a_line_that_was_refused_for_load_is_cached(
+    client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is valid, and the next refusal of it costs no routing and no validation."""
+    cache, workload = app.state.route_cache, app.state.engine.workload
+    cache.clear()
+    monkeypatch.setattr(workload.estimates, "cost", lambda _kinds, _rows: Cost(100.0, 0.0))
+    with workload.admitted(Job("testclient", is_analysis=True), ("other",), 1):
+        refused = [client.post("/lstm/patching", json=PATCHING).status_code for _ in range(2)]
+
+    assert refused == [503, 503]
+    assert len(cache) == 1
 
 
 def test_the_cache_is_bounded(client: TestClient, app: FastAPI) -> None:
