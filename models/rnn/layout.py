@@ -125,8 +125,16 @@ class Layout:
         Of a network with one recurrent layer they are `scale` and `shift`, in stacks such as
         `lstm1.scale` and `lstm1.shift`.
         """
-        scale, shift = (self.architecture.value_name(node.name, one) for one in ("scale", "shift"))
-        return scale, shift
+        return self._edit_names[node.name]
+
+    @cached_property
+    def _edit_names(self) -> Mapping[str, tuple[str, str]]:
+        """Names of the inputs of `intervene` by recurrent layer."""
+        named = self.architecture.value_name
+        return {
+            node.name: (named(node.name, "scale"), named(node.name, "shift"))
+            for node in self.architecture.recurrent
+        }
 
     def edits(self, steps: int) -> Mapping[str, tuple[int, ...]]:
         """Return the shape of each input of `intervene` that edits values, by its name.
@@ -134,10 +142,14 @@ class Layout:
         Axes are steps, values in the order of the cell's, and units.
         """
         return {
-            name: (steps, len(self.values(node)), *node.shape)
+            name: self.edit_shape(node, steps)
             for node in self.architecture.recurrent
             for name in self.edit_names(node)
         }
+
+    def edit_shape(self, node: Node, steps: int) -> tuple[int, ...]:
+        """Return the shape of the inputs of `intervene` that edit a recurrent layer's values."""
+        return (steps, len(self.values(node)), *node.shape)
 
     def initial_state(self) -> dict[str, np.ndarray]:
         """Return the state before the first step by name: zeros."""

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import prod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -125,6 +125,28 @@ def _fault(call: ProbeCall[Any], edit: SequenceEdit) -> str | None:
     return None
 
 
+class Chunk(NamedTuple):
+    """Chunk of a sequence, as the program of edited runs takes it.
+
+    Attributes:
+        start: Number of steps before it.
+        steps: Its steps, padded with zeros to a whole chunk.
+        length: Number of its steps without the padding; selects the state after them.
+    """
+
+    start: int
+    steps: np.ndarray
+    length: Int[np.ndarray, ""]
+
+    @classmethod
+    def of(cls, sequence: np.ndarray, start: int) -> "Chunk":
+        """Return the chunk of a sequence that begins after some steps."""
+        taken = sequence[start : start + CHUNK]
+        padded = np.zeros((CHUNK, *taken.shape[1:]), taken.dtype)
+        padded[: len(taken)] = taken
+        return cls(start, padded, np.array(len(taken), np.int32))
+
+
 @dataclass(frozen=True, eq=False)
 class EditedRun:
     """Sequence that a network runs with edits of gates and states.
@@ -146,36 +168,30 @@ class EditedRun:
         """State of the network before the first step of an edited run."""
         return {state.name: self.row[state.name] for state in self.architecture.states}
 
-    def call(self, start: int, state: Row, outputs: Iterable[str]) -> Call:
-        """Return the program call of one chunk of an edited run."""
-        taken = self.row["sequence"][start : start + CHUNK]
-        # The program takes whole chunks; `length` selects the state before the padding.
-        padded = np.zeros((CHUNK, *taken.shape[1:]), taken.dtype)
-        padded[: len(taken)] = taken
-        sent: SentRow = {
-            "sequence": padded,
-            "length": np.array(len(taken), np.int32),
-            **self.scales_and_shifts(start, start + len(taken)),
-            **state,
-        }
-        return Call(
-            "intervene", sent, layout_of(self.architecture).final_names | frozenset(outputs)
-        )
+    def call(self, chunk: "Chunk", state: Row, outputs: frozenset[str]) -> Call:
+        """Return the program call of one chunk of an edited run.
+
+        Args:
+            chunk: Chunk of its sequence.
+            state: State before the chunk.
+            outputs: Values to return, with the state after the chunk.
+        """
+        edits = self.scales_and_shifts(chunk.start, chunk.start + int(chunk.length))
+        sent: SentRow = {"sequence": chunk.steps, "length": chunk.length, **edits, **state}
+        return Call("intervene", sent, outputs)
 
     def scales_and_shifts(self, start: int, stop: int) -> dict[str, SparseInput]:
         """Compose edits into the scale and shift of each layer's values in a chunk, by name."""
         layout = layout_of(self.architecture)
-        shapes = layout.edits(CHUNK)
         found: dict[str, SparseInput] = {}
         for node in self.architecture.recurrent:
-            names = layout.edit_names(node)
-            shape = shapes[names[0]]
+            shape = layout.edit_shape(node, CHUNK)
             placed = [
                 self._placed(edit, layer, shape, start, stop)
                 for edit in self.edits
                 if (layer := owner(self.architecture, edit.value)) and layer.node is node
             ]
-            found |= zip(names, composed(shape, placed), strict=True)
+            found |= zip(layout.edit_names(node), composed(shape, placed), strict=True)
         return found
 
     def _placed(
@@ -238,11 +254,16 @@ def side_by_side(
         Outputs of each run at steps 1 to T.
     """
     states: list[Row] = [run.state for run in runs]
+    wanted = layout_of(runs[0].architecture).final_names | outputs
     found: list[dict[str, list[np.ndarray]]] = [{name: [] for name in outputs} for _ in runs]
     length = len(runs[0].row["sequence"])
     for start in range(0, length, CHUNK):
+        # Many runs have one sequence, whose chunk is padded once.
+        sequences = {id(run.row): run.row["sequence"] for run in runs}
+        chunks = {key: Chunk.of(sequence, start) for key, sequence in sequences.items()}
         got = yield tuple(
-            run.call(start, state, outputs) for run, state in zip(runs, states, strict=True)
+            run.call(chunks[id(run.row)], state, wanted)
+            for run, state in zip(runs, states, strict=True)
         )
         # The next chunk starts from the edited state, as the next step of an unchunked run would.
         states = [{s.name: one[s.final] for s in runs[0].architecture.states} for one in got]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import prod
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,11 +38,11 @@ def composed(shape: Sequence[int], edits: Sequence[PlacedEdit]) -> tuple[SparseI
     if len(edits) == 1:
         # The usual edit, such as those of a sweep: whole vectors would take most of its time.
         (one,) = edits
-        places = one.places.ravel().astype(np.int32)
-        scale, shift = _no_edit(len(places))
-        _apply(one, np.arange(len(places)).reshape(one.places.shape), scale, shift)
-        return _sparse(shape, places, scale, shift)
-    scale, shift = _no_edit(prod(shape) if edits else 0)
+        scale, shift = _no_edit(one.places.shape)
+        _apply(one, ..., scale, shift)
+        places = one.places.astype(np.int32).ravel()
+        return _sparse(shape, places, scale.ravel(), shift.ravel())
+    scale, shift = _no_edit((prod(shape) if edits else 0,))
     for one in edits:
         _apply(one, one.places, scale, shift)
     places = edited_places(scale, shift)
@@ -56,8 +57,8 @@ def edited_places(
     return np.flatnonzero((scale != 1) | (shift.view(np.int32) != 0)).astype(np.int32)
 
 
-def _no_edit(count: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.ones(count, np.float32), np.zeros(count, np.float32)
+def _no_edit(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    return np.ones(shape, np.float32), np.zeros(shape, np.float32)
 
 
 def _sparse(
@@ -67,7 +68,9 @@ def _sparse(
     return SparseInput(whole, 1.0, places, scale), SparseInput(whole, 0.0, places, shift)
 
 
-def _apply(one: PlacedEdit, at: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
+def _apply(
+    one: PlacedEdit, at: np.ndarray | EllipsisType, scale: np.ndarray, shift: np.ndarray
+) -> None:
     """Compose an affine edit with the scale and shift of the edits before it, in place.
 
     Args:
@@ -76,14 +79,14 @@ def _apply(one: PlacedEdit, at: np.ndarray, scale: np.ndarray, shift: np.ndarray
         scale, shift: Changed in place.
     """
     edit = one.edit
+    if edit.operation not in {"scale", "add"}:
+        scale[at] = 0.0
+        shift[at] = one.replacement()
+        return
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is visible in the result
-        match edit.operation:
-            case "scale":
-                # (v s + t) a = v (s a) + t a: both factors of the edits so far are scaled.
-                scale[at] *= edit.amount
-                shift[at] *= edit.amount
-            case "add":
-                shift[at] += edit.amount
-            case _:
-                scale[at] = 0.0
-                shift[at] = one.replacement()
+        if edit.operation == "scale":
+            # (v s + t) a = v (s a) + t a: both factors of the edits so far are scaled.
+            scale[at] *= edit.amount
+            shift[at] *= edit.amount
+        else:
+            shift[at] += edit.amount
