@@ -23,6 +23,7 @@ from probes.cnn.images import COLOURS, network_image, picture
 from probes.declaration import ParameterError, Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import Figure, Heatmap, Lines, Measure, Overlay, Panels, Tensor, Tiles
+from probes.shared.completeness import completeness
 
 
 def predicted_outputs(architecture: Architecture) -> frozenset[str]:
@@ -136,10 +137,9 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
 def _target_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
     """Measures of an attribution's target: its name, and the terms of the completeness check."""
     outputs, classes = context.outputs, context.model.architecture.classes
-    terms = [name for name in ("f_input", "f_baseline", "delta") if name in outputs]
     return (
         Measure("target", targets.called(context.parameters, outputs["logits"], classes)),
-        *(Measure(name, float(outputs[name]), "logits") for name in terms),
+        *completeness(outputs),
     )
 
 

@@ -74,10 +74,12 @@ def check_axes(call: ProbeCall[MapParameters]) -> None:
 def share_measures(known: Map, parameters: MapParameters) -> tuple[Measure, ...]:
     """Measures of an embedding: shares of the variance of the drawn axes, and of all axes."""
     shares = known.axes.explained_variance
+    words = {"across": "share of the variance across", "upward": "upward"}
     drawn = (
-        Measure(f"{name}_share", float(shares[axis])) for name, axis in parameters.axes.items()
+        Measure(f"{name}_share", float(shares[axis]), words=words[name])
+        for name, axis in parameters.axes.items()
     )
-    return (*drawn, Measure("all_axes_share", float(shares.sum())))
+    return (*drawn, Measure("all_axes_share", float(shares.sum()), words="along all axes"))
 
 
 def map_scatter(

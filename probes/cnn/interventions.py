@@ -33,10 +33,9 @@ from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tenso
 from probes.shared.checks import check_channel_index
 from probes.shared.choices import LayerChoice, RecordedValue
 from probes.shared.class_probabilities import softmax
+from probes.shared.edited_runs import ANSWERS, RUNS
 from probes.shared.held_bytes import floats, in_flight, kept
 from probes.shared.recovery import recovery_of
-
-RUNS = ("baseline", "edited")
 
 
 class InterventionParameters(Parameters):
@@ -182,12 +181,13 @@ def _changes(
     before, after = (int(one.argmax()) for one in logits)
     measures = [
         Measure("edits", len(edits_of(context))),
-        Measure("label_baseline", classes[before]),
-        Measure("label_edited", classes[after]),
+        Measure("label_baseline", classes[before], words=ANSWERS["baseline"]),
+        Measure("label_edited", classes[after], words=ANSWERS["edited"]),
         Measure("logit_change", float(logits[1, before] - logits[0, before]), "logits"),
     ]
     if (source := context.outputs.get("logits.source")) is not None:
-        measures.append(Measure("label_source", classes[int(source.argmax())]))
+        answer = classes[int(source.argmax())]
+        measures.append(Measure("label_source", answer, words=ANSWERS["source"]))
         measures.append(Measure("recovery", recovery(logits[1], logits[0], source)))
     return tuple(measures)
 
@@ -314,6 +314,10 @@ def run_sweep(call: ProbeCall[SweepParameters]) -> Run:
     return outputs | ({"source": source["logits"]} if source else {})
 
 
+_SWEPT = {"zero": "set to zero", "mean": "set to its mean", "patch": "patched"}
+"""Words for the edit of each channel of a sweep."""
+
+
 def sweep(context: ProbeContext[SweepParameters]) -> Figure:
     """Sweep over a layer: effect of each channel on the target logit when that channel is edited.
 
@@ -341,7 +345,8 @@ def sweep(context: ProbeContext[SweepParameters]) -> Figure:
     figures: list[Figure] = [bars, _edited_logits(edited, classes)]
     if "source" in context.outputs:
         figures.append(_recoveries(context))
-    return Panels(f"Sweep of {parameters.layer}, {parameters.operation}", tuple(figures))
+    edit = _SWEPT[parameters.operation]
+    return Panels(f"Sweep of {parameters.layer}: each channel {edit}", tuple(figures))
 
 
 def _edited_logits(

@@ -42,7 +42,7 @@ def _accuracies(record: Checkpoint, names: tuple[str, ...]) -> Panels:
     """Bars in the probe `layers`: accuracy of linear probes, for digits and for random labels."""
     held, metadata = record.tensors, record.metadata
     measures = (
-        Measure("majority", metadata["majority"]),
+        Measure("majority", metadata["majority"], words="share of the largest class"),
         Measure("learned_from", metadata["learned_from"], "images"),
         Measure("compared", metadata["compared"], "images"),
         Measure("gradient_left", float(held["gradient"].max())),

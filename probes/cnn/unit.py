@@ -148,13 +148,18 @@ def _reference(call: ProbeCall[UnitParameters]) -> float | None:
 
     None for weights without a record of units.
     """
-    held, architecture = record_of(call), call.model.architecture
+    held = record_of(call)
     if held is None:
         return None
+    return held.highest_mean if _is_mean(call) else held.maximum
+
+
+def _is_mean(call: ProbeCall[UnitParameters]) -> bool:
+    """Whether activation maximisation maximises the mean of a map, not a value at a place."""
+    architecture = call.model.architecture
     before = before_nonlinearity(architecture, call.parameters.layer)
     has_map = before is not None and architecture.layers[before].has_maps
-    whole = has_map and call.parameters.place(architecture) is None
-    return held.highest_mean if whole else held.maximum
+    return has_map and call.parameters.place(architecture) is None
 
 
 def unit(context: ProbeContext[UnitParameters]) -> Figure:
@@ -224,10 +229,11 @@ def _where(
 def _statistics(held: UnitRecord) -> Figure:
     """Figures of the probe `unit`: histograms, silence and class means over the test set."""
     means, classes = held.class_means, held.architecture.classes
-    silence = [Measure("silent_values", held.silent("values"))]
+    silence = [Measure("silent_values", held.silent("values"), words="share of silent values")]
     bars = [_bins("histogram", "All values", held, "", silence)]
     if held.has_map:
-        silence = [Measure("silent_images", held.silent("images"))]
+        share = held.silent("images")
+        silence = [Measure("silent_images", share, words="share of silent images")]
         bars.append(_bins("maxima", "Largest value of each image", held, "maxima.", silence))
     favourite = int(means.argmax())
     by_digit = Bars(
@@ -248,7 +254,10 @@ def _bins(name: str, title: str, held: UnitRecord, of: str, measures: list[Measu
     starts = np.linspace(low, high, len(counts), endpoint=False)
     names = {"value": [f"{start:.3g}" for start in starts.tolist()]}
     # Bins are named by their lower limits, so the upper limit of the last one is a measure.
-    ends = (Measure(f"{name}_low", low), Measure(f"{name}_high", high))
+    ends = (
+        Measure(f"{name}_low", low, words="from"),
+        Measure(f"{name}_high", high, words="to"),
+    )
     tensor = Tensor(name, "count", ("value",), counts, names)
     return Bars(title, tensor, measures=(*measures, *ends))
 
@@ -260,7 +269,9 @@ def _optimum(context: ProbeContext[UnitParameters]) -> Figure:
     grey = colours.unit_interval("gray")
     reference, place = _reference(context), parameters.place(architecture)
     pushed = before_nonlinearity(architecture, parameters.layer)
-    what = str(pushed) if place is None else f"{pushed} at {place}"
+    what = f"mean of {pushed}" if _is_mean(context) else str(pushed)
+    if place is not None:
+        what = "{} at y {}, x {}".format(pushed, *place)
     tiles = Tiles("Found by gradient ascent", drawn("optimum", found, grey, "image"))
     line = "" if reference is None else "; the line is the test set's largest"
     course = Lines(
@@ -271,9 +282,9 @@ def _optimum(context: ProbeContext[UnitParameters]) -> Figure:
     )
     reached = Tensor("optimum.value", "pre_activation", ("image",), values)
     measures = (
-        Measure("driven", what),
+        Measure("driven", what, words="maximised"),
         Measure("reached", float(values.max())),
-        Measure("test_reference", reference),
+        Measure("test_reference", reference, words="largest of the test set"),
         Measure("seed", parameters.seed),
     )
     end = Bars("What they reach at the end, not moved", reached)

@@ -126,11 +126,19 @@ def finite(flat: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 @dataclass(frozen=True)
 class Measure:
-    """Measure of a figure: scalar or word in an answer, with its unit ("" without one)."""
+    """Measure of a figure: scalar or word in an answer.
+
+    Attributes:
+        name: Its name in an answer.
+        value: None where it is undefined.
+        unit: Empty without one.
+        words: Its name in the captions of pictures; empty where `name` is one, with spaces.
+    """
 
     name: str
     value: float | int | str | bool | None
     unit: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True)

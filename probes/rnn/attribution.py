@@ -33,6 +33,7 @@ from probes.rnn.attribution_methods import MAX_BLOCKS_IN_FLIGHT, METHODS
 from probes.rnn.path_integral import MAX_EVALUATIONS, PART_NODES, incompleteness
 from probes.rnn.strips import BITS, sequence_strip
 from probes.rnn.targets import TWO, SequenceTargetParameters, logit_weights, target_title
+from probes.shared.completeness import completeness
 from probes.shared.held_bytes import floats, in_flight, kept
 
 MAX_FREE = 16
@@ -236,8 +237,7 @@ def _gradient(context: ProbeContext[StepParameters], at: Coordinates) -> tuple[F
 def _measures(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     """Measures of an attribution: completeness terms, sum, and number of changed answers."""
     found = context.outputs
-    names = [name for name in ("f_input", "f_baseline", "delta") if name in found]
-    measures = [Measure(name, float(found[name]), "logits") for name in names]
+    measures = completeness(found)
     measures.append(Measure("sum", float(found["attribution"].sum()), "logits"))
     counted = [name for name in ("answers_changed", "evaluations") if name in found]
     return (*measures, *(Measure(name, int(found[name])) for name in counted))

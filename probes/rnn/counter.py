@@ -240,9 +240,9 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
     enough = whole - tolerance
     # The full set is always accurate enough, so one is found.
     size, place = next((n, at) for n, at in best.items() if accuracy[at] >= enough)
-    members = ", ".join(map(str, np.flatnonzero(keep[place])))
+    members = ", ".join(map(str, np.flatnonzero(keep[place]))) or "none"
     measures = (
-        Measure("smallest_set", members or "none"),
+        Measure("smallest_set", members),
         Measure("smallest_size", size, "units"),
         Measure("accuracy", float(accuracy[place])),
         Measure("full_accuracy", whole),
@@ -260,7 +260,7 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
         by_size,
         colours.unit_interval("gray"),
     )
-    title = f"Accuracy of the best set of so many units; enough: {{{members}}}"
+    title = f"Accuracy of the best set of units by its size; sufficient units: {members}"
     return (
         Lines(title, (reached,), "size", (0.0, 1.0), enough, measures),
         Heatmap("The units in it, as 1", chosen, "unit", written=True),

@@ -194,7 +194,7 @@ def _with_readout(
     across, upward = (
         Tensor(f"readout_pc{axis + 1}", "statistic", ("end",), ends[:, axis]) for axis in range(TWO)
     )
-    measures = (Measure("readout_in_plane", length),)
+    measures = (Measure("readout_in_plane", length, words="part of the readout in this plane"),)
     return replace(plane, measures=measures, path=(across, upward))
 
 

@@ -35,9 +35,8 @@ from probes.rnn.layers import recurrent_layers, recurrent_values, state_names
 from probes.rnn.strips import running_lines, running_tensor, sequence_strip
 from probes.rnn.targets import LogitWeights, logit_weights, weighted
 from probes.rnn.values import Selection, check_values, traced, value_title
+from probes.shared.edited_runs import ANSWERS, RUNS
 from probes.shared.recovery import recovery_of
-
-RUNS = ("baseline", "edited")
 
 DEFAULT_VALUES = ("forget_gate", "cell", "hidden")
 """Values of one LSTM layer that an intervention shows by default."""
@@ -176,7 +175,12 @@ def _logits(context: ProbeContext[Parameters]) -> Heatmap:
     colour = colours.signed(logits)
     tensor = Tensor("logits", "logits", ("run", "label"), logits, coordinates, colour)
     measures = tuple(
-        Measure(f"logit_difference_{name}", weighted(last, _weights(context)), "logits")
+        Measure(
+            f"logit_difference_{name}",
+            weighted(last, _weights(context)),
+            "logits",
+            f"logit difference, {name}",
+        )
         for name, last in finals.items()
     )
     return Heatmap("Logits", tensor, "label", measures)
@@ -194,12 +198,12 @@ def _answers(context: ProbeContext[Parameters]) -> tuple[Measure, ...]:
     answers = {name: classes[int(last.argmax())] for name, last in finals.items()}
     measures = [
         Measure("edits", len(edits_of(context))),
-        *(Measure(f"answer_{name}", answers[name]) for name in RUNS),
+        *(Measure(f"answer_{name}", answers[name], words=ANSWERS[name]) for name in RUNS),
         Measure("answer_changed", answers["edited"] != answers["baseline"]),
     ]
     if "source" in finals:
         at = [weighted(finals[name], weights) for name in ("edited", "baseline", "source")]
-        measures.append(Measure("answer_source", answers["source"]))
+        measures.append(Measure("answer_source", answers["source"], words=ANSWERS["source"]))
         measures.append(Measure("recovery", recovery_of(*at)))
     return tuple(measures)
 
@@ -215,7 +219,7 @@ def _value(context: ProbeContext[InterventionParameters], name: str) -> Figure:
     if colour is not None and colour.scope == "layer":  # its range is that of its values
         colour = colours.signed(np.stack([baseline, edited]))  # both runs share one
     figures: list[Figure] = [
-        Heatmap(each, replace(one, name=f"{name}.{each}", colour=colour), "step")
+        Heatmap(each.capitalize(), replace(one, name=f"{name}.{each}", colour=colour), "step")
         for each, one in zip(RUNS, both, strict=True)
     ]
     changed = edited - baseline
@@ -226,7 +230,7 @@ def _value(context: ProbeContext[InterventionParameters], name: str) -> Figure:
         values=changed,
         colour=colours.signed(changed),
     )
-    figures.append(Heatmap("edited minus baseline", difference_of, "step"))
+    figures.append(Heatmap("Edited minus baseline", difference_of, "step"))
     return Panels(value_title(context.model.architecture, name), tuple(figures))
 
 

@@ -199,8 +199,10 @@ def patching(context: ProbeContext[PatchingParameters]) -> Figure:
     """
     baseline, source = float(context.outputs["baseline"]), float(context.outputs["source"])
     measures = (
-        Measure("logit_difference_baseline", baseline, "logits"),
-        Measure("logit_difference_source", source, "logits"),
+        *(
+            Measure(f"logit_difference_{name}", value, "logits", f"logit difference, {name}")
+            for name, value in (("baseline", baseline), ("source", source))
+        ),
         *_strongest(context),
     )
     strips = (sequence_strip(context), source_strip(context))

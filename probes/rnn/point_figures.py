@@ -79,8 +79,14 @@ class PointFigures:
         points = self.points
         kinds: Coordinates = {self.axis: [f"{at} {kind}" for at, kind in enumerate(points.kinds)]}
         measures = (
-            Measure(f"{self.prefix}slowest_distance", float(points.distance[0])),
-            Measure(f"{self.prefix}visited_q", float(visited_q.min())),
+            Measure(
+                f"{self.prefix}slowest_distance",
+                float(points.distance[0]),
+                words="distance of the slowest",
+            ),
+            Measure(
+                f"{self.prefix}visited_q", float(visited_q.min()), words="least q of visited states"
+            ),
         )
         q = self.tensor("q", (self.axis,), points.q, kinds)
         return Bars("q of each point, the slowest first", q, measures=measures)

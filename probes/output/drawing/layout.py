@@ -45,40 +45,6 @@ _MOST_MEASURES = 4
 """Most measures in the caption that the layout puts above a figure; JSON has all."""
 
 
-_MEASURES = {
-    "f_input": "for the input",
-    "f_baseline": "for the baseline",
-    "delta": "missing from the sum",
-    "label_baseline": "answer without the edits",
-    "label_edited": "with them",
-    "label_source": "to the source",
-    "answer_baseline": "answer without the edits",
-    "answer_edited": "with them",
-    "answer_source": "to the source",
-    "logit_difference_baseline": "logit difference, baseline",
-    "logit_difference_edited": "logit difference, edited",
-    "logit_difference_source": "logit difference, source",
-    "silent_values": "share of silent values",
-    "silent_images": "share of silent images",
-    "histogram_low": "from",
-    "histogram_high": "to",
-    "maxima_low": "from",
-    "maxima_high": "to",
-    "driven": "maximised",
-    "test_reference": "largest of the test set",
-    "across_share": "share of the variance across",
-    "upward_share": "upward",
-    "all_axes_share": "along all axes",
-    "majority": "share of the largest class",
-    "readout_in_plane": "part of the readout in this plane",
-    "slowest_distance": "distance of the slowest",
-    "word_slowest_distance": "distance of the slowest",
-    "visited_q": "least q of visited states",
-    "word_visited_q": "least q of visited states",
-}
-"""Words for measures in captions whose names are symbols; others are words already."""
-
-
 def page(figure: Figure) -> Block:
     """Lay out a figure as a page: a picture with margins."""
     block = _slide(figure) if _is_slide(figure) else lay_out(figure, {}, _HEADING_SIZE, AMPLE)
@@ -175,7 +141,7 @@ def _stated(measure: Measure, value: float | int | str) -> str:
         written = shortened(value)
     else:
         written = f"{value:,}" if isinstance(value, int) else numbers.number(value)
-    words = _MEASURES.get(measure.name) or spaced(measure.name).replace(".", ", ")
+    words = measure.words or spaced(measure.name).replace(".", ", ")
     return " ".join(part for part in (words, written, measure.unit) if part)
 
 

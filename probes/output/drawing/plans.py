@@ -72,7 +72,7 @@ def _form(part: Any) -> Hashable:
             colour = part.colour and (part.colour.map, part.colour.scope)
             return part.name, part.kind, part.axes, part.values.shape, names, colour
         case Measure():
-            return part.name, part.unit, isinstance(part.value, str) and len(part.value)
+            return part.name, part.words, part.unit, isinstance(part.value, str) and len(part.value)
         case tuple():
             return tuple(map(_form, part))
         case _ if hasattr(part, "__dataclass_fields__"):

@@ -118,11 +118,13 @@ def test_the_best_of_every_size_is_the_best_of_all(tried: Outputs, told: dict[st
 
 def test_half_is_what_a_constant_answer_scores(tried: Outputs, client: TestClient) -> None:
     """With all units ablated the answer is constant; with a tolerance of a half that is enough."""
-    told = client.get("/lstm/counter", params={"tolerance": 0.5}).json()
+    query = {"tolerance": 0.5, "include": "tensors,measures,figure"}
+    told = client.get("/lstm/counter", params=query).json()
     stated = {one["name"]: one["value"] for one in told["measures"]}
 
     assert tried["correct"][0] * 2 == len(ablation_sequences())
     assert (stated["smallest_set"], stated["smallest_size"]) == ("none", 0)
+    assert told["figure"]["figures"][0]["title"].endswith("sufficient units: none")
 
 
 def test_one_bit_decides_the_sequences() -> None:

@@ -198,6 +198,16 @@ def test_long_captions_have_several_lines() -> None:
     assert sum("a long name" in one for one in words(block)) > 1
 
 
+def test_a_caption_has_the_words_of_a_measure() -> None:
+    """Words take the place of a measure's name, which has spaces where it has none."""
+    measures = (Measure("f_input", 1.5, "logits", "for the input"), Measure("two_words", True))
+    block = page(Bars("b", tensor((2,), "class"), measures=measures))
+
+    assert {"for the input 1.5 logits", "two words yes"} <= {
+        part for one in words(block) for part in one.split("  ·  ")
+    }
+
+
 def test_a_picture_shows_the_answer() -> None:
     """The answer is at the end of a picture, and not among the tensors of an answer."""
     answer = answer_bars(np.array([0.1, 0.9], np.float32), ("no", "yes"))
