@@ -261,6 +261,19 @@ class Panels:
 Figure = Tiles | Heatmap | Lines | Bars | Scatter | Overlay | Panels
 
 
+@dataclass(frozen=True)
+class Slides:
+    """Figures of several inputs in one picture, each on a slide of its own.
+
+    Attributes:
+        columns: Slides in a row; None for as many as are no wider than one slide may be.
+    """
+
+    title: str
+    figures: tuple[Figure, ...]
+    columns: int | None = None
+
+
 def tensors(figure: Figure) -> list[Tensor]:
     """List the tensors of a figure in drawing order, without duplicates."""
     found: dict[str, Tensor] = {}

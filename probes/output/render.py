@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from models.data import png
-from probes.figures.figures import Figure
+from probes.figures.figures import Figure, Slides
 from probes.output.drawing import canvas
 from probes.output.drawing.layout import page
 from probes.output.drawing.marks import Area, Block, Length, areas_of, pixel, walk
@@ -32,7 +32,7 @@ PLAIN = Style()
 
 
 def render(
-    figure: Figure,
+    figure: Figure | Slides,
     style: Style = PLAIN,
     picture_format: PictureFormat = "png",
     guard: Callable[[int], AbstractContextManager[object]] = nullcontext,
@@ -43,7 +43,7 @@ def render(
     except in overlays. Values that are not finite are hatched, or a gap in a line.
 
     Args:
-        figure: Any figure.
+        figure: Any figure, or those of several inputs.
         style: Size, theme, columns and title. The size is lowered where the picture would exceed
             `MOST_PIXELS`.
         picture_format: SVG and PDF have shapes and searchable text; their maps are images of a

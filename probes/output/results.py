@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from probes.figures.figures import Bars, Figure, Panels, Tensor, finite, measures, tensors
+from probes.figures.figures import (
+    Bars,
+    Figure,
+    Panels,
+    Slides,
+    Tensor,
+    finite,
+    measures,
+    tensors,
+)
 from probes.output.figure_layout import layout
 from probes.output.parts import Part
 
@@ -92,11 +101,11 @@ class ProbeResults:
         }
 
     @property
-    def picture(self) -> Figure:
-        """Figures of several inputs' probe results, one below the other, with the input's index."""
+    def picture(self) -> Slides:
+        """Slides of several inputs' probe results, whose titles have the input's index."""
         figures = (one.picture for one in self.answers)
         named = (replace(one, title=f"Input {at}: {one.title}") for at, one in enumerate(figures))
-        return Panels("", tuple(named), 1)
+        return Slides("", tuple(named))
 
     def document(self, parts: frozenset[Part], describe: Describe) -> dict[str, Any]:
         """Return the JSON document of several inputs' probe results, to be encoded."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from probes.figures.figures import Figure, Panels, Tiles
+from probes.figures.figures import Figure, Panels, Slides, Tiles
 from probes.output.drawing.themes import ThemeName
 
 
@@ -14,7 +14,7 @@ class Style:
         scale: Factor of all lengths, text included; 1 to 4.
         width: Width in pixels, instead of a scale; None for none.
         theme: Colours of ground, text and frames.
-        columns: Panels or maps in a row; None for those of the figure.
+        columns: Panels, slides or maps in a row; None for those of the figure.
         title: Title instead of that of the figure; None for none, empty for no title.
     """
 
@@ -24,10 +24,10 @@ class Style:
     columns: int | None = None
     title: str | None = None
 
-    def applied(self, figure: Figure) -> Figure:
+    def applied(self, figure: Figure | Slides) -> Figure | Slides:
         """Return a figure with the columns and the title of a style."""
         if self.title is not None:
             figure = replace(figure, title=self.title)
-        if self.columns is not None and isinstance(figure, Panels | Tiles):
+        if self.columns is not None and isinstance(figure, Panels | Slides | Tiles):
             figure = replace(figure, columns=self.columns)
         return figure

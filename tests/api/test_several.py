@@ -112,8 +112,8 @@ def test_binary_forms_hold_all_tensors_by_the_place_of_their_answer(client: Test
         assert document["weights"] == told["weights"]
 
 
-def test_pictures_stand_one_under_another(client: TestClient) -> None:
-    """The picture of three inputs is as high as three, and holds the colours of each."""
+def test_wide_pictures_are_below_each_other(client: TestClient) -> None:
+    """The picture of three inputs is as high as three, and as wide as one."""
 
     def size(count: int) -> tuple[int, int]:
         body = {"inputs": [{"sequence": "10110"}] * count}

@@ -14,13 +14,14 @@ from probes.figures.figures import (
     Overlay,
     Panels,
     Scatter,
+    Slides,
     Tiles,
     tensors,
 )
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import MOST_KEPT, Labels, in_a_row, shortened, spaced
 from probes.output.drawing.bars import bars_block
-from probes.output.drawing.flow import ACROSS, DOWN, SLIDE, below
+from probes.output.drawing.flow import ACROSS, DOWN, SLIDE, below, beside
 from probes.output.drawing.heatmap import heatmap_block
 from probes.output.drawing.lines import lines_block
 from probes.output.drawing.marks import TEXT_SIZE, Block, Group, Length, Mark, Text
@@ -45,11 +46,28 @@ _MOST_MEASURES = 4
 """Most measures in the caption that the layout puts above a figure; JSON has all."""
 
 
-def page(figure: Figure) -> Block:
-    """Lay out a figure as a page: a picture with margins."""
-    block = _slide(figure) if _is_slide(figure) else lay_out(figure, {}, _HEADING_SIZE, AMPLE)
+def page(figure: Figure | Slides) -> Block:
+    """Lay out a figure, or those of several inputs, as a page: a picture with margins."""
+    block = _slides(figure) if isinstance(figure, Slides) else _alone(figure)
     size = (block.width + 2 * _MARGIN, block.height + 2 * _MARGIN)
     return Block(*size, parts=((_MARGIN, _MARGIN, block),))
+
+
+def _slides(figure: Slides) -> Block:
+    """Lay out slides in rows, one of which is as wide as a slide may be unless it has columns."""
+    blocks = [_alone(one) for one in figure.figures]
+    rows: list[list[Block]] = []
+    for block in blocks:
+        is_full = not rows or len(rows[-1]) == figure.columns
+        if is_full or (figure.columns is None and beside([*rows[-1], block]).width > SLIDE[0]):
+            rows.append([])
+        rows[-1].append(block)
+    return _titled(figure.title, (), below([beside(row) for row in rows]), _HEADING_SIZE)
+
+
+def _alone(figure: Figure) -> Block:
+    """Lay out a figure that has a page for itself, or a part of one beside other slides."""
+    return _slide(figure) if _is_slide(figure) else lay_out(figure, {}, _HEADING_SIZE, AMPLE)
 
 
 def _is_slide(figure: Figure) -> TypeGuard[Panels]:
@@ -58,7 +76,8 @@ def _is_slide(figure: Figure) -> TypeGuard[Panels]:
 
 def _slide(figure: Panels) -> Block:
     """Lay out panels on a slide."""
-    return _titled(figure, slide(figure, _draw, _heading_height), _HEADING_SIZE)
+    body = slide(figure, _draw, _heading_height)
+    return _titled(figure.title, figure.measures, body, _HEADING_SIZE)
 
 
 def _draw(figure: Panels) -> Draw:
@@ -68,7 +87,7 @@ def _draw(figure: Panels) -> Draw:
 
 
 def _heading_height(figure: Panels) -> Length:
-    return _titled(figure, Block(SLIDE[0], 0), _HEADING_SIZE).height
+    return _titled(figure.title, figure.measures, Block(SLIDE[0], 0), _HEADING_SIZE).height
 
 
 def lay_out(figure: Figure, shared: Shared, heading: int, room: Room) -> Block:
@@ -76,7 +95,7 @@ def lay_out(figure: Figure, shared: Shared, heading: int, room: Room) -> Block:
     raise_if_cancelled()
     is_page = heading == _HEADING_SIZE
     size = heading if is_page or isinstance(figure, Panels) else _TITLE_SIZE
-    return _titled(figure, _body(figure, shared, room), size)
+    return _titled(figure.title, figure.measures, _body(figure, shared, room), size)
 
 
 def _body(figure: Figure, shared: Shared, room: Room) -> Block:
@@ -100,15 +119,15 @@ def _body(figure: Figure, shared: Shared, room: Room) -> Block:
     return block
 
 
-def _titled(figure: Figure, body: Block, size: int) -> Block:
+def _titled(title: str, measures: tuple[Measure, ...], body: Block, size: int) -> Block:
     """Lay out title and caption above a figure's data; the caption states a few measures."""
     inset = body.inset
     most = max(body.width - inset, _TITLE_WIDTH) if size < _HEADING_SIZE else SLIDE[0]
-    title = wrapped(shortened(figure.title, 120), size, most)
-    marks: list[Mark] = [_heading(title, inset, size)] if title else []
-    height = (size + _TITLE_GAP) * len(title) + (12.0 - _TITLE_GAP) * bool(title)
-    width = max([body.width, *(inset + text_width(line, size) for line in title)])
-    lines = _captions(figure.measures, max(width - inset, _CAPTION_WIDTH))
+    heading = wrapped(shortened(title, 120), size, most)
+    marks: list[Mark] = [_heading(heading, inset, size)] if heading else []
+    height = (size + _TITLE_GAP) * len(heading) + (12.0 - _TITLE_GAP) * bool(heading)
+    width = max([body.width, *(inset + text_width(line, size) for line in heading)])
+    lines = _captions(measures, max(width - inset, _CAPTION_WIDTH))
     for line in lines:
         marks.append(Text(inset, height + 2, line, colour="caption"))
         height += TEXT_SIZE + 5

@@ -7,12 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Tiles
+from probes.figures.figures import Bars, Figure, Heatmap, Lines, Measure, Panels, Slides, Tiles
 from probes.output.drawing.layout import page
 from probes.output.drawing.marks import Block, Group, Text, walk
 from probes.output.drawing.text import runs, spelled, text_width
 from probes.output.render import render
-from probes.output.results import ProbeResult
+from probes.output.results import ProbeResult, ProbeResults
+from probes.output.style import Style
 from probes.shared.class_probabilities import answer_bars
 from tests.probes.pictures import UNIT, holding, pixels, tensor
 
@@ -206,6 +207,39 @@ def test_a_caption_has_the_words_of_a_measure() -> None:
     assert {"for the input 1.5 logits", "two words yes"} <= {
         part for one in words(block) for part in one.split("  ·  ")
     }
+
+
+def several(count: int, figure: Figure) -> Slides:
+    """Return the picture of several inputs whose probe has one figure."""
+    answer = answer_bars(np.array([0.1, 0.9], np.float32), ("no", "yes"))
+    return ProbeResults({}, (ProbeResult({}, figure, (), lambda: answer),) * count).picture
+
+
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_pictures_of_several_inputs_are_slides(count: int) -> None:
+    """Each input has the picture that it has alone; narrow ones are beside each other."""
+    network, bars = Panels("Activations", NETWORK), Bars("b", tensor((2,), "class"))
+    alone = page(network)
+    wide, narrow = page(several(count, network)), page(several(count, bars))
+
+    assert wide.width <= 1600
+    assert wide.height <= count * alone.height
+    found = [(x, y, one.words) for x, y, one in texts(narrow) if one.words.startswith("Input ")]
+    assert [one for _, _, one in sorted(found, key=lambda place: place[1])] == [
+        f"Input {at}: b" for at in range(count)
+    ]
+    assert len({x for x, _, _ in found}) == min(count, 3)
+    assert narrow.width <= 1600
+
+
+def test_a_picture_of_several_inputs_has_columns_and_a_title() -> None:
+    """Columns of a style are those of the slides, and its title is above them."""
+    slides = several(4, Bars("b", tensor((2,), "class")))
+    one, four = (page(Style(columns=columns).applied(slides)) for columns in (1, 4))
+
+    assert one.height > 2 * four.height
+    assert four.width > 2 * one.width
+    assert words(page(Style(title="Digits").applied(slides)))[0] == "Digits"
 
 
 def test_a_picture_shows_the_answer() -> None:
