@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from playwright.sync_api import Page
 from pydantic import TypeAdapter
 from safetensors.numpy import load as load_safetensors
 from starlette.testclient import TestClient
@@ -20,9 +21,17 @@ from api.routes.probes import Source, sources
 from probes import PROBES
 from probes.declaration import Probe
 from probes.figures.figures import Tensor
+from probes.output.drawing.themes import THEMES
 from probes.output.encode import describe
 from tests.probes.axes import Declared, axis_faults
-from tests.probes.output.rasters import decoded, difference, pdf_raster, pdf_text
+from tests.probes.output.rasters import (
+    MOST_DIFFERENT,
+    decoded,
+    difference,
+    pdf_raster,
+    pdf_text,
+    svg_raster,
+)
 
 WAYS = [(probe, source) for probe in PROBES for source in sources(probe)]
 SCHEMAS = {
@@ -183,26 +192,22 @@ def test_the_picture_is_a_png_with_a_path_of_its_own(
     assert png_size(ask(probe, source, ".png", scale="2").content)[0] > width >= 200
 
 
-MOST_DIFFERENCE = {("sequence", "findings"): 2.3}
-"""Mean difference, of 255, of a small picture that is text for the most part: PDFium's letters are
-not hinted, as those of the PNG are."""
-
-
+@pytest.mark.parametrize("theme", THEMES)
 @every_way
 def test_pictures_in_svg_and_pdf_are_those_of_the_png(
-    probe: Probe, source: Source, ask: Asker
+    probe: Probe, source: Source, theme: str, ask: Asker, page: Page
 ) -> None:
     """`.svg` and `.pdf` have paths of their own, and show what the PNG shows, every time."""
-    shown = decoded(ask(probe, source, ".png").content)
-    svg, pdf = ask(probe, source, ".svg"), ask(probe, source, ".pdf")
+    shown = decoded(ask(probe, source, ".png", theme=theme).content)
+    svg, pdf = (ask(probe, source, suffix, theme=theme) for suffix in (".svg", ".pdf"))
 
     assert (svg.status_code, svg.headers["content-type"]) == (200, "image/svg+xml")
     assert (pdf.status_code, pdf.headers["content-type"]) == (200, "application/pdf")
-    assert svg.content == ask(probe, source, format="svg").content
-    assert pdf.content == ask(probe, source, format="pdf").content
-    most = MOST_DIFFERENCE.get((probe.family, probe.name), 2.0)
-    assert difference(pdf_raster(pdf.content), shown) <= most
+    assert svg.content == ask(probe, source, format="svg", theme=theme).content
+    assert pdf.content == ask(probe, source, format="pdf", theme=theme).content
     height, width, _ = shown.shape
+    assert difference(pdf_raster(pdf.content), shown) <= MOST_DIFFERENT
+    assert difference(svg_raster(page, svg.content, (width, height)), shown) <= MOST_DIFFERENT
     root = ElementTree.fromstring(svg.content)  # noqa: S314 - our own
     assert root.attrib["viewBox"] == f"0 0 {width} {height}"
     title = root.findtext("{http://www.w3.org/2000/svg}title")

@@ -38,8 +38,9 @@ from probes.output.drawing.text import (
     SIGNS_SIZE,
     Family,
     baseline,
-    font,
     font_file,
+    hinted_shift,
+    letter_ends,
     runs,
     spelled,
     width_before,
@@ -107,20 +108,25 @@ class _Face(TTFont):  # type: ignore[misc]  # ReportLab has no types
 def _spaced(words: str, family: Family, size: Length, natural: Length) -> ShapedStr:
     """Return a run of text with the places that its letters have in the PNG.
 
-    Letters of the PNG begin at whole pixels, those of the font do not.
-
     Args:
         words: Run of text.
         family: Its font.
         size: Size of its letters in the PNG, as of a mark.
         natural: Size of the font.
     """
-    face, em = font(size, family), 1000.0
-    ends = [face.getlength(words[: at + 1]) for at in range(len(words))]
+    em = 1000.0
     places = [
-        ShapeData(at, (end - before) * em / natural, 0, 0, 0, width)
-        for at, (before, end) in enumerate(pairwise([0.0, *ends]))
-        for width in [pdfmetrics.stringWidth(words[at], family, em)]
+        ShapeData(
+            at,
+            (end - before) * em / natural,
+            0,
+            hinted_shift(letter, family, size) * em / natural,
+            0,
+            pdfmetrics.stringWidth(letter, family, em),
+        )
+        for at, (letter, (before, end)) in enumerate(
+            zip(words, pairwise((0.0, *letter_ends(words, family, size))), strict=True)
+        )
     ]
     return ShapedStr(words, places)
 

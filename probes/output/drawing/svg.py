@@ -33,8 +33,8 @@ from probes.output.drawing.text import (
     FAMILY,
     baseline,
     font_file,
+    letter_starts,
     spelled,
-    text_width,
     width_before,
 )
 from probes.output.drawing.themes import NAN_COLOURS, Theme
@@ -43,8 +43,6 @@ Origin = tuple[Length, Length]
 
 _FAMILIES = f"{FAMILY},Bitstream Vera Sans,DejaVu Sans,Verdana,sans-serif"
 """Fonts of text in SVG: the embedded one, and those of the reader for signs such as ×."""
-
-_ANCHORS = {"lm": "start", "mm": "middle", "rm": "end"}
 
 
 def svg(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
@@ -58,7 +56,8 @@ def svg(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
     """
     width, height = round(block.width), round(block.height)
     size = f'width="{number(width * scale)}" height="{number(height * scale)}"'
-    root = f'{size} viewBox="0 0 {width} {height}" font-family="{_FAMILIES}"'
+    # Spaces are preserved, as each letter has its place.
+    root = f'{size} viewBox="0 0 {width} {height}" xml:space="preserve" font-family="{_FAMILIES}"'
     writer = _Writer(theme)
     lines: list[str] = []
     for x, y, part in walk(block):
@@ -117,7 +116,8 @@ class _Writer:
         raise_if_cancelled()
         match mark:
             case Text():
-                yield self._text(mark, x + mark.x, y + mark.y)
+                if mark.words:
+                    yield self._text(mark, x + mark.x, y + mark.y)
             case Rectangle():
                 yield self._rectangle(mark, (x, y))
             case Picture():
@@ -129,20 +129,22 @@ class _Writer:
                 yield self._sketch(mark, (x, y))
 
     def _text(self, mark: Text, x: Length, y: Length) -> str:
-        foot, words, anchor = y + baseline(mark.size), spelled(mark.words), ""
-        # Viewers that do not read the font still draw text as wide as it was laid out.
-        wide = f' textLength="{number(text_width(words, mark.size))}"' if len(words) > 1 else ""
+        foot, words = y + baseline(mark.size), spelled(mark.words)
         turned = f' transform="rotate(-90 {number(x)} {number(y)})"' if mark.upward else ""
+        before = width_before(words, mark.size, mark.anchor)
         if mark.upward:
-            anchor = f' text-anchor="{_ANCHORS[mark.anchor]}"'
+            start = x - before
         else:
             # On whole pixels, as Pillow rounds them: letters between two rows of pixels are pale.
-            before = width_before(words, mark.size, mark.anchor)
-            x, foot = math.floor(x + 0.5) - math.floor(before + 0.5), math.floor(foot)
+            start, foot = math.floor(x + 0.5) - math.floor(before + 0.5), math.floor(foot)
+        places = " ".join(
+            number(start + place)
+            for letter, place in zip(words, letter_starts(words, mark.size), strict=True)
+            for _ in range(1 + (letter > "\uffff"))  # places are those of UTF-16 code units
+        )
         return (
-            f'<text x="{number(x)}" y="{number(foot)}" font-size="{mark.size}"'
-            f' fill="{self.theme.hexadecimal(mark.colour)}"{anchor}{wide}{turned}>'
-            f"{escape(words)}</text>"
+            f'<text x="{places}" y="{number(foot)}" font-size="{mark.size}"'
+            f' fill="{self.theme.hexadecimal(mark.colour)}"{turned}>{escape(words)}</text>'
         )
 
     def _rectangle(self, mark: Rectangle, origin: Origin) -> str:

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import reportlab
 from PIL import ImageFont
 from reportlab.pdfbase.ttfonts import TTFontFile
@@ -26,6 +27,10 @@ _SPELLED = str.maketrans(
     }
 )  # fmt: skip
 """Spelling of characters of text without a glyph in either font, which show as a box."""
+
+
+_UNHINTED = 8
+"""Factor of a size at which hinting no longer moves the outlines of letters."""
 
 
 @cache
@@ -122,6 +127,49 @@ def width_before(words: str, size: int, anchor: str) -> Length:
     shares = {"l": 0.0, "m": 0.5, "r": 1.0}
     drawn = sum(font(size, family).getlength(part) for family, part in runs(words))
     return shares[anchor[0]] * drawn
+
+
+@lru_cache(4096)
+def letter_ends(words: str, family: Family, size: Length) -> tuple[Length, ...]:
+    """Return the end of each letter of a run of text in the PNG, from the start of the run.
+
+    Letters of the PNG begin at whole pixels, those of the font do not.
+    """
+    face = font(size, family)
+    return tuple(face.getlength(words[: at + 1]) for at in range(len(words)))
+
+
+@lru_cache(4096)
+def letter_starts(words: str, size: int) -> tuple[Length, ...]:
+    """Return where letters of text that is spelled begin to look as in the PNG, from its start."""
+    found, start = [], 0.0
+    for family, part in runs(words):
+        ends = letter_ends(part, family, size)
+        starts = (0.0, *ends[:-1])
+        found += [
+            start + at + hinted_shift(letter, family, size)
+            for letter, at in zip(part, starts, strict=True)
+        ]
+        start += ends[-1]
+    return tuple(found)
+
+
+@cache
+def hinted_shift(letter: str, family: Family, size: Length) -> Length:
+    """Return how far right a letter of the PNG is of its outline in the font, up to a pixel.
+
+    Hinting moves the outlines of the PNG to whole pixels; viewers of SVG and PDF do not hint.
+    """
+    enlarged = _centre(letter, font(size * _UNHINTED, family)) / _UNHINTED
+    return _centre(letter, font(size, family)) - enlarged
+
+
+def _centre(letter: str, face: ImageFont.FreeTypeFont) -> Length:
+    """Return the distance of the centre of a letter's ink from its start; 0 of a space."""
+    mask, (left, _) = face.getmask2(letter, "L")
+    ink = np.asarray(mask, np.float64).reshape(mask.size[::-1]).sum(axis=0)
+    total = float(ink.sum())
+    return left + float(ink @ (np.arange(ink.size) + 0.5)) / total if total else 0.0
 
 
 @cache

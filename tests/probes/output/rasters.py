@@ -9,6 +9,9 @@ from jaxtyping import UInt8
 from PIL import Image
 from playwright.sync_api import Page
 
+MOST_DIFFERENT = 2.0
+"""Largest mean difference, of 255, of a picture in SVG or PDF from its PNG."""
+
 Pixels = UInt8[np.ndarray, "height width 3"]
 
 

@@ -4,7 +4,6 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from base64 import b64decode
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,15 +11,16 @@ import pypdfium2
 import pypdfium2.raw
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from probes.figures.colormaps import DIVERGING
 from probes.figures.figures import Colour, Heatmap, Lines, Panels, Tiles
+from probes.output.drawing.text import family_of, hinted_shift
 from probes.output.drawing.themes import THEMES, ThemeName
 from probes.output.render import PictureFormat, place, render
 from probes.output.style import Style
-from tests.page.browsers import launch
 from tests.probes.output.rasters import (
+    MOST_DIFFERENT,
     decoded,
     difference,
     pdf_raster,
@@ -31,16 +31,6 @@ from tests.probes.output.test_render import FIGURES
 from tests.probes.pictures import RANDOM, expected, holding, tensor
 
 SVG = "{http://www.w3.org/2000/svg}"
-MOST_DIFFERENT = 2.0
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    """A page of Chromium to draw SVG on."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser.new_page()
-        browser.close()
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -181,6 +171,28 @@ def test_the_dark_theme_has_the_colours_of_data() -> None:
     assert np.array_equal(light[inside], dark[inside])
     assert tuple(dark[0, 0]) == THEMES["dark"].shades["ground"]
     assert not (dark == 255).all(-1).any()
+
+
+def test_each_letter_of_an_svg_has_a_place() -> None:
+    """Places are those of UTF-16 code units, spaces among them, and rise from left to right."""
+    figure = replace(FIGURES["bars"], title="two  spaces, R² and \U0001f600!")
+    root = ET.fromstring(render(figure, Style(), "svg"))  # noqa: S314 - our own
+    found = [text for text in root.iter(f"{SVG}text") if text.text and text.text[:3] == "two"]
+
+    assert root.attrib["{http://www.w3.org/XML/1998/namespace}space"] == "preserve"
+    places = [float(place) for text in found for place in text.attrib["x"].split()]
+    letters = "".join(text.text or "" for text in found)
+    assert len(places) == len(letters.encode("utf-16-le")) // 2 == len(letters) + 1
+    assert sorted(places) == places
+
+
+@pytest.mark.parametrize("letter", ["a", "d", "l", "4", "²", " "])
+def test_letters_move_by_a_pixel_at_most(letter: str) -> None:
+    """Outlines of the PNG are hinted, so that they are beside those of the font, but near."""
+    shift = hinted_shift(letter, family_of(letter), 13)
+
+    assert abs(shift) < 1
+    assert (shift == 0) == (letter == " ")
 
 
 def test_a_title_is_not_markup() -> None:
