@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,11 +40,20 @@ def main() -> int:
         (folder / "pytest.ini").write_text(SETTINGS)
         installed = install(build(folder / "built"), folder / "installed")
         return subprocess.run(  # noqa: S603 - constant arguments
-            [sys.executable, "-m", "pytest", *(sys.argv[1:] or SELECTED)],
+            [sys.executable, "-m", "pytest", *selected(sys.argv[1:])],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(installed)},
             check=False,
         ).returncode
+
+
+def selected(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the arguments of pytest: those given, with the selected tests unless they name some.
+
+    Others than the selected ones need the checkout, and fail as they are collected.
+    """
+    names_some = any(one.startswith("tests/") for one in arguments)
+    return arguments if names_some else [*SELECTED, *arguments]
 
 
 def copy_tests(folder: Path) -> None:
