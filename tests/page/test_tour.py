@@ -28,6 +28,44 @@ IN_VIEW = """async (patience) => {
   }
 }"""
 
+# Faults of the frame: it touches text, or a list or the window cuts it off.
+FRAMED = """async (patience) => {
+  const traces = () => Array.from(document.querySelectorAll("lw-gate-trace"));
+  const roots = () => [document, ...traces().map((one) => one.shadowRoot)];
+  const around = (element, more) => {
+    const { left, top, right, bottom } = element.getBoundingClientRect();
+    return { left: left - more, top: top - more, right: right + more, bottom: bottom + more };
+  };
+  const holds = (outer, inner) => outer.left <= inner.left && outer.top <= inner.top
+    && inner.right <= outer.right && inner.bottom <= outer.bottom;
+  const meet = (one, other) => one.left < other.right && other.left < one.right
+    && one.top < other.bottom && other.top < one.bottom;
+  const above = (one) => one.parentElement ?? one.getRootNode().host;
+  const faultsOf = (outlined) => {
+    const { outlineOffset, outlineWidth } = getComputedStyle(outlined);
+    const inner = around(outlined, parseFloat(outlineOffset));
+    const outer = around(outlined, parseFloat(outlineOffset) + parseFloat(outlineWidth));
+    const faults = outer.left < 0 || outer.right > innerWidth ? ["cut off by the window"] : [];
+    const texts = document.createTreeWalker(outlined, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      for (const box of range.getClientRects())
+        if (box.width && meet(outer, box) && !holds(inner, box))
+          faults.push(`touches ${text.data}`);
+    }
+    for (let one = above(outlined); one && one !== document.body; one = above(one))
+      if (getComputedStyle(one).overflowX !== "visible" && !holds(around(one, 0.5), outer))
+        faults.push(`cut off by ${one.className}`);
+    return faults;
+  };
+  for (const until = performance.now() + patience; ; await new Promise(requestAnimationFrame)) {
+    const outlined = roots().map((one) => one.querySelector("[data-toured]")).find(Boolean);
+    const faults = outlined ? faultsOf(outlined) : ["nothing is outlined"];
+    if (!faults.length || performance.now() > until) return faults;
+  }
+}"""
+
 Act = Callable[[Page], None]
 
 
@@ -144,8 +182,9 @@ def arrived(page: Page, number: int, count: int = 11) -> None:
 
 
 def in_view(page: Page) -> None:
-    """Wait until the outlined element is between the header and the card, and nothing is wider."""
+    """Wait until the outlined element is between header and card, in a frame that is whole."""
     assert page.evaluate(IN_VIEW, PATIENCE_MS) == ""
+    assert page.evaluate(FRAMED, PATIENCE_MS) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -180,6 +219,17 @@ def test_every_step_is_shown_and_done(
     arrived(page, len(steps))
     expect(card(page).get_by_role("status")).to_contain_text("Done.")
     expect(card(page).get_by_role("button", name="Next")).to_be_disabled()
+
+
+def test_a_step_without_a_channel_shows_one_worth_seeing(opened: Opener) -> None:
+    """A step that leaves the channel to the page shows the one that the view begins with."""
+    page = opened()
+    first = page.get_by_role("spinbutton", name="Channel").input_value()
+    show_state(page, "#digits&tour=1")
+
+    arrived(page, 1)
+    expect(page.get_by_role("spinbutton", name="Channel")).to_have_value(first)
+    expect(page.locator("#inspector .silent")).to_have_count(0)
 
 
 def test_history_keeps_steps(opened: Opener) -> None:

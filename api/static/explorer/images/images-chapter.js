@@ -77,10 +77,15 @@ async function mountImages(context) {
     if (!(/** @type {Element} */ (target).closest("#draw, .training"))) requestExact();
   }
 
-  image.onAnswer(({ input, tensors }) => {
-    picture.showAnswered(input.pixels);
+  /** Choose a channel worth seeing where the state has none. @param {Map<string, import("../../sdk/tensor.js").Tensor>} tensors */
+  function chooseChannel(tensors) {
     const shown = tensors.get(selectedChannel(model, store.state).layer.name);
     if (store.state.channel < 0 && shown) store.set({ channel: contrastingChannel(shown) });
+  }
+
+  image.onAnswer(({ input, tensors }) => {
+    picture.showAnswered(input.pixels);
+    chooseChannel(tensors);
   });
   mountAnswer(context, image);
   const panel = (/** @type {string} */ id) => /** @type {HTMLElement | null} */ (context.root.querySelector(`#${id}`));
@@ -89,6 +94,8 @@ async function mountImages(context) {
   picture.listen({ changed: requestIfChanged, drawing: requestSoon });
   store.on(["preprocess", "palette", "range", "before", "layer", "checkpoint"], requestIfChanged);
   store.on(["channel", "panel"], requestExact);
+  // A step of the tour leaves the choice to the page; while another answer is awaited, that answer makes it.
+  store.on(["channel"], () => image.answer && !context.root.classList.contains("is-stale") && chooseChannel(image.answer.tensors));
   for (const leaving of ["pointerover", "focusin"]) context.root.addEventListener(leaving, leavePad, { signal });
   // The connection is for the first answer alone until it is there, or refused.
   await Promise.race([answered, new Promise((resolve) => signal.addEventListener("abort", resolve))]);

@@ -1,4 +1,9 @@
-/** Tour outline: a frame around one element of the page, which is kept in view until the reader scrolls. */
+/**
+ * Tour outline: a frame around one element of the page, which is kept in view until the reader scrolls.
+ *
+ * The frame is outside of the element, so that it crosses none of its text; a part with less room around it sets
+ * `--outline-gap`, which is negative where the part has room inside.
+ */
 
 import { elementOf } from "./tour-parts.js";
 
@@ -72,7 +77,7 @@ export class TourOutline {
     this.#sizes.observe(element);
     // By its own style: a rule of the page has no effect within the shadow tree of an element.
     element.style.outline = "3px solid var(--accent)";
-    element.style.outlineOffset = "-1px"; // lists that scroll cut off what is outside of them
+    element.style.outlineOffset = "var(--outline-gap, 5px)";
     element.dataset.toured = "";
   }
 

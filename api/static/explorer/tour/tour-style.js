@@ -18,7 +18,7 @@ export const STYLE = `
     border-radius: var(--radius);
     box-shadow: 0 6px 28px rgb(0 0 0 / .28);
   }
-  .tour:focus-visible { outline-offset: 3px; }
+  .tour:focus-visible { outline-offset: -2px; border-radius: var(--radius); }
   .tour-head { grid-area: head; display: flex; flex-wrap: wrap; gap: 0 .9rem; font-size: .8125rem; color: var(--muted); }
   .tour-status { font-weight: 600; color: var(--accent); }
   .tour-says { grid-area: says; }
