@@ -16,6 +16,16 @@ from tests.page.conftest import show as panel
 DIGIT = "/samples/0.png"
 
 
+# Charts whose scale does not begin and end where their bars do.
+SCALES = """() => Array.from(document.querySelectorAll(".bar-chart")).flatMap((chart) => {
+  const { left, right } = chart.querySelector(".bar-span").getBoundingClientRect();
+  const ends = Array.from(chart.querySelectorAll(".bar-scale span"));
+  const [first, last] = ends.map((one) => one.getBoundingClientRect());
+  const off = [first.left - left, last.right - right];
+  return off.some((one) => Math.abs(one) > 1) ? [[chart.textContent, ...off]] : [];
+})"""
+
+
 def measures(api: httpx2.Client, path: str, sent: Any = None) -> dict[str, Any]:
     """Measures of an answer by name."""
     if isinstance(sent, bytes):
@@ -165,6 +175,11 @@ def test_decomposition_equals_the_api(opened: Opener, api: httpx2.Client) -> Non
     line = reasons.locator("p", has_text="initial state").last.inner_text()
     assert number(line.split("steps = ")[1]) == pytest.approx(said["logit"], rel=1e-3)
     track = reasons.locator(".vector-track")
+    ticks = reasons.locator(".vector-ticks span").all_text_contents()
+    assert ticks == [f"{bit}\n{step}" for step, bit in enumerate("1101001", 1)]
+    ends = [number(one) for one in reasons.locator(".vector-scale span").all_text_contents()]
+    drawn = truth[len(truth) - 7 :]
+    assert ends == pytest.approx([max(0, drawn.max()), min(0, drawn.min())], rel=0.05)
     track.press("Home")
     expect(reasons).to_contain_text("step 1 (bit 1)")
     shown = number(reasons.locator(".vector-bars p").inner_text().split("): ")[1])
@@ -299,3 +314,6 @@ def test_findings_have_verdict_and_measurement(opened: Opener, api: httpx2.Clien
         )
     other = cards.last.get_by_role("link", name="uncertified", exact=True)
     assert api.get(other.get_attribute("href") or "").status_code == 200
+    # A scale is as long as its bars, in a chart of any width.
+    expect(page.locator(".finding .bar-chart").last).to_be_visible()
+    assert page.evaluate(SCALES) == []

@@ -5,10 +5,10 @@ import { formatNumber } from "../sdk/number-format.js";
 
 const WIDTH = 320;
 const HEIGHT = 130;
-const LEFT = 34;
+const LEFT = 38;
 const BOTTOM = 18;
 /** Height of a line of text. */
-const LINE = 10;
+const LINE = 11;
 /** Colours of curves; of more they begin again. */
 const COLOURS = 8;
 

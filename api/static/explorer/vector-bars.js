@@ -1,9 +1,11 @@
-/** Vector bars: a bar for each value of a vector, one of them selected by pointer or arrow keys. */
+/** Vector bars: a bar for each value of a vector, one of them selected by pointer or arrow keys, with a scale and a label below each bar that has room. */
 
 import { make, makeSvg } from "../sdk/dom.js";
-import { exactDigits } from "../sdk/number-format.js";
+import { exactDigits, formatNumber } from "../sdk/number-format.js";
 
 const HEIGHT = 60;
+/** Characters of all labels below the bars, each with the space before it. */
+const MOST_CHARACTERS = 48;
 
 /**
  * @typedef {object} Options
@@ -11,12 +13,15 @@ const HEIGHT = 60;
  * @property {string} dtype
  * @property {string} unit Name of a value, such as channel.
  * @property {string[]} [names] Labels; the indices where left out.
+ * @property {string[]} [ticks] Texts below the bars, which may have two lines; the labels where left out.
  * @property {[number, number]} [ends] Range of the axis; that of the values and zero where left out.
  */
 
 export class VectorBars {
   #svg = makeSvg("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
   #track = make("div", { class: "vector-track", role: "slider", tabIndex: 0 }, this.#svg);
+  #scale = make("div", { class: "vector-scale number", "aria-hidden": "true" });
+  #ticks = make("div", { class: "vector-ticks number", "aria-hidden": "true" });
   #line = make("p", { class: "number quiet" });
   /** @type {ArrayLike<number>} */
   #values = [];
@@ -32,7 +37,7 @@ export class VectorBars {
   constructor(label, choose) {
     const track = this.#track;
     track.setAttribute("aria-label", label);
-    this.element = make("div", { class: "vector-bars" }, track, this.#line);
+    this.element = make("div", { class: "vector-bars" }, this.#scale, track, this.#ticks, this.#line);
     const positionOf = (/** @type {MouseEvent} */ { clientX }) => {
       const { left, width } = track.getBoundingClientRect();
       return this.#within(Math.floor(((clientX - left) / width) * this.#values.length));
@@ -84,6 +89,8 @@ export class VectorBars {
     const axis = makeSvg("line", { x1: 0, x2: all.length, y1: zero, y2: zero });
     this.#svg.setAttribute("viewBox", `0 0 ${all.length} ${HEIGHT}`);
     this.#svg.replaceChildren(column, axis, ...bars);
+    this.#scale.replaceChildren(...[high, low].map((end) => make("span", {}, Number.isFinite(end) ? formatNumber(end, 2) : "")));
+    this.#ticks.replaceChildren(...ticksOf(options, all.length).map((text) => make("span", {}, text)));
     this.#track.setAttribute("aria-valuemin", "0");
     this.#track.setAttribute("aria-valuemax", String(all.length - 1));
     this.#track.setAttribute("aria-valuenow", String(options.selected));
@@ -107,6 +114,14 @@ export class VectorBars {
   #within(at) {
     return Math.min(Math.max(at, 0), this.#values.length - 1);
   }
+}
+
+/** Labels of the bars; empty for bars between those that have room for theirs. @param {Options} options @param {number} count */
+function ticksOf({ names, ticks = names }, count) {
+  const all = Array.from({ length: count }, (_, at) => ticks?.[at] ?? String(at));
+  const longest = Math.max(0, ...all.flatMap((text) => text.split("\n")).map(({ length }) => length));
+  const every = Math.ceil((count * (longest + 1)) / MOST_CHARACTERS);
+  return all.map((text, at) => (at % every ? "" : text));
 }
 
 /**

@@ -7,7 +7,7 @@ import { endsOf, VectorBars } from "../vector-bars.js";
 /** Most bars with a row each; more of them stand side by side. */
 const MOST_ROWS = 24;
 /** Width of a character of a name. */
-const NAME_REM = 0.45;
+const NAME_REM = 0.5;
 
 /**
  * Draw a bar chart.
@@ -37,7 +37,7 @@ export function barChart(title, tensor, limits, highlight) {
     row.title = `${axis} ${name}: ${exactDigits(value, tensor.dtype)}`;
     return row;
   });
-  const scale = make("div", { class: "bar-scale number", "aria-hidden": "true" }, ...ends.map((end) => make("span", {}, formatNumber(end, 2))));
+  const scale = make("div", { class: "bar-scale number", "aria-hidden": "true" }, ...ends.map((end) => make("span", {}, formatNumber(end, 3))));
   const chart = make("div", { class: "bar-chart" }, make("ul", { "aria-label": title }, ...rows), scale);
   // Each row is a grid of its own, so that the longest name has to be known.
   chart.style.setProperty("--names", `${NAME_REM * Math.max(...names.map(({ length }) => length))}rem`);

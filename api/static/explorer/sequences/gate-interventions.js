@@ -50,7 +50,8 @@ export function mountGateInterventions(context) {
   const edits = editsFor(model);
   const aim = countsBits(model) ? "more 1s" : model.classes.length === 2 ? model.classes[1] : "its answer";
   const subject = countsBits(model) ? "More 1s" : `P(${aim})`;
-  const chart = new LineChart(`Probability of “${aim}” so far`);
+  const title = `Probability of “${aim}” after each step`;
+  const chart = new LineChart(title);
   const explanation = make("p", { class: "explain", role: "status" });
   body.replaceChildren(
     make(
@@ -60,6 +61,7 @@ export function mountGateInterventions(context) {
       stateSelect(store, "gateUnits", "of", [...UNITS]),
       stateSelect(store, "gateSteps", "when", [...STEPS]),
     ),
+    make("h3", {}, title),
     chart.element,
     explanation,
   );

@@ -132,7 +132,7 @@ export async function mountMemory(context) {
     const texts = stepTexts(model, store.state.sequence);
     const names = values.map((_, index) => (index ? `${index} (${stepNoun(model)} ${texts[index - 1]})` : "0 (initial state)"));
     title.textContent = `Unit ${own}: its ${stateWord()} state as a sum over the steps`;
-    bars.show(values, { selected: Math.min(pointedStep, values.length - 1), dtype: parts.dtype, unit: "step", names });
+    bars.show(values, { selected: Math.min(pointedStep, values.length - 1), dtype: parts.dtype, unit: "step", names, ticks: values.map((_, index) => String(index)) });
     const state = /** @type {Tensor} */ (answer.tensors.get(stateName())).at(own);
     const sum = values.reduce((all, value) => all + value, 0);
     total.textContent = `Sum of all steps ${formatNumber(sum, 6)} = ${stateWord()} state ${formatNumber(state, 6)}`;

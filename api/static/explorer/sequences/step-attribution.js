@@ -138,7 +138,8 @@ export function mountStepAttribution(context) {
     const all = steps();
     if (values.length !== all.length) return;
     const names = Array.from(all, (one, at) => (Array.isArray(one) ? `${at + 1}` : `${at + 1} (${noun} ${one})`));
-    bars.show(values, { selected: Math.max(0, step - 1), dtype: "float32", unit: "step", names });
+    const ticks = Array.from(all, (one, at) => (Array.isArray(one) ? `${at + 1}` : `${one}\n${at + 1}`));
+    bars.show(values, { selected: Math.max(0, step - 1), dtype: "float32", unit: "step", names, ticks });
   }
 
   const aim = countsBits(model) ? "“more 1s”" : model.classes.length === 2 ? `“${model.classes[1]}”` : "its answer";
