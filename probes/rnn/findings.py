@@ -108,9 +108,10 @@ def _why_not_gates(gates: GateEvidence) -> str:
             f"(R² {gates.counted:.2f}), so that there is little to decide."
         )
     shares = (
-        f"With all gates of another run, {gates.candidate[0]:.0%} of the variance of the count in "
-        f"the cell state follows the candidate's sequence and {gates.gates[0]:.0%} that of the "
-        f"gates, as do {1.0 - gates.answers:.0%} and {gates.answers:.0%} of the answers"
+        f"With all gates of another run, {100 * gates.candidate[0]:.0f} % of the variance of the "
+        "count in the cell state follows the candidate's sequence and "
+        f"{100 * gates.gates[0]:.0f} % that of the gates, as do "
+        f"{100 * (1 - gates.answers):.0f} % and {100 * gates.answers:.0f} % of the answers"
     )
     if gates.candidate[0] >= READABLE:
         return f"The candidate, the value that is written, decides instead. {shares}."
@@ -157,13 +158,13 @@ def _why_not_cell(states: StateEvidence, *, able: bool) -> str:
     """Return why an LSTM's finding does not support that the cell state holds the memory."""
     if able:
         why = (
-            f"After the exchange {states.cell:.0%} of the answers follow the first half of the "
-            f"cell state's run, and {1.0 - states.cell:.0%} that of the hidden state's."
+            f"After the exchange {100 * states.cell:.0f} % of the answers follow the first half of "
+            f"the cell state's run, and {100 * (1 - states.cell):.0f} % that of the hidden state's."
         )
     else:
         why = (
-            f"Only {states.right:.0%} of the answers to unedited sequences are right, so that they "
-            "tell little about the memory."
+            f"Only {100 * states.right:.0f} % of the answers to unedited sequences are right, so "
+            "that they tell little about the memory."
         )
     if states.read_cell < READABLE:
         return why

@@ -103,7 +103,7 @@ STATEMENTS: Mapping[str, Statement] = {
             "hidden_encodes_context",
             "The hidden state encodes context.",
             "R² of a line, fitted on other sequences, that reads the margin from the hidden state "
-            "in states with a margin of -2 to 2, after the first 16 steps.",
+            "in states with a margin of −2 to 2, after the first 16 steps.",
             "R²",
             0.6,
         ),

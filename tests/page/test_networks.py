@@ -135,6 +135,22 @@ def test_a_pad_of_any_size(visited: Opener) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def test_the_first_class_of_one_unit_is_explained(visited: Opener, own_api: httpx2.Client) -> None:
+    """The logit of the first class is always 0: its attribution is of the difference."""
+    page = visited("#drawings&target=0")
+    why = show(page, "why")
+    expect(why).to_contain_text("target none")
+    settle(page)
+    pixels = page.locator("#why lw-tensor-heatmap").evaluate(
+        "(one) => Array.from(one.tensor.values)"
+    )
+    query = "method=integrated_gradients&target=0&against=1&baseline=black"
+    sent = own_api.get("/samples/0.png").content
+
+    assert np.abs(pixels).max() > 0
+    assert len(pixels) == ask(own_api, f"/drawings/attribution?{query}", sent)["attribution"].size
+
+
 def test_a_stack_over_an_alphabet(visited: Opener, own_api: httpx2.Client) -> None:
     """A sequence of letters is typed; the lanes have layer and gate, the equations are a GRU's."""
     page = visited("#sequenceModel=letters&sequence=acg")

@@ -7,7 +7,7 @@ import { checkpointOf, weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
-import { nounOf } from "../model-facts.js";
+import { hasMaps, layerOf, nounOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { VectorBars } from "../vector-bars.js";
 import { selectedChannel } from "./shown-layers.js";
@@ -88,7 +88,7 @@ export function mountChannelPreferences(context) {
     const favourite = model.classes.indexOf(String(measures.get("favourite")));
     if (mean) means.show(mean.values, { selected: favourite, dtype: mean.dtype, unit: noun, names: model.classes });
     const isTrained = checkpointOf(model, store.state) === null;
-    facts.textContent = [...(mean ? [recordText(measures)] : []), reachedText(measures), ...(isTrained ? [] : [UNRECORDED])].join(" ");
+    facts.textContent = [...(mean ? [recordText(measures)] : []), reachedText(measures, model), ...(isTrained ? [] : [UNRECORDED])].join(" ");
   }
 
   /** What the test images show. @param {Answer["measures"]} measures */
@@ -120,12 +120,18 @@ function colourPictures(tensor) {
   });
 }
 
-/** What the optimisation reached, and the maximum over the test images where it is known. @param {Answer["measures"]} measures */
-function reachedText(measures) {
-  const [reached, most] = ["reached", "test_reference"].map((name) => measures.get(name));
-  const reference = typeof most === "number" ? `; the maximum over the test images is ${formatNumber(most, 3)}` : "";
+/**
+ * Value that the optimisation reached, and the largest one of a test image where it is known.
+ * @param {Answer["measures"]} measures
+ * @param {import("../context.js").Model} model
+ */
+function reachedText(measures, model) {
+  const [driven, reached, most] = ["driven", "reached", "test_reference"].map((name) => measures.get(name));
+  const layer = layerOf(model, String(driven));
+  const [raised, which] = layer && hasMaps(layer) ? [`the mean of its map in ${driven}`, "mean"] : [`its value in ${driven}`, "value"];
+  const reference = typeof most === "number" ? `; the largest ${which} for a test image is ${formatNumber(most, 3)}` : "";
   return (
-    `The optimisation reached ${formatNumber(Number(reached), 3)}${reference}. An optimised image is a local maximum: ` +
+    `The optimisation raised ${raised} to ${formatNumber(Number(reached), 3)}${reference}. An optimised image is a local maximum: ` +
     "it does not show everything that the channel detects."
   );
 }

@@ -8,7 +8,7 @@ import { part } from "../context.js";
 import { downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
-import { choicesOf, hasMaps, hasParameter, nounOf } from "../model-facts.js";
+import { choicesOf, hasMaps, hasParameter, nounOf, outputOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
 import { pictureOverlay } from "./picture-overlay.js";
@@ -96,13 +96,20 @@ export function mountPixelAttribution(context, image) {
   /** The chosen method; a link may hold any text. @param {{ method: string }} state */
   const methodOf = (state) => (methods.find(([name]) => name === state.method) ?? methods[0])[0];
 
+  /** The contrast class. The logit of the first class of two is always 0 where the network has one: only the difference says something. @param {import("../state.js").State} state */
+  function againstOf({ target, against }) {
+    if (against >= 0 && against !== target) return against;
+    const label = target < 0 ? image.answer?.prediction.label : target;
+    return outputOf(model).shape[0] === 1 && label === 0 ? 1 : null;
+  }
+
   const parameters = () => {
     const state = store.state;
     const isCam = CAMS.includes(methodOf(state));
     return {
       method: methodOf(state),
       target: state.target < 0 || state.target >= classes.length ? null : state.target,
-      against: state.against < 0 || state.against === state.target ? null : state.against,
+      against: againstOf(state),
       layer: isCam ? (layers.includes(state.camLayer) ? state.camLayer : lastLayer) : null,
       baseline: WITH_BASELINE.includes(methodOf(state)) ? state.baseline : null,
     };
@@ -174,8 +181,8 @@ export function mountPixelAttribution(context, image) {
     );
     verdict.textContent =
       gain > 0
-        ? `The logit falls faster than in random order (by ${formatNumber(gain, 2)} on average): the order is better than chance.`
-        : `The logit does not fall faster than in random order (${formatNumber(gain, 2)} on average): do not trust this map.`;
+        ? `In the map’s order the logit is lower than in random order (by ${formatNumber(gain, 2)} on average): the order is better than chance.`
+        : `In the map’s order the logit is not lower than in random order (${formatNumber(gain, 2)} on average): do not trust this map.`;
   }
 
   /** @param {Answer["measures"]} measures */

@@ -86,7 +86,7 @@ export async function mountEmbedding(context, image) {
       if (isMapped) announce(`The map shows ${titles.join(" and ")}.`);
       isMapped = true;
       shares.textContent =
-        `The two axes hold ${formatPercent(sum(answer, "across_share", "upward_share"))} of the variance of the network's last hidden layer, the first 16 ` +
+        `The two axes hold ${formatPercent(sum(answer, "across_share", "upward_share"))} of the variance of the network's last hidden layer, the first 16 hold ` +
         `${formatPercent(sum(answer, "all_axes_share"))}: images that are apart along other axes overlap here. The nearest are nearest along all 16.`;
       locate();
     },
