@@ -166,9 +166,11 @@ def test_a_stack_over_an_alphabet(visited: Opener, own_api: httpx2.Client) -> No
     assert bars(page, "#sequence-answer") == pytest.approx(100 * powers / powers.sum(), abs=0.06)
     heads = page.locator("lw-gate-trace .head strong").all_inner_texts()
     assert [one.replace("\xa0", " ") for one in heads[1:5]] == [
-        "gru1: reset gate r", "gru1: update gate z", "gru1: candidate g", "gru1: hidden state h",
+        "gru1: reset gate r", "gru1: update gate z", "gru1: candidate n", "gru1: hidden state h",
     ]  # fmt: skip
     assert len(heads) == 1 + 2 * 4
+    # The second layer has three units.
+    assert page.locator("lw-gate-trace .line text").all_text_contents() == ["no unit 3"] * 4
     hidden = ask(own_api, "/letters/trace?values=gru2.hidden&sequence=acgtna")["gru2.hidden"]
     unit = min(int(page.evaluate("document.querySelector('lw-gate-trace').unit")), 2)
     shown = page.locator("#cell-arithmetic .equation strong data").get_attribute("value")
@@ -178,6 +180,10 @@ def test_a_stack_over_an_alphabet(visited: Opener, own_api: httpx2.Client) -> No
 def test_rows_of_numbers_are_edited(visited: Opener, own_api: httpx2.Client) -> None:
     """A table has the numbers of each step; a changed one changes the answer."""
     page = visited("#sequenceModel=sensors&sequence=0.5,1,-2;0,0.25,1")
+    table = page.locator("#bits .row-scroller")
+    assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    expect(page.locator("lw-gate-trace .axis text")).to_have_count(3)
+    expect(page.locator("lw-gate-trace .axis rect")).to_have_count(0)
     cell = page.get_by_label("Step 2, number 3")
     cell.fill("-3.5")
     cell.press("Enter")

@@ -48,7 +48,8 @@ export async function openChapter(page, family) {
     introduce(fresh, model);
     const training = roundsOf(model).length ? make("div", { class: "training" }) : null;
     const choose = (/** @type {Model} */ one) => store.set({ ...reset(store.state, one), [key]: one === models[0] ? "" : one.name, tour: 0, present: false });
-    fresh.querySelector(".chapter-head")?.append(...tourStart(store, model), ...picker(models, model, choose), ...(training ? [training] : []));
+    fresh.querySelector(".chapter-head h1")?.after(...picker(models, model, choose));
+    fresh.querySelector(".chapter-head")?.append(...tourStart(store, model), ...(training ? [training] : []));
     fresh.hidden = store.state.view !== id;
     section.replaceWith(fresh);
     section = fresh;

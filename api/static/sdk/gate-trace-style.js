@@ -17,7 +17,7 @@ export const STYLE = `${TOKENS}
   .number { font-family: var(--_mono); font-variant-numeric: tabular-nums; }
   .scroller { overflow-x: auto; overflow-y: hidden; scrollbar-width: thin; }
   .stage { position: sticky; left: 0; overflow: hidden; }
-  .grid { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr); row-gap: .9rem; column-gap: 2.4rem; padding-right: .25rem; }
+  .grid { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr); row-gap: .9rem; column-gap: 2.4rem; padding: 0 .25rem .25rem 0; }
   .head { display: grid; grid-template-columns: 1fr auto; align-content: start; gap: .05rem .5rem; break-after: avoid; }
   .head strong { font-weight: 600; }
   .head i { font-family: Georgia, serif; color: var(--_accent); }
@@ -25,7 +25,7 @@ export const STYLE = `${TOKENS}
   .meaning { grid-column: 1 / -1; color: var(--_muted); font-size: .75rem; }
   .head lw-colour-bar { grid-column: 1 / -1; margin-top: .3rem; min-width: 0; }
   .corner { align-content: end; text-align: right; grid-template-columns: 1fr; }
-  .plot { position: relative; min-width: 0; break-inside: avoid; }
+  .plot { --outline-gap: 0px; position: relative; min-width: 0; break-inside: avoid; }
   canvas + .ends + .line { margin-top: .2rem; }
   canvas, svg { display: block; width: 100%; overflow: hidden; }
   .units, .ends { position: absolute; right: 100%; width: 2.4rem; padding-right: .4rem; text-align: right; font-size: .6875rem; color: var(--_muted); }
@@ -38,6 +38,7 @@ export const STYLE = `${TOKENS}
   .line circle { fill: var(--_ink); }
   .line .now { fill: var(--_accent); stroke: var(--_panel); stroke-width: 1.5; }
   .line line { stroke: var(--_line); }
+  .line text { font-size: .75rem; fill: var(--_muted); }
   .line .half { stroke-dasharray: 3 3; stroke: var(--_muted); opacity: .6; }
   .line .more { fill: var(--_more); }
   .line .fewer { fill: var(--_fewer); }
@@ -58,17 +59,20 @@ export const STYLE = `${TOKENS}
   [role="alert"] { margin: 0; padding: .5rem .75rem; border-left: 3px solid var(--_accent); color: var(--_ink); }
   @container (max-width: 44rem) {
     .grid { grid-template-columns: minmax(0, 1fr); row-gap: .25rem; padding-left: 2.4rem; }
-    .head { grid-template-columns: auto 1fr auto; align-items: baseline; margin-top: .5rem; }
-    .head .meaning { grid-column: auto; grid-row: 1; grid-column-start: 2; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
-    .head output { grid-row: 1; grid-column: 3; }
+    /* Above the marker of the step, whose frame would cross its numbers. */
+    .head { position: relative; z-index: 1; grid-template-columns: auto minmax(0, 1fr) 9rem 3.6rem; align-items: start; margin-top: .5rem; background: var(--lw-panel, transparent); pointer-events: none; }
+    .head :is(.meaning, lw-colour-bar, output) { grid-row: 1; margin: 0; }
+    .head .meaning { grid-column: 2; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; line-height: inherit; }
+    .head lw-colour-bar { grid-column: 3; padding-top: .3rem; }
+    .head output { grid-column: 4; text-align: right; }
     .corner { display: none; }
   }
   @container (max-width: 26rem) {
-    .grid { row-gap: .1rem; }
+    .grid { row-gap: .2rem; }
     .head { display: flex; flex-wrap: wrap; margin-top: .3rem; }
     .head .meaning { flex: 1; min-width: 5rem; white-space: normal; }
     .head output { order: 1; margin-left: auto; }
-    .head lw-colour-bar { order: 2; flex: 1 0 100%; margin-top: .1rem; }
+    .head lw-colour-bar { order: 2; flex: 1 0 100%; padding-top: .1rem; }
     .head.corner { display: none; }
   }
 `;

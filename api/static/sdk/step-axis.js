@@ -34,17 +34,17 @@ export function axisMarks(columns, inputs, now) {
 }
 
 /**
- * Draw an input: a symbol in a box, or the box alone in a narrow column, and for a row of numbers.
+ * Draw an input: a symbol in a box, or the box alone in a narrow column; nothing for a row of numbers.
  * @param {string | number[]} input
  * @param {number} x Middle of its column.
  * @param {number} column Width of its column.
  */
 function inputMarks(input, x, column) {
-  const symbol = Array.isArray(input) ? "" : input;
+  if (Array.isArray(input)) return [];
   const width = Math.min(BOX.side, column < GAP_COLUMN ? column : column - 2);
   const place = { x: x - width / 2, y: BOX.top, width, height: BOX.side, rx: Math.min(4, width / 4) };
-  const box = makeSvg("rect", { ...place, class: symbol === "1" ? "one" : "zero" });
-  if (!symbol || column < DIGIT_COLUMN * Math.min(symbol.length, 2)) return [box];
+  const box = makeSvg("rect", { ...place, class: input === "1" ? "one" : "zero" });
+  if (column < DIGIT_COLUMN * Math.min(input.length, 2)) return [box];
   // A word is cut to what fits into its box.
-  return [box, makeSvg("text", { x, y: BIT_LINE, class: symbol === "1" ? "bit one" : "bit" }, symbol.slice(0, 2))];
+  return [box, makeSvg("text", { x, y: BIT_LINE, class: input === "1" ? "bit one" : "bit" }, input.slice(0, 2))];
 }

@@ -30,11 +30,14 @@ const VALUES = {
 /**
  * Title of a lane: of a value, of a value in a stack (`lstm1.cell`), or of another layer by its name.
  * @param {string} name
+ * @param {string[]} [others] Names of the values beside it: in the equations of a GRU the candidate has another symbol.
  * @returns {LaneTitle}
  */
-export function laneTitle(name) {
+export function laneTitle(name, others = []) {
   const at = name.lastIndexOf(".");
-  const value = VALUES[name.slice(at + 1)];
+  const [layer, key] = [name.slice(0, at + 1), name.slice(at + 1)];
+  const isOfGRU = key === "candidate" && others.includes(`${layer}reset_gate`);
+  const value = isOfGRU ? { ...VALUES[key], symbol: "n" } : VALUES[key];
   if (!value) return { title: name, symbol: "", meaning: "" };
   return at < 0 ? value : { ...value, title: `${name.slice(0, at)}: ${value.title.toLowerCase()}` };
 }

@@ -31,10 +31,10 @@ export class TraceLane {
 
   #title = make("span");
 
-  /** @param {string} name @param {string} [title] Title in place of its usual one. */
-  constructor(name, title) {
+  /** @param {string} name @param {string | undefined} title Title in place of its usual one. @param {string[]} others Values of the answer. */
+  constructor(name, title, others) {
     this.name = name;
-    const { symbol, meaning, ...usual } = laneTitle(name);
+    const { symbol, meaning, ...usual } = laneTitle(name, others);
     this.#isTitled = title !== undefined;
     this.#title.textContent = title ?? usual.title;
     const titled = make("strong", {}, this.#title, ...(symbol ? ["\u00a0", make("i", {}, symbol)] : []));
@@ -222,6 +222,7 @@ export class TraceLane {
     const here = points.find(({ step }) => step === now);
     if (here && lane.name !== "count")
       marks.push(makeSvg("circle", { cx: here.x, cy: here.y, r: 3.5, class: "now" }));
+    if (lane.units && !lane.units.includes(unit)) marks.push(makeSvg("text", { x: 4, y: middle - 4 }, `no unit ${unit}`));
     this.#line.replaceChildren(reference, ...marks);
   }
 }

@@ -110,7 +110,8 @@ export class TraceView {
 
   /** @param {string[]} names */
   #buildLanes(names) {
-    this.lanes = names.map((name) => new TraceLane(name, this.titles[name]));
+    const values = Array.from(this.answer?.tensors.keys() ?? []);
+    this.lanes = names.map((name) => new TraceLane(name, this.titles[name], values));
     const corner = make("div", { class: "head corner" }, make("span", { class: "meaning" }, "input, step"));
     this.#grid.replaceChildren(
       corner,
