@@ -139,7 +139,8 @@ def test_the_first_class_of_one_unit_is_explained(visited: Opener, own_api: http
     """The logit of the first class is always 0: its attribution is of the difference."""
     page = visited("#drawings&target=0")
     why = show(page, "why")
-    expect(why).to_contain_text("target none")
+    # The first request for an analysis compiles it.
+    expect(why).to_contain_text("target none", timeout=1000 * PATIENCE_S)
     settle(page)
     pixels = page.locator("#why lw-tensor-heatmap").evaluate(
         "(one) => Array.from(one.tensor.values)"

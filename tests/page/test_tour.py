@@ -229,7 +229,7 @@ def test_a_step_without_a_channel_shows_one_worth_seeing(opened: Opener) -> None
 
     arrived(page, 1)
     expect(page.get_by_role("spinbutton", name="Channel")).to_have_value(first)
-    expect(page.locator("#inspector .silent")).to_have_count(0)
+    expect(page.locator("#inspector .silent")).to_be_hidden()
 
 
 def test_history_keeps_steps(opened: Opener) -> None:
