@@ -8,6 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 ARGS ?=
 MODEL ?= lstm
+# Processes that share the tests: a number, or auto for one of each processor; 0 takes this one.
+WORKERS ?= 0
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test notebook train bench check check-imports test-wheel test-ray test-deploy test-clients format docs openapi pins clean
@@ -18,8 +20,9 @@ help:  ## List the targets.
 serve: $(VENV)/serve.done  ## Start the server (flags: make serve ARGS="--port 9000").
 	@$(BIN)/python -m api $(ARGS)
 
-test: $(VENV)/dev.done node_modules/done  ## Run the tests.
-	$(BIN)/python -m pytest $(ARGS)
+# A worker takes file after file in their order, so that it starts the servers of a folder once.
+test: $(VENV)/dev.done node_modules/done  ## Run the tests (in several processes: make test WORKERS=auto).
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 notebook: $(VENV)/dev.done  ## Run the example notebook, into build/notebook.ipynb (LIGHTWELL_URL names a server).
 	@mkdir -p build

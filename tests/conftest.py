@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,19 +21,46 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 hypothesis_settings.register_profile("lightwell", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("lightwell")
 
-# Servers that tests start share what they compile, and leave the user's own cache alone.
-_cache = TemporaryDirectory(prefix="lightwell-")
-os.environ["LIGHTWELL_CACHE"] = _cache.name
+# Servers that tests start share what they compile, and leave the user's own cache alone. Workers of
+# pytest-xdist inherit the folder of the process that starts them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _folder = TemporaryDirectory(prefix="lightwell-")
+    os.environ["LIGHTWELL_CACHE"] = f"{_folder.name}/cache"
 
 from api.app import create_app  # noqa: E402 - JAX is set before anything is traced
+from api.inference.memory_limits import container_memory, machine_memory  # noqa: E402
 from api.settings import Settings  # noqa: E402
 from models.data import samples  # noqa: E402
 from models.data.samples import Samples  # noqa: E402
 from models.registry import ResidentModel  # noqa: E402
-from tests.servers import PATIENCE_S, ROOT, started  # noqa: E402
+from models.runtime.processors import processors  # noqa: E402
+from tests.servers import PATIENCE_S, ROOT, in_turn, started  # noqa: E402
 
 TESTS_BYTES = 16 * 2**30
 """Memory budget of a server in the process of the tests, whose memory many others have."""
+
+WORKER_BYTES = 3 * 2**30
+"""Memory of a process of tests with the servers and the browser that it starts."""
+
+MOST_WORKERS = 4
+"""Processes of tests that `-n auto` starts at most: each of them compiles and starts servers."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Count the processes of `-n auto`: one for each processor that there is memory for."""
+    held = (container_memory() or machine_memory()) // WORKER_BYTES
+    return max(min(processors(), held, MOST_WORKERS), 1)
+
+
+@contextmanager
+def warmed(app: FastAPI) -> Iterator[TestClient]:
+    """Run an application until all its analyses are compiled; yield a client of it."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.portal is not None
+        # Raises what kept it from getting ready.
+        client.portal.call(app.state.engine.analyses_warmed)
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +73,7 @@ def app() -> FastAPI:
 @pytest.fixture(scope="session")
 def client(app: FastAPI) -> Iterator[TestClient]:
     """A client of a server that is ready."""
-    with TestClient(app, raise_server_exceptions=False) as client:
-        assert client.portal is not None
-        client.portal.call(
-            app.state.engine.analyses_warmed
-        )  # raises what kept it from getting ready
+    with in_turn(warmed(app)) as client:
         yield client
 
 
@@ -57,7 +81,7 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 def url() -> Iterator[str]:
     """Where a ready server of its own process listens."""
     # Other tests may run at the same time: the longest analysis takes seconds.
-    with started("--deadline-s", "120") as server:
+    with in_turn(started("--deadline-s", "120")) as server:
         yield server.url
 
 

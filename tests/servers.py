@@ -1,5 +1,6 @@
 """A server in a process of its own, for tests: it listens on loopback and ends with its test."""
 
+import fcntl
 import os
 import re
 import subprocess
@@ -7,12 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 120
+
+Started = TypeVar("Started")
 
 
 class Server:
@@ -92,3 +95,13 @@ def started(*flags: str, ready: str = "Analyses ready after", **options: Any) ->
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def in_turn(server: AbstractContextManager[Started]) -> Iterator[Started]:
+    """Start a server while no other worker starts one: it loads what the one before compiled."""
+    with ExitStack() as stack:
+        with Path(os.environ["LIGHTWELL_CACHE"]).with_name("turn").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            entered = stack.enter_context(server)
+        yield entered

@@ -20,7 +20,7 @@ from tests.networks import write_network
 from tests.page.browsers import PATIENCE_MS, Watcher, launch, settle
 from tests.page.networks import NETWORKS
 from tests.page.profiles import Profiles
-from tests.servers import PATIENCE_S, started
+from tests.servers import PATIENCE_S, in_turn, started
 
 SECRET = "correct-horse-battery"  # noqa: S105 - of the tests
 OTHER_SECRET = "battery-staple-horse"  # noqa: S105 - of the tests
@@ -154,7 +154,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name, text in NETWORKS.items():
         write_network(folder / name, text)
     # An analysis compiles when it is first asked for: a busy machine takes its time.
-    with started("--models", str(folder), "--deadline-s", "120", ready="Ready after") as server:
+    flags = ("--models", str(folder), "--deadline-s", "120")
+    with in_turn(started(*flags, ready="Ready after")) as server:
         yield server.url
 
 

@@ -1,6 +1,7 @@
 """Fixtures of the Open Inference Protocol's tests: a server of networks of every kind."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.networks import (
     WORDS_TOML,
     write_network,
 )
+from tests.servers import in_turn
 
 NETWORKS = {
     "colours": COLOURS_TOML,
@@ -41,12 +43,19 @@ def every_app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     return create_app(Settings(models=folder, memory=16 * 2**30))
 
 
+@contextmanager
+def ready(app: FastAPI) -> Iterator[TestClient]:
+    """Run an application until its networks are compiled; yield a client of it."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.portal is not None
+        client.portal.call(app.state.engine.warmed)
+        yield client
+
+
 @pytest.fixture(scope="package")
 def every(every_app: FastAPI) -> Iterator[TestClient]:
     """Client of a ready server with networks of every kind."""
-    with TestClient(every_app, raise_server_exceptions=False) as client:
-        assert client.portal is not None
-        client.portal.call(every_app.state.engine.warmed)
+    with in_turn(ready(every_app)) as client:
         yield client
 
 
