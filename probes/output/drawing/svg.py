@@ -56,7 +56,7 @@ def svg(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
     """
     width, height = round(block.width), round(block.height)
     size = f'width="{number(width * scale)}" height="{number(height * scale)}"'
-    # Spaces are preserved, as each letter has its place.
+    # Spaces are preserved, as each letter has its place: by the root for viewers without CSS.
     root = f'{size} viewBox="0 0 {width} {height}" xml:space="preserve" font-family="{_FAMILIES}"'
     writer = _Writer(theme)
     lines: list[str] = []
@@ -87,7 +87,8 @@ def number(length: Length) -> str:
 def _style() -> str:
     """Embed the font of text in an SVG: a viewer without it has other widths."""
     source = f"data:font/ttf;base64,{b64encode(font_file()).decode()}"
-    return f'<style>@font-face{{font-family:{FAMILY};src:url("{source}")}}</style>'
+    face = f'@font-face{{font-family:{FAMILY};src:url("{source}")}}'
+    return f"<style>{face}text{{white-space:pre}}</style>"
 
 
 def _hatch() -> str:

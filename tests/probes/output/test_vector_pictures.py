@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from probes.figures.colormaps import DIVERGING
-from probes.figures.figures import Colour, Heatmap, Lines, Panels, Tiles
+from probes.figures.figures import Colour, Heatmap, Lines, Measure, Panels, Tiles
 from probes.output.drawing.text import family_of, hinted_shift
 from probes.output.drawing.themes import THEMES, ThemeName
 from probes.output.render import PictureFormat, place, render
@@ -184,6 +184,21 @@ def test_each_letter_of_an_svg_has_a_place() -> None:
     letters = "".join(text.text or "" for text in found)
     assert len(places) == len(letters.encode("utf-16-le")) // 2 == len(letters) + 1
     assert sorted(places) == places
+
+
+def test_no_letter_of_an_svg_is_dropped(page: Page) -> None:
+    """Chromium draws each letter at its place, also after the two spaces of a caption."""
+    measures = (Measure("one", 1.5), Measure("two", 2.5))
+    svg = render(replace(FIGURES["bars"], measures=measures), Style(), "svg").decode()
+    page.set_content(svg)
+    found = page.evaluate(
+        """() => Array.from(document.querySelectorAll("text")).map((text) => [
+          text.textContent, text.getNumberOfChars(), text.x.baseVal.numberOfItems,
+        ])"""
+    )
+
+    assert any("  ·  " in words for words, *_ in found)
+    assert all(len(words) == drawn == placed for words, drawn, placed in found)
 
 
 @pytest.mark.parametrize("letter", ["a", "d", "l", "4", "²", " "])
