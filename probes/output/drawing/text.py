@@ -154,7 +154,7 @@ def letter_starts(words: str, size: int) -> tuple[Length, ...]:
     return tuple(found)
 
 
-@cache
+@lru_cache(4096)
 def hinted_shift(letter: str, family: Family, size: Length) -> Length:
     """Return how far right a letter of the PNG is of its outline in the font, up to a pixel.
 
