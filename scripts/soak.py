@@ -47,6 +47,8 @@ PREDICTIONS_PER_S = 20.0
 STRANGE_PAUSE_S = 0.2
 REFUSED_EACH = 2
 ACCOUNTED_S = 5.0
+REST_S = 15.0
+"""Seconds without load before resources are read: the server returns freed memory meanwhile."""
 
 GROWTH = 1.1
 P99_GROWTH = 1.5
@@ -136,6 +138,7 @@ class Soak:
         statuses.pop(CLOSED, None)
         self.totals.statuses.update(statuses)
         self.target.settle()
+        time.sleep(REST_S)
         return State(self.target.resources(), latency(run.answers, 0.5), latency(run.answers, 0.99))
 
     def _accounted(self, seconds: float) -> Run:
