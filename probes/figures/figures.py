@@ -13,9 +13,8 @@ JSON lists the tensors of a figure and PNG draws them, so that both show equal v
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -278,28 +277,28 @@ class Slides:
 def tensors(figure: Figure) -> list[Tensor]:
     """List the tensors of a figure in drawing order, without duplicates."""
     found: dict[str, Tensor] = {}
-    for tensor in _drawn(figure):
+    for tensor in _walk(figure):
         if found.setdefault(tensor.name, tensor) is not tensor:
             msg = f"two tensors of one figure are both called {tensor.name}"
             raise ValueError(msg)
     return list(found.values())
 
 
-def _drawn(figure: Figure) -> Iterable[Tensor]:
-    """Return the tensors of a figure in drawing order, each as often as it is drawn."""
+def _walk(figure: Figure) -> Iterator[Tensor]:
     match figure:
         case Panels():
-            return chain.from_iterable(map(_drawn, figure.figures))
+            for part in figure.figures:
+                yield from _walk(part)
         case Lines():
-            return figure.tensors
+            yield from figure.tensors
         case Scatter():
-            coloured = () if figure.colour is None else (figure.colour,)
-            rest = (*(figure.path or ()), *(figure.marked or ()))
-            return (figure.x, figure.y, *coloured, *rest)
+            yield from (figure.x, figure.y)
+            yield from () if figure.colour is None else (figure.colour,)
+            yield from (*(figure.path or ()), *(figure.marked or ()))
         case Overlay():
-            return figure.picture, figure.tensor
+            yield from (figure.picture, figure.tensor)
         case _:
-            return (figure.tensor,)
+            yield figure.tensor
 
 
 def measures(figure: Figure) -> list[Measure]:

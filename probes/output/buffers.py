@@ -27,9 +27,9 @@ def nbytes_of(buffers: Iterable[Buffer]) -> int:
 
 def buffers_of(head: bytes, arrays: Sequence[np.ndarray]) -> list[Buffer]:
     """Return an encoded answer's buffers: a head, then the bytes of contiguous arrays in order."""
-    if len(head) + sum(array.nbytes for array in arrays) <= JOINED_BYTES:
-        return [b"".join((head, *(array.data for array in arrays)))]
     views = [_bytes_of(array) for array in arrays]
+    if len(head) + nbytes_of(views) <= JOINED_BYTES:
+        return [b"".join((head, *views))]
     found: list[Buffer] = []
     small: list[Buffer] = [head]
     size, owned = len(head), _owned(arrays)

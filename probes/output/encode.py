@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
+from itertools import accumulate, pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import orjson
 from jaxtyping import Float64
 
 from models.runtime.cancellation import raise_if_cancelled
-from probes.figures.figures import Tensor, finite
+from probes.figures.figures import Colour, Tensor, finite
 from probes.output.buffers import Buffer, buffers_of
 from probes.output.drawing.layout import page
 from probes.output.parts import ALL_PARTS, Part
@@ -131,10 +132,7 @@ def _base64(values: np.ndarray) -> orjson.Fragment:
 
 
 def describe(tensor: Tensor, parts: frozenset[Part] = ALL_PARTS) -> dict[str, Any]:
-    """Encode a tensor of a probe result as its JSON entry, without its values.
-
-    orjson writes the fields of a dataclass, such as those of its colour rule, in their order.
-    """
+    """Encode a tensor of a probe result as its JSON entry, without its values."""
     raise_if_cancelled()
     stats = {"stats": Statistics(tensor.values)} if "stats" in parts else {}
     return {
@@ -145,7 +143,7 @@ def describe(tensor: Tensor, parts: frozenset[Part] = ALL_PARTS) -> dict[str, An
         "shape": tensor.values.shape,
         "dtype": _dtype_name(tensor.values.dtype),
         **stats,
-        "colour": tensor.colour,
+        "colour": _colour(tensor.colour),
     }
 
 
@@ -210,6 +208,12 @@ def _dtype_name(dtype: np.dtype[Any]) -> str:
     return dtype.name
 
 
+def _colour(colour: Colour | None) -> dict[str, Any] | None:
+    if colour is None:
+        return None
+    return {"map": colour.map, "vmin": colour.vmin, "vmax": colour.vmax, "scope": colour.scope}
+
+
 class _Binary(NamedTuple):
     """Binary form of an encoded answer: arrays by name, all else as JSON."""
 
@@ -270,30 +274,21 @@ def to_safetensors(
     arrays = {name: _little_endian(one) for name, one in values.items()}
     # Wide types first, as the library orders them, so that each tensor is aligned.
     arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
+    ends = list(accumulate((one.nbytes for one in arrays.values()), initial=0))
     header: dict[str, Any] = {"__metadata__": {"lightwell": metadata.decode()}}
-    end = 0
-    for name, one in arrays.items():
-        start, end = end, end + one.nbytes
-        dtype = SAFETENSORS_TYPES[one.dtype]
-        header[name] = {"dtype": dtype, "shape": one.shape, "data_offsets": (start, end)}
+    for (name, one), offsets in zip(arrays.items(), pairwise(ends), strict=True):
+        dtype = SAFETENSORS_TYPES[one.dtype.str.lstrip("<|")]
+        header[name] = {"dtype": dtype, "shape": one.shape, "data_offsets": offsets}
     text = orjson.dumps(header)
     # The format allows spaces after the header; values then start at a multiple of 8.
     text += b" " * (-len(text) % 8)
     return buffers_of(struct.pack("<Q", len(text)) + text, list(arrays.values()))
 
 
-SAFETENSORS_TYPES: Mapping[np.dtype[Any], str] = {
-    np.dtype("<f4"): "F32",
-    np.dtype("<f8"): "F64",
-    np.dtype("<i4"): "I32",
-    np.dtype("<i8"): "I64",
-    np.dtype("u1"): "U8",
-    np.dtype("?"): "BOOL",
-}
+SAFETENSORS_TYPES = {"f4": "F32", "f8": "F64", "i4": "I32", "i8": "I64", "u1": "U8", "b1": "BOOL"}
 """Names of dtypes in an encoded safetensors file: NumPy → safetensors."""
 
 
 def _little_endian(values: np.ndarray) -> np.ndarray:
     """Return values to encode in row-major order and little-endian bytes, as a view if possible."""
-    is_little = np.little_endian and values.dtype.isnative
-    return np.ascontiguousarray(values, None if is_little else values.dtype.newbyteorder("<"))
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))

@@ -66,7 +66,10 @@ class ProbeResult:
         if parts & {"tensors", "stats"}:
             found["tensors"] = [describe(tensor) for tensor in self.tensors.values()]
         if "measures" in parts:
-            found["measures"] = measures(self.figure)
+            found["measures"] = [
+                {"name": one.name, "value": one.value, "unit": one.unit}
+                for one in measures(self.figure)
+            ]
         if "figure" in parts:
             found["figure"] = layout(self.figure)
         if "warnings" in parts:
