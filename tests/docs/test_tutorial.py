@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import Page
 from starlette.testclient import TestClient
 
 import probes
@@ -16,6 +17,7 @@ from api.settings import Settings
 from probes.declaration import Probe
 from tests.docs.fences import fences
 from tests.probes import test_probes as contract
+from tests.probes.conftest import drawn_on
 
 PAGE = "docs/adding-a-probe.md"
 MODULE, TEST, MANY_ROWS = (
@@ -62,15 +64,23 @@ def served() -> Iterator[TestClient]:
             yield client
 
 
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A page of Chromium to draw SVG on."""
+    with drawn_on() as page:
+        yield page
+
+
 @pytest.mark.parametrize("probe", TUTORIAL, ids=lambda probe: probe.name)
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
 def test_the_probes_keep_the_contract(
-    check: Callable[..., None], probe: Probe, served: TestClient, digit_png: bytes
+    check: Callable[..., None], probe: Probe, served: TestClient, digit_png: bytes, page: Page
 ) -> None:
     """Each contract test passes for each probe of the page."""
     ask = contract.Asker(served, digit_png)
+    given = {"probe": probe, "source": "image", "ask": ask, "theme": "light", "page": page}
 
-    check(probe=probe, source="image", ask=ask)
+    check(**{name: given[name] for name in inspect.signature(check).parameters})
 
 
 def test_the_test_of_the_page_passes(served: TestClient, digit_png: bytes) -> None:

@@ -1,6 +1,7 @@
 """Fixtures of the tests of probes: a page of Chromium to draw SVG on."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
@@ -8,11 +9,18 @@ from playwright.sync_api import Page, sync_playwright
 from tests.page.browsers import launch
 
 
-# Playwright runs an event loop in this thread, and tests of other files need their own.
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    """A page of Chromium to draw SVG on."""
+@contextmanager
+def drawn_on() -> Iterator[Page]:
+    """Open a page of Chromium to draw SVG on."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser.new_page()
         browser.close()
+
+
+# Playwright runs an event loop in this thread, and tests of other files need their own.
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A page of Chromium to draw SVG on."""
+    with drawn_on() as page:
+        yield page
