@@ -1,7 +1,7 @@
 """Workload: admission of requests by the time at which they will have been computed."""
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -184,30 +184,19 @@ class Workload:
         if not counted:
             return 0.0, 0.0
         now = time.monotonic()
-        after = self._finishes(counted, share, (job, cost))
+        left = {one: self._left(one) for one in counted}
+        after = self._finishes({**left, job: cost}, share)
         expected_s = after.finish(job)
         late_s = self._slowdown * expected_s - headroom * (job.deadline - now)
         if late_s > 0:
             return late_s, expected_s
-        if after.total_s <= min(one.deadline for one in counted) - now:
+        all_in_time = after.total_s <= min(one.deadline for one in counted) - now
+        if all_in_time or all(one.client != job.client for one in counted):
             return 0.0, expected_s
-        if all(one.client != job.client for one in counted):
-            return 0.0, expected_s
-        return self._made_late(counted, after, share, now), expected_s
-
-    def _made_late(
-        self, counted: Sequence[Job], after: "_Finishes", share: float, now: float
-    ) -> float:
-        """Return by how many seconds a new job makes another of the workload late, at most."""
-        before = self._finishes(counted, share)
-        return max(
-            (
-                after.finish(one) - (one.deadline - now)
-                for one in counted
-                if before.finish(one) <= one.deadline - now < after.finish(one)
-            ),
-            default=0.0,
-        )
+        before = self._finishes(left, share)
+        late = {one: after.finish(one) - (one.deadline - now) for one in counted}
+        made_late = [late[one] for one in counted if before.finish(one) <= one.deadline - now]
+        return max(0.0, *made_late), expected_s
 
     def _learn_slowdown(self, took_s: float, expected_s: float) -> None:
         """Learn from a job that ended how much later than expected jobs of this workload end."""
@@ -215,25 +204,19 @@ class Workload:
             found = min(max(took_s / expected_s, 1.0), MOST_SLOWDOWN)
             self._slowdown += SMOOTHING * (found - self._slowdown)
 
-    def _finishes(self, jobs: Iterable[Job], share: float, *new: tuple[Job, Cost]) -> "_Finishes":
-        """Return the finishes of jobs of the workload, beside a new one.
-
-        Args:
-            share: Share of the device that they have.
-            new: Further job, with its cost.
-        """
-        left = {one: self._left(one) for one in jobs}
-        left.update(new)
+    def _finishes(self, costs: Mapping[Job, Cost], share: float) -> "_Finishes":
+        """Return when each of some jobs ends that have a share of the device to themselves."""
         return _Finishes(
-            FairSharing({job: cost.device_s for job, cost in left.items()}),
-            FairSharing({job: cost.cpu_s for job, cost in left.items()}),
+            FairSharing({job: cost.device_s for job, cost in costs.items()}),
+            FairSharing({job: cost.cpu_s for job, cost in costs.items()}),
             share,
             self._threads,
         )
 
     def ends(self) -> Mapping[Job, float]:
         """Return the estimated seconds until each job of the workload ends."""
-        finishes = self._finishes(self._costs, self._device_share())
+        left = {one: self._left(one) for one in self._costs}
+        finishes = self._finishes(left, self._device_share())
         return {job: finishes.finish(job) for job in self._costs}
 
     def _left(self, job: Job) -> Cost:
