@@ -54,6 +54,15 @@ ANALYSIS_BUCKETS: Mapping[str, tuple[int, ...]] = {
 """Layout of sequence networks: batch sizes of the analysis programs of a small network."""
 
 
+def padded(
+    sequence: Shaped[np.ndarray, "time *features"], steps: int
+) -> Shaped[np.ndarray, "steps *features"]:
+    """Return a sequence with zeros after it, as many steps as the layout's programs take."""
+    found = np.zeros((steps, *sequence.shape[1:]), sequence.dtype)
+    found[: len(sequence)] = sequence
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Layout of a sequence network's programs, which follows from its architecture.

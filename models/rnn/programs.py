@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from models.architecture import Architecture
-from models.rnn.layout import layout_of
+from models.rnn.layout import layout_of, padded
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Call, Program, Row, Run
 
@@ -144,9 +144,8 @@ def run_sequence(
         parts[name].append(state[name][None])
     for start, stop, chunk in chunks(architecture, len(sequence)):
         # Steps of padding are run too; `length` selects the state before them.
-        padded = np.zeros((chunk, *sequence.shape[1:]), layout.sequence_type)
-        padded[: stop - start] = sequence[start:stop]
-        sent: Row = {"sequence": padded, "length": np.array(stop - start, np.int32), **state}
+        steps = padded(sequence[start:stop], chunk)
+        sent: Row = {"sequence": steps, "length": np.array(stop - start, np.int32), **state}
         (got,) = yield (Call(f"{program}.{chunk}", sent, wanted),)
         for name, part in parts.items():
             part.append(got[name][: stop - start] if by_step else got[name])

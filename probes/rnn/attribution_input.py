@@ -107,9 +107,3 @@ class AttributionInput:
         last = [one[len(self.present) - 1] if one.ndim > 1 else one for one in logits]
         scores: np.ndarray = np.stack(last).astype(float) @ self.target
         return scores
-
-    def padded(self, sequence: np.ndarray, steps: int) -> np.ndarray:
-        """Return a sequence of an attribution's rows with steps of zeros at its end."""
-        padded = np.zeros((steps, *sequence.shape[1:]), sequence.dtype)
-        padded[: len(sequence)] = sequence
-        return padded

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int
 
 from models.rnn.analyses import CHUNK
-from models.rnn.layout import FREE_CHUNK
+from models.rnn.layout import FREE_CHUNK, padded
 from models.rnn.programs import run_sequence
 from models.runtime.programs import Call, Outputs, in_slices
 from probes.rnn.attribution_input import AttributionInput, Encoded
@@ -23,11 +23,11 @@ MethodRun = Generator[Sequence[Call], list[Outputs], dict[str, np.ndarray]]
 
 def _flip(given: AttributionInput) -> MethodRun:
     """Attribution method `flip`: target of the sequence minus target with one bit flipped."""
-    padded = given.padded(given.row["sequence"], CHUNK)
+    steps = padded(given.row["sequence"], CHUNK)
 
     def calls() -> Iterator[Call]:
         for flipped in (None, *given.free.tolist()):
-            sequence = padded.copy()
+            sequence = steps.copy()
             if flipped is not None:
                 sequence[flipped] ^= 1
             sent = {"sequence": sequence, "length": given.length, **given.state}
@@ -72,7 +72,7 @@ def _gradients(
 
     def calls() -> Iterator[Call]:
         for one in inputs:
-            sent = {"inputs": given.padded(one, CHUNK), "length": given.length, "target": target}
+            sent = {"inputs": padded(one, CHUNK), "length": given.length, "target": target}
             yield Call("gradient", {**sent, **given.state}, outputs)
 
     return (yield from in_slices(calls()))

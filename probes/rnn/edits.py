@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from models.architecture import CELL_VALUES, MAX_STEPS, Architecture
 from models.rnn.analyses import CHUNK
-from models.rnn.layout import layout_of
+from models.rnn.layout import layout_of, padded
 from models.runtime.programs import Call, Outputs, Row, SentRow
 from models.runtime.sparse_input import SparseInput
 from probes.declaration import ExtraFields, LayerChoice, ParameterError, ProbeCall
@@ -142,9 +142,7 @@ class Chunk(NamedTuple):
     def of(cls, sequence: np.ndarray, start: int) -> "Chunk":
         """Return the chunk of a sequence that begins after some steps."""
         taken = sequence[start : start + CHUNK]
-        padded = np.zeros((CHUNK, *taken.shape[1:]), taken.dtype)
-        padded[: len(taken)] = taken
-        return cls(start, padded, np.array(len(taken), np.int32))
+        return cls(start, padded(taken, CHUNK), np.array(len(taken), np.int32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +166,7 @@ class EditedRun:
         """State of the network before the first step of an edited run."""
         return {state.name: self.row[state.name] for state in self.architecture.states}
 
-    def call(self, chunk: "Chunk", state: Row, outputs: frozenset[str]) -> Call:
+    def call(self, chunk: Chunk, state: Row, outputs: frozenset[str]) -> Call:
         """Return the program call of one chunk of an edited run.
 
         Args:
@@ -257,9 +255,9 @@ def side_by_side(
     wanted = layout_of(runs[0].architecture).final_names | outputs
     found: list[dict[str, list[np.ndarray]]] = [{name: [] for name in outputs} for _ in runs]
     length = len(runs[0].row["sequence"])
+    # Many runs have one sequence, whose chunks are padded once.
+    sequences = {id(run.row): run.row["sequence"] for run in runs}
     for start in range(0, length, CHUNK):
-        # Many runs have one sequence, whose chunk is padded once.
-        sequences = {id(run.row): run.row["sequence"] for run in runs}
         chunks = {key: Chunk.of(sequence, start) for key, sequence in sequences.items()}
         got = yield tuple(
             run.call(chunks[id(run.row)], state, wanted)
