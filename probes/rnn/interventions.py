@@ -35,7 +35,7 @@ from probes.rnn.layers import recurrent_layers, recurrent_values, state_names
 from probes.rnn.strips import running_lines, running_tensor, sequence_strip
 from probes.rnn.targets import LogitWeights, logit_weights, weighted
 from probes.rnn.values import Selection, check_values, traced, value_title
-from probes.shared.edited_runs import ANSWERS, RUNS
+from probes.shared.edited_runs import ANSWERS, RUNS, logit_difference
 from probes.shared.recovery import recovery_of
 
 DEFAULT_VALUES = ("forget_gate", "cell", "hidden")
@@ -175,13 +175,7 @@ def _logits(context: ProbeContext[Parameters]) -> Heatmap:
     colour = colours.signed(logits)
     tensor = Tensor("logits", "logits", ("run", "label"), logits, coordinates, colour)
     measures = tuple(
-        Measure(
-            f"logit_difference_{name}",
-            weighted(last, _weights(context)),
-            "logits",
-            f"logit difference, {name}",
-        )
-        for name, last in finals.items()
+        logit_difference(name, weighted(last, _weights(context))) for name, last in finals.items()
     )
     return Heatmap("Logits", tensor, "label", measures)
 

@@ -34,6 +34,7 @@ from probes.rnn.layers import (
 from probes.rnn.strips import sequence_strip
 from probes.rnn.targets import compared_classes, logit_weights, weighted
 from probes.rnn.values import LAYER_CHOICE, LAYER_DESCRIPTION
+from probes.shared.edited_runs import logit_difference
 from probes.shared.held_bytes import kept
 from probes.shared.recovery import MIN_LOGIT_DIFFERENCE, recoveries_of
 
@@ -199,10 +200,8 @@ def patching(context: ProbeContext[PatchingParameters]) -> Figure:
     """
     baseline, source = float(context.outputs["baseline"]), float(context.outputs["source"])
     measures = (
-        *(
-            Measure(f"logit_difference_{name}", value, "logits", f"logit difference, {name}")
-            for name, value in (("baseline", baseline), ("source", source))
-        ),
+        logit_difference("baseline", baseline),
+        logit_difference("source", source),
         *_strongest(context),
     )
     strips = (sequence_strip(context), source_strip(context))
