@@ -10,7 +10,7 @@ worker thread where a body is large.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar, cast
 
 from api.errors.problem import Problem, Reason, body_problem
@@ -94,21 +94,7 @@ async def read_images(
         options, network = options_of(fields), model.architecture
         # The default of the network was filled in, and other values were refused.
         preprocess = cast("Preprocess", options.preprocess)
-        if is_light(body):
-            found = parse_images(body, declaration, network, preprocess)
-        elif known := _known_image(body, declaration, network, preprocess):
-            found = known
-        elif is_short_json(body):
-            # Several images may be refused: that costs no wait for a CPU thread.
-            found = parse_value(body, declaration)
-            if not found.several:
-                found = await engine.compute(
-                    _single_image, found, declaration, network, preprocess, job=job
-                )
-        else:
-            found = await engine.compute(
-                parse_images, body, declaration, network, preprocess, job=job
-            )
+        found = await _parsed(arrival, body, declaration, network, preprocess)
         given: ModelInputs
         if isinstance(found, ModelInput):
             given = found
@@ -118,6 +104,28 @@ async def read_images(
             given = await images.inputs(engine, job)
     warnings = field_warnings(type(options), (name for name, _ in fields))
     return (_with_warnings(given, warnings) if warnings else given), options
+
+
+async def _parsed(
+    arrival: BodyArrival,
+    body: Body,
+    declaration: type[DeclaredBody],
+    network: Architecture,
+    preprocess: Preprocess,
+) -> ModelInput | ParsedBody:
+    """Make the input of an image request, or parse several, where it takes the least time."""
+    if is_light(body):
+        return parse_images(body, declaration, network, preprocess)
+    if known := _known_image(body, declaration, network, preprocess):
+        return known
+    compute = partial(arrival.engine.compute, job=arrival.job)
+    if not is_short_json(body):
+        return await compute(parse_images, body, declaration, network, preprocess)
+    # Several images may be refused: that costs no wait for a CPU thread.
+    parsed = parse_value(body, declaration)
+    if parsed.several:
+        return parsed
+    return await compute(_single_image, parsed, declaration, network, preprocess)
 
 
 async def _arrived(arrival: BodyArrival, limits: Mapping[str, int]) -> Body:
