@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,13 +33,17 @@ from models.data import samples  # noqa: E402
 from models.data.samples import Samples  # noqa: E402
 from models.registry import ResidentModel  # noqa: E402
 from models.runtime.processors import processors  # noqa: E402
+from tests.applications import running  # noqa: E402
 from tests.servers import PATIENCE_S, ROOT, in_turn, started  # noqa: E402
 
 TESTS_BYTES = 16 * 2**30
 """Memory budget of a server in the process of the tests, whose memory many others have."""
 
-WORKER_BYTES = 3 * 2**30
-"""Memory of a process of tests with the servers and the browser that it starts."""
+WORKER_BYTES = 5 * 2**30
+"""Memory of a process of tests with the servers and the browser that it starts.
+
+In a run of all tests a process alone had 3.4 GB.
+"""
 
 MOST_WORKERS = 4
 """Processes of tests that `-n auto` starts at most: each of them compiles and starts servers."""
@@ -53,16 +56,6 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(min(processors(), held, MOST_WORKERS), 1)
 
 
-@contextmanager
-def warmed(app: FastAPI) -> Iterator[TestClient]:
-    """Run an application until all its analyses are compiled; yield a client of it."""
-    with TestClient(app, raise_server_exceptions=False) as client:
-        assert client.portal is not None
-        # Raises what kept it from getting ready.
-        client.portal.call(app.state.engine.analyses_warmed)
-        yield client
-
-
 @pytest.fixture(scope="session")
 def app() -> FastAPI:
     """The application with the shipped weights."""
@@ -73,7 +66,7 @@ def app() -> FastAPI:
 @pytest.fixture(scope="session")
 def client(app: FastAPI) -> Iterator[TestClient]:
     """A client of a server that is ready."""
-    with in_turn(warmed(app)) as client:
+    with in_turn(running(app, raise_server_exceptions=False)) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ from api.inference import loading
 from api.settings import Settings
 from lightwell_client import Lightwell
 from tests.api.bodies import encoded
+from tests.applications import running
 from tests.networks import (
     COLOURS,
     COLOURS_TOML,
@@ -46,9 +47,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
 @pytest.fixture(scope="module")
 def client(own: FastAPI) -> Iterator[TestClient]:
     """A client of a server that is ready."""
-    with TestClient(own, raise_server_exceptions=False) as client:
-        assert client.portal is not None
-        client.portal.call(own.state.engine.warmed)
+    with running(own, analyses=False, raise_server_exceptions=False) as client:
         yield client
 
 

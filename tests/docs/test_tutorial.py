@@ -15,6 +15,7 @@ import probes
 from api.app import create_app
 from api.settings import Settings
 from probes.declaration import Probe
+from tests.applications import running
 from tests.docs.fences import fences
 from tests.probes import test_probes as contract
 from tests.probes.conftest import drawn_on
@@ -57,10 +58,8 @@ def served() -> Iterator[TestClient]:
             if getattr(module, "PROBES", None) is probes.PROBES and module is not probes:
                 patch.setattr(module, "PROBES", together)
         app = create_app(Settings())
-        with TestClient(app, raise_server_exceptions=False) as client:
-            assert client.portal is not None
-            # Larger buckets round differently: all answers come from the same ones.
-            client.portal.call(app.state.engine.analyses_warmed)
+        # Larger buckets round differently: all answers come from the same ones.
+        with running(app, raise_server_exceptions=False) as client:
             yield client
 
 

@@ -11,6 +11,7 @@ from api.app import create_app
 from api.settings import Settings
 from models.runtime import checkpoints
 from probes.shared.statements import STATEMENTS, Measurement
+from tests.applications import running
 from tests.conftest import TESTS_BYTES
 from tests.oracles.parameters import CNN_SHAPES, draw, lstm_shapes
 
@@ -29,9 +30,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     checkpoints.save(folder / "cnn.safetensors", draw(CNN_SHAPES, 21), {})
     checkpoints.save(folder / "lstm.safetensors", draw(lstm_shapes(8), 21), {})
     app = create_app(Settings(weights=folder, memory=TESTS_BYTES))
-    with TestClient(app) as client:
-        assert client.portal is not None
-        client.portal.call(app.state.engine.analyses_warmed)
+    with running(app) as client:
         yield client
 
 

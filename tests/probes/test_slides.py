@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.requests.probe_body import FAMILY_NAMES
@@ -11,6 +10,7 @@ from api.routes.probes import sources
 from api.settings import Settings
 from probes import PROBES
 from probes.declaration import Probe
+from tests.applications import running
 from tests.conftest import TESTS_BYTES
 from tests.probes.test_probes import Asker, png_size
 
@@ -21,9 +21,7 @@ HIGHEST = {"generalisation": 1400}
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Asker]:
     """A server that has time for the longest analysis on a busy machine."""
-    with TestClient(create_app(Settings(memory=TESTS_BYTES, deadline_s=300))) as client:
-        assert client.portal is not None
-        client.portal.call(client.app.state.engine.analyses_warmed)  # type: ignore[attr-defined]
+    with running(create_app(Settings(memory=TESTS_BYTES, deadline_s=300))) as client:
         yield Asker(client, client.get("/samples/0.png").content)
 
 

@@ -16,6 +16,7 @@ from models.registry import RESERVED_NAMES, ResidentModel
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.resident import ResidentProgram
 from tests.api.several import assert_alike
+from tests.applications import running
 from tests.networks import copy_renamed
 
 
@@ -34,9 +35,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def served(repository: Path) -> Iterator[TestClient]:
     """A client of a server with the repository."""
-    with TestClient(create_app(Settings(models=repository, deadline_s=300))) as client:
-        assert client.portal is not None
-        client.portal.call(client.app.state.engine.analyses_warmed)  # type: ignore[attr-defined]
+    with running(create_app(Settings(models=repository, deadline_s=300))) as client:
         yield client
 
 

@@ -1,7 +1,6 @@
 """Fixtures of the Open Inference Protocol's tests: a server of networks of every kind."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
+from tests.applications import running
 from tests.networks import (
     COLOURS_TOML,
     FEATURES_TOML,
@@ -43,19 +43,10 @@ def every_app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     return create_app(Settings(models=folder, memory=16 * 2**30))
 
 
-@contextmanager
-def ready(app: FastAPI) -> Iterator[TestClient]:
-    """Run an application until its networks are compiled; yield a client of it."""
-    with TestClient(app, raise_server_exceptions=False) as client:
-        assert client.portal is not None
-        client.portal.call(app.state.engine.warmed)
-        yield client
-
-
 @pytest.fixture(scope="package")
 def every(every_app: FastAPI) -> Iterator[TestClient]:
     """Client of a ready server with networks of every kind."""
-    with in_turn(ready(every_app)) as client:
+    with in_turn(running(every_app, analyses=False, raise_server_exceptions=False)) as client:
         yield client
 
 

@@ -16,6 +16,7 @@ from models.data.samples import Samples
 from models.model_files import shipped_files
 from models.registry import ResidentModel
 from models.runtime import checkpoints
+from tests.applications import running
 
 BLANK = {"pixels": np.zeros((28, 28), int).tolist()}
 NOISE = {"pixels": np.random.default_rng(0).integers(0, 256, (28, 28)).tolist()}
@@ -28,9 +29,7 @@ def uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClien
     shipped = checkpoints.load(shipped_files("cnn").weights)
     checkpoints.save(folder / "cnn.safetensors", shipped.tensors, {"seed": 6})
     app = create_app(Settings(weights=folder))
-    with TestClient(app) as client:
-        assert client.portal is not None
-        client.portal.call(app.state.engine.warmed)
+    with running(app, analyses=False) as client:
         yield client
 
 

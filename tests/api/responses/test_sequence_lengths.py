@@ -16,6 +16,7 @@ from api.requests.sequence_body import MAX_INITIAL_STEPS
 from api.settings import Settings
 from models.registry import ResidentModel
 from models.runtime import artifacts, checkpoints
+from tests.applications import running
 from tests.oracles.parameters import draw, lstm_shapes
 
 STATE = {"cell": [0.5] * 8, "hidden": [-0.25] * 8}
@@ -196,9 +197,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         checkpoints={"uncertified": {"tested_length": 128}},
     )
     app = create_app(Settings(weights=folder))
-    with TestClient(app) as client:
-        assert client.portal is not None
-        client.portal.call(app.state.engine.analyses_warmed)
+    with running(app) as client:
         yield client
 
 
