@@ -1,11 +1,11 @@
 """Goodput: successful answers per second at five times the rate that the server can reach.
 
 The peak is measured right before and right after each open loop, with the number of clients that
-reached most, as the speed of a shared machine changes from one minute to the next: many rounds of
-short open loops (`--open 16 --rounds 8`) separate it from the ratio best. The control is
-the rate of that closed loop while the same load generator sends four fifths of the load to a server
-that refuses at once. It is below the peak where the generator takes processor time from the
-measured server, as on a machine with two cores.
+reached most, as the speed of a shared machine changes from one minute to the next; the more rounds,
+the less its changes count (`--open 16 --rounds 8`). The control is the rate of that closed loop
+while the same load generator sends four fifths of the load to a server that refuses at once. It is
+below the peak where the generator takes processor time from the measured server, as on a machine
+with two cores.
 """
 
 from collections.abc import Sequence
