@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.page.browsers import launch
+from tests.servers import PATIENCE_S
 
 
 @contextmanager
@@ -14,7 +15,9 @@ def drawn_on() -> Iterator[Page]:
     """Open a page of Chromium to draw SVG on."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
-        yield browser.new_page()
+        page = browser.new_page()
+        page.set_default_timeout(1000 * PATIENCE_S)  # painting takes long on a busy machine
+        yield page
         browser.close()
 
 
