@@ -1,23 +1,17 @@
-"""Links, downloads and code of the page restore or return exactly the view on display."""
+"""Links and code of the page restore or return exactly the view on display."""
 
-import io
 import json
 import shutil
 import sys
 from pathlib import Path
 
-import httpx2
-import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.page.answers import ask
 from tests.page.browsers import settle
 from tests.page.conftest import Opener, show
 from tests.page.test_drawing import draw_a_seven, pad
 from tests.tools import require, run
-
-PNG = {"Content-Type": "image/png"}
 
 
 def shown(page: Page) -> dict[str, object]:
@@ -95,48 +89,6 @@ def test_a_link_with_invalid_values_opens(opened: Opener) -> None:
         page.goto("about:blank")
         page.goto(f"{opened.url}/{fragment}")
         opened.wait_until_alive(page)
-
-
-def save(page: Page, panel: Locator, form: str) -> bytes:
-    """Content of a panel's download in a format."""
-    panel.locator("summary", has_text="Save").first.click()
-    with page.expect_download() as download:
-        panel.locator(".menu button", has_text=form).first.click()
-    assert download.value.suggested_filename.endswith(f".{form.lower()}")
-    return Path(download.value.path()).read_bytes()
-
-
-def test_one_channel_is_saved(opened: Opener, api: httpx2.Client) -> None:
-    """PNG and NPZ equal the API's bytes; JSON and CSV hold its values."""
-    page = opened("#layer=relu2&channel=11&palette=cividis&range=channel")
-    panel = page.locator("#inspector")
-    digit = api.get("/samples/0.png").content
-    query = "layer=relu2&channel=11&preprocess=mnist&cmap=cividis&range=channel"
-    truth = ask(api, "/cnn/activations?layers=relu2", digit)["relu2"][11]
-
-    png, npz, document, table = (save(page, panel, form) for form in ("PNG", "NPZ", "JSON", "CSV"))
-
-    assert png == api.post(f"/cnn/channel?{query}&format=png", content=digit, headers=PNG).content
-    assert npz == api.post(f"/cnn/channel?{query}&format=npz", content=digit, headers=PNG).content
-    data = np.array(json.loads(document)["data"], np.float32)
-    assert (data == truth).all()
-    values = [line.split(",")[-1] for line in table.decode().splitlines()[1:]]
-    assert (np.array(values, np.float32).reshape(truth.shape) == truth).all()
-
-
-def test_the_lanes_are_saved(opened: Opener, api: httpx2.Client) -> None:
-    """The trace of a sequence as a picture and as arrays, as the API gives it."""
-    page = opened("#sequence=110100")
-    panel = page.locator("#lanes")
-
-    png, npz = (save(page, panel, form) for form in ("PNG", "NPZ"))
-
-    assert png.startswith(b"\x89PNG")
-    truth = ask(api, "/lstm/trace?sequence=110100")
-    with np.load(io.BytesIO(npz)) as arrays:
-        tensors = [name for name in arrays.files if name != "metadata"]
-        assert "forget_gate" in tensors
-        assert all((arrays[name] == truth[name]).all() for name in tensors)
 
 
 def code_of(page: Page, panel: str, language: str) -> str:

@@ -10,8 +10,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.browsers import keep, settle
 from tests.page.conftest import Opener, show
+from tests.page.test_downloads import PNG
 from tests.page.test_opening import SERIOUS, violations
-from tests.page.test_sharing import PNG, code_of
+from tests.page.test_sharing import code_of
 from tests.page.test_views import LECTURE, link
 
 POINTS = {

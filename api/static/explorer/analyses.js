@@ -4,7 +4,7 @@ import { colourMaps } from "../sdk/colours.js";
 import { make } from "../sdk/dom.js";
 import { CHECKPOINT_OF, checkpointOf, weightsFor } from "./checkpoints.js";
 import { part } from "./context.js";
-import { downloads } from "./downloads.js";
+import { addDownloads } from "./downloads.js";
 import { drawFigure } from "./figures/figure.js";
 import { latestRequest } from "./latest-request.js";
 import { choicesOf, hasParameter, hasProbe } from "./model-facts.js";
@@ -132,7 +132,7 @@ export function mountAnalyses(context, id, key) {
     ...(hasParameter(model, view.probe, "cmap") ? { cmap: store.state.palette } : {}),
   });
   const describe = () => ({ name: `${model.name}-${chosen().probe}`, model: model.name, probe: chosen().probe, parameters: drawn(chosen()) });
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   let isFirst = true;
   const send = latestRequest(

@@ -45,6 +45,15 @@ export function downloads(describe) {
 }
 
 /**
+ * Put a menu that saves the view of a panel into its header.
+ * @param {Element} place In the panel.
+ * @param {() => View | null} describe The view on display; null before the first answer.
+ */
+export function addDownloads(place, describe) {
+  place.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+}
+
+/**
  * Write the tensor of a view as a file, or all tensors of its answer where it has none of its own.
  * @param {View} view
  * @param {string} format `json` or `csv`.

@@ -3,6 +3,7 @@
 import { make } from "../sdk/dom.js";
 import { formatNumber } from "../sdk/number-format.js";
 import { requestFigure } from "./analyses.js";
+import { addDownloads } from "./downloads.js";
 import { addressOf } from "./page-client.js";
 import { COMPILING, retryWhileCompiling } from "./retry.js";
 
@@ -56,15 +57,25 @@ function otherWeights(checkpoints) {
 }
 
 /**
+ * View of a finding's measurement.
+ * @param {Finding} finding
+ * @returns {import("./context.js").View}
+ */
+function viewOf({ key, model, request }) {
+  const { pathname, searchParams } = new URL(request, location.origin);
+  const probe = /** @type {string} */ (pathname.split("/").at(-1));
+  return { name: `${model}-${key}`, model, probe, parameters: Object.fromEntries(searchParams) };
+}
+
+/**
  * Draw the measurement of a finding.
  * @param {import("../sdk/client.js").Lightwell} lightwell
  * @param {Finding} finding
  * @param {AbortSignal} signal
  */
-function measurement(lightwell, { model, request }, signal) {
-  const { pathname, searchParams } = new URL(request, location.origin);
-  const probe = /** @type {string} */ (pathname.split("/").at(-1));
-  return requestFigure(lightwell, model, probe, { parameters: Object.fromEntries(searchParams), signal, waiting: () => {}, isNamed: true });
+function measurement(lightwell, finding, signal) {
+  const { model, probe, parameters } = viewOf(finding);
+  return requestFigure(lightwell, model, probe, { parameters, signal, waiting: () => {}, isNamed: true });
 }
 
 /**
@@ -77,7 +88,7 @@ function card(finding, others) {
   const element = make(
     "article",
     { class: "panel finding" },
-    make("h2", {}, statement),
+    make("header", {}, make("h2", {}, statement)),
     make("p", { class: `verdict ${supported ? "yes" : "no"}` }, verdict(finding)),
     make("p", { class: "number" }, numbers(finding)),
     why && make("p", { class: "why" }, why),
@@ -86,6 +97,7 @@ function card(finding, others) {
     others.length ? make("p", { class: "quiet" }, "Of other weights:", ...others.flatMap((name) => [" ", make("a", { href: addressOf(`${picture}&checkpoint=${name}`) }, name)])) : "",
     drawn,
   );
+  addDownloads(drawn, () => viewOf(finding));
   return { element, drawn };
 }
 

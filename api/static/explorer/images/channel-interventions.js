@@ -4,6 +4,7 @@ import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
 import { checkpointOf, weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { choicesOf, hasProbe, outputOf } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
@@ -69,6 +70,11 @@ export function mountChannelInterventions(context, image) {
   let lastQuery = "";
   /** Whether the user has just edited a channel: only then is the answer announced. */
   let isUserChange = false;
+
+  addDownloads(body, () => ({
+    ...image.describe("intervene", { layers: output, cmap: null, range: null }),
+    extra: { edits: postedEdits(readEdits(store.state.edits, model)) },
+  }));
 
   /** @param {Error} error */
   function fail(error) {

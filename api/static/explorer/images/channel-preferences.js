@@ -5,7 +5,7 @@ import { formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { TensorHeatmap } from "../../sdk/tensor-heatmap.js";
 import { checkpointOf, weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { hasMaps, layerOf, nounOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
@@ -56,7 +56,7 @@ export function mountChannelPreferences(context) {
   };
   /** @returns {import("../context.js").View} */
   const describe = () => ({ name: "unit", model: model.name, probe: "unit", parameters: parameters() });
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   const send = latestRequest(
     (/** @type {ReturnType<typeof parameters>} */ query, signal) =>

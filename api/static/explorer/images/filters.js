@@ -6,7 +6,7 @@ import { make } from "../../sdk/dom.js";
 import { exactDigits, formatNumber } from "../../sdk/number-format.js";
 import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
 import { convolutionsOf, INPUT, kernelOf, sourceOf } from "../model-facts.js";
@@ -44,7 +44,7 @@ export async function mountFilters(context) {
     detail,
     grid,
   );
-  panel.querySelector("header")?.append(downloads(describe));
+  addDownloads(panel, describe);
   rovingTabindex(grid);
 
   /** @type {Tensor | null} */

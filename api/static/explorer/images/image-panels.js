@@ -1,7 +1,7 @@
 /** Image panels: those of a network of images that the first answer does not wait for, from the network to the code of a request. */
 
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { loadWhenNear } from "../lazy-panels.js";
 import { codePanel } from "../request-code.js";
 import { layersOf } from "./current-image.js";
@@ -20,7 +20,7 @@ import { mountNetwork } from "./network.js";
 export function mountImagePanels(context, image) {
   const panel = (/** @type {string} */ id) => /** @type {HTMLElement | null} */ (context.root.querySelector(`#${id}`));
   mountNetworkInput(context, image);
-  panel("answer")?.querySelector("header")?.append(downloads(() => image.describe("predict", { cmap: null, range: null })));
+  addDownloads(part(context, "answer"), () => image.describe("predict", { cmap: null, range: null }));
   if (panel("network")) mountNetwork(context, image);
   if (panel("inspector")) void mountInspector(context, image);
   loadWhenNear(panel("why"), async () => (await import("./pixel-attribution.js")).mountPixelAttribution(context, image));

@@ -5,7 +5,7 @@ import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
 import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
@@ -41,7 +41,7 @@ export function mountPixelArithmetic(context, image, tables) {
   const warning = make("p", { class: "warning", hidden: true });
   const content = make("div", {}, title, contributions.element, sum, after);
   body.replaceChildren(warning, content);
-  panel.querySelector("header")?.append(downloads(describe));
+  addDownloads(panel, describe);
 
   /** @type {Place | null} */
   let selected = null;

@@ -5,7 +5,7 @@ import { formatNumber } from "../../sdk/number-format.js";
 import { TensorHeatmap } from "../../sdk/tensor-heatmap.js";
 import { checkpointOf } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
 import { choicesOf, hasMaps, hasParameter, nounOf, outputOf } from "../model-facts.js";
@@ -115,7 +115,7 @@ export function mountPixelAttribution(context, image) {
     };
   };
   const describe = () => image.describe("attribution", { cmap: null, range: null, ...parameters() });
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   /** Whether the user has just changed a setting: only then is the answer announced. */
   let isUserChange = false;

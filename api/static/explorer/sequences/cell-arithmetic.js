@@ -3,12 +3,14 @@
 import { make } from "../../sdk/dom.js";
 import { formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { part } from "../context.js";
+import { addDownloads } from "../downloads.js";
 import { exactNumber } from "../exact-number.js";
 import { hasProbe, stepNoun } from "../model-facts.js";
 import { probabilityBars } from "../probability-bars.js";
 import { roundedSum } from "../rounded-sum.js";
 import { stateSelect } from "../state-select.js";
 import { chosenLayer, recurrentLayers } from "./recurrent-layers.js";
+import { sequenceView } from "./sequence-view.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 
@@ -84,8 +86,15 @@ export function cellArithmetic(context) {
   const choice = layers.length > 1 ? [stateSelect(store, "recurrent", "Layer", layers.map(({ name }) => [name, name]))] : [];
   const parts = stepParts(context, () => current, numbers);
   body.replaceChildren(...choice, ...parts.elements, numbers, soFar);
+  addDownloads(body, describe);
   /** @type {Answer | null} */
   let current = null;
+
+  /** @returns {import("../context.js").View} */
+  function describe() {
+    const { step, unit, palette } = store.state;
+    return sequenceView(context, "trace", { steps: [step], units: [unit], cmap: palette });
+  }
 
   /**
    * @param {Answer} answer

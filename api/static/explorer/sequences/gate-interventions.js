@@ -2,15 +2,16 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber, formatPercent } from "../../sdk/number-format.js";
-import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
 import { choicesOf, countsBits } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
 import { recurrentLayers } from "./recurrent-layers.js";
-import { sequenceKind, stepsOf } from "./sequence-kind.js";
+import { stepsOf } from "./sequence-kind.js";
+import { sequenceView } from "./sequence-view.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
@@ -46,7 +47,6 @@ const STEPS = /** @type {const} */ ([
 export function mountGateInterventions(context) {
   const { lightwell, store, model, announce } = context;
   const body = part(context, "gates-if-body");
-  const kind = sequenceKind(model);
   const edits = editsFor(model);
   const aim = countsBits(model) ? "more 1s" : model.classes.length === 2 ? model.classes[1] : "its answer";
   const subject = countsBits(model) ? "More 1s" : `P(${aim})`;
@@ -80,10 +80,16 @@ export function mountGateInterventions(context) {
     return [{ value, operation: "set", amount: Number(amount), units, steps }];
   }
 
+  /** @returns {import("../context.js").View} */
+  function describe() {
+    const values = choicesOf(model, "intervene", "values").at(-1) ?? null;
+    return sequenceView(context, "intervene", { values }, { edits: editsOf(store.state) });
+  }
+  addDownloads(body, describe);
+
   const send = latestRequest(
-    (/** @type {import("../state.js").State} */ state, signal) => {
-      const values = choicesOf(model, "intervene", "values").at(-1) ?? null;
-      const query = { input: kind.input(state.sequence), parameters: { values, ...weightsFor(model, state, "intervene") }, extra: { edits: editsOf(state) }, signal };
+    (/** @type {import("../state.js").State} */ _, signal) => {
+      const query = { ...describe(), signal };
       return retryWhileCompiling(
         `/${model.name}/intervene`,
         () => lightwell.ask(model.name, "intervene", query),

@@ -3,9 +3,8 @@
 import { colourMaps } from "../../sdk/colours.js";
 import { make } from "../../sdk/dom.js";
 import { exactDigits, formatNumber, formatPercent } from "../../sdk/number-format.js";
-import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { barChart } from "../figures/bar-chart.js";
 import { latestRequest } from "../latest-request.js";
 import { loadStyle } from "../lazy-panels.js";
@@ -16,6 +15,7 @@ import { VectorBars } from "../vector-bars.js";
 import { whenSeen } from "../when-seen.js";
 import { chosenLayer, recurrentLayers } from "./recurrent-layers.js";
 import { sequenceKind } from "./sequence-kind.js";
+import { sequenceView } from "./sequence-view.js";
 import { StepGrid } from "./step-grid.js";
 import { stepTexts } from "./step-texts.js";
 
@@ -74,19 +74,11 @@ export async function mountMemory(context) {
   const step = () => Math.max(1, store.state.step);
   /** @returns {import("../context.js").View} */
   function describe() {
-    const { sequence, palette } = store.state;
     const inStack = gated.length > 1 ? { layer: layer().name } : {};
-    return {
-      name: `${model.name}-memory`,
-      model: model.name,
-      probe: "memory",
-      input: kind.input(sequence),
-      written: { sequence: kind.field(sequence) },
-      parameters: { step: step(), ...inStack, cmap: palette, ...weightsFor(model, store.state, "memory") },
-    };
+    return sequenceView(context, "memory", { step: step(), ...inStack, cmap: store.state.palette });
   }
   const requestCode = codePanel(code, describe);
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   const send = latestRequest(
     (/** @type {import("../context.js").View} */ { input, parameters }, signal) => {

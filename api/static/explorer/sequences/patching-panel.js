@@ -4,9 +4,8 @@ import { colourMaps } from "../../sdk/colours.js";
 import { make } from "../../sdk/dom.js";
 import { exactDigits, formatNumber, formatPercent } from "../../sdk/number-format.js";
 import { Tensor } from "../../sdk/tensor.js";
-import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { loadStyle } from "../lazy-panels.js";
 import { choicesOf, stepNoun } from "../model-facts.js";
@@ -16,6 +15,7 @@ import { stateSelect } from "../state-select.js";
 import { whenSeen } from "../when-seen.js";
 import { chosenLayer } from "./recurrent-layers.js";
 import { sequenceKind } from "./sequence-kind.js";
+import { sequenceView } from "./sequence-view.js";
 import { changed, differences, sourceOf } from "./source-sequence.js";
 import { StepGrid } from "./step-grid.js";
 import { stepTexts } from "./step-texts.js";
@@ -89,26 +89,18 @@ export async function mountPatching(context) {
 
   /** @returns {import("../context.js").View} */
   function describe() {
-    const { sequence, patched } = store.state;
+    const { patched } = store.state;
     const { name, units, values: own } = chosenLayer(model, store.state);
     const states = values.filter((one) => own.some((each) => each.value === one));
-    return {
-      name: `${model.name}-patching`,
-      model: model.name,
-      probe: "patching",
-      input: kind.input(sequence),
-      written: { sequence: kind.field(sequence) },
-      extra: { source: { sequence: kind.field(source()) } },
-      parameters: {
-        value: states.includes(patched) ? patched : states[0],
-        steps: around(stepsAt().length, Math.floor(MOST_PATCHES / units), store.state.step),
-        layer: layers.length > 1 ? name : null,
-        ...weightsFor(model, store.state, "patching"),
-      },
+    const parameters = {
+      value: states.includes(patched) ? patched : states[0],
+      steps: around(stepsAt().length, Math.floor(MOST_PATCHES / units), store.state.step),
+      layer: layers.length > 1 ? name : null,
     };
+    return sequenceView(context, "patching", parameters, { source: { sequence: kind.field(source()) } });
   }
   const requestCode = codePanel(code, describe);
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   const send = latestRequest(
     (/** @type {import("../context.js").View} */ { input, parameters, extra }, signal) => {

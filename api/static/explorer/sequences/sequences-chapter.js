@@ -6,7 +6,7 @@ import { formatPercent } from "../../sdk/number-format.js";
 import { laneTitle } from "../../sdk/trace-lane-data.js";
 import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads, downloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { finderMenu } from "../finder-menu.js";
 import { loadWhenNear } from "../lazy-panels.js";
@@ -20,6 +20,7 @@ import { cellArithmetic, predictionAt } from "./cell-arithmetic.js";
 import { laneNames, mostUnits, recurrentLayers } from "./recurrent-layers.js";
 import { mountRowEditor } from "./row-editor.js";
 import { sequenceKind } from "./sequence-kind.js";
+import { sequenceView } from "./sequence-view.js";
 import { stepControls } from "./step-controls.js";
 import { mountSymbolEditor } from "./symbol-editor.js";
 import { orderOf, unitChips } from "./unit-chips.js";
@@ -107,6 +108,7 @@ async function mountSequences(context) {
   const warnings = make("div");
   place("sequence-bars").prepend(verdict);
   place("sequence-bars").append(warnings);
+  addDownloads(place("sequence-answer"), () => sequenceView(context, "predict"));
   const arithmetic = cellArithmetic(context);
   const code = codePanel(place("sequence-code-body"), () => view(""));
 
@@ -116,16 +118,8 @@ async function mountSequences(context) {
    * @returns {View}
    */
   function view(lane) {
-    const { sequence, palette } = store.state;
-    return {
-      name: `${model.name}-${lane || "trace"}`,
-      model: model.name,
-      probe: "trace",
-      input: kind.input(sequence),
-      written: { sequence: kind.field(sequence) },
-      parameters: { values: lane || null, cmap: palette, ...weights() },
-      tensor: answer?.tensors.get(lane),
-    };
+    const whole = sequenceView(context, "trace", { values: lane || null, cmap: store.state.palette });
+    return { ...whole, name: `${model.name}-${lane || "trace"}`, tensor: answer?.tensors.get(lane) };
   }
 
   const send = latestRequest(

@@ -2,16 +2,16 @@
 
 import { make } from "../../sdk/dom.js";
 import { formatNumber } from "../../sdk/number-format.js";
-import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { choicesOf, countsBits, hasProbe, stepNoun } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
 import { VectorBars } from "../vector-bars.js";
 import { recurrentLayers } from "./recurrent-layers.js";
-import { sequenceKind, stepsOf } from "./sequence-kind.js";
+import { stepsOf } from "./sequence-kind.js";
+import { sequenceView } from "./sequence-view.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
@@ -54,7 +54,6 @@ const MAX_FREE = 16;
 export function mountStepAttribution(context) {
   const { lightwell, store, model } = context;
   const body = part(context, "bit-reasons-body");
-  const kind = sequenceKind(model);
   const noun = stepNoun(model);
   const [{ cell }] = recurrentLayers(model);
   const offered = [...(hasProbe(model, DECOMPOSITION) ? [DECOMPOSITION] : []), ...choicesOf(model, "attribution", "method")];
@@ -70,7 +69,6 @@ export function mountStepAttribution(context) {
 
   /** @returns {import("../context.js").View} */
   function describe() {
-    const { sequence } = store.state;
     const name = chosen();
     const isSum = name === DECOMPOSITION;
     const { length } = steps();
@@ -79,17 +77,9 @@ export function mountStepAttribution(context) {
       name === "shapley" && length > MAX_FREE
         ? Array.from({ length: MAX_FREE }, (_, at) => length - MAX_FREE + at + 1)
         : null;
-    const probe = isSum ? DECOMPOSITION : "attribution";
-    return {
-      name: `${model.name}-${probe}`,
-      model: model.name,
-      probe,
-      input: kind.input(sequence),
-      written: { sequence: kind.field(sequence) },
-      parameters: { ...(isSum ? {} : { method: name, free }), ...weightsFor(model, store.state, probe) },
-    };
+    return isSum ? sequenceView(context, DECOMPOSITION) : sequenceView(context, "attribution", { method: name, free });
   }
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   const send = latestRequest(
     (/** @type {import("../context.js").View} */ { probe, input, parameters }, signal) =>

@@ -4,7 +4,7 @@ import { make } from "../../sdk/dom.js";
 import { requestFigure } from "../analyses.js";
 import { weightsFor } from "../checkpoints.js";
 import { part } from "../context.js";
-import { downloads } from "../downloads.js";
+import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { loadStyle } from "../lazy-panels.js";
 import { choicesOf } from "../model-facts.js";
@@ -34,7 +34,7 @@ export async function mountWeights(context) {
     return { name: `${model.name}-weights`, model: model.name, probe: "weights", parameters };
   }
   const requestCode = codePanel(code, describe);
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   /** @param {string} text */
   function warn(text) {

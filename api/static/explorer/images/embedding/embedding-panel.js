@@ -5,7 +5,7 @@ import { make } from "../../../sdk/dom.js";
 import { exactDigits, formatPercent } from "../../../sdk/number-format.js";
 import { pause } from "../../../sdk/repeats.js";
 import { part } from "../../context.js";
-import { downloads } from "../../downloads.js";
+import { addDownloads } from "../../downloads.js";
 import { latestRequest } from "../../latest-request.js";
 import { loadStyle } from "../../lazy-panels.js";
 import { nounOf } from "../../model-facts.js";
@@ -63,7 +63,7 @@ export async function mountEmbedding(context, image) {
   const axes = () => axesOf(context);
   const describe = () => image.describe("embedding", { cmap: null, range: null, ...axes() });
   const requestCode = codePanel(code, () => (image.answer ? describe() : null));
-  body.closest(".panel")?.querySelector("header")?.append(downloads(describe));
+  addDownloads(body, describe);
 
   /** @param {Error} error */
   function fail({ message }) {
