@@ -55,7 +55,7 @@ class Lightwell(ImageProbes, SequenceProbes):
             a port.
         token: Token of the server, sent as `Authorization: Bearer`; None for `LIGHTWELL_TOKEN` of
             the environment, which may be one `name:secret`. An empty text or `none` sends none.
-        patience_s: Most seconds of waiting between repeated requests of one call; 0 repeats none.
+        retry_s: Most seconds of waiting between repeated requests of one call; 0 repeats none.
         timeout_s: Seconds to wait for a connection, or for the next bytes of a response.
 
     Raises:
@@ -69,10 +69,10 @@ class Lightwell(ImageProbes, SequenceProbes):
         url: str = "http://127.0.0.1:8000",
         *,
         token: str | None = None,
-        patience_s: float = 30.0,
+        retry_s: float = 30.0,
         timeout_s: float = 60.0,
     ) -> None:
-        self._patience_s = patience_s
+        self._retry_s = retry_s
         self._kinds = dict(INPUT_KINDS)
         url = server_url(url)
         headers = {**accepted_codings(url), **authorization(token)}
@@ -300,4 +300,4 @@ class Lightwell(ImageProbes, SequenceProbes):
         )
 
     def _send(self, request: httpx2.Request, *, stream: bool = False) -> httpx2.Response:
-        return send(self._http, request, patience_s=self._patience_s, stream=stream)
+        return send(self._http, request, retry_s=self._retry_s, stream=stream)

@@ -20,14 +20,14 @@ REPEATED = (429, 503)
 
 
 def send(
-    http: httpx2.Client, request: httpx2.Request, *, patience_s: float, stream: bool
+    http: httpx2.Client, request: httpx2.Request, *, retry_s: float, stream: bool
 ) -> httpx2.Response:
     """Send a request of the client, and repeat it while the response is a 429 or 503.
 
     Args:
         http: The client's connections.
         request: Request whose body can be sent again.
-        patience_s: Most seconds of pauses, in all.
+        retry_s: Most seconds of pauses, in all.
         stream: Whether the body of the response is left to be read.
 
     Raises:
@@ -45,7 +45,7 @@ def send(
             return response
         # A streamed error too: its problem is in the body, and the connection is free again.
         response.read()
-        pause, left = pause_s(response, repeats), patience_s - waited
+        pause, left = pause_s(response, repeats), retry_s - waited
         if response.status_code not in REPEATED or pause > left:
             raise LightwellError.of(response)
         lengthened = min(pause * jitter(), left)

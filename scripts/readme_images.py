@@ -32,7 +32,7 @@ CHROMIUM = "/usr/bin/chromium"
 WINDOW = {"width": 1280, "height": 800}
 MOVING_WIDTH = 880  # pixels of the moving picture
 FRAME_MS, LAST_FRAME_MS = 90, 2500
-PATIENCE_MS = 180_000  # of the browser, on a busy machine
+TIMEOUT_MS = 180_000  # of the browser, on a busy machine
 PAD = "lw-digit-pad"
 
 STROKES = (
@@ -48,7 +48,7 @@ def main() -> None:
     with _server() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport=WINDOW, color_scheme="light")  # type: ignore[arg-type]
-        page.set_default_timeout(PATIENCE_MS)
+        page.set_default_timeout(TIMEOUT_MS)
         page.goto(url)
         _wait_until_shown(page)
         write_atomically(FOLDER / "explorer.png", _smaller(page.screenshot()))
@@ -114,7 +114,7 @@ def _drawing(page: Page) -> Iterator[bytes]:
 def _wait_until_shown(page: Page) -> None:
     """Wait until every part of the page shows the answer for its input, and moves no more."""
     page.wait_for_load_state("networkidle")
-    expect(page.locator(".is-stale")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator(".is-stale")).to_have_count(0, timeout=TIMEOUT_MS)
     page.get_by_text("products", exact=True).first.wait_for()
     page.wait_for_timeout(500)
 

@@ -34,7 +34,7 @@ from models.data.samples import Samples  # noqa: E402
 from models.registry import ResidentModel  # noqa: E402
 from models.runtime.processors import processors  # noqa: E402
 from tests.applications import running  # noqa: E402
-from tests.servers import PATIENCE_S, ROOT, in_turn, started  # noqa: E402
+from tests.servers import ROOT, TIMEOUT_S, in_turn, started  # noqa: E402
 
 TESTS_BYTES = 16 * 2**30
 """Memory budget of a server in the process of the tests, whose memory many others have."""
@@ -60,7 +60,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def app() -> FastAPI:
     """The application with the shipped weights."""
     # A request waits for its compile, which takes long where other processes run.
-    return create_app(Settings(memory=TESTS_BYTES, deadline_s=PATIENCE_S))
+    return create_app(Settings(memory=TESTS_BYTES, deadline_s=TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")
@@ -108,5 +108,5 @@ def openapi_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("openapi") / "openapi.json"
     command = [sys.executable, "-m", "api", "--openapi"]
     with path.open("wb") as file:
-        subprocess.run(command, cwd=ROOT, stdout=file, check=True, timeout=PATIENCE_S)  # noqa: S603
+        subprocess.run(command, cwd=ROOT, stdout=file, check=True, timeout=TIMEOUT_S)  # noqa: S603
     return path

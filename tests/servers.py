@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_S = 120
+TIMEOUT_S = 120
 
 Started = TypeVar("Started")
 
@@ -60,7 +60,7 @@ class Server:
 
     def wait_for(self, pattern: str) -> str:
         """Wait until a line of the output has a pattern; return its group."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until:
             for line in list(self.lines):
                 if found := re.search(pattern, line):

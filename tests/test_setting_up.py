@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.install import Progress
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 OLD = """#!/bin/sh
 test "$1" = --version && echo Python 3.9.2
@@ -81,7 +81,7 @@ def test_make_calls_a_python_that_is_too_old_so(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
 
     assert done.returncode == 2

@@ -25,6 +25,7 @@ RETIRED: Mapping[str, str] = {
     "milestones?": "training checkpoint",
     "nobody|somebody|whoever": "the person or the program",
     "Notice": "input warning",
+    "patience": "timeout, or seconds of retries",
     "skeletons?": "graph definition",
     "zoo": "registry",
 }

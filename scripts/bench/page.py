@@ -21,7 +21,7 @@ from scripts.bench.processes import Server, free_port
 
 CHROMIUM = "/usr/bin/chromium"
 WINDOW = {"width": 1280, "height": 720}
-PATIENCE_MS = 180_000
+TIMEOUT_MS = 180_000
 READY = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 MOST_S, MOST_BYTES, MOST_REQUESTS = 6.0, 200_000, 12
@@ -151,7 +151,7 @@ def visits(
 ) -> tuple[Visit, Visit]:
     """Visit the page twice in a fresh profile: with an empty cache, and with the filled one."""
     context = browser.new_context(viewport=window)  # type: ignore[arg-type]
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     try:
         with context.new_page() as page:
             first = visit(page, url, line)

@@ -6,20 +6,20 @@ import httpx2
 import pytest
 
 from lightwell_client import Lightwell, Sample
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 
 @pytest.fixture(scope="module")
 def lightwell(url: str) -> Iterator[Lightwell]:
     """The client under test."""
-    with Lightwell(url, timeout_s=PATIENCE_S) as lightwell:
+    with Lightwell(url, timeout_s=TIMEOUT_S) as lightwell:
         yield lightwell
 
 
 @pytest.fixture(scope="module")
 def http(url: str) -> Iterator[httpx2.Client]:
     """Plain HTTP to the same server: the oracle."""
-    with httpx2.Client(base_url=url, timeout=PATIENCE_S) as http:
+    with httpx2.Client(base_url=url, timeout=TIMEOUT_S) as http:
         yield http
 
 

@@ -73,11 +73,11 @@ def test_overload_is_retried(pauses: list[float]) -> None:
     assert pauses == [2, 2]
 
 
-@pytest.mark.parametrize(("patience", "tries"), [(0, 0), (3, 1), (4, 2)])
-def test_retries_end_after_patience_s(pauses: list[float], patience: float, tries: int) -> None:
-    """The pauses of a call add up to at most `patience_s`."""
+@pytest.mark.parametrize(("seconds", "tries"), [(0, 0), (3, 1), (4, 2)])
+def test_retries_end_after_retry_s(pauses: list[float], seconds: float, tries: int) -> None:
+    """The pauses of a call add up to at most `retry_s`."""
     with pytest.raises(LightwellError, match="Full"):
-        scripted(full, patience_s=patience).models()
+        scripted(full, retry_s=seconds).models()
 
     assert pauses == [2] * tries
 
@@ -95,7 +95,7 @@ def test_a_client_over_its_rate_waits(pauses: list[float]) -> None:
 def test_pauses_without_retry_after_are_doubled(pauses: list[float]) -> None:
     """A proxy may send none: the pauses are then a second, two, four and so on."""
     with pytest.raises(LightwellError):
-        scripted(lambda _: httpx2.Response(503), patience_s=8).models()
+        scripted(lambda _: httpx2.Response(503), retry_s=8).models()
 
     assert pauses == [1, 2, 4]
 
@@ -114,14 +114,12 @@ def test_forms_of_retry_after(pauses: list[float], text: str, first: float) -> N
     assert pauses == [first]
 
 
-def test_jitter_stays_within_patience_s(
-    pauses: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pauses are lengthened by chance, and still add up to at most `patience_s`."""
+def test_jitter_stays_within_retry_s(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses are lengthened by chance, and still add up to at most `retry_s`."""
     monkeypatch.setattr("lightwell_client.retries.random.uniform", lambda low, high: high)
 
     with pytest.raises(LightwellError, match="Full"):
-        scripted(full, patience_s=4).models()
+        scripted(full, retry_s=4).models()
 
     assert pauses == [2.5]
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
 MAKEFILE = ROOT / "Makefile"
@@ -23,7 +23,7 @@ def test_the_notebook_runs(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     client = NotebookClient(
         notebook,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         kernel_name="python3",
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
     )
@@ -47,7 +47,7 @@ def test_make_runs_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    subprocess.run(["bash", "-ec", script], cwd=ROOT, check=True, timeout=5 * PATIENCE_S, env=env)  # noqa: S603, S607
+    subprocess.run(["bash", "-ec", script], cwd=ROOT, check=True, timeout=5 * TIMEOUT_S, env=env)  # noqa: S603, S607
 
     done = nbformat.read(tmp_path / "notebook.ipynb", as_version=4)
     assert all(cell.outputs for cell in done.cells if cell.cell_type == "code")

@@ -118,9 +118,13 @@ def test_retry_after_may_be_a_date() -> None:
 
 @pytest.mark.parametrize(
     ("options", "pauses"),
-    [("{ patience: 0 }", []), ("{ patience: 2 }", [2]), ("{ patience: 5 }", [2.5, 2.5])],
+    [
+        ("{ retrySeconds: 0 }", []),
+        ("{ retrySeconds: 2 }", [2]),
+        ("{ retrySeconds: 5 }", [2.5, 2.5]),
+    ],
 )
-def test_pauses_add_up_to_at_most_the_patience(options: str, pauses: list[float]) -> None:
+def test_pauses_add_up_to_at_most_the_seconds_of_retries(options: str, pauses: list[float]) -> None:
     """Then the error of the last response is thrown, with the fields of the problem."""
     outcome = scripted(GET % options, *[waits(2)] * 4)
 
@@ -138,9 +142,9 @@ def test_pauses_add_up_to_at_most_the_patience(options: str, pauses: list[float]
     }
 
 
-def test_a_request_may_have_its_own_patience() -> None:
+def test_a_request_may_have_its_own_seconds() -> None:
     """The option of one call holds instead of that of the client."""
-    script = f"return {LIGHTWELL}.predict([[0]], {{}}, {{ patience: 0 }});" % "{}"
+    script = f"return {LIGHTWELL}.predict([[0]], {{}}, {{ retrySeconds: 0 }});" % "{}"
 
     outcome = scripted(script, waits(1))
 
@@ -164,7 +168,7 @@ def test_an_abort_ends_the_pause() -> None:
         if (error.status !== 503 || seconds !== 37.5) throw new Error("another wait");
         globalThis.setTimeout = () => queueMicrotask(() => controller.abort());
       };
-      const lightwell = new Lightwell("http://server", { onwait, patience: 60 });
+      const lightwell = new Lightwell("http://server", { onwait, retrySeconds: 60 });
       return lightwell.get("/models", {}, { signal: controller.signal });"""
 
     outcome = scripted(script, waits(30))

@@ -20,7 +20,7 @@ from tests.environments import environment
 from tests.servers import ROOT
 
 OPTIONS = ("--layers", "relu3,relu4", "--shard-mib", "2")
-PATIENCE_S = 300
+TIMEOUT_S = 300
 
 
 def main() -> int:
@@ -59,7 +59,7 @@ def _run(python: Path, folder: Path, module: str, *arguments: str) -> str:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     return done.stdout
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import sign
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def check(port: int, **environment: str) -> int:
         [sys.executable, *arguments],
         check=False,
         capture_output=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         env={**os.environ, "LIGHTWELL_PORT": str(port), **environment},
     ).returncode
 

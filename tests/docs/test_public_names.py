@@ -14,7 +14,7 @@ from probes import PROBES
 from scripts.docs import NAMES
 from scripts.public.catalogue import ACCESS_LINE, catalogue
 from scripts.public.names import Names, announced_in, flat, read, removed, write
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 MOST_LINES = 15
 """Lines that one probe may add to the list."""
@@ -116,7 +116,7 @@ def test_the_access_log_has_the_fields(
     """A line of the access log has the listed fields, and nothing more."""
     with caplog.at_level("INFO", logger="lightwell.access"):
         client.get("/models")
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while not caplog.messages and time.monotonic() < until:
             time.sleep(0.01)
 

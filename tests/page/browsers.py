@@ -23,7 +23,7 @@ from playwright.sync_api import (
     WebError,
 )
 
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 from tests.tools import require
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -43,7 +43,7 @@ WIDE, NARROW, PHONE = (
     {"width": 900, "height": 1100},
     {"width": 390, "height": 844},
 )
-PATIENCE_MS = 20_000
+TIMEOUT_MS = 20_000
 SCREENSHOTS = os.environ.get("LIGHTWELL_SCREENSHOTS")
 """Folder that `keep` writes to; None writes nothing, as painting a page takes long."""
 
@@ -166,7 +166,7 @@ class Watcher:
 
 def settle(page: Page) -> None:
     """Wait until the page has loaded, requested and read all that it wants to show."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while True:
         page.evaluate(QUIET, QUIET_FRAMES)
         under_way = WATCHERS[page.context].under_way

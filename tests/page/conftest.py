@@ -17,15 +17,15 @@ from playwright.sync_api import (
 )
 
 from tests.networks import write_network
-from tests.page.browsers import PATIENCE_MS, Watcher, launch, settle
+from tests.page.browsers import TIMEOUT_MS, Watcher, launch, settle
 from tests.page.networks import NETWORKS
 from tests.page.profiles import Profiles
-from tests.servers import PATIENCE_S, in_turn, started
+from tests.servers import TIMEOUT_S, in_turn, started
 
 SECRET = "correct-horse-battery"  # noqa: S105 - of the tests
 OTHER_SECRET = "battery-staple-horse"  # noqa: S105 - of the tests
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 IS_ALIVE = """() => {
   const shown = (selector, root = document) =>
@@ -45,7 +45,7 @@ IS_ALIVE = """() => {
 @pytest.fixture(scope="package")
 def api(url: str) -> Iterator[httpx2.Client]:
     """Client of the API, whose answers are the expected values."""
-    with httpx2.Client(base_url=url, timeout=PATIENCE_S) as client:
+    with httpx2.Client(base_url=url, timeout=TIMEOUT_S) as client:
         yield client
 
 
@@ -123,7 +123,7 @@ class Opener:
     def wait_until_alive(page: Page) -> None:
         """Wait for the first answers of the view on display, and panels that are loaded after."""
         # The first request for the findings compiles them.
-        page.wait_for_function(IS_ALIVE, timeout=1000 * PATIENCE_S)
+        page.wait_for_function(IS_ALIVE, timeout=1000 * TIMEOUT_S)
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_api(own: str) -> Iterator[httpx2.Client]:
     """Client of the server with networks of a user."""
-    with httpx2.Client(base_url=own, timeout=PATIENCE_S) as client:
+    with httpx2.Client(base_url=own, timeout=TIMEOUT_S) as client:
         yield client
 
 

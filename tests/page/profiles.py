@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.page.browsers import COUNT_REQUESTS, PATIENCE_MS, REPORT_VIOLATIONS, WIDE
+from tests.page.browsers import COUNT_REQUESTS, REPORT_VIOLATIONS, TIMEOUT_MS, WIDE
 
 
 class Profiles:
@@ -33,7 +33,7 @@ class Profiles:
         if self._idle[name] and not fresh:
             return self._idle[name].pop()
         context = self._browser.new_context(**chosen)
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(TIMEOUT_MS)
         context.add_init_script(REPORT_VIOLATIONS)
         context.add_init_script(COUNT_REQUESTS)
         self._options[context] = name

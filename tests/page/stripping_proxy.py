@@ -7,7 +7,7 @@ from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
 """Header fields of one connection, which a proxy does not pass on (RFC 9110, section 7.6.1)."""
@@ -28,7 +28,7 @@ def stripping_proxy(url: str, prefix: str) -> Iterator[str]:
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {name: value for name, value in self.headers.items() if is_passed_on(name)}
-            server = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_S)
+            server = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
             # A page that is left ends its connections.
             with suppress(ConnectionError), closing(server):
                 target = self.path.removeprefix(prefix)

@@ -13,7 +13,7 @@ from tests.page.browsers import Watcher
 from tests.page.conftest import Opener
 from tests.page.profiles import Profiles
 from tests.page.test_opening import visit_every_panel
-from tests.servers import PATIENCE_S, started
+from tests.servers import TIMEOUT_S, started
 
 ANALYSES = re.compile(r"/(attribution|intervene|sweep|unit|findings)(\?|$)")
 
@@ -75,13 +75,13 @@ def test_first_requests_for_analyses_are_sent_one_after_another(cold: Opener) ->
     page.on("requestfinished", end)
     page.on("requestfailed", lambda request: request in under_way and under_way.remove(request))
     page.goto(cold.url)
-    page.wait_for_selector("#digit-bars li.winner", timeout=1000 * PATIENCE_S)
+    page.wait_for_selector("#digit-bars li.winner", timeout=1000 * TIMEOUT_S)
     cold.wait_until_alive(page)
     visit_every_panel(page)
     # Handlers of events run within calls of the browser alone: none is missed in between.
     if len(answered) < LEAST:
         page.wait_for_event(
-            "requestfinished", lambda _: len(answered) >= LEAST, timeout=1000 * PATIENCE_S
+            "requestfinished", lambda _: len(answered) >= LEAST, timeout=1000 * TIMEOUT_S
         )
 
     assert max(most) == 1

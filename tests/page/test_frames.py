@@ -15,7 +15,7 @@ from tests.page.profiles import Profiles
 from tests.page.test_drawing import draw_a_seven
 from tests.page.test_embedding import page_with, served
 from tests.page.test_opening import SERIOUS, violations
-from tests.servers import PATIENCE_S, started
+from tests.servers import TIMEOUT_S, started
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def framed() -> Iterator[str]:
 @pytest.fixture
 def oracle(framed: str) -> Iterator[httpx2.Client]:
     """Client of that server, whose answers are the expected values."""
-    with httpx2.Client(base_url=framed, timeout=PATIENCE_S) as client:
+    with httpx2.Client(base_url=framed, timeout=TIMEOUT_S) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.page.answers import ask, assert_computed_alike, number
 from tests.page.browsers import PHONE, keep, settle
 from tests.page.conftest import Opener, show
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 
 def without_shipped(route: Route) -> None:
@@ -87,7 +87,7 @@ def test_pictures_that_maximise_a_channel_are_in_colour(
     page = visited("#imageModel=pictures&layer=act&channel=2")
     show(page, "unit")
     pictures = page.locator("#unit .unit-optimum .unit-pictures canvas")
-    expect(pictures).to_have_count(2, timeout=1000 * PATIENCE_S)
+    expect(pictures).to_have_count(2, timeout=1000 * TIMEOUT_S)
 
     found = ask(own_api, "/pictures/unit?layer=act&channel=2", None)["optimum"]
     read = "(one) => Array.from(one.getContext('2d').getImageData(0, 0, 16, 12).data)"
@@ -108,7 +108,7 @@ def test_a_long_wait_for_an_analysis_is_explained(visited: Opener) -> None:
 
     expect(panel).to_contain_text("waits while the server compiles it")
     held[0].continue_()
-    expect(panel.locator("canvas")).not_to_have_count(0, timeout=1000 * PATIENCE_S)
+    expect(panel.locator("canvas")).not_to_have_count(0, timeout=1000 * TIMEOUT_S)
     expect(panel).not_to_contain_text("waits while the server compiles it")
 
 
@@ -140,7 +140,7 @@ def test_the_first_class_of_one_unit_is_explained(visited: Opener, own_api: http
     page = visited("#drawings&target=0")
     why = show(page, "why")
     # The first request for an analysis compiles it.
-    expect(why).to_contain_text("target none", timeout=1000 * PATIENCE_S)
+    expect(why).to_contain_text("target none", timeout=1000 * TIMEOUT_S)
     settle(page)
     pixels = page.locator("#why lw-tensor-heatmap").evaluate(
         "(one) => Array.from(one.tensor.values)"

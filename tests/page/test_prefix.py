@@ -13,7 +13,7 @@ from tests.page.profiles import Profiles
 from tests.page.stripping_proxy import stripping_proxy
 from tests.page.test_embedding import page_with
 from tests.page.test_opening import visit_every_panel
-from tests.servers import PATIENCE_S, started
+from tests.servers import TIMEOUT_S, started
 
 JUPYTER = "/user/a@b.org/proxy/8000"
 """Prefix of Jupyter's proxy, which the server does not know."""
@@ -113,7 +113,7 @@ def try_out(page: Page, path: str) -> str:
     """Send a request from the documentation page; return the address that it went to."""
     operation = page.locator(".opblock", has=page.locator(f'[data-path="{path}"]')).first
     # Swagger UI draws every operation first.
-    operation.locator(".opblock-summary-control").click(timeout=1000 * PATIENCE_S)
+    operation.locator(".opblock-summary-control").click(timeout=1000 * TIMEOUT_S)
     operation.get_by_role("button", name="Try it out").click()
     with page.expect_response(lambda one: one.url.endswith(path)) as response:
         operation.get_by_role("button", name="Execute").click()

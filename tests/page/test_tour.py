@@ -7,17 +7,17 @@ import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.browsers import PATIENCE_MS, PHONE, keep
+from tests.page.browsers import PHONE, TIMEOUT_MS, keep
 from tests.page.conftest import Opener, show_state
 from tests.page.test_opening import SERIOUS, violations
 from tests.page.test_views import LECTURE
 
 # The outlined element may be made again, and be within a custom element.
-IN_VIEW = """async (patience) => {
+IN_VIEW = """async (timeout) => {
   const boxOf = (one) => one.getBoundingClientRect();
   const traces = () => Array.from(document.querySelectorAll("lw-gate-trace"));
   const roots = () => [document, ...traces().map((one) => one.shadowRoot)];
-  for (const until = performance.now() + patience; ; await new Promise(requestAnimationFrame)) {
+  for (const until = performance.now() + timeout; ; await new Promise(requestAnimationFrame)) {
     const outlined = roots().map((one) => one.querySelector("[data-toured]")).find(Boolean);
     const { top, bottom, left, right } = outlined ? boxOf(outlined) : {};
     const first = Math.max(0, boxOf(document.querySelector(".top")).bottom);
@@ -29,7 +29,7 @@ IN_VIEW = """async (patience) => {
 }"""
 
 # Faults of the frame: it touches text, or a list or the window cuts it off.
-FRAMED = """async (patience) => {
+FRAMED = """async (timeout) => {
   const traces = () => Array.from(document.querySelectorAll("lw-gate-trace"));
   const roots = () => [document, ...traces().map((one) => one.shadowRoot)];
   const around = (element, more) => {
@@ -59,7 +59,7 @@ FRAMED = """async (patience) => {
         faults.push(`cut off by ${one.className}`);
     return faults;
   };
-  for (const until = performance.now() + patience; ; await new Promise(requestAnimationFrame)) {
+  for (const until = performance.now() + timeout; ; await new Promise(requestAnimationFrame)) {
     const outlined = roots().map((one) => one.querySelector("[data-toured]")).find(Boolean);
     const faults = outlined ? faultsOf(outlined) : ["nothing is outlined"];
     if (!faults.length || performance.now() > until) return faults;
@@ -183,8 +183,8 @@ def arrived(page: Page, number: int, count: int = 11) -> None:
 
 def in_view(page: Page) -> None:
     """Wait until the outlined element is between header and card, in a frame that is whole."""
-    assert page.evaluate(IN_VIEW, PATIENCE_MS) == ""
-    assert page.evaluate(FRAMED, PATIENCE_MS) == []
+    assert page.evaluate(IN_VIEW, TIMEOUT_MS) == ""
+    assert page.evaluate(FRAMED, TIMEOUT_MS) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

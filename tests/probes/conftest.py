@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.page.browsers import launch
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def drawn_on() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = launch(playwright)
         page = browser.new_page()
-        page.set_default_timeout(1000 * PATIENCE_S)  # painting takes long on a busy machine
+        page.set_default_timeout(1000 * TIMEOUT_S)  # painting takes long on a busy machine
         yield page
         browser.close()
 

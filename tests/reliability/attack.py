@@ -29,7 +29,7 @@ END = b"GET /livez HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 ALIVE = b'{"status":"alive"}'
 SEQUENCE = b'{"sequence":"10110"}'
 GATES = "/lstm/gates?sequence=10110"
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 """Longest wait for an answer, ten times as long as any takes."""
 
 
@@ -116,7 +116,7 @@ def replies(content: bytes, methods: Sequence[str] = ()) -> list[Reply]:
 
 def connect(port: int, source: str) -> socket.socket:
     """Open a connection from an address of loopback."""
-    connection = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0))
+    connection = socket.create_connection(("127.0.0.1", port), TIMEOUT_S, (source, 0))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

@@ -22,9 +22,9 @@ from tests.reliability.attack import (
     HOST,
     JSON,
     LONG,
-    PATIENCE_S,
     SEQUENCE,
     SHORT,
+    TIMEOUT_S,
     Attack,
     ask,
     chunked,
@@ -55,7 +55,7 @@ def server() -> Iterator[Server]:
     with started(*FLAGS) as server:
         yield server
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +242,7 @@ def test_a_client_that_misbehaves_keeps_no_other_out(
     before = open_files(server)
     behaviour(port, "127.2.0.1")
     assert witnessed(port) == expected
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while open_files(server) > before:
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -301,7 +301,7 @@ def test_a_signal_ends_a_server_in_every_phase_of_a_request() -> None:
         server.process.send_signal(signal.SIGTERM)
         # The clients of the streams, and those behind them, read from now on.
         received = [until_end(connection) for connection in connections]
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
         for content in received:
             assert content == b"" or content.startswith(b"HTTP/1.1 ")
         assert not [line for line in server.lines if "Traceback" in line]

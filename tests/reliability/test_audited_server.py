@@ -14,7 +14,7 @@ from scripts.compare.wire import form_body
 from tests.api.bodies import base64_of, encoded
 from tests.reliability.audited_server import MARK
 from tests.reliability.wire import JSON, PNG, PREDICT, Headers, get, post
-from tests.servers import PATIENCE_S, Server, started
+from tests.servers import TIMEOUT_S, Server, started
 
 SIDE = 1_100
 SPOOLED_BYTES = 2**20
@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
     ) as server:
         yield server
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
 
 
 def audited(server: Server) -> list[str]:

@@ -18,7 +18,7 @@ from tests.reliability.attack import (
     AUTH,
     HOST,
     LONG,
-    PATIENCE_S,
+    TIMEOUT_S,
     Attack,
     ask,
     connect,
@@ -76,7 +76,7 @@ def nginx(folder: Path, upstream: int, buffering: str) -> Iterator[Proxied]:
     command = [program, "-p", str(folder), "-e", str(folder / "error.log")]
     process = subprocess.Popen([*command, "-c", str(configuration)])  # noqa: S603 - no input of users
     try:
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until:
             with contextlib.suppress(OSError), connect(port, CLIENT):
                 break

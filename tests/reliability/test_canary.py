@@ -27,7 +27,7 @@ from tests.networks import (
     WORDS_TOML,
     write_network,
 )
-from tests.servers import PATIENCE_S, ROOT, Server
+from tests.servers import ROOT, TIMEOUT_S, Server
 
 NETWORKS = {
     "colours": COLOURS_TOML,
@@ -110,7 +110,7 @@ def test_42_the_command_ends_with_a_sentence(models: Path) -> None:
     overflow(models / "grey")
     server = Server("--model", str(models / "grey"), root=ROOT)
     try:
-        assert server.process.wait(PATIENCE_S) == 1
+        assert server.process.wait(TIMEOUT_S) == 1
     finally:
         server.stop()
     text = "".join(server.lines)

@@ -12,7 +12,7 @@ import pytest
 from tests.api.bodies import DIGIT, PICTURE
 from tests.reliability.test_processes import SOON_S, count
 from tests.reliability.wire import JSON, PNG, PREDICT, assert_refused, get, post, prediction
-from tests.servers import PATIENCE_S, Server, started
+from tests.servers import TIMEOUT_S, Server, started
 
 OCCLUSION = "/cnn/attribution?method=occlusion&stride=4"
 BLOCKED_S = 0.4
@@ -94,7 +94,7 @@ def test_44_a_call_that_hangs_fails_its_request_and_the_health_check(
             time.sleep(0.01)
         behind = [clients.submit(post, server.url, PREDICT, PNG, PICTURE) for _ in range(3)]
         for one in (stuck, *behind):
-            assert_refused(one.result(PATIENCE_S), (503, 504))
+            assert_refused(one.result(TIMEOUT_S), (503, 504))
     for target in ("/livez", "/readyz"):
         assert_refused(get(server.url, target), (503,), "device")
     assert_refused(post(server.url, PREDICT, PNG, PICTURE), (503,), "device")
@@ -124,6 +124,6 @@ def test_44_a_signal_ends_a_server_whose_device_hangs(fault: Path) -> None:
             stuck = clients.submit(post, server.url, OCCLUSION, PNG, PICTURE)
             wait_for_status(server.url, "/livez", 503)
             server.process.send_signal(signal.SIGTERM)
-            assert server.process.wait(PATIENCE_S) == 0
-            assert_refused(stuck.result(PATIENCE_S), (503, 504))
+            assert server.process.wait(TIMEOUT_S) == 0
+            assert_refused(stuck.result(TIMEOUT_S), (503, 504))
         fault.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from tests.reliability.wire import (
     post,
     prediction,
 )
-from tests.servers import PATIENCE_S, Server, started
+from tests.servers import TIMEOUT_S, Server, started
 
 LINE_BYTES = 2048
 SOON_S = 20.0
@@ -214,7 +214,7 @@ def test_61_62_signals_drain_and_then_stop() -> None:
             assert prediction(server.url) == expected
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
-            assert server.process.wait(PATIENCE_S) == 0
+            assert server.process.wait(TIMEOUT_S) == 0
             assert time.monotonic() - began < SOON_S
 
 
@@ -250,7 +250,7 @@ def test_61_a_request_in_flight_is_answered_after_the_signal() -> None:
                 received += part
         assert received.startswith(b"HTTP/1.1 200")
         assert received.endswith(expected)
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
 
 
 def test_62_a_signal_ends_a_server_with_idle_connections() -> None:
@@ -260,4 +260,4 @@ def test_62_a_signal_ends_a_server_with_idle_connections() -> None:
         with socket.create_connection(address), socket.create_connection(address):
             assert exchange(port_of(server.url), Request("", "GET", "/livez")).status == 200
             server.process.send_signal(signal.SIGINT)
-            assert server.process.wait(PATIENCE_S) == 0
+            assert server.process.wait(TIMEOUT_S) == 0

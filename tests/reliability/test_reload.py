@@ -14,7 +14,7 @@ import pytest
 from models.runtime import checkpoints
 from tests.networks import GREY_TOML, write_network
 from tests.reliability.wire import JSON, get, post
-from tests.servers import PATIENCE_S, Server
+from tests.servers import TIMEOUT_S, Server
 
 BODY = json.dumps({"values": [[[0.5]] * 6] * 4}).encode()
 CLIENTS = 4
@@ -78,7 +78,7 @@ def test_42_61_weights_are_replaced_under_load(folder: Path, server: Server) -> 
         for number in range(10):
             digests.append(replace(folder, (0.5, 2.0)[number % 2]))
             hang_up(server)
-            until = time.monotonic() + PATIENCE_S
+            until = time.monotonic() + TIMEOUT_S
             while served_digest(server) != digests[-1]:
                 assert time.monotonic() < until
                 time.sleep(0.01)
@@ -92,7 +92,7 @@ def test_42_61_weights_are_replaced_under_load(folder: Path, server: Server) -> 
     assert {digest for _, digest, _ in answers} <= set(digests)
     assert all(len(logits) <= 1 for logits in versions.values())
     server.process.terminate()
-    assert server.process.wait(PATIENCE_S) == 0
+    assert server.process.wait(TIMEOUT_S) == 0
 
 
 def test_a_broken_file_leaves_the_old_weights(folder: Path, server: Server) -> None:

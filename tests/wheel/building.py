@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 OFFLINE = ("--quiet", "--no-index", "--no-deps", "--disable-pip-version-check")
 
@@ -33,7 +33,7 @@ def pip(*arguments: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from lightwell.__main__ import COMMANDS
 from lightwell_client import Lightwell
-from tests.servers import PATIENCE_S, started
+from tests.servers import TIMEOUT_S, started
 from tests.wheel.building import closure
 
 OWN_MODELS = """
@@ -52,7 +52,7 @@ def ran(*arguments: str, path: str, cwd: Path) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
 
 

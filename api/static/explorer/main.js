@@ -33,7 +33,7 @@ async function residentModels() {
     showWait({ error: { kind: "warming" }, seconds: 1 });
     await pause(1);
   }
-  await lightwell.get("/readyz", {}, { patience: Infinity });
+  await lightwell.get("/readyz", {}, { retrySeconds: Infinity });
   return (await lightwell.get("/models")).models;
 }
 

@@ -5,8 +5,8 @@ import { make } from "../sdk/dom.js";
 
 /** Request that needs the cookie, and computes nothing. */
 const GUARDED = { path: "/signed", parameters: { path: "/" } };
-/** Seconds of pauses of the form's requests: its errors are shown at once. */
-const PATIENCE = 0;
+/** Seconds of retries of the form's requests: its errors are shown at once. */
+const RETRY_SECONDS = 0;
 
 /**
  * Ask for the token until the server takes one; the rest of the page stays as it is, and usable.
@@ -72,7 +72,7 @@ function tokenForm() {
  */
 async function signIn(server, token) {
   try {
-    await new Lightwell(server, { token, patience: PATIENCE }).request("/", { input: new Blob() });
+    await new Lightwell(server, { token, retrySeconds: RETRY_SECONDS }).request("/", { input: new Blob() });
   } catch (error) {
     throw new Error(refusalOf(/** @type {Error} */ (error)), { cause: error });
   }
@@ -84,7 +84,7 @@ async function signIn(server, token) {
 /** Whether the server refuses requests without a token in their header. @param {string} server */
 async function isRefused(server) {
   try {
-    await new Lightwell(server, { patience: PATIENCE }).request(GUARDED.path, GUARDED);
+    await new Lightwell(server, { retrySeconds: RETRY_SECONDS }).request(GUARDED.path, GUARDED);
     return false;
   } catch (error) {
     return error instanceof LightwellError && error.status === 401;

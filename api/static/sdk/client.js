@@ -44,12 +44,12 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  * @typedef {object} Options
  * @property {AbortSignal} [signal] Aborts the request, and the pauses before it is repeated.
  * @property {string} [model] Name of the model; the network of its family that ships with the server where left out.
- * @property {number} [patience] Seconds; that of the client where left out.
+ * @property {number} [retrySeconds] Most seconds of pauses before retries; those of the client where left out.
  */
 /**
  * @typedef {object} ClientOptions
  * @property {string | null} [token] Token of the server, sent as `Authorization: Bearer`; empty or `none` for no token.
- * @property {number} [patience] Most seconds of pauses before one request is repeated, after a 429 or 503; 0 repeats none.
+ * @property {number} [retrySeconds] Most seconds of pauses before one request is repeated, after a 429 or 503; 0 repeats none.
  * @property {(wait: { error: LightwellError, seconds: number }) => void} [onwait] Called before each pause.
  */
 /**
@@ -60,13 +60,13 @@ import { readSafetensors, tensorsOf } from "./safetensors.js";
  *   `initial_state` with `initial_steps`; the input must then be rows of integers or bits.
  * @property {Record<string, any>} [beside] Deprecated name of `extra`.
  */
-/** @typedef {Content & Pick<Options, "signal" | "patience">} RequestOptions */
+/** @typedef {Content & Pick<Options, "signal" | "retrySeconds">} RequestOptions */
 
 /** Models of pages that name none: they were written when a server had one network of each family. */
 export const DEFAULT_MODELS = { image: "cnn", sequence: "lstm" };
 
 /** Most seconds of pauses before one request is repeated, where the client is not made with others. */
-const PATIENCE = 30;
+const RETRY_SECONDS = 30;
 /** Characters of a token: printable ASCII without blanks. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
@@ -101,9 +101,9 @@ export class Lightwell {
    * @param {ClientOptions} [options]
    * @throws {TypeError} The token cannot be written into a header.
    */
-  constructor(server = new URL("..", import.meta.url).href, { token, patience = PATIENCE, onwait } = {}) {
+  constructor(server = new URL("..", import.meta.url).href, { token, retrySeconds = RETRY_SECONDS, onwait } = {}) {
     this.server = server.replace(/\/+$/, "");
-    this.patience = patience;
+    this.retrySeconds = retrySeconds;
     this.onwait = onwait;
     this.#token = token && token !== "none" ? token : "";
     if (this.#token && !TOKEN.test(this.#token)) throw new TypeError("A token has printable ASCII characters without blanks.");
@@ -194,15 +194,15 @@ export class Lightwell {
    * @param {Options} [options]
    * @returns {Promise<any>}
    */
-  async get(path, parameters = {}, { signal, patience } = {}) {
-    return (await this.request(path, { parameters, signal, patience })).json();
+  async get(path, parameters = {}, { signal, retrySeconds } = {}) {
+    return (await this.request(path, { parameters, signal, retrySeconds })).json();
   }
 
   /**
    * Sign the address of one `GET`, such as that of a picture: an `<img>` loads it without a token until it expires.
    * @param {string} path Such as `/lstm/gates.png`.
    * @param {Parameters} [parameters] Query parameters of the path.
-   * @param {Pick<Options, "signal" | "patience"> & { seconds?: number }} [options] `seconds` until it expires: an
+   * @param {Pick<Options, "signal" | "retrySeconds"> & { seconds?: number }} [options] `seconds` until it expires: an
    *   hour where left out, a week at most.
    * @returns {Promise<string>} URL; it has no signature where the server needs no token.
    */
@@ -213,18 +213,18 @@ export class Lightwell {
 
   /**
    * Send a request: a POST of the input, or a GET where there is none. While the server is full, or the client over
-   * its rate, it is repeated after the seconds of `Retry-After`, as long as `patience` allows.
+   * its rate, it is repeated after the seconds of `Retry-After`, as long as `retrySeconds` allows.
    * @param {string} path
    * @param {RequestOptions} [options]
    * @returns {Promise<Response>}
    * @throws {LightwellError} The server refuses the request, or cannot be reached.
    * @throws {DOMException} `AbortError`: the signal was aborted.
    */
-  async request(path, { input, parameters = {}, beside, extra = beside, signal, patience = this.patience } = {}) {
+  async request(path, { input, parameters = {}, beside, extra = beside, signal, retrySeconds = this.retrySeconds } = {}) {
     if (beside) console.warn("lightwell.js: the option 'beside' is deprecated; its name is 'extra'.");
     const content = input === undefined ? {} : { method: "POST", ...bodyOf(input, extra) };
     const target = `${path}${queryOf(parameters)}`;
-    for (let repeats = 0, left = patience; ; repeats += 1) {
+    for (let repeats = 0, left = retrySeconds; ; repeats += 1) {
       try {
         return await this.#send(target, { signal, ...content });
       } catch (error) {

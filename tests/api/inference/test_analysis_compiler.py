@@ -13,7 +13,7 @@ from api.inference.analysis_compiler import AnalysisCompiler
 from api.inference.errors import CompilationDeadlineError
 from api.inference.memory_budget import MemoryBudget
 from api.inference.served_model import ServedModel
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 SIZES = {"push": (1, 4, 16), "score": (1, 64), "convolve": (1,)}
 """Batch sizes of the analyses of the model."""
@@ -46,7 +46,7 @@ class Model:
         """Add parameter sets: there are none."""
 
     def _compile(self, program: Any, buckets: Sequence[int]) -> None:
-        assert self.free.wait(PATIENCE_S)
+        assert self.free.wait(TIMEOUT_S)
         self.compiled.append((program.name, tuple(buckets)))
 
 
@@ -73,7 +73,7 @@ class Scene:
         self.served = cast("ServedModel", Served(self.model))
         self.compiler = AnalysisCompiler(MemoryBudget(2**30))
 
-    async def ask(self, name: str, seconds: float = PATIENCE_S) -> None:
+    async def ask(self, name: str, seconds: float = TIMEOUT_S) -> None:
         """Wait for a program, as a request does."""
         await self.compiler.compiled(self.served, name, time.monotonic() + seconds)
 

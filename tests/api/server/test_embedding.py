@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.inference.engine import Engine
 from api.server.interpreter import GC_THRESHOLD, SWITCH_INTERVAL_S
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 PATH = "/lstm/gates?sequence=10110"
 IGNORED = ("date", "server", "server-timing", "x-request-id")
@@ -40,14 +40,14 @@ def served_by_uvicorn(*flags: str, cache: Path) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while not _is_ready(url):
             assert process.poll() is None
             assert time.monotonic() < until
             time.sleep(0.1)
         yield url
         process.terminate()
-        process.wait(PATIENCE_S)
+        process.wait(TIMEOUT_S)
     finally:
         process.kill()
         process.wait()
@@ -55,7 +55,7 @@ def served_by_uvicorn(*flags: str, cache: Path) -> Iterator[str]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/readyz", timeout=PATIENCE_S).status_code == 200
+        return httpx2.get(f"{url}/readyz", timeout=TIMEOUT_S).status_code == 200
     except httpx2.TransportError:
         return False
 
@@ -70,7 +70,7 @@ def test_uvicorn_serves_the_factory(flags: tuple[str, ...], url: str, tmp_path: 
     """Without arguments: settings of the environment, its cache, and the answers of the command."""
     for served in served_by_uvicorn(*flags, cache=tmp_path / "cache"):
         assert any((tmp_path / "cache").iterdir())
-        there, here = (httpx2.get(f"{one}{PATH}", timeout=PATIENCE_S) for one in (url, served))
+        there, here = (httpx2.get(f"{one}{PATH}", timeout=TIMEOUT_S) for one in (url, served))
         assert there.status_code == 200
         assert (here.status_code, here.content) == (there.status_code, there.content)
         assert headers_of(here) == headers_of(there)
@@ -180,7 +180,7 @@ def test_the_import_limits_the_threads_of_openblas(first: str, threads: str) -> 
         env=environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=True,
     )
     assert ran.stdout.split()[-1] == threads

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.servers import PATIENCE_S, Server
+from tests.servers import TIMEOUT_S, Server
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
 
@@ -23,7 +23,7 @@ def test_a_terminal_that_closes_stops_the_server() -> None:
         assert server.process.poll() is None
 
         os.close(ours)
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
     finally:
         server.stop()
     assert not any("Traceback" in line for line in server.lines)

@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from api.server.listener import ListenerError, bind, duplicated, reason
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 HAS_IPV6 = socket.has_ipv6 and os.path.exists("/proc/net/if_inet6")  # noqa: PTH110
 
@@ -48,7 +48,7 @@ def started(*flags: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=True,
     )
 
@@ -96,7 +96,7 @@ def test_nothing_listens_until_the_server_is_loaded() -> None:
     """A client is refused at once, and does not wait."""
     (bound,) = bind("127.0.0.1", 0)
     with bound, pytest.raises(ConnectionRefusedError):
-        socket.create_connection(bound.getsockname(), timeout=PATIENCE_S)
+        socket.create_connection(bound.getsockname(), timeout=TIMEOUT_S)
 
 
 def test_a_name_has_a_socket_for_each_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from api.server.connection_limits import ConnectionLimits
 from api.settings import Settings
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 FILES = 128
 
@@ -71,7 +71,7 @@ def test_more_connections_than_open_files() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
 
     assert done.stdout.split() == ["64", "True"]

@@ -6,7 +6,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.servers import PATIENCE_S, started
+from tests.servers import TIMEOUT_S, started
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
@@ -18,7 +18,7 @@ def test_a_server_needs_nothing_that_other_platforms_lack(platform: str) -> None
         answer = json.load(urlopen(f"{server.url}/lstm/predict?sequence=10110"))  # noqa: S310
         metrics = urlopen(f"{server.url}/metrics").read()  # noqa: S310
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
         lines = "".join(server.lines)
 
     assert answer["prediction"]["name"] == "yes"

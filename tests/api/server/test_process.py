@@ -15,7 +15,7 @@ import pytest
 
 from models.runtime import checkpoints
 from tests.oracles.parameters import draw, lstm_shapes
-from tests.servers import PATIENCE_S, ROOT, Server
+from tests.servers import ROOT, TIMEOUT_S, Server
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_server_starts_answers_and_drains(server: Server) -> None:
     (stated,) = (line for line in server.lines if "lstm: weights" in line)
     assert stated.rstrip().endswith("test accuracy not recorded; no length of sequences was tested")
     assert b"application/problem+json" in response_to(server, b"nonsense\r\n\r\n")
-    with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+    with httpx2.Client(base_url=server.url, timeout=TIMEOUT_S) as client:
         answer = client.get("/lstm/trace?sequence=101").json()
         assert [t["shape"] for t in answer["tensors"] if t["name"] == "cell"] == [[4, 3]]
         host, port = server.url.removeprefix("http://").split(":")
@@ -72,7 +72,7 @@ def test_a_server_starts_answers_and_drains(server: Server) -> None:
             while part := slow.recv(65536):
                 received += part
         assert received.startswith(b"HTTP/1.1 200")
-    assert server.process.wait(PATIENCE_S) == 0
+    assert server.process.wait(TIMEOUT_S) == 0
 
 
 DRAIN_S = 1
@@ -92,7 +92,7 @@ def test_a_draining_server_answers_until_its_listener_closes(
     body, statuses, ready = {"sequence": "10110" * 60}, [], []
     try:
         server.wait_for("Ready after")
-        with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+        with httpx2.Client(base_url=server.url, timeout=TIMEOUT_S) as client:
             expected = client.post(f"/lstm/{path}", json=body).content
             server.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
@@ -110,7 +110,7 @@ def test_a_draining_server_answers_until_its_listener_closes(
         assert {one.status_code for one in ready} == {503}
         assert ready[0].json()["type"] == "urn:lightwell:problem:draining"
         assert ready[0].headers["connection"] == "close"
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
     finally:
         server.stop()
 
@@ -123,7 +123,7 @@ def refused(*flags: str, status: int = 2) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == status
     assert "Traceback" not in done.stderr

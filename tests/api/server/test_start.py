@@ -13,7 +13,7 @@ import pytest
 from api.inference.loading import use_cache
 from api.settings import Settings
 from models.runtime.executable_cache import ExecutableCache
-from tests.servers import PATIENCE_S, ROOT, Server
+from tests.servers import ROOT, TIMEOUT_S, Server
 
 
 def started(folder: Path) -> tuple[str, bytes]:
@@ -21,7 +21,7 @@ def started(folder: Path) -> tuple[str, bytes]:
     server = Server("--cache", str(folder))
     try:
         said = server.wait_for(r"Ready after [\d.]+ s \((.*)\)")
-        with httpx2.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+        with httpx2.Client(base_url=server.url, timeout=TIMEOUT_S) as client:
             assert client.get("/readyz").status_code == 200
             # XLA would warn of each cached executable, in lines of a thousand characters.
             assert not [line for line in server.lines if "cpu_aot_loader" in line]

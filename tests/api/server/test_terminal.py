@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 INTERRUPT = b"\x03"
 """Character of Ctrl-C, of which the terminal makes a signal."""
@@ -44,7 +44,7 @@ class Terminal:
 
     def wait_for(self, pattern: str) -> str:
         """Wait until the screen has a pattern; return its group."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until:
             if found := re.search(pattern, self.screen):
                 return found[1] if found.groups() else found[0]
@@ -54,7 +54,7 @@ class Terminal:
     def interrupt(self) -> int:
         """Press Ctrl-C; return the exit code of the server."""
         os.write(self._descriptor, INTERRUPT)
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(TIMEOUT_S)
 
     def close(self) -> None:
         """End the server in any state."""
@@ -88,7 +88,7 @@ def test_the_greeting_stays_on_screen(
     url = server.wait_for(r"Lightwell on (http://\S+)")
     server.wait_for("Ready after")
     for _ in range(3):
-        assert httpx2.get(f"{url}/models", timeout=PATIENCE_S).status_code == 200
+        assert httpx2.get(f"{url}/models", timeout=TIMEOUT_S).status_code == 200
 
     assert server.interrupt() == 0
 

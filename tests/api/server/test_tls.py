@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from api.server.tls_handshake import limit_handshakes
 from api.settings import Settings
 from tests.certificates import sign
-from tests.servers import PATIENCE_S, Server
+from tests.servers import TIMEOUT_S, Server
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_server_with_a_certificate_answers_https(certificate: tuple[Path, Path
     server = Server("--ssl-certfile", str(chain), "--ssl-keyfile", str(key))
     try:
         trusted = ssl.create_default_context(cafile=str(chain))
-        answer = httpx2.get(f"{server.url}/livez", verify=trusted, timeout=PATIENCE_S)
+        answer = httpx2.get(f"{server.url}/livez", verify=trusted, timeout=TIMEOUT_S)
         assert answer.status_code == 200
     finally:
         server.stop()
@@ -60,7 +60,7 @@ def test_a_client_without_a_handshake_is_closed(certificate: tuple[Path, Path]) 
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
-        with socket.create_connection(listener.getsockname(), PATIENCE_S) as client:
+        with socket.create_connection(listener.getsockname(), TIMEOUT_S) as client:
             began = time.monotonic()
             assert client.recv(1) == b""
             assert time.monotonic() - began < 10 * 0.3

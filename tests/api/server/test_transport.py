@@ -10,7 +10,7 @@ import pytest
 from api.server import exchange
 from api.server.transport import WriteCoalescingTransport
 from tests.api.server.hostile import get, served
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 
 class Wire:
@@ -149,7 +149,7 @@ def test_the_response_reaches_a_client_that_sends_first(name: str, url: str) -> 
     address = urlsplit(url)
     head = b"POST /cnn/predict HTTP/1.1\r\nHost: [::1]\r\nContent-Type: image/jpeg\r\n"
     with socket.create_connection((str(address.hostname), address.port or 0)) as client:
-        client.settimeout(PATIENCE_S)
+        client.settimeout(TIMEOUT_S)
         client.sendall(head + REFUSED[name])
         client.sendall(bytes(30_000_000))
         response = b"".join(iter(lambda: client.recv(65_536), b""))

@@ -7,7 +7,7 @@ import sys
 
 import httpx2
 
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 REQUESTS = 1500
 """Requests whose lines of the log, 70 bytes each, fill a pipe of 64 KiB."""
@@ -26,13 +26,13 @@ def test_a_server_with_unread_output_serves_and_stops() -> None:
     try:
         found = re.search(rb"Lightwell on (http://\S+)", process.stdout.readline())
         assert found is not None
-        with httpx2.Client(base_url=found[1].decode(), timeout=PATIENCE_S) as client:
+        with httpx2.Client(base_url=found[1].decode(), timeout=TIMEOUT_S) as client:
             for _ in range(REQUESTS):
                 assert client.get("/colormaps").status_code == 200
             shown = client.get("/metrics").text
         assert "lightwell_log_lines_dropped_total" in shown
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_S) == 0
+        assert process.wait(TIMEOUT_S) == 0
     finally:
         process.kill()
         process.wait()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 BODY = b'{"sequence": "1011"}'
 H2C = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
@@ -43,7 +43,7 @@ public class Post {
 @pytest.fixture(scope="module")
 def label(url: str) -> int:
     """Label of the sequence when nothing is offered."""
-    answer = httpx2.post(f"{url}/lstm/predict", content=BODY, headers=JSON, timeout=PATIENCE_S)
+    answer = httpx2.post(f"{url}/lstm/predict", content=BODY, headers=JSON, timeout=TIMEOUT_S)
     return int(answer.json()["prediction"]["label"])
 
 
@@ -55,7 +55,7 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
-        self._socket = socket.create_connection((address.hostname, address.port), PATIENCE_S)
+        self._socket = socket.create_connection((address.hostname, address.port), TIMEOUT_S)
         self._received = b""
 
     def send(self, *packets: bytes) -> None:
@@ -174,7 +174,7 @@ def test_connect_is_refused(url: str) -> None:
 def test_curl_may_offer_http2(url: str, label: int) -> None:
     """`curl --http2` posts its body."""
     command = ["curl", "--silent", "--http2", "--json", BODY.decode(), f"{url}/lstm/predict"]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_S)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S)  # noqa: S603
 
     assert json.loads(done.stdout)["prediction"]["label"] == label
 
@@ -188,7 +188,7 @@ def test_java_may_offer_http2(url: str, label: int, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
 
     answers = [line.partition(" ") for line in done.stdout.splitlines()]

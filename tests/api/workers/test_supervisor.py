@@ -18,7 +18,7 @@ from api.workers import supervisor as module
 from api.workers.chips import Chips
 from api.workers.supervisor import Supervisor
 from tests.api.workers.recording import RecordingWorker
-from tests.servers import PATIENCE_S
+from tests.servers import TIMEOUT_S
 
 GPUS = Chips(("4", "7"), "CUDA_VISIBLE_DEVICES")
 
@@ -47,7 +47,7 @@ def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supe
 
 def tend(supervisor: Supervisor, until: Callable[[], object]) -> None:
     """Let a supervisor look after its workers until something holds."""
-    ends = time.monotonic() + PATIENCE_S
+    ends = time.monotonic() + TIMEOUT_S
     while not until():
         assert time.monotonic() < ends
         supervisor.handle_signals()

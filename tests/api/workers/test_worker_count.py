@@ -11,7 +11,7 @@ from api.settings import Settings
 from api.workers import worker_count as module
 from api.workers.chips import Chips
 from api.workers.worker_count import WorkerCountError, worker_count
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 GIB = 2**30
 NONE = Chips()
@@ -103,7 +103,7 @@ def test_several_processes_are_refused_without_posix(workers: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=True,
     )
 

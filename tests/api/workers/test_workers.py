@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.reloading.replacement import replace
 from tests.networks import LETTERS_TOML, write_network
-from tests.servers import PATIENCE_S, ROOT, Server
+from tests.servers import ROOT, TIMEOUT_S, Server
 
 SOON_S = 20.0
 """Ten times the time after which a worker has ended, or a scrape has its counts."""
@@ -25,7 +25,7 @@ WORKERS = 2
 GATES = "/letters/gates?sequence=abcde"
 
 CLIENT = httpx2.Client(
-    timeout=PATIENCE_S, limits=httpx2.Limits(max_keepalive_connections=0), trust_env=False
+    timeout=TIMEOUT_S, limits=httpx2.Limits(max_keepalive_connections=0), trust_env=False
 )
 """Client whose requests have a connection each, which either worker may accept."""
 
@@ -191,7 +191,7 @@ def test_replaced_weights_are_served_by_all_without_a_refusal(
     before = sum("are replaced by" in line for line in server.lines)
     with asked(server.url) as statuses:
         server.process.send_signal(signal.SIGHUP)
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while sum("are replaced by" in line for line in server.lines) < before + WORKERS:
             assert time.monotonic() < until, "".join(server.lines[-5:])
             time.sleep(0.02)
@@ -219,7 +219,7 @@ def test_a_signal_drains_all_workers(folder: Path) -> None:
             answered = statuses[: statuses.index(0)]
         assert set(answered) == {200}
         assert set(statuses) == {200, 0}
-        assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.wait(TIMEOUT_S) == 0
         assert not any(map(is_running, workers))
     finally:
         server.stop()
@@ -249,7 +249,7 @@ def test_a_start_that_fails_ends_all(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
 
     assert done.returncode == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.docs.fences import SERVER, fences
 from tests.environments import environment
-from tests.servers import PATIENCE_S, started
+from tests.servers import TIMEOUT_S, started
 
 ASK = Path(__file__).with_name("ask.py")
 PAGE = "docs/inference-protocol.md"
@@ -31,7 +31,7 @@ def main() -> int:
     python = parser.parse_args().python or environment("clients", "clients.txt")
     with started(ready="Ready after") as server:
         for command in ([ASK, server.url], ["-c", example(server.url)]):
-            done = subprocess.run([python, *command], check=False, timeout=PATIENCE_S)  # noqa: S603
+            done = subprocess.run([python, *command], check=False, timeout=TIMEOUT_S)  # noqa: S603
             if done.returncode:
                 return done.returncode
     return 0

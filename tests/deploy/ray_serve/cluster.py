@@ -17,7 +17,7 @@ from deploy.ray.arguments import Arguments
 from scripts.bench.processes import free_port
 from tests.servers import ROOT
 
-PATIENCE_S = 120
+TIMEOUT_S = 120
 NAME = "lightwell"
 
 
@@ -97,7 +97,7 @@ class Cluster:
         Raises:
             AssertionError: It does not come about.
         """
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + TIMEOUT_S
         while not until():
             if time.monotonic() > end:
                 seen = self.details["deployments"]["lightwell"]

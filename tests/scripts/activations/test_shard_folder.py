@@ -11,7 +11,7 @@ from models.runtime.folder_lock import locked
 from scripts.activations.shard_folder import FolderError, claim
 from scripts.activations.storage import SafetensorsStorage, Shard
 from tests.scripts.activations.runs import index_of
-from tests.servers import PATIENCE_S, ROOT
+from tests.servers import ROOT, TIMEOUT_S
 
 FACTS = {"model": "cnn", "weights": "digest", "shard_rows": 2, "data": {"digest": "rows"}}
 
@@ -79,7 +79,7 @@ def test_a_kill_at_any_write_loses_at_most_one_shard(tmp_path: Path) -> None:
     """Killed at any call of the system, the next run ends with the files of a whole one."""
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
 
     assert done.returncode == 0, done.stderr
