@@ -21,6 +21,7 @@ MAX_STEPS_JSON = 16 * MIB  # as many numbers as a body may have, of 15 character
 MAX_LIGHT_JSON = 8192  # bytes: 28 x 28 pixels, 4,096 steps
 MAX_INLINE_JSON = 32_768  # bytes: 64 digits; its values are found in 0.1 ms, at most 2 ms
 MAX_LIGHT_PIXELS = 4096  # decoded in 0.1 ms
+MAX_LIGHT_PNG = 65_536  # bytes: chunks beside those pixels are passed in 0.1 ms
 
 RAW_IMAGES = ("image/png", "image/jpeg")
 OTHER_IMAGES = tuple(
@@ -135,7 +136,9 @@ def is_light(body: Body) -> bool:
         # pictures, each has a cost however small it is.
         heavy = any(part in body.content for part in (b"image", b"inputs", b"\\"))
         return len(body.content) <= MAX_LIGHT_JSON and not heavy
-    size = png_size(body.content) if body.media_type == "image/png" else None
+    if body.media_type != "image/png" or len(body.content) > MAX_LIGHT_PNG:
+        return False
+    size = png_size(body.content)
     return size is not None and size[0] * size[1] <= MAX_LIGHT_PIXELS
 
 

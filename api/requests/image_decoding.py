@@ -16,7 +16,7 @@ from math import ceil, sqrt
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageChops, ImageFile, PngImagePlugin
+from PIL import Image, ImageChops, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from api.errors.problem import Problem, body_problem
@@ -28,7 +28,6 @@ from api.requests.image_limits import (
     MAX_JPEG_PIXELS,
     MAX_PLANE_PIXELS,
     MAX_SCANNED_PIXELS,
-    MAX_TEXT,
     ONLY_READ,
     PNG,
     PNG_FILE,
@@ -97,8 +96,6 @@ def _bound_pillow() -> None:
     Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    PngImagePlugin.MAX_TEXT_CHUNK = 65_536
-    PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
 
 
 _bound_pillow()

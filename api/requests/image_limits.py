@@ -21,7 +21,6 @@ MAX_SCANS = 64  # each scan of a JPEG costs a pass over all pixels; cameras writ
 MAX_SCANNED_PIXELS = 270_000_000  # pixels times scans
 MAX_SEGMENTS = 4096  # of a JPEG; 24 MiB in the usual 64 KiB pieces make 384
 MAX_CHUNKS = 16_384  # of a PNG; 24 MiB in the usual 8 KiB pieces make 3,072
-MAX_TEXT = 1_048_576  # bytes of compressed PNG text, inflated; long prompts are a tenth of that
 
 PNG = b"\x89PNG\r\n\x1a\n"
 ONLY_READ = "only PNG and JPEG are read here"

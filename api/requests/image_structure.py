@@ -10,7 +10,6 @@ from api.requests.image_limits import (
     MAX_CHUNKS,
     MAX_SCANS,
     MAX_SEGMENTS,
-    MAX_TEXT,
     PNG,
     UNDECODABLE,
     invalid,
@@ -31,18 +30,15 @@ STARTS_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 def pixel_chunks(encoded: bytes) -> list[bytes]:
     """Return the chunks of an encoded PNG image that decoding its pixels needs.
 
-    Text and profiles are dropped unread, except for compressed text, which must not inflate to more
-    than `MAX_TEXT` bytes.
+    Text and profiles are dropped unread: compressed text is not inflated.
 
     Raises:
-        Problem: The file is cut, animated or has too much text, or a checksum is wrong.
+        Problem: The file is cut or animated, or a checksum is wrong.
     """
-    kept, text, view = [], 0, memoryview(encoded)
+    kept, view = [], memoryview(encoded)
     for kind, start, end in _chunks(encoded):
         if kind == b"acTL" and encoded[start : start + 4] != b"\0\0\0\1":
             raise invalid("The PNG is animated; only images of one frame are read.")
-        if kind in {b"zTXt", b"iTXt"}:
-            text += _inflated_bytes(kind, encoded[start : end - 4], MAX_TEXT - text)
         # An upper-case first letter marks a critical chunk, which no decoder may skip.
         if kind[:1].isupper() or kind in {b"tRNS", b"eXIf"}:
             # The decoder does not check that of the pixels.
@@ -71,28 +67,6 @@ def _chunks(encoded: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
         position = end
     raise invalid(f"The PNG has more than {MAX_CHUNKS} chunks.")
-
-
-def _inflated_bytes(kind: bytes, data: bytes, limit: int) -> int:
-    """Return the inflated size of a PNG image's text chunk, in bytes; stop past the limit.
-
-    Raises:
-        Problem: It is larger than `limit`.
-    """
-    _, _, rest = data.partition(b"\0")
-    if kind == b"iTXt":
-        if rest[:1] != b"\1":
-            return 0
-        packed = b"".join(rest[2:].split(b"\0", 2)[2:])
-    else:
-        packed = rest[1:]
-    try:
-        size = len(zlib.decompressobj().decompress(packed, limit + 1))
-    except zlib.error:
-        return 0
-    if size > limit:
-        raise invalid(f"The PNG's compressed text holds more than {MAX_TEXT} bytes.")
-    return size
 
 
 class JpegFrame(NamedTuple):

@@ -56,7 +56,7 @@ from probes.shared.input_warnings import InputWarning
 MAX_PIXELS_TOGETHER = 100_000_000  # of all images of one request: eight photos of 12 megapixels
 MAX_PLANES_TOGETHER = 16_777_216  # counted after reduction: 64 of 512 x 512, 11 of any size
 
-MAX_LIGHT_FORM = 65_536  # bytes of a form that are cut into parts in 0.1 ms
+MAX_LIGHT_FORM = 8192  # bytes of a form: its parts are found in 0.1 ms, in at most 10
 
 Options = TypeVar("Options", bound=ImageOptions)
 

@@ -3,17 +3,22 @@
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
 from api.requests.body import (
     IMAGE_BODIES,
     MAX_IMAGE_JSON,
+    MAX_LIGHT_PNG,
     MAX_SEQUENCE_JSON,
     SEQUENCE_BODIES,
+    Body,
+    is_light,
     read_body,
 )
 from tests.api.bodies import Wire
+from tests.api.pictures_by_hand import chunk, png
 
 
 def test_a_body_is_read_whole() -> None:
@@ -202,3 +207,12 @@ def test_a_client_that_leaves_is_told_apart() -> None:
     """A disconnect before the end of the body raises ClientDisconnect."""
     with pytest.raises(ClientDisconnect):
         Wire([b"x", None], content_type="image/png").read()
+
+
+def test_a_small_picture_in_a_large_file_is_not_light() -> None:
+    """Megabytes beside 28×28 pixels are for another thread; the picture alone is for this one."""
+    digit = png(np.zeros((28, 28), np.uint8))
+    assert is_light(Body(digit, "image/png", {}))
+
+    text = chunk(b"zTXt", bytes(MAX_LIGHT_PNG))
+    assert not is_light(Body(png(np.zeros((28, 28), np.uint8), text), "image/png", {}))

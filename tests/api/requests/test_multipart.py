@@ -1,5 +1,7 @@
 """Multipart forms with files, valid and invalid."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -299,3 +301,22 @@ def test_no_form_breaks_the_reader(data: st.DataObject) -> None:
         end = data.draw(st.integers(start, min(start + 8, len(content))))
         content[start:end] = data.draw(st.binary(max_size=6) | st.sampled_from([b"\r\n", b"--"]))
     assert status(bytes(content)) in {200, 400, 415, 422}
+
+
+def test_headers_are_parsed_in_time_that_is_linear() -> None:
+    """Quotes that are not closed are passed once: 64 parts take milliseconds, not 8 s."""
+    head = 'Content-Disposition: form-data; name=x; y="' + '\\"' * 2000 + "\r\n\r\n"
+    parts = [b"--cut-here\r\n" + head.encode() + b"a text\r\n"] * (MAX_PARTS - 1)
+
+    began = time.thread_time()
+    assert files_in(form(*parts, part(b"data")), BOUNDARY) == [b"data"]
+    assert time.thread_time() - began < 1
+
+
+def test_padding_of_a_boundary_is_bounded() -> None:
+    """A few blanks behind a boundary are passed; more than a part's headers may have are not."""
+    for blanks in (b"", b" ", b"\t" * 100):
+        padded = part(b"data").replace(b"--cut-here", b"--cut-here" + blanks)
+        assert files_in(form(padded), BOUNDARY) == [b"data"]
+    padded = part(b"data").replace(b"--cut-here", b"--cut-here" + b" " * (MAX_HEADERS + 1))
+    assert "broken boundary" in problem_of(form(padded))[1]
