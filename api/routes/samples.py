@@ -1,5 +1,6 @@
 """Routes of the samples: MNIST test images with their labels, as JSON and PNG."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -8,8 +9,13 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from api.client_identity import client_of
 from api.errors.problem import Problem
 from api.inference.engine import Engine
+from api.inference.jobs import Job
+from api.inference.large_work import large_work
+from api.inference.memory_budget import HeldBytes
+from api.middleware.timeouts import RequestTimeout
 from api.openapi import schemas, spec
 from api.requests.query import SingleValueRoute
 from api.responses.negotiation import MEDIA_TYPES, PICTURES, PictureOptions
@@ -19,6 +25,9 @@ from probes.declaration import Parameters
 from probes.figures import colours
 from probes.figures.figures import Tensor, Tiles
 from probes.output.render import PictureFormat, picture, render
+
+ANSWER_BYTES = 786_432
+"""Bytes of the largest answer of samples: the list of 200, or a sheet of them."""
 
 DIGITS = 10
 """Number of classes of MNIST's samples, which do not depend on the resident networks."""
@@ -43,6 +52,7 @@ def router() -> APIRouter:
         "/samples",
         list_samples,
         operation_id="samples",
+        response_model=schemas.SampleList,
         summary="Test images with their labels.",
         responses=spec.answers("samples"),
     )
@@ -75,19 +85,10 @@ def _described(picture_format: PictureFormat) -> dict[int | str, dict[str, Any]]
     }
 
 
-async def list_samples(query: Annotated[SamplesQuery, Query()]) -> schemas.SampleList:
+async def list_samples(request: Request, query: Annotated[SamplesQuery, Query()]) -> Response:
     """Samples of `/samples` to try: MNIST test images with labels; post `pixels` as they are."""
-    held = samples.load()
-    return schemas.SampleList(
-        samples=[
-            schemas.Sample(
-                index=int(held.indices[at]),
-                label=int(held.labels[at]),
-                pixels=held.images[at].tolist(),
-            )
-            for at in _chosen(held, query)
-        ]
-    )
+    content = await _made(request, _list, samples.load(), query)
+    return Response(content, media_type="application/json")
 
 
 def _draw_samples(picture_format: PictureFormat) -> Callable[..., Awaitable[Response]]:
@@ -97,8 +98,7 @@ def _draw_samples(picture_format: PictureFormat) -> Callable[..., Awaitable[Resp
         request: Request, query: Annotated[SamplesPictureQuery, Query()]
     ) -> Response:
         """Samples on one sheet: the images that `/samples` lists."""
-        engine: Engine = request.app.state.engine
-        content = await engine.compute(_sheet, samples.load(), query, picture_format)
+        content = await _made(request, _sheet, samples.load(), query, picture_format)
         return Response(content, media_type=MEDIA_TYPES[picture_format])
 
     return draw_samples
@@ -112,9 +112,28 @@ async def draw_sample(
     found = np.flatnonzero(held.indices == index)
     if not found.size:
         raise Problem("unknown-path", f"Test image {index} is not among the samples.")
-    engine: Engine = request.app.state.engine
-    content = await engine.compute(picture, held.images[found[0]])
+    content = await _made(request, picture, held.images[found[0]])
     return Response(content, media_type="image/png")
+
+
+async def _made(request: Request, make: Callable[..., bytes], *arguments: Any) -> bytes:
+    """Make an answer of samples while the client waits for it, within the limits of any request.
+
+    Raises:
+        EngineBusyError: As many requests are in flight as are allowed, or hold as many bytes.
+        DeadlineError: The deadline passed.
+    """
+    state = request.app.state
+    engine: Engine = state.engine
+    job = Job(client_of(request.scope), time.monotonic() + state.settings.deadline_s)
+    with (
+        engine.admission.request(),
+        HeldBytes(engine.admission.memory, job) as held,
+        RequestTimeout() as timeout,
+    ):
+        timeout.body_received(request.receive, job.deadline)
+        held.add(ANSWER_BYTES)
+        return await engine.compute(make, *arguments, job=job)
 
 
 def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
@@ -126,6 +145,17 @@ def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:
     return np.asarray(turns[: query.count])
 
 
+def _list(held: Samples, query: SamplesQuery) -> bytes:
+    """List samples with their pixels, as JSON."""
+    listed = [
+        schemas.Sample(
+            index=int(held.indices[at]), label=int(held.labels[at]), pixels=held.images[at].tolist()
+        )
+        for at in _chosen(held, query)
+    ]
+    return schemas.SampleList(samples=listed).model_dump_json(by_alias=True).encode()
+
+
 def _sheet(held: Samples, query: SamplesPictureQuery, picture_format: PictureFormat) -> bytes:
     """Draw the sheet of samples: a tile for each sample, named by its label and index."""
     chosen = _chosen(held, query)
@@ -134,4 +164,5 @@ def _sheet(held: Samples, query: SamplesPictureQuery, picture_format: PictureFor
     images = Tensor(
         "samples", "input", axes, held.images[chosen], coordinates, colours.intensities()
     )
-    return render(Tiles("MNIST test images", images, columns=10), query.style, picture_format)
+    figure = Tiles("MNIST test images", images, columns=10)
+    return render(figure, query.style, picture_format, large_work)

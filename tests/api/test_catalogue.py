@@ -1,8 +1,13 @@
 """Descriptions of the resident models, and the MNIST samples."""
 
+import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from api.inference.large_work import large_work
+from api.routes import samples
 from models.data.samples import Samples
+from probes.output.render import render
 from tests.networks import SIMPLE_CNN
 
 
@@ -43,3 +48,26 @@ def test_samples_are_mnists(client: TestClient, digits: Samples) -> None:
     echoed = client.post("/cnn/predict", content=png, headers={"Content-Type": "image/png"})
     assert echoed.json()["input"]["pixels"] == chosen[0]["pixels"]
     assert client.get("/samples.png").headers["content-type"] == "image/png"
+
+
+def test_pictures_of_samples_have_the_limits_of_any_request(
+    client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more than the requests in flight is a 503; one large picture is painted at a time."""
+    guards: list[object] = []
+
+    def draw(*arguments: object) -> bytes:
+        guards.append(arguments[-1])
+        return render(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(samples, "render", draw)
+    assert client.get("/samples.png?count=3&width=640").status_code == 200
+    assert guards == [large_work]
+
+    monkeypatch.setattr(app.state.engine.admission.request(), "count", 10**6)
+    for path in ("/samples.png", "/samples.svg", "/samples/0.png"):
+        refused = client.get(path)
+        assert (refused.status_code, refused.json()["type"]) == (
+            503,
+            "urn:lightwell:problem:busy",
+        )
