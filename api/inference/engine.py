@@ -226,7 +226,8 @@ class Engine:
         """Return memory that the engine's requests have freed to the system, until cancelled."""
         while True:
             await asyncio.sleep(TRIMMED_EVERY_S)
-            await self.compute(self.admission.memory.trim_when_idle)
+            if self.admission.memory.is_idle():
+                await self.compute(self.admission.memory.trim)
             if self._reloader.take_freed():
                 await self._measure_memory()
 

@@ -128,7 +128,7 @@ class MemoryBudget:
         Args:
             batch: Bytes of the largest batch while it runs; None where it is as before.
         """
-        now = self._resident() - self.kept
+        now = self._resident() - self.kept - self.unsent()
         # While requests are in flight, their part of the measurement is not known exactly.
         self._models = max(self._models, now - self.held) if self.held else now
         self._batch = self._batch if batch is None else batch
@@ -154,10 +154,12 @@ class MemoryBudget:
         free -= COMPILE_RESERVE if self._compilations else 0
         self.capacity = max(free, LEAST_CAPACITY)
 
-    def trim_when_idle(self) -> None:
-        """Return freed memory to the system where nearly nothing is held, and much was freed."""
-        if self.held + self._unsent >= IDLE_BYTES:
-            return
+    def is_idle(self) -> bool:
+        """Tell whether nearly no bytes are held, of requests and of answers that were not taken."""
+        return self.held + self.unsent() < IDLE_BYTES
+
+    def trim(self) -> None:
+        """Return freed memory to the system where much was freed. From any thread, when idle."""
         if self._trims_due or self._resident() - max(self._models, self._trimmed) > IDLE_BYTES:
             self._trims_due = max(self._trims_due - 1, 0)
             self._trim()

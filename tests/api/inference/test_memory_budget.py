@@ -152,18 +152,15 @@ def test_resident_memory_above_the_budget_refuses_large_requests() -> None:
 
 
 def test_freed_memory_is_returned_once_when_the_server_is_idle() -> None:
-    """Nothing is returned while requests hold bytes, or when nothing was freed since."""
+    """Nothing is returned when nothing was freed since."""
     resident, trimmed = [100 * MIB], []
     memory = MemoryBudget(500 * MIB, lambda: resident[0], lambda: trimmed.append(1))
     memory.measure()
-    memory.trim_when_idle()
-    resident[0] = 150 * MIB
-    memory.held = 20 * MIB
-    memory.trim_when_idle()
+    memory.trim()
     assert trimmed == []
-    memory.held = 0
-    memory.trim_when_idle()
-    memory.trim_when_idle()
+    resident[0] = 150 * MIB
+    memory.trim()
+    memory.trim()
     assert trimmed == [1]
 
 
@@ -174,11 +171,35 @@ def test_memory_of_large_requests_is_returned_a_while_after_them() -> None:
     memory.measure()
     with HeldBytes(memory, Job()) as held:
         held.add(50 * MIB)
-        memory.trim_when_idle()
-        assert trimmed == []
+        assert not memory.is_idle()
     for _ in range(4):
-        memory.trim_when_idle()
+        memory.trim()
     assert trimmed == [1, 1]
+
+
+def test_a_server_is_idle_when_its_answers_were_taken() -> None:
+    """Bytes of answers count as they are now, not as they were at the last request."""
+    memory = budget(100 * MIB)
+    memory.unsent = lambda: 20 * MIB
+    memory.take(1, Job())
+    assert not memory.is_idle()
+    memory.unsent = int
+    assert memory.is_idle()
+
+
+def test_answers_that_were_not_taken_are_no_models() -> None:
+    """A measurement while clients are slow leaves as many bytes to requests as one before."""
+    resident = [200 * MIB]
+    memory = MemoryBudget(1000 * MIB, lambda: resident[0], lambda: None)
+    memory.measure()
+    before = memory.capacity
+    memory.unsent = lambda: 300 * MIB
+    resident[0] = 500 * MIB
+    memory.take(1, Job())
+
+    memory.measure()
+
+    assert memory.capacity == before == 1000 * MIB - 200 * MIB - WORK_RESERVE
 
 
 def test_a_body_counts_twice_until_it_is_decoded() -> None:
