@@ -101,11 +101,13 @@ def create_app(settings: Settings | None = None, *, processes: int = 1) -> FastA
         building = asyncio.create_task(engine.compute(build_routes, app))
         building.add_done_callback(partial(log_failure, "the routes could not be built"))
         lag.start()
-        yield
-        lag.stop()
-        await asyncio.wait([building])
-        await engine.stop()
-        app.state.access_log.flush()
+        try:
+            yield
+        finally:
+            lag.stop()
+            await asyncio.wait([building])
+            await engine.stop()
+            app.state.access_log.flush()
 
     app: FastAPI = FastAPIOffline(
         title="Lightwell",

@@ -184,3 +184,18 @@ def test_the_import_limits_the_threads_of_openblas(first: str, threads: str) -> 
         check=True,
     )
     assert ran.stdout.split()[-1] == threads
+
+
+def test_an_error_of_the_parent_stops_the_application() -> None:
+    """An exception within the lifespan goes on when the engine has been stopped."""
+    app = create_app()
+
+    async def fail() -> None:
+        async with app.router.lifespan_context(app):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        asyncio.run(fail())
+
+    engine: Engine = app.state.engine
+    assert engine.closed
