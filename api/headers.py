@@ -9,3 +9,11 @@ def request_header(scope: Scope, name: bytes) -> bytes:
         if key == name:
             return bytes(value)
     return b""
+
+
+def bearer_token(header: bytes) -> bytes | None:
+    """Return the token in a value of `Authorization`; None in one of another scheme."""
+    if header[:7] == b"Bearer ":
+        return header[7:].strip()
+    scheme, _, secret = header.strip().partition(b" ")
+    return secret.strip() if scheme.lower() == b"bearer" else None

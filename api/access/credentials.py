@@ -7,6 +7,7 @@ from starlette.types import Scope
 from api.access.login import login_secret
 from api.access.signed_addresses import MARK, ROUTE, verify
 from api.access.tokens import Tokens
+from api.headers import bearer_token
 
 WRONG = ""
 """Name in place of a holder's, where the credentials of a request are wrong."""
@@ -30,7 +31,7 @@ def holder_of(tokens: Tokens, scope: Scope, path: str, sent: Mapping[bytes, byte
     if (secret := login_secret(scope, path)) is not None:
         return tokens.holder(secret) or WRONG
     # Other schemes are those of a proxy, which may send them on.
-    if (secret := bearer_of(sent.get(b"authorization", b""))) is not None:
+    if (secret := bearer_token(sent.get(b"authorization", b""))) is not None:
         return tokens.holder(secret) or WRONG
     query = scope["query_string"]
     is_signed = MARK in query and scope["method"] in SAFE and path != ROUTE
@@ -41,14 +42,6 @@ def holder_of(tokens: Tokens, scope: Scope, path: str, sent: Mapping[bytes, byte
     if value is not None:
         return tokens.cookie_holder(value) or WRONG
     return WRONG if is_signed else None
-
-
-def bearer_of(header: bytes) -> bytes | None:
-    """Return the token in a value of `Authorization`; None in one of another scheme."""
-    if header[:7] == b"Bearer ":
-        return header[7:].strip()
-    scheme, _, secret = header.strip().partition(b" ")
-    return secret.strip() if scheme.lower() == b"bearer" else None
 
 
 def _cookie(header: bytes, name: str) -> bytes | None:

@@ -16,6 +16,7 @@ from api.access.tokens import Tokens
 from api.client_identity import client_of
 from api.errors.problem import Problem
 from api.middleware.cors import is_foreign
+from api.own_path import own_path
 
 HEALTH = frozenset({"/livez", "/readyz"})
 PUBLIC = frozenset({"/", "/favicon.ico"}) | HEALTH
@@ -79,9 +80,7 @@ class Guard:
         address = peer[0] if peer else ""
         if forwarded and address:
             address = scope["state"]["client"] = rules.proxies.client(address, forwarded)
-        path = scope["path"]
-        if root := scope.get("root_path"):
-            path = path.removeprefix(root) or "/"
+        path = own_path(scope)
         # The page is a hundred files: a class behind one address would use up its rate at once.
         if path in HEALTH or path.startswith(PUBLIC_FOLDERS):
             return

@@ -11,9 +11,8 @@ from starlette.types import Scope
 
 from api.access.tokens import Tokens
 from api.errors.problem import Problem
-
-PAGES = frozenset({"", "/"})
-"""Paths of the page."""
+from api.headers import bearer_token
+from api.own_path import own_path
 
 METHODS = frozenset({"GET", "HEAD"})
 PARAMETER = "token"
@@ -26,7 +25,7 @@ def login_secret(scope: Scope, path: str) -> bytes | None:
         path: Path of the request, without a prefix that the server is mounted under.
     """
     query: bytes = scope["query_string"]
-    if path not in PAGES or b"token=" not in query or scope["method"] not in METHODS:
+    if path != "/" or b"token=" not in query or scope["method"] not in METHODS:
         return None
     secrets = [value for name, value in _parameters(query) if name == PARAMETER]
     return secrets[-1].encode("utf-8", "replace") if secrets else None
@@ -38,10 +37,8 @@ def login_response(tokens: Tokens, scope: Scope) -> Response | None:
     Raises:
         Problem: `unauthorised`, for a form with a token that no holder has.
     """
-    path = scope["path"]
-    if root := scope.get("root_path"):
-        path = path.removeprefix(root)
-    if path not in PAGES:
+    path = own_path(scope)
+    if path != "/":
         return None
     if scope["method"] == "POST":
         sent = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -59,9 +56,8 @@ def _form_response(tokens: Tokens, scope: Scope, headers: list[bytes]) -> Respon
     Raises:
         Problem: `unauthorised`, for a token that no holder has.
     """
-    scheme, _, sent = headers[0].strip().partition(b" ")
-    secret = sent.strip()
-    if len(headers) > 1 or scheme.lower() != b"bearer" or tokens.holder(secret) is None:
+    secret = bearer_token(headers[0]) if len(headers) == 1 else None
+    if secret is None or tokens.holder(secret) is None:
         how = {"WWW-Authenticate": 'Bearer realm="lightwell"'}
         raise Problem("unauthorised", "The token is not one of this server's.", headers=how)
     response = Response(status_code=204, headers={"Cache-Control": "no-store"})

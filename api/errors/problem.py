@@ -10,6 +10,8 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
+from api.own_path import own_path
+
 MEDIA_TYPE = "application/problem+json"
 
 INFERENCE = "/v2"
@@ -159,7 +161,7 @@ def problem_response(problem: Problem, request_id: str, scope: Scope | None = No
 
 def _is_inference(scope: Scope) -> bool:
     """Tell whether a problem is of a request of the Open Inference Protocol, by its path."""
-    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    path = own_path(scope)
     return path == INFERENCE or path.startswith(f"{INFERENCE}/")
 
 

@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.headers import request_header
+from api.own_path import own_path
 
 logger = logging.getLogger("lightwell")
 
@@ -108,7 +109,7 @@ def is_public(scope: Scope) -> bool:
     if scope["method"] not in {"GET", "HEAD"}:
         return False
     # The path of a mounted application begins with the prefix it is mounted under.
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    path = own_path(scope)
     pictures = (".png", ".svg", ".pdf")
     return bool(path.endswith(pictures) or path.startswith(("/embed/", "/sdk/")))
 
