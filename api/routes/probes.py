@@ -293,7 +293,8 @@ async def _respond(request: Request, route: ProbeRoute, asked: ProbeRequest) -> 
         if form is not None and METHODS[route.source] == "GET":
             tag = etag(context.served.version, request.url.path, form, asked.query)
             if (found := _held_tag(request, context, tag, form)) is not None:
-                return Response(status_code=304, headers={"ETag": found, "Vary": varies(form)})
+                kept = {"ETag": found, "Vary": varies(form), "Cache-Control": "no-cache"}
+                return Response(status_code=304, headers=kept)
         arrival = BodyArrival(request, context, place, timeout)
         inputs, asked = await read_inputs(arrival, route, asked, accept, work)
         context.watch.lap("prepare")

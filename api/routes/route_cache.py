@@ -1,6 +1,6 @@
 """Route cache: repeated request lines go to their endpoint without routing and validation."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ class CachedRoute(NamedTuple):
 
     route: object
     endpoint: object
+    path_params: Mapping[str, object]
     respond: Respond
 
 
@@ -50,7 +51,7 @@ class RouteCache:
         """Let `respond` answer later requests with this request line, from the route cache.
 
         Args:
-            request: One whose parameters are valid, and whose route has no path parameters.
+            request: One whose parameters are valid.
             respond: Keeps nothing of that request but its validated parameters.
         """
         scope, line = request.scope, _request_line(request.scope)
@@ -59,7 +60,8 @@ class RouteCache:
         if len(self._entries) >= MAX_ENTRIES:
             # A dict keeps the order of insertion: its first key is the oldest.
             del self._entries[next(iter(self._entries))]
-        self._entries[line] = CachedRoute(scope["route"], scope["endpoint"], respond)
+        found = CachedRoute(scope["route"], scope["endpoint"], scope["path_params"], respond)
+        self._entries[line] = found
 
 
 def cache_route(request: Request, respond: Respond) -> None:
@@ -88,7 +90,8 @@ class RouteCacheMiddleware:
             await self._app(scope, receive, send)
             return
         # The keys that the router sets: middleware reads them when the request has been answered.
-        scope["route"], scope["endpoint"], scope["path_params"] = cached.route, cached.endpoint, {}
+        scope["route"], scope["endpoint"] = cached.route, cached.endpoint
+        scope["path_params"] = dict(cached.path_params)
         request = Request(scope, receive, send)
         try:
             response = await cached.respond(request)

@@ -242,6 +242,8 @@ def test_an_answer_may_be_kept_only_where_it_stays_true(
     path = response.request.url
     again = ask.client.get(str(path), headers={"If-None-Match": tag})
     assert (again.status_code, again.content) == (304, b"")
+    for name in ("cache-control", "etag", "vary"):  # RFC 9110, section 15.4.5
+        assert again.headers[name] == response.headers[name]
 
 
 @every_way

@@ -1,5 +1,6 @@
 """Route cache: inside of every middleware, bounded, and without a trace of earlier requests."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,12 @@ from api.app import create_app
 from api.errors.problem import Problem
 from api.inference.estimates import Cost
 from api.inference.jobs import Job
-from api.routes.route_cache import MAX_ENTRIES, MAX_QUERY_BYTES
+from api.routes.route_cache import (
+    MAX_ENTRIES,
+    MAX_QUERY_BYTES,
+    RouteCache,
+    RouteCacheMiddleware,
+)
 from api.settings import Settings
 
 BODY = {"sequence": "101"}
@@ -139,3 +145,28 @@ def test_the_cache_is_bounded(client: TestClient, app: FastAPI) -> None:
 
     assert len(cache) == MAX_ENTRIES
     assert oldest not in cache._entries
+
+
+def test_path_parameters_are_kept() -> None:
+    """Middleware finds those of a cached request line in its scope, as of the first request."""
+    cache, found = RouteCache(), []
+
+    async def respond(request: Request) -> PlainTextResponse:
+        found.append(request.path_params)
+        return PlainTextResponse("")
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.request"}
+
+    async def send(_message: object) -> None:
+        pass
+
+    line = {"type": "http", "method": "POST", "path": "/v2/models/cnn/infer", "query_string": b""}
+    routed = {"route": object(), "endpoint": respond, "path_params": {"model": "cnn"}}
+    cache.add(Request({**line, **routed}), respond)
+    scope: Scope = dict(line)
+
+    asyncio.run(RouteCacheMiddleware(PlainTextResponse("routed"), cache)(scope, receive, send))
+
+    assert found == [{"model": "cnn"}]
+    assert scope["path_params"] == {"model": "cnn"}
