@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from api.inference.analysis_compiler import AnalysisCompiler
 from api.inference.cpu_threads import CPUThreads
-from api.inference.errors import EngineClosedError, EngineNotReadyError
+from api.inference.errors import DeviceHungError, EngineClosedError, EngineNotReadyError
 from api.inference.jobs import Job
 from api.inference.loading import Source
 from api.inference.program_queues import QueueFactory
@@ -90,7 +90,7 @@ class Reloader:
         """Reload on request, of which the log alone has the outcome."""
         try:
             await self.reload(begin)
-        except (EngineClosedError, EngineNotReadyError) as error:
+        except (EngineClosedError, EngineNotReadyError, DeviceHungError) as error:
             logger.warning("nothing is loaded again: %s", error)
         finally:
             self._is_waiting = False
@@ -102,7 +102,7 @@ class Reloader:
             begin: Waits until models may be replaced; called when earlier reloads have ended.
 
         Raises:
-            EngineClosedError, EngineNotReadyError: Raised by `begin`.
+            EngineClosedError, EngineNotReadyError, DeviceHungError: Raised by `begin`.
         """
         async with self._lock:
             await begin()

@@ -130,7 +130,7 @@ class WorkerServer(Server):
         """Load replaced files in the worker server, and count that."""
         try:
             await self._engine.reload()
-        except (EngineClosedError, EngineNotReadyError) as error:
+        except (EngineClosedError, EngineNotReadyError, DeviceHungError) as error:
             logger.warning("nothing is loaded again: %s", error)
         finally:
             self._reloads += 1

@@ -155,9 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _reason(error: ray.exceptions.RayError) -> str:
     """Return the message of the exception of a worker of Ray, which is in a traceback as text."""
-    raised = re.findall(
-        r"^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): (.+)$", str(error), re.MULTILINE
-    )
+    raised = _RAISED.findall(str(error))
     return raised[0] if raised else str(error).strip().partition("\n")[0]
 
 

@@ -5,6 +5,7 @@ import logging
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from fastapi import FastAPI
@@ -13,8 +14,8 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.inference import loading
 from api.inference.engine import Engine
-from api.inference.errors import EngineClosedError, EngineNotReadyError
-from api.inference.reloading import NOTHING
+from api.inference.errors import DeviceHungError, EngineClosedError, EngineNotReadyError
+from api.inference.reloading import NOTHING, Reloader
 from api.settings import Settings
 from models.runtime.checkpoints import Checkpoint
 from tests.api.reloading.replacement import (
@@ -222,3 +223,19 @@ def test_a_server_of_shipped_networks_alone_has_nothing_to_replace(
 
     assert (found.replaced, found.unchanged, found.refused) == ([], [], {})
     assert NOTHING in caplog.messages
+
+
+def test_nothing_is_loaded_while_the_device_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    """A requested reload is a line of the log, as one before the models are compiled is."""
+    reloader = Reloader({}, {}, Mock(), Mock(), Mock())
+
+    async def hang() -> None:
+        raise DeviceHungError("A call of the device has not returned.")
+
+    async def request() -> None:
+        reloader.request(hang)
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+    asyncio.run(request())
+
+    assert "nothing is loaded again: A call of the device has not returned." in caplog.messages
