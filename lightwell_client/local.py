@@ -35,7 +35,8 @@ def running_app(weights: str | os.PathLike[str] | None) -> Iterator[httpx2.Clien
 
     settings = Settings() if weights is None else Settings(weights=Path(weights))
     app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as http:
+    # A name that the server has whatever names its settings list.
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as http:
         assert http.portal is not None  # noqa: S101 - it is there once the client is entered
         http.portal.call(app.state.engine.warmed)
         yield http

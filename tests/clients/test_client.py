@@ -134,8 +134,11 @@ def test_weights_need_no_input(lightwell: Lightwell) -> None:
     assert {model["name"] for model in lightwell.models()} == {"cnn", "lstm"}
 
 
-def test_local_models_equal_the_server(lightwell: Lightwell, digit: Sample) -> None:
+def test_local_models_equal_the_server(
+    lightwell: Lightwell, digit: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`Lightwell.local()` answers as the server does, until its `with` block ends."""
+    monkeypatch.setenv("LIGHTWELL_HOSTS", "lightwell.example.org")  # not a name of this client
     with Lightwell.local() as here:
         answer = here.activations([digit], layers="conv2")[0]
         steps = list(here.steps(BITS))
