@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
@@ -55,8 +56,9 @@ class Lightwell(ImageProbes, SequenceProbes):
             a port.
         token: Token of the server, sent as `Authorization: Bearer`; None for `LIGHTWELL_TOKEN` of
             the environment, which may be one `name:secret`. An empty text or `none` sends none.
-        retry_s: Most seconds of waiting between repeated requests of one call; 0 repeats none.
+        retry_s: Most seconds of pauses before one request is repeated; 0 repeats none.
         timeout_s: Seconds to wait for a connection, or for the next bytes of a response.
+        patience_s: Deprecated name of `retry_s`.
 
     Raises:
         ValueError: The address or the token is none, or the variable has several tokens.
@@ -71,7 +73,12 @@ class Lightwell(ImageProbes, SequenceProbes):
         token: str | None = None,
         retry_s: float = 30.0,
         timeout_s: float = 60.0,
+        patience_s: float | None = None,
     ) -> None:
+        if patience_s is not None:
+            message = "lightwell_client: patience_s is deprecated; its name is retry_s."
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            retry_s = patience_s
         self._retry_s = retry_s
         self._kinds = dict(INPUT_KINDS)
         url = server_url(url)

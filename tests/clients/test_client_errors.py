@@ -82,6 +82,16 @@ def test_retries_end_after_retry_s(pauses: list[float], seconds: float, tries: i
     assert pauses == [2] * tries
 
 
+def test_the_old_name_of_retry_s_warns(pauses: list[float]) -> None:
+    """`patience_s`, the name of before, is taken with a `DeprecationWarning`."""
+    with pytest.warns(DeprecationWarning, match="retry_s"):
+        client = scripted(full, patience_s=4)
+    with pytest.raises(LightwellError, match="Full"):
+        client.models()
+
+    assert pauses == [2, 2]
+
+
 def test_a_client_over_its_rate_waits(pauses: list[float]) -> None:
     """A 429 is repeated after the seconds of `Retry-After`, as a 503 is."""
     limited = httpx2.Response(429, headers={"Retry-After": "3"})
