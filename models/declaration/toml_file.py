@@ -1,5 +1,6 @@
 """TOML files of a network, of any origin: text, tables and values for errors."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,13 @@ from models.whole_files import WholeFileError, read_whole
 
 MAX_TEXT = 200
 """Characters of a text of one line."""
+
+
+MAX_DOTS = 64
+"""Dots of a line outside of texts: those of a key, or of the numbers of a list."""
+
+STRING = re.compile(r"\"(?:\\.|[^\"\\\n])*+(?:\"|\\?$)|'[^'\n]*+(?:'|$)|#.*", re.MULTILINE)
+"""Text in quotes of a TOML file, to the end of its line where they are not closed, or a comment."""
 
 
 class DeclarationError(ValueError):
@@ -47,6 +55,7 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         DeclarationError: It is not TOML.
     """
     try:
+        _check_dots(text, name)
         return tomllib.loads(text)
     except RecursionError as error:
         msg = f"{name} has lists or tables that are nested too deeply"
@@ -54,6 +63,18 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     except ValueError as error:  # a TOMLDecodeError, or that of a number of thousands of digits
         msg = f"{name} is not TOML: {printable_line(str(error))[:MAX_TEXT]}"
         raise DeclarationError(msg) from error
+
+
+def _check_dots(text: str, name: str) -> None:
+    """Check the keys of a TOML file, whose parser takes memory by the square of their parts.
+
+    Raises:
+        DeclarationError: A line has too many dots outside of texts.
+    """
+    for number, line in enumerate(STRING.sub("", text).splitlines(), 1):
+        if line.count(".") > MAX_DOTS:
+            msg = f"{name} has more than {MAX_DOTS} dots in line {number}"
+            raise DeclarationError(msg)
 
 
 def check_keys(found: Mapping[str, Any], known: Sequence[str], place: str = "") -> None:

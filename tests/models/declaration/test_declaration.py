@@ -106,6 +106,8 @@ COUNTING = 'counts_bits needs the alphabet "01" and two classes, no and yes'
 WRONG = {
     "not TOML": ("format = ", "lightwell.toml is not TOML: Invalid value (at"),
     "a number too long": ("format = " + "1" * 5000, "lightwell.toml is not TOML: Exceeds"),
+    "dotted": (".".join("a" * 8000) + " = 1", "has more than 64 dots in line 1"),
+    "dotted texts": ("x = 1\n" + ".".join(['"a b"'] * 99) + " = 1", "more than 64 dots in line 2"),
     "nested": ("a = " + "[" * 9000 + "]" * 9000, "has lists or tables that are nested too deeply"),
     "a control character": ('"a\\u0007" = 1', f"key 'a{UNKNOWN}' is not known"),
     "no key": ("", "format must be 1: write `format = 1`"),
