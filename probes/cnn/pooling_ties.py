@@ -1,7 +1,7 @@
 """Ties in max-pooling: pixels whose gradient depends on the rule for equal maxima."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int
 
 from models.architecture import INPUT, Architecture, Node
 from models.declaration.operations import Conv, Pool
+from models.runtime.cancellation import raise_if_cancelled
 from models.windows import ReceptiveField, Windows, windows
 from probes.cnn.images import Image
 from probes.cnn.layer_values import read_value
@@ -66,13 +67,12 @@ def _tied(architecture: Architecture, node: Node, images: Sequence[Image]) -> Ma
     around = [side.padding for side in sides]
     padded = [_padded(image, around, outside) for image in images]
     tied = np.zeros([side.windows.inputs for side in sides], np.bool_)
-    for offset, pairs in _pairs(sides):
-        equal = _equal_fields(sides, padded, offset)
-        for pair in pairs:
-            first, second = _places(sides, pair)
-            is_tied = equal[first]
-            tied[first] |= is_tied
-            tied[second] |= is_tied
+    for offset in _offsets(sides):
+        raise_if_cancelled()
+        together = np.outer(*(_together(*one) for one in zip(sides, offset, strict=True)))
+        rows, columns = np.nonzero(together & _equal_fields(sides, padded, offset))
+        tied[rows, columns] = True
+        tied[rows + offset[0], columns + offset[1]] = True
     return _covered(sides, tied)
 
 
@@ -129,32 +129,31 @@ def _padded(
     return np.pad(image, ends, constant_values=outside)
 
 
-Cell = tuple[int, int]
-"""Cell of a max-pooling window, by row and column."""
+Offset = tuple[int, int]
+"""Offset of a value of a max-pooling window from another one, in rows and columns."""
 
 
-def _pairs(sides: tuple[_Side, _Side]) -> Iterator[tuple[Cell, list[tuple[Cell, Cell]]]]:
-    """Yield the pairs of cells of a max-pooling window, together by their distance."""
-    cells = list(np.ndindex(sides[0].windows.size, sides[1].windows.size))
-    found: dict[Cell, list[tuple[Cell, Cell]]] = {}
-    for one, other in combinations(cells, 2):
-        offset = (other[0] - one[0], other[1] - one[1])
-        found.setdefault(offset, []).append((one, other))
-    yield from found.items()
+def _offsets(sides: tuple[_Side, _Side]) -> Iterator[Offset]:
+    """Yield the offsets of two values of a max-pooling window, each pair in one direction."""
+    height, width = (side.windows.size for side in sides)
+    yield from ((0, right) for right in range(1, width))
+    yield from product(range(1, height), range(1 - width, width))
 
 
-def _places(sides: tuple[_Side, _Side], pair: tuple[Cell, Cell]) -> list[tuple[np.ndarray, ...]]:
-    """Return where two cells of every max-pooling window lie in the map, if both are within it."""
-    along = []
-    for axis, side in enumerate(sides):
-        starts = np.arange(side.windows.count) * side.windows.stride - side.windows.before
-        both = [starts + cell[axis] for cell in pair]
-        inside = [(at >= 0) & (at < side.windows.inputs) for at in both]
-        along.append([at[inside[0] & inside[1]] for at in both])
-    return [np.ix_(rows, columns) for rows, columns in zip(*along, strict=True)]
+def _together(side: _Side, distance: int) -> Bool[np.ndarray, " values"]:
+    """Tell of each value along one axis whether a window has it and that at a distance too."""
+    inputs = side.windows.inputs
+    starts = np.arange(side.windows.count) * side.windows.stride - side.windows.before
+    first = np.maximum(starts, 0) + max(0, -distance)
+    last = np.minimum(starts + side.windows.size, inputs) - max(0, distance)
+    # Each window adds 1 from its first value on, and takes it off behind its last one.
+    ends = np.zeros(inputs + 1, np.int64)
+    np.add.at(ends, first[first < last], 1)
+    np.add.at(ends, last[first < last], -1)
+    return np.asarray(ends[:-1].cumsum() > 0)
 
 
-def _equal_fields(sides: tuple[_Side, _Side], padded: Sequence[np.ndarray], offset: Cell) -> Mask:
+def _equal_fields(sides: tuple[_Side, _Side], padded: Sequence[np.ndarray], offset: Offset) -> Mask:
     """Tell for each value of a pooled map whether the field at an offset has equal pixels.
 
     By sums over rectangles: comparing all pixels of all fields would take too long for large ones.
