@@ -39,7 +39,9 @@ class Edit(ExtraFields):
 
     layer: LayerName = Field(description="Layer whose values are edited.")
     channels: tuple[int, ...] | None = Field(
-        None, description="Channels (of a dense layer: units), counted from 0; default all."
+        None,
+        min_length=1,
+        description="Channels (of a dense layer: units), counted from 0; default all.",
     )
     region: Region | None = Field(None, description="Part of the maps; default all of it.")
     operation: Operation = Field(

@@ -99,14 +99,13 @@ def gain(ordered: Curve, random: Curve) -> float:
 def compared_pixels(given: MethodInput) -> Bool[np.ndarray, "height width"]:
     """Pixels that the sanity check compares: those that differ from the attribution's baseline.
 
-    All others are 0 in some maps, for any weights, which would raise every correlation. The
-    baseline of `gradient_x_input` is black.
+    All others are 0 in some maps, for any weights, which would raise every correlation. Those of
+    `gradient_x_input` are 0 where the network reads 0, which is the declared mean.
     """
-    parameters = given.parameters
-    name = "black" if parameters.method == "gradient_x_input" else parameters.baseline
-    network, image = given.architecture, given.image
-    pair = (intensities(network, one) for one in (image, baseline(name, image, network)))
-    first, second = pair
+    parameters, network, image = given.parameters, given.architecture, given.image
+    is_product = parameters.method == "gradient_x_input"
+    other = np.zeros_like(image) if is_product else baseline(parameters.baseline, image, network)
+    first, second = (intensities(network, one) for one in (image, other))
     return np.asarray(per_pixel(np.abs(first - second) > HALF_LEVEL))
 
 

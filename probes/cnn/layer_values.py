@@ -61,11 +61,24 @@ def read_value(architecture: Architecture, name: str) -> str:
 def before_nonlinearity(architecture: Architecture, value: str) -> str | None:
     """Return the nearest value before a nonlinearity that a layer's value comes from.
 
-    It is the value itself if that is linear; None where only the image is read.
+    It is the value itself if that is linear. None where only the image is read, or where maps are
+    flattened in between: a unit is then a position of a map, and no channel.
     """
     while value != INPUT and architecture.layers[value].kind not in LINEAR_KINDS:
-        value = read_value(architecture, nodes_of_values(architecture)[value].inputs[0])
+        name = nodes_of_values(architecture)[value].inputs[0]
+        if _flattens(architecture, name):
+            return None
+        value = read_value(architecture, name)
     return None if value == INPUT else value
+
+
+def _flattens(architecture: Architecture, name: str) -> bool:
+    """Tell whether maps are flattened between the value that a layer's output is and the layer."""
+    while name != INPUT and (node := architecture.node(name)).value is None:
+        (name,) = node.inputs
+        if isinstance(node.operation, Flatten) and len(_shape(architecture, name)) > 1:
+            return True
+    return False
 
 
 def chain(architecture: Architecture, value: str, end: str) -> Iterator[Node]:

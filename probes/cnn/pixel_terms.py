@@ -76,6 +76,7 @@ def is_sum(node: Node) -> bool:
 def needed(architecture: Architecture, layer: str) -> list[str]:
     """Return the layers whose values the terms of a pixel in a layer's maps may read."""
     found: dict[str, None] = {}
+    summed: dict[str, None] = {}
     after = activation_after(architecture, layer)
     waiting = [layer, *([after.name] if after else [])]
     while waiting:
@@ -86,10 +87,11 @@ def needed(architecture: Architecture, layer: str) -> list[str]:
         node = nodes_of_values(architecture)[value]
         read = [read_value(architecture, name) for name in node.inputs]
         if is_sum(node):
-            found |= dict.fromkeys(name for name in read if name != INPUT)
+            # Their values are terms; where they come from is not followed.
+            summed |= dict.fromkeys(name for name in read if name != INPUT)
         else:
             waiting += read
-    return list(found)
+    return list(found | summed)
 
 
 def activation_after(architecture: Architecture, layer: str) -> Node | None:

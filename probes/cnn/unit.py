@@ -91,7 +91,9 @@ def _check_something_shown(call: ProbeCall[UnitParameters]) -> None:
     """Raise `ParameterError` for a unit without a record or something to maximise."""
     layer = call.parameters.layer
     if call.parameters.steps and before_nonlinearity(call.model.architecture, layer) is None:
-        reason = f"{layer} is computed from the image without weights, so nothing is maximised"
+        reason = (
+            f"{layer} is computed from flattened maps, or without weights: nothing is maximised"
+        )
         raise ParameterError("layer", reason)
     if not call.parameters.steps and "units" not in call.model.artifacts:
         reason = "these weights have no record of units, so 0 steps would show nothing"

@@ -50,18 +50,13 @@ def _patchable(architecture: Architecture) -> tuple[str, ...]:
     return tuple(dict.fromkeys(state.value for state in architecture.states))
 
 
-def _patched(architecture: Architecture) -> str:
-    """Return the state that patching replaces by default: the first of the last layer."""
-    return chosen_layer(architecture, None).states[0]
-
-
 class PatchingParameters(Parameters):
     """Parameters of the probe `patching`: state, layer, steps and units to patch."""
 
-    value: Annotated[Literal["cell", "hidden"], LayerChoice(_patchable, _patched)] = Field(
-        "cell",
-        description="State that is patched, one unit at one step at a time; of a layer without a "
-        "cell state the default is `hidden`.",
+    value: Annotated[Literal["cell", "hidden"] | None, LayerChoice(_patchable)] = Field(
+        None,
+        description="State that is patched, one unit at one step at a time; default the cell "
+        "state, and the hidden state of a layer without one.",
     )
     steps: Indices | None = Field(None, description="Steps to patch, counted from 1; default all.")
     units: Indices | None = Field(None, description="Units to patch, counted from 0; default all.")
@@ -73,8 +68,7 @@ class PatchingParameters(Parameters):
 
     def state(self, architecture: Architecture) -> str:
         """Return the patched state, without the layer's name."""
-        states = self.of(architecture).states
-        return self.value if "value" in self.model_fields_set else states[0]
+        return self.value or self.of(architecture).states[0]
 
 
 def places(call: ProbeCall[PatchingParameters]) -> tuple[list[int], list[int]]:

@@ -45,8 +45,13 @@ input = { image = [8, 12, 1] }
 layers = ["conv 3 5x5", "tanh", "pool avg", "conv 4 1x1", "tanh", "pool 2x3 stride 2 same",
           "flatten", "dense 5", "tanh", "dense 1", "sigmoid"]
 """,
+    "dense block": """
+classes = ["a", "b", "c"]
+input = { image = [9, 8, 1] }
+layers = ["conv 3", "relu", "conv 2", "concat conv2 from relu1", "flatten", "relu", "dense 3"]
+""",
 }
-"""Declarations: a network with skips on RGB pictures, one with branches, a plain one of tanh."""
+"""Declarations: skips on RGB pictures, branches, plain tanh, an input joined with its sum."""
 
 IMAGE_PROBES = {probe.name: probe for probe in PROBES if probe.family == "image"}
 

@@ -11,11 +11,13 @@ from PIL import Image
 
 from models.architecture import INPUT
 from models.declaration.operations import Conv, Pool
+from models.runtime.cancellation import cancelled_by
 from models.windows import windows
 from probes.cnn.baselines import baseline
 from probes.cnn.layer_values import read_value, signed_layers
 from probes.cnn.pooling_ties import tied_pixels
 from probes.cnn.receptive_field import read_pixels
+from probes.declaration import ParameterError
 from probes.output.render import render
 from tests.networks import network
 from tests.probes.cnn.declared import DECLARED, IMAGE_PROBES, Network, declared, smooth
@@ -346,3 +348,31 @@ def test_a_network_without_maps_has_no_probes_of_maps() -> None:
     need = IMAGE_PROBES["pixel"].unmet(model)
     assert need is not None
     assert need.reason == "It has no layer with feature maps."
+
+
+def test_large_windows_are_compared_by_offsets() -> None:
+    """Of an even picture all pixels are tied, in a window of half a million pairs, too."""
+    architecture = network("""
+classes = ["a", "b"]
+input = { image = [40, 36, 1] }
+layers = ["pool 32x32 stride 4", "flatten", "dense 2"]
+""")
+    checks: list[None] = []
+    with cancelled_by(lambda: checks.append(None)):
+        assert tied_pixels(architecture, [np.zeros((40, 36, 1), np.float32)]).all()
+    assert len(checks) == 31 + 31 * 63  # offsets to the right, and below
+
+
+def test_a_position_of_flattened_maps_is_not_maximised() -> None:
+    """A unit behind a flatten is no channel of the convolution before it."""
+    net = declared("dense block")
+    with pytest.raises(ParameterError, match="computed from flattened maps"):
+        net.shown("unit", layer="relu2", channel=100)
+
+
+def test_black_pixels_are_compared_where_the_mean_is_zero() -> None:
+    """Gradient × input is 0 at the declared mean for any weights, and not at black."""
+    net = Network(DECLARED["skip"])
+    net.pixels[:4] = 0
+    outputs = net.ask("attribution", method="gradient_x_input", sanity=True).outputs
+    assert outputs["sanity_pixels"] == net.pixels[..., 0].size

@@ -220,6 +220,10 @@ def test_places_are_every_value_once() -> None:
 
 REFUSED = {
     "no such channel": ([{"layer": "relu2", "channels": [64], "operation": "zero"}], "0 to 63"),
+    "no channel": (
+        [{"layer": "relu2", "channels": [], "operation": "zero"}],
+        "at least 1 item",
+    ),
     "outside": (
         [
             {

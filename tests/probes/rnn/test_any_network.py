@@ -312,3 +312,14 @@ def test_dynamics_of_features_take_constant_features() -> None:
     ):
         with pytest.raises(ParameterError, match=reason):
             found.ask("dynamics", {}, **query)
+
+
+def test_the_patched_state_is_that_of_the_layer() -> None:
+    """By default the cell state of a layer that has one, wherever it is in the stack."""
+    found = network("between")
+    row, source = found.row(5), found.row(5, 1)
+    for layer, state in (("first", "cell"), ("second", "hidden")):
+        asked = {"posted": {"source": {}}, "layer": layer}
+        default = found.ask("patching", row, source, **asked)
+        named = found.ask("patching", row, source, value=state, **asked)
+        np.testing.assert_array_equal(default["logit_difference"], named["logit_difference"])
