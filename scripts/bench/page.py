@@ -42,6 +42,15 @@ new PerformanceObserver((list) => {
 """Script that notes the time of the first answer, in milliseconds, and adds up layout shifts."""
 
 
+PAUSE = """() => new Promise((resolve) => {
+  requestIdleCallback(() => setTimeout(() => requestIdleCallback(resolve), 500));
+})"""
+"""Function that waits for half a second between two moments in which a page is idle."""
+
+MOST_PAUSES = 240
+"""Pauses after which a visit has failed."""
+
+
 class Line(NamedTuple):
     """Line between browser and server: throughput of each direction, and delay of a response."""
 
@@ -91,6 +100,8 @@ class Recorder:
     """
 
     def __init__(self, page: Page, line: Line | None) -> None:
+        self._page = page
+        self._failed: set[str] = set()
         self._urls: dict[str, str] = {}
         self._nbytes: dict[str, int] = {}
         self._cached: set[str] = set()
@@ -99,6 +110,7 @@ class Recorder:
         network.on("Network.responseReceived", self._received)
         network.on("Network.requestServedFromCache", lambda one: self._cached.add(one["requestId"]))
         network.on("Network.loadingFinished", self._finished)
+        network.on("Network.loadingFailed", lambda one: self._failed.add(one["requestId"]))
         network.send("Network.enable")
         if line:
             rate = line.kbit_s * 1000 / 8
@@ -117,6 +129,21 @@ class Recorder:
 
     def _finished(self, event: dict[str, Any]) -> None:
         self._nbytes[event["requestId"]] = int(event["encodedDataLength"])
+
+    def wait_until_all_is_loaded(self) -> None:
+        """Wait until all requests have ended, and none follows when the page has nothing to do.
+
+        Raises:
+            TimeoutError: Some have not ended after minutes.
+        """
+        known = -1
+        for _ in range(MOST_PAUSES):
+            pending = self._urls.keys() - self._nbytes.keys() - self._failed
+            if known == len(self._urls) and not pending:
+                return
+            known = len(self._urls)
+            self._page.evaluate(PAUSE)
+        raise TimeoutError([self._urls[one] for one in pending])
 
     def sent(self) -> list[Sent]:
         """Requests that reached the server, in the order in which they were sent."""
@@ -139,7 +166,7 @@ def visit(page: Page, url: str, line: Line | None) -> Visit:
     recorder = Recorder(page, line)
     page.goto(url)
     page.wait_for_selector("#digit-bars li.winner")
-    page.wait_for_load_state("networkidle")
+    recorder.wait_until_all_is_loaded()
     sent = recorder.sent()
     last = next(at for at, one in enumerate(sent) if ANSWER.search(one.url))
     answered_ms, moved = page.evaluate("[window.answeredMs, window.moved]")

@@ -19,6 +19,9 @@ PNG = {"Content-Type": "image/png"}
 WITHOUT_VIEWS = ("bits", "digit-code", "sequence-code")
 """Panels that show no answer: an editor, and code."""
 
+LARGEST_STEP = 4
+"""Most difference of two neighbouring colours of a map: the last digit of a value may choose."""
+
 
 def save(page: Page, panel: Locator, form: str) -> bytes:
     """Content of a panel's download in a format."""
@@ -29,8 +32,14 @@ def save(page: Page, panel: Locator, form: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
+def arrays_of(npz: bytes) -> Arrays:
+    """Tensors of a saved NPZ by name."""
+    with np.load(io.BytesIO(npz)) as arrays:
+        return dict(arrays)
+
+
 def test_one_channel_is_saved(opened: Opener, api: httpx2.Client) -> None:
-    """PNG and NPZ equal the API's bytes; JSON and CSV hold its values."""
+    """PNG and NPZ are those of the API; JSON and CSV hold its values."""
     page = opened("#layer=relu2&channel=11&palette=cividis&range=channel")
     panel = page.locator("#inspector")
     digit = api.get("/samples/0.png").content
@@ -39,12 +48,15 @@ def test_one_channel_is_saved(opened: Opener, api: httpx2.Client) -> None:
 
     png, npz, document, table = (save(page, panel, form) for form in ("PNG", "NPZ", "JSON", "CSV"))
 
-    assert png == api.post(f"/cnn/channel?{query}&format=png", content=digit, headers=PNG).content
-    assert npz == api.post(f"/cnn/channel?{query}&format=npz", content=digit, headers=PNG).content
-    data = np.array(json.loads(document)["data"], np.float32)
-    assert (data == truth).all()
-    values = [line.split(",")[-1] for line in table.decode().splitlines()[1:]]
-    assert (np.array(values, np.float32).reshape(truth.shape) == truth).all()
+    picture = api.post(f"/cnn/channel?{query}&format=png", content=digit, headers=PNG).content
+    seen, wanted = (np.asarray(Image.open(io.BytesIO(one)), int) for one in (png, picture))
+    assert np.abs(seen - wanted).max() <= LARGEST_STEP
+    for name, values in ask(api, f"/cnn/channel?{query}", digit).items():
+        if name != "metadata":
+            assert_computed_alike(arrays_of(npz)[name], values)
+    assert_computed_alike(json.loads(document)["data"], truth)
+    column = [line.split(",")[-1] for line in table.decode().splitlines()[1:]]
+    assert_computed_alike(np.array(column, np.float32).reshape(truth.shape), truth)
 
 
 def test_the_lanes_are_saved(opened: Opener, api: httpx2.Client) -> None:
@@ -56,16 +68,10 @@ def test_the_lanes_are_saved(opened: Opener, api: httpx2.Client) -> None:
 
     assert png.startswith(b"\x89PNG")
     truth = ask(api, "/lstm/trace?sequence=110100")
-    with np.load(io.BytesIO(npz)) as arrays:
-        tensors = [name for name in arrays.files if name != "metadata"]
-        assert "forget_gate" in tensors
-        assert all((arrays[name] == truth[name]).all() for name in tensors)
-
-
-def arrays_of(npz: bytes) -> Arrays:
-    """Tensors of a saved NPZ by name."""
-    with np.load(io.BytesIO(npz)) as arrays:
-        return dict(arrays)
+    arrays = arrays_of(npz)
+    assert "forget_gate" in arrays
+    for name in arrays.keys() - {"metadata"}:
+        assert_computed_alike(arrays[name], truth[name])
 
 
 @pytest.mark.parametrize("view", ["digits", "sequences", "findings"])
