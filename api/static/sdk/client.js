@@ -267,8 +267,8 @@ function unreachable(server) {
   const { protocol = "", origin = "" } = globalThis.location ?? {}; // which Node.js has not
   if (protocol === "file:") {
     return (
-      "This page was opened from a file, and a Lightwell server does not answer requests of such pages. " +
-      "Serve its folder (python -m http.server 8080) and open http://127.0.0.1:8080."
+      "This page was opened from a file, and a Lightwell server does not answer requests of such pages unless its setting " +
+      "--cors-origins null lets them in. Serve its folder (python -m http.server 8080) and open http://127.0.0.1:8080."
     );
   }
   if (!origin || new URL(server).origin === origin) return "The server could not be reached.";
