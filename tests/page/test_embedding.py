@@ -144,15 +144,21 @@ def test_errors_are_shown_in_the_element(opened: Opener) -> None:
     """An element shows the server's error message instead of the picture."""
     body = """<lw-gate-trace sequence="10a"></lw-gate-trace>
       <lw-gate-trace sequence="101" values="forgot_gate"></lw-gate-trace>
-      <lw-tensor-heatmap probe="/lstm/gates?sequence=102"></lw-tensor-heatmap>"""
+      <lw-tensor-heatmap probe="/lstm/gates?sequence=102"></lw-tensor-heatmap>
+      <lw-answer-bars sequence="10a"></lw-answer-bars>
+      <lw-attribution image="/samples/0.png" method="none"></lw-attribution>"""
     with served(page_with(body, opened.url)) as address:
         page = opened(visit=False, at=address)
         opened.watchers[-1].expect("status of 422")
         page.goto(address)
 
-        for element in page.locator("lw-gate-trace, lw-tensor-heatmap").all():
+        elements = page.locator("body > *").all()
+        assert len(elements) == 5
+        for element in elements:
             expect(element.get_by_role("alert")).to_be_visible()
         expect(page.locator("lw-gate-trace").nth(1)).to_contain_text("forgot_gate")
+        expect(page.locator("lw-attribution")).to_contain_text("method")
+        expect(page.locator("lw-attribution canvas").first).to_be_hidden()
 
 
 def test_a_foreign_origin_loads_pictures_only(opened: Opener) -> None:

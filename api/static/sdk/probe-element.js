@@ -149,5 +149,5 @@ function isBits(input) {
 /** Style of the sentence that is shown in place of an answer. */
 export const ERROR_STYLE = `
   .error { margin: 0; padding: .5rem .7rem; border-inline-start: 3px solid var(--_accent); font-size: .875rem; }
-  :host([data-failed]) > * { display: none; }
+  :host([data-failed]) > :not(.error) { display: none; }
 `;
