@@ -1,7 +1,12 @@
 """Markup in texts of networks and in names of files: shown as text, never run (row 58)."""
 
+import ast
+import json
+import re
+import shlex
 from collections.abc import Iterator
 from itertools import product
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,6 +18,7 @@ from tests.page.conftest import Opener
 from tests.page.profiles import Profiles
 from tests.page.test_networks import bars
 from tests.page.test_opening import visit_every_panel
+from tests.page.test_sharing import code_of
 from tests.servers import started
 
 ATTACK = "<img src=x onerror=attacked()>"
@@ -21,6 +27,10 @@ ATTACK = "<img src=x onerror=attacked()>"
 SCRIPT = "<script>attacked()</script>"
 QUOTES = "\"'><svg onload=attacked()>"
 LINK = "[a](javascript:attacked())"
+QUOTED = ["it's", '"', "\\", "é", "😀", "$(attacked)"]
+"""Symbols that code has to quote."""
+
+ALPHABET = json.dumps([ATTACK, SCRIPT, "b", *QUOTED], ensure_ascii=False)
 IMAGES = f"""
 title = {"T " + ATTACK!r}
 task = {"Q " + SCRIPT!r}
@@ -31,7 +41,7 @@ layers = ["conv 3 3x5", "tanh", "flatten", "dense 3"]
 SYMBOLS = f"""
 title = {"S " + SCRIPT!r}
 classes = [{ATTACK!r}, "other"]
-input = {{ alphabet = [{ATTACK!r}, {SCRIPT!r}, "b"], encoding = "one-hot" }}
+input = {{ alphabet = {ALPHABET}, encoding = "one-hot" }}
 layers = ["gru 3", "dense 2"]
 """
 BROKEN = f"""
@@ -83,6 +93,24 @@ def test_texts_of_a_network_are_text(shown: Page) -> None:
     expect(shown.locator("#sequence-bars")).to_contain_text(ATTACK)
     visit_every_panel(shown)
     assert_is_text(shown)
+
+
+def test_symbols_are_text_in_copied_code(shown: Page) -> None:
+    """A shell, Python and JavaScript read each symbol as it is written."""
+    Opener.turn(shown, f"#sequences&sequenceModel=words&sequence={quote(','.join(QUOTED))}")
+    settle(shown)
+
+    command = shlex.split(code_of(shown, "sequence", "curl"))
+    assert json.loads(command[command.index("-d") + 1]) == {"sequence": QUOTED}
+    assert command.index("-d") + 2 == len(command)
+    python = code_of(shown, "sequence", "Python")
+    assert ast.parse(python)
+    sent = re.search(r"^body = (.*)\.encode\(\)$", python, re.MULTILINE)
+    assert sent
+    assert json.loads(ast.literal_eval(sent[1])) == {"sequence": QUOTED}
+    with shown.expect_request(lambda request: request.method == "POST") as asked:
+        shown.evaluate(f"(async () => {{ {code_of(shown, 'sequence', 'fetch')} }})()")
+    assert asked.value.post_data_json == {"sequence": QUOTED}
 
 
 def test_the_name_of_a_file_is_text(shown: Page) -> None:

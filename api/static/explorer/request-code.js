@@ -68,16 +68,27 @@ function needsToken() {
   return lightwell.needsToken;
 }
 
+/** Quote a text for a shell. @param {string} text */
+function shellText(text) {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** Quote a JSON document, which has no line break, for Python. @param {string} json */
+function pythonText(json) {
+  return `'${json.replace(/[\\']/g, String.raw`\$&`)}'`;
+}
+
 /** @param {View} view */
 function curl(view) {
   const { written } = view;
   const command = needsToken() ? `curl -s -H "Authorization: Bearer $LIGHTWELL_TOKEN"` : "curl -s";
-  if (!written) return `${command} '${address(view)}'`;
+  const target = shellText(address(view));
+  if (!written) return `${command} ${target}`;
   if ("sample" in written) {
-    return `${command} ${lightwell.server}/samples/${written.sample}.png |
-  ${command} -H 'Content-Type: image/png' --data-binary @- '${address(view)}'`;
+    return `${command} ${shellText(`${lightwell.server}/samples/${written.sample}.png`)} |
+  ${command} -H 'Content-Type: image/png' --data-binary @- ${target}`;
   }
-  return `${command} -H 'Content-Type: application/json' '${address(view)}' -d '${body(view)}'`;
+  return `${command} -H 'Content-Type: application/json' ${target} -d ${shellText(body(view))}`;
 }
 
 /** @param {View} view */
@@ -112,7 +123,7 @@ function python(view) {
     ? ["", "", ""]
     : "sample" in written
       ? [`body = urlopen(${token ? `Request(${picture(written.sample)}, headers=token)` : picture(written.sample)}).read()\n`, "image/png", "body"]
-      : [`body = b'${body(view)}'\n`, "application/json", "body"];
+      : [`body = ${pythonText(body(view))}.encode()\n`, "application/json", "body"];
   const request = written
     ? `Request(address, ${sent}, {"Content-Type": "${type}"${token && ", **token"}})`
     : `Request(address${token && ", headers=token"})`;
