@@ -36,6 +36,8 @@ export class GateTrace extends ServerElement {
   #view;
   #request = new AbortController();
   #isRequestPlanned = false;
+  /** Whether the sequence or another attribute has changed after the answer on display. */
+  #isDue = false;
 
   constructor() {
     super();
@@ -51,7 +53,7 @@ export class GateTrace extends ServerElement {
 
   connectedCallback() {
     this.#view.connect();
-    if (!this.answer) this.#planRequest();
+    if (this.#isDue) this.#planRequest();
   }
 
   disconnectedCallback() {
@@ -133,8 +135,9 @@ export class GateTrace extends ServerElement {
   }
 
   set answer(answer) {
-    // A pending response must not overwrite the answer that was set.
+    // The response to an earlier sequence must not replace the answer that was set.
     this.#request.abort();
+    this.#isDue = false;
     this.#view.answer = answer;
     this.#view.showError("");
     void this.#showColoured();
@@ -194,16 +197,17 @@ export class GateTrace extends ServerElement {
 
   /** Send one request after the current task, however many attributes change in it. */
   #planRequest() {
+    this.#request.abort();
+    this.#isDue = true;
     if (this.#isRequestPlanned) return;
     this.#isRequestPlanned = true;
     queueMicrotask(() => {
       this.#isRequestPlanned = false;
-      if (this.isConnected && this.sequence) void this.#sendRequest();
+      if (this.isConnected && this.#isDue && this.sequence) void this.#sendRequest();
     });
   }
 
   async #sendRequest() {
-    this.#request.abort();
     const { signal } = (this.#request = new AbortController());
     this.setAttribute("aria-busy", "true");
     try {

@@ -24,10 +24,12 @@ export class ProbeElement extends ServerElement {
   /** @type {Answer | null} */
   #answer = null;
   #isPlanned = false;
+  /** Whether the input or an attribute has changed after the answer on display. */
+  #isDue = false;
   #request = new AbortController();
 
   connectedCallback() {
-    this._plan();
+    if (this.#isDue) this._plan();
   }
 
   disconnectedCallback() {
@@ -56,7 +58,9 @@ export class ProbeElement extends ServerElement {
   }
 
   set answer(answer) {
+    // The response to an earlier input must not replace the answer that was set.
     this.#request.abort();
+    this.#isDue = false;
     this.#answer = answer;
     this.#explain("");
     this._show(answer);
@@ -74,16 +78,18 @@ export class ProbeElement extends ServerElement {
 
   /** Send one request after the current task, however many attributes change in it. */
   _plan() {
-    if (this.#isPlanned || !this.#isAsked) return;
+    if (!this.#isAsked) return;
+    this.#request.abort();
+    this.#isDue = true;
+    if (this.#isPlanned) return;
     this.#isPlanned = true;
     queueMicrotask(() => {
       this.#isPlanned = false;
-      if (this.isConnected && this.#isAsked) void this.#send();
+      if (this.isConnected && this.#isDue && this.#isAsked) void this.#send();
     });
   }
 
   async #send() {
-    this.#request.abort();
     const { signal } = (this.#request = new AbortController());
     try {
       const input = this.#input ?? this.getAttribute("sequence") ?? (await fetchImage(this, signal));

@@ -51,6 +51,8 @@ export class TensorHeatmap extends ServerElement {
   #input = null;
   #frameRequest = 0;
   #isRequestPlanned = false;
+  /** Whether the input or an attribute has changed after the tensor on display. */
+  #isDue = false;
   #request = new AbortController();
   #resizes = new ResizeObserver(() => this.#paintSoon());
 
@@ -69,7 +71,7 @@ export class TensorHeatmap extends ServerElement {
 
   connectedCallback() {
     this.#resizes.observe(this);
-    this.#planRequest();
+    if (this.#isDue) this.#planRequest();
   }
 
   disconnectedCallback() {
@@ -92,6 +94,9 @@ export class TensorHeatmap extends ServerElement {
   }
 
   set tensor(tensor) {
+    // The response to an earlier input must not replace the tensor that was set.
+    this.#request.abort();
+    this.#isDue = false;
     this.#tensor = tensor;
     this.#showError("");
     this.#show();
@@ -140,16 +145,18 @@ export class TensorHeatmap extends ServerElement {
   /** Send one request after the current task, however many attributes change in it. */
   #planRequest() {
     const isWanted = this.hasAttribute("probe") || this.hasAttribute("image") || this.#input;
-    if (this.#isRequestPlanned || !isWanted) return;
+    if (!isWanted) return;
+    this.#request.abort();
+    this.#isDue = true;
+    if (this.#isRequestPlanned) return;
     this.#isRequestPlanned = true;
     queueMicrotask(() => {
       this.#isRequestPlanned = false;
-      if (this.isConnected) void this.#sendRequest();
+      if (this.isConnected && this.#isDue) void this.#sendRequest();
     });
   }
 
   async #sendRequest() {
-    this.#request.abort();
     const { signal } = (this.#request = new AbortController());
     try {
       const tensor = await requestTensor(this, this.#input, signal);
