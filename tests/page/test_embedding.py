@@ -161,6 +161,27 @@ def test_errors_are_shown_in_the_element(opened: Opener) -> None:
         expect(page.locator("lw-attribution canvas").first).to_be_hidden()
 
 
+def test_the_keyboard_reads_a_map_of_another_size(opened: Opener) -> None:
+    """A cursor outside of the map of another layer goes to its last row and column."""
+    body = (
+        '<lw-tensor-heatmap image="/samples/0.png" layer="relu1" channel="3"></lw-tensor-heatmap>'
+    )
+    with served(page_with(body, opened.url)) as address:
+        page = opened(at=address)
+        maps = page.locator("lw-tensor-heatmap")
+        frame, status = maps.locator(".frame"), maps.get_by_role("status")
+        frame.press("End")
+        expect(status).to_contain_text("y 27 · x 27: ")
+
+        maps.evaluate("(one) => one.setAttribute('layer', 'pool2')")
+        expect(frame).to_have_attribute("aria-label", re.compile("^pool2, 7 by 7"))
+        frame.blur()
+        frame.focus()
+        expect(status).to_contain_text(re.compile(r"y 6 · x 6: −?[\d.]+"))
+        frame.press("ArrowLeft")
+        expect(status).to_contain_text(re.compile(r"y 6 · x 5: −?[\d.]+"))
+
+
 def test_a_foreign_origin_loads_pictures_only(opened: Opener) -> None:
     """A page of a foreign origin may load pictures and modules, but gets no JSON."""
     # A sandboxed frame has the origin "null", which is not allowed.

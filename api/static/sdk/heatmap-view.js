@@ -47,6 +47,8 @@ export class HeatmapView {
     this.frame.setAttribute("role", isList ? "listbox" : "img");
     const size = `${tiles.height} by ${tiles.width} values; arrow keys read them`;
     this.frame.setAttribute("aria-label", isList ? label : `${label}, ${size}`);
+    const { tile, y, x } = this.spot;
+    this.spot = { tile, y: Math.min(y, tiles.height - 1), x: Math.min(x, tiles.width - 1) };
     // The options of another picture with as many tiles are kept: screen readers keep their place.
     if (this.options.length === (isList ? shown.length : 0)) return;
     this.options.forEach((option) => option.remove());
