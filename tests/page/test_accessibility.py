@@ -1,5 +1,6 @@
 """Accessibility of what opens within panels: axe-core finds nothing, and changes are told."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -80,6 +81,26 @@ CHANGES: dict[str, list[tuple[str, Act, str]]] = {
 }
 """Panel, a change, and a part of what a screen reader hears of it, by the fragment of a state."""
 
+KEYED = {
+    "digits&layer=relu2&channel=3&panel=what-if": [
+        "#network lw-tensor-heatmap [role=listbox]",
+        "#inspector .pixel-map[role=application]",
+        "#what-if .vector-bars [tabindex]",
+        "[role=tab][aria-selected=true]",
+    ],
+    "digits&panel=map": [".embedding-map"],
+    "digits&panel=filters": ["#filters .filter-grid button"],
+    "digits&layer=conv3&channel=3&forward=0": ["#forward button"],
+    "sequences": ["#bits .bit", "#lanes lw-gate-trace [role=slider]"],
+}
+"""Elements that the arrow keys move within, by the fragment of a state."""
+
+PRESS = """(element, key) => {
+  const options = { bubbles: true, composed: true, cancelable: true };
+  return element.dispatchEvent(new KeyboardEvent("keydown", { ...options, ...key }));
+}"""
+"""Press a key on an element; false where the page has taken it."""
+
 
 @pytest.mark.parametrize(("viewport", "theme"), [(WIDE, "light"), (PHONE, "dark")])
 @pytest.mark.parametrize("view", STATES)
@@ -116,3 +137,16 @@ def test_a_screen_reader_hears_changes(opened: Opener, state: str) -> None:
         settle(page)
         heard = page.evaluate("window.heard")
         assert [one for one in heard if part in one], (panel, heard)
+
+
+@pytest.mark.parametrize("state", KEYED)
+def test_shortcuts_are_left_to_the_browser(opened: Opener, state: str) -> None:
+    """Arrow keys move within an element; Alt+Left goes back in the history there, too."""
+    page = opened(f"#{state}")
+    if panel := re.search(r"panel=([\w-]+)", state):
+        show(page, panel[1])
+    for selector in KEYED[state]:
+        element = page.locator(selector).filter(visible=True).first
+        for modifier in ("altKey", "ctrlKey", "metaKey"):
+            assert element.evaluate(PRESS, {"key": "ArrowLeft", modifier: True}), selector
+        assert not element.evaluate(PRESS, {"key": "ArrowLeft"}), selector

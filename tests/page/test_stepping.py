@@ -210,6 +210,9 @@ def test_bits_are_typed_and_toggled(opened: Opener, api: httpx2.Client) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("0")
     check("1011")
+    for shortcut in ("Control+0", "Meta+0", "Alt+0"):
+        bits.nth(2).press(shortcut)
+    check("1011")
     page.locator("#bits").get_by_role("button", name="Add 0").click()
     check("10110")
     page.locator("#bits").get_by_role("button", name="Remove last").click()

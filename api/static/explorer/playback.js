@@ -1,6 +1,6 @@
 /** Playback: buttons, a slider and a speed that move through numbered places. */
 
-import { make, makeSvg } from "../sdk/dom.js";
+import { isShortcut, make, makeSvg } from "../sdk/dom.js";
 
 const SECOND_MS = 1000;
 
@@ -156,6 +156,7 @@ const MOVES = {
  */
 export function moveByKeys(panel, { go, toggle, at, columns, leave }) {
   const onKey = (/** @type {KeyboardEvent} */ event) => {
+    if (isShortcut(event)) return;
     const target = /** @type {HTMLElement} */ (event.target);
     const isKeyed = target.matches("select, input, [role=application], [role=slider]");
     if (event.key === "Escape") leave();

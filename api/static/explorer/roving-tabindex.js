@@ -1,5 +1,7 @@
 /** Roving tabindex: a grid of buttons is one tab stop, and arrow keys move the focus inside it. */
 
+import { isShortcut } from "../sdk/dom.js";
+
 /**
  * Let the arrow keys move the focus among the buttons of a grid; buttons may be replaced later.
  * @param {HTMLElement} grid
@@ -16,7 +18,7 @@ export function rovingTabindex(grid) {
   grid.addEventListener("keydown", (event) => {
     const all = buttons();
     const at = all.indexOf(/** @type {HTMLElement} */ (event.target));
-    if (at < 0) return;
+    if (at < 0 || isShortcut(event)) return;
     const columns = all.filter((button) => button.offsetTop === all[0].offsetTop).length;
     const next = {
       ArrowRight: at + 1,

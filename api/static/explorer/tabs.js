@@ -1,6 +1,6 @@
 /** Tabs: several panels of a view in one place, of which one is shown; its name is a value of the state. */
 
-import { make } from "../sdk/dom.js";
+import { isShortcut, make } from "../sdk/dom.js";
 
 /**
  * Make tabs of the panels of a container, named by `data-tab`; without panels remove it.
@@ -26,7 +26,7 @@ export function mountTabs({ root, store }, key) {
   list.addEventListener("keydown", (event) => {
     const at = tabs.indexOf(/** @type {HTMLButtonElement} */ (event.target));
     const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
-    if (at < 0 || next === undefined) return;
+    if (at < 0 || next === undefined || isShortcut(event)) return;
     event.preventDefault();
     const tab = tabs[(next + tabs.length) % tabs.length];
     tab.click();

@@ -1,6 +1,6 @@
 /** Vector bars: a bar for each value of a vector, one of them selected by pointer or arrow keys, with a scale and a label below each bar that has room. */
 
-import { make, makeSvg } from "../sdk/dom.js";
+import { isShortcut, make, makeSvg } from "../sdk/dom.js";
 import { exactDigits, formatNumber } from "../sdk/number-format.js";
 
 const HEIGHT = 60;
@@ -59,7 +59,7 @@ export class VectorBars {
         Home: 0,
         End: this.#values.length - 1,
       }[event.key];
-      if (next === undefined) return;
+      if (next === undefined || isShortcut(event)) return;
       event.preventDefault();
       choose(this.#within(next));
     });

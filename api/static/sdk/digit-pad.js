@@ -8,7 +8,7 @@
  * white on black in every theme, like the images of MNIST.
  */
 
-import { make, sheet, TOKENS } from "./dom.js";
+import { isShortcut, make, sheet, TOKENS } from "./dom.js";
 import { blankRows, downsample, renderCrosshair, renderDrawing, renderedSize } from "./drawing.js";
 import { ServerElement } from "./server-element.js";
 import { extended, pointAt, readStrokes, SPAN, writeStrokes } from "./strokes.js";
@@ -221,7 +221,7 @@ export class DigitPad extends ServerElement {
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const step = steps[/** @type {keyof typeof steps} */ (event.key)];
     const isUndo = event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey));
-    if (step && !event.ctrlKey && !event.metaKey && !event.altKey) this.#walk(step[0], step[1]);
+    if (step && !isShortcut(event)) this.#walk(step[0], step[1]);
     else if (event.key === " ") this.#press();
     else if (isUndo) this.#announce(this.canUndo ? "Undone" : "Nothing to undo", () => this.undo());
     else if (event.key === "Delete") this.#announce("Cleared", () => this.clear());

@@ -1,4 +1,4 @@
-/** DOM helpers of the custom elements and of the page: nodes and style sheets. */
+/** DOM helpers of the custom elements and of the page: nodes, keys and style sheets. */
 
 /**
  * Make an HTML element.
@@ -31,6 +31,11 @@ export function makeSvg(name, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
   element.append(...children);
   return element;
+}
+
+/** Whether a key is part of a shortcut of the browser, such as Alt+Left or Ctrl+0. @param {KeyboardEvent} event */
+export function isShortcut({ ctrlKey, metaKey, altKey }) {
+  return ctrlKey || metaKey || altKey;
 }
 
 /**

@@ -4,7 +4,7 @@
  * Among several tiles the arrow keys go from tile to tile; in a single map, from value to value.
  */
 
-import { make } from "./dom.js";
+import { isShortcut, make } from "./dom.js";
 import { exactDigits, formatNumber } from "./number-format.js";
 import { placeOf, spotIn } from "./tiles.js";
 
@@ -116,7 +116,7 @@ export class HeatmapInput {
 
   /** @param {KeyboardEvent} event */
   #press(event) {
-    if (!this.#view.tiles || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.#view.tiles || isShortcut(event)) return;
     if (event.key === "Enter" || event.key === " ") this.#select(this.#view.spot);
     else if (!this.#moveCursor(event.key, this.#view.tiles)) return;
     event.preventDefault();

@@ -1,6 +1,6 @@
 /** Trace input: pointer and keyboard of `<lw-gate-trace>`, and the hint with the value under the pointer. */
 
-import { make } from "./dom.js";
+import { isShortcut, make } from "./dom.js";
 import { exactDigits } from "./number-format.js";
 
 /** @typedef {import("./trace-view.js").TraceView} TraceView */
@@ -49,7 +49,7 @@ export function listenToTrace(view, { host, goTo, follow }) {
     if (unit !== null) follow(unit);
   });
   cursor.addEventListener("keydown", (event) => {
-    if (!view.answer || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!view.answer || isShortcut(event)) return;
     const { step, unit } = view.followed;
     const units = view.rows();
     const row = units.indexOf(unit);

@@ -4,7 +4,7 @@
  */
 
 import { paint } from "../../sdk/colours.js";
-import { make, makeSvg } from "../../sdk/dom.js";
+import { isShortcut, make, makeSvg } from "../../sdk/dom.js";
 import { imageData } from "./pixels.js";
 
 /** @typedef {{ y: number, x: number }} Place */
@@ -132,6 +132,7 @@ export class PixelMap {
     // A click has coordinates in whole pixels; those of the pointer event before it are more precise.
     element.addEventListener("click", () => choose?.(this.#at));
     element.addEventListener("keydown", (event) => {
+      if (isShortcut(event)) return;
       const move = MOVES[event.key];
       if (move) point((this.#at = this.#within({ y: this.#at.y + move[0], x: this.#at.x + move[1] })), true);
       else if (event.key === "Enter" || event.key === " ") choose?.(this.#at);

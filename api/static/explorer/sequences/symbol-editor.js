@@ -1,6 +1,6 @@
 /** Symbol editor: a button for each step, a text field, presets and random sequences. */
 
-import { make } from "../../sdk/dom.js";
+import { isShortcut, make } from "../../sdk/dom.js";
 import { rovingTabindex } from "../roving-tabindex.js";
 import { part } from "../context.js";
 import { countOf } from "../count.js";
@@ -85,7 +85,7 @@ export function mountSymbolEditor(context) {
   });
   grid.addEventListener("keydown", (event) => {
     const at = Number(/** @type {HTMLElement} */ (event.target).dataset?.at ?? NaN);
-    if (!(at >= 0) || !alphabet.includes(event.key)) return;
+    if (!(at >= 0) || isShortcut(event) || !alphabet.includes(event.key)) return;
     setStep(at, event.key);
     /** @type {HTMLElement | null} */ (grid.querySelector(`[data-at="${at + 1}"]`))?.focus();
   });

@@ -1,5 +1,7 @@
 /** Tour keys: arrow keys change the step in presenter mode, and Escape leaves it, or the tour. */
 
+import { isShortcut } from "../../sdk/dom.js";
+
 /** Keys of a presenter, those of remote controls included, and the steps that they go on by. @type {Record<string, number>} */
 const STEPS = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
 
@@ -18,7 +20,7 @@ export function listenToKeys(card, { go, present, end, isPresenting }, signal) {
     "keydown",
     (event) => {
       if (event.key === "Tab") isByKeyboard = true;
-      if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+      if (isShortcut(event) || event.shiftKey) return;
       const target = /** @type {HTMLElement} */ (event.composedPath()[0]);
       if (event.key === "Escape") return leave(target);
       const by = STEPS[event.key];

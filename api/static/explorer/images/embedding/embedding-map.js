@@ -1,6 +1,6 @@
 /** Embedding map: test images as the digits of their classes along two axes, and the picture as a moving mark. */
 
-import { make, makeSvg } from "../../../sdk/dom.js";
+import { isShortcut, make, makeSvg } from "../../../sdk/dom.js";
 
 /**
  * A test image on the map.
@@ -115,6 +115,7 @@ export class EmbeddingMap {
     element.addEventListener("pointerleave", () => point(at(this.#point(-1))));
     element.addEventListener("click", () => this.#pointed >= 0 && choose(this.#points[this.#pointed]));
     element.addEventListener("keydown", (event) => {
+      if (isShortcut(event)) return;
       const direction = DIRECTIONS[event.key];
       if (direction) point(at(this.#point(this.#next(direction))));
       else if ((event.key === "Enter" || event.key === " ") && this.#pointed >= 0) choose(this.#points[this.#pointed]);
