@@ -72,6 +72,17 @@ def test_a_path_without_one_slash_sends_nothing(path: str) -> None:
     assert outcome["sent"] == []
 
 
+def test_a_blob_with_extra_fields_sends_nothing() -> None:
+    """The bytes of a picture are the whole body: fields beside it would be lost."""
+    content = '{ input: new Blob(["png"]), extra: { edits: [] } }'
+
+    outcome = scripted(f'return {LIGHTWELL}.ask("cnn", "intervene", {content});' % "{}")
+
+    assert outcome["error"]
+    assert (outcome["error"]["name"], outcome["sent"]) == ("TypeError", [])
+    assert "rows of pixels, not a Blob" in outcome["error"]["message"]
+
+
 def test_a_signed_address_is_asked_for_with_the_token() -> None:
     """`signed` returns the URL of a path, and sends path and query as one parameter."""
     script = (

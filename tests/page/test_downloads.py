@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.page.answers import Arrays, ask, assert_computed_alike
 from tests.page.browsers import settle
 from tests.page.conftest import Opener, show
+from tests.page.test_drawing import draw_a_seven, pad
 
 PNG = {"Content-Type": "image/png"}
 
@@ -110,6 +111,25 @@ def test_edited_channels_are_saved(opened: Opener, api: httpx2.Client) -> None:
     assert b"# logits" in table
     edited = page.locator("#what-if .what-if-pair section").last.locator("li.winner .bar-name")
     expect(edited).to_have_text(str(truth["logits"][1].argmax()))
+
+
+def test_edited_channels_of_a_drawing_are_saved(opened: Opener, api: httpx2.Client) -> None:
+    """The edits go with the pixels of the drawing, as in the panel."""
+    page = opened("#panel=what-if&edits=relu2.3.zero,relu2.7.scale.2")
+    panel = show(page, "what-if")
+    page.get_by_role("button", name="Clear").click()
+    draw_a_seven(page, pad(page))
+    expect(page.locator("#digit-bars li.winner .bar-name")).to_have_text("7")
+    settle(page)
+
+    with page.expect_request(lambda one: "intervene" in one.url and "npz" in one.url) as asked:
+        npz = save(page, panel, "NPZ")
+
+    body = asked.value.post_data_json
+    assert [one["operation"] for one in body["edits"]] == ["zero", "scale"]
+    truth = ask(api, "/cnn/intervene?layers=logits&preprocess=none", body)
+    assert (truth["logits"][0] != truth["logits"][1]).any()
+    assert_computed_alike(arrays_of(npz)["logits"], truth["logits"])
 
 
 def test_edited_gates_are_saved(opened: Opener, api: httpx2.Client) -> None:

@@ -294,9 +294,11 @@ export function queryOf(parameters) {
  * @param {Image | Sequence} input
  * @param {Record<string, any>} [extra]
  * @returns {RequestInit}
+ * @throws {TypeError} A `Blob` is the whole body.
  */
 function bodyOf(input, extra) {
   if (input instanceof Blob) {
+    if (extra) throw new TypeError("An image with extra fields is rows of pixels, not a Blob.");
     return { body: input, headers: { "Content-Type": input.type || "image/png" } };
   }
   return { body: JSON.stringify({ ...fieldOf(input), ...extra }), headers: { "Content-Type": "application/json" } };

@@ -71,10 +71,14 @@ export function mountChannelInterventions(context, image) {
   /** Whether the user has just edited a channel: only then is the answer announced. */
   let isUserChange = false;
 
-  addDownloads(body, () => ({
-    ...image.describe("intervene", { layers: output, cmap: null, range: null }),
-    extra: { edits: postedEdits(readEdits(store.state.edits, model)) },
-  }));
+  // A drawing and a file are posted as a picture, which has no room for edits: the pixels that it became have.
+  addDownloads(body, () =>
+    image.answer && {
+      ...image.describe("intervene", { layers: output, cmap: null, range: null, preprocess: "none" }),
+      input: image.answer.input.pixels,
+      extra: { edits: postedEdits(readEdits(store.state.edits, model)) },
+    },
+  );
 
   /** @param {Error} error */
   function fail(error) {
