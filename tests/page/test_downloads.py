@@ -165,6 +165,22 @@ def test_a_step_is_saved(opened: Opener, api: httpx2.Client) -> None:
             assert_computed_alike(found[name], values)
 
 
+def test_a_step_of_a_stack_is_saved(visited: Opener, own_api: httpx2.Client) -> None:
+    """The values of the layer and unit in the panel: the second layer has three units."""
+    page = visited("#letters&sequence=acgtna&recurrent=gru2&unit=4&step=3")
+    panel = page.locator("#cell-arithmetic")
+    expect(panel.locator(".cell-place")).to_contain_text("in unit 2")
+
+    npz = save(page, panel, "NPZ")
+
+    truth = ask(own_api, "/letters/trace?sequence=acgtna")
+    found = arrays_of(npz)
+    assert {name for name in found if "." in name} == {name for name in truth if "gru2." in name}
+    assert_computed_alike(found["gru2.hidden"], truth["gru2.hidden"][3:4, 2:3])
+    assert_computed_alike(found["gru2.update_gate"], truth["gru2.update_gate"][2:3, 2:3])
+    assert_computed_alike(found["logits"], truth["logits"][2:3])
+
+
 def test_an_answer_is_saved(opened: Opener, api: httpx2.Client) -> None:
     """The probabilities of a sequence, as the API gives them."""
     page = opened("#sequence=110100")

@@ -93,7 +93,9 @@ export function cellArithmetic(context) {
   /** @returns {import("../context.js").View} */
   function describe() {
     const { step, unit, palette } = store.state;
-    return sequenceView(context, "trace", { steps: [step], units: [unit], cmap: palette });
+    const layer = chosenLayer(model, store.state);
+    const values = [...layer.values.map(({ name }) => name), "logits"];
+    return sequenceView(context, "trace", { values, steps: [step], units: [unitIn(layer, unit)], cmap: palette });
   }
 
   /**
@@ -117,8 +119,7 @@ export function cellArithmetic(context) {
       return;
     }
     const layer = chosenLayer(model, store.state);
-    // Layers of a stack have different numbers of units.
-    const shown = Math.min(unit, layer.units - 1);
+    const shown = unitIn(layer, unit);
     const values = valuesOf(answer, layer, step, shown);
     const input = answer.input.sequence[step - 1];
     const equations = layer.cell === "lstm" ? [...cellEquation(values), ...hiddenEquation(values)] : layer.cell === "gru" ? gruEquation(values) : rnnValue(values);
@@ -174,6 +175,11 @@ function stepParts(context, current, numbers) {
     else void panel?.then(({ pause }) => pause());
   });
   return { elements: [make("div", {}, button), place], update: () => void panel?.then(({ update }) => update()) };
+}
+
+/** Unit of a layer that is shown for the followed one: layers of a stack have different numbers of units. @param {RecurrentLayer} layer @param {number} unit */
+export function unitIn({ units }, unit) {
+  return Math.min(unit, units - 1);
 }
 
 /**

@@ -9,7 +9,7 @@ import { alphabetOf } from "../../model-facts.js";
 import { moveByKeys, playback } from "../../playback.js";
 import { sumOf } from "../../sum-line.js";
 import { VectorBars } from "../../vector-bars.js";
-import { cellEquation, hiddenEquation, predictionAt, valuesOf } from "../cell-arithmetic.js";
+import { cellEquation, hiddenEquation, predictionAt, unitIn, valuesOf } from "../cell-arithmetic.js";
 import { chosenLayer } from "../recurrent-layers.js";
 
 /** @typedef {import("../../../sdk/client.js").Answer} Answer */
@@ -77,7 +77,7 @@ export function mountStepPanel(context, body, current, leave) {
     const step = Math.max(store.state.step, 1);
     if (!answer || step > answer.input.sequence.length || answer.weights !== learned?.weights) return null;
     const layer = chosenLayer(model, store.state);
-    const unit = Math.min(store.state.unit, layer.units - 1);
+    const unit = unitIn(layer, store.state.unit);
     return { answer, step, unit, layer, values: valuesOf(answer, layer, step, unit) };
   }
 
