@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.page.answers import ask, assert_computed_alike, number
+from tests.page.browsers import settle
 from tests.page.conftest import Opener, show
 from tests.page.test_analyses import measures
 
@@ -152,6 +153,27 @@ def test_memory_equals_the_api(
     parts, whole = (number(one) for one in total.inner_text().split(f"= {state} state"))
     held = trace[f"{layer}.{state}" if layer else state][step, unit]
     assert (parts, whole) == pytest.approx((held, held), rel=1e-4, abs=1e-5)
+
+
+def test_memory_keeps_its_layer_while_it_is_hidden(visited: Opener, own_api: httpx2.Client) -> None:
+    """A unit is followed below another tab: the page goes on, and the layer is there afterwards."""
+    page = visited("#letters&sequence=acgtna&step=5&unit=0&recurrent=gru1")
+    panel = show(page, "memory")
+    total = panel.locator("p", has_text="Sum of all steps")
+    expect(total).to_be_visible()
+    show(page, "patching")
+    page.locator("#cell-arithmetic select").select_option("gru2")
+
+    page.locator("#lanes .units-bar").get_by_role("button", name="1", exact=True).click()
+
+    expect(page.locator("#cell-arithmetic .cell-place")).to_contain_text("in unit 1")
+    with page.expect_response(lambda one: "/letters/memory" in one.url):
+        show(page, "memory")
+    settle(page)
+    expect(panel.locator("h4", has_text="Unit 1: its hidden state")).to_be_visible()
+    held = ask(own_api, "/letters/trace", {"sequence": "acgtna"})["gru2.hidden"][5, 1]
+    shown = number(total.inner_text().split("hidden state")[1])
+    assert shown == pytest.approx(held, rel=1e-4, abs=1e-5)
 
 
 def test_a_network_without_gates_has_no_memory(visited: Opener) -> None:

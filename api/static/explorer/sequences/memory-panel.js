@@ -21,6 +21,9 @@ import { stepTexts } from "./step-texts.js";
 
 /** @typedef {import("../../sdk/client.js").Answer} Answer */
 /** @typedef {import("../../sdk/tensor.js").Tensor} Tensor */
+/** @typedef {import("./recurrent-layers.js").RecurrentLayer} RecurrentLayer */
+
+/** @typedef {import("../context.js").View & { layer: RecurrentLayer, sequence: string }} Asked Request, with its layer and sequence. */
 
 /** What a step writes, and what keeps it, by the kind of cell. */
 const WORDS = /** @type {Record<string, { written: string, keeping: string }>} */ ({
@@ -38,8 +41,8 @@ export async function mountMemory(context) {
   const body = part(context, "memory-body");
   const kind = sequenceKind(model);
   const gated = choicesOf(model, "memory", "layer");
-  /** @type {Answer | null} */
-  let answer = null;
+  /** Newest answer, with its request: layer and sequence of the page may be others. @type {{ answer: Answer, layer: RecurrentLayer, sequence: string } | null} */
+  let shown = null;
   /** Step of that answer, and step whose part is written. */
   let [shownStep, pointedStep] = [0, 0];
 
@@ -81,66 +84,67 @@ export async function mountMemory(context) {
   addDownloads(body, describe);
 
   const send = latestRequest(
-    (/** @type {import("../context.js").View} */ { input, parameters }, signal) => {
+    (/** @type {Asked} */ { input, parameters }, signal) => {
       const ask = () => lightwell.ask(model.name, "memory", { input, parameters, signal });
       return retryWhileCompiling(`/${model.name}/memory`, ask, signal, () => (reading.textContent = COMPILING));
     },
-    (response) => {
-      answer = response;
-      shownStep = Number(response.measures.get("step"));
+    (answer, { layer, sequence }) => {
+      shown = { answer, layer, sequence };
+      shownStep = Number(answer.measures.get("step"));
       pointedStep = shownStep;
       reading.textContent = "Point at a cell, or use the arrow keys; a click follows the unit.";
-      render(response);
+      render();
     },
     (error) => (reading.textContent = error.message),
     body,
   );
 
-  const request = whenSeen(body, () => void send(describe()));
+  const request = whenSeen(body, () => void send({ ...describe(), layer: layer(), sequence: store.state.sequence }));
 
-  /** @param {Answer} response */
-  function render({ tensors }) {
-    const symbols = ["", ...stepTexts(model, store.state.sequence)].slice(0, shownStep + 1);
+  function render() {
+    if (!shown) return;
+    const { answer, layer: one, sequence } = shown;
+    const { tensors } = answer;
+    const symbols = ["", ...stepTexts(model, sequence)].slice(0, shownStep + 1);
     for (const [grid, name] of /** @type {const} */ ([[contributions, "contributions"], [kept, "kept"]])) {
       grid.show({ tensor: /** @type {Tensor} */ (tensors.get(name)), symbols, tables });
     }
-    const state = /** @type {Tensor} */ (tensors.get(stateName()));
-    const words = `${stateWord()} state of each unit after step ${shownStep}`;
+    const state = /** @type {Tensor} */ (tensors.get(one.tensor(stateOf(one))));
+    const words = `${stateOf(one)} state of each unit after step ${shownStep}`;
     states.replaceChildren(make("h4", {}, `${words[0].toUpperCase()}${words.slice(1)}`), barChart(words, state, null, store.state.unit));
     showUnit();
   }
 
-  const stateWord = () => (layer().cell === "lstm" ? "cell" : "hidden");
-  const stateName = () => layer().tensor(stateWord());
-
   /** Show the parts of the followed unit's state, and their sum. */
   function showUnit() {
-    if (!answer) return;
+    if (!shown) return;
+    const { answer, layer: one, sequence } = shown;
     const { unit } = store.state;
     for (const grid of [contributions, kept]) grid.select({ step: NaN, unit });
     const parts = /** @type {Tensor} */ (answer.tensors.get("contributions"));
     const own = Math.min(unit, parts.shape[1] - 1);
     const values = Array.from({ length: parts.shape[0] }, (_, index) => parts.at(index, own));
-    const texts = stepTexts(model, store.state.sequence);
+    const texts = stepTexts(model, sequence);
     const names = values.map((_, index) => (index ? `${index} (${stepNoun(model)} ${texts[index - 1]})` : "0 (initial state)"));
-    title.textContent = `Unit ${own}: its ${stateWord()} state as a sum over the steps`;
+    title.textContent = `Unit ${own}: its ${stateOf(one)} state as a sum over the steps`;
     bars.show(values, { selected: Math.min(pointedStep, values.length - 1), dtype: parts.dtype, unit: "step", names, ticks: values.map((_, index) => String(index)) });
-    const state = /** @type {Tensor} */ (answer.tensors.get(stateName())).at(own);
+    const state = /** @type {Tensor} */ (answer.tensors.get(one.tensor(stateOf(one)))).at(own);
     const sum = values.reduce((all, value) => all + value, 0);
-    total.textContent = `Sum of all steps ${formatNumber(sum, 6)} = ${stateWord()} state ${formatNumber(state, 6)}`;
+    total.textContent = `Sum of all steps ${formatNumber(sum, 6)} = ${stateOf(one)} state ${formatNumber(state, 6)}`;
   }
 
   /** @param {string} name @param {number} stepAt @param {number} unit */
   function valueText(name, stepAt, unit) {
-    if (!answer) return "";
+    if (!shown) return "";
+    const { tensors } = shown.answer;
     const value = (/** @type {string} */ one) => {
-      const tensor = /** @type {Tensor} */ (answer?.tensors.get(one));
+      const tensor = /** @type {Tensor} */ (tensors.get(one));
       return { value: tensor.at(stepAt, tensor.labels("unit").indexOf(unit)), dtype: tensor.dtype };
     };
-    const { value: shown, dtype } = value(name);
+    const { value: found, dtype } = value(name);
     const place = stepAt ? `step ${stepAt}, unit ${unit}` : `initial state, unit ${unit}`;
-    const exact = exactDigits(shown, dtype).replace("-", "−");
-    return name === "kept" ? `${place}: ${exact} is kept (${formatPercent(shown)})` : `${place}: ${exact} is left of what it wrote`;
+    const exact = exactDigits(found, dtype).replace("-", "−");
+    return name === "kept" ? `${place}: ${exact} is kept (${formatPercent(found)})` : `${place}: ${exact} is left of what it wrote`;
   }
 
   store.on(["sequence", "step", "recurrent", "palette", "sequenceCheckpoint"], ({ sequence }) => {
@@ -150,12 +154,15 @@ export async function mountMemory(context) {
     at.textContent = `${step()} of ${length}`;
     const { written, keeping } = WORDS[layer().cell] ?? WORDS.lstm;
     explanation.textContent =
-      `After step ${step()} the ${stateWord()} state is a sum: what each step wrote (${written}), times the ${keeping} of all later steps. ` +
+      `After step ${step()} the ${stateOf(layer())} state is a sum: what each step wrote (${written}), times the ${keeping} of all later steps. ` +
       "A unit that keeps all of it has a row of ones: it remembers the first step as well as the last.";
     requestCode.update();
     request();
   });
-  store.on(["unit"], () => {
-    if (answer) render(answer);
-  });
+  store.on(["unit"], render);
+}
+
+/** State of a layer that is a sum over the steps. @param {RecurrentLayer} layer */
+function stateOf({ cell }) {
+  return cell === "lstm" ? "cell" : "hidden";
 }
