@@ -240,6 +240,27 @@ def numbers_of(cards: Locator) -> list[int]:
     ]
 
 
+def test_kernels_of_groups_name_the_channels_that_they_read(visited: Opener) -> None:
+    """Channel 5 of a convolution in two groups reads channels 2 and 3, whose kernels lead there."""
+    page = visited("#sparse&layer=sparse&channel=5")
+    detail = show(page, "filters").locator(".filter-detail canvas")
+    expect(page.locator("#filters-body > p")).to_contain_text("one for each of 2 of the 4 channels")
+    page.locator("#filters .chip", has_text="sparse").click()
+    page.locator("#filters .chip", has_text="by number").click()
+    first = {"x": 4, "y": 4}
+    detail.hover(position=first)
+    expect(page.locator("#filters .filter-detail")).to_contain_text("from mean 2, (0, 0)")
+
+    kernels = page.locator("#inspector .inspector-kernel")
+    expect(kernels).to_contain_text("for each of the channels 2 to 3 of mean")
+    kernels.locator("canvas").first.hover(position=first)
+    expect(kernels).to_contain_text("from mean 2, (0, 0)")
+    kernels.locator("canvas").first.click(position=first)
+
+    expect(page).to_have_url(re.compile("layer=mean&channel=2"))
+    expect(page.locator(".channel-picker input")).to_have_value("2")
+
+
 def test_filters_load_when_they_are_near(opened: Opener) -> None:
     """The request of the filters is sent when their tab is chosen."""
     page = opened(visit=False)

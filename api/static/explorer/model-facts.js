@@ -130,6 +130,31 @@ export function sourceOf(model, kernel) {
   return layerOf(model, reader?.inputs[0] ?? INPUT);
 }
 
+/**
+ * Channels that the filters of a convolution read: all of its source, or those of a group, whose kernels are numbered from 0.
+ * @param {Model} model
+ * @param {string} kernel
+ * @param {number} inputs Channels of one filter.
+ * @returns {{ source: string, read: number, first: (channel: number) => number }} Name of the source, its channels, and the
+ *   first one that an output channel reads.
+ */
+export function filterInputs(model, kernel, inputs) {
+  const source = sourceOf(model, kernel);
+  const read = Number(source?.shape[0] ?? imageInput(model).channels);
+  const outputs = Number(model.layers.find(({ layer }) => layer === kernel)?.shape[0]);
+  return { source: source?.name ?? INPUT, read, first: (channel) => firstInput(channel, { outputs, read, inputs }) };
+}
+
+/**
+ * First channel that an output channel of a convolution reads: with groups, that of its own group.
+ * @param {number} channel
+ * @param {{ outputs: number, read: number, inputs: number }} counts Channels of the output, of the map that is read, and of one filter.
+ */
+export function firstInput(channel, { outputs, read, inputs }) {
+  const groups = read / inputs;
+  return Math.floor(channel / (outputs / groups)) * inputs;
+}
+
 /** Layer line without the name that it may begin with: `conv 16 5x5` of `stem: conv 16 5x5`. @param {Layer} layer */
 export function lineOf({ operation }) {
   return operation.replace(/^[^:]*:/, "").trim();

@@ -9,7 +9,7 @@ import { part } from "../context.js";
 import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { whenNear } from "../lazy-panels.js";
-import { convolutionsOf, INPUT, kernelOf, sourceOf } from "../model-facts.js";
+import { convolutionsOf, filterInputs, kernelOf } from "../model-facts.js";
 import { rovingTabindex } from "../roving-tabindex.js";
 import { drawKernels, inRows, norm, weightAt } from "./kernel-tiles.js";
 import { selectedChannel } from "./shown-layers.js";
@@ -90,15 +90,14 @@ export async function mountFilters(context) {
   function render(tensor, norms, name) {
     const [, count, height, width] = tensor.shape;
     const isFirst = count === 1;
-    const source = sourceOf(model, name)?.name ?? INPUT;
+    const { source, read } = filterInputs(model, name, count);
     const size = `${height} × ${width}`;
     const longest = Math.max(...norms.values);
-    const inputs = tensor.labels("input_channel");
     bar.range = rangeOf(tensor, 0);
     bar.hidden = tensor.colour?.scope === "channel";
     caption.textContent = isFirst
       ? `${tensor.shape[0]} kernels of ${size}, one for each channel of ${name}. The line under a kernel is its norm.`
-      : `${tensor.shape[0]} channels, each with ${inputs.length} kernels of ${size}: one for every channel of ${source}. ` +
+      : `${tensor.shape[0]} channels, each with ${count} kernels of ${size}: one for ${count < read ? `each of ${count} of the ${read} channels` : "every channel"} of ${source}. ` +
         (count > STRONGEST ? `The ${STRONGEST} with the largest norm are shown; choose a channel to see all.` : "");
     if (tensor.colour?.scope === "channel") caption.textContent += " Each channel has its own colour range.";
     const cards = tensor.labels("output_channel").map((channel, row) => {
@@ -166,7 +165,7 @@ export async function mountFilters(context) {
     const canvas = make("canvas", { role: "img" });
     const [, count, height, width] = tensor.shape;
     const columns = Math.min(columnsIn(grid.clientWidth), count);
-    const source = sourceOf(model, name)?.name ?? INPUT;
+    const { source, first } = filterInputs(model, name, count);
     const heading = `${name}, channel ${channel}: all ${order.length} kernels`;
     const line = make("figcaption", { class: "number quiet" }, heading);
     canvas.setAttribute("aria-label", heading);
@@ -183,7 +182,7 @@ export async function mountFilters(context) {
       const input = at && order[at.tile];
       line.textContent =
         at && input != null
-          ? `from ${source} ${inputs[input]}, (${at.y}, ${at.x}): ${exactDigits(tensor.at(row, input, at.y, at.x), tensor.dtype)}`
+          ? `from ${source} ${first(Number(channel)) + Number(inputs[input])}, (${at.y}, ${at.x}): ${exactDigits(tensor.at(row, input, at.y, at.x), tensor.dtype)}`
           : heading;
     });
     canvas.addEventListener("pointerleave", () => (line.textContent = heading));

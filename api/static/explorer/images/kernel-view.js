@@ -6,7 +6,7 @@ import { make } from "../../sdk/dom.js";
 import { exactDigits } from "../../sdk/number-format.js";
 import { weightsFor } from "../checkpoints.js";
 import { latestRequest } from "../latest-request.js";
-import { hasProbe, INPUT, kernelOf, sourceOf } from "../model-facts.js";
+import { filterInputs, hasProbe, INPUT, kernelOf } from "../model-facts.js";
 import { kernelGrid } from "./kernel-grid.js";
 import { drawKernels, weightAt } from "./kernel-tiles.js";
 
@@ -31,19 +31,20 @@ export function kernelView({ lightwell, store, model }, tables) {
     const table = /** @type {import("../../sdk/colours.js").Table} */ (tables.get(range.map));
     const colours = { ...range, table };
     const [, count, height, width] = tensor.shape;
-    const source = sourceOf(model, name)?.name ?? INPUT;
+    const { source, read, first: firstOf } = filterInputs(model, name, count);
+    const first = firstOf(Number(tensor.labels("output_channel")[0]));
+    const channels = count < read ? `the channels ${first} to ${first + count - 1}` : `the ${count} channels`;
     const size = `${height} × ${width}`;
     bar.range = range;
     title.textContent = `Its kernel${count > 1 ? "s" : ""}`;
-    line.textContent =
-      count > 1 ? `one of ${size} for each of the ${count} channels of ${source}` : `${size} weights`;
+    line.textContent = count > 1 ? `one of ${size} for each of ${channels} of ${source}` : `${size} weights`;
     if (count === 1) {
       place.replaceChildren(kernelGrid("The kernel's weights", tensor.slice(0, 0), colours, { columns: width }));
       return;
     }
     const canvas = make("canvas", {
       role: "img",
-      "aria-label": `${count} kernels, one for each channel of ${source}`,
+      "aria-label": `${count} kernels, one for each of ${channels} of ${source}`,
     });
     const columns = Math.min(COLUMNS, count);
     drawKernels(
@@ -57,13 +58,13 @@ export function kernelView({ lightwell, store, model }, tables) {
       const at = weightAt(canvas, event, { columns, width, height });
       const known = at && at.tile < count;
       line.textContent = known
-        ? `from ${source} ${at.tile}, (${at.y}, ${at.x}): ${weight(tensor, at)}`
+        ? `from ${source} ${first + at.tile}, (${at.y}, ${at.x}): ${weight(tensor, at)}`
         : caption;
     });
     canvas.addEventListener("pointerleave", () => (line.textContent = caption));
     canvas.addEventListener("click", (event) => {
       const at = weightAt(canvas, event, { columns, width, height });
-      if (at && at.tile < count && source !== INPUT) store.set({ layer: source, channel: at.tile });
+      if (at && at.tile < count && source !== INPUT) store.set({ layer: source, channel: first + at.tile });
     });
     place.replaceChildren(canvas);
   };

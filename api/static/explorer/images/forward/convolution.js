@@ -3,6 +3,7 @@
 import { make } from "../../../sdk/dom.js";
 import { exactDigits, formatNumber } from "../../../sdk/number-format.js";
 import { exactNumber } from "../../exact-number.js";
+import { firstInput } from "../../model-facts.js";
 import { sumLine } from "../../sum-line.js";
 import { VectorBars } from "../../vector-bars.js";
 import { kernelGrid } from "../kernel-grid.js";
@@ -23,8 +24,7 @@ export function convolution({ layer, channel, read, made, weights, tables, go })
   const [inputs, height, width] = kernel.shape.slice(1);
   const [columns, across] = [made.shape[2], read.shape[2]];
   const axes = windowsOf(layer, read.shape.slice(1));
-  const groups = read.shape[0] / inputs;
-  const first = Math.floor(channel / (made.shape[0] / groups)) * inputs;
+  const first = firstInput(channel, { outputs: made.shape[0], read: read.shape[0], inputs });
   const bias = biases ? biases[0] : 0;
   const map = made.slice(channel);
   const source = layer.inputs[0];
