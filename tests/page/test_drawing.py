@@ -231,6 +231,52 @@ def test_a_stale_answer_never_comes_through(page: Page, api: httpx2.Client) -> N
     expect(page.locator(WINNER)).to_have_text(wanted)
 
 
+def test_a_late_sample_replaces_no_newer_one(page: Page, api: httpx2.Client) -> None:
+    """A sample of a link, which is loaded late, does not replace one that was chosen after it."""
+    held: list[Route] = []
+    page.route("**/samples?count=200", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/samples?count=200"):
+        Opener.turn(page, "#sample=57")
+    chosen = page.locator("#samples button.sample").nth(4)
+    chosen.click()
+    expect(page.locator(WINNER)).to_have_text("4")
+
+    held[0].continue_()
+    settle(page)
+
+    expect(chosen).to_have_attribute("aria-pressed", "true")
+    listed = api.get("/samples?count=10").json()["samples"]
+    truth = next(one for one in listed if one["label"] == 4)["pixels"]
+    assert page.locator("lw-digit-pad").evaluate("(one) => one.base") == truth
+
+
+def test_samples_that_are_not_loaded_are_requested_again(opened: Opener) -> None:
+    """The refusal is a sentence at the pad; the next choice of such a sample loads it."""
+    page = opened()
+    opened.watchers[-1].expect("status of 400")
+    page.route(
+        "**/samples?count=200",
+        lambda route: route.fulfill(status=400, json={"detail": "No samples."}),
+        times=2,
+    )
+    refusal = page.locator("#pad .refusal")
+    Opener.turn(page, "#sample=57")
+    expect(refusal).to_have_text("No samples.")
+    page.locator("#samples button.sample").nth(4).click()
+    expect(page.locator(WINNER)).to_have_text("4")
+    expect(refusal).to_be_hidden()
+    more = page.get_by_role("button", name="More: ten other samples")
+    more.click()
+    expect(refusal).to_have_text("No samples.")
+
+    more.click()
+
+    expect(page.locator("#samples button.sample").first).not_to_have_attribute("data-index", "3")
+    with page.expect_response(lambda answer: "/cnn/activations" in answer.url):
+        Opener.turn(page, "#sample=57")
+    expect(refusal).to_be_hidden()
+
+
 def test_a_finger_draws(opened: Opener) -> None:
     """On a phone a finger draws without scrolling the page."""
     page = opened(viewport=PHONE, has_touch=True, is_mobile=True)

@@ -39,11 +39,12 @@ export async function mountPictureInput(context) {
     refusal.hidden = true;
     store.set({ sample: index, pixels: "", strokes: "" });
   };
-  const row = samples ? sampleRow(part(context, "samples"), samples, choose) : null;
+  const row = samples ? sampleRow(part(context, "samples"), samples, choose, showRefusal) : null;
   if (!row) part(context, "samples").remove();
 
   /** @type {PictureFile | null} */
   let pictureFile = null;
+  let shows = 0; // a sample that is loaded late must not replace a later picture
   let choices = 0; // a file that is decoded late must not replace a later choice
   /** @type {Promise<void>} */
   let ready = Promise.resolve();
@@ -57,13 +58,17 @@ export async function mountPictureInput(context) {
   });
   acceptFiles(context, panel, useFile);
   store.on(["sample", "pixels", "strokes"], (state) => {
-    ready = show(state);
-    void ready.then(() => listeners.changed());
+    const shown = show(state);
+    ready = shown;
+    shown.then(() => listeners.changed(), (error) => ready === shown && showRefusal(error));
   });
 
   /** Show a state on the pad that was set by a link, a sample or the comparison. @param {State} state */
   async function show(state) {
+    shows += 1;
+    const own = shows;
     const base = await baseOf(state);
+    if (own !== shows) return;
     if (!sameRows(base, pad.base)) /** @type {{ base: Pixels | null }} */ (pad).base = base;
     if (state.strokes !== pad.strokes) pad.strokes = state.strokes;
     const isSample = state.sample >= 0 && !state.pixels;
@@ -151,7 +156,6 @@ export async function mountPictureInput(context) {
     listeners = listener;
   }
 
-  await ready;
   return { source, showAnswered, showRefusal, key, listen };
 }
 

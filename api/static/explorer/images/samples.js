@@ -31,7 +31,11 @@ export async function loadSamples(lightwell) {
   const first = await requestSamples(lightwell);
   /** @type {Promise<Sample[]> | null} */
   let loading = null;
-  const all = () => (loading ??= load(lightwell, ALL));
+  const all = () =>
+    (loading ??= load(lightwell, ALL).catch((error) => {
+      loading = null; // so that the next call requests them again
+      throw error;
+    }));
   return {
     first,
     all,
@@ -47,19 +51,22 @@ export async function loadSamples(lightwell) {
  * @param {Element} container
  * @param {Awaited<ReturnType<typeof loadSamples>>} samples
  * @param {(sample: Sample) => void} choose
+ * @param {(error: Error) => void} fail Called where other samples cannot be loaded.
  * @returns {{ mark: (index: number) => void }} Marks a sample; -1 for none.
  */
-export function sampleRow(container, { first, all }, choose) {
+export function sampleRow(container, { first, all }, choose, fail) {
   let page = 0;
   let marked = -1;
   const row = make("div", { class: "sample-row" });
   const more = make("button", { type: "button", class: "more" }, "More");
   more.setAttribute("aria-label", "More: ten other samples");
-  more.addEventListener("click", async () => {
-    const samples = await all();
+  more.addEventListener("click", () => void all().then(showNext, fail));
+
+  /** @param {Sample[]} samples */
+  function showNext(samples) {
     page = (page + 1) % Math.floor(samples.length / SHOWN);
     show(samples.slice(SHOWN * page, SHOWN * (page + 1)));
-  });
+  }
 
   /** @param {Sample[]} shown */
   function show(shown) {
