@@ -223,6 +223,56 @@ def test_another_network_is_picked(visited: Opener) -> None:
     expect(page).to_have_url(re.compile("#digits"))
 
 
+COUNT_POINTERDOWN = """(() => {
+  window.listening = 0;
+  for (const [name, change] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+    const own = document[name];
+    document[name] = (type, ...given) => {
+      if (type === "pointerdown") window.listening += change;
+      return own.call(document, type, ...given);
+    };
+  }
+})();"""
+"""Script that counts the listeners of the document for `pointerdown`."""
+
+
+def test_a_left_network_leaves_nothing_behind(visited: Opener) -> None:
+    """Its pending answer is not announced, and no listener of the document keeps it."""
+    page = visited(visit=False)
+    page.add_init_script(COUNT_POINTERDOWN)
+    page.goto(f"{visited.url}/#cnn")
+    visited.wait_until_alive(page)
+    settle(page)
+    page.evaluate(
+        """() => {
+          const live = document.querySelector("#live");
+          window.announced = [];
+          new MutationObserver(() => window.announced.push(live.textContent))
+            .observe(live, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    held: list[Route] = []
+    page.route("**/cnn/activations*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/cnn/activations*"):
+        page.locator("#samples button.sample").nth(6).click()
+    picker = page.locator("#digits .model-picker select")
+    picker.select_option("drawings")
+    expect(page.locator("#digits h1")).to_have_text("Two kinds of drawings")
+    expect(page.locator("#answer li.winner")).to_be_visible()
+
+    held[0].continue_()
+    settle(page)
+
+    announced = page.evaluate("window.announced")
+    assert any("The network predicts" in one for one in announced)
+    assert not [one for one in announced if "predicts 6" in one]
+    menu = page.locator("#answer").get_by_text("Save").first
+    menu.click()
+    page.wait_for_function("window.listening === 1")
+    page.locator("#digits h1").click()
+    page.wait_for_function("window.listening === 0")
+
+
 def test_it_runs_without_the_shipped_networks(visited: Opener) -> None:
     """Where a server has a user's networks alone, the page asks for no shipped one."""
     page = visited(visit=False)

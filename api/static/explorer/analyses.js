@@ -136,6 +136,7 @@ export function mountAnalyses(context, id, key) {
 
   let isFirst = true;
   const send = latestRequest(
+    context,
     (/** @type {View} */ view, signal) =>
       requestFigure(lightwell, model.name, view.probe, { parameters: drawn(view), signal, waiting: () => warn(COMPILING) }),
     (figure, { name }) => {

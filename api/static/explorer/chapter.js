@@ -55,7 +55,8 @@ export async function openChapter(page, family) {
     section = fresh;
     if (isChange) focusPicker(section);
     inChapter = new ChapterStore(store, signal);
-    const context = { ...page, model, root: fresh, signal, store: inChapter };
+    const announce = (/** @type {string} */ text) => void (signal.aborted || page.announce(text));
+    const context = { ...page, announce, model, root: fresh, signal, store: inChapter };
     describeWeights(context);
     await mount(context);
     // After the panels, whose requests are then on their way.

@@ -112,7 +112,12 @@ export function closeWhenLeft(menu) {
   menu.addEventListener("focusout", ({ relatedTarget }) => {
     if (relatedTarget && !menu.contains(/** @type {Node} */ (relatedTarget))) menu.open = false;
   });
-  document.addEventListener("pointerdown", ({ target }) => {
+  const closeOutside = (/** @type {PointerEvent} */ { target }) => {
     if (!menu.contains(/** @type {Node} */ (target))) menu.open = false;
+  };
+  // While it is open: a listener of the document would keep the menu, and the chapter around it.
+  menu.addEventListener("toggle", () => {
+    if (menu.open) document.addEventListener("pointerdown", closeOutside);
+    else document.removeEventListener("pointerdown", closeOutside);
   });
 }

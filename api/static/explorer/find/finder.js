@@ -21,7 +21,8 @@ const NAMED = 6;
  * @param {string} noun Of a unit: channel or unit.
  * @param {Question[]} questions
  */
-export function mountFinder({ store, model, announce }, box, key, noun, questions) {
+export function mountFinder(context, box, key, noun, questions) {
+  const { store, model, announce } = context;
   const layers = model.layers.map(({ name, layer }) => (key === "find" ? name : layer));
   const list = make("datalist", { id: `${key}-questions` }, ...questions.map(({ text }) => make("option", { value: text })));
   const text = make("input", { type: "text", autocomplete: "off", spellcheck: false, placeholder: questions[0]?.text ?? "" });
@@ -33,6 +34,7 @@ export function mountFinder({ store, model, announce }, box, key, noun, question
   box.replaceChildren(form, list, meaning, weights, results);
 
   const send = latestRequest(
+    context,
     (/** @type {{ question: Question, layer: string | null }} */ { question, layer }, signal) => question.ask(layer, signal),
     (found, { question }) => show(found, question),
     (error) => refuse(error.message),

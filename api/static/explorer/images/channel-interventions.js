@@ -88,6 +88,7 @@ export function mountChannelInterventions(context, image) {
   const showCompiling = () => fail(new Error(COMPILING));
 
   const send = latestRequest(
+    context,
     (/** @type {{ pixels: number[][], edits: import("./channel-edits.js").Edit[] }} */ { pixels, edits }, signal) => {
       const extra = { edits: postedEdits(edits) };
       const query = { input: pixels, parameters: { preprocess: "none", layers: output, ...weightsFor(model, store.state, "intervene") }, extra, signal };
@@ -102,6 +103,7 @@ export function mountChannelInterventions(context, image) {
   );
 
   const sendSweep = latestRequest(
+    context,
     (/** @type {{ pixels: number[][], layer: string }} */ { pixels, layer }, signal) => {
       const query = { input: pixels, parameters: { preprocess: "none", layer, ...weightsFor(model, store.state, "sweep") }, signal };
       return retryWhileCompiling(`/${model.name}/sweep`, () => lightwell.ask(model.name, "sweep", query), signal, showCompiling);

@@ -59,6 +59,7 @@ export function mountChannelPreferences(context) {
   addDownloads(body, describe);
 
   const send = latestRequest(
+    context,
     (/** @type {ReturnType<typeof parameters>} */ query, signal) =>
       retryWhileCompiling(
         `/${model.name}/unit`,

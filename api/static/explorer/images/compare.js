@@ -59,6 +59,7 @@ export async function mountCompare(context, image) {
   const way = () => wayOf(ways, store.state.compareBy).by;
 
   const send = latestRequest(
+    context,
     (/** @type {string} */ by, signal) => otherSide(context, image, by, signal),
     (answered) => {
       other = answered;

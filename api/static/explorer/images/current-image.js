@@ -56,7 +56,8 @@ const [EXACT, GROWING, AFTER_STROKE, AFTER_SLIDE] = [{}, { ...DRAWN }, { ...DRAW
  *   stroke has answers all the time; `requestDrawn` is for a stroke that has ended, `requestSlid` for other weights; `requestExact`
  *   for exact values of all layers.
  */
-export function currentImage({ lightwell, store, model, root }, source, fail) {
+export function currentImage(context, source, fail) {
+  const { lightwell, store, model, root } = context;
   /** @type {((answer: Answer) => void)[]} */
   const listeners = [];
   /** @type {number | undefined} */
@@ -108,6 +109,7 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
   }
 
   const send = latestRequest(
+    context,
     ask,
     (answered, form) => {
       accept(answered);
@@ -120,6 +122,7 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
 
   /** Replace an answer that was drawn by the exact one. It stays as bright as it is: the two look the same. */
   const replace = latestRequest(
+    context,
     (/** @type {Answer} */ _, signal) => ask(EXACT, signal),
     (answered, drawn) => {
       if (image.answer === drawn) accept(answered);
@@ -133,6 +136,7 @@ export function currentImage({ lightwell, store, model, root }, source, fail) {
 
   /** Put exact values of the selected channel into an answer that was drawn. */
   const refine = latestRequest(
+    context,
     async (/** @type {{ answer: Answer, input: Image }} */ { input }, signal) => {
       const { layer, channel } = selectedChannel(model, store.state);
       const chosen = { layers: [layer.name], channels: [channel], include: ["tensors"], reduce: reduceOf(model, [layer.name]) };

@@ -18,7 +18,8 @@ import { PixelMap } from "./pixel-map.js";
  * @param {import("../context.js").Context} context
  * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  */
-export function denseView({ lightwell, store, model }, tables) {
+export function denseView(context, tables) {
+  const { lightwell, store, model } = context;
   const classNoun = nounOf(model) === "digit" ? "digit" : "class";
   const logitOf = (/** @type {number} */ channel) =>
     `${classNoun} ${model.classes[outputOf(model).shape[0] === 1 ? 1 : channel]}`;
@@ -82,6 +83,7 @@ export function denseView({ lightwell, store, model }, tables) {
   };
 
   const send = latestRequest(
+    context,
     (/** @type {{ name: string, layer: import("../context.js").Layer, channel: number, answer: Answer }} */ { name, channel }, signal) =>
       lightwell.ask(model.name, "filters", { parameters: { layers: name, channels: channel, order: "index", ...weightsFor(model, store.state, "filters") }, signal }),
     showProducts,

@@ -64,6 +64,7 @@ export async function mountFilters(context) {
   };
 
   const send = latestRequest(
+    context,
     (/** @type {ReturnType<typeof parameters>} */ query, signal) =>
       lightwell.ask(model.name, "filters", { parameters: query, signal }),
     ({ tensors }, { layers: name }) => {

@@ -19,7 +19,8 @@ const COLUMNS = 8;
  * @param {import("../context.js").Context} context
  * @param {Map<string, import("../../sdk/colours.js").Table>} tables
  */
-export function kernelView({ lightwell, store, model }, tables) {
+export function kernelView(context, tables) {
+  const { lightwell, store, model } = context;
   const title = make("h3");
   const place = make("div", { class: "kernel-place" });
   const line = make("p", { class: "quiet" });
@@ -70,6 +71,7 @@ export function kernelView({ lightwell, store, model }, tables) {
   };
 
   const send = latestRequest(
+    context,
     (/** @type {{ name: string, channel: number, range: string, weights: { checkpoint: string | null } }} */ { name, channel, range, weights }, signal) =>
       lightwell.ask(model.name, "filters", { parameters: { layers: name, channels: channel, order: "index", range, ...weights }, signal }),
     (answer, { name }) => show(/** @type {Tensor} */ (answer.tensors.get(`${name}.kernel`)), name),

@@ -58,6 +58,7 @@ export function mountPixelArithmetic(context, image, tables) {
   });
 
   const send = latestRequest(
+    context,
     (/** @type {Place} */ place, signal) => {
       if (!image.input) throw new Error("There is no picture yet: draw or choose one.");
       return context.lightwell.ask(model.name, "pixel", { input: image.input, parameters: parametersOf(place), signal });

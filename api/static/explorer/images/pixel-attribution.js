@@ -133,9 +133,10 @@ export function mountPixelAttribution(context, image) {
     return retryWhileCompiling(`/${model.name}/attribution`, () => lightwell.ask(model.name, "attribution", query), signal, showCompiling);
   };
 
-  const send = latestRequest((/** @type {void} */ _, signal) => request(signal), render, (error) => showFacts(error.message), body);
+  const send = latestRequest(context, (/** @type {void} */ _, signal) => request(signal), render, (error) => showFacts(error.message), body);
 
   const sendCheck = latestRequest(
+    context,
     (/** @type {void} */ _, signal) => request(signal, { sanity: true, deletion: false }),
     ({ tensors, measures, warnings: doubts }) => {
       const undefinedRanks = doubts.find(({ code }) => code === "no-ranks");

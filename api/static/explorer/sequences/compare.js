@@ -66,6 +66,7 @@ export async function mountSequenceCompare(context, run) {
   panel.querySelector("header")?.append(files);
 
   const send = latestRequest(
+    context,
     (/** @type {string} */ by, signal) => otherRun(context, run, by, signal),
     (answered) => {
       other = answered;

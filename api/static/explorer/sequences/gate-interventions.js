@@ -88,6 +88,7 @@ export function mountGateInterventions(context) {
   addDownloads(body, describe);
 
   const send = latestRequest(
+    context,
     (/** @type {import("../state.js").State} */ _, signal) => {
       const query = { ...describe(), signal };
       return retryWhileCompiling(

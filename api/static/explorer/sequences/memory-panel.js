@@ -84,6 +84,7 @@ export async function mountMemory(context) {
   addDownloads(body, describe);
 
   const send = latestRequest(
+    context,
     (/** @type {Asked} */ { input, parameters }, signal) => {
       const ask = () => lightwell.ask(model.name, "memory", { input, parameters, signal });
       return retryWhileCompiling(`/${model.name}/memory`, ask, signal, () => (reading.textContent = COMPILING));

@@ -103,6 +103,7 @@ export async function mountPatching(context) {
   addDownloads(body, describe);
 
   const send = latestRequest(
+    context,
     (/** @type {import("../context.js").View} */ { input, parameters, extra }, signal) => {
       const ask = () => lightwell.ask(model.name, "patching", { input, parameters, extra, signal });
       return retryWhileCompiling(`/${model.name}/patching`, ask, signal, () => (facts.textContent = COMPILING));

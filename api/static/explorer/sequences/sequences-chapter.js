@@ -123,6 +123,7 @@ async function mountSequences(context) {
   }
 
   const send = latestRequest(
+    context,
     (/** @type {{ sequence: string, cmap: string }} */ { sequence, cmap }, signal) =>
       lightwell.ask(model.name, "trace", { input: kind.input(sequence), parameters: { cmap, ...weights() }, signal }),
     (response, { sequence }) => {

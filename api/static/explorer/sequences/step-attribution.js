@@ -82,6 +82,7 @@ export function mountStepAttribution(context) {
   addDownloads(body, describe);
 
   const send = latestRequest(
+    context,
     (/** @type {import("../context.js").View} */ { probe, input, parameters }, signal) =>
       retryWhileCompiling(
         `/${model.name}/${probe}`,

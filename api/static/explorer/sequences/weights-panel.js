@@ -43,6 +43,7 @@ export async function mountWeights(context) {
   }
   let isFirst = true;
   const send = latestRequest(
+    context,
     (/** @type {import("../context.js").View} */ { parameters }, signal) =>
       requestFigure(lightwell, model.name, "weights", { parameters, signal, waiting: () => warn(COMPILING), isNamed: true }),
     (figure) => {

@@ -73,6 +73,7 @@ export async function mountEmbedding(context, image) {
   const waiting = () => fail(new Error(COMPILING));
 
   const sendMap = latestRequest(
+    context,
     (/** @type {ReturnType<typeof axes>} */ parameters, aborted) => {
       const send = () => lightwell.ask(model.name, "embedded", { parameters, signal: aborted });
       return retryWhileCompiling(`/${model.name}/embedded`, send, aborted, waiting);
@@ -136,6 +137,7 @@ export async function mountEmbedding(context, image) {
   }
 
   const sendPreview = latestRequest(
+    context,
     async (/** @type {Point} */ { number }, aborted) => {
       await pause(REST_MS / 1000, aborted);
       return rowsOfNumber(context, number, aborted);

@@ -84,6 +84,7 @@ export async function mountForward(context, image, opener) {
   }
 
   const send = latestRequest(
+    context,
     (/** @type {{ layer: Layer, channel: number }} */ { layer, channel }, signal) => fetched(context, image, layer, channel, signal),
     (material) => {
       const kind = computationOf(model, material.layer);

@@ -63,6 +63,7 @@ export function mountStepPanel(context, body, current, leave) {
   body.replaceChildren(controls.element, list, frame, terms);
 
   const load = latestRequest(
+    context,
     (/** @type {{ checkpoint: string | null }} */ parameters, signal) => lightwell.ask(model.name, "weights", { parameters, signal }),
     (answer) => {
       learned = answer;
