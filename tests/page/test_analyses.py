@@ -7,9 +7,10 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.answers import ask, assert_computed_alike, number
+from tests.page.browsers import settle
 from tests.page.conftest import Opener
 from tests.page.conftest import show as panel
 
@@ -103,6 +104,25 @@ def test_sanity_check_shows_its_correlation(page: Page, api: httpx2.Client) -> N
     expect(why).to_contain_text("With all layers reset")
     said = why.locator("p", has_text="With all layers reset").inner_text()
     assert number(said.split("correlate ")[1]) == pytest.approx(float(last), abs=0.01)
+
+
+def test_a_sanity_check_is_one_of_the_map_on_display(page: Page) -> None:
+    """An answer to the check of a map comes to nothing when another map was chosen meanwhile."""
+    why = panel(page, "why")
+    expect(why).to_contain_text("target")
+    held: list[Route] = []
+    page.route("**/cnn/attribution*sanity=true*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/cnn/attribution*sanity=true*"):
+        why.get_by_role("button", name="Check with reset weights").click()
+    page.locator("#choose-method").select_option("gradient")
+    expect(page).to_have_url(re.compile("method=gradient"))
+
+    held[0].continue_()
+    settle(page)
+
+    expect(why.locator(".is-stale")).to_have_count(0)
+    expect(why).not_to_contain_text("With all layers reset")
+    expect(why).not_to_contain_text("Computing")
 
 
 def test_channel_ablation_equals_the_api(opened: Opener, api: httpx2.Client) -> None:

@@ -202,6 +202,7 @@ export function mountPixelAttribution(context, image) {
     explanation.textContent = `${EXPLANATIONS[name] ?? ""} Blue raises the logit of the target, red lowers it.`;
     layer.hidden = !CAMS.includes(name);
     baseline.hidden = !WITH_BASELINE.includes(name);
+    sendCheck.cancel();
     sanity.textContent = "";
     // It resets the served weights.
     check.hidden = !hasParameter(model, "attribution", "sanity") || checkpointOf(model, store.state) !== null;
