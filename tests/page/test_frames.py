@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, Page, Route, expect
 
 from tests.page.answers import assert_computed_alike
 from tests.page.browsers import PHONE, Watcher, keep, settle
@@ -65,6 +65,58 @@ def test_a_drawing_is_answered_in_a_frame(elsewhere: Opener) -> None:
         expect(winner).to_have_text("7")
         view(page).get_by_role("button", name="A handwritten 4").click()
         expect(winner).to_have_text("4")
+
+
+def test_the_last_choice_is_shown(elsewhere: Opener, oracle: httpx2.Client) -> None:
+    """A sample that is loaded late replaces neither a newer one nor a drawing."""
+    numbers = {
+        one["label"]: one["index"] for one in oracle.get("/samples?count=10").json()["samples"]
+    }
+    held: list[Route] = []
+    page = elsewhere(visit=False)
+    for index in (0, numbers[3]):
+        page.route(f"**/samples/{index}.png", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/samples/0.png"):
+        page.goto(f"{elsewhere.url}/embed/digit")
+    winner = page.locator("lw-answer-bars li.winner .name")
+    draw_a_seven(page, page.locator("lw-digit-pad canvas"), lift=False)
+    held.pop().continue_()
+    settle(page)
+    page.mouse.up()
+    expect(winner).to_have_text("7")
+
+    page.get_by_role("button", name="A handwritten 3").click()
+    page.get_by_role("button", name="A handwritten 5").click()
+    expect(winner).to_have_text("5")
+    held.pop().continue_()
+    settle(page)
+    expect(winner).to_have_text("5")
+
+
+def test_a_cleared_pad_has_no_answer(elsewhere: Opener) -> None:
+    """A sample can be cleared, with its bars, and a sample that is refused says so."""
+    page = elsewhere(visit=False)
+    elsewhere.watchers[-1].expect("status of 400")
+    page.goto(f"{elsewhere.url}/embed/digit")
+    lines = page.locator("lw-answer-bars li")
+    expect(lines).to_have_count(10)
+    clear = page.get_by_role("button", name="Clear")
+    clear.click()
+    expect(lines).to_have_count(0)
+    expect(clear).to_be_disabled()
+    page.get_by_role("button", name="Undo").click()
+    expect(lines).to_have_count(10)
+
+    page.route(
+        "**/samples/*.png",
+        lambda route: route.fulfill(status=400, json={"detail": "No such sample."}),
+        times=1,
+    )
+    page.get_by_role("button", name="A handwritten 5").click()
+    expect(page.get_by_role("alert")).to_have_text("No such sample.")
+    page.get_by_role("button", name="A handwritten 5").click()
+    expect(page.locator("lw-answer-bars li.winner .name")).to_have_text("5")
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_controls_are_chosen(elsewhere: Opener) -> None:

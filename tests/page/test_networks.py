@@ -290,6 +290,16 @@ def test_it_runs_without_the_shipped_networks(visited: Opener) -> None:
     assert not [one for one in asked if re.search(r"/(cnn|lstm|samples)[/?]", one)]
 
 
+def test_the_list_of_layers_in_a_frame_has_the_one_on_display(visited: Opener) -> None:
+    """Without a layer in the address it is the first activation of the network."""
+    page = visited(visit=False)
+    page.goto(f"{visited.url}/embed/layer?model=sparse")
+
+    expect(page.get_by_label("Layer")).to_have_value("leaky_relu")
+    expect(page.locator("lw-tensor-heatmap")).to_have_attribute("layer", "leaky_relu")
+    expect(page.locator("lw-tensor-heatmap [role=option]")).to_have_count(4)
+
+
 def test_elements_show_any_network(visited: Opener) -> None:
     """The attribute `model` of the elements chooses a network of the user."""
     page = visited(visit=False)

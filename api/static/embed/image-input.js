@@ -13,17 +13,35 @@ export async function mountImageInput({ view, lightwell, given, controls }, elem
   const targets = /** @type {Target[]} */ (elements);
   const send = (/** @type {Blob | null} */ image) => targets.forEach((one) => (one.input = image));
   const column = make("div", { class: "input" });
-  const [pad, buttons] = padOf(send);
+  const refusal = make("p", { class: "note", role: "alert", hidden: true });
+  let choices = 0; // an image that is ready late must not replace a later one
+  const begin = () => {
+    choices += 1;
+    refusal.hidden = true;
+    const choice = choices;
+    return () => choice === choices;
+  };
+  const { pad, buttons, update } = padOf(begin, send);
   const show = async (/** @type {number | string} */ index) => {
-    const image = await (await lightwell.request(`/samples/${index}.png`)).blob();
-    pad.strokes = "";
-    pad.base = await rowsOf(image);
-    send(image);
+    const isLast = begin();
+    try {
+      const image = await (await lightwell.request(`/samples/${index}.png`)).blob();
+      const base = await rowsOf(image);
+      if (!isLast()) return;
+      pad.strokes = "";
+      pad.base = base;
+      update();
+      send(image);
+    } catch (error) {
+      if (!isLast()) return;
+      refusal.textContent = /** @type {Error} */ (error).message;
+      refusal.hidden = false;
+    }
   };
   if (controls.has("pad")) column.append(pad, buttons);
   if (controls.has("samples")) column.append(await samplesOf(lightwell, show));
-  if (column.childElementCount) view.append(column);
-  await show(given.sample ?? 0);
+  view.append(...(column.childElementCount ? [column] : []), refusal);
+  void show(given.sample ?? 0);
 }
 
 /** Grey values of an image, row by row. @param {Blob} image */
@@ -39,25 +57,36 @@ async function rowsOf(image) {
 
 /**
  * Make a pad with its buttons.
+ * @param {() => () => boolean} begin Called when the drawing changes; returns whether it is still the last change.
  * @param {(image: Blob | null) => void} send
- * @returns {[import("../sdk/digit-pad.js").DigitPad, HTMLElement]}
+ * @returns {{ pad: import("../sdk/digit-pad.js").DigitPad, buttons: HTMLElement, update: () => void }}
  */
-function padOf(send) {
+function padOf(begin, send) {
   const pad = /** @type {import("../sdk/digit-pad.js").DigitPad} */ (document.createElement("lw-digit-pad"));
   const undo = make("button", { type: "button" }, "Undo");
   const clear = make("button", { type: "button" }, "Clear");
-  const update = async () => {
+  const update = () => {
     undo.disabled = !pad.canUndo;
     clear.disabled = pad.empty;
-    if (!pad.empty) send(await pad.toBlob());
   };
-  // A drawing takes the place of a sample.
-  pad.addEventListener("pointerdown", () => pad.base && !pad.strokes && (pad.base = null), { capture: true });
+  const change = async () => {
+    update();
+    const isLast = begin();
+    const drawing = pad.empty ? null : await pad.toBlob();
+    if (isLast()) send(drawing);
+  };
+  // A drawing takes the place of a sample, of one that is still loaded, too.
+  const draw = () => {
+    begin();
+    if (pad.base && !pad.strokes) pad.base = null;
+  };
+  pad.addEventListener("pointerdown", ({ button }) => button === 0 && draw(), { capture: true });
+  pad.addEventListener("keydown", ({ key }) => key === " " && draw(), { capture: true });
   undo.addEventListener("click", () => pad.undo());
   clear.addEventListener("click", () => pad.clear());
-  pad.addEventListener("lw-change", () => void update());
-  undo.disabled = clear.disabled = true;
-  return [pad, make("div", { class: "row" }, undo, clear)];
+  pad.addEventListener("lw-change", () => void change());
+  update();
+  return { pad, buttons: make("div", { class: "row" }, undo, clear), update };
 }
 
 /**

@@ -46,7 +46,11 @@ async function layer(frame) {
   if (frame.controls.has("layer")) {
     const { layers } = await frame.lightwell.get(`/models/${frame.given.model ?? "cnn"}`);
     const names = layers.map((/** @type {{ name: string }} */ one) => one.name);
-    answer.prepend(choice("Layer", names, frame.given.layer ?? "relu1", (name) => maps.setAttribute("layer", name)));
+    const first = layers.find((/** @type {{ kind: string }} */ one) => one.kind === "post_activation") ?? layers[0];
+    const show = (/** @type {string} */ name) => maps.setAttribute("layer", name);
+    const shown = frame.given.layer ?? first.name;
+    show(shown);
+    answer.prepend(choice("Layer", names, shown, show));
   }
   await mountImageInput(frame, [maps]);
   frame.view.append(answer);
