@@ -244,8 +244,8 @@ def test_kernels_of_groups_name_the_channels_that_they_read(visited: Opener) -> 
     """Channel 5 of a convolution in two groups reads channels 2 and 3, whose kernels lead there."""
     page = visited("#sparse&layer=sparse&channel=5")
     detail = show(page, "filters").locator(".filter-detail canvas")
-    expect(page.locator("#filters-body > p")).to_contain_text("one for each of 2 of the 4 channels")
     page.locator("#filters .chip", has_text="sparse").click()
+    expect(page.locator("#filters-body > p")).to_contain_text("one for each of 2 of the 4 channels")
     page.locator("#filters .chip", has_text="by number").click()
     first = {"x": 4, "y": 4}
     detail.hover(position=first)

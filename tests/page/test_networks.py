@@ -266,8 +266,7 @@ def test_a_left_network_leaves_nothing_behind(visited: Opener) -> None:
     announced = page.evaluate("window.announced")
     assert any("The network predicts" in one for one in announced)
     assert not [one for one in announced if "predicts 6" in one]
-    menu = page.locator("#answer").get_by_text("Save").first
-    menu.click()
+    page.locator("#digits .downloads summary").first.click()
     page.wait_for_function("window.listening === 1")
     page.locator("#digits h1").click()
     page.wait_for_function("window.listening === 0")
@@ -295,8 +294,8 @@ def test_the_list_of_layers_in_a_frame_has_the_one_on_display(visited: Opener) -
     page = visited(visit=False)
     page.goto(f"{visited.url}/embed/layer?model=sparse")
 
-    expect(page.get_by_label("Layer")).to_have_value("leaky_relu")
-    expect(page.locator("lw-tensor-heatmap")).to_have_attribute("layer", "leaky_relu")
+    expect(page.get_by_label("Layer")).to_have_value("leaky_relu1")
+    expect(page.locator("lw-tensor-heatmap")).to_have_attribute("layer", "leaky_relu1")
     expect(page.locator("lw-tensor-heatmap [role=option]")).to_have_count(4)
 
 
