@@ -170,6 +170,7 @@ def test_the_keyboard_reads_a_map_of_another_size(opened: Opener) -> None:
         page = opened(at=address)
         maps = page.locator("lw-tensor-heatmap")
         frame, status = maps.locator(".frame"), maps.get_by_role("status")
+        expect(frame).to_have_attribute("aria-label", re.compile("^relu1, 28 by 28"))
         frame.press("End")
         expect(status).to_contain_text("y 27 · x 27: ")
 
