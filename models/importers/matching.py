@@ -22,6 +22,9 @@ from models.importers.names import adjacent, named, numbered
 MAX_TRIED = 24
 """Matches that are compared with answers of the original network, at most."""
 
+MAX_CHOICES = 2048
+"""Choices of a layer of the file for a declared one in the search for matches, at most."""
+
 Reproduces = Callable[[dict[str, np.ndarray]], bool]
 """Whether parameters give the answers of the original network, from which an import was made."""
 
@@ -103,12 +106,20 @@ class _Matching:
         self.nodes = [node for node in architecture.nodes if node.name in self.shapes]
         self.groups = groups
         self.found: dict[str, tuple[Group, str]] = {}
+        self._known_fits: dict[tuple[str, str], bool] = {}
 
     def fitted(self, node: Node, group: Group) -> dict[str, Fitted] | None:
         """Return a declared layer's parameters from a layer of the imported file."""
         if not is_kind(node, group):
             return None
         return fit(node, group, self.shapes[node.name], self.orders)
+
+    def _fits(self, node: Node, group: Group) -> bool:
+        """Return whether a layer of the imported file fits a declared one, computed once."""
+        pair = node.name, group.name
+        if pair not in self._known_fits:
+            self._known_fits[pair] = self.fitted(node, group) is not None
+        return self._known_fits[pair]
 
     def take(self, node: Node, group: Group, by: str) -> None:
         """Match a declared layer with a layer of the imported file."""
@@ -165,7 +176,7 @@ class _Matching:
             if ordered is None or len(nodes) != len(ordered):
                 continue
             pairs = list(zip(nodes, ordered, strict=True))
-            if all(self.fitted(node, group) is not None for node, group in pairs):
+            if all(self._fits(node, group) for node, group in pairs):
                 for node, group in pairs:
                     self.take(node, group, "number" if len(pairs) > 1 else "shape")
 
@@ -180,7 +191,7 @@ class _Matching:
             before = self._before(node)
             if before is None or not isinstance(node.operation, Norm):
                 continue
-            fitting = [group for group in self.groups if self.fitted(node, group) is not None]
+            fitting = [group for group in self.groups if self._fits(node, group)]
             found = adjacent(before, fitting)
             if found is not None:
                 self.take(node, found, "neighbour")
@@ -198,22 +209,20 @@ class _Matching:
         for node, groups in zip(self.nodes, candidates, strict=True):
             if len(groups) == 1:
                 yield node, groups[0]
+        if len(self.groups) != len(self.nodes):
+            return
         for group in self.groups:
-            takers = [
-                node for node, groups in zip(self.nodes, candidates, strict=True) if group in groups
-            ]
-            if len(takers) == 1 and len(self.groups) == len(self.nodes):
+            takers = [node for node in self.nodes if self._fits(node, group)]
+            if len(takers) == 1:
                 yield takers[0], group
 
     def _candidates(self) -> list[list[Group]]:
-        return [
-            [group for group in self.groups if self.fitted(node, group) is not None]
-            for node in self.nodes
-        ]
+        return [[group for group in self.groups if self._fits(node, group)] for node in self.nodes]
 
     def check_candidates(self) -> None:
-        """Check that every declared layer without a match has a candidate in the imported file."""
-        for node, groups in zip(self.nodes, self._candidates(), strict=True):
+        """Check that every declared layer without a match can have a layer of the file alone."""
+        candidates = self._candidates()
+        for node, groups in zip(self.nodes, candidates, strict=True):
             if groups:
                 continue
             line = self.architecture.declaration.layers[node.line].text
@@ -222,6 +231,14 @@ class _Matching:
             msg = (
                 f"layer {node.name} ({line}) needs {_sizes(self.shapes[node.name])}, and no tensor "
                 f"of the file fits{rest}"
+            )
+            raise ConversionError(msg)
+        if (short := _short(candidates)) is not None:
+            node, count = self.nodes[short[0]], short[1]
+            line = self.architecture.declaration.layers[node.line].text
+            msg = (
+                f"{count + 1} declared layers, one of them {node.name} ({line}), need a layer of "
+                f"the file each, and only {count} fit them"
             )
             raise ConversionError(msg)
 
@@ -260,16 +277,26 @@ class _Matching:
         )
         return ConversionError(msg)
 
-    def _assignments(self, index: int = 0) -> Iterator[dict[str, Group]]:
-        """Iterate over all matches of the rest of an imported file."""
-        if index == len(self.nodes):
-            yield {}
-            return
-        node = self.nodes[index]
-        for rest in self._assignments(index + 1):
-            for group in self.groups:
-                if group not in rest.values() and self.fitted(node, group) is not None:
-                    yield rest | {node.name: group}
+    def _assignments(self) -> Iterator[dict[str, Group]]:
+        """Iterate over all matches of the rest of an imported file.
+
+        Raises:
+            ConversionError: They are not found within `MAX_CHOICES`.
+        """
+        names, candidates = [node.name for node in self.nodes], self._candidates()
+        # Groups that are chosen for the first nodes, from which a search goes on.
+        begun: list[list[Group]] = [[]]
+        for _ in range(MAX_CHOICES):
+            if not begun:
+                return
+            chosen = begun.pop()
+            if len(chosen) == len(names):
+                yield dict(zip(names, chosen, strict=True))
+                continue
+            used = {group.name for group in chosen}
+            free = [group for group in candidates[len(chosen)] if group.name not in used]
+            begun += [[*chosen, group] for group in reversed(free)]
+        raise self._ambiguous()
 
     def _parameters(self, rest: Mapping[str, Group]) -> dict[str, np.ndarray]:
         """Return all parameters with a match of the rest of an imported file."""
@@ -299,6 +326,33 @@ class _Matching:
                 if node.name in self.found
             },
         )
+
+
+def _short(candidates: list[list[Group]]) -> tuple[int, int] | None:
+    """Return a declared layer for which the file has too few layers; None where all have one.
+
+    Returns:
+        Index of the declared layer, and number of layers in the file that fit it and those that
+        compete with it, of which there is one more.
+    """
+    owners: dict[str, int] = {}
+
+    def is_placed(index: int, seen: set[str]) -> bool:
+        for group in candidates[index]:
+            if group.name in seen:
+                continue
+            seen.add(group.name)
+            owner = owners.get(group.name)
+            if owner is None or is_placed(owner, seen):
+                owners[group.name] = index
+                return True
+        return False
+
+    for index in range(len(candidates)):
+        seen: set[str] = set()
+        if not is_placed(index, seen):
+            return index, len(seen)
+    return None
 
 
 def _kind(node: Node) -> str:

@@ -1,13 +1,16 @@
 """Matching of tensors with declared layers: what decides, and what is refused."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.architecture import Architecture
 from models.derivation import derive
+from models.importers import matching
 from models.importers.errors import ConversionError
+from models.importers.fitting import fit
 from models.importers.matching import match_tensors
 from tests.models.importers.comparison import declared
 from tests.oracles.interpreter import interpret
@@ -73,6 +76,41 @@ def test_a_reference_that_no_match_gives_is_refused() -> None:
     """Where no match gives the original's answers none is taken."""
     with pytest.raises(ConversionError, match="none of 2 matches by shape give the answers"):
         match_tensors(two(), tensors("stem", "body"), lambda _: False)
+
+
+def squares(*names: str) -> dict[str, np.ndarray]:
+    """Return square matrices of 8 x 8, by the names of their layers."""
+    return {f"{name}.weight": np.eye(8, dtype=np.float32) for name in names}
+
+
+def test_too_few_layers_of_one_shape_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file lacks one of ten equal layers, ten factorial matches are not tried."""
+    lines = ", relu, ".join(["flatten, first: dense 8", *["dense 8"] * 10])
+    given = squares(*"abcdefghi") | {"first.weight": np.ones((8, 12), np.float32)}
+    calls = []
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        assert len(calls) <= 1000
+        return fit(*arguments)
+
+    monkeypatch.setattr(matching, "fit", counted)
+
+    with pytest.raises(ConversionError) as error:
+        match_tensors(derive(declared("image = [2, 2, 3]", 8, lines)), given, lambda _: True)
+
+    assert str(error.value) == (
+        "10 declared layers, one of them output (dense 8), need a layer of the file each, and only "
+        "9 fit them"
+    )
+
+
+def test_a_search_for_matches_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that takes more choices than allowed is refused as ambiguous."""
+    monkeypatch.setattr(matching, "MAX_CHOICES", 3)
+
+    with pytest.raises(ConversionError, match=r"may be stem\.weight or body\.weight"):
+        match_tensors(two(), tensors("stem", "body"), lambda _: True)
 
 
 def test_numbers_in_names_decide() -> None:
