@@ -1,7 +1,8 @@
 """ONNX files as data: nodes, constants, the input and outputs of a graph, within limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,48 @@ def _inlined(model: Any) -> Any:
     from onnx import inliner  # noqa: PLC0415
 
     try:
+        check_count(_expanded_count(model), "nodes, with those of its functions")
         found = inliner.inline_local_functions(model)
     except (RuntimeError, ValueError) as error:
         msg = "functions of the ONNX file cannot be written out: export without them"
         raise ConversionError(msg) from error
     check_count(len(found.graph.node), "nodes")
     return found
+
+
+def _expanded_count(model: Any) -> int:
+    """Return the number of nodes of an ONNX model whose local functions are written out.
+
+    Raises:
+        RecursionError: Functions call each other in a circle, or too deeply.
+    """
+    bodies: dict[tuple[str, str], list[Any]] = {}
+    for one in model.functions:
+        bodies.setdefault(_key(one.domain, one.name), []).extend(_nodes(one.node))
+
+    @cache
+    def size(key: tuple[str, str]) -> int:
+        # A call takes time even where nothing comes of it.
+        return max(count(bodies[key]), 1)
+
+    def count(nodes: Iterable[Any]) -> int:
+        keys = (_key(node.domain, node.op_type) for node in nodes)
+        return sum(size(key) if key in bodies else 1 for key in keys)
+
+    return count(_nodes(model.graph.node))
+
+
+def _key(domain: str, name: str) -> tuple[str, str]:
+    return ("" if domain in DOMAINS else domain), name
+
+
+def _nodes(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Iterate over nodes of an ONNX file and those of the loops and branches within them."""
+    for node in nodes:
+        yield node
+        for one in node.attribute:
+            for graph in (one.g, *one.graphs):
+                yield from _nodes(graph.node)
 
 
 def _node(node: Any, folder: Path) -> OnnxNode:
