@@ -27,6 +27,7 @@ from models.declaration.operations import (
     Recurrent,
 )
 from models.importers.errors import ConversionError
+from models.importers.limits import check_bytes
 from models.importers.paddings import simplest
 from models.importers.values import INPUT, Affine, Axis, Factor, Value, joined_rows
 from models.layer_shapes import Source, output_of
@@ -82,6 +83,7 @@ class Graph:
         self.layers: dict[str, GraphLayer] = {}
         self.input_affine: Affine | None = None
         self._reads_raw = False
+        self._bytes = 0
         self._constants: list[tuple[str, Affine, str]] = []
 
     def shape(self, value: Value) -> tuple[int, ...]:
@@ -109,6 +111,8 @@ class Graph:
         shape, _ = output_of(operation, sources)
         key = f"{len(self.layers)}"
         whole = {name: np.asarray(one, np.float32) for name, one in (parameters or {}).items()}
+        self._bytes += sum(one.nbytes for one in whole.values())
+        check_bytes(self._bytes)
         inputs = [value.layer for value in settled]
         self.layers[key] = GraphLayer(operation, inputs, shape, origin or Origin(), whole)
         return key

@@ -39,3 +39,10 @@ def check_elements(name: str, count: int) -> None:
     if count > MAX_ELEMENTS:
         msg = f"tensor {printable(name)} has {count:,} values; at most {MAX_ELEMENTS:,} are allowed"
         raise ConversionError(msg)
+
+
+def check_bytes(count: int) -> None:
+    """Check the bytes of all tensors of an imported file together against the limit."""
+    if count > MAX_FILE:
+        msg = f"tensors of the file have more than {MAX_FILE >> 20} MiB, the limit"
+        raise ConversionError(msg)

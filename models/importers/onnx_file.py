@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from models.importers.errors import ConversionError, printable
-from models.importers.limits import MAX_FILE, check_count, check_elements, read_bytes
+from models.importers.limits import (
+    MAX_FILE,
+    check_bytes,
+    check_count,
+    check_elements,
+    read_bytes,
+)
 
 DOMAINS = {"", "ai.onnx"}
 """Domains of operators that an imported ONNX file may use."""
@@ -73,8 +79,9 @@ def read_onnx(path: Path) -> OnnxFile:
         raise ConversionError(msg)
     check_count(len(model.graph.node) + len(model.graph.initializer), "nodes and tensors")
     model = _inlined(model)
-    constants = _constants(model.graph, path.parent)
-    nodes = tuple(_node(node, path.parent) for node in model.graph.node)
+    tensors = _Tensors(path.parent)
+    constants = _constants(model.graph, tensors)
+    nodes = tuple(_node(node, tensors) for node in model.graph.node)
     outputs = tuple(one.name for one in model.graph.output)
     return OnnxFile(nodes, constants, _input(model.graph, constants), outputs)
 
@@ -130,7 +137,7 @@ def _nodes(nodes: Iterable[Any]) -> Iterator[Any]:
                 yield from _nodes(graph.node)
 
 
-def _node(node: Any, folder: Path) -> OnnxNode:
+def _node(node: Any, tensors: "_Tensors") -> OnnxNode:
     """Return one node of an ONNX file."""
     from onnx import AttributeProto, helper  # noqa: PLC0415
 
@@ -145,70 +152,82 @@ def _node(node: Any, folder: Path) -> OnnxNode:
             raise ConversionError(msg)
         value = helper.get_attribute_value(one)
         if one.type == AttributeProto.TENSOR:
-            value = _array(value, folder)
+            value = tensors.array(value)
         attributes[one.name] = value.decode(errors="replace") if isinstance(value, bytes) else value
     return OnnxNode(node.op_type, name, tuple(node.input), tuple(node.output), attributes)
 
 
-def _constants(graph: Any, folder: Path) -> dict[str, np.ndarray]:
+def _constants(graph: Any, tensors: "_Tensors") -> dict[str, np.ndarray]:
     """Return the initialisers of an ONNX graph."""
     if graph.sparse_initializer:
         msg = "the ONNX file has sparse tensors: export dense ones"
         raise ConversionError(msg)
-    total = 0
-    found = {}
-    for tensor in graph.initializer:
-        found[tensor.name] = _array(tensor, folder)
-        total += found[tensor.name].nbytes
-        if total > MAX_FILE:
-            msg = f"tensors of the file have more than {MAX_FILE >> 20} MiB, the limit"
+    return {tensor.name: tensors.array(tensor) for tensor in graph.initializer}
+
+
+class _Tensors:
+    """Tensors of an ONNX file as arrays, in limited memory together."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._bytes = 0
+        self._files: dict[str, bytes] = {}
+
+    def array(self, tensor: Any) -> np.ndarray:
+        """Return the array of a tensor of an ONNX file."""
+        from onnx import TensorProto, numpy_helper  # noqa: PLC0415
+
+        name = printable(tensor.name or "of a constant")
+        if any(size < 0 for size in tensor.dims):
+            msg = f"tensor {name} has a negative size"
             raise ConversionError(msg)
-    return found
+        check_elements(tensor.name, prod(tensor.dims))
+        if tensor.data_location == TensorProto.EXTERNAL:
+            tensor = self._with_external(tensor)
+        try:
+            found = np.asarray(numpy_helper.to_array(tensor))
+        except (TypeError, ValueError, KeyError, NotImplementedError) as error:
+            msg = f"tensor {name} cannot be read: {printable(error)}"
+            raise ConversionError(msg) from error
+        self._bytes += found.nbytes
+        check_bytes(self._bytes)
+        return found
 
+    def _with_external(self, tensor: Any) -> Any:
+        """Return a tensor of an ONNX file with its bytes from a file next to it."""
+        from onnx import TensorProto  # noqa: PLC0415
 
-def _array(tensor: Any, folder: Path) -> np.ndarray:
-    """Return the array of a tensor of an ONNX file."""
-    from onnx import TensorProto, numpy_helper  # noqa: PLC0415
+        entries = {one.key: one.value for one in tensor.external_data}
+        content = self._content(entries.get("location", ""))
+        offset, length = entries.get("offset", "0"), entries.get("length", "")
+        if not offset.isdecimal() or not (length.isdecimal() or not length):
+            location = printable(entries.get("location", ""))
+            msg = f"tensor {printable(tensor.name)} has no valid place in {location}"
+            raise ConversionError(msg)
+        start = int(offset)
+        found = TensorProto()
+        found.CopyFrom(tensor)
+        found.ClearField("external_data")
+        found.data_location = TensorProto.DEFAULT
+        found.raw_data = content[start : start + int(length)] if length else content[start:]
+        return found
 
-    name = printable(tensor.name or "of a constant")
-    if any(size < 0 for size in tensor.dims):
-        msg = f"tensor {name} has a negative size"
-        raise ConversionError(msg)
-    check_elements(tensor.name, prod(tensor.dims))
-    if tensor.data_location == TensorProto.EXTERNAL:
-        tensor = _with_external(tensor, folder)
-    try:
-        return np.asarray(numpy_helper.to_array(tensor))
-    except (TypeError, ValueError, KeyError, NotImplementedError) as error:
-        msg = f"tensor {name} cannot be read: {printable(error)}"
-        raise ConversionError(msg) from error
-
-
-def _with_external(tensor: Any, folder: Path) -> Any:
-    """Return a tensor of an ONNX file with its bytes from a file next to it."""
-    from onnx import TensorProto  # noqa: PLC0415
-
-    entries = {one.key: one.value for one in tensor.external_data}
-    location = entries.get("location", "")
-    path = folder / location
-    # A file from elsewhere must not have other files of the machine read.
-    if not location or location != Path(location).name or path.is_symlink() or not path.is_file():
-        msg = (
-            f"weights are in another file, {printable(location)}, which is not next to the ONNX "
-            "file: put it there, or export with external_data=False"
-        )
-        raise ConversionError(msg)
-    offset, length = entries.get("offset", "0"), entries.get("length", "")
-    if not offset.isdecimal() or not (length.isdecimal() or not length):
-        msg = f"tensor {printable(tensor.name)} has no valid place in {printable(location)}"
-        raise ConversionError(msg)
-    content = read_bytes(path)[int(offset) :]
-    found = TensorProto()
-    found.CopyFrom(tensor)
-    found.ClearField("external_data")
-    found.data_location = TensorProto.DEFAULT
-    found.raw_data = content[: int(length)] if length else content
-    return found
+    def _content(self, location: str) -> bytes:
+        """Return the content of a file next to an ONNX file, which is read once."""
+        if location in self._files:
+            return self._files[location]
+        path = self._folder / location
+        is_next = bool(location) and location == Path(location).name
+        # A file from elsewhere must not have other files of the machine read.
+        if not is_next or path.is_symlink() or not path.is_file():
+            msg = (
+                f"weights are in another file, {printable(location)}, which is not next to the "
+                "ONNX file: put it there, or export with external_data=False"
+            )
+            raise ConversionError(msg)
+        content = read_bytes(path, MAX_FILE - sum(map(len, self._files.values())))
+        self._files[location] = content
+        return content
 
 
 def _input(graph: Any, constants: Mapping[str, np.ndarray]) -> OnnxInput:

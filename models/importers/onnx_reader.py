@@ -13,8 +13,8 @@ from models.importers.assembly import assemble
 from models.importers.errors import ConversionError, printable
 from models.importers.graph import Graph
 from models.importers.imported import Draft, Imported, InputDraft, declaration_text, input_scale
-from models.importers.limits import check_elements
-from models.importers.onnx_constants import compute
+from models.importers.limits import check_bytes, check_elements
+from models.importers.onnx_constants import VIEWS, compute
 from models.importers.onnx_file import OnnxFile, OnnxNode, read_onnx
 from models.importers.values import INPUT, Factor, Value
 
@@ -45,6 +45,7 @@ class OnnxReader:
         self.values: dict[str, Value | np.ndarray] = dict(file.constants)
         self.symbols, self.encoding = 0, "embed"
         self.suffix: str | None = None
+        self._bytes = 0
         given = _input_value(file, time_first=time_first)
         self.values[file.input.name] = given
         self.graph = Graph(_input_shape(given))
@@ -73,6 +74,9 @@ class OnnxReader:
             )
             raise ConversionError(msg) from error
         self.values.update(zip(node.outputs, outputs, strict=False))
+        if node.operator not in VIEWS:
+            self._bytes += sum(one.nbytes for one in outputs)
+            check_bytes(self._bytes)
 
     def _outputs(
         self, node: OnnxNode, inputs: list[Value | np.ndarray | None]

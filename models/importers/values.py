@@ -74,6 +74,12 @@ class Value:
         """Labels of each axis of the imported value, such as N, C, H and W."""
         return tuple("".join(factor.label for factor in axis) for axis in self.axes)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the constants and of the order that the imported value has."""
+        arrays = (*(self.affine or ()), *(() if self.rows is None else (self.rows,)))
+        return sum(one.nbytes for one in arrays)
+
     def axis(self, label: str) -> int:
         """Return the position of the axis that has a label alone; -1 if there is none."""
         return self.labels.index(label) if label in self.labels else -1

@@ -3,12 +3,16 @@
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, inliner
 
+from models.importers import limits, onnx_file
 from models.importers.errors import ConversionError
 from models.importers.onnx_file import read_onnx
+from models.importers.onnx_reader import import_onnx
+from tests.models.importers.test_onnx import drawn, made
 
 IMAGE = (1, 3, 4, 4)
 
@@ -53,3 +57,65 @@ def test_functions_within_the_limit_are_written_out(tmp_path: Path) -> None:
     onnx.save(calling(3), tmp_path / "mine.onnx")
 
     assert [one.operator for one in read_onnx(tmp_path / "mine.onnx").nodes] == ["Relu"] * 8
+
+
+def chain(operator: str, constant: str, **attributes: float) -> list:
+    """Return eight ONNX nodes from `c0` to `c8`, each with the one before and a constant."""
+    return [
+        (operator, [f"c{number}", constant], [f"c{number + 1}"], attributes) for number in range(8)
+    ]
+
+
+CHAINS: dict[str, list] = {
+    "constants": [
+        ("ConstantOfShape", ["size"], ["c0"]),
+        *chain("Add", "c0"),
+        ("Add", ["x", "c8"], ["y"]),
+    ],
+    "kernels": [
+        ("Flatten", ["x"], ["c0"]),
+        *chain("Gemm", "w", alpha=0.5),
+        ("Identity", ["c8"], ["y"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_nodes_that_make_constants_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Eight nodes that each make a constant of some kB are over a limit of 32 kB together."""
+    constants = {"size": np.array([2000]), "w": drawn(48, 48)}
+    path = made(tmp_path, CHAINS[name], constants, IMAGE)
+    monkeypatch.setattr(limits, "MAX_FILE", 2**15)
+
+    with pytest.raises(ConversionError, match="tensors of the file have more than 0 MiB, the lim"):
+        import_onnx(path, "mine")
+
+
+def test_constants_in_a_file_next_to_an_onnx_file_are_read_once_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight constants that are the same 8 kB of a file are 64 kB, and the file is read once."""
+    (tmp_path / "weights.data").write_bytes(bytes(2**13))
+    path = made(tmp_path, [("Constant", [], [f"c{n}"]) for n in range(8)], {}, IMAGE)
+    model = onnx.load(path)
+    for node in model.graph.node:
+        tensor = TensorProto(data_type=TensorProto.FLOAT, dims=[2**11])
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="weights.data")
+        node.attribute.append(helper.make_attribute("value", tensor))
+    path.write_bytes(model.SerializeToString())
+    files = []
+
+    def counted(file: Path, *rest: int) -> bytes:
+        files.append(file.name)
+        return limits.read_bytes(file, *rest)
+
+    monkeypatch.setattr(onnx_file, "read_bytes", counted)
+    assert len(read_onnx(path).nodes) == 8
+    assert files == ["made.onnx", "weights.data"]
+
+    monkeypatch.setattr(limits, "MAX_FILE", 2**15)
+    with pytest.raises(ConversionError, match="tensors of the file have more than 0 MiB, the lim"):
+        read_onnx(path)
