@@ -26,6 +26,7 @@ from models.declaration.operations import (
     Pool,
     Recurrent,
 )
+from models.derivation import MAX_VALUES
 from models.importers.errors import ConversionError
 from models.importers.limits import check_bytes
 from models.importers.paddings import simplest
@@ -88,7 +89,8 @@ class Graph:
 
     def shape(self, value: Value) -> tuple[int, ...]:
         """Return the shape of an imported value's layer in our order."""
-        return self.input_shape if value.layer == INPUT else self.layers[value.layer].shape
+        is_input = value.layer == INPUT
+        return _bounded(self.input_shape) if is_input else self.layers[value.layer].shape
 
     def operation(self, value: Value) -> Operation | None:
         """Return the operation of an imported value's layer; None for the input."""
@@ -108,7 +110,7 @@ class Graph:
         """
         settled = [self.settled(value) for value in read]
         sources = [Source(value.layer, self.shape(value), None) for value in settled]
-        shape, _ = output_of(operation, sources)
+        shape = _bounded(output_of(operation, sources)[0])
         key = f"{len(self.layers)}"
         whole = {name: np.asarray(one, np.float32) for name, one in (parameters or {}).items()}
         self._bytes += sum(one.nbytes for one in whole.values())
@@ -387,3 +389,11 @@ class Graph:
         """Add an embedding of the input's symbols."""
         key = self.add(Embed(table.shape[1]), [value], {"embedding": table}, origin)
         return Value(key, (*value.axes, (Factor("C", table.shape[1]),)))
+
+
+def _bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an imported layer, which no network of larger layers may have."""
+    if prod(shape) > MAX_VALUES:
+        msg = f"a layer has {prod(shape):,} values; at most {MAX_VALUES:,} are allowed"
+        raise ConversionError(msg)
+    return shape

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.declaration.declaration import MAX_SIDE
 from models.importers.errors import ConversionError
 from models.importers.graph import Origin
 from models.importers.groups import as_float32
@@ -176,7 +177,15 @@ def padded(value: Value, by_label: Mapping[str, tuple[int, int]]) -> Value:
         raise ConversionError(msg)
     added = (*rows, *columns)
     top, bottom, left, right = (a + b for a, b in zip(value.padding, added, strict=True))
+    check_padding(top, bottom, left, right)
     return replace(value, padding=(top, bottom, left, right))
+
+
+def check_padding(*sizes: int) -> None:
+    """Check the padding of an imported layer, of which there is no more than an image has rows."""
+    if max(sizes) > MAX_SIDE:
+        msg = f"padding of {max(sizes):,} cannot be declared, only up to {MAX_SIDE}"
+        raise ConversionError(msg)
 
 
 AXES_LAYERS: Mapping[str, Any] = {

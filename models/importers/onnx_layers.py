@@ -12,7 +12,7 @@ from models.importers.graph import Origin
 from models.importers.groups import as_float32
 from models.importers.onnx_activations import ACTIVATION_LAYERS
 from models.importers.onnx_arithmetic import ARITHMETIC_LAYERS
-from models.importers.onnx_axes import AXES_LAYERS
+from models.importers.onnx_axes import AXES_LAYERS, check_padding
 from models.importers.onnx_constants import axes_of
 from models.importers.onnx_file import OnnxNode
 from models.importers.onnx_reader import OnnxReader, TimeFirst, scope_of
@@ -99,6 +99,7 @@ def _padding(node: OnnxNode) -> Padding:
     if rule in {"SAME_UPPER", "SAME_LOWER"}:
         return "same"
     top, left, bottom, right = (int(one) for one in node.attributes.get("pads", (0, 0, 0, 0)))
+    check_padding(top, left, bottom, right)
     return top, bottom, left, right
 
 

@@ -173,6 +173,13 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
         ),
         "the input leaves rows, columns or features open",
     ),
+    "large input": (
+        "keras_sequential",
+        lambda config: config["config"]["layers"][0]["config"].update(
+            batch_shape=[None, 100_000, 100_000, 3]
+        ),
+        "a layer has 30,000,000,000 values; at most 2,000,000 are allowed",
+    ),
     "no configuration": (
         "keras_functional",
         lambda config: config["config"].update(layers=[{"class_name": "Dense"}]),

@@ -1,5 +1,6 @@
 """Limits of imported files: small files that would take much memory or time are refused."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,3 +120,25 @@ def test_constants_in_a_file_next_to_an_onnx_file_are_read_once_and_counted(
     monkeypatch.setattr(limits, "MAX_FILE", 2**15)
     with pytest.raises(ConversionError, match="tensors of the file have more than 0 MiB, the lim"):
         read_onnx(path)
+
+
+LARGE = {
+    "image": ("Flatten", {}, (1, 3, 10**5, 10**5), "a layer has 30,000,000,000 values; at most"),
+    "channels": ("Relu", {}, (1, 10**9, 1, 1), "a layer has 1,000,000,000 values; at most"),
+    "padding": (
+        "MaxPool",
+        {"kernel_shape": [2, 2], "pads": [10**12] * 4},
+        IMAGE,
+        "padding of 1,000,000,000,000 cannot be declared, only up to 256",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_layers_of_a_large_size_are_refused(tmp_path: Path, name: str) -> None:
+    """A size that a file only states is refused before arrays of that size are made."""
+    operator, attributes, shape, reason = LARGE[name]
+    path = made(tmp_path, [(operator, ["x"], ["y"], attributes)], {}, shape)
+
+    with pytest.raises(ConversionError, match=re.escape(reason)):
+        import_onnx(path, "mine")
