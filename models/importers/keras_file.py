@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ import numpy as np
 
 from models.importers.errors import ConversionError, printable
 from models.importers.groups import as_float32
-from models.importers.limits import MAX_FILE, check_count, check_elements, read_bytes
+from models.importers.limits import (
+    MAX_FILE,
+    check_bytes,
+    check_count,
+    check_elements,
+    read_bytes,
+)
 
 MAX_CONFIG = 4 * 2**20
 """Bytes of the configuration in a Keras archive."""
@@ -50,8 +57,7 @@ def read_keras(path: Path) -> KerasFile:
     """
     content = read_bytes(path)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            check_count(len(archive.infolist()), "entries")
+        with open_archive(content) as archive:
             config = json.loads(read_entry(archive, "config.json", MAX_CONFIG))
             weights = read_entry(archive, "model.weights.h5", MAX_FILE)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
@@ -61,6 +67,17 @@ def read_keras(path: Path) -> KerasFile:
         msg = f"{printable(path.name)} has no configuration of a model"
         raise ConversionError(msg)
     return KerasFile(config, *_weights(weights))
+
+
+def open_archive(content: bytes) -> zipfile.ZipFile:
+    """Open an imported archive.
+
+    Raises:
+        ConversionError: It has too many entries.
+    """
+    # Opening makes an object for each entry of its directory, which begins with these bytes.
+    check_count(content.count(b"PK\x01\x02"), "entries")
+    return zipfile.ZipFile(io.BytesIO(content))
 
 
 def read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -93,12 +110,17 @@ def _weights(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     total = 0
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            for path, item in _items(file, h5py):
+            for count, (path, item) in enumerate(_items(file, h5py), 1):
+                # Several names may lead to one group or data set, even around in a circle.
+                check_count(count, "or more groups and data sets")
                 if isinstance(item, h5py.Group):
                     if isinstance(name := item.attrs.get("name"), str):
                         names[path.removesuffix("/vars")] = name
+                        total += len(name)
+                        check_bytes(total)
                     continue
                 total += _checked_bytes(path, item)
+                check_bytes(total)
                 if item.dtype.kind == "f":
                     arrays[path] = as_float32(path, item[()])
     except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -126,12 +148,14 @@ def _items(group: Any, h5py: Any, prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _checked_bytes(path: str, item: Any) -> int:
-    """Return the bytes of a data set of a Keras archive, within the limits."""
+    """Return the bytes that reading a data set of a Keras archive takes, within the limits."""
     if item.external or item.is_virtual:
         msg = f"{printable(path)} is in another file, which is not read"
         raise ConversionError(msg)
-    check_elements(path, item.size or 0)
-    return int(item.nbytes)
+    # A chunk, which is read whole, may be larger than its data set.
+    count = max(item.size or 0, prod(item.chunks or ()))
+    check_elements(path, count)
+    return int(count * item.dtype.itemsize)
 
 
 def container_names(layers: list[Mapping[str, Any]]) -> list[str]:

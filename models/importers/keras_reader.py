@@ -12,6 +12,7 @@ from models.importers.errors import ConversionError, printable
 from models.importers.graph import Graph, Origin
 from models.importers.imported import Imported
 from models.importers.keras_file import KerasFile, container_names, read_keras
+from models.importers.limits import check_count
 from models.importers.onnx_reader import BATCH, STEPS, finish
 from models.importers.values import INPUT, Factor, Value
 
@@ -59,6 +60,7 @@ class KerasReader:
         self.symbols, self.encoding = 0, "embed"
         self.suffix: str | None = None
         self._has_input = False
+        self._count = 0
 
     def read(self) -> Value:
         """Read the whole model, and return the value of its output."""
@@ -74,6 +76,8 @@ class KerasReader:
             )
             raise ConversionError(msg)
         layers: list[Mapping[str, Any]] = [one for one in config["layers"] if isinstance(one, dict)]
+        self._count += len(layers)
+        check_count(self._count, "layers")
         names = container_names(
             [one for one in layers if kind != "Sequential" or one.get("class_name") != "InputLayer"]
         )

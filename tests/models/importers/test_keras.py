@@ -180,6 +180,11 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
         ),
         "a layer has 30,000,000,000 values; at most 2,000,000 are allowed",
     ),
+    "many layers": (
+        "keras_sequential",
+        lambda config: config["config"].update(layers=[{"class_name": "Dropout"}] * 5000),
+        "the file has 5000 layers; at most 4096 are allowed",
+    ),
     "no configuration": (
         "keras_functional",
         lambda config: config["config"].update(layers=[{"class_name": "Dense"}]),
@@ -226,7 +231,45 @@ HOSTILE: dict[str, tuple[Callable[[Any], None], str]] = {
         ),
         "tensor kernel has 10,000,000,000 values; at most 20,000,000 are allowed",
     ),
+    "bomb of one chunk": (
+        lambda file: file.create_dataset(
+            "kernel", (4,), "f4", chunks=(1_000_000_000,), maxshape=(None,), compression="gzip"
+        ),
+        "tensor kernel has 1,000,000,000 values; at most 20,000,000 are allowed",
+    ),
+    "many names of one data set": (
+        lambda file: _linked(file, file.create_dataset("kernel", (2_000_000,), "f4"), 40),
+        "tensors of the file have more than 256 MiB, the limit",
+    ),
+    "many paths to one group": (
+        lambda file: _branched(file, 11, 3),
+        "the file has 4097 or more groups and data sets; at most 4096 are allowed",
+    ),
+    "many names of one long text": (
+        lambda file: _linked(file, _named(file.create_group("layer"), 10 * 2**20), 40),
+        "tensors of the file have more than 256 MiB, the limit",
+    ),
 }
+
+
+def _linked(file: Any, item: Any, count: int) -> None:
+    """Give a group or a data set further names."""
+    for number in range(count):
+        file[f"link{number}"] = item
+
+
+def _branched(group: Any, depth: int, count: int) -> None:
+    """Give a group one in it under several names, which has the same, down to a depth."""
+    if depth:
+        inner = group.create_group("inner")
+        _branched(inner, depth - 1, count)
+        _linked(group, inner, count - 1)
+
+
+def _named(group: Any, length: int) -> Any:
+    """Give a group the name of a layer."""
+    group.attrs["name"] = "a" * length
+    return group
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -1,6 +1,7 @@
 """Limits of imported files: small files that would take much memory or time are refused."""
 
 import re
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper, inliner
 
 from models.importers import limits, onnx_file
 from models.importers.errors import ConversionError
+from models.importers.keras_file import open_archive
 from models.importers.onnx_file import read_onnx
 from models.importers.onnx_reader import import_onnx
 from tests.models.importers.test_onnx import drawn, made
@@ -142,3 +144,13 @@ def test_layers_of_a_large_size_are_refused(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(ConversionError, match=re.escape(reason)):
         import_onnx(path, "mine")
+
+
+def test_entries_of_an_archive_are_counted_before_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a directory of 5,000 entries no object is made."""
+    monkeypatch.setattr(zipfile, "ZipFile", lambda _: pytest.fail("opened"))
+
+    with pytest.raises(ConversionError, match="the file has 5000 entries; at most 4096 are allow"):
+        open_archive(b"PK\x01\x02".ljust(46, b"\x00") * 5000)
