@@ -12,8 +12,16 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from models.importers.errors import ConversionError, printable
-from models.importers.keras_file import read_entry
-from models.importers.limits import MAX_FILE, check_count, check_elements, read_bytes
+from models.importers.keras_file import open_archive, read_entry
+from models.importers.limits import (
+    MAX_ENTRIES,
+    MAX_FILE,
+    check_bytes,
+    check_count,
+    check_elements,
+    read_bytes,
+)
+from models.runtime.checkpoints import MAX_HEADER
 
 DTYPES: Mapping[str, str] = {
     "F64": "<f8",
@@ -30,6 +38,14 @@ DTYPES: Mapping[str, str] = {
     "BOOL": "?",
 }
 """Types of tensors in imported safetensors files."""
+
+MAX_PARTS = 16 * MAX_ENTRIES
+"""Objects of an imported msgpack file: names, arrays, and their shapes and types."""
+
+ARRAYS = frozenset([*range(0x90, 0xA0), 0xDC, 0xDD])
+MAPS = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
+EXTENSIONS = frozenset([*range(0xC7, 0xCA), *range(0xD4, 0xD9)])
+"""First bytes of objects in msgpack that have others in them."""
 
 Tensors = dict[str, np.ndarray]
 
@@ -55,6 +71,11 @@ def read_tensors(path: Path) -> Tensors:
 
 def _safetensors(path: Path) -> Tensors:
     content = read_bytes(path)
+    size = int.from_bytes(content[:8], "little")
+    if MAX_HEADER < size < len(content):
+        name = printable(path.name)
+        msg = f"{name} has a header of {size:,} bytes; at most {MAX_HEADER:,} are read"
+        raise ConversionError(msg)
     try:
         entries = deserialize(content)  # type: ignore[no-untyped-call]
     except (SafetensorError, ValueError) as error:
@@ -84,8 +105,7 @@ def _npz(path: Path) -> Tensors:
     found: Tensors = {}
     total = 0
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            check_count(len(archive.infolist()), "entries")
+        with open_archive(content) as archive:
             for entry in archive.namelist():
                 data = read_entry(archive, entry, MAX_FILE - total)
                 total += len(data)
@@ -127,11 +147,37 @@ def _msgpack(path: Path) -> Tensors:
 
     content = read_bytes(path)
     try:
+        _check_parts(content)
         restored = serialization.msgpack_restore(content)
+    except ConversionError:
+        raise
     except Exception as error:
         msg = f"{printable(path.name)} is not a whole msgpack file of Flax"
         raise ConversionError(msg) from error
     return flat(restored)
+
+
+def _check_parts(content: bytes, *, is_extension: bool = False) -> None:
+    """Check the number of objects in a msgpack file, each of which takes more memory than bytes."""
+    import msgpack  # noqa: PLC0415 - a requirement of Flax
+
+    unpacker = msgpack.Unpacker(io.BytesIO(content), max_buffer_size=MAX_FILE)
+    count, left = 0, 1
+    while left:
+        first, inner = content[unpacker.tell()], 0
+        if first in ARRAYS:
+            inner = unpacker.read_array_header()
+        elif first in MAPS:
+            inner = 2 * unpacker.read_map_header()
+        elif first in EXTENSIONS and not is_extension:
+            # Flax writes an array as msgpack within msgpack.
+            _check_parts(unpacker.unpack().data, is_extension=True)
+        else:
+            unpacker.skip()
+        count, left = count + 1, left - 1 + inner
+        if count + left > MAX_PARTS:
+            msg = f"the file has more than {MAX_PARTS:,} parts, the limit"
+            raise ConversionError(msg)
 
 
 def _orbax(path: Path) -> Tensors:
@@ -152,9 +198,10 @@ def _orbax(path: Path) -> Tensors:
     try:
         with checkpoint.PyTreeCheckpointer() as checkpointer:
             shapes = checkpointer.metadata(folder.absolute())
-            leaves = flat(getattr(shapes, "item_metadata", shapes), _shape_of)
-            for name, shape in leaves.items():
-                check_elements(name, int(np.prod(shape)))
+            leaves = flat(getattr(shapes, "item_metadata", shapes), _stated)
+            for name, leaf in leaves.items():
+                check_elements(name, leaf.size)
+            check_bytes(sum(leaf.nbytes for leaf in leaves.values()))
             restored = checkpointer.restore(folder.absolute())
     except ConversionError:
         raise
@@ -164,8 +211,10 @@ def _orbax(path: Path) -> Tensors:
     return flat(restored)
 
 
-def _shape_of(leaf: Any) -> np.ndarray:
-    return np.asarray(getattr(leaf, "shape", None) or (1,), np.int64)
+def _stated(leaf: Any) -> np.ndarray:
+    """Return an array of the shape and type that an Orbax checkpoint states, without memory."""
+    zero = np.zeros((), getattr(leaf, "dtype", None))
+    return np.broadcast_to(zero, getattr(leaf, "shape", None) or (1,))
 
 
 def flat(tree: Any, leaf: Callable[[Any], np.ndarray] = np.asarray, prefix: str = "") -> Tensors:
@@ -179,6 +228,8 @@ def flat(tree: Any, leaf: Callable[[Any], np.ndarray] = np.asarray, prefix: str 
         raise ConversionError(msg)
     if hasattr(tree, "tree"):
         tree = tree.tree
+    if isinstance(tree, list | tuple | Mapping):
+        check_count(len(tree), "tensors")
     if isinstance(tree, list | tuple):
         tree = {str(index): value for index, value in enumerate(tree)}
     if not isinstance(tree, Mapping):

@@ -70,6 +70,11 @@ FILES: dict[str, tuple[str, bytes, str]] = {
         header({"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}),
         "is not a whole safetensors file",
     ),
+    "large header": (
+        "a.safetensors",
+        header({"__metadata__": {"a": "a" * 5 * 2**20}}),
+        "a.safetensors has a header of 5,242,907 bytes; at most 4,194,304 are read",
+    ),
     "eight-bit floats": (
         "a.safetensors",
         header({"a": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}, b"ab"),

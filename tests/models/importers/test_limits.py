@@ -1,6 +1,8 @@
 """Limits of imported files: small files that would take much memory or time are refused."""
 
 import re
+import struct
+import tracemalloc
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from flax import serialization
 from onnx import TensorProto, helper, inliner
 
 from models.importers import limits, onnx_file
@@ -15,6 +18,7 @@ from models.importers.errors import ConversionError
 from models.importers.keras_file import open_archive
 from models.importers.onnx_file import read_onnx
 from models.importers.onnx_reader import import_onnx
+from models.importers.tensor_files import flat, read_tensors
 from tests.models.importers.test_onnx import drawn, made
 
 IMAGE = (1, 3, 4, 4)
@@ -144,6 +148,48 @@ def test_layers_of_a_large_size_are_refused(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(ConversionError, match=re.escape(reason)):
         import_onnx(path, "mine")
+
+
+EMPTY = b"\xdd" + struct.pack(">I", 2_000_000) + b"\x90" * 2_000_000
+PARTS = {
+    "empty arrays": EMPTY,
+    "empty arrays in others": b"\x9f" + (b"\xdc" + struct.pack(">H", 5000) + b"\x90" * 5000) * 15,
+    "empty arrays in an extension": b"\x91\xc9" + struct.pack(">IB", len(EMPTY), 1) + EMPTY,
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_msgpack_file_of_many_parts_is_refused_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Two million empty arrays of one byte each would be 130 MB of objects."""
+    path = tmp_path / "mine.msgpack"
+    path.write_bytes(PARTS[name])
+    monkeypatch.setattr(serialization, "msgpack_restore", lambda _: pytest.fail("restored"))
+    tracemalloc.start()
+
+    with pytest.raises(ConversionError, match="the file has more than 65,536 parts, the limit"):
+        read_tensors(path)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def test_a_msgpack_file_of_flax_is_within_the_limits(tmp_path: Path) -> None:
+    """Arrays, scalars and lists of them are read."""
+    tree = {"a": {"kernel": np.ones((2, 3), np.float32)}, "b": [np.float32(1), np.zeros(2)]}
+    path = tmp_path / "mine.msgpack"
+    path.write_bytes(serialization.msgpack_serialize(serialization.to_state_dict(tree)))
+
+    assert sorted(read_tensors(path)) == ["a.kernel", "b.0", "b.1"]
+
+
+@pytest.mark.parametrize("tree", [[None] * 5000, {f"{number}": None for number in range(5000)}])
+def test_a_tree_of_many_empty_parts_is_refused(tree: object) -> None:
+    """Parts without tensors count, too."""
+    with pytest.raises(ConversionError, match="the file has 5000 tensors; at most 4096 are allow"):
+        flat(tree)
 
 
 def test_entries_of_an_archive_are_counted_before_it_is_opened(

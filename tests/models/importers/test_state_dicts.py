@@ -13,6 +13,8 @@ from orbax import checkpoint
 from safetensors.numpy import load_file, save_file
 
 from models.derivation import derive
+from models.importers import limits
+from models.importers.errors import ConversionError
 from models.importers.matching import match_tensors
 from models.importers.tensor_files import read_tensors
 from tests.models.importers.comparison import GOLDEN, compare, declared
@@ -184,6 +186,19 @@ def test_an_orbax_checkpoint_is_read(tmp_path: Path) -> None:
     found = match_tensors(derive(NETWORKS["nnx_gru"]), read_tensors(tmp_path / "mine"))
 
     compare("nnx_gru", NETWORKS["nnx_gru"], found.parameters)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_values_that_an_orbax_checkpoint_states_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zeros take no room in the folder, and are refused before they are restored."""
+    with checkpoint.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "mine", {f"a{n}": np.zeros(5000, "f4") for n in range(8)})
+    monkeypatch.setattr(limits, "MAX_FILE", 100_000)
+
+    with pytest.raises(ConversionError, match="tensors of the file have more than 0 MiB, the lim"):
+        read_tensors(tmp_path / "mine")
 
 
 def test_names_of_wrappers_are_ignored(tmp_path: Path) -> None:
