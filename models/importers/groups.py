@@ -20,6 +20,9 @@ VALUES = {"value", "raw_value"}
 
 TORCH_CELL = re.compile(r"(weight|bias)_(ih|hh)(?:_l([0-9]+))?")
 
+MAX_DEPTH = 64
+"""Parts of a tensor's name in an imported file."""
+
 UNUSED = re.compile(r"(^|\.)(num_batches_tracked|rngs|rng)(\.|$)")
 """Tensors that no answer depends on: counters, and states of random number generators."""
 
@@ -63,6 +66,10 @@ def groups_of(tensors: Mapping[str, np.ndarray]) -> list[Group]:
     if not used:
         msg = "the file holds no tensors of a network"
         raise ConversionError(msg)
+    for name, path in used.items():
+        if len(path) > MAX_DEPTH:
+            msg = f"tensor {printable(name)} is nested more than {MAX_DEPTH} deep, the limit"
+            raise ConversionError(msg)
     _refuse(used)
     shared = _wrapper(list(used.values()))
     cells = _cells(list(used.values()))

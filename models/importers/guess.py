@@ -8,6 +8,7 @@ from math import isqrt
 
 import numpy as np
 
+from models.declaration.declaration import MAX_LAYERS
 from models.importers.errors import ConversionError, listed
 from models.importers.fitting import NORM_NAMES
 from models.importers.groups import Group, groups_of
@@ -51,6 +52,9 @@ def guess(tensors: Mapping[str, np.ndarray]) -> Draft:
         ConversionError: The tensors make no chain of layers.
     """
     parts = sorted((_part(group) for group in groups_of(tensors)), key=lambda one: _order(one.name))
+    if len(parts) > MAX_LAYERS:
+        msg = f"the file has {len(parts)} layers; at most {MAX_LAYERS} can be declared"
+        raise ConversionError(msg)
     if any(part.kind in {"lstm", "gru", "rnn"} for part in parts):
         return _sequence(parts)
     return _images(parts)

@@ -24,8 +24,18 @@ def named(group: Group, node: Node) -> bool:
     ends = [parts]
     while len(ends[-1]) > 1 and ends[-1][-1].isdecimal():
         ends.append(ends[-1][:-1])
-    tails = (end[start:] for end in ends for start in range(len(end)) if not end[start].isdecimal())
-    return _plain(node.name) in {_plain("".join(tail)) for tail in tails}
+    return any(_has_tail(end, _plain(node.name)) for end in ends)
+
+
+def _has_tail(parts: list[str], name: str) -> bool:
+    """Return whether the last parts of an imported layer's name are a name, of any number."""
+    tail = ""
+    for part in reversed(parts):
+        tail = _plain(part) + tail
+        # Parts before these only make it longer.
+        if len(tail) >= len(name):
+            return tail == name and not part.isdecimal()
+    return False
 
 
 def adjacent(group: Group, others: list[Group]) -> Group | None:

@@ -15,6 +15,8 @@ from onnx import TensorProto, helper, inliner
 
 from models.importers import limits, onnx_file
 from models.importers.errors import ConversionError
+from models.importers.groups import groups_of
+from models.importers.guess import guess
 from models.importers.keras_file import open_archive
 from models.importers.onnx_file import read_onnx
 from models.importers.onnx_reader import import_onnx
@@ -190,6 +192,20 @@ def test_a_tree_of_many_empty_parts_is_refused(tree: object) -> None:
     """Parts without tensors count, too."""
     with pytest.raises(ConversionError, match="the file has 5000 tensors; at most 4096 are allow"):
         flat(tree)
+
+
+def test_more_layers_than_a_declaration_has_are_not_guessed() -> None:
+    """Chains of thousands of layers are not searched."""
+    tensors = {f"layer{number}.weight": drawn(3, 3, 1, 1) for number in range(2000)}
+
+    with pytest.raises(ConversionError, match="the file has 2000 layers; at most 64 can be decl"):
+        guess(tensors)
+
+
+def test_names_of_many_parts_are_refused() -> None:
+    """The parts of a name are compared with those of a layer, so that they are limited."""
+    with pytest.raises(ConversionError, match="is nested more than 64 deep, the limit"):
+        groups_of({f"{'a.1.' * 5000}weight": drawn(2, 2)})
 
 
 def test_entries_of_an_archive_are_counted_before_it_is_opened(
