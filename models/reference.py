@@ -16,8 +16,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from models.architecture import MAX_STEPS, Architecture
+from models.cnn.layout import layout_of as image_layout
 from models.cnn.programs import network_definition
 from models.declaration.declaration import ImageSpec
+from models.rnn.layout import layout_of as sequence_layout
 from models.rnn.programs import graph_definition
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
@@ -134,26 +136,60 @@ def _run_sequences(
     return values
 
 
+def compared_values(
+    architecture: Architecture, expected: Mapping[str, np.ndarray]
+) -> Callable[..., Mapping[str, jax.Array]]:
+    """Return a function from parameters and inputs to the values that a reference has, alone."""
+    traced = traced_values(architecture)
+
+    def compared(parameters: Parameters, inputs: jax.Array) -> Mapping[str, jax.Array]:
+        values = traced(parameters, inputs)
+        found = {name: values["logits" if name == PROBABILITIES else name] for name in expected}
+        # A reference may have the answer after the last step alone.
+        return {
+            name: value[:, -1] if value.ndim > expected[name].ndim else value
+            for name, value in found.items()
+        }
+
+    return compared
+
+
+def most_rows(architecture: Architecture, inputs: np.ndarray) -> int:
+    """Return how many inputs of a reference are run at once, within the limits of a batch."""
+    if architecture.family == "image":
+        return image_layout(architecture).most_rows
+    return max(1, sequence_layout(architecture).rows(inputs.shape[1]))
+
+
 class _Comparison:
     """Comparison of a network with its reference, compiled once."""
 
     def __init__(self, architecture: Architecture, reference: Reference) -> None:
         self._reference = reference
-        self._trace = jax.jit(traced_values(architecture))
+        self._rows = most_rows(architecture, reference.inputs)
+        self._run = jax.jit(compared_values(architecture, reference.expected))
 
     def __call__(self, parameters: Mapping[str, np.ndarray]) -> list[Difference]:
-        values = self._trace(jax.device_put(dict(parameters)), self._reference.inputs)
+        values = self._values(jax.device_put(dict(parameters)))
         return [
-            _difference(name, np.asarray(_found(name, values, expected), np.float64), expected)
+            _difference(name, _found(name, values[name]), expected)
             for name, expected in self._reference.expected.items()
         ]
 
+    def _values(self, parameters: Parameters) -> Mapping[str, np.ndarray]:
+        """Return the values of all inputs, which are run in batches."""
+        inputs = self._reference.inputs
+        starts = range(0, len(inputs), self._rows)
+        parts = [
+            jax.device_get(self._run(parameters, inputs[start : start + self._rows]))
+            for start in starts
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-def _found(name: str, values: Mapping[str, jax.Array], expected: np.ndarray) -> np.ndarray:
+
+def _found(name: str, values: np.ndarray) -> np.ndarray:
     """Return the values of a network that a tensor of the reference is compared with."""
-    found = np.asarray(values["logits" if name == PROBABILITIES else name], np.float64)
-    if found.ndim > expected.ndim:
-        found = found[:, -1]  # the reference has the answer after the last step
+    found = np.asarray(values, np.float64)
     if name != PROBABILITIES:
         return found
     exponentials = np.exp(found - found.max(-1, keepdims=True))

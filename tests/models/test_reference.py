@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from models import reference as module
 from models.architecture import Architecture
 from models.declaration.declaration import parse_declaration
 from models.derivation import derive
 from models.reference import (
     Reference,
     ReferenceFileError,
+    compared_values,
     differences,
+    most_rows,
     read_reference,
     reproduces,
 )
@@ -233,3 +237,37 @@ def test_a_reference_decides_between_parameters(tmp_path: Path) -> None:
 
     assert decide(parameters)
     assert not decide(parameters | kernels)
+
+
+def test_the_values_of_a_reference_alone_are_returned() -> None:
+    """Of 2,048 steps of each unit, nothing but the answers after the last step is kept."""
+    network = of("lstm 64", "dense 2", given={"alphabet": "01"})
+    shapes = {
+        name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in network.parameters.items()
+    }
+    inputs = jax.ShapeDtypeStruct((8, 2048), np.uint8)
+
+    found = jax.eval_shape(compared_values(network, {"logits": LOGITS}), shapes, inputs)
+
+    assert {name: value.shape for name, value in found.items()} == {"logits": (8, 2)}
+
+
+def test_inputs_of_a_reference_are_run_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three images in two batches have the values of one batch, and the last one counts."""
+    monkeypatch.setattr(module, "most_rows", lambda *_: 2)
+    network, inputs = of(*IMAGES), images()
+    values = exact(network, inputs)
+
+    assert agrees(network, read(tmp_path, network, inputs=inputs, **values))
+
+    values["conv2"][2] += 1
+    assert not agrees(network, read(tmp_path, network, inputs=inputs, **values))
+
+
+def test_long_sequences_are_run_a_few_at_a_time() -> None:
+    """Of 256 sequences of many steps and units not all are run at once."""
+    network = of("lstm 512", "dense 2", given={"alphabet": "01"})
+
+    assert 1 <= most_rows(network, np.zeros((256, 4096))) < 16
