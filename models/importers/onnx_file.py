@@ -17,6 +17,7 @@ from models.importers.limits import (
     check_elements,
     read_bytes,
 )
+from models.importers.protobuf_parts import check_parts
 
 DOMAINS = {"", "ai.onnx"}
 """Domains of operators that an imported ONNX file may use."""
@@ -69,9 +70,11 @@ def read_onnx(path: Path) -> OnnxFile:
     except ImportError as error:
         msg = "ONNX files need the package onnx: pip install onnx"
         raise ConversionError(msg) from error
+    content = read_bytes(path)
     try:
-        model = onnx.ModelProto.FromString(read_bytes(path))
-    except DecodeError as error:
+        check_parts(content, onnx.ModelProto.DESCRIPTOR)
+        model = onnx.ModelProto.FromString(content)
+    except (DecodeError, ValueError) as error:
         msg = f"{printable(path.name)} is not a whole ONNX file"
         raise ConversionError(msg) from error
     if not model.graph.node:

@@ -6,6 +6,7 @@ import tracemalloc
 import zipfile
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ import pytest
 from flax import serialization
 from onnx import TensorProto, helper, inliner
 
-from models.importers import limits, onnx_file
+from models.importers import limits, onnx_file, protobuf_parts
 from models.importers.errors import ConversionError
 from models.importers.groups import groups_of
 from models.importers.guess import guess
@@ -66,6 +67,26 @@ def test_functions_within_the_limit_are_written_out(tmp_path: Path) -> None:
     onnx.save(calling(3), tmp_path / "mine.onnx")
 
     assert [one.operator for one in read_onnx(tmp_path / "mine.onnx").nodes] == ["Relu"] * 8
+
+
+def test_a_model_of_many_empty_nodes_is_refused_before_it_is_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each node of two bytes would be an object of 150; damaged models are no ONNX files."""
+    monkeypatch.setattr(protobuf_parts, "MAX_PARTS", 100)
+    fake = SimpleNamespace(
+        DESCRIPTOR=onnx.ModelProto.DESCRIPTOR, FromString=lambda _: pytest.fail("parsed")
+    )
+    monkeypatch.setattr(onnx, "ModelProto", fake)
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(b"\x3a\xc8\x01" + b"\x0a\x00" * 100)
+    with pytest.raises(ConversionError, match="the file has more than 100 parts, the limit"):
+        read_onnx(path)
+
+    for damaged in (b"\x3a\xff", b"\x3b", b"\xff" * 20):
+        path.write_bytes(damaged)
+        with pytest.raises(ConversionError, match="is not a whole ONNX file"):
+            read_onnx(path)
 
 
 def chain(operator: str, constant: str, **attributes: float) -> list:
