@@ -266,7 +266,7 @@ def test_a_left_network_leaves_nothing_behind(visited: Opener) -> None:
     announced = page.evaluate("window.announced")
     assert any("The network predicts" in one for one in announced)
     assert not [one for one in announced if "predicts 6" in one]
-    page.locator("#inspector .downloads summary").click()
+    page.locator("#inspector header").get_by_text("Save").first.click()
     page.wait_for_function("window.listening === 1")
     page.locator("#digits h1").click()
     page.wait_for_function("window.listening === 0")
