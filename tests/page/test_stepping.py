@@ -246,7 +246,7 @@ def test_a_step_in_numbers(opened: Opener, api: httpx2.Client) -> None:
     assert_computed_alike(written, at["input_gate"] * at["candidate"])
     assert_computed_alike(cell.get_attribute("value"), at["cell"])
     assert_computed_alike(hidden.get_attribute("value"), at["hidden"])
-    shown_cell = float(cell.get_attribute("value") or "")
+    shown_cell = float(np.float32(cell.get_attribute("value")))
     assert np.isclose(kept + written + rounding, shown_cell, rtol=0, atol=1e-15)
     shown = [number(one.inner_text().strip("()")) for one in (*parts.all(), cell)]
     assert round(1e4 * shown[0]) + round(1e4 * shown[1]) == round(1e4 * shown[2])

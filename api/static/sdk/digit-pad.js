@@ -172,6 +172,8 @@ export class DigitPad extends ServerElement {
   #replace(drawing) {
     this.#drawing = drawing;
     this.#undoStack = [];
+    // A stroke that is being drawn belongs to the drawing before.
+    this.#pointer = null;
     this.#paintSoon();
   }
 

@@ -48,7 +48,7 @@ layers = ["conv 3 5x5", "tanh", "pool avg", "conv 4 1x1", "tanh", "pool 2x3 stri
     "dense block": """
 classes = ["a", "b", "c"]
 input = { image = [9, 8, 1] }
-layers = ["conv 3", "relu", "conv 2", "concat conv2 from relu1", "flatten", "relu", "dense 3"]
+layers = ["conv 3", "tanh", "conv 2", "concat conv2 from tanh1", "flatten", "elu", "dense 3"]
 """,
 }
 """Declarations: skips on RGB pictures, branches, plain tanh, an input joined with its sum."""

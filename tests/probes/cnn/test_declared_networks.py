@@ -367,7 +367,7 @@ def test_a_position_of_flattened_maps_is_not_maximised() -> None:
     """A unit behind a flatten is no channel of the convolution before it."""
     net = declared("dense block")
     with pytest.raises(ParameterError, match="computed from flattened maps"):
-        net.shown("unit", layer="relu2", channel=100)
+        net.shown("unit", layer="elu1", channel=100)
 
 
 def test_black_pixels_are_compared_where_the_mean_is_zero() -> None:
