@@ -194,9 +194,13 @@ class Workload:
         if all_in_time or all(one.client != job.client for one in counted):
             return 0.0, expected_s
         before = self._finishes(left, share)
-        late = {one: after.finish(one) - (one.deadline - now) for one in counted}
-        made_late = [late[one] for one in counted if before.finish(one) <= one.deadline - now]
-        return max(0.0, *made_late), expected_s
+        late = [
+            after.finish(one) - (one.deadline - now)
+            for one in counted
+            if before.finish(one) <= one.deadline - now
+        ]
+        # Jobs that are late without the new one are none that it makes late.
+        return max([0.0, *late]), expected_s
 
     def _learn_slowdown(self, took_s: float, expected_s: float) -> None:
         """Learn from a job that ended how much later than expected jobs of this workload end."""

@@ -84,6 +84,14 @@ def test_an_admitted_job_is_not_made_late_by_its_own_client() -> None:
         held.enter_context(admission.admitted(analysis("two"), KINDS, 1))
 
 
+def test_a_job_that_is_late_anyway_keeps_none_out() -> None:
+    """A long job, admitted as it was alone, will miss its deadline whether another runs or not."""
+    admission = workload()
+    with ExitStack() as held:
+        held.enter_context(admission.admitted(analysis(seconds=1.0), KINDS, 5))
+        held.enter_context(admission.admitted(analysis(), KINDS, 1))
+
+
 def test_cpu_work_counts_by_its_threads() -> None:
     """Ten drawings of 0.6 s in two threads take three seconds; an eleventh is refused."""
     admission = workload(Cost(0.0, SHARE_S))
