@@ -29,7 +29,6 @@ FILE_TYPES = (b"image/", b"application/octet-stream")  # of a part without a fil
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*+(?:"|\\?\Z)', re.DOTALL)
 """Quoted string, or the rest behind a quote that is not closed: each quote is passed once."""
 
-PADDING = re.compile(rb"[ \t]*")
 EXTENDED_NAME = re.compile(r";\s*filename\*(\d+\*?)?\s*=", re.IGNORECASE)
 """File name in another character set (RFC 5987) or in pieces (RFC 2231), outside of quotes."""
 
@@ -163,8 +162,8 @@ def _is_closed(content: bytes, start: int) -> bool:
 def _parse_part(content: bytes, start: int, end: int) -> _Part:
     """Parse the headers of one part of a multipart form, folded or not."""
     # Some clients pad the line of a boundary.
-    padding = PADDING.match(content, start, min(end, start + MAX_HEADERS))
-    start = padding.end() if padding else start
+    head = content[start : start + MAX_HEADERS]
+    start += len(head) - len(head.lstrip(b" \t"))
     blank = content.find(b"\r\n\r\n", start, end)
     if not content.startswith(b"\r\n", start) or blank < 0:
         raise _broken("A part of the form has no headers, or a broken boundary.")
