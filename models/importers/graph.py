@@ -26,9 +26,8 @@ from models.declaration.operations import (
     Pool,
     Recurrent,
 )
-from models.derivation import MAX_VALUES
 from models.importers.errors import ConversionError
-from models.importers.limits import check_bytes
+from models.importers.limits import bounded, check_bytes
 from models.importers.paddings import simplest
 from models.importers.values import INPUT, Affine, Axis, Factor, Value, joined_rows
 from models.layer_shapes import Source, output_of
@@ -87,10 +86,18 @@ class Graph:
         self._bytes = 0
         self._constants: list[tuple[str, Affine, str]] = []
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the input of an imported network in our order."""
+        return self._input_shape
+
+    @input_shape.setter
+    def input_shape(self, shape: tuple[int, ...]) -> None:
+        self._input_shape = bounded(shape)
+
     def shape(self, value: Value) -> tuple[int, ...]:
         """Return the shape of an imported value's layer in our order."""
-        is_input = value.layer == INPUT
-        return _bounded(self.input_shape) if is_input else self.layers[value.layer].shape
+        return self.input_shape if value.layer == INPUT else self.layers[value.layer].shape
 
     def operation(self, value: Value) -> Operation | None:
         """Return the operation of an imported value's layer; None for the input."""
@@ -110,7 +117,7 @@ class Graph:
         """
         settled = [self.settled(value) for value in read]
         sources = [Source(value.layer, self.shape(value), None) for value in settled]
-        shape = _bounded(output_of(operation, sources)[0])
+        shape = bounded(output_of(operation, sources)[0])
         key = f"{len(self.layers)}"
         whole = {name: np.asarray(one, np.float32) for name, one in (parameters or {}).items()}
         self._bytes += sum(one.nbytes for one in whole.values())
@@ -389,11 +396,3 @@ class Graph:
         """Add an embedding of the input's symbols."""
         key = self.add(Embed(table.shape[1]), [value], {"embedding": table}, origin)
         return Value(key, (*value.axes, (Factor("C", table.shape[1]),)))
-
-
-def _bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of an imported layer, which no network of larger layers may have."""
-    if prod(shape) > MAX_VALUES:
-        msg = f"a layer has {prod(shape):,} values; at most {MAX_VALUES:,} are allowed"
-        raise ConversionError(msg)
-    return shape

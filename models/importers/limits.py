@@ -1,7 +1,9 @@
 """Limits of imported files, which bound the memory and time that a hostile file takes."""
 
+from math import prod
 from pathlib import Path
 
+from models.derivation import MAX_VALUES
 from models.importers.errors import ConversionError, printable
 from models.whole_files import WholeFileError, read_whole
 
@@ -46,3 +48,11 @@ def check_bytes(count: int) -> None:
     if count > MAX_FILE:
         msg = f"tensors of the file have more than {MAX_FILE >> 20} MiB, the limit"
         raise ConversionError(msg)
+
+
+def bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape of an imported network: a layer has at most as many values as one of ours."""
+    if prod(shape) > MAX_VALUES:
+        msg = f"a layer has {prod(shape):,} values; at most {MAX_VALUES:,} are allowed"
+        raise ConversionError(msg)
+    return shape

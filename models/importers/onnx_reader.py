@@ -49,7 +49,6 @@ class OnnxReader:
         given = _input_value(file, time_first=time_first)
         self.values[file.input.name] = given
         self.graph = Graph(_input_shape(given))
-        self.graph.shape(given)  # refuses an input that is too large
 
     def read(self) -> Value:
         """Read all nodes that the first output of an ONNX graph needs, and return its value."""
