@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Page,
     Playwright,
     Request,
+    Route,
     WebError,
 )
 
@@ -173,6 +174,13 @@ def settle(page: Page) -> None:
         if not under_way:
             return
         assert time.monotonic() < until, [one.url for one in under_way]
+
+
+def hold(page: Page, pattern: str) -> list[Route]:
+    """Let the next request to an address of a pattern wait; return where it is then found."""
+    held: list[Route] = []
+    page.route(pattern, lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    return held
 
 
 def keep(page: Page, state: str, *, full: bool = True) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.page.answers import ask, assert_computed_alike, number
-from tests.page.browsers import settle
+from tests.page.browsers import hold, settle
 from tests.page.conftest import Opener
 from tests.page.conftest import show as panel
 
@@ -110,8 +110,7 @@ def test_a_sanity_check_is_one_of_the_map_on_display(page: Page) -> None:
     """An answer to the check of a map comes to nothing when another map was chosen meanwhile."""
     why = panel(page, "why")
     expect(why).to_contain_text("target")
-    held: list[Route] = []
-    page.route("**/cnn/attribution*sanity=true*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    held = hold(page, "**/cnn/attribution*sanity=true*")
     with page.expect_request("**/cnn/attribution*sanity=true*"):
         why.get_by_role("button", name="Check with reset weights").click()
     page.locator("#choose-method").select_option("gradient")

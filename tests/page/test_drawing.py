@@ -5,10 +5,10 @@ import re
 import httpx2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.page.answers import ask, assert_computed_alike
-from tests.page.browsers import PHONE, keep, settle
+from tests.page.browsers import PHONE, hold, keep, settle
 from tests.page.conftest import Opener
 
 WINNER = "#digit-bars li.winner .bar-name"
@@ -208,12 +208,7 @@ def test_values_under_the_pointer_equal_the_api(opened: Opener, api: httpx2.Clie
 
 def test_a_stale_answer_never_comes_through(page: Page, api: httpx2.Client) -> None:
     """A late response does not replace the response of a newer request."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/cnn/activations*", hold, times=1)
+    held = hold(page, "**/cnn/activations*")
     samples = page.locator("#samples button.sample")
     samples.nth(3).click()
     expect(samples.nth(3)).to_have_attribute("aria-pressed", "true")
@@ -233,8 +228,7 @@ def test_a_stale_answer_never_comes_through(page: Page, api: httpx2.Client) -> N
 
 def test_a_late_sample_replaces_no_newer_one(page: Page, api: httpx2.Client) -> None:
     """A sample of a link, which is loaded late, does not replace one that was chosen after it."""
-    held: list[Route] = []
-    page.route("**/samples?count=200", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    held = hold(page, "**/samples?count=200")
     with page.expect_request("**/samples?count=200"):
         Opener.turn(page, "#sample=57")
     chosen = page.locator("#samples button.sample").nth(4)

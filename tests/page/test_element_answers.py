@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.page.browsers import settle
+from tests.page.browsers import hold, settle
 from tests.page.conftest import Opener
 from tests.page.test_embedding import page_with, served
 
@@ -15,13 +15,6 @@ MATRIX = (
 BARS = '<lw-answer-bars></lw-answer-bars><lw-answer-bars image="/samples/0.png"></lw-answer-bars>'
 BLANK = "Array.from({ length: 28 }, () => new Array(28).fill(0))"
 """An image without foreground, in JavaScript."""
-
-
-def hold(page: Page, path: str) -> list[Route]:
-    """Let the next request of a probe wait until `release`."""
-    held: list[Route] = []
-    page.route(f"**{path}?*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
-    return held
 
 
 def release(page: Page, held: list[Route]) -> None:
@@ -40,7 +33,7 @@ def test_a_tensor_that_is_set_stays(opened: Opener) -> None:
     with served(page_with(MAPS + MATRIX, opened.url)) as address:
         page = opened(at=address)
         expect(page.locator("#matrix canvas").first).to_be_visible()
-        held = hold(page, "/cnn/activations")
+        held = hold(page, "**/cnn/activations?*")
         with page.expect_request("**/cnn/activations?*"):
             page.evaluate(f"maps.input = {BLANK}")
 
@@ -81,7 +74,7 @@ def test_a_moved_element_shows_its_last_sequence(opened: Opener) -> None:
         page = opened(at=address)
         trace = page.locator("lw-gate-trace")
         has_steps(trace, 5)
-        held = hold(page, "/lstm/trace")
+        held = hold(page, "**/lstm/trace?*")
         with page.expect_request("**/lstm/trace?*"):
             trace.evaluate("(one) => { one.sequence = '110'; }")
         trace.evaluate("(one) => document.body.prepend(one)")

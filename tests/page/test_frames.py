@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import FrameLocator, Page, Route, expect
+from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.page.answers import assert_computed_alike
-from tests.page.browsers import PHONE, Watcher, keep, settle
+from tests.page.browsers import PHONE, Watcher, hold, keep, settle
 from tests.page.conftest import SECRET, Opener
 from tests.page.profiles import Profiles
 from tests.page.test_drawing import draw_a_seven
@@ -72,15 +72,13 @@ def test_the_last_choice_is_shown(elsewhere: Opener, oracle: httpx2.Client) -> N
     numbers = {
         one["label"]: one["index"] for one in oracle.get("/samples?count=10").json()["samples"]
     }
-    held: list[Route] = []
     page = elsewhere(visit=False)
-    for index in (0, numbers[3]):
-        page.route(f"**/samples/{index}.png", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    first, three = (hold(page, f"**/samples/{index}.png") for index in (0, numbers[3]))
     with page.expect_request("**/samples/0.png"):
         page.goto(f"{elsewhere.url}/embed/digit")
     winner = page.locator("lw-answer-bars li.winner .name")
     draw_a_seven(page, page.locator("lw-digit-pad canvas"), lift=False)
-    held.pop().continue_()
+    first[0].continue_()
     settle(page)
     page.mouse.up()
     expect(winner).to_have_text("7")
@@ -88,7 +86,7 @@ def test_the_last_choice_is_shown(elsewhere: Opener, oracle: httpx2.Client) -> N
     page.get_by_role("button", name="A handwritten 3").click()
     page.get_by_role("button", name="A handwritten 5").click()
     expect(winner).to_have_text("5")
-    held.pop().continue_()
+    three[0].continue_()
     settle(page)
     expect(winner).to_have_text("5")
 

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from tests.page.answers import ask, assert_computed_alike, number
-from tests.page.browsers import PHONE, keep, settle
+from tests.page.browsers import PHONE, hold, keep, settle
 from tests.page.conftest import Opener, show
 from tests.servers import TIMEOUT_S
 
@@ -101,8 +101,7 @@ def test_pictures_that_maximise_a_channel_are_in_colour(
 def test_a_long_wait_for_an_analysis_is_explained(visited: Opener) -> None:
     """While the first request compiles an analysis, its panel says so, and then has the answer."""
     page = visited("#imageModel=pictures&layer=relu1&channel=1")
-    held: list[Route] = []
-    page.route("**/pictures/unit*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    held = hold(page, "**/pictures/unit*")
     with page.expect_request("**/pictures/unit*"):
         panel = show(page, "unit")
 
@@ -251,8 +250,7 @@ def test_a_left_network_leaves_nothing_behind(visited: Opener) -> None:
             .observe(live, { childList: true, characterData: true, subtree: true });
         }"""
     )
-    held: list[Route] = []
-    page.route("**/cnn/activations*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    held = hold(page, "**/cnn/activations*")
     with page.expect_request("**/cnn/activations*"):
         page.locator("#samples button.sample").nth(6).click()
     picker = page.locator("#digits .model-picker select")

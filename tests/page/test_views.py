@@ -5,10 +5,10 @@ import re
 import httpx2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.page.answers import ask
-from tests.page.browsers import PHONE, keep, settle
+from tests.page.browsers import PHONE, hold, keep, settle
 from tests.page.conftest import Opener, show
 from tests.page.test_drawing import tiles
 
@@ -212,8 +212,7 @@ def test_a_phone_has_few_screens(opened: Opener, view: str) -> None:
 
 def test_an_older_answer_is_dimmed_at_once(page: Page) -> None:
     """Until the answer of the chosen sample is there, what belongs to the old one is dimmed."""
-    held: list[Route] = []
-    page.route("**/cnn/activations*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks it
+    held = hold(page, "**/cnn/activations*")
     page.locator("#samples button.sample").nth(3).click()
 
     expect(page.locator("#digits.is-stale")).to_have_count(1)
