@@ -115,7 +115,7 @@ def test_swapped_and_held(opened: Opener, api: httpx2.Client) -> None:
     panel.get_by_role("button", name="Hold").click()
     expect(names[1]).to_have_text(before[1])
     page.wait_for_function(
-        "document.querySelectorAll('.compare-value')[2].textContent === '−1 to 1'"
+        "() => document.querySelectorAll('.compare-value')[2].textContent === '−1 to 1'"
     )
 
     assert swapped == {"A": told["B"], "B": told["A"], "B − A": -told["B − A"]}

@@ -125,7 +125,7 @@ def test_a_signed_address_is_a_picture_of_any_page(outside: Opener) -> None:
     with served(page_with(body, outside.url)) as address:
         page = outside(at=address, visit=False)
         visit(outside, page, address)
-        page.wait_for_function("document.querySelector('img').naturalWidth > 100")
+        page.wait_for_function("() => document.querySelector('img').naturalWidth > 100")
 
         source = page.locator("img").get_attribute("src") or ""
         assert SECRET not in source

@@ -58,7 +58,7 @@ def test_a_drawing_is_answered_in_a_frame(elsewhere: Opener) -> None:
         page = elsewhere(at=address)
         winner = view(page).locator("lw-answer-bars li.winner .name")
         expect(winner).to_have_text("2")
-        page.wait_for_function("Number(document.querySelector('iframe').height) > 300")
+        page.wait_for_function("() => Number(document.querySelector('iframe').height) > 300")
         keep(page, "frame-digit")
 
         draw_a_seven(page, view(page).locator("lw-digit-pad canvas"))

@@ -265,9 +265,9 @@ def test_a_left_network_leaves_nothing_behind(visited: Opener) -> None:
     assert any("The network predicts" in one for one in announced)
     assert not [one for one in announced if "predicts 6" in one]
     page.locator("#inspector header").get_by_text("Save").first.click()
-    page.wait_for_function("window.listening === 1")
+    page.wait_for_function("() => window.listening === 1")
     page.locator("#digits h1").click()
-    page.wait_for_function("window.listening === 0")
+    page.wait_for_function("() => window.listening === 0")
 
 
 def test_it_runs_without_the_shipped_networks(visited: Opener) -> None:
