@@ -48,6 +48,8 @@ SETTLED_REPEATS = 8
 """Repetitions of the word after which, and over which, its drift is measured."""
 
 
+# States of a network that diverges overflow, which the figures show as values that are not finite.
+@np.errstate(over="ignore", invalid="ignore")
 def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
     """State space of a network: trajectories, fixed, slow and periodic points, and eigenvalues.
 
@@ -57,7 +59,7 @@ def dynamics(context: ProbeContext[DynamicsParameters]) -> Figure:
     line is the direction of the readout's “yes” minus “no”, projected on that plane. Where bits are
     not counted, sequences are drawn and `count` is the step; the line is there where two classes
     are read from one layer. The entries of s are not scaled: cell states, which are unbounded,
-    dominate hidden states.
+    dominate hidden states. States of a network that diverges are left out from 1e100 on.
 
     `q` is ½‖F(s) − s‖², half the squared displacement of one step at a constant `input`, minimised
     by the Levenberg-Marquardt method from visited states, in their region enlarged by a quarter. A
@@ -187,7 +189,7 @@ def _with_readout(
 ) -> Scatter:
     """Return the scatter plot of the trajectories, with a line in the readout's direction."""
     length = float(np.linalg.norm(readout))
-    reach = float(np.abs(places[..., :TWO]).max())
+    reach = float(np.nanmax(np.abs(places[..., :TWO])))
     direction = np.zeros(TWO)
     direction[: len(readout)] = readout
     ends = np.outer([-reach, reach], direction / (length or 1.0))
@@ -238,7 +240,7 @@ def _grouped(
 
     Groups have equal sizes: with equal widths the outer ones would have few states.
     """
-    groups = np.array_split(np.argsort(place, kind="stable"), DRIFT_GROUPS)
+    groups = np.array_split(np.argsort(place, kind="stable"), min(DRIFT_GROUPS, len(place)))
     means = np.stack([moved[..., group].mean(axis=-1) for group in groups], axis=-1)
     return [f"{place[group].mean():.3g}" for group in groups], means
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Complex, Float, Int, UInt8
 from models.runtime.cancellation import raise_if_cancelled
 from probes.rnn.float64_cell import Inputs, States
 from probes.rnn.state_map import StateMap
+from probes.rnn.trajectories import LARGEST_ENTRY, is_bounded
 
 Kind = Literal["stable", "neutral", "unstable", "slow"]
 
@@ -76,12 +77,15 @@ class WordMap:
     def jacobian(
         self, states: Float[np.ndarray, "rows state"]
     ) -> Float[np.ndarray, "rows state state"]:
-        """Return the Jacobian of the word's map at states, for stability of fixed points."""
+        """Return the Jacobian of the word's map at states, for stability of fixed points.
+
+        Its entries are limited to `LARGEST_ENTRY`, as powers of large weights overflow.
+        """
         made = np.broadcast_to(np.eye(states.shape[1]), (*states.shape, states.shape[1]))
         for inputs in self.word:
             made = self.network.jacobian(states, inputs) @ made
             states = self.network.step(states, inputs)
-        return made
+        return np.asarray(np.clip(np.nan_to_num(made), -LARGEST_ENTRY, LARGEST_ENTRY))
 
     def slowness(self, states: Float[np.ndarray, "rows state"]) -> Float[np.ndarray, " rows"]:
         """Return q(s) = ½ ‖F(s) − s‖² of the map F of the word, which is 0 at a fixed point.
@@ -202,8 +206,8 @@ def search(
     """Search fixed points of a word's map: minimise q from many starts.
 
     The search is limited to the region of the visited states and of the states that they settle
-    in: the cell state is unbounded, and q of a counting LSTM decreases without limit far beyond
-    any sequence, where its gates saturate.
+    in, unless they diverge: the cell state is unbounded, and q of a counting LSTM decreases without
+    limit far beyond any sequence, where its gates saturate.
 
     Args:
         word_map: Map of the word.
@@ -216,7 +220,7 @@ def search(
     for _ in range(SETTLING_REPEATS):
         raise_if_cancelled()
         settled = word_map.step(settled)
-    region = Region.around(np.concatenate([visited, settled]))
+    region = Region.around(np.concatenate([visited, settled[is_bounded(settled)]]))
     ends = minimise(word_map, starts, region)
     q = word_map.slowness(ends)
     order = np.argsort(q, kind="stable")
@@ -281,7 +285,7 @@ def minimise(
         slope = np.where(region.leaving(states, -uphill)[:, None], 0.0, slope)
         back = np.swapaxes(slope, 1, 2)
         damped = back @ slope + damping[:, None, None] * np.eye(size)
-        moved = region.clipped(states - np.linalg.solve(damped, back @ off)[..., 0])
+        moved = region.clipped(states - _solution(damped, back @ off)[..., 0])
         lower = word_map.slowness(moved)
         # A step that raises q is discarded and tried again with more damping.
         better = lower < q
@@ -292,6 +296,20 @@ def minimise(
             MOST_DAMPING,
         )
     return states
+
+
+def _solution(
+    matrices: Float[np.ndarray, "rows state state"], right: Float[np.ndarray, "rows state one"]
+) -> Float[np.ndarray, "rows state one"]:
+    """Solve the equations of a step of the fixed-point search.
+
+    By the pseudoinverse where a matrix is singular: beside the squares of large weights, the
+    damping is below the rounding of float64.
+    """
+    try:
+        return np.linalg.solve(matrices, right)
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(matrices, hermitian=True) @ right)
 
 
 def _distinct(

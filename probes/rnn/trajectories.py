@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from models.architecture import Architecture
 from models.rnn.layout import layout_of
@@ -13,6 +13,17 @@ from probes.rnn.state_map import StateMap
 
 DRAWN_SEED = 2025
 """Seed of the sequences whose trajectories are computed, of networks that do not count bits."""
+
+LARGEST_ENTRY = 1e100
+"""Largest entry of a state in an analysis of the dynamics: its square is finite in float64.
+
+Networks that diverge exceed it, such as plain RNNs with ReLU.
+"""
+
+
+def is_bounded(states: Float[np.ndarray, "*rows state"]) -> Bool[np.ndarray, "*rows"]:
+    """Return which states have entries of at most `LARGEST_ENTRY`."""
+    return np.asarray((np.abs(states) <= LARGEST_ENTRY).all(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +62,7 @@ class Trajectories:
 
     Attributes:
         network: Map of the network's states by one step.
-        states: State after each step, from the zero state on.
+        states: State after each step, from the zero state on; NaN where it has diverged.
         count: Ones minus zeros after each step of counted bits, else the number of steps.
         axes: Principal axes of all states.
     """
@@ -63,13 +74,14 @@ class Trajectories:
 
     @property
     def visited(self) -> Float[np.ndarray, "states state"]:
-        """States of all trajectories, at all steps."""
-        return self.states.reshape(-1, self.states.shape[-1])
+        """States of all trajectories, at all steps before they diverge."""
+        return np.asarray(self.states[is_bounded(self.states)])
 
     @property
     def speed(self) -> Float[np.ndarray, " moves"]:
         """Speed along the trajectories: distance between the states before and after each step."""
-        return np.asarray(np.linalg.norm(np.diff(self.states, axis=1), axis=-1)).ravel()
+        moved = np.diff(self.states, axis=1)
+        return np.asarray(np.linalg.norm(moved[is_bounded(moved)], axis=-1))
 
 
 def trajectories_of(
@@ -84,12 +96,13 @@ def trajectories_of(
     drawn = drawn_sequences(architecture)[:number]
     encoded = np.stack([encoded_steps(architecture, weights, one) for one in drawn])
     states = network.run(encoded)
+    states[~is_bounded(states)] = np.nan
     if architecture.declaration.counts_bits:
         count = np.cumsum(2.0 * drawn - 1.0, axis=1)
         count = np.concatenate([np.zeros((len(drawn), 1)), count], axis=1)
     else:
         count = np.tile(np.arange(states.shape[1], dtype=np.float64), (len(drawn), 1))
-    return Trajectories(network, states, count, axes_of(states.reshape(-1, states.shape[-1])))
+    return Trajectories(network, states, count, axes_of(states[is_bounded(states)]))
 
 
 def drawn_sequences(architecture: Architecture) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from probes.declaration import ParameterError
+from probes.output.render import render
 from probes.rnn.state_map import StateMap
 from probes.rnn.trajectories import encoded_steps
 from tests.oracles.interpreter import interpret
@@ -312,6 +313,25 @@ def test_dynamics_of_features_take_constant_features() -> None:
     ):
         with pytest.raises(ParameterError, match=reason):
             found.ask("dynamics", {}, **query)
+
+
+@pytest.mark.parametrize("growth", [1e2, 1e8, 1e37])
+def test_dynamics_of_a_network_that_diverges(growth: float) -> None:
+    """States of a plain RNN with ReLU overflow, and the points near zero are found."""
+    plain = network("relu rnn")
+    name = "rnn1.dense_h.kernel"
+    grown = np.abs(plain.weights[name]) * np.float32(growth)
+    found = plain._replace(weights={**plain.weights, name: grown})
+
+    answer = found.ask("dynamics", {}, sequences=4)
+
+    assert not np.isfinite(answer["pc1"]).all()
+    assert np.isfinite(answer["drift"]).all()
+    for point, q in zip(answer["points"], answer["q"], strict=True):
+        moved = next_state(found, point, np.zeros((1, 2))) - point
+        assert 0.5 * moved @ moved == pytest.approx(q, rel=1e-9)
+    for picture_format in ("png", "svg", "pdf"):
+        assert render(answer.figure, picture_format=picture_format)
 
 
 def test_the_patched_state_is_that_of_the_layer() -> None:
