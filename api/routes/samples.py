@@ -26,8 +26,8 @@ from probes.figures import colours
 from probes.figures.figures import Tensor, Tiles
 from probes.output.render import PictureFormat, picture, render
 
-ANSWER_BYTES = 786_432
-"""Bytes of the largest answer of samples: the list of 200, or a sheet of them."""
+SHEET_BYTES = 786_432
+"""Bytes of the largest sheet of samples: 200 of them."""
 
 DIGITS = 10
 """Number of classes of MNIST's samples, which do not depend on the resident networks."""
@@ -87,7 +87,9 @@ def _described(picture_format: PictureFormat) -> dict[int | str, dict[str, Any]]
 
 async def list_samples(request: Request, query: Annotated[SamplesQuery, Query()]) -> Response:
     """Samples of `/samples` to try: MNIST test images with labels; post `pixels` as they are."""
-    content = await _made(request, _list, samples.load(), query)
+    # In milliseconds and without a network: a server that is warming up lists them, too.
+    with _engine(request).admission.request():
+        content = _list(samples.load(), query)
     return Response(content, media_type="application/json")
 
 
@@ -98,7 +100,7 @@ def _draw_samples(picture_format: PictureFormat) -> Callable[..., Awaitable[Resp
         request: Request, query: Annotated[SamplesPictureQuery, Query()]
     ) -> Response:
         """Samples on one sheet: the images that `/samples` lists."""
-        content = await _made(request, _sheet, samples.load(), query, picture_format)
+        content = await _drawn(request, query, picture_format)
         return Response(content, media_type=MEDIA_TYPES[picture_format])
 
     return draw_samples
@@ -112,28 +114,37 @@ async def draw_sample(
     found = np.flatnonzero(held.indices == index)
     if not found.size:
         raise Problem("unknown-path", f"Test image {index} is not among the samples.")
-    content = await _made(request, picture, held.images[found[0]])
+    with _engine(request).admission.request():
+        content = picture(held.images[found[0]])
     return Response(content, media_type="image/png")
 
 
-async def _made(request: Request, make: Callable[..., bytes], *arguments: Any) -> bytes:
-    """Make an answer of samples while the client waits for it, within the limits of any request.
+def _engine(request: Request) -> Engine:
+    """Return the engine whose limits requests for samples have."""
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+async def _drawn(
+    request: Request, query: SamplesPictureQuery, picture_format: PictureFormat
+) -> bytes:
+    """Draw the sheet of samples while the client waits for it, within the limits of any request.
 
     Raises:
+        EngineNotReadyError: The server is warming up, which takes the threads that draw.
         EngineBusyError: As many requests are in flight as are allowed, or hold as many bytes.
         DeadlineError: The deadline passed.
     """
-    state = request.app.state
-    engine: Engine = state.engine
-    job = Job(client_of(request.scope), time.monotonic() + state.settings.deadline_s)
+    engine, deadline_s = _engine(request), request.app.state.settings.deadline_s
+    job = Job(client_of(request.scope), time.monotonic() + deadline_s)
     with (
-        engine.admission.request(),
+        engine.admit(),
         HeldBytes(engine.admission.memory, job) as held,
         RequestTimeout() as timeout,
     ):
         timeout.body_received(request.receive, job.deadline)
-        held.add(ANSWER_BYTES)
-        return await engine.compute(make, *arguments, job=job)
+        held.add(SHEET_BYTES)
+        return await engine.compute(_sheet, samples.load(), query, picture_format, job=job)
 
 
 def _chosen(held: Samples, query: SamplesQuery) -> np.ndarray:

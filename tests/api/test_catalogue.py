@@ -1,5 +1,7 @@
 """Descriptions of the resident models, and the MNIST samples."""
 
+from threading import Event
+
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -65,9 +67,31 @@ def test_pictures_of_samples_have_the_limits_of_any_request(
     assert guards == [large_work]
 
     monkeypatch.setattr(app.state.engine.admission.request(), "count", 10**6)
-    for path in ("/samples.png", "/samples.svg", "/samples/0.png"):
+    for path in ("/samples.png", "/samples.svg", "/samples/0.png", "/samples"):
         refused = client.get(path)
         assert (refused.status_code, refused.json()["type"]) == (
             503,
             "urn:lightwell:problem:busy",
         )
+
+
+def test_a_sheet_of_samples_has_the_deadline_of_any_request(
+    client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drawing that does not end is a 504."""
+    is_over = Event()
+
+    def draw(*_: object) -> bytes:
+        is_over.wait(60)
+        return b""
+
+    monkeypatch.setattr(samples, "render", draw)
+    settings = app.state.settings
+    app.state.settings = settings.model_copy(update={"deadline_s": 0.1})
+    try:
+        late = client.get("/samples.png")
+    finally:
+        app.state.settings = settings
+        is_over.set()
+
+    assert (late.status_code, late.json()["type"]) == (504, "urn:lightwell:problem:deadline")

@@ -58,7 +58,7 @@ def test_no_request_compiles(client: TestClient, digits: Samples, compiles: list
 
 
 def test_before_it_is_warm_it_is_alive_and_says_when_to_come_back() -> None:
-    """While programs compile, /livez is a 200 and every other path a 503 with `Retry-After`."""
+    """While programs compile, what needs a network or a thread is a 503 with `Retry-After`."""
     app = create_app(Settings())
     engine: Engine = app.state.engine
 
@@ -67,8 +67,9 @@ def test_before_it_is_warm_it_is_alive_and_says_when_to_come_back() -> None:
 
     engine.warm_up = never  # type: ignore[method-assign]
     with TestClient(app) as client:
-        assert client.get("/livez").status_code == 200
-        for path in ("/readyz", "/lstm/gates?sequence=1", "/cnn/filters"):
+        for path in ("/livez", "/samples", "/samples/0.png"):
+            assert client.get(path).status_code == 200
+        for path in ("/readyz", "/lstm/gates?sequence=1", "/cnn/filters", "/samples.png"):
             response = client.get(path)
             assert response.status_code == 503
             assert response.headers["retry-after"] == "1"
