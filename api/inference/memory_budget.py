@@ -128,9 +128,11 @@ class MemoryBudget:
         Args:
             batch: Bytes of the largest batch while it runs; None where it is as before.
         """
-        now = self._resident() - self.kept - self.unsent()
-        # While requests are in flight, their part of the measurement is not known exactly.
-        self._models = max(self._models, now - self.held) if self.held else now
+        unsent = self.unsent()
+        now = self._resident() - self.kept - unsent
+        # The part of requests in flight is not known exactly, and answers may share their bytes.
+        is_busy = self.held or unsent
+        self._models = max(self._models, now - self.held) if is_busy else now
         self._batch = self._batch if batch is None else batch
         self._divide()
 

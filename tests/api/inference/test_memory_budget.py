@@ -202,6 +202,20 @@ def test_answers_that_were_not_taken_are_no_models() -> None:
     assert memory.capacity == before == 1000 * MIB - 200 * MIB - WORK_RESERVE
 
 
+def test_answers_that_share_their_bytes_leave_the_models_as_they_were() -> None:
+    """Forty clients that do not take one answer have its bytes once in memory."""
+    resident = [200 * MIB]
+    memory = MemoryBudget(1000 * MIB, lambda: resident[0], lambda: None)
+    memory.measure()
+    before = memory.capacity
+    memory.unsent = lambda: 40 * 5 * MIB
+    resident[0] = 205 * MIB
+
+    memory.measure()
+
+    assert memory.capacity == before
+
+
 def test_a_body_counts_twice_until_it_is_decoded() -> None:
     """Its chunks and what is made of them; one that never fits is refused as a body."""
     memory = budget(40 * MIB)
