@@ -13,6 +13,7 @@ from tests.page.answers import ask, assert_computed_alike, number
 from tests.page.browsers import hold, settle
 from tests.page.conftest import Opener
 from tests.page.conftest import show as panel
+from tests.page.test_drawing import draw_a_seven, pad
 
 DIGIT = "/samples/0.png"
 
@@ -122,6 +123,23 @@ def test_a_sanity_check_is_one_of_the_map_on_display(page: Page) -> None:
     expect(why.locator(".is-stale")).to_have_count(0)
     expect(why).not_to_contain_text("With all layers reset")
     expect(why).not_to_contain_text("Computing")
+
+
+def test_a_sanity_check_stays_while_values_become_exact(page: Page) -> None:
+    """Exact values of a drawing, requested when the pointer leaves the pad, have the same map."""
+    why = panel(page, "why")
+    draw_a_seven(page, pad(page))
+    settle(page)
+    held = hold(page, "**/cnn/activations*")
+    check = why.get_by_role("button", name="Check with reset weights")
+    with page.expect_request("**/cnn/activations*"):
+        check.click()
+    expect(why).to_contain_text("With all layers reset")
+
+    held[-1].continue_()
+    settle(page)
+
+    expect(why).to_contain_text("With all layers reset")
 
 
 def test_channel_ablation_equals_the_api(opened: Opener, api: httpx2.Client) -> None:

@@ -244,6 +244,38 @@ def test_a_late_sample_replaces_no_newer_one(page: Page, api: httpx2.Client) -> 
     assert page.locator("lw-digit-pad").evaluate("(one) => one.base") == truth
 
 
+def test_a_late_sample_leaves_a_stroke_that_has_begun(page: Page) -> None:
+    """The stroke is on the picture that the pad has shown since it began."""
+    drawn = page.locator("lw-digit-pad")
+    before = drawn.evaluate("(one) => one.base")
+    held = hold(page, "**/samples?count=200")
+    with page.expect_request("**/samples?count=200"):
+        Opener.turn(page, "#sample=57")
+    draw_a_seven(page, pad(page), lift=False)
+    held[0].continue_()
+    settle(page)
+    page.mouse.up()
+
+    expect(page).to_have_url(re.compile("strokes="))
+    assert "sample=57" not in page.url
+    settle(page)
+    assert drawn.evaluate("(one) => one.base") == before
+    assert drawn.evaluate("(one) => one.strokes")
+
+
+def test_another_drawing_lifts_the_pen_of_the_keyboard(page: Page) -> None:
+    """An arrow key after it moves the cursor, without a line."""
+    canvas = pad(page)
+    canvas.focus()
+    page.keyboard.press("Space")
+    page.locator("lw-digit-pad").evaluate("(one) => { one.strokes = ''; }")
+
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+
+    assert page.locator("lw-digit-pad").evaluate("(one) => one.strokes") == ""
+
+
 def test_samples_that_are_not_loaded_are_requested_again(opened: Opener) -> None:
     """The refusal is a sentence at the pad; the next choice of such a sample loads it."""
     page = opened()

@@ -113,7 +113,10 @@ export function closeWhenLeft(menu) {
     if (relatedTarget && !menu.contains(/** @type {Node} */ (relatedTarget))) menu.open = false;
   });
   const closeOutside = (/** @type {PointerEvent} */ { target }) => {
-    if (!menu.contains(/** @type {Node} */ (target))) menu.open = false;
+    if (menu.contains(/** @type {Node} */ (target))) return;
+    menu.open = false;
+    // A menu that has left the page has no `toggle` event.
+    document.removeEventListener("pointerdown", closeOutside);
   };
   // While it is open: a listener of the document would keep the menu, and the chapter around it.
   menu.addEventListener("toggle", () => {

@@ -174,6 +174,7 @@ export class DigitPad extends ServerElement {
     this.#undoStack = [];
     // A stroke that is being drawn belongs to the drawing before.
     this.#pointer = null;
+    if (this.#crosshair) this.#crosshair = { ...this.#crosshair, isDown: false };
     this.#paintSoon();
   }
 

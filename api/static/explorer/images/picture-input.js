@@ -45,11 +45,19 @@ export async function mountPictureInput(context) {
   /** @type {PictureFile | null} */
   let pictureFile = null;
   let shows = 0; // a sample that is loaded late must not replace a later picture
+  let onPad = { sample: -1, pixels: "" }; // state values of the picture under the strokes on the pad
   let choices = 0; // a file that is decoded late must not replace a later choice
   /** @type {Promise<void>} */
   let ready = Promise.resolve();
   let listeners = { changed: () => {}, drawing: () => {} };
 
+  const begin = () => {
+    shows += 1; // a stroke that has begun is a later picture, too
+  };
+  if (pad instanceof HTMLElement) {
+    pad.addEventListener("pointerdown", ({ button }) => button === 0 && begin(), { capture: true });
+    pad.addEventListener("keydown", ({ key }) => key === " " && begin(), { capture: true });
+  }
   pad.addEventListener("lw-draw", () => listeners.drawing());
   pad.addEventListener("lw-change", () => {
     choices += 1;
@@ -71,6 +79,7 @@ export async function mountPictureInput(context) {
     if (own !== shows) return;
     if (!sameRows(base, pad.base)) /** @type {{ base: Pixels | null }} */ (pad).base = base;
     if (state.strokes !== pad.strokes) pad.strokes = state.strokes;
+    onPad = { sample: state.sample, pixels: state.pixels };
     const isSample = state.sample >= 0 && !state.pixels;
     row?.mark(isSample ? state.sample : -1);
     tools.update();
@@ -86,9 +95,8 @@ export async function mountPictureInput(context) {
   /** State values of the image under the strokes, after a change of the pad. */
   function baseState() {
     const { base } = pad;
-    const { sample, pixels } = store.state;
     if (!base) return { sample: -1, pixels: "" };
-    if (sample >= 0 || pixels) return { sample, pixels };
+    if (onPad.sample >= 0 || onPad.pixels) return onPad;
     // `clear` was undone: the base that came back may be a sample.
     const index = samples?.first.find((one) => sameRows(one.pixels, base))?.index ?? -1;
     return { sample: index, pixels: index < 0 ? pixelsToText(base) : "" };

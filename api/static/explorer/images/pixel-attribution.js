@@ -117,6 +117,10 @@ export function mountPixelAttribution(context, image) {
   const describe = () => image.describe("attribution", { cmap: null, range: null, ...parameters() });
   addDownloads(body, describe);
 
+  /** Picture and settings of the check that is shown or awaited. */
+  let checked = "";
+  const question = () => JSON.stringify([parameters(), image.parameters.preprocess, image.answer?.input.pixels]);
+
   /** Whether the user has just changed a setting: only then is the answer announced. */
   let isUserChange = false;
 
@@ -202,14 +206,18 @@ export function mountPixelAttribution(context, image) {
     explanation.textContent = `${EXPLANATIONS[name] ?? ""} Blue raises the logit of the target, red lowers it.`;
     layer.hidden = !CAMS.includes(name);
     baseline.hidden = !WITH_BASELINE.includes(name);
-    sendCheck.cancel();
-    sanity.textContent = "";
+    // An answer with other values of the same picture, such as exact ones, leaves the check as it is.
+    if (sanity.textContent && question() !== checked) {
+      sendCheck.cancel();
+      sanity.textContent = "";
+    }
     // It resets the served weights.
     check.hidden = !hasParameter(model, "attribution", "sanity") || checkpointOf(model, store.state) !== null;
     if (image.answer) void send();
   }
 
   check.addEventListener("click", () => {
+    checked = question();
     sanity.textContent = "Computing …";
     void sendCheck();
   });
