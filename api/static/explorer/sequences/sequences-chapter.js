@@ -254,7 +254,8 @@ function stepText(model, answer, step) {
 
 /** The prediction, and whether it is correct where that can be counted. @param {import("../context.js").Model} model @param {Answer} answer */
 function verdictNodes(model, { input, prediction }) {
-  const share = formatPercent(prediction.probabilities[prediction.label]);
+  // The sign stays on the line of its number.
+  const share = formatPercent(prediction.probabilities[prediction.label]).replace(" ", "\u00a0");
   if (!countsBits(model)) return [make("strong", {}, prediction.name), ` (${share})`];
   const { ones, zeros, more } = countBits(input.sequence);
   const isRight = (prediction.label === 1) === more;
