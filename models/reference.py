@@ -19,6 +19,7 @@ from models.architecture import MAX_STEPS, Architecture
 from models.cnn.layout import layout_of as image_layout
 from models.cnn.programs import network_definition
 from models.declaration.declaration import ImageSpec
+from models.printable import printable
 from models.rnn.layout import layout_of as sequence_layout
 from models.rnn.programs import graph_definition
 from models.runtime import checkpoints
@@ -84,10 +85,24 @@ def read_reference(path: Path, architecture: Architecture) -> Reference:
         tensors = checkpoints.load(path).tensors
     except CheckpointError as error:
         raise ReferenceFileError(str(error)) from error
+    return reference_of(tensors, architecture, path.name)
+
+
+def reference_of(
+    tensors: Mapping[str, np.ndarray], architecture: Architecture, name: str
+) -> Reference:
+    """Return the reference of a network from the tensors of its file.
+
+    Args:
+        name: Name of the file, for errors.
+
+    Raises:
+        ReferenceFileError: A tensor is missing, unknown, of another shape, or not finite.
+    """
     try:
         return _reference(tensors, architecture)
     except ReferenceFileError as error:
-        msg = f"{path.name}: {error}"
+        msg = f"{printable(name)}: {error}"
         raise ReferenceFileError(msg) from error
 
 

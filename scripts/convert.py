@@ -13,7 +13,7 @@ it could not be written.
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from models.declaration.declaration import FILE, MODEL_NAME, Declaration
@@ -24,10 +24,16 @@ from models.importers.conversion import Names, convert
 from models.importers.errors import ConversionError, printable
 from models.importers.imported import WEIGHTS, Imported
 from models.importers.matching import Reproduces
-from models.reference import ReferenceFileError, differences, read_reference, reproduces
+from models.reference import (
+    Reference,
+    ReferenceFileError,
+    differences,
+    read_reference,
+    reference_of,
+    reproduces,
+)
 from models.registry import RESERVED_NAMES
 from models.runtime import checkpoints
-from models.runtime.checkpoints import Tensors
 from models.runtime.durable_files import write_atomically
 
 WRITTEN, DIFFERS, REFUSED = 0, 1, 2
@@ -40,36 +46,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = _target(options)
         names = Names(options.title or options.name, options.classes, options.alphabet)
         found = convert(options.file, names, options.declaration, _decide(options.declaration))
-        answers = read_answers(options.reference, found) if options.reference else None
-        found = with_reference(found) if answers else found
-        if answers:
-            _save_reference(found, answers, folder)
-        found.save(folder, {"model": options.name, "converted_from": options.file.name})
-        if not answers:
-            _copy_reference(found, options.declaration, folder)
+        metadata = {"model": options.name, "converted_from": options.file.name}
+        if options.reference:
+            return _write_compared(found, options.reference, folder, metadata)
+        found.save(folder, metadata)
+        _copy_reference(found, options.declaration, folder)
         _report(found, folder)
-        return _compared(found, folder) if answers else WRITTEN
     except (ConversionError, DeclarationError, ReferenceFileError, OSError) as error:
         print(f"cannot be converted: {error}", file=sys.stderr)
         return REFUSED
+    return WRITTEN
 
 
-def _save_reference(found: Imported, answers: Tensors, folder: Path) -> None:
-    """Write answers of a converted network's original, or nothing if they do not fit it."""
-    path, is_new = folder / REFERENCE, not folder.exists()
-    checkpoints.save(path, answers, {})
-    try:
-        read_reference(path, found.architecture)
-    except ReferenceFileError:
-        path.unlink()
-        if is_new:
-            folder.rmdir()
-        raise
+def _write_compared(
+    found: Imported, path: Path, folder: Path, metadata: Mapping[str, object]
+) -> int:
+    """Write a converted network with answers of its original; return the exit status.
+
+    Args:
+        path: File with the answers. Nothing is written where they do not fit the network.
+    """
+    answers = read_answers(path, found)
+    found = with_reference(found)
+    reference = reference_of(answers, found.architecture, path.name)
+    found.save(folder, metadata)
+    checkpoints.save(folder / REFERENCE, answers, {})
+    _report(found, folder)
+    return _compared(found, reference)
 
 
-def _compared(found: Imported, folder: Path) -> int:
+def _compared(found: Imported, reference: Reference) -> int:
     """Compare the converted network with answers of the original; return the exit status."""
-    reference = read_reference(folder / REFERENCE, found.architecture)
     status = WRITTEN
     for one in differences(found.architecture, found.parameters, reference):
         verdict = "agrees with" if one.agrees else "DIFFERS from"
@@ -87,6 +94,12 @@ def _target(options: argparse.Namespace) -> Path:
         )
         raise ConversionError(msg)
     folder = Path(options.out, options.name)
+    if options.reference and options.reference.resolve() == (folder / REFERENCE).resolve():
+        msg = (
+            f"--reference {options.reference} is the file that would be written, with inputs scaled "
+            "as the original does: keep the original's answers in another folder"
+        )
+        raise ConversionError(msg)
     taken = [name for name in (FILE, WEIGHTS) if (folder / name).exists()]
     if taken and not options.replace:
         msg = f"{folder / taken[0]} exists: give another --name or --out, or --replace"

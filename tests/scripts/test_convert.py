@@ -245,3 +245,47 @@ def test_answers_that_do_not_fit_are_refused(
     assert status == 2
     assert reason in capsys.readouterr().err
     assert not (tmp_path / "mine").exists()
+
+
+SKIP = {
+    "inputs": np.zeros((1, 3, 32, 32), np.float32),
+    "logits": np.zeros((1, 7), np.float32),
+}
+"""Answers of the shape that those of `skip.onnx` have."""
+
+
+def test_answers_that_do_not_fit_keep_the_reference_of_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --replace the network and its reference stay as they are."""
+    arguments = (GOLDEN / "skip.onnx", "--name", "mine", "--out", tmp_path, "--replace")
+    save_file(SKIP, tmp_path / "answers.safetensors")
+    run(*arguments, "--reference", tmp_path / "answers.safetensors")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    save_file(SKIP | {"output": SKIP["logits"]}, tmp_path / "answers.safetensors")
+
+    status = run(*arguments, "--reference", tmp_path / "answers.safetensors")
+
+    assert status == 2
+    assert "answers.safetensors: tensor 'output' is not one of" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
+    assert "reference.safetensors" in before
+
+
+def test_the_written_reference_is_no_reference_of_a_conversion(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Inputs of an original that scales them would be scaled twice; the file is not changed."""
+    (tmp_path / "mine").mkdir()
+    target = tmp_path / "mine" / "reference.safetensors"
+    save_file(SKIP, target)
+    before = target.read_bytes()
+
+    status = run(
+        *(GOLDEN / "skip.onnx", "--name", "mine", "--out", tmp_path),
+        *("--reference", tmp_path / "mine" / ".." / "mine" / "reference.safetensors"),
+    )
+
+    assert status == 2
+    assert "keep the original's answers in another folder" in capsys.readouterr().err
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [before]
