@@ -24,6 +24,8 @@ from models.importers.conversion import Names, convert
 from models.importers.errors import ConversionError, printable
 from models.importers.imported import WEIGHTS, Imported
 from models.importers.matching import Reproduces
+from models.model_files import ARTIFACT_KINDS, ModelFiles
+from models.network_files import load_report
 from models.reference import (
     Reference,
     ReferenceFileError,
@@ -33,7 +35,8 @@ from models.reference import (
     reproduces,
 )
 from models.registry import RESERVED_NAMES
-from models.runtime import checkpoints
+from models.runtime import artifacts, checkpoints
+from models.runtime.checkpoints import CheckpointError
 from models.runtime.durable_files import write_atomically
 
 WRITTEN, DIFFERS, REFUSED = 0, 1, 2
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metadata = {"model": options.name, "converted_from": options.file.name}
         if options.reference:
             return _write_compared(found, options.reference, folder, metadata)
-        found.save(folder, metadata)
+        _save(found, folder, metadata)
         _copy_reference(found, options.declaration, folder)
         _report(found, folder)
     except (ConversionError, DeclarationError, ReferenceFileError, OSError) as error:
@@ -69,10 +72,32 @@ def _write_compared(
     answers = read_answers(path, found)
     found = with_reference(found)
     reference = reference_of(answers, found.architecture, path.name)
-    found.save(folder, metadata)
+    _save(found, folder, metadata)
     checkpoints.save(folder / REFERENCE, answers, {})
     _report(found, folder)
     return _compared(found, reference)
+
+
+def _save(found: Imported, folder: Path, metadata: Mapping[str, object]) -> None:
+    """Write a converted network, and remove report and artifacts of the weights that it replaces.
+
+    The server refuses a network that has any of them.
+    """
+    found.save(folder, metadata)
+    digest = checkpoints.digest(found.parameters)
+    for path, read in _made_for_weights(folder):
+        try:
+            read(path, digest)
+        except CheckpointError as error:
+            path.unlink()
+            print(f"Removed: {printable(error, 200)}.")
+
+
+def _made_for_weights(folder: Path) -> list[tuple[Path, Callable[[Path, str], object]]]:
+    """Return files that are valid for one set of weights, with their readers, missing ones too."""
+    files = ModelFiles(folder / WEIGHTS)
+    made = [(files.artifact(kind), artifacts.load) for kind in ARTIFACT_KINDS]
+    return [(files.report, load_report), *made]
 
 
 def _compared(found: Imported, reference: Reference) -> int:
@@ -100,9 +125,11 @@ def _target(options: argparse.Namespace) -> Path:
             "as the original does: keep the original's answers in another folder"
         )
         raise ConversionError(msg)
-    taken = [name for name in (FILE, WEIGHTS) if (folder / name).exists()]
+    written = [FILE, WEIGHTS, *([REFERENCE] if options.reference else [])]
+    paths = [folder / name for name in written] + [path for path, _ in _made_for_weights(folder)]
+    taken = [path for path in paths if path.exists()]
     if taken and not options.replace:
-        msg = f"{folder / taken[0]} exists: give another --name or --out, or --replace"
+        msg = f"{taken[0]} exists: give another --name or --out, or --replace"
         raise ConversionError(msg)
     return folder
 

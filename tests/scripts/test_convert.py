@@ -1,5 +1,6 @@
 """Conversion from the command line: folders that the server loads, and refusals."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from models.reference import Reference, differences
 from models.registry import load_folder
-from models.runtime import checkpoints
+from models.runtime import artifacts, checkpoints
 from scripts import convert
 from tests.models.importers.comparison import GOLDEN
 
@@ -289,3 +290,49 @@ def test_the_written_reference_is_no_reference_of_a_conversion(
     assert status == 2
     assert "keep the original's answers in another folder" in capsys.readouterr().err
     assert [path.read_bytes() for path in target.parent.iterdir()] == [before]
+
+
+def test_files_of_replaced_weights_are_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder is served, without report and artifacts of other weights; those of these stay."""
+    arguments = (GOLDEN / "tagger.onnx", "--name", "mine", "--out", tmp_path, "--replace")
+    run(*arguments)
+    folder = tmp_path / "mine"
+    digest = checkpoints.load(folder / "weights.safetensors").digest
+    kept = {f"round-1/{name}": one for name, one in load_folder(folder).weights.items()}
+    artifacts.save(folder / "milestones.safetensors", kept, digest)
+    artifacts.save(folder / "units.safetensors", {}, "0" * 64)
+    (folder / "report.json").write_text(json.dumps({"weights": "0" * 64}))
+    (folder / "tour.toml").write_text("of the user")
+    capsys.readouterr()
+
+    assert run(*arguments) == 0
+
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        *("lightwell.toml", "weights.safetensors", "milestones.safetensors", "tour.toml")
+    }
+    assert list(load_folder(folder).training_checkpoints) == ["round-1"]
+    printed = capsys.readouterr().out
+    assert "Removed: report.json was made for other weights" in printed
+    assert "Removed: units.safetensors was made for other weights" in printed
+
+
+@pytest.mark.parametrize("name", ["report.json", "layers.safetensors", "reference.safetensors"])
+def test_a_file_that_belongs_to_a_network_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Without --replace, files that a conversion would remove or write are named."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("of the user")
+    save_file(SKIP, tmp_path / "answers.safetensors")
+
+    status = run(
+        *(GOLDEN / "skip.onnx", "--name", "mine", "--out", tmp_path),
+        *("--reference", tmp_path / "answers.safetensors"),
+    )
+
+    assert status == 2
+    assert f"{name} exists: give another --name or --out, or --replace" in capsys.readouterr().err
+    assert (tmp_path / "mine" / name).read_text() == "of the user"
