@@ -121,7 +121,7 @@ def _target(options: argparse.Namespace) -> Path:
     folder = Path(options.out, options.name)
     if options.reference and options.reference.resolve() == (folder / REFERENCE).resolve():
         msg = (
-            f"--reference {options.reference} is the file that would be written, with inputs scaled "
+            f"--reference {options.reference} is the file that is written, with inputs scaled "
             "as the original does: keep the original's answers in another folder"
         )
         raise ConversionError(msg)

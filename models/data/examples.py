@@ -164,7 +164,8 @@ def _from_text(path: Path, architecture: Architecture) -> Examples:
         msg = f"{path.name} holds sequences of symbols, which the network does not read"
         raise DatasetError(msg)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Editors on Windows may write a byte order mark, which is no symbol.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path.name} cannot be read as UTF-8 text: {error}"
         raise DatasetError(msg) from error

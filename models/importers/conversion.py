@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.declaration.declaration import Declaration, parse_declaration
-from models.declaration.toml_file import DeclarationError
+from models.declaration.declaration import MAX_BYTES, Declaration, parse_declaration
+from models.declaration.toml_file import DeclarationError, read_text
 from models.derivation import derive
 from models.importers.errors import ConversionError
 from models.importers.guess import guess
 from models.importers.imported import Imported, declaration_text
 from models.importers.keras_reader import import_keras
-from models.importers.limits import read_bytes
 from models.importers.matching import Reproduces, match_tensors
 from models.importers.onnx_reader import import_onnx
 from models.importers.tensor_files import READERS, read_tensors
@@ -78,11 +77,7 @@ def _of_graph(path: Path, names: Names, declaration: Path | None) -> Imported:
 
 def _declared(path: Path, declaration: Path, decide: Decide | None) -> Imported:
     """Convert a file of tensors by a declaration."""
-    try:
-        text = read_bytes(declaration, 65_536).decode()
-    except UnicodeDecodeError as error:
-        msg = f"{declaration.name} is not UTF-8 text"
-        raise ConversionError(msg) from error
+    text = read_text(declaration, MAX_BYTES)
     found = parse_declaration(text)
     reproduces = decide(found) if decide is not None else None
     matched = match_tensors(derive(found), read_tensors(path), reproduces)

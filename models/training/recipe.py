@@ -1,15 +1,14 @@
 """Recipes: hyperparameters of a training run, in a TOML file next to the declaration."""
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from models.declaration.toml_file import DeclarationError, parse_toml, read_text
 from models.model_files import SHIPPED
 from models.printable import printable
-from models.whole_files import WholeFileError, read_whole
 
 FILE = "recipe.toml"
 """Name of a recipe's file in the folder of a network."""
@@ -82,13 +81,9 @@ def read_recipe(path: Path) -> tuple[TrainerName, dict[str, Any]]:
         RecipeError: It cannot be read, is not TOML, or names an unknown trainer.
     """
     try:
-        found = tomllib.loads(read_whole(path, MAX_BYTES).decode())
-    except WholeFileError as error:
+        found = parse_toml(read_text(path, MAX_BYTES), printable(path.name))
+    except DeclarationError as error:
         raise RecipeError(str(error)) from error
-    # A ValueError is that of the text, of TOML, or of a number of thousands of digits.
-    except (ValueError, RecursionError) as error:
-        msg = f"{printable(path.name)} is not TOML: {printable(error, 200)}"
-        raise RecipeError(msg) from error
     trainer = found.pop("trainer", "classifier")
     for known in ("classifier", "digits", "counting"):
         if trainer == known:

@@ -81,6 +81,19 @@ def test_weights_by_name_need_a_declaration(tmp_path: Path) -> None:
     )
 
 
+def test_a_declaration_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """It is read as the server reads it; the written one has no mark."""
+    (tmp_path / "lightwell.toml").write_text(RNN, encoding="utf-8-sig")
+
+    status = run(
+        *(GOLDEN / "rnn_tanh.safetensors", "--name", "mine", "--out", tmp_path),
+        *("--declaration", tmp_path / "lightwell.toml"),
+    )
+
+    assert status == 0
+    assert (tmp_path / "mine" / "lightwell.toml").read_text(encoding="utf-8") == RNN
+
+
 def test_the_reference_decides_between_layers_of_one_shape(tmp_path: Path) -> None:
     """Two recurrent layers without an order in their names are distinguished by answers."""
     random = np.random.default_rng(5)

@@ -131,6 +131,16 @@ def test_weights_are_those_of_the_original(
     assert "All 12 parameters are those of original.safetensors." in printed
 
 
+def test_a_declaration_with_a_byte_order_mark_is_verified(tmp_path: Path) -> None:
+    """It is read alike for the network and for the original's file."""
+    folder, drawn = network(tmp_path)
+    text = (folder / "lightwell.toml").read_text()
+    (folder / "lightwell.toml").write_text(text, encoding="utf-8-sig")
+    file = torch_file(tmp_path / "original.safetensors", drawn, NUMBERED)
+
+    assert main([str(folder), str(file)]) == 0
+
+
 def test_weights_swapped_against_the_original_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

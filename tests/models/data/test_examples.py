@@ -64,6 +64,13 @@ def test_a_text_has_a_sequence_in_each_line(tmp_path: Path) -> None:
     assert found.labels.tolist() == [0, 1]
 
 
+def test_a_text_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """The mark is no symbol of the first sequence."""
+    (tmp_path / "lines.txt").write_text("xz a\n", encoding="utf-8-sig")
+
+    assert read_examples(str(tmp_path / "lines.txt"), LETTERS).inputs.tolist() == [[0, 2]]
+
+
 def test_an_archive_of_rows_of_numbers(tmp_path: Path) -> None:
     """Sequences of feature vectors have the length that the archive states."""
     values = np.ones((3, 7, 2))

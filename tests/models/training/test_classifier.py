@@ -1,6 +1,7 @@
 """Training of declared networks: they learn, resume to the bit, and refuse what cannot be."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ from models.declaration.declaration import parse_declaration
 from models.derivation import derive
 from models.runtime.training_loop import restore_state, state_tensors
 from models.training.classifier import ClassifierTrainer
-from models.training.recipe import Recipe, RecipeError
+from models.training.recipe import Recipe, RecipeError, read_recipe
 
 RECIPE = Recipe(epochs=9, batch=16, learning_rate=0.02, average=0.5)
 
@@ -119,3 +120,10 @@ def test_a_hyperparameter_out_of_range_is_refused(change: dict[str, float]) -> N
     """The message names the hyperparameter and its range."""
     with pytest.raises(RecipeError, match=f"{next(iter(change))} must be from"):
         replace(RECIPE, **change)
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """It is read as a declaration is."""
+    (tmp_path / "recipe.toml").write_text("epochs = 3\n", encoding="utf-8-sig")
+
+    assert read_recipe(tmp_path / "recipe.toml") == ("classifier", {"epochs": 3})
