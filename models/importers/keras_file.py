@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from models.importers.errors import ConversionError, printable
+from models.importers.errors import ConversionError, missing_package, printable
 from models.importers.groups import as_float32
 from models.importers.limits import (
     MAX_FILE,
@@ -103,8 +103,7 @@ def _weights(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
         import h5py  # noqa: PLC0415 - an optional requirement, of the importer alone
     except ImportError as error:
-        msg = "Keras files need the package h5py: pip install h5py"
-        raise ConversionError(msg) from error
+        raise missing_package("Keras files", "h5py") from error
     arrays: dict[str, np.ndarray] = {}
     names: dict[str, str] = {}
     total = 0

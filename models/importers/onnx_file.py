@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.importers.errors import ConversionError, printable
+from models.importers.errors import ConversionError, missing_package, printable
 from models.importers.limits import (
     MAX_FILE,
     check_bytes,
@@ -68,8 +68,7 @@ def read_onnx(path: Path) -> OnnxFile:
         import onnx  # noqa: PLC0415 - an optional requirement, of the importer alone
         from google.protobuf.message import DecodeError  # noqa: PLC0415
     except ImportError as error:
-        msg = "ONNX files need the package onnx: pip install onnx"
-        raise ConversionError(msg) from error
+        raise missing_package("ONNX files", "onnx") from error
     content = read_bytes(path)
     try:
         check_parts(content, onnx.ModelProto.DESCRIPTOR)

@@ -5,6 +5,8 @@ import json
 import pickle
 import re
 import struct
+import sys
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from onnx import TensorProto
 from models.importers.conversion import Names, convert
 from models.importers.errors import ConversionError
 from tests.models.importers.comparison import GOLDEN
+from tests.servers import ROOT
 
 
 def execute() -> None:
@@ -161,6 +164,23 @@ def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path) -> None:
     """A folder of other files is not taken for one of Orbax."""
     with pytest.raises(ConversionError, match="is a folder, and no Orbax checkpoint"):
         convert(tmp_path, Names("mine"))
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("skip.onnx", "onnx"), ("keras_simple.keras", "h5py")]
+)
+def test_a_missing_package_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    """The sentence has the extra that installs the reader of these files."""
+    monkeypatch.setitem(sys.modules, package, None)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    with pytest.raises(
+        ConversionError, match=rf"need the package {package}, .*lightwell\[import\]"
+    ):
+        convert(GOLDEN / name, Names("mine"))
+    assert any(one.startswith(package) for one in extras["optional-dependencies"]["import"])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
