@@ -17,12 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import jax
 
-from models.architecture import MAX_STEPS
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
 from models.data.examples import read_examples
@@ -30,7 +28,7 @@ from models.declaration.declaration import FILE
 from models.derivation import read_architecture
 from models.model_files import WEIGHTS, ModelFiles
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
-from models.rnn.training import LSTMTrainConfig, LSTMTrainer
+from models.rnn.training import LSTMTrainer
 from models.runtime import checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.durable_files import write_atomically
@@ -45,8 +43,9 @@ from models.training.recipe import (
     shipped_recipe,
 )
 from scripts import artifacts
-from scripts.command_line import fail, script_parser
+from scripts.command_line import fail
 from scripts.run_directory import Progress, RunDirectory, RunError, claim
+from scripts.training_options import counting_recipe, parse
 
 Report = Callable[[str], None]
 
@@ -55,13 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `scripts.train`: train the network that the command line selects; return the status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    parser = _parser()
-    options = parser.parse_args(given)
-    if options.model is None and (options.declaration is None or options.data is None):
-        parser.error("give cnn, lstm, or --declaration and --data")
+    options = parse(given, __doc__)
     command = shlex.join(["python", "-m", "scripts.train", *given])
     try:
-        options.output = options.output or Path("runs", options.declaration.resolve().name)
         with claim(options.output, _lasting(options), resume=options.resume) as directory:
             train(options, directory, command)
     except OSError as error:
@@ -179,11 +174,6 @@ def _cnn_trainer(options: argparse.Namespace) -> Trainer[Any]:
     return CNNTrainer(config, shown, mnist("test"))
 
 
-def counting_recipe() -> LSTMTrainConfig:
-    """Return the recipe of the shipped LSTM, which options of `scripts.train` change."""
-    return shipped_recipe("lstm", LSTMTrainConfig)
-
-
 def _lstm_trainer(options: argparse.Namespace) -> Trainer[Any]:
     recipe = counting_recipe()
     stages = tuple(
@@ -241,64 +231,6 @@ def _reporting(rounds: int) -> Iterator[Report]:
             bar.update(task, completed=completed, description=sentence)
 
         yield show
-
-
-def _parser() -> argparse.ArgumentParser:
-    """Declare `scripts.train` options; their defaults trained the weights of Lightwell."""
-    parser = script_parser("python -m scripts.train", __doc__)
-    parser.add_argument(
-        "--declaration", type=Path, metavar="DIR", help="folder with the lightwell.toml to train"
-    )
-    parser.add_argument(
-        "--data",
-        metavar="SOURCE",
-        help="folder of pictures by class, .npz with inputs and labels, text file of labelled "
-        "sequences, or the name of a TensorFlow data set",
-    )
-    parser.add_argument(
-        "--recipe", type=Path, metavar="FILE", help="recipe (default: recipe.toml of DIR, if any)"
-    )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: runs and the name")
-    parser.add_argument("--resume", action="store_true", help="resume the run in --output")
-    parser.add_argument("--every", type=_positive, default=1, help="rounds between checkpoints")
-    models = parser.add_subparsers(dest="model", required=False)
-    cnn = models.add_parser("cnn", help="convolutional network, on MNIST")
-    digits, counting = shipped_recipe("cnn", CNNTrainConfig), counting_recipe()
-    cnn.add_argument("--epochs", type=_positive, default=digits.epochs)
-    cnn.add_argument(
-        "--validation",
-        type=int,
-        default=digits.validation,
-        help="number of training images held out",
-    )
-    cnn.add_argument(
-        "--images", type=_positive, help="number of training images, the first of the data set"
-    )
-    lstm = models.add_parser("lstm", help="recurrent network, on generated sequences")
-    lstm.add_argument(
-        "--hidden", type=_positive, default=counting.hidden, help="hidden units, 1 to 64"
-    )
-    lstm.add_argument("--longest", type=int, default=MAX_STEPS, help="longest training sequence")
-    most = max(stage.rounds for stage in counting.stages)
-    lstm.add_argument(
-        "--rounds", type=_positive, default=most, help="most rounds at each sequence length"
-    )
-    lstm.add_argument("--brief", action="store_true", help="evaluate on fewer sequences at the end")
-    for name, config in (("cnn", digits), ("lstm", counting)):
-        model = models.choices[name]
-        model.add_argument("--seed", type=int, default=config.seed)
-        model.add_argument("--output", type=Path, default=Path("runs", name), metavar="DIR")
-        model.add_argument("--resume", action="store_true", help="resume the run in --output")
-        model.add_argument("--every", type=_positive, default=1, help="rounds between checkpoints")
-    return parser
-
-
-def _positive(text: str) -> int:
-    """Parse an option of `scripts.train` that is a whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
 
 
 if __name__ == "__main__":

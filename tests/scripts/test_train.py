@@ -22,7 +22,7 @@ from models.rnn import training
 from models.rnn.evaluation import Measurement
 from models.rnn.training import Stage
 from models.runtime import checkpoints
-from scripts import run_directory, train
+from scripts import run_directory, train, training_options
 from scripts.calibrate import logits_of
 from scripts.run_directory import RunError, claim
 
@@ -273,9 +273,41 @@ def test_a_run_of_the_cnn_is_calibrated(tmp_path, monkeypatch, validation):
 
 def test_the_defaults_are_the_shipped_configuration():
     """The default options are the training configuration of the shipped weights."""
-    options = train._parser().parse_args(["lstm"])
+    options = training_options.parse(["lstm"])
     assert train._lstm_trainer(options).config == train.counting_recipe()
     assert options.output == Path("runs/lstm")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--output", "x", "--every", "7", "--resume", "cnn"],
+        ["cnn", "--output", "x", "--every", "7", "--resume"],
+        ["--output", "x", "cnn", "--every", "7", "--resume"],
+    ],
+)
+def test_options_of_a_run_precede_or_follow_the_network(arguments):
+    """A value is taken in either place, and defaults are those of none."""
+    options = training_options.parse(arguments)
+    assert (options.output, options.every, options.resume) == (Path("x"), 7, True)
+    options = training_options.parse(["cnn"])
+    assert (options.output, options.every, options.resume) == (Path("runs/cnn"), 1, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--declaration", "m", "--data", "d", "lstm"], "leave --declaration and --data out"),
+        (["--recipe", "r.toml", "cnn"], "cnn has its own: leave --recipe out"),
+        (["--declaration", "m"], "give cnn, lstm, or --declaration and --data"),
+        (["--resume"], "give cnn, lstm, or --declaration and --data"),
+    ],
+)
+def test_options_select_one_network(arguments, sentence, capsys):
+    """Options of a declared network are not ignored where a shipped one is named."""
+    with pytest.raises(SystemExit):
+        train.main(arguments)
+    assert sentence in capsys.readouterr().err
 
 
 def test_a_declared_network_is_trained_and_served(tmp_path, capsys):
