@@ -18,12 +18,13 @@ from models.cnn import ood_detector, randomisation
 from models.cnn.calibration import Calibration
 from models.cnn.layout import layout_of
 from models.cnn.ood_detector import OODDetector
-from models.declaration.declaration import MODEL_NAME, Declaration, read_declaration
+from models.declaration.declaration import Declaration, read_declaration
 from models.declaration.toml_file import DeclarationError
 from models.declaration.tour import Tour, read_tour
 from models.families import analysis_programs, core_buckets, core_programs, run_input
 from models.model_files import SHIPPED, ModelFiles, repository_files, shipped_files
 from models.network_files import read_network
+from models.network_name import NAME_RULE, is_network_name
 from models.printable import printable
 from models.rnn.lengths import LengthLimits
 from models.runtime import checkpoints
@@ -36,29 +37,6 @@ from models.runtime.resident import ResidentProgram
 from models.weights_folder import find_weights
 
 logger = logging.getLogger("lightwell")
-
-RESERVED_NAMES = frozenset(
-    {
-        "colormaps",
-        "docs",
-        "embed",
-        "explorer",
-        "findings",
-        "health",
-        "livez",
-        "metrics",
-        "models",
-        "page",
-        "readyz",
-        "redoc",
-        "samples",
-        "sdk",
-        "signed",
-        "static",
-        "v2",
-    }
-)
-"""Names that no model of the registry may have, because paths of the server begin with them."""
 
 
 @dataclass(eq=False)
@@ -332,12 +310,9 @@ def load_folder(folder: Path) -> ResidentModel:
             missing, altered or of another architecture.
     """
     name = folder.resolve().name
-    if MODEL_NAME.fullmatch(name) is None or name in RESERVED_NAMES:
-        msg = (
-            f"the folder's name is the network's, and '{printable(name, 33)}' is not possible: a "
-            "lowercase letter and up to 31 lowercase letters, digits and hyphens, and none of "
-            f"{', '.join(sorted(RESERVED_NAMES))}"
-        )
+    if not is_network_name(name):
+        shown = printable(name, 33)
+        msg = f"the folder's name is the network's, and '{shown}' is not possible: {NAME_RULE}"
         raise CheckpointError(msg)
     try:
         declaration = read_declaration(folder)

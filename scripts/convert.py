@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from models.declaration.declaration import FILE, MODEL_NAME, Declaration
+from models.declaration.declaration import FILE, Declaration
 from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
 from models.importers.answers import REFERENCE, read_answers, with_reference
@@ -26,6 +26,7 @@ from models.importers.imported import WEIGHTS, Imported
 from models.importers.matching import Reproduces
 from models.model_files import ARTIFACT_KINDS, ModelFiles
 from models.network_files import load_report
+from models.network_name import NAME_RULE, is_network_name
 from models.reference import (
     Reference,
     ReferenceFileError,
@@ -34,7 +35,6 @@ from models.reference import (
     reference_of,
     reproduces,
 )
-from models.registry import RESERVED_NAMES
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.durable_files import write_atomically
@@ -112,11 +112,8 @@ def _compared(found: Imported, reference: Reference) -> int:
 
 def _target(options: argparse.Namespace) -> Path:
     """Return the folder that the conversion writes, which may not hold a network yet."""
-    if MODEL_NAME.fullmatch(options.name) is None or options.name in RESERVED_NAMES:
-        msg = (
-            f"--name {printable(options.name)}: a lowercase letter and up to 31 lowercase letters, "
-            f"digits and hyphens, and none of {', '.join(sorted(RESERVED_NAMES))}"
-        )
+    if not is_network_name(options.name):
+        msg = f"--name {printable(options.name)}: {NAME_RULE}"
         raise ConversionError(msg)
     folder = Path(options.out, options.name)
     if options.reference and options.reference.resolve() == (folder / REFERENCE).resolve():

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from models.architecture import MAX_STEPS
 from models.cnn.training import CNNTrainConfig
+from models.network_name import NAME_RULE, is_network_name
+from models.printable import printable
 from models.rnn.training import LSTMTrainConfig
 from models.training.recipe import shipped_recipe
 from scripts.command_line import script_parser
@@ -22,6 +24,10 @@ def parse(arguments: Sequence[str], description: str | None = None) -> argparse.
     _check_selection(parser, options)
     name = options.model or options.declaration.resolve().name
     options.output = options.output or Path("runs", name)
+    name = options.output.resolve().name
+    if options.model is None and not is_network_name(name):
+        shown = printable(name, 33)
+        parser.error(f"--output names the network, and '{shown}' is not possible: {NAME_RULE}")
     return options
 
 

@@ -310,6 +310,19 @@ def test_options_select_one_network(arguments, sentence, capsys):
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--declaration", "MyNet"], ["--declaration", "mine", "--output", "runs/models"]],
+)
+def test_a_folder_that_no_server_would_name_is_refused(tmp_path, monkeypatch, arguments, capsys):
+    """The name of the declared network is checked before the run, which writes nothing."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        train.main([*arguments, "--data", "none.npz"])
+    assert "is not possible: a lowercase letter and up to 31" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_declared_network_is_trained_and_served(tmp_path, capsys):
     """The run's folder has the declaration and the weights; it resumes, and is a model folder."""
     folder = tmp_path / "letters"

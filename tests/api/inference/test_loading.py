@@ -12,7 +12,8 @@ from api.app import create_app
 from api.inference.engine import Engine
 from api.inference.loading import load_models, repository_folders
 from api.settings import Settings
-from models.registry import RESERVED_NAMES, ResidentModel
+from models.network_name import RESERVED_NAMES
+from models.registry import ResidentModel
 from models.runtime.checkpoints import CheckpointError
 from models.runtime.resident import ResidentProgram
 from tests.api.several import assert_alike
