@@ -2,8 +2,9 @@
 
 import json
 import logging
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class Progress:
 
 
 class RunDirectory:
-    """Run directory that one training run writes to; obtained from `claim`.
+    """Run directory that one training run writes to, while it holds it by `claim`.
 
     ```
     runs/lstm/
@@ -62,6 +63,9 @@ class RunDirectory:
       checkpoints/round-00012.safetensors …     training state, for resuming
       milestones/round-00004.safetensors …      parameters only, kept from during training
     ```
+
+    Args:
+        options: Options that determine the result; a run resumes only with equal ones.
     """
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
@@ -171,16 +175,17 @@ class RunDirectory:
 
 
 @contextmanager
-def claim(path: Path, options: Mapping[str, Any], *, resume: bool) -> Iterator[RunDirectory]:
+def claim(path: Path, *, resume: bool, results: Sequence[str] = ()) -> Iterator[None]:
     """Lock a run directory for one training run; a second run is refused immediately.
 
     Args:
         path: The directory, created if it does not exist.
-        options: Options that determine the result; a run resumes only with equal ones.
         resume: Whether to resume the existing run; otherwise there must be none.
+        results: Names of files that the run writes at its end. Those of a run are replaced.
 
     Raises:
-        RunError: Another run holds the lock, or has written here and is not to be resumed.
+        RunError: Another run holds the lock, or has written here and is not to be resumed; or the
+            directory has results of another origin.
         OSError: It cannot be created or written to.
     """
     create_folder(path)
@@ -190,13 +195,28 @@ def claim(path: Path, options: Mapping[str, Any], *, resume: bool) -> Iterator[R
         except FolderLockedError as error:
             msg = f"another training run is writing to {path}"
             raise RunError(msg) from error
-        directory = RunDirectory(path, options)
-        if not (resume or directory.is_new()):
-            msg = f"{path} holds a run: give --resume, or another --output"
-            raise RunError(msg)
+        _check_free(path, results, resume=resume)
         for folder in (path, *path.glob("*/")):
             remove_partial_files(folder)
-        yield directory
+        yield
+
+
+def _check_free(path: Path, results: Sequence[str], *, resume: bool) -> None:
+    """Check that a training run may write to a run directory.
+
+    Raises:
+        RunError: It holds a run that is not to be resumed, or results of another origin.
+    """
+    if not RunDirectory(path, {}).is_new():
+        if not resume:
+            msg = f"{path} holds a run: give --resume, or another --output"
+            raise RunError(msg)
+        return
+    # Converted weights, or a declaration that was written by hand.
+    for name in results:
+        if os.path.lexists(path / name):
+            msg = f"{path / name} exists, and no training run wrote it: give another --output"
+            raise RunError(msg)
 
 
 def _file_name(rounds: int) -> str:

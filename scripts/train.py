@@ -26,7 +26,7 @@ from models.data.datasets import DatasetError, Digits, mnist
 from models.data.examples import read_examples
 from models.declaration.declaration import FILE
 from models.derivation import read_architecture
-from models.model_files import WEIGHTS, ModelFiles
+from models.model_files import WEIGHTS, ModelFiles, chosen_files
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
 from models.rnn.training import LSTMTrainer
 from models.runtime import checkpoints
@@ -57,8 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(given, __doc__)
     command = shlex.join(["python", "-m", "scripts.train", *given])
     try:
-        with claim(options.output, _lasting(options), resume=options.resume) as directory:
-            train(options, directory, command)
+        lasting = _lasting(options)
+        with claim(options.output, resume=options.resume, results=_results(options)):
+            train(options, RunDirectory(options.output, lasting), command)
     except OSError as error:
         return fail("scripts.train", f"cannot write to {options.output}: {error.strerror or error}")
     except (RunError, CheckpointError, DatasetError, ValueError) as error:
@@ -92,8 +93,7 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
         if options.model is None:
             declared = (options.declaration / FILE).read_bytes()
             write_atomically(directory.path / FILE, declared)
-        name = options.model or directory.path.resolve().name
-        _write_results(trainer, progress, directory, name, command)
+        _write_results(trainer, progress, directory, options, command)
 
 
 def _advance(trainer: Trainer[Any], progress: Progress) -> tuple[Progress, dict[str, Any]]:
@@ -105,18 +105,34 @@ def _advance(trainer: Trainer[Any], progress: Progress) -> tuple[Progress, dict[
     return done, {"round": done.rounds, **metrics, "seconds": round(seconds, 2)}
 
 
+def _files(options: argparse.Namespace) -> ModelFiles:
+    """Return the files of results of `scripts.train`.
+
+    The folder of a declared network is one of a model repository, ready to be served.
+    """
+    if options.model is None:
+        return ModelFiles(options.output / WEIGHTS)
+    return chosen_files(options.model, options.output)
+
+
+def _results(options: argparse.Namespace) -> list[str]:
+    """Return the names of the files by which `scripts.train` would replace another network."""
+    return [_files(options).weights.name, *([FILE] if options.model is None else [])]
+
+
 def _write_results(
-    trainer: Trainer[Any], progress: Progress, directory: RunDirectory, model: str, command: str
+    trainer: Trainer[Any],
+    progress: Progress,
+    directory: RunDirectory,
+    options: argparse.Namespace,
+    command: str,
 ) -> None:
     """Write the results of `scripts.train`: weights, training report and artifacts."""
     tensors, described, report = trainer.finish(progress.state)
     versions = {name: version(name) for name in ("jax", "flax", "optax")}
     versions["python"] = platform.python_version()
-    # A declared network's folder is one of a model repository, ready to be served.
-    is_declared = isinstance(trainer, ClassifierTrainer)
-    weights = directory.path / (WEIGHTS if is_declared else f"{model}.safetensors")
-    files = ModelFiles(weights, "" if is_declared else f"{model}.")
-    checkpoints.save(weights, tensors, {**described, "versions": versions})
+    model, files = options.model or directory.path.resolve().name, _files(options)
+    checkpoints.save(files.weights, tensors, {**described, "versions": versions})
     whole = {
         "model": model,
         "weights": checkpoints.digest(tensors),
@@ -130,11 +146,12 @@ def _write_results(
     }
     content = json.dumps(whole, indent=1) + "\n"
     write_atomically(files.report, content.encode())
-    print(f"{weights}: {json.dumps(described['metrics'])}")
-    if is_declared:
-        artifacts.join_checkpoints(model, checkpoints.load(weights), directory, files)
+    print(f"{files.weights}: {json.dumps(described['metrics'])}")
+    trained = checkpoints.load(files.weights)
+    if options.model is None:
+        artifacts.join_checkpoints(model, trained, directory, files)
     else:
-        artifacts.write_artifacts(model, checkpoints.load(weights), directory, files)
+        artifacts.write_artifacts(model, trained, directory, files)
 
 
 def _trainer(options: argparse.Namespace) -> Trainer[Any]:

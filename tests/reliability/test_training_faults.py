@@ -170,13 +170,13 @@ def test_a_second_run_ends_before_it_writes(
     """A second run in the directory of a running one exits with a sentence and changes nothing."""
     assert runs.run(tmp_path / "run") == 0
     before = results(tmp_path / "run")
-    with claim(tmp_path / "run", {}, resume=True):
+    with claim(tmp_path / "run", resume=True):
         partial = tmp_path / "run" / ".lstm.safetensors.abc.partial"
         partial.write_bytes(b"of the running one")
         assert runs.run(tmp_path / "run", "--resume") == 1
         assert "another training run is writing to" in capsys.readouterr().err
         assert partial.exists()
-        with pytest.raises(RunError), claim(tmp_path / "run", {}, resume=True):
+        with pytest.raises(RunError), claim(tmp_path / "run", resume=True):
             pytest.fail("claimed twice")
     assert results(tmp_path / "run") == before
 

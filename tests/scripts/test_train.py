@@ -27,6 +27,11 @@ from scripts.calibrate import logits_of
 from scripts.run_directory import RunError, claim
 
 ROOT = Path(__file__).parents[2]
+LETTERS = """format = 1
+classes = ["a", "b"]
+input = { alphabet = "ab", encoding = "one-hot" }
+layers = ["rnn 3", "dense 2"]
+"""
 TINY = ["lstm", "--hidden", "2", "--longest", "32", "--rounds", "4", "--brief", "--output"]
 
 
@@ -152,6 +157,27 @@ def test_a_run_is_not_overwritten(tmp_path, tiny, capsys):
     assert "holds a run: give --resume, or another --output" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", [[], ["--resume"]])
+def test_weights_that_no_run_wrote_are_kept(tmp_path, tiny, more, capsys):
+    """A folder of weights is no output of a run, and its weights stay as they are."""
+    (tmp_path / "lstm.safetensors").write_text("of the user")
+    assert train.main([*TINY, str(tmp_path), *more]) == 1
+    sentence = "lstm.safetensors exists, and no training run wrote it: give another --output"
+    assert sentence in capsys.readouterr().err
+    assert (tmp_path / "lstm.safetensors").read_text() == "of the user"
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "lightwell.toml"])
+def test_a_folder_of_a_network_is_no_output(tmp_path, name, capsys):
+    """A network that was converted or declared by hand is not replaced by a trained one."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "lightwell.toml").write_text(LETTERS)
+    (tmp_path / "mine" / name).write_text(LETTERS)
+    command = ["--declaration", str(tmp_path), "--data", "none.npz", "--output"]
+    assert train.main([*command, str(tmp_path / "mine")]) == 1
+    assert f"{name} exists, and no training run wrote it" in capsys.readouterr().err
+
+
 def test_a_run_resumes_only_with_its_options(tmp_path, tiny, capsys):
     """A run cannot be resumed with another seed."""
     output = tmp_path / "run"
@@ -163,10 +189,10 @@ def test_a_run_resumes_only_with_its_options(tmp_path, tiny, capsys):
 def test_a_concurrent_run_is_refused(tmp_path, tiny, capsys):
     """Two runs cannot write to one directory; the lock is released after the first."""
     output = tmp_path / "run"
-    with claim(output, {}, resume=False):
+    with claim(output, resume=False):
         assert train.main([*TINY, str(output)]) == 1
         assert f"another training run is writing to {output}" in capsys.readouterr().err
-        with pytest.raises(RunError), claim(output, {}, resume=True):
+        with pytest.raises(RunError), claim(output, resume=True):
             pytest.fail("claimed twice")
     assert train.main([*TINY, str(output)]) == 0
 
@@ -327,10 +353,7 @@ def test_a_declared_network_is_trained_and_served(tmp_path, capsys):
     """The run's folder has the declaration and the weights; it resumes, and is a model folder."""
     folder = tmp_path / "letters"
     folder.mkdir()
-    (folder / "lightwell.toml").write_text(
-        'format = 1\nclasses = ["a", "b"]\ninput = { alphabet = "ab", encoding = "one-hot" }\n'
-        'layers = ["rnn 3", "dense 2"]\n'
-    )
+    (folder / "lightwell.toml").write_text(LETTERS)
     (folder / "recipe.toml").write_text("epochs = 2\nbatch = 4\nvalidation = 0.25\n")
     (tmp_path / "words.txt").write_text("ab a\nba b\n" * 8)
     command = ["--declaration", str(folder), "--data", str(tmp_path / "words.txt")]
