@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 # More than one, as a fault of the disk can damage the newest.
 _KEPT = 3
 
+MAX_SHOWN = 24
+"""Characters of an option's value that an error about a run directory shows."""
+
 _FILE = re.compile(r"round-(\d+)\.safetensors")
 """Name of a checkpoint in a run directory; its group is the number of rounds."""
 
@@ -164,7 +167,8 @@ class RunDirectory:
             msg = f"{path.name} does not state the round, time and options of its run"
             raise CheckpointError(msg)
         if described["options"] != self._options:
-            msg = f"{self.path} holds a run with other options: {described['options']}"
+            changed = _changed(described["options"], self._options)
+            msg = f"{self.path} holds a run with other options: {changed}"
             raise RunError(msg)
         try:
             state = restore_state(checkpoint.tensors, start)
@@ -217,6 +221,20 @@ def _check_free(path: Path, results: Sequence[str], *, resume: bool) -> None:
         if os.path.lexists(path / name):
             msg = f"{path / name} exists, and no training run wrote it: give another --output"
             raise RunError(msg)
+
+
+def _changed(before: Any, now: Mapping[str, Any]) -> str:
+    """List the options of a run directory that have changed, short ones with both values."""
+    if not isinstance(before, dict):
+        return "none that are known"
+    changed = []
+    for name in sorted(before.keys() | now.keys()):
+        one, other = before.get(name), now.get(name)
+        if one == other:
+            continue
+        is_short = max(len(repr(one)), len(repr(other))) <= MAX_SHOWN
+        changed.append(f"{name} was {one!r}, now {other!r}" if is_short else f"{name} has changed")
+    return "; ".join(changed)
 
 
 def _file_name(rounds: int) -> str:

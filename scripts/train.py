@@ -13,9 +13,9 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -24,8 +24,14 @@ import jax
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
 from models.data.examples import read_examples
-from models.declaration.declaration import FILE
-from models.derivation import read_architecture
+from models.declaration.declaration import (
+    FILE,
+    MAX_BYTES,
+    parse_declaration,
+    without_reference,
+)
+from models.declaration.toml_file import read_text
+from models.derivation import derive
 from models.model_files import WEIGHTS, ModelFiles, chosen_files
 from models.rnn.evaluation import BRIEF_MEASUREMENT, Measurement
 from models.rnn.training import LSTMTrainer
@@ -50,6 +56,21 @@ from scripts.training_options import counting_recipe, parse
 Report = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Job:
+    """Training run that the command line of `scripts.train` selects.
+
+    Attributes:
+        lasting: Options that determine the result; a resumed run shares them.
+        declaration: Text of the declaration, as it was when the run began; None for a network that
+            ships.
+    """
+
+    trainer: Trainer[Any]
+    lasting: Mapping[str, Any]
+    declaration: str | None = None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `scripts.train`: train the network that the command line selects; return the status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -57,9 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(given, __doc__)
     command = shlex.join(["python", "-m", "scripts.train", *given])
     try:
-        lasting = _lasting(options)
         with claim(options.output, resume=options.resume, results=_results(options)):
-            train(options, RunDirectory(options.output, lasting), command)
+            train(_job(options), options, command)
     except OSError as error:
         return fail("scripts.train", f"cannot write to {options.output}: {error.strerror or error}")
     except (RunError, CheckpointError, DatasetError, ValueError) as error:
@@ -70,9 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def train(options: argparse.Namespace, directory: RunDirectory, command: str) -> None:
+def train(job: Job, options: argparse.Namespace, command: str) -> None:
     """Train the network of `scripts.train` for the remaining rounds, then write all results."""
-    trainer = _trainer(options)
+    trainer, directory = job.trainer, RunDirectory(options.output, job.lasting)
     with _reporting(trainer.rounds) as report:
         progress = directory.latest(trainer.start())
         if progress.rounds:
@@ -90,9 +110,8 @@ def train(options: argparse.Namespace, directory: RunDirectory, command: str) ->
             if progress.rounds % options.every == 0 or progress.rounds == trainer.rounds:
                 directory.save(progress)
         report("evaluating")
-        if options.model is None:
-            declared = (options.declaration / FILE).read_bytes()
-            write_atomically(directory.path / FILE, declared)
+        if job.declaration is not None:
+            write_atomically(directory.path / FILE, job.declaration.encode())
         _write_results(trainer, progress, directory, options, command)
 
 
@@ -154,17 +173,34 @@ def _write_results(
         artifacts.write_artifacts(model, trained, directory, files)
 
 
-def _trainer(options: argparse.Namespace) -> Trainer[Any]:
-    """Build the trainer of the network that the options of `scripts.train` select."""
+def _job(options: argparse.Namespace) -> Job:
+    """Read all that the training run needs that the options of `scripts.train` select."""
     if options.model is None:
-        return _declared_trainer(options)
+        return _declared_job(options)
+    passing = {"output", "resume", "every", "brief", "declaration", "recipe", "data"}
+    lasting = {name: value for name, value in vars(options).items() if name not in passing}
+    return Job(_trainer(options), lasting)
+
+
+def _trainer(options: argparse.Namespace) -> Trainer[Any]:
+    """Build the trainer of a network that ships."""
     return _cnn_trainer(options) if options.model == "cnn" else _lstm_trainer(options)
 
 
-def _declared_trainer(options: argparse.Namespace) -> ClassifierTrainer:
-    architecture = read_architecture(options.declaration)
+def _declared_job(options: argparse.Namespace) -> Job:
+    """Read declaration, recipe and examples of a declared network."""
+    # The reference has answers of other weights.
+    text = without_reference(read_text(options.declaration / FILE, MAX_BYTES))
+    architecture = derive(parse_declaration(text))
     recipe = config_of(Recipe, _hyperparameters(options))
-    return ClassifierTrainer(architecture, recipe, read_examples(options.data, architecture))
+    examples = read_examples(options.data, architecture)
+    lasting = {
+        "declaration": text,
+        "recipe": asdict(recipe),
+        # Of equal examples in equal order the same ones are held out.
+        "data": checkpoints.digest(examples._asdict()),
+    }
+    return Job(ClassifierTrainer(architecture, recipe, examples), lasting, text)
 
 
 def _hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
@@ -204,20 +240,6 @@ def _lstm_trainer(options: argparse.Namespace) -> Trainer[Any]:
         raise ValueError(msg)
     config = replace(recipe, hidden=options.hidden, stages=stages, seed=options.seed)
     return LSTMTrainer(config, BRIEF_MEASUREMENT if options.brief else Measurement())
-
-
-def _lasting(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the `scripts.train` options that determine the result; a resumed run shares them."""
-    passing = {"output", "resume", "every", "brief", "declaration", "recipe", "data"}
-    lasting = {name: value for name, value in vars(options).items() if name not in passing}
-    if options.model is not None:
-        return lasting
-    try:
-        declared = (options.declaration / FILE).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        msg = f"cannot read {options.declaration / FILE}: {error.strerror}"
-        raise RunError(msg) from error
-    return {"declaration": declared, "recipe": _hyperparameters(options), "data": options.data}
 
 
 def _sentence(line: dict[str, Any], rounds: int) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +53,11 @@ KEYS = (
 
 BYTE_VALUES = 256
 """Number of bytes, and of characters in Latin-1."""
+
+REFERENCE_LINE = re.compile(
+    r"""^[ \t]*(?:reference|"reference"|'reference')[ \t]*=.*(?:\n|\Z)""", re.MULTILINE
+)
+"""Line of a declaration's text that names its reference."""
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 """Name of a network: that of its folder, and the first part of its paths."""
@@ -174,6 +179,23 @@ def parse_declaration(text: str) -> Declaration:
         _reference(found),
         _counts_bits(found),
     )
+
+
+def without_reference(text: str) -> str:
+    """Return the text of a declaration without the line of its reference.
+
+    Raises:
+        DeclarationError: It is not a declaration, or `reference` is not in a line of its own.
+    """
+    declared = parse_declaration(text)
+    if declared.reference is None:
+        return text
+    found = REFERENCE_LINE.sub("", text)
+    # Such a line may be a part of a text of several lines.
+    if parse_declaration(found) != replace(declared, reference=None):
+        msg = "reference must be in a line of its own, and in no other text"
+        raise DeclarationError(msg)
+    return found
 
 
 def _text(found: Mapping[str, Any], key: str, default: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.declaration.declaration import ImageSpec
+from models.declaration.declaration import ImageSpec, without_reference
 from models.importers.errors import ConversionError, printable
 from models.importers.imported import Imported
 from models.importers.tensor_files import read_tensors
@@ -47,7 +47,7 @@ def _scaled(inputs: np.ndarray, given: ImageSpec, scale: float) -> np.ndarray:
 
 def with_reference(imported: Imported) -> Imported:
     """Return an imported network whose declaration names the file with the original's answers."""
-    bare = re.sub(r"(?m)^reference\s*=.*\n", "", imported.text)
+    bare = without_reference(imported.text)
     # A key at the end of the text could belong to a table such as [input].
     line = f'\nreference = "{REFERENCE}"'
     text = re.sub(r"(?m)^format\s*=.*$", lambda found: found[0] + line, bare, count=1)

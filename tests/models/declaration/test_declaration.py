@@ -18,6 +18,7 @@ from models.declaration.declaration import (
     SequenceSpec,
     parse_declaration,
     read_declaration,
+    without_reference,
 )
 from models.declaration.toml_file import DeclarationError
 from models.derivation import derive
@@ -287,3 +288,29 @@ def test_a_changed_declaration_has_a_sentence(seed: int, at: int, text: str) -> 
     whole = draw(seed).text
     at = min(at, len(whole))
     _is_refused_or_derived(whole[:at] + text + whole[at:])
+
+
+REFERRED = """format = 1
+{}classes = ["a", "b"]
+input = {{ features = 1 }}
+layers = ["rnn 3", "dense 2"]
+{}"""
+"""Text of a declaration with places for more lines."""
+
+
+@pytest.mark.parametrize("line", ['reference = "a.npz"', "  'reference'='a.npz' # of PyTorch"])
+def test_a_reference_is_taken_out_of_a_text(line: str) -> None:
+    """All other lines stay as they are."""
+    bare = REFERRED.format("# reference = none\n", "")
+
+    for text in (REFERRED.format(f"# reference = none\n{line}\n", ""), f"{bare}{line}", bare):
+        assert without_reference(text) == bare
+
+
+def test_a_reference_that_is_not_in_a_line_of_its_own_stays() -> None:
+    """A text of several lines is not shortened."""
+    task = 'task = """a \\\nreference = none \\\nb"""\n'
+    text = REFERRED.format('reference = "a.npz"\n', task)
+
+    with pytest.raises(DeclarationError, match="reference must be in a line of its own"):
+        without_reference(text)
