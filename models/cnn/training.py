@@ -75,6 +75,9 @@ class CNNTrainer:
         config: Hyperparameters.
         train: Training images, of which the last are held out for validation.
         test: Test images, evaluated once at the end.
+
+    Raises:
+        ValueError: Fewer images than a batch has are left to train on, or `validation` is negative.
     """
 
     def __init__(self, config: CNNTrainConfig, train: Digits, test: Digits) -> None:
@@ -85,6 +88,15 @@ class CNNTrainer:
         )
         self.test = test
         held_back = len(train.labels) - config.validation
+        if config.validation < 0:
+            msg = f"validation must be at least 0, got {config.validation}"
+            raise ValueError(msg)
+        if held_back < config.batch:
+            msg = (
+                f"{len(train.labels):,} images without {config.validation:,} for validation are "
+                f"fewer than a batch of {config.batch}: hold out fewer, or use more images"
+            )
+            raise ValueError(msg)
         self.validation = Digits(train.images[held_back:], train.labels[held_back:])
         self._images = jnp.asarray(train.images[:held_back])
         self._labels = jnp.asarray(train.labels[:held_back])

@@ -260,6 +260,22 @@ def test_the_cnn_trains_and_describes_itself(small_digits, monkeypatch):
     assert counts.sum() - np.trace(counts) == len(wrong)
 
 
+@pytest.mark.parametrize(
+    ("validation", "sentence"),
+    [
+        (-1, "validation must be at least 0, got -1"),
+        (73, "80 images without 73 for validation are fewer than a batch of 8"),
+        (5000, "80 images without 5,000 for validation"),
+    ],
+)
+def test_the_cnn_needs_images_to_train_on(small_digits, validation, sentence):
+    """Held-out images are none or some, and leave at least a batch."""
+    config = replace(DIGITS, batch=8, validation=validation)
+    with pytest.raises(ValueError, match=sentence):
+        CNNTrainer(config, small_digits, small_digits)
+    CNNTrainer(replace(config, validation=72), small_digits, small_digits)
+
+
 def test_the_cnn_has_the_gradient_of_the_plain_network():
     """Divided into parts, with its own convolution, training has the gradient that JAX derives."""
     draw = np.random.default_rng(0)
