@@ -2,6 +2,8 @@
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -16,6 +18,7 @@ from PIL import Image, ImageOps
 from models.data.mnist import HEIGHT, WIDTH
 from models.data.pictures import fit_pixels
 from models.declaration.declaration import ImageSpec
+from models.printable import printable
 
 VERSION = "3.0.1"
 TIMEOUT_S = 10.0
@@ -24,7 +27,7 @@ Split = Literal["train", "test"]
 
 
 class DatasetError(Exception):
-    """The MNIST data set is neither on this machine nor downloadable, or has a damaged image."""
+    """A data set is neither on this machine nor downloadable, or cannot be read."""
 
 
 class Digits(NamedTuple):
@@ -32,6 +35,24 @@ class Digits(NamedTuple):
 
     images: UInt8[np.ndarray, "images 28 28"]
     labels: UInt8[np.ndarray, " images"]
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Explain an error of the system while a data set is read.
+
+    Args:
+        name: Name of the data set.
+
+    Raises:
+        DatasetError: A folder or a file of it cannot be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = f": {printable(error.filename, None)}" if error.filename else ""
+        msg = f"{printable(name)} cannot be read{place}: {error.strerror or printable(error)}"
+        raise DatasetError(msg) from error
 
 
 def mnist(split: Split, folder: Path | None = None) -> Digits:
@@ -47,11 +68,13 @@ def mnist(split: Split, folder: Path | None = None) -> Digits:
     """
     import tensorflow_datasets as tfds  # noqa: PLC0415 - a second or more, and only training has it
 
-    place = find(split) or prepare(_folders()[0]) if folder is None else _version(folder)
-    builder = tfds.builder_from_directory(place)
-    # TFDS itself takes several times as long to decode an image, and logs a warning without OpenCV.
-    source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-    examples = source.__getitems__(range(len(source)))
+    with reading("MNIST"):
+        place = find(split) or prepare(_folders()[0]) if folder is None else _version(folder)
+        builder = tfds.builder_from_directory(place)
+        # TFDS itself takes several times as long to decode an image, and logs a warning without
+        # OpenCV.
+        source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+        examples = source.__getitems__(range(len(source)))
     images = np.stack([decode_png(example["image"]) for example in examples])
     return Digits(images, np.array([example["label"] for example in examples], np.uint8))
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Int32, Shaped
 
 from models.architecture import MAX_STEPS, Architecture
 from models.data.arrays import sequence_inputs
-from models.data.datasets import DatasetError, read_pictures
+from models.data.datasets import DatasetError, read_pictures, reading
 from models.declaration.declaration import ImageSpec, SequenceSpec
 
 MAX_LISTED = 8
@@ -47,6 +47,12 @@ def read_examples(source: str, architecture: Architecture) -> Examples:
     Raises:
         DatasetError: They cannot be read, or do not fit the network.
     """
+    with reading(source):
+        return _read(source, architecture)
+
+
+def _read(source: str, architecture: Architecture) -> Examples:
+    """Read examples by the kind of their source."""
     path = Path(source)
     if path.is_dir():
         return _from_folder(path, architecture)

@@ -232,6 +232,18 @@ def test_missing_mnist_is_an_error(tmp_path, capsys, monkeypatch):
     assert len(output_text.splitlines()) == 1
 
 
+def test_unreadable_mnist_is_no_fault_of_the_output(tmp_path, capsys, monkeypatch):
+    """The sentence names the data set and its folder, not the folder of the run."""
+
+    def denied(_split):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "mnist/3.0.1")
+
+    monkeypatch.setattr("models.data.datasets.find", denied)
+    assert train.main(["cnn", "--output", str(tmp_path / "run")]) == 1
+    sentence = "scripts.train: MNIST cannot be read: mnist/3.0.1: Permission denied\n"
+    assert capsys.readouterr().err == sentence
+
+
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [

@@ -1,5 +1,7 @@
 """Examples that train a network: every source, and the sentence for each fault."""
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -128,4 +130,23 @@ def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="which the network does not read"):
         read_examples(str(tmp_path / "lines.txt"), COLOUR)
     with pytest.raises(DatasetError, match="has no sub-folder 'b'"):
+        read_examples(str(tmp_path), COLOUR)
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the system is one of the data set, with the folder that has it."""
+    for name in COLOUR.classes:
+        (tmp_path / name).mkdir()
+    listed = Path.iterdir
+
+    def denied(path: Path) -> Iterator[Path]:
+        if path.name == "b":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+
+    with pytest.raises(DatasetError, match=rf"cannot be read: {tmp_path / 'b'}: Permission denied"):
         read_examples(str(tmp_path), COLOUR)
