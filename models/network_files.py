@@ -61,7 +61,7 @@ def read_network(
     checkpoint = checkpoints.load(files.weights, MAX_WEIGHTS)
     _check_facts(files.weights, checkpoint)
     if is_resizable:
-        declaration = _resized(declaration, checkpoint.tensors)
+        declaration = resized(declaration, checkpoint.tensors)
     try:
         architecture = derive(declaration)
     except DeclarationError as error:
@@ -128,7 +128,7 @@ def _check_record(path: Path, kind: str, record: Checkpoint, architecture: Archi
         raise CheckpointError(msg) from error
 
 
-def _resized(declaration: Declaration, tensors: Mapping[str, np.ndarray]) -> Declaration:
+def resized(declaration: Declaration, tensors: Mapping[str, np.ndarray]) -> Declaration:
     """Return the declaration of a shipped network with the recurrent units of the weights.
 
     Trained weights of another number of units have always been served in their place.

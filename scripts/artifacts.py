@@ -17,10 +17,13 @@ from models.architecture import Architecture
 from models.cnn.layer_comparison import compare_layers
 from models.cnn.unit_statistics import measure_units
 from models.data.datasets import DatasetError, Digits, mnist
-from models.derivation import read_architecture
-from models.model_files import SHIPPED, ModelFiles, chosen_files
+from models.declaration.declaration import read_declaration
+from models.derivation import derive, read_architecture
+from models.model_files import SHIPPED, SUFFIX, ModelFiles, chosen_files
+from models.network_files import resized
 from models.runtime import artifacts, checkpoints
 from models.runtime.checkpoints import Checkpoint, CheckpointError, Tensors
+from models.runtime.parameters import check
 from scripts.command_line import fail
 from scripts.run_directory import RunDirectory
 
@@ -51,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = {} if options.tested_length is None else {"tested_length": options.tested_length}
     try:
         trained = checkpoints.load(files.weights)
-        run = RunDirectory(options.run, {}) if options.run else None
+        # Weights of the LSTM may have another number of units than those that ship.
+        declared = resized(read_declaration(SHIPPED / options.model), trained.tensors)
+        check(trained.tensors, derive(declared).parameters)
+        run = _run(options.run) if options.run else None
         if options.add:
             if run:
                 join_checkpoints(options.model, trained, run, files)
@@ -67,6 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CheckpointError, DatasetError) as error:
         return fail("scripts.artifacts", str(error))
     return 0
+
+
+def _run(folder: Path) -> RunDirectory:
+    """Return the directory of the training run whose checkpoints `scripts.artifacts` joins.
+
+    Raises:
+        CheckpointError: It has no permanent checkpoints.
+    """
+    run = RunDirectory(folder, {})
+    if not run.training_checkpoints():
+        msg = f"{folder} has no checkpoints of a training run (milestones/round-*{SUFFIX})"
+        raise CheckpointError(msg)
+    return run
 
 
 def write_artifacts(
@@ -92,6 +111,9 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, files: 
 
     Args:
         trained: Weights at the end of the run.
+
+    Raises:
+        CheckpointError: A checkpoint does not fit these weights.
     """
     if not (kept := run.training_checkpoints()):
         return
@@ -102,6 +124,7 @@ def join_checkpoints(model: str, trained: Checkpoint, run: RunDirectory, files: 
         for name, tensors in artifacts.training_checkpoints(before).items()
         if not artifacts.is_round(name)
     }
+    artifacts.check_shapes(run.path / "milestones", kept, trained.tensors)
     artifacts.check_shapes(path, named, trained.tensors)
     joined = artifacts.pack_training_checkpoints(kept, CHECKPOINT_DTYPES.get(model, "float32"))
     joined |= artifacts.pack_training_checkpoints(named, "float32")
@@ -211,6 +234,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.tested_length is not None and not options.add:
         parser.error("--tested-length is about the weights that --add names")
+    if options.model != "cnn" and not (options.run or options.add):
+        parser.error(f"of {options.model} there are checkpoints alone: give --run or --add")
     return options
 
 

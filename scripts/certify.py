@@ -19,6 +19,7 @@ from models.rnn.certificate import Certificate, UnitBounds, certify
 from models.rnn.evaluation import Measurement, measure
 from models.rnn.programs import graph_definition
 from models.runtime.checkpoints import CheckpointError, Tensors
+from models.weights_folder import find_weights
 
 GATES = ("input gate", "forget gate", "candidate", "output gate")
 
@@ -50,6 +51,10 @@ def _weights(folder: Path | None, checkpoint: str | None) -> tuple[Architecture,
     Raises:
         CheckpointError: They cannot be read, or the record has no such checkpoint.
     """
+    # A server serves the shipped weights of a network that the folder lacks.
+    if folder and find_weights(folder, "lstm") is None:
+        msg = f"{folder} has no lstm.safetensors"
+        raise CheckpointError(msg)
     model = load("lstm", folder)
     if checkpoint is None:
         return model.architecture, model.weights

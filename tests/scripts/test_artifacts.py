@@ -1,5 +1,6 @@
 """Artifacts are computed from weights, hold their digest, and are read by the server."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,7 @@ def test_weights_that_cannot_be_added_are_errors(tmp_path, capsys):
         (["--add", "name"], "'name' is not of the form NAME=FILE"),
         (["--add", "=file"], "'=file' is not of the form NAME=FILE"),
         (["--tested-length", "5"], "--tested-length is about the weights that --add names"),
+        (["--folder", "x"], "of lstm there are checkpoints alone: give --run or --add"),
         (["--add", "a=b", "--tested-length", "-5"], "'-5' is not a number of steps"),
         (["--add", "a=b", "--tested-length", "5.5"], "'5.5' is not a number of steps from 0 on"),
     ],
@@ -192,7 +194,7 @@ def test_missing_and_other_weights_are_errors(tmp_path, capsys):
     folder = str(tmp_path)
     assert artifacts.main(["cnn", "--folder", folder]) == 1
     assert "scripts.artifacts: cnn.safetensors" in capsys.readouterr().err
-    trained = checkpoints.Checkpoint({}, {}, "0" * 64)
+    trained = checkpoints.Checkpoint(draw(lstm_shapes(2), 1), {}, "0" * 64)
     run_with_checkpoints(tmp_path, lstm_shapes(2), (1,))
     artifacts.join_checkpoints(
         "lstm", trained, RunDirectory(tmp_path, {}), chosen_files("lstm", tmp_path)
@@ -210,3 +212,32 @@ def test_a_run_without_checkpoints_writes_no_artifact(tmp_path):
     )
 
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_folder_without_a_run_is_an_error(tmp_path, capsys):
+    """A folder without checkpoints of a run is named, and nothing is written."""
+    lstm_folder(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+
+    status = artifacts.main(["lstm", "--folder", str(tmp_path), "--run", str(tmp_path / "runs")])
+
+    assert status == 1
+    assert "runs has no checkpoints of a training run (milestones/" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_weights_and_runs_of_another_network_are_errors(tmp_path, capsys):
+    """They are named before anything is measured or written."""
+    (tmp_path / "run").mkdir()
+    lstm_folder(tmp_path)
+    checkpoints.save(tmp_path / "cnn.safetensors", draw(lstm_shapes(3), 1), {})
+    run_with_checkpoints(tmp_path / "run", lstm_shapes(5), (4,))
+    folder = ["--folder", str(tmp_path)]
+    before = sorted(tmp_path.rglob("*"))
+
+    assert artifacts.main(["cnn", *folder]) == 1
+    assert re.match(r"scripts.artifacts: tensor \S+ is (missing|not exp)", capsys.readouterr().err)
+    assert artifacts.main(["lstm", *folder, "--run", str(tmp_path / "run")]) == 1
+    sentence = "milestones: checkpoint 'round-4' does not fit these weights"
+    assert sentence in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
