@@ -1,8 +1,10 @@
 """Declaration of a network: `lightwell.toml`, its input, classes and layer lines."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -149,6 +151,13 @@ class Declaration:
     answer: Literal["last", "every"] = "last"
     reference: str | None = None
     counts_bits: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the values of the layers depend on besides weights: input and layers."""
+        layers = [" ".join(one.text.split()) for one in self.layers]
+        stated = json.dumps({"input": asdict(self.input), "layers": layers}, sort_keys=True)
+        return hashlib.sha256(stated.encode()).hexdigest()
 
 
 def read_declaration(folder: Path) -> Declaration:

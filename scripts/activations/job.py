@@ -113,7 +113,7 @@ class OpenJob:
         """Compute a shard of scripts.activations, in a buffer that the next one overwrites."""
         first, last = self.plan.span(number)
         facts = self.plan.facts
-        metadata = {key: facts[key] for key in ("model", "weights", "bucket")}
+        metadata = {key: facts[key] for key in ("model", "weights", "declaration", "bucket")}
         names = self.inputs.names[first:last]
         metadata |= {"first_row": first} | ({"names": list(names)} if names else {})
         return Shard(number, first, self._computer.shard(number, report), metadata)

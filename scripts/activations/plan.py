@@ -99,6 +99,7 @@ def make_plan(model: ResidentModel, inputs: Inputs, options: PlanOptions) -> Pla
         "format": FORMAT,
         "model": model.name,
         "weights": model.digest(options.checkpoint),
+        "declaration": model.architecture.declaration.digest,
         "checkpoint": options.checkpoint,
         "program": "trace",
         "bucket": bucket,

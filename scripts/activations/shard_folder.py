@@ -24,8 +24,10 @@ COUNTS = ("first_row", "rows")
 """Numbers that every entry of a shard has in the index of scripts.activations."""
 
 NAMES = {
+    "format": "version of the index",
     "model": "network",
     "weights": "weights",
+    "declaration": "declaration of the network",
     "data": "data set",
     "tensors": "layers or reductions",
     "versions": "version of JAX",
@@ -143,9 +145,15 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _check(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     """Check that the index of an earlier run of scripts.activations has the facts of this one."""
     for name, value in facts.items():
-        there, here = _compared(name, found.get(name)), _compared(name, value)
+        noun = NAMES.get(name, name)
+        if name not in found:
+            msg = (
+                f"{path} has activations of an older version of Lightwell, whose {INDEX} does not "
+                f"state the {noun}; give another --out"
+            )
+            raise FolderError(msg)
+        there, here = _compared(name, found[name]), _compared(name, value)
         if there != here:
-            noun = NAMES.get(name, name)
             details = f": {_shown(there)}, not {_shown(here)}" if name != "tensors" else ""
             msg = f"{path} has activations with another {noun}{details}; give another --out"
             raise FolderError(msg)

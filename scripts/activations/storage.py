@@ -28,7 +28,8 @@ class Shard(NamedTuple):
     Attributes:
         number: Counted from 0.
         first_row: Row of the data set.
-        metadata: JSON values: the network, the digest of its weights, names of pictures.
+        metadata: JSON values: the network, digests of its weights and declaration, names of
+            pictures.
     """
 
     number: int

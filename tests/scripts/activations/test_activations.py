@@ -225,6 +225,36 @@ def test_another_run_in_the_same_folder_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "is_other"),
+    [
+        ('"relu"', '"tanh"', True),
+        ('"pool"', '"pool avg"', True),
+        ("mean = [0.5,", "mean = [0.6,", True),
+        ("std = [0.2,", "std = [0.3,", True),
+        ('"green"', '"lime"', False),
+    ],
+)
+def test_an_edited_declaration_is_another_network(
+    before: str, after: str, is_other: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With equal weights and pictures another input or layer is refused, a class's name is not."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.new("RGB", (6, 4), "red").save(pictures / "a.png")
+    base = (tmp_path / "mine", "--data", pictures, "--layers", "logits", "--out", tmp_path / "out")
+    declaration = write_network(tmp_path / "mine", COLOURS_TOML) / "lightwell.toml"
+    assert run(*base) == 0
+    text = declaration.read_text()
+    assert before in text
+    declaration.write_text(text.replace(before, after))
+
+    if is_other:
+        assert "another declaration of the network: " in refusal(capsys, *base)
+    else:
+        assert run(*base) == 0
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("nope", "--data", "test"), "'nope' is not one of cnn, lstm"),

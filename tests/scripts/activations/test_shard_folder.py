@@ -111,6 +111,20 @@ def test_the_same_rows_from_another_path_go_on(tmp_path: Path) -> None:
         pass
 
 
+def test_an_index_without_a_fact_is_of_an_older_version(tmp_path: Path) -> None:
+    """An index that does not state what this version compares is refused, and says why."""
+    with claim(tmp_path, FACTS, 1, SafetensorsStorage) as folder:
+        folder.store(shard(0))
+    before = (tmp_path / "index.json").read_bytes()
+    words = "of an older version of Lightwell, whose index.json does not state the declaration of"
+    with (
+        pytest.raises(FolderError, match=words),
+        claim(tmp_path, {**FACTS, "declaration": "digest"}, 1, SafetensorsStorage),
+    ):
+        pass
+    assert (tmp_path / "index.json").read_bytes() == before
+
+
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
     """While one run writes, another one is refused at once."""
     with (
