@@ -3,6 +3,9 @@
 MAX_NAME = 60
 """Characters of a name that an error shows."""
 
+MAX_REASON = 200
+"""Characters of an exception's message that an error shows."""
+
 
 def printable_line(text: str) -> str:
     """Return a text with its unprintable characters replaced, as a terminal shows it."""
@@ -16,3 +19,9 @@ def printable(name: object, limit: int | None = MAX_NAME) -> str:
     # Only what is shown: a name may have millions of characters.
     shown = printable_line(text if limit is None else text[:limit])
     return shown if limit is None or len(text) <= limit else f"{shown[: limit - 1]}…"
+
+
+def printable_reason(error: BaseException) -> str:
+    """Return the first line of an exception's message, or its type where it has none."""
+    message = str(error).strip().partition("\n")[0]
+    return printable(message or type(error).__name__, MAX_REASON)

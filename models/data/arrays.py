@@ -83,10 +83,12 @@ def sequence_inputs(
         raise DatasetError(msg)
     found = _steps(inputs, sequence)
     steps = np.full(len(inputs), inputs.shape[1]) if lengths is None else lengths
-    if steps.shape != inputs.shape[:1] or (
-        steps.size and not 1 <= steps.min() <= steps.max() <= inputs.shape[1]
+    if (
+        steps.shape != inputs.shape[:1]
+        or steps.dtype.kind not in "iu"
+        or (steps.size and not 1 <= steps.min() <= steps.max() <= inputs.shape[1])
     ):
-        msg = f"lengths must be from 1 to {inputs.shape[1]}, one for each example"
+        msg = f"lengths must be whole numbers from 1 to {inputs.shape[1]}, one for each example"
         raise DatasetError(msg)
     return found, steps
 
@@ -101,7 +103,8 @@ def _steps(inputs: np.ndarray, sequence: SequenceSpec) -> np.ndarray:
             msg = f"inputs must be indices of symbols, from 0 to {count - 1}"
             raise DatasetError(msg)
         return inputs.astype(np.uint8)
-    if inputs.shape[2] != sequence.features or not np.isfinite(inputs).all():
+    is_real = inputs.dtype.kind in "biuf"
+    if inputs.shape[2] != sequence.features or not is_real or not np.isfinite(inputs).all():
         msg = f"inputs must have {sequence.features} finite numbers at each step"
         raise DatasetError(msg)
     return inputs.astype(np.float32)

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Array, Int32, Shaped
 
 from models.architecture import MAX_STEPS, Architecture
+from models.data.array_files import read_arrays
 from models.data.arrays import sequence_inputs
 from models.data.datasets import DatasetError, read_pictures, reading
 from models.declaration.declaration import ImageSpec, SequenceSpec
+from models.printable import printable
 
 MAX_LISTED = 8
 
@@ -133,15 +135,11 @@ def _checked(
 
 def _from_archive(path: Path, architecture: Architecture) -> Examples:
     """Read examples from an `.npz` with `inputs` and `labels`, of sequences perhaps `lengths`."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        msg = f"{path.name} cannot be read as an .npz of numbers: {error}"
-        raise DatasetError(msg) from error
+    held = read_arrays(path)
     missing = {"inputs", "labels"} - held.keys()
     if missing:
-        msg = f"{path.name} has no {' and no '.join(sorted(missing))}; it has {', '.join(held)}"
+        listed = ", ".join(map(printable, list(held)[:MAX_LISTED]))
+        msg = f"{path.name} has no {' and no '.join(sorted(missing))}; it has {listed or 'none'}"
         raise DatasetError(msg)
     inputs, labels = held["inputs"], held["labels"]
     if architecture.family == "sequence":
@@ -150,7 +148,7 @@ def _from_archive(path: Path, architecture: Architecture) -> Examples:
         return _of_pixels(inputs, labels, architecture)
     image = architecture.image
     shape = (image.height, image.width, image.channels)
-    if inputs.shape[1:] != shape or image.prepare == "mnist":
+    if inputs.shape[1:] != shape or inputs.dtype.kind not in "biuf" or image.prepare == "mnist":
         msg = f"inputs must be integers from 0 to 255 of type uint8, or floats of shape {shape}"
         raise DatasetError(msg)
     return _checked(inputs.astype(np.float32), labels, architecture)

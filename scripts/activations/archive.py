@@ -2,19 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
+from models.data.array_files import INPUTS, SUFFIXES, read_arrays
 from models.data.datasets import DatasetError
 from models.printable import printable
 
-SUFFIXES = frozenset({".npy", ".npz", ".safetensors"})
-"""Suffixes of the archives that scripts.activations reads."""
-
-INPUTS, LABELS, LENGTHS = "inputs", "labels", "lengths"
+LABELS, LENGTHS = "labels", "lengths"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +42,7 @@ def read_archive(path: Path, key: str | None = None) -> Archive:
         DatasetError: It cannot be read, has no such array, or arrays of other lengths.
     """
     name = printable(path.name)
-    try:
-        arrays = _arrays(path)
-    except (OSError, ValueError, SafetensorError) as error:
-        msg = f"{name} cannot be read as arrays of numbers: {printable(error)}"
-        raise DatasetError(msg) from error
+    arrays = read_arrays(path)
     chosen = _chosen(name, arrays, key)
     found = Archive(arrays[chosen], arrays.get(LENGTHS), arrays.get(LABELS))
     if not found.inputs.ndim:
@@ -59,18 +50,6 @@ def read_archive(path: Path, key: str | None = None) -> Archive:
         raise DatasetError(msg)
     _check(name, found)
     return found
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of an archive of scripts.activations by name."""
-    if path.suffix == ".npy":
-        # Mapped, so that a file may be larger than the memory.
-        loaded: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-        return {INPUTS: loaded}
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as archive:
-            return {one: archive[one] for one in archive.files}
-    return load_file(path)
 
 
 def _chosen(name: str, arrays: dict[str, np.ndarray], key: str | None) -> str:

@@ -107,6 +107,7 @@ ARCHIVES = {
     "label": ({"inputs": np.zeros((1, 4, 6, 3), np.uint8), "labels": [3]}, "from 0 to 2"),
     "count": ({"inputs": np.zeros((1, 4, 6, 3), np.uint8), "labels": [0, 1]}, "a vector of 1"),
     "objects": ({"inputs": np.array([None]), "labels": [0]}, "cannot be read"),
+    "texts": ({"inputs": np.full((1, 4, 6, 3), "a"), "labels": [0]}, "or floats of shape"),
 }
 
 
@@ -118,6 +119,28 @@ def test_a_wrong_archive_is_refused(tmp_path: Path, fault: str) -> None:
 
     with pytest.raises(DatasetError, match=message):
         read_examples(str(tmp_path / "some.npz"), COLOUR)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY"])
+def test_a_damaged_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A file that is no whole archive is named."""
+    (tmp_path / "some.npz").write_bytes(content)
+
+    with pytest.raises(DatasetError, match=r"some\.npz cannot be read as arrays of numbers: \S"):
+        read_examples(str(tmp_path / "some.npz"), COLOUR)
+
+
+LENGTHS = {"text": ["a"], "fraction": [1.5], "zero": [0], "too long": [8]}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_wrong_lengths_are_refused(tmp_path: Path, name: str) -> None:
+    """Lengths are whole numbers within the array."""
+    arrays = {"inputs": np.ones((1, 7, 2)), "labels": np.array([0])}
+    np.savez(tmp_path / "s.npz", **arrays, lengths=np.array(LENGTHS[name]))
+
+    with pytest.raises(DatasetError, match="lengths must be whole numbers from 1 to 7"):
+        read_examples(str(tmp_path / "s.npz"), NUMBERS)
 
 
 def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_values_and_levels_of_a_declared_network(tmp_path: Path) -> None:
         (np.full((2, 5), 2), COUNTING_LSTM, "indices of symbols, from 0 to 1"),
         (np.zeros((2, 5, 3)), FEATURES, "must have 2 finite numbers"),
         (np.zeros((2, 5)), FEATURES, "axes .examples, steps, features."),
+        (np.full((2, 5, 2), "a"), FEATURES, "must have 2 finite numbers"),
     ],
 )
 def test_arrays_that_do_not_fit(
@@ -141,7 +142,7 @@ def test_keys_labels_and_lengths(tmp_path: Path) -> None:
     assert steps is not None
     assert steps.tolist() == [6, 1, 3]
     np.savez(path, inputs=np.zeros((3, 6), int), lengths=np.array([7, 1, 3]))
-    with pytest.raises(DatasetError, match="lengths must be from 1 to 6"):
+    with pytest.raises(DatasetError, match="lengths must be whole numbers from 1 to 6"):
         opened(path, COUNTING_LSTM)
     np.savez(path, inputs=LEVELS, labels=np.arange(4))
     with pytest.raises(DatasetError, match="labels of many.npz must be 5 whole numbers"):
