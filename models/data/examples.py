@@ -11,6 +11,7 @@ from models.architecture import MAX_STEPS, Architecture
 from models.data.array_files import read_arrays
 from models.data.arrays import sequence_inputs
 from models.data.datasets import DatasetError, read_pictures, reading
+from models.data.tfds_images import read_tfds_images
 from models.declaration.declaration import ImageSpec, SequenceSpec
 from models.printable import printable
 
@@ -208,15 +209,6 @@ def _pairs(
 
 def _from_tfds(name: str, architecture: Architecture) -> Examples:
     """Read the training split of a TensorFlow data set of labelled images."""
-    import tensorflow_datasets as tfds  # noqa: PLC0415 - a second or more, and only training has it
-
     _image(architecture, name)
-    try:
-        source = tfds.data_source(name, split="train")
-        found = [(example["image"], example["label"]) for example in source]
-    # TFDS raises errors of many kinds where a data set is unknown, not prepared or not reachable.
-    except Exception as error:
-        msg = f"the TensorFlow data set '{name}' cannot be read: {str(error).splitlines()[0][:200]}"
-        raise DatasetError(msg) from error
-    images, labels = zip(*found, strict=True)
-    return _of_pixels(np.stack(images), np.array(labels, np.int32), architecture)
+    images, labels = read_tfds_images(name, "train")
+    return _of_pixels(images, labels, architecture)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models.data.datasets import DatasetError
-from models.printable import printable
+from models.printable import printable, printable_reason
 from models.runtime.checkpoints import CheckpointError
 from scripts.activations.inputs import InputOptions
 from scripts.activations.job import Job, OpenJob
@@ -52,7 +52,7 @@ def attempt(job: Job, write_results: Callable[[Job], None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return fail("scripts.activations", f"standard output was closed; {_again(job)}")
     except OSError as error:
-        reason = error.strerror or error
+        reason = error.strerror or printable_reason(error)
         return fail(
             "scripts.activations",
             f"cannot write to {printable(job.out, None)}: {reason}; {_again(job)}",

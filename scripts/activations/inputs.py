@@ -13,6 +13,7 @@ from api.requests.model_input import Preprocess, encoded_image_input
 from models.architecture import Architecture
 from models.data.arrays import image_inputs, sequence_inputs
 from models.data.datasets import DatasetError, mnist
+from models.data.tfds_images import read_tfds_images
 from models.printable import printable
 from models.whole_files import WholeFileError, read_whole
 from scripts.activations.archive import Archive, is_archive, read_archive
@@ -115,20 +116,12 @@ def _from_tfds(place: str) -> Archive:
     try:
         if name in {"", "mnist"}:
             images, labels = mnist(split)  # type: ignore[arg-type]
-            return Archive(images, labels=labels)
-        import tensorflow_datasets as tfds  # noqa: PLC0415 - a second or more, and optional
+        else:
+            images, labels = read_tfds_images(name, split)
     except ImportError as error:
         msg = "a split needs tensorflow-datasets, which is not installed: pip install it"
         raise DatasetError(msg) from error
-    try:
-        found = [(one["image"], one["label"]) for one in tfds.data_source(name, split=split)]
-    # TFDS raises errors of many kinds where a data set is unknown, not prepared or not reachable.
-    except Exception as error:
-        reason = str(error).partition("\n")[0][:200]
-        msg = f"the TensorFlow data set '{printable(name)}' cannot be read: {reason}"
-        raise DatasetError(msg) from error
-    pixels, numbers = zip(*found, strict=True)
-    return Archive(np.stack(pixels), labels=np.array(numbers))
+    return Archive(images, labels=labels)
 
 
 def _of_arrays(archive: Archive, source: Source, architecture: Architecture) -> Inputs:
