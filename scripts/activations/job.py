@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -25,6 +26,9 @@ from scripts.activations.storage import (
     Storage,
     ZarrStorage,
 )
+
+FACTS = ("model", "weights", "declaration", "bucket")
+"""Facts of the plan of scripts.activations that are stored beside values, too."""
 
 Report = Callable[[int], None]
 """Function of scripts.activations that is called with the number of rows that were computed."""
@@ -102,7 +106,8 @@ class OpenJob:
             case "parquet":
                 return ParquetStorage()
             case "zarr":
-                return ZarrStorage(self.plan.tensors, self.plan.rows, self.plan.shard_rows)
+                plan, metadata = self.plan, self._metadata(0, self.plan.rows)
+                return ZarrStorage(plan.tensors, plan.rows, plan.shard_rows, metadata)
         return SafetensorsStorage()
 
     def claim(self, out: Path) -> AbstractContextManager[ShardFolder]:
@@ -112,11 +117,14 @@ class OpenJob:
     def shard(self, number: int, report: Report = lambda _: None) -> Shard:
         """Compute a shard of scripts.activations, in a buffer that the next one overwrites."""
         first, last = self.plan.span(number)
-        facts = self.plan.facts
-        metadata = {key: facts[key] for key in ("model", "weights", "declaration", "bucket")}
-        names = self.inputs.names[first:last]
-        metadata |= {"first_row": first} | ({"names": list(names)} if names else {})
+        metadata = {**self._metadata(first, last), "first_row": first}
         return Shard(number, first, self._computer.shard(number, report), metadata)
+
+    def _metadata(self, first: int, last: int) -> dict[str, Any]:
+        """Return what is stored beside some rows: the network, and names of their pictures."""
+        names = self.inputs.names[first:last]
+        facts = {key: self.plan.facts[key] for key in FACTS}
+        return facts | ({"names": list(names)} if names else {})
 
     def run(
         self, begin: Callable[[ShardFolder], None] = lambda _: None, report: Report = lambda _: None

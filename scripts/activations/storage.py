@@ -155,11 +155,19 @@ class ZarrStorage:
         tensors: Shape and type of each array.
         rows: Rows of the data set.
         shard_rows: Rows of a chunk.
+        metadata: JSON values: the network, digests of its weights and declaration, names of all
+            pictures. They are an attribute of the group.
     """
 
     group = "activations.zarr"
 
-    def __init__(self, tensors: Mapping[str, TensorPlan], rows: int, shard_rows: int) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, TensorPlan],
+        rows: int,
+        shard_rows: int,
+        metadata: Mapping[str, Any],
+    ) -> None:
         try:
             import zarr  # noqa: PLC0415 - optional
         except ImportError as error:
@@ -167,12 +175,14 @@ class ZarrStorage:
             raise MissingPackageError(msg) from error
         self._zarr: Any = zarr
         self._tensors, self._rows, self._shard_rows = tensors, rows, shard_rows
+        self._metadata = metadata
 
     def prepare(self, folder: Path, *, is_new: bool) -> None:
         """Create the Zarr group of scripts.activations with its arrays, where it is new."""
         if not is_new:
             return
         group = self._zarr.open_group(str(folder / self.group), mode="w")
+        group.update_attributes({METADATA_KEY: dict(self._metadata)})
         for name, one in self._tensors.items():
             group.create_array(
                 name,

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import zarr
+from PIL import Image
 from safetensors import safe_open
 
 from models.data.samples import Samples
@@ -94,6 +95,36 @@ def test_zarr_has_equal_values_and_goes_on(
         assert run(*data, tmp_path / "out", "--zarr") == 0
         assert "computed again: shard 1" in capsys.readouterr().out
         np.testing.assert_array_equal(np.asarray(group["relu3"]), expected["relu3"])
+
+
+def test_every_format_has_the_names_of_pictures(tmp_path: Path, digits: Samples) -> None:
+    """Names of pictures and digests of the network are beside the values in each format."""
+    pictures = tmp_path / "pictures"
+    (pictures / "more").mkdir(parents=True)
+    names = ["a.png", "b.png", "c.png", "d.png", "more/e.png", "more/f.png"]
+    for name, image in zip(names, digits.images, strict=False):
+        Image.fromarray(image).save(pictures / name)
+    data = ("cnn", "--data", pictures, "--bucket", 4, "--layers", "relu4", "--out")
+    for option in ("safetensors", "parquet", "zarr"):
+        chosen = () if option == "safetensors" else (f"--{option}",)
+        assert run(*data, tmp_path / option, *chosen) == 0
+
+    files = sorted((tmp_path / "safetensors").glob("*.safetensors"))
+    stated = []
+    for path in files:
+        with safe_open(path, "numpy") as file:
+            stated.append(json.loads(file.metadata()["lightwell"]))
+    tables = [
+        pyarrow.parquet.read_table(one) for one in sorted((tmp_path / "parquet").glob("*.parquet"))
+    ]
+    columns = [name for table in tables for name in table["name"].to_pylist()]
+    group = zarr.open_group(str(tmp_path / "zarr" / "activations.zarr"), mode="r")
+    held = group.attrs["lightwell"]
+    assert [name for one in stated for name in one["names"]] == columns == held["names"] == names
+    facts = index_of(tmp_path / "zarr")
+    for key in ("model", "weights", "declaration", "bucket"):
+        assert held[key] == stated[0][key] == facts[key]
+    assert group["relu4"].shape[0] == len(names)
 
 
 @pytest.mark.parametrize(("option", "package"), [("--parquet", "pyarrow"), ("--zarr", "zarr")])
