@@ -169,7 +169,7 @@ def _from_text(path: Path, architecture: Architecture) -> Examples:
         msg = f"{path.name} holds sequences of symbols, which the network does not read"
         raise DatasetError(msg)
     try:
-        # Editors on Windows may write a byte order mark, which is no symbol.
+        # Editors on Windows may write a byte order mark, which is no symbol of line 1.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path.name} cannot be read as UTF-8 text: {error}"

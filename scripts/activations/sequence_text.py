@@ -24,7 +24,8 @@ def read_sequences(path: Path, architecture: Architecture) -> Archive:
     """
     name = printable(path.name)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Editors on Windows may write a byte order mark, which is no symbol of line 1.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{name} cannot be read as UTF-8 text: {printable(error)}"
         raise DatasetError(msg) from error

@@ -66,11 +66,14 @@ def test_a_text_has_a_sequence_in_each_line(tmp_path: Path) -> None:
     assert found.labels.tolist() == [0, 1]
 
 
-def test_a_text_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
-    """The mark is no symbol of the first sequence."""
-    (tmp_path / "lines.txt").write_text("xz a\n", encoding="utf-8-sig")
+def test_a_byte_order_mark_is_no_symbol(tmp_path: Path) -> None:
+    """A text of an editor on Windows equals one without a mark; a first comment is one."""
+    for text in ("xyz a\r\n", "# comment\r\nxyz a\r\n"):
+        (tmp_path / "lines.txt").write_text(text, encoding="utf-8-sig", newline="")
 
-    assert read_examples(str(tmp_path / "lines.txt"), LETTERS).inputs.tolist() == [[0, 2]]
+        found = read_examples(str(tmp_path / "lines.txt"), LETTERS)
+
+        assert (found.inputs.tolist(), found.labels.tolist()) == ([[0, 1, 2]], [0])
 
 
 def test_an_archive_of_rows_of_numbers(tmp_path: Path) -> None:

@@ -163,6 +163,19 @@ def test_words_are_separated_by_spaces(tmp_path: Path) -> None:
     assert found.labels.tolist() == [1, 0]
 
 
+def test_a_byte_order_mark_is_no_symbol(tmp_path: Path) -> None:
+    """A text of an editor on Windows equals one without a mark; a first comment is one."""
+    path = tmp_path / "words.txt"
+    for text in ("the cat\tyes\n", "# a comment\nthe cat\tyes\n"):
+        path.write_text(text.replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+
+        found = opened(path, WORDS)
+
+        assert found.read(0, 1).tolist() == [[1, 2]]
+        assert found.labels is not None
+        assert found.labels.tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
