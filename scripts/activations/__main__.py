@@ -208,7 +208,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="mean, max: of each map, or over the steps of a sequence, of which last is the last",
     )
     add("--models", type=Path, metavar="FOLDER", help="model repository with networks of yours")
-    add("--folder", type=Path, metavar="FOLDER", help="other weights of the shipped networks")
+    add(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="other weights of a shipped network, in its file",
+    )
     add("--checkpoint", metavar="NAME", help="training checkpoint in place of the weights")
     add("--preprocess", metavar="HOW", help="preparation of pictures, as of the server's images")
     add("--key", metavar="NAME", help="name of the inputs in an archive (default: inputs)")

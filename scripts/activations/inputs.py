@@ -78,6 +78,9 @@ def read_inputs(options: InputOptions, architecture: Architecture) -> Inputs:
     if options.preprocess and not path.is_dir():
         msg = "--preprocess is for a folder of pictures; other data are read as they are"
         raise DatasetError(msg)
+    if options.key and (path.is_dir() or not is_archive(path)):
+        msg = "--key is for an .npz or a .safetensors of several arrays"
+        raise DatasetError(msg)
     if path.is_dir():
         return _pictures(path, source, architecture, options.preprocess)
     if is_archive(path) or path.suffix in TEXTS:

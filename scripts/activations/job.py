@@ -10,10 +10,11 @@ from typing import Any
 import jax
 
 from models.declaration.declaration import FILE
-from models.model_files import shipped_names
+from models.model_files import SUFFIX, shipped_names
 from models.printable import printable
 from models.registry import ResidentModel, load, load_folder
 from models.runtime.checkpoints import CheckpointError
+from models.weights_folder import find_weights
 from scripts.activations.computation import ShardComputer
 from scripts.activations.inputs import InputOptions, Inputs, read_inputs
 from scripts.activations.plan import Plan, PlanOptions, make_plan
@@ -150,13 +151,22 @@ def load_model(name: str, models: Path | None, folder: Path | None) -> ResidentM
     """Load a network for scripts.activations: of a repository, a folder, or that ships.
 
     Raises:
-        CheckpointError: There is none of this name, or it cannot be loaded.
+        CheckpointError: There is none of this name, it cannot be loaded, or the folder has no
+            weights of it.
     """
     places = [*([models / name] if models else []), Path(name)]
     for place in places:
         if (place / FILE).is_file():
+            if folder is not None:
+                ours = " and ".join(shipped_names())
+                msg = f"--folder is for {ours}; {printable(name, None)} has weights of its own"
+                raise CheckpointError(msg)
             return load_folder(place)
     if name in shipped_names():
+        # The server takes the shipped weights then; here they would pass for the user's.
+        if folder is not None and find_weights(folder, name) is None:
+            msg = f"weights folder {printable(folder, None)} has no {name}{SUFFIX}"
+            raise CheckpointError(msg)
         return load(name, folder)
     found = sorted(one.parent.name for one in models.glob(f"*/{FILE}")) if models else []
     listed = ", ".join((*found, *shipped_names()))

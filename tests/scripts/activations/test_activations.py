@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from models.data.datasets import mnist
 from models.data.samples import Samples
+from models.model_files import shipped_files
 from scripts.activations import __main__ as command
 from scripts.activations.job import OpenJob
 from tests.networks import COLOURS_TOML, FEATURES_TOML, LETTERS_TOML, write_network
@@ -267,6 +269,7 @@ def test_an_edited_declaration_is_another_network(
         (("cnn", "--data", "test[5]"), "ends in no slice [start:stop]"),
         (("cnn", "--data", "test[20:10]"), "test has 10,000 rows, and the slice [20:10] none"),
         (("cnn", "--data", "test", "--preprocess", "fit"), "--preprocess is for a folder"),
+        (("cnn", "--data", "test", "--key", "a"), "--key is for an .npz or a .safetensors"),
         (("lstm", "--data", "test"), "inputs must have the axes (examples, steps)"),
         (("cnn", "--data", "test", "--folder", "/nope"), "No such file or directory"),
     ],
@@ -277,6 +280,25 @@ def test_wrong_arguments(
     """A wrong argument is one sentence that names the limit, with exit status 1, and no folder."""
     assert words in refusal(capsys, *arguments, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_other_weights_are_those_of_the_folder(
+    tmp_path: Path, eight: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Weights in a folder are taken for their network, and never replaced by others in silence."""
+    (tmp_path / "weights").mkdir()
+    shutil.copy(shipped_files("cnn").weights, tmp_path / "weights" / "cnn.safetensors")
+    write_network(tmp_path / "mine", COLOURS_TOML)
+    (tmp_path / "bits.txt").write_text("101")
+    chosen = ("--folder", tmp_path / "weights", "--out", tmp_path / "out")
+
+    line = refusal(capsys, "lstm", "--data", tmp_path / "bits.txt", *chosen)
+    assert line.endswith(f"weights folder {tmp_path / 'weights'} has no lstm.safetensors")
+    for named in ((tmp_path / "mine",), ("mine", "--models", tmp_path)):
+        line = refusal(capsys, *named, "--data", eight, *chosen)
+        assert line.endswith(f"--folder is for cnn and lstm; {named[0]} has weights of its own")
+    assert not (tmp_path / "out").exists()
+    assert run("cnn", "--data", eight, "--layers", "logits", *chosen) == 0
 
 
 def test_a_full_disk_is_a_sentence_and_the_next_run_goes_on(
