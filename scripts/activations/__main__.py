@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lightwell.extras import MissingExtraError
 from models.data.datasets import DatasetError
 from models.printable import printable, printable_reason
 from models.runtime.checkpoints import CheckpointError
@@ -23,12 +24,11 @@ from scripts.activations.inputs import InputOptions
 from scripts.activations.job import Job, OpenJob
 from scripts.activations.plan import PlanError, PlanOptions
 from scripts.activations.shard_folder import FolderError, ShardFolder
-from scripts.activations.storage import MissingPackageError
 from scripts.command_line import fail, script_parser
 
 MIB = 2**20
 
-ERRORS = (CheckpointError, DatasetError, FolderError, MissingPackageError, PlanError)
+ERRORS = (CheckpointError, DatasetError, FolderError, MissingExtraError, PlanError)
 """Errors of scripts.activations whose message is a sentence for the user."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from api.errors.problem import Problem
 from api.requests.model_input import Preprocess, encoded_image_input
+from lightwell.extras import needing
 from models.architecture import Architecture
 from models.data.arrays import image_inputs, sequence_inputs
 from models.data.datasets import DatasetError, mnist
@@ -19,6 +20,7 @@ from models.whole_files import WholeFileError, read_whole
 from scripts.activations.archive import Archive, is_archive, read_archive
 from scripts.activations.sequence_text import read_sequences
 from scripts.activations.source import PICTURES, Source, parse_source
+from scripts.activations.storage import EXTRA
 
 MAX_PICTURE_BYTES = 64 * 2**20
 """Bytes of a picture that scripts.activations reads."""
@@ -72,6 +74,7 @@ def read_inputs(options: InputOptions, architecture: Architecture) -> Inputs:
 
     Raises:
         DatasetError: They cannot be read, or do not fit the network.
+        MissingExtraError: They need a package that is not installed.
     """
     source = parse_source(options.data)
     path = Path(source.place)
@@ -116,14 +119,11 @@ def _from_tfds(place: str) -> Archive:
             "those of MNIST, name:train those of another TensorFlow data set"
         )
         raise DatasetError(msg)
-    try:
+    with needing(EXTRA, f"the split {split}"):
         if name in {"", "mnist"}:
             images, labels = mnist(split)  # type: ignore[arg-type]
         else:
             images, labels = read_tfds_images(name, split)
-    except ImportError as error:
-        msg = "a split needs tensorflow-datasets, which is not installed: pip install it"
-        raise DatasetError(msg) from error
     return Archive(images, labels=labels)
 
 

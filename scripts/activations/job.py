@@ -101,7 +101,7 @@ class OpenJob:
         """Return the storage of a job of scripts.activations.
 
         Raises:
-            MissingPackageError: It needs a package that is not installed.
+            MissingExtraError: It needs a package that is not installed.
         """
         match self.job.plan.storage:
             case "parquet":

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from lightwell.extras import needing
 from models.runtime.durable_files import Content, write_atomically
 from scripts.activations.tensor_plan import TensorPlan
 
 TYPES = {"float32": "F32", "int32": "I32", "int64": "I64"}
 """Name in safetensors of each type of the tensors of scripts.activations."""
 
+EXTRA = "activations"
+"""Extra with the optional packages of scripts.activations."""
+
 METADATA_KEY = "lightwell"
 CHUNK = 2**20
-
-
-class MissingPackageError(Exception):
-    """A storage format of scripts.activations needs a package that is not installed."""
 
 
 class Shard(NamedTuple):
@@ -118,12 +118,9 @@ class ParquetStorage(FileStorage):
     suffix = ".parquet"
 
     def __init__(self) -> None:
-        try:
+        with needing(EXTRA, "--parquet"):
             import pyarrow  # noqa: PLC0415 - optional
             import pyarrow.parquet  # noqa: PLC0415
-        except ImportError as error:
-            msg = "--parquet needs pyarrow, which is not installed: pip install pyarrow"
-            raise MissingPackageError(msg) from error
         self._arrow: Any = pyarrow
 
     def pieces(self, shard: Shard) -> list[Content]:
@@ -168,11 +165,8 @@ class ZarrStorage:
         shard_rows: int,
         metadata: Mapping[str, Any],
     ) -> None:
-        try:
+        with needing(EXTRA, "--zarr"):
             import zarr  # noqa: PLC0415 - optional
-        except ImportError as error:
-            msg = "--zarr needs zarr, which is not installed: pip install zarr"
-            raise MissingPackageError(msg) from error
         self._zarr: Any = zarr
         self._tensors, self._rows, self._shard_rows = tensors, rows, shard_rows
         self._metadata = metadata

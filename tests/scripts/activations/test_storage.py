@@ -14,6 +14,8 @@ from safetensors import safe_open
 from models.data.samples import Samples
 from tests.scripts.activations.runs import index_of, joined, refusal, run
 
+INSTALLS = "pip install 'lightwell[activations]'"
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, digits: Samples) -> tuple[object, ...]:
@@ -136,12 +138,27 @@ def test_missing_packages_are_a_sentence(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where a package is not installed, one line has the command that installs it."""
+    """Where a package is not installed, one line has the extra that installs it."""
     monkeypatch.setitem(sys.modules, package, None)
 
     line = refusal(capsys, *data, tmp_path / "out", option)
 
-    assert f"{option} needs {package}, which is not installed: pip install {package}" in line
+    assert f"{option} needs the package {package}, which is not installed: {INSTALLS}" in line
+
+
+@pytest.mark.parametrize("split", ["test", "mnist:train", "other:test"])
+def test_a_split_without_its_package_is_a_sentence(
+    split: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Data sets of TensorFlow Datasets name the extra that they need, too."""
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+
+    line = refusal(capsys, "cnn", "--data", split, "--out", tmp_path / "out")
+
+    assert f"needs the package tensorflow_datasets, which is not installed: {INSTALLS}" in line
 
 
 def test_another_format_is_refused(
