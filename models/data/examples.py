@@ -88,7 +88,8 @@ def _from_folder(folder: Path, architecture: Architecture) -> Examples:
     pixels, labels = [], []
     for label, name in enumerate(architecture.classes):
         if not (folder / name).is_dir():
-            listed = ", ".join(sorted(one.name for one in folder.iterdir())[:MAX_LISTED])
+            names = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+            listed = ", ".join(map(printable, names[:MAX_LISTED])) or "none"
             msg = f"{folder.name} has no sub-folder '{name}' for that class; it has {listed}"
             raise DatasetError(msg)
         found = read_pictures(folder / name, image)

@@ -177,7 +177,7 @@ def _pictures(
         msg = f"--preprocess must be {spec.prepare} or none for this network, not {chosen}"
         raise DatasetError(msg)
     found = sorted(one for one in folder.rglob("*") if one.suffix.lower() in PICTURES)
-    files = [one for one in found if not one.name.startswith(".")]
+    files = [one for one in found if not _is_hidden(one.relative_to(folder))]
     if not files:
         msg = f"{printable(folder.name)} has no PNG or JPEG pictures"
         raise DatasetError(msg)
@@ -196,6 +196,11 @@ def _pictures(
 
     facts = {"preprocess": chosen}
     return Inputs(len(rows), read, sha.hexdigest(), names=names, facts=facts)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Return whether a file is hidden, or in a hidden folder, such as `.ipynb_checkpoints`."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _prepared(file: Path, name: str, architecture: Architecture, preprocess: Preprocess) -> Any:

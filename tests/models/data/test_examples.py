@@ -155,7 +155,8 @@ def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
         read_examples(str(tmp_path), LETTERS)
     with pytest.raises(DatasetError, match="which the network does not read"):
         read_examples(str(tmp_path / "lines.txt"), COLOUR)
-    with pytest.raises(DatasetError, match="has no sub-folder 'b'"):
+    (tmp_path / ".thumbnails").mkdir()
+    with pytest.raises(DatasetError, match=r"has no sub-folder 'b' .*; it has a, lines\.txt$"):
         read_examples(str(tmp_path), COLOUR)
 
 

@@ -217,6 +217,19 @@ def test_files_of_the_wrong_kind(tmp_path: Path) -> None:
         opened(tmp_path / "broken").read(0, 1)
 
 
+def test_hidden_pictures_are_no_rows(tmp_path: Path) -> None:
+    """Pictures in hidden folders of editors and file managers are no rows; those of others are."""
+    folder = tmp_path / ".hidden" / "pictures"
+    names = ("a.png", "more/b.png", ".c.png", ".thumbnails/a.png", "more/.ipynb_checkpoints/b.png")
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(LEVELS[0, :4, :6]).save(folder / name)
+
+    found = opened(folder, GREY)
+
+    assert (found.count, found.names) == (2, ("a.png", "more/b.png"))
+
+
 def test_changed_pictures_have_another_digest(tmp_path: Path) -> None:
     """The digest is of names, contents and preparation of the pictures."""
     picture = Image.fromarray(LEVELS[0, :4, :6])
