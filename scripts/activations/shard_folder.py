@@ -54,11 +54,9 @@ class ShardFolder:
         found = _read(path)
         if found is not None:
             _check(path, found, facts)
-        entries = {} if found is None else _entries(found, facts["shard_rows"])
+        entries = {} if found is None else _entries(found, facts["shard_rows"], shards)
         self._entries = {
-            number: entry
-            for number, entry in entries.items()
-            if number < shards and storage.is_whole(path, entry)
+            number: entry for number, entry in entries.items() if storage.is_whole(path, entry)
         }
         self.damaged = sorted(entries.keys() - self._entries.keys())
         # The index first: a folder with other files and no index is refused.
@@ -173,10 +171,17 @@ def _shown(value: Any) -> str:
     return printable(text, 80)
 
 
-def _entries(found: Mapping[str, Any], shard_rows: int) -> dict[int, dict[str, Any]]:
-    """Return the shards in the index of an earlier run of scripts.activations, by number."""
+def _entries(found: Mapping[str, Any], shard_rows: int, shards: int) -> dict[int, dict[str, Any]]:
+    """Return the shards in the index of an earlier run of scripts.activations, by number.
+
+    Entries of a damaged index that are of no shard are left out.
+    """
+    first_rows = range(0, shards * shard_rows, shard_rows)
     return {
         entry["first_row"] // shard_rows: entry
         for entry in found["shards"]
-        if isinstance(entry, dict) and all(type(entry.get(key)) is int for key in COUNTS)
+        if isinstance(entry, dict)
+        and all(type(entry.get(key)) is int for key in COUNTS)
+        and entry["first_row"] in first_rows
+        and 1 <= entry["rows"] <= shard_rows
     }

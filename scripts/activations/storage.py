@@ -78,15 +78,16 @@ class FileStorage:
 
     def is_whole(self, folder: Path, entry: Mapping[str, Any]) -> bool:
         """Return whether the file of a shard of scripts.activations has its size and checksum."""
-        path = folder / str(entry["file"])
+        path = folder / str(entry.get("file"))
         try:
-            if path.stat().st_size != entry["bytes"]:
+            if path.stat().st_size != entry.get("bytes"):
                 return False
             with path.open("rb") as file:
                 found = _crc32(iter(lambda: file.read(CHUNK), b""))
-        except OSError:
+        # A ValueError is that of a name with a NUL.
+        except (OSError, ValueError):
             return False
-        return bool(found == entry["crc32"])
+        return bool(found == entry.get("crc32"))
 
 
 class SafetensorsStorage(FileStorage):
@@ -202,7 +203,7 @@ class ZarrStorage:
         # A damaged chunk is an error of its codec, of which each has its own.
         except Exception:
             return False
-        return bool(_values_crc32(values) == entry["crc32"])
+        return bool(_values_crc32(values) == entry.get("crc32"))
 
 
 def _span(shard: Shard) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Folder of shards: killed at every write, locked, and refused where it holds other files."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +146,40 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: str) -> Non
     ):
         pass
     assert (tmp_path / "index.json").read_text() == content
+
+
+ENTRIES = {
+    "no file": {"file": None},
+    "no size": {"bytes": None},
+    "no checksum": {"crc32": None},
+    "no first row": {"first_row": None},
+    "no rows": {"rows": None},
+    "another file": {"file": 1},
+    "a file with a NUL": {"file": "a\0"},
+    "a first row within a shard": {"first_row": 3},
+    "a negative first row": {"first_row": -2},
+    "a first row behind the last": {"first_row": 6},
+    "too many rows": {"rows": 3},
+}
+"""Keys of a damaged entry; None for one that is missing."""
+
+
+@pytest.mark.parametrize("fault", ENTRIES)
+def test_a_shard_with_a_damaged_entry_is_computed_again(tmp_path: Path, fault: str) -> None:
+    """An entry without a key, or with a wrong value, is that of a shard which is missing."""
+    with claim(tmp_path, FACTS, 3, SafetensorsStorage) as folder:
+        for number in range(3):
+            folder.store(shard(number))
+    whole = (tmp_path / "index.json").read_text()
+    index = json.loads(whole)
+    changed = {**index["shards"][1], **ENTRIES[fault]}
+    index["shards"][1] = {key: value for key, value in changed.items() if value is not None}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+
+    with claim(tmp_path, FACTS, 3, SafetensorsStorage) as folder:
+        assert (folder.missing, folder.rows) == ([1], 4)
+        folder.store(shard(1))
+    assert (tmp_path / "index.json").read_text() == whole
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

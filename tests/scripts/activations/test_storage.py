@@ -97,6 +97,11 @@ def test_zarr_has_equal_values_and_goes_on(
         assert run(*data, tmp_path / "out", "--zarr") == 0
         assert "computed again: shard 1" in capsys.readouterr().out
         np.testing.assert_array_equal(np.asarray(group["relu3"]), expected["relu3"])
+    index = index_of(tmp_path / "out")
+    del index["shards"][1]["crc32"]
+    (tmp_path / "out" / "index.json").write_text(json.dumps(index))
+    assert run(*data, tmp_path / "out", "--zarr") == 0
+    assert "computed again: shard 1" in capsys.readouterr().out
 
 
 def test_every_format_has_the_names_of_pictures(tmp_path: Path, digits: Samples) -> None:
