@@ -16,8 +16,20 @@ MAX_TEXT = 200
 MAX_DOTS = 64
 """Dots of a line outside of texts: those of a key, or of the numbers of a list."""
 
-STRING = re.compile(r"\"(?:\\.|[^\"\\\n])*+(?:\"|\\?$)|'[^'\n]*+(?:'|$)|#.*", re.MULTILINE)
-"""Text in quotes of a TOML file, to the end of its line where they are not closed, or a comment."""
+STRING = re.compile(
+    r"""
+    "{3}(?:\\[\s\S]|[^"\\]|"(?!""))*+(?:"{3,5}|\\?\Z)
+    | '{3}(?:[^']|'(?!''))*+(?:'{3,5}|\Z)
+    | "(?:\\.|[^"\\\n])*+(?:"|\\?$)
+    | '[^'\n]*+(?:'|$)
+    | \#.*
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+"""Text in quotes of a TOML file, in three of a kind over several lines, or a comment.
+
+A text that is not closed is to the end of its line, or in three quotes to that of the file.
+"""
 
 
 class DeclarationError(ValueError):
@@ -52,10 +64,10 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         name: Name of the file, for errors.
 
     Raises:
-        DeclarationError: It is not TOML.
+        DeclarationError: It is not TOML, or has too many dots in a line.
     """
+    _check_dots(text, name)
     try:
-        _check_dots(text, name)
         return tomllib.loads(text)
     except RecursionError as error:
         msg = f"{name} has lists or tables that are nested too deeply"
@@ -71,7 +83,9 @@ def _check_dots(text: str, name: str) -> None:
     Raises:
         DeclarationError: A line has too many dots outside of texts.
     """
-    for number, line in enumerate(STRING.sub("", text).splitlines(), 1):
+    # Lines keep their numbers.
+    bare = STRING.sub(lambda found: "\n" * found[0].count("\n"), text)
+    for number, line in enumerate(bare.splitlines(), 1):
         if line.count(".") > MAX_DOTS:
             msg = f"{name} has more than {MAX_DOTS} dots in line {number}"
             raise DeclarationError(msg)
