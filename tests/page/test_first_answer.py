@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from scripts.bench.page import MOST_BYTES, MOST_REQUESTS, MOST_S, Line, Visit, visits
+from scripts.bench.page import MOST_BYTES, MOST_REQUESTS, MOST_S, PAUSE, Line, Visit, visits
 from tests.page.browsers import PHONE, settle
 from tests.page.conftest import Opener
 
@@ -71,6 +71,22 @@ def test_late_panels_move_nothing(visited: tuple[Visit, Visit]) -> None:
     """What is loaded after the first answer has its place from the beginning."""
     for one in visited:
         assert one.moved <= MOST_MOVED
+
+
+NEVER_IDLE = """window.requestIdleCallback = (callback, options) => {
+  if (options?.timeout) setTimeout(callback, options.timeout / 100);
+};"""
+"""Script of a page that is never idle, of which a second has a hundredth."""
+
+
+def test_a_pause_ends_in_a_page_that_is_never_idle(browser: Browser) -> None:
+    """It does not wait for a moment without work, which a busy machine may not have."""
+    page = browser.new_page()
+    page.evaluate(NEVER_IDLE)
+    limit = "new Promise((resolve) => setTimeout(() => resolve('endless'), 10_000))"
+
+    assert page.evaluate(f"Promise.race([({PAUSE})().then(() => 'ended'), {limit}])") == "ended"
+    page.close()
 
 
 def test_no_layer_is_out_of_sight(opened: Opener) -> None:
